@@ -1,0 +1,52 @@
+# Two commands do everything: `make perf` measures and judges the voice, `make test` tests the code.
+# Each sets itself up in .venv, and is quick the second time.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+PERF   ?= --ttsperf-compare
+
+.PHONY: perf test check format schemas baseline clean
+
+perf: $(READY)
+	$(BIN)/python -m pytest -m perf $(PERF)
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+# Exactly what CI runs: format, lint, types, tests with coverage.
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m coverage report --skip-covered
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# The JSON Schemas that the package ships, from the records.
+schemas: $(READY)
+	$(BIN)/python -m pytest_ttsperf.report.schemas
+
+# Ten runs of this machine, as baselines; commit them apart, with the reason.
+baseline: $(READY)
+	for run in 1 2 3 4 5 6 7 8 9 10; do \
+	  $(BIN)/python -m pytest -m perf tests/perf/test_gates.py -q --ttsperf-save || exit 1; done
+
+clean:
+	rm -rf $(VENV) artifacts build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is older than 3.11; name a newer one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' || { \
+	  echo "$(PYTHON) lacks venv; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "setting up $(VENV) (a minute the first time)"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	@touch $(READY)

@@ -1,0 +1,52 @@
+"""pytest-ttsperf: a performance-regression suite for text-to-speech engines.
+
+    from pytest_ttsperf import rtf, ttfa
+
+    @ttfa(p95_ms=500)
+    @rtf(p95=0.6)
+    def test_short_reply(perf):
+        perf.stream("short")
+
+The marks are ordinary pytest marks (`pytest.mark.ttfa` is the same thing); README.md and
+`pytest --markers` list their keywords. Everything is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_ttsperf.plugin.fixtures import ColdEngine as ColdEngine
+    from pytest_ttsperf.plugin.fixtures import Measurement as Measurement
+    from pytest_ttsperf.plugin.fixtures import Perf as Perf
+    from pytest_ttsperf.plugin.fixtures import WarmEngine as WarmEngine
+    from pytest_ttsperf.plugin.typed_marks import cadence as cadence
+    from pytest_ttsperf.plugin.typed_marks import memory as memory
+    from pytest_ttsperf.plugin.typed_marks import rtf as rtf
+    from pytest_ttsperf.plugin.typed_marks import trials as trials
+    from pytest_ttsperf.plugin.typed_marks import ttfa as ttfa
+    from pytest_ttsperf.plugin.typed_marks import voice as voice
+    from pytest_ttsperf.records import TargetSpec as TargetSpec
+
+__version__ = "0.1.0"
+MARKS = ("cadence", "memory", "rtf", "trials", "ttfa", "voice")
+_LAZY = {
+    "ColdEngine": "pytest_ttsperf.plugin.fixtures",
+    "Measurement": "pytest_ttsperf.plugin.fixtures",
+    "Perf": "pytest_ttsperf.plugin.fixtures",
+    "TargetSpec": "pytest_ttsperf.records",
+    "WarmEngine": "pytest_ttsperf.plugin.fixtures",
+}
+__all__ = [*MARKS, *_LAZY]
+
+
+def __getattr__(name: str) -> Any:
+    if name in MARKS:
+        import pytest
+
+        return getattr(pytest.mark, name)
+    if name in _LAZY:
+        import importlib
+
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
