@@ -1,0 +1,60 @@
+"""What can go wrong, as a tree. Each message says what was found, what was wanted and the remedy.
+
+TtsperfError
+|- LimitError            a marker, option or ini line that cannot be understood
+|- TargetError           the thing under measurement
+|  |- TargetNotFound     the spec names nothing that can be opened
+|  |- TargetShapeError   it opened, but does not speak the shape we accept
+|  |- TargetFailed       it raised while opening or speaking (carries its traceback)
+|  |- TargetCrashed      its process ended (carries its last words)
+|  |- TargetTimeout      it did not answer in time
+|  `- ProviderMissing    the execution provider asked for is not there
+|- MeasurementError      nothing to measure, or not measurable this way
+`- BaselineUnreadable    a stored baseline exists and cannot be read
+"""
+
+from __future__ import annotations
+
+
+class TtsperfError(Exception):
+    """Base of everything this plugin raises on purpose."""
+
+
+class LimitError(TtsperfError):
+    """A marker keyword, an option or an ini line is wrong."""
+
+
+class TargetError(TtsperfError):
+    """The thing under measurement cannot be measured."""
+
+
+class TargetNotFound(TargetError):
+    """The target's spec names nothing that can be imported or called."""
+
+
+class TargetShapeError(TargetError):
+    """The target offers something else than `sample_rate` and `stream(text)` of mono arrays."""
+
+
+class TargetFailed(TargetError):
+    """The target raised; the message carries its traceback."""
+
+
+class TargetCrashed(TargetError):
+    """The target's process ended; the message carries its last words."""
+
+
+class TargetTimeout(TargetError):
+    """The target did not answer within the timeout."""
+
+
+class ProviderMissing(TargetError):
+    """The target says that the execution provider asked for is not available."""
+
+
+class MeasurementError(TtsperfError):
+    """There is nothing to measure, or it cannot be measured in this way."""
+
+
+class BaselineUnreadable(TtsperfError):
+    """A baseline file exists but is damaged or of an unknown version."""

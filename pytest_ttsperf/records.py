@@ -1,0 +1,406 @@
+"""The data that flows: measure -> metrics -> judge -> report.
+
+Everything here is frozen, typed and can be written as JSON. Raw instants are kept and metrics are
+derived from them later (style: "record raw, derive later"). A number that was not measured is
+`None`, never 0. Units stand last in a name: `_ns` and `_ms` are durations or instants, `_mb` is
+10^6 bytes, `_bytes` is bytes, a share is 0..1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Literal
+
+from msgspec import UNSET, Struct, UnsetType, field, structs
+
+Mode = Literal["stream", "nonstream"]
+Phase = Literal["warm", "cold"]
+Kind = Literal["warmup", "trial", "probe"]
+Statistic = Literal["p50", "p95", "p99", "max", "value"]
+Json = Any
+"""Whatever JSON can carry (msgspec cannot express it recursively)."""
+
+
+class Span(Struct, frozen=True, kw_only=True):
+    """One stage at work; `chunk` is the index of the chunk it worked for, where it knows one."""
+
+    stage: str
+    chunk: int | None = None
+    start_ns: int
+    end_ns: int
+
+
+class Recording(Struct, frozen=True, kw_only=True):
+    """The raw instants of one synthesis, all on one clock of the process that made them.
+
+    `arrivals_ns[i]` is when chunk i was there and `frame_counts[i]` how many frames of sound it
+    carried; a chunk without sound (a container header, an empty array) counts 0 frames.
+    """
+
+    request_ns: int
+    arrivals_ns: tuple[int, ...]
+    frame_counts: tuple[int, ...]
+    end_ns: int
+    sample_rate: int
+    spans: tuple[Span, ...] = ()
+    pcm: bytes | UnsetType = UNSET
+    """Mono float32, little-endian, native rate. Left out of artifacts."""
+
+    def without_pcm(self) -> Recording:
+        """The same recording, fit for an artifact."""
+        return structs.replace(self, pcm=UNSET)
+
+
+class Ready(Struct, frozen=True, kw_only=True):
+    """What a target tells about itself once it is open."""
+
+    pid: int
+    sample_rate: int
+    placement: dict[str, Json] | None = None
+    versions: dict[str, str] = {}
+    spans: tuple[Span, ...] = ()
+    phases_ms: dict[str, float] = {}
+    """process, import, open: what the opening consisted of, in milliseconds."""
+    process_ns: int | None = None
+    """When the process was asked for, on the clock of its own recordings; None in process."""
+    quirks: tuple[str, ...] = ()
+
+
+class TargetSpec(Struct, frozen=True, kw_only=True):
+    """What to measure: `module:callable`, with keyword options for the callable."""
+
+    spec: str
+    options: dict[str, Json] = {}
+
+    @property
+    def label(self) -> str:
+        """The spec with its options, as cells and artifacts name it."""
+        given = ", ".join(f"{key}={value!r}" for key, value in sorted(self.options.items()))
+        return f"{self.spec}({given})" if given else self.spec
+
+
+class Sound(Struct, frozen=True, kw_only=True):
+    """What is audible in a recording (metrics.definitions.hear)."""
+
+    onset_frame: int | None
+    silence_share: float | None
+    active_level_dbfs: float | None
+
+
+class Level(Struct, frozen=True, kw_only=True):
+    """Whether the samples are sound at all (metrics.quality.level)."""
+
+    peak: float | None
+    clipped_share: float | None
+    non_finite: int
+
+
+class Usage(Struct, frozen=True, kw_only=True):
+    """Resources of the target's process tree around one trial."""
+
+    rss_bytes: int
+    rss_peak_bytes: int
+    uss_bytes: int | None
+    cpu_s: float
+    """User and system seconds: in a trial what it spent, in a bare reading all since the start."""
+
+
+class Trial(Struct, frozen=True, kw_only=True):
+    """One timed synthesis with everything raw that is known of it."""
+
+    index: int
+    kind: Kind
+    process: int
+    text: str
+    recording: Recording | None
+    sound: Sound | None = None
+    level: Level | None = None
+    usage: Usage | None = None
+    phases_ms: dict[str, float] = {}
+    error: str | None = None
+
+
+class Memory(Struct, frozen=True, kw_only=True):
+    """Memory of the target's process tree over a cell; None where it could not be measured."""
+
+    rss_baseline_mb: float | None = None
+    rss_peak_mb: float | None = None
+    rss_range_mb: float | None = None
+    uss_peak_mb: float | None = None
+    reason: str | None = None
+    """Why it could not be measured."""
+
+
+class Cell(Struct, frozen=True, kw_only=True):
+    """What is compared with what; two measurements with the same id may be compared."""
+
+    test: str
+    target: str
+    provider: str
+    voice: str
+    preset: str
+    mode: Mode
+    phase: Phase
+
+    @property
+    def id(self) -> str:
+        """All seven parts in one line; stable across runs and machines."""
+        return " | ".join(
+            (self.test, self.target, self.provider, self.voice, self.preset, self.mode, self.phase)
+        )
+
+    @property
+    def slug(self) -> str:
+        """A file name: readable, and unique by 8 hex digits of the id."""
+        words = f"{self.test.rsplit('::', 1)[-1]}-{self.preset}-{self.mode}-{self.phase}"
+        plain = re.sub(r"[^A-Za-z0-9]+", "-", words).strip("-").lower()[:80]
+        return f"{plain}-{hashlib.sha256(self.id.encode()).hexdigest()[:8]}"
+
+
+class Threshold(Struct, frozen=True, kw_only=True):
+    """One fixed limit of a marker: `statistic` of `metric` must be at most `limit`."""
+
+    marker: str
+    keyword: str
+    metric: str
+    statistic: Statistic
+    limit: float
+    prebuffer_ms: float = 0.0
+    onset: Literal["heard", "sample"] = "heard"
+    declared: float | None = None
+    """The limit in the marker, where an option or ini line put another in its place."""
+    overridden_by: str | None = None
+
+    @property
+    def key(self) -> str:
+        """As `--ttsperf-limit` names it: `ttfa_p95_ms`, `memory_rss_range_mb`."""
+        return f"{self.marker}_{self.keyword}"
+
+    @property
+    def label(self) -> str:
+        """As people read it: `ttfa p95`, `memory rss_range`."""
+        return f"{self.marker} {re.sub('_(ms|mb)$', '', self.keyword)}"
+
+    @property
+    def sample_key(self) -> str:
+        """Where `CellResult.summary` keeps what this limit looks at: `underruns@100ms`."""
+        return f"{self.metric}@{self.prebuffer_ms:g}ms" if self.prebuffer_ms else self.metric
+
+    @property
+    def unit(self) -> str:
+        """`ms`, `MB` or nothing."""
+        for ending, unit in (("_ms", "ms"), ("_mb", "MB")):
+            if self.keyword.endswith(ending):
+                return unit
+        return ""
+
+
+class Sample(Struct, frozen=True, kw_only=True):
+    """One metric over the trials of a cell; None where a trial could not be measured."""
+
+    metric: str
+    values: tuple[float | None, ...]
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """A sample in few numbers; percentiles that n cannot carry have no bound."""
+
+    metric: str
+    n: int
+    missing: int
+    mean: float | None = None
+    min: float | None = None
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    max: float | None = None
+    p50_bound: float | None = None
+    p95_bound: float | None = None
+    """Upper 95 % order-statistic bound; None when n is too small for one."""
+    p99_bound: float | None = None
+
+
+class Outcome(StrEnum):
+    """The four verdicts, worst first."""
+
+    INVALID = "INVALID"
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    PASS = "PASS"  # noqa: S105  (a verdict, not a password)
+
+    @property
+    def rank(self) -> int:
+        """0 is worst."""
+        return list(Outcome).index(self)
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What was decided about one threshold or one comparison, and on how much evidence."""
+
+    subject: str
+    outcome: Outcome
+    reason: str
+    gate: Literal["limit", "baseline", "trust"] = "limit"
+    metric: str | None = None
+    statistic: Statistic | None = None
+    value: float | None = None
+    bound: float | None = None
+    limit: float | None = None
+    unit: str = ""
+    n: int = 0
+    exceeding: int | None = None
+    p_value: float | None = None
+    trials_needed: int | None = None
+    threshold: Threshold | None = None
+
+
+class Note(Struct, frozen=True, kw_only=True):
+    """A trust remark: `invalid` ones void the cell, the others are told beside its verdicts."""
+
+    guard: str
+    text: str
+    invalid: bool = False
+
+
+class StageShare(Struct, frozen=True, kw_only=True):
+    """How much of a time one stage explains, median over trials."""
+
+    stage: str
+    ms: float
+    share: float
+
+
+class Breakdown(Struct, frozen=True, kw_only=True):
+    """Where the time went: to the first sounding chunk, and over the whole trial."""
+
+    to_first_sound: tuple[StageShare, ...] = ()
+    whole: tuple[StageShare, ...] = ()
+
+
+class RecorderCost(Struct, frozen=True, kw_only=True):
+    """What the recorder itself adds, measured with a null target in the target's process."""
+
+    ttfa_us: float
+    per_chunk_us: float
+    trials: int
+
+
+class CellResult(Struct, frozen=True, kw_only=True):
+    """One cell of a run: raw trials, and all that was derived from them."""
+
+    cell: Cell
+    fingerprint: str
+    declared_trials: int
+    trials: tuple[Trial, ...]
+    ready: Ready | None
+    idle: Usage | None = None
+    """Resources of the target once it was ready, before anything was spoken."""
+    thresholds: tuple[Threshold, ...] = ()
+    summary: dict[str, Summary] = {}
+    memory: Memory = field(default_factory=Memory)
+    breakdown: Breakdown = field(default_factory=Breakdown)
+    notes: tuple[Note, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    recorder_cost: RecorderCost | None = None
+    stopped_early: bool = False
+    duration_s: float = 0.0
+
+    @property
+    def counted(self) -> tuple[Trial, ...]:
+        """The trials that make up the samples: no warm-ups, no probes."""
+        return tuple(trial for trial in self.trials if trial.kind == "trial")
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The worst verdict; None when nothing was judged."""
+        return min((v.outcome for v in self.verdicts), key=lambda o: o.rank, default=None)
+
+
+class Machine(Struct, frozen=True, kw_only=True):
+    """What identifies a machine; live clock rates and host names do not."""
+
+    cpu_model: str
+    cores: int
+    affinity: int
+    memory_gib: int
+    system: str
+    architecture: str
+    python: str
+
+
+class Weather(Struct, frozen=True, kw_only=True):
+    """What else was going on; told beside verdicts, identity of nothing."""
+
+    load_1m: float | None
+    steal_share: float | None
+    swap_used_share: float | None
+    governor: str | None
+
+
+class Git(Struct, frozen=True, kw_only=True):
+    """State of the working tree that was measured."""
+
+    revision: str
+    branch: str | None
+    dirty: bool
+
+
+class Environment(Struct, frozen=True, kw_only=True):
+    """The machine of a run and its state."""
+
+    machine: Machine
+    weather_before: Weather
+    weather_after: Weather | None
+    git: Git | None
+    plugin_version: str
+    pytest_version: str
+    arguments: tuple[str, ...]
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """One pytest invocation; what `run_<HHMMSS>.json` holds."""
+
+    schema: Literal["ttsperf-run/1"] = "ttsperf-run/1"
+    id: str
+    started: str
+    finished: bool
+    environment: Environment
+    cells: tuple[CellResult, ...]
+
+
+class Bench(Struct, frozen=True, kw_only=True):
+    """The cells of one mode and preset; what `bench_<mode>_<preset>_<HHMMSS>.json` holds."""
+
+    schema: Literal["ttsperf-bench/1"] = "ttsperf-bench/1"
+    run: str
+    mode: Mode
+    preset: str
+    environment: Environment
+    cells: tuple[CellResult, ...]
+
+
+class BaselineRun(Struct, frozen=True, kw_only=True):
+    """One earlier run of a cell: its medians and tails, and where it came from."""
+
+    saved: str
+    run: str
+    revision: str | None
+    dirty: bool | None
+    n: int
+    summary: dict[str, Summary]
+    notes: tuple[str, ...] = ()
+
+
+class Baseline(Struct, frozen=True, kw_only=True):
+    """The earlier runs of one cell on one fingerprint; what `baselines/<fingerprint>/` holds."""
+
+    schema: Literal["ttsperf-baseline/1"] = "ttsperf-baseline/1"
+    cell: Cell
+    fingerprint: str
+    runs: tuple[BaselineRun, ...]
+    newest: tuple[Trial, ...] = ()
+    stages: Mapping[str, float] = {}
+    """Median milliseconds by stage up to the first sounding chunk, of the newest run."""
