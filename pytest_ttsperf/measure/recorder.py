@@ -1,0 +1,60 @@
+"""Stamps one iterator of chunks; nothing else happens in its loop.
+
+Whatever a chunk is, it is only kept here: counting and converting come after the last one, outside
+the timing. `cost` measures what the recorder itself adds, with a target that does nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from statistics import median
+from typing import Any, NamedTuple
+
+from pytest_ttsperf.records import RecorderCost
+
+NULL_TRIALS = 101
+NULL_CHUNKS = 64
+
+
+class Stamped(NamedTuple):
+    """Chunks as they came, each with the instant at which it was there (nanoseconds)."""
+
+    request_ns: int
+    arrivals: list[tuple[int, Any]]
+    end_ns: int
+
+
+def record(
+    synthesize: Callable[[str], Iterable[Any]],
+    text: str,
+    *,
+    now_ns: Callable[[], int] = time.perf_counter_ns,
+) -> Stamped:
+    """Speak `text` once and stamp each chunk; always drains the iterator."""
+    arrivals: list[tuple[int, Any]] = []
+    keep = arrivals.append
+    request_ns = now_ns()
+    for chunk in synthesize(text):
+        keep((now_ns(), chunk))
+    return Stamped(request_ns, arrivals, now_ns())
+
+
+def cost(trials: int = NULL_TRIALS, chunks: int = NULL_CHUNKS) -> RecorderCost:
+    """The recorder's own share of TTFA and of each chunk, in microseconds (medians).
+
+    The null target hands over chunks that exist already, so all time is the recorder's; the idea
+    is MLPerf loadgen's null system under test.
+    """
+    ready_made = [object()] * chunks
+
+    def null_target(_: str) -> Iterator[object]:
+        yield from ready_made
+
+    firsts, rests = [], []
+    for _ in range(trials):
+        stamped = record(null_target, "")
+        first_ns = stamped.arrivals[0][0]
+        firsts.append((first_ns - stamped.request_ns) / 1e3)
+        rests.append((stamped.end_ns - first_ns) / 1e3 / chunks)
+    return RecorderCost(ttfa_us=median(firsts), per_chunk_us=median(rests), trials=trials)

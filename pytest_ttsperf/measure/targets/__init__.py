@@ -1,0 +1,29 @@
+"""What can be measured, one file each, behind one protocol."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from pytest_ttsperf.records import Json, Mode, Ready, RecorderCost, Recording
+
+
+class Target(Protocol):
+    """The thing under measurement, opened once per worker process."""
+
+    isolated: bool
+    """Whether it has a process of its own, so that memory and cold starts are its own."""
+
+    def open(self) -> Ready:
+        """Open it. TargetError and its kinds when that fails."""
+
+    def warm(self) -> None:
+        """Run the target's own warm-up, if it offers one."""
+
+    def record(self, text: str, mode: Mode) -> Recording:
+        """One timed synthesis, drained to its end."""
+
+    def inspect(self) -> tuple[dict[str, Json] | None, RecorderCost]:
+        """After the trials: the placement, and what the recorder itself cost there."""
+
+    def close(self) -> None:
+        """Close it and leave no process behind; safe to call twice."""

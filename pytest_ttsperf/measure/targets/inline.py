@@ -1,0 +1,82 @@
+"""The target in pytest's own process, for those who want to step into it with a debugger.
+
+Its memory cannot be told from pytest's and it has no cold start, so both stay unmeasured.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pytest_ttsperf.errors import ProviderMissing, TargetError, TargetFailed
+from pytest_ttsperf.measure.recorder import cost
+from pytest_ttsperf.measure.targets.loading import (
+    Speaker,
+    accepted_options,
+    find,
+    library_versions,
+)
+from pytest_ttsperf.records import Json, Mode, Ready, RecorderCost, Recording, TargetSpec
+
+
+class InlineTarget:
+    """A target in this process; see `targets.Target` for the protocol."""
+
+    isolated = False
+
+    def __init__(
+        self,
+        spec: TargetSpec,
+        *,
+        offered: dict[str, str],
+        demanded: tuple[str, ...] = (),
+    ) -> None:
+        self._spec = spec
+        self._offered = offered
+        self._demanded = demanded
+        self._speaker: Speaker | None = None
+
+    def open(self) -> Ready:
+        """Import and call the target here."""
+        factory = find(self._spec.spec)
+        options = accepted_options(factory, self._spec.options, self._offered, self._demanded)
+        try:
+            self._speaker = Speaker(factory(**options), self._spec.spec)
+        except TargetError:
+            raise
+        except Exception as error:
+            if any(kind.__name__ == "ProviderUnavailable" for kind in type(error).__mro__):
+                raise ProviderMissing(str(error)) from error
+            raise TargetFailed(
+                f"target {self._spec.label} raised {type(error).__name__}: {error}"
+            ) from error
+        return Ready(
+            pid=os.getpid(),
+            sample_rate=self._speaker.sample_rate,
+            placement=self._speaker.placement(),
+            versions=library_versions(),
+            spans=self._speaker.spans(),
+        )
+
+    def warm(self) -> None:
+        """The target's own `warm()`, if it has one."""
+        self._open_speaker.warm()
+
+    def record(self, text: str, mode: Mode) -> Recording:
+        """One timed synthesis in this process."""
+        return self._open_speaker.record(text, mode)
+
+    def inspect(self) -> tuple[dict[str, Json] | None, RecorderCost]:
+        """The placement as it stands now, and the recorder's own cost."""
+        return self._open_speaker.placement(), cost()
+
+    def close(self) -> None:
+        """Close the target."""
+        if self._speaker is not None:
+            self._speaker.close()
+            self._speaker = None
+
+    @property
+    def _open_speaker(self) -> Speaker:
+        if self._speaker is None:
+            raise TargetFailed(f"target {self._spec.label} is not open")
+        return self._speaker

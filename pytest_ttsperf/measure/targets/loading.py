@@ -1,0 +1,213 @@
+"""From `module:callable` to something that can be recorded, and from its chunks to a Recording.
+
+Used on both sides of the process border (`inline` and the worker's child), imports no engine by
+name, and numpy only once there is a chunk to convert, so that a cold start pays for the target
+alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from pytest_ttsperf.errors import TargetNotFound, TargetShapeError
+from pytest_ttsperf.measure.recorder import Stamped, record
+from pytest_ttsperf.records import Json, Mode, Recording, Span
+
+ACCEPTED = (
+    "an object with `sample_rate` (Hz) and `stream(text)` yielding mono float32 or int16 numpy "
+    "arrays, or chunks with `.samples` of that kind"
+)
+_TOLD_VERSIONS = ("onnxruntime", "numpy", "torch")
+
+
+def find(spec: str) -> Callable[..., Any]:
+    """Import `module:callable` (dots allowed after the colon); TargetNotFound says what is off."""
+    module_name, colon, path = spec.partition(":")
+    if not colon or not module_name or not path or "/" in module_name:
+        raise TargetNotFound(
+            f"target {spec!r} is not of the form module:callable (for example engine:Engine); "
+            "set ttsperf_target in the pytest configuration or --ttsperf-target"
+        )
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (module_name + ".").startswith(error.name + "."):
+            raise
+        raise TargetNotFound(
+            f"target {spec!r}: no module named {error.name!r}; it is looked for in {sys.path[:4]} "
+            "and the environment (pytest's `pythonpath` ini adds folders)"
+        ) from error
+    for name in path.split("."):
+        if not hasattr(found, name):
+            raise TargetNotFound(
+                f"target {spec!r}: {found!r} has no {name!r}; it has "
+                f"{', '.join(n for n in dir(found) if not n.startswith('_')) or 'nothing public'}"
+            )
+        found = getattr(found, name)
+    if not callable(found):
+        raise TargetNotFound(f"target {spec!r} is {type(found).__name__}, wanted a callable")
+    return found  # type: ignore[no-any-return]
+
+
+def accepted_options(
+    factory: Callable[..., Any],
+    options: Mapping[str, Json],
+    offered: Mapping[str, str],
+    demanded: Iterable[str],
+) -> dict[str, Json]:
+    """The keyword arguments to call the target with.
+
+    `options` are always passed; of `offered` (provider, voice) what the callable accepts. What was
+    demanded on the command line or by a mark and is not accepted is an error, not a silence.
+    """
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except (TypeError, ValueError):
+        parameters = ()  # type: ignore[assignment]
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    named = {p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
+    accepted = {k: v for k, v in offered.items() if takes_all or k in named}
+    for name in demanded:
+        if name in offered and name not in accepted:
+            raise TargetShapeError(
+                f"{name} {offered[name]!r} was asked for, but {factory!r} takes no `{name}=`; "
+                f"add the parameter or leave out --ttsperf-{name}"
+            )
+    return {**accepted, **options}
+
+
+class Speaker:
+    """A target made uniform: what the recorder and the worker call."""
+
+    def __init__(self, target: object, spec: str) -> None:
+        self._target = target
+        self._spec = spec
+        rate = getattr(target, "sample_rate", None)
+        if not callable(getattr(target, "stream", None)) or not _is_rate(rate):
+            raise TargetShapeError(
+                f"target {spec!r} gave {type(target).__name__} with sample_rate={rate!r} and "
+                f"stream={getattr(target, 'stream', None)!r}; wanted {ACCEPTED}"
+            )
+        self.sample_rate = int(rate or 0)
+
+    def warm(self) -> bool:
+        """Run the target's own warm-up; False when it offers none."""
+        return self._offer("warm")[0]
+
+    def close(self) -> None:
+        """Close the target, if it can be closed."""
+        self._offer("close")
+
+    def placement(self) -> dict[str, Json] | None:
+        """Which provider runs which nodes, as the target tells; None when it does not."""
+        offered, told = self._offer("placement")
+        if offered and not isinstance(told, dict):
+            raise TargetShapeError(f"{self._spec}.placement() gave {told!r}; wanted a dict")
+        return told if offered else None
+
+    def spans(self) -> tuple[Span, ...]:
+        """Stage spans of the last trial (after opening: of the opening); () when not told."""
+        offered, told = self._offer("stages")
+        return tuple(_span(entry, self._spec) for entry in told) if offered else ()
+
+    def record(self, text: str, mode: Mode) -> Recording:
+        """One timed synthesis; converts and counts after the last chunk."""
+        stamped = record(self._target.stream if mode == "stream" else self._whole, text)  # type: ignore[attr-defined]
+        return self._recording(stamped)
+
+    def _whole(self, text: str) -> Iterator[Any]:
+        if callable(getattr(self._target, "synthesize", None)):
+            yield self._target.synthesize(text)  # type: ignore[attr-defined]
+        else:
+            yield list(self._target.stream(text))  # type: ignore[attr-defined]
+
+    def _recording(self, stamped: Stamped) -> Recording:
+        import numpy as np
+
+        pieces = [self._samples(chunk) for _, chunk in stamped.arrivals]
+        self._refuse_reused_buffers(pieces)
+        return Recording(
+            request_ns=stamped.request_ns,
+            arrivals_ns=tuple(at for at, _ in stamped.arrivals),
+            frame_counts=tuple(len(piece) for piece in pieces),
+            end_ns=stamped.end_ns,
+            sample_rate=self.sample_rate,
+            spans=self.spans(),
+            pcm=np.concatenate(pieces).astype("<f4", copy=False).tobytes() if pieces else b"",
+        )
+
+    def _samples(self, chunk: Any) -> Any:
+        """One chunk as a float32 array, shape [frames]."""
+        import numpy as np
+
+        if isinstance(chunk, list):
+            parts = [self._samples(part) for part in chunk]
+            return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+        samples = getattr(chunk, "samples", chunk)
+        rate = getattr(chunk, "sample_rate", self.sample_rate)
+        if rate != self.sample_rate:
+            raise TargetShapeError(
+                f"{self._spec} says sample_rate={self.sample_rate}, a chunk says {rate}; "
+                "they must agree, or every duration is wrong"
+            )
+        if not isinstance(samples, np.ndarray) or samples.ndim != 1:
+            raise TargetShapeError(f"{self._spec} yielded {_seen(chunk)}; wanted {ACCEPTED}")
+        if samples.dtype == np.int16:
+            return samples.astype(np.float32) / np.float32(32768)
+        if samples.dtype != np.float32:
+            raise TargetShapeError(f"{self._spec} yielded {_seen(chunk)}; wanted {ACCEPTED}")
+        return samples
+
+    def _refuse_reused_buffers(self, pieces: list[Any]) -> None:
+        """An engine that yields one buffer again and again would be heard wrongly: say so."""
+        seen: set[int] = set()
+        for piece in pieces:
+            address = piece.__array_interface__["data"][0]
+            if len(piece) and address in seen:
+                raise TargetShapeError(
+                    f"{self._spec} yielded the same buffer twice, so an earlier chunk was "
+                    "overwritten; yield a copy of each chunk"
+                )
+            seen.add(address)
+
+    def _offer(self, name: str) -> tuple[bool, Any]:
+        method = getattr(self._target, name, None)
+        return (True, method()) if callable(method) else (False, None)
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the runtimes that the target has imported by now."""
+    loaded = ((name, sys.modules.get(name)) for name in _TOLD_VERSIONS)
+    return {name: str(module.__version__) for name, module in loaded if module is not None}
+
+
+def _is_rate(rate: object) -> bool:
+    try:
+        return 1000 <= int(rate) <= 768_000  # type: ignore[call-overload,no-any-return]
+    except (TypeError, ValueError):
+        return False
+
+
+def _seen(chunk: Any) -> str:
+    samples = getattr(chunk, "samples", chunk)
+    shape, dtype = getattr(samples, "shape", None), getattr(samples, "dtype", None)
+    return f"{type(chunk).__name__}" + (f" of {dtype}, shape {shape}" if dtype is not None else "")
+
+
+def _span(entry: Any, spec: str) -> Span:
+    try:
+        if isinstance(entry, tuple | list):
+            stage, chunk, start_ns, end_ns = entry
+        else:
+            stage, chunk = entry.stage, entry.chunk
+            start_ns, end_ns = entry.start_ns, entry.end_ns
+        return Span(stage=str(stage), chunk=chunk, start_ns=int(start_ns), end_ns=int(end_ns))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise TargetShapeError(
+            f"{spec}.stages() gave {entry!r}; wanted (stage, chunk or None, start_ns, end_ns) "
+            "on time.perf_counter_ns"
+        ) from error

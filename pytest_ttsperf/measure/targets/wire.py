@@ -1,0 +1,117 @@
+"""What a worker and its parent say to each other: length-prefixed msgpack over one socket.
+
+Never pickle: nothing that comes over the wire is executed. Replies are sent after a trial and
+outside its timing.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+
+import msgspec
+
+from pytest_ttsperf.records import Json, Mode, Ready, RecorderCost, Recording
+
+_LENGTH = struct.Struct("!Q")
+
+
+class Open(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Import and call the target. `offered` is passed as far as the callable accepts it."""
+
+    spec: str
+    options: dict[str, Json]
+    offered: dict[str, str]
+    demanded: tuple[str, ...]
+    sys_path: tuple[str, ...]
+    spawned_ns: int
+
+
+class Warm(msgspec.Struct, frozen=True, tag=True):
+    """Call the target's own `warm()`, if it has one."""
+
+
+class Speak(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Run one timed synthesis."""
+
+    text: str
+    mode: Mode
+
+
+class Inspect(msgspec.Struct, frozen=True, tag=True):
+    """Read the placement again and measure the recorder itself."""
+
+
+class Close(msgspec.Struct, frozen=True, tag=True):
+    """Close the target and end the process."""
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The target is open."""
+
+    ready: Ready
+
+
+class Spoken(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """One trial is over."""
+
+    recording: Recording
+
+
+class Inspected(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """How the target stands after the run."""
+
+    placement: dict[str, Json] | None
+    cost: RecorderCost
+
+
+class Done(msgspec.Struct, frozen=True, tag=True):
+    """It is done, and there is nothing to tell."""
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The target raised. `kinds` are the class names of the exception, nearest first."""
+
+    kinds: tuple[str, ...]
+    message: str
+    traceback: str
+
+
+Request = Open | Warm | Speak | Inspect | Close
+Reply = Opened | Spoken | Inspected | Done | Failed
+
+_encoder = msgspec.msgpack.Encoder()
+_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+_replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
+
+
+def send(connection: socket.socket, message: Request | Reply) -> None:
+    """Write one message; OSError when the other side is gone."""
+    body = _encoder.encode(message)
+    connection.sendall(_LENGTH.pack(len(body)) + body)
+
+
+def receive_request(connection: socket.socket) -> Request:
+    """Read one request; EOFError when the parent is gone."""
+    return _requests.decode(_receive(connection))
+
+
+def receive_reply(connection: socket.socket) -> Reply:
+    """Read one reply; EOFError when the worker is gone."""
+    return _replies.decode(_receive(connection))
+
+
+def _receive(connection: socket.socket) -> bytearray:
+    (length,) = _LENGTH.unpack(_exactly(connection, _LENGTH.size))
+    return _exactly(connection, length)
+
+
+def _exactly(connection: socket.socket, count: int) -> bytearray:
+    buffer = bytearray(count)
+    view = memoryview(buffer)
+    while view:
+        got = connection.recv_into(view)
+        if got == 0:
+            raise EOFError("the other side closed the connection")
+        view = view[got:]
+    return buffer

@@ -1,0 +1,227 @@
+"""The target in a process of its own, seen from its parent.
+
+So the memory is the engine's alone, a crash is an error with its last words, and a hang ends at
+the timeout. Arrivals are stamped inside the process (`worker_child`). POSIX only: it inherits
+descriptors and is killed as a process group.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import IO, NoReturn
+
+import pytest_ttsperf
+from pytest_ttsperf.errors import (
+    ProviderMissing,
+    TargetCrashed,
+    TargetError,
+    TargetFailed,
+    TargetNotFound,
+    TargetShapeError,
+    TargetTimeout,
+)
+from pytest_ttsperf.measure.targets import wire
+from pytest_ttsperf.records import Json, Mode, Ready, RecorderCost, Recording, TargetSpec
+
+LAST_WORDS_BYTES = 4000
+POLL_S = 0.25
+CLOSE_S = 5.0
+_PLUGIN_ROOT = str(Path(pytest_ttsperf.__file__).resolve().parent.parent)
+_START = (
+    "import sys; root = sys.argv[3]; root in sys.path or sys.path.insert(0, root); "
+    "from pytest_ttsperf.measure.targets.worker_child import main; "
+    "main(int(sys.argv[1]), int(sys.argv[2]))"
+)
+_ERRORS: dict[str, type[TargetError]] = {
+    "ProviderUnavailable": ProviderMissing,
+    "TargetNotFound": TargetNotFound,
+    "TargetShapeError": TargetShapeError,
+}
+
+
+class WorkerTarget:
+    """One worker process with one target; see `targets.Target` for the protocol."""
+
+    isolated = True
+
+    def __init__(
+        self,
+        spec: TargetSpec,
+        *,
+        offered: dict[str, str],
+        demanded: tuple[str, ...] = (),
+        timeout_s: float = 60.0,
+    ) -> None:
+        self._spec = spec
+        self._offered = offered
+        self._demanded = demanded
+        self._timeout_s = timeout_s
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: socket.socket | None = None
+        self._lifeline: int | None = None
+        self._output: IO[bytes] | None = None
+
+    def open(self) -> Ready:
+        """Start the process and open the target in it."""
+        spawned_ns = time.monotonic_ns()
+        self._start()
+        reply = self._ask(
+            wire.Open(
+                spec=self._spec.spec,
+                options=self._spec.options,
+                offered=self._offered,
+                demanded=self._demanded,
+                sys_path=tuple(entry or os.getcwd() for entry in sys.path),
+                spawned_ns=spawned_ns,
+            )
+        )
+        assert isinstance(reply, wire.Opened), reply
+        return reply.ready
+
+    def warm(self) -> None:
+        """The target's own `warm()`, if it has one."""
+        self._ask(wire.Warm())
+
+    def record(self, text: str, mode: Mode) -> Recording:
+        """One timed synthesis, stamped in the worker."""
+        reply = self._ask(wire.Speak(text=text, mode=mode))
+        assert isinstance(reply, wire.Spoken), reply
+        return reply.recording
+
+    def inspect(self) -> tuple[dict[str, Json] | None, RecorderCost]:
+        """The placement as it stands now, and the recorder's own cost in that process."""
+        reply = self._ask(wire.Inspect())
+        assert isinstance(reply, wire.Inspected), reply
+        return reply.placement, reply.cost
+
+    def close(self) -> None:
+        """End the process and everything it started. Safe to call twice, or on a dead worker."""
+        if self._process is None:
+            return
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            if self._process.poll() is None and self._connection is not None:
+                wire.send(self._connection, wire.Close())
+                self._process.wait(CLOSE_S)
+        self._end()
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        read_end, self._lifeline = os.pipe()
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the worker)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _START, str(theirs.fileno()), str(read_end), _PLUGIN_ROOT],
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=subprocess.STDOUT,
+                pass_fds=(theirs.fileno(), read_end),
+                start_new_session=True,
+            )
+        finally:
+            theirs.close()
+            os.close(read_end)
+        self._connection = ours
+
+    def _ask(self, request: wire.Request) -> wire.Reply:
+        if self._connection is None:
+            raise TargetCrashed(f"target {self._spec.label} is not open, or its worker was closed")
+        try:
+            wire.send(self._connection, request)
+            self._wait_readable()
+            reply = wire.receive_reply(self._connection)
+        except (EOFError, OSError):
+            self._crashed()
+        except TargetTimeout:
+            raise
+        except (
+            BaseException
+        ):  # Ctrl-C or a test's own timeout: it is still busy, do not wait for it
+            self._end()
+            raise
+        if isinstance(reply, wire.Failed):
+            self._raise(reply)
+        return reply
+
+    def _wait_readable(self) -> None:
+        assert self._connection is not None
+        assert self._process is not None
+        deadline = time.monotonic() + self._timeout_s
+        while time.monotonic() < deadline:
+            if select.select([self._connection], [], [], POLL_S)[0]:
+                return
+            if self._process.poll() is not None:
+                raise EOFError
+        self._timed_out()
+
+    def _crashed(self) -> NoReturn:
+        assert self._process is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(CLOSE_S)
+        code = self._process.poll()
+        words = self._last_words()
+        self._end()
+        raise TargetCrashed(
+            f"target {self._spec.label}: its worker process ended ({_how(code)}) before it "
+            f"answered.\nIts last words:\n{words}"
+        )
+
+    def _timed_out(self) -> NoReturn:
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGUSR1)  # faulthandler tells where it hangs
+            time.sleep(0.2)
+        words = self._last_words()
+        self._end()
+        raise TargetTimeout(
+            f"target {self._spec.label} gave no answer within {self._timeout_s:g} s and was "
+            f"ended; --ttsperf-timeout allows more.\nIts last words:\n{words}"
+        )
+
+    def _raise(self, failed: wire.Failed) -> NoReturn:
+        kind = next((_ERRORS[name] for name in failed.kinds if name in _ERRORS), TargetFailed)
+        if kind is TargetFailed:
+            raise TargetFailed(
+                f"target {self._spec.label} raised {failed.kinds[0]}: {failed.message}\n"
+                f"{failed.traceback}"
+            )
+        raise kind(failed.message)
+
+    def _last_words(self) -> str:
+        assert self._output is not None
+        size = self._output.seek(0, os.SEEK_END)
+        self._output.seek(max(0, size - LAST_WORDS_BYTES))
+        return self._output.read().decode(errors="replace").strip() or "(it said nothing)"
+
+    def _kill(self) -> None:
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def _end(self) -> None:
+        self._kill()
+        if self._connection is not None:
+            self._connection.close()
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+        if self._output is not None:
+            self._output.close()
+        self._process = self._connection = self._lifeline = self._output = None
+
+
+def _how(code: int | None) -> str:
+    if code is None:
+        return "it closed its connection"
+    if code < 0:
+        return f"killed by {signal.Signals(-code).name}"
+    return f"exit code {code}"

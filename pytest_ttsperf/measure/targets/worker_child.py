@@ -1,0 +1,120 @@
+"""The worker's own side: runs the target in this process and answers its parent.
+
+Started by `worker.WorkerTarget` with two inherited descriptors: the socket to talk over, and a
+lifeline whose end of file means that the parent is gone, however it went. Standard output and
+error belong to the target and are kept by the parent as its last words.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+
+from pytest_ttsperf.measure.recorder import cost
+from pytest_ttsperf.measure.targets import loading, wire
+from pytest_ttsperf.records import Ready
+
+
+def main(connection_fd: int, lifeline_fd: int) -> None:
+    """Serve requests until told to close or until the parent is gone."""
+    started_ns = time.monotonic_ns()
+    for descriptor in (connection_fd, lifeline_fd):
+        os.set_inheritable(descriptor, False)
+    faulthandler.enable()
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
+    threading.Thread(target=_end_with_parent, args=(lifeline_fd,), daemon=True).start()
+    connection = socket.socket(fileno=connection_fd)
+    child = _Child(started_ns)
+    try:
+        while not child.closed:
+            request = wire.receive_request(connection)
+            try:
+                reply = child.answer(request)
+            except Exception as error:
+                reply = _failed(error)
+            wire.send(connection, reply)
+    except (EOFError, OSError):
+        child.close()
+
+
+def _end_with_parent(lifeline_fd: int) -> None:
+    """End this process group once the parent is gone, whatever the target is doing."""
+    while os.read(lifeline_fd, 1):
+        continue
+    os.killpg(0, signal.SIGKILL)
+
+
+class _Child:
+    def __init__(self, started_ns: int) -> None:
+        self._started_ns = started_ns
+        self._speaker: loading.Speaker | None = None
+        self.closed = False
+
+    def answer(self, request: wire.Request) -> wire.Reply:
+        match request:
+            case wire.Open():
+                return self._open(request)
+            case wire.Warm():
+                self._open_speaker.warm()
+                return wire.Done()
+            case wire.Speak():
+                return wire.Spoken(recording=self._open_speaker.record(request.text, request.mode))
+            case wire.Inspect():
+                return wire.Inspected(placement=self._open_speaker.placement(), cost=cost())
+            case wire.Close():
+                self.close()
+                return wire.Done()
+
+    def close(self) -> None:
+        self.closed = True
+        if self._speaker is not None:
+            self._speaker.close()
+            self._speaker = None
+
+    @property
+    def _open_speaker(self) -> loading.Speaker:
+        if self._speaker is None:
+            raise RuntimeError("the worker was asked to speak before its target was open")
+        return self._speaker
+
+    def _open(self, request: wire.Open) -> wire.Opened:
+        known = set(sys.path)
+        sys.path[:0] = [entry for entry in request.sys_path if entry not in known]
+        begun_ns = time.monotonic_ns()
+        factory = loading.find(request.spec)
+        imported_ns = time.monotonic_ns()
+        options = loading.accepted_options(
+            factory, request.options, request.offered, request.demanded
+        )
+        self._speaker = loading.Speaker(factory(**options), request.spec)
+        opened_ns = time.monotonic_ns()
+        to_recorder_clock_ns = time.perf_counter_ns() - time.monotonic_ns()
+        return wire.Opened(
+            ready=Ready(
+                pid=os.getpid(),
+                sample_rate=self._speaker.sample_rate,
+                placement=self._speaker.placement(),
+                versions=loading.library_versions(),
+                spans=self._speaker.spans(),
+                phases_ms={
+                    "process": (self._started_ns - request.spawned_ns) / 1e6,
+                    "import": (imported_ns - begun_ns) / 1e6,
+                    "open": (opened_ns - imported_ns) / 1e6,
+                },
+                process_ns=request.spawned_ns + to_recorder_clock_ns,
+            )
+        )
+
+
+def _failed(error: Exception) -> wire.Failed:
+    return wire.Failed(
+        kinds=tuple(kind.__name__ for kind in type(error).__mro__),
+        message=str(error),
+        traceback="".join(traceback.format_exception(error)),
+    )
