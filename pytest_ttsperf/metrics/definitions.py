@@ -1,0 +1,473 @@
+"""What every metric means: the only place where one is defined.
+
+t0 is `request_ns`, just before the request is handed over; chunk i arrives at a_i with d_i seconds
+of audio, D is their sum. Chunks without frames (a container header, an empty array) count for
+`ttfb_ms` alone. A metric that cannot be told is None, never 0; instants that cannot be (an arrival
+before the request) are passed on as they are, for `metrics.trust` to refuse.
+
+Sources: RTF as elapsed time over duration of audio is the usual one of speech technology (below 1
+beats real time); time to first byte and first sample are what vendors publish; the onset, the
+heard first audio and the player's stalls are this project's own and are spelt out below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from msgspec import UNSET
+from numpy.typing import NDArray
+
+from pytest_ttsperf.errors import MeasurementError
+from pytest_ttsperf.metrics import player
+from pytest_ttsperf.metrics.player import NS_PER_MS, NS_PER_S, chunks_of
+from pytest_ttsperf.records import (
+    Breakdown,
+    Kind,
+    Memory,
+    Recording,
+    Sample,
+    Sound,
+    Span,
+    StageShare,
+    Trial,
+    Usage,
+)
+
+WINDOW_MS = 10
+FLOOR_DBFS = -60.0
+BELOW_ACTIVE_DB = 35.0
+LOOK_AHEAD_MS = 50
+NEEDED_MS = 30
+COALESCE_NS = 2 * NS_PER_MS
+LATE = 10
+"""A burst is late when it was waited for at least this many times as long as it took."""
+CONVERT = "convert"
+"""The stage that turns finished sound into bytes; it does no synthesis."""
+UNEXPLAINED = "unexplained"
+EXPLAINED_WITHIN = 0.05
+EXPLAINED_WITHIN_MS = 1.0
+BYTES_PER_MB = 1e6
+
+
+# Sound
+
+
+def samples_of(recording: Recording) -> NDArray[np.float32]:
+    """Give the samples of a recording, shape (frames,), full scale 1.0, read-only.
+
+    Raises MeasurementError when the recording was kept without its sound, or when its sound is not
+    as long as its chunks say.
+    """
+    if recording.pcm is UNSET:
+        raise MeasurementError(
+            "this recording has no samples: sound is left out of artifacts and baselines, so "
+            "onset and level can only be computed in the run that measured"
+        )
+    wanted = 4 * sum(recording.frame_counts)
+    if len(recording.pcm) != wanted:
+        raise MeasurementError(
+            f"the recording holds {len(recording.pcm)} bytes of sound, its chunks add up to "
+            f"{wanted} (4 a frame): the recorder and the target disagree on what a frame is"
+        )
+    return np.frombuffer(recording.pcm, dtype="<f4")
+
+
+def hear(samples: NDArray[np.float32], sample_rate: int) -> Sound:
+    """Find where the sound starts, how loud it is where it is active, and how much is silent.
+
+    `samples` has shape (frames,), `sample_rate` is in Hz (1000 or more), 0 dBFS is an RMS of 1.0.
+    Levels are those of windows of 10 ms, one ending at each millisecond, each with its own mean
+    removed (an offset is no sound); the first nine windows reach back to the start only.
+
+    - active level: RMS over the windows above -60 dBFS, None when there are none.
+    - threshold: -60 dBFS or 35 dB below the active level, whichever is higher.
+    - onset: the first window above the threshold that has 30 of the 50 following it above as well.
+      The sound is in the millisecond that lifted the window over the threshold, its last one:
+      `onset_frame` is that millisecond's first frame, so that silence sent ahead as a chunk of
+      its own does not pass as the chunk that holds the onset.
+    - silence share: windows that are not above the threshold, 0..1; None below 1 ms of audio.
+
+    Samples that are not finite are heard as silence (`metrics.quality` counts them).
+    """
+    edges = np.arange(samples.size * 1000 // sample_rate + 1) * sample_rate // 1000
+    power = _window_power(samples, edges)
+    if not power.size:
+        return Sound(onset_frame=None, silence_share=None, active_level_dbfs=None)
+    floor = 10 ** (FLOOR_DBFS / 10)
+    active = power[power > floor]
+    if not active.size:
+        return Sound(onset_frame=None, silence_share=1.0, active_level_dbfs=None)
+    active_power = float(active.mean())
+    above = power > max(floor, active_power * 10 ** (-BELOW_ACTIVE_DB / 10))
+    onset = _first_sustained(above)
+    return Sound(
+        onset_frame=None if onset is None else int(edges[onset]),
+        silence_share=float(1 - above.mean()),
+        active_level_dbfs=float(10 * np.log10(active_power)),
+    )
+
+
+def _window_power(samples: NDArray[np.float32], edges: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Variance of the window that ends at each edge but the first; running sums in float64."""
+    if edges.size < 2:
+        return np.empty(0)
+    clean = samples[: edges[-1]].astype(np.float64)
+    clean[~np.isfinite(clean)] = 0.0
+    ends = np.arange(1, edges.size)
+    starts = np.maximum(ends - WINDOW_MS, 0)
+
+    def window_mean(of: NDArray[np.float64]) -> NDArray[np.float64]:
+        sums = np.concatenate(([0.0], np.cumsum(np.add.reduceat(of, edges[:-1]))))
+        mean: NDArray[np.float64] = (sums[ends] - sums[starts]) / (edges[ends] - edges[starts])
+        return mean
+
+    return np.maximum(window_mean(clean * clean) - window_mean(clean) ** 2, 0.0)
+
+
+def _first_sustained(above: NDArray[np.bool_]) -> int | None:
+    """Index of the first window above that is followed by enough others above."""
+    count = np.concatenate(([0], np.cumsum(above)))
+    here = np.arange(above.size) + 1
+    following = count[np.minimum(here + LOOK_AHEAD_MS, above.size)] - count[here]
+    found = np.flatnonzero(above & (following >= NEEDED_MS))
+    return int(found[0]) if found.size else None
+
+
+# Time to first audio
+
+
+def ttfb_ms(recording: Recording) -> float | None:
+    """First body byte - t0, whatever the byte is."""
+    if not recording.arrivals_ns:
+        return None
+    return (recording.arrivals_ns[0] - recording.request_ns) / NS_PER_MS
+
+
+def ttfs_ms(recording: Recording) -> float | None:
+    """First sample of a chunk that has any - t0; silence counts."""
+    arrivals, _ = chunks_of(recording)
+    return _since_request_ms(recording, int(arrivals[0])) if arrivals.size else None
+
+
+def lead_in_ms(recording: Recording, sound: Sound) -> float | None:
+    """Audio before the onset; None when nothing is heard."""
+    if sound.onset_frame is None:
+        return None
+    return sound.onset_frame / recording.sample_rate * 1000
+
+
+def first_sound_ns(recording: Recording, sound: Sound) -> int | None:
+    """When the chunk that holds the onset arrived, on the recording's clock."""
+    arrivals, frames = chunks_of(recording)
+    if sound.onset_frame is None or sound.onset_frame >= frames.sum():
+        return None
+    return int(arrivals[np.searchsorted(np.cumsum(frames), sound.onset_frame, side="right")])
+
+
+def ttfa_sound_ms(recording: Recording, sound: Sound) -> float | None:
+    """Arrival of the chunk that holds the onset - t0: what change is judged on."""
+    arrival_ns = first_sound_ns(recording, sound)
+    return None if arrival_ns is None else _since_request_ms(recording, arrival_ns)
+
+
+def ttfa_ms(recording: Recording, sound: Sound, prebuffer_ms: float = 0.0) -> float | None:
+    """Heard: the later of the onset's arrival and its turn in a player with that prebuffer, - t0.
+
+    Silence neither passes as sound nor is free: what leads in is waited for.
+    """
+    arrival_ms = ttfa_sound_ms(recording, sound)
+    lead_ms = lead_in_ms(recording, sound)
+    start_ns = player.play(recording, prebuffer_ms).start_ns
+    if arrival_ms is None or lead_ms is None or start_ns is None:
+        return None
+    return max(arrival_ms, _since_request_ms(recording, start_ns) + lead_ms)
+
+
+def _since_request_ms(recording: Recording, instant_ns: int) -> float:
+    return (instant_ns - recording.request_ns) / NS_PER_MS
+
+
+# Throughput and cadence
+
+
+def duration_s(recording: Recording) -> float | None:
+    """D, the audio that came out; None when there is none."""
+    return sum(recording.frame_counts) / recording.sample_rate or None
+
+
+def rtf(recording: Recording) -> float | None:
+    """(a_last - t0) / D; below 1 beats real time."""
+    arrivals, frames = chunks_of(recording)
+    if not arrivals.size:
+        return None
+    return _real_time(int(arrivals[-1]) - recording.request_ns, frames, recording)
+
+
+def rtf_stream(recording: Recording) -> float | None:
+    """(a_last - a_0) / (D - d_0), the speed once it flows; None for a single chunk."""
+    arrivals, frames = chunks_of(recording)
+    if arrivals.size < 2:
+        return None
+    return _real_time(int(arrivals[-1] - arrivals[0]), frames[1:], recording)
+
+
+def _real_time(elapsed_ns: int, frames: NDArray[np.int64], recording: Recording) -> float:
+    return float(elapsed_ns / NS_PER_S / (frames.sum() / recording.sample_rate))
+
+
+def gaps_ms(recording: Recording) -> tuple[float, ...] | None:
+    """How long nothing arrived, between any two chunks at least 2 ms apart.
+
+    Chunks less than 2 ms apart are reads of one delivery: a gap lasts from the last read of one
+    delivery to the first of the next. None when all came in one delivery.
+    """
+    arrivals, _ = chunks_of(recording)
+    waits = np.diff(arrivals)
+    return tuple((waits[waits >= COALESCE_NS] / NS_PER_MS).tolist()) or None
+
+
+def gap_p95_ms(recording: Recording) -> float | None:
+    """A gap that did occur and that at least 95 % of the gaps do not exceed (no interpolation)."""
+    gaps = gaps_ms(recording)
+    return None if gaps is None else float(np.quantile(gaps, 0.95, method="higher"))
+
+
+def gap_max_ms(recording: Recording) -> float | None:
+    """The longest gap."""
+    gaps = gaps_ms(recording)
+    return None if gaps is None else max(gaps)
+
+
+def is_streamed(recording: Recording) -> bool | None:
+    """Whether synthesis went on after the first chunk was there.
+
+    True when a stage other than `convert` began after the first chunk with frames arrived. False
+    when all of them had ended by then, or, for a target that tells no stages, when finished audio
+    was plainly sliced. None when nothing tells: a single chunk; a stage that was under way at that
+    moment (a span around a generator also lasts while finished audio is cut up); or no stages and
+    chunks spread over time, which a slicer that waits between its slices could have made too.
+    """
+    arrivals, _ = chunks_of(recording)
+    if arrivals.size < 2:
+        return None
+    stages = [span for span in recording.spans if span.stage != CONVERT]
+    if not stages:
+        return False if is_sliced(recording) else None
+    first_ns = int(arrivals[0])
+    if any(span.start_ns >= first_ns for span in stages):
+        return True
+    return None if any(span.end_ns > first_ns for span in stages) else False
+
+
+def is_sliced(recording: Recording) -> bool:
+    """Whether several chunks came in one delivery that was waited for ten times as long."""
+    arrivals, _ = chunks_of(recording)
+    if arrivals.size < 2 or gaps_ms(recording) is not None:
+        return False
+    waited_ns = int(arrivals[0]) - recording.request_ns
+    return waited_ns >= LATE * int(arrivals[-1] - arrivals[0])
+
+
+# Resources
+
+
+def cpu_s_per_audio_s(trial: Trial) -> float | None:
+    """User and system seconds that the process tree spent in the trial per second of audio."""
+    if trial.usage is None or trial.recording is None:
+        return None
+    audio_s = duration_s(trial.recording)
+    return None if audio_s is None else trial.usage.cpu_s / audio_s
+
+
+def memory(baseline: Usage | None, trials: Sequence[Trial]) -> Memory:
+    """Memory of the process tree over the counted trials, in MB of 10^6 bytes.
+
+    Baseline is the RSS once the target was ready, peak the highest RSS (and USS) of any trial,
+    range the highest minus the lowest reading between trials; one reading has no range. A tree
+    that spent no CPU in any trial is not the target: everything is None, with that reason.
+    """
+    readings = [trial.usage for trial in trials if trial.kind == "trial" and trial.usage]
+    if not readings:
+        return Memory(reason="no trial has a reading of the target's process tree")
+    if not any(usage.cpu_s > 0 for usage in readings):
+        return Memory(
+            reason="not the target: the CPU time of the process tree that was read did not rise "
+            f"in any of {len(readings)} trials"
+        )
+    rss = [usage.rss_bytes for usage in readings]
+    uss = [usage.uss_bytes for usage in readings if usage.uss_bytes is not None]
+    return Memory(
+        rss_baseline_mb=None if baseline is None else baseline.rss_bytes / BYTES_PER_MB,
+        rss_peak_mb=max(usage.rss_peak_bytes for usage in readings) / BYTES_PER_MB,
+        rss_range_mb=(max(rss) - min(rss)) / BYTES_PER_MB if len(rss) > 1 else None,
+        uss_peak_mb=max(uss) / BYTES_PER_MB if uss else None,
+        reason=None if len(rss) > 1 else "one trial has no range: at least two are needed",
+    )
+
+
+# Stages
+
+
+def breakdown(trials: Sequence[Trial]) -> Breakdown:
+    """Which stages the time went to: up to the first sounding chunk, and over the whole trial.
+
+    Per stage and trial: the time in which at least one of its spans was at work, cut to the window
+    (overlapping spans count once). A stage's row is the median over the counted trials that tell
+    stages, 0 where a trial has none of it, in ms and as share of the window; the last kind of row,
+    `unexplained`, is the time in which no stage was at work. Stages that work at the same time
+    each have their own: shares may add up to more than 1. Largest first; empty without spans.
+    """
+    told = [
+        (trial.recording, trial.sound)
+        for trial in trials
+        if trial.kind == "trial" and trial.recording is not None and trial.recording.spans
+    ]
+    to_sound = [(recording, first_sound_ns(recording, sound)) for recording, sound in told if sound]
+    return Breakdown(
+        to_first_sound=_shares([(rec, end_ns) for rec, end_ns in to_sound if end_ns is not None]),
+        whole=_shares([(recording, recording.end_ns) for recording, _ in told]),
+    )
+
+
+def is_explained(rows: Sequence[StageShare]) -> bool | None:
+    """Whether stages account for a window within 5 % or 1 ms; None for an empty breakdown."""
+    unexplained = [row for row in rows if row.stage == UNEXPLAINED]
+    if not unexplained:
+        return None
+    return unexplained[0].share <= EXPLAINED_WITHIN or unexplained[0].ms <= EXPLAINED_WITHIN_MS
+
+
+def _shares(windows: Sequence[tuple[Recording, int]]) -> tuple[StageShare, ...]:
+    """Rows for the windows from each request to the instant given with it."""
+    windows = [(rec, end_ns) for rec, end_ns in windows if end_ns > rec.request_ns]
+    stages = sorted({span.stage for rec, _ in windows for span in rec.spans})
+    if not stages:
+        return ()
+    rows = [_share(windows, stage) for stage in stages]
+    return tuple(sorted([*rows, _share(windows, None)], key=lambda row: -row.ms))
+
+
+def _share(windows: Sequence[tuple[Recording, int]], stage: str | None) -> StageShare:
+    """One row: the median of a stage's time, or, for None, of the time without any stage."""
+    length = np.array([end_ns - rec.request_ns for rec, end_ns in windows])
+    busy = np.array(
+        [
+            _union_ns([s for s in rec.spans if stage in (None, s.stage)], rec.request_ns, end_ns)
+            for rec, end_ns in windows
+        ]
+    )
+    spent = length - busy if stage is None else busy
+    return StageShare(
+        stage=stage or UNEXPLAINED,
+        ms=float(np.median(spent)) / NS_PER_MS,
+        share=float(np.median(spent / length)),
+    )
+
+
+def _union_ns(spans: Sequence[Span], start_ns: int, end_ns: int) -> int:
+    """How much of a window is covered by at least one span."""
+    covered, until_ns = 0, start_ns
+    for span in sorted(spans, key=lambda span: span.start_ns):
+        last_ns = min(span.end_ns, end_ns)
+        covered += max(last_ns - max(span.start_ns, until_ns), 0)
+        until_ns = max(until_ns, last_ns)
+    return covered
+
+
+# The table
+
+
+class Metric(NamedTuple):
+    """One metric: its unit, what it is, and how it comes from a trial and a prebuffer in ms."""
+
+    unit: str
+    doc: str
+    of: Callable[[Trial, float], float | None]
+
+
+def _raw(of: Callable[[Recording], float | None]) -> Callable[[Trial, float], float | None]:
+    """A metric of the instants alone."""
+    return lambda trial, _: None if trial.recording is None else of(trial.recording)
+
+
+def _heard(
+    of: Callable[[Recording, Sound], float | None],
+) -> Callable[[Trial, float], float | None]:
+    """A metric of the instants and of what is audible."""
+
+    def measure(trial: Trial, _: float) -> float | None:
+        if trial.recording is None or trial.sound is None:
+            return None
+        return of(trial.recording, trial.sound)
+
+    return measure
+
+
+def _played(
+    of: Callable[[player.Playback], float | None],
+) -> Callable[[Trial, float], float | None]:
+    """A metric of the simulated player."""
+
+    def measure(trial: Trial, prebuffer_ms: float) -> float | None:
+        if trial.recording is None:
+            return None
+        value = of(player.play(trial.recording, prebuffer_ms))
+        return None if value is None else float(value)
+
+    return measure
+
+
+def _ttfa_ms(trial: Trial, prebuffer_ms: float) -> float | None:
+    if trial.recording is None or trial.sound is None:
+        return None
+    return ttfa_ms(trial.recording, trial.sound, prebuffer_ms)
+
+
+def _silence_share(trial: Trial, _: float) -> float | None:
+    return None if trial.sound is None else trial.sound.silence_share
+
+
+METRICS: Mapping[str, Metric] = {
+    "ttfb_ms": Metric("ms", "first byte", _raw(ttfb_ms)),
+    "ttfs_ms": Metric("ms", "first sample, silent or not", _raw(ttfs_ms)),
+    "lead_in_ms": Metric("ms", "audio before the onset", _heard(lead_in_ms)),
+    "ttfa_sound_ms": Metric("ms", "arrival of the first sounding chunk", _heard(ttfa_sound_ms)),
+    "ttfa_ms": Metric("ms", "first sound heard from a player", _ttfa_ms),
+    "rtf": Metric("", "time over duration of audio", _raw(rtf)),
+    "rtf_stream": Metric("", "the same after the first chunk", _raw(rtf_stream)),
+    "gap_p95_ms": Metric("ms", "95 % of a trial's gaps are no longer", _raw(gap_p95_ms)),
+    "gap_max_ms": Metric("ms", "longest gap", _raw(gap_max_ms)),
+    "underruns": Metric("", "interruptions of the player", _played(lambda p: p.underruns)),
+    "stall_ms": Metric("ms", "their total time", _played(lambda p: p.stall_ms)),
+    "longest_stall_ms": Metric("ms", "the longest of them", _played(lambda p: p.longest_stall_ms)),
+    "stall_ratio": Metric("", "their share of the time played", _played(lambda p: p.stall_ratio)),
+    "prebuffer_needed_ms": Metric(
+        "ms", "smallest prebuffer without a stall", _raw(player.prebuffer_needed_ms)
+    ),
+    "start_delay_needed_ms": Metric(
+        "ms", "smallest wait after the first chunk without one", _raw(player.start_delay_needed_ms)
+    ),
+    "silence_share": Metric("", "share of the audio below the threshold", _silence_share),
+    "cpu_s_per_audio_s": Metric(
+        "", "CPU seconds per second of audio", lambda trial, _: cpu_s_per_audio_s(trial)
+    ),
+    "audio_s": Metric("s", "duration of the audio", _raw(duration_s)),
+}
+
+
+def sample(
+    metric: str, trials: Sequence[Trial], prebuffer_ms: float = 0.0, *, kind: Kind = "trial"
+) -> Sample:
+    """One metric over the trials of one kind, in their order; other kinds are passed over.
+
+    Raises MeasurementError for a metric that is not in METRICS.
+    """
+    try:
+        of = METRICS[metric].of
+    except KeyError:
+        known = ", ".join(METRICS)
+        raise MeasurementError(f"no metric is called {metric!r}; there are: {known}") from None
+    counted = (trial for trial in trials if trial.kind == kind)
+    return Sample(metric=metric, values=tuple(of(trial, prebuffer_ms) for trial in counted))

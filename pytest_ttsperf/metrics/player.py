@@ -1,0 +1,125 @@
+"""A simulated player: what a listener would have heard, from the instants of one recording.
+
+The player takes every chunk the moment it arrives (reads are not coalesced, chunks without sound
+are ignored). It starts when `prebuffer_ms` of audio are buffered or the stream has ended, plays in
+real time, stops dead when it has nothing to play, and goes on at the next arrival.
+
+All sums are exact: instants are scaled by the sample rate and durations by 10^9, so that both are
+integers of one unit (1/rate of a nanosecond). int64 holds 53 hours at 48 kHz.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from pytest_ttsperf.records import Recording
+
+NS_PER_MS = 1_000_000
+NS_PER_S = 1_000_000_000
+SHORTEST_STALL_NS = 1 * NS_PER_MS
+"""Nobody hears a shorter interruption, and no scheduler keeps below it."""
+
+Integers = NDArray[np.int64]
+
+
+class Playback(Struct, frozen=True, kw_only=True):
+    """What a player with one prebuffer did; everything is None when there was no audio."""
+
+    start_ns: int | None = None
+    """When playback began, on the recording's clock."""
+    underruns: int | None = None
+    """How many stalls of at least 1 ms there were."""
+    stall_ms: float | None = None
+    """How long they were together."""
+    longest_stall_ms: float | None = None
+    stall_ratio: float | None = None
+    """stall / (audio + stall), 0..1."""
+
+
+def chunks_of(recording: Recording) -> tuple[Integers, Integers]:
+    """Arrivals (ns) and frame counts of the chunks that carry frames; both of shape (chunks,)."""
+    arrivals = np.asarray(recording.arrivals_ns, dtype=np.int64)
+    frames = np.asarray(recording.frame_counts, dtype=np.int64)
+    carrying = frames > 0
+    return arrivals[carrying], frames[carrying]
+
+
+def play(recording: Recording, prebuffer_ms: float = 0.0) -> Playback:
+    """Play a recording with `prebuffer_ms` (rounded up to whole frames) of audio held back."""
+    arrivals, frames = chunks_of(recording)
+    if not arrivals.size:
+        return Playback()
+    rate = recording.sample_rate
+    start_ns = _start_ns(recording, _frames_in(prebuffer_ms, rate))
+    stalls_ms = _stalls(arrivals, frames, start_ns, rate) / (rate * NS_PER_MS)
+    stall_ms = float(stalls_ms.sum())
+    audio_ms = float(frames.sum()) / rate * 1000
+    return Playback(
+        start_ns=start_ns,
+        underruns=int(stalls_ms.size),
+        stall_ms=stall_ms,
+        longest_stall_ms=float(stalls_ms.max(initial=0.0)),
+        stall_ratio=stall_ms / (audio_ms + stall_ms),
+    )
+
+
+def prebuffer_needed_ms(recording: Recording) -> float | None:
+    """Find the smallest prebuffer (a whole number of frames, in ms) that plays without a stall.
+
+    A larger prebuffer never starts earlier and so never stalls where a smaller one did not: the
+    search may halve. None when there is no audio.
+    """
+    arrivals, frames = chunks_of(recording)
+    if not arrivals.size:
+        return None
+    rate = recording.sample_rate
+
+    def is_smooth(prebuffer_frames: int) -> bool:
+        start_ns = _start_ns(recording, prebuffer_frames)
+        return not _stalls(arrivals, frames, start_ns, rate).size
+
+    return bisect_left(range(int(frames.sum()) + 1), True, key=is_smooth) / rate * 1000
+
+
+def start_delay_needed_ms(recording: Recording) -> float | None:
+    """max_i(a_i - sum_{j<i} d_j) - a_0: the smallest wait after the first chunk with no stall.
+
+    Stalls under 1 ms count here: this is the wait for none whatsoever. None without audio.
+    """
+    arrivals, frames = chunks_of(recording)
+    if not arrivals.size:
+        return None
+    rate = recording.sample_rate
+    return float(_behind(arrivals, frames, int(arrivals[0]), rate).max() / (rate * NS_PER_MS))
+
+
+def _frames_in(prebuffer_ms: float, rate: int) -> int:
+    """Whole frames in a time; a millionth is forgiven, so that frames / rate * 1000 comes back."""
+    return math.ceil(prebuffer_ms * rate / 1000 - 1e-6)
+
+
+def _start_ns(recording: Recording, prebuffer_frames: int) -> int:
+    """The arrival that fills the prebuffer, or the end of a stream that never does."""
+    arrivals, frames = chunks_of(recording)
+    filled = int(np.searchsorted(np.cumsum(frames), prebuffer_frames))
+    if filled < arrivals.size:
+        return int(arrivals[filled])
+    return max(recording.end_ns, int(arrivals[-1]))
+
+
+def _behind(arrivals: Integers, frames: Integers, start_ns: int, rate: int) -> Integers:
+    """How far each chunk is behind a player that began at `start_ns` and never stopped."""
+    due = (np.cumsum(frames) - frames) * NS_PER_S
+    return (arrivals - start_ns) * rate - due
+
+
+def _stalls(arrivals: Integers, frames: Integers, start_ns: int, rate: int) -> Integers:
+    """The stalls of at least 1 ms: each new record of being behind is one, of that much more."""
+    delay = np.maximum.accumulate(np.maximum(_behind(arrivals, frames, start_ns, rate), 0))
+    stalls = np.diff(delay, prepend=0)
+    return stalls[stalls >= SHORTEST_STALL_NS * rate]

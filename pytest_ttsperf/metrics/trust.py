@@ -1,0 +1,314 @@
+"""Reasons not to believe a measurement: each guard springs one trap that gave a false number.
+
+A guard is a function of the evidence that returns a note or None. `invalid` notes void the cell;
+the others are told beside its verdicts. Guards only look at figures: where one needs a metric it
+is handed in, computed by `metrics.definitions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from pytest_ttsperf.records import Mode, Note, Ready, Sample, Trial
+
+LATENCIES = ("ttfb_ms", "ttfs_ms", "ttfa_sound_ms")
+FLOOR_RTF = 0.002
+"""500 times faster than real time: no synthesis on one machine, only playing back."""
+OUTSIDE_SHARE = 0.10
+CLIPPED_SHARE = 0.01
+CACHE_RATIO = 0.5
+TREND_METRICS = ("ttfa_sound_ms", "rtf")
+TREND_P = 0.01
+TREND_CHANGE = 0.05
+
+Trend = Callable[[Sequence[float]], tuple[float, float] | None]
+"""Values in their order -> p-value of there being no trend, change from first to last quarter."""
+Bands = Callable[[str], tuple[float, float]]
+"""Text -> shortest and longest credible speech of it, in seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What the guards may look at."""
+
+    counted: tuple[Trial, ...]
+    probes: tuple[Trial, ...]
+    samples: Mapping[str, Sample]
+    probe_rtf: Sample | None
+    streamed: Sequence[bool | None]
+    trend: Trend | None
+    ready: Ready | None
+    asked_provider: str | None
+    bands: Bands | None
+    mode: Mode
+
+    def values(self, metric: str) -> tuple[float | None, ...]:
+        """A metric of the counted trials, empty when it was not computed."""
+        sample = self.samples.get(metric)
+        return () if sample is None else sample.values
+
+    def known(self, metric: str) -> list[float]:
+        """Its values that were measured."""
+        return [value for value in self.values(metric) if value is not None]
+
+
+def notes(
+    trials: Sequence[Trial],
+    *,
+    ready: Ready | None,
+    asked_provider: str | None,
+    bands: Bands | None,
+    mode: Mode,
+    samples: Mapping[str, Sample],
+    probe_rtf: Sample | None = None,
+    streamed: Sequence[bool | None] = (),
+    trend: Trend | None = None,
+) -> tuple[Note, ...]:
+    """All that speaks against believing the trials of one cell, in the order of GUARDS.
+
+    `samples` are those of the counted trials by metric name, `probe_rtf` is the `rtf` of the
+    probes, `streamed` holds `is_streamed` of each counted trial's recording, `trend` is a test
+    like `judge.stats.trend`. What is not given is not guarded.
+    """
+    evidence = Evidence(
+        counted=tuple(trial for trial in trials if trial.kind == "trial"),
+        probes=tuple(trial for trial in trials if trial.kind == "probe"),
+        samples=samples,
+        probe_rtf=probe_rtf,
+        streamed=streamed,
+        trend=trend,
+        ready=ready,
+        asked_provider=asked_provider,
+        bands=bands,
+        mode=mode,
+    )
+    found = (guard(evidence) for guard in GUARDS)
+    return tuple(note for note in found if note is not None)
+
+
+def failed_trials(evidence: Evidence) -> Note | None:
+    """Trials that raised count as not measured; their first error is told."""
+    errors = [trial.error for trial in evidence.counted if trial.error is not None]
+    if not errors:
+        return None
+    last_line = (errors[0].strip() or "no message").splitlines()[-1]
+    return Note(
+        guard="failed",
+        text=f"{_of(len(errors), evidence.counted)} failed, the first with: {last_line}",
+    )
+
+
+def impossible_latency(evidence: Evidence) -> Note | None:
+    """Sound cannot be there before it was asked for, nor at that very instant."""
+    for metric in LATENCIES:
+        wrong = [value for value in evidence.known(metric) if value <= 0]
+        if wrong:
+            return Note(
+                guard="latency",
+                text=f"{metric} is {min(wrong):g} in {_of(len(wrong), evidence.counted)}: audio "
+                "that is there before or as it is requested was not made for the request, or two "
+                "clocks were mixed",
+                invalid=True,
+            )
+    return None
+
+
+def disordered_instants(evidence: Evidence) -> Note | None:
+    """Chunks arrive one after another."""
+    recordings = [trial.recording for trial in evidence.counted if trial.recording]
+    wrong = [rec for rec in recordings if list(rec.arrivals_ns) != sorted(rec.arrivals_ns)]
+    if not wrong:
+        return None
+    return Note(
+        guard="clock",
+        text=f"chunks arrive before their predecessors in {_of(len(wrong), evidence.counted)}: "
+        "the clock that stamped them is not monotonic",
+        invalid=True,
+    )
+
+
+def beyond_physics(evidence: Evidence) -> Note | None:
+    """Faster than anything that synthesises."""
+    wrong = [value for value in evidence.known("rtf") if value < FLOOR_RTF]
+    if not wrong:
+        return None
+    return Note(
+        guard="floor",
+        text=f"rtf is {min(wrong):.2g} in {_of(len(wrong), evidence.counted)}, below the physical "
+        f"floor of {FLOOR_RTF:g}: a cache or precomputed audio answered",
+        invalid=True,
+    )
+
+
+def strange_duration(evidence: Evidence) -> Note | None:
+    """The audio is as long as its text can be spoken."""
+    if evidence.bands is None:
+        return None
+    measured = [
+        (duration_s, evidence.bands(trial.text))
+        for trial, duration_s in zip(evidence.counted, evidence.values("audio_s"), strict=False)
+        if duration_s is not None
+    ]
+    short = [(got, low) for got, (low, _) in measured if got < low]
+    long = [(got, high) for got, (_, high) in measured if got > high]
+    if len(short) + len(long) <= OUTSIDE_SHARE * len(measured):
+        return None
+    (got, bound), side = (short[0], "at least") if short else (long[0], "at most")
+    return Note(
+        guard="duration",
+        text=f"the audio of {_of(len(short) + len(long), measured)} is not as long as its text "
+        f"({len(short)} too short, {len(long)} too long; {got:.2f} s where {side} {bound:.2f} s "
+        "are expected): the text is truncated, repeated or padded, or the speed was changed",
+        invalid=True,
+    )
+
+
+def silent(evidence: Evidence) -> Note | None:
+    """Something is to be heard."""
+    heard = [trial.sound for trial in evidence.counted if trial.sound is not None]
+    without = [sound for sound in heard if sound.onset_frame is None]
+    if not without:
+        return None
+    return Note(
+        guard="silence",
+        text=f"nothing is to be heard in {_of(len(without), heard)}",
+        invalid=len(without) == len(heard),
+    )
+
+
+def clipped(evidence: Evidence) -> Note | None:
+    """The waveform fits its range."""
+    shares = [trial.level.clipped_share or 0.0 for trial in evidence.counted if trial.level]
+    loud = [share for share in shares if share > CLIPPED_SHARE]
+    if not loud:
+        return None
+    return Note(
+        guard="clipping",
+        text=f"more than {CLIPPED_SHARE:.0%} of the samples are clipped in {_of(len(loud), shares)}"
+        f" (up to {max(loud):.0%})",
+    )
+
+
+def non_finite(evidence: Evidence) -> Note | None:
+    """Samples are numbers."""
+    counts = [trial.level.non_finite for trial in evidence.counted if trial.level]
+    broken = [count for count in counts if count]
+    if not broken:
+        return None
+    return Note(
+        guard="samples",
+        text=f"samples are NaN or infinite in {_of(len(broken), counts)} (up to {max(broken)}): "
+        "the model's output is broken, its speed means nothing",
+        invalid=True,
+    )
+
+
+def other_provider(evidence: Evidence) -> Note | None:
+    """The provider asked for is the one that ran: read back, never assumed."""
+    asked = evidence.asked_provider
+    if asked is None:
+        return None
+    placement = evidence.ready.placement if evidence.ready else None
+    nodes = (placement or {}).get("nodes")
+    if not isinstance(nodes, Mapping) or not nodes:
+        return Note(
+            guard="provider",
+            text=f"unverified: the target does not tell which provider ran, {asked} was asked for",
+        )
+    if any(count for name, count in nodes.items() if _plain(name).startswith(_plain(asked))):
+        return None
+    ran = ", ".join(f"{count} on {name}" for name, count in sorted(nodes.items()) if count)
+    return Note(
+        guard="provider",
+        text=f"provider {asked} was asked for and ran 0 nodes ({ran or 'no nodes at all'}): "
+        "install its onnxruntime build or ask for the provider that ran",
+        invalid=True,
+    )
+
+
+def cached(evidence: Evidence) -> Note | None:
+    """A repeated text takes as long as a new one, or a cache answers it."""
+    spoken = {trial.text for trial in evidence.counted}
+    values = evidence.probe_rtf.values if evidence.probe_rtf else ()
+    probes = [
+        (trial.text in spoken, rtf)
+        for trial, rtf in zip(evidence.probes, values, strict=False)
+        if rtf is not None
+    ]
+    known = evidence.known("rtf")
+    repeating = [rtf for repeats, rtf in probes if repeats]
+    fresh = [rtf for repeats, rtf in probes if not repeats]
+    if not known:
+        return None
+    if len(spoken) > 1 and repeating and median(repeating) < CACHE_RATIO * median(known):
+        return Note(
+            guard="cache",
+            text=f"a cache serves repeated texts (rtf {median(repeating):.2g} against "
+            f"{median(known):.2g}); the figures are from distinct texts",
+        )
+    if len(spoken) == 1 and fresh and median(known) < CACHE_RATIO * median(fresh):
+        return Note(
+            guard="cache",
+            text=f"all trials spoke one text, and texts not spoken before take longer (rtf "
+            f"{median(fresh):.2g} against {median(known):.2g}): a cache answered the trials; "
+            "measure distinct texts",
+            invalid=True,
+        )
+    return None
+
+
+def trending(evidence: Evidence) -> Note | None:
+    """Trials are exchangeable: the last are no slower or faster than the first."""
+    for metric in TREND_METRICS:
+        known = evidence.known(metric)
+        found = evidence.trend(known) if evidence.trend else None
+        if found is None:
+            continue
+        p_value, change = found
+        if p_value < TREND_P and abs(change) > TREND_CHANGE:
+            return Note(
+                guard="trend",
+                text=f"{metric} {'rises' if change > 0 else 'falls'} over the trials: "
+                f"{change:+.0%} from the first quarter to the last (n={len(known)}, Kendall's "
+                f"p = {p_value:.2g}); the target was still warming up, or heats or leaks",
+            )
+    return None
+
+
+def not_streamed(evidence: Evidence) -> Note | None:
+    """Chunks leave while later ones are still being made."""
+    told = [streamed for streamed in evidence.streamed if streamed is not None]
+    if evidence.mode != "stream" or 2 * told.count(False) <= len(told):
+        return None
+    return Note(
+        guard="stream",
+        text=f"not streamed: in {_of(told.count(False), told)} all work was done before the first "
+        "chunk arrived; finished audio was cut into chunks",
+    )
+
+
+Guard = Callable[[Evidence], Note | None]
+GUARDS: tuple[Guard, ...] = (
+    failed_trials,
+    impossible_latency,
+    disordered_instants,
+    beyond_physics,
+    strange_duration,
+    silent,
+    non_finite,
+    clipped,
+    other_provider,
+    cached,
+    trending,
+    not_streamed,
+)
+
+
+def _of(count: int, whole: Sequence[object]) -> str:
+    return f"{count} of {len(whole)} trial{'' if len(whole) == 1 else 's'}"
+
+
+def _plain(provider: str) -> str:
+    return "".join(letter for letter in provider.lower() if letter.isalnum())
