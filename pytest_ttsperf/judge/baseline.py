@@ -1,0 +1,300 @@
+"""Earlier runs of a cell on one machine: load, save, and a first screening against them.
+
+One file per fingerprint and cell, indented and in a stable order so that git can merge it. Writing
+is atomic and under a lock per fingerprint: two runs that end together lose nothing. Stored numbers
+of another machine never gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from filelock import FileLock, Timeout
+from msgspec import structs
+
+from pytest_ttsperf.errors import BaselineUnreadable
+from pytest_ttsperf.files import write_atomically
+from pytest_ttsperf.judge import stats
+from pytest_ttsperf.records import (
+    Baseline,
+    BaselineRun,
+    Cell,
+    CellResult,
+    Outcome,
+    Statistic,
+    Summary,
+    Trial,
+    Verdict,
+)
+
+KEPT_RUNS = 30
+MIN_RUNS = 5
+ALPHA_FAIL = 0.001
+ALPHA_DOUBT = 0.05
+LOCK_TIMEOUT_S = 60.0
+
+
+class Gate(NamedTuple):
+    """One figure of a cell that is compared with earlier runs."""
+
+    label: str
+    metric: str
+    statistic: Statistic
+    unit: str
+
+
+GATES = (
+    Gate("ttfa_sound p50", "ttfa_sound_ms", "p50", "ms"),
+    Gate("ttfa_sound p95", "ttfa_sound_ms", "p95", "ms"),
+    Gate("rtf p50", "rtf", "p50", ""),
+)
+
+
+# Files
+
+
+def path_for(storage: Path, fingerprint: str, cell: Cell) -> Path:
+    """Give the file of one cell on one machine: `<storage>/<fingerprint>/<cell>.json`."""
+    return storage / fingerprint / f"{cell.slug}.json"
+
+
+def fingerprints_with(storage: Path, cell: Cell) -> list[str]:
+    """All fingerprints that have a baseline of this cell, sorted; the own one among them."""
+    return sorted(path.parent.name for path in storage.glob(f"*/{cell.slug}.json"))
+
+
+def load(path: Path) -> Baseline | None:
+    """Read a baseline; None when there is no such file.
+
+    Raises BaselineUnreadable for one that is there and cannot be understood: empty, cut off, of
+    another schema, or not to be read at all.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Baseline)
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
+        raise BaselineUnreadable(
+            f"cannot read the baseline {path}: {error}; a ttsperf-baseline/1 file was wanted. "
+            "Restore it from git, or delete it and save a new one (--ttsperf-save)"
+        ) from error
+
+
+def append(storage: Path, result: CellResult, run: BaselineRun) -> Path:
+    """Add a run to the baseline of its cell and machine; gives the file written.
+
+    The last 30 runs are kept, and of this one the counted trials (instants and figures; sound and
+    stage spans are left out) and the median ms by stage up to the first sounding chunk. Raises
+    BaselineUnreadable, and writes nothing, when the file is damaged, belongs to another machine or
+    cell, or stays locked.
+    """
+    path = path_for(storage, result.fingerprint, result.cell)
+    with _locked(path):
+        before = load(path)
+        if before is not None:
+            _check_identity(path, before, result)
+        runs = (*(before.runs if before else ()), run)
+        baseline = Baseline(
+            cell=result.cell,
+            fingerprint=result.fingerprint,
+            runs=runs[-KEPT_RUNS:],
+            newest=tuple(_slim(trial) for trial in result.counted),
+            stages={row.stage: row.ms for row in result.breakdown.to_first_sound},
+        )
+        write_atomically(path, _encoded(baseline))
+    return path
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.parent / ".lock", timeout=LOCK_TIMEOUT_S)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise BaselineUnreadable(
+            f"another process has held {lock.lock_file} for {LOCK_TIMEOUT_S:g} s, so {path} cannot "
+            "be written; end that process and save again"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _check_identity(path: Path, baseline: Baseline, result: CellResult) -> None:
+    found = (baseline.fingerprint, baseline.cell.id)
+    wanted = (result.fingerprint, result.cell.id)
+    if found != wanted:
+        raise BaselineUnreadable(
+            f"the baseline {path} belongs to {found}, this run is {wanted}: files are not moved "
+            "between machines or cells; delete it and save a new one (--ttsperf-save)"
+        )
+
+
+def _slim(trial: Trial) -> Trial:
+    if trial.recording is None:
+        return trial
+    return structs.replace(
+        trial, recording=structs.replace(trial.recording.without_pcm(), spans=())
+    )
+
+
+def _encoded(baseline: Baseline) -> bytes:
+    """In stable order and indented, so that git merges it."""
+    return msgspec.json.format(msgspec.json.encode(baseline, order="deterministic"), indent=1) + (
+        b"\n"
+    )
+
+
+# Screening
+
+
+def screen(storage: Path, result: CellResult) -> list[Verdict]:
+    """Compare a result with the earlier runs of its cell on its machine.
+
+    One verdict per gate (median and p95 of ttfa_sound, median of rtf), or a single INCONCLUSIVE
+    one when there is nothing to compare with. Raises BaselineUnreadable for a damaged file.
+    """
+    path = path_for(storage, result.fingerprint, result.cell)
+    baseline = load(path)
+    if baseline is None:
+        others = [f for f in fingerprints_with(storage, result.cell) if f != result.fingerprint]
+        return [_nothing(_foreign(others) if others else f"there is no baseline {path}")]
+    if baseline.fingerprint != result.fingerprint:
+        return [_nothing(_foreign([baseline.fingerprint]))]
+    if baseline.cell != result.cell:
+        return [_nothing(f"{path} is the baseline of another cell, {baseline.cell.id}")]
+    if not baseline.runs:
+        return [_nothing(f"the baseline {path} holds no runs")]
+    return [_screen(gate, baseline, result) for gate in GATES]
+
+
+def _foreign(fingerprints: Sequence[str]) -> str:
+    return (
+        f"the only baselines of this cell are of other machines ({', '.join(fingerprints)}), "
+        "whose numbers say nothing about this one"
+    )
+
+
+def _nothing(reason: str) -> Verdict:
+    return Verdict(
+        subject="baseline",
+        outcome=Outcome.INCONCLUSIVE,
+        reason=f"{reason}; save {MIN_RUNS} runs on this machine (--ttsperf-save)",
+        gate="baseline",
+    )
+
+
+def _screen(gate: Gate, baseline: Baseline, result: CellResult) -> Verdict:
+    earlier = [x for run in baseline.runs if (x := _positive(run.summary, gate)) is not None]
+    now = _figure(result.summary, gate)
+    if now is None and earlier:
+        reason = (
+            f"{gate.label} was not measured, and {len(earlier)} earlier runs have it: what could "
+            "not be measured is not as good as before"
+        )
+        return _verdict(gate, Outcome.FAIL, reason, earlier)
+    if now is None or now <= 0:
+        found = "was not measured" if now is None else f"is {_amount(now, gate)}"
+        reason = f"{gate.label} {found}, and only positive figures can be compared"
+        return _verdict(gate, Outcome.INCONCLUSIVE, reason, earlier, now)
+    if len(earlier) < MIN_RUNS:
+        reason = (
+            f"{gate.label} is {_amount(now, gate)}: {len(earlier)} of {len(baseline.runs)} stored "
+            f"runs can be compared with, {MIN_RUNS} are needed; save more (--ttsperf-save)"
+        )
+        return _verdict(gate, Outcome.INCONCLUSIVE, reason, earlier, now)
+    return _compare(gate, now, earlier, baseline, result)
+
+
+def _compare(
+    gate: Gate, now: float, earlier: list[float], baseline: Baseline, result: CellResult
+) -> Verdict:
+    """Against the prediction limits of at least five earlier figures."""
+    doubt = stats.prediction_limit(earlier, ALPHA_DOUBT)
+    limit = stats.prediction_limit(earlier, ALPHA_FAIL)
+    middle = stats.quantile(earlier, 0.5)
+    reason = (
+        f"{gate.label} is {_amount(now, gate)}, {now / middle - 1:+.0%} on the median of "
+        f"{len(earlier)} earlier runs ({_amount(middle, gate)})"
+    )
+    if now > limit:
+        reason += (
+            f"; unchanged code stays below {_amount(limit, gate)} in 99.9 % of runs"
+            f"{_growth(gate, now, baseline, result)}"
+        )
+        return _verdict(gate, Outcome.FAIL, reason, earlier, now, limit)
+    reason += f"; unchanged code stays below {_amount(doubt, gate)} in 95 % of runs"
+    if now > doubt:
+        reason += f", below {_amount(limit, gate)} in 99.9 %: {_remedy(baseline.runs[-1])}"
+        return _verdict(gate, Outcome.INCONCLUSIVE, reason, earlier, now, doubt)
+    return _verdict(gate, Outcome.PASS, reason, earlier, now, doubt)
+
+
+def _remedy(run: BaselineRun) -> str:
+    if run.revision is None:
+        return (
+            "only an interleaved comparison could tell, and no revision is stored to compare with"
+        )
+    return (
+        "this needs an interleaved comparison with the baseline's revision "
+        f"(--ttsperf-compare={run.revision})"
+    )
+
+
+def _growth(gate: Gate, now: float, baseline: Baseline, result: CellResult) -> str:
+    """`; +11.2 ms on the newest of them, of which vocode +10.9 ms`, as far as stages are told."""
+    before = baseline.stages
+    rows = {row.stage: row.ms for row in result.breakdown.to_first_sound}
+    if not before or not rows:
+        return "; which stage grew is not known, as stages were not told in both runs"
+    growth = {name: rows.get(name, 0.0) - before.get(name, 0.0) for name in {*rows, *before}}
+    stage, grown = max(sorted(growth.items()), key=lambda item: item[1])
+    if grown <= 0:
+        return "; no stage grew up to the first sound"
+    newest = _figure(baseline.runs[-1].summary, gate)
+    if gate.unit != "ms" or newest is None:
+        return f"; up to the first sound, {stage} grew most ({grown:+.1f} ms)"
+    return f"; {now - newest:+.1f} ms on the newest of them, of which {stage} {grown:+.1f} ms"
+
+
+def _figure(summary: dict[str, Summary], gate: Gate) -> float | None:
+    found = summary.get(gate.metric)
+    value = getattr(found, gate.statistic) if found else None
+    return None if value is None else float(value)
+
+
+def _positive(summary: dict[str, Summary], gate: Gate) -> float | None:
+    value = _figure(summary, gate)
+    return value if value is not None and value > 0 else None
+
+
+def _amount(value: float, gate: Gate) -> str:
+    return f"{value:.4g} {gate.unit}".rstrip()
+
+
+def _verdict(
+    gate: Gate,
+    outcome: Outcome,
+    reason: str,
+    earlier: Sequence[float],
+    value: float | None = None,
+    limit: float | None = None,
+) -> Verdict:
+    return Verdict(
+        subject=gate.label,
+        outcome=outcome,
+        reason=reason,
+        gate="baseline",
+        metric=gate.metric,
+        statistic=gate.statistic,
+        value=value,
+        limit=limit,
+        unit=gate.unit,
+        n=len(earlier),
+    )

@@ -1,0 +1,228 @@
+"""Is a fixed limit met? One pure function from a sample to a verdict that says how sure it is.
+
+Of n trials, k exceed the limit; n is declared before. A percentile passes when k of n proves it
+(n = 59 with none over for p95), fails when k of n refutes it, and is open otherwise; before the
+declared n it can only fail, and only on far stronger evidence, as every look is another chance to
+be wrong. `max` fails on the first trial over. A trial that could not be measured is over.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pytest_ttsperf.judge import stats
+from pytest_ttsperf.judge.stats import LimitTest
+from pytest_ttsperf.records import Outcome, Sample, Summary, Threshold, Verdict
+
+ALPHA = 0.05
+ALPHA_EARLY = 0.002
+"""Looking after every trial at .05 would redden 18 % of engines exactly on the limit."""
+LEVELS = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
+
+
+def judge(threshold: Threshold, sample: Sample, declared: int) -> Verdict:
+    """Judge a percentile or `max` of a sample whose number of trials was declared before.
+
+    Values of None, or not finite, were not measured and count as exceeding. Raises ValueError for
+    the statistic `value`, which `judge_value` judges.
+    """
+    values = _padded(sample)
+    if threshold.statistic == "value":
+        raise ValueError(f"{threshold.label} limits one value, not a sample: use judge_value")
+    if not np.isfinite(values).any():
+        return _unmeasured(threshold, len(values))
+    if threshold.statistic == "max":
+        return _judge_max(threshold, values, declared)
+    return _judge_percentile(threshold, values, declared)
+
+
+def judge_value(threshold: Threshold, value: float | None, reason: str | None = None) -> Verdict:
+    """Judge one number per cell (memory, say) directly; `reason` says why it is missing."""
+    if value is None or not math.isfinite(value):
+        why = reason or "no reason is known"
+        text = f"not measured ({why}); what could not be measured fails {_limit(threshold)}"
+        return _verdict(threshold, Outcome.FAIL, text)
+    over = value > threshold.limit
+    text = f"{_figure(value, threshold)} is {'over' if over else 'within'} {_limit(threshold)}"
+    outcome = Outcome.FAIL if over else Outcome.PASS
+    return _verdict(threshold, outcome, text, value=value, n=1, exceeding=int(over))
+
+
+def decided_early(threshold: Threshold, sample: Sample, declared: int) -> bool:
+    """Whether the trials so far, fewer than declared, already refute the limit for good."""
+    values = _padded(sample)
+    if not 0 < len(values) < declared or threshold.statistic == "value":
+        return False
+    if threshold.statistic == "max":
+        return max(values) > threshold.limit
+    return _test(threshold, values).p_greater <= ALPHA_EARLY
+
+
+def summarize(sample: Sample) -> Summary:
+    """Put a sample in few numbers; n counts all trials, the figures are of those measured."""
+    values = [value for value in _padded(sample) if math.isfinite(value)]
+    n = len(sample.values)
+    figures = stats.summarize(values, n - len(values))
+    return Summary(metric=sample.metric, n=n, missing=n - len(values), **figures)
+
+
+def _padded(sample: Sample) -> list[float]:
+    """The values, with +inf for those that could not be measured."""
+    return [v if v is not None and math.isfinite(v) else math.inf for v in sample.values]
+
+
+def _test(threshold: Threshold, values: list[float]) -> LimitTest:
+    return stats.limit_test(values, threshold.limit, LEVELS[threshold.statistic])
+
+
+def _judge_percentile(threshold: Threshold, values: list[float], declared: int) -> Verdict:
+    level = LEVELS[threshold.statistic]
+    test = _test(threshold, values)
+    is_early = test.n < declared
+    if test.p_greater <= (ALPHA_EARLY if is_early else ALPHA):
+        outcome, p_value, needed = Outcome.FAIL, test.p_greater, None
+        bound = stats.lower_bound(values, level)
+    elif not is_early and test.p_less <= ALPHA:
+        outcome, p_value, needed = Outcome.PASS, test.p_less, None
+        bound = stats.upper_bound(values, level)
+    else:
+        outcome, p_value, bound = Outcome.INCONCLUSIVE, test.p_less, None
+        needed = max(stats.trials_to_prove(level, test.exceeding), declared) - test.n
+    text = _sentence(threshold, values, _confidence(outcome, bound, threshold))
+    if needed is not None:
+        text += _open_end(needed, test, declared)
+    upper = stats.upper_bound(values, level)
+    return _verdict(
+        threshold,
+        outcome,
+        text,
+        value=stats.quantile(_measured(values), level),
+        bound=upper if upper is not None and math.isfinite(upper) else None,
+        n=test.n,
+        exceeding=test.exceeding,
+        p_value=p_value,
+        trials_needed=needed,
+    )
+
+
+def _judge_max(threshold: Threshold, values: list[float], declared: int) -> Verdict:
+    n = len(values)
+    exceeding = sum(value > threshold.limit for value in values)
+    text, needed = _sentence(threshold, values), None
+    if exceeding:
+        outcome = Outcome.FAIL
+        text += "; one is enough"
+    elif n < declared:
+        outcome, needed = Outcome.INCONCLUSIVE, declared - n
+        text += f"; {n} of {_trials(declared)} declared were made, {needed} more are to come"
+    else:
+        outcome = Outcome.PASS
+        share = math.ceil(stats.share_excluded(n) * 100)
+        text += f"; n={n} shows that at most {share} % of trials exceed it (95 % confidence)"
+    return _verdict(
+        threshold,
+        outcome,
+        text,
+        value=max(_measured(values)),
+        n=n,
+        exceeding=exceeding,
+        trials_needed=needed,
+    )
+
+
+def _unmeasured(threshold: Threshold, n: int) -> Verdict:
+    what = f"not measured in any of {_trials(n)}" if n else "nothing was measured: 0 trials"
+    text = f"{what}; what could not be measured fails {_limit(threshold)}"
+    return _verdict(threshold, Outcome.FAIL, text, n=n, exceeding=n)
+
+
+def _verdict(
+    threshold: Threshold,
+    outcome: Outcome,
+    reason: str,
+    *,
+    value: float | None = None,
+    bound: float | None = None,
+    n: int = 0,
+    exceeding: int | None = None,
+    p_value: float | None = None,
+    trials_needed: int | None = None,
+) -> Verdict:
+    """A verdict on a threshold; what the threshold itself says is taken from it."""
+    return Verdict(
+        subject=threshold.label,
+        outcome=outcome,
+        reason=reason,
+        metric=threshold.metric,
+        statistic=threshold.statistic,
+        value=value,
+        bound=bound,
+        limit=threshold.limit,
+        unit=threshold.unit,
+        n=n,
+        exceeding=exceeding,
+        p_value=p_value,
+        trials_needed=trials_needed,
+        threshold=threshold,
+    )
+
+
+# Wording
+
+
+def _sentence(threshold: Threshold, values: list[float], confidence: str = "") -> str:
+    """What was measured, how sure, the limit, the count, and what of it was not measured."""
+    measured = _measured(values)
+    level = LEVELS.get(threshold.statistic, 1.0)
+    exceeding = sum(value > threshold.limit for value in values)
+    missing = len(values) - len(measured)
+    text = (
+        f"{threshold.statistic} is {_figure(stats.quantile(measured, level), threshold)}"
+        f"{confidence}, {_limit(threshold)}: {exceeding or 'none'} of {_trials(len(values))} "
+        f"exceed{'' if exceeding > 1 else 's'} it"
+    )
+    if missing:
+        text += (
+            f", {missing} of them as {'it was' if missing == 1 else 'they were'} not measured: "
+            "what could not be measured does not meet a limit"
+        )
+    return text
+
+
+def _confidence(outcome: Outcome, bound: float | None, threshold: Threshold) -> str:
+    if bound is None or math.isinf(bound):
+        return ""
+    side = "at least" if outcome is Outcome.FAIL else "at most"
+    return f" ({side} {_figure(bound, threshold)} with 95 % confidence)"
+
+
+def _open_end(needed: int, test: LimitTest, declared: int) -> str:
+    text = "; that neither proves nor refutes the limit"
+    if test.n < declared:
+        text += f" before the {declared} trials declared are made"
+    more = "no more exceed" if test.exceeding else "none exceeds"
+    return f"{text}, {needed} further trial{'' if needed == 1 else 's'} would prove it if {more}"
+
+
+def _limit(threshold: Threshold) -> str:
+    """`limit 800 ms (500 in the test, overridden by --ttsperf-limit)`."""
+    text = f"limit {threshold.limit:.10g} {threshold.unit}".rstrip()
+    if threshold.overridden_by is None:
+        return text
+    before = "" if threshold.declared is None else f"{threshold.declared:.10g} in the test, "
+    return f"{text} ({before}overridden by {threshold.overridden_by})"
+
+
+def _figure(value: float, threshold: Threshold) -> str:
+    number = f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
+    return f"{number} {threshold.unit}".rstrip()
+
+
+def _measured(values: list[float]) -> list[float]:
+    return [value for value in values if math.isfinite(value)]
+
+
+def _trials(n: int) -> str:
+    return f"{n} trial{'' if n == 1 else 's'}"
