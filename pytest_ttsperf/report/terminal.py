@@ -1,0 +1,209 @@
+"""Verdicts as text for people: the table of a run, and why a test failed. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from pytest_ttsperf.records import (
+    Breakdown,
+    CellResult,
+    Outcome,
+    RecorderCost,
+    StageShare,
+    Summary,
+    Threshold,
+    Verdict,
+)
+
+HEADINGS = ("cell, metric", "n", "p50", "p95", "95 % bound", "limit", "verdict")
+Paint = Callable[[str, Outcome | None], str]
+"""Colours a verdict's text; terminals without colour leave it as it is."""
+HINTS = {
+    "ttfa": "see where the time to the first sound goes; if the stages do not say enough, let the "
+    "target offer stages()",
+    "rtf": "the engine is slower than playback: fewer or faster steps per second of audio, more "
+    "threads, another provider",
+    "cadence": "chunks come later than playback needs them: smaller first chunks, computing the "
+    "next chunk while the last one plays, or a larger prebuffer in the player",
+    "memory": "look at rss_bytes of each trial in the artifact: a step is a cache or an arena, a "
+    "slope is a leak",
+    "baseline": "run it again with --ttsperf-compare; if it stays, bisect with the stages named",
+    "trust": "the number is not to be believed before this is explained",
+}
+
+
+def table(results: Sequence[CellResult], paint: Paint = lambda text, _: text) -> str:
+    """A line per cell and below it a row per verdict, worst cell first."""
+    rows = {
+        result.cell.id: [(outcome, row) for outcome, row in _rows(result)] for result in results
+    }
+    every = [HEADINGS, *(row for group in rows.values() for _, row in group)]
+    widths = [max(len(row[column]) for row in every) for column in range(len(HEADINGS))]
+    lines = [_aligned(HEADINGS, widths), "-" * (sum(widths) + 2 * len(widths) - 2)]
+    for result in sorted(results, key=_worst_first):
+        lines.append(_cell_label(result))
+        for outcome, row in rows[result.cell.id]:
+            body = _aligned(row, widths)
+            verdict = row[-1]
+            lines.append(body[: len(body) - len(verdict)] + paint(verdict, outcome))
+    return "\n".join(lines)
+
+
+def failures(results: Iterable[CellResult], outcomes: Iterable[Outcome]) -> str:
+    """Every verdict of the given outcomes with its evidence, stages and what to try."""
+    wanted = set(outcomes)
+    blocks = []
+    for result in sorted(results, key=_worst_first):
+        verdicts = [verdict for verdict in result.verdicts if verdict.outcome in wanted]
+        if verdicts:
+            blocks.append("\n".join(_explained(result, verdicts)))
+    return "\n\n".join(blocks)
+
+
+def remarks(results: Iterable[CellResult]) -> list[str]:
+    """Trust notes and inconclusive reasons, one line each, without repeats."""
+    lines: dict[str, None] = {}
+    for result in results:
+        for verdict in result.verdicts:
+            if verdict.outcome is Outcome.INCONCLUSIVE:
+                lines[f"{_cell_label(result)}: {verdict.subject}: {verdict.reason}"] = None
+        for note in result.notes:
+            if not note.invalid:
+                lines[f"{_cell_label(result)}: {note.guard}: {note.text}"] = None
+    return list(lines)
+
+
+def counts(results: Iterable[CellResult]) -> str:
+    """`7 PASS, 1 INCONCLUSIVE`, worst first."""
+    outcomes = [verdict.outcome for result in results for verdict in result.verdicts]
+    told = [f"{outcomes.count(o)} {o.value}" for o in Outcome if o in outcomes]
+    return ", ".join(told) or "nothing judged"
+
+
+def recorder_line(costs: Iterable[RecorderCost]) -> str | None:
+    """What the recorder itself added, at worst over the cells."""
+    known = list(costs)
+    if not known:
+        return None
+    ttfa, chunk = max(c.ttfa_us for c in known), max(c.per_chunk_us for c in known)
+    return f"recorder's own cost: {ttfa:.1f} us on TTFA, {chunk:.2f} us a chunk (null target)"
+
+
+def number(value: float | None, unit: str = "") -> str:
+    """A number as people read it; `-` for what was not measured."""
+    if value is None:
+        return "-"
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
+    text = f"{value:.{digits}f}" if value else "0"
+    return f"{text} {unit}".strip()
+
+
+def limit_text(threshold: Threshold) -> str:
+    """The limit in force; an overridden one shows both."""
+    text = number(threshold.limit, threshold.unit)
+    if threshold.overridden_by is None:
+        return text
+    was = "none" if threshold.declared is None else number(threshold.declared)
+    return f"{text} (was {was})"
+
+
+def _rows(result: CellResult) -> Iterator[tuple[Outcome | None, tuple[str, ...]]]:
+    verdicts = sorted(result.verdicts, key=lambda v: v.outcome.rank)
+    if not verdicts:
+        summary = result.summary.get("ttfa_ms")
+        yield None, ("  ttfa", *_figures(result, summary), "-", "no limit")
+    for verdict in verdicts:
+        yield verdict.outcome, _row(result, verdict)
+
+
+def _row(result: CellResult, verdict: Verdict) -> tuple[str, ...]:
+    threshold = verdict.threshold
+    limit = limit_text(threshold) if threshold else number(verdict.limit, verdict.unit)
+    key = threshold.sample_key if threshold else verdict.metric or ""
+    statistic = threshold.statistic if threshold else verdict.statistic
+    figures = _figures(result, result.summary.get(key), statistic)
+    if threshold is not None and threshold.marker == "memory":
+        figures = (str(_trials(result)), number(verdict.value), "", "")
+    return f"  {verdict.subject}", *figures, limit, verdict.outcome.value
+
+
+def _figures(
+    result: CellResult, summary: Summary | None, judged: str | None = None
+) -> tuple[str, str, str, str]:
+    """n, p50, p95 and the bound of the percentile judged, which few trials do not have."""
+    if summary is None or summary.p95 is None:
+        return str(_trials(result)), "-", "-", "-"
+    bounds = {"p50": summary.p50_bound, "p99": summary.p99_bound}
+    bound = bounds.get(judged or "", summary.p95_bound)
+    told = "n too small" if bound is None else f"<= {number(bound)}"
+    return str(summary.n), number(summary.p50), number(summary.p95), told
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
+    """First and last column to the left, figures to the right."""
+    first, *middle, last = row
+    figures = [text.rjust(width) for text, width in zip(middle, widths[1:-1], strict=True)]
+    return "  ".join([first.ljust(widths[0]), *figures, last])
+
+
+def _explained(result: CellResult, verdicts: Sequence[Verdict]) -> Iterator[str]:
+    cell = result.cell
+    yield (
+        f"{_cell_label(result)}: {cell.target}, voice {cell.voice}, "
+        f"{_trials(result)} of {result.declared_trials} trials"
+        + (", stopped early" if result.stopped_early else "")
+    )
+    for verdict in verdicts:
+        yield f"  {verdict.outcome.value}  {verdict.subject}: {verdict.reason}"
+        for line in (_lead_in(result, verdict), _stages(result.breakdown, verdict)):
+            if line:
+                yield f"        {line}"
+    for gate in dict.fromkeys(_hint_key(verdict) for verdict in verdicts):
+        yield f"  Try: {HINTS[gate]}."
+
+
+def _hint_key(verdict: Verdict) -> str:
+    if verdict.gate == "limit" and verdict.threshold is not None:
+        return verdict.threshold.marker
+    return verdict.gate
+
+
+def _lead_in(result: CellResult, verdict: Verdict) -> str:
+    """What of a heard TTFA is waiting for audio, and what is silence inside the audio."""
+    waited, silent = result.summary.get("ttfa_sound_ms"), result.summary.get("lead_in_ms")
+    if verdict.metric != "ttfa_ms" or waited is None or silent is None or silent.p50 is None:
+        return ""
+    return (
+        f"median: the chunk with the first sound came after {number(waited.p50, 'ms')}, and "
+        f"{number(silent.p50, 'ms')} of silence lead up to that sound"
+    )
+
+
+def _stages(breakdown: Breakdown, verdict: Verdict) -> str:
+    metric = verdict.metric or ""
+    if metric.startswith(("ttfa", "ttfs")):
+        return _shares("to the first sound", breakdown.to_first_sound)
+    if metric.startswith(("rtf", "gap", "underruns", "prebuffer")):
+        return _shares("over the whole trial", breakdown.whole)
+    return ""
+
+
+def _shares(what: str, shares: Sequence[StageShare]) -> str:
+    if not shares:
+        return "stages: not told by the target (it may offer stages())"
+    told = ", ".join(f"{s.stage} {number(s.ms)} ms ({s.share:.0%})" for s in shares[:4])
+    return f"stages {what}, median: {told}"
+
+
+def _cell_label(result: CellResult) -> str:
+    cell = result.cell
+    return f"{cell.test.rsplit('::', 1)[-1]} {cell.preset} {cell.mode} {cell.phase}"
+
+
+def _trials(result: CellResult) -> int:
+    """Counted trials, also of a result that has left its raw trials behind."""
+    return max((summary.n for summary in result.summary.values()), default=0)
+
+
+def _worst_first(result: CellResult) -> tuple[int, str]:
+    return (result.outcome.rank if result.outcome else len(Outcome), result.cell.id)
