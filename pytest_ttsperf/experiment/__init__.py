@@ -1,0 +1,300 @@
+"""Walks one cell through the four stages: measure -> metrics -> judge, ready for report.
+
+Knows nothing of pytest: the plugin and the command line are two doors into it. Everything below
+`derive` is a function of recorded trials, so that pooling and rerunning judge the same way as a
+first measurement.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from msgspec import structs
+
+from pytest_ttsperf import environment
+from pytest_ttsperf.errors import MeasurementError
+from pytest_ttsperf.experiment.plan import UNNAMED as UNNAMED
+from pytest_ttsperf.experiment.plan import Plan as Plan
+from pytest_ttsperf.experiment.plan import Progress as Progress
+from pytest_ttsperf.experiment.plan import Source as Source
+from pytest_ttsperf.experiment.plan import cell_of, probe_texts, trial_texts, warmup_texts
+from pytest_ttsperf.experiment.plan import continued as continued
+from pytest_ttsperf.experiment.plan import default_trials as default_trials
+from pytest_ttsperf.experiment.sampling import Opened as Opened
+from pytest_ttsperf.experiment.sampling import (
+    cold_trial,
+    is_steady,
+    seconds_per_trial,
+    speak,
+    warm_up,
+)
+from pytest_ttsperf.experiment.sampling import open_target as open_target
+from pytest_ttsperf.judge import baseline, limits, stats
+from pytest_ttsperf.measure import corpus, interleave
+from pytest_ttsperf.metrics import definitions, trust
+from pytest_ttsperf.records import (
+    BaselineRun,
+    CellResult,
+    Environment,
+    Memory,
+    Note,
+    Outcome,
+    Ready,
+    Run,
+    Threshold,
+    Trial,
+    Verdict,
+)
+
+Tell = Callable[[Progress], None]
+QUIET_TIMEOUT_S = 5.0
+WORTH_STOPPING_S = 10.0
+"""A broken limit ends sampling only when that saves more than this: else all limits get their n."""
+
+
+def speak_once(opened: Opened, plan: Plan) -> CellResult:
+    """One trial without warm-up, limits or verdict, as `--ttsperf-disable` wants it."""
+    step = next(interleave.steps(trial_texts(plan)[:1], "trial"))
+    result = CellResult(
+        cell=cell_of(opened.source, opened.ready, plan),
+        fingerprint=_fingerprint(opened.ready),
+        declared_trials=1,
+        trials=(speak(opened, step, plan.mode),),
+        ready=opened.ready,
+    )
+    return derive(result)
+
+
+def measure_warm(opened: Opened, plan: Plan, tell: Tell) -> CellResult:
+    """Warm up until steady, wait until quiet, then speak the trials and the cache probes."""
+    begun = time.monotonic()
+    fingerprint = _fingerprint(opened.ready)
+    thresholds = plan.limits_on(fingerprint)
+    trials = list(warm_up(opened, plan))
+    notes = []
+    if not is_steady(trials):
+        notes.append(Note(guard="steady", text=f"not steady after {len(trials)} warm-ups"))
+    if opened.meter and not opened.meter.wait_quiet(QUIET_TIMEOUT_S):
+        notes.append(
+            Note(
+                guard="quiet", text=f"the target kept working for {QUIET_TIMEOUT_S:g} s on its own"
+            )
+        )
+    per_trial_s, stopped = seconds_per_trial(trials), False
+    texts = trial_texts(plan)
+    for step in interleave.steps(texts, "trial", first=plan.first):
+        done = step.index - plan.first
+        left_s = per_trial_s * (plan.trials - done)
+        tell(Progress(plan, done, plan.trials, left_s))
+        trials.append(speak(opened, step, plan.mode))
+        if stopped := left_s > WORTH_STOPPING_S and _decided(thresholds, trials, plan.trials):
+            break
+    tell(Progress(plan, plan.trials, plan.trials, 0.0))
+    probes = interleave.steps(probe_texts(plan), "probe")
+    trials += [speak(opened, step, plan.mode) for step in probes]
+    placement, cost = opened.target.inspect()
+    result = CellResult(
+        cell=cell_of(opened.source, opened.ready, plan),
+        fingerprint=fingerprint,
+        declared_trials=plan.trials,
+        trials=tuple(trials),
+        ready=structs.replace(opened.ready, placement=placement),
+        idle=opened.idle,
+        thresholds=thresholds,
+        notes=tuple(notes),
+        recorder_cost=cost,
+        stopped_early=stopped,
+        duration_s=time.monotonic() - begun,
+    )
+    return derive(result)
+
+
+def measure_cold(source: Source, plan: Plan, tell: Tell) -> CellResult:
+    """Start a fresh process for each trial and tell the phases of its start."""
+    if source.inline:
+        raise MeasurementError(
+            "a cold start needs a process of its own; leave out --ttsperf-inline for this test"
+        )
+    begun = time.monotonic()
+    second_texts = warmup_texts(plan, 1)
+    trials: list[Trial] = []
+    ready, cost, stopped = None, None, False
+    elapsed_s: float | None = None
+    for step in interleave.cold_steps(trial_texts(plan), first=plan.first):
+        done = step.index - plan.first
+        left_s = None if elapsed_s is None else elapsed_s * (plan.trials - done)
+        tell(Progress(plan, done, plan.trials, left_s))
+        start = time.monotonic()
+        trial, ready, cost = cold_trial(source, step, second_texts[0], plan.mode)
+        elapsed_s = time.monotonic() - start
+        trials.append(trial)
+        thresholds = plan.limits_on(_fingerprint(ready))
+        saves_s = elapsed_s * (plan.trials - done - 1)
+        if stopped := saves_s > WORTH_STOPPING_S and _decided(thresholds, trials, plan.trials):
+            break
+    tell(Progress(plan, plan.trials, plan.trials, 0.0))
+    if ready is None:
+        raise MeasurementError(f"{plan.test}: {plan.trials} cold trials measure nothing")
+    result = CellResult(
+        cell=cell_of(source, ready, plan),
+        fingerprint=_fingerprint(ready),
+        declared_trials=plan.trials,
+        trials=tuple(trials),
+        ready=ready,
+        thresholds=thresholds,
+        notes=(Note(guard="page-cache", text="model files were read from a filled page cache"),)
+        if len(trials) > 1
+        else (),
+        recorder_cost=cost,
+        stopped_early=stopped,
+        duration_s=time.monotonic() - begun,
+    )
+    return derive(result)
+
+
+def derive(result: CellResult) -> CellResult:
+    """Everything that follows from the raw trials: summaries, memory, stages, trust notes."""
+    trials, cell = result.counted, result.cell
+    samples = {name: definitions.sample(name, trials) for name in definitions.METRICS}
+    for threshold in result.thresholds:
+        if threshold.marker != "memory" and threshold.prebuffer_ms:
+            samples[threshold.sample_key] = definitions.sample(
+                threshold.metric, trials, threshold.prebuffer_ms
+            )
+    found = trust.notes(
+        result.trials,
+        samples=samples,
+        ready=result.ready,
+        asked_provider=None if cell.provider == UNNAMED else cell.provider,
+        bands=corpus.speech_band_s,
+        mode=cell.mode,
+        probe_rtf=definitions.sample("rtf", result.trials, kind="probe"),
+        streamed=[definitions.is_streamed(t.recording) for t in trials if t.recording],
+        trend=stats.trend,
+    )
+    kept = [note for note in result.notes if note.guard not in {n.guard for n in found}]
+    return structs.replace(
+        result,
+        summary={key: limits.summarize(sample) for key, sample in samples.items()},
+        memory=_memory(result),
+        breakdown=definitions.breakdown(trials),
+        notes=(*kept, *found),
+    )
+
+
+def judge(result: CellResult, storage: Path | None = None) -> CellResult:
+    """Add the verdicts: trust, each limit and, with a baseline storage, the change against it.
+
+    Raises BaselineUnreadable when a stored baseline of this cell is damaged.
+    """
+    verdicts = [
+        Verdict(subject=note.guard, outcome=Outcome.INVALID, reason=note.text, gate="trust")
+        for note in result.notes
+        if note.invalid
+    ]
+    verdicts += [_judge_limit(result, threshold) for threshold in result.thresholds]
+    if storage is not None:
+        verdicts += baseline.screen(storage, result)
+    return structs.replace(result, verdicts=tuple(verdicts))
+
+
+def pool(earlier: CellResult, later: CellResult) -> CellResult:
+    """One result over the trials of both, as a rerun or a second measurement of a cell wants it."""
+    offset = 1 + max((trial.process for trial in earlier.trials), default=-1)
+    moved = tuple(structs.replace(t, process=t.process + offset) for t in later.trials)
+    both = structs.replace(
+        later,
+        declared_trials=earlier.declared_trials + later.declared_trials,
+        trials=(*earlier.trials, *moved),
+        idle=earlier.idle,
+        stopped_early=earlier.stopped_early or later.stopped_early,
+        duration_s=earlier.duration_s + later.duration_s,
+    )
+    return derive(both)
+
+
+def _judge_limit(result: CellResult, threshold: Threshold) -> Verdict:
+    if threshold.marker == "memory":
+        value = getattr(result.memory, threshold.metric)
+        return limits.judge_value(threshold, value, result.memory.reason)
+    sample = definitions.sample(threshold.metric, result.counted, threshold.prebuffer_ms)
+    return limits.judge(threshold, sample, result.declared_trials)
+
+
+def save_baseline(storage: Path, result: CellResult, run: Run) -> None:
+    """Add a result to its cell's baseline. BaselineUnreadable when that is damaged."""
+    git = run.environment.git
+    entry = BaselineRun(
+        saved=run.started,
+        run=run.id,
+        revision=git.revision if git else None,
+        dirty=git.dirty if git else None,
+        n=len(result.counted),
+        summary=result.summary,
+        notes=tuple(f"{note.guard}: {note.text}" for note in result.notes),
+    )
+    baseline.append(storage, result, entry)
+
+
+class Surroundings:
+    """Machine, weather and sources of a run: read at its start, the weather again at any time."""
+
+    def __init__(self, folder: Path, arguments: Iterable[str], versions: tuple[str, str]) -> None:
+        self._watch = environment.WeatherWatch()
+        self._at_start = Environment(
+            machine=environment.machine(),
+            weather_before=self._watch.before,
+            weather_after=None,
+            git=environment.git_state(folder),
+            plugin_version=versions[0],
+            pytest_version=versions[1],
+            arguments=tuple(arguments),
+        )
+
+    def now(self) -> Environment:
+        """The environment with the weather up to now."""
+        return structs.replace(self._at_start, weather_after=self._watch.after())
+
+
+def _decided(thresholds: Iterable[Threshold], trials: Sequence[Trial], declared: int) -> bool:
+    """Whether a limit is broken beyond doubt, so that going on would only cost time."""
+    counted = [trial for trial in trials if trial.kind == "trial"]
+    return any(
+        limits.decided_early(
+            threshold,
+            definitions.sample(threshold.metric, counted, threshold.prebuffer_ms),
+            declared,
+        )
+        for threshold in thresholds
+        if threshold.marker != "memory"
+    )
+
+
+def _fingerprint(ready: Ready) -> str:
+    return environment.fingerprint(environment.machine(), ready)
+
+
+def _memory(result: CellResult) -> Memory:
+    """Per process, the worst of each figure; cold trials, one process each, are taken together."""
+    if result.cell.phase == "cold":
+        return definitions.memory(result.idle, result.counted)
+    processes = sorted({trial.process for trial in result.counted})
+    each = [
+        definitions.memory(result.idle, [t for t in result.counted if t.process == process])
+        for process in processes
+    ]
+    if len(each) < 2:
+        return each[0] if each else Memory()
+
+    def worst(name: str) -> float | None:
+        return max((v for m in each if (v := getattr(m, name)) is not None), default=None)
+
+    return Memory(
+        rss_baseline_mb=each[0].rss_baseline_mb,
+        rss_peak_mb=worst("rss_peak_mb"),
+        rss_range_mb=worst("rss_range_mb"),
+        uss_peak_mb=worst("uss_peak_mb"),
+        reason=next((memory.reason for memory in each if memory.reason), None),
+    )

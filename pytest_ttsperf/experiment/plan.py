@@ -1,0 +1,139 @@
+"""What is to be measured: where the target comes from, which texts, how many trials."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from pytest_ttsperf.errors import MeasurementError
+from pytest_ttsperf.judge import stats
+from pytest_ttsperf.measure import corpus, interleave
+from pytest_ttsperf.measure.targets import Target
+from pytest_ttsperf.measure.targets.inline import InlineTarget
+from pytest_ttsperf.measure.targets.worker import WorkerTarget
+from pytest_ttsperf.records import Cell, CellResult, Mode, Phase, Ready, TargetSpec, Threshold
+
+UNNAMED = "default"
+"""The provider or voice of a target that was asked for none and tells none."""
+PERCENTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
+DEFAULT_WARM_PERCENTILE = 0.95
+DEFAULT_COLD_PERCENTILE = 0.50
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a target comes from; each `make` is a new one, not yet open."""
+
+    spec: TargetSpec
+    provider: str | None = None
+    voice: str | None = None
+    demanded: tuple[str, ...] = ()
+    timeout_s: float = 60.0
+    inline: bool = False
+
+    def make(self) -> Target:
+        """A target to open: in a process of its own unless asked for inline."""
+        pairs = {"provider": self.provider, "voice": self.voice}
+        offered = {name: value for name, value in pairs.items() if value is not None}
+        if self.inline:
+            return InlineTarget(self.spec, offered=offered, demanded=self.demanded)
+        return WorkerTarget(
+            self.spec, offered=offered, demanded=self.demanded, timeout_s=self.timeout_s
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to measure: one cell, its text, how many trials, and the limits that may stop it."""
+
+    test: str
+    text: str
+    mode: Mode
+    phase: Phase
+    trials: int
+    limits_on: Callable[[str], tuple[Threshold, ...]] = lambda _: ()
+    """The limits in force on a fingerprint; they may differ from machine to machine."""
+    first: int = 0
+    """Trials already spoken in this cell; they are not spoken again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a measurement is; `remaining_s` is None while nothing is known."""
+
+    plan: Plan
+    done: int
+    of: int
+    remaining_s: float | None
+
+
+def default_trials(phase: Phase, thresholds: Iterable[Threshold]) -> int:
+    """The fewest trials that can prove the strictest percentile asked for.
+
+    Warm cells get at least what proves a p95 (59), cold ones what proves a p50 (5 starts).
+    """
+    floor = DEFAULT_WARM_PERCENTILE if phase == "warm" else DEFAULT_COLD_PERCENTILE
+    if phase == "cold":
+        return stats.trials_to_prove(floor)
+    asked = [PERCENTILES[t.statistic] for t in thresholds if t.statistic in PERCENTILES]
+    return stats.trials_to_prove(max([floor, *asked]))
+
+
+def continued(plan: Plan, earlier: Iterable[CellResult]) -> Plan:
+    """The plan, going on with fresh texts where this test has spoken some of them already."""
+    same = (
+        len(result.counted)
+        for result in earlier
+        if (result.cell.preset, result.cell.mode, result.cell.phase)
+        == (preset_name(plan.text), plan.mode, plan.phase)
+    )
+    return replace(plan, first=sum(same))
+
+
+def cell_of(source: Source, ready: Ready, plan: Plan) -> Cell:
+    told = ready.placement or {}
+    return Cell(
+        test=plan.test,
+        target=source.spec.label,
+        provider=source.provider or UNNAMED,
+        voice=source.voice or str(told.get("voice") or UNNAMED),
+        preset=preset_name(plan.text),
+        mode=plan.mode,
+        phase=plan.phase,
+    )
+
+
+def preset_name(text: str) -> str:
+    """A preset's name, or a name for a text of the test's own."""
+    if corpus.is_preset(text):
+        return text
+    return f"text-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def trial_texts(plan: Plan) -> Sequence[str]:
+    if corpus.is_preset(plan.text):
+        return corpus.texts(plan.text, plan.trials, skip=plan.first)
+    return [_free_text(plan.text)] * plan.trials
+
+
+def warmup_texts(plan: Plan, count: int) -> Sequence[str]:
+    return corpus.warmup_texts(plan.text if corpus.is_preset(plan.text) else "short", count)
+
+
+def probe_texts(plan: Plan) -> Sequence[str]:
+    """Presets are probed with a repeated text, a repeated text with distinct ones."""
+    if corpus.is_preset(plan.text):
+        return list(corpus.texts(plan.text, 1, skip=plan.first)) * interleave.PROBES
+    return corpus.texts("short", interleave.PROBES)
+
+
+def _free_text(text: str) -> str:
+    near = difflib.get_close_matches(text, corpus.PRESETS, n=1, cutoff=0.7)
+    if near and " " not in text.strip():
+        raise MeasurementError(
+            f"{text!r} is no preset ({', '.join(corpus.PRESETS)}); did you mean {near[0]!r}? "
+            "A text to be spoken as it is has more than one word"
+        )
+    return text

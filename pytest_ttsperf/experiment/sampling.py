@@ -1,0 +1,150 @@
+"""Speaking and listening: an open target, warm and cold trials with everything raw about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from statistics import mean
+
+from msgspec import structs
+
+from pytest_ttsperf.experiment.plan import Plan, Source, warmup_texts
+from pytest_ttsperf.measure import interleave
+from pytest_ttsperf.measure.resources import TreeMeter
+from pytest_ttsperf.measure.targets import Target
+from pytest_ttsperf.metrics import definitions, quality
+from pytest_ttsperf.records import Mode, Ready, RecorderCost, Recording, Span, Trial, Usage
+
+OPENING = ("process", "import", "open")
+
+
+@dataclass(slots=True)
+class Opened:
+    """A target that is open, with what is needed to measure it."""
+
+    source: Source
+    target: Target
+    ready: Ready
+    meter: TreeMeter | None
+    idle: Usage | None
+
+    def close(self) -> None:
+        """Close the target; safe to call twice."""
+        self.target.close()
+
+
+def open_target(source: Source, *, warm: bool) -> Opened:
+    """Open a target; with `warm` also run its own warm-up. TargetError when that fails."""
+    target = source.make()
+    try:
+        ready = target.open()
+        if warm:
+            target.warm()
+        meter = TreeMeter(ready.pid) if target.isolated else None
+        idle = meter.usage() if meter and warm else None
+    except BaseException:
+        target.close()
+        raise
+    return Opened(source, target, ready, meter, idle)
+
+
+def speak(opened: Opened, step: interleave.Step, mode: Mode) -> Trial:
+    cpu_before_s = opened.meter.cpu_s() if opened.meter else 0.0
+    with opened.meter.watch_peak() if opened.meter else nullcontext([0]) as peak:
+        recording = opened.target.record(step.text, mode)
+    usage = None
+    if opened.meter:
+        usage = opened.meter.usage(peak[0])
+        usage = structs.replace(usage, cpu_s=usage.cpu_s - cpu_before_s)
+    return _heard(step, recording, usage)
+
+
+def _heard(step: interleave.Step, recording: Recording, usage: Usage | None) -> Trial:
+    samples = definitions.samples_of(recording)
+    return Trial(
+        index=step.index,
+        kind=step.kind,
+        process=step.process,
+        text=step.text,
+        recording=recording.without_pcm(),
+        sound=definitions.hear(samples, recording.sample_rate),
+        level=quality.level(samples),
+        usage=usage,
+    )
+
+
+def warm_up(opened: Opened, plan: Plan) -> Iterator[Trial]:
+    steady = interleave.Steady()
+    texts = warmup_texts(plan, interleave.MAX_WARMUPS)
+    for step in interleave.steps(texts, "warmup"):
+        trial = speak(opened, step, plan.mode)
+        steady.feed(_rtf(trial))
+        yield trial
+        if steady.reached:
+            return
+
+
+def is_steady(warmups: Iterable[Trial]) -> bool:
+    steady = interleave.Steady()
+    for trial in warmups:
+        steady.feed(_rtf(trial))
+    return steady.reached
+
+
+def _rtf(trial: Trial) -> float | None:
+    return definitions.rtf(trial.recording) if trial.recording else None
+
+
+def cold_trial(
+    source: Source, step: interleave.Step, second_text: str, mode: Mode
+) -> tuple[Trial, Ready, RecorderCost]:
+    opened = open_target(source, warm=False)
+    try:
+        ready = opened.ready
+        first = opened.target.record(step.text, mode)
+        usage = opened.meter.usage() if opened.meter else None
+        second = opened.target.record(second_text, mode)
+        placement, cost = opened.target.inspect()
+    finally:
+        opened.close()
+    trial = _heard(step, _from_process_start(first, ready), usage)
+    phases = {
+        **ready.phases_ms,
+        **{span.stage: (span.end_ns - span.start_ns) / 1e6 for span in ready.spans},
+        "ready": sum(ready.phases_ms.values()),
+        "first_run": _to_first_sample_ms(first),
+        "second_run": _to_first_sample_ms(second),
+    }
+    told = {name: value for name, value in phases.items() if value is not None}
+    return (
+        structs.replace(trial, phases_ms=told),
+        structs.replace(ready, placement=placement),
+        cost,
+    )
+
+
+def _to_first_sample_ms(recording: Recording) -> float | None:
+    return definitions.ttfs_ms(recording)
+
+
+def _from_process_start(recording: Recording, ready: Ready) -> Recording:
+    """A cold request is handed over when its process is asked for: t0 moves there."""
+    if ready.process_ns is None:
+        return recording
+    at_ns, opening = ready.process_ns, []
+    for phase in OPENING:
+        until_ns = at_ns + int(ready.phases_ms.get(phase, 0.0) * 1e6)
+        if phase != "open" or not ready.spans:
+            opening.append(Span(stage=phase, start_ns=at_ns, end_ns=until_ns))
+        at_ns = until_ns
+    return structs.replace(
+        recording,
+        request_ns=ready.process_ns,
+        spans=(*opening, *ready.spans, *recording.spans),
+    )
+
+
+def seconds_per_trial(warmups: Sequence[Trial]) -> float:
+    recordings = [trial.recording for trial in warmups[-2:] if trial.recording]
+    return mean((r.end_ns - r.request_ns) / 1e9 for r in recordings) if recordings else 0.0
