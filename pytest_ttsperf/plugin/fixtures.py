@@ -1,0 +1,216 @@
+"""Fixtures: a warmed engine per provider, a cold one, and `perf`, which measures either."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+
+from pytest_ttsperf.errors import MeasurementError, ProviderMissing, TtsperfError
+from pytest_ttsperf.plugin import ledger, markers
+
+if TYPE_CHECKING:
+    from pytest_ttsperf.experiment import Opened, Plan, Source, Tell
+    from pytest_ttsperf.records import (
+        CellResult,
+        Mode,
+        Phase,
+        Ready,
+        Recording,
+        Summary,
+        TargetSpec,
+    )
+
+
+T = TypeVar("T")
+
+
+class Measurement:
+    """What one `perf.stream` or `perf.synthesize` has measured; assert on it as you like."""
+
+    def __init__(self, result: CellResult) -> None:
+        self.result = result
+
+    def __getitem__(self, metric: str) -> Summary:
+        """A metric's summary: `measurement["ttfa_ms"].p95`. KeyError lists the metrics."""
+        if metric not in self.result.summary:
+            raise KeyError(f"{metric!r}; measured are {', '.join(self.result.summary)}")
+        return self.result.summary[metric]
+
+    @property
+    def recordings(self) -> tuple[Recording, ...]:
+        """The raw instants of the counted trials."""
+        return tuple(t.recording for t in self.result.counted if t.recording is not None)
+
+    def __repr__(self) -> str:
+        ttfa, rtf = self["ttfa_ms"], self["rtf"]
+        return (
+            f"<Measurement {self.result.cell.preset} {self.result.cell.mode} n={ttfa.n} "
+            f"ttfa_ms p50={ttfa.p50} p95={ttfa.p95} rtf p95={rtf.p95}>"
+        )
+
+
+class WarmEngine:
+    """A target that is open and warmed, in a process of its own."""
+
+    def __init__(self, opened: Opened) -> None:
+        self.opened = opened
+
+    @property
+    def ready(self) -> Ready:
+        """What the target told of itself: sample rate, placement, versions."""
+        return self.opened.ready
+
+    def record(self, text: str, mode: Mode = "stream") -> Recording:
+        """One synthesis, recorded and not judged."""
+        return self.opened.target.record(text, mode)
+
+    def measure(self, plan: Plan, tell: Tell) -> CellResult:
+        """Measure a plan on this engine."""
+        from pytest_ttsperf import experiment
+
+        return experiment.measure_warm(self.opened, plan, tell)
+
+    def once(self, plan: Plan) -> CellResult:
+        """One trial of the plan, unmeasured (--ttsperf-disable)."""
+        from pytest_ttsperf import experiment
+
+        return experiment.speak_once(self.opened, plan)
+
+
+class ColdEngine:
+    """A target that is started anew for each trial."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    def measure(self, plan: Plan, tell: Tell) -> CellResult:
+        """Measure a plan with a fresh process for each trial."""
+        from pytest_ttsperf import experiment
+
+        return experiment.measure_cold(self.source, plan, tell)
+
+    def once(self, plan: Plan) -> CellResult:
+        """One trial of the plan, unmeasured (--ttsperf-disable)."""
+        from pytest_ttsperf import experiment
+
+        opened = experiment.open_target(self.source, warm=False)
+        try:
+            return experiment.speak_once(opened, plan)
+        finally:
+            opened.close()
+
+
+class Perf:
+    """Measures at once what it is told to speak; its test is judged when the body is over."""
+
+    def __init__(self, engine: WarmEngine | ColdEngine, state: ledger.TestState) -> None:
+        self.engine = engine
+        self._state = state
+
+    def stream(self, text: str) -> Measurement:
+        """Speak a preset (`short`, `medium`, `long`) or any text, streamed, for all trials."""
+        return self._measure(text, "stream")
+
+    def synthesize(self, text: str) -> Measurement:
+        """Speak a preset or any text as a whole: its audio arrives at once, at the end."""
+        return self._measure(text, "nonstream")
+
+    def _measure(self, text: str, mode: Mode) -> Measurement:
+        __tracebackhide__ = True
+        if not isinstance(text, str) or not text.strip():
+            raise MeasurementError(f"perf was given {text!r}; wanted a preset or a text")
+        phase: Phase = "cold" if isinstance(self.engine, ColdEngine) else "warm"
+        plan = self._state.plan(text, mode, phase)
+        if self._state.options.disabled:
+            return Measurement(_or_skip(self._state, lambda: self.engine.once(plan)))
+        result = _or_skip(self._state, lambda: self.engine.measure(plan, self._state.progress))
+        return Measurement(self._state.add(result))
+
+
+@pytest.fixture
+def ttsperf_target(request: pytest.FixtureRequest) -> str | TargetSpec:
+    """What to measure; override it to return a spec, or a TargetSpec with keyword options."""
+    target = ledger.of(request.config).options.target
+    if target is None:
+        pytest.fail(
+            "no target to measure; set ttsperf_target = module:callable in the pytest "
+            "configuration, or give --ttsperf-target",
+            pytrace=False,
+        )
+    return target
+
+
+@pytest.fixture
+def _ttsperf_provider(request: pytest.FixtureRequest) -> str | None:
+    """The provider of this parametrisation; set by `pytest_generate_tests`."""
+    return getattr(request, "param", None)
+
+
+@pytest.fixture
+def _ttsperf_source(
+    request: pytest.FixtureRequest,
+    ttsperf_target: str | TargetSpec,
+    _ttsperf_provider: str | None,
+) -> Source:
+    from pytest_ttsperf.experiment import Source
+    from pytest_ttsperf.records import TargetSpec
+
+    options = ledger.of(request.config).options
+    own_voice = markers.voice(request.node)
+    spec = ttsperf_target
+    demanded = {
+        "provider": options.provider_demanded,
+        "voice": options.voice_demanded or own_voice is not None,
+    }
+    return Source(
+        spec=spec if isinstance(spec, TargetSpec) else TargetSpec(spec=spec),
+        provider=_ttsperf_provider,
+        voice=own_voice or options.voice,
+        demanded=tuple(name for name, is_demanded in demanded.items() if is_demanded),
+        timeout_s=options.timeout_s,
+        inline=options.inline,
+    )
+
+
+@pytest.fixture
+def warm_engine(request: pytest.FixtureRequest, _ttsperf_source: Source) -> Iterator[WarmEngine]:
+    """A warmed target, parametrised by provider, in one worker process for this test."""
+    from pytest_ttsperf import experiment
+
+    state = ledger.state_of(request.node)
+    opened = _or_skip(state, lambda: experiment.open_target(_ttsperf_source, warm=True))
+    yield WarmEngine(opened)
+    opened.close()
+
+
+@pytest.fixture
+def cold_engine(_ttsperf_source: Source) -> ColdEngine:
+    """A target whose every trial starts a fresh process, parametrised by provider."""
+    return ColdEngine(_ttsperf_source)
+
+
+@pytest.fixture
+def perf(request: pytest.FixtureRequest, _ttsperf_provider: str | None) -> Perf:
+    """Measures `warm_engine`, or `cold_engine` in a test that asks for it."""
+    wants_cold = "cold_engine" in request.fixturenames
+    engine = request.getfixturevalue("cold_engine" if wants_cold else "warm_engine")
+    return Perf(engine, ledger.state_of(request.node))
+
+
+def _or_skip(state: ledger.TestState, work: Callable[[], T]) -> T:
+    """Do it, turning a provider that is missing and was only configured into a skip.
+
+    What is known to go wrong with a target fails the test by its message alone.
+    """
+    __tracebackhide__ = True
+    try:
+        return work()
+    except ProviderMissing as error:
+        if not state.options.provider_demanded:
+            state.provider_missing = True
+            pytest.skip(f"provider not available: {error}")
+        pytest.fail(str(error), pytrace=False)
+    except TtsperfError as error:
+        pytest.fail(str(error), pytrace=False)

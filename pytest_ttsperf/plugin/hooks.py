@@ -1,0 +1,109 @@
+"""The plugin's door into pytest: each hook fetches, calls and hands over."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from pytest_ttsperf.errors import LimitError
+from pytest_ttsperf.plugin import fixtures, ledger, markers, options, summary
+
+SUMMARY = pytest.StashKey[summary.RunSummary]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare `--ttsperf-*` and the ini lines."""
+    options.add(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the options, declare the marks, and lay the fixtures ready."""
+    config.stash[ledger.LEDGER] = ledger.Ledger(config, options.read(config))
+    config.stash[SUMMARY] = summary.RunSummary(config)
+    config.pluginmanager.register(config.stash[SUMMARY], "ttsperf-summary")
+    config.pluginmanager.register(fixtures, "ttsperf-fixtures")
+    for name, description in markers.DESCRIPTIONS.items():
+        separator = "" if description.startswith("(") else ": "
+        config.addinivalue_line("markers", f"{name}{separator}{description}")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Parametrise by provider, without importing any engine; the id always names it."""
+    if markers.FIXTURES.isdisjoint(metafunc.fixturenames):
+        return
+    providers = ledger.of(metafunc.config).options.providers
+    metafunc.parametrize(
+        "_ttsperf_provider", providers, indirect=True, ids=[name or "default" for name in providers]
+    )
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Check the marks, and add `perf` before -m selects."""
+    try:
+        markers.check(item)
+    except LimitError as error:
+        raise pytest.UsageError(str(error)) from error
+    if markers.is_perf(item):
+        item.add_marker(pytest.mark.perf)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Tell how long the performance tests will take."""
+    selected = [item for item in session.items if markers.is_perf(item)]
+    session.config.stash[SUMMARY].selected = [item.nodeid for item in selected]
+    if selected and not session.config.getoption("collectonly"):
+        summary.tell_expected_duration(ledger.of(session.config), selected)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Refuse to measure beside other workers of pytest-xdist."""
+    workers = getattr(item.config, "workerinput", {}).get("workercount", 1)
+    if workers > 1 and markers.is_ours(item) and not ledger.of(item.config).options.disabled:
+        pytest.fail(
+            f"performance tests measure nothing true beside {workers - 1} other workers; run them "
+            "without -n (or with -n 1), or deselect them with -m 'not perf'",
+            pytrace=False,
+        )
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Judge after the body, also after its exception; one failure lists every unmet limit."""
+    if not markers.is_perf(item):
+        return (yield)
+    state = ledger.state_of(item)
+    try:
+        outcome = yield
+    except BaseException as error:
+        unmet = state.judge(body_raised=True)
+        if unmet:
+            error.add_note(unmet)
+        raise
+    unmet = state.judge(body_raised=False)
+    if unmet:
+        pytest.fail(unmet, pytrace=False)
+    return outcome
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[Any]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Send along what was measured, for the summary (over process borders under xdist)."""
+    report = yield
+    if ledger.STATE in item.stash and call.when in ("setup", "call"):
+        report.ttsperf = ledger.report_data(ledger.state_of(item))  # type: ignore[attr-defined]
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Finish the artifact; a run that skipped every performance test has not passed."""
+    ledger.of(session.config).store((), finished=True)
+    session.config.stash[SUMMARY].settle(session, exitstatus)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the table, the remarks and where the artifact is."""
+    terminalreporter.config.stash[SUMMARY].print(terminalreporter)

@@ -1,0 +1,222 @@
+"""What a run has measured so far, and how a test is judged by it.
+
+One Ledger per pytest process, one TestState per item; a state outlives a rerun of its item, so
+that the trials of both attempts are judged together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_ttsperf.errors import BaselineUnreadable
+from pytest_ttsperf.plugin import markers
+from pytest_ttsperf.plugin.options import Options
+from pytest_ttsperf.plugin.screen import Screen
+
+if TYPE_CHECKING:
+    from pytest_ttsperf.experiment import Plan, Progress, Surroundings
+    from pytest_ttsperf.records import CellResult, Mode, Outcome, Phase, Run
+    from pytest_ttsperf.report.artifact import ArtifactWriter
+
+LEDGER = pytest.StashKey["Ledger"]()
+STATE = pytest.StashKey["TestState"]()
+
+
+def of(config: pytest.Config) -> Ledger:
+    """The run's ledger."""
+    return config.stash[LEDGER]
+
+
+def state_of(item: pytest.Item) -> TestState:
+    """The item's state, made at its first use."""
+    if STATE not in item.stash:
+        item.stash[STATE] = TestState(item, of(item.config))
+    return item.stash[STATE]
+
+
+class Ledger:
+    """The run: its options, its results so far, and its artifact."""
+
+    def __init__(self, config: pytest.Config, options: Options) -> None:
+        self.config = config
+        self.options = options
+        self.screen = Screen(config)
+        self.results: dict[str, CellResult] = {}
+        self._writer: ArtifactWriter | None = None
+        self._run: Run | None = None
+        self._surroundings: Surroundings | None = None
+
+    @property
+    def artifact(self) -> str | None:
+        """Where the run's artifact is, relative to the root; None before anything was measured."""
+        if self._writer is None:
+            return None
+        path = self._writer.run_path
+        root = self.config.rootpath
+        return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
+    def store(self, results: Iterable[CellResult], *, finished: bool = False) -> None:
+        """Keep results under their cell and rewrite the artifact."""
+        from msgspec import structs
+
+        self.results.update({result.cell.id: result for result in results})
+        if not self.results:
+            return
+        run, writer = self._begun()
+        writer.write(structs.replace(run, finished=finished, cells=tuple(self.results.values())))
+
+    def save_baselines(self, results: Iterable[CellResult]) -> list[str]:
+        """Store the results that may serve as a baseline; tells what was left out and why."""
+        from pytest_ttsperf import experiment
+        from pytest_ttsperf.records import Outcome
+
+        run, _ = self._begun()
+        left_out = []
+        for result in results:
+            if result.outcome in (Outcome.FAIL, Outcome.INVALID):
+                left_out.append(f"{result.cell.slug}: {result.outcome.value}, not saved")
+                continue
+            experiment.save_baseline(self.options.storage, result, run)
+        return left_out
+
+    def begin(self) -> None:
+        """Claim the artifact and read the environment, before anything is measured."""
+        self._begun()
+
+    def _begun(self) -> tuple[Run, ArtifactWriter]:
+        from msgspec import structs
+
+        if self._run is None or self._writer is None or self._surroundings is None:
+            from pytest_ttsperf import __version__, experiment
+            from pytest_ttsperf.report import artifact
+
+            started = datetime.now().astimezone()
+            self._surroundings = experiment.Surroundings(
+                self.config.rootpath,
+                [str(argument) for argument in self.config.invocation_params.args],
+                versions=(__version__, pytest.__version__),
+            )
+            self._writer = artifact.ArtifactWriter(self.options.artifacts, started)
+            self._run = artifact.new_run(self._writer.run_id, started, self._surroundings.now())
+            self._writer.write(self._run)
+        return (
+            structs.replace(self._run, environment=self._surroundings.now()),
+            self._writer,
+        )
+
+
+class TestState:
+    """One test: its limits, what it has measured, and its verdicts."""
+
+    __test__ = False
+
+    def __init__(self, item: pytest.Item, ledger: Ledger) -> None:
+        self.item = item
+        self.options = ledger.options
+        self.results: dict[str, CellResult] = {}
+        self.provider_missing = False
+        self.remarks: list[str] = []
+        self._ledger = ledger
+
+    def plan(self, text: str, mode: Mode, phase: Phase) -> Plan:
+        """What `perf.stream(text)` is to measure, with the trials and limits in force."""
+        from pytest_ttsperf import experiment
+
+        limits, options = markers.thresholds(self.item), self.options
+        if not options.disabled:
+            self._ledger.begin()
+        told = options.trials if phase == "warm" else options.cold_trials
+        own = markers.trials(self.item)
+        ini = options.trials_ini if phase == "warm" else None
+        chosen = told or own or ini or experiment.default_trials(phase, limits)
+        plan = experiment.Plan(
+            test=self.item.nodeid,
+            text=text,
+            mode=mode,
+            phase=phase,
+            trials=1 if options.disabled else chosen,
+            limits_on=lambda fingerprint: markers.thresholds(
+                self.item, options.overrides_for(fingerprint)
+            ),
+        )
+        return experiment.continued(plan, self.results.values())
+
+    def progress(self, progress: Progress) -> None:
+        """Hand progress to the terminal."""
+        self._ledger.screen.progress(progress)
+
+    def add(self, result: CellResult) -> CellResult:
+        """Keep a result, pooled with what this cell has already."""
+        from pytest_ttsperf import experiment
+
+        earlier = self.results.get(result.cell.id)
+        if earlier is not None:
+            result = experiment.pool(earlier, result)
+        self.results[result.cell.id] = result
+        return result
+
+    def judge(self, body_raised: bool) -> str | None:
+        """Judge everything measured, write the artifact; the failure text, or None."""
+        from pytest_ttsperf import experiment
+        from pytest_ttsperf.report import terminal
+
+        if self.options.disabled:
+            return None
+        if not self.results:
+            return None if body_raised else self._measured_nothing()
+        unreadable = None
+        storage = self.options.storage if self.options.compare else None
+        try:
+            judged = [experiment.judge(result, storage) for result in self.results.values()]
+        except BaselineUnreadable as error:
+            unreadable = str(error)
+            judged = [experiment.judge(result) for result in self.results.values()]
+        self.results = {result.cell.id: result for result in judged}
+        self._ledger.store(judged)
+        if self.options.save and unreadable is None:
+            self.remarks += self._ledger.save_baselines(judged)
+        self._tell_junit()
+        told = terminal.failures(judged, self._failing())
+        return "\n\n".join(part for part in (told, unreadable) if part) or None
+
+    def _failing(self) -> list[Outcome]:
+        from pytest_ttsperf.records import Outcome
+
+        failing = [Outcome.FAIL, Outcome.INVALID]
+        return [*failing, Outcome.INCONCLUSIVE] if self.options.inconclusive_fails else failing
+
+    def _measured_nothing(self) -> str | None:
+        limits = markers.thresholds(self.item)
+        if not limits:
+            return None
+        named = ", ".join(threshold.key for threshold in limits)
+        return (
+            f"the test limits {named} and measured nothing; call perf.stream(...) or "
+            "perf.synthesize(...) in its body"
+        )
+
+    def _tell_junit(self) -> None:
+        kept = [pair for pair in self.item.user_properties if not pair[0].startswith("ttsperf.")]
+        for result in self.results.values():
+            cell = result.cell
+            for verdict in result.verdicts:
+                name = f"ttsperf.{cell.preset}.{cell.mode}.{cell.phase}.{verdict.subject}"
+                kept.append((name.replace(" ", "_"), f"{verdict.outcome}: {verdict.reason}"))
+        self.item.user_properties[:] = kept
+
+
+def report_data(state: TestState) -> dict[str, Any]:
+    """What a test report carries to the process that prints the summary (plain JSON)."""
+    import msgspec
+
+    slim = [msgspec.structs.replace(result, trials=()) for result in state.results.values()]
+    return {
+        "results": msgspec.to_builtins(slim),
+        "artifact": of(state.item.config).artifact,
+        "provider_missing": state.provider_missing,
+        "remarks": list(state.remarks),
+    }

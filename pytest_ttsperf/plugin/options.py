@@ -1,0 +1,198 @@
+"""Options and ini lines: the only place that reads pytest's configuration.
+
+Unset is None; the defaults live in `read`. The command line wins over a mark, a mark over ini,
+ini over the default; but a test's `@voice` wins over `--ttsperf-voice`, because it says which
+voice the test is about.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pytest_ttsperf.errors import LimitError
+from pytest_ttsperf.plugin.markers import Override, parse_override
+
+PREFIX = "--ttsperf-"
+DEFAULT_TIMEOUT_S = 60.0
+DEFAULT_STORAGE = "baselines"
+DEFAULT_ARTIFACTS = "artifacts"
+INCONCLUSIVE = ("warn", "fail")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Everything a run was told, with defaults filled in."""
+
+    target: str | None
+    providers: tuple[str | None, ...]
+    provider_demanded: bool
+    voice: str | None
+    voice_demanded: bool
+    trials: int | None
+    trials_ini: int | None
+    cold_trials: int | None
+    timeout_s: float
+    inline: bool
+    disabled: bool
+    save: bool
+    compare: bool
+    inconclusive_fails: bool
+    storage: Path
+    artifacts: Path
+    overrides: tuple[Override, ...]
+    local_overrides: tuple[tuple[str, Override], ...]
+    """Per machine: the beginning or end of a fingerprint, and the override it gets."""
+
+    def overrides_for(self, fingerprint: str) -> tuple[Override, ...]:
+        """Overrides in force on a fingerprint: ini, then its own, then the command line."""
+        own = tuple(
+            override for mark, override in self.local_overrides if _matches(mark, fingerprint)
+        )
+        general = tuple(o for o in self.overrides if o.source == "ini ttsperf_limits")
+        told = tuple(o for o in self.overrides if o.source != "ini ttsperf_limits")
+        return (*general, *own, *told)
+
+
+def add(parser: pytest.Parser) -> None:
+    """Declare options and ini lines."""
+    group = parser.getgroup("ttsperf", "performance of text-to-speech engines")
+    option = group.addoption
+    option(f"{PREFIX}target", metavar="SPEC", help="what to measure: module:callable")
+    option(
+        f"{PREFIX}provider",
+        action="append",
+        metavar="NAME[,NAME]",
+        help="execution providers to measure, as cpu or coreml; a missing one is an error",
+    )
+    option(f"{PREFIX}voice", metavar="NAME", help="voice the target is asked for")
+    option(f"{PREFIX}trials", type=int, metavar="N", help="trials of each warm cell")
+    option(f"{PREFIX}cold-trials", type=int, metavar="N", help="process starts of each cold cell")
+    option(f"{PREFIX}timeout", type=float, metavar="S", help="longest wait for one answer (60 s)")
+    option(
+        f"{PREFIX}inline",
+        action="store_true",
+        help="run the target in pytest's own process (no memory, no cold starts)",
+    )
+    option(f"{PREFIX}disable", action="store_true", help="run each test once, unmeasured")
+    option(f"{PREFIX}save", action="store_true", help="store this run's cells as baselines")
+    option(f"{PREFIX}compare", action="store_true", help="assert against the stored baselines")
+    option(f"{PREFIX}storage", metavar="DIR", help="where baselines are kept (baselines/)")
+    option(f"{PREFIX}artifacts", metavar="DIR", help="where artifacts are written (artifacts/)")
+    option(
+        f"{PREFIX}inconclusive",
+        choices=INCONCLUSIVE,
+        help="what an INCONCLUSIVE verdict does to its test (warn)",
+    )
+    option(
+        f"{PREFIX}limit",
+        action="append",
+        default=[],
+        metavar="KEY=NUMBER",
+        help="put another limit in a test's place, as ttfa_p95_ms=800",
+    )
+    ini = parser.addini
+    ini("ttsperf_target", "what to measure: module:callable")
+    ini("ttsperf_provider", "execution providers; a missing one is skipped", type="args")
+    ini("ttsperf_voice", "voice the target is asked for")
+    ini("ttsperf_trials", "trials of each warm cell")
+    ini("ttsperf_timeout", "longest wait for one answer, in seconds")
+    ini("ttsperf_storage", "where baselines are kept")
+    ini("ttsperf_artifacts", "where artifacts are written")
+    ini("ttsperf_inconclusive", "warn or fail")
+    ini(
+        "ttsperf_limits",
+        "limits in the place of the tests' own, one a line: ttfa_p95_ms=800; "
+        "with 'FINGERPRINT: ' before it only there",
+        type="linelist",
+    )
+
+
+def read(config: pytest.Config) -> Options:
+    """All options of this run. pytest.UsageError tells which one cannot be understood."""
+    try:
+        general, local = _overrides(config)
+        return Options(
+            target=_first(config, "target"),
+            providers=_providers(config),
+            provider_demanded=config.getoption(f"{PREFIX}provider") is not None,
+            voice=_first(config, "voice"),
+            voice_demanded=config.getoption(f"{PREFIX}voice") is not None,
+            trials=_count(config.getoption(f"{PREFIX}trials"), f"{PREFIX}trials"),
+            trials_ini=_count(config.getini("ttsperf_trials") or None, "ini ttsperf_trials"),
+            cold_trials=_count(config.getoption(f"{PREFIX}cold-trials"), f"{PREFIX}cold-trials"),
+            timeout_s=_seconds(_first(config, "timeout")),
+            inline=config.getoption(f"{PREFIX}inline"),
+            disabled=config.getoption(f"{PREFIX}disable"),
+            save=config.getoption(f"{PREFIX}save"),
+            compare=config.getoption(f"{PREFIX}compare"),
+            inconclusive_fails=_inconclusive(config) == "fail",
+            storage=config.rootpath / (_first(config, "storage") or DEFAULT_STORAGE),
+            artifacts=config.rootpath / (_first(config, "artifacts") or DEFAULT_ARTIFACTS),
+            overrides=general,
+            local_overrides=local,
+        )
+    except LimitError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def _first(config: pytest.Config, name: str) -> str | None:
+    told = config.getoption(f"{PREFIX}{name}")
+    return told if told is not None else config.getini(f"ttsperf_{name}") or None
+
+
+def _providers(config: pytest.Config) -> tuple[str | None, ...]:
+    told = config.getoption(f"{PREFIX}provider")
+    names = config.getini("ttsperf_provider") if told is None else told
+    split = [name.strip() for entry in names for name in entry.split(",") if name.strip()]
+    return tuple(dict.fromkeys(split)) or (None,)
+
+
+def _inconclusive(config: pytest.Config) -> str:
+    word = _first(config, "inconclusive") or "warn"
+    if word not in INCONCLUSIVE:
+        raise LimitError(f"ini ttsperf_inconclusive={word!r}; wanted warn or fail")
+    return word
+
+
+def _overrides(
+    config: pytest.Config,
+) -> tuple[tuple[Override, ...], tuple[tuple[str, Override], ...]]:
+    source = "ini ttsperf_limits"
+    general, local = [], []
+    for line in config.getini("ttsperf_limits"):
+        mark, colon, limit = line.rpartition(":")
+        if colon:
+            local.append((mark.strip(), parse_override(limit, f"{source} for {mark.strip()}")))
+        else:
+            general.append(parse_override(line, source))
+    told = [parse_override(t, f"{PREFIX}limit") for t in config.getoption(f"{PREFIX}limit")]
+    return (*general, *told), tuple(local)
+
+
+def _matches(mark: str, fingerprint: str) -> bool:
+    return bool(mark) and (fingerprint.startswith(mark) or fingerprint.endswith(mark))
+
+
+def _count(value: object, name: str) -> int | None:
+    if value is None:
+        return None
+    try:
+        count = int(str(value))
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise LimitError(f"{name}={value!r}; wanted a whole number of at least 1")
+    return count
+
+
+def _seconds(value: object) -> float:
+    try:
+        seconds = DEFAULT_TIMEOUT_S if value is None else float(str(value))
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < float("inf"):
+        raise LimitError(f"{PREFIX}timeout={value!r}; wanted seconds above 0")
+    return seconds

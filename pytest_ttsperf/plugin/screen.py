@@ -1,0 +1,84 @@
+"""What is written while tests run: the expected duration, and one progress line.
+
+On a terminal the line is rewritten in place and wiped afterwards; elsewhere (CI, a file) a long
+measurement tells once how long it will take. Nothing is written under -q.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_ttsperf.experiment import Progress
+
+REWRITE_S = 0.2
+LONG_S = 5.0
+
+
+class Screen:
+    """Writes past pytest's capturing, onto the terminal that the user sees."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._rewritten_at = 0.0
+        self._open_line = False
+
+    def line(self, text: str) -> None:
+        """One line of its own, unless -q."""
+        reporter = self._reporter
+        if reporter is None:
+            return
+        with self._uncaptured():
+            reporter.ensure_newline()
+            reporter.write_line(text)
+
+    def progress(self, progress: Progress) -> None:
+        """Tell how far a measurement is."""
+        reporter = self._reporter
+        if reporter is None:
+            return
+        if not reporter.isatty:
+            if progress.done == 0 and (progress.remaining_s or 0.0) >= LONG_S:
+                self.line(f"  {progress_text(progress)}")
+            return
+        now = time.monotonic()
+        over = progress.done >= progress.of
+        if not over and now - self._rewritten_at < REWRITE_S:
+            return
+        self._rewritten_at = now
+        with self._uncaptured():
+            if not self._open_line:
+                reporter.ensure_newline()
+            reporter.rewrite("" if over else progress_text(progress), erase=True)
+            self._open_line = not over
+
+    @property
+    def _reporter(self) -> Any:
+        """pytest's terminal reporter; None where there is none (an xdist worker) or under -q."""
+        if self._config.get_verbosity() < 0:
+            return None
+        return self._config.pluginmanager.get_plugin("terminalreporter")
+
+    def _uncaptured(self) -> AbstractContextManager[None]:
+        manager = self._config.pluginmanager.get_plugin("capturemanager")
+        if manager is None:
+            return nullcontext()
+        uncaptured: AbstractContextManager[None] = manager.global_and_fixture_disabled()
+        return uncaptured
+
+
+def progress_text(progress: Progress) -> str:
+    """`short stream warm  23 of 59 trials, about 4 s left`."""
+    plan = progress.plan
+    preset = plan.text if len(plan.text) <= 20 else plan.text[:17] + "..."
+    text = f"{preset} {plan.mode} {plan.phase}: "
+    text += f"{progress.done} of {progress.of}" if progress.done else str(progress.of)
+    text += " trials" if plan.phase == "warm" else " starts"
+    if progress.remaining_s is not None:
+        left = " left" if progress.done else ""
+        text += f", about {max(1, round(progress.remaining_s))} s{left}"
+    return text

@@ -1,0 +1,122 @@
+"""The end of a run as its user sees it, gathered from test reports.
+
+Reports and not the ledger, because under pytest-xdist the tests ran in another process.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_ttsperf.plugin.ledger import Ledger
+
+if TYPE_CHECKING:
+    from pytest_ttsperf.records import CellResult
+
+
+class RunSummary:
+    """Collects reports, settles the exit status, prints the summary."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._told: dict[str, dict[str, Any]] = {}
+        self.selected: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the newest word on each test; a rerun's replaces its first attempt's."""
+        data = getattr(report, "ttsperf", None)
+        if data is not None:
+            self._told[report.nodeid] = data
+
+    def settle(self, session: pytest.Session, exitstatus: int) -> None:
+        """Fail a run whose performance tests were all skipped for want of their provider."""
+        if self._all_skipped and exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def print(self, reporter: Any) -> None:
+        """The table, what is not certain, the recorder's cost, and where the artifact is."""
+        results = self._results()
+        if self._all_skipped:
+            reporter.section("ttsperf", red=True)
+            reporter.write_line(
+                "all performance tests were skipped for want of their provider, so nothing was "
+                "measured and the run fails"
+            )
+        if not results:
+            return
+        from pytest_ttsperf.report import terminal
+
+        quiet = self._config.get_verbosity() < 0
+        if not quiet:
+            reporter.section("ttsperf")
+            reporter.write_line(terminal.table(results, _painter(reporter)))
+            self._print_remarks(reporter, results)
+        reporter.write_line(f"ttsperf: {terminal.counts(results)}{self._artifact()}")
+
+    @property
+    def _all_skipped(self) -> bool:
+        missing = [data for data in self._told.values() if data["provider_missing"]]
+        return bool(self.selected) and len(missing) == len(self.selected)
+
+    def _print_remarks(self, reporter: Any, results: list[CellResult]) -> None:
+        from pytest_ttsperf.report import terminal
+
+        own = [line for data in self._told.values() for line in data["remarks"]]
+        lines = [*terminal.remarks(results), *own]
+        cost = terminal.recorder_line(r.recorder_cost for r in results if r.recorder_cost)
+        if lines:
+            reporter.write_line("")
+        for line in lines:
+            reporter.write_line(f"note: {line}")
+        reporter.write_line("")
+        if cost:
+            reporter.write_line(cost)
+
+    def _results(self) -> list[CellResult]:
+        if not self._told:
+            return []
+        import msgspec
+
+        from pytest_ttsperf.records import CellResult
+
+        return [
+            msgspec.convert(raw, CellResult)
+            for data in self._told.values()
+            for raw in data["results"]
+        ]
+
+    def _artifact(self) -> str:
+        paths = {data["artifact"] for data in self._told.values() if data["artifact"]}
+        return f"; artifact {', '.join(sorted(paths))}" if paths else ""
+
+
+def _painter(reporter: Any) -> Any:
+    """Colours by outcome on terminals that have them."""
+    colors = {"INVALID": "purple", "FAIL": "red", "INCONCLUSIVE": "yellow", "PASS": "green"}
+
+    def paint(text: str, outcome: Any) -> str:
+        color = colors.get(outcome, "light")
+        return str(reporter._tw.markup(text, **{color: True}))
+
+    return paint
+
+
+def tell_expected_duration(run: Ledger, selected: list[pytest.Item]) -> None:
+    """Say before sampling how long it will take, as far as an earlier run can tell."""
+    if run.options.disabled:
+        return
+    from pytest_ttsperf.report.artifact import latest_run
+
+    earlier = latest_run(run.options.artifacts)
+    took: dict[str, float] = {}
+    for result in earlier.cells if earlier else ():
+        took[result.cell.test] = took.get(result.cell.test, 0.0) + result.duration_s
+    known = [took[item.nodeid] for item in selected if item.nodeid in took]
+    count = f"{len(selected)} performance test{'s' if len(selected) > 1 else ''}"
+    if not known:
+        told = "no earlier run tells how long; each test says so after its warm-up"
+    else:
+        share = "" if len(known) == len(selected) else f" for {len(known)} of them"
+        told = f"about {max(1, round(sum(known)))} s{share}, as in the latest run"
+    run.screen.line(f"ttsperf: {count}, {told}")
