@@ -1,0 +1,104 @@
+"""A scratch project with scripted engines, measured by the real plugin through real workers."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ENGINES = '''
+import os, signal, sys, time
+import numpy as np
+
+RATE = 24000
+
+def tone(seconds, lead_in_s=0.0, level=0.3):
+    sound = np.sin(2 * np.pi * 180 * np.arange(round(RATE * seconds)) / RATE) * level
+    return np.concatenate([np.zeros(round(RATE * lead_in_s)), sound]).astype(np.float32)
+
+class Tone:
+    """Hums for as long as the text would be spoken, 15 characters a second, in 10 chunks."""
+    sample_rate = RATE
+
+    def __init__(self, provider="cpu", voice="hum", first_s=0.012, chunk_s=0.0015):
+        self.provider, self.voice = provider, voice
+        self.first_s, self.chunk_s = first_s, chunk_s
+        self.spans = []
+
+    def stream(self, text):
+        seconds = len(text) / 15
+        self.spans = []
+        for index in range(10):
+            start = time.perf_counter_ns()
+            time.sleep(self.chunk_s if index else self.first_s)
+            piece = tone(seconds / 10)
+            self.spans.append(("vocode", index, start, time.perf_counter_ns()))
+            yield piece
+
+class Telling(Tone):
+    """Tells its stages and its placement, as our own engine does."""
+    def stages(self):
+        return self.spans
+    def placement(self):
+        return {"requested": self.provider, "provider": "CPUExecutionProvider",
+                "registered": ["CPUExecutionProvider"], "nodes": {"CPUExecutionProvider": 12},
+                "threads": 1, "voice": self.voice, "voice_hash": "0" * 64}
+
+class ProviderUnavailable(Exception):
+    pass
+
+def only_cpu(provider="cpu"):
+    if provider != "cpu":
+        raise ProviderUnavailable(f"found cpu, wanted {provider}; choose --ttsperf-provider=cpu")
+    return Telling()
+'''
+
+
+class Project:
+    """A pytest project of its own, below pytester's folder."""
+
+    def __init__(self, pytester: pytest.Pytester) -> None:
+        self.pytester = pytester
+        self.path = pytester.path
+        pytester.makepyfile(engines=ENGINES)
+        self.ini(ttsperf_target="engines:Telling", ttsperf_provider="cpu")
+
+    def ini(self, **lines: str) -> None:
+        """Write the project's pytest configuration."""
+        body = "\n".join(f"{key} = {value}" for key, value in lines.items())
+        self.pytester.makeini(f"[pytest]\npythonpath = .\n{body}\n")
+
+    def test(self, source: str) -> None:
+        """Write the project's test file, with all marks imported."""
+        names = "cadence, memory, rtf, trials, ttfa, voice"
+        header = f"import pytest\nfrom pytest_ttsperf import {names}\n\n"
+        self.pytester.makepyfile(test_it=header + textwrap.dedent(source))
+
+    def run(self, *arguments: str) -> pytest.RunResult:
+        """Run pytest in the scratch project, in this process."""
+        return self.pytester.runpytest("-p", "no:randomly", *arguments)
+
+    def artifacts(self, pattern: str = "run_*.json") -> list[dict[str, Any]]:
+        """The artifacts written so far, oldest first."""
+        return [json.loads(path.read_text()) for path in self.artifact_paths(pattern)]
+
+    def artifact_paths(self, pattern: str = "run_*.json") -> list[Path]:
+        """Where the artifacts are, oldest first."""
+        return sorted(self.path.glob(f"artifacts/bench/*/{pattern}"))
+
+    def cells(self) -> list[dict[str, Any]]:
+        """The cells of the newest run."""
+        cells: list[dict[str, Any]] = self.artifacts()[-1]["cells"]
+        return cells
+
+    def verdicts(self) -> dict[str, str]:
+        """Subject -> outcome over all cells of the newest run."""
+        return {v["subject"]: v["outcome"] for cell in self.cells() for v in cell["verdicts"]}
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> Project:
+    return Project(pytester)

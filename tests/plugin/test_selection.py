@@ -1,0 +1,48 @@
+"""The repository's own conftest: perf tests run when asked for, and only then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester) -> pytest.Pytester:
+    source = (REPOSITORY / "conftest.py").read_text()
+    pytester.makeconftest(source)
+    pytester.makeini("[pytest]\nttsperf_target = nothing:here\n")
+    pytester.makepyfile(
+        test_a="""
+        import pytest
+        @pytest.mark.parametrize("x", [1, 2])
+        @pytest.mark.perf
+        def test_slow(x): pass
+        @pytest.mark.perf
+        def test_slow_too(): pass
+        def test_quick(): pass
+        """
+    )
+    return pytester
+
+
+@pytest.mark.parametrize(
+    ("arguments", "passed"),
+    [
+        ([], 1),
+        (["test_a.py"], 1),
+        (["-m", "not slow"], 1),
+        (["-m", "perf"], 3),
+        (["-m", "not perf"], 1),
+        (["test_a.py::test_slow"], 2),
+        (["test_a.py::test_slow[2]"], 1),
+        (["test_a.py::test_slow_too", "test_a.py::test_quick"], 2),
+        (["-k", "slow"], 0),
+    ],
+)
+def test_selection(suite: pytest.Pytester, arguments: list[str], passed: int) -> None:
+    suite.runpytest("-p", "no:randomly", *arguments).assert_outcomes(
+        passed=passed, deselected=4 - passed
+    )

@@ -1,0 +1,179 @@
+"""Engines that fool a careless reader, measured for real: each must be seen through."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.plugin.conftest import Project
+
+TRAPS = '''
+from engines import *
+
+class HeaderFirst(Telling):
+    """Sends an empty chunk at once, and its sound 60 ms later."""
+    def stream(self, text):
+        yield np.zeros(0, np.float32)
+        time.sleep(0.06)
+        yield from super().stream(text)
+
+class SilenceFirst(Telling):
+    """Sends 400 ms of silence at once, before it has computed anything."""
+    def stream(self, text):
+        yield np.zeros(9600, np.float32)
+        time.sleep(0.03)
+        yield from super().stream(text)
+
+class SlowVocoder(Telling):
+    """Sleeps by script in its vocoder, before the first chunk."""
+    def stream(self, text):
+        start = time.perf_counter_ns()
+        time.sleep(0.005)
+        decoded = time.perf_counter_ns()
+        time.sleep(0.15)
+        done = time.perf_counter_ns()
+        chunks = list(super().stream(text))
+        self.spans = [("decode", 0, start, decoded), ("vocode", 0, decoded, done)]
+        yield from chunks
+
+class Sliced(Telling):
+    """Computes the whole utterance and cuts it up afterwards."""
+    def stream(self, text):
+        yield from list(super().stream(text))
+
+class Cache(Telling):
+    """Serves a text it has spoken before from memory."""
+    spoken = {}
+    def stream(self, text):
+        if text not in self.spoken:
+            self.spoken[text] = list(super().stream(text))
+        yield from self.spoken[text]
+
+class Mute(Telling):
+    def stream(self, text):
+        for chunk in super().stream(text):
+            yield chunk * 0
+
+class Nothing(Telling):
+    def stream(self, text):
+        time.sleep(0.01)
+        yield from ()
+
+class Precomputed(Tone):
+    audio = tone(4.0)
+    def stream(self, text):
+        yield self.audio
+
+class Truncated(Telling):
+    def stream(self, text):
+        yield from super().stream(text[:12])
+
+class Liar(Telling):
+    """Says it was asked for coreml, and runs every node on the CPU."""
+'''
+
+
+@pytest.fixture
+def trapped(project: Project) -> Project:
+    project.pytester.makepyfile(traps=TRAPS)
+    return project
+
+
+def measure(project: Project, target: str, marks: str, *arguments: str) -> pytest.RunResult:
+    project.test(f"@trials(5)\n{marks}\ndef test_x(perf):\n    perf.stream('short')")
+    return project.run(f"--ttsperf-target=traps:{target}", *arguments)
+
+
+def notes(project: Project) -> dict[str, dict[str, object]]:
+    return {note["guard"]: note for note in project.cells()[0]["notes"]}
+
+
+def test_an_empty_early_chunk_is_not_audio(trapped: Project) -> None:
+    measure(trapped, "HeaderFirst", "@ttfa(p50_ms=50)").assert_outcomes(failed=1)
+    summary = trapped.cells()[0]["summary"]
+    assert summary["ttfb_ms"]["p50"] < 50 < summary["ttfs_ms"]["p50"]
+
+
+def test_silence_sent_first_is_neither_audio_nor_free(trapped: Project) -> None:
+    measure(trapped, "SilenceFirst", "@ttfa(p50_ms=200)").assert_outcomes(failed=1)
+    summary = trapped.cells()[0]["summary"]
+    assert summary["ttfs_ms"]["p50"] < 30 < summary["ttfa_sound_ms"]["p50"]
+    assert summary["ttfa_ms"]["p50"] >= 400  # playback starts at once, and is silent for 400 ms
+
+
+def test_vendors_ttfs_can_be_limited_and_is_told_apart(trapped: Project) -> None:
+    measure(trapped, "SilenceFirst", "@ttfa(p50_ms=200, onset='sample')").assert_outcomes(passed=1)
+
+
+def test_a_slow_stage_turns_the_gate_red_by_its_name(trapped: Project) -> None:
+    result = measure(trapped, "SlowVocoder", "@ttfa(p95_ms=100)")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*FAIL  ttfa p95*5 of 5 trials exceed it*",
+            "*stages to the first sound, median: vocode 1*",
+        ]
+    )
+
+
+def test_slicing_finished_audio_is_not_streaming(trapped: Project) -> None:
+    measure(trapped, "Sliced", "@ttfa(p50_ms=5000)").assert_outcomes(passed=1)
+    assert "not streamed" in str(notes(trapped)["stream"]["text"])
+
+
+def test_a_cache_is_found_and_distinct_texts_are_not_fooled(trapped: Project) -> None:
+    measure(trapped, "Cache", "@ttfa(p50_ms=5000)").assert_outcomes(passed=1)
+    assert "cache serves repeated texts" in str(notes(trapped)["cache"]["text"])
+    assert trapped.cells()[0]["summary"]["ttfa_sound_ms"]["p50"] >= 12
+
+
+def test_a_cached_free_text_is_invalid(trapped: Project) -> None:
+    trapped.test("@trials(5)\ndef test_x(perf):\n    perf.stream('The very same words again.')")
+    result = trapped.run("--ttsperf-target=traps:Cache")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*INVALID*"])
+
+
+@pytest.mark.parametrize("target", ["Mute", "Nothing"])
+def test_no_sound_fails_its_limits_instead_of_passing_at_zero(
+    trapped: Project, target: str
+) -> None:
+    result = measure(trapped, target, "@ttfa(p50_ms=5000)\n@cadence(underruns=0)")
+    result.assert_outcomes(failed=1)
+    assert trapped.cells()[0]["summary"]["ttfa_ms"]["p50"] is None
+    assert trapped.verdicts()["ttfa p50"] == "FAIL"
+
+
+def test_audio_faster_than_physics_is_invalid(trapped: Project) -> None:
+    result = measure(trapped, "Precomputed", "@rtf(p50=0.9)")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*INVALID*"])
+
+
+def test_truncated_speech_is_invalid(trapped: Project) -> None:
+    result = measure(trapped, "Truncated", "@ttfa(p50_ms=5000)")
+    result.assert_outcomes(failed=1)
+    assert "INVALID" in trapped.verdicts().values()
+
+
+def test_another_provider_than_asked_for_is_invalid(trapped: Project) -> None:
+    result = measure(trapped, "Liar", "@ttfa(p50_ms=5000)", "--ttsperf-provider=coreml")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*test_x[[]coreml[]]*", "*INVALID*coreml*0 nodes*"])
+
+
+def test_an_engine_that_overwrites_its_buffer_is_told(trapped: Project) -> None:
+    trapped.pytester.makepyfile(
+        reuse="""
+        from engines import *
+        class Reuse(Tone):
+            buffer = tone(0.2)
+            def stream(self, text):
+                for _ in range(5):
+                    time.sleep(0.005)
+                    yield self.buffer
+        """
+    )
+    trapped.test("def test_x(perf): perf.stream('short')")
+    result = trapped.run("--ttsperf-target=reuse:Reuse")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*same buffer twice*yield a copy*"])

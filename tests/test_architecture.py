@@ -1,0 +1,148 @@
+"""Who may import whom: the tables of the design, held by reading the imports.
+
+A room is a module or a folder; the longest matching name counts. Data flows one way, so there are
+no cycles, and the plugin never knows an engine by name.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+EVERYWHERE = {"errors", "files", ""}
+"""Leaves that any room of pytest_ttsperf may import; "" is the package with its version."""
+
+PLUGIN_ROOMS = {
+    "": {"plugin.fixtures", "plugin.typed_marks", "records"},  # lazily, or for type checkers
+    "errors": set(),
+    "files": set(),
+    "records": set(),
+    "environment": {"records"},
+    "measure.corpus": set(),
+    "measure.recorder": {"records"},
+    "measure.targets": {"records", "measure.recorder"},
+    "measure.resources": {"records"},
+    "measure.interleave": {"records", "measure.targets", "measure.corpus"},
+    "metrics.definitions": {"records", "metrics.player"},
+    "metrics.player": {"records"},
+    "metrics.quality": {"records"},
+    "metrics.trust": {"records"},
+    "judge.stats": set(),
+    "judge.limits": {"records", "judge.stats"},
+    "judge.change": {"records", "judge.stats"},
+    "judge.baseline": {"records", "judge.stats"},
+    "report": {"records"},
+    "experiment": {"records", "environment", "measure", "metrics", "judge", "report"},
+    "plugin": {"experiment", "records", "report"},
+}
+ENGINE_ROOMS = {
+    "": {"audio", "errors", "stream"},
+    "errors": set(),
+    "timing": set(),
+    "audio": {"errors"},
+    "text": {"errors"},
+    "phonemes": {"errors"},
+    "voices": {"errors"},
+    "providers": {"errors"},
+    "session": {"providers", "errors"},
+    "models": {"session", "voices", "phonemes", "audio", "timing", "errors"},
+    "stream": {
+        "errors", "timing", "audio", "text", "phonemes", "voices", "providers", "session", "models"
+    },
+    "__main__": {"stream", "audio", "errors", "voices", "providers"},
+}  # fmt: skip
+
+
+def imports(path: Path, package: str) -> Iterator[tuple[str, bool]]:
+    """Full names of the modules a file imports, and whether relatively."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    inside = parts if parts[-1] != "__init__" else (*parts[:-1], "__init__")
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, False) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = [*inside[: -node.level]] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                longer = f"{module}.{alias.name}"
+                file = ROOT / Path(*longer.split("."))
+                is_module = file.with_suffix(".py").exists() or (file / "__init__.py").exists()
+                yield (longer if is_module else module), bool(node.level)
+
+
+def room_of(module: str, rooms: dict[str, set[str]]) -> str:
+    """The room a dotted name inside the package lies in."""
+    names = [room for room in rooms if module == room or module.startswith(f"{room}.") or not room]
+    return max(names, key=len)
+
+
+def breaches(package: str, rooms: dict[str, set[str]], shared: set[str]) -> list[str]:
+    found = []
+    for path in sorted((ROOT / package).rglob("*.py")):
+        parts = path.relative_to(ROOT / package).with_suffix("").parts
+        own = ".".join(part for part in parts if part != "__init__")
+        room = room_of(own, rooms)
+        for name, _ in imports(path, package):
+            if name != package and not name.startswith(f"{package}."):
+                continue
+            wanted = name.removeprefix(package).removeprefix(".")
+            allowed = rooms[room] | shared | {room}
+            if not any(wanted == a or (a and wanted.startswith(f"{a}.")) for a in allowed):
+                found.append(f"{path.relative_to(ROOT)} (room {room or package}) imports {name}")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("package", "rooms", "shared"),
+    [("pytest_ttsperf", PLUGIN_ROOMS, EVERYWHERE), ("engine", ENGINE_ROOMS, {"errors"})],
+)
+def test_rooms_import_only_what_they_may(
+    package: str, rooms: dict[str, set[str]], shared: set[str]
+) -> None:
+    assert breaches(package, rooms, shared) == []
+
+
+@pytest.mark.parametrize(
+    ("package", "rooms"), [("pytest_ttsperf", PLUGIN_ROOMS), ("engine", ENGINE_ROOMS)]
+)
+def test_every_module_has_a_room(package: str, rooms: dict[str, set[str]]) -> None:
+    homeless = []
+    for path in (ROOT / package).rglob("*.py"):
+        parts = path.relative_to(ROOT / package).with_suffix("").parts
+        own = ".".join(part for part in parts if part != "__init__")
+        if path.name != "__init__.py" and room_of(own, rooms) == "":
+            homeless.append(own)
+    assert homeless == []
+
+
+def test_the_plugin_never_imports_an_engine() -> None:
+    for path in (ROOT / "pytest_ttsperf").rglob("*.py"):
+        for name, _ in imports(path, "pytest_ttsperf"):
+            assert name.partition(".")[0] not in {"engine", "onnxruntime", "hibari"}, path
+
+
+def test_the_four_stages_know_nothing_of_pytest() -> None:
+    stages = ("measure", "metrics", "judge", "report")
+    files = [path for stage in stages for path in (ROOT / "pytest_ttsperf" / stage).rglob("*.py")]
+    for path in [*files, *(ROOT / "pytest_ttsperf" / "experiment").glob("*.py")]:
+        for name, _ in imports(path, "pytest_ttsperf"):
+            assert name.partition(".")[0] not in {"pytest", "_pytest"}, path
+
+
+def test_the_engine_is_relative_inside_and_has_one_door_to_onnxruntime() -> None:
+    for path in (ROOT / "engine").rglob("*.py"):
+        for name, relative in imports(path, "engine"):
+            assert relative or name.partition(".")[0] != "engine", path
+            if name.partition(".")[0] == "onnxruntime":
+                assert path.name == "session.py"
+            if name.partition(".")[0] == "onnx":
+                assert path.name == "cut.py"
+
+
+def test_hooks_only_hand_over() -> None:
+    assert len((ROOT / "pytest_ttsperf/plugin/hooks.py").read_text().splitlines()) <= 150
