@@ -1,0 +1,63 @@
+"""A streaming text-to-speech engine on ONNX Runtime: text in, audio chunks out.
+
+    from engine import Engine
+
+    with Engine(voice="heart") as engine:
+        for chunk in engine.stream("Hello there."):
+            play(chunk.samples, chunk.sample_rate)
+
+Importing this package is cheap; what a name needs is imported when the name is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .audio import Audio, Chunk
+    from .errors import (
+        AudioError,
+        EngineClosed,
+        EngineError,
+        ModelError,
+        OptionError,
+        OptionTypeError,
+        ProviderUnavailable,
+        TextEmpty,
+        TextError,
+        TextUnspeakable,
+        VoiceNotFound,
+        VoiceNotInstalled,
+    )
+    from .stream import Engine
+
+__all__ = [
+    "Audio",
+    "AudioError",
+    "Chunk",
+    "Engine",
+    "EngineClosed",
+    "EngineError",
+    "ModelError",
+    "OptionError",
+    "OptionTypeError",
+    "ProviderUnavailable",
+    "TextEmpty",
+    "TextError",
+    "TextUnspeakable",
+    "VoiceNotFound",
+    "VoiceNotInstalled",
+]
+
+_HOMES = {"Engine": ".stream", "Audio": ".audio", "Chunk": ".audio"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES.get(name, ".errors"), __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,127 @@
+"""The engine's command line: `python -m engine say "Hello." -o hello.wav`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from .audio import Chunk, WavWriter, pcm16
+from .errors import EngineError, OptionError, TextError
+from .providers import CPU
+from .stream import Engine
+from .voices import DEFAULT_VOICE, all_voices
+
+OK, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+STANDARD = "-"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is 2 for what the caller can mend, 1 for other failures."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever was listening has heard enough. Python would complain again when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OptionError, TextError) as error:
+        return _complain(error, MISUSED)
+    except (EngineError, OSError) as error:
+        return _complain(error, FAILED)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return OK
+
+
+def _complain(error: Exception, code: int) -> int:
+    print(f"engine: {error}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m engine", description="Text to speech.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    say = commands.add_parser(
+        "say",
+        help="speak a text",
+        description="Speak a text, writing audio while it is made. Without -o, raw 16-bit PCM "
+        "goes to standard output: python -m engine say Hello. | aplay -r 24000 -f S16_LE",
+    )
+    say.add_argument("text", help="what to say; - reads it from standard input")
+    say.add_argument("-o", "--output", metavar="FILE", help="a WAV file; - is raw PCM to stdout")
+    say.add_argument("--raw", action="store_true", help="raw PCM without a WAV header")
+    say.add_argument("--voice", default=DEFAULT_VOICE, help="default: %(default)s")
+    say.add_argument("--provider", default=CPU.name, help="default: %(default)s")
+    say.add_argument("--threads", type=int, help="default: the engine's choice")
+    say.add_argument("--seed", type=int, default=0, help="of the voice's noise, for repeatability")
+    say.set_defaults(command=_say)
+
+    voices = commands.add_parser("voices", help="list the voices")
+    voices.set_defaults(command=_voices)
+    return parser
+
+
+def _say(options: argparse.Namespace) -> None:
+    output = _output(options)
+    text = _standard_input() if options.text == STANDARD else options.text
+    with Engine(
+        options.voice, options.provider, threads=options.threads, seed=options.seed
+    ) as engine:
+        chunks = engine.stream(text)  # refuses unfit text before a file is touched
+        if output is None:
+            _write_raw(chunks, sys.stdout.buffer)
+        elif options.raw:
+            with output.open("wb") as file:
+                _write_raw(chunks, file)
+        else:
+            _write_wav(chunks, output, engine.sample_rate)
+
+
+def _output(options: argparse.Namespace) -> Path | None:
+    """The file to write, or None for standard output, which should not be a terminal."""
+    if options.output == STANDARD:
+        return None
+    if options.output is not None:
+        return Path(options.output)
+    if sys.stdout.isatty():
+        raise OptionError(
+            "found a terminal on standard output, wanted a place for audio; add -o hello.wav, "
+            "or pipe it: | aplay -r 24000 -f S16_LE"
+        )
+    return None
+
+
+def _standard_input() -> str:
+    return sys.stdin.buffer.read().decode("utf-8", "replace")
+
+
+def _write_raw(chunks: Iterator[Chunk], file: BinaryIO) -> None:
+    for chunk in chunks:
+        file.write(pcm16(chunk.samples))
+        file.flush()
+
+
+def _write_wav(chunks: Iterator[Chunk], path: Path, sample_rate: int) -> None:
+    with path.open("wb") as file, WavWriter(file, sample_rate) as wav:
+        for chunk in chunks:
+            wav.write(chunk.samples)
+            file.flush()
+
+
+def _voices(_: argparse.Namespace) -> None:
+    for voice in all_voices():
+        where = "installed" if voice.installed else f"not installed: {voice.remedy}"
+        megabytes = voice.size_bytes / 1e6
+        print(
+            f"{voice.name:8} {voice.language:6} {voice.family:8} {voice.sample_rate} Hz  "
+            f"{megabytes:.1f} MB  {voice.licence:12} {where}"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

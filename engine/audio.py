@@ -1,0 +1,155 @@
+"""Audio as the engine hands it out: chunks, whole utterances, 16-bit PCM and WAV."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from os import PathLike
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import AudioError
+
+Samples = NDArray[np.float32]
+
+PCM16_SCALE = 32768
+WAV_HEADER_BYTES = 44
+# What a WAV header says of a length nobody knows yet; players then read to the end of the stream.
+WAV_UNKNOWN_BYTES = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sound:
+    """Finite float32 mono samples, full scale at -1 and 1, and their rate in Hz."""
+
+    samples: Samples
+    sample_rate: int
+
+    def __post_init__(self) -> None:
+        _check_samples(self.samples)
+
+    @property
+    def frame_count(self) -> int:
+        """Samples per channel; there is one channel."""
+        return len(self.samples)
+
+    @property
+    def duration_s(self) -> float:
+        """Playing time in seconds."""
+        return len(self.samples) / self.sample_rate
+
+    def pcm16(self) -> bytes:
+        """The samples as little-endian signed 16-bit PCM."""
+        return pcm16(self.samples)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunk(_Sound):
+    """A piece of audio as a stream yields it. Raises AudioError for unfit samples."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Audio(_Sound):
+    """A whole utterance. Raises AudioError for unfit samples."""
+
+    @classmethod
+    def join(cls, chunks: Iterable[Chunk], sample_rate: int) -> Self:
+        """The chunks one after the other, sample for sample."""
+        pieces = [chunk.samples for chunk in chunks]
+        return cls(np.concatenate(pieces) if pieces else np.zeros(0, np.float32), sample_rate)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write a 16-bit mono WAV file."""
+        with open(path, "wb") as file, WavWriter(file, self.sample_rate) as wav:
+            wav.write(self.samples)
+
+
+def pcm16(samples: Samples) -> bytes:
+    """Float samples -> little-endian signed 16-bit PCM: scaled by 32768, rounded, clipped.
+
+    Every 16-bit value survives the way to float (divided by 32768) and back. Raises AudioError
+    for samples that are not finite: as integers they would be a loud click.
+    """
+    _check_samples(samples)
+    scaled = np.rint(samples * np.float32(PCM16_SCALE))
+    clipped = np.clip(scaled, -PCM16_SCALE, PCM16_SCALE - 1)
+    pcm: bytes = clipped.astype("<i2").tobytes()
+    return pcm
+
+
+def silence(duration_s: float, sample_rate: int) -> Samples:
+    """Digital silence of that many seconds, to the nearest sample."""
+    return np.zeros(round(duration_s * sample_rate), np.float32)
+
+
+def wav_header(sample_rate: int, frame_count: int | None = None) -> bytes:
+    """The 44 bytes before 16-bit mono PCM; without a frame count, those of an endless stream."""
+    if frame_count is None:
+        data_bytes = riff_bytes = WAV_UNKNOWN_BYTES
+    else:
+        data_bytes = frame_count * 2
+        riff_bytes = data_bytes + WAV_HEADER_BYTES - 8
+    pcm, channels, frame_bytes, bits = 1, 1, 2, 16
+    fields = (16, pcm, channels, sample_rate, sample_rate * frame_bytes, frame_bytes, bits)
+    return b"".join(
+        (
+            struct.pack("<4sI4s", b"RIFF", riff_bytes, b"WAVE"),
+            struct.pack("<4sIHHIIHH", b"fmt ", *fields),
+            struct.pack("<4sI", b"data", data_bytes),
+        )
+    )
+
+
+class WavWriter:
+    """Writes a WAV while it is made: header first, audio as it comes, lengths filled in at the end.
+
+    The file object stays open. One that cannot seek keeps the header of an endless stream.
+    """
+
+    def __init__(self, file: BinaryIO, sample_rate: int) -> None:
+        self._file = file
+        self._sample_rate = sample_rate
+        self._frame_count = 0
+        file.write(wav_header(sample_rate))
+
+    def write(self, samples: Samples) -> None:
+        """Append samples."""
+        self._file.write(pcm16(samples))
+        self._frame_count += len(samples)
+
+    def finish(self) -> None:
+        """Replace the header by one that tells the length."""
+        if self._file.seekable():
+            self._file.seek(-WAV_HEADER_BYTES - 2 * self._frame_count, 2)
+            self._file.write(wav_header(self._sample_rate, self._frame_count))
+            self._file.seek(0, 2)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.finish()
+
+
+def _check_samples(samples: Samples) -> None:
+    if samples.dtype != np.float32 or samples.ndim != 1:
+        raise AudioError(
+            f"found samples of type {samples.dtype} and shape {samples.shape}, wanted float32 and "
+            "one dimension; convert them with np.asarray(samples, np.float32).ravel()"
+        )
+    finite = np.isfinite(samples)
+    if not finite.all():
+        first = int(np.argmin(finite))
+        raise AudioError(
+            f"found {samples[first]} at sample {first}, wanted finite samples; "
+            "look for the stage that made them, clipping would only hide it"
+        )

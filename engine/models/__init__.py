@@ -1,0 +1,1 @@
+"""One file per family of voices: phoneme ids -> a stream of waveforms."""

@@ -1,0 +1,116 @@
+"""Sessions: what was asked for is what runs, or an error says why not."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from engine import Engine
+from engine import session as session_module
+from engine.errors import ModelError, ProviderUnavailable
+from engine.providers import CPU, PROVIDERS, SessionOptions, find_provider
+from engine.session import Session, available_providers
+from engine.voices import find_voice
+
+
+class FakeSession:
+    """Stands in for onnxruntime.InferenceSession and falls back to CPU as the real one may."""
+
+    opened: dict[str, Any]
+    registered = (CPU.full_name,)
+
+    def __init__(self, model: bytes, options: Any, **how: Any) -> None:
+        type(self).opened = {"options": options, **how}
+
+    def get_providers(self) -> list[str]:
+        return list(self.registered)
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> type[FakeSession]:
+    everything = [provider.full_name for provider in PROVIDERS]
+    monkeypatch.setattr(session_module.ort, "InferenceSession", FakeSession)
+    monkeypatch.setattr(session_module, "available_providers", lambda: everything)
+    monkeypatch.setattr(FakeSession, "registered", (CPU.full_name,))
+    return FakeSession
+
+
+def test_a_provider_this_onnxruntime_lacks_is_refused_with_what_there_is() -> None:
+    missing = next(p for p in PROVIDERS if p.full_name not in available_providers())
+    with pytest.raises(ProviderUnavailable) as caught:
+        Engine(provider=missing.name)
+    for word in (*available_providers(), missing.full_name, missing.wheel, "choose provider 'cpu'"):
+        assert word in str(caught.value)
+
+
+def test_a_session_that_fell_back_is_refused(fake: type[FakeSession]) -> None:
+    with pytest.raises(ProviderUnavailable, match=r"found a session on CPU\w+, wanted CUDA"):
+        Session(b"", find_provider("cuda"), SessionOptions())
+
+
+def test_onnxruntime_is_told_not_to_fall_back(fake: type[FakeSession]) -> None:
+    Session(b"", CPU, SessionOptions(2))
+    assert fake.opened["enable_fallback"] == 0
+    assert fake.opened["providers"] == [CPU.full_name]
+    assert fake.opened["options"].intra_op_num_threads == 2
+
+
+def test_another_provider_goes_first_and_leaves_the_rest_to_the_cpu(
+    fake: type[FakeSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuda = find_provider("cuda")
+    monkeypatch.setattr(fake, "registered", (cuda.full_name, CPU.full_name))
+    session = Session(b"", cuda, SessionOptions())
+    assert fake.opened["providers"] == [cuda.full_name, CPU.full_name]
+    placement = session.placement()
+    assert (placement["requested"], placement["provider"]) == ("cuda", cuda.full_name)
+
+
+def test_nodes_are_counted_by_the_provider_that_runs_them(
+    fake: type[FakeSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subgraphs = [
+        SimpleNamespace(ep_name="A", get_nodes=lambda: [1, 2]),
+        SimpleNamespace(ep_name="B", get_nodes=lambda: [3]),
+        SimpleNamespace(ep_name="A", get_nodes=lambda: [4]),
+    ]
+    read_back = "get_provider_graph_assignment_info"
+    monkeypatch.setattr(fake, read_back, lambda _: subgraphs, raising=False)
+    assert Session(b"", CPU, SessionOptions()).placement()["nodes"] == {"A": 3, "B": 1}
+
+
+def test_nodes_are_none_where_onnxruntime_cannot_tell(fake: type[FakeSession]) -> None:
+    assert Session(b"", CPU, SessionOptions()).placement()["nodes"] is None
+
+
+def test_placement_is_read_back_and_json_able(voice: Engine) -> None:
+    placement = voice.placement()
+    nodes = placement.pop("nodes")
+    assert nodes.keys() == {"CPUExecutionProvider"}
+    assert nodes["CPUExecutionProvider"] > 100
+    assert json.loads(json.dumps(placement)) == {
+        "requested": "cpu",
+        "provider": "CPUExecutionProvider",
+        "registered": ["CPUExecutionProvider"],
+        "runtime": "onnxruntime",
+        "runtime_version": onnxruntime.__version__,
+        "threads": 1,
+        "voice": "heart",
+        "voice_hash": find_voice("heart").sha256,
+    }
+
+
+def test_a_model_that_is_no_model_is_refused() -> None:
+    with pytest.raises(ModelError, match="refused the model"):
+        Session(b"not a graph", CPU, SessionOptions())
+
+
+def test_a_run_that_fails_is_a_model_error_with_the_shapes() -> None:
+    session = Session(find_voice("heart").read_model(), CPU, SessionOptions())
+    with pytest.raises(ModelError, match=r"shapes \{'ids': \(3,\)\}"):
+        session.run({"ids": np.zeros(3, np.int64)})
