@@ -221,11 +221,13 @@ def gaps_ms(recording: Recording) -> tuple[float, ...] | None:
     """How long nothing arrived, between any two chunks at least 2 ms apart.
 
     Chunks less than 2 ms apart are reads of one delivery: a gap lasts from the last read of one
-    delivery to the first of the next. None when all came in one delivery.
+    delivery to the first of the next. When all chunks came that close, the waits between them
+    are the gaps there were. None for fewer than two chunks, which have no gap to be measured.
     """
     arrivals, _ = chunks_of(recording)
     waits = np.diff(arrivals)
-    return tuple((waits[waits >= COALESCE_NS] / NS_PER_MS).tolist()) or None
+    apart = waits[waits >= COALESCE_NS]
+    return tuple(((apart if apart.size else waits) / NS_PER_MS).tolist()) or None
 
 
 def gap_p95_ms(recording: Recording) -> float | None:
@@ -264,7 +266,7 @@ def is_streamed(recording: Recording) -> bool | None:
 def is_sliced(recording: Recording) -> bool:
     """Whether several chunks came in one delivery that was waited for ten times as long."""
     arrivals, _ = chunks_of(recording)
-    if arrivals.size < 2 or gaps_ms(recording) is not None:
+    if arrivals.size < 2 or int(np.diff(arrivals).max()) >= COALESCE_NS:
         return False
     waited_ns = int(arrivals[0]) - recording.request_ns
     return waited_ns >= LATE * int(arrivals[-1] - arrivals[0])

@@ -7,7 +7,17 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import cpuinfo  # noqa: F401
+import filelock  # noqa: F401
+import hypothesis  # noqa: F401  (its plugin imports it late, for a second at a time)
+import numpy  # noqa: F401
 import pytest
+import scipy.stats  # noqa: F401
+
+# pytester forgets what a run inside this process has imported, and numpy cannot be imported
+# twice: so all that the plugin imports late is imported here, once.
+import pytest_ttsperf.experiment
+import pytest_ttsperf.report.terminal  # noqa: F401
 
 ENGINES = '''
 import os, signal, sys, time
@@ -79,7 +89,7 @@ class Project:
 
     def run(self, *arguments: str) -> pytest.RunResult:
         """Run pytest in the scratch project, in this process."""
-        return self.pytester.runpytest("-p", "no:randomly", *arguments)
+        return self.pytester.runpytest("-p", "no:randomly", *arguments, no_reraise_ctrlc=True)
 
     def artifacts(self, pattern: str = "run_*.json") -> list[dict[str, Any]]:
         """The artifacts written so far, oldest first."""

@@ -57,7 +57,7 @@ def test_cold_trials(project: Project) -> None:
     ("arguments", "told"),
     [
         (["--ttsperf-trials=0"], "--ttsperf-trials=0; wanted a whole number"),
-        (["--ttsperf-timeout=-3"], "--ttsperf-timeout='-3.0'"),
+        (["--ttsperf-timeout=-3"], "--ttsperf-timeout=-3.0; wanted seconds above 0"),
         (["--ttsperf-limit", "ttfa_p95=800"], "is no limit (did you mean 'ttfa_p95_ms'?)"),
         (["--ttsperf-limit", "ttfa_p95_ms=fast"], "wanted ttfa_p95_ms=NUMBER"),
         (["-o", "ttsperf_inconclusive=maybe"], "wanted warn or fail"),
@@ -71,7 +71,7 @@ def test_options_that_cannot_be_understood(
     project.test(TEST)
     result = project.run(*arguments)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert told in result.stderr.str().replace("'-3.0'", "'-3.0'")
+    assert told in result.stderr.str()
 
 
 def test_limit_option_overrides_and_shows_both(project: Project) -> None:
@@ -185,7 +185,7 @@ def test_storage_and_artifacts_folders(project: Project) -> None:
 
 
 def test_quiet_prints_one_line_and_no_progress(project: Project) -> None:
-    project.test("@trials(3)\n" + TEST)
+    project.test("@trials(5)\n" + TEST)
     loud, quiet = project.run(), project.run("-q")
     assert "cell, metric" in loud.stdout.str()
     assert "ttsperf: 1 performance test, " in loud.stdout.str()

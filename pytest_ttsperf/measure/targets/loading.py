@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -26,8 +27,8 @@ _TOLD_VERSIONS = ("onnxruntime", "numpy", "torch")
 
 def find(spec: str) -> Callable[..., Any]:
     """Import `module:callable` (dots allowed after the colon); TargetNotFound says what is off."""
-    module_name, colon, path = spec.partition(":")
-    if not colon or not module_name or not path or "/" in module_name:
+    module_name, _, path = spec.partition(":")
+    if not re.fullmatch(r"[\w.]+:[\w.]+", spec):
         raise TargetNotFound(
             f"target {spec!r} is not of the form module:callable (for example engine:Engine); "
             "set ttsperf_target in the pytest configuration or --ttsperf-target"

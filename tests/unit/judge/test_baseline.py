@@ -116,7 +116,7 @@ def test_a_crash_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
     def full(fd):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(baseline.os, "fsync", full)
+    monkeypatch.setattr("pytest_ttsperf.files.os.fsync", full)
     with pytest.raises(OSError, match="no space"):
         append(tmp_path, result(), run("lost"))
     monkeypatch.undo()

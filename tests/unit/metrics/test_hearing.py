@@ -116,10 +116,11 @@ def test_samples_at_full_integer_scale_do_not_break_the_sums():
     assert onset_ms(samples) == pytest.approx(200, abs=1)
 
 
-def test_fifteen_seconds_are_heard_quickly():
-    samples = joined(silence(200), tone(14_800))
-    best = min(_seconds(samples) for _ in range(5))
-    assert best < 0.05  # 15 ms where nothing else runs
+def test_listening_grows_with_the_sound_and_no_faster():
+    """Cumulative sums: four times the sound may take four times as long, and not sixteen."""
+    short, long = tone(15_000), tone(60_000)
+    pairs = [(_seconds(long), _seconds(short)) for _ in range(7)]
+    assert min(of_long / of_short for of_long, of_short in pairs) < 8
 
 
 def _seconds(samples) -> float:

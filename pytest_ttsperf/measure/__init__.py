@@ -1,0 +1,1 @@
+"""Text in, recordings out: the corpus, the recorder, the targets and the order of trials."""

@@ -1,0 +1,92 @@
+"""Memory and CPU of a real process tree."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from pytest_ttsperf.measure.resources import TreeMeter
+
+MB = 10**6
+CHILD = """
+import subprocess, sys
+held = bytearray(b"x" * 60_000_000) if "big" in sys.argv else b""
+inner = None
+if "parent" in sys.argv:
+    inner = subprocess.Popen([sys.executable, "-c", sys.argv[1], sys.argv[1], "big"],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    inner.stdout.readline()
+print("ready", flush=True)
+for line in sys.stdin:
+    if line.startswith("work"):
+        sum(i * i for i in range(3_000_000))
+    print("done", flush=True)
+"""
+
+
+@pytest.fixture
+def tree() -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", CHILD, CHILD, "parent"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    with process:
+        yield process
+        os.killpg(process.pid, 9)
+
+
+def ask(process: subprocess.Popen[str], what: str) -> None:
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(f"{what}\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "done\n"
+
+
+def test_the_whole_tree_counts(tree: subprocess.Popen[str]) -> None:
+    usage = TreeMeter(tree.pid).usage()
+    assert usage.rss_bytes > 60 * MB  # the grandchild's bytes
+    assert usage.uss_bytes is not None
+    assert usage.uss_bytes > 60 * MB
+
+
+def test_cpu_rises_with_work_and_the_tree_gets_quiet(tree: subprocess.Popen[str]) -> None:
+    meter = TreeMeter(tree.pid)
+    before_s = meter.cpu_s()
+    ask(tree, "work")
+    assert meter.cpu_s() > before_s
+    assert meter.wait_quiet(10.0)
+
+
+def test_a_tree_that_never_rests_is_told() -> None:
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        try:
+            assert not TreeMeter(busy.pid).wait_quiet(0.5)
+        finally:
+            busy.kill()
+
+
+def test_peak_is_at_least_what_was_read(tree: subprocess.Popen[str]) -> None:
+    meter = TreeMeter(tree.pid)
+    with meter.watch_peak() as peak:
+        for _ in range(3):
+            ask(tree, "work")
+    usage = meter.usage(peak[0])
+    assert peak[0] > 60 * MB
+    assert usage.rss_peak_bytes >= usage.rss_bytes
+
+
+def test_a_tree_that_has_ended_reads_as_nothing_known(tree: subprocess.Popen[str]) -> None:
+    meter = TreeMeter(tree.pid)
+    os.killpg(tree.pid, 9)
+    tree.wait()
+    assert meter.usage().uss_bytes is None

@@ -1,0 +1,85 @@
+"""What worker and parent say arrives as it was said."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_ttsperf.measure.targets import wire
+from pytest_ttsperf.records import RecorderCost, Recording, Span
+
+
+def over_a_socket(message: wire.Request | wire.Reply, *, reply: bool) -> object:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        writer = threading.Thread(target=wire.send, args=(ours, message))
+        writer.start()
+        received = (wire.receive_reply if reply else wire.receive_request)(theirs)
+        writer.join()
+    return received
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    text=st.text(),
+    pcm=st.binary(max_size=5000),
+    arrivals=st.lists(st.tuples(st.integers(0, 2**62), st.integers(0, 2**31))),
+)
+def test_round_trip(text: str, pcm: bytes, arrivals: list[tuple[int, int]]) -> None:
+    speak = wire.Speak(text=text, mode="stream")
+    assert over_a_socket(speak, reply=False) == speak
+    recording = Recording(
+        request_ns=1,
+        arrivals_ns=tuple(at for at, _ in arrivals),
+        frame_counts=tuple(count for _, count in arrivals),
+        end_ns=2**62,
+        sample_rate=24000,
+        spans=(Span(stage="vocode", chunk=None, start_ns=1, end_ns=2),),
+        pcm=pcm,
+    )
+    assert over_a_socket(wire.Spoken(recording=recording), reply=True) == wire.Spoken(
+        recording=recording
+    )
+
+
+def test_a_megabyte_passes_in_pieces() -> None:
+    recording = Recording(
+        request_ns=0, arrivals_ns=(), frame_counts=(), end_ns=0, sample_rate=8000, pcm=b"7" * 2**22
+    )
+    assert over_a_socket(wire.Spoken(recording=recording), reply=True) == wire.Spoken(
+        recording=recording
+    )
+
+
+def test_every_message_is_told_apart() -> None:
+    cost = RecorderCost(ttfa_us=1.0, per_chunk_us=0.1, trials=3)
+    for reply in (
+        wire.Done(),
+        wire.Inspected(placement=None, cost=cost),
+        wire.Failed(kinds=("ValueError",), message="no", traceback="..."),
+    ):
+        assert over_a_socket(reply, reply=True) == reply
+    for request in (wire.Warm(), wire.Inspect(), wire.Close()):
+        assert over_a_socket(request, reply=False) == request
+
+
+def test_end_of_file_in_the_middle_is_told() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        ours.sendall(b"\0\0\0\0\0\0\0\x09abc")
+        ours.close()
+        with pytest.raises(EOFError):
+            wire.receive_reply(theirs)
+
+
+def test_what_is_no_message_is_refused() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(b"\0\0\0\0\0\0\0\x01\xc1")
+        with pytest.raises(msgspec.DecodeError):
+            wire.receive_request(theirs)

@@ -1,0 +1,121 @@
+"""Text for people: what it says, in which order."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_ttsperf.records import (
+    Breakdown,
+    Cell,
+    CellResult,
+    Note,
+    Outcome,
+    RecorderCost,
+    StageShare,
+    Summary,
+    Threshold,
+    Verdict,
+)
+from pytest_ttsperf.report import terminal
+
+LIMIT = Threshold(marker="ttfa", keyword="p95_ms", metric="ttfa_ms", statistic="p95", limit=500)
+
+
+def result(test: str, *outcomes: Outcome, notes: tuple[Note, ...] = ()) -> CellResult:
+    cell = Cell(
+        test=f"tests/test_a.py::{test}", target="engine:Engine", provider="cpu", voice="heart",
+        preset="short", mode="stream", phase="warm",
+    )  # fmt: skip
+    verdicts = tuple(
+        Verdict(
+            subject=f"ttfa p95 {number}" if number else "ttfa p95", outcome=outcome,
+            reason=f"because of {outcome.value}", metric="ttfa_ms", n=59, threshold=LIMIT,
+        )
+        for number, outcome in enumerate(outcomes)
+    )  # fmt: skip
+    figures = Summary(metric="ttfa_ms", n=59, missing=0, p50=31.4, p95=48.2, p95_bound=61.0)
+    return CellResult(
+        cell=cell, fingerprint="f", declared_trials=59, trials=(), ready=None,
+        summary={"ttfa_ms": figures}, verdicts=verdicts, notes=notes, thresholds=(LIMIT,),
+        breakdown=Breakdown(to_first_sound=(StageShare(stage="decode", ms=25.0, share=0.8),)),
+    )  # fmt: skip
+
+
+def test_table_has_the_worst_first_and_names_provider_and_bound() -> None:
+    text = terminal.table(
+        [result("test_b[cpu]", Outcome.PASS), result("test_a[cpu]", Outcome.PASS, Outcome.FAIL)]
+    )
+    lines = text.splitlines()
+    assert lines[0].split() == [
+        "cell,",
+        "metric",
+        "n",
+        "p50",
+        "p95",
+        "95",
+        "%",
+        "bound",
+        "limit",
+        "verdict",
+    ]
+    assert lines[2].startswith("test_a[cpu] short stream warm")
+    assert lines[3].endswith("FAIL")
+    assert lines[4].endswith("PASS")
+    assert lines[5].startswith("test_b[cpu]")
+    assert lines[6].split() == [
+        "ttfa",
+        "p95",
+        "59",
+        "31.4",
+        "48.2",
+        "<=",
+        "61.0",
+        "500",
+        "ms",
+        "PASS",
+    ]
+
+
+def test_table_without_verdicts_and_with_colour() -> None:
+    assert "no limit" in terminal.table([result("test_a")])
+    painted = terminal.table([result("test_a", Outcome.PASS)], lambda text, _: f"<{text}>")
+    assert painted.endswith("<PASS>")
+
+
+def test_failures_tell_evidence_stages_and_what_to_try() -> None:
+    text = terminal.failures([result("test_a", Outcome.FAIL, Outcome.PASS)], [Outcome.FAIL])
+    assert "engine:Engine, voice heart, 59 of 59 trials" in text
+    assert "FAIL  ttfa p95: because of FAIL" in text
+    assert "stages to the first sound, median: decode 25.0 ms (80%)" in text
+    assert "Try: " in text
+    assert "because of PASS" not in text
+
+
+def test_remarks_and_counts() -> None:
+    note = Note(guard="quiet", text="it kept working")
+    void = Note(guard="cache", text="told as a verdict", invalid=True)
+    results = [
+        result("test_a", Outcome.INCONCLUSIVE, notes=(note, void)),
+        result("test_b", Outcome.PASS, Outcome.PASS),
+    ]
+    told = terminal.remarks(results)
+    assert any("because of INCONCLUSIVE" in line for line in told)
+    assert any("it kept working" in line for line in told)
+    assert not any("told as a verdict" in line for line in told)
+    assert terminal.counts(results) == "1 INCONCLUSIVE, 2 PASS"
+    assert terminal.counts([]) == "nothing judged"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "-"), (0.0, "0"), (0.0312, "0.031"), (1.5, "1.50"), (31.44, "31.4"), (512.3, "512")],
+)
+def test_numbers(value: float | None, text: str) -> None:
+    assert terminal.number(value) == text
+    assert terminal.number(31.44, "ms") == "31.4 ms"
+
+
+def test_recorder_line() -> None:
+    costs = [RecorderCost(ttfa_us=1.24, per_chunk_us=0.2, trials=9)]
+    assert "1.2 us on TTFA, 0.20 us a chunk" in (terminal.recorder_line(costs) or "")
+    assert terminal.recorder_line([]) is None

@@ -1,0 +1,90 @@
+"""Fingerprints identify what may be compared, and nothing that changes by the hour."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from pytest_ttsperf import environment
+from pytest_ttsperf.records import Machine, Ready
+
+HERE = Machine(
+    cpu_model="AMD EPYC 7B13", cores=2, affinity=2, memory_gib=32, system="Linux",
+    architecture="x86_64", python="3.11",
+)  # fmt: skip
+READY = Ready(
+    pid=1,
+    sample_rate=24000,
+    placement={"provider": "CPUExecutionProvider", "threads": 1, "voice_hash": "ab", "nodes": {}},
+    versions={"onnxruntime": "1.32.0", "numpy": "2.0"},
+)
+
+
+def test_fingerprint_is_readable_and_stable() -> None:
+    name = environment.fingerprint(HERE, READY)
+    assert name.startswith("linux-x86-64-2c-32g-cpu-")
+    assert name == environment.fingerprint(HERE, READY)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        structs.replace(READY, placement={**(READY.placement or {}), "threads": 2}),
+        structs.replace(READY, placement={**(READY.placement or {}), "voice_hash": "cd"}),
+        structs.replace(READY, placement={"provider": "CoreMLExecutionProvider"}),
+        structs.replace(READY, versions={"onnxruntime": "1.33.0"}),
+        None,
+    ],
+)
+def test_another_engine_has_another_fingerprint(changed: Ready | None) -> None:
+    assert environment.fingerprint(HERE, changed) != environment.fingerprint(HERE, READY)
+
+
+def test_another_process_of_the_same_engine_has_the_same() -> None:
+    again = structs.replace(READY, pid=2, phases_ms={"open": 3.0}, versions={
+        "onnxruntime": "1.32.0", "numpy": "2.1"})  # fmt: skip
+    assert environment.fingerprint(HERE, again) == environment.fingerprint(HERE, READY)
+
+
+def test_machine_and_weather_are_those_of_this_one() -> None:
+    here = environment.machine()
+    assert here.cpu_model
+    assert 1 <= here.affinity <= here.cores
+    watch = environment.WeatherWatch()
+    assert watch.before.steal_share is None  # not measured yet, so null and not 0
+    after = watch.after()
+    assert after.steal_share is None or 0 <= after.steal_share <= 1
+
+
+@pytest.mark.parametrize(("gib", "rounded"), [(1, 1), (7.7, 8), (15.5, 16), (23.5, 32), (62, 64)])
+def test_memory_class(gib: float, rounded: int) -> None:
+    assert environment._memory_class(int(gib * 2**30)) == rounded
+
+
+def test_git_state(tmp_path: Path) -> None:
+    assert environment.git_state(tmp_path) is None
+
+    def git(*arguments: str) -> None:
+        subprocess.run(
+            ["git", "-c", "user.name=n", "-c", "user.email=e@example.org", *arguments],
+            cwd=tmp_path, check=True, capture_output=True,
+        )  # fmt: skip
+
+    git("init", "-b", "trunk")
+    (tmp_path / "a").write_text("1")
+    git("add", "a")
+    git("commit", "-m", "one")
+    clean = environment.git_state(tmp_path)
+    assert clean is not None
+    assert (clean.branch, clean.dirty, len(clean.revision)) == ("trunk", False, 40)
+    (tmp_path / "a").write_text("2")
+    dirty = environment.git_state(tmp_path)
+    assert dirty is not None
+    assert dirty.dirty
+    git("checkout", "--detach", "-f")
+    detached = environment.git_state(tmp_path)
+    assert detached is not None
+    assert detached.branch is None
