@@ -46,6 +46,8 @@ class Recording(Struct, frozen=True, kw_only=True):
     end_ns: int
     sample_rate: int
     spans: tuple[Span, ...] = ()
+    cpu_ns: int | None = None
+    """CPU time of the process that spoke, its threads included, during this synthesis."""
     pcm: bytes | UnsetType = UNSET
     """Mono float32, little-endian, native rate. Left out of artifacts."""
 
@@ -86,6 +88,8 @@ class Sound(Struct, frozen=True, kw_only=True):
     """What is audible in a recording (metrics.definitions.hear)."""
 
     onset_frame: int | None
+    last_frame: int | None
+    """End of the last window above the threshold: from the onset to here there is speech."""
     silence_share: float | None
     active_level_dbfs: float | None
 

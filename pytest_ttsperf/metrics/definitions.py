@@ -87,6 +87,7 @@ def hear(samples: NDArray[np.float32], sample_rate: int) -> Sound:
       The sound is in the millisecond that lifted the window over the threshold, its last one:
       `onset_frame` is that millisecond's first frame, so that silence sent ahead as a chunk of
       its own does not pass as the chunk that holds the onset.
+    - last frame: the end of the last window above the threshold.
     - silence share: windows that are not above the threshold, 0..1; None below 1 ms of audio.
 
     Samples that are not finite are heard as silence (`metrics.quality` counts them).
@@ -94,16 +95,17 @@ def hear(samples: NDArray[np.float32], sample_rate: int) -> Sound:
     edges = np.arange(samples.size * 1000 // sample_rate + 1) * sample_rate // 1000
     power = _window_power(samples, edges)
     if not power.size:
-        return Sound(onset_frame=None, silence_share=None, active_level_dbfs=None)
+        return Sound(onset_frame=None, last_frame=None, silence_share=None, active_level_dbfs=None)
     floor = 10 ** (FLOOR_DBFS / 10)
     active = power[power > floor]
     if not active.size:
-        return Sound(onset_frame=None, silence_share=1.0, active_level_dbfs=None)
+        return Sound(onset_frame=None, last_frame=None, silence_share=1.0, active_level_dbfs=None)
     active_power = float(active.mean())
     above = power > max(floor, active_power * 10 ** (-BELOW_ACTIVE_DB / 10))
     onset = _first_sustained(above)
     return Sound(
         onset_frame=None if onset is None else int(edges[onset]),
+        last_frame=None if onset is None else int(edges[np.flatnonzero(above)[-1] + 1]),
         silence_share=float(1 - above.mean()),
         active_level_dbfs=float(10 * np.log10(active_power)),
     )
@@ -195,6 +197,13 @@ def _since_request_ms(recording: Recording, instant_ns: int) -> float:
 def duration_s(recording: Recording) -> float | None:
     """D, the audio that came out; None when there is none."""
     return sum(recording.frame_counts) / recording.sample_rate or None
+
+
+def speech_s(recording: Recording, sound: Sound) -> float | None:
+    """Seconds from the onset to the end of the last sound: the audio without silence around it."""
+    if sound.onset_frame is None or sound.last_frame is None:
+        return None
+    return (sound.last_frame - sound.onset_frame) / recording.sample_rate
 
 
 def rtf(recording: Recording) -> float | None:
@@ -456,6 +465,7 @@ METRICS: Mapping[str, Metric] = {
         "", "CPU seconds per second of audio", lambda trial, _: cpu_s_per_audio_s(trial)
     ),
     "audio_s": Metric("s", "duration of the audio", _raw(duration_s)),
+    "speech_s": Metric("s", "audio without the silence around it", _heard(speech_s)),
 }
 
 

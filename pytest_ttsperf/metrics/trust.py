@@ -22,6 +22,9 @@ CACHE_RATIO = 0.5
 TREND_METRICS = ("ttfa_sound_ms", "rtf")
 TREND_P = 0.01
 TREND_CHANGE = 0.05
+CORES_SLACK = 1.3
+MIN_CPU_WINDOW_S = 0.5
+"""CPU time is counted in ticks of 10 ms: shorter windows tell nothing."""
 
 Trend = Callable[[Sequence[float]], tuple[float, float] | None]
 """Values in their order -> p-value of there being no trend, change from first to last quarter."""
@@ -143,13 +146,13 @@ def beyond_physics(evidence: Evidence) -> Note | None:
 
 
 def strange_duration(evidence: Evidence) -> Note | None:
-    """The audio is as long as its text can be spoken."""
+    """The speech lasts as long as its text can: silence around it does not count."""
     if evidence.bands is None:
         return None
     measured = [
-        (duration_s, evidence.bands(trial.text))
-        for trial, duration_s in zip(evidence.counted, evidence.values("audio_s"), strict=False)
-        if duration_s is not None
+        (speech_s, evidence.bands(trial.text))
+        for trial, speech_s in zip(evidence.counted, evidence.values("speech_s"), strict=False)
+        if speech_s is not None
     ]
     short = [(got, low) for got, (low, _) in measured if got < low]
     long = [(got, high) for got, (_, high) in measured if got > high]
@@ -158,7 +161,7 @@ def strange_duration(evidence: Evidence) -> Note | None:
     (got, bound), side = (short[0], "at least") if short else (long[0], "at most")
     return Note(
         guard="duration",
-        text=f"the audio of {_of(len(short) + len(long), measured)} is not as long as its text "
+        text=f"the speech of {_of(len(short) + len(long), measured)} is not as long as its text "
         f"({len(short)} too short, {len(long)} too long; {got:.2f} s where {side} {bound:.2f} s "
         "are expected): the text is truncated, repeated or padded, or the speed was changed",
         invalid=True,
@@ -225,6 +228,28 @@ def other_provider(evidence: Evidence) -> Note | None:
         text=f"provider {asked} was asked for and ran 0 nodes ({ran or 'no nodes at all'}): "
         "install its onnxruntime build or ask for the provider that ran",
         invalid=True,
+    )
+
+
+def crowded(evidence: Evidence) -> Note | None:
+    """A target does not use more cores than the threads it tells."""
+    told = (evidence.ready.placement or {}).get("threads") if evidence.ready else None
+    work = [
+        (trial.usage.cpu_s, (trial.recording.end_ns - trial.recording.request_ns) / 1e9)
+        for trial in evidence.counted
+        if trial.usage and trial.recording
+    ]
+    spent_s, lasted_s = sum(cpu for cpu, _ in work), sum(wall for _, wall in work)
+    if not isinstance(told, int) or lasted_s < MIN_CPU_WINDOW_S:
+        return None
+    cores = spent_s / lasted_s
+    if cores <= told * CORES_SLACK:
+        return None
+    return Note(
+        guard="threads",
+        text=f"the target tells {told} threads and keeps {cores:.1f} cores busy while it speaks; "
+        "a pool of another library may be unpinned (OMP_NUM_THREADS), so figures depend on what "
+        "else runs",
     )
 
 
@@ -300,6 +325,7 @@ GUARDS: tuple[Guard, ...] = (
     non_finite,
     clipped,
     other_provider,
+    crowded,
     cached,
     trending,
     not_streamed,

@@ -100,7 +100,9 @@ class Ledger:
                 [str(argument) for argument in self.config.invocation_params.args],
                 versions=(__version__, pytest.__version__),
             )
-            self._writer = artifact.ArtifactWriter(self.options.artifacts, started)
+            self._writer = artifact.ArtifactWriter(
+                self.options.artifacts, started, copy_to=self.options.json
+            )
             self._run = artifact.new_run(self._writer.run_id, started, self._surroundings.now())
             self._writer.write(self._run)
         return (

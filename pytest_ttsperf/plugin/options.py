@@ -42,6 +42,7 @@ class Options:
     inconclusive_fails: bool
     storage: Path
     artifacts: Path
+    json: Path | None
     overrides: tuple[Override, ...]
     local_overrides: tuple[tuple[str, Override], ...]
     """Per machine: the beginning or end of a fingerprint, and the override it gets."""
@@ -81,6 +82,7 @@ def add(parser: pytest.Parser) -> None:
     option(f"{PREFIX}compare", action="store_true", help="assert against the stored baselines")
     option(f"{PREFIX}storage", metavar="DIR", help="where baselines are kept (baselines/)")
     option(f"{PREFIX}artifacts", metavar="DIR", help="where artifacts are written (artifacts/)")
+    option(f"{PREFIX}json", metavar="FILE", help="write the run's artifact to this file as well")
     option(
         f"{PREFIX}inconclusive",
         choices=INCONCLUSIVE,
@@ -131,6 +133,7 @@ def read(config: pytest.Config) -> Options:
             inconclusive_fails=_inconclusive(config) == "fail",
             storage=config.rootpath / (_first(config, "storage") or DEFAULT_STORAGE),
             artifacts=config.rootpath / (_first(config, "artifacts") or DEFAULT_ARTIFACTS),
+            json=_path(config, config.getoption(f"{PREFIX}json")),
             overrides=general,
             local_overrides=local,
         )
@@ -141,6 +144,11 @@ def read(config: pytest.Config) -> Options:
 def _first(config: pytest.Config, name: str) -> str | None:
     told = config.getoption(f"{PREFIX}{name}")
     return told if told is not None else config.getini(f"ttsperf_{name}") or None
+
+
+def _path(config: pytest.Config, told: str | None) -> Path | None:
+    """A path of the command line, from the folder the command was given in."""
+    return config.invocation_params.dir / told if told else None
 
 
 def _providers(config: pytest.Config) -> tuple[str | None, ...]:

@@ -115,7 +115,7 @@ def tell_expected_duration(run: Ledger, selected: list[pytest.Item]) -> None:
     known = [took[item.nodeid] for item in selected if item.nodeid in took]
     count = f"{len(selected)} performance test{'s' if len(selected) > 1 else ''}"
     if not known:
-        told = "no earlier run tells how long; each test says so after its warm-up"
+        told = "no earlier run tells how long; long ones say so after their warm-up"
     else:
         share = "" if len(known) == len(selected) else f" for {len(known)} of them"
         told = f"about {max(1, round(sum(known)))} s{share}, as in the latest run"

@@ -30,7 +30,8 @@ SCHEMAS: Mapping[str, type[msgspec.Struct]] = {
 class ArtifactWriter:
     """Writes one run's files; every call replaces them by their newer whole."""
 
-    def __init__(self, root: Path, started: datetime) -> None:
+    def __init__(self, root: Path, started: datetime, copy_to: Path | None = None) -> None:
+        self._copy_to = copy_to
         self._folder = root / "bench" / f"{started:%Y-%m-%d}"
         self._stamp = self._claim(f"{started:%H%M%S}")
         self._written: set[Path] = set()
@@ -43,7 +44,8 @@ class ArtifactWriter:
 
     def write(self, run: Run) -> None:
         """Write the run and its cell groups; files of groups that were renamed are removed."""
-        write_atomically(self.run_path, _encoded(run))
+        for path in filter(None, (self.run_path, self._copy_to)):
+            write_atomically(path, _encoded(run))
         wanted = {self._folder / name: bench for name, bench in self._groups(run).items()}
         for path, bench in wanted.items():
             write_atomically(path, _encoded(bench))

@@ -184,6 +184,13 @@ def test_storage_and_artifacts_folders(project: Project) -> None:
     assert not (project.path / "baselines").exists()
 
 
+def test_json_writes_the_run_to_a_file_of_ones_own(project: Project) -> None:
+    project.test("@trials(3)\n" + TEST)
+    project.run("--ttsperf-json=out/mine.json").assert_outcomes(passed=1)
+    copy = (project.path / "out" / "mine.json").read_text()
+    assert copy == project.artifact_paths()[-1].read_text()
+
+
 def test_quiet_prints_one_line_and_no_progress(project: Project) -> None:
     project.test("@trials(5)\n" + TEST)
     loud, quiet = project.run(), project.run("-q")

@@ -11,6 +11,7 @@ import importlib
 import inspect
 import re
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -117,8 +118,10 @@ class Speaker:
 
     def record(self, text: str, mode: Mode) -> Recording:
         """One timed synthesis; converts and counts after the last chunk."""
-        stamped = record(self._target.stream if mode == "stream" else self._whole, text)  # type: ignore[attr-defined]
-        return self._recording(stamped)
+        synthesize = self._target.stream if mode == "stream" else self._whole  # type: ignore[attr-defined]
+        before_ns = time.process_time_ns()
+        stamped = record(synthesize, text)
+        return self._recording(stamped, cpu_ns=time.process_time_ns() - before_ns)
 
     def _whole(self, text: str) -> Iterator[Any]:
         if callable(getattr(self._target, "synthesize", None)):
@@ -126,7 +129,7 @@ class Speaker:
         else:
             yield list(self._target.stream(text))  # type: ignore[attr-defined]
 
-    def _recording(self, stamped: Stamped) -> Recording:
+    def _recording(self, stamped: Stamped, cpu_ns: int) -> Recording:
         import numpy as np
 
         pieces = [self._samples(chunk) for _, chunk in stamped.arrivals]
@@ -138,6 +141,7 @@ class Speaker:
             end_ns=stamped.end_ns,
             sample_rate=self.sample_rate,
             spans=self.spans(),
+            cpu_ns=cpu_ns,
             pcm=np.concatenate(pieces).astype("<f4", copy=False).tobytes() if pieces else b"",
         )
 

@@ -39,8 +39,15 @@ def recording(
     )
 
 
-def sound(onset_frame: int | None = 0, silence_share: float = 0.1) -> Sound:
-    return Sound(onset_frame=onset_frame, silence_share=silence_share, active_level_dbfs=-20.0)
+def sound(
+    onset_frame: int | None = 0, silence_share: float = 0.1, last_frame: int | None = RATE
+) -> Sound:
+    return Sound(
+        onset_frame=onset_frame,
+        last_frame=None if onset_frame is None else last_frame,
+        silence_share=silence_share,
+        active_level_dbfs=-20.0,
+    )
 
 
 def trial(

@@ -259,7 +259,7 @@ def test_table_names_every_metric_with_its_unit():
         "ttfb_ms", "ttfs_ms", "lead_in_ms", "ttfa_sound_ms", "ttfa_ms", "rtf", "rtf_stream",
         "gap_p95_ms", "gap_max_ms", "underruns", "stall_ms", "longest_stall_ms", "stall_ratio",
         "prebuffer_needed_ms", "start_delay_needed_ms", "silence_share", "cpu_s_per_audio_s",
-        "audio_s",
+        "audio_s", "speech_s",
     }  # fmt: skip
     for name, metric in d.METRICS.items():
         assert metric.unit == ("ms" if name.endswith("_ms") else "s" if name == "audio_s" else "")
@@ -277,7 +277,7 @@ def test_every_metric_of_one_trial():
             "rtf": 0.4, "rtf_stream": 0.45, "gap_p95_ms": 340, "gap_max_ms": 340,
             "underruns": 1, "stall_ms": 60, "longest_stall_ms": 60, "stall_ratio": 60 / 1060,
             "prebuffer_needed_ms": 300 + 1 / FRAMES_PER_MS, "start_delay_needed_ms": 60,
-            "silence_share": 0.25, "cpu_s_per_audio_s": 0.3, "audio_s": 1.0,
+            "silence_share": 0.25, "cpu_s_per_audio_s": 0.3, "audio_s": 1.0, "speech_s": 0.79,
         }
     )  # fmt: skip
 

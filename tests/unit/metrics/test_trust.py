@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from pytest_ttsperf.judge import stats
 from pytest_ttsperf.metrics import definitions
 from pytest_ttsperf.metrics.trust import GUARDS, notes
-from pytest_ttsperf.records import Level, Ready, Sample
+from pytest_ttsperf.records import Level, Ready, Sample, Usage
 
 from .making import recording, sound, trial
 
@@ -103,7 +104,8 @@ def test_rtf_below_the_physical_floor_is_a_cache(total_ms, springs):
 @pytest.mark.parametrize(("odd", "springs"), [(2, False), (3, True)])
 @pytest.mark.parametrize("ms", [100, 9_000])
 def test_duration_outside_its_band_in_more_than_a_tenth(odd, springs, ms):
-    trials = [*good(20 - odd), *[trial(recording([(900, ms)])) for _ in range(odd)]]
+    odd_one = trial(recording([(900, ms)]), heard=sound(0, last_frame=ms * 24), level=LOUD)
+    trials = [*good(20 - odd), *[odd_one for _ in range(odd)]]
     notes_found = found(trials, bands=lambda text: (0.5, 2.0))
     assert ("duration" in notes_found) is springs
     if springs:
@@ -242,3 +244,23 @@ def test_finished_audio_cut_into_chunks_is_not_streamed():
     assert "stream" not in found([*sliced, *streaming], mode="nonstream")
     assert "stream" not in found([*sliced[:2], *streaming])
     assert "stream" not in found([trial(recording([(200, 900)]))])
+
+
+@pytest.mark.parametrize(("cpu_s", "told"), [(0.19, False), (0.39, True)])
+def test_more_cores_than_threads_told(cpu_s, told):
+    busy = [
+        structs.replace(
+            each,
+            usage=Usage(rss_bytes=1, rss_peak_bytes=1, uss_bytes=None, cpu_s=cpu_s),
+        )
+        for each in good()
+    ]
+    ready = Ready(pid=1, sample_rate=24_000, placement={"threads": 1, "nodes": {}})
+    assert ("threads" in found(busy, ready=ready)) is told
+
+
+def test_cpu_of_a_blink_tells_nothing_about_threads():
+    usage = Usage(rss_bytes=1, rss_peak_bytes=1, uss_bytes=None, cpu_s=0.5)
+    ready = Ready(pid=1, sample_rate=24_000, placement={"threads": 1})
+    (one,) = good(1)
+    assert "threads" not in found([structs.replace(one, usage=usage)], ready=ready)
