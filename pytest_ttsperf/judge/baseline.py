@@ -164,7 +164,8 @@ def screen(storage: Path, result: CellResult) -> list[Verdict]:
     baseline = load(path)
     if baseline is None:
         others = [f for f in fingerprints_with(storage, result.cell) if f != result.fingerprint]
-        return [_nothing(_foreign(others) if others else f"there is no baseline {path}")]
+        none_here = f"there is no baseline of this cell in {path.parent}"
+        return [_nothing(_foreign(others) if others else none_here)]
     if baseline.fingerprint != result.fingerprint:
         return [_nothing(_foreign([baseline.fingerprint]))]
     if baseline.cell != result.cell:

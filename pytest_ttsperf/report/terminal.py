@@ -61,16 +61,21 @@ def failures(results: Iterable[CellResult], outcomes: Iterable[Outcome]) -> str:
 
 
 def remarks(results: Iterable[CellResult]) -> list[str]:
-    """Trust notes and inconclusive reasons, one line each, without repeats."""
-    lines: dict[str, None] = {}
-    for result in results:
-        for verdict in result.verdicts:
-            if verdict.outcome is Outcome.INCONCLUSIVE:
-                lines[f"{_cell_label(result)}: {verdict.subject}: {verdict.reason}"] = None
-        for note in result.notes:
-            if not note.invalid:
-                lines[f"{_cell_label(result)}: {note.guard}: {note.text}"] = None
-    return list(lines)
+    """Trust notes and inconclusive reasons, one line each; what several cells share stands once."""
+    cells: dict[str, list[str]] = {}
+    for result in sorted(results, key=_worst_first):
+        told = [
+            f"{verdict.subject}: {verdict.reason}"
+            for verdict in result.verdicts
+            if verdict.outcome is Outcome.INCONCLUSIVE
+        ]
+        told += [f"{note.guard}: {note.text}" for note in result.notes if not note.invalid]
+        for text in told:
+            cells.setdefault(text, []).append(_cell_label(result))
+    return [
+        f"{labels[0] if len(labels) == 1 else f'{len(labels)} cells'}: {text}"
+        for text, labels in cells.items()
+    ]
 
 
 def counts(results: Iterable[CellResult]) -> str:

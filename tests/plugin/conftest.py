@@ -19,6 +19,8 @@ import scipy.stats  # noqa: F401
 import pytest_ttsperf.experiment
 import pytest_ttsperf.report.terminal  # noqa: F401
 
+QUIET_ASYNCIO = "asyncio_default_fixture_loop_scope = function"
+
 ENGINES = '''
 import os, signal, sys, time
 import numpy as np
@@ -79,7 +81,7 @@ class Project:
     def ini(self, **lines: str) -> None:
         """Write the project's pytest configuration."""
         body = "\n".join(f"{key} = {value}" for key, value in lines.items())
-        self.pytester.makeini(f"[pytest]\npythonpath = .\n{body}\n")
+        self.pytester.makeini(f"[pytest]\npythonpath = .\n{QUIET_ASYNCIO}\n{body}\n")
 
     def test(self, source: str) -> None:
         """Write the project's test file, with all marks imported."""

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.plugin.conftest import QUIET_ASYNCIO
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -13,7 +15,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def suite(pytester: pytest.Pytester) -> pytest.Pytester:
     source = (REPOSITORY / "conftest.py").read_text()
     pytester.makeconftest(source)
-    pytester.makeini("[pytest]\nttsperf_target = nothing:here\n")
+    pytester.makeini(f"[pytest]\nttsperf_target = nothing:here\n{QUIET_ASYNCIO}\n")
     pytester.makepyfile(
         test_a="""
         import pytest

@@ -99,6 +99,8 @@ def test_remarks_and_counts() -> None:
         result("test_b", Outcome.PASS, Outcome.PASS),
     ]
     told = terminal.remarks(results)
+    shared = [result("test_c", Outcome.PASS, notes=(note,)), *results]
+    assert "2 cells: quiet: it kept working" in terminal.remarks(shared)
     assert any("because of INCONCLUSIVE" in line for line in told)
     assert any("it kept working" in line for line in told)
     assert not any("told as a verdict" in line for line in told)
