@@ -73,7 +73,7 @@ def measure_warm(opened: Opened, plan: Plan, tell: Tell) -> CellResult:
     fingerprint = _fingerprint(opened.ready)
     thresholds = plan.limits_on(fingerprint)
     trials = list(warm_up(opened, plan))
-    notes = []
+    notes = _quirks(opened.ready)
     if not is_steady(trials):
         notes.append(Note(guard="steady", text=f"not steady after {len(trials)} warm-ups"))
     if opened.meter and not opened.meter.wait_quiet(QUIET_TIMEOUT_S):
@@ -144,9 +144,7 @@ def measure_cold(source: Source, plan: Plan, tell: Tell) -> CellResult:
         trials=tuple(trials),
         ready=ready,
         thresholds=thresholds,
-        notes=(Note(guard="page-cache", text="model files were read from a filled page cache"),)
-        if len(trials) > 1
-        else (),
+        notes=(*_quirks(ready), *_page_cache(trials)),
         recorder_cost=cost,
         stopped_early=stopped,
         duration_s=time.monotonic() - begun,
@@ -256,6 +254,17 @@ class Surroundings:
     def now(self) -> Environment:
         """The environment with the weather up to now."""
         return structs.replace(self._at_start, weather_after=self._watch.after())
+
+
+def _quirks(ready: Ready) -> list[Note]:
+    """What was odd about the target, and did not keep it from being measured."""
+    return [Note(guard="target", text=quirk) for quirk in ready.quirks]
+
+
+def _page_cache(trials: Sequence[Trial]) -> list[Note]:
+    """From the second start on, the files that a start reads are in memory already."""
+    told = "model files were read from a filled page cache"
+    return [Note(guard="page-cache", text=told)] if len(trials) > 1 else []
 
 
 def _decided(thresholds: Iterable[Threshold], trials: Sequence[Trial], declared: int) -> bool:

@@ -116,7 +116,7 @@ def _judge_max(threshold: Threshold, values: list[float], declared: int) -> Verd
         text += "; one is enough"
     elif n < declared:
         outcome, needed = Outcome.INCONCLUSIVE, declared - n
-        text += f"; {n} of {_trials(declared)} declared were made, {needed} more are to come"
+        text += f"; {n} of {_trials(declared)} declared were made, {needed} more are needed"
     else:
         outcome = Outcome.PASS
         share = math.ceil(stats.share_excluded(n) * 100)

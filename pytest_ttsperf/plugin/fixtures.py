@@ -211,6 +211,6 @@ def _or_skip(state: ledger.TestState, work: Callable[[], T]) -> T:
         if not state.options.provider_demanded:
             state.provider_missing = True
             pytest.skip(f"provider not available: {error}")
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     except TtsperfError as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None

@@ -15,12 +15,13 @@ from pytest_ttsperf.records import (
     Verdict,
 )
 
+UNEXPLAINED = "unexplained"
 HEADINGS = ("cell, metric", "n", "p50", "p95", "95 % bound", "limit", "verdict")
 Paint = Callable[[str, Outcome | None], str]
 """Colours a verdict's text; terminals without colour leave it as it is."""
 HINTS = {
-    "ttfa": "see where the time to the first sound goes; if the stages do not say enough, let the "
-    "target offer stages()",
+    "ttfa": "make the first chunk smaller or compute less before it; the target may offer stages() "
+    "to tell where the time goes",
     "rtf": "the engine is slower than playback: fewer or faster steps per second of audio, more "
     "threads, another provider",
     "cadence": "chunks come later than playback needs them: smaller first chunks, computing the "
@@ -164,7 +165,16 @@ def _explained(result: CellResult, verdicts: Sequence[Verdict]) -> Iterator[str]
             if line:
                 yield f"        {line}"
     for gate in dict.fromkeys(_hint_key(verdict) for verdict in verdicts):
-        yield f"  Try: {HINTS[gate]}."
+        yield f"  Try: {_largest_stage(result.breakdown, gate) or HINTS[gate]}."
+
+
+def _largest_stage(breakdown: Breakdown, gate: str) -> str:
+    """Which stage to look at first, where the target's stages explain the time at all."""
+    shares = {"ttfa": breakdown.to_first_sound, "rtf": breakdown.whole}.get(gate, ())
+    if not shares or shares[0].stage == UNEXPLAINED:
+        return ""
+    window = "time to the first sound" if gate == "ttfa" else "whole time"
+    return f"look at {shares[0].stage} first, it takes {shares[0].share:.0%} of the {window}"
 
 
 def _hint_key(verdict: Verdict) -> str:
@@ -177,6 +187,8 @@ def _lead_in(result: CellResult, verdict: Verdict) -> str:
     """What of a heard TTFA is waiting for audio, and what is silence inside the audio."""
     waited, silent = result.summary.get("ttfa_sound_ms"), result.summary.get("lead_in_ms")
     if verdict.metric != "ttfa_ms" or waited is None or silent is None or silent.p50 is None:
+        return ""
+    if silent.p50 < 1:
         return ""
     return (
         f"median: the chunk with the first sound came after {number(waited.p50, 'ms')}, and "

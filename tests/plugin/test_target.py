@@ -157,3 +157,30 @@ def test_no_target_at_all_says_how_to_name_one(others: Project) -> None:
     result = others.run()
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*no target to measure; set ttsperf_target*"])
+
+
+def test_stages_that_exist_only_after_a_trial_are_no_obstacle(others: Project) -> None:
+    others.pytester.makepyfile(
+        late="""
+        from engines import *
+        class Late(Tone):
+            def __init__(self):
+                super().__init__()
+                del self.spans
+            def stages(self):
+                return self.spans
+        """
+    )
+    others.run("--ttsperf-target=late:Late").assert_outcomes(passed=1)
+    others.run("--ttsperf-target=late:Late", "--ttsperf-inline").assert_outcomes(passed=1)
+    (cell,) = others.cells()
+    assert cell["breakdown"]["to_first_sound"][0]["stage"] == "vocode"
+    assert "before the first trial" in cell["notes"][0]["text"]
+
+
+def test_a_traceback_starts_in_the_target_and_is_told_once(others: Project) -> None:
+    result = others.run("--ttsperf-target=others:broken")
+    text = result.stdout.str()
+    assert text.count("OSError: model file is gone") == 2  # the headline and the traceback's end
+    assert "worker_child.py" not in text
+    assert "During handling" not in text

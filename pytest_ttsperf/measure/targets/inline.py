@@ -49,12 +49,14 @@ class InlineTarget:
             raise TargetFailed(
                 f"target {self._spec.label} raised {type(error).__name__}: {error}"
             ) from error
+        spans, quirks = self._speaker.opening_spans()
         return Ready(
             pid=os.getpid(),
             sample_rate=self._speaker.sample_rate,
             placement=self._speaker.placement(),
             versions=library_versions(),
-            spans=self._speaker.spans(),
+            spans=spans,
+            quirks=quirks,
         )
 
     def warm(self) -> None:

@@ -116,6 +116,18 @@ class Speaker:
         offered, told = self._offer("stages")
         return tuple(_span(entry, self._spec) for entry in told) if offered else ()
 
+    def opening_spans(self) -> tuple[tuple[Span, ...], tuple[str, ...]]:
+        """Stages of the opening, if the target tells them, and what went wrong in asking.
+
+        `stages()` is of the last trial; a target may well have none before its first.
+        """
+        try:
+            return self.spans(), ()
+        except TargetShapeError:
+            raise
+        except Exception as error:
+            return (), (f"stages() raised {type(error).__name__} before the first trial: {error}",)
+
     def record(self, text: str, mode: Mode) -> Recording:
         """One timed synthesis; converts and counts after the last chunk."""
         synthesize = self._target.stream if mode == "stream" else self._whole  # type: ignore[attr-defined]

@@ -20,6 +20,8 @@ from pytest_ttsperf.measure.recorder import cost
 from pytest_ttsperf.measure.targets import loading, wire
 from pytest_ttsperf.records import Ready
 
+_OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
 
 def main(connection_fd: int, lifeline_fd: int) -> None:
     """Serve requests until told to close or until the parent is gone."""
@@ -94,6 +96,7 @@ class _Child:
         )
         self._speaker = loading.Speaker(factory(**options), request.spec)
         opened_ns = time.monotonic_ns()
+        spans, quirks = self._speaker.opening_spans()
         to_recorder_clock_ns = time.perf_counter_ns() - time.monotonic_ns()
         return wire.Opened(
             ready=Ready(
@@ -101,7 +104,8 @@ class _Child:
                 sample_rate=self._speaker.sample_rate,
                 placement=self._speaker.placement(),
                 versions=loading.library_versions(),
-                spans=self._speaker.spans(),
+                spans=spans,
+                quirks=quirks,
                 phases_ms={
                     "process": (self._started_ns - request.spawned_ns) / 1e6,
                     "import": (imported_ns - begun_ns) / 1e6,
@@ -113,6 +117,11 @@ class _Child:
 
 
 def _failed(error: Exception) -> wire.Failed:
+    """The error with its traceback, which starts at the target's own first frame."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER):
+        frames = frames.tb_next
+    error = error.with_traceback(frames or error.__traceback__)
     return wire.Failed(
         kinds=tuple(kind.__name__ for kind in type(error).__mro__),
         message=str(error),

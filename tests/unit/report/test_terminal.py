@@ -121,3 +121,8 @@ def test_recorder_line() -> None:
     costs = [RecorderCost(ttfa_us=1.24, per_chunk_us=0.2, trials=9)]
     assert "1.2 us on TTFA, 0.20 us a chunk" in (terminal.recorder_line(costs) or "")
     assert terminal.recorder_line([]) is None
+
+
+def test_failures_name_the_stage_to_look_at_first() -> None:
+    text = terminal.failures([result("test_a", Outcome.FAIL)], [Outcome.FAIL])
+    assert "Try: look at decode first, it takes 80% of the time to the first sound." in text
