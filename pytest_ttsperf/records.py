@@ -65,7 +65,7 @@ class Ready(Struct, frozen=True, kw_only=True):
     versions: dict[str, str] = {}
     spans: tuple[Span, ...] = ()
     phases_ms: dict[str, float] = {}
-    """process, import, open: what the opening consisted of, in milliseconds."""
+    """process, import, open: what the opening consisted of, in milliseconds; ready: all of it."""
     process_ns: int | None = None
     """When the process was asked for, on the clock of its own recordings; None in process."""
     quirks: tuple[str, ...] = ()
@@ -185,8 +185,11 @@ class Threshold(Struct, frozen=True, kw_only=True):
 
     @property
     def label(self) -> str:
-        """As people read it: `ttfa p95`, `memory rss_range`."""
-        return f"{self.marker} {re.sub('_(ms|mb)$', '', self.keyword)}"
+        """As people read it: `ttfa p95`, `memory rss_range`, `ttfa p95 (first sample)`."""
+        text = f"{self.marker} {re.sub('_(ms|mb)$', '', self.keyword)}"
+        if self.onset == "sample":
+            return f"{text} (first sample)"
+        return f"{text} ({self.prebuffer_ms:g} ms buffered)" if self.prebuffer_ms else text
 
     @property
     def sample_key(self) -> str:

@@ -25,9 +25,11 @@ from pytest_ttsperf.experiment.plan import default_trials as default_trials
 from pytest_ttsperf.experiment.sampling import Opened as Opened
 from pytest_ttsperf.experiment.sampling import (
     cold_trial,
+    is_broken,
     is_steady,
     seconds_per_trial,
     speak,
+    speak_or_fail,
     warm_up,
 )
 from pytest_ttsperf.experiment.sampling import open_target as open_target
@@ -50,6 +52,10 @@ from pytest_ttsperf.records import (
 
 Tell = Callable[[Progress], None]
 QUIET_TIMEOUT_S = 5.0
+WORKS_ON = (
+    "the target goes on working after its last chunk, into the next trial: figures hold for a "
+    "target that is never idle"
+)
 WORTH_STOPPING_S = 10.0
 """A broken limit ends sampling only when that saves more than this: else all limits get their n."""
 
@@ -88,19 +94,26 @@ def measure_warm(opened: Opened, plan: Plan, tell: Tell) -> CellResult:
         done = step.index - plan.first
         left_s = per_trial_s * (plan.trials - done)
         tell(Progress(plan, done, plan.trials, left_s))
-        trials.append(speak(opened, step, plan.mode))
+        trials.append(speak_or_fail(opened, step, plan.mode))
+        if stopped := is_broken(trials):
+            break
         if stopped := left_s > WORTH_STOPPING_S and _decided(thresholds, trials, plan.trials):
             break
     tell(Progress(plan, plan.trials, plan.trials, 0.0))
-    probes = interleave.steps(probe_texts(plan), "probe")
-    trials += [speak(opened, step, plan.mode) for step in probes]
-    placement, cost = opened.target.inspect()
+    if opened.meter and not is_broken(trials) and not opened.meter.is_quiet():
+        notes.append(Note(guard="background", text=WORKS_ON))
+    ready, cost = opened.ready, None
+    if not is_broken(trials):
+        probes = interleave.steps(probe_texts(plan), "probe")
+        trials += [speak_or_fail(opened, step, plan.mode) for step in probes]
+        placement, cost = opened.target.inspect()
+        ready = structs.replace(ready, placement=placement)
     result = CellResult(
         cell=cell_of(opened.source, opened.ready, plan),
         fingerprint=fingerprint,
         declared_trials=plan.trials,
         trials=tuple(trials),
-        ready=structs.replace(opened.ready, placement=placement),
+        ready=ready,
         idle=opened.idle,
         thresholds=thresholds,
         notes=tuple(notes),
@@ -161,6 +174,7 @@ def derive(result: CellResult) -> CellResult:
             samples[threshold.sample_key] = definitions.sample(
                 threshold.metric, trials, threshold.prebuffer_ms
             )
+    breakdown = definitions.breakdown(trials)
     found = trust.notes(
         result.trials,
         samples=samples,
@@ -169,15 +183,21 @@ def derive(result: CellResult) -> CellResult:
         bands=corpus.speech_band_s,
         mode=cell.mode,
         probe_rtf=definitions.sample("rtf", result.trials, kind="probe"),
-        streamed=[definitions.is_streamed(t.recording) for t in trials if t.recording],
+        streamed=[
+            definitions.is_streamed(t.recording, t.phases_ms.get("ready", 0.0))
+            for t in trials
+            if t.recording
+        ],
         trend=stats.trend,
+        bands_bind=corpus.is_preset(cell.preset),
+        explained=definitions.is_explained(breakdown.to_first_sound),
     )
     kept = [note for note in result.notes if note.guard not in {n.guard for n in found}]
     return structs.replace(
         result,
         summary={key: limits.summarize(sample) for key, sample in samples.items()},
         memory=_memory(result),
-        breakdown=definitions.breakdown(trials),
+        breakdown=breakdown,
         notes=(*kept, *found),
     )
 
@@ -192,10 +212,20 @@ def judge(result: CellResult, storage: Path | None = None) -> CellResult:
         for note in result.notes
         if note.invalid
     ]
-    verdicts += [_judge_limit(result, threshold) for threshold in result.thresholds]
+    judged = [_judge_limit(result, threshold) for threshold in result.thresholds]
     if storage is not None:
-        verdicts += baseline.screen(storage, result)
-    return structs.replace(result, verdicts=tuple(verdicts))
+        judged += baseline.screen(storage, result)
+    if verdicts:
+        judged = [_voided(verdict, verdicts[0].subject) for verdict in judged]
+    return structs.replace(result, verdicts=(*verdicts, *judged))
+
+
+def _voided(verdict: Verdict, guard: str) -> Verdict:
+    """Nothing passes on a measurement that cannot be believed."""
+    if verdict.outcome is not Outcome.PASS:
+        return verdict
+    reason = f"void, as the measurement is not to be believed ({guard}); {verdict.reason}"
+    return structs.replace(verdict, outcome=Outcome.INVALID, reason=reason)
 
 
 def pool(earlier: CellResult, later: CellResult) -> CellResult:
@@ -207,6 +237,7 @@ def pool(earlier: CellResult, later: CellResult) -> CellResult:
         declared_trials=earlier.declared_trials + later.declared_trials,
         trials=(*earlier.trials, *moved),
         idle=earlier.idle,
+        notes=tuple(dict.fromkeys((*earlier.notes, *later.notes))),
         stopped_early=earlier.stopped_early or later.stopped_early,
         duration_s=earlier.duration_s + later.duration_s,
     )

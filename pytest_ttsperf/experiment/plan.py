@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -106,10 +107,11 @@ def cell_of(source: Source, ready: Ready, plan: Plan) -> Cell:
 
 
 def preset_name(text: str) -> str:
-    """A preset's name, or a name for a text of the test's own."""
+    """A preset's name, or a name for a text of the test's own: its first words and a digest."""
     if corpus.is_preset(text):
         return text
-    return f"text-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    first = "-".join(re.findall(r"[^\W_]+", text.lower())[:3])[:24] or "text"
+    return f"{first}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def trial_texts(plan: Plan) -> Sequence[str]:
@@ -123,10 +125,10 @@ def warmup_texts(plan: Plan, count: int) -> Sequence[str]:
 
 
 def probe_texts(plan: Plan) -> Sequence[str]:
-    """Presets are probed with a repeated text, a repeated text with distinct ones."""
-    if corpus.is_preset(plan.text):
-        return list(corpus.texts(plan.text, 1, skip=plan.first)) * interleave.PROBES
-    return corpus.texts("short", interleave.PROBES)
+    """What finds caches: a text that the trials have spoken, and texts that nobody ever has."""
+    spoken = trial_texts(plan)[0]
+    preset = plan.text if corpus.is_preset(plan.text) else "short"
+    return [spoken] * interleave.PROBES + list(corpus.unheard_texts(preset, interleave.PROBES))
 
 
 def _free_text(text: str) -> str:

@@ -9,6 +9,7 @@ from statistics import mean
 
 from msgspec import structs
 
+from pytest_ttsperf.errors import TargetError
 from pytest_ttsperf.experiment.plan import Plan, Source, warmup_texts
 from pytest_ttsperf.measure import interleave
 from pytest_ttsperf.measure.resources import TreeMeter
@@ -17,6 +18,7 @@ from pytest_ttsperf.metrics import definitions, quality
 from pytest_ttsperf.records import Mode, Ready, RecorderCost, Recording, Span, Trial, Usage
 
 OPENING = ("process", "import", "open")
+FAILURES_IN_A_ROW = 3
 
 
 @dataclass(slots=True)
@@ -29,9 +31,10 @@ class Opened:
     meter: TreeMeter | None
     idle: Usage | None
 
-    def close(self) -> None:
-        """Close the target; safe to call twice."""
-        self.target.close()
+    def close(self) -> str | None:
+        """Close the target; safe to call twice. Gives what was wrong with it, if anything."""
+        trouble = self.target.close()
+        return f"target {self.source.spec.label}: {trouble}" if trouble else None
 
 
 def open_target(source: Source, *, warm: bool) -> Opened:
@@ -50,6 +53,7 @@ def open_target(source: Source, *, warm: bool) -> Opened:
 
 
 def speak(opened: Opened, step: interleave.Step, mode: Mode) -> Trial:
+    """One trial with its sound heard and its resources read. TargetError when the target fails."""
     cpu_before_s = opened.meter.cpu_s() if opened.meter else 0.0
     with opened.meter.watch_peak() if opened.meter else nullcontext([0]) as peak:
         recording = opened.target.record(step.text, mode)
@@ -60,6 +64,27 @@ def speak(opened: Opened, step: interleave.Step, mode: Mode) -> Trial:
         own_s = (recording.cpu_ns or 0) / 1e9
         usage = structs.replace(usage, cpu_s=max(usage.cpu_s - cpu_before_s, own_s))
     return _heard(step, recording, usage)
+
+
+def speak_or_fail(opened: Opened, step: interleave.Step, mode: Mode) -> Trial:
+    """A trial in any case: where the target raised, ended or hung, it carries the error."""
+    try:
+        return speak(opened, step, mode)
+    except TargetError as error:
+        return Trial(
+            index=step.index,
+            kind=step.kind,
+            process=step.process,
+            text=step.text,
+            recording=None,
+            error=str(error),
+        )
+
+
+def is_broken(trials: Sequence[Trial]) -> bool:
+    """Whether there is no use in going on: the last three trials failed, or nothing answers."""
+    last = trials[-FAILURES_IN_A_ROW:]
+    return len(last) == FAILURES_IN_A_ROW and all(trial.error is not None for trial in last)
 
 
 def _heard(step: interleave.Step, recording: Recording, usage: Usage | None) -> Trial:
@@ -77,6 +102,7 @@ def _heard(step: interleave.Step, recording: Recording, usage: Usage | None) -> 
 
 
 def warm_up(opened: Opened, plan: Plan) -> Iterator[Trial]:
+    """Speak warm-ups until they are steady, or for as many as there are."""
     steady = interleave.Steady()
     texts = warmup_texts(plan, interleave.MAX_WARMUPS)
     for step in interleave.steps(texts, "warmup"):
@@ -88,6 +114,7 @@ def warm_up(opened: Opened, plan: Plan) -> Iterator[Trial]:
 
 
 def is_steady(warmups: Iterable[Trial]) -> bool:
+    """Whether these warm-ups have become steady."""
     steady = interleave.Steady()
     for trial in warmups:
         steady.feed(_rtf(trial))
@@ -101,6 +128,7 @@ def _rtf(trial: Trial) -> float | None:
 def cold_trial(
     source: Source, step: interleave.Step, second_text: str, mode: Mode
 ) -> tuple[Trial, Ready, RecorderCost]:
+    """Start, speak twice, close: the first run counted from the start of the process."""
     opened = open_target(source, warm=False)
     try:
         ready = opened.ready
@@ -114,9 +142,8 @@ def cold_trial(
     phases = {
         **ready.phases_ms,
         **{span.stage: (span.end_ns - span.start_ns) / 1e6 for span in ready.spans},
-        "ready": sum(ready.phases_ms.values()),
-        "first_run": _to_first_sample_ms(first),
-        "second_run": _to_first_sample_ms(second),
+        "first_run": definitions.ttfs_ms(first),
+        "second_run": definitions.ttfs_ms(second),
     }
     told = {name: value for name, value in phases.items() if value is not None}
     return (
@@ -124,10 +151,6 @@ def cold_trial(
         structs.replace(ready, placement=placement),
         cost,
     )
-
-
-def _to_first_sample_ms(recording: Recording) -> float | None:
-    return definitions.ttfs_ms(recording)
 
 
 def _from_process_start(recording: Recording, ready: Ready) -> Recording:
@@ -148,5 +171,6 @@ def _from_process_start(recording: Recording, ready: Ready) -> Recording:
 
 
 def seconds_per_trial(warmups: Sequence[Trial]) -> float:
+    """How long a trial takes, by the last warm-ups."""
     recordings = [trial.recording for trial in warmups[-2:] if trial.recording]
     return mean((r.end_ns - r.request_ns) / 1e9 for r in recordings) if recordings else 0.0

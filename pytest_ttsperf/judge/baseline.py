@@ -45,12 +45,14 @@ class Gate(NamedTuple):
     metric: str
     statistic: Statistic
     unit: str
+    trials: int
+    """The fewest that make the statistic more than a minimum or maximum of them."""
 
 
 GATES = (
-    Gate("ttfa_sound p50", "ttfa_sound_ms", "p50", "ms"),
-    Gate("ttfa_sound p95", "ttfa_sound_ms", "p95", "ms"),
-    Gate("rtf p50", "rtf", "p50", ""),
+    Gate("ttfa_sound p50", "ttfa_sound_ms", "p50", "ms", stats.trials_to_prove(0.50)),
+    Gate("ttfa_sound p95", "ttfa_sound_ms", "p95", "ms", stats.trials_to_prove(0.95)),
+    Gate("rtf p50", "rtf", "p50", "", stats.trials_to_prove(0.50)),
 )
 
 
@@ -172,7 +174,9 @@ def screen(storage: Path, result: CellResult) -> list[Verdict]:
         return [_nothing(f"{path} is the baseline of another cell, {baseline.cell.id}")]
     if not baseline.runs:
         return [_nothing(f"the baseline {path} holds no runs")]
-    return [_screen(gate, baseline, result) for gate in GATES]
+    # A cold cell has a handful of starts, which carry a median and no tail.
+    gates = [g for g in GATES if result.cell.phase == "warm" or g.statistic == "p50"]
+    return [_screen(gate, baseline, result) for gate in gates]
 
 
 def _foreign(fingerprints: Sequence[str]) -> str:
@@ -192,8 +196,15 @@ def _nothing(reason: str) -> Verdict:
 
 
 def _screen(gate: Gate, baseline: Baseline, result: CellResult) -> Verdict:
-    earlier = [x for run in baseline.runs if (x := _positive(run.summary, gate)) is not None]
-    now = _figure(result.summary, gate)
+    fit = [run for run in baseline.runs if _trials(run.summary, gate) >= gate.trials]
+    earlier = [x for run in fit if (x := _positive(run.summary, gate)) is not None]
+    now, n = _figure(result.summary, gate), _trials(result.summary, gate)
+    if now is not None and n < gate.trials:
+        reason = (
+            f"{gate.label} of {n} trials is little more than their maximum; {gate.trials} make one "
+            f"that can be compared (--ttsperf-trials={gate.trials})"
+        )
+        return _verdict(gate, Outcome.INCONCLUSIVE, reason, earlier, now)
     if now is None and earlier:
         reason = (
             f"{gate.label} was not measured, and {len(earlier)} earlier runs have it: what could "
@@ -268,6 +279,10 @@ def _figure(summary: dict[str, Summary], gate: Gate) -> float | None:
     found = summary.get(gate.metric)
     value = getattr(found, gate.statistic) if found else None
     return None if value is None else float(value)
+
+
+def _trials(summary: dict[str, Summary], gate: Gate) -> int:
+    return summary[gate.metric].n if gate.metric in summary else 0
 
 
 def _positive(summary: dict[str, Summary], gate: Gate) -> float | None:

@@ -6,6 +6,7 @@ as the preset's own wording, within 8 % with the voice they were chosen with, an
 same for everyone, so that two runs compare like with like. `benchmarks/make_corpus.py` writes them.
 """
 
+import random
 import re
 from functools import cache
 from hashlib import sha256
@@ -45,6 +46,17 @@ def warmup_texts(preset: str, count: int) -> tuple[str, ...]:
     """Texts that no trial speaks. Raises as `texts` does."""
     warmups = _ordered(preset)[: -WARMUP_RESERVE - 1 : -1]
     return _take(warmups, count, 0, f"warm-ups of preset {preset!r}")
+
+
+def unheard_texts(preset: str, count: int) -> tuple[str, ...]:
+    """Texts that nobody has ever spoken: words of the preset in an order of this very moment.
+
+    They make little sense, and no cache of any age can hold them.
+    """
+    rng = random.SystemRandom()
+    words = [word.strip(".,") for text in _ordered(preset) for word in text.split()]
+    lengths = [len(text.split()) for text in _ordered(preset)[:count]]
+    return tuple(f"{' '.join(rng.sample(words, length)).capitalize()}." for length in lengths)
 
 
 def _take(pool: tuple[str, ...], count: int, skip: int, what: str) -> tuple[str, ...]:

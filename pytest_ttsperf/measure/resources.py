@@ -1,22 +1,29 @@
 """Memory and CPU of a target's process tree, read from outside while it works.
 
-RSS is sampled at 20 Hz during a trial (the peak), everything else is read between trials, so that
-the reading does not compete with the engine. The tree is looked up anew at every reading.
+RSS is sampled at 20 Hz during a trial, for the peak of the tree; the tree itself is looked up anew
+between trials and four times a second during one, since looking it up costs milliseconds. The
+root's own peak is the kernel's high-water mark where the system has one (Linux): it misses nothing,
+the opening included. Everything else is read between trials, so that reading does not compete with
+the engine.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import psutil
 
 from pytest_ttsperf.records import Usage
 
 SAMPLE_S = 0.05
+SAMPLES_PER_LOOKUP = 5
 QUIET_SHARE = 0.05
+BUSY_SHARE = 0.25
 QUIET_WINDOW_S = 0.1
 
 
@@ -25,16 +32,15 @@ class TreeMeter:
 
     def __init__(self, pid: int) -> None:
         self._root = psutil.Process(pid)
-        self._tree: list[psutil.Process] = [self._root]
-        self._refresh()
+        self._tree = self._looked_up()
 
     def usage(self, peak_bytes: int = 0) -> Usage:
         """RSS, USS and CPU seconds of the tree now; `peak_bytes` is what sampling has seen."""
-        self._refresh()
-        rss = self._rss()
+        self._tree = self._looked_up()
+        rss = _rss(self._tree)
         return Usage(
             rss_bytes=rss,
-            rss_peak_bytes=max(rss, peak_bytes),
+            rss_peak_bytes=max(rss, peak_bytes, _high_water(self._root.pid)),
             uss_bytes=self._uss(),
             cpu_s=self.cpu_s(),
         )
@@ -58,8 +64,12 @@ class TreeMeter:
         over = threading.Event()
 
         def sample() -> None:
+            tree, samples = self._tree, 0
             while not over.wait(SAMPLE_S):
-                peak[0] = max(peak[0], self._rss())
+                samples += 1
+                if samples % SAMPLES_PER_LOOKUP == 0:
+                    tree = self._looked_up()
+                peak[0] = max(peak[0], _rss(tree))
 
         thread = threading.Thread(target=sample, daemon=True)
         thread.start()
@@ -68,6 +78,12 @@ class TreeMeter:
         finally:
             over.set()
             thread.join()
+
+    def is_quiet(self) -> bool:
+        """Whether the tree uses under a quarter of a core over the next 100 ms."""
+        before = self.cpu_s()
+        time.sleep(QUIET_WINDOW_S)
+        return (self.cpu_s() - before) / QUIET_WINDOW_S < BUSY_SHARE
 
     def wait_quiet(self, timeout_s: float) -> bool:
         """Wait until the tree uses under 5 % of a core for 100 ms; False when it never does."""
@@ -81,19 +97,32 @@ class TreeMeter:
             before = now
         return False
 
-    def _refresh(self) -> None:
-        with contextlib.suppress(psutil.Error):
-            self._tree = [self._root, *self._root.children(recursive=True)]
-
-    def _rss(self) -> int:
-        total = 0
-        for process in self._tree:
-            with contextlib.suppress(psutil.Error):
-                total += process.memory_info().rss
-        return total
+    def _looked_up(self) -> list[psutil.Process]:
+        try:
+            return [self._root, *self._root.children(recursive=True)]
+        except psutil.Error:
+            return [self._root]
 
     def _uss(self) -> int | None:
         try:
             return sum(int(process.memory_full_info().uss) for process in self._tree)
         except (psutil.Error, AttributeError):
             return None
+
+
+def _rss(tree: Iterable[psutil.Process]) -> int:
+    total = 0
+    for process in tree:
+        with contextlib.suppress(psutil.Error):
+            total += process.memory_info().rss
+    return total
+
+
+def _high_water(pid: int) -> int:
+    """Highest RSS the process ever had, in bytes; 0 where the system does not keep it."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found[1]) * 1024 if found else 0

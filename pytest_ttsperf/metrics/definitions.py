@@ -40,6 +40,7 @@ FLOOR_DBFS = -60.0
 BELOW_ACTIVE_DB = 35.0
 LOOK_AHEAD_MS = 50
 NEEDED_MS = 30
+ROUNDING_NS = 10_000
 COALESCE_NS = 2 * NS_PER_MS
 LATE = 10
 """A burst is late when it was waited for at least this many times as long as it took."""
@@ -251,7 +252,7 @@ def gap_max_ms(recording: Recording) -> float | None:
     return None if gaps is None else max(gaps)
 
 
-def is_streamed(recording: Recording) -> bool | None:
+def is_streamed(recording: Recording, opening_ms: float = 0.0) -> bool | None:
     """Whether synthesis went on after the first chunk was there.
 
     True when a stage other than `convert` began after the first chunk with frames arrived. False
@@ -259,11 +260,18 @@ def is_streamed(recording: Recording) -> bool | None:
     was plainly sliced. None when nothing tells: a single chunk; a stage that was under way at that
     moment (a span around a generator also lasts while finished audio is cut up); or no stages and
     chunks spread over time, which a slicer that waits between its slices could have made too.
+    `opening_ms` is how long after the request of a cold trial its target was open: what ended
+    before is no synthesis.
     """
     arrivals, _ = chunks_of(recording)
     if arrivals.size < 2:
         return None
-    stages = [span for span in recording.spans if span.stage != CONVERT]
+    opened_ns = recording.request_ns + opening_ms * NS_PER_MS + ROUNDING_NS
+    stages = [
+        span
+        for span in recording.spans
+        if span.stage != CONVERT and opened_ns < span.end_ns and span.start_ns <= recording.end_ns
+    ]
     if not stages:
         return False if is_sliced(recording) else None
     first_ns = int(arrivals[0])

@@ -24,12 +24,3 @@ def level(samples: NDArray[np.float32]) -> Level:
         clipped_share=float(np.mean(size >= CLIPPED_AT)) if size.size else None,
         non_finite=int(samples.size - size.size),
     )
-
-
-def duration_ok(duration_s: float, band_s: tuple[float, float]) -> bool:
-    """Whether speech of this length is credible for its text: within the band, ends included.
-
-    Shorter is a truncated text, or speech that was sped up; longer is padding or a loop.
-    """
-    shortest, longest = band_s
-    return shortest <= duration_s <= longest

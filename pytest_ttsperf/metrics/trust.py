@@ -14,8 +14,8 @@ from statistics import median
 from pytest_ttsperf.records import Mode, Note, Ready, Sample, Trial
 
 LATENCIES = ("ttfb_ms", "ttfs_ms", "ttfa_sound_ms")
-FLOOR_RTF = 0.002
-"""500 times faster than real time: no synthesis on one machine, only playing back."""
+FLOOR_RTF = 0.001
+"""1000 times faster than real time: no synthesis on one machine, only playing back."""
 OUTSIDE_SHARE = 0.10
 CLIPPED_SHARE = 0.01
 CACHE_RATIO = 0.5
@@ -45,6 +45,8 @@ class Evidence:
     ready: Ready | None
     asked_provider: str | None
     bands: Bands | None
+    bands_bind: bool
+    explained: bool | None
     mode: Mode
 
     def values(self, metric: str) -> tuple[float | None, ...]:
@@ -68,12 +70,15 @@ def notes(
     probe_rtf: Sample | None = None,
     streamed: Sequence[bool | None] = (),
     trend: Trend | None = None,
+    bands_bind: bool = True,
+    explained: bool | None = None,
 ) -> tuple[Note, ...]:
     """All that speaks against believing the trials of one cell, in the order of GUARDS.
 
     `samples` are those of the counted trials by metric name, `probe_rtf` is the `rtf` of the
     probes, `streamed` holds `is_streamed` of each counted trial's recording, `trend` is a test
-    like `judge.stats.trend`. What is not given is not guarded.
+    like `judge.stats.trend`, `bands_bind` says whether leaving a band voids the cell, `explained`
+    whether the stages add up to the time to the first sound. What is not given is not guarded.
     """
     evidence = Evidence(
         counted=tuple(trial for trial in trials if trial.kind == "trial"),
@@ -85,6 +90,8 @@ def notes(
         ready=ready,
         asked_provider=asked_provider,
         bands=bands,
+        bands_bind=bands_bind,
+        explained=explained,
         mode=mode,
     )
     found = (guard(evidence) for guard in GUARDS)
@@ -92,14 +99,14 @@ def notes(
 
 
 def failed_trials(evidence: Evidence) -> Note | None:
-    """Trials that raised count as not measured; their first error is told."""
+    """A text of a preset can be spoken: a target that raises or ends over one is broken."""
     errors = [trial.error for trial in evidence.counted if trial.error is not None]
     if not errors:
         return None
-    last_line = (errors[0].strip() or "no message").splitlines()[-1]
     return Note(
         guard="failed",
-        text=f"{_of(len(errors), evidence.counted)} failed, the first with: {last_line}",
+        text=f"{_of(len(errors), evidence.counted)} failed, the first so: {errors[0].strip()}",
+        invalid=True,
     )
 
 
@@ -134,19 +141,23 @@ def disordered_instants(evidence: Evidence) -> Note | None:
 
 def beyond_physics(evidence: Evidence) -> Note | None:
     """Faster than anything that synthesises."""
-    wrong = [value for value in evidence.known("rtf") if value < FLOOR_RTF]
-    if not wrong:
+    known = evidence.known("rtf")
+    if not known or median(known) >= FLOOR_RTF:
         return None
     return Note(
         guard="floor",
-        text=f"rtf is {min(wrong):.2g} in {_of(len(wrong), evidence.counted)}, below the physical "
+        text=f"the median rtf of {len(known)} trials is {median(known):.2g}, below the physical "
         f"floor of {FLOOR_RTF:g}: a cache or precomputed audio answered",
         invalid=True,
     )
 
 
 def strange_duration(evidence: Evidence) -> Note | None:
-    """The speech lasts as long as its text can: silence around it does not count."""
+    """The speech lasts as long as its text can: silence around it does not count.
+
+    The band is that of English. A preset is English, so leaving its band voids the cell; a text
+    of the test's own may be in any language, so it is only told.
+    """
     if evidence.bands is None:
         return None
     measured = [
@@ -162,9 +173,10 @@ def strange_duration(evidence: Evidence) -> Note | None:
     return Note(
         guard="duration",
         text=f"the speech of {_of(len(short) + len(long), measured)} is not as long as its text "
-        f"({len(short)} too short, {len(long)} too long; {got:.2f} s where {side} {bound:.2f} s "
-        "are expected): the text is truncated, repeated or padded, or the speed was changed",
-        invalid=True,
+        f"is in English ({len(short)} too short, {len(long)} too long; {got:.2f} s where {side} "
+        f"{bound:.2f} s are expected): the text is truncated, repeated or padded, or the speed was "
+        "changed; listen to it",
+        invalid=evidence.bands_bind,
     )
 
 
@@ -254,7 +266,7 @@ def crowded(evidence: Evidence) -> Note | None:
 
 
 def cached(evidence: Evidence) -> Note | None:
-    """A repeated text takes as long as a new one, or a cache answers it."""
+    """A text takes as long whether it was spoken before or never, or a cache answers it."""
     spoken = {trial.text for trial in evidence.counted}
     values = evidence.probe_rtf.values if evidence.probe_rtf else ()
     probes = [
@@ -264,22 +276,22 @@ def cached(evidence: Evidence) -> Note | None:
     ]
     known = evidence.known("rtf")
     repeating = [rtf for repeats, rtf in probes if repeats]
-    fresh = [rtf for repeats, rtf in probes if not repeats]
+    unheard = [rtf for repeats, rtf in probes if not repeats]
     if not known:
         return None
+    if unheard and median(known) < CACHE_RATIO * median(unheard):
+        return Note(
+            guard="cache",
+            text=f"texts that nobody has spoken before take longer than the trials did (rtf "
+            f"{median(unheard):.2g} against {median(known):.2g}): a cache answered the trials; "
+            "empty it, or measure distinct texts",
+            invalid=True,
+        )
     if len(spoken) > 1 and repeating and median(repeating) < CACHE_RATIO * median(known):
         return Note(
             guard="cache",
             text=f"a cache serves repeated texts (rtf {median(repeating):.2g} against "
             f"{median(known):.2g}); the figures are from distinct texts",
-        )
-    if len(spoken) == 1 and fresh and median(known) < CACHE_RATIO * median(fresh):
-        return Note(
-            guard="cache",
-            text=f"all trials spoke one text, and texts not spoken before take longer (rtf "
-            f"{median(fresh):.2g} against {median(known):.2g}): a cache answered the trials; "
-            "measure distinct texts",
-            invalid=True,
         )
     return None
 
@@ -300,6 +312,38 @@ def trending(evidence: Evidence) -> Note | None:
                 f"p = {p_value:.2g}); the target was still warming up, or heats or leaks",
             )
     return None
+
+
+def foreign_clock(evidence: Evidence) -> Note | None:
+    """Stages lie within the trial they are told for."""
+    told = [trial.recording for trial in evidence.counted if trial.recording]
+    told = [recording for recording in told if recording.spans]
+    strange = [
+        recording
+        for recording in told
+        if all(
+            span.end_ns < recording.request_ns or span.start_ns > recording.end_ns
+            for span in recording.spans
+        )
+    ]
+    if not strange:
+        return None
+    return Note(
+        guard="stages",
+        text=f"all stages of {_of(len(strange), told)} lie outside of it: they are of another "
+        "trial, or on another clock than time.perf_counter_ns; no stage explains these figures",
+    )
+
+
+def unexplained(evidence: Evidence) -> Note | None:
+    """The stages that a target tells add up to the time to the first sound."""
+    if evidence.explained is not False:
+        return None
+    return Note(
+        guard="explained",
+        text="the stages told explain the time to the first sound by no more than 95 %; a slow "
+        "stage may be missing from stages()",
+    )
 
 
 def not_streamed(evidence: Evidence) -> Note | None:
@@ -328,6 +372,8 @@ GUARDS: tuple[Guard, ...] = (
     crowded,
     cached,
     trending,
+    foreign_clock,
+    unexplained,
     not_streamed,
 )
 

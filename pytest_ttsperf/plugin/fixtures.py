@@ -122,7 +122,7 @@ class Perf:
         if not isinstance(text, str) or not text.strip():
             raise MeasurementError(f"perf was given {text!r}; wanted a preset or a text")
         phase: Phase = "cold" if isinstance(self.engine, ColdEngine) else "warm"
-        plan = self._state.plan(text, mode, phase)
+        plan = _or_skip(self._state, lambda: self._state.plan(text, mode, phase))
         if self._state.options.disabled:
             return Measurement(_or_skip(self._state, lambda: self.engine.once(plan)))
         result = _or_skip(self._state, lambda: self.engine.measure(plan, self._state.progress))
@@ -145,7 +145,10 @@ def ttsperf_target(request: pytest.FixtureRequest) -> str | TargetSpec:
 @pytest.fixture
 def _ttsperf_provider(request: pytest.FixtureRequest) -> str | None:
     """The provider of this parametrisation; set by `pytest_generate_tests`."""
-    return getattr(request, "param", None)
+    if hasattr(request, "param"):
+        return str(request.param) if request.param is not None else None
+    # The engine was asked for by request.getfixturevalue, so the test is not parametrised.
+    return ledger.of(request.config).options.providers[0]
 
 
 @pytest.fixture
@@ -182,7 +185,9 @@ def warm_engine(request: pytest.FixtureRequest, _ttsperf_source: Source) -> Iter
     state = ledger.state_of(request.node)
     opened = _or_skip(state, lambda: experiment.open_target(_ttsperf_source, warm=True))
     yield WarmEngine(opened)
-    opened.close()
+    trouble = opened.close()
+    if trouble:
+        state.remarks.append(trouble)
 
 
 @pytest.fixture

@@ -71,29 +71,35 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Judge after the body, also after its exception; one failure lists every unmet limit."""
-    if not markers.is_perf(item):
-        return (yield)
-    state = ledger.state_of(item)
     try:
         outcome = yield
     except BaseException as error:
-        unmet = state.judge(body_raised=True)
+        unmet = _judged(item, body_raised=True)
+        if unmet and isinstance(error, pytest.skip.Exception):
+            pytest.fail(f"{unmet}\n\n(then the test skipped itself: {error})", pytrace=False)
         if unmet:
             error.add_note(unmet)
         raise
-    unmet = state.judge(body_raised=False)
+    unmet = _judged(item, body_raised=False)
     if unmet:
         pytest.fail(unmet, pytrace=False)
     return outcome
 
 
+def _judged(item: pytest.Item, body_raised: bool) -> str | None:
+    """What is unmet in a performance test, or in one that asked for our fixtures by name."""
+    if not markers.is_perf(item) and ledger.STATE not in item.stash:
+        return None
+    return ledger.state_of(item).judge(body_raised)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[Any]
+    item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Send along what was measured, for the summary (over process borders under xdist)."""
     report = yield
-    if ledger.STATE in item.stash and call.when in ("setup", "call"):
+    if ledger.STATE in item.stash:
         report.ttsperf = ledger.report_data(ledger.state_of(item))  # type: ignore[attr-defined]
     return report
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ttsperf.errors import BaselineUnreadable
+from pytest_ttsperf.errors import BaselineUnreadable, MeasurementError
 from pytest_ttsperf.plugin import markers
 from pytest_ttsperf.plugin.options import Options
 from pytest_ttsperf.plugin.screen import Screen
@@ -95,16 +95,22 @@ class Ledger:
             from pytest_ttsperf.report import artifact
 
             started = datetime.now().astimezone()
+            folder = self.options.artifacts
             self._surroundings = experiment.Surroundings(
                 self.config.rootpath,
                 [str(argument) for argument in self.config.invocation_params.args],
                 versions=(__version__, pytest.__version__),
             )
-            self._writer = artifact.ArtifactWriter(
-                self.options.artifacts, started, copy_to=self.options.json
-            )
-            self._run = artifact.new_run(self._writer.run_id, started, self._surroundings.now())
-            self._writer.write(self._run)
+            try:
+                writer = artifact.ArtifactWriter(folder, started, copy_to=self.options.json)
+                run = artifact.new_run(writer.run_id, started, self._surroundings.now())
+                writer.write(run)
+            except OSError as error:
+                raise MeasurementError(
+                    f"artifacts cannot be written to {folder}: {error}; choose another folder "
+                    "with --ttsperf-artifacts"
+                ) from error
+            self._writer, self._run = writer, run
         return (
             structs.replace(self._run, environment=self._surroundings.now()),
             self._writer,
@@ -179,7 +185,9 @@ class TestState:
             judged = [experiment.judge(result) for result in self.results.values()]
         self.results = {result.cell.id: result for result in judged}
         self._ledger.store(judged)
-        if self.options.save and unreadable is None:
+        if self.options.save and body_raised:
+            self.remarks.append(f"{self.item.name}: its body raised, nothing was saved")
+        elif self.options.save and unreadable is None:
             self.remarks += self._ledger.save_baselines(judged)
         self._tell_junit()
         told = terminal.failures(judged, self._failing())

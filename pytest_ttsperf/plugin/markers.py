@@ -53,6 +53,8 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "ttfa": ("prebuffer_ms", "onset"),
     "cadence": ("prebuffer_ms",),
 }
+COMMON_WORDS = frozenset({"memory"})
+"""Mark names that other plugins may well use, with arguments of their own."""
 ONSETS = ("heard", "sample")
 DESCRIPTIONS = {
     "perf": "a performance test; added by every mark below and by the fixtures perf, warm_engine "
@@ -85,8 +87,15 @@ def is_ours(item: pytest.Item) -> bool:
 def is_perf(item: pytest.Item) -> bool:
     """Whether the test is to carry the mark `perf`: it uses our fixtures, or states a limit."""
     return is_ours(item) or any(
-        mark.args or mark.kwargs for name in LIMITS for mark in item.iter_markers(name)
+        _is_claimed(mark) for name in LIMITS for mark in item.iter_markers(name)
     )
+
+
+def _is_claimed(mark: pytest.Mark) -> bool:
+    """Whether a mark is ours on a test that uses none of our fixtures: by its keywords."""
+    known = {*LIMITS[mark.name], *SETTINGS.get(mark.name, ())}
+    common_word = mark.name in COMMON_WORDS
+    return bool(known & set(mark.kwargs)) or (bool(mark.args or mark.kwargs) and not common_word)
 
 
 def check(item: pytest.Item) -> None:
@@ -132,8 +141,11 @@ def thresholds(item: pytest.Item, overrides: Iterable[Override] = ()) -> tuple[T
 def merged_limits(item: pytest.Item) -> dict[str, dict[str, Any]]:
     """Mark -> keyword -> value, the nearest mark winning keyword by keyword."""
     merged: dict[str, dict[str, Any]] = {}
+    ours = is_ours(item)
     for marker in LIMITS:
         for mark in item.iter_markers(marker):
+            if not ours and not _is_claimed(mark):
+                continue
             _check_mark(item.nodeid, mark)
             for keyword, value in mark.kwargs.items():
                 merged.setdefault(marker, {}).setdefault(keyword, value)

@@ -7,6 +7,7 @@ voice the test is about.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,7 +96,10 @@ def add(parser: pytest.Parser) -> None:
         metavar="KEY=NUMBER",
         help="put another limit in a test's place, as ttfa_p95_ms=800",
     )
-    ini = parser.addini
+    _add_ini(parser.addini)
+
+
+def _add_ini(ini: Callable[..., None]) -> None:
     ini("ttsperf_target", "what to measure: module:callable")
     ini("ttsperf_provider", "execution providers; a missing one is skipped", type="args")
     ini("ttsperf_voice", "voice the target is asked for")
@@ -131,9 +135,9 @@ def read(config: pytest.Config) -> Options:
             save=config.getoption(f"{PREFIX}save"),
             compare=config.getoption(f"{PREFIX}compare"),
             inconclusive_fails=_inconclusive(config) == "fail",
-            storage=config.rootpath / (_first(config, "storage") or DEFAULT_STORAGE),
-            artifacts=config.rootpath / (_first(config, "artifacts") or DEFAULT_ARTIFACTS),
-            json=_path(config, config.getoption(f"{PREFIX}json")),
+            storage=_folder(config, "storage", DEFAULT_STORAGE),
+            artifacts=_folder(config, "artifacts", DEFAULT_ARTIFACTS),
+            json=_json(config),
             overrides=general,
             local_overrides=local,
         )
@@ -146,9 +150,27 @@ def _first(config: pytest.Config, name: str) -> str | None:
     return told if told is not None else config.getini(f"ttsperf_{name}") or None
 
 
-def _path(config: pytest.Config, told: str | None) -> Path | None:
-    """A path of the command line, from the folder the command was given in."""
-    return config.invocation_params.dir / told if told else None
+def _folder(config: pytest.Config, name: str, default: str) -> Path:
+    """A folder: of the command line from where it was given, of ini from the root."""
+    told: str | None = config.getoption(f"{PREFIX}{name}")
+    folder: Path
+    if told is not None:
+        folder = config.invocation_params.dir / told
+    else:
+        folder = config.rootpath / (config.getini(f"ttsperf_{name}") or default)
+    if folder.exists() and not folder.is_dir():
+        raise LimitError(f"{PREFIX}{name}: {folder} is a file; wanted a folder, or none yet")
+    return folder
+
+
+def _json(config: pytest.Config) -> Path | None:
+    told: str | None = config.getoption(f"{PREFIX}json")
+    if told is None:
+        return None
+    path: Path = config.invocation_params.dir / told
+    if path.is_dir():
+        raise LimitError(f"{PREFIX}json: {path} is a folder; wanted a file, or none yet")
+    return path
 
 
 def _providers(config: pytest.Config) -> tuple[str | None, ...]:

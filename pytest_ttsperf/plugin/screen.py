@@ -1,7 +1,8 @@
 """What is written while tests run: the expected duration, and one progress line.
 
-On a terminal the line is rewritten in place and wiped afterwards; elsewhere (CI, a file) a long
-measurement tells once how long it will take. Nothing is written under -q.
+On a terminal the line is rewritten in place and wiped afterwards; elsewhere (CI, a file) a
+measurement that is long, or that no earlier run knows, tells once how long it will take. Nothing is
+written under -q.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ class Screen:
         self._config = config
         self._rewritten_at = 0.0
         self._open_line = False
+        self.known: set[str] = set()
+        """Tests whose duration was told before the run began."""
 
     def line(self, text: str) -> None:
         """One line of its own, unless -q."""
@@ -42,7 +45,8 @@ class Screen:
         if reporter is None:
             return
         if not reporter.isatty:
-            if progress.done == 0 and (progress.remaining_s or 0.0) >= LONG_S:
+            long = (progress.remaining_s or 0.0) >= LONG_S
+            if progress.done == 0 and (long or progress.plan.test not in self.known):
                 self.line(f"  {progress_text(progress)}")
             return
         now = time.monotonic()

@@ -5,6 +5,7 @@ Reports and not the ledger, because under pytest-xdist the tests ran in another 
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,9 @@ from pytest_ttsperf.plugin.ledger import Ledger
 
 if TYPE_CHECKING:
     from pytest_ttsperf.records import CellResult
+
+
+RECENT_RUNS = 8
 
 
 class RunSummary:
@@ -106,17 +110,27 @@ def tell_expected_duration(run: Ledger, selected: list[pytest.Item]) -> None:
     """Say before sampling how long it will take, as far as an earlier run can tell."""
     if run.options.disabled:
         return
-    from pytest_ttsperf.report.artifact import latest_run
-
-    earlier = latest_run(run.options.artifacts)
-    took: dict[str, float] = {}
-    for result in earlier.cells if earlier else ():
-        took[result.cell.test] = took.get(result.cell.test, 0.0) + result.duration_s
-    known = [took[item.nodeid] for item in selected if item.nodeid in took]
+    took = _durations_s(run, {item.nodeid for item in selected})
+    run.screen.known = set(took)
     count = f"{len(selected)} performance test{'s' if len(selected) > 1 else ''}"
-    if not known:
-        told = "no earlier run tells how long; long ones say so after their warm-up"
+    if not took:
+        told = "no earlier run tells how long; each says so after its warm-up"
     else:
-        share = "" if len(known) == len(selected) else f" for {len(known)} of them"
-        told = f"about {max(1, round(sum(known)))} s{share}, as in the latest run"
+        share = "" if len(took) == len(selected) else f" for {len(took)} of them"
+        told = f"about {max(1, round(sum(took.values())))} s{share}, by earlier runs"
     run.screen.line(f"ttsperf: {count}, {told}")
+
+
+def _durations_s(run: Ledger, tests: set[str]) -> dict[str, float]:
+    """How long each test took the last time it ran, as far as recent artifacts tell."""
+    from pytest_ttsperf.report.artifact import recent_runs
+
+    took: dict[str, float] = {}
+    for earlier in islice(recent_runs(run.options.artifacts), RECENT_RUNS):
+        spent: dict[str, float] = {}
+        for result in earlier.cells:
+            spent[result.cell.test] = spent.get(result.cell.test, 0.0) + result.duration_s
+        took = {**{test: s for test, s in spent.items() if test in tests}, **took}
+        if len(took) == len(tests):
+            break
+    return took

@@ -9,7 +9,7 @@ Schemas are shipped in `report/schemas/`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
@@ -91,14 +91,14 @@ def _by_provider_and_voice(results: Sequence[CellResult]) -> dict[str, list[Cell
     return split
 
 
-def latest_run(root: Path) -> Run | None:
-    """The newest readable run below `root`; None when there is none."""
-    for path in sorted(root.glob("bench/*/run_*.json"), reverse=True):
+def recent_runs(root: Path) -> Iterator[Run]:
+    """The readable runs below `root`, newest first."""
+    paths = root.glob("bench/*/run_*.json")
+    for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True):
         try:
-            return msgspec.json.decode(path.read_bytes(), type=Run)
+            yield msgspec.json.decode(path.read_bytes(), type=Run)
         except (msgspec.DecodeError, OSError):
             continue
-    return None
 
 
 def schema(kind: type[msgspec.Struct]) -> dict[str, Any]:

@@ -28,6 +28,8 @@ HINTS = {
     "next chunk while the last one plays, or a larger prebuffer in the player",
     "memory": "look at rss_bytes of each trial in the artifact: a step is a cache or an arena, a "
     "slope is a leak",
+    "unmeasured": "nothing was there to be measured: a reply of a single chunk has no gaps (limit "
+    "underruns instead), one without sound has no TTFA",
     "baseline": "run it again with --ttsperf-compare; if it stays, bisect with the stages named",
     "trust": "the number is not to be believed before this is explained",
 }
@@ -55,7 +57,12 @@ def failures(results: Iterable[CellResult], outcomes: Iterable[Outcome]) -> str:
     wanted = set(outcomes)
     blocks = []
     for result in sorted(results, key=_worst_first):
-        verdicts = [verdict for verdict in result.verdicts if verdict.outcome in wanted]
+        verdicts = [
+            verdict
+            for verdict in result.verdicts
+            if verdict.outcome in wanted
+            and (verdict.gate == "trust" or verdict.outcome is not Outcome.INVALID)
+        ]
         if verdicts:
             blocks.append("\n".join(_explained(result, verdicts)))
     return "\n\n".join(blocks)
@@ -142,6 +149,8 @@ def _figures(
     bounds = {"p50": summary.p50_bound, "p99": summary.p99_bound}
     bound = bounds.get(judged or "", summary.p95_bound)
     told = "n too small" if bound is None else f"<= {number(bound)}"
+    if judged == "max":
+        told = ""
     return str(summary.n), number(summary.p50), number(summary.p95), told
 
 
@@ -178,6 +187,8 @@ def _largest_stage(breakdown: Breakdown, gate: str) -> str:
 
 
 def _hint_key(verdict: Verdict) -> str:
+    if verdict.gate == "limit" and verdict.value is None:
+        return "unmeasured"
     if verdict.gate == "limit" and verdict.threshold is not None:
         return verdict.threshold.marker
     return verdict.gate

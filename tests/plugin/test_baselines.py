@@ -87,6 +87,14 @@ def test_a_failing_run_is_not_saved_and_says_so(project: Project) -> None:
     assert not list(project.path.glob("baselines/*/*.json"))
 
 
+def test_the_run_of_a_failing_body_is_not_saved(project: Project) -> None:
+    project.test("@trials(5)\ndef test_x(perf):\n    perf.stream('short')\n    assert 0")
+    result = project.run("--ttsperf-save")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["note: *its body raised, nothing was saved*"])
+    assert not list(project.path.glob("baselines/*/*.json"))
+
+
 def test_a_baseline_keeps_medians_raw_trials_and_revision(project: Project) -> None:
     saved(project, 1)
     (path,) = (project.path / "baselines").glob("*/*.json")

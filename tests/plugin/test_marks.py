@@ -51,6 +51,17 @@ def test_mistakes_are_errors_at_collection(project: Project, mark: str, told: li
     assert "SystemError" not in result.stdout.str()
 
 
+def test_common_words_with_arguments_of_others_are_left_alone(project: Project) -> None:
+    project.test(
+        """
+        @pytest.mark.memory("heavy")
+        @pytest.mark.memory(limit="2 GB")
+        def test_of_somebody_else(): pass
+        """
+    )
+    project.run().assert_outcomes(passed=1)
+
+
 def test_bare_marks_of_others_are_left_alone(project: Project) -> None:
     project.test(
         """

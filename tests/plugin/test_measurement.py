@@ -128,6 +128,37 @@ def test_limits_are_told_beside_the_bodys_own_exception(project: Project) -> Non
     assert project.verdicts() == {"ttfa max": "FAIL"}
 
 
+def test_a_skip_does_not_hide_a_broken_limit(project: Project) -> None:
+    project.test(
+        """
+        @trials(3)
+        @ttfa(max_ms=1)
+        def test_x(perf):
+            perf.stream("short")
+            pytest.skip("enough for today")
+        """
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*FAIL  ttfa max*", "*then the test skipped itself*"])
+
+
+def test_settings_of_a_limit_stand_in_its_label(project: Project) -> None:
+    project.test(
+        """
+        @trials(5)
+        @ttfa(p50_ms=5000, onset="sample")
+        @cadence(underruns=0, prebuffer_ms=100)
+        def test_x(perf): perf.stream("short")
+        """
+    )
+    result = project.run()
+    assert set(project.verdicts()) == {
+        "ttfa p50 (first sample)", "cadence underruns (100 ms buffered)"
+    }  # fmt: skip
+    assert "n too small  " not in result.stdout.str().split("cadence underruns")[-1]
+
+
 def test_free_text_is_spoken_as_it_is_and_told_apart(project: Project) -> None:
     project.test(
         """
@@ -138,7 +169,7 @@ def test_free_text_is_spoken_as_it_is_and_told_apart(project: Project) -> None:
     )
     project.run().assert_outcomes(passed=1)
     (cell,) = project.cells()
-    assert cell["cell"]["preset"].startswith("text-")
+    assert cell["cell"]["preset"].startswith("your-table-is-")
     assert {t["text"] for t in cell["trials"] if t["kind"] == "trial"} == {
         "Your table is booked for eight o'clock."
     }

@@ -191,6 +191,24 @@ def test_json_writes_the_run_to_a_file_of_ones_own(project: Project) -> None:
     assert copy == project.artifact_paths()[-1].read_text()
 
 
+@pytest.mark.parametrize("option", ["artifacts", "storage", "json"])
+def test_places_that_cannot_be_written_are_told_at_once(project: Project, option: str) -> None:
+    project.test("@trials(3)\n" + TEST)
+    (project.path / "file").touch()
+    (project.path / "folder").mkdir()
+    place = "folder" if option == "json" else "file"
+    result = project.run(f"--ttsperf-{option}={place}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"--ttsperf-{option}: " in result.stderr.str()
+
+
+def test_a_timeout_shorter_than_a_look_is_kept(project: Project) -> None:
+    project.test("@trials(3)\n" + TEST)
+    result = project.run("--ttsperf-timeout=0.001")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*gave no answer within 0.001 s*"])
+
+
 def test_quiet_prints_one_line_and_no_progress(project: Project) -> None:
     project.test("@trials(5)\n" + TEST)
     loud, quiet = project.run(), project.run("-q")
@@ -205,4 +223,6 @@ def test_expected_duration_is_told_from_the_latest_run(project: Project) -> None
     project.test("@trials(3)\n" + TEST)
     first, second = project.run(), project.run()
     first.stdout.fnmatch_lines(["ttsperf: 1 performance test, no earlier run tells how long*"])
-    second.stdout.fnmatch_lines(["ttsperf: 1 performance test, about * s, as in the latest run"])
+    first.stdout.fnmatch_lines(["  short stream warm: 3 trials, about * s"])
+    assert "3 trials, about" not in second.stdout.str()
+    second.stdout.fnmatch_lines(["ttsperf: 1 performance test, about * s, by earlier runs"])

@@ -18,6 +18,18 @@ def test_id_always_names_the_provider(project: Project) -> None:
     assert "test_x[coreml]" in told
 
 
+def test_an_engine_asked_for_by_name_gets_the_provider_of_the_command_line(
+    project: Project,
+) -> None:
+    project.test(
+        "@trials(3)\ndef test_x(request):\n    request.getfixturevalue('perf').stream('short')"
+    )
+    project.run("--ttsperf-provider=cuda", "--ttsperf-target=engines:Tone").assert_outcomes(
+        passed=1
+    )
+    assert project.cells()[0]["cell"]["provider"] == "cuda"
+
+
 def test_collection_imports_no_engine(project: Project) -> None:
     project.test(TEST)
     project.ini(ttsperf_target="no_such_module:Engine")

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -26,6 +26,15 @@ class Announced(Telling):
     def __init__(self, provider="cpu", voice="hum"):
         super().__init__(provider, voice)
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        with open("pids.txt", "w") as file:
+            file.write(f"{os.getpid()} {child.pid}")
+
+class Daemon(Telling):
+    """Starts a child in a session of its own."""
+    def __init__(self, provider="cpu", voice="hum"):
+        super().__init__(provider, voice)
+        code = "import time; time.sleep(600)"
+        child = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
         with open("pids.txt", "w") as file:
             file.write(f"{os.getpid()} {child.pid}")
 
@@ -79,9 +88,10 @@ def all_gone(project: Project) -> bool:
     return all(is_gone(pid) for pid in pids(project))
 
 
-def test_a_normal_run(dying: Project) -> None:
-    dying.run("--ttsperf-target=dying:Announced").assert_outcomes(passed=1)
-    assert all_gone(dying)
+@pytest.mark.parametrize("target", ["Announced", "Daemon"])
+def test_a_normal_run(dying: Project, target: str) -> None:
+    dying.run(f"--ttsperf-target=dying:{target}").assert_outcomes(passed=1)
+    wait_for(lambda: all_gone(dying), "the worker's end")
 
 
 @pytest.mark.parametrize(
@@ -95,38 +105,63 @@ def test_a_crash_is_told_with_its_last_words(dying: Project, target: str, told: 
     result = dying.run(f"--ttsperf-target=dying:{target}")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(told)
-    assert all_gone(dying)
+    wait_for(lambda: all_gone(dying), "the worker's end")
 
 
 def test_a_hang_ends_at_the_timeout_and_says_where(dying: Project) -> None:
     result = dying.run("--ttsperf-target=dying:Hangs", "--ttsperf-timeout=2")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*gave no answer within 2 s*", "*dying.py*in stream*"])
-    assert all_gone(dying)
+    wait_for(lambda: all_gone(dying), "the worker's end")
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[Project], subprocess.Popen[bytes]]]:
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def starter(project: Project) -> subprocess.Popen[bytes]:
+        processes.append(started(project))
+        return processes[-1]
+
+    yield starter
+    for process in processes:
+        process.kill()
+        process.wait()
 
 
 def started(project: Project) -> subprocess.Popen[bytes]:
+    # Where tests run in the background, SIGINT comes ignored, and a child would inherit that.
+    run = (
+        "import signal, sys, pytest; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "sys.exit(pytest.main(['--ttsperf-target=dying:Hangs', '-p', 'no:randomly']))"
+    )
     process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "--ttsperf-target=dying:Hangs", "-p", "no:randomly"],
+        [sys.executable, "-c", run],
         cwd=project.path,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    wait_for(Path(project.path / "hanging").exists, "the engine's hanging")
+    try:
+        wait_for(Path(project.path / "hanging").exists, "the engine's hanging")
+    except AssertionError:
+        process.kill()
+        raise
     return process
 
 
-def test_ctrl_c(dying: Project) -> None:
-    process = started(dying)
+def test_ctrl_c(dying: Project, start: Callable[[Project], subprocess.Popen[bytes]]) -> None:
+    process = start(dying)
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(PATIENT_S) == pytest.ExitCode.INTERRUPTED
     wait_for(lambda: all_gone(dying), "the worker's end")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_pytest_killed(dying: Project, number: signal.Signals) -> None:
-    process = started(dying)
+def test_pytest_killed(
+    dying: Project, number: signal.Signals, start: Callable[[Project], subprocess.Popen[bytes]]
+) -> None:
+    process = start(dying)
     process.send_signal(number)
     process.wait(PATIENT_S)
     wait_for(lambda: all_gone(dying), "the worker's end")

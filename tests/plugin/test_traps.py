@@ -67,6 +67,80 @@ class Truncated(Telling):
     def stream(self, text):
         yield from super().stream(text[:12])
 
+class DiskCache(Telling):
+    """Serves texts that an earlier process has spoken."""
+    def stream(self, text):
+        import hashlib, pathlib
+        path = pathlib.Path("cache-" + hashlib.sha256(text.encode()).hexdigest())
+        if not path.exists():
+            time.sleep(0.05)
+            path.touch()
+        yield from super().stream(text)
+
+class SomeRaise(Telling):
+    """Raises over every third text."""
+    count = 0
+    def stream(self, text):
+        SomeRaise.count += 1
+        if SomeRaise.count > 6 and SomeRaise.count % 3 == 0:
+            raise ValueError("no such phoneme")
+        yield from super().stream(text)
+
+class Background(Telling):
+    """Goes on working after its last chunk."""
+    def stream(self, text):
+        import threading
+        yield from super().stream(text)
+        threading.Thread(target=self.work).start()
+    def work(self):
+        end = time.monotonic() + 0.3
+        while time.monotonic() < end:
+            pass
+
+class Constant(Telling):
+    """Closes with a pause that is a constant."""
+    PAUSE = np.zeros(2400, np.float32)
+    PAUSE.setflags(write=False)
+    def stream(self, text):
+        yield from super().stream(text)
+        yield self.PAUSE
+        yield self.PAUSE
+
+class Async(Telling):
+    async def stream(self, text):
+        yield tone(1.0)
+
+class NumpyTold(Telling):
+    def stages(self):
+        return [(s, np.int64(i), np.int64(a), np.int64(b)) for s, i, a, b in self.spans]
+    def placement(self):
+        return {"nodes": {"CPUExecutionProvider": np.int32(3)}, "threads": np.int64(1),
+                "share": np.float32(0.5), "registered": ("CPUExecutionProvider",)}
+
+class BackwardSpans(Telling):
+    def stages(self):
+        return [("vocode", 0, 200, 100)]
+
+class CountAsText(Telling):
+    def placement(self):
+        return {"nodes": {"CPUExecutionProvider": "0"}}
+
+class ObjectTold(Telling):
+    def placement(self):
+        return {"session": object()}
+
+class NoneStages(Telling):
+    def stages(self):
+        return None
+
+class CloseRaises(Telling):
+    def close(self):
+        raise RuntimeError("still playing")
+
+class CloseKills(Telling):
+    def close(self):
+        os.kill(os.getpid(), signal.SIGSEGV)
+
 class Liar(Telling):
     """Says it was asked for coreml, and runs every node on the CPU."""
 '''
@@ -166,14 +240,79 @@ def test_an_engine_that_overwrites_its_buffer_is_told(trapped: Project) -> None:
         reuse="""
         from engines import *
         class Reuse(Tone):
-            buffer = tone(0.2)
+            buffer = (tone(0.2) * 9000).astype(np.int16)
             def stream(self, text):
                 for _ in range(5):
                     time.sleep(0.005)
-                    yield self.buffer
+                    yield self.buffer[:]
         """
     )
     trapped.test("def test_x(perf): perf.stream('short')")
     result = trapped.run("--ttsperf-target=reuse:Reuse")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*same buffer twice*yield a copy*"])
+
+
+def test_a_cache_that_outlives_its_process_is_found(trapped: Project) -> None:
+    measure(trapped, "DiskCache", "@ttfa(p50_ms=5000)").assert_outcomes(passed=1)
+    result = measure(trapped, "DiskCache", "@ttfa(p50_ms=5000)")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*INVALID  cache: texts that nobody has spoken before*"])
+
+
+def test_trials_that_raise_void_the_cell_and_the_others_are_kept(trapped: Project) -> None:
+    result = measure(trapped, "SomeRaise", "@ttfa(p50_ms=5000)")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*INVALID  failed: * of 5 trials failed*", "*no such phoneme*"])
+    counted = [t for t in trapped.cells()[0]["trials"] if t["kind"] == "trial"]
+    assert {t["recording"] is None for t in counted} == {True, False}
+    assert "PASS" not in trapped.verdicts().values()
+
+
+def test_work_after_the_last_chunk_is_told(trapped: Project) -> None:
+    measure(trapped, "Background", "@ttfa(p50_ms=5000)").assert_outcomes(passed=1)
+    assert "goes on working" in str(notes(trapped)["background"]["text"])
+
+
+def test_a_read_only_constant_may_be_yielded_again(trapped: Project) -> None:
+    measure(trapped, "Constant", "@ttfa(p50_ms=5000)").assert_outcomes(passed=1)
+
+
+def test_numbers_of_numpy_are_numbers(trapped: Project) -> None:
+    measure(trapped, "NumpyTold", "@ttfa(p50_ms=5000)").assert_outcomes(passed=1)
+    placement = trapped.cells()[0]["ready"]["placement"]
+    assert placement["nodes"] == {"CPUExecutionProvider": 3}
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("Async", "streams asynchronously"),
+        ("CountAsText", "counts nodes by provider"),
+        ("ObjectTold", "wanted numbers, texts, lists and dicts"),
+        ("NoneStages", "stages() gave None"),
+        ("BackwardSpans", "wanted (stage, chunk or None, start_ns, end_ns)"),
+    ],
+)
+def test_what_a_target_tells_is_checked(trapped: Project, target: str, told: str) -> None:
+    result = measure(trapped, target, "@ttfa(p50_ms=5000)")
+    result.assert_outcomes(errors=1)
+    assert told in result.stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [("CloseRaises", "still playing"), ("CloseKills", "killed by SIGSEGV")],
+)
+def test_a_bad_end_is_told_and_fails_nothing(trapped: Project, target: str, told: str) -> None:
+    result = measure(trapped, target, "@ttfa(p50_ms=5000)")
+    result.assert_outcomes(passed=1)
+    assert told in result.stdout.str()
+
+
+def test_a_cold_engine_without_stages_is_not_called_sliced(trapped: Project) -> None:
+    trapped.test("def test_x(perf, cold_engine): perf.stream('short')")
+    trapped.run("--ttsperf-target=engines:Tone", "--ttsperf-cold-trials=2").assert_outcomes(
+        passed=1
+    )
+    assert "stream" not in notes(trapped)

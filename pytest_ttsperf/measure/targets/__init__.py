@@ -25,5 +25,8 @@ class Target(Protocol):
     def inspect(self) -> tuple[dict[str, Json] | None, RecorderCost]:
         """After the trials: the placement, and what the recorder itself cost there."""
 
-    def close(self) -> None:
-        """Close it and leave no process behind; safe to call twice."""
+    def close(self) -> str | None:
+        """Close it and leave no process behind; safe to call twice.
+
+        Gives what was wrong with the closing, which fails no measurement but is worth telling.
+        """

@@ -65,17 +65,28 @@ class InlineTarget:
 
     def record(self, text: str, mode: Mode) -> Recording:
         """One timed synthesis in this process."""
-        return self._open_speaker.record(text, mode)
+        try:
+            return self._open_speaker.record(text, mode)
+        except TargetError:
+            raise
+        except Exception as error:
+            raise TargetFailed(
+                f"target {self._spec.label} raised {type(error).__name__}: {error}"
+            ) from error
 
     def inspect(self) -> tuple[dict[str, Json] | None, RecorderCost]:
         """The placement as it stands now, and the recorder's own cost."""
         return self._open_speaker.placement(), cost()
 
-    def close(self) -> None:
+    def close(self) -> str | None:
         """Close the target."""
-        if self._speaker is not None:
-            self._speaker.close()
-            self._speaker = None
+        speaker, self._speaker = self._speaker, None
+        try:
+            if speaker is not None:
+                speaker.close()
+        except Exception as error:
+            return f"its close() raised {type(error).__name__}: {error}"
+        return None
 
     @property
     def _open_speaker(self) -> Speaker:

@@ -13,6 +13,8 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import pairwise
+from numbers import Integral, Real
 from typing import Any
 
 from pytest_ttsperf.errors import TargetNotFound, TargetShapeError
@@ -89,10 +91,16 @@ class Speaker:
         self._target = target
         self._spec = spec
         rate = getattr(target, "sample_rate", None)
-        if not callable(getattr(target, "stream", None)) or not _is_rate(rate):
+        stream = getattr(target, "stream", None)
+        if inspect.isasyncgenfunction(stream) or inspect.iscoroutinefunction(stream):
+            raise TargetShapeError(
+                f"target {spec!r} streams asynchronously ({stream!r}); wanted {ACCEPTED}: wrap it "
+                "in a synchronous generator that runs its event loop"
+            )
+        if not callable(stream) or not _is_rate(rate):
             raise TargetShapeError(
                 f"target {spec!r} gave {type(target).__name__} with sample_rate={rate!r} and "
-                f"stream={getattr(target, 'stream', None)!r}; wanted {ACCEPTED}"
+                f"stream={stream!r}; wanted {ACCEPTED}"
             )
         self.sample_rate = int(rate or 0)
 
@@ -107,14 +115,25 @@ class Speaker:
     def placement(self) -> dict[str, Json] | None:
         """Which provider runs which nodes, as the target tells; None when it does not."""
         offered, told = self._offer("placement")
-        if offered and not isinstance(told, dict):
-            raise TargetShapeError(f"{self._spec}.placement() gave {told!r}; wanted a dict")
-        return told if offered else None
+        if not offered:
+            return None
+        plain = _plain(told, f"{self._spec}.placement()")
+        nodes = plain.get("nodes") if isinstance(plain, dict) else None
+        if not isinstance(plain, dict) or not _is_count_by_name(nodes):
+            raise TargetShapeError(
+                f"{self._spec}.placement() gave {told!r}; wanted a dict, in which `nodes`, if it "
+                "is there, counts nodes by provider: {'CPUExecutionProvider': 12}"
+            )
+        return plain
 
     def spans(self) -> tuple[Span, ...]:
         """Stage spans of the last trial (after opening: of the opening); () when not told."""
         offered, told = self._offer("stages")
-        return tuple(_span(entry, self._spec) for entry in told) if offered else ()
+        if not offered:
+            return ()
+        if told is None or not hasattr(told, "__iter__"):
+            raise TargetShapeError(f"{self._spec}.stages() gave {told!r}; wanted a list of spans")
+        return tuple(_span(entry, self._spec) for entry in told)
 
     def opening_spans(self) -> tuple[tuple[Span, ...], tuple[str, ...]]:
         """Stages of the opening, if the target tells them, and what went wrong in asking.
@@ -144,8 +163,9 @@ class Speaker:
     def _recording(self, stamped: Stamped, cpu_ns: int) -> Recording:
         import numpy as np
 
-        pieces = [self._samples(chunk) for _, chunk in stamped.arrivals]
-        self._refuse_reused_buffers(pieces)
+        chunks = [chunk for _, chunk in stamped.arrivals]
+        pieces = [self._samples(chunk) for chunk in chunks]
+        self._refuse_reused_buffers(chunks)
         return Recording(
             request_ns=stamped.request_ns,
             arrivals_ns=tuple(at for at, _ in stamped.arrivals),
@@ -179,17 +199,25 @@ class Speaker:
             raise TargetShapeError(f"{self._spec} yielded {_seen(chunk)}; wanted {ACCEPTED}")
         return samples
 
-    def _refuse_reused_buffers(self, pieces: list[Any]) -> None:
-        """An engine that yields one buffer again and again would be heard wrongly: say so."""
-        seen: set[int] = set()
-        for piece in pieces:
-            address = piece.__array_interface__["data"][0]
-            if len(piece) and address in seen:
-                raise TargetShapeError(
-                    f"{self._spec} yielded the same buffer twice, so an earlier chunk was "
-                    "overwritten; yield a copy of each chunk"
-                )
-            seen.add(address)
+    def _refuse_reused_buffers(self, chunks: list[Any]) -> None:
+        """An engine that fills one buffer again and again would be heard wrongly: say so.
+
+        Memory that is read-only, or two views that do not overlap, cannot have been overwritten.
+        """
+        import numpy as np
+
+        arrays = [getattr(chunk, "samples", chunk) for chunk in chunks]
+        ends = sorted(
+            _addresses(array)
+            for array in arrays
+            if isinstance(array, np.ndarray) and array.size and array.flags.writeable
+        )
+        if any(start < end for (_, end), (start, _) in pairwise(ends)):
+            raise TargetShapeError(
+                f"{self._spec} yielded the same buffer twice, so an earlier chunk may have been "
+                "overwritten; yield a copy of each chunk (or, if it is a constant, make it "
+                "read-only: array.setflags(write=False))"
+            )
 
     def _offer(self, name: str) -> tuple[bool, Any]:
         method = getattr(self._target, name, None)
@@ -215,6 +243,36 @@ def _seen(chunk: Any) -> str:
     return f"{type(chunk).__name__}" + (f" of {dtype}, shape {shape}" if dtype is not None else "")
 
 
+def _plain(told: Any, source: str) -> Json:
+    """What a target tells, as plain JSON: numpy's numbers become Python's, tuples lists."""
+    if told is None or isinstance(told, bool | str):
+        return told
+    if isinstance(told, Mapping):
+        return {str(key): _plain(value, source) for key, value in told.items()}
+    if isinstance(told, Integral) and -(2**63) <= int(told) < 2**63:
+        return int(told)
+    if isinstance(told, Real):
+        return float(told)
+    if isinstance(told, list | tuple | set | frozenset):
+        return [_plain(value, source) for value in told]
+    raise TargetShapeError(f"{source} gave {told!r} in it; wanted numbers, texts, lists and dicts")
+
+
+def _addresses(array: Any) -> tuple[int, int]:
+    """First and last byte (exclusive) of a 1-D array's memory, also of a reversed view."""
+    first = array.__array_interface__["data"][0]
+    last = first + (array.size - 1) * array.strides[0]
+    return min(first, last), max(first, last) + array.itemsize
+
+
+def _is_count_by_name(nodes: Json) -> bool:
+    counts = nodes.values() if isinstance(nodes, dict) else ()
+    return nodes is None or (
+        isinstance(nodes, dict)
+        and all(isinstance(count, int) and not isinstance(count, bool) for count in counts)
+    )
+
+
 def _span(entry: Any, spec: str) -> Span:
     try:
         if isinstance(entry, tuple | list):
@@ -222,7 +280,15 @@ def _span(entry: Any, spec: str) -> Span:
         else:
             stage, chunk = entry.stage, entry.chunk
             start_ns, end_ns = entry.start_ns, entry.end_ns
-        return Span(stage=str(stage), chunk=chunk, start_ns=int(start_ns), end_ns=int(end_ns))
+        span = Span(
+            stage=str(stage),
+            chunk=None if chunk is None else int(chunk),
+            start_ns=int(start_ns),
+            end_ns=int(end_ns),
+        )
+        if not 0 <= span.start_ns <= span.end_ns < 2**63:
+            raise ValueError("it ends before it starts, or is no instant")
+        return span
     except (AttributeError, TypeError, ValueError) as error:
         raise TargetShapeError(
             f"{spec}.stages() gave {entry!r}; wanted (stage, chunk or None, start_ns, end_ns) "

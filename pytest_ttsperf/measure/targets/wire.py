@@ -85,9 +85,18 @@ _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 
 
+def encoded(message: Request | Reply) -> bytes:
+    """A message as bytes; TypeError or OverflowError for what msgpack cannot carry."""
+    return _encoder.encode(message)
+
+
 def send(connection: socket.socket, message: Request | Reply) -> None:
     """Write one message; OSError when the other side is gone."""
-    body = _encoder.encode(message)
+    send_body(connection, encoded(message))
+
+
+def send_body(connection: socket.socket, body: bytes) -> None:
+    """Write one encoded message; OSError when the other side is gone."""
     connection.sendall(_LENGTH.pack(len(body)) + body)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
+import selectors
 import signal
 import socket
 import subprocess
@@ -18,6 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import IO, NoReturn
+
+import psutil
 
 import pytest_ttsperf
 from pytest_ttsperf.errors import (
@@ -48,6 +50,10 @@ _ERRORS: dict[str, type[TargetError]] = {
 }
 
 
+class _TooLateError(Exception):
+    """No answer within the time given."""
+
+
 class WorkerTarget:
     """One worker process with one target; see `targets.Target` for the protocol."""
 
@@ -69,6 +75,7 @@ class WorkerTarget:
         self._connection: socket.socket | None = None
         self._lifeline: int | None = None
         self._output: IO[bytes] | None = None
+        self._children: list[psutil.Process] = []
 
     def open(self) -> Ready:
         """Start the process and open the target in it."""
@@ -103,15 +110,36 @@ class WorkerTarget:
         assert isinstance(reply, wire.Inspected), reply
         return reply.placement, reply.cost
 
-    def close(self) -> None:
-        """End the process and everything it started. Safe to call twice, or on a dead worker."""
+    def close(self) -> str | None:
+        """End the process and everything it started. Safe to call twice, or on a dead worker.
+
+        Gives what was wrong with the target's own closing, if anything was.
+        """
         if self._process is None:
-            return
-        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            if self._process.poll() is None and self._connection is not None:
-                wire.send(self._connection, wire.Close())
-                self._process.wait(CLOSE_S)
-        self._end()
+            return None
+        self._remember_tree()
+        try:
+            return self._closed_well(self._process)
+        finally:
+            self._end()
+
+    def _closed_well(self, process: subprocess.Popen[bytes]) -> str | None:
+        if process.poll() is not None or self._connection is None:
+            return None
+        try:
+            wire.send(self._connection, wire.Close())
+            self._wait_readable(CLOSE_S)
+            reply = wire.receive_reply(self._connection)
+            code = process.wait(CLOSE_S)
+        except (OSError, EOFError):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(CLOSE_S)
+            return f"its process ended while it was closed ({_how(process.poll())})"
+        except (_TooLateError, subprocess.TimeoutExpired):
+            return f"it was not closed within {CLOSE_S:g} s, and its process was ended"
+        if isinstance(reply, wire.Failed):
+            return f"its close() raised {reply.kinds[0]}: {reply.message}"
+        return None if code == 0 else f"its process ended badly ({_how(code)})"
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
@@ -136,31 +164,32 @@ class WorkerTarget:
             raise TargetCrashed(f"target {self._spec.label} is not open, or its worker was closed")
         try:
             wire.send(self._connection, request)
-            self._wait_readable()
+            self._wait_readable(self._timeout_s)
             reply = wire.receive_reply(self._connection)
         except (EOFError, OSError):
             self._crashed()
-        except TargetTimeout:
-            raise
-        except (
-            BaseException
-        ):  # Ctrl-C or a test's own timeout: it is still busy, do not wait for it
+        except _TooLateError:
+            self._timed_out()
+        except BaseException:  # Ctrl-C, a test's own timeout: it is busy, do not wait for it
             self._end()
             raise
         if isinstance(reply, wire.Failed):
             self._raise(reply)
         return reply
 
-    def _wait_readable(self) -> None:
+    def _wait_readable(self, timeout_s: float) -> None:
+        """Wait for an answer. EOFError when the process ends, _TooLateError after the timeout."""
         assert self._connection is not None
         assert self._process is not None
-        deadline = time.monotonic() + self._timeout_s
-        while time.monotonic() < deadline:
-            if select.select([self._connection], [], [], POLL_S)[0]:
-                return
-            if self._process.poll() is not None:
-                raise EOFError
-        self._timed_out()
+        deadline = time.monotonic() + timeout_s
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._connection, selectors.EVENT_READ)
+            while (left_s := deadline - time.monotonic()) > 0:
+                if selector.select(min(POLL_S, left_s)):
+                    return
+                if self._process.poll() is not None:
+                    raise EOFError
+        raise _TooLateError
 
     def _crashed(self) -> NoReturn:
         assert self._process is not None
@@ -201,15 +230,27 @@ class WorkerTarget:
         self._output.seek(max(0, size - LAST_WORDS_BYTES))
         return self._output.read().decode(errors="replace").strip() or "(it said nothing)"
 
+    def _remember_tree(self) -> None:
+        """Note the worker's children now: those in a session of their own outlive its group."""
+        assert self._process is not None
+        with contextlib.suppress(psutil.Error):
+            self._children = psutil.Process(self._process.pid).children(recursive=True)
+
     def _kill(self) -> None:
         if self._process is None:
             return
+        if self._process.poll() is None:
+            self._remember_tree()
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
+        for child in self._children:
+            with contextlib.suppress(psutil.Error):
+                child.kill()  # psutil makes sure that it is still the same process
         self._process.wait()
 
     def _end(self) -> None:
         self._kill()
+        self._children = []
         if self._connection is not None:
             self._connection.close()
         if self._lifeline is not None:

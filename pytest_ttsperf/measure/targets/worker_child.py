@@ -37,10 +37,10 @@ def main(connection_fd: int, lifeline_fd: int) -> None:
         while not child.closed:
             request = wire.receive_request(connection)
             try:
-                reply = child.answer(request)
+                body = wire.encoded(child.answer(request))
             except Exception as error:
-                reply = _failed(error)
-            wire.send(connection, reply)
+                body = wire.encoded(_failed(error))
+            wire.send_body(connection, body)
     except (EOFError, OSError):
         child.close()
 
@@ -110,6 +110,7 @@ class _Child:
                     "process": (self._started_ns - request.spawned_ns) / 1e6,
                     "import": (imported_ns - begun_ns) / 1e6,
                     "open": (opened_ns - imported_ns) / 1e6,
+                    "ready": (opened_ns - request.spawned_ns) / 1e6,
                 },
                 process_ns=request.spawned_ns + to_recorder_clock_ns,
             )

@@ -46,8 +46,8 @@ def sample(n: int, exceeding: int = 0, missing: int = 0, *, under=400.0, over=70
 
 def figures(ttfa=80.0, ttfa_p95=95.0, rtf=0.2) -> dict[str, Summary]:
     return {
-        "ttfa_sound_ms": Summary(metric="ttfa_sound_ms", n=20, missing=0, p50=ttfa, p95=ttfa_p95),
-        "rtf": Summary(metric="rtf", n=20, missing=0, p50=rtf, p95=rtf),
+        "ttfa_sound_ms": Summary(metric="ttfa_sound_ms", n=60, missing=0, p50=ttfa, p95=ttfa_p95),
+        "rtf": Summary(metric="rtf", n=60, missing=0, p50=rtf, p95=rtf),
     }
 
 
@@ -57,7 +57,7 @@ def run(name="101959", summary=None, revision="abc1234") -> BaselineRun:
         run=name,
         revision=revision,
         dirty=False,
-        n=20,
+        n=60,
         summary=figures() if summary is None else summary,
     )
 

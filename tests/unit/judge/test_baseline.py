@@ -125,6 +125,25 @@ def test_a_crash_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
     assert load(path).runs[-1].run == "next"
 
 
+def test_a_tail_of_few_trials_is_not_compared(tmp_path):
+    def of(n, p95):
+        return {name: structs.replace(each, n=n) for name, each in figures(ttfa_p95=p95).items()}
+
+    for name in "abcdef":
+        append(tmp_path, result(), run(name, of(3, 20.0)))
+    tail = screen(tmp_path, result(of(60, 200.0)))[1]
+    assert tail.outcome is Outcome.INCONCLUSIVE  # the stored tails are maxima of three
+    few = screen(tmp_path, result(of(3, 200.0)))[1]
+    assert few.outcome is Outcome.INCONCLUSIVE
+    assert "59 make one that can be compared" in few.reason
+
+
+def test_cold_cells_are_compared_by_their_median(tmp_path):
+    cold = structs.replace(CELL, phase="cold")
+    append(tmp_path, result(cell=cold), run("a"))
+    assert [v.statistic for v in screen(tmp_path, result(cell=cold))] == ["p50", "p50"]
+
+
 def test_two_processes_appending_at_once_lose_nothing(tmp_path):
     script = (
         "import sys; from pathlib import Path\n"

@@ -85,6 +85,40 @@ def test_peak_is_at_least_what_was_read(tree: subprocess.Popen[str]) -> None:
     assert usage.rss_peak_bytes >= usage.rss_bytes
 
 
+def test_a_child_that_comes_and_goes_within_a_trial_counts(tree: subprocess.Popen[str]) -> None:
+    meter = TreeMeter(os.getpid())
+    holds = "held = bytearray(b'x' * 200_000_000); import time; time.sleep(0.8)"
+    with meter.watch_peak() as peak:
+        before = meter.usage().rss_bytes
+        subprocess.run([sys.executable, "-c", holds], check=True)
+    assert peak[0] - before > 150 * MB
+
+
+def test_a_peak_that_is_over_is_still_known() -> None:
+    if not os.path.exists("/proc/self/status"):
+        pytest.skip("only Linux keeps a high-water mark")
+    script = "held = bytearray(b'x' * 200_000_000); del held; print('freed', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "freed\n"
+        usage = TreeMeter(process.pid).usage()
+        process.communicate("\n")
+    assert usage.rss_bytes < 100 * MB
+    assert usage.rss_peak_bytes > 200 * MB
+
+
+def test_quiet_and_busy_processes_are_told_apart(tree: subprocess.Popen[str]) -> None:
+    assert TreeMeter(tree.pid).is_quiet()
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        try:
+            meter = TreeMeter(busy.pid)
+            assert not all(meter.is_quiet() for _ in range(10))  # others may hold the cores
+        finally:
+            busy.kill()
+
+
 def test_a_tree_that_has_ended_reads_as_nothing_known(tree: subprocess.Popen[str]) -> None:
     meter = TreeMeter(tree.pid)
     os.killpg(tree.pid, 9)

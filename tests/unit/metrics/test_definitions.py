@@ -251,6 +251,13 @@ def test_no_stages_are_neither_explained_nor_not():
     assert d.is_explained(()) is None
 
 
+def test_opening_is_no_synthesis():
+    """A cold trial's start is over before its first chunk, streaming or not."""
+    rec = recording([(500, 100), (600, 100)], spans=[("import", 0, 400)])
+    assert d.is_streamed(rec) is False
+    assert d.is_streamed(rec, opening_ms=450) is None
+
+
 # The table
 
 

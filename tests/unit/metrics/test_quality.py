@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_ttsperf.metrics.quality import duration_ok, level
+from pytest_ttsperf.metrics.quality import level
 from pytest_ttsperf.records import Level
 
 
@@ -30,10 +30,3 @@ def test_samples_that_are_no_numbers_are_counted_apart():
 @pytest.mark.parametrize(("samples", "non_finite"), [(floats(), 0), (floats(np.nan), 1)])
 def test_nothing_finite_has_no_level(samples, non_finite):
     assert level(samples) == Level(peak=None, clipped_share=None, non_finite=non_finite)
-
-
-@pytest.mark.parametrize(
-    ("duration_s", "ok"), [(1.99, False), (2.0, True), (3.0, True), (4.0, True), (4.01, False)]
-)
-def test_duration_band_includes_its_ends(duration_s, ok):
-    assert duration_ok(duration_s, (2.0, 4.0)) is ok
