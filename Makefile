@@ -6,6 +6,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PERF   ?= --ttsperf-compare
+# The tests of the code may share the cores; `make perf` may not.
+PARALLEL ?= -n 2 --dist loadfile
 
 .PHONY: perf test check format schemas baseline clean
 
@@ -13,7 +15,7 @@ perf: $(READY)
 	$(BIN)/python -m pytest -m perf $(PERF)
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 # Exactly what CI runs: format, lint, types, tests with coverage.
 check: $(READY)
@@ -21,7 +23,7 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage run -m pytest $(PARALLEL)
 	$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage report --skip-covered
 

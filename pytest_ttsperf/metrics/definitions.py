@@ -42,7 +42,7 @@ LOOK_AHEAD_MS = 50
 NEEDED_MS = 30
 ROUNDING_NS = 10_000
 COALESCE_NS = 2 * NS_PER_MS
-LATE = 10
+LATE = 50
 """A burst is late when it was waited for at least this many times as long as it took."""
 CONVERT = "convert"
 """The stage that turns finished sound into bytes; it does no synthesis."""
@@ -273,19 +273,19 @@ def is_streamed(recording: Recording, opening_ms: float = 0.0) -> bool | None:
         if span.stage != CONVERT and opened_ns < span.end_ns and span.start_ns <= recording.end_ns
     ]
     if not stages:
-        return False if is_sliced(recording) else None
+        return False if is_sliced(recording, opening_ms) else None
     first_ns = int(arrivals[0])
     if any(span.start_ns >= first_ns for span in stages):
         return True
     return None if any(span.end_ns > first_ns for span in stages) else False
 
 
-def is_sliced(recording: Recording) -> bool:
-    """Whether several chunks came in one delivery that was waited for ten times as long."""
+def is_sliced(recording: Recording, opening_ms: float = 0.0) -> bool:
+    """Whether several chunks came in one delivery that was waited for fifty times as long."""
     arrivals, _ = chunks_of(recording)
     if arrivals.size < 2 or int(np.diff(arrivals).max()) >= COALESCE_NS:
         return False
-    waited_ns = int(arrivals[0]) - recording.request_ns
+    waited_ns = int(arrivals[0]) - recording.request_ns - opening_ms * NS_PER_MS
     return waited_ns >= LATE * int(arrivals[-1] - arrivals[0])
 
 

@@ -142,6 +142,8 @@ def test_one_chunk_tells_nothing_about_streaming(chunks):
 def test_a_burst_is_sliced_audio_only_when_it_is_late():
     assert d.is_sliced(recording([(300, 80), (301, 80)]))
     assert not d.is_sliced(recording([(5, 80), (6.5, 80), (8, 80)]))
+    assert not d.is_sliced(recording([(60, 80), (61.5, 80), (63, 80)]))  # a fast vocoder
+    assert not d.is_sliced(recording([(400, 80), (401, 80)]), opening_ms=380)
     assert not d.is_sliced(recording([(300, 80), (320, 80)]))
     assert not d.is_sliced(recording([(300, 80)]))
 
