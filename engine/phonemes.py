@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - phonemes look like other letters
 """Segment -> phonemes -> ids, by the voice package's own reading rules.
 
 The reading rules are good with ordinary words and brittle with the rest: they raise on numbers of
@@ -8,9 +9,14 @@ long unknown word. This module feeds them nothing they choke on, and loses nothi
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
+
+from .cache import Cache
+from .errors import OptionError, OptionTypeError
+from .reading import Token, open_net, open_rules
 
 PAD_ID = 0
 MAX_PHONEMES = 400  # the longest string the model was made for
@@ -19,31 +25,68 @@ MAX_REPEATS = 3  # of one symbol: a ruler of a hundred dashes says no more than 
 MAX_LETTERS = 24  # what the net for unknown words sees of a word
 
 BREAKS = (".!?…", ";:,—", "")  # where to cut too long a phoneme string, best first
-SILENT = frozenset(';:,.!?—…"()“” ˈˌː')
+STRESSES = frozenset("ˈˌ")
+SILENT = frozenset(';:,.!?—…"()“” ː') | STRESSES
+# While phonemes are filtered and cut, each word's text stands before its phonemes, in private
+# characters: the start of a label, then the text's characters, moved up by as much.
+LABEL = 0xF0000
+LABEL_END = 0xFFFFD
 
 Reader = Callable[[str], str | None]
 
 
+class Word(NamedTuple):
+    """A word as read, and which of the ids are its own: first to, not including, stop."""
+
+    text: str
+    first: int
+    stop: int
+
+
+class Speech(NamedTuple):
+    """What the model is given at once: ids, padded at both ends, and the words they came from."""
+
+    ids: list[int]
+    words: tuple[Word, ...]
+
+
 class Phonemizer:
-    """Turns segments into ids. `read` is text -> phonemes; `vocabulary` is phoneme -> id."""
+    """Turns segments into ids. `read` is text -> phonemes; `vocabulary` is phoneme -> id.
+
+    The phonemes may be labelled() with the words they belong to.
+    """
 
     def __init__(self, read: Reader, vocabulary: Mapping[str, int]) -> None:
         self._read = read
         self._vocabulary = vocabulary
 
     @classmethod
-    def open(cls, vocabulary: Path, language: str) -> Phonemizer:
-        """Load the reading rules for en-US or en-GB: a third of a second, so do it once."""
-        from hibari.g2p import G2P
-        from hibari.g2p.oov import OOV
+    def open(
+        cls,
+        vocabulary: Path,
+        language: str,
+        *,
+        lexicon: Mapping[str, str] | None = None,
+        cache: Cache | None = None,
+    ) -> Phonemizer:
+        """Load the reading rules for en-US or en-GB.
 
+        lexicon: pronunciations by word or words, in the voice's phonemes; a key in lower case
+        stands for the word in any case. Raises OptionError for a phoneme the voice does not know.
+        """
+        known: dict[str, int] = json.loads(vocabulary.read_text("utf-8"))
         british = language == "en-GB"
-        net = OOV(str(vocabulary.with_name("oov_gb.onnx" if british else "oov.onnx")))
-        rules = G2P(oov=to_the_end(net), british=british)
-        return cls(rules, json.loads(vocabulary.read_text("utf-8")))
+        net = open_net(vocabulary.with_name("oov_gb.onnx" if british else "oov.onnx"))
+        given = check_lexicon(lexicon or {}, known)
+        rules = open_rules(vocabulary.parent, british, to_the_end(net), given, cache or Cache())
+        return cls(lambda text: labelled(rules(text)), known)
 
     def __call__(self, segment: str) -> list[list[int]]:
-        """Ids, padded at both ends, in as many lists as the model needs; none if it says nothing.
+        """The ids of read(), without the words."""
+        return [speech.ids for speech in self.read(segment)]
+
+    def read(self, segment: str) -> list[Speech]:
+        """The segment in as many parts as the model needs; none if it says nothing.
 
         A segment without a letter or a digit says nothing: a ruler of equals signs is no sum.
         Phonemes the model does not know are dropped: it has no sound for them.
@@ -51,12 +94,89 @@ class Phonemizer:
         if not any(map(str.isalnum, segment)):
             return []
         readable = " ".join(part for word in segment.split() for part in word_parts(word))
-        known = "".join(p for p in read_around(self._read, readable) if p in self._vocabulary)
-        return [
-            [PAD_ID, *(self._vocabulary[p] for p in part), PAD_ID]
-            for part in fit(" ".join(known.split()), MAX_PHONEMES)
-            if not SILENT.issuperset(part)
-        ]
+        plain, words = unlabelled(read_around(self._read, readable), self._vocabulary)
+        speech = []
+        at = 0
+        for part in fit(plain, MAX_PHONEMES):
+            at = plain.index(part, at)
+            if not SILENT.issuperset(part):
+                ids = [PAD_ID, *(self._vocabulary[p] for p in part), PAD_ID]
+                speech.append(Speech(ids, _within(words, at, at + len(part))))
+            at += len(part)
+        return speech
+
+
+def check_lexicon(lexicon: Mapping[str, str], vocabulary: Mapping[str, int]) -> dict[str, str]:
+    """The lexicon, if the voice knows every phoneme in it. Raises OptionError."""
+    if not isinstance(lexicon, Mapping):
+        raise OptionTypeError(f"found lexicon={lexicon!r}, wanted a mapping of words to phonemes")
+    for word, phonemes in lexicon.items():
+        if not isinstance(word, str) or not isinstance(phonemes, str):
+            raise OptionTypeError(f"found lexicon entry {word!r}: {phonemes!r}, wanted two strings")
+        unknown = sorted({p for p in phonemes if p not in vocabulary})
+        if unknown or not word.strip() or SILENT.issuperset(phonemes):
+            raise OptionError(
+                f"found lexicon entry {word!r}: {phonemes!r} with {unknown or 'nothing to say'}, "
+                f"wanted phonemes of {''.join(sorted(vocabulary))!r}"
+            )
+    return dict(lexicon)
+
+
+def labelled(tokens: Iterable[Token]) -> str:
+    """Tokens -> phonemes, each word's text before its own. A word goes up to the next space."""
+    done = []
+    text = spoken = ""
+    for token in tokens:
+        text += token.text
+        spoken += "".join(p for p in token.phonemes if not LABEL <= ord(p) <= LABEL_END)
+        if token.spaced:
+            done.append(_label(text) + spoken)
+            text = spoken = ""
+    return " ".join([*done, _label(text) + spoken]).strip()
+
+
+def _label(text: str) -> str:
+    core = text.strip("".join(c for c in set(text) if not c.isalnum()))
+    if not core:
+        return ""
+    return chr(LABEL) + "".join(chr(LABEL + ord(c)) for c in core if LABEL + ord(c) <= LABEL_END)
+
+
+def unlabelled(phonemes: str, vocabulary: Container[str]) -> tuple[str, list[Word]]:
+    """Labelled phonemes -> those the vocabulary knows, single-spaced, and where each word lies.
+
+    A word ends with its last sound; one without any sound is left out.
+    """
+    plain: list[str] = []
+    words: list[Word] = []
+    label = ""
+    first: int | None = None  # where the label's word begins, its stress included
+    for phoneme in phonemes:
+        code = ord(phoneme)
+        if LABEL <= code <= LABEL_END:
+            label = "" if code == LABEL else label + chr(code - LABEL)
+            first = None
+        elif phoneme.isspace():
+            if plain and plain[-1] != " ":
+                plain.append(" ")
+        elif phoneme in vocabulary:
+            if first is None and (phoneme not in SILENT or phoneme in STRESSES):
+                first = len(plain)
+            plain.append(phoneme)
+            if label and first is not None and phoneme not in SILENT:
+                if words and words[-1].first == first:
+                    words.pop()
+                words.append(Word(label, first, len(plain)))
+    return "".join(plain).rstrip(), words
+
+
+def _within(words: Iterable[Word], start: int, stop: int) -> tuple[Word, ...]:
+    """The words that begin between start and stop, counted as ids, which have a pad in front."""
+    return tuple(
+        Word(word.text, word.first - start + 1, min(word.stop, stop) - start + 1)
+        for word in words
+        if start <= word.first < stop
+    )
 
 
 def to_the_end(net: Reader) -> Reader:
