@@ -9,6 +9,7 @@ long unknown word. This module feeds them nothing they choke on, and loses nothi
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
@@ -18,6 +19,14 @@ from .cache import Cache
 from .errors import OptionError, OptionTypeError
 from .reading import Token, open_net, open_rules
 
+
+class _Unlabel(dict[int, int]):
+    """Where label characters go back to."""
+
+    def __missing__(self, code: int) -> int:
+        return code - LABEL
+
+
 PAD_ID = 0
 MAX_PHONEMES = 400  # the longest string the model was made for
 MAX_WORD_CHARS = 32  # longer words are read in parts
@@ -25,12 +34,15 @@ MAX_REPEATS = 3  # of one symbol: a ruler of a hundred dashes says no more than 
 MAX_LETTERS = 24  # what the net for unknown words sees of a word
 
 BREAKS = (".!?…", ";:,—", "")  # where to cut too long a phoneme string, best first
-STRESSES = frozenset("ˈˌ")
-SILENT = frozenset(';:,.!?—…"()“” ː') | STRESSES
+STRESSES = "ˈˌ"
+QUIET = ';:,.!?—…"()“” ː'
+SILENT = frozenset(QUIET + STRESSES)
 # While phonemes are filtered and cut, each word's text stands before its phonemes, in private
 # characters: the start of a label, then the text's characters, moved up by as much.
 LABEL = 0xF0000
 LABEL_END = 0xFFFFD
+LABELS = re.compile(f"{chr(LABEL)}([{chr(LABEL + 1)}-{chr(LABEL_END)}]*)")
+UNLABEL = _Unlabel()
 
 Reader = Callable[[str], str | None]
 
@@ -147,27 +159,21 @@ def unlabelled(phonemes: str, vocabulary: Container[str]) -> tuple[str, list[Wor
 
     A word ends with its last sound; one without any sound is left out.
     """
-    plain: list[str] = []
+    plain = ""
     words: list[Word] = []
-    label = ""
-    first: int | None = None  # where the label's word begins, its stress included
-    for phoneme in phonemes:
-        code = ord(phoneme)
-        if LABEL <= code <= LABEL_END:
-            label = "" if code == LABEL else label + chr(code - LABEL)
-            first = None
-        elif phoneme.isspace():
-            if plain and plain[-1] != " ":
-                plain.append(" ")
-        elif phoneme in vocabulary:
-            if first is None and (phoneme not in SILENT or phoneme in STRESSES):
-                first = len(plain)
-            plain.append(phoneme)
-            if label and first is not None and phoneme not in SILENT:
-                if words and words[-1].first == first:
-                    words.pop()
-                words.append(Word(label, first, len(plain)))
-    return "".join(plain).rstrip(), words
+    first, *others = LABELS.split(phonemes)
+    for label, own in zip(["", *others[::2]], [first, *others[1::2]], strict=True):
+        known = "".join(p for p in own if p in vocabulary or p.isspace())
+        own = " ".join(known.split())
+        before = bool(plain) and (known[:1].isspace() or plain.endswith(" "))
+        plain = plain.rstrip() + " " * before
+        sound = own.lstrip(QUIET)
+        core = sound.rstrip(QUIET + STRESSES)
+        if core:
+            start = len(plain) + len(own) - len(sound)
+            words.append(Word(label.translate(UNLABEL), start, start + len(core)))
+        plain += own + " " * known[-1:].isspace()
+    return plain.rstrip(), [word for word in words if word.text]
 
 
 def _within(words: Iterable[Word], start: int, stop: int) -> tuple[Word, ...]:

@@ -22,6 +22,7 @@ IR_VERSION = 8
 MICROSOFT = "com.microsoft"
 EPSILON = 1e-5
 END = 2**40  # behind the last row of anything
+ROWS, COLUMNS = 2, 3  # axes of a table
 LEVELS = 255  # of an unsigned byte, zero left out
 INT64 = TensorProto.INT64
 FLOAT = TensorProto.FLOAT
@@ -109,7 +110,12 @@ def _probe(model: Any, asked: Sequence[str]) -> Session:
 
 
 class Builder:
-    """A graph under construction. Methods add nodes and name what comes out of them."""
+    """A graph under construction. Methods add nodes and name what comes out of them.
+
+    A table of rows is a tensor [1, 1, rows, columns] here: turned round, that is a picture one
+    pixel high, which is what onnxruntime has its fast convolutions for. table() and flat() lead
+    in and out.
+    """
 
     def __init__(self, weights: Mapping[str, Array], start: Any = None) -> None:
         """`start` is a model whose nodes come first and whose values can be used by name."""
@@ -132,11 +138,23 @@ class Builder:
         self._nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
         return name
 
-    def split(self, value: str, sizes: str, count: int) -> list[str]:
-        """The value in `count` parts along its rows; `sizes` names how many each has."""
-        names = [f"Split_{len(self._nodes)}_{part}" for part in range(count)]
-        self._nodes.append(helper.make_node("Split", [value, sizes], names, axis=0))
+    def split(self, value: str, sizes: str, count: int, axis: int = ROWS) -> list[str]:
+        """The value in `count` parts; `sizes` names how long each is."""
+        names = [f"cut_Split_{len(self._nodes)}_{part}" for part in range(count)]
+        self._nodes.append(helper.make_node("Split", [value, sizes], names, axis=axis))
         return names
+
+    def table(self, value: str) -> str:
+        """[rows, columns] as a table."""
+        return self.add("Unsqueeze", value, self.integers(0, 1))
+
+    def flat(self, value: str) -> str:
+        """A table as [rows, columns]."""
+        return self.add("Squeeze", value, self.integers(0, 1))
+
+    def stacked(self, *values: str) -> str:
+        """Tables one below the other."""
+        return self.add("Concat", *values, axis=ROWS)
 
     def constant(self, value: Any, dtype: Any = np.float32) -> str:
         name = f"cut_constant_{len(self._constants)}"
@@ -147,39 +165,35 @@ class Builder:
         return self.constant(values, np.int64)
 
     def rows(self, value: str, start: int | str, stop: int = END) -> str:
-        """The rows from start to stop, counted from the end where negative."""
-        return self.slice(value, start, stop, axis=0)
+        """The rows of a table from start, a number or the name of one, to stop.
 
-    def columns(self, value: str, start: int, stop: int) -> str:
-        """The columns from start to stop."""
-        return self.slice(value, start, stop, axis=1)
-
-    def slice(self, value: str, start: int | str, stop: int, axis: int) -> str:
-        """From start, a number or the name of one, to stop."""
+        Both are counted from the end where negative.
+        """
         first = start if isinstance(start, str) else self.integers(start)
-        return self.add("Slice", value, first, self.integers(stop), self.integers(axis))
+        return self.add("Slice", value, first, self.integers(stop), self.integers(ROWS))
+
+    def column(self, value: str, number: int) -> str:
+        """One column of a table."""
+        edges = (self.integers(number), self.integers(number + 1), self.integers(COLUMNS))
+        return self.add("Slice", value, *edges)
 
     def norm(self, value: str, name: str) -> str:
         scale, shift = (self.constant(self.weights[f"{name}.{w}"]) for w in ("weight", "bias"))
         return self.add("LayerNormalization", value, scale, shift, axis=-1, epsilon=EPSILON)
 
     def depthwise(self, value: str, name: str, dilation: int) -> str:
-        """Each column through its own taps; unpadded, so fewer rows come out.
-
-        It runs as a picture one pixel high: onnxruntime has its fast kernels only in 2-D.
-        """
+        """Each column of a table through its own taps; unpadded, so fewer rows come out."""
         weight, bias = (self.weights[f"{name}.{part}"] for part in ("weight", "bias"))
-        line = self.add("Transpose", value, perm=[1, 0])
         image = self.add(
             "Conv",
-            self.add("Unsqueeze", line, self.integers(0, 2)),
+            self.add("Transpose", value, perm=[0, 3, 1, 2]),
             self.constant(weight[:, :, None, :]),
             self.constant(bias),
             kernel_shape=[1, weight.shape[-1]],
             dilations=[1, dilation],
             group=len(weight),
         )
-        return self.add("Transpose", self.add("Squeeze", image, self.integers(0, 2)), perm=[1, 0])
+        return self.add("Transpose", image, perm=[0, 2, 3, 1])
 
     def convolution(self, value: str, name: str) -> str:
         """Every column through taps to every other; unpadded, so fewer rows come out.
@@ -193,8 +207,9 @@ class Builder:
             self.rows(value, tap, tap + 1 - taps if tap + 1 < taps else END) for tap in range(taps)
         ]
         matrix = weight.transpose(2, 1, 0).reshape(-1, len(weight))
-        product = self.add("MatMul", self.add("Concat", *shifted, axis=1), self.constant(matrix))
-        return self.add("Add", product, self.constant(bias))
+        wide = self.flat(self.add("Concat", *shifted, axis=COLUMNS))
+        product = self.add("MatMul", wide, self.constant(matrix))
+        return self.table(self.add("Add", product, self.constant(bias)))
 
     def dense(
         self,

@@ -31,7 +31,7 @@ from .base import Piece, Request
 from .settings import Settings
 from .vocoder import BINS, HOP, LOOKAHEAD, SAMPLE_RATE, Spectra, Vocoder
 
-CUT_VERSION = "2"  # of what hibari_cut makes: a graph cached under another one is made again
+CUT_VERSION = "3"  # of what hibari_cut makes: a graph cached under another one is made again
 
 PROSODY_WIDTH = 192
 ACOUSTIC_WIDTH = 128
@@ -232,7 +232,7 @@ class Frames:
         self._features = np.zeros((FIRST_REACH, FEATURE_WIDTH), np.float32)
         self._frames_in = 0
         self._skip = first
-        self._decode_state = np.zeros((DECODE_LAYERS, FIRST_REACH, DECODE_WIDTH), np.float32)
+        self._decode_state = np.zeros((DECODE_LAYERS, 1, FIRST_REACH, DECODE_WIDTH), np.float32)
         self._rows = np.zeros((0, SPECTRA_WIDTH), np.float32)  # not yet given
         self._rows_stop = first
 

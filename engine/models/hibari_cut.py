@@ -7,7 +7,7 @@ vocoder reads it.
     encode    ids [1, L], speed [1]            -> acoustic [L, 128], text [L, 192], steps [S]
     prosody   acoustic, text, ahead [n], now [m], state [r, 192], tail [p, 192]
                                                -> features [2m, 130], pitch [2m], carry
-    decode    features [n, 130], state [8, r, 256], tail [p, 256], skip [1]
+    decode    features [n, 130], state [8, 1, r, 256], tail [p, 256], skip [1]
                                                -> spectra [m, 3005], carry
 
 A step is two frames of 12.5 ms; `steps` tells which phoneme each one belongs to. `ahead` is the
@@ -17,20 +17,17 @@ what goes in. `state` is the `carry` of the run before, or as many rows of zeros
 `decode` has no state of its own: its `features` come with the rows it looks back on. The first
 `skip` rows of spectra are wanted by nobody, and their last and largest layer is left out.
 
-Weights stay what the voice's maker rounded them to. What they are multiplied with is rounded in
-`decode` by scales that are fixed here, from sentences: scales of the moment, as in the original
-graph, would depend on where a piece begins. In `prosody` it is not rounded at all: an error in the
-pitch adds up in the phase.
+Weights stay what the voice's maker rounded them to. What they are multiplied with is rounded by
+scales that are fixed here, from sentences: scales of the moment, as in the original graph, would
+depend on where a piece begins.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from ..errors import ModelError
-from .cut import INT64, MICROSOFT, Array, Builder, Feeds, Original, Ranges, frozen
+from .cut import COLUMNS, INT64, MICROSOFT, Array, Builder, Feeds, Original, Ranges, frozen
 from .hibari import (
     ACOUSTIC_WIDTH,
     DECODE_LAYERS,
@@ -58,7 +55,7 @@ def cut(
 ) -> dict[str, bytes]:
     """A hibari model -> its stages by name. `sentences`, ids of unlike length, fix the scales.
 
-    Not rounded, `decode` is float like `prosody`: that is for tests of what the rounding costs.
+    Not rounded, all but `encode` is float: that is for tests of what the rounding costs.
     Raises ModelError for a graph of another architecture.
     """
     original = Original(model)
@@ -67,7 +64,7 @@ def cut(
         ranges = original.ranges(feeds) if rounded else None
         return {
             "encode": _encode(original, feeds),
-            "prosody": _prosody(original.weights),
+            "prosody": _prosody(original.weights, ranges),
             "decode": _decode(original.weights, ranges),
         }
     except KeyError as error:
@@ -91,28 +88,28 @@ def _encode(original: Original, feeds: Sequence[Feeds]) -> bytes:
     return build.model("encode")
 
 
-def _prosody(weights: Weights) -> bytes:
+def _prosody(weights: Weights, ranges: Ranges | None) -> bytes:
     build = Builder(weights)
     acoustic = build.input("acoustic", ["L", ACOUSTIC_WIDTH])
     text = build.input("text", ["L", PROSODY_WIDTH])
     ahead = build.input("ahead", ["n"], INT64)
     now = build.input("now", ["m"], INT64)
     state = build.input("state", ["r", PROSODY_WIDTH])
-    tail = build.input("tail", ["p", PROSODY_WIDTH])
+    tail = build.table(build.input("tail", ["p", PROSODY_WIDTH]))
     # Each layer's share of the state. At the start there is half of it: zeros for what was before.
     shares = [(TAPS - 1) * dilation for dilation in PROSODY_DILATIONS]
     rows = build.add("Mul", build.add("Shape", state, start=0, end=1), build.integers(*shares))
     sizes = build.add("Div", rows, build.integers(sum(shares)))
-    before = build.split(state, sizes, len(shares))
-    value = build.add("Gather", text, ahead, axis=0)
+    before = build.split(build.table(state), sizes, len(shares))
+    value = build.table(build.add("Gather", text, ahead, axis=0))
     carry = []
     for layer, dilation in enumerate(PROSODY_DILATIONS):
         padding = build.rows(tail, 0, TAPS // 2 * dilation)
-        value = build.add("Concat", before[layer], value, padding, axis=0)
+        value = build.stacked(before[layer], value, padding)
         carry.append(build.rows(value, -shares[layer]))
-        value = _block(build, value, "pn", f"pro.{layer}", dilation, None)
+        value = _block(build, value, "pn", f"pro.{layer}", dilation, ranges)
     _frames(build, value, build.add("Gather", acoustic, now, axis=0))
-    build.output("carry", build.add("Concat", *carry, axis=0), ["c", PROSODY_WIDTH])
+    build.output("carry", build.flat(build.stacked(*carry)), ["c", PROSODY_WIDTH])
     return build.model("prosody")
 
 
@@ -120,43 +117,45 @@ def _frames(build: Builder, value: str, acoustic: str) -> None:
     """Steps -> frames: their pitch in Hz, and what the decoder hears of them."""
     weight, bias = (build.weights[f"pn.pro_out.{name}"] for name in ("weight", "bias"))
     # Four numbers a step: the pitch of both frames, then the voicing of both.
-    four = build.add("MatMul", value, build.constant(weight[..., 0].T))
+    four = build.add("MatMul", build.flat(value), build.constant(weight[..., 0].T))
     four = build.add("Add", four, build.constant(bias))
     pairs = build.add("Reshape", four, build.integers(-1, 2, 2))
     frames = build.add("Transpose", pairs, perm=[0, 2, 1])
-    frames = build.add("Reshape", frames, build.integers(-1, 2))
+    frames = build.add("Reshape", frames, build.integers(1, 1, -1, 2))
     frames = build.add("Mul", frames, build.constant([PITCH_SCALE, VOICING_SCALE]))
-    pitch, voicing = build.columns(frames, 0, 1), build.columns(frames, 1, 2)
+    pitch, voicing = build.column(frames, 0), build.column(frames, 1)
     voiced = build.add("Add", build.add("Relu", pitch), build.constant(PITCH_FLOOR))
     scale = build.constant(FEATURE_SCALE)
     twice = build.add("Concat", acoustic, acoustic, axis=1)
     parts = (
-        build.add("Reshape", twice, build.integers(-1, ACOUSTIC_WIDTH)),
+        build.add("Reshape", twice, build.integers(1, 1, -1, ACOUSTIC_WIDTH)),
         build.add("Div", build.add("Log", voiced), scale),
         build.add("Div", voicing, scale),
     )
-    build.output("features", build.add("Concat", *parts, axis=1), ["f", FEATURE_WIDTH])
-    build.output("pitch", build.add("Squeeze", pitch, build.integers(1)), ["f"])
+    features = build.flat(build.add("Concat", *parts, axis=COLUMNS))
+    build.output("features", features, ["f", FEATURE_WIDTH])
+    build.output("pitch", build.add("Reshape", pitch, build.integers(-1)), ["f"])
 
 
 def _decode(weights: Weights, ranges: Ranges | None) -> bytes:
     build = Builder(weights)
-    features = build.input("features", ["n", FEATURE_WIDTH])
-    state = build.input("state", [DECODE_LAYERS, "r", DECODE_WIDTH])
-    tail = build.input("tail", ["p", DECODE_WIDTH])
+    features = build.table(build.input("features", ["n", FEATURE_WIDTH]))
+    state = build.input("state", [DECODE_LAYERS, 1, "r", DECODE_WIDTH])
+    tail = build.table(build.input("tail", ["p", DECODE_WIDTH]))
     skip = build.input("skip", [1], INT64)
     value = build.convolution(features, "m.dec_in")
+    before = build.split(state, build.integers(*[1] * DECODE_LAYERS), DECODE_LAYERS, axis=0)
     carry = []
     for layer in range(DECODE_LAYERS):
-        before = build.add("Gather", state, build.constant(layer, np.int64), axis=0)
-        value = build.add("Concat", before, value, tail, axis=0)
-        carry.append(build.add("Unsqueeze", build.rows(value, 1 - TAPS), build.integers(0)))
+        value = build.stacked(before[layer], value, tail)
+        carry.append(build.rows(value, 1 - TAPS))
         value = _block(build, value, "m", f"dec.{layer}", 1, ranges)
     value = build.norm(build.rows(value, skip), "m.dec_norm")
     span = None if ranges is None else ranges[LAST_NORM]
     spectra = build.dense(value, "/head", weights["m.head.bias"], span)
-    build.output("spectra", spectra, ["m", SPECTRA_WIDTH])
-    build.output("carry", build.add("Concat", *carry, axis=0), [DECODE_LAYERS, "c", DECODE_WIDTH])
+    build.output("spectra", build.flat(spectra), ["m", SPECTRA_WIDTH])
+    carried = build.add("Concat", *carry, axis=0)
+    build.output("carry", carried, [DECODE_LAYERS, 1, "c", DECODE_WIDTH])
     return build.model("decode")
 
 
