@@ -55,10 +55,13 @@ class Session:
         provider: Provider,
         options: SessionOptions,
         *,
+        name: str = "model",
         require: Require = "any",
         optimised: bool = False,
     ) -> None:
         """`optimised` models are taken as they are: optimised() has made them.
+
+        `name` tells the profiles of several sessions apart.
 
         Raises ProviderUnavailable, or ModelError if onnxruntime refuses the model.
         """
@@ -67,6 +70,9 @@ class Session:
         self._threads = options.intra_op_threads
         self._profiles = options.profile is not None
         settings = _ort_options(options)
+        if options.profile is not None:
+            settings.enable_profiling = True
+            settings.profile_file_prefix = f"{options.profile}-{name}"
         if optimised:
             settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         if require == "all" and provider is not CPU:
@@ -212,7 +218,4 @@ def _ort_options(options: SessionOptions) -> Any:
     settings.add_session_config_entry(RECORD_ASSIGNMENT, "1")
     if options.spinning is not None:
         settings.add_session_config_entry(ALLOW_SPINNING, str(int(options.spinning)))
-    if options.profile is not None:
-        settings.enable_profiling = True
-        settings.profile_file_prefix = options.profile
     return settings

@@ -31,6 +31,7 @@ from .base import Piece, Request
 from .settings import Settings
 from .vocoder import BINS, HOP, LOOKAHEAD, SAMPLE_RATE, Spectra, Vocoder
 
+STAGES = ("encode", "prosody", "decode")
 CUT_VERSION = "3"  # of what hibari_cut makes: a graph cached under another one is made again
 
 PROSODY_WIDTH = 192
@@ -92,10 +93,11 @@ def open_model(voice: Voice, settings: Settings, recorder: Recorder) -> HibariMo
                 bytes(graph),
                 settings.provider,
                 settings.options,
+                name=stage,
                 require=settings.require,
                 optimised=settings.provider is CPU,
             )
-            for graph in graphs
+            for stage, graph in zip(STAGES, graphs, strict=True)
         )
     with recorder.span("voice"):
         phonemize = Phonemizer.open(
@@ -124,10 +126,7 @@ def stages(
         return optimised(graph, provider, options) if provider is CPU else graph
 
     key = (CUT_VERSION, voice.sha256, RUNTIME_VERSION, OPTIMISATION, provider.name, processor())
-    return [
-        cache.get(f"hibari-{stage}", key, functools.partial(make, stage))
-        for stage in ("encode", "prosody", "decode")
-    ]
+    return [cache.get(f"hibari-{stage}", key, functools.partial(make, stage)) for stage in STAGES]
 
 
 class Encoded(NamedTuple):

@@ -57,7 +57,7 @@ class SameNoise:
         self._rng = np.random.default_rng(seed)
 
     def standard_normal(self, shape: tuple[int, int], dtype: type) -> np.ndarray:
-        bins, doubled = shape
+        doubled = shape[1]
         radius, angle = gaussian(self._rng, doubled // 2)
         draws = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
         return np.ascontiguousarray(draws.transpose(1, 0, 2)).reshape(shape)
