@@ -32,7 +32,7 @@ from .settings import Settings
 from .vocoder import BINS, HOP, LOOKAHEAD, SAMPLE_RATE, Spectra, Vocoder
 
 STAGES = ("encode", "prosody", "decode")
-CUT_VERSION = "3"  # of what hibari_cut makes: a graph cached under another one is made again
+CUT_VERSION = "4"  # of what hibari_cut makes: a graph cached under another one is made again
 
 PROSODY_WIDTH = 192
 ACOUSTIC_WIDTH = 128
