@@ -15,9 +15,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .audio import Audio, Chunk
+    from .audio import Audio, Chunk, Word
     from .errors import (
         AudioError,
+        EngineBusy,
         EngineClosed,
         EngineError,
         ModelError,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         VoiceNotFound,
         VoiceNotInstalled,
     )
+    from .flow import Stream
     from .stream import Engine
 
 __all__ = [
@@ -37,20 +39,29 @@ __all__ = [
     "AudioError",
     "Chunk",
     "Engine",
+    "EngineBusy",
     "EngineClosed",
     "EngineError",
     "ModelError",
     "OptionError",
     "OptionTypeError",
     "ProviderUnavailable",
+    "Stream",
     "TextEmpty",
     "TextError",
     "TextUnspeakable",
     "VoiceNotFound",
     "VoiceNotInstalled",
+    "Word",
 ]
 
-_HOMES = {"Engine": ".stream", "Audio": ".audio", "Chunk": ".audio"}
+_HOMES = {
+    "Engine": ".stream",
+    "Stream": ".flow",
+    "Audio": ".audio",
+    "Chunk": ".audio",
+    "Word": ".audio",
+}
 
 
 def __getattr__(name: str) -> Any:

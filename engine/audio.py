@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from os import PathLike
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,15 @@ from numpy.typing import NDArray
 from .errors import AudioError
 
 Samples = NDArray[np.float32]
+
+
+class Word(NamedTuple):
+    """A word as it is read, and when it is said: seconds from the start of the stream."""
+
+    text: str
+    start_s: float
+    end_s: float
+
 
 PCM16_SCALE = 32768
 WAV_HEADER_BYTES = 44
@@ -49,7 +58,12 @@ class _Sound:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chunk(_Sound):
-    """A piece of audio as a stream yields it. Raises AudioError for unfit samples."""
+    """A piece of audio as a stream yields it, and the words that begin in it.
+
+    Not every voice can tell its words. Raises AudioError for unfit samples.
+    """
+
+    words: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,6 +11,7 @@
     ├── ProviderUnavailable           onnxruntime here lacks the execution provider asked for
     ├── ModelError                    the model is damaged, or failed while it ran
     ├── AudioError (ValueError)       samples that are not finite float32 mono
+    ├── EngineBusy                    as many streams as allowed, all of them waiting for this one
     └── EngineClosed                  used after close()
 
 Each message says what was found, what was wanted and the remedy.
@@ -59,6 +60,10 @@ class ModelError(EngineError):
 
 class AudioError(EngineError, ValueError):
     """Samples that are not finite float32 mono."""
+
+
+class EngineBusy(EngineError):
+    """As many streams as allowed are under way, and none can end while this one waits."""
 
 
 class EngineClosed(EngineError):

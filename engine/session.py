@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
 from .errors import ModelError, ProviderUnavailable
-from .providers import CPU, Provider, SessionOptions
+from .providers import CPU, Provider, Require, SessionOptions
 
 RUNTIME = "onnxruntime"
+RUNTIME_VERSION: str = ort.__version__
+OPTIMISATION = "all"  # the level, as it goes into the keys of cached graphs
 RECORD_ASSIGNMENT = "session.record_ep_graph_assignment_info"
+ALLOW_SPINNING = "session.intra_op.allow_spinning"
+REFUSE_CPU = "session.disable_cpu_ep_fallback"
 SEVERITY_ERROR = 3
+SEVERITY_FATAL = 4
 
 
 def available_providers() -> list[str]:
@@ -22,19 +28,60 @@ def available_providers() -> list[str]:
     return list(ort.get_available_providers())
 
 
+class Stopped(Exception):
+    """A run was ended by its Stop; never seen outside the engine."""
+
+
+class Stop:
+    """Ends the runs it was handed to: the one that is on, within one operator, and all later."""
+
+    def __init__(self) -> None:
+        self.options = ort.RunOptions()
+        self.options.log_severity_level = SEVERITY_FATAL  # an end that is wanted is no error
+        self.wanted = False
+
+    def set(self) -> None:
+        """End them. From any thread."""
+        self.wanted = True
+        self.options.terminate = True
+
+
 class Session:
     """An onnxruntime session on exactly the provider asked for: nothing falls back in silence."""
 
-    def __init__(self, model: bytes, provider: Provider, options: SessionOptions) -> None:
-        """Raises ProviderUnavailable, or ModelError if onnxruntime refuses the model."""
+    def __init__(
+        self,
+        model: bytes,
+        provider: Provider,
+        options: SessionOptions,
+        *,
+        name: str = "model",
+        require: Require = "any",
+        optimised: bool = False,
+    ) -> None:
+        """`optimised` models are taken as they are: optimised() has made them.
+
+        `name` tells the profiles of several sessions apart.
+
+        Raises ProviderUnavailable, or ModelError if onnxruntime refuses the model.
+        """
         _require(provider)
         self._provider = provider
         self._threads = options.intra_op_threads
+        self._profiles = options.profile is not None
+        settings = _ort_options(options)
+        if options.profile is not None:
+            settings.enable_profiling = True
+            settings.profile_file_prefix = f"{options.profile}-{name}"
+        if optimised:
+            settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        if require == "all" and provider is not CPU:
+            settings.add_session_config_entry(REFUSE_CPU, "1")
         # Nodes the provider does not take run on the CPU; placement() tells how many.
         chain = list(dict.fromkeys([provider.full_name, CPU.full_name]))
         try:
             self._session: Any = ort.InferenceSession(
-                model, _ort_options(options), providers=chain, enable_fallback=0
+                model, settings, providers=chain, enable_fallback=0
             )
         except Exception as error:
             raise ModelError(
@@ -43,17 +90,31 @@ class Session:
             ) from error
         self._require_registered()
 
-    def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
-        """Run the whole graph: inputs by name -> outputs by name. Raises ModelError."""
+    def run(
+        self, feeds: Mapping[str, NDArray[Any]], stop: Stop | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Run the whole graph: inputs by name -> outputs by name.
+
+        Raises ModelError, or Stopped after stop.set().
+        """
         names = [output.name for output in self._session.get_outputs()]
         try:
-            return dict(zip(names, self._session.run(names, dict(feeds)), strict=True))
+            values = self._session.run(names, dict(feeds), stop.options if stop else None)
         except Exception as error:
+            if stop is not None and stop.wanted:
+                raise Stopped from None
             shapes = {name: value.shape for name, value in feeds.items()}
             raise ModelError(
                 f"found that the model failed ({error}) on inputs of shapes {shapes}, wanted "
                 f"spectra; try provider {CPU.name!r}, and report the text that did it"
             ) from error
+        return dict(zip(names, values, strict=True))
+
+    def close(self) -> None:
+        """Write the profile, if one was asked for."""
+        if self._profiles:
+            self._profiles = False
+            self._session.end_profiling()
 
     def placement(self) -> dict[str, Any]:
         """What was asked for and what runs, as JSON-able data.
@@ -90,6 +151,53 @@ class Session:
             )
 
 
+def combined(placements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The placements of several sessions of one engine as one: nodes are summed per provider."""
+    first, *others = placements
+    total = dict(first)
+    for other in others:
+        if total["nodes"] is None or other["nodes"] is None:
+            total["nodes"] = None
+            continue
+        names = dict.fromkeys([*total["nodes"], *other["nodes"]])
+        total["nodes"] = {n: total["nodes"].get(n, 0) + other["nodes"].get(n, 0) for n in names}
+    return total
+
+
+def check_placement(placement: Mapping[str, Any], require: Require) -> None:
+    """Raise ProviderUnavailable if fewer nodes than required run on the provider asked for."""
+    nodes, wanted = placement["nodes"], placement["provider"]
+    if require == "any" or wanted == CPU.full_name:
+        return
+    if nodes is None:
+        raise ProviderUnavailable(
+            f"found that onnxruntime {ort.__version__} cannot tell where nodes run, wanted "
+            f"{require} on {wanted}; install onnxruntime 1.24 or later, or leave require at 'any'"
+        )
+    elsewhere = sum(count for name, count in nodes.items() if name != wanted)
+    if not nodes.get(wanted) or (require == "all" and elsewhere):
+        raise ProviderUnavailable(
+            f"found nodes {nodes}, wanted {require} of them on {wanted}; choose another provider, "
+            "or require='any'"
+        )
+
+
+def optimised(model: bytes, provider: Provider, options: SessionOptions) -> bytes:
+    """The model as onnxruntime would run it on this machine. Raises ModelError."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "optimised.onnx"
+        settings = _ort_options(options)
+        settings.optimized_model_filepath = str(path)
+        try:
+            ort.InferenceSession(model, settings, providers=[provider.full_name])
+        except Exception as error:
+            raise ModelError(
+                f"found that onnxruntime {ort.__version__} refused the model ({error}), wanted "
+                "to optimise it; reinstall the voice"
+            ) from error
+        return path.read_bytes()
+
+
 def _require(provider: Provider) -> None:
     available = available_providers()
     if provider.full_name not in available:
@@ -103,7 +211,11 @@ def _ort_options(options: SessionOptions) -> Any:
     settings = ort.SessionOptions()
     settings.intra_op_num_threads = options.intra_op_threads
     settings.inter_op_num_threads = 1
-    settings.enable_mem_pattern = False  # planned for one input length; ours differ every time
+    # Planned for one input length; ours differ every time.
+    settings.enable_mem_pattern = bool(options.memory_pattern)
+    settings.enable_cpu_mem_arena = options.arena is not False
     settings.log_severity_level = SEVERITY_ERROR
     settings.add_session_config_entry(RECORD_ASSIGNMENT, "1")
+    if options.spinning is not None:
+        settings.add_session_config_entry(ALLOW_SPINNING, str(int(options.spinning)))
     return settings

@@ -1,27 +1,32 @@
+# ruff: noqa: RUF002 - phonemes look like other letters
 """The engine: text in, chunks out, the first as early as can be."""
 
 from __future__ import annotations
 
+import functools
 import time
-from collections import deque
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from collections.abc import AsyncIterable, Callable, Generator, Iterable, Iterator, Mapping
+from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Self, TypedDict, cast
 
 import numpy as np
 
-from .audio import Audio, Chunk
+from .audio import Audio, Chunk, Word
+from .cache import Cache
 from .errors import EngineClosed, OptionError, TextUnspeakable
-from .providers import CPU, Provider, SessionOptions, find_provider
-from .text import segments
+from .flow import Helper, Pump, Stream, Turns, guarded, one_ahead
+from .models.settings import Settings
+from .providers import CPU, SessionOptions, check_require, find_provider
+from .text import incoming, segments
 from .timing import Recorder, Span
 from .voices import DEFAULT_VOICE, Voice, find_voice
 
 if TYPE_CHECKING:
-    from .models.hibari import HibariModel
-    from .phonemes import Phonemizer
-    from .session import Session
+    from .models.base import Model, Request
+    from .phonemes import Speech
+
+Text = str | Iterable[str] | AsyncIterable[str]
 
 FIRST_CHUNK_S = 0.1
 MAX_CHUNK_S = 0.8
@@ -59,19 +64,42 @@ class Engine:
         *,
         threads: int | None = None,
         seed: int = 0,
+        trim: bool = True,
+        lexicon: Mapping[str, str] | None = None,
+        max_streams: int | None = None,
+        require: str = "any",
+        session: Mapping[str, Any] | None = None,
+        cache: str | PathLike[str] | None = None,
     ) -> None:
         """Open a voice on an execution provider.
 
         threads: onnxruntime's intra-op threads; None is the engine's own choice.
         seed: of the noise in the voice; the same text and seed give the same bits.
+        trim: leave out the silence the voice begins with, but for 30 ms.
+        lexicon: pronunciations by word, in the voice's phonemes: {"GIF": "ʤˈɪf"}.
+        max_streams: so many at once; others wait for their turn. None is any number.
+        require: "any", "some" or "all": how much has to run on the provider rather than the CPU.
+        session: options of the sessions by name, see providers.SessionOptions.
+        cache: folder for what is made once; None is $TTS_ENGINE_CACHE or the user's own.
         Raises OptionError, VoiceNotFound, VoiceNotInstalled, ProviderUnavailable or ModelError.
         """
         self._seed = _checked_seed(seed)
+        self._trim = trim
+        self._turns = Turns(_checked_limit(max_streams))
         self._voice = find_voice(voice)
         self._recorder = Recorder()
-        options = SessionOptions(threads)
-        self._parts: _Parts | None = _open(
-            self._voice, find_provider(provider), options, self._recorder
+        self._helper = Helper()
+        options = {**(session or {}), **({} if threads is None else {"threads": threads})}
+        self._model: Model | None = _open(
+            self._voice,
+            Settings(
+                find_provider(provider),
+                SessionOptions.of(options),
+                check_require(require),
+                lexicon or {},
+                Cache(cache),
+            ),
+            self._recorder,
         )
 
     @property
@@ -79,17 +107,34 @@ class Engine:
         """Samples a second of every chunk, in Hz."""
         return self._voice.sample_rate
 
-    def stream(self, text: str) -> Generator[Chunk, None, None]:
-        """The text as chunks, each as soon as it is there; about 100 ms first, longer later.
+    def stream(self, text: Text) -> Stream:
+        """The text as chunks, each as soon as it is there; about 100 ms of sound first.
 
-        Unfit text is refused here, not at the first chunk: TextEmpty or TextUnspeakable if there
-        is nothing to say, OptionTypeError if it is not a str. Characters the voice has no sound
-        for are left out. Raises EngineClosed, here or between two chunks.
+        A text that is there is checked here, not at the first chunk: TextEmpty or TextUnspeakable
+        if there is nothing to say, OptionTypeError if it is not a str. Characters the voice has no
+        sound for are left out. Raises EngineClosed, here or between two chunks.
+
+        A text that is still being written may be given as an iterable of its parts: it is spoken
+        from the first complete clause on. The parts may come asynchronously if the chunks are
+        taken with `async for`.
         """
-        recorder = Recorder()
-        chunks = self._start(text, recorder)
-        self._recorder = recorder
-        return chunks
+        request = self._request()
+        pump = Pump(text) if isinstance(text, AsyncIterable) else None
+        if pump is not None:
+            chunks = self._growing(pump, request)
+        elif isinstance(text, Iterable) and not isinstance(text, str | bytes):
+            # Its parts are asked for in the thread that asks for chunks, and no earlier.
+            chunks = self._growing(text, request)
+        else:
+            chunks = one_ahead(self._whole(cast(str, text), request), self._helper)
+        self._recorder = request.recorder
+        turn = functools.partial(self._turns.enter, request, request.stop)
+        leave = functools.partial(self._turns.leave, request)
+        return Stream(guarded(self._delivered(chunks, request), turn, leave), request.stop, pump)
+
+    def astream(self, text: Text) -> Stream:
+        """stream(), for those who look for the asynchronous one: it is both."""
+        return self.stream(text)
 
     def synthesize(self, text: str) -> Audio:
         """The whole utterance at once: exactly the chunks of stream(), joined."""
@@ -100,7 +145,7 @@ class Engine:
 
         def speak_all() -> None:
             for text in WARM_TEXTS:
-                for _ in self._start(text, Recorder()):
+                for _ in self._whole(text, self._request()):
                     pass
 
         return until_steady(speak_all)
@@ -110,13 +155,22 @@ class Engine:
         return self._recorder.spans()
 
     def placement(self) -> dict[str, Any]:
-        """What was asked for and what runs: provider, nodes, runtime, threads, voice; JSON-able."""
-        placement = self._opened().session.placement()
+        """What was asked for and what runs: provider, nodes, runtime, threads, voice; JSON-able.
+
+        Nodes are those of every session of the voice, summed per provider.
+        """
+        from .session import combined
+
+        placement = combined(session.placement() for session in self._opened().sessions())
         return {**placement, "voice": self._voice.name, "voice_hash": self._voice.sha256}
 
     def close(self) -> None:
-        """Give session and voice back. Safe to call twice; any other use raises EngineClosed."""
-        self._parts = None
+        """Give sessions and voice back. Safe to call twice; any other use raises EngineClosed."""
+        model, self._model = self._model, None
+        if model is not None:
+            self._helper.close()
+            for session in model.sessions():
+                session.close()
 
     def __enter__(self) -> Self:
         self._opened()
@@ -130,69 +184,110 @@ class Engine:
     ) -> None:
         self.close()
 
-    def _opened(self) -> _Parts:
-        if self._parts is None:
+    def _opened(self) -> Model:
+        if self._model is None:
             raise EngineClosed("found a closed engine, wanted an open one; make a new Engine")
-        return self._parts
+        return self._model
 
-    def _start(self, text: str, recorder: Recorder) -> Generator[Chunk, None, None]:
-        """Everything that can refuse the text; the generator returned does the rest."""
-        parts = self._opened()
-        with recorder.span("text"):
-            waiting = deque(segments(text))
-        speech: list[list[int]] = []
-        while waiting and not speech:
-            with recorder.span("phonemes", 0):
-                speech = parts.phonemize(waiting.popleft())
-        if not speech:
-            raise TextUnspeakable(
-                f"found no sound in {text[:40]!r}, wanted at least one word or number that voice "
-                f"{self._voice.name!r} ({self._voice.language}) can read; check the language"
-            )
-        return self._chunks(speech, waiting, recorder)
+    def _request(self) -> Request:
+        from .models.base import Request
+        from .session import Stop
+
+        self._opened()
+        return Request(np.random.default_rng(self._seed), Recorder(), Stop(), chunk_s)
+
+    def _delivered(
+        self, chunks: Generator[Chunk, None, None], request: Request
+    ) -> Generator[Chunk, None, None]:
+        """The chunks, as long as engine and stream are open."""
+        from .session import Stopped
+
+        try:
+            for chunk in chunks:
+                yield chunk
+                self._opened()
+                if request.stop.wanted:
+                    return
+        except Stopped:
+            return
+        finally:
+            chunks.close()
+
+    def _whole(self, text: str, request: Request) -> Generator[Chunk, None, None]:
+        """A text that is there. What can refuse it does so now; the generator does the rest."""
+        model = self._opened()
+        with request.recorder.span("text"):
+            waiting = iter(segments(text))
+        speech: list[Speech] = []
+        for segment in waiting:
+            with request.recorder.span("phonemes", 0):
+                speech = model.read(segment)
+            if speech:
+                return self._chunks(speech, waiting, request)
+        raise self._unspeakable(repr(text[:40]))
+
+    def _growing(self, parts: Iterable[str], request: Request) -> Generator[Chunk, None, None]:
+        """A text that is still being written."""
+        chunks = self._chunks([], incoming(parts), request)
+        silent = True
+        for chunk in chunks:
+            silent = False
+            yield chunk
+        if silent and not request.stop.wanted:
+            raise self._unspeakable("the text")
+
+    def _unspeakable(self, text: str) -> TextUnspeakable:
+        return TextUnspeakable(
+            f"found no sound in {text}, wanted at least one word or number that voice "
+            f"{self._voice.name!r} ({self._voice.language}) can read; check the language"
+        )
 
     def _chunks(
-        self, speech: list[list[int]], waiting: deque[str], recorder: Recorder
+        self, speech: list[Speech], waiting: Iterator[str], request: Request
     ) -> Generator[Chunk, None, None]:
-        """The first segment's speech, then the segments that wait, one at a time."""
-        noise = np.random.default_rng(self._seed)
-        index = 0
+        """What was read already, then the segments that wait, one at a time."""
+        index = frames = 0
         while True:
-            for ids in speech:
-                model = self._opened().model
-                for samples in model.stream(ids, noise, recorder, index, chunk_s):
-                    with recorder.span("convert", index):
-                        chunk = Chunk(samples, self.sample_rate)
+            for part in speech:
+                before_s = frames / self.sample_rate
+                trim = self._trim and index == 0
+                for piece in self._opened().stream(part, request, index, trim=trim):
+                    with request.recorder.span("convert", index):
+                        words = tuple(later(word, before_s) for word in piece.words)
+                        chunk = Chunk(piece.samples, self.sample_rate, words)
+                    frames += chunk.frame_count
                     yield chunk
                     self._opened()
                     index += 1
-            if not waiting:
+            segment = next(waiting, None)
+            if segment is None:
                 return
-            with recorder.span("phonemes", index):
-                speech = self._opened().phonemize(waiting.popleft())
+            with request.recorder.span("phonemes", index):
+                speech = self._opened().read(segment)
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """What an open engine holds and a closed one has given back."""
-
-    session: Session
-    model: HibariModel
-    phonemize: Phonemizer
-
-
-def _open(voice: Voice, provider: Provider, options: SessionOptions, recorder: Recorder) -> _Parts:
+def _open(voice: Voice, settings: Settings, recorder: Recorder) -> Model:
     with recorder.span("import"):
-        from .models.hibari import HibariModel
-        from .phonemes import Phonemizer
-        from .session import Session
-    with recorder.span("model"):
-        content = voice.read_model()
-    with recorder.span("session"):
-        session = Session(content, provider, options)
-    with recorder.span("voice"):
-        phonemize = Phonemizer.open(voice.vocabulary, voice.language)
-    return _Parts(session, HibariModel(session), phonemize)
+        from .models import family_of
+        from .session import check_placement, combined
+
+        family = family_of(voice)
+    model: Model = family.open_model(voice, settings, recorder)
+    check_placement(combined(session.placement() for session in model.sessions()), settings.require)
+    return model
+
+
+def later(word: Word, by_s: float) -> Word:
+    """The word, said so many seconds later."""
+    return Word(word.text, word.start_s + by_s, word.end_s + by_s)
+
+
+def _checked_limit(limit: int | None) -> int | None:
+    if limit is None or (isinstance(limit, int) and not isinstance(limit, bool) and limit > 0):
+        return limit
+    raise OptionError(
+        f"found max_streams={limit!r}, wanted a whole number from 1 on; leave it out for any number"
+    )
 
 
 def _checked_seed(seed: int) -> int:

@@ -7,7 +7,7 @@ Cuts fall between words only, so that joining the segments with spaces gives eve
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from .errors import OptionTypeError, TextEmpty
 
@@ -72,6 +72,61 @@ def segments(text: str) -> list[str]:
             "word; do not send blank text to the engine"
         )
     return pieces
+
+
+def incoming(parts: Iterable[str]) -> Iterator[str]:
+    """segments() of a text that arrives in parts, each as soon as it is known to be whole.
+
+    The first is the first clause, so that something is heard soon; then whole sentences follow.
+    Raises OptionTypeError for a part that is not a str, TextEmpty if nothing visible ever came.
+    """
+    waiting, begun = "", False
+    for part in parts:
+        if not isinstance(part, str):
+            raise OptionTypeError(
+                f"found a part of a text of type {type(part).__name__}, wanted str; "
+                "decode bytes with .decode()"
+            )
+        waiting = normalise(waiting + part)
+        # The last word may go on with the next part.
+        settled = waiting[: max(waiting.rfind(" "), waiting.rfind("\n")) + 1]
+        for piece in _settled(settled, begun):
+            yield " ".join(piece)
+            waiting = _behind(waiting, len(piece))
+            begun = True
+    if not begun or waiting.strip():
+        yield from segments(waiting)
+
+
+def _settled(text: str, begun: bool) -> list[list[str]]:
+    """The segments, as words, that nothing behind this text can change."""
+    pieces = [
+        piece for line in _lines(text) for sentence in _sentences(line) for piece in _fit(sentence)
+    ]
+    whole, growing = pieces[:-1], pieces[-1:]
+    if not whole and growing and not begun:
+        clause = _first_clause(growing[0])
+        return [growing[0][:clause]] if clause else []
+    return whole
+
+
+def _first_clause(words: list[str]) -> int:
+    """How many words the first clause has; 0 if it may go on. A single word is none."""
+    for count in range(2, len(words)):
+        if words[count - 1].endswith(CLAUSE_ENDS) and not _one_number(
+            *words[count - 1 : count + 1]
+        ):
+            return count
+    return 0
+
+
+def _behind(text: str, words: int) -> str:
+    """The text without its first words."""
+    for _ in range(words):
+        text = text.lstrip()
+        space = next((at for at, char in enumerate(text) if char.isspace()), len(text))
+        text = text[space:]
+    return text
 
 
 # Cleaning ---------------------------------------------------------------------------------------

@@ -40,16 +40,20 @@ class Voice:
         """Whether the files are on this machine."""
         return self.model.is_file() and self.vocabulary.is_file()
 
-    def read_model(self) -> bytes:
-        """The model file, checked against its hash.
-
-        Raises VoiceNotInstalled if the file is missing, ModelError if it is damaged.
-        """
+    def check_installed(self) -> None:
+        """Raises VoiceNotInstalled if a file is missing."""
         if not self.installed:
             raise VoiceNotInstalled(
                 f"found no file {self.model}, wanted the model of voice {self.name!r}; "
                 f"{self.remedy}"
             )
+
+    def read_model(self) -> bytes:
+        """The model file, checked against its hash.
+
+        Raises VoiceNotInstalled if the file is missing, ModelError if it is damaged.
+        """
+        self.check_installed()
         content = self.model.read_bytes()
         found = hashlib.sha256(content).hexdigest()
         if found != self.sha256:

@@ -41,18 +41,25 @@ PLUGIN_ROOMS = {
     "plugin": {"experiment", "records", "report"},
 }
 ENGINE_ROOMS = {
-    "": {"audio", "errors", "stream"},
+    "": {"audio", "errors", "flow", "stream"},
     "errors": set(),
     "timing": set(),
     "audio": {"errors"},
     "text": {"errors"},
-    "phonemes": {"errors"},
+    "cache": {"errors"},
+    "table": set(),
+    "reading": {"cache", "table"},
+    "phonemes": {"cache", "errors", "reading"},
     "voices": {"errors"},
     "providers": {"errors"},
     "session": {"providers", "errors"},
-    "models": {"session", "voices", "phonemes", "audio", "timing", "errors"},
+    "models": {
+        "session", "providers", "voices", "cache", "phonemes", "audio", "timing", "errors"
+    },
+    "flow": {"audio", "errors"},
     "stream": {
-        "errors", "timing", "audio", "text", "phonemes", "voices", "providers", "session", "models"
+        "errors", "timing", "audio", "text", "phonemes", "voices", "providers", "session", "models",
+        "cache", "flow",
     },
     "__main__": {"stream", "audio", "errors", "voices", "providers"},
 }  # fmt: skip

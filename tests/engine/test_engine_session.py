@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,9 +13,9 @@ import pytest
 
 from engine import Engine
 from engine import session as session_module
-from engine.errors import ModelError, ProviderUnavailable
-from engine.providers import CPU, PROVIDERS, SessionOptions, find_provider
-from engine.session import Session, available_providers
+from engine.errors import ModelError, OptionError, OptionTypeError, ProviderUnavailable
+from engine.providers import CPU, PROVIDERS, Require, SessionOptions, find_provider
+from engine.session import Session, available_providers, check_placement, combined
 from engine.voices import find_voice
 
 
@@ -114,3 +115,89 @@ def test_a_run_that_fails_is_a_model_error_with_the_shapes() -> None:
     session = Session(find_voice("heart").read_model(), CPU, SessionOptions())
     with pytest.raises(ModelError, match=r"shapes \{'ids': \(3,\)\}"):
         session.run({"ids": np.zeros(3, np.int64)})
+
+
+# Options and how much has to run where -----------------------------------------------------------
+
+
+def test_session_options_reach_onnxruntime(fake: type[FakeSession]) -> None:
+    options = SessionOptions.of({"arena": False, "memory_pattern": True, "spinning": False})
+    Session(b"", CPU, options)
+    settings = fake.opened["options"]
+    assert settings.enable_cpu_mem_arena is False
+    assert settings.enable_mem_pattern is True
+    assert settings.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
+def test_unset_session_options_are_the_engines_own(fake: type[FakeSession]) -> None:
+    Session(b"", CPU, SessionOptions())
+    settings = fake.opened["options"]
+    assert settings.enable_cpu_mem_arena is True
+    assert settings.enable_mem_pattern is False
+    assert settings.enable_profiling is False
+
+
+def test_an_unknown_session_option_is_told_the_near_one() -> None:
+    with pytest.raises(OptionError, match=r"'spin', wanted one of threads, .*mean 'spinning'"):
+        Engine(session={"spin": False})
+    with pytest.raises(OptionTypeError, match="arena=1"):
+        Engine(session={"arena": 1})
+    with pytest.raises(OptionTypeError, match="profile=True"):
+        Engine(session={"profile": True})
+
+
+def test_a_profile_is_written_for_every_session(tmp_path: Path) -> None:
+    with Engine(session={"profile": str(tmp_path / "run"), "threads": 1}) as engine:
+        engine.synthesize("Yes.")
+    assert len(list(tmp_path.glob("run*.json"))) == 3
+
+
+def test_nodes_of_several_sessions_are_summed() -> None:
+    one = {"provider": "P", "nodes": {"A": 1, "B": 2}}
+    other = {"provider": "P", "nodes": {"B": 3, "C": 4}}
+    unknown = {"provider": "P", "nodes": None}
+    assert combined([one, other])["nodes"] == {"A": 1, "B": 5, "C": 4}
+    assert combined([one, unknown])["nodes"] is None
+    assert combined([unknown, one])["nodes"] is None
+
+
+CUDA = "CUDAExecutionProvider"
+
+
+@pytest.mark.parametrize(
+    ("nodes", "passes"),
+    [
+        ({CUDA: 5}, {"any", "some", "all"}),
+        ({CUDA: 1, CPU.full_name: 4}, {"any", "some"}),
+        ({CPU.full_name: 5}, {"any"}),
+        ({}, {"any"}),
+        (None, {"any"}),
+    ],
+)
+@pytest.mark.parametrize("require", ["any", "some", "all"])
+def test_how_much_has_to_run_on_the_provider(
+    nodes: dict[str, int] | None, passes: set[str], require: Require
+) -> None:
+    placement = {"provider": CUDA, "nodes": nodes}
+    if require in passes:
+        check_placement(placement, require)
+    else:
+        with pytest.raises(ProviderUnavailable, match=f"wanted {require}.*{CUDA}"):
+            check_placement(placement, require)
+
+
+def test_requiring_all_forbids_the_cpu_to_help(
+    fake: type[FakeSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuda = find_provider("cuda")
+    monkeypatch.setattr(fake, "registered", (cuda.full_name, CPU.full_name))
+    Session(b"", cuda, SessionOptions(), require="all")
+    entry = "session.disable_cpu_ep_fallback"
+    assert fake.opened["options"].get_session_config_entry(entry) == "1"
+
+
+def test_the_cpu_meets_every_requirement() -> None:
+    with Engine(require="all") as engine:
+        assert engine.placement()["nodes"].keys() == {CPU.full_name}
+    with pytest.raises(OptionError, match="require='most', wanted one of any, some, all"):
+        Engine(require="most")

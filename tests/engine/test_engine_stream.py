@@ -40,33 +40,34 @@ def test_opening_is_told_stage_by_stage() -> None:
 def test_the_first_chunk_leaves_before_the_rest_is_made(voice: Engine) -> None:
     stream = voice.stream(TWO_SENTENCES)
     next(stream)
-    assert [(span.stage, span.chunk) for span in voice.stages()] == [
-        ("text", None), ("phonemes", 0), ("decode", 0), ("vocode", 0), ("convert", 0)
+    assert [(span.stage, span.chunk) for span in voice.stages()][:6] == [
+        ("text", None), ("phonemes", 0), ("encode", 0), ("decode", 0), ("vocode", 0), ("convert", 0)
     ]  # fmt: skip
     rest = list(stream)
     assert [span.chunk for span in spans_of(voice, "vocode")] == list(range(len(rest) + 1))
-    second = spans_of(voice, "decode")[1]
+    second = spans_of(voice, "encode")[1]
     assert second.chunk is not None
     assert second.chunk > 1, "the first segment had several pieces"
 
 
-def test_every_piece_of_a_segment_leaves_before_the_next_one_is_computed(voice: Engine) -> None:
+def test_no_piece_of_a_segment_is_computed_more_than_one_ahead(voice: Engine) -> None:
     for done, _ in enumerate(voice.stream(SHORT), 1):
-        assert len(spans_of(voice, "vocode")) == len(spans_of(voice, "convert")) == done
+        assert done <= len(spans_of(voice, "vocode")) <= done + 1
     assert done > 2
 
 
-def test_a_segment_is_read_only_when_the_one_before_has_left(voice: Engine) -> None:
+def test_a_segment_is_read_only_when_the_one_before_was_made(voice: Engine) -> None:
     list(voice.stream(TWO_SENTENCES))
-    read_second, decode_second = spans_of(voice, "phonemes")[1], spans_of(voice, "decode")[1]
-    assert read_second.chunk == decode_second.chunk
+    read_second, encode_second = spans_of(voice, "phonemes")[1], spans_of(voice, "encode")[1]
+    assert read_second.chunk == encode_second.chunk
     before = [s for s in spans_of(voice, "convert") if s.chunk < read_second.chunk]
-    assert before[-1].end_ns <= read_second.start_ns <= decode_second.start_ns
+    assert before[-1].end_ns <= read_second.start_ns <= encode_second.start_ns
 
 
 def test_the_first_chunk_is_short_and_later_ones_longer(voice: Engine) -> None:
     chunks = list(voice.stream(SHORT))
-    assert [chunk.duration_s for chunk in chunks[:3]] == [0.1, 0.2, 0.4]
+    assert 0.1 <= chunks[0].duration_s < 0.2, "a tenth of a second behind the silence in front"
+    assert [chunk.duration_s for chunk in chunks[1:3]] == [0.2, 0.4]
     assert {chunk.sample_rate for chunk in chunks} == {voice.sample_rate} == {24_000}
 
 
@@ -164,15 +165,15 @@ def test_ten_thousand_characters_start_as_soon_as_one_sentence(voice: Engine) ->
     text = ("The cat sat on 3.5 mats, didn't it? " * 300)[:10_000]
     stream = voice.stream(text)
     first = list(itertools.islice(stream, 3))
-    assert [chunk.duration_s for chunk in first] == [0.1, 0.2, 0.4]
-    assert len(spans_of(voice, "decode")) == 1
+    assert [chunk.duration_s for chunk in first[1:]] == [0.2, 0.4]
+    assert len(spans_of(voice, "encode")) == 1
     stream.close()
 
 
 def test_a_giant_word_streams_in_parts(voice: Engine) -> None:
     stream = voice.stream("a" * 5000)
     assert len(list(itertools.islice(stream, 80))) == 80
-    assert len(spans_of(voice, "decode")) > 1
+    assert len(spans_of(voice, "encode")) > 1
     stream.close()
 
 

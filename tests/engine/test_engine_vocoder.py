@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 
 from engine.errors import ModelError
 from engine.models.hibari import pieces
-from engine.models.vocoder import BINS, HOP, LOOKAHEAD, MIN_FRAMES, Spectra, Vocoder
+from engine.models.vocoder import (
+    BINS,
+    HOP,
+    LOOKAHEAD,
+    MIN_FRAMES,
+    Spectra,
+    Vocoder,
+    gaussian,
+    skip_gaussian,
+)
 from engine.stream import chunk_s
 
 EXACT_DB = 120.0
@@ -48,8 +57,9 @@ class SameNoise:
         self._rng = np.random.default_rng(seed)
 
     def standard_normal(self, shape: tuple[int, int], dtype: type) -> np.ndarray:
-        bins, doubled = shape
-        draws = self._rng.standard_normal((doubled // 2, bins, 2), dtype=dtype)
+        doubled = shape[1]
+        radius, angle = gaussian(self._rng, doubled // 2)
+        draws = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
         return np.ascontiguousarray(draws.transpose(1, 0, 2)).reshape(shape)
 
 
@@ -92,6 +102,36 @@ def test_the_first_piece_depends_on_no_frame_behind_its_lookahead() -> None:
     first, first_changed = (vocode(s, [12])[0] for s in (source, changed))
     np.testing.assert_array_equal(first, first_changed)
     assert len(first) == HOP * (12 - LOOKAHEAD)
+
+
+def test_the_noise_is_gaussian_and_its_parts_independent() -> None:
+    radius, angle = gaussian(np.random.default_rng(3), 400)
+    noise = np.stack([radius * np.cos(angle), radius * np.sin(angle)]).reshape(2, -1)
+    covariance = np.cov(noise)
+    np.testing.assert_allclose(covariance, np.eye(2), atol=0.01)
+    np.testing.assert_allclose((noise**4).mean(axis=1), 3, atol=0.05)
+    np.testing.assert_allclose(noise.mean(axis=1), 0, atol=0.01)
+    assert np.isfinite(noise).all()
+
+
+def test_noise_that_is_skipped_is_noise_that_was_drawn() -> None:
+    drawn, skipped = np.random.default_rng(4), np.random.default_rng(4)
+    gaussian(drawn, 7)
+    skip_gaussian(skipped, 7)
+    np.testing.assert_array_equal(gaussian(drawn, 3), gaussian(skipped, 3))
+
+
+@pytest.mark.parametrize("start", [0, 1, 4, 5, 6, 20])
+@pytest.mark.parametrize("cut", [25, 40])
+def test_a_later_start_is_a_slice_of_the_whole(start: int, cut: int) -> None:
+    source = spectra(60)
+    whole = np.concatenate(vocode(source, []))
+    vocoder = Vocoder(np.random.default_rng(0), start)
+    first = vocoder.first_frame
+    head, tail = source.between(0, cut), source.between(cut, 60)
+    head = Spectra(*(part[:, first:] for part in head[:5]), head.pitch)
+    late = np.concatenate([vocoder.push(head), vocoder.push(tail), vocoder.finish()])
+    np.testing.assert_array_equal(late, whole[start * HOP :])
 
 
 def test_the_seed_decides_the_noise() -> None:

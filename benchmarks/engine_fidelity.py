@@ -1,0 +1,307 @@
+"""What streaming inside a sentence does to the voice `heart`: nothing; and how near the package is.
+
+    python benchmarks/engine_fidelity.py [--sentences 200] [--judged 40] [--seed 0]
+
+First part: random sentences under random chunk schedules, against the same sentence as a whole.
+Second part: against the voice package's own audio of the same sentence. The waveforms are not
+comparable (the noise is another, and rounding moves the phase), so what is compared is what can be
+heard: log-mel distance, word errors of a recogniser, predicted opinion. Their rows need
+`pip install pocketsphinx speechmos`; without these packages they are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import random
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from hibari import Hibari
+from numpy.typing import NDArray
+
+from engine import Engine
+from engine.models.base import Piece, Request
+from engine.models.hibari import CALIBRATION, Frames, HibariModel
+from engine.models.hibari_cut import cut
+from engine.models.vocoder import HOP, SAMPLE_RATE
+from engine.phonemes import PAD_ID, Speech
+from engine.providers import CPU, SessionOptions
+from engine.session import Session, Stop
+from engine.timing import Recorder
+from engine.voices import find_voice
+
+WORDS = """
+    able about above again air alone among animal answer apple around ask autumn away back bad
+    balance bank basket beach before begin behind bell below better between bird black blue board
+    boat body book bottle bread bridge bright bring brother brown build busy butter call camera car
+    careful carry castle catch center chair change cheap child choice city class clean clear clock
+    close cloud coast coffee cold color common company cook corner country course cover cross dance
+    dark daughter deep desert design dinner doctor door double draw dream drink drive early earth
+    east easy eight empty end engine enough evening every example eye face family farm father
+    field finger fire first fish floor flower follow food forest forget forward friend front full
+    garden gentle glass gold good grand grass gray green ground grow guess half hand happy hard hat
+    head heart heavy high hold home horse hospital hotel hour house hundred ice idea important
+    island jacket journey judge jump keep key kind king kitchen knife lady lake language large last
+    late laugh leader learn leather left letter library light line little long low lucky machine
+    market master measure meet memory middle milk minute mirror modern money month moon morning
+    mother mountain mouth museum music narrow nature near never new night noise north notebook
+    number ocean office often old open orange order outside paper parent party people perfect
+    person picture piece place plant play please point poor power pretty price private problem
+    promise purple question quick quiet radio rain reason red remember return rich right river road
+    rock room round science school season second secret seven shadow sharp shirt short silent
+    silver simple sister six sleep slow small smooth snow soft solid son south special spring
+    square stairs star station steel stone story strange street strong student sugar summer sun
+    sure table tall teacher tender thick thin thing third thought thousand three ticket together
+    tomorrow tonight tower town train travel tree true under usual valley village visit voice wait
+    walk wall warm watch water weather west wheel while white wide wild wind window winter wish
+    wonder wood word work world writer yellow young
+""".split()  # noqa: SIM905 - easier to read and to change
+MEL_BANDS = 80
+MEL_WINDOW = 1024
+JUDGE_RATE = 16_000
+FLOOR_DB = -60.0
+
+
+def sentences(count: int, seed: int) -> list[str]:
+    """Random words, 1 to 25 of them, with a comma here and there."""
+    rng = random.Random(seed)  # noqa: S311 - texts, not secrets
+    made = []
+    for _ in range(count):
+        words = [rng.choice(WORDS) for _ in range(rng.randint(1, 25))]
+        for at in range(3, len(words) - 2, 6):
+            words[at] += rng.choice(["", ","])
+        made.append(" ".join(words).capitalize() + rng.choice([".", ".", "?", "!"]))
+    return made
+
+
+def schedule(rng: random.Random) -> Callable[[int], float]:
+    """A chunk schedule of random lengths."""
+    sizes_s = [rng.choice([0.0125, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5]) for _ in range(5)]
+    return lambda index: sizes_s[index % len(sizes_s)]
+
+
+def snr_db(found: NDArray[Any], wanted: NDArray[Any]) -> float:
+    """Of found, with wanted for the signal; infinite if no bit differs."""
+    if np.array_equal(found, wanted):
+        return float("inf")
+    error = np.sum((found.astype(np.float64) - wanted) ** 2)
+    return float(10 * np.log10(np.sum(wanted.astype(np.float64) ** 2) / error))
+
+
+def say(
+    model: HibariModel, speech: Speech, chunk_s: Callable[[int], float], *, trim: bool = False
+) -> list[Piece]:
+    """One sentence in pieces."""
+    request = Request(np.random.default_rng(0), Recorder(), Stop(), chunk_s)
+    return list(model.stream(speech, request, 0, trim=trim))
+
+
+def joined(pieces: Sequence[Piece]) -> NDArray[np.float32]:
+    """The pieces' samples."""
+    return np.concatenate([piece.samples for piece in pieces])
+
+
+def float_model(model: HibariModel) -> HibariModel:
+    """The voice with nothing rounded behind the encoder."""
+    heart = find_voice("heart")
+    vocabulary = json.loads(heart.vocabulary.read_text("utf-8"))
+    ids = [[PAD_ID, *(vocabulary[p] for p in text), PAD_ID] for text in CALIBRATION]
+    graphs = cut(heart.read_model(), ids, rounded=False).values()
+    encode, prosody, decode = (Session(graph, CPU, SessionOptions()) for graph in graphs)
+    return HibariModel(encode, prosody, decode, model._phonemize)
+
+
+def pitch(model: HibariModel, speech: Speech, steps: Iterator[int]) -> NDArray[np.float32]:
+    """f0 of a sentence, got in pieces of so many frames."""
+    encoded = model.encode(speech.ids)
+    frames = Frames(encoded, model._prosody, model._decode, 0, None)
+    parts, stop = [], 0
+    while stop < encoded.frame_count:
+        stop += next(steps)
+        parts.append(frames.upto(stop).pitch)
+    return np.concatenate(parts)
+
+
+def flux(samples: NDArray[np.float32], at: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How much louder each band gets, in nepers, at each of those samples."""
+    size = 256
+    window = np.hanning(size)
+    sides = (
+        np.abs(np.fft.rfft(np.stack([samples[a + d : a + d + size] for a in at]) * window))
+        for d in (-size, 0)
+    )
+    before, after = (np.log(side + 1e-3) for side in sides)
+    rising: NDArray[np.float64] = np.maximum(after - before, 0).mean(axis=1)
+    return rising
+
+
+def against_the_whole(model: HibariModel, texts: Sequence[str], seed: int) -> None:
+    """The first part."""
+    rng = random.Random(seed)  # noqa: S311
+    exact = float_model(model)
+    snrs, float_snrs, elsewhere, at_joints = [], [], [], []
+    same_f0 = same_length = slices = 0
+    for text in texts:
+        (speech,) = model.read(text)
+        chunk_s = schedule(rng)
+        whole = joined(say(model, speech, lambda _: 1e3))
+        pieces = say(model, speech, chunk_s)
+        trimmed = joined(say(model, speech, chunk_s, trim=True))
+        found = joined(pieces)
+        snrs.append(snr_db(found, whole))
+        same_length += len(found) == len(whole) == model.encode(speech.ids).frame_count * HOP
+        slices += np.array_equal(trimmed, found[len(found) - len(trimmed) :])
+        sizes = itertools.cycle([rng.randint(1, 60) for _ in range(4)])
+        same_f0 += np.array_equal(pitch(model, speech, sizes), pitch(model, speech, iter([10**6])))
+        float_snrs.append(
+            snr_db(joined(say(exact, speech, chunk_s)), joined(say(exact, speech, lambda _: 1e3)))
+        )
+        ends = np.cumsum([len(piece.samples) for piece in pieces])[:-1]
+        ends = ends[(ends > 256) & (ends < len(found) - 256)]
+        if len(ends):
+            at_joints.append(flux(found, ends))
+            elsewhere.append(flux(found, np.arange(256, len(found) - 256, 101)))
+    count = len(texts)
+    print(f"streamed against whole, {count} sentences, random schedules")
+    print(f"  f0 bit-identical               {same_f0}/{count}")
+    print(f"  length identical               {same_length}/{count}")
+    print(f"  trimmed is a slice             {slices}/{count}")
+    print(f"  shipped graphs, least SNR      {min(snrs):.1f} dB, identical {snrs.count(np.inf)}")
+    print(
+        f"  float graphs, least SNR        {min(float_snrs):.1f} dB, "
+        f"identical {float_snrs.count(np.inf)}"
+    )
+    joints, others = np.concatenate(at_joints), np.concatenate(elsewhere)
+    for name, q in (("median", 0.5), ("p95", 0.95), ("p99", 0.99)):
+        print(
+            f"  spectral flux, {name:6} of {len(joints)} joints  {np.quantile(joints, q):.3f}, "
+            f"elsewhere {np.quantile(others, q):.3f}"
+        )
+
+
+def mel_db(samples: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Log-mel frames in dB, floored."""
+    hop = MEL_WINDOW // 4
+    count = (len(samples) - MEL_WINDOW) // hop + 1
+    frames = np.stack([samples[at * hop : at * hop + MEL_WINDOW] for at in range(count)])
+    power = np.abs(np.fft.rfft(frames * np.hanning(MEL_WINDOW))) ** 2
+    edges_mel = np.linspace(0, 2595 * np.log10(1 + 12_000 / 700), MEL_BANDS + 2)
+    edges = 700 * (10 ** (edges_mel / 2595) - 1)
+    hertz = np.fft.rfftfreq(MEL_WINDOW, 1 / SAMPLE_RATE)
+    low, mid, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    bank = np.maximum(0, np.minimum((hertz - low) / (mid - low), (high - hertz) / (high - mid)))
+    level: NDArray[np.float64] = 10 * np.log10(power @ bank.T + 1e-12)
+    floored: NDArray[np.float64] = np.maximum(level, level.max() + FLOOR_DB)
+    return floored
+
+
+def mel_distance_db(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Root mean square over frames and bands."""
+    a, b = mel_db(one), mel_db(other)
+    return float(np.sqrt(np.mean((a - b) ** 2)))
+
+
+def resampled(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """24 kHz -> 16 kHz."""
+    from scipy.signal import resample_poly
+
+    return np.asarray(resample_poly(samples, 2, 3), np.float32)
+
+
+def recogniser() -> Callable[[NDArray[np.float32]], list[str]] | None:
+    """Samples at 16 kHz -> words, if the package is there."""
+    try:
+        from pocketsphinx import Decoder
+    except ImportError:
+        return None
+    decoder = Decoder(samprate=JUDGE_RATE, loglevel="FATAL")
+
+    def words(samples: NDArray[np.float32]) -> list[str]:
+        decoder.start_utt()
+        pcm = (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
+        decoder.process_raw(pcm, full_utt=True)
+        decoder.end_utt()
+        hypothesis = decoder.hyp()
+        return hypothesis.hypstr.split() if hypothesis else []
+
+    return words
+
+
+def opinion() -> Callable[[NDArray[np.float32]], float] | None:
+    """Samples at 16 kHz -> predicted overall opinion, 1 to 5, if the package is there."""
+    try:
+        from speechmos import dnsmos
+    except ImportError:
+        return None
+    return lambda samples: float(dnsmos.run(np.clip(samples, -1, 1), JUDGE_RATE)["ovrl_mos"])
+
+
+def errors(found: Sequence[str], wanted: Sequence[str]) -> int:
+    """Words to insert, leave out or change."""
+    row = list(range(len(wanted) + 1))
+    for i, word in enumerate(found, 1):
+        last, row[0] = row[0], i
+        for j, other in enumerate(wanted, 1):
+            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (word != other))
+    return row[-1]
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean and the half-width of its 95 % interval."""
+    half = 1.96 * np.std(values, ddof=1) / np.sqrt(len(values))
+    return f"{np.mean(values):+.3f} ± {half:.3f}"
+
+
+def against_the_package(model: HibariModel, texts: Sequence[str]) -> None:
+    """The second part. Differences are paired: the same sentence, and two seeds for the noise."""
+    package = Hibari()
+    distances, own_distances = [], []
+    recognise, judge = recogniser(), opinion()
+    wrong: dict[str, list[float]] = {"ours": [], "package": []}
+    moses: dict[str, list[float]] = {"ours": [], "package": []}
+    for text in texts:
+        (speech,) = model.read(text)
+        audio = {
+            "ours": joined(say(model, speech, lambda _: 0.2)),
+            "package": package.from_ids(speech.ids, rng=np.random.default_rng(0)),
+        }
+        again = package.from_ids(speech.ids, rng=np.random.default_rng(1))
+        distances.append(mel_distance_db(audio["ours"], audio["package"]))
+        own_distances.append(mel_distance_db(again, audio["package"]))
+        said = [word.strip(",.?!").lower() for word in text.split()]
+        for name, samples in audio.items():
+            low = resampled(samples)
+            if recognise is not None:
+                wrong[name].append(errors(recognise(low), said) / len(said))
+            if judge is not None:
+                moses[name].append(judge(low))
+    print(f"streamed against the package's own audio, {len(texts)} sentences")
+    print(f"  log-mel distance               {np.mean(distances):.2f} dB rms")
+    print(f"  the package to itself, 2 seeds {np.mean(own_distances):.2f} dB rms")
+    for label, scores in (("word error rate", wrong), ("predicted opinion", moses)):
+        if scores["ours"]:
+            paired = np.subtract(scores["ours"], scores["package"])
+            means = ", ".join(f"{name} {np.mean(values):.3f}" for name, values in scores.items())
+            print(f"  {label:30} {means}; difference {spread(paired.tolist())}")
+
+
+def main() -> None:
+    """Print both parts."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--sentences", type=int, default=200)
+    parser.add_argument("--judged", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    texts = sentences(options.sentences, options.seed)
+    with Engine() as engine:
+        model = engine._opened()
+        assert isinstance(model, HibariModel)
+        against_the_whole(model, texts, options.seed)
+        against_the_package(model, texts[: options.judged])
+
+
+if __name__ == "__main__":
+    main()

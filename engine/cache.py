@@ -1,0 +1,117 @@
+"""What takes long to make and is the same every time, kept under the user's cache directory.
+
+Nothing depends on it: an entry that is missing, damaged or of another making is made again, and
+where nothing can be written the engine only starts later. Entries are written under another name
+and moved into place, so that a reader, and a second writer, never sees half of one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+import platform
+import struct
+import tempfile
+import warnings
+import zlib
+from collections.abc import Callable
+from functools import cache
+from os import PathLike
+from pathlib import Path
+
+VARIABLE = "TTS_ENGINE_CACHE"
+FOLDER = "tts-engine"
+MAGIC = b"TTSCACH1"
+HEADER = struct.Struct("<8sQI4x")  # magic, length and checksum of what follows
+
+_told: set[str] = set()  # folders that were said to be unwritable
+
+
+class Cache:
+    """A folder of entries, each a file that is named by all it was made from."""
+
+    def __init__(self, folder: str | PathLike[str] | None = None) -> None:
+        """A folder; None is that of $TTS_ENGINE_CACHE, else one in the user's cache directory."""
+        chosen = folder if folder is not None else os.environ.get(VARIABLE)
+        if chosen:
+            self.folder = Path(chosen).expanduser()
+        else:
+            from platformdirs import user_cache_path
+
+            self.folder = user_cache_path(FOLDER)
+
+    def get(self, kind: str, key: tuple[str, ...], make: Callable[[], bytes]) -> memoryview:
+        """The entry made from that key, from its file if there is a sound one.
+
+        The bytes are mapped, not read: only what is looked at takes memory.
+        """
+        path = self.path(kind, key)
+        kept = _mapped(path)
+        if kept is not None:
+            return kept
+        made = make()
+        try:
+            _write(path, made)
+        except OSError as error:
+            self._say_unwritable(error)
+            return memoryview(made)
+        # Mapped, so that the second time is like the first; the one made can be forgotten.
+        mapped = _mapped(path)
+        return memoryview(made) if mapped is None else mapped
+
+    def path(self, kind: str, key: tuple[str, ...]) -> Path:
+        """Where the entry of that key lies, or would."""
+        digest = hashlib.sha256("\0".join(key).encode()).hexdigest()
+        return self.folder / f"{kind}-{digest[:24]}.bin"
+
+    def _say_unwritable(self, error: OSError) -> None:
+        if str(self.folder) in _told:
+            return
+        _told.add(str(self.folder))
+        warnings.warn(
+            f"found that {self.folder} cannot be written ({error.strerror or error}); engines "
+            f"work, but each takes seconds longer to open; set {VARIABLE} to another folder",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+def _mapped(path: Path) -> memoryview | None:
+    """What a file holds, or None if there is none or it is damaged."""
+    try:
+        with path.open("rb") as file:
+            whole = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError):  # ValueError: an empty file cannot be mapped
+        return None
+    if len(whole) < HEADER.size:
+        return None
+    magic, length, checksum = HEADER.unpack_from(whole)
+    content = whole[HEADER.size :]
+    sound = magic == MAGIC and length == len(content) and checksum == zlib.crc32(content)
+    return content if sound else None
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(HEADER.pack(MAGIC, len(content), zlib.crc32(content)))
+            file.write(content)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@cache
+def processor() -> str:
+    """What tells one kind of processor from another: optimised graphs are made for one."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        lines = []
+    telling = ("flags", "Features", "model name", "CPU part")
+    found = dict.fromkeys(line for line in lines if line.startswith(telling))
+    return "\n".join([platform.machine(), platform.processor(), *found])

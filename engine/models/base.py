@@ -1,0 +1,59 @@
+"""What every family of voices offers, and what it is told of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from ..audio import Samples, Word
+from ..phonemes import Speech
+from ..session import Session, Stop
+from ..timing import Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What holds for all of a stream, whichever segment is on.
+
+    chunk_s: how long a chunk should be, by its index in the stream.
+    stop: ends whatever run of a session is on.
+    """
+
+    noise: np.random.Generator
+    recorder: Recorder
+    stop: Stop
+    chunk_s: Callable[[int], float]
+
+
+class Piece(NamedTuple):
+    """A chunk of one segment: samples, and the words that begin in it.
+
+    Times are seconds from the first sample of the segment.
+    """
+
+    samples: Samples
+    words: tuple[Word, ...]
+
+
+class Model(Protocol):
+    """An open voice. Several threads may stream from it at once."""
+
+    sample_rate: int
+
+    def read(self, segment: str) -> list[Speech]:
+        """A segment as what the model can say at once, in one part or several; none if silent."""
+
+    def stream(
+        self, speech: Speech, request: Request, first_chunk: int, *, trim: bool
+    ) -> Iterator[Piece]:
+        """Say it in pieces. Chunks are counted from first_chunk, in the spans too.
+
+        trim: leave the silence in front away but for a breath. What is left is sample for sample
+        what it would have been. Raises ModelError, or Stopped.
+        """
+
+    def sessions(self) -> Sequence[Session]:
+        """Every session of the model."""

@@ -1,0 +1,191 @@
+"""The cache: made once, never trusted, never needed; and the tables that are kept in it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import Engine
+from engine import cache as cache_module
+from engine.cache import HEADER, VARIABLE, Cache
+from engine.table import Table, packed
+
+ROOT = Path(__file__).parents[2]
+KEY = ("one", "two")
+TEXT = "A word or two."
+
+
+class Maker:
+    """Counts how often it was asked."""
+
+    def __init__(self, content: bytes = b"content") -> None:
+        self.content = content
+        self.made = 0
+
+    def __call__(self) -> bytes:
+        self.made += 1
+        return self.content
+
+
+def test_what_was_made_once_is_read_from_then_on(tmp_path: Path) -> None:
+    make = Maker()
+    assert [bytes(Cache(tmp_path).get("kind", KEY, make)) for _ in range(3)] == [b"content"] * 3
+    assert make.made == 1
+
+
+def test_another_key_or_kind_is_another_entry(tmp_path: Path) -> None:
+    make, cache = Maker(), Cache(tmp_path)
+    for kind, key in (("a", KEY), ("b", KEY), ("a", ("one", "three")), ("a", ("onetwo",))):
+        cache.get(kind, key, make)
+    assert make.made == 4
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: b"",
+        lambda whole: whole[:10],
+        lambda whole: whole[:-1],
+        lambda whole: whole + b"x",
+        lambda whole: whole[:-1] + b"X",
+        lambda whole: b"X" + whole[1:],
+        lambda whole: b"\0" * len(whole),
+    ],
+)
+def test_a_damaged_entry_is_made_again(tmp_path: Path, damage: object) -> None:
+    make, cache = Maker(), Cache(tmp_path)
+    cache.get("kind", KEY, make)
+    path = cache.path("kind", KEY)
+    path.write_bytes(damage(path.read_bytes()))  # type: ignore[operator]
+    assert bytes(cache.get("kind", KEY, make)) == b"content"
+    assert bytes(cache.get("kind", KEY, make)) == b"content"
+    assert make.made == 2
+    assert path.stat().st_size == HEADER.size + len(b"content")
+
+
+def test_an_entry_in_use_survives_its_replacement(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    held = cache.get("kind", KEY, Maker(b"first"))
+    cache_module._write(cache.path("kind", KEY), b"other")
+    assert bytes(held) == b"first"
+    assert bytes(cache.get("kind", KEY, Maker())) == b"other"
+
+
+def test_a_folder_that_cannot_be_written_is_said_once_and_done_without(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    make, cache = Maker(), Cache(tmp_path / "file" / "cache")
+    with pytest.warns(RuntimeWarning, match=f"cannot be written.*set {VARIABLE}"):
+        assert bytes(cache.get("kind", KEY, make)) == b"content"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert bytes(cache.get("kind", KEY, make)) == b"content"
+    assert make.made == 2
+
+
+def test_a_write_that_fails_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cache_module.os, "replace", full)
+    with pytest.warns(RuntimeWarning, match="No space left on device"):
+        Cache(tmp_path).get("kind", KEY, Maker())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folder_is_given_or_in_the_environment_or_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "environment"))
+    assert Cache(tmp_path / "given").folder == tmp_path / "given"
+    assert Cache().folder == tmp_path / "environment"
+    monkeypatch.delenv(VARIABLE)
+    assert ROOT not in [Cache().folder, *Cache().folder.parents]
+
+
+# Engines -----------------------------------------------------------------------------------------
+
+OPEN = f"""
+import sys
+from engine import Engine
+with Engine() as engine:
+    sys.stdout.buffer.write(engine.synthesize({TEXT!r}).pcm16())
+sys.stderr.write(" ".join(sorted({{"onnx", "scipy", "hibari"}} & set(sys.modules))))
+"""
+
+
+def open_elsewhere(folder: Path, monkeypatch: pytest.MonkeyPatch) -> subprocess.Popen[bytes]:
+    monkeypatch.setenv(VARIABLE, str(folder))
+    return subprocess.Popen(
+        [sys.executable, "-c", OPEN], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def test_two_processes_fill_one_cache_at_once_and_both_speak(
+    voice: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = [open_elsewhere(tmp_path, monkeypatch) for _ in range(2)]
+    wanted = voice.synthesize(TEXT).pcm16()
+    assert [process.communicate(timeout=60)[0] == wanted for process in both] == [True, True]
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_filled_cache_opens_nothing_that_is_not_needed(
+    voice: Engine, cache_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, imported = open_elsewhere(cache_folder, monkeypatch).communicate(timeout=60)
+    assert said == voice.synthesize(TEXT).pcm16()
+    assert imported == b""
+
+
+def test_an_engine_heals_a_cache_of_which_every_entry_is_damaged(
+    voice: Engine, tmp_path: Path
+) -> None:
+    with Engine(cache=tmp_path) as engine:
+        wanted = engine.synthesize(TEXT).samples
+    for path in tmp_path.iterdir():
+        path.write_bytes(path.read_bytes()[:-7])
+    with Engine(cache=tmp_path) as engine:
+        np.testing.assert_array_equal(engine.synthesize(TEXT).samples, wanted)
+
+
+def test_an_engine_without_a_place_for_a_cache_speaks(voice: Engine, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.warns(RuntimeWarning, match="cannot be written"),
+        Engine(cache=tmp_path / "file") as engine,
+    ):
+        found = engine.synthesize(TEXT)
+    np.testing.assert_array_equal(found.samples, voice.synthesize(TEXT).samples)
+
+
+# Tables ------------------------------------------------------------------------------------------
+
+VALUES = st.one_of(st.text(), st.integers(), st.dictionaries(st.text(), st.floats(-9, 9)))
+
+
+@given(st.dictionaries(st.text(), VALUES), st.text())
+def test_a_table_answers_like_the_dictionary_it_was_packed_from(
+    entries: dict[str, object], other: str
+) -> None:
+    table = Table(memoryview(packed(entries)))
+    for key in [*entries, other]:
+        assert table.get(key) == entries.get(key)
+        assert (key in table) == (key in entries)
+    assert table.get(other, "nothing") == entries.get(other, "nothing")
+    assert 7 not in table
+
+
+def test_a_table_holds_many_entries() -> None:
+    entries = {f"word{n}": n for n in range(20_000)}
+    table = Table(memoryview(packed(entries)))
+    assert all(table.get(key) == value for key, value in entries.items())
+    assert "word20000" not in table
