@@ -175,8 +175,8 @@ def warm(options: argparse.Namespace, cpus: list[int], cache: str) -> dict[str, 
     sides = {side: Side(side, cpus, cache) for side in SIDES}
     for source in sources.values():
         text = next(source)
-        for side in SIDES * 2:
-            sides[side].say(text)
+        for name in SIDES * 2:
+            sides[name].say(text)
     taken: dict[str, dict[str, list[dict[str, Any]]]] = {
         preset: {side: [] for side in SIDES} for preset in SENTENCES
     }
@@ -184,8 +184,8 @@ def warm(options: argparse.Namespace, cpus: list[int], cache: str) -> dict[str, 
         for preset, source in sources.items():
             text = next(source)
             answers = {side: sides[side].say(text) for side in in_turns(options.trials, number)}
-            for side, answer in answers.items():
-                taken[preset][side].append(answer)
+            for name, answer in answers.items():
+                taken[preset][name].append(answer)
     for side in sides.values():
         side.close()
     return summary(taken)

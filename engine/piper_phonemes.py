@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import itertools
 import re
 import threading
 import unicodedata
@@ -27,6 +28,8 @@ MAX_PHONEMES = 600  # of a part; longer ones would only take more memory
 FOREIGN = re.compile(r"\([^)]*\)")  # espeak's remark that it changes to another language and back
 ELLIPSIS = re.compile(r"(?:\.{2,}|…)(?=\s+\w)")
 MARKS = ".!?;:,…"
+ALIKE = 2  # phonemes more or less, and a word may still be that group
+NEAR = 1
 RESYNC = 6  # how many words to look ahead for one that is read as it is by itself
 
 _lock = threading.Lock()
@@ -205,18 +208,36 @@ def spread(
     word = group = 0
     while word < len(names) and group < len(groups):
         words, taken = _until_sure(bare, plain, word, group)
-        if words == taken:
-            edges = [*starts[group : group + words], starts[group + taken]]
-        else:
-            begin, end = starts[group], starts[group + taken]
-            sizes = [len(phonemes) or 1 for phonemes in bare[word : word + words]]
-            shares = [sum(sizes[:n]) / sum(sizes) for n in range(words + 1)]
-            edges = [begin + round(share * (end - begin)) for share in shares]
-        for number in range(words):
-            first, stop = edges[number], edges[number + 1]
+        own, read = bare[word : word + words], groups[group : group + taken]
+        alike = words == taken and all(
+            abs(len(mine) - len(theirs)) <= ALIKE
+            for mine, theirs in zip(own, plain[group : group + taken], strict=True)
+        )
+        inner = _starts(read)[:-1] if alike else _shares([len(mine) or 1 for mine in own], read)
+        edges = [*(starts[group] + at for at in inner), starts[group + taken]]
+        for name, (first, stop) in zip(names[word:], itertools.pairwise(edges), strict=False):
             if first < stop:
-                yield names[word + number], first, stop
+                yield name, first, stop
         word, group = word + words, group + taken
+
+
+def _shares(sizes: Sequence[int], groups: Sequence[str]) -> list[int]:
+    """Where words of those sizes begin in groups that are theirs together.
+
+    Where a group begins nearby, that is taken.
+    """
+    joined = " ".join(groups)
+    sounds = [at for at, p in enumerate(joined) if p not in STRESSES and p not in f"{MARKS} "]
+    starts = _starts(groups)[:-1]
+    begins = [0]
+    for size in itertools.accumulate(sizes[:-1]):
+        at = round(size * len(sounds) / sum(sizes))
+        position = sounds[at] if at < len(sounds) else len(joined)
+        while position > 0 and joined[position - 1] in STRESSES:
+            position -= 1
+        near = min(starts, key=lambda start: abs(start - position))
+        begins.append(near if abs(near - position) <= NEAR else position)
+    return begins
 
 
 def _until_sure(
