@@ -357,8 +357,8 @@ def two_speakers(by_path: Path) -> Iterator[Path]:
         node.input[:] = ["emb" if name == "sid" else name for name in node.input]
     head = next(node for node in graph.node if node.name == "/dec/conv_pre/Conv")
     plain, head.output[0] = head.output[0], "pre_plain"
-    vectors = np.random.default_rng(0).normal(0, 0.1, (2, 4)).astype(np.float32)
-    taps = np.random.default_rng(1).normal(0, 0.1, (256, 4, 1)).astype(np.float32)
+    vectors = np.random.default_rng(0).normal(0, 9, (2, 4)).astype(np.float32)
+    taps = np.random.default_rng(1).normal(0, 1, (256, 4, 1)).astype(np.float32)
     graph.input.append(helper.make_tensor_value_info("sid", onnx.TensorProto.INT64, ["b"]))
     for name, value in (("emb_g.weight", vectors), ("dec.cond.weight", taps), ("last", [-1])):
         graph.initializer.append(numpy_helper.from_array(np.array(value), name))
