@@ -34,7 +34,7 @@ from ..voices import Voice
 from .base import Piece, Request
 from .settings import Settings
 
-CUT_VERSION = "1"  # of what piper_cut makes: a graph cached under another one is made again
+CUT_VERSION = "2"  # of what piper_cut makes: a graph cached under another one is made again
 
 FLOW_GRAIN = 64  # frames: the flow goes on by as many at least, as very small runs are dear
 

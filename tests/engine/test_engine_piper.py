@@ -26,6 +26,7 @@ from engine.errors import (
     VoiceNotFound,
     VoiceNotInstalled,
 )
+from engine.models import piper_cut
 from engine.models.base import Request
 from engine.models.piper import LEAD_S, ONSET_S, PiperModel, pieces
 from engine.models.piper_cut import cut
@@ -163,6 +164,23 @@ def test_the_whole_is_what_the_original_graph_says(joe: Engine) -> None:
     found = whole(joe, SHORT)
     assert len(found) == len(wanted) == frame_count * model.hop
     assert snr_db(found, wanted) >= 80
+
+
+def test_the_encoder_is_shortened_and_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = find_voice("joe").read_model()
+    asked: list[bool] = []
+    agree = piper_cut._agree
+
+    def remembered(*graphs: object) -> bool:
+        asked.append(agree(*graphs))  # type: ignore[arg-type]
+        return False
+
+    short = onnx.load_from_string(cut(model)["encode"])
+    monkeypatch.setattr(piper_cut, "_agree", remembered)
+    plain = onnx.load_from_string(cut(model)["encode"])
+    assert asked == [True]
+    assert len(short.graph.node) < len(plain.graph.node) / 2
+    assert [v.name for v in short.graph.output] == [v.name for v in plain.graph.output]
 
 
 def test_the_same_text_and_seed_are_the_same_bits(joe: Engine) -> None:
