@@ -71,7 +71,7 @@ def snr_db(found: np.ndarray, wanted: np.ndarray) -> float:
 
 
 def random_text(rng: random.Random) -> str:
-    return " ".join(rng.choices(WORDS, k=rng.randint(1, 12))).rstrip(",").capitalize() + "."
+    return " ".join(rng.choices(WORDS, k=rng.randint(1, 9))).rstrip(",").capitalize() + "."
 
 
 def random_schedule(rng: random.Random) -> Schedule:
@@ -89,7 +89,7 @@ def flux_db(samples: np.ndarray, at: int) -> float:
 # Fidelity ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_chunks_are_the_whole_whatever_their_lengths(joe: Engine, seed: int) -> None:
     rng = random.Random(seed)
     text = random_text(rng)
@@ -103,7 +103,7 @@ def test_chunks_are_the_whole_whatever_their_lengths(joe: Engine, seed: int) -> 
             assert abs(flux_db(found, joint) - flux_db(wanted, joint)) < 0.05
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_trimmed_is_a_slice_of_untrimmed(joe: Engine, seed: int) -> None:
     """The longer the pad that is drawn, the more is left out; never any of the sound."""
     rng = random.Random(seed)
@@ -167,20 +167,20 @@ def test_the_whole_is_what_the_original_graph_says(joe: Engine) -> None:
 
 
 def test_the_encoder_is_shortened_and_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = find_voice("joe").read_model()
-    asked: list[bool] = []
     agree = piper_cut._agree
+    seen: list[tuple[int, int, bool]] = []
 
-    def remembered(*graphs: object) -> bool:
-        asked.append(agree(*graphs))  # type: ignore[arg-type]
+    def disagree(plain: bytes, short: bytes, original: piper_cut.Original) -> bool:
+        sizes = [len(onnx.load_from_string(graph).graph.node) for graph in (plain, short)]
+        seen.append((*sizes, agree(plain, short, original)))  # type: ignore[arg-type]
         return False
 
-    short = onnx.load_from_string(cut(model)["encode"])
-    monkeypatch.setattr(piper_cut, "_agree", remembered)
-    plain = onnx.load_from_string(cut(model)["encode"])
-    assert asked == [True]
-    assert len(short.graph.node) < len(plain.graph.node) / 2
-    assert [v.name for v in short.graph.output] == [v.name for v in plain.graph.output]
+    monkeypatch.setattr(piper_cut, "_agree", disagree)
+    encode = onnx.load_from_string(cut(find_voice("joe").read_model())["encode"])
+    ((plain, short, agreed),) = seen
+    assert agreed
+    assert short < plain / 2
+    assert len(encode.graph.node) == plain, "the plain one is taken when they disagree"
 
 
 def test_the_same_text_and_seed_are_the_same_bits(joe: Engine) -> None:
