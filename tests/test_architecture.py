@@ -50,11 +50,13 @@ ENGINE_ROOMS = {
     "table": set(),
     "reading": {"cache", "table"},
     "phonemes": {"cache", "errors", "reading"},
+    "piper_phonemes": {"phonemes", "errors"},
     "voices": {"errors"},
     "providers": {"errors"},
     "session": {"providers", "errors"},
     "models": {
-        "session", "providers", "voices", "cache", "phonemes", "audio", "timing", "errors"
+        "session", "providers", "voices", "cache", "phonemes", "piper_phonemes", "audio", "timing",
+        "errors",
     },
     "flow": {"audio", "errors"},
     "stream": {

@@ -11,7 +11,7 @@ from types import ModuleType
 
 from ..voices import Voice
 
-FAMILIES = {"hibari": ".hibari"}
+FAMILIES = {"hibari": ".hibari", "piper": ".piper"}
 
 
 def family_of(voice: Voice) -> ModuleType:

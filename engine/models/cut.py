@@ -44,6 +44,17 @@ class Original:
             raise ModelError(f"found no ONNX graph ({error}); reinstall the voice") from error
         self.weights = {w.name: numpy_helper.to_array(w) for w in self._model.graph.initializer}
 
+    @property
+    def nodes(self) -> Sequence[Any]:
+        """All of them, each after those it takes its inputs from."""
+        nodes: Sequence[Any] = self._model.graph.node
+        return nodes
+
+    @property
+    def inputs(self) -> list[str]:
+        """What it is fed with."""
+        return [value.name for value in self._model.graph.input]
+
     def part(self, inputs: Sequence[str], outputs: Sequence[str]) -> Any:
         """The nodes between inputs and outputs, as a model. Raises ModelError."""
         try:
@@ -137,6 +148,10 @@ class Builder:
         name = f"cut_{kind}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
         return name
+
+    def take(self, node: Any) -> None:
+        """Add a node of another graph as it is."""
+        self._nodes.append(node)
 
     def split(self, value: str, sizes: str, count: int, axis: int = ROWS) -> list[str]:
         """The value in `count` parts; `sizes` names how long each is."""
@@ -242,10 +257,10 @@ class Builder:
             domain=MICROSOFT,
         )
 
-    def model(self, name: str) -> bytes:
-        """The graph, serialized."""
+    def model(self, name: str, opset: int = OPSET) -> bytes:
+        """The graph, serialized. Nodes taken from another graph may need a later opset."""
         graph = helper.make_graph(self._nodes, name, self._inputs, self._outputs, self._constants)
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
+        opsets = [helper.make_opsetid("", opset), helper.make_opsetid(MICROSOFT, 1)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
         content: bytes = model.SerializeToString()
         return content

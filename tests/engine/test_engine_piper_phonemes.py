@@ -1,0 +1,136 @@
+"""Phonemes of piper voices: what the reader says, whose sounds they are, and what is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+
+from engine import piper_phonemes
+from engine.errors import ModelError, VoiceNotInstalled
+from engine.piper_phonemes import MARKS, Clause, PiperPhonemizer, spread
+
+ALPHABET = "_^$ abcdefghijklmnopqrstuvwxyzˈː.,?!"
+IDS = {symbol: [number] for number, symbol in enumerate(ALPHABET)}
+
+
+def reader(text: str) -> list[Clause]:
+    """Reads letters as they are, "of the" in one go, digits as many words, clauses by marks."""
+    clauses = [Clause("", "")]
+    for word in text.lower().split():
+        mark = word[-1] if word[-1] in MARKS else ""
+        core = "".join("one two " if c.isdigit() else c for c in word if c.isalnum())
+        clauses[-1] = Clause(f"{clauses[-1].phonemes} {core}".strip(), mark)
+        if mark:
+            clauses.append(Clause("", ""))
+    done = [Clause(c.phonemes.replace("of the", "ofthe"), c.mark) for c in clauses if c.phonemes]
+    return done or [Clause("", "")]
+
+
+def read(text: str, lexicon: dict[str, str] | None = None) -> tuple[str, list[tuple[str, str]]]:
+    """Phonemes, and those of each word."""
+    (speech,) = PiperPhonemizer(reader, IDS, lexicon or {}).read(text)
+    said = "".join(ALPHABET[i] for i in speech.ids)
+    assert said.startswith("^_")
+    assert said.endswith("_$")
+    words = [(w.text, said[w.first : w.stop].replace("_", "")) for w in speech.words]
+    return said[2:-1].replace("_", ""), words
+
+
+def test_ids_are_padded_and_words_know_theirs() -> None:
+    plain, words = read("Go, dog.")
+    assert plain == "go, dog."
+    assert words == [("Go", "go"), ("dog", "dog")]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("All of the 7 cats sat", ["all", "of", "the", "one two", "cats", "sat"]),
+        ("of the 7", None),
+        ("7 of the cats", ["one two", "of", "the", "cats"]),
+    ],
+)
+def test_merged_and_expanded_words_are_told_apart(text: str, words: list[str] | None) -> None:
+    _, found = read(text)
+    assert [name for name, _ in found] == text.split()
+    if words is not None:
+        assert [own for _, own in found] == words
+
+
+def test_full_stops_inside_a_segment_are_not_spoken() -> None:
+    assert read("Dr. Smith left.")[0] == "dr smith left."
+    assert read("No... go")[0] == "no, go"
+    assert read("Really? she said")[0] == "really? she said"
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("A GIF, and", "a jif, and"),
+        ("gif gif.", "jif jif."),
+        ("Gifs", "gifs"),
+        ("GIF?", "jif?"),
+        ("so New  York", "so nyc"),
+    ],
+)
+def test_the_lexicon_stands_for_whole_words_in_any_case(text: str, plain: str) -> None:
+    assert read(text, {"gif": "jif", "New York": "nyc"})[0] == plain
+
+
+def test_a_key_with_a_capital_stands_for_that_word_only() -> None:
+    assert read("us US", {"US": "yes"})[0] == "us yes"
+
+
+def test_unknown_phonemes_are_dropped() -> None:
+    assert read("go 你 dog")[0] == "go dog"
+    assert PiperPhonemizer(reader, IDS, {}).read("你好") == []
+    assert PiperPhonemizer(reader, IDS, {}).read("=== ---") == []
+
+
+def test_words_without_groups_and_groups_without_words_end() -> None:
+    assert list(spread([], [], ["ab"])) == []
+    assert list(spread(["a"], ["a"], [])) == []
+    assert list(spread(["a"], [""], ["xy"])) == [("a", 0, 2)]
+
+
+@pytest.mark.parametrize(
+    "config", [{}, {"phoneme_type": "pinyin", "phoneme_id_map": IDS}, {"phoneme_id_map": 3}]
+)
+def test_a_voice_with_other_phonemes_is_refused(config: dict[str, object]) -> None:
+    with pytest.raises(ModelError, match="wanted 'espeak' or 'text'"):
+        PiperPhonemizer.open(config)
+
+
+def test_a_voice_of_letters_needs_no_reader() -> None:
+    config = {"phoneme_type": "text", "phoneme_id_map": IDS}
+    (speech,) = PiperPhonemizer.open(config).read("go dog")
+    assert len(speech.ids) == 2 + 2 * len("go dog") + 1
+
+
+@pytest.fixture
+def no_package(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    piper_phonemes._bridge.cache_clear()
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        piper_phonemes.importlib.util, "find_spec", lambda n: None if n == "piper" else find(n)
+    )
+    yield
+    piper_phonemes._bridge.cache_clear()
+
+
+def test_a_missing_reader_is_told_with_its_remedy(no_package: None) -> None:
+    config = {"espeak": {"voice": "en-us"}, "phoneme_id_map": IDS}
+    with pytest.raises(VoiceNotInstalled, match=r"pip install 'pytest-ttsperf\[piper\]'"):
+        PiperPhonemizer.open(config)
+
+
+def test_a_language_the_reader_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(language: str) -> None:
+        raise RuntimeError("no such voice")
+
+    monkeypatch.setattr(piper_phonemes, "_bridge", lambda: SimpleNamespace(set_voice=refuse))
+    with pytest.raises(ModelError, match="found no language 'xx'"):
+        PiperPhonemizer.open({"espeak": {"voice": "xx"}, "phoneme_id_map": IDS})
