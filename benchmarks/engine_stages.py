@@ -135,12 +135,13 @@ def listening(engine: Engine, rounds: int) -> None:
     print("a listener who takes 20 ms over each chunk waits for the next, median ms by chunk")
     waits: dict[int, list[float]] = defaultdict(list)
     for _ in range(rounds // 2):
-        stream = iter(engine.stream(TEXTS["medium"]))
+        stream = engine.stream(TEXTS["medium"])
         for number in range(5):
             began = time.perf_counter()
             next(stream)
             waits[number].append(time.perf_counter() - began)
             time.sleep(0.02)
+        stream.close()
     print("  " + " ".join(median_ms(wait) for wait in waits.values()))
 
 
