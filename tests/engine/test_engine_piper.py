@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-=======
 import importlib.util
->>>>>>> fe0c661cfa55cdf1c00afdd843bc79ec2220e3ad
 import itertools
 import json
 import random
@@ -48,8 +45,6 @@ WORDS = TONGUE_TWISTER.split()
 Schedule = Callable[[int], float]
 
 
-<<<<<<< HEAD
-=======
 @pytest.fixture(scope="module")
 def joe() -> Iterator[Engine]:
     """The packaged voice, opened once."""
@@ -60,7 +55,6 @@ def joe() -> Iterator[Engine]:
         yield engine
 
 
->>>>>>> fe0c661cfa55cdf1c00afdd843bc79ec2220e3ad
 def model_of(engine: Engine) -> PiperModel:
     model = engine._opened()
     assert isinstance(model, PiperModel)
