@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import queue
 import threading
+import weakref
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Generator, Iterator
 from types import TracebackType
@@ -22,6 +23,7 @@ from .errors import EngineBusy, OptionTypeError
 T = TypeVar("T")
 
 PATIENCE_S = 0.002  # so long the helper leaves the next chunk to a listener who comes back
+END_S = 1.0  # how long closing waits for the helper at most
 LOOK_S = 0.02  # how often one who waits for a turn looks whether it is still wanted
 
 
@@ -79,31 +81,46 @@ class Step(Generic[T]):
             self._done.set()
 
 
+Steps = queue.SimpleQueue[Step[Chunk] | None]
+
+
 class Helper:
-    """One thread that makes steps, started when the first one comes."""
+    """One thread that makes steps, started when the first one comes.
+
+    It ends with close(), with the helper, or with the interpreter, which must not be torn down
+    under a run.
+    """
 
     def __init__(self) -> None:
-        self._steps: queue.SimpleQueue[Step[Chunk] | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._steps: Steps = queue.SimpleQueue()
         self._lock = threading.Lock()
+        self._end: Callable[[], object] | None = None
 
     def offer(self, step: Step[Chunk]) -> None:
         """Let the thread make the step when it has time."""
         with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="tts-ahead", daemon=True)
-                self._thread.start()
+            if self._end is None:
+                work = threading.Thread(target=_work, args=(self._steps,), daemon=True)
+                work.start()
+                self._end = weakref.finalize(self, _end, self._steps, work)
         self._steps.put(step)
 
     def close(self) -> None:
         """End the thread, after what it is at."""
         with self._lock:
-            if self._thread is not None:
-                self._steps.put(None)
+            if self._end is not None:
+                self._end()
 
-    def _work(self) -> None:
-        while (step := self._steps.get()) is not None:
-            step.help()
+
+def _work(steps: Steps) -> None:
+    while (step := steps.get()) is not None:
+        step.help()
+
+
+def _end(steps: Steps, work: threading.Thread) -> None:
+    steps.put(None)
+    if work is not threading.current_thread():
+        work.join(END_S)
 
 
 def one_ahead(source: Iterator[Chunk], helper: Helper) -> Generator[Chunk, None, None]:

@@ -84,6 +84,11 @@ class Session:
                 model, settings, providers=chain, enable_fallback=0
             )
         except Exception as error:
+            if require == "all" and provider is not CPU:
+                raise ProviderUnavailable(
+                    f"found that {provider.full_name} does not take the whole model ({error}), "
+                    f"wanted no node left to the CPU; leave require at 'any'"
+                ) from error
             raise ModelError(
                 f"found that onnxruntime {ort.__version__} refused the model ({error}), wanted a "
                 f"session on {provider.full_name}; try provider {CPU.name!r} or reinstall the voice"

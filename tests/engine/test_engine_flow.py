@@ -98,6 +98,15 @@ def test_an_error_of_the_source_reaches_the_listener() -> None:
     helper.close()
 
 
+def test_the_thread_ends_with_its_helper() -> None:
+    before = threading.active_count()
+    helper = Helper()
+    helper.offer(Step(iter(())))
+    assert threading.active_count() == before + 1
+    del helper
+    assert eventually(lambda: threading.active_count() == before)
+
+
 # Stopping ----------------------------------------------------------------------------------------
 
 

@@ -196,6 +196,19 @@ def test_requiring_all_forbids_the_cpu_to_help(
     assert fake.opened["options"].get_session_config_entry(entry) == "1"
 
 
+def test_nodes_left_to_the_cpu_are_told_apart_from_a_bad_model(
+    fake: type[FakeSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("nodes were assigned to the default CPU EP")
+
+    monkeypatch.setattr(session_module.ort, "InferenceSession", refuse)
+    with pytest.raises(ProviderUnavailable, match="does not take the whole model"):
+        Session(b"", find_provider("cuda"), SessionOptions(), require="all")
+    with pytest.raises(ModelError, match="refused the model"):
+        Session(b"", find_provider("cuda"), SessionOptions())
+
+
 def test_the_cpu_meets_every_requirement() -> None:
     with Engine(require="all") as engine:
         assert engine.placement()["nodes"].keys() == {CPU.full_name}
