@@ -254,8 +254,8 @@ def _remedy(run: BaselineRun) -> str:
             "only an interleaved comparison could tell, and no revision is stored to compare with"
         )
     return (
-        "this needs an interleaved comparison with the baseline's revision "
-        f"(--ttsperf-compare={run.revision})"
+        "run it again, alone; only a comparison interleaved with the baseline's revision "
+        f"{run.revision[:12]}, in the same minutes, could tell"
     )
 
 

@@ -289,7 +289,7 @@ def test_gates_are_judged_apart(tmp_path):
 def test_doubt_names_the_revision_to_compare_with(tmp_path):
     stored(tmp_path)
     verdict = screen(tmp_path, result(figures(112)))[0]
-    assert "interleaved comparison with the baseline's revision" in verdict.reason
+    assert "interleaved with the baseline's revision abc1234" in verdict.reason
     assert "abc1234" in verdict.reason
 
 
