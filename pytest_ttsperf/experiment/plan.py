@@ -125,10 +125,11 @@ def warmup_texts(plan: Plan, count: int) -> Sequence[str]:
 
 
 def probe_texts(plan: Plan) -> Sequence[str]:
-    """What finds caches: a text that the trials have spoken, and texts that nobody ever has."""
+    """What finds caches: a text the trials have spoken, and in turn one that nobody ever has."""
     spoken = trial_texts(plan)[0]
     preset = plan.text if corpus.is_preset(plan.text) else "short"
-    return [spoken] * interleave.PROBES + list(corpus.unheard_texts(preset, interleave.PROBES))
+    unheard = corpus.unheard_texts(preset, interleave.PROBES)
+    return [text for new in unheard for text in (spoken, new)]
 
 
 def _free_text(text: str) -> str:

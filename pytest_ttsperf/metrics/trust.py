@@ -279,7 +279,9 @@ def cached(evidence: Evidence) -> Note | None:
     unheard = [rtf for repeats, rtf in probes if not repeats]
     if not known:
         return None
-    if unheard and median(known) < CACHE_RATIO * median(unheard):
+    # A moment of noise slows neighbours alike, a cache tells them apart every time.
+    apart = all(heard < CACHE_RATIO * new for heard, new in zip(repeating, unheard, strict=False))
+    if unheard and apart and median(known) < CACHE_RATIO * min(unheard):
         return Note(
             guard="cache",
             text=f"texts that nobody has spoken before take longer than the trials did (rtf "

@@ -212,6 +212,20 @@ def test_a_cache_of_an_earlier_run_is_found_by_texts_nobody_has_spoken():
     assert "nobody has spoken before" in note.text
 
 
+def test_a_slow_moment_is_no_cache():
+    """Three unheard texts in a burst of noise: the repeated text between them is slow as well."""
+    trials = [spoken(40, text=f"t{i}") for i in range(5)]
+    burst = [
+        probe
+        for i in range(3)
+        for probe in (
+            spoken(150, text="t0", kind="probe"),
+            spoken(200, text=f"new {i}", kind="probe"),
+        )
+    ]
+    assert "cache" not in found([*trials, *burst])
+
+
 def test_stages_on_another_clock_are_told():
     foreign = trial(recording([(50, 500)], spans=[("decode", -900_000, -899_000)]), heard=sound(0))
     assert "another clock" in found([foreign])["stages"].text
