@@ -73,7 +73,7 @@ class DiskCache(Telling):
         import hashlib, pathlib
         path = pathlib.Path("cache-" + hashlib.sha256(text.encode()).hexdigest())
         if not path.exists():
-            time.sleep(0.05)
+            time.sleep(0.25)
             path.touch()
         yield from super().stream(text)
 
