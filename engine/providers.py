@@ -70,6 +70,25 @@ def _option(
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """Texts that match a pattern, as described."""
+
+    pattern: str
+    described: str
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, str) and re.fullmatch(self.pattern, value) is not None
+
+
+# OpenVINO would leave every node to the CPU, and say nothing, for a device it does not know.
+DEVICE = r"(CPU|GPU|NPU)(\.[0-9]+)?"
+OPENVINO_DEVICE = Form(
+    rf"{DEVICE}|(AUTO|HETERO|MULTI)(:{DEVICE}(,{DEVICE})*)?",
+    "CPU, GPU or NPU, with a number as GPU.0, or several as AUTO:GPU,CPU (also HETERO, MULTI)",
+)
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderOptions:
     """Options of one provider. Unset is None: onnxruntime has the defaults.
 
@@ -140,10 +159,10 @@ class CudaOptions(ProviderOptions):
 
 @dataclass(frozen=True, slots=True)
 class OpenVINOOptions(ProviderOptions):
-    """OpenVINO's. `device_type` is one such as GPU.0 or AUTO:GPU,CPU; `cache_dir` is a folder for
-    compiled models, `load_config` a JSON file of OpenVINO's own properties."""
+    """OpenVINO's. `cache_dir` is a folder for compiled models, `load_config` a JSON file of
+    OpenVINO's own properties."""
 
-    device_type: str | None = _option(str)
+    device_type: str | None = _option(str, OPENVINO_DEVICE)
     precision: str | None = _option(str, ("FP32", "FP16", "ACCURACY"))
     num_of_threads: int | None = _option(int, COUNTS)
     num_streams: int | None = _option(int, COUNTS)
@@ -239,6 +258,8 @@ def _check_value(name: str, value: Any, kind: type, among: Any) -> None:
         )
     if among is None or value in among:
         return
+    if isinstance(among, Form):
+        raise OptionError(f"found {name}={value!r}, wanted {among.described}")
     if isinstance(among, range):
         raise OptionError(f"found {name}={value}, wanted {among.start} to {among.stop - 1}")
     near = difflib.get_close_matches(value, among, n=1)

@@ -2,7 +2,7 @@
 
 Both register as they should. What they claim differs: of the voices' own graphs, in one piece,
 neither takes a node; of the graphs cut for streaming `ggml` takes heart's encoder, and `nxrt`
-none of joe's.
+none of joe's and some of heart's, on which it then fails.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 
 from engine import Engine
 from engine import session as session_module
-from engine.errors import ProviderUnavailable
+from engine.errors import ModelError, ProviderUnavailable
 from engine.providers import CPU, Provider, Require, SessionOptions, find_provider
 from engine.session import Session, check_placement
 from engine.voices import find_voice
@@ -129,6 +129,12 @@ def test_nodes_are_counted_on_a_provider_that_takes_a_part(ggml: str) -> None:
 def test_a_part_is_not_all(ggml: str) -> None:
     with pytest.raises(ProviderUnavailable, match=f"{GGML} does not take the whole model"):
         Engine("heart", ggml, require="all")
+
+
+def test_a_provider_that_fails_on_nodes_it_took_is_not_replaced(nxrt: str) -> None:
+    engine = Engine("heart", nxrt, require="some")
+    with engine, pytest.raises(ModelError, match="try provider 'cpu'"):
+        engine.synthesize(TEXT)
 
 
 # Registering -------------------------------------------------------------------------------------

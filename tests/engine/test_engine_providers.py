@@ -71,6 +71,8 @@ def test_options_are_written_as_onnxruntime_reads_them(
         ("cuda", {"device_id": -1}, "device_id=-1, wanted 0 to 255"),
         ("cuda", {"gpu_mem_limit": 0}, "gpu_mem_limit=0, wanted 1 to"),
         ("openvino", {"num_streams": 0}, "num_streams=0, wanted 1 to 256"),
+        ("openvino", {"device_type": "XPU"}, "device_type='XPU', wanted CPU, GPU or NPU"),
+        ("openvino", {"device_type": "AUTO:"}, "wanted CPU, GPU or NPU"),
     ],
 )
 def test_options_that_are_none_or_out_of_range_are_refused(
