@@ -132,12 +132,14 @@ def _write_wav(chunks: Iterator[Chunk], path: Path, sample_rate: int) -> None:
 
 
 def _voices(_: argparse.Namespace) -> None:
-    for voice in all_voices():
+    voices = all_voices()
+    width = max(len(voice.name) for voice in voices)
+    for voice in voices:
         where = "installed" if voice.installed else f"not installed: {voice.remedy}"
-        megabytes = voice.size_bytes / 1e6
         print(
-            f"{voice.name:8} {voice.language:6} {voice.family:8} {voice.sample_rate} Hz  "
-            f"{megabytes:.1f} MB  {voice.licence:12} {where}"
+            f"{voice.name:{width}}  {voice.language:6} {voice.family:7} {voice.sample_rate} Hz "
+            f"{voice.size_bytes / 1e6:5.1f} MB  {voice.licence:11} sha256 {voice.sha256[:12]}  "
+            f"{where}"
         )
 
 

@@ -99,6 +99,9 @@ class Session:
                 f"found that onnxruntime {ort.__version__} refused the model ({error}), wanted a "
                 f"session on {self._full_name}; try provider {CPU.name!r} or reinstall the voice"
             ) from error
+        # Kept by onnxruntime for the fallback, which is off: as much memory again as weights take.
+        self._session._model_bytes = None
+        self._outputs = [output.name for output in self._session.get_outputs()]
         self._require_registered()
 
     def run(
@@ -108,9 +111,8 @@ class Session:
 
         Raises ModelError, or Stopped after stop.set().
         """
-        names = [output.name for output in self._session.get_outputs()]
         try:
-            values = self._session.run(names, dict(feeds), stop.options if stop else None)
+            values = self._session.run(self._outputs, dict(feeds), stop.options if stop else None)
         except Exception as error:
             if stop is not None and stop.wanted:
                 raise Stopped from None
@@ -119,7 +121,7 @@ class Session:
                 f"found that the model failed ({error}) on inputs of shapes {shapes}, wanted "
                 f"spectra; try provider {CPU.name!r}, and report the text that did it"
             ) from error
-        return dict(zip(names, values, strict=True))
+        return dict(zip(self._outputs, values, strict=True))
 
     def close(self) -> None:
         """Write the profile, if one was asked for."""
