@@ -31,6 +31,9 @@ class FakeSession:
     def get_providers(self) -> list[str]:
         return list(self.registered)
 
+    def get_outputs(self) -> list[Any]:
+        return []
+
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> type[FakeSession]:
