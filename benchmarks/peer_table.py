@@ -16,6 +16,7 @@ from pytest_ttsperf.measure.corpus import PRESETS
 from pytest_ttsperf.records import Recording
 
 RESAMPLES = 4000
+UNMET = ("NOT met", "not measured")
 ENOUGH = 0.5  # of a side's trials have to count, or there is no figure
 
 
@@ -128,7 +129,9 @@ class Line(NamedTuple):
     def verdict(self) -> str:
         if self.goal is None:
             return ""
-        return "met" if self.ratio is not None and self.ratio <= self.goal else "NOT met"
+        if self.ratio is None:
+            return "not measured"
+        return "met" if self.ratio <= self.goal else "NOT met"
 
 
 def lines(family: Family, trials: Sequence[Trial]) -> list[Line]:
@@ -243,7 +246,7 @@ def terminal(table: Sequence[Sequence[str]]) -> str:
 
 
 def markdown(table: Sequence[Sequence[str]]) -> str:
-    marked = [[f"**{cell}**" if cell == "NOT met" else cell for cell in row] for row in table]
+    marked = [[f"**{cell}**" if cell in UNMET else cell for cell in row] for row in table]
     rows = [f"| {' | '.join(row)} |" for row in marked]
     return "\n".join([rows[0], "|" + "---|" * len(table[0]), *rows[1:]])
 
