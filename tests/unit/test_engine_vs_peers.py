@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import random
 from pathlib import Path
@@ -136,6 +137,15 @@ def test_only_the_fastest_peer_goes_on(table: Any) -> None:
     assert left(package=[None], fast=[10]) == peers[1:]
     assert left(package=[9, 9], fast=[1, None, None]) == peers[:1]
     assert left(package=[None], fast=[None]) == peers
+
+
+def test_both_peers_speak_until_the_faster_is_known(bench: Any, table: Any) -> None:
+    options = argparse.Namespace(seed=0, engine_root=BENCHMARKS.parent)
+    kokoro = bench.Bench("kokoro", options, [0])
+    kokoro.trials = trials(table, ours=[1, 1, 1], package=[9, 9, 9], fast=[8, 8, 8])
+    assert set(kokoro._in_turn("warm", "short", 2)) == set(kokoro.family.sides)
+    assert set(kokoro._in_turn("warm", "short", 3)) == {"engine jf_alpha", "fastkokoro"}
+    assert set(kokoro._in_turn("filled", "short", 3)) == set(kokoro.family.sides)
 
 
 def test_the_interval_holds_the_ratio_and_narrows_with_trials(table: Any) -> None:
