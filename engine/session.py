@@ -326,3 +326,12 @@ def _ort_options(options: SessionOptions, stage: str) -> Any:
     if options.spinning is not None:
         settings.add_session_config_entry(ALLOW_SPINNING, str(int(options.spinning)))
     return settings
+
+
+def give_memory_back() -> None:
+    """Have the C library return what is free to the system; glibc keeps it otherwise."""
+    import ctypes
+
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -175,6 +175,11 @@ class Engine:
             self._helper.close()
             for session in model.sessions():
                 session.close()
+                del session
+            del model
+            from .session import give_memory_back
+
+            give_memory_back()
 
     def __enter__(self) -> Self:
         self._opened()
