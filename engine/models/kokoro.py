@@ -35,7 +35,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     from .cut import Original
 
-CUT_VERSION = "1"  # of what kokoro_cut and kokoro_norms make: what another one made is made again
+CUT_VERSION = "2"  # of what kokoro_cut and kokoro_norms make: what another one made is made again
 
 SAMPLE_RATE = 24_000
 HOP = 300  # samples of a feature
@@ -267,7 +267,7 @@ class Parts(NamedTuple):
         fine = tells["fine"].run({"rows": coarse["rows"], **both})
         told = {"coarse": coarse, "fine": fine}
         return Heard(
-            summary(sentence.features),
+            summary(sentence.features, sentence.source),
             {part: told[part]["norms"] for part in PARTS},
             {part: told[part]["spans"] for part in PARTS},
         )
@@ -299,7 +299,7 @@ class KokoroModel:
         record, style = request.recorder.span, self._speaker.style(speech.ids)
         with record("encode", first_chunk):
             sentence = self._parts.encode(speech.ids, style, request.stop)
-            norms = self._norms.of(sentence.features)
+            norms = self._norms.of(sentence.features, sentence.source)
         windows = Windows(self._parts, sentence, norms, request)
         first, onset, calm, stop = _bounds(sentence, speech.ids, self._speaker, trim=trim)
         start = first * HOP
