@@ -14,10 +14,11 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
+from engine.audio import QUIET
 from engine.cache import Cache
 from engine.models import kokoro, kokoro_norms
 from engine.models.base import Piece, Request
-from engine.models.kokoro import QUIET, SAMPLE_RATE, KokoroModel
+from engine.models.kokoro import SAMPLE_RATE, KokoroModel
 from engine.models.kokoro_whole import WholeModel
 from engine.models.settings import Settings
 from engine.providers import CPU, SessionOptions

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import voices
+from engine.audio import QUIET
 from engine.cache import Cache
 from engine.errors import ModelError, VoiceNotFound, VoiceNotInstalled
 from engine.models import kokoro_norms
 from engine.models.base import Request
-from engine.models.kokoro import HOP, QUIET, SAMPLE_RATE, Speaker, chunk_ends, open_model
+from engine.models.kokoro import HOP, SAMPLE_RATE, Speaker, chunk_ends, open_model
 from engine.models.kokoro_norms import PARTS, Heard, Norms, measured
 from engine.models.kokoro_whole import WholeModel, clauses
 from engine.models.settings import Settings
