@@ -185,7 +185,7 @@ class SessionOptions:
 
     threads: onnxruntime's intra-op threads, 1 to 256; or such a number by stage, where the stages
     that are not named keep the default.
-    arena: whether freed memory is kept for the next run.
+    arena: whether freed memory is kept for the next run; if unset, it is not.
     spinning: whether idle threads burn processor time in order to wake up sooner.
     memory_pattern: whether memory is planned by the lengths seen before.
     profile: where each session writes its profile when the engine closes; a path without suffix.

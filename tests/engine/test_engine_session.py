@@ -137,7 +137,7 @@ def test_session_options_reach_onnxruntime(fake: type[FakeSession]) -> None:
 def test_unset_session_options_are_the_engines_own(fake: type[FakeSession]) -> None:
     Session(b"", CPU, SessionOptions())
     settings = fake.opened["options"]
-    assert settings.enable_cpu_mem_arena is True
+    assert settings.enable_cpu_mem_arena is False
     assert settings.enable_mem_pattern is False
     assert settings.enable_profiling is False
 
