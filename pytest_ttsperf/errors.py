@@ -8,7 +8,9 @@ TtsperfError
 |  |- TargetFailed       it raised while opening or speaking (carries its traceback)
 |  |- TargetCrashed      its process ended (carries its last words)
 |  |- TargetTimeout      it did not answer in time
-|  `- ProviderMissing    the execution provider asked for is not there
+|  |- ProviderMissing    the execution provider asked for is not there
+|  `- WrongTree          code of another version was imported than was to be measured
+|- RevisionError         another version of the code cannot be laid ready
 |- MeasurementError      nothing to measure, or not measurable this way
 `- BaselineUnreadable    a stored baseline exists and cannot be read
 """
@@ -50,6 +52,14 @@ class TargetTimeout(TargetError):
 
 class ProviderMissing(TargetError):
     """The target says that the execution provider asked for is not available."""
+
+
+class WrongTree(TargetError):
+    """A target of one version has imported code of another."""
+
+
+class RevisionError(TtsperfError):
+    """The version to compare with is not to be had."""
 
 
 class MeasurementError(TtsperfError):

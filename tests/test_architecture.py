@@ -26,6 +26,7 @@ PLUGIN_ROOMS = {
     "measure.corpus": set(),
     "measure.recorder": {"records"},
     "measure.targets": {"records", "measure.recorder"},
+    "measure.revisions": set(),
     "measure.resources": {"records"},
     "measure.interleave": {"records", "measure.targets", "measure.corpus"},
     "metrics.definitions": {"records", "metrics.player"},
