@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 
 RECENT_RUNS = 8
+UNCONFIRMED = 3
+"""With more gates than that, a FAIL of a comparison is confirmed by fresh blocks."""
 
 
 class RunSummary:
@@ -119,6 +121,21 @@ def tell_expected_duration(run: Ledger, selected: list[pytest.Item]) -> None:
         share = "" if len(took) == len(selected) else f" for {len(took)} of them"
         told = f"about {max(1, round(sum(took.values())))} s{share}, by earlier runs"
     run.screen.line(f"ttsperf: {count}, {told}")
+    if run.against is not None:
+        run.screen.line(f"ttsperf: {_worst_case(run, len(selected))}")
+        for line in run.against.remarks:
+            run.screen.line(f"ttsperf: {line}")
+
+
+def _worst_case(run: Ledger, tests: int) -> str:
+    """How long the comparisons take at most: each budget, and as long again to confirm a FAIL."""
+    assert run.against is not None
+    most_s = tests * run.options.budget_s * (2 if run.gates_in_run > UNCONFIRMED else 1)
+    return (
+        f"compared with {run.against.label} in blocks of three processes, at most "
+        f"{run.options.budget_s:g} s a test and {most_s / 60:.1f} min in all"
+        + (", if every test has a FAIL to confirm" if run.gates_in_run > UNCONFIRMED else "")
+    )
 
 
 def _durations_s(run: Ledger, tests: set[str]) -> dict[str, float]:
