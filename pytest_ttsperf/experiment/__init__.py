@@ -15,6 +15,11 @@ from msgspec import structs
 
 from pytest_ttsperf import environment
 from pytest_ttsperf.errors import MeasurementError
+from pytest_ttsperf.experiment.against import Against as Against
+from pytest_ttsperf.experiment.against import Measured as Measured
+from pytest_ttsperf.experiment.against import against as against
+from pytest_ttsperf.experiment.against import compared as compared
+from pytest_ttsperf.experiment.against import is_in_doubt as is_in_doubt
 from pytest_ttsperf.experiment.plan import UNNAMED as UNNAMED
 from pytest_ttsperf.experiment.plan import Plan as Plan
 from pytest_ttsperf.experiment.plan import Progress as Progress

@@ -19,7 +19,7 @@ from msgspec import structs
 
 from pytest_ttsperf import environment
 from pytest_ttsperf.errors import TargetError, WrongTree
-from pytest_ttsperf.experiment.plan import Plan, Source, cell_of, preset_name, warmup_texts
+from pytest_ttsperf.experiment.plan import Plan, Source, warmup_texts
 from pytest_ttsperf.experiment.sampling import (
     Opened,
     cold_trial,
@@ -34,12 +34,11 @@ from pytest_ttsperf.metrics import definitions
 from pytest_ttsperf.records import (
     Arms,
     Block,
-    CellResult,
     Change,
     Comparison,
     Gate,
+    Look,
     Outcome,
-    Ready,
     Trial,
     Verdict,
 )
@@ -49,8 +48,8 @@ QUIET_TIMEOUT_S = 5.0
 OVERRUN = 1.5
 """How far beyond its budget a comparison may go when blocks get slower on the way."""
 ARMS = ("old", "twin", "new")
-WINDOWS: Mapping[str, str] = {"rtf": "whole"}
-"""Which breakdown explains a metric; up to the first sound if not told."""
+PER_PROCESS = "rss_peak_mb"
+"""The metric that each process has one of, and not each trial."""
 Tell = Callable[[str], None]
 
 
@@ -72,6 +71,11 @@ class Contest:
     seed: int = 0
 
     @property
+    def revision(self) -> str | None:
+        """The commit that the old code is of; None for anything else."""
+        return self.old.tree.revision if self.old.tree else None
+
+    @property
     def is_cold(self) -> bool:
         """Whether each block is a single start of each."""
         return all(plan.phase == "cold" for plan, _ in self.cells.values())
@@ -80,9 +84,8 @@ class Contest:
 class Spoken(NamedTuple):
     """What the arms of one block did in one cell, each with the texts in the same order."""
 
-    old: tuple[Trial, ...]
-    twin: tuple[Trial, ...]
-    new: tuple[Trial, ...]
+    trials: dict[str, tuple[Trial, ...]]
+    rss_peak_mb: dict[str, float | None]
 
 
 Blocks = dict[str, list[Spoken]]
@@ -97,33 +100,46 @@ def compare(contest: Contest, tell: Tell) -> dict[str, Comparison]:
     begun = time.monotonic()
     blocks: Blocks = {cell: [] for cell in contest.cells}
     notes: list[str] = []
+    outcome, judged = Outcome.INCONCLUSIVE, {}
     try:
-        planned, shortfall = _run(contest, blocks, notes, tell)
-    except NotThereError as error:
-        return {cell: _without(contest, cell, str(error), begun) for cell in contest.cells}
-    except WrongTree as error:
-        return {
-            cell: _without(contest, cell, str(error), begun, Outcome.INVALID)
-            for cell in contest.cells
+        look, reason = _run(contest, blocks, notes, tell)
+        judged = {
+            cell: _judged(contest, cell, blocks[cell], look)
+            for cell in (contest.cells if reason is None else ())
         }
-    if shortfall:
-        return {cell: _without(contest, cell, shortfall, begun) for cell in contest.cells}
-    judged = {
-        cell: _judged(contest, cell, blocks[cell], "end" if planned else "early")
-        for cell in contest.cells
-    }
-    judged = _confirmed(contest, blocks, judged, tell)
+        judged = _confirmed(contest, blocks, judged, tell)
+    except NotThereError as error:
+        reason = str(error)
+    except WrongTree as error:
+        outcome, reason = Outcome.INVALID, str(error)
+    finally:
+        tell("")
+    if reason is not None:
+        empty = Comparison(
+            against=contest.against,
+            revision=contest.revision,
+            seconds=time.monotonic() - begun,
+            seed=contest.seed,
+            outcome=outcome,
+            reason=reason,
+        )
+        return {
+            cell: structs.replace(empty, gates=gates) for cell, (_, gates) in contest.cells.items()
+        }
     return {
         cell: Comparison(
             against=contest.against,
-            revision=contest.old.tree.revision if contest.old.tree else None,
+            revision=contest.revision,
             blocks=len(blocks[cell]),
             seconds=time.monotonic() - begun,
             seed=contest.seed,
             notes=tuple(dict.fromkeys(notes)),
             gates=tuple(gate for gate, _ in changes),
             changes=tuple(structs.replace(found, raw=()) for _, found in changes),
-            measured=_raw(blocks[cell], [gate.metric for gate, _ in changes]),
+            measured={
+                gate.metric: tuple(_numbers(one, gate.metric) for one in blocks[cell])
+                for gate, _ in changes
+            },
         )
         for cell, changes in judged.items()
     }
@@ -147,6 +163,8 @@ def verdicts(comparison: Comparison) -> list[Verdict]:
             reason=found.reason,
             gate="change",
             metric=gate.metric,
+            statistic=gate.statistic if gate.statistic != "value" else None,
+            improved=found.improved,
             value=found.effect,
             limit=found.delta,
             unit=gate.unit,
@@ -214,7 +232,7 @@ def _judged(
     _, gates = contest.cells[cell]
     found = [
         change.decide(
-            [_numbers(spoken, gate.metric, gate.statistic) for spoken in blocks],
+            [_numbers(spoken, gate.metric) for spoken in blocks],
             delta=gate.delta,
             statistic=gate.statistic,
             scale=gate.scale,
@@ -245,7 +263,7 @@ def _confirmed(
         _add(fresh, _block(again, count + at, []))
     for cell in doubted:
         pooled = [
-            change.confirm(found, [_numbers(b, gate.metric, gate.statistic) for b in fresh[cell]])
+            change.confirm(found, [_numbers(one, gate.metric) for one in fresh[cell]])
             if change.needs_confirmation(found, contest.gates_in_run)
             else found
             for gate, found in judged[cell]
@@ -254,25 +272,6 @@ def _confirmed(
         judged[cell] = list(zip(gates, change.void_by_control(pooled), strict=True))
         blocks[cell] += fresh[cell]
     return judged
-
-
-def _without(
-    contest: Contest,
-    cell: str,
-    reason: str,
-    seconds: float,
-    outcome: Outcome = Outcome.INCONCLUSIVE,
-) -> Comparison:
-    """A comparison that did not come about."""
-    return Comparison(
-        against=contest.against,
-        revision=contest.revision,
-        seconds=seconds,
-        seed=contest.seed,
-        outcome=outcome,
-        reason=reason,
-        gates=contest.cells[cell][1],
-    )
 
 
 # Blocks
@@ -346,7 +345,14 @@ def _warm_block(
     for step in interleave.steps(_texts(plan, number, TEXTS), "trial"):
         for arm in order.sample(ARMS, len(ARMS)):
             spoken[arm].append(speak_or_fail(arms[arm], step, plan.mode, with_usage=False))
-    return Spoken(**{arm: tuple(trials) for arm, trials in spoken.items()})
+    return Spoken(
+        {arm: tuple(trials) for arm, trials in spoken.items()},
+        {arm: _peak_mb(arms[arm]) for arm in ARMS},
+    )
+
+
+def _peak_mb(opened: Opened) -> float | None:
+    return opened.meter.usage().rss_peak_bytes / 1e6 if opened.meter else None
 
 
 def _cold_block(contest: Contest, plan: Plan, number: int, order: random.Random) -> Spoken:
@@ -362,7 +368,7 @@ def _cold_block(contest: Contest, plan: Plan, number: int, order: random.Random)
                 raise _not_there(contest, error) from error
             raise
         spoken[arm] = (trial,)
-    return Spoken(**spoken)
+    return Spoken(spoken, dict.fromkeys(ARMS))
 
 
 def _texts(plan: Plan, number: int, count: int) -> Sequence[str]:
@@ -390,21 +396,42 @@ def _differences(arms: Mapping[str, Opened]) -> list[str]:
 # Numbers
 
 
-def _numbers(spoken: Spoken, metric: str, statistic: str) -> Block:
+def _numbers(spoken: Spoken, metric: str) -> Block:
     """What one gate is judged by, and where the time went."""
-    to_the_end = metric.startswith("rtf")
-    rows = [
-        [_stages(trial, whole=to_the_end) for trial in trials]
-        for trials in (spoken.old, spoken.twin, spoken.new)
-    ]
-    names = sorted({name for trials in rows for stages in trials if stages for name in stages})
-    elapsed = Arms(*([s and sum(s.values()) for s in trials] for trials in rows))
+    if metric == PER_PROCESS:
+        return Block(metric=Arms(**{arm: (spoken.rss_peak_mb[arm],) for arm in ARMS}))
+    told = {
+        arm: [definitions.stages_ms(trial, whole=metric.startswith("rtf")) for trial in trials]
+        for arm, trials in spoken.trials.items()
+    }
+    stages = sorted({name for each in told.values() for one in each if one for name in one[1]})
     return Block(
-        metric=_arms(spoken, metric),
-        elapsed_ms=elapsed,
+        metric=_arms(
+            {
+                arm: definitions.sample(metric, trials).values
+                for arm, trials in spoken.trials.items()
+            },
+            above_zero=not metric.startswith("underruns"),
+        ),
+        elapsed_ms=_arms({arm: [one and one[0] for one in each] for arm, each in told.items()})
+        if stages
+        else None,
         stages_ms={
-            name: Arms(*([s and s.get(name, 0.0) for s in trials] for trials in rows))
-            for name in names
-            if name != definitions.UNEXPLAINED
+            name: _arms(
+                {arm: [one and one[1].get(name, 0.0) for one in each] for arm, each in told.items()}
+            )
+            for name in stages
         },
+    )
+
+
+def _arms(values: Mapping[str, Sequence[float | None]], *, above_zero: bool = False) -> Arms:
+    """By arm; 0 is no latency, but something that was not measured."""
+    return Arms(
+        **{
+            arm: tuple(
+                None if value is None or (above_zero and value <= 0) else value for value in each
+            )
+            for arm, each in values.items()
+        }
     )

@@ -7,43 +7,19 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from msgspec import Struct
 
 from pytest_ttsperf.judge.blocks import (
-    MIN_SHARE,
     TAILS,
     Array,
-    Block,
     Estimate,
-    Judged,
     contrasts,
     leave_one_out,
     trimmed,
 )
+from pytest_ttsperf.records import MIN_SHARE, Attribution, Block, Judged, StageChange
 
 OUTSIDE = "outside the stages"
 MIN_BLOCKS = 3
-
-
-class StageChange(Struct, frozen=True, kw_only=True):
-    """How much longer one stage took with the new code, with its own 95 % interval."""
-
-    stage: str
-    ms: float
-    low_ms: float
-    high_ms: float
-    share: float | None
-    """Of the change of all; None when that is 0. May exceed 1 where stages work side by side."""
-
-
-class Attribution(Struct, frozen=True, kw_only=True):
-    """Where a change came from, over the typical texts or, for a tail, over the slow ones."""
-
-    total_ms: float
-    stages: tuple[StageChange, ...]
-    """First what moved most in the direction of the change; time in no stage is `OUTSIDE`."""
-    explained_by: str | None
-    """The first of them if its interval excludes 0, else None: no stage surely has a part."""
 
 
 class _Part(NamedTuple):

@@ -240,12 +240,18 @@ def _compare(
             f"; unchanged code stays below {_amount(limit, gate)} in 99.9 % of runs"
             f"{_growth(gate, now, baseline, result)}"
         )
-        return _verdict(gate, Outcome.FAIL, reason, earlier, now, limit)
+        return _doubted(_verdict(gate, Outcome.FAIL, reason, earlier, now, limit), baseline)
     reason += f"; unchanged code stays below {_amount(doubt, gate)} in 95 % of runs"
     if now > doubt:
         reason += f", below {_amount(limit, gate)} in 99.9 %: {_remedy(baseline.runs[-1])}"
-        return _verdict(gate, Outcome.INCONCLUSIVE, reason, earlier, now, doubt)
+        return _doubted(_verdict(gate, Outcome.INCONCLUSIVE, reason, earlier, now, doubt), baseline)
     return _verdict(gate, Outcome.PASS, reason, earlier, now, doubt)
+
+
+def _doubted(verdict: Verdict, baseline: Baseline) -> Verdict:
+    """With the revision to measure beside this one, if the newest run was made of one as it is."""
+    newest = baseline.runs[-1]
+    return structs.replace(verdict, revision=None if newest.dirty else newest.revision)
 
 
 def _remedy(run: BaselineRun) -> str:

@@ -9,65 +9,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from msgspec import Struct
+
+from pytest_ttsperf.records import Arms, Judged, Scale
 
 Array = npt.NDArray[np.float64]
 Part = TypeVar("Part")
-Scale = Literal["ratio", "difference"]
-"""How old and new are compared: by logs, or, where a metric can be 0, by subtraction."""
-Judged = Literal["p50", "p95", "p99", "value"]
-"""What of a metric is compared; `value` is one number per process, memory say."""
 
 CONFIDENCE = 0.95
 TRIM = 0.2
-MIN_SHARE = 0.5
-"""A block counts when all three processes measured at least this share of its texts."""
 TAILS = {"p95": 0.95, "p99": 0.99}
-
-
-class Arms(Struct, frozen=True, kw_only=True):
-    """One number per text from each process of a block; place i is the same text in all three.
-
-    None, nan and inf are texts that could not be measured. Raises ValueError for lengths that
-    differ.
-    """
-
-    old: tuple[float | None, ...]
-    twin: tuple[float | None, ...]
-    """The old code once more, in a process of its own."""
-    new: tuple[float | None, ...]
-
-    def __post_init__(self) -> None:
-        """Check that the arms speak the same texts."""
-        sizes = (len(self.old), len(self.twin), len(self.new))
-        if len(set(sizes)) > 1 or not sizes[0]:
-            raise ValueError(
-                f"found {sizes} texts in the three arms of a block, wanted the same number of "
-                "texts, at least 1; write None for a text that was not measured"
-            )
-
-    def array(self) -> Array:
-        """[3, texts] in the order old, twin, new; nan for None."""
-        return np.array([self.old, self.twin, self.new], dtype=float)
-
-    def is_readable(self) -> bool:
-        """Whether all three measured enough of the same texts."""
-        measured = np.isfinite(self.array()).all(axis=0)
-        return bool(measured.mean() >= MIN_SHARE)
-
-
-class Block(Struct, frozen=True, kw_only=True):
-    """What three processes measured together: the gated metric, and where its time went."""
-
-    metric: Arms
-    elapsed_ms: Arms | None = None
-    """The time whose parts the stages are; without it nothing is said about stages."""
-    stages_ms: dict[str, Arms] = {}
-    """By stage; 0 where the target told its stages and this one was not among them."""
 
 
 class Effects(NamedTuple):

@@ -9,26 +9,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct, structs
 
-from pytest_ttsperf.judge.attribution import Attribution, attribute
+from pytest_ttsperf.judge.attribution import attribute
 from pytest_ttsperf.judge.blocks import (
     TAILS,
-    Block,
     Effects,
     Estimate,
-    Judged,
-    Scale,
     effects,
     lost,
 )
-from pytest_ttsperf.records import Outcome
-
-Look = Literal["early", "end"]
-"""The only look before the end comes at 60 % of the blocks."""
+from pytest_ttsperf.records import Block, Change, Judged, Look, Outcome, Scale
 
 DELTA = 0.03
 ALPHA_FAIL: dict[Look, float] = {"early": 0.001, "end": 0.01}
@@ -46,43 +40,6 @@ DELTA_LOST = 0.05
 GATES_UNCONFIRMED = 3
 
 
-class Change(Struct, frozen=True, kw_only=True):
-    """What was decided about one gate, on how much evidence, with the raw numbers.
-
-    `delta`, `effect`, its 95 % interval and `control_effect` are shares (0.05 is 5 % slower) on
-    the scale `ratio`, and in the metric's unit on `difference`.
-    """
-
-    outcome: Outcome
-    reason: str
-    statistic: Judged
-    scale: Scale
-    unit: str
-    delta: float
-    look: Look
-    blocks: int
-    left_out: int
-    """Blocks with too few texts that all three processes measured."""
-    effect: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p_slower: float | None = None
-    """Chance of so large an effect, or a larger one, from code that is as fast as before."""
-    p_within: float | None = None
-    """Chance of so small an effect, or a smaller one, from code that is slower by delta."""
-    improved: bool = False
-    """Surely faster, by more than delta."""
-    control_effect: float | None = None
-    p_control: float | None = None
-    control_fired: bool = False
-    blocks_needed: int | None = None
-    """Further blocks that would decide if they are like these; None when none soon would."""
-    confirmed: bool = False
-    """Judged once more, with as many fresh blocks."""
-    attribution: Attribution | None = None
-    raw: tuple[Block, ...] = ()
-
-
 class Plan(Struct, frozen=True, kw_only=True):
     """How many blocks a budget holds, and after how many to look before the end."""
 
@@ -93,7 +50,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     """Why the comparison can only be INCONCLUSIVE; None when the budget holds enough."""
 
 
-class Comparison(NamedTuple):
+class Contrast(NamedTuple):
     """New against old beside old against old, and the smallest change that counts."""
 
     new: Estimate
@@ -101,7 +58,7 @@ class Comparison(NamedTuple):
     limit: float
 
     @classmethod
-    def of(cls, found: Effects, limit: float) -> Comparison:
+    def of(cls, found: Effects, limit: float) -> Contrast:
         """From one number per block each."""
         return cls(Estimate.of(found.new), Estimate.of(found.control), limit)
 
@@ -190,7 +147,7 @@ def decide(
         return structs.replace(draft, blocks_needed=needed, reason=_too_few(draft, needed))
     limit = math.log1p(delta) if scale == "ratio" else delta
     found = effects([block.metric for block in whole], statistic, scale)
-    judged = _judged(draft, Comparison.of(found, limit))
+    judged = _judged(draft, Contrast.of(found, limit))
     judged = structs.replace(judged, attribution=attribute(whole, statistic))
     judged = structs.replace(judged, reason=_sentence(judged))
     return _voided(judged, judged) if judged.control_fired else judged
@@ -222,7 +179,7 @@ def void_by_control(changes: Sequence[Change]) -> tuple[Change, ...]:
     return tuple(change if change.control_fired else _voided(change, fired) for change in changes)
 
 
-def _judged(draft: Change, test: Comparison) -> Change:
+def _judged(draft: Change, test: Contrast) -> Change:
     """Fill in the numbers of the test and the outcome of the rule."""
     fails = test.fails(_alpha_fail(draft.statistic, draft.look))
     passes = test.passes(ALPHA_PASS[draft.look])
@@ -270,7 +227,7 @@ def _lost(blocks: Sequence[Block], look: Look) -> str:
     metrics = [block.metric for block in blocks]
     if len(metrics) < MIN_BLOCKS:
         return ""
-    test = Comparison.of(lost(metrics), DELTA_LOST)
+    test = Contrast.of(lost(metrics), DELTA_LOST)
     if test.control_fired or not test.fails(ALPHA_FAIL[look]):
         return ""
     counts = np.sum([(~np.isfinite(arms.array())).sum(axis=1) for arms in metrics], axis=0)
@@ -282,7 +239,7 @@ def _lost(blocks: Sequence[Block], look: Look) -> str:
     )
 
 
-def _blocks_needed(test: Comparison, statistic: Judged) -> int | None:
+def _blocks_needed(test: Contrast, statistic: Judged) -> int | None:
     """Further blocks until the rule at the end decides, if mean and scatter stay as they are."""
     from scipy import stats
 

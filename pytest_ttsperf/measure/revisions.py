@@ -44,6 +44,11 @@ class Tree(NamedTuple):
     python: str = sys.executable
     """The interpreter that opens it; another one once it has an environment of its own."""
 
+    @property
+    def has_own_environment(self) -> bool:
+        """Whether it runs on its own dependencies."""
+        return self.python != sys.executable
+
 
 def is_spec(text: str) -> bool:
     """Whether the text names a target (`module:callable`) instead of a version."""

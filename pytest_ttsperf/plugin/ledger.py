@@ -219,18 +219,18 @@ class TestState:
         against = self._ledger.against
         if against is None and not any(experiment.is_in_doubt(result) for result in judged):
             return judged
-        contests = experiment.contests(
+        return experiment.compared(
             judged,
             self.measured,
-            against=against,
+            told=against,
             gates=lambda phase: markers.gates(
                 self.item, self.options.deltas, self.options.deltas_ini, phase
             ),
             budget_s=self.options.budget_s,
             gates_in_run=self._ledger.gates_in_run,
             rootdir=self.item.config.rootpath,
+            tell=self._ledger.screen.text,
         )
-        return experiment.compared(judged, contests, self._ledger.screen.text)
 
     def _failing(self) -> list[Outcome]:
         from pytest_ttsperf.records import Outcome

@@ -14,7 +14,7 @@ from pytest_ttsperf.judge.blocks import Arms, Block, Effects
 from pytest_ttsperf.judge.change import (
     MIN_BLOCKS,
     Change,
-    Comparison,
+    Contrast,
     confirm,
     decide,
     needs_confirmation,
@@ -38,9 +38,9 @@ def steady(blocks=6, *, new=1.0, twin=1.0, texts=4, typical=70.0) -> list[Block]
     return [Block(metric=arms(v * np.array([[1.0], [twin], [new]]))) for v in values]
 
 
-def comparison(new, control=None, limit=LIMIT) -> Comparison:
+def comparison(new, control=None, limit=LIMIT) -> Contrast:
     new = np.asarray(new, dtype=float)
-    return Comparison.of(Effects(new, np.zeros_like(new) if control is None else control), limit)
+    return Contrast.of(Effects(new, np.zeros_like(new) if control is None else control), limit)
 
 
 def two_looks(rng, runs, blocks, early_at, mean, statistic="p50", limit=LIMIT):
