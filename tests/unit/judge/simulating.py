@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from pytest_ttsperf.judge.blocks import Arms, Block
+from pytest_ttsperf.records import Arms, Block
 
 TRIAL, PROCESS, DRIFT = 0.08, 0.011, 0.11
 """Standard deviations of logs: between trials, between processes, between blocks."""

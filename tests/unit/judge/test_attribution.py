@@ -5,7 +5,7 @@ import pytest
 from msgspec import structs
 
 from pytest_ttsperf.judge.attribution import OUTSIDE, attribute
-from pytest_ttsperf.judge.blocks import Block
+from pytest_ttsperf.records import Block
 
 from .simulating import SHARES, arms, speak, speak_in_stages, wilson
 

@@ -9,14 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.stats import mstats
 
-from pytest_ttsperf.judge.blocks import (
-    Arms,
-    Estimate,
-    contrasts,
-    effects,
-    leave_one_out,
-    lost,
-)
+from pytest_ttsperf.judge.blocks import Estimate, contrasts, effects, leave_one_out, lost
+from pytest_ttsperf.records import Arms
 
 from .simulating import TRIAL, arms, times, wilson
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from pytest_ttsperf.judge import change
-from pytest_ttsperf.judge.blocks import Arms, Block, Effects
+from pytest_ttsperf.judge.blocks import Effects
 from pytest_ttsperf.judge.change import (
     MIN_BLOCKS,
     Change,
@@ -21,7 +21,7 @@ from pytest_ttsperf.judge.change import (
     plan,
     void_by_control,
 )
-from pytest_ttsperf.records import Outcome
+from pytest_ttsperf.records import Arms, Block, Outcome
 
 from .simulating import arms, speak, speak_in_stages, times, wilson
 
