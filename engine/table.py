@@ -21,7 +21,7 @@ from typing import Any
 HEADER = struct.Struct("<I4x")  # number of slots
 ENTRY = struct.Struct("<HI")
 SLOTS_PER_ENTRY = 2
-REMEMBERED = 8192  # entries kept as objects, found or not
+REMEMBERED = 2048  # entries kept as objects, found or not; some are of several kB
 
 
 class Table:

@@ -59,6 +59,8 @@ def identity(ready: Ready | None) -> dict[str, Json]:
     told = {
         name: placement[name] for name in ("provider", "threads", "voice_hash") if name in placement
     }
+    if placement.get("options"):  # of the provider; without any, numbers stay comparable as before
+        told["options"] = placement["options"]
     if "onnxruntime" in ready.versions:
         told["onnxruntime"] = ready.versions["onnxruntime"]
     return told

@@ -44,7 +44,7 @@ PLUGIN_ROOMS = {
     "plugin": {"experiment", "records", "report"},
 }
 ENGINE_ROOMS = {
-    "": {"audio", "errors", "flow", "stream"},
+    "": {"audio", "errors", "flow", "providers", "stream"},
     "errors": set(),
     "timing": set(),
     "audio": {"errors"},

@@ -82,3 +82,23 @@ def test_a_stage_that_raises_leaves_no_span() -> None:
     with pytest.raises(ZeroDivisionError), recorder.span("decode", 0):
         _ = 1 / 0
     assert recorder.spans() == []
+
+
+def test_close_gives_the_model_back() -> None:
+    program = (
+        "import psutil\n"
+        "from engine import Engine\n"
+        "def used():\n"
+        "    return psutil.Process().memory_full_info().uss\n"
+        "def speak():\n"
+        "    with Engine() as engine:\n"
+        "        engine.warm()\n"
+        "        return used()\n"
+        "speak()\n"
+        "before = used()\n"
+        "print(speak() - before, used() - before)\n"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    open_bytes, left_bytes = map(int, told.stdout.split())
+    assert open_bytes > 10e6
+    assert left_bytes < 0.25 * open_bytes

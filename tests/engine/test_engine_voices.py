@@ -110,5 +110,5 @@ def test_a_thread_count_of_another_type_is_refused(threads: object) -> None:
 
 
 def test_unset_threads_are_one() -> None:
-    assert SessionOptions().intra_op_threads == 1
-    assert SessionOptions(3).intra_op_threads == 3
+    assert SessionOptions().threads_of("encode") == 1
+    assert SessionOptions(3).threads_of("encode") == 3
