@@ -140,6 +140,13 @@ def test_the_early_look_wants_far_stronger_evidence():
     assert not same.passes(change.ALPHA_PASS["early"])
 
 
+def test_a_tail_wants_twice_the_evidence_for_a_fail():
+    slower = comparison([0.005, 0.03, 0.08, 0.11, 0.06, 0.06])
+    assert 0.005 < slower.new.p_above(0) < 0.01
+    assert slower.fails(change._alpha_fail("p50", "end"))
+    assert not slower.fails(change._alpha_fail("p95", "end"))
+
+
 @pytest.mark.parametrize(("blocks", "early_at"), [(7, 5), (12, 8), (22, 14)])
 @pytest.mark.parametrize("statistic", ["p50", "p95"])
 def test_both_looks_together_err_no_more_than_they_may(blocks, early_at, statistic):
