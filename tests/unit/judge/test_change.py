@@ -110,7 +110,13 @@ def test_durations_are_above_0(budget_s, block_s):
 
 @pytest.mark.parametrize(
     ("new", "outcome", "improved"),
-    [(1.0, PASS, False), (1.02, PASS, False), (1.05, FAIL, False), (0.9, PASS, True)],
+    [
+        (1.0, PASS, False),
+        (1.02, PASS, False),
+        (1.05, FAIL, False),
+        (0.98, PASS, False),
+        (0.9, PASS, True),
+    ],
 )
 @pytest.mark.parametrize("statistic", ["p50", "p95", "value"])
 @pytest.mark.parametrize("look", ["early", "end"])
