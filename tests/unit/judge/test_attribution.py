@@ -116,6 +116,17 @@ def test_nothing_is_said_without_stages():
     assert attribute([]) is None
 
 
+@pytest.mark.parametrize(("missing", "is_told"), [(8, True), (9, False), (16, False)])
+def test_blocks_that_tell_stages_of_few_texts_do_not_count(missing, is_told):
+    blocks = []
+    for block in speak_in_stages(np.random.default_rng(9), 4, None):
+        broken = block.stages_ms["text"].array()
+        broken[1, :missing] = np.nan
+        stages = {**block.stages_ms, "text": arms(broken)}
+        blocks.append(structs.replace(block, stages_ms=stages))
+    assert (attribute(blocks) is not None) is is_told
+
+
 def test_stages_of_other_texts_are_refused():
     rng = np.random.default_rng(9)
     blocks = speak_in_stages(rng, 3, None)

@@ -110,7 +110,13 @@ def test_durations_are_above_0(budget_s, block_s):
 
 @pytest.mark.parametrize(
     ("new", "outcome", "improved"),
-    [(1.0, PASS, False), (1.02, PASS, False), (1.05, FAIL, False), (0.9, PASS, True)],
+    [
+        (1.0, PASS, False),
+        (1.02, PASS, False),
+        (1.05, FAIL, False),
+        (0.98, PASS, False),
+        (0.9, PASS, True),
+    ],
 )
 @pytest.mark.parametrize("statistic", ["p50", "p95", "value"])
 @pytest.mark.parametrize("look", ["early", "end"])
@@ -138,6 +144,13 @@ def test_the_early_look_wants_far_stronger_evidence():
     assert 0.01 < same.new.p_below(LIMIT) < 0.05
     assert same.passes(change.ALPHA_PASS["end"])
     assert not same.passes(change.ALPHA_PASS["early"])
+
+
+def test_a_tail_wants_twice_the_evidence_for_a_fail():
+    slower = comparison([0.005, 0.03, 0.08, 0.11, 0.06, 0.06])
+    assert 0.005 < slower.new.p_above(0) < 0.01
+    assert slower.fails(change._alpha_fail("p50", "end"))
+    assert not slower.fails(change._alpha_fail("p95", "end"))
 
 
 @pytest.mark.parametrize(("blocks", "early_at"), [(7, 5), (12, 8), (22, 14)])
