@@ -10,7 +10,9 @@ TtsperfError
 |  |- TargetTimeout      it did not answer in time
 |  `- ProviderMissing    the execution provider asked for is not there
 |- MeasurementError      nothing to measure, or not measurable this way
-`- BaselineUnreadable    a stored baseline exists and cannot be read
+|- BaselineUnreadable    a stored baseline exists and cannot be read
+|- ArtifactUnreadable    a run's artifact is missing, damaged or unfinished
+`- CellUnknown           a cell's name fits no stored cell, or several
 """
 
 from __future__ import annotations
@@ -58,3 +60,11 @@ class MeasurementError(TtsperfError):
 
 class BaselineUnreadable(TtsperfError):
     """A baseline file exists but is damaged or of an unknown version."""
+
+
+class ArtifactUnreadable(TtsperfError):
+    """An artifact that a command was to read is not there, damaged or not finished."""
+
+
+class CellUnknown(TtsperfError):
+    """A command was given a cell's name, or a folder of cells, that names nothing or too much."""
