@@ -6,10 +6,16 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PERF   ?= --ttsperf-compare
+# For tests only. Its own bound on onnxruntime is older than the one we use, and works with it.
+GGML   := onnxruntime-ggml==0.2.0
 # The tests of the code may share the cores; `make perf` may not.
 PARALLEL ?= -n 2 --dist loadfile
 
-.PHONY: perf test check format schemas baseline clean
+# The packages that the engine is compared with bring eighty others along: they stay out of .venv.
+PEERS       := .venv-peers
+PEERS_READY := $(PEERS)/.ready
+
+.PHONY: perf test check format schemas baseline peers clean
 
 perf: $(READY)
 	$(BIN)/python -m pytest -m perf $(PERF)
@@ -40,15 +46,33 @@ baseline: $(READY)
 	for run in 1 2 3 4 5 6 7 8 9 10; do \
 	  $(BIN)/python -m pytest -m perf tests/perf/test_gates.py -q --ttsperf-save || exit 1; done
 
-clean:
-	rm -rf $(VENV) artifacts build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
+# What benchmarks/engine_vs_peers.py needs, and nothing else does.
+peers: $(PEERS_READY)
+	@echo "ready: $(PEERS)/bin/python benchmarks/engine_vs_peers.py"
 
-$(READY): pyproject.toml
+clean:
+	rm -rf $(VENV) $(PEERS) artifacts build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
+
+# Any Python that is new enough and can make an environment.
+define check_python
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "$(PYTHON) is older than 3.11; name a newer one: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' || { \
 	  echo "$(PYTHON) lacks venv; on Debian: apt-get install python3-venv" >&2; exit 1; }
+endef
+
+$(READY): pyproject.toml
+	$(check_python)
 	@echo "setting up $(VENV) (a minute the first time)"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps "$(GGML)" || \
+	  echo "no $(GGML) for this system: its tests are skipped" >&2
 	@touch $(READY)
+
+$(PEERS_READY): pyproject.toml
+	$(check_python)
+	@echo "setting up $(PEERS) (some minutes the first time)"
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[peers]"
+	@touch $(PEERS_READY)

@@ -5,8 +5,8 @@
 First part: random sentences under random chunk schedules, against the same sentence as a whole.
 Second part: against the voice package's own audio of the same sentence. The waveforms are not
 comparable (the noise is another, and rounding moves the phase), so what is compared is what can be
-heard: log-mel distance, word errors of a recogniser, predicted opinion. Their rows need
-`pip install pocketsphinx speechmos`; without these packages they are left out.
+heard: log-mel distance, word errors of a recogniser, predicted opinion. Their rows need the extra
+`[hearing]`; without its packages they are left out, and said to be.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from hearing import PACKAGES, Listener, Score, compared, mel_distance_db
 from hibari import Hibari
 from numpy.typing import NDArray
 
@@ -26,7 +27,7 @@ from engine import Engine
 from engine.models.base import Piece, Request
 from engine.models.hibari import CALIBRATION, Frames, HibariModel
 from engine.models.hibari_cut import cut
-from engine.models.vocoder import HOP, SAMPLE_RATE
+from engine.models.vocoder import HOP
 from engine.phonemes import PAD_ID, Speech
 from engine.providers import CPU, SessionOptions
 from engine.session import Session, Stop
@@ -59,10 +60,6 @@ WORDS = """
     walk wall warm watch water weather west wheel while white wide wild wind window winter wish
     wonder wood word work world writer yellow young
 """.split()  # noqa: SIM905 - easier to read and to change
-MEL_BANDS = 80
-MEL_WINDOW = 1024
-JUDGE_RATE = 16_000
-FLOOR_DB = -60.0
 
 
 def sentences(count: int, seed: int) -> list[str]:
@@ -182,86 +179,12 @@ def against_the_whole(model: HibariModel, texts: Sequence[str], seed: int) -> No
         )
 
 
-def mel_db(samples: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Log-mel frames in dB, floored."""
-    hop = MEL_WINDOW // 4
-    count = (len(samples) - MEL_WINDOW) // hop + 1
-    frames = np.stack([samples[at * hop : at * hop + MEL_WINDOW] for at in range(count)])
-    power = np.abs(np.fft.rfft(frames * np.hanning(MEL_WINDOW))) ** 2
-    edges_mel = np.linspace(0, 2595 * np.log10(1 + 12_000 / 700), MEL_BANDS + 2)
-    edges = 700 * (10 ** (edges_mel / 2595) - 1)
-    hertz = np.fft.rfftfreq(MEL_WINDOW, 1 / SAMPLE_RATE)
-    low, mid, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    bank = np.maximum(0, np.minimum((hertz - low) / (mid - low), (high - hertz) / (high - mid)))
-    level: NDArray[np.float64] = 10 * np.log10(power @ bank.T + 1e-12)
-    floored: NDArray[np.float64] = np.maximum(level, level.max() + FLOOR_DB)
-    return floored
-
-
-def mel_distance_db(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Root mean square over frames and bands."""
-    a, b = mel_db(one), mel_db(other)
-    return float(np.sqrt(np.mean((a - b) ** 2)))
-
-
-def resampled(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """24 kHz -> 16 kHz."""
-    from scipy.signal import resample_poly
-
-    return np.asarray(resample_poly(samples, 2, 3), np.float32)
-
-
-def recogniser() -> Callable[[NDArray[np.float32]], list[str]] | None:
-    """Samples at 16 kHz -> words, if the package is there."""
-    try:
-        from pocketsphinx import Decoder
-    except ImportError:
-        return None
-    decoder = Decoder(samprate=JUDGE_RATE, loglevel="FATAL")
-
-    def words(samples: NDArray[np.float32]) -> list[str]:
-        decoder.start_utt()
-        pcm = (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
-        decoder.process_raw(pcm, full_utt=True)
-        decoder.end_utt()
-        hypothesis = decoder.hyp()
-        return hypothesis.hypstr.split() if hypothesis else []
-
-    return words
-
-
-def opinion() -> Callable[[NDArray[np.float32]], float] | None:
-    """Samples at 16 kHz -> predicted overall opinion, 1 to 5, if the package is there."""
-    try:
-        from speechmos import dnsmos
-    except ImportError:
-        return None
-    return lambda samples: float(dnsmos.run(np.clip(samples, -1, 1), JUDGE_RATE)["ovrl_mos"])
-
-
-def errors(found: Sequence[str], wanted: Sequence[str]) -> int:
-    """Words to insert, leave out or change."""
-    row = list(range(len(wanted) + 1))
-    for i, word in enumerate(found, 1):
-        last, row[0] = row[0], i
-        for j, other in enumerate(wanted, 1):
-            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (word != other))
-    return row[-1]
-
-
-def spread(values: Sequence[float]) -> str:
-    """Mean and the half-width of its 95 % interval."""
-    half = 1.96 * np.std(values, ddof=1) / np.sqrt(len(values))
-    return f"{np.mean(values):+.3f} ± {half:.3f}"
-
-
 def against_the_package(model: HibariModel, texts: Sequence[str]) -> None:
     """The second part. Differences are paired: the same sentence, and two seeds for the noise."""
     package = Hibari()
     distances, own_distances = [], []
-    recognise, judge = recogniser(), opinion()
-    wrong: dict[str, list[float]] = {"ours": [], "package": []}
-    moses: dict[str, list[float]] = {"ours": [], "package": []}
+    listener = Listener() if Listener.available() else None
+    scores: dict[str, list[Score]] = {"ours": [], "package": []}
     for text in texts:
         (speech,) = model.read(text)
         audio = {
@@ -271,21 +194,16 @@ def against_the_package(model: HibariModel, texts: Sequence[str]) -> None:
         again = package.from_ids(speech.ids, rng=np.random.default_rng(1))
         distances.append(mel_distance_db(audio["ours"], audio["package"]))
         own_distances.append(mel_distance_db(again, audio["package"]))
-        said = [word.strip(",.?!").lower() for word in text.split()]
-        for name, samples in audio.items():
-            low = resampled(samples)
-            if recognise is not None:
-                wrong[name].append(errors(recognise(low), said) / len(said))
-            if judge is not None:
-                moses[name].append(judge(low))
+        if listener is not None:
+            for name, samples in audio.items():
+                scores[name].append(listener.score(samples, text))
     print(f"streamed against the package's own audio, {len(texts)} sentences")
     print(f"  log-mel distance               {np.mean(distances):.2f} dB rms")
     print(f"  the package to itself, 2 seeds {np.mean(own_distances):.2f} dB rms")
-    for label, scores in (("word error rate", wrong), ("predicted opinion", moses)):
-        if scores["ours"]:
-            paired = np.subtract(scores["ours"], scores["package"])
-            means = ", ".join(f"{name} {np.mean(values):.3f}" for name, values in scores.items())
-            print(f"  {label:30} {means}; difference {spread(paired.tolist())}")
+    if listener is None:
+        print(f"  not heard: install {', '.join(PACKAGES)} (extra [hearing])")
+    else:
+        print(compared(scores["ours"], scores["package"]).table(("engine", "package")))
 
 
 def main() -> None:

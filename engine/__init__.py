@@ -32,17 +32,21 @@ if TYPE_CHECKING:
         VoiceNotInstalled,
     )
     from .flow import Stream
+    from .providers import CoreMLOptions, CudaOptions, OpenVINOOptions
     from .stream import Engine
 
 __all__ = [
     "Audio",
     "AudioError",
     "Chunk",
+    "CoreMLOptions",
+    "CudaOptions",
     "Engine",
     "EngineBusy",
     "EngineClosed",
     "EngineError",
     "ModelError",
+    "OpenVINOOptions",
     "OptionError",
     "OptionTypeError",
     "ProviderUnavailable",
@@ -61,6 +65,9 @@ _HOMES = {
     "Audio": ".audio",
     "Chunk": ".audio",
     "Word": ".audio",
+    "CoreMLOptions": ".providers",
+    "CudaOptions": ".providers",
+    "OpenVINOOptions": ".providers",
 }
 
 

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from .audio import Chunk, WavWriter, pcm16
 from .errors import EngineError, OptionError, TextError
-from .providers import CPU
+from .providers import CPU, parse_options, parse_threads
 from .stream import Engine
 from .voices import DEFAULT_VOICE, all_voices
 
@@ -56,8 +56,21 @@ def _parser() -> argparse.ArgumentParser:
     say.add_argument("-o", "--output", metavar="FILE", help="a WAV file; - is raw PCM to stdout")
     say.add_argument("--raw", action="store_true", help="raw PCM without a WAV header")
     say.add_argument("--voice", default=DEFAULT_VOICE, help="default: %(default)s")
-    say.add_argument("--provider", default=CPU.name, help="default: %(default)s")
-    say.add_argument("--threads", type=int, help="default: the engine's choice")
+    say.add_argument(
+        "--provider",
+        default=CPU.name,
+        help="a name, or the path of a library that brings one; default: %(default)s",
+    )
+    say.add_argument(
+        "--provider-option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of the provider; may be given several times",
+    )
+    say.add_argument(
+        "--threads", help="a number, or by stage: encode=2,decode=1; default: the engine's choice"
+    )
     say.add_argument("--seed", type=int, default=0, help="of the voice's noise, for repeatability")
     say.set_defaults(command=_say)
 
@@ -69,8 +82,13 @@ def _parser() -> argparse.ArgumentParser:
 def _say(options: argparse.Namespace) -> None:
     output = _output(options)
     text = _standard_input() if options.text == STANDARD else options.text
+    threads = None if options.threads is None else parse_threads(options.threads)
     with Engine(
-        options.voice, options.provider, threads=options.threads, seed=options.seed
+        options.voice,
+        options.provider,
+        provider_options=parse_options(options.provider, options.provider_option),
+        threads=threads,
+        seed=options.seed,
     ) as engine:
         chunks = engine.stream(text)  # refuses unfit text before a file is touched
         if output is None:
@@ -114,12 +132,14 @@ def _write_wav(chunks: Iterator[Chunk], path: Path, sample_rate: int) -> None:
 
 
 def _voices(_: argparse.Namespace) -> None:
-    for voice in all_voices():
+    voices = all_voices()
+    width = max(len(voice.name) for voice in voices)
+    for voice in voices:
         where = "installed" if voice.installed else f"not installed: {voice.remedy}"
-        megabytes = voice.size_bytes / 1e6
         print(
-            f"{voice.name:8} {voice.language:6} {voice.family:8} {voice.sample_rate} Hz  "
-            f"{megabytes:.1f} MB  {voice.licence:12} {where}"
+            f"{voice.name:{width}}  {voice.language:6} {voice.family:7} {voice.sample_rate} Hz "
+            f"{voice.size_bytes / 1e6:5.1f} MB  {voice.licence:11} sha256 {voice.sha256[:12]}  "
+            f"{where}"
         )
 
 

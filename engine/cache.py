@@ -2,17 +2,21 @@
 
 Nothing depends on it: an entry that is missing, damaged or of another making is made again, and
 where nothing can be written the engine only starts later. Entries are written under another name
-and moved into place, so that a reader, and a second writer, never sees half of one.
+and moved into place, so that a reader, and a second writer, never sees half of one. What nobody
+asked for in a season is thrown away when something else is written: an update leaves entries behind
+that are never asked for again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import mmap
 import os
 import platform
 import struct
 import tempfile
+import time
 import warnings
 import zlib
 from collections.abc import Callable
@@ -22,7 +26,10 @@ from pathlib import Path
 
 VARIABLE = "TTS_ENGINE_CACHE"
 FOLDER = "tts-engine"
+PARTIAL = ".partial"  # what a file is called while it is written
 MAGIC = b"TTSCACH1"
+DAY_S = 86_400
+KEPT_S = 90 * DAY_S  # after that long unused, an entry goes
 HEADER = struct.Struct("<8sQI4x")  # magic, length and checksum of what follows
 
 _told: set[str] = set()  # folders that were said to be unwritable
@@ -49,10 +56,12 @@ class Cache:
         path = self.path(kind, key)
         kept = _mapped(path)
         if kept is not None:
+            _touch(path)
             return kept
         made = make()
         try:
             _write(path, made)
+            _prune(self.folder)
         except OSError as error:
             self._say_unwritable(error)
             return memoryview(made)
@@ -92,9 +101,25 @@ def _mapped(path: Path) -> memoryview | None:
     return content if sound else None
 
 
+def _touch(path: Path) -> None:
+    """Note that an entry is in use, once a day."""
+    with contextlib.suppress(OSError):
+        if time.time() - path.stat().st_mtime > DAY_S:
+            os.utime(path)
+
+
+def _prune(folder: Path) -> None:
+    """Delete entries long unused, and what writers that were killed left behind."""
+    for path in [*folder.glob("*.bin"), *folder.glob(f".*{PARTIAL}")]:
+        with contextlib.suppress(OSError):
+            kept_s = KEPT_S if path.suffix == ".bin" else DAY_S
+            if time.time() - path.stat().st_mtime > kept_s:
+                path.unlink()
+
+
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
+    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=PARTIAL)
     try:
         with os.fdopen(number, "wb") as file:
             file.write(HEADER.pack(MAGIC, len(content), zlib.crc32(content)))

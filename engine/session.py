@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
+import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,18 @@ from .providers import CPU, Provider, Require, SessionOptions
 
 RUNTIME = "onnxruntime"
 RUNTIME_VERSION: str = ort.__version__
+API_VERSION = RUNTIME_VERSION.split(".")[1]  # of its C interface
 OPTIMISATION = "all"  # the level, as it goes into the keys of cached graphs
 RECORD_ASSIGNMENT = "session.record_ep_graph_assignment_info"
 ALLOW_SPINNING = "session.intra_op.allow_spinning"
 REFUSE_CPU = "session.disable_cpu_ep_fallback"
 SEVERITY_ERROR = 3
 SEVERITY_FATAL = 4
+ENTRY_POINT = "CreateEpFactories"  # what makes a library one of an execution provider
+LIBRARY_PATH = "library_path"  # the entry of a device's metadata that onnxruntime writes
+
+_registering = threading.Lock()
+_registered: dict[str, Path] = {}  # libraries by the name each has in this process
 
 
 def available_providers() -> list[str]:
@@ -61,15 +69,15 @@ class Session:
     ) -> None:
         """`optimised` models are taken as they are: optimised() has made them.
 
-        `name` tells the profiles of several sessions apart.
+        `name` is the stage: it tells the profiles of several sessions apart, and threads.
 
         Raises ProviderUnavailable, or ModelError if onnxruntime refuses the model.
         """
-        _require(provider)
+        self.name = name
         self._provider = provider
-        self._threads = options.intra_op_threads
+        self._threads = options.threads_of(name)
         self._profiles = options.profile is not None
-        settings = _ort_options(options)
+        settings = _ort_options(options, name)
         if options.profile is not None:
             settings.enable_profiling = True
             settings.profile_file_prefix = f"{options.profile}-{name}"
@@ -78,21 +86,22 @@ class Session:
         if require == "all" and provider is not CPU:
             settings.add_session_config_entry(REFUSE_CPU, "1")
         # Nodes the provider does not take run on the CPU; placement() tells how many.
-        chain = list(dict.fromkeys([provider.full_name, CPU.full_name]))
+        self._full_name, chain = _chosen(provider, settings)
         try:
-            self._session: Any = ort.InferenceSession(
-                model, settings, providers=chain, enable_fallback=0
-            )
+            self._session: Any = ort.InferenceSession(model, settings, **chain, enable_fallback=0)
         except Exception as error:
             if require == "all" and provider is not CPU:
                 raise ProviderUnavailable(
-                    f"found that {provider.full_name} does not take the whole model ({error}), "
+                    f"found that {self._full_name} does not take the whole model ({error}), "
                     f"wanted no node left to the CPU; leave require at 'any'"
                 ) from error
             raise ModelError(
                 f"found that onnxruntime {ort.__version__} refused the model ({error}), wanted a "
-                f"session on {provider.full_name}; try provider {CPU.name!r} or reinstall the voice"
+                f"session on {self._full_name}; try provider {CPU.name!r} or reinstall the voice"
             ) from error
+        # Kept by onnxruntime for the fallback, which is off: as much memory again as weights take.
+        self._session._model_bytes = None
+        self._outputs = [output.name for output in self._session.get_outputs()]
         self._require_registered()
 
     def run(
@@ -102,9 +111,8 @@ class Session:
 
         Raises ModelError, or Stopped after stop.set().
         """
-        names = [output.name for output in self._session.get_outputs()]
         try:
-            values = self._session.run(names, dict(feeds), stop.options if stop else None)
+            values = self._session.run(self._outputs, dict(feeds), stop.options if stop else None)
         except Exception as error:
             if stop is not None and stop.wanted:
                 raise Stopped from None
@@ -113,7 +121,7 @@ class Session:
                 f"found that the model failed ({error}) on inputs of shapes {shapes}, wanted "
                 f"spectra; try provider {CPU.name!r}, and report the text that did it"
             ) from error
-        return dict(zip(names, values, strict=True))
+        return dict(zip(self._outputs, values, strict=True))
 
     def close(self) -> None:
         """Write the profile, if one was asked for."""
@@ -124,14 +132,19 @@ class Session:
     def placement(self) -> dict[str, Any]:
         """What was asked for and what runs, as JSON-able data.
 
-        `nodes` counts graph nodes by the provider that executes them; None, not {}, where this
-        onnxruntime cannot tell. Registration alone proves nothing: a provider may take no node.
+        `nodes` counts graph nodes by the provider that executes them, `share` is that part of all
+        nodes; None, not {}, where this onnxruntime cannot tell. Registration alone proves nothing:
+        a provider may take no node.
         """
+        nodes = self._nodes()
         return {
+            "stage": self.name,
             "requested": self._provider.name,
-            "provider": self._provider.full_name,
+            "provider": self._full_name,
+            "options": dict(self._provider.options),
             "registered": list(self._session.get_providers()),
-            "nodes": self._nodes(),
+            "nodes": nodes,
+            "share": _share(nodes),
             "runtime": RUNTIME,
             "runtime_version": ort.__version__,
             "threads": self._threads,
@@ -149,24 +162,38 @@ class Session:
 
     def _require_registered(self) -> None:
         registered = self._session.get_providers()
-        if self._provider.full_name not in registered:
+        if self._full_name not in registered:
             raise ProviderUnavailable(
-                f"found a session on {', '.join(registered)}, wanted {self._provider.full_name}; "
+                f"found a session on {', '.join(registered)}, wanted {self._full_name}; "
                 f"check its drivers, or choose provider {CPU.name!r}"
             )
 
 
 def combined(placements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The placements of several sessions of one engine as one: nodes are summed per provider."""
-    first, *others = placements
-    total = dict(first)
-    for other in others:
-        if total["nodes"] is None or other["nodes"] is None:
-            total["nodes"] = None
+    """The placements of an engine's sessions as one: nodes are summed per provider.
+
+    `threads` is a number if it is the same for all, else numbers by stage.
+    """
+    told = list(placements)
+    threads = {placement["stage"]: placement["threads"] for placement in told}
+    nodes: dict[str, int] | None = {}
+    for placement in told:
+        if nodes is None or placement["nodes"] is None:
+            nodes = None
             continue
-        names = dict.fromkeys([*total["nodes"], *other["nodes"]])
-        total["nodes"] = {n: total["nodes"].get(n, 0) + other["nodes"].get(n, 0) for n in names}
+        for name, count in placement["nodes"].items():
+            nodes[name] = nodes.get(name, 0) + count
+    total = {name: value for name, value in told[0].items() if name != "stage"}
+    total.update(nodes=nodes, share=_share(nodes))
+    if len(set(threads.values())) > 1:
+        total["threads"] = threads
     return total
+
+
+def _share(nodes: Mapping[str, int] | None) -> dict[str, float] | None:
+    if nodes is None:
+        return None
+    return {name: round(count / sum(nodes.values()), 4) for name, count in nodes.items()}
 
 
 def check_placement(placement: Mapping[str, Any], require: Require) -> None:
@@ -191,7 +218,7 @@ def optimised(model: bytes, provider: Provider, options: SessionOptions) -> byte
     """The model as onnxruntime would run it on this machine. Raises ModelError."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "optimised.onnx"
-        settings = _ort_options(options)
+        settings = _ort_options(options, "")
         settings.optimized_model_filepath = str(path)
         try:
             ort.InferenceSession(model, settings, providers=[provider.full_name])
@@ -203,7 +230,23 @@ def optimised(model: bytes, provider: Provider, options: SessionOptions) -> byte
         return path.read_bytes()
 
 
-def _require(provider: Provider) -> None:
+def _chosen(provider: Provider, settings: Any) -> tuple[str, dict[str, Any]]:
+    """The provider's full name, and how a session is told of it: in its settings, or beside."""
+    options = dict(provider.options)
+    if provider.library is not None:
+        devices = _devices(provider.library)
+        settings.add_provider_for_devices(devices, options)
+        return devices[0].ep_name, {}
+    check_available(provider)
+    names = list(dict.fromkeys([provider.full_name, CPU.full_name]))
+    return provider.full_name, {"providers": names, "provider_options": [options, {}][: len(names)]}
+
+
+def check_available(provider: Provider) -> None:
+    """Raise ProviderUnavailable if no session can be opened on it; loads the library of one."""
+    if provider.library is not None:
+        _devices(provider.library)
+        return
     available = available_providers()
     if provider.full_name not in available:
         raise ProviderUnavailable(
@@ -212,9 +255,68 @@ def _require(provider: Provider) -> None:
         )
 
 
-def _ort_options(options: SessionOptions) -> Any:
+def _devices(library: Path) -> list[Any]:
+    """The devices of a library's first provider; it is registered once in a process.
+
+    Raises ProviderUnavailable.
+    """
+    if not library.is_file():
+        raise ProviderUnavailable(
+            f"found no file {library}, wanted the library of an execution provider; check the "
+            f"path, or choose provider {CPU.name!r}"
+        )
+    path = library.resolve()
+    with _registering:
+        devices = _offered(path)
+        if not devices and path not in _registered.values():
+            _register(path)
+            devices = _offered(path)
+    if not devices:
+        raise ProviderUnavailable(
+            f"found that {library} offers no device on this machine, wanted at least one; check "
+            f"its drivers, or choose provider {CPU.name!r}"
+        )
+    return [device for device in devices if device.ep_name == devices[0].ep_name]
+
+
+def _offered(path: Path) -> list[Any]:
+    """Its devices, also if somebody else in this process has registered it."""
+    told = ((device, device.ep_metadata.get(LIBRARY_PATH)) for device in ort.get_ep_devices())
+    return [device for device, where in told if where and Path(where).resolve() == path]
+
+
+def _register(path: Path) -> None:
+    stem = path.name.split(".")[0].removeprefix("lib")
+    taken = {*_registered, *available_providers()}
+    names = (stem if number == 1 else f"{stem}-{number}" for number in itertools.count(1))
+    name = next(name for name in names if name not in taken)
+    try:
+        ort.register_execution_provider_library(name, str(path))
+    except Exception as error:
+        raise ProviderUnavailable(_why_refused(path, str(error))) from error
+    _registered[name] = path
+
+
+def _why_refused(path: Path, error: str) -> str:
+    if ENTRY_POINT in error:
+        return (
+            f"found {path} without {ENTRY_POINT}, wanted the library of an execution provider; "
+            "ask the package that brought it for the path"
+        )
+    if "Failed to load library" in error:
+        return (
+            f"found that {path} cannot be loaded ({error}), wanted a shared library for this "
+            "system; install the package anew"
+        )
+    return (
+        f"found that {path} and onnxruntime {ort.__version__} refuse each other ({error}), wanted "
+        f"a library made for API version {API_VERSION} or earlier; install another version of one"
+    )
+
+
+def _ort_options(options: SessionOptions, stage: str) -> Any:
     settings = ort.SessionOptions()
-    settings.intra_op_num_threads = options.intra_op_threads
+    settings.intra_op_num_threads = options.threads_of(stage)
     settings.inter_op_num_threads = 1
     # Planned for one input length; ours differ every time.
     settings.enable_mem_pattern = bool(options.memory_pattern)

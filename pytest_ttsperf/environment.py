@@ -75,6 +75,8 @@ def identity(ready: Ready | None) -> dict[str, Json]:
         return {}
     placement: Mapping[str, Json] = ready.placement or {}
     told = {name: placement[name] for name in TOLD if name in placement}
+    if placement.get("options"):  # of the provider; without any, numbers stay comparable as before
+        told["options"] = placement["options"]
     if "onnxruntime" in ready.versions:
         told["onnxruntime"] = ready.versions["onnxruntime"]
     elif "runtime_version" in placement:

@@ -48,7 +48,7 @@ PLUGIN_ROOMS = {
     "__main__": {"cli"},
 }  # fmt: skip
 ENGINE_ROOMS = {
-    "": {"audio", "errors", "flow", "stream"},
+    "": {"audio", "errors", "flow", "providers", "stream"},
     "errors": set(),
     "timing": set(),
     "audio": {"errors"},

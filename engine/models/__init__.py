@@ -11,7 +11,7 @@ from types import ModuleType
 
 from ..voices import Voice
 
-FAMILIES = {"hibari": ".hibari", "piper": ".piper"}
+FAMILIES = {"hibari": ".hibari", "kokoro": ".kokoro", "piper": ".piper"}
 
 
 def family_of(voice: Voice) -> ModuleType:

@@ -97,6 +97,7 @@ def open_model(voice: Voice, settings: Settings, recorder: Recorder) -> PiperMod
                 bytes(graph),
                 settings.provider,
                 settings.options,
+                name=name,
                 require=settings.require,
                 optimised=settings.provider is CPU,
             )

@@ -7,6 +7,7 @@ is handed in, computed by `metrics.definitions`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -23,6 +24,9 @@ TREND_METRICS = ("ttfa_sound_ms", "rtf")
 TREND_P = 0.01
 TREND_CHANGE = 0.05
 CORES_SLACK = 1.3
+CPU_PROVIDER = "CPUExecutionProvider"
+LIBRARY = re.compile(r"[/\\]|\.(so(\.\d+)*|dylib|dll)$", re.IGNORECASE)
+"""A provider that was asked for by the path of its library."""
 MIN_CPU_WINDOW_S = 0.5
 """CPU time is counted in ticks of 10 ms: shorter windows tell nothing."""
 
@@ -232,7 +236,8 @@ def other_provider(evidence: Evidence) -> Note | None:
             guard="provider",
             text=f"unverified: the target does not tell which provider ran, {asked} was asked for",
         )
-    if any(count for name, count in nodes.items() if _plain(name).startswith(_plain(asked))):
+    wanted = _plain(_provider_name(asked, (placement or {}).get("provider")))
+    if any(count for name, count in nodes.items() if _plain(name).startswith(wanted)):
         return None
     ran = ", ".join(f"{count} on {name}" for name, count in sorted(nodes.items()) if count)
     return Note(
@@ -243,9 +248,21 @@ def other_provider(evidence: Evidence) -> Note | None:
     )
 
 
+def _provider_name(asked: str, told: object) -> str:
+    """The name that nodes are counted under: the target tells that of a library's provider.
+
+    A library cannot be onnxruntime's own CPU provider, whatever the target tells.
+    """
+    if LIBRARY.search(asked) and isinstance(told, str) and told != CPU_PROVIDER:
+        return told
+    return asked
+
+
 def crowded(evidence: Evidence) -> Note | None:
-    """A target does not use more cores than the threads it tells."""
+    """A target does not use more cores than the threads it tells, by stage or for all."""
     told = (evidence.ready.placement or {}).get("threads") if evidence.ready else None
+    if isinstance(told, Mapping):
+        told = max((count for count in told.values() if isinstance(count, int)), default=None)
     work = [
         (trial.usage.cpu_s, (trial.recording.end_ns - trial.recording.request_ns) / 1e9)
         for trial in evidence.counted

@@ -8,6 +8,7 @@ Schemas are shipped in `report/schemas/`.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -87,7 +88,8 @@ def _by_provider_and_voice(results: Sequence[CellResult]) -> dict[str, list[Cell
     split: dict[str, list[CellResult]] = defaultdict(list)
     for result in results:
         cell = result.cell
-        split[f"_{cell.provider}_{cell.voice}" if len(kinds) > 1 else ""].append(result)
+        tail = re.sub(r"[^\w.-]+", "-", f"_{cell.provider}_{cell.voice}")  # either may be a path
+        split[tail if len(kinds) > 1 else ""].append(result)
     return split
 
 

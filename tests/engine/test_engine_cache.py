@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 
 from engine import Engine
 from engine import cache as cache_module
-from engine.cache import HEADER, VARIABLE, Cache
+from engine.cache import DAY_S, HEADER, PARTIAL, VARIABLE, Cache
 from engine.table import Table, packed
 
 ROOT = Path(__file__).parents[2]
@@ -115,6 +117,7 @@ def test_the_folder_is_given_or_in_the_environment_or_the_users(
 
 OPEN = f"""
 import sys
+import time
 from engine import Engine
 with Engine() as engine:
     sys.stdout.buffer.write(engine.synthesize({TEXT!r}).pcm16())
@@ -189,3 +192,33 @@ def test_a_table_holds_many_entries() -> None:
     table = Table(memoryview(packed(entries)))
     assert all(table.get(key) == value for key, value in entries.items())
     assert "word20000" not in table
+
+
+def aged(path: Path, days: float) -> None:
+    when = time.time() - days * DAY_S
+    os.utime(path, (when, when))
+
+
+def test_what_was_long_unused_goes_when_something_is_written(tmp_path: Path) -> None:
+    make, cache = Maker(), Cache(tmp_path)
+    for kind in ("old", "used", "new"):
+        cache.get(kind, KEY, make)
+    abandoned = tmp_path / f".kind-x{PARTIAL}"
+    abandoned.write_bytes(b"half")
+    foreign = tmp_path / "notes.txt"
+    foreign.write_text("mine")
+    for path in (cache.path("old", KEY), cache.path("used", KEY), abandoned, foreign):
+        aged(path, 100)
+    cache.get("used", KEY, make)  # and so it is in use
+    assert cache.path("old", KEY).exists()
+    cache.get("another", KEY, make)
+    left = {path.name.split("-")[0] for path in tmp_path.iterdir()}
+    assert left == {"used", "new", "another", "notes.txt"}
+    assert make.made == 4
+
+
+def test_a_writer_at_work_is_left_alone(tmp_path: Path) -> None:
+    partial = tmp_path / f".kind-x{PARTIAL}"
+    partial.write_bytes(b"half")
+    Cache(tmp_path).get("kind", KEY, Maker())
+    assert partial.exists()

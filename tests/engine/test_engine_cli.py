@@ -215,7 +215,15 @@ def test_an_interrupt_is_quiet(
     [
         (["say", TEXT, "-o", "-", "--voice", "hart"], 2, "did you mean 'heart'"),
         (["say", TEXT, "-o", "-", "--provider", "gpu"], 2, "wanted one of cpu"),
+        (["say", TEXT, "-o", "-", "--provider", "/no/libfoo.so"], 1, "found no file /no/libfoo.so"),
+        (
+            ["say", TEXT, "-o", "-", "--provider-option", "a=1"],
+            2,
+            "provider option 'a', wanted none",
+        ),
         (["say", TEXT, "-o", "-", "--threads", "0"], 2, "threads=0"),
+        (["say", TEXT, "-o", "-", "--threads", "x"], 2, "or one by stage as encode=2"),
+        (["say", TEXT, "-o", "-", "--threads", "vocode=2"], 2, "wanted one of encode, prosody"),
         (["say", TEXT, "-o", "-", "--seed", "-1"], 2, "seed=-1"),
     ],
 )
@@ -245,7 +253,7 @@ def test_a_file_that_cannot_be_written_is_an_error(
     assert "No such file" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [[], ["sing"], ["say"], ["say", TEXT, "--threads", "x"]])
+@pytest.mark.parametrize("arguments", [[], ["sing"], ["say"], ["say", TEXT, "--seed", "x"]])
 def test_a_wrong_command_line_is_argparses_to_tell(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

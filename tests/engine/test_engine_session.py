@@ -31,6 +31,9 @@ class FakeSession:
     def get_providers(self) -> list[str]:
         return list(self.registered)
 
+    def get_outputs(self) -> list[Any]:
+        return []
+
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> type[FakeSession]:
@@ -97,7 +100,9 @@ def test_placement_is_read_back_and_json_able(voice: Engine) -> None:
     assert json.loads(json.dumps(placement)) == {
         "requested": "cpu",
         "provider": "CPUExecutionProvider",
+        "options": {},
         "registered": ["CPUExecutionProvider"],
+        "share": {"CPUExecutionProvider": 1.0},
         "runtime": "onnxruntime",
         "runtime_version": onnxruntime.__version__,
         "threads": 1,
@@ -152,13 +157,51 @@ def test_a_profile_is_written_for_every_session(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("run*.json"))) == 3
 
 
+def test_provider_options_reach_onnxruntime_as_texts(
+    fake: type[FakeSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuda = find_provider("cuda", {"device_id": 1, "use_tf32": False})
+    monkeypatch.setattr(fake, "registered", (cuda.full_name, CPU.full_name))
+    placement = Session(b"", cuda, SessionOptions()).placement()
+    assert fake.opened["provider_options"] == [{"device_id": "1", "use_tf32": "0"}, {}]
+    assert placement["options"] == {"device_id": "1", "use_tf32": "0"}
+
+
+# Threads by stage --------------------------------------------------------------------------------
+
+
+def test_threads_by_stage_reach_their_sessions() -> None:
+    with Engine(threads={"encode": 2}) as engine:
+        assert engine.placement()["threads"] == {"encode": 2, "prosody": 1, "decode": 1}
+    with Engine(threads={"decode": 1}) as engine:
+        assert engine.placement()["threads"] == 1
+
+
+def test_threads_for_a_stage_the_voice_lacks_are_refused_with_those_it_has() -> None:
+    wanted = r"threads for stage 'encoder', wanted one of encode, prosody, decode; .*'encode'"
+    with pytest.raises(OptionError, match=wanted):
+        Engine(threads={"encoder": 2})
+
+
+def test_threads_of_a_stage_are_checked_like_those_of_all() -> None:
+    with pytest.raises(OptionError, match="threads of stage 'encode': 0, wanted 1 to 256"):
+        Engine(threads={"encode": 0})
+    with pytest.raises(OptionTypeError, match="stage 'encode': '2', wanted a whole number"):
+        Engine(threads={"encode": "2"})  # type: ignore[dict-item]
+
+
 def test_nodes_of_several_sessions_are_summed() -> None:
-    one = {"provider": "P", "nodes": {"A": 1, "B": 2}}
-    other = {"provider": "P", "nodes": {"B": 3, "C": 4}}
-    unknown = {"provider": "P", "nodes": None}
-    assert combined([one, other])["nodes"] == {"A": 1, "B": 5, "C": 4}
-    assert combined([one, unknown])["nodes"] is None
-    assert combined([unknown, one])["nodes"] is None
+    one = {"stage": "one", "nodes": {"A": 1, "B": 2}, "threads": 2}
+    other = {"stage": "other", "nodes": {"B": 3, "C": 4}, "threads": 2}
+    total = combined([one, other])
+    assert total["nodes"] == {"A": 1, "B": 5, "C": 4}
+    assert total["share"] == {"A": 0.1, "B": 0.5, "C": 0.4}
+    assert total["threads"] == 2
+    unknown = {"stage": "unknown", "nodes": None, "threads": 1}
+    for placements in ([one, unknown], [unknown, one]):
+        assert combined(placements)["nodes"] is None
+        assert combined(placements)["share"] is None
+        assert combined(placements)["threads"] == {"one": 2, "unknown": 1}
 
 
 CUDA = "CUDAExecutionProvider"

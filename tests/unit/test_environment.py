@@ -34,6 +34,7 @@ def test_fingerprint_is_readable_and_stable() -> None:
     [
         structs.replace(READY, placement={**(READY.placement or {}), "threads": 2}),
         structs.replace(READY, placement={**(READY.placement or {}), "voice_hash": "cd"}),
+        structs.replace(READY, placement={**(READY.placement or {}), "options": {"a": "1"}}),
         structs.replace(READY, placement={"provider": "CoreMLExecutionProvider"}),
         structs.replace(READY, versions={"onnxruntime": "1.33.0"}),
         None,
@@ -44,8 +45,14 @@ def test_another_engine_has_another_fingerprint(changed: Ready | None) -> None:
 
 
 def test_another_process_of_the_same_engine_has_the_same() -> None:
-    again = structs.replace(READY, pid=2, phases_ms={"open": 3.0}, versions={
-        "onnxruntime": "1.32.0", "numpy": "2.1"})  # fmt: skip
+    placement = {**(READY.placement or {}), "options": {}}
+    again = structs.replace(
+        READY,
+        pid=2,
+        phases_ms={"open": 3.0},
+        placement=placement,
+        versions={"onnxruntime": "1.32.0", "numpy": "2.1"},
+    )
     assert environment.fingerprint(HERE, again) == environment.fingerprint(HERE, READY)
 
 

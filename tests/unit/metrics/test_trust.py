@@ -171,6 +171,22 @@ def test_provider_that_ran_no_nodes_is_invalid(nodes):
     assert "0 nodes (40 on CPUExecutionProvider)" in note.text
 
 
+@pytest.mark.parametrize("library", ["/opt/libfoo_ep.so", "libfoo_ep.so.1", "foo_ep.dll"])
+@pytest.mark.parametrize(
+    ("told", "nodes", "invalid"),
+    [
+        ("foo", {"foo": 3, "CPUExecutionProvider": 40}, False),
+        ("foo", {"CPUExecutionProvider": 40}, True),
+        ("CPUExecutionProvider", {"CPUExecutionProvider": 40}, True),
+        (None, {"foo": 3}, True),
+    ],
+)
+def test_a_library_is_known_by_the_name_of_its_provider(library, told, nodes, invalid):
+    ready = Ready(pid=1, sample_rate=24_000, placement={"provider": told, "nodes": nodes})
+    note = found(good(3), asked=library, ready=ready).get("provider")
+    assert (note is not None and note.invalid) is invalid
+
+
 def test_provider_that_nobody_tells_is_unverified():
     note = found(good(3), asked="cpu")["provider"]
     assert not note.invalid
@@ -289,8 +305,9 @@ def test_finished_audio_cut_into_chunks_is_not_streamed():
     assert "stream" not in found([trial(recording([(200, 900)]))])
 
 
+@pytest.mark.parametrize("threads", [1, {"encode": 1, "decode": 1}])
 @pytest.mark.parametrize(("cpu_s", "told"), [(0.19, False), (0.39, True)])
-def test_more_cores_than_threads_told(cpu_s, told):
+def test_more_cores_than_threads_told(cpu_s, told, threads):
     busy = [
         structs.replace(
             each,
@@ -298,7 +315,7 @@ def test_more_cores_than_threads_told(cpu_s, told):
         )
         for each in good()
     ]
-    ready = Ready(pid=1, sample_rate=24_000, placement={"threads": 1, "nodes": {}})
+    ready = Ready(pid=1, sample_rate=24_000, placement={"threads": threads, "nodes": {}})
     assert ("threads" in found(busy, ready=ready)) is told
 
 

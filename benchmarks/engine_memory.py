@@ -1,0 +1,98 @@
+"""Whether an engine keeps more memory, the more it has said: the slope over many requests.
+
+    python benchmarks/engine_memory.py [--voice heart] [--requests 2000] [--seed 0]
+
+Requests are random texts of 1 to 40 words; every tenth is closed in the midst. Memory is what the
+process has for itself (USS), noted every ten requests behind the first tenth, in which caches fill.
+The slope is that of Theil and Sen, with its 95 % interval. Exits with 1 if even its lower end
+promises more than 1 MB in a thousand requests. The second part gives the engine back and opens it
+anew several times: what is left each time is what close() forgot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import itertools
+import random
+
+import numpy as np
+import psutil
+from engine_fidelity import WORDS
+from scipy.stats import theilslopes
+
+from engine import Engine
+
+ALLOWED_MB = 1.0  # in a thousand requests
+NOTED_EVERY = 10
+CLOSED_EVERY = 10
+OPENINGS = 6
+
+
+def used_mb() -> float:
+    """What the process has for itself."""
+    return float(psutil.Process().memory_full_info().uss) / 2**20
+
+
+def a_text(draw: random.Random) -> str:
+    """1 to 40 random words, in sentences."""
+    words = [draw.choice(WORDS) for _ in range(draw.randint(1, 40))]
+    for at in range(12, len(words), 13):
+        words[at] += "."
+    return " ".join(words).capitalize() + "."
+
+
+def over_requests(engine: Engine, count: int, draw: random.Random) -> list[float]:
+    """MB after every few requests."""
+    noted = []
+    for number in range(1, count + 1):
+        stream = engine.stream(a_text(draw))
+        for _ in itertools.islice(stream, 1 if number % CLOSED_EVERY == 0 else None):
+            pass
+        stream.close()
+        if number % NOTED_EVERY == 0:
+            noted.append(used_mb())
+    return noted
+
+
+def over_openings(voice: str) -> list[float]:
+    """MB after each of several engines was closed."""
+    noted = []
+    for _ in range(OPENINGS):
+        with Engine(voice) as engine:
+            for _ in engine.stream("One and two."):
+                pass
+        del engine
+        gc.collect()
+        noted.append(used_mb())
+    return noted
+
+
+def main() -> int:
+    """Print both; 1 if memory grows."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--voice", default="heart")
+    parser.add_argument("--requests", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    draw = random.Random(options.seed)  # noqa: S311 - texts, not secrets
+    with Engine(options.voice) as engine:
+        engine.warm()
+        noted = over_requests(engine, options.requests, draw)
+    settled = np.array(noted[len(noted) // 10 :])
+    per_thousand = 1000 / NOTED_EVERY
+    told = theilslopes(settled)
+    slope, low, high = (per_thousand * of for of in (told.slope, told.low_slope, told.high_slope))
+    grew = low > ALLOWED_MB
+    print(f"voice {options.voice}, {options.requests} requests of 1 to 40 words")
+    print(f"  first, least, most, last       {noted[0]:.1f}, {settled.min():.1f}, ", end="")
+    print(f"{settled.max():.1f}, {noted[-1]:.1f} MB")
+    print(f"  slope in a thousand requests   {slope:+.2f} MB (95 %: {low:+.2f} to {high:+.2f})")
+    print(f"  {'GROWS' if grew else 'does not grow'} by more than {ALLOWED_MB} MB in a thousand")
+    left = over_openings(options.voice)
+    print(f"  after each of {OPENINGS} openings      {', '.join(f'{mb:.0f}' for mb in left)} MB")
+    return int(grew)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

