@@ -12,7 +12,9 @@ TtsperfError
 |  `- WrongTree          code of another version was imported than was to be measured
 |- RevisionError         another version of the code cannot be laid ready
 |- MeasurementError      nothing to measure, or not measurable this way
-`- BaselineUnreadable    a stored baseline exists and cannot be read
+|- BaselineUnreadable    a stored baseline exists and cannot be read
+|- ArtifactUnreadable    a run's artifact is missing, damaged or unfinished
+`- CellUnknown           a cell's name fits no stored cell, or several
 """
 
 from __future__ import annotations
@@ -68,3 +70,11 @@ class MeasurementError(TtsperfError):
 
 class BaselineUnreadable(TtsperfError):
     """A baseline file exists but is damaged or of an unknown version."""
+
+
+class ArtifactUnreadable(TtsperfError):
+    """An artifact that a command was to read is not there, damaged or not finished."""
+
+
+class CellUnknown(TtsperfError):
+    """A command was given a cell's name, or a folder of cells, that names nothing or too much."""

@@ -468,6 +468,10 @@ class CellResult(Struct, frozen=True, kw_only=True):
     recorder_cost: RecorderCost | None = None
     stopped_early: bool = False
     duration_s: float = 0.0
+    weather_before: Weather | None = None
+    """While the target warmed up and became quiet; None for cold cells, which do neither."""
+    weather: Weather | None = None
+    """While the trials were spoken."""
 
     @property
     def counted(self) -> tuple[Trial, ...]:
@@ -490,15 +494,30 @@ class Machine(Struct, frozen=True, kw_only=True):
     system: str
     architecture: str
     python: str
+    cpu_quota: float | None = None
+    """How many cores a container may use on average; None where it has no quota."""
 
 
 class Weather(Struct, frozen=True, kw_only=True):
-    """What else was going on; told beside verdicts, identity of nothing."""
+    """What else was going on over `seconds`; told beside verdicts, identity of nothing."""
 
     load_1m: float | None
     steal_share: float | None
+    """CPU time that other tenants of the host took, of all CPU time."""
     swap_used_share: float | None
     governor: str | None
+    seconds: float | None = None
+    others_cores: float | None = None
+    """Cores kept busy by processes that are neither ours nor the target's; 0.5 is half of one."""
+    swapped_mb: float | None = None
+    memory_stall_share: float | None = None
+    """Share of the time in which some process waited for memory."""
+    clock_mhz: float | None = None
+    thermal_throttles: int | None = None
+    quota_wait_s: float | None = None
+    """How long a container's CPU quota held its processes back."""
+    unmeasured: Mapping[str, str] = {}
+    """Field -> why it is None."""
 
 
 class Git(Struct, frozen=True, kw_only=True):
@@ -519,6 +538,8 @@ class Environment(Struct, frozen=True, kw_only=True):
     plugin_version: str
     pytest_version: str
     arguments: tuple[str, ...]
+    host: str | None = None
+    kernel: str | None = None
 
 
 class Run(Struct, frozen=True, kw_only=True):
@@ -553,6 +574,9 @@ class BaselineRun(Struct, frozen=True, kw_only=True):
     n: int
     summary: dict[str, Summary]
     notes: tuple[str, ...] = ()
+    accepted: str | None = None
+    """When it was declared the new ground (ISO 8601): runs before it are history, not compared."""
+    weather: Weather | None = None
 
 
 class Baseline(Struct, frozen=True, kw_only=True):
@@ -565,3 +589,11 @@ class Baseline(Struct, frozen=True, kw_only=True):
     newest: tuple[Trial, ...] = ()
     stages: Mapping[str, float] = {}
     """Median milliseconds by stage up to the first sounding chunk, of the newest run."""
+    stands_for: Mapping[str, Json] = {}
+    """What the fingerprint is made of; empty in files written before it was kept."""
+
+    @property
+    def counting(self) -> tuple[BaselineRun, ...]:
+        """The runs to compare with: from the newest accepted one on, else all."""
+        first = max((i for i, run in enumerate(self.runs) if run.accepted), default=0)
+        return self.runs[first:]

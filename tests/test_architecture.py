@@ -22,7 +22,9 @@ PLUGIN_ROOMS = {
     "errors": set(),
     "files": set(),
     "records": set(),
-    "environment": {"records"},
+    "cgroups": set(),
+    "environment": {"records", "cgroups"},
+    "weather": {"records", "cgroups"},
     "measure.corpus": set(),
     "measure.recorder": {"records"},
     "measure.targets": {"records", "measure.recorder"},
@@ -39,10 +41,15 @@ PLUGIN_ROOMS = {
     "judge.attribution": {"judge.blocks"},
     "judge.change": {"records", "judge.blocks", "judge.attribution"},
     "judge.baseline": {"records", "judge.stats"},
-    "report": {"records"},
-    "experiment": {"records", "environment", "measure", "metrics", "judge", "report"},
+    "answers": {"records"},
+    "report": {"records", "answers"},
+    "experiment": {
+        "records", "answers", "environment", "weather", "measure", "metrics", "judge", "report",
+    },
     "plugin": {"experiment", "records", "report"},
-}
+    "cli": {"experiment", "records", "answers", "report"},
+    "__main__": {"cli"},
+}  # fmt: skip
 ENGINE_ROOMS = {
     "": {"audio", "errors", "flow", "providers", "stream"},
     "errors": set(),

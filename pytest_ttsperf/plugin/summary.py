@@ -41,7 +41,7 @@ class RunSummary:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def print(self, reporter: Any) -> None:
-        """The table, what is not certain, the recorder's cost, and where the artifact is."""
+        """The table, what is not certain, the weather, the recorder's cost, the artifact."""
         results = self._results()
         if self._all_skipped:
             reporter.section("ttsperf", red=True)
@@ -76,8 +76,9 @@ class RunSummary:
         for line in lines:
             reporter.write_line(f"note: {line}")
         reporter.write_line("")
-        if cost:
-            reporter.write_line(cost)
+        for line in (terminal.weather_line(results), cost):
+            if line:
+                reporter.write_line(line)
 
     def _results(self) -> list[CellResult]:
         if not self._told:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pytest_ttsperf.records import (
     Breakdown,
+    Cell,
     CellResult,
     Outcome,
     RecorderCost,
@@ -13,9 +14,11 @@ from pytest_ttsperf.records import (
     Summary,
     Threshold,
     Verdict,
+    Weather,
 )
 
 UNEXPLAINED = "unexplained"
+WORTH_TELLING = 0.01
 HEADINGS = ("cell, metric", "n", "p50", "p95", "95 % bound", "limit", "verdict")
 Paint = Callable[[str, Outcome | None], str]
 """Colours a verdict's text; terminals without colour leave it as it is."""
@@ -40,9 +43,8 @@ def table(results: Sequence[CellResult], paint: Paint = lambda text, _: text) ->
     rows = {
         result.cell.id: [(outcome, row) for outcome, row in _rows(result)] for result in results
     }
-    every = [HEADINGS, *(row for group in rows.values() for _, row in group)]
-    widths = [max(len(row[column]) for row in every) for column in range(len(HEADINGS))]
-    lines = [_aligned(HEADINGS, widths), "-" * (sum(widths) + 2 * len(widths) - 2)]
+    widths = _widths([HEADINGS, *(row for group in rows.values() for _, row in group)])
+    lines = _heading(HEADINGS, widths)
     for result in sorted(results, key=_worst_first):
         lines.append(_cell_label(result))
         for outcome, row in rows[result.cell.id]:
@@ -50,6 +52,12 @@ def table(results: Sequence[CellResult], paint: Paint = lambda text, _: text) ->
             verdict = row[-1]
             lines.append(body[: len(body) - len(verdict)] + paint(verdict, outcome))
     return "\n".join(lines)
+
+
+def grid(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows below their headings: the first and last column to the left, the others to the right."""
+    widths = _widths([headings, *rows])
+    return "\n".join([*_heading(headings, widths), *(_aligned(row, widths) for row in rows)])
 
 
 def failures(results: Iterable[CellResult], outcomes: Iterable[Outcome]) -> str:
@@ -102,6 +110,47 @@ def recorder_line(costs: Iterable[RecorderCost]) -> str | None:
     return f"recorder's own cost: {ttfa:.1f} us on TTFA, {chunk:.2f} us a chunk (null target)"
 
 
+def weather_line(results: Iterable[CellResult]) -> str | None:
+    """What else the machine did during the trials; the worst cell by name where it stands out."""
+    known = [(result, result.weather) for result in results if result.weather]
+    if not known:
+        return None
+    worst, sky = max(known, key=lambda pair: pair[1].others_cores or 0.0)
+    told = [_others(sky), _steal([each for _, each in known])]
+    told += _troubles([each for _, each in known])
+    where = f" (worst: {_cell_label(worst)})" if len(known) > 1 and sky.others_cores else ""
+    return f"weather during the trials{where}: {', '.join(told)}"
+
+
+def _others(sky: Weather) -> str:
+    if sky.others_cores is None:
+        return f"other load not measured ({sky.unmeasured.get('others_cores', 'no reason told')})"
+    return f"{sky.others_cores:.0%} of one core was used by others"
+
+
+def _steal(skies: Sequence[Weather]) -> str:
+    told = [sky.steal_share for sky in skies if sky.steal_share is not None]
+    if not told:
+        return f"steal not measured ({skies[0].unmeasured.get('steal_share', 'no reason told')})"
+    return f"steal {'up to ' if len(told) > 1 else ''}{max(told):.0%}"
+
+
+def _troubles(skies: Sequence[Weather]) -> Iterator[str]:
+    """What is told only when it happened."""
+    swapped_mb = sum(sky.swapped_mb or 0.0 for sky in skies)
+    if swapped_mb:
+        yield f"{number(swapped_mb, 'MB')} swapped"
+    stall = max(sky.memory_stall_share or 0.0 for sky in skies)
+    if stall >= WORTH_TELLING:
+        yield f"up to {stall:.0%} of the time some process waited for memory"
+    throttles = sum(sky.thermal_throttles or 0 for sky in skies)
+    if throttles:
+        yield f"cores slowed down for heat {throttles} times"
+    waited_s = sum(sky.quota_wait_s or 0.0 for sky in skies)
+    if waited_s:
+        yield f"a CPU quota held processes back for {waited_s:.2g} s"
+
+
 def number(value: float | None, unit: str = "") -> str:
     """A number as people read it; `-` for what was not measured."""
     if value is None:
@@ -152,6 +201,14 @@ def _figures(
     if judged == "max":
         told = ""
     return str(summary.n), number(summary.p50), number(summary.p95), told
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+
+
+def _heading(headings: Sequence[str], widths: Sequence[int]) -> list[str]:
+    return [_aligned(headings, widths), "-" * (sum(widths) + 2 * len(widths) - 2)]
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
@@ -224,7 +281,11 @@ def _shares(what: str, shares: Sequence[StageShare]) -> str:
 
 
 def _cell_label(result: CellResult) -> str:
-    cell = result.cell
+    return cell_label(result.cell)
+
+
+def cell_label(cell: Cell) -> str:
+    """A cell in few words: its test without the file, preset, mode and phase."""
     return f"{cell.test.rsplit('::', 1)[-1]} {cell.preset} {cell.mode} {cell.phase}"
 
 
