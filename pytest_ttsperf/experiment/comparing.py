@@ -153,7 +153,7 @@ def verdicts(comparison: Comparison) -> list[Verdict]:
                 subject=f"against {comparison.against}",
                 outcome=comparison.outcome,
                 reason=comparison.reason,
-                gate="change",
+                gate="trust" if comparison.outcome is Outcome.INVALID else "change",
             )
         ]
     return [

@@ -97,8 +97,8 @@ def plan(budget_s: float, block_s: float) -> Plan:
     shortfall = None
     if blocks < MIN_BLOCKS:
         shortfall = (
-            f"{budget_s:g} s hold {_plural(blocks, 'block')} of {block_s:.1f} s, {MIN_BLOCKS} are "
-            f"the fewest that can decide; give {math.ceil(MIN_BLOCKS * block_s)} s or more "
+            f"{budget_s:.0f} s hold {_plural(blocks, 'block')} of {block_s:.1f} s, {MIN_BLOCKS} "
+            f"are the fewest that can decide; give {math.ceil(MIN_BLOCKS * block_s)} s or more "
             "(--ttsperf-budget)"
         )
     return Plan(

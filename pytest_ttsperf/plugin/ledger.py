@@ -262,10 +262,17 @@ def report_data(state: TestState) -> dict[str, Any]:
     """What a test report carries to the process that prints the summary (plain JSON)."""
     import msgspec
 
-    slim = [msgspec.structs.replace(result, trials=()) for result in state.results.values()]
+    slim = [_without_raw(result) for result in state.results.values()]
     return {
         "results": msgspec.to_builtins(slim),
         "artifact": of(state.item.config).artifact,
         "provider_missing": state.provider_missing,
         "remarks": list(state.remarks),
     }
+
+
+def _without_raw(result: CellResult) -> CellResult:
+    from msgspec import structs
+
+    comparison = result.comparison and structs.replace(result.comparison, measured={})
+    return structs.replace(result, trials=(), comparison=comparison)

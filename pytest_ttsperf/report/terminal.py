@@ -8,6 +8,7 @@ from pytest_ttsperf.records import (
     Breakdown,
     Cell,
     CellResult,
+    Change,
     Outcome,
     RecorderCost,
     StageShare,
@@ -34,6 +35,7 @@ HINTS = {
     "unmeasured": "nothing was there to be measured: a reply of a single chunk has no gaps (limit "
     "underruns instead), one without sound has no TTFA",
     "baseline": "run it again with --ttsperf-compare; if it stays, bisect with the stages named",
+    "change": "look at the stage named, or bisect with --ttsperf-against",
     "trust": "the number is not to be believed before this is explained",
 }
 
@@ -83,7 +85,7 @@ def remarks(results: Iterable[CellResult]) -> list[str]:
         told = [
             f"{verdict.subject}: {verdict.reason}"
             for verdict in result.verdicts
-            if verdict.outcome is Outcome.INCONCLUSIVE
+            if verdict.outcome is Outcome.INCONCLUSIVE or verdict.improved
         ]
         told += [f"{note.guard}: {note.text}" for note in result.notes if not note.invalid]
         for text in told:
@@ -94,10 +96,13 @@ def remarks(results: Iterable[CellResult]) -> list[str]:
     ]
 
 
-def counts(results: Iterable[CellResult]) -> str:
+def counts(results: Sequence[CellResult]) -> str:
     """`7 PASS, 1 INCONCLUSIVE`, worst first."""
     outcomes = [verdict.outcome for result in results for verdict in result.verdicts]
     told = [f"{outcomes.count(o)} {o.value}" for o in Outcome if o in outcomes]
+    better = sum(verdict.improved for result in results for verdict in result.verdicts)
+    if better:
+        told.append(f"{better} better than before")
     return ", ".join(told) or "nothing judged"
 
 
@@ -179,6 +184,8 @@ def _rows(result: CellResult) -> Iterator[tuple[Outcome | None, tuple[str, ...]]
 
 
 def _row(result: CellResult, verdict: Verdict) -> tuple[str, ...]:
+    if verdict.gate == "change":
+        return _change_row(result, verdict)
     threshold = verdict.threshold
     limit = limit_text(threshold) if threshold else number(verdict.limit, verdict.unit)
     key = threshold.sample_key if threshold else verdict.metric or ""
@@ -187,6 +194,42 @@ def _row(result: CellResult, verdict: Verdict) -> tuple[str, ...]:
     if threshold is not None and threshold.marker == "memory":
         figures = (str(_trials(result)), number(verdict.value), "", "")
     return f"  {verdict.subject}", *figures, limit, verdict.outcome.value
+
+
+def _change_row(result: CellResult, verdict: Verdict) -> tuple[str, ...]:
+    """Blocks, the change, what it is at most with 95 %, and the smallest that counts."""
+    found = _change(result, verdict)
+    outcome = f"{verdict.outcome.value}{' (better)' if verdict.improved else ''}"
+    if found is None:
+        return f"  {verdict.subject}", "-", "-", "", "-", "-", outcome
+    return (
+        f"  {verdict.subject}",
+        f"{found.blocks} blocks",
+        change_text(found.effect, found),
+        "",
+        f"<= {change_text(found.high, found)}",
+        change_text(found.delta, found),
+        outcome,
+    )
+
+
+def _change(result: CellResult, verdict: Verdict) -> Change | None:
+    """What a comparison found that a verdict is about."""
+    comparison = result.comparison
+    if comparison is None:
+        return None
+    pairs = zip(comparison.gates, comparison.changes, strict=False)
+    return next((found for gate, found in pairs if gate.metric == verdict.metric
+                 and verdict.statistic in (gate.statistic, None)), None)  # fmt: skip
+
+
+def change_text(value: float | None, change: Change) -> str:
+    """`+1.3 %`, or `+0.4 MB` on the scale `difference`."""
+    if value is None:
+        return "-"
+    if change.scale == "ratio":
+        return f"{100 * value:+.1f} %"
+    return f"{value:+.3g} {change.unit}".rstrip()
 
 
 def _figures(

@@ -40,11 +40,13 @@ LAST_WORDS_BYTES = 4000
 POLL_S = 0.25
 CLOSE_S = 5.0
 _PLUGIN_ROOT = str(Path(pytest_ttsperf.__file__).resolve().parent.parent)
-# Another interpreter finds what the plugin itself needs behind its own packages.
+# The running plugin and no other: not one in the folder that the worker starts in, which may be an
+# older version's. Another interpreter finds what the plugin needs behind its own packages.
 _START = (
-    "import sys; root, *more = sys.argv[3:]; root in sys.path or sys.path.insert(0, root); "
-    "sys.path += [entry for entry in more if entry not in sys.path]; "
+    "import sys; root, *more = sys.argv[3:]; known = list(sys.path); "
+    "sys.path[:] = [root, *known, *(entry for entry in more if entry not in known)]; "
     "from pytest_ttsperf.measure.targets.worker_child import main; "
+    "root in known or sys.path.remove(root); "
     "main(int(sys.argv[1]), int(sys.argv[2]))"
 )
 _ERRORS: dict[str, type[TargetError]] = {
@@ -160,6 +162,7 @@ class WorkerTarget:
             self._process = subprocess.Popen(
                 [
                     self._python,
+                    "-P",
                     "-c",
                     _START,
                     str(theirs.fileno()),
