@@ -14,13 +14,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-EVERYWHERE = {"errors", "files", ""}
+EVERYWHERE = {"errors", "figures", "files", ""}
 """Leaves that any room of pytest_ttsperf may import; "" is the package with its version."""
 
 PLUGIN_ROOMS = {
     "": {"plugin.fixtures", "plugin.typed_marks", "records"},  # lazily, or for type checkers
     "errors": set(),
     "files": set(),
+    "figures": {"records"},  # for type checkers, and late
     "records": set(),
     "cgroups": set(),
     "environment": {"records", "cgroups"},

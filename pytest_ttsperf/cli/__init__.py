@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 
 from pytest_ttsperf import __version__
-from pytest_ttsperf.cli import baselines, doctor
-from pytest_ttsperf.errors import ArtifactUnreadable, CellUnknown, TtsperfError
+from pytest_ttsperf.cli import baselines, compare, doctor
+from pytest_ttsperf.errors import ArtifactUnreadable, CellUnknown, LimitError, TtsperfError
 
 GOOD, BAD, USAGE = 0, 1, 2
 EPILOG = "Exit codes: 0 all is well, 1 something bad was found, 2 the command was not understood."
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     told = _parser().parse_args(arguments)
     try:
         return int(told.run(told))
-    except (CellUnknown, ArtifactUnreadable) as error:
+    except (CellUnknown, ArtifactUnreadable, LimitError) as error:
         print(f"ttsperf: {error}", file=sys.stderr)
         return USAGE
     except TtsperfError as error:
@@ -42,11 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ttsperf",
-        description="Performance of text-to-speech engines: stored baselines and this machine.",
+        description="Performance of text-to-speech engines: stored baselines, two targets side by "
+        "side, and this machine.",
         epilog=EPILOG,
     )
     parser.add_argument("--version", action="version", version=f"pytest-ttsperf {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     baselines.add(commands)
+    compare.add(commands)
     doctor.add(commands)
     return parser

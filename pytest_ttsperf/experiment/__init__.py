@@ -21,6 +21,7 @@ from pytest_ttsperf.experiment.against import Measured as Measured
 from pytest_ttsperf.experiment.against import against as against
 from pytest_ttsperf.experiment.against import compared as compared
 from pytest_ttsperf.experiment.against import is_in_doubt as is_in_doubt
+from pytest_ttsperf.experiment.against import side_by_side as side_by_side
 from pytest_ttsperf.experiment.plan import UNNAMED as UNNAMED
 from pytest_ttsperf.experiment.plan import Plan as Plan
 from pytest_ttsperf.experiment.plan import Progress as Progress

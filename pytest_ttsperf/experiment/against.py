@@ -191,3 +191,24 @@ def _answered(doubt: Verdict, told: Sequence[Verdict]) -> Verdict:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0]
+
+
+def side_by_side(
+    old: Source, new: Source, presets: Sequence[str], gates: tuple[Gate, ...], budget_s: float
+) -> dict[str, Comparison]:
+    """Compare two targets on presets, by preset. TargetError when one cannot be opened."""
+    contest = Contest(
+        old=old,
+        new=new,
+        cells={
+            preset: (
+                Plan(test="compare", text=preset, mode="stream", phase="warm", trials=0),
+                gates,
+            )
+            for preset in presets
+        },
+        against=old.spec.label,
+        budget_s=budget_s,
+        gates_in_run=len(presets) * len(gates),
+    )
+    return comparing.compare(contest, lambda _: None)

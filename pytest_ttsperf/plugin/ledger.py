@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_ttsperf import figures
 from pytest_ttsperf.errors import BaselineUnreadable, MeasurementError
-from pytest_ttsperf.plugin import markers, regressions
+from pytest_ttsperf.plugin import markers
 from pytest_ttsperf.plugin.options import Options
 from pytest_ttsperf.plugin.screen import Screen
 
@@ -57,7 +58,7 @@ class Ledger:
         """Get the version to compare with, before anything is measured. RevisionError."""
         from pytest_ttsperf import experiment
 
-        self.gates_in_run = tests * len(regressions.DEFAULT)
+        self.gates_in_run = tests * len(figures.DEFAULT)
         if self.options.against is not None:
             self.against = experiment.against(
                 self.options.against,

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_ttsperf import figures
 from pytest_ttsperf.errors import LimitError
-from pytest_ttsperf.plugin import regressions
 from pytest_ttsperf.plugin.markers import Override, parse_override
 
 PREFIX = "--ttsperf-"
@@ -178,10 +178,10 @@ def read(config: pytest.Config) -> Options:
             against=config.getoption(f"{PREFIX}against"),
             against_install=config.getoption(f"{PREFIX}against-install"),
             budget_s=_duration_s(_first(config, "budget")),
-            deltas=regressions.of_lines(
+            deltas=figures.of_lines(
                 config.getoption(f"{PREFIX}compare-fail"), f"{PREFIX}compare-fail"
             ),
-            deltas_ini=regressions.of_lines(
+            deltas_ini=figures.of_lines(
                 config.getini("ttsperf_compare_fail"), "ini ttsperf_compare_fail"
             ),
             inconclusive_fails=_inconclusive(config) == "fail",

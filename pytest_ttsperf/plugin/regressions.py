@@ -1,19 +1,17 @@
-"""What a test is compared by with another version, and the smallest change that counts.
+"""`@regression(ttfa="5%", rtf="10%")`, ini `ttsperf_compare_fail` and `--ttsperf-compare-fail`.
 
-`@regression(ttfa="5%", rtf="10%")`, ini `ttsperf_compare_fail` and `--ttsperf-compare-fail` say it;
-the command line wins over the mark, the mark over ini, per figure. Unnamed are the gates of every
-test: the median and the p95 of TTFA and the median RTF, with 3 %.
+They say what a test is compared by with another version, and the smallest change that counts. The
+command line wins over the mark, the mark over ini, per figure.
 """
 
 from __future__ import annotations
 
-import difflib
-import math
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_ttsperf import figures
 from pytest_ttsperf.errors import LimitError
 
 if TYPE_CHECKING:
@@ -24,114 +22,19 @@ DESCRIPTION = (
     "(ttfa='5%', rtf='10%', ...): the smallest change that makes a comparison with another version "
     "fail (--ttsperf-against)"
 )
-DELTA = 0.03
-
-
-class Figure(NamedTuple):
-    """What can be compared: a metric, how it is looked at, and on which scale."""
-
-    label: str
-    metric: str
-    statistic: str
-    scale: str = "ratio"
-    unit: str = ""
-
-
-FIGURES: Mapping[str, Figure] = {
-    "ttfa_p50": Figure("ttfa p50", "ttfa_sound_ms", "p50"),
-    "ttfa_p95": Figure("ttfa p95", "ttfa_sound_ms", "p95"),
-    "rtf_p50": Figure("rtf p50", "rtf", "p50"),
-    "rtf_p95": Figure("rtf p95", "rtf", "p95"),
-    "heard_p50": Figure("heard ttfa p50", "ttfa_ms", "p50"),
-    "heard_p95": Figure("heard ttfa p95", "ttfa_ms", "p95"),
-    "cpu_p50": Figure("cpu p50", "cpu_s_per_audio_s", "p50"),
-    "gap_p50": Figure("longest gap p50", "gap_max_ms", "p50"),
-    "underruns": Figure("underruns", "underruns", "p50", "difference"),
-    "rss_peak": Figure("rss peak", "rss_peak_mb", "value"),
-}
-DEFAULT = ("ttfa_p50", "ttfa_p95", "rtf_p50")
-SHORT = {"ttfa": ("ttfa_p50", "ttfa_p95"), "rtf": ("rtf_p50",), "memory": ("rss_peak",)}
-"""Names that stand for several figures, or for the usual one."""
-WARM_ONLY = frozenset({"ttfa_p95", "heard_p95", "rtf_p95", "rss_peak", "underruns"})
-"""What a single start for each block has none of."""
 
 
 def gates(
     mark: pytest.Mark | None, told: Mapping[str, float], ini: Mapping[str, float], phase: Phase
 ) -> tuple[Gate, ...]:
     """The gates of a test. LimitError for a mark that cannot be understood."""
-    from pytest_ttsperf.records import Gate
-
-    marked = {} if mark is None else of_mark(mark)
-    deltas = {**dict.fromkeys(DEFAULT, DELTA), **ini, **marked, **told}
-    return tuple(
-        Gate(
-            label=FIGURES[name].label,
-            metric=FIGURES[name].metric,
-            statistic=FIGURES[name].statistic,  # type: ignore[arg-type]
-            scale=FIGURES[name].scale,  # type: ignore[arg-type]
-            unit=FIGURES[name].unit,
-            delta=delta,
-        )
-        for name, delta in deltas.items()
-        if phase == "warm" or name not in WARM_ONLY
-    )
+    return figures.gates(phase, ini, {} if mark is None else _marked(mark), told)
 
 
-def of_mark(mark: pytest.Mark) -> dict[str, float]:
-    """Figure -> smallest change. LimitError names what is accepted."""
+def _marked(mark: pytest.Mark) -> dict[str, float]:
     if mark.args:
         raise LimitError(
-            f"@{MARK} takes keywords only, such as ttfa='5%'; accepted: {', '.join(_names())}"
+            f"@{MARK} takes keywords only, such as ttfa='5%'; "
+            f"accepted: {', '.join(figures.names())}"
         )
-    found: dict[str, float] = {}
-    for name, value in mark.kwargs.items():
-        found.update(_delta(name, value, f"@{MARK}({name}={value!r})"))
-    return found
-
-
-def of_lines(lines: Iterable[str], source: str) -> dict[str, float]:
-    """`ttfa_p95:7.5%` each -> figure -> smallest change. LimitError."""
-    found: dict[str, float] = {}
-    for line in lines:
-        name, colon, value = (part.strip() for part in line.partition(":"))
-        if not colon:
-            raise LimitError(f"{source}: {line!r}; wanted FIGURE:CHANGE, as ttfa_p95:7.5%")
-        found.update(_delta(name, value, f"{source}: {line!r}"))
-    return found
-
-
-def _delta(name: str, value: object, source: str) -> dict[str, float]:
-    names = SHORT.get(name, (name,))
-    if names[0] not in FIGURES:
-        near = difflib.get_close_matches(name, _names(), n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise LimitError(
-            f"{source}: {name!r} cannot be compared{hint}; accepted: {', '.join(_names())}"
-        )
-    is_share = FIGURES[names[0]].scale == "ratio"
-    number = _number(value, is_share=is_share)
-    if not 0 < number < math.inf:
-        wanted = "a change such as '5%' or 0.05" if is_share else "a number above 0, as 1"
-        raise LimitError(f"{source}; wanted {wanted}")
-    return dict.fromkeys(names, number)
-
-
-def _number(value: object, *, is_share: bool) -> float:
-    """nan for what is none."""
-    if isinstance(value, bool):
-        return math.nan
-    if isinstance(value, int | float):
-        # 5 for 5 % would be a gate that never fires.
-        return math.nan if is_share and value >= 1 else float(value)
-    text = str(value).strip()
-    try:
-        if text.endswith("%"):
-            return float(text[:-1]) / 100 if is_share else math.nan
-        return _number(float(text), is_share=is_share)
-    except ValueError:
-        return math.nan
-
-
-def _names() -> list[str]:
-    return [*SHORT, *FIGURES]
+    return figures.of_keywords(mark.kwargs, f"@{MARK}")
