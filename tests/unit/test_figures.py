@@ -45,7 +45,7 @@ def test_short_names_stand_for_several_figures() -> None:
 
 @pytest.mark.parametrize("value", ["5", 5, "0%", "-1%", "x", "nan", True, None, "inf%"])
 def test_what_is_no_share_is_an_error(value: object) -> None:
-    with pytest.raises(LimitError, match="wanted a change such as '5%' or 0.05"):
+    with pytest.raises(LimitError, match=r"wanted a change such as '5%' or 0\.05"):
         figures.of_keywords({"rtf": value}, "@regression")
 
 
