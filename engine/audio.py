@@ -25,6 +25,8 @@ class Word(NamedTuple):
     end_s: float
 
 
+QUIET = 0.005  # what stays below is silence
+LEAD_S = 0.03  # of silence before the first sound stays
 PCM16_SCALE = 32768
 WAV_HEADER_BYTES = 44
 # What a WAV header says of a length nobody knows yet; players then read to the end of the stream.
@@ -167,3 +169,13 @@ def _check_samples(samples: Samples) -> None:
             f"found {samples[first]} at sample {first}, wanted finite samples; "
             "look for the stage that made them, clipping would only hide it"
         )
+
+
+def lead_samples(samples: Samples, latest: int, sample_rate: int) -> int:
+    """How many samples in front are more silence than should be.
+
+    The first sound is looked for up to `latest`, by which it is taken to have begun.
+    """
+    loud = np.flatnonzero(np.abs(samples[: latest + 1]) > QUIET)
+    onset = int(loud[0]) if len(loud) else latest
+    return max(0, onset - round(LEAD_S * sample_rate))

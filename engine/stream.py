@@ -259,8 +259,7 @@ class Engine:
         while True:
             for part in speech:
                 before_s = frames / self.sample_rate
-                trim = self._trim and index == 0
-                for piece in self._opened().stream(part, request, index, trim=trim):
+                for piece in self._opened().stream(part, request, index, trim=self._trim):
                     with request.recorder.span("convert", index):
                         words = tuple(later(word, before_s) for word in piece.words)
                         chunk = Chunk(piece.samples, self.sample_rate, words)

@@ -49,10 +49,12 @@ class Model(Protocol):
     def stream(
         self, speech: Speech, request: Request, first_chunk: int, *, trim: bool
     ) -> Iterator[Piece]:
-        """Say it in pieces. Chunks are counted from first_chunk, in the spans too.
+        """Say it in pieces. Chunks are counted from first_chunk, in the spans too; 0 is the first
+        of the stream.
 
-        trim: leave the silence in front away but for a breath. What is left is sample for sample
-        what it would have been. Raises ModelError, or Stopped.
+        trim: leave the silence in front of the stream away but for a breath, and what silence
+        between sentences is longer than a pause. What is left is sample for sample what it would
+        have been. Raises ModelError, or Stopped.
         """
 
     def sessions(self) -> Sequence[Session]:

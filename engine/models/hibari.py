@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio import Word
+from ..audio import LEAD_S, Word, lead_samples
 from ..cache import Cache, processor
 from ..phonemes import PAD_ID, Phonemizer, Speech
 from ..providers import CPU, Provider, SessionOptions
@@ -56,7 +56,6 @@ GRAIN = 8  # steps: prosody goes on by as many at least, as very small runs are 
 
 # Sound starts this long before the pad in front ends.
 ONSET_S = (0.08, 0.025)
-LEAD_S = 0.03  # of silence before it stays
 
 SPEED = np.ones(1, np.float32)
 Floats = NDArray[np.float32]
@@ -146,14 +145,14 @@ class Encoded(NamedTuple):
         early, late = (max(0, end - round(before * SAMPLE_RATE)) for before in ONSET_S)
         return early, late
 
-    def words(self, speech: Speech, start: int) -> list[Word]:
+    def words(self, speech: Speech, start: int) -> tuple[Word, ...]:
         """When each word is said, in seconds from sample `start` on."""
         firsts = np.searchsorted(self.steps, [word.first for word in speech.words], "left")
         stops = np.searchsorted(self.steps, [word.stop for word in speech.words], "left")
-        return [
+        return tuple(
             Word(word.text, *(max(0, int(at) * STEP_SAMPLES - start) / SAMPLE_RATE for at in edges))
             for word, *edges in zip(speech.words, firsts, stops, strict=True)
-        ]
+        )
 
 
 class HibariModel:
@@ -184,9 +183,10 @@ class HibariModel:
         record = request.recorder.span
         with record("encode", first_chunk):
             encoded = self.encode(speech.ids, request.stop)
+        trim = trim and first_chunk == 0  # what is between sentences is a pause
         early, late = encoded.onset() if trim else (0, 0)
         start = max(0, early - round(LEAD_S * SAMPLE_RATE))
-        words = encoded.words(speech, start)
+        words: tuple[Word, ...] = ()
         vocoder = Vocoder(request.noise, start // HOP)
         frames = Frames(encoded, self._prosody, self._decode, vocoder.first_frame, request.stop)
         unwanted = start % HOP  # samples of the first block
@@ -198,9 +198,14 @@ class HibariModel:
                 samples = vocoder.push(spectra)
                 if end == encoded.frame_count:
                     samples = np.concatenate([samples, vocoder.finish()])
+            samples = samples[unwanted:]
+            if chunk == first_chunk:
+                lead = lead_samples(samples, late - start, SAMPLE_RATE) if trim else 0
+                samples, start = samples[lead:], start + lead
+                words = encoded.words(speech, start)
             until_s = (end * HOP - start) / SAMPLE_RATE
             begun = sum(1 for word in words if word.start_s < until_s)
-            yield Piece(samples[unwanted:], tuple(words[:begun]))
+            yield Piece(samples, words[:begun])
             unwanted, words = 0, words[begun:]
 
     def encode(self, ids: Sequence[int], stop: Stop | None = None) -> Encoded:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio import Samples, Word
+from ..audio import LEAD_S, QUIET, Samples, Word, lead_samples
 from ..cache import processor
 from ..errors import ModelError
 from ..phonemes import PAD_ID, SILENT, Phonemizer, Speech
@@ -35,7 +35,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     from .cut import Original
 
-CUT_VERSION = "1"  # of what kokoro_cut and kokoro_norms make: what another one made is made again
+CUT_VERSION = "2"  # of what kokoro_cut and kokoro_norms make: what another one made is made again
 
 SAMPLE_RATE = 24_000
 HOP = 300  # samples of a feature
@@ -53,9 +53,7 @@ LEAST_S = 0.025  # no chunk is shorter
 
 # Sound starts that long before the pad in front ends, or later.
 ONSET_S = 0.12
-QUIET = 0.005  # what stays below is silence
-LEAD_S = 0.03  # of silence in front stays
-TAIL_S = 0.2  # and behind, if there is as much
+TAIL_S = 0.2  # of silence behind the last sound stays, if there is as much
 
 GRAPHS = ("head", "waves", "coarse", "fine")
 SPEED = np.ones(1, np.float32)
@@ -267,7 +265,7 @@ class Parts(NamedTuple):
         fine = tells["fine"].run({"rows": coarse["rows"], **both})
         told = {"coarse": coarse, "fine": fine}
         return Heard(
-            summary(sentence.features),
+            summary(sentence.features, sentence.source),
             {part: told[part]["norms"] for part in PARTS},
             {part: told[part]["spans"] for part in PARTS},
         )
@@ -299,7 +297,7 @@ class KokoroModel:
         record, style = request.recorder.span, self._speaker.style(speech.ids)
         with record("encode", first_chunk):
             sentence = self._parts.encode(speech.ids, style, request.stop)
-            norms = self._norms.of(sentence.features)
+            norms = self._norms.of(sentence.features, sentence.source)
         windows = Windows(self._parts, sentence, norms, request)
         first, onset, calm, stop = _bounds(sentence, speech.ids, self._speaker, trim=trim)
         start = first * HOP
@@ -308,7 +306,7 @@ class KokoroModel:
         for chunk, (begin, end) in enumerate(itertools.pairwise([first, *sizes]), first_chunk):
             samples = windows.samples(begin, end, chunk)
             if trim and chunk == first_chunk:
-                lead = lead_samples(samples, (onset - first) * HOP)
+                lead = lead_samples(samples, (onset - first) * HOP, SAMPLE_RATE)
                 samples, start = samples[lead:], start + lead
             if chunk == first_chunk:
                 words = sentence.words(speech, start)
@@ -355,13 +353,6 @@ def chunk_ends(
             end = stop
         ends.append(end)
     return ends or [stop]
-
-
-def lead_samples(samples: Samples, latest: int) -> int:
-    """How many samples in front are more silence than should be, `latest` at most."""
-    loud = np.flatnonzero(np.abs(samples[: latest + 1]) > QUIET)
-    onset = int(loud[0]) if len(loud) else latest
-    return max(0, onset - round(LEAD_S * SAMPLE_RATE))
 
 
 def sounding_samples(samples: Samples) -> int:

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..audio import Samples
+from ..audio import Samples, lead_samples
 from ..phonemes import PAD_ID, Phonemizer, Speech
 from ..session import Session
 from .base import Piece, Request
-from .kokoro import SAMPLE_RATE, SPEED, Speaker, lead_samples, sounding_samples
+from .kokoro import SAMPLE_RATE, SPEED, Speaker, sounding_samples
 
 LEAST_IDS = 8  # a shorter clause goes with the next one: alone it is half silence
 
@@ -54,7 +54,7 @@ class WholeModel:
                 )
             samples: Samples = told["samples"].reshape(-1)
             if trim:
-                samples = samples[lead_samples(samples, len(samples)) :]
+                samples = samples[lead_samples(samples, len(samples), SAMPLE_RATE) :]
                 samples = samples[: sounding_samples(samples)]
             yield Piece(samples, ())
 

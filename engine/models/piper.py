@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio import Word
+from ..audio import LEAD_S, Word, lead_samples
 from ..cache import Cache, processor
 from ..errors import ModelError
 from ..phonemes import Speech
@@ -38,7 +38,6 @@ CUT_VERSION = "2"  # of what piper_cut makes: a graph cached under another one i
 
 FLOW_GRAIN = 64  # frames: the flow goes on by as many at least, as very small runs are dear
 
-LEAD_S = 0.03  # of silence before the first sound stays
 # The first sound starts this long before the first phoneme is to begin, or as long after it.
 ONSET_S = (0.02, -0.02)
 
@@ -188,9 +187,10 @@ class PiperModel:
         noise = np.random.default_rng(request.noise.integers(2**63))
         with record("encode", first_chunk):
             encoded = self.encode(speech.ids, noise, request.stop)
+        trim = trim and first_chunk == 0  # what is between sentences is a pause
         early, late = self._onset(encoded) if trim else (0, 0)
         start = max(0, early - round(LEAD_S * self.sample_rate))
-        words = self._words(encoded, speech, start)
+        words: tuple[Word, ...] = ()
         first = start // self.hop
         frames = Frames(encoded, self, noise, first, request.stop)
         unwanted = start % self.hop  # samples of the first frame
@@ -204,9 +204,14 @@ class PiperModel:
                 features = frames.features(end)
             with record("vocode", chunk):
                 samples = frames.samples(features, end)
+            samples = samples[unwanted:]
+            if chunk == first_chunk:
+                lead = lead_samples(samples, late - start, self.sample_rate) if trim else 0
+                samples, start = samples[lead:], start + lead
+                words = self._words(encoded, speech, start)
             until_s = (end * self.hop - start) / self.sample_rate
             begun = sum(1 for word in words if word.start_s < until_s)
-            yield Piece(samples[unwanted:], tuple(words[:begun]))
+            yield Piece(samples, words[:begun])
             unwanted, words = 0, words[begun:]
 
     def encode(
@@ -240,14 +245,14 @@ class PiperModel:
         early, late = (max(0, sound - round(before * self.sample_rate)) for before in ONSET_S)
         return early, min(late, (encoded.frame_count - 1) * self.hop)
 
-    def _words(self, encoded: Encoded, speech: Speech, start: int) -> list[Word]:
+    def _words(self, encoded: Encoded, speech: Speech, start: int) -> tuple[Word, ...]:
         """When each word is said, in seconds from sample `start` on."""
         edges = encoded.edges() * self.hop - start
         seconds = np.maximum(edges, 0) / self.sample_rate
-        return [
+        return tuple(
             Word(word.text, float(seconds[word.first]), float(seconds[word.stop]))
             for word in speech.words
-        ]
+        )
 
 
 class Frames:

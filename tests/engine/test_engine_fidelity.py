@@ -15,10 +15,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine import Engine
+from engine.audio import LEAD_S, QUIET
 from engine.models.base import Piece, Request
 from engine.models.hibari import CALIBRATION, Frames, HibariModel, chunk_ends
 from engine.models.hibari_cut import cut
-from engine.models.vocoder import HOP
+from engine.models.vocoder import HOP, SAMPLE_RATE
 from engine.phonemes import PAD_ID, Speech
 from engine.providers import CPU, SessionOptions
 from engine.session import Session, Stop
@@ -155,3 +156,15 @@ def test_no_joint_can_be_heard_in_the_spectrum(voice: Engine) -> None:
 def test_chunks_end_on_blocks_and_the_first_counts_from_the_onset() -> None:
     assert list(chunk_ends(200, 20, 0, chunk_s)) == [28, 44, 76, 140, 200]
     assert list(chunk_ends(30, 26, 0, chunk_s)) == [30]
+
+
+@pytest.mark.parametrize("text", ["Hello there.", "She sells fish.", "Apples and pears."])
+def test_a_breath_is_left_before_the_first_sound(model: HibariModel, text: str) -> None:
+    (speech,) = model.read(text)
+    trimmed = samples_of(model, speech, lambda _: 0.1, trim=True)
+    untrimmed = samples_of(model, speech, lambda _: 0.1)
+    assert np.array_equal(trimmed, untrimmed[-len(trimmed) :])
+    breath = round(LEAD_S * SAMPLE_RATE)
+    assert np.abs(trimmed[:breath]).max() <= QUIET
+    onset = np.flatnonzero(np.abs(trimmed) > QUIET)[0]
+    assert breath <= onset < breath + round(0.06 * SAMPLE_RATE)

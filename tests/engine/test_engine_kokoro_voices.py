@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import voices
+from engine.audio import QUIET
 from engine.cache import Cache
 from engine.errors import ModelError, VoiceNotFound, VoiceNotInstalled
 from engine.models import kokoro_norms
 from engine.models.base import Request
-from engine.models.kokoro import HOP, QUIET, SAMPLE_RATE, Speaker, chunk_ends, open_model
+from engine.models.kokoro import HOP, SAMPLE_RATE, Speaker, chunk_ends, open_model
 from engine.models.kokoro_norms import PARTS, Heard, Norms, measured
 from engine.models.kokoro_whole import WholeModel, clauses
 from engine.models.settings import Settings
@@ -202,12 +203,44 @@ def heard(silence: float) -> Heard:
     return Heard(summary, dict.fromkeys(PARTS, mixed), dict.fromkeys(PARTS, spans))
 
 
-def test_norms_are_those_of_the_mixture_a_sentence_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    shares = iter(np.linspace(0.1, 0.7, 16))
-    norms = Norms(measured(lambda text: [heard(float(next(shares)))]))
-    monkeypatch.setattr(kokoro_norms, "summary", lambda features: features)
+@pytest.fixture
+def norms(monkeypatch: pytest.MonkeyPatch) -> Norms:
+    """Measured on sentences of 0.1 to 0.7 silence; a summary is told in place of features."""
+    shares = iter(np.linspace(0.1, 0.7, len(kokoro_norms.SENTENCES)))
+    monkeypatch.setattr(kokoro_norms, "summary", lambda features, source: features)
+    return Norms(measured(lambda text: [heard(float(next(shares)))]))
+
+
+def test_norms_and_spans_are_those_of_the_mixture_a_sentence_is(norms: Norms) -> None:
     wanted = heard(0.52)
-    told = norms.of(wanted.summary)
+    told = norms.of(wanted.summary, wanted.summary)
     for part in PARTS:
         assert np.allclose(told[part]["norms"], wanted.norms[part], atol=0.03)
-        assert np.allclose(told[part]["spans"], [[-0.7, 1.0]] * 24)
+        assert np.allclose(told[part]["spans"], wanted.spans[part], atol=0.03)
+
+
+@pytest.mark.parametrize(("silence", "nearest"), [(0.0, 0.1), (1.0, 0.7)])
+def test_no_span_is_one_that_was_never_measured(
+    norms: Norms, silence: float, nearest: float
+) -> None:
+    told = norms.of(heard(silence).summary, heard(silence).summary)
+    for part in PARTS:
+        assert np.allclose(told[part]["spans"], [[-nearest, 1.0]] * 24)
+
+
+def test_the_source_tells_sentences_apart_too() -> None:
+    draw = np.random.default_rng(2)
+    shares = iter(np.linspace(0.1, 0.7, len(kokoro_norms.SENTENCES)))
+
+    def spoken(text: str) -> list[Heard]:
+        share = float(next(shares))
+        features, source = draw.normal(size=(40, 512)), np.full(400, 1 - share)
+        told = kokoro_norms.summary(features.astype(np.float32), source.astype(np.float32))
+        return [heard(share)._replace(summary=told)]
+
+    norms, features = Norms(measured(spoken)), draw.normal(size=(40, 512)).astype(np.float32)
+    loud, quiet = (
+        norms.of(features, np.full(400, 1 - share, np.float32))["fine"]["spans"][0, 0]
+        for share in (0.2, 0.6)
+    )
+    assert quiet < loud - 0.1
