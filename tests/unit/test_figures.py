@@ -56,7 +56,7 @@ def test_counts_have_no_percent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"), [("ttfa_p59:5%", "did you mean 'ttfa_p50'"), ("rtf", "wanted FIGURE:CHANGE")]
+    ("line", "told"), [("tfa_p50:5%", "did you mean 'ttfa_p50'"), ("rtf", "wanted FIGURE:CHANGE")]
 )
 def test_a_wrong_line_is_told_with_what_is_near(line: str, told: str) -> None:
     with pytest.raises(LimitError, match=told):

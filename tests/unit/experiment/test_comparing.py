@@ -38,7 +38,7 @@ class Hum:
 
 class Slow(Hum):
     name = "new"
-    first_s = 0.006
+    first_s = 0.012
 
 
 class Broken(Hum):
@@ -75,7 +75,8 @@ def compared(old: str, new: str, budget_s: float = 4.0) -> Comparison:
 def test_slower_code_fails_and_the_same_code_does_not() -> None:
     slower = compared("Hum", "Slow")
     assert slower.changes[0].outcome is Outcome.FAIL
-    assert slower.changes[0].effect == pytest.approx(0.45, abs=0.2)
+    assert slower.changes[0].effect is not None
+    assert slower.changes[0].effect > 0.5
     assert len(slower.measured["ttfa_sound_ms"]) == slower.blocks >= 5
     assert slower.changes[0].raw == ()
     assert compared("Slow", "Hum").changes[0].improved
