@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_ttsperf.plugin.fixtures import WarmEngine as WarmEngine
     from pytest_ttsperf.plugin.typed_marks import cadence as cadence
     from pytest_ttsperf.plugin.typed_marks import memory as memory
+    from pytest_ttsperf.plugin.typed_marks import regression as regression
     from pytest_ttsperf.plugin.typed_marks import rtf as rtf
     from pytest_ttsperf.plugin.typed_marks import trials as trials
     from pytest_ttsperf.plugin.typed_marks import ttfa as ttfa
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_ttsperf.records import TargetSpec as TargetSpec
 
 __version__ = "0.1.0"
-MARKS = ("cadence", "memory", "rtf", "trials", "ttfa", "voice")
+MARKS = ("cadence", "memory", "regression", "rtf", "trials", "ttfa", "voice")
 _LAZY = {
     "ColdEngine": "pytest_ttsperf.plugin.fixtures",
     "Measurement": "pytest_ttsperf.plugin.fixtures",

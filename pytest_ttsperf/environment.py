@@ -1,7 +1,7 @@
-"""Where a run was made: the machine's identity, its weather, and the state of the sources.
+"""Where a run was made: the machine's identity and the state of the sources.
 
-Identity decides which stored numbers may be compared; weather only stands beside them. Live clock
-rates and host names are neither.
+Identity decides which stored numbers may be compared. Live clock rates, the kernel's version and
+host names are notes and no part of it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from pathlib import Path
 
 import psutil
 
-from pytest_ttsperf.records import Git, Json, Machine, Ready, Weather
+from pytest_ttsperf import cgroups
+from pytest_ttsperf.records import Git, Json, Machine, Ready
 
-GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+TOLD = ("provider", "provider_version", "threads", "voice_hash")
+"""What of a target's placement belongs to the identity of its cells, where it tells them."""
 
 
 @functools.cache
@@ -33,6 +35,7 @@ def machine() -> Machine:
         system=platform.system(),
         architecture=platform.machine(),
         python=".".join(platform.python_version_tuple()[:2]),
+        cpu_quota=cgroups.cpu_quota(),
     )
 
 
@@ -42,45 +45,43 @@ def fingerprint(here: Machine, ready: Ready | None) -> str:
     Beside the machine: runtime version, provider that ran, threads and voice hash, as far as the
     target tells them.
     """
-    told = identity(ready)
-    parts = [f"{name}={getattr(here, name)}" for name in here.__struct_fields__]
-    parts += [f"{name}={told[name]}" for name in sorted(told)]
+    traits = stands_for(here, ready)
+    parts = [f"{name}={value}" for name, value in traits.items()]
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
     readable = f"{here.system}-{here.architecture}-{here.affinity}c-{here.memory_gib}g"
-    provider = str(told.get("provider") or "unknown").removesuffix("ExecutionProvider")
+    provider = str(traits.get("provider") or "unknown").removesuffix("ExecutionProvider")
     return re.sub(r"[^a-z0-9.-]+", "-", f"{readable}-{provider}-{digest}".lower())
 
 
+def stands_for(here: Machine, ready: Ready | None) -> dict[str, Json]:
+    """Everything that a fingerprint is made of, in its order."""
+    told = identity(ready)
+    return {**own_traits(here), **{name: told[name] for name in sorted(told)}}
+
+
+def own_traits(here: Machine) -> dict[str, Json]:
+    """The part of a fingerprint that is the machine's."""
+    traits = {name: getattr(here, name) for name in here.__struct_fields__}
+    # A machine without a quota has the fingerprint it had before quotas were told.
+    return {name: value for name, value in traits.items() if value is not None}
+
+
 def identity(ready: Ready | None) -> dict[str, Json]:
-    """The part of a target's placement that belongs to a cell's identity."""
+    """The part of a target's placement that belongs to a cell's identity.
+
+    The runtime is onnxruntime where the target has imported it, else what it names itself.
+    """
     if ready is None:
         return {}
     placement: Mapping[str, Json] = ready.placement or {}
-    told = {
-        name: placement[name] for name in ("provider", "threads", "voice_hash") if name in placement
-    }
+    told = {name: placement[name] for name in TOLD if name in placement}
     if placement.get("options"):  # of the provider; without any, numbers stay comparable as before
         told["options"] = placement["options"]
     if "onnxruntime" in ready.versions:
         told["onnxruntime"] = ready.versions["onnxruntime"]
+    elif "runtime_version" in placement:
+        told["runtime"] = f"{placement.get('runtime')} {placement['runtime_version']}"
     return told
-
-
-class WeatherWatch:
-    """Weather when it was made and at the end; steal is known for the time in between only."""
-
-    def __init__(self) -> None:
-        self._before = psutil.cpu_times()
-        self.before = _weather(None)
-
-    def after(self) -> Weather:
-        """The weather now, with the share of CPU time that other tenants took since the start."""
-        now = psutil.cpu_times()
-        total = sum(now) - sum(self._before)
-        stolen = getattr(now, "steal", None)
-        if stolen is None or total <= 0:
-            return _weather(None)
-        return _weather((stolen - self._before.steal) / total)
 
 
 def git_state(folder: Path) -> Git | None:
@@ -109,16 +110,6 @@ def _git(folder: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
-
-
-def _weather(steal_share: float | None) -> Weather:
-    swap = psutil.swap_memory()
-    return Weather(
-        load_1m=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
-        steal_share=None if steal_share is None else round(steal_share, 4),
-        swap_used_share=swap.percent / 100 if swap.total else None,
-        governor=GOVERNOR.read_text().strip() if GOVERNOR.exists() else None,
-    )
 
 
 def _cpu_model() -> str:

@@ -8,9 +8,13 @@ TtsperfError
 |  |- TargetFailed       it raised while opening or speaking (carries its traceback)
 |  |- TargetCrashed      its process ended (carries its last words)
 |  |- TargetTimeout      it did not answer in time
-|  `- ProviderMissing    the execution provider asked for is not there
+|  |- ProviderMissing    the execution provider asked for is not there
+|  `- WrongTree          code of another version was imported than was to be measured
+|- RevisionError         another version of the code cannot be laid ready
 |- MeasurementError      nothing to measure, or not measurable this way
-`- BaselineUnreadable    a stored baseline exists and cannot be read
+|- BaselineUnreadable    a stored baseline exists and cannot be read
+|- ArtifactUnreadable    a run's artifact is missing, damaged or unfinished
+`- CellUnknown           a cell's name fits no stored cell, or several
 """
 
 from __future__ import annotations
@@ -52,9 +56,25 @@ class ProviderMissing(TargetError):
     """The target says that the execution provider asked for is not available."""
 
 
+class WrongTree(TargetError):
+    """A target of one version has imported code of another."""
+
+
+class RevisionError(TtsperfError):
+    """The version to compare with is not to be had."""
+
+
 class MeasurementError(TtsperfError):
     """There is nothing to measure, or it cannot be measured in this way."""
 
 
 class BaselineUnreadable(TtsperfError):
     """A baseline file exists but is damaged or of an unknown version."""
+
+
+class ArtifactUnreadable(TtsperfError):
+    """An artifact that a command was to read is not there, damaged or not finished."""
+
+
+class CellUnknown(TtsperfError):
+    """A command was given a cell's name, or a folder of cells, that names nothing or too much."""

@@ -12,14 +12,26 @@ import hashlib
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field, structs
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Mode = Literal["stream", "nonstream"]
 Phase = Literal["warm", "cold"]
 Kind = Literal["warmup", "trial", "probe"]
 Statistic = Literal["p50", "p95", "p99", "max", "value"]
+Scale = Literal["ratio", "difference"]
+"""How old and new are compared: by logs, or, where a metric can be 0, by subtraction."""
+Judged = Literal["p50", "p95", "p99", "value"]
+"""What of a metric is compared; `value` is one number per process, memory say."""
+Look = Literal["early", "end"]
+"""The only look before the end comes at 60 % of the blocks."""
+MIN_SHARE = 0.5
+"""A block counts when all three processes measured at least this share of its texts."""
 Json = Any
 """Whatever JSON can carry (msgspec cannot express it recursively)."""
 
@@ -250,7 +262,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     subject: str
     outcome: Outcome
     reason: str
-    gate: Literal["limit", "baseline", "trust"] = "limit"
+    gate: Literal["limit", "baseline", "change", "trust"] = "limit"
     metric: str | None = None
     statistic: Statistic | None = None
     value: float | None = None
@@ -260,6 +272,10 @@ class Verdict(Struct, frozen=True, kw_only=True):
     n: int = 0
     exceeding: int | None = None
     p_value: float | None = None
+    revision: str | None = None
+    """Of stored numbers that put it in doubt: the revision they are of."""
+    improved: bool = False
+    """Of a comparison: surely better, by more than counts."""
     trials_needed: int | None = None
     threshold: Threshold | None = None
 
@@ -295,6 +311,143 @@ class RecorderCost(Struct, frozen=True, kw_only=True):
     trials: int
 
 
+class Gate(Struct, frozen=True, kw_only=True):
+    """One figure that versions are compared by; `delta` is the smallest change that counts.
+
+    It is a share on the scale `ratio`, in the metric's unit on `difference`.
+    """
+
+    label: str
+    metric: str
+    statistic: Judged
+    scale: Scale = "ratio"
+    unit: str = ""
+    delta: float
+
+
+class Arms(Struct, frozen=True, kw_only=True):
+    """One number per text from each process of a block; place i is the same text in all three.
+
+    None, nan and inf are texts that could not be measured. Raises ValueError for lengths that
+    differ.
+    """
+
+    old: tuple[float | None, ...]
+    twin: tuple[float | None, ...]
+    """The old code once more, in a process of its own."""
+    new: tuple[float | None, ...]
+
+    def __post_init__(self) -> None:
+        """Check that the arms speak the same texts."""
+        sizes = (len(self.old), len(self.twin), len(self.new))
+        if len(set(sizes)) > 1 or not sizes[0]:
+            raise ValueError(
+                f"found {sizes} texts in the three arms of a block, wanted the same number of "
+                "texts, at least 1; write None for a text that was not measured"
+            )
+
+    def array(self) -> NDArray[np.float64]:
+        """[3, texts] in the order old, twin, new; nan for None."""
+        import numpy as np
+
+        return np.array([self.old, self.twin, self.new], dtype=float)
+
+    def is_readable(self) -> bool:
+        """Whether all three measured enough of the same texts."""
+        import numpy as np
+
+        measured = np.isfinite(self.array()).all(axis=0)
+        return bool(measured.mean() >= MIN_SHARE)
+
+
+class Block(Struct, frozen=True, kw_only=True):
+    """What three processes measured together: the gated metric, and where its time went."""
+
+    metric: Arms
+    elapsed_ms: Arms | None = None
+    """The time whose parts the stages are; without it nothing is said about stages."""
+    stages_ms: dict[str, Arms] = {}
+    """By stage; 0 where the target told its stages and this one was not among them."""
+
+
+class StageChange(Struct, frozen=True, kw_only=True):
+    """How much longer one stage took with the new code, with its own 95 % interval."""
+
+    stage: str
+    ms: float
+    low_ms: float
+    high_ms: float
+    share: float | None
+    """Of the change of all; None when that is 0. May exceed 1 where stages work side by side."""
+
+
+class Attribution(Struct, frozen=True, kw_only=True):
+    """Where a change came from, over the typical texts or, for a tail, over the slow ones."""
+
+    total_ms: float
+    stages: tuple[StageChange, ...]
+    """First what moved most in the direction of the change; time in no stage is `OUTSIDE`."""
+    explained_by: str | None
+    """The first of them if its interval excludes 0, else None: no stage surely has a part."""
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """What was decided about one gate, on how much evidence, with the raw numbers.
+
+    `delta`, `effect`, its 95 % interval and `control_effect` are shares (0.05 is 5 % slower) on
+    the scale `ratio`, and in the metric's unit on `difference`.
+    """
+
+    outcome: Outcome
+    reason: str
+    statistic: Judged
+    scale: Scale
+    unit: str
+    delta: float
+    look: Look
+    blocks: int
+    left_out: int
+    """Blocks with too few texts that all three processes measured."""
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_slower: float | None = None
+    """Chance of so large an effect, or a larger one, from code that is as fast as before."""
+    p_within: float | None = None
+    """Chance of so small an effect, or a smaller one, from code that is slower by delta."""
+    improved: bool = False
+    """Surely faster, by more than delta."""
+    control_effect: float | None = None
+    p_control: float | None = None
+    control_fired: bool = False
+    blocks_needed: int | None = None
+    """Further blocks that would decide if they are like these; None when none soon would."""
+    confirmed: bool = False
+    """Judged once more, with as many fresh blocks."""
+    attribution: Attribution | None = None
+    raw: tuple[Block, ...] = ()
+
+
+class Comparison(Struct, frozen=True, kw_only=True):
+    """A cell beside the same cell of another version, measured in turns in the same minutes."""
+
+    against: str
+    revision: str | None = None
+    blocks: int = 0
+    seconds: float = 0.0
+    seed: int = 0
+    """Of the order in which the arms took turns."""
+    outcome: Outcome = Outcome.INCONCLUSIVE
+    reason: str | None = None
+    """Why it did not come about; None when it did, and `changes` tell what it found."""
+    notes: tuple[str, ...] = ()
+    gates: tuple[Gate, ...] = ()
+    changes: tuple[Change, ...] = ()
+    """One for each gate; their raw blocks are in `measured`."""
+    measured: dict[str, tuple[Block, ...]] = {}
+    """By metric."""
+
+
 class CellResult(Struct, frozen=True, kw_only=True):
     """One cell of a run: raw trials, and all that was derived from them."""
 
@@ -310,10 +463,15 @@ class CellResult(Struct, frozen=True, kw_only=True):
     memory: Memory = field(default_factory=Memory)
     breakdown: Breakdown = field(default_factory=Breakdown)
     notes: tuple[Note, ...] = ()
+    comparison: Comparison | None = None
     verdicts: tuple[Verdict, ...] = ()
     recorder_cost: RecorderCost | None = None
     stopped_early: bool = False
     duration_s: float = 0.0
+    weather_before: Weather | None = None
+    """While the target warmed up and became quiet; None for cold cells, which do neither."""
+    weather: Weather | None = None
+    """While the trials were spoken."""
 
     @property
     def counted(self) -> tuple[Trial, ...]:
@@ -336,15 +494,30 @@ class Machine(Struct, frozen=True, kw_only=True):
     system: str
     architecture: str
     python: str
+    cpu_quota: float | None = None
+    """How many cores a container may use on average; None where it has no quota."""
 
 
 class Weather(Struct, frozen=True, kw_only=True):
-    """What else was going on; told beside verdicts, identity of nothing."""
+    """What else was going on over `seconds`; told beside verdicts, identity of nothing."""
 
     load_1m: float | None
     steal_share: float | None
+    """CPU time that other tenants of the host took, of all CPU time."""
     swap_used_share: float | None
     governor: str | None
+    seconds: float | None = None
+    others_cores: float | None = None
+    """Cores kept busy by processes that are neither ours nor the target's; 0.5 is half of one."""
+    swapped_mb: float | None = None
+    memory_stall_share: float | None = None
+    """Share of the time in which some process waited for memory."""
+    clock_mhz: float | None = None
+    thermal_throttles: int | None = None
+    quota_wait_s: float | None = None
+    """How long a container's CPU quota held its processes back."""
+    unmeasured: Mapping[str, str] = {}
+    """Field -> why it is None."""
 
 
 class Git(Struct, frozen=True, kw_only=True):
@@ -365,6 +538,8 @@ class Environment(Struct, frozen=True, kw_only=True):
     plugin_version: str
     pytest_version: str
     arguments: tuple[str, ...]
+    host: str | None = None
+    kernel: str | None = None
 
 
 class Run(Struct, frozen=True, kw_only=True):
@@ -399,6 +574,9 @@ class BaselineRun(Struct, frozen=True, kw_only=True):
     n: int
     summary: dict[str, Summary]
     notes: tuple[str, ...] = ()
+    accepted: str | None = None
+    """When it was declared the new ground (ISO 8601): runs before it are history, not compared."""
+    weather: Weather | None = None
 
 
 class Baseline(Struct, frozen=True, kw_only=True):
@@ -411,3 +589,11 @@ class Baseline(Struct, frozen=True, kw_only=True):
     newest: tuple[Trial, ...] = ()
     stages: Mapping[str, float] = {}
     """Median milliseconds by stage up to the first sounding chunk, of the newest run."""
+    stands_for: Mapping[str, Json] = {}
+    """What the fingerprint is made of; empty in files written before it was kept."""
+
+    @property
+    def counting(self) -> tuple[BaselineRun, ...]:
+        """The runs to compare with: from the newest accepted one on, else all."""
+        first = max((i for i, run in enumerate(self.runs) if run.accepted), default=0)
+        return self.runs[first:]

@@ -14,18 +14,22 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-EVERYWHERE = {"errors", "files", ""}
+EVERYWHERE = {"errors", "figures", "files", ""}
 """Leaves that any room of pytest_ttsperf may import; "" is the package with its version."""
 
 PLUGIN_ROOMS = {
     "": {"plugin.fixtures", "plugin.typed_marks", "records"},  # lazily, or for type checkers
     "errors": set(),
     "files": set(),
+    "figures": {"records"},  # for type checkers, and late
     "records": set(),
-    "environment": {"records"},
+    "cgroups": set(),
+    "environment": {"records", "cgroups"},
+    "weather": {"records", "cgroups"},
     "measure.corpus": set(),
     "measure.recorder": {"records"},
     "measure.targets": {"records", "measure.recorder"},
+    "measure.revisions": set(),
     "measure.resources": {"records"},
     "measure.interleave": {"records", "measure.targets", "measure.corpus"},
     "metrics.definitions": {"records", "metrics.player"},
@@ -34,12 +38,19 @@ PLUGIN_ROOMS = {
     "metrics.trust": {"records"},
     "judge.stats": set(),
     "judge.limits": {"records", "judge.stats"},
-    "judge.change": {"records", "judge.stats"},
+    "judge.blocks": {"records"},
+    "judge.attribution": {"records", "judge.blocks"},
+    "judge.change": {"records", "judge.blocks", "judge.attribution"},
     "judge.baseline": {"records", "judge.stats"},
-    "report": {"records"},
-    "experiment": {"records", "environment", "measure", "metrics", "judge", "report"},
+    "answers": {"records"},
+    "report": {"records", "answers"},
+    "experiment": {
+        "records", "answers", "environment", "weather", "measure", "metrics", "judge", "report",
+    },
     "plugin": {"experiment", "records", "report"},
-}
+    "cli": {"experiment", "records", "answers", "report"},
+    "__main__": {"cli"},
+}  # fmt: skip
 ENGINE_ROOMS = {
     "": {"audio", "errors", "flow", "providers", "stream"},
     "errors": set(),

@@ -7,14 +7,21 @@ first measurement.
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from msgspec import structs
 
-from pytest_ttsperf import environment
+from pytest_ttsperf import environment, weather
 from pytest_ttsperf.errors import MeasurementError
+from pytest_ttsperf.experiment.against import Against as Against
+from pytest_ttsperf.experiment.against import Measured as Measured
+from pytest_ttsperf.experiment.against import against as against
+from pytest_ttsperf.experiment.against import compared as compared
+from pytest_ttsperf.experiment.against import is_in_doubt as is_in_doubt
+from pytest_ttsperf.experiment.against import side_by_side as side_by_side
 from pytest_ttsperf.experiment.plan import UNNAMED as UNNAMED
 from pytest_ttsperf.experiment.plan import Plan as Plan
 from pytest_ttsperf.experiment.plan import Progress as Progress
@@ -40,6 +47,7 @@ from pytest_ttsperf.records import (
     BaselineRun,
     CellResult,
     Environment,
+    Json,
     Memory,
     Note,
     Outcome,
@@ -78,6 +86,7 @@ def measure_warm(opened: Opened, plan: Plan, tell: Tell) -> CellResult:
     begun = time.monotonic()
     fingerprint = _fingerprint(opened.ready)
     thresholds = plan.limits_on(fingerprint)
+    watch = weather.WeatherWatch([opened.ready.pid])
     trials = list(warm_up(opened, plan))
     notes = _quirks(opened.ready)
     if not is_steady(trials):
@@ -88,6 +97,7 @@ def measure_warm(opened: Opened, plan: Plan, tell: Tell) -> CellResult:
                 guard="quiet", text=f"the target kept working for {QUIET_TIMEOUT_S:g} s on its own"
             )
         )
+    before, watch = watch.so_far(), weather.WeatherWatch([opened.ready.pid])
     per_trial_s, stopped = seconds_per_trial(trials), False
     texts = trial_texts(plan)
     for step in interleave.steps(texts, "trial", first=plan.first):
@@ -99,6 +109,7 @@ def measure_warm(opened: Opened, plan: Plan, tell: Tell) -> CellResult:
             break
         if stopped := left_s > WORTH_STOPPING_S and _decided(thresholds, trials, plan.trials):
             break
+    during = watch.so_far()
     tell(Progress(plan, plan.trials, plan.trials, 0.0))
     if opened.meter and not is_broken(trials) and not opened.meter.is_quiet():
         notes.append(Note(guard="background", text=WORKS_ON))
@@ -120,6 +131,8 @@ def measure_warm(opened: Opened, plan: Plan, tell: Tell) -> CellResult:
         recorder_cost=cost,
         stopped_early=stopped,
         duration_s=time.monotonic() - begun,
+        weather_before=before,
+        weather=during,
     )
     return derive(result)
 
@@ -135,6 +148,7 @@ def measure_cold(source: Source, plan: Plan, tell: Tell) -> CellResult:
     trials: list[Trial] = []
     ready, cost, stopped = None, None, False
     elapsed_s: float | None = None
+    watch = weather.WeatherWatch()
     for step in interleave.cold_steps(trial_texts(plan), first=plan.first):
         done = step.index - plan.first
         left_s = None if elapsed_s is None else elapsed_s * (plan.trials - done)
@@ -161,6 +175,7 @@ def measure_cold(source: Source, plan: Plan, tell: Tell) -> CellResult:
         recorder_cost=cost,
         stopped_early=stopped,
         duration_s=time.monotonic() - begun,
+        weather=watch.so_far(),
     )
     return derive(result)
 
@@ -240,6 +255,8 @@ def pool(earlier: CellResult, later: CellResult) -> CellResult:
         notes=tuple(dict.fromkeys((*earlier.notes, *later.notes))),
         stopped_early=earlier.stopped_early or later.stopped_early,
         duration_s=earlier.duration_s + later.duration_s,
+        weather_before=weather.joined(earlier.weather_before, later.weather_before),
+        weather=weather.joined(earlier.weather, later.weather),
     )
     return derive(both)
 
@@ -254,8 +271,21 @@ def _judge_limit(result: CellResult, threshold: Threshold) -> Verdict:
 
 def save_baseline(storage: Path, result: CellResult, run: Run) -> None:
     """Add a result to its cell's baseline. BaselineUnreadable when that is damaged."""
+    baseline.append(storage, result, baseline_run(result, run), traits(result, run))
+
+
+def traits(result: CellResult, run: Run) -> dict[str, Json]:
+    """What a result's fingerprint stands for; empty where the target tells otherwise by now."""
+    here = run.environment.machine
+    if environment.fingerprint(here, result.ready) != result.fingerprint:
+        return {}
+    return environment.stands_for(here, result.ready)
+
+
+def baseline_run(result: CellResult, run: Run) -> BaselineRun:
+    """What a baseline keeps of a cell's run."""
     git = run.environment.git
-    entry = BaselineRun(
+    return BaselineRun(
         saved=run.started,
         run=run.id,
         revision=git.revision if git else None,
@@ -263,28 +293,32 @@ def save_baseline(storage: Path, result: CellResult, run: Run) -> None:
         n=len(result.counted),
         summary=result.summary,
         notes=tuple(f"{note.guard}: {note.text}" for note in result.notes),
+        weather=result.weather,
     )
-    baseline.append(storage, result, entry)
 
 
 class Surroundings:
     """Machine, weather and sources of a run: read at its start, the weather again at any time."""
 
     def __init__(self, folder: Path, arguments: Iterable[str], versions: tuple[str, str]) -> None:
-        self._watch = environment.WeatherWatch()
+        before = weather.WeatherWatch()
+        here, git = environment.machine(), environment.git_state(folder)
         self._at_start = Environment(
-            machine=environment.machine(),
-            weather_before=self._watch.before,
+            machine=here,
+            weather_before=before.so_far(at_least_s=weather.MIN_WINDOW_S),
             weather_after=None,
-            git=environment.git_state(folder),
+            git=git,
             plugin_version=versions[0],
             pytest_version=versions[1],
             arguments=tuple(arguments),
+            host=platform.node() or None,
+            kernel=platform.release() or None,
         )
+        self._watch = weather.WeatherWatch()
 
     def now(self) -> Environment:
         """The environment with the weather up to now."""
-        return structs.replace(self._at_start, weather_after=self._watch.after())
+        return structs.replace(self._at_start, weather_after=self._watch.so_far())
 
 
 def _quirks(ready: Ready) -> list[Note]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_ttsperf.errors import MeasurementError
 from pytest_ttsperf.judge import stats
 from pytest_ttsperf.measure import corpus, interleave
+from pytest_ttsperf.measure.revisions import Tree
 from pytest_ttsperf.measure.targets import Target
 from pytest_ttsperf.measure.targets.inline import InlineTarget
+from pytest_ttsperf.measure.targets.wire import Mirror
 from pytest_ttsperf.measure.targets.worker import WorkerTarget
 from pytest_ttsperf.records import Cell, CellResult, Mode, Phase, Ready, TargetSpec, Threshold
 
@@ -33,6 +36,8 @@ class Source:
     demanded: tuple[str, ...] = ()
     timeout_s: float = 60.0
     inline: bool = False
+    tree: Tree | None = None
+    """Another version of the code, in whose place the running one is not opened."""
 
     def make(self) -> Target:
         """A target to open: in a process of its own unless asked for inline."""
@@ -41,7 +46,12 @@ class Source:
         if self.inline:
             return InlineTarget(self.spec, offered=offered, demanded=self.demanded)
         return WorkerTarget(
-            self.spec, offered=offered, demanded=self.demanded, timeout_s=self.timeout_s
+            self.spec,
+            offered=offered,
+            demanded=self.demanded,
+            timeout_s=self.timeout_s,
+            mirror=self.tree and Mirror(ours=str(self.tree.project), theirs=str(self.tree.folder)),
+            python=self.tree.python if self.tree else sys.executable,
         )
 
 

@@ -52,8 +52,10 @@ def open_target(source: Source, *, warm: bool) -> Opened:
     return Opened(source, target, ready, meter, idle)
 
 
-def speak(opened: Opened, step: interleave.Step, mode: Mode) -> Trial:
+def speak(opened: Opened, step: interleave.Step, mode: Mode, *, with_usage: bool = True) -> Trial:
     """One trial with its sound heard and its resources read. TargetError when the target fails."""
+    if not with_usage:
+        return _heard(step, opened.target.record(step.text, mode), None)
     cpu_before_s = opened.meter.cpu_s() if opened.meter else 0.0
     with opened.meter.watch_peak() if opened.meter else nullcontext([0]) as peak:
         recording = opened.target.record(step.text, mode)
@@ -66,10 +68,12 @@ def speak(opened: Opened, step: interleave.Step, mode: Mode) -> Trial:
     return _heard(step, recording, usage)
 
 
-def speak_or_fail(opened: Opened, step: interleave.Step, mode: Mode) -> Trial:
+def speak_or_fail(
+    opened: Opened, step: interleave.Step, mode: Mode, *, with_usage: bool = True
+) -> Trial:
     """A trial in any case: where the target raised, ended or hung, it carries the error."""
     try:
-        return speak(opened, step, mode)
+        return speak(opened, step, mode, with_usage=with_usage)
     except TargetError as error:
         return Trial(
             index=step.index,

@@ -7,8 +7,11 @@ of another machine never gate.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +27,7 @@ from pytest_ttsperf.records import (
     BaselineRun,
     Cell,
     CellResult,
+    Json,
     Outcome,
     Statistic,
     Summary,
@@ -31,6 +35,7 @@ from pytest_ttsperf.records import (
     Verdict,
 )
 
+SCHEMA = "ttsperf-baseline/1"
 KEPT_RUNS = 30
 MIN_RUNS = 5
 ALPHA_FAIL = 0.001
@@ -76,39 +81,125 @@ def load(path: Path) -> Baseline | None:
     another schema, or not to be read at all.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Baseline)
+        body = path.read_bytes()
+        return msgspec.json.decode(body, type=Baseline)
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise BaselineUnreadable(
-            f"cannot read the baseline {path}: {error}; a ttsperf-baseline/1 file was wanted. "
-            "Restore it from git, or delete it and save a new one (--ttsperf-save)"
+            f"cannot read the baseline {path}: {error}; a {SCHEMA} file was wanted. "
+            f"{_remedy_for(path)} delete it and save a new one (--ttsperf-save)"
         ) from error
 
 
-def append(storage: Path, result: CellResult, run: BaselineRun) -> Path:
+def _remedy_for(path: Path) -> str:
+    """A file of another version is not damaged, and is read by the version that wrote it."""
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=_Versioned).schema
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError):
+        found = SCHEMA
+    if found == SCHEMA or not found.startswith("ttsperf-baseline/"):
+        return "Restore it from git, or"
+    return f"Its {found} is of another version of pytest-ttsperf: install that one, or"
+
+
+class _Versioned(msgspec.Struct):
+    schema: str
+
+
+def append(
+    storage: Path,
+    result: CellResult,
+    run: BaselineRun,
+    stands_for: Mapping[str, Json] | None = None,
+    ground: str | None = None,
+) -> Path:
     """Add a run to the baseline of its cell and machine; gives the file written.
 
-    The last 30 runs are kept, and of this one the counted trials (instants and figures; sound and
-    stage spans are left out) and the median ms by stage up to the first sounding chunk. Raises
-    BaselineUnreadable, and writes nothing, when the file is damaged, belongs to another machine or
-    cell, or stays locked.
+    The last 30 runs are kept, and of the newest the counted trials (instants and figures; sound and
+    stage spans are left out) and the median ms by stage up to the first sounding chunk. A run that
+    is there already is replaced, one that is older than others goes before them. `stands_for` is
+    what the fingerprint is made of; `ground`, an instant in ISO 8601, declares this run the first
+    that counts. Raises BaselineUnreadable, and writes nothing, when the file is damaged, belongs to
+    another machine or cell, or stays locked.
     """
     path = path_for(storage, result.fingerprint, result.cell)
     with _locked(path):
         before = load(path)
         if before is not None:
             _check_identity(path, before, result)
-        runs = (*(before.runs if before else ()), run)
+        runs = _with_run(before.runs if before else (), run, ground)
+        newest = tuple(_slim(trial) for trial in result.counted)
+        stages: Mapping[str, float] = {row.stage: row.ms for row in result.breakdown.to_first_sound}
+        if before is not None and not _is_same(runs[-1], run):
+            newest, stages = before.newest, before.stages
         baseline = Baseline(
             cell=result.cell,
             fingerprint=result.fingerprint,
-            runs=runs[-KEPT_RUNS:],
-            newest=tuple(_slim(trial) for trial in result.counted),
-            stages={row.stage: row.ms for row in result.breakdown.to_first_sound},
+            runs=tuple(runs[-KEPT_RUNS:]),
+            newest=newest,
+            stages=stages,
+            stands_for=stands_for or (before.stands_for if before else {}),
         )
         write_atomically(path, _encoded(baseline))
     return path
+
+
+def _with_run(
+    runs: Sequence[BaselineRun], run: BaselineRun, ground: str | None
+) -> list[BaselineRun]:
+    """The runs with this one in its place by time; a new ground lifts later ones."""
+    same = [one for one in runs if _is_same(one, run)]
+    accepted = ground or next((one.accepted for one in same), None)
+    others = [one for one in runs if one not in same]
+    new = structs.replace(run, accepted=accepted)
+    placed = sorted([*others, new], key=_instant)
+    if ground is None:
+        return placed
+    after = placed.index(new) + 1
+    return placed[:after] + [structs.replace(one, accepted=None) for one in placed[after:]]
+
+
+def _is_same(one: BaselineRun, other: BaselineRun) -> bool:
+    return (one.run, one.saved) == (other.run, other.saved)
+
+
+def _instant(run: BaselineRun) -> float:
+    try:
+        return datetime.fromisoformat(run.saved).timestamp()
+    except ValueError as error:
+        raise BaselineUnreadable(
+            f"found a run that was saved at {run.saved!r}, wanted an instant in ISO 8601; restore "
+            "the baseline from git, or delete it and save a new one (--ttsperf-save)"
+        ) from error
+
+
+class Stored(NamedTuple):
+    """A file of the storage: its baseline, or why it cannot be read."""
+
+    path: Path
+    baseline: Baseline | None
+    trouble: str | None = None
+
+
+def stored(storage: Path) -> list[Stored]:
+    """Every baseline file of a storage, by fingerprint and name; unreadable ones say why."""
+    found = []
+    for path in sorted(storage.glob("*/*.json")):
+        try:
+            found.append(Stored(path, load(path)))
+        except BaselineUnreadable as error:
+            found.append(Stored(path, None, str(error)))
+    return found
+
+
+def remove(path: Path, expected: Baseline) -> bool:
+    """Delete a baseline file; False, and it stays, when it has changed meanwhile or is gone."""
+    with _locked(path):
+        if load(path) != expected:
+            return False
+        path.unlink()
+    return True
 
 
 @contextmanager
@@ -174,9 +265,59 @@ def screen(storage: Path, result: CellResult) -> list[Verdict]:
         return [_nothing(f"{path} is the baseline of another cell, {baseline.cell.id}")]
     if not baseline.runs:
         return [_nothing(f"the baseline {path} holds no runs")]
-    # A cold cell has a handful of starts, which carry a median and no tail.
-    gates = [g for g in GATES if result.cell.phase == "warm" or g.statistic == "p50"]
-    return [_screen(gate, baseline, result) for gate in gates]
+    return against(baseline, result)
+
+
+def against(baseline: Baseline, result: CellResult) -> list[Verdict]:
+    """Compare a result with a baseline of its own cell and machine, a verdict per gate."""
+    return [_screen(gate, baseline, result) for gate in gates_of(result.cell)]
+
+
+def gates_of(cell: Cell) -> list[Gate]:
+    """A cold cell has a handful of starts, which carry a median and no tail."""
+    return [gate for gate in GATES if cell.phase == "warm" or gate.statistic == "p50"]
+
+
+class Prediction(NamedTuple):
+    """What the screen makes of the earlier runs for one gate; None where they are too few."""
+
+    gate: Gate
+    runs: tuple[BaselineRun, ...]
+    """Those that count: at or after the accepted one, with enough trials and a positive figure."""
+    figures: tuple[float, ...]
+    middle: float | None
+    spread: float | None
+    """Standard deviation in logs, as it was found; the limits take at least the floor."""
+    floor: float
+    doubt: float | None
+    limit: float | None
+
+
+def predictions(baseline: Baseline) -> list[Prediction]:
+    """The prediction limits of each gate, with all that they rest on."""
+    return [_prediction(gate, baseline) for gate in gates_of(baseline.cell)]
+
+
+def _prediction(gate: Gate, baseline: Baseline) -> Prediction:
+    fit = [run for run in baseline.counting if _trials(run.summary, gate) >= gate.trials]
+    pairs = [(run, x) for run in fit if (x := _positive(run.summary, gate)) is not None]
+    figures = tuple(x for _, x in pairs)
+    enough = len(figures) >= MIN_RUNS
+    return Prediction(
+        gate=gate,
+        runs=tuple(run for run, _ in pairs),
+        figures=figures,
+        middle=stats.quantile(figures, 0.5) if figures else None,
+        spread=statistics.stdev(map(math.log, figures)) if len(figures) > 1 else None,
+        floor=stats.FLOOR_SD,
+        doubt=stats.prediction_limit(figures, ALPHA_DOUBT) if enough else None,
+        limit=stats.prediction_limit(figures, ALPHA_FAIL) if enough else None,
+    )
+
+
+def figure(summary: Mapping[str, Summary], gate: Gate) -> float | None:
+    """What a gate looks at; None where it was not measured or rests on too few trials."""
+    return _figure(summary, gate) if _trials(summary, gate) >= gate.trials else None
 
 
 def _foreign(fingerprints: Sequence[str]) -> str:
@@ -196,8 +337,7 @@ def _nothing(reason: str) -> Verdict:
 
 
 def _screen(gate: Gate, baseline: Baseline, result: CellResult) -> Verdict:
-    fit = [run for run in baseline.runs if _trials(run.summary, gate) >= gate.trials]
-    earlier = [x for run in fit if (x := _positive(run.summary, gate)) is not None]
+    earlier = list(_prediction(gate, baseline).figures)
     now, n = _figure(result.summary, gate), _trials(result.summary, gate)
     if now is not None and n < gate.trials:
         reason = (
@@ -217,11 +357,18 @@ def _screen(gate: Gate, baseline: Baseline, result: CellResult) -> Verdict:
         return _verdict(gate, Outcome.INCONCLUSIVE, reason, earlier, now)
     if len(earlier) < MIN_RUNS:
         reason = (
-            f"{gate.label} is {_amount(now, gate)}: {len(earlier)} of {len(baseline.runs)} stored "
-            f"runs can be compared with, {MIN_RUNS} are needed; save more (--ttsperf-save)"
+            f"{gate.label} is {_amount(now, gate)}: {len(earlier)} of {_count(baseline)} can be "
+            f"compared with, {MIN_RUNS} are needed; save more (--ttsperf-save)"
         )
         return _verdict(gate, Outcome.INCONCLUSIVE, reason, earlier, now)
     return _compare(gate, now, earlier, baseline, result)
+
+
+def _count(baseline: Baseline) -> str:
+    """`7 stored runs`, `2 stored runs since one was accepted`."""
+    count = len(baseline.counting)
+    text = f"{count} stored run{'' if count == 1 else 's'}"
+    return text if count == len(baseline.runs) else f"{text} since one was accepted"
 
 
 def _compare(
@@ -240,12 +387,18 @@ def _compare(
             f"; unchanged code stays below {_amount(limit, gate)} in 99.9 % of runs"
             f"{_growth(gate, now, baseline, result)}"
         )
-        return _verdict(gate, Outcome.FAIL, reason, earlier, now, limit)
+        return _doubted(_verdict(gate, Outcome.FAIL, reason, earlier, now, limit), baseline)
     reason += f"; unchanged code stays below {_amount(doubt, gate)} in 95 % of runs"
     if now > doubt:
         reason += f", below {_amount(limit, gate)} in 99.9 %: {_remedy(baseline.runs[-1])}"
-        return _verdict(gate, Outcome.INCONCLUSIVE, reason, earlier, now, doubt)
+        return _doubted(_verdict(gate, Outcome.INCONCLUSIVE, reason, earlier, now, doubt), baseline)
     return _verdict(gate, Outcome.PASS, reason, earlier, now, doubt)
+
+
+def _doubted(verdict: Verdict, baseline: Baseline) -> Verdict:
+    """With the revision to measure beside this one, if the newest run was made of one as it is."""
+    newest = baseline.runs[-1]
+    return structs.replace(verdict, revision=None if newest.dirty else newest.revision)
 
 
 def _remedy(run: BaselineRun) -> str:
@@ -275,17 +428,17 @@ def _growth(gate: Gate, now: float, baseline: Baseline, result: CellResult) -> s
     return f"; {now - newest:+.1f} ms on the newest of them, of which {stage} {grown:+.1f} ms"
 
 
-def _figure(summary: dict[str, Summary], gate: Gate) -> float | None:
+def _figure(summary: Mapping[str, Summary], gate: Gate) -> float | None:
     found = summary.get(gate.metric)
     value = getattr(found, gate.statistic) if found else None
     return None if value is None else float(value)
 
 
-def _trials(summary: dict[str, Summary], gate: Gate) -> int:
+def _trials(summary: Mapping[str, Summary], gate: Gate) -> int:
     return summary[gate.metric].n if gate.metric in summary else 0
 
 
-def _positive(summary: dict[str, Summary], gate: Gate) -> float | None:
+def _positive(summary: Mapping[str, Summary], gate: Gate) -> float | None:
     value = _figure(summary, gate)
     return value if value is not None and value > 0 else None
 

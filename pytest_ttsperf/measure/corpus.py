@@ -42,6 +42,11 @@ def texts(preset: str, count: int, *, skip: int = 0) -> tuple[str, ...]:
     return _take(trials, count, skip, f"trials of preset {preset!r}")
 
 
+def trial_count(preset: str) -> int:
+    """How many distinct texts trials can take. Raises UnknownPreset."""
+    return len(_ordered(preset)) - WARMUP_RESERVE
+
+
 def warmup_texts(preset: str, count: int) -> tuple[str, ...]:
     """Texts that no trial speaks. Raises as `texts` does."""
     warmups = _ordered(preset)[: -WARMUP_RESERVE - 1 : -1]

@@ -13,7 +13,7 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -87,15 +87,7 @@ class TreeMeter:
 
     def wait_quiet(self, timeout_s: float) -> bool:
         """Wait until the tree uses under 5 % of a core for 100 ms; False when it never does."""
-        deadline = time.monotonic() + timeout_s
-        before = self.cpu_s()
-        while time.monotonic() < deadline:
-            time.sleep(QUIET_WINDOW_S)
-            now = self.cpu_s()
-            if (now - before) / QUIET_WINDOW_S < QUIET_SHARE:
-                return True
-            before = now
-        return False
+        return wait_all_quiet([self], timeout_s)
 
     def _looked_up(self) -> list[psutil.Process]:
         try:
@@ -108,6 +100,20 @@ class TreeMeter:
             return sum(int(process.memory_full_info().uss) for process in self._tree)
         except (psutil.Error, AttributeError):
             return None
+
+
+def wait_all_quiet(meters: Sequence[TreeMeter], timeout_s: float) -> bool:
+    """Wait until each tree uses under 5 % of a core for the same 100 ms; False if never."""
+    deadline = time.monotonic() + timeout_s
+    before = [meter.cpu_s() for meter in meters]
+    while time.monotonic() < deadline:
+        time.sleep(QUIET_WINDOW_S)
+        now = [meter.cpu_s() for meter in meters]
+        spent = max((b - a for a, b in zip(before, now, strict=True)), default=0.0)
+        if spent / QUIET_WINDOW_S < QUIET_SHARE:
+            return True
+        before = now
+    return False
 
 
 def _rss(tree: Iterable[psutil.Process]) -> int:

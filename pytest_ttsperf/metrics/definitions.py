@@ -350,6 +350,29 @@ def breakdown(trials: Sequence[Trial]) -> Breakdown:
     )
 
 
+def stages_ms(trial: Trial, *, whole: bool) -> tuple[float, dict[str, float]] | None:
+    """One trial's window in ms, and what of it each stage was at work in.
+
+    The window is the whole trial, or that to the first sounding chunk. None without it or without
+    stages.
+    """
+    recording = trial.recording
+    if recording is None or not recording.spans:
+        return None
+    until_ns = recording.end_ns if whole else None
+    if until_ns is None and trial.sound is not None:
+        until_ns = first_sound_ns(recording, trial.sound)
+    if until_ns is None:
+        return None
+    names = sorted({span.stage for span in recording.spans})
+    busy = {name: [span for span in recording.spans if span.stage == name] for name in names}
+    start_ns = recording.request_ns
+    return (
+        (until_ns - start_ns) / NS_PER_MS,
+        {name: _union_ns(busy[name], start_ns, until_ns) / NS_PER_MS for name in names},
+    )
+
+
 def is_explained(rows: Sequence[StageShare]) -> bool | None:
     """Whether stages account for a window within 5 % or 1 ms; None for an empty breakdown."""
     unexplained = [row for row in rows if row.stage == UNEXPLAINED]

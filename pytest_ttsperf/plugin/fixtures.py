@@ -58,6 +58,11 @@ class WarmEngine:
         self.opened = opened
 
     @property
+    def source(self) -> Source:
+        """Where the target comes from."""
+        return self.opened.source
+
+    @property
     def ready(self) -> Ready:
         """What the target told of itself: sample rate, placement, versions."""
         return self.opened.ready
@@ -126,7 +131,7 @@ class Perf:
         if self._state.options.disabled:
             return Measurement(_or_skip(self._state, lambda: self.engine.once(plan)))
         result = _or_skip(self._state, lambda: self.engine.measure(plan, self._state.progress))
-        return Measurement(self._state.add(result))
+        return Measurement(self._state.add(result, self.engine.source, plan))
 
 
 @pytest.fixture

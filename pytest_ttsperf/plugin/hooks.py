@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_ttsperf.errors import LimitError
+from pytest_ttsperf.errors import LimitError, RevisionError
 from pytest_ttsperf.plugin import fixtures, ledger, markers, options, summary
 
 SUMMARY = pytest.StashKey[summary.RunSummary]()
@@ -54,6 +54,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     selected = [item for item in session.items if markers.is_perf(item)]
     session.config.stash[SUMMARY].selected = [item.nodeid for item in selected]
     if selected and not session.config.getoption("collectonly"):
+        try:
+            ledger.of(session.config).lay_ready(len(selected))
+        except RevisionError as error:
+            raise pytest.UsageError(str(error)) from error
         summary.tell_expected_duration(ledger.of(session.config), selected)
 
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_ttsperf import figures
 from pytest_ttsperf.errors import BaselineUnreadable, MeasurementError
 from pytest_ttsperf.plugin import markers
 from pytest_ttsperf.plugin.options import Options
 from pytest_ttsperf.plugin.screen import Screen
 
 if TYPE_CHECKING:
-    from pytest_ttsperf.experiment import Plan, Progress, Surroundings
+    from pytest_ttsperf.experiment import Against, Measured, Plan, Progress, Source, Surroundings
     from pytest_ttsperf.records import CellResult, Mode, Outcome, Phase, Run
     from pytest_ttsperf.report.artifact import ArtifactWriter
 
@@ -49,6 +50,21 @@ class Ledger:
         self._writer: ArtifactWriter | None = None
         self._run: Run | None = None
         self._surroundings: Surroundings | None = None
+        self.against: Against | None = None
+        """The version to compare with, laid ready."""
+        self.gates_in_run = 0
+
+    def lay_ready(self, tests: int) -> None:
+        """Get the version to compare with, before anything is measured. RevisionError."""
+        from pytest_ttsperf import experiment
+
+        self.gates_in_run = tests * len(figures.DEFAULT)
+        if self.options.against is not None:
+            self.against = experiment.against(
+                self.options.against,
+                self.config.rootpath,
+                install=self.options.against_install,
+            )
 
     @property
     def artifact(self) -> str | None:
@@ -126,6 +142,7 @@ class TestState:
         self.item = item
         self.options = ledger.options
         self.results: dict[str, CellResult] = {}
+        self.measured: dict[str, Measured] = {}
         self.provider_missing = False
         self.remarks: list[str] = []
         self._ledger = ledger
@@ -157,10 +174,11 @@ class TestState:
         """Hand progress to the terminal."""
         self._ledger.screen.progress(progress)
 
-    def add(self, result: CellResult) -> CellResult:
-        """Keep a result, pooled with what this cell has already."""
+    def add(self, result: CellResult, source: Source, plan: Plan) -> CellResult:
+        """Keep a result, pooled with what this cell has already, and how it was measured."""
         from pytest_ttsperf import experiment
 
+        self.measured[result.cell.id] = source, plan
         earlier = self.results.get(result.cell.id)
         if earlier is not None:
             result = experiment.pool(earlier, result)
@@ -183,6 +201,7 @@ class TestState:
         except BaselineUnreadable as error:
             unreadable = str(error)
             judged = [experiment.judge(result) for result in self.results.values()]
+        judged = self._compared(judged)
         self.results = {result.cell.id: result for result in judged}
         self._ledger.store(judged)
         if self.options.save and body_raised:
@@ -192,6 +211,27 @@ class TestState:
         self._tell_junit()
         told = terminal.failures(judged, self._failing())
         return "\n\n".join(part for part in (told, unreadable) if part) or None
+
+    def _compared(self, judged: list[CellResult]) -> list[CellResult]:
+        """The results with their comparison: with the version asked for, or, where the screen
+        against the baseline fired, with the one that the baseline is of."""
+        from pytest_ttsperf import experiment
+
+        against = self._ledger.against
+        if against is None and not any(experiment.is_in_doubt(result) for result in judged):
+            return judged
+        return experiment.compared(
+            judged,
+            self.measured,
+            told=against,
+            gates=lambda phase: markers.gates(
+                self.item, self.options.deltas, self.options.deltas_ini, phase
+            ),
+            budget_s=self.options.budget_s,
+            gates_in_run=self._ledger.gates_in_run,
+            rootdir=self.item.config.rootpath,
+            tell=self._ledger.screen.text,
+        )
 
     def _failing(self) -> list[Outcome]:
         from pytest_ttsperf.records import Outcome
@@ -223,10 +263,17 @@ def report_data(state: TestState) -> dict[str, Any]:
     """What a test report carries to the process that prints the summary (plain JSON)."""
     import msgspec
 
-    slim = [msgspec.structs.replace(result, trials=()) for result in state.results.values()]
+    slim = [_without_raw(result) for result in state.results.values()]
     return {
         "results": msgspec.to_builtins(slim),
         "artifact": of(state.item.config).artifact,
         "provider_missing": state.provider_missing,
         "remarks": list(state.remarks),
     }
+
+
+def _without_raw(result: CellResult) -> CellResult:
+    from msgspec import structs
+
+    comparison = result.comparison and structs.replace(result.comparison, measured={})
+    return structs.replace(result, trials=(), comparison=comparison)

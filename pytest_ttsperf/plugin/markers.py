@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from pytest_ttsperf.errors import LimitError
+from pytest_ttsperf.plugin import regressions
 
 if TYPE_CHECKING:
-    from pytest_ttsperf.records import Threshold
+    from pytest_ttsperf.records import Gate, Phase, Threshold
 
 FIXTURES = frozenset({"perf", "warm_engine", "cold_engine"})
 
@@ -68,6 +69,7 @@ DESCRIPTIONS = {
     "process tree",
     "trials": "(n): how many trials a performance test takes",
     "voice": "(name): the voice a performance test asks its target for",
+    regressions.MARK: regressions.DESCRIPTION,
 }
 
 
@@ -104,6 +106,18 @@ def check(item: pytest.Item) -> None:
         merged_limits(item)
         trials(item)
         voice(item)
+        gates(item, {}, {}, "warm")
+
+
+def gates(
+    item: pytest.Item, told: Mapping[str, float], ini: Mapping[str, float], phase: Phase
+) -> tuple[Gate, ...]:
+    """What the test is compared by with another version; LimitError names the test."""
+    mark = item.get_closest_marker(regressions.MARK)
+    try:
+        return regressions.gates(mark, told, ini, phase)
+    except LimitError as error:
+        raise LimitError(f"{item.nodeid}: {error}") from error
 
 
 def thresholds(item: pytest.Item, overrides: Iterable[Override] = ()) -> tuple[Threshold, ...]:

@@ -7,19 +7,23 @@ voice the test is about.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from pytest_ttsperf import figures
 from pytest_ttsperf.errors import LimitError
 from pytest_ttsperf.plugin.markers import Override, parse_override
 
 PREFIX = "--ttsperf-"
 DEFAULT_TIMEOUT_S = 60.0
+DEFAULT_BUDGET_S = 60.0
 DEFAULT_STORAGE = "baselines"
 DEFAULT_ARTIFACTS = "artifacts"
+UNITS_S = {"s": 1.0, "min": 60.0, "h": 3600.0}
 INCONCLUSIVE = ("warn", "fail")
 
 
@@ -40,6 +44,13 @@ class Options:
     disabled: bool
     save: bool
     compare: bool
+    against: str | None
+    """A version, directory or target to compare with."""
+    against_install: str | None
+    """Extras with which that version gets an environment of its own; None for none."""
+    budget_s: float
+    deltas: Mapping[str, float]
+    deltas_ini: Mapping[str, float]
     inconclusive_fails: bool
     storage: Path
     artifacts: Path
@@ -81,6 +92,30 @@ def add(parser: pytest.Parser) -> None:
     option(f"{PREFIX}disable", action="store_true", help="run each test once, unmeasured")
     option(f"{PREFIX}save", action="store_true", help="store this run's cells as baselines")
     option(f"{PREFIX}compare", action="store_true", help="assert against the stored baselines")
+    option(
+        f"{PREFIX}against",
+        metavar="REV",
+        help="compare with a git revision, a directory or a target, interleaved",
+    )
+    option(
+        f"{PREFIX}against-install",
+        nargs="?",
+        const="",
+        metavar="EXTRAS",
+        help="install that revision, with these extras, in an environment of its own",
+    )
+    option(
+        f"{PREFIX}budget",
+        metavar="TIME",
+        help="longest time for the comparison of one test, as 60s or 3min (60s)",
+    )
+    option(
+        f"{PREFIX}compare-fail",
+        action="append",
+        default=[],
+        metavar="FIGURE:CHANGE",
+        help="smallest change that makes a comparison fail, as ttfa_p95:7.5%% (3%%)",
+    )
     option(f"{PREFIX}storage", metavar="DIR", help="where baselines are kept (baselines/)")
     option(f"{PREFIX}artifacts", metavar="DIR", help="where artifacts are written (artifacts/)")
     option(f"{PREFIX}json", metavar="FILE", help="write the run's artifact to this file as well")
@@ -108,6 +143,12 @@ def _add_ini(ini: Callable[..., None]) -> None:
     ini("ttsperf_storage", "where baselines are kept")
     ini("ttsperf_artifacts", "where artifacts are written")
     ini("ttsperf_inconclusive", "warn or fail")
+    ini("ttsperf_budget", "longest time for the comparison of one test, as 60s or 3min")
+    ini(
+        "ttsperf_compare_fail",
+        "smallest changes that make a comparison fail, one a line: ttfa_p95:7.5%",
+        type="linelist",
+    )
     ini(
         "ttsperf_limits",
         "limits in the place of the tests' own, one a line: ttfa_p95_ms=800; "
@@ -134,6 +175,15 @@ def read(config: pytest.Config) -> Options:
             disabled=config.getoption(f"{PREFIX}disable"),
             save=config.getoption(f"{PREFIX}save"),
             compare=config.getoption(f"{PREFIX}compare"),
+            against=config.getoption(f"{PREFIX}against"),
+            against_install=config.getoption(f"{PREFIX}against-install"),
+            budget_s=_duration_s(_first(config, "budget")),
+            deltas=figures.of_lines(
+                config.getoption(f"{PREFIX}compare-fail"), f"{PREFIX}compare-fail"
+            ),
+            deltas_ini=figures.of_lines(
+                config.getini("ttsperf_compare_fail"), "ini ttsperf_compare_fail"
+            ),
             inconclusive_fails=_inconclusive(config) == "fail",
             storage=_folder(config, "storage", DEFAULT_STORAGE),
             artifacts=_folder(config, "artifacts", DEFAULT_ARTIFACTS),
@@ -216,6 +266,17 @@ def _count(value: object, name: str) -> int | None:
     if count < 1:
         raise LimitError(f"{name}={value!r}; wanted a whole number of at least 1")
     return count
+
+
+def _duration_s(text: str | None) -> float:
+    """`60`, `60s`, `1.5min` -> seconds."""
+    if text is None:
+        return DEFAULT_BUDGET_S
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h)?\s*", str(text))
+    seconds = float(found[1]) * UNITS_S[found[2] or "s"] if found else 0.0
+    if seconds <= 0:
+        raise LimitError(f"{PREFIX}budget={text!r}; wanted a time above 0, as 60s or 3min")
+    return seconds
 
 
 def _seconds(value: object) -> float:

@@ -49,16 +49,29 @@ class Screen:
             if progress.done == 0 and (long or progress.plan.test not in self.known):
                 self.line(f"  {progress_text(progress)}")
             return
-        now = time.monotonic()
         over = progress.done >= progress.of
-        if not over and now - self._rewritten_at < REWRITE_S:
+        self._rewrite("" if over else progress_text(progress))
+
+    def text(self, text: str) -> None:
+        """Tell how far something is that is no measurement of trials; empty when it is over.
+
+        Elsewhere than on a terminal it is told by its summary alone.
+        """
+        reporter = self._reporter
+        if reporter is not None and reporter.isatty:
+            self._rewrite(text)
+
+    def _rewrite(self, text: str) -> None:
+        """Put a text in the place of the last, at most some times a second; wipe it if empty."""
+        now, reporter = time.monotonic(), self._reporter
+        if text and now - self._rewritten_at < REWRITE_S:
             return
         self._rewritten_at = now
         with self._uncaptured():
             if not self._open_line:
                 reporter.ensure_newline()
-            reporter.rewrite("" if over else progress_text(progress), erase=True)
-            self._open_line = not over
+            reporter.rewrite(text, erase=True)
+            self._open_line = bool(text)
 
     @property
     def _reporter(self) -> Any:

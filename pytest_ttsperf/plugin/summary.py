@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 
 RECENT_RUNS = 8
+UNCONFIRMED = 3
+"""With more gates than that, a FAIL of a comparison is confirmed by fresh blocks."""
 
 
 class RunSummary:
@@ -39,7 +41,7 @@ class RunSummary:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def print(self, reporter: Any) -> None:
-        """The table, what is not certain, the recorder's cost, and where the artifact is."""
+        """The table, what is not certain, the weather, the recorder's cost, the artifact."""
         results = self._results()
         if self._all_skipped:
             reporter.section("ttsperf", red=True)
@@ -74,8 +76,9 @@ class RunSummary:
         for line in lines:
             reporter.write_line(f"note: {line}")
         reporter.write_line("")
-        if cost:
-            reporter.write_line(cost)
+        for line in (terminal.weather_line(results), cost):
+            if line:
+                reporter.write_line(line)
 
     def _results(self) -> list[CellResult]:
         if not self._told:
@@ -119,6 +122,21 @@ def tell_expected_duration(run: Ledger, selected: list[pytest.Item]) -> None:
         share = "" if len(took) == len(selected) else f" for {len(took)} of them"
         told = f"about {max(1, round(sum(took.values())))} s{share}, by earlier runs"
     run.screen.line(f"ttsperf: {count}, {told}")
+    if run.against is not None:
+        run.screen.line(f"ttsperf: {_worst_case(run, len(selected))}")
+        for line in run.against.remarks:
+            run.screen.line(f"ttsperf: {line}")
+
+
+def _worst_case(run: Ledger, tests: int) -> str:
+    """How long the comparisons take at most: each budget, and as long again to confirm a FAIL."""
+    assert run.against is not None
+    most_s = tests * run.options.budget_s * (2 if run.gates_in_run > UNCONFIRMED else 1)
+    return (
+        f"compared with {run.against.label} in blocks of three processes, at most "
+        f"{run.options.budget_s:g} s a test and {most_s / 60:.1f} min in all"
+        + (", if every test has a FAIL to confirm" if run.gates_in_run > UNCONFIRMED else "")
+    )
 
 
 def _durations_s(run: Ledger, tests: set[str]) -> dict[str, float]:

@@ -57,9 +57,30 @@ class _Voice(Protocol):
     def __call__(self, name: str, /) -> pytest.MarkDecorator: ...
 
 
+class _Regression(Protocol):
+    def __call__(
+        self,
+        *,
+        ttfa: str | float = ...,
+        ttfa_p50: str | float = ...,
+        ttfa_p95: str | float = ...,
+        rtf: str | float = ...,
+        rtf_p50: str | float = ...,
+        rtf_p95: str | float = ...,
+        heard_p50: str | float = ...,
+        heard_p95: str | float = ...,
+        cpu_p50: str | float = ...,
+        gap_p50: str | float = ...,
+        underruns: float = ...,
+        memory: str | float = ...,
+        rss_peak: str | float = ...,
+    ) -> pytest.MarkDecorator: ...
+
+
 ttfa: _Ttfa = pytest.mark.ttfa
 rtf: _Rtf = pytest.mark.rtf
 cadence: _Cadence = pytest.mark.cadence
 memory: _Memory = pytest.mark.memory
 trials: _Trials = pytest.mark.trials
+regression: _Regression = pytest.mark.regression
 voice: _Voice = pytest.mark.voice

@@ -6,16 +6,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pytest_ttsperf.records import (
     Breakdown,
+    Cell,
     CellResult,
+    Change,
     Outcome,
     RecorderCost,
     StageShare,
     Summary,
     Threshold,
     Verdict,
+    Weather,
 )
 
 UNEXPLAINED = "unexplained"
+WORTH_TELLING = 0.01
 HEADINGS = ("cell, metric", "n", "p50", "p95", "95 % bound", "limit", "verdict")
 Paint = Callable[[str, Outcome | None], str]
 """Colours a verdict's text; terminals without colour leave it as it is."""
@@ -31,6 +35,7 @@ HINTS = {
     "unmeasured": "nothing was there to be measured: a reply of a single chunk has no gaps (limit "
     "underruns instead), one without sound has no TTFA",
     "baseline": "run it again with --ttsperf-compare; if it stays, bisect with the stages named",
+    "change": "look at the stage named, or bisect with --ttsperf-against",
     "trust": "the number is not to be believed before this is explained",
 }
 
@@ -40,9 +45,8 @@ def table(results: Sequence[CellResult], paint: Paint = lambda text, _: text) ->
     rows = {
         result.cell.id: [(outcome, row) for outcome, row in _rows(result)] for result in results
     }
-    every = [HEADINGS, *(row for group in rows.values() for _, row in group)]
-    widths = [max(len(row[column]) for row in every) for column in range(len(HEADINGS))]
-    lines = [_aligned(HEADINGS, widths), "-" * (sum(widths) + 2 * len(widths) - 2)]
+    widths = _widths([HEADINGS, *(row for group in rows.values() for _, row in group)])
+    lines = _heading(HEADINGS, widths)
     for result in sorted(results, key=_worst_first):
         lines.append(_cell_label(result))
         for outcome, row in rows[result.cell.id]:
@@ -50,6 +54,12 @@ def table(results: Sequence[CellResult], paint: Paint = lambda text, _: text) ->
             verdict = row[-1]
             lines.append(body[: len(body) - len(verdict)] + paint(verdict, outcome))
     return "\n".join(lines)
+
+
+def grid(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows below their headings: the first and last column to the left, the others to the right."""
+    widths = _widths([headings, *rows])
+    return "\n".join([*_heading(headings, widths), *(_aligned(row, widths) for row in rows)])
 
 
 def failures(results: Iterable[CellResult], outcomes: Iterable[Outcome]) -> str:
@@ -75,7 +85,7 @@ def remarks(results: Iterable[CellResult]) -> list[str]:
         told = [
             f"{verdict.subject}: {verdict.reason}"
             for verdict in result.verdicts
-            if verdict.outcome is Outcome.INCONCLUSIVE
+            if verdict.outcome is Outcome.INCONCLUSIVE or verdict.improved
         ]
         told += [f"{note.guard}: {note.text}" for note in result.notes if not note.invalid]
         for text in told:
@@ -86,10 +96,13 @@ def remarks(results: Iterable[CellResult]) -> list[str]:
     ]
 
 
-def counts(results: Iterable[CellResult]) -> str:
+def counts(results: Sequence[CellResult]) -> str:
     """`7 PASS, 1 INCONCLUSIVE`, worst first."""
     outcomes = [verdict.outcome for result in results for verdict in result.verdicts]
     told = [f"{outcomes.count(o)} {o.value}" for o in Outcome if o in outcomes]
+    better = sum(verdict.improved for result in results for verdict in result.verdicts)
+    if better:
+        told.append(f"{better} better than before")
     return ", ".join(told) or "nothing judged"
 
 
@@ -100,6 +113,47 @@ def recorder_line(costs: Iterable[RecorderCost]) -> str | None:
         return None
     ttfa, chunk = max(c.ttfa_us for c in known), max(c.per_chunk_us for c in known)
     return f"recorder's own cost: {ttfa:.1f} us on TTFA, {chunk:.2f} us a chunk (null target)"
+
+
+def weather_line(results: Iterable[CellResult]) -> str | None:
+    """What else the machine did during the trials; the worst cell by name where it stands out."""
+    known = [(result, result.weather) for result in results if result.weather]
+    if not known:
+        return None
+    worst, sky = max(known, key=lambda pair: pair[1].others_cores or 0.0)
+    told = [_others(sky), _steal([each for _, each in known])]
+    told += _troubles([each for _, each in known])
+    where = f" (worst: {_cell_label(worst)})" if len(known) > 1 and sky.others_cores else ""
+    return f"weather during the trials{where}: {', '.join(told)}"
+
+
+def _others(sky: Weather) -> str:
+    if sky.others_cores is None:
+        return f"other load not measured ({sky.unmeasured.get('others_cores', 'no reason told')})"
+    return f"{sky.others_cores:.0%} of one core was used by others"
+
+
+def _steal(skies: Sequence[Weather]) -> str:
+    told = [sky.steal_share for sky in skies if sky.steal_share is not None]
+    if not told:
+        return f"steal not measured ({skies[0].unmeasured.get('steal_share', 'no reason told')})"
+    return f"steal {'up to ' if len(told) > 1 else ''}{max(told):.0%}"
+
+
+def _troubles(skies: Sequence[Weather]) -> Iterator[str]:
+    """What is told only when it happened."""
+    swapped_mb = sum(sky.swapped_mb or 0.0 for sky in skies)
+    if swapped_mb:
+        yield f"{number(swapped_mb, 'MB')} swapped"
+    stall = max(sky.memory_stall_share or 0.0 for sky in skies)
+    if stall >= WORTH_TELLING:
+        yield f"up to {stall:.0%} of the time some process waited for memory"
+    throttles = sum(sky.thermal_throttles or 0 for sky in skies)
+    if throttles:
+        yield f"cores slowed down for heat {throttles} times"
+    waited_s = sum(sky.quota_wait_s or 0.0 for sky in skies)
+    if waited_s:
+        yield f"a CPU quota held processes back for {waited_s:.2g} s"
 
 
 def number(value: float | None, unit: str = "") -> str:
@@ -130,6 +184,8 @@ def _rows(result: CellResult) -> Iterator[tuple[Outcome | None, tuple[str, ...]]
 
 
 def _row(result: CellResult, verdict: Verdict) -> tuple[str, ...]:
+    if verdict.gate == "change":
+        return _change_row(result, verdict)
     threshold = verdict.threshold
     limit = limit_text(threshold) if threshold else number(verdict.limit, verdict.unit)
     key = threshold.sample_key if threshold else verdict.metric or ""
@@ -138,6 +194,42 @@ def _row(result: CellResult, verdict: Verdict) -> tuple[str, ...]:
     if threshold is not None and threshold.marker == "memory":
         figures = (str(_trials(result)), number(verdict.value), "", "")
     return f"  {verdict.subject}", *figures, limit, verdict.outcome.value
+
+
+def _change_row(result: CellResult, verdict: Verdict) -> tuple[str, ...]:
+    """Blocks, the change, what it is at most with 95 %, and the smallest that counts."""
+    found = _change(result, verdict)
+    outcome = f"{verdict.outcome.value}{' (better)' if verdict.improved else ''}"
+    if found is None:
+        return f"  {verdict.subject}", "-", "-", "", "-", "-", outcome
+    return (
+        f"  {verdict.subject}",
+        f"{found.blocks} blocks",
+        change_text(found.effect, found),
+        "",
+        f"<= {change_text(found.high, found)}",
+        change_text(found.delta, found),
+        outcome,
+    )
+
+
+def _change(result: CellResult, verdict: Verdict) -> Change | None:
+    """What a comparison found that a verdict is about."""
+    comparison = result.comparison
+    if comparison is None:
+        return None
+    pairs = zip(comparison.gates, comparison.changes, strict=False)
+    return next((found for gate, found in pairs if gate.metric == verdict.metric
+                 and verdict.statistic in (gate.statistic, None)), None)  # fmt: skip
+
+
+def change_text(value: float | None, change: Change) -> str:
+    """`+1.3 %`, or `+0.4 MB` on the scale `difference`."""
+    if value is None:
+        return "-"
+    if change.scale == "ratio":
+        return f"{100 * value:+.1f} %"
+    return f"{value:+.3g} {change.unit}".rstrip()
 
 
 def _figures(
@@ -152,6 +244,14 @@ def _figures(
     if judged == "max":
         told = ""
     return str(summary.n), number(summary.p50), number(summary.p95), told
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+
+
+def _heading(headings: Sequence[str], widths: Sequence[int]) -> list[str]:
+    return [_aligned(headings, widths), "-" * (sum(widths) + 2 * len(widths) - 2)]
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
@@ -224,7 +324,11 @@ def _shares(what: str, shares: Sequence[StageShare]) -> str:
 
 
 def _cell_label(result: CellResult) -> str:
-    cell = result.cell
+    return cell_label(result.cell)
+
+
+def cell_label(cell: Cell) -> str:
+    """A cell in few words: its test without the file, preset, mode and phase."""
     return f"{cell.test.rsplit('::', 1)[-1]} {cell.preset} {cell.mode} {cell.phase}"
 
 

@@ -56,14 +56,37 @@ def test_another_process_of_the_same_engine_has_the_same() -> None:
     assert environment.fingerprint(HERE, again) == environment.fingerprint(HERE, READY)
 
 
-def test_machine_and_weather_are_those_of_this_one() -> None:
+def test_the_machine_is_this_one() -> None:
     here = environment.machine()
     assert here.cpu_model
     assert 1 <= here.affinity <= here.cores
-    watch = environment.WeatherWatch()
-    assert watch.before.steal_share is None  # not measured yet, so null and not 0
-    after = watch.after()
-    assert after.steal_share is None or 0 <= after.steal_share <= 1
+
+
+def test_stored_fingerprints_stay_what_they_were() -> None:
+    # Written by an earlier version: a change here makes everybody's baselines foreign.
+    assert environment.fingerprint(HERE, READY) == "linux-x86-64-2c-32g-cpu-c53a9c7f"
+
+
+def test_a_quota_makes_another_machine() -> None:
+    boxed = structs.replace(HERE, cpu_quota=1.5)
+    assert environment.fingerprint(boxed, READY) != environment.fingerprint(HERE, READY)
+
+
+@pytest.mark.parametrize(
+    "told", [{"provider_version": "2"}, {"runtime": "torch", "runtime_version": "2.9"}]
+)
+def test_another_providers_or_runtimes_version_is_another_identity(told: dict[str, str]) -> None:
+    bare = structs.replace(READY, versions={})
+    more = structs.replace(bare, placement={**(READY.placement or {}), **told})
+    assert environment.fingerprint(HERE, more) != environment.fingerprint(HERE, bare)
+
+
+def test_what_a_fingerprint_stands_for_is_told_whole() -> None:
+    told = environment.stands_for(HERE, READY)
+    assert told["cpu_model"] == "AMD EPYC 7B13"
+    assert told["onnxruntime"] == "1.32.0"
+    assert told["voice_hash"] == "ab"
+    assert "nodes" not in told
 
 
 @pytest.mark.parametrize(("gib", "rounded"), [(1, 1), (7.7, 8), (15.5, 16), (23.5, 32), (62, 64)])

@@ -16,6 +16,13 @@ from pytest_ttsperf.records import Json, Mode, Ready, RecorderCost, Recording
 _LENGTH = struct.Struct("!Q")
 
 
+class Mirror(msgspec.Struct, frozen=True, kw_only=True):
+    """Two folders with the same layout: whatever would come from `ours` comes from `theirs`."""
+
+    ours: str
+    theirs: str
+
+
 class Open(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Import and call the target. `offered` is passed as far as the callable accepts it."""
 
@@ -25,6 +32,7 @@ class Open(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     demanded: tuple[str, ...]
     sys_path: tuple[str, ...]
     spawned_ns: int
+    mirror: Mirror | None = None
 
 
 class Warm(msgspec.Struct, frozen=True, tag=True):

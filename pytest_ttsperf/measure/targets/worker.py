@@ -30,23 +30,30 @@ from pytest_ttsperf.errors import (
     TargetNotFound,
     TargetShapeError,
     TargetTimeout,
+    WrongTree,
 )
 from pytest_ttsperf.measure.targets import wire
+from pytest_ttsperf.measure.targets.mirror import folder
 from pytest_ttsperf.records import Json, Mode, Ready, RecorderCost, Recording, TargetSpec
 
 LAST_WORDS_BYTES = 4000
 POLL_S = 0.25
 CLOSE_S = 5.0
 _PLUGIN_ROOT = str(Path(pytest_ttsperf.__file__).resolve().parent.parent)
+# The running plugin and no other: not one in the folder that the worker starts in, which may be an
+# older version's. Another interpreter finds what the plugin needs behind its own packages.
 _START = (
-    "import sys; root = sys.argv[3]; root in sys.path or sys.path.insert(0, root); "
+    "import sys; root, *more = sys.argv[3:]; known = list(sys.path); "
+    "sys.path[:] = [root, *known, *(entry for entry in more if entry not in known)]; "
     "from pytest_ttsperf.measure.targets.worker_child import main; "
+    "root in known or sys.path.remove(root); "
     "main(int(sys.argv[1]), int(sys.argv[2]))"
 )
 _ERRORS: dict[str, type[TargetError]] = {
     "ProviderUnavailable": ProviderMissing,
     "TargetNotFound": TargetNotFound,
     "TargetShapeError": TargetShapeError,
+    "WrongTree": WrongTree,
 }
 
 
@@ -66,8 +73,13 @@ class WorkerTarget:
         offered: dict[str, str],
         demanded: tuple[str, ...] = (),
         timeout_s: float = 60.0,
+        mirror: wire.Mirror | None = None,
+        python: str = sys.executable,
     ) -> None:
+        """`mirror` has the target imported from another tree, `python` by another interpreter."""
         self._spec = spec
+        self._mirror = mirror
+        self._python = python
         self._offered = offered
         self._demanded = demanded
         self._timeout_s = timeout_s
@@ -89,6 +101,7 @@ class WorkerTarget:
                 demanded=self._demanded,
                 sys_path=tuple(entry or os.getcwd() for entry in sys.path),
                 spawned_ns=spawned_ns,
+                mirror=self._mirror,
             )
         )
         assert isinstance(reply, wire.Opened), reply
@@ -147,7 +160,17 @@ class WorkerTarget:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the worker)
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _START, str(theirs.fileno()), str(read_end), _PLUGIN_ROOT],
+                [
+                    self._python,
+                    "-P",
+                    "-c",
+                    _START,
+                    str(theirs.fileno()),
+                    str(read_end),
+                    _PLUGIN_ROOT,
+                    *(sys.path if self._python != sys.executable else ()),
+                ],
+                cwd=folder(self._mirror, os.getcwd()) if self._mirror else None,
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=subprocess.STDOUT,

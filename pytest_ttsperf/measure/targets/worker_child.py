@@ -17,7 +17,7 @@ import time
 import traceback
 
 from pytest_ttsperf.measure.recorder import cost
-from pytest_ttsperf.measure.targets import loading, wire
+from pytest_ttsperf.measure.targets import loading, mirror, wire
 from pytest_ttsperf.records import Ready
 
 _OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -56,6 +56,8 @@ class _Child:
     def __init__(self, started_ns: int) -> None:
         self._started_ns = started_ns
         self._speaker: loading.Speaker | None = None
+        self._mirror: wire.Mirror | None = None
+        self._module = ""
         self.closed = False
 
     def answer(self, request: wire.Request) -> wire.Reply:
@@ -68,6 +70,7 @@ class _Child:
             case wire.Speak():
                 return wire.Spoken(recording=self._open_speaker.record(request.text, request.mode))
             case wire.Inspect():
+                self._check_origin()
                 return wire.Inspected(placement=self._open_speaker.placement(), cost=cost())
             case wire.Close():
                 self.close()
@@ -85,9 +88,18 @@ class _Child:
             raise RuntimeError("the worker was asked to speak before its target was open")
         return self._speaker
 
+    def _check_origin(self) -> None:
+        """Raise WrongTree if code of another version was imported, also after the opening."""
+        if self._mirror is not None:
+            mirror.check(self._mirror, self._module)
+
     def _open(self, request: wire.Open) -> wire.Opened:
-        known = set(sys.path)
-        sys.path[:0] = [entry for entry in request.sys_path if entry not in known]
+        self._mirror, self._module = request.mirror, request.spec.partition(":")[0]
+        if request.mirror is None:
+            known = set(sys.path)
+            sys.path[:0] = [entry for entry in request.sys_path if entry not in known]
+        else:
+            sys.path[:] = mirror.paths(request.mirror, [*sys.path, *request.sys_path])
         begun_ns = time.monotonic_ns()
         factory = loading.find(request.spec)
         imported_ns = time.monotonic_ns()
@@ -96,6 +108,7 @@ class _Child:
         )
         self._speaker = loading.Speaker(factory(**options), request.spec)
         opened_ns = time.monotonic_ns()
+        self._check_origin()
         spans, quirks = self._speaker.opening_spans()
         to_recorder_clock_ns = time.perf_counter_ns() - time.monotonic_ns()
         return wire.Opened(

@@ -104,6 +104,59 @@ def test_damaged_file_is_unreadable_and_left_as_it_is(tmp_path, damage):
     assert path.read_bytes() == damaged
 
 
+def test_a_file_of_another_version_names_the_remedy(tmp_path):
+    path = stored(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"ttsperf-baseline/1", b"ttsperf-baseline/2"))
+    with pytest.raises(BaselineUnreadable, match=r"ttsperf-baseline/2 is of another version"):
+        load(path)
+
+
+def test_files_of_before_runs_could_be_accepted_are_read(tmp_path):
+    path = stored(tmp_path)
+    data = json.loads(path.read_text())
+    del data["stands_for"]
+    for one in data["runs"]:
+        del one["accepted"], one["weather"]
+    path.write_text(json.dumps(data))
+    assert len(load(path).counting) == 6
+    assert outcomes(tmp_path) == [PASS] * 3
+
+
+def test_a_run_that_is_stored_twice_is_there_once(tmp_path):
+    append(tmp_path, result(), run("a", figures(80)))
+    path = append(tmp_path, result(), run("a", figures(90)))
+    assert [one.summary["ttfa_sound_ms"].p50 for one in load(path).runs] == [90]
+
+
+def test_runs_before_the_accepted_one_are_kept_and_not_compared_with(tmp_path):
+    stored(tmp_path)
+    path = append(tmp_path, result(), run("new"), ground="2025-11-01T00:00:00+00:00")
+    found = load(path)
+    assert len(found.runs) == 7
+    assert [one.run for one in found.counting] == ["new"]
+    assert outcomes(tmp_path) == [OPEN] * 3
+    append(tmp_path, result(), run("newer"))
+    assert [one.run for one in load(path).counting] == ["new", "newer"]
+
+
+def test_a_time_that_cannot_be_understood_is_unreadable(tmp_path):
+    path = stored(tmp_path)
+    path.write_text(path.read_text().replace("2025-10-30T10:19:59", "yesterday", 1))
+    with pytest.raises(BaselineUnreadable, match="ISO 8601"):
+        append(tmp_path, result(), run("new"))
+
+
+def test_a_file_that_changed_meanwhile_is_not_removed(tmp_path):
+    path = stored(tmp_path)
+    seen = load(path)
+    append(tmp_path, result(), run("new"))
+    assert not baseline.remove(path, seen)
+    assert path.exists()
+    assert baseline.remove(path, load(path))
+    assert not path.exists()
+    assert not baseline.remove(path, seen)
+
+
 def test_folder_in_the_files_place_is_unreadable(tmp_path):
     with pytest.raises(BaselineUnreadable, match=str(tmp_path)):
         load(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
 from pytest_ttsperf.records import (
     Breakdown,
@@ -15,6 +16,7 @@ from pytest_ttsperf.records import (
     Summary,
     Threshold,
     Verdict,
+    Weather,
 )
 from pytest_ttsperf.report import terminal
 
@@ -127,3 +129,36 @@ def test_recorder_line() -> None:
 def test_failures_name_the_stage_to_look_at_first() -> None:
     text = terminal.failures([result("test_a", Outcome.FAIL)], [Outcome.FAIL])
     assert "Try: look at decode first, it takes 80% of the time to the first sound." in text
+
+
+def sky(**more: float | None) -> Weather:
+    known = {"others_cores": 0.48, "steal_share": 0.02, "seconds": 1.0, **more}
+    return Weather(load_1m=None, swap_used_share=None, governor=None, **known)
+
+
+def test_weather_line_tells_the_worst_cell_and_only_troubles_that_were() -> None:
+    calm = structs.replace(result("test_a"), weather=sky())
+    told = "weather during the trials: 48% of one core was used by others, steal 2%"
+    assert terminal.weather_line([calm]) == told
+    wild = structs.replace(
+        result("test_b"),
+        weather=sky(
+            others_cores=1.5, steal_share=0.1, swapped_mb=3.0, memory_stall_share=0.2,
+            thermal_throttles=4, quota_wait_s=0.5,
+        ),
+    )  # fmt: skip
+    text = terminal.weather_line([calm, wild]) or ""
+    assert "(worst: test_b short stream warm): 150% of one core" in text
+    assert "steal up to 10%" in text
+    for trouble in ("3.00 MB swapped", "20% of the time", "heat 4 times", "for 0.5 s"):
+        assert trouble in text
+
+
+def test_weather_that_was_not_measured_is_told_as_such() -> None:
+    blind = Weather(
+        load_1m=None, steal_share=None, swap_used_share=None, governor=None,
+        unmeasured={"others_cores": "too short", "steal_share": "no host"},
+    )  # fmt: skip
+    text = terminal.weather_line([structs.replace(result("test_a"), weather=blind)]) or ""
+    assert "other load not measured (too short), steal not measured (no host)" in text
+    assert terminal.weather_line([result("test_a")]) is None

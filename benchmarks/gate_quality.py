@@ -1,0 +1,334 @@
+"""How often the gate is right: unchanged code, and slow-downs of known size, end to end.
+
+    python benchmarks/gate_quality.py --log gate.jsonl [--only 'unchanged 60 s' ...] [--count 20]
+    python benchmarks/gate_quality.py --log gate.jsonl --table
+    python benchmarks/gate_quality.py --quick
+
+Each comparison is `pytest -m perf --ttsperf-against=REV` in a clone of this repository, with the
+default voice and the shipped defaults: one test with its three gates. The old version is opened
+from a worktree, as users' are. The slow-down is put into one of the trees by a file that
+gate_target.py reads; its size is a percentage of the gated figure's median, measured just before.
+Every comparison is appended to the log, and a campaign goes on where the last one ended. Beside
+each, pytest-benchmark judges the same two trees by --benchmark-compare-fail=mean:10% and min:5%.
+
+Cases take turns, so that all see the same hours. Proportions stand with Wilson's 95 % interval.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from scipy.stats import binomtest
+
+from pytest_ttsperf import experiment
+from pytest_ttsperf.experiment.plan import trial_texts
+from pytest_ttsperf.experiment.sampling import speak, warm_up
+from pytest_ttsperf.measure import interleave
+from pytest_ttsperf.metrics import definitions
+from pytest_ttsperf.records import TargetSpec
+
+ROOT = Path(__file__).resolve().parents[1]
+SLOW = Path("benchmarks") / "gate_slow.json"
+TEST = "benchmarks/gate_test.py"
+TRIALS = 20
+IDENTITY = ("-c", "user.name=gate", "-c", "user.email=gate@example.org")
+OTHERS = {"mean:10%": "pytest-benchmark mean:10%", "min:5%": "pytest-benchmark min:5%"}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A change of one figure, in percent of its median; `one_in`: in one trial of so many."""
+
+    name: str
+    figure: str = "ttfa p50"
+    percent: float = 0.0
+    budget_s: int = 60
+    one_in: int = 1
+    busy: bool = False
+    wanted: str = ""
+
+
+CASES = (
+    Case("unchanged 60 s", wanted="false FAIL <= 1 %, PASS >= 70 %"),
+    Case("unchanged 60 s, one core busy", busy=True, wanted="false FAIL <= 1 %"),
+    Case("unchanged 180 s", budget_s=180, wanted="PASS >= 95 %"),
+    Case("ttfa +5 % 60 s", percent=5, wanted="FAIL >= 80 %"),
+    Case("rtf +5 % 60 s", "rtf p50", percent=5, wanted="FAIL >= 80 %"),
+    Case("ttfa +5 % 180 s", percent=5, budget_s=180, wanted="FAIL >= 95 %"),
+    Case("rtf +5 % 180 s", "rtf p50", percent=5, budget_s=180, wanted="FAIL >= 95 %"),
+    Case("ttfa +10 % 60 s", percent=10, wanted="FAIL >= 95 %"),
+    Case("rtf +10 % 60 s", "rtf p50", percent=10, wanted="FAIL >= 95 %"),
+    Case("ttfa p95 +30 % in one of ten, 180 s", "ttfa p95", 30, 180, 10, wanted="FAIL >= 80 %"),
+    Case("ttfa -10 % 60 s", percent=-10, wanted="improvement, never FAIL"),
+)
+QUICK = (Case("unchanged 20 s", budget_s=20), Case("ttfa +40 % 20 s", percent=40, budget_s=20))
+
+
+class Trees:
+    """A clone of this repository as it is, in which comparisons are run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        run(["git", "clone", "-q", "--no-hardlinks", str(ROOT), str(folder)], ROOT)
+        self.revision = run(["git", "rev-parse", "HEAD"], folder).strip()
+
+    @contextlib.contextmanager
+    def slowed(self, told: Mapping[str, float], *, old: bool) -> Iterator[str]:
+        """Put the instruction into the working tree, or into a commit to compare it with."""
+        path = self.folder / SLOW
+        path.write_text(json.dumps(told))
+        try:
+            if old:
+                run(["git", "add", "-f", str(SLOW)], self.folder)
+                run(["git", *IDENTITY, "commit", "-qm", "slow"], self.folder)
+                path.unlink()
+            yield run(["git", "rev-parse", "HEAD"], self.folder).strip()
+        finally:
+            run(["git", "reset", "-q", "--hard", self.revision], self.folder)
+            path.unlink(missing_ok=True)
+
+
+def run(command: Sequence[str], folder: Path) -> str:
+    """What a command prints; CalledProcessError if it fails."""
+    done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+@contextlib.contextmanager
+def kept_busy(busy: bool) -> Iterator[None]:
+    """With one core of the machine at work on something else."""
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if busy else None
+    try:
+        yield
+    finally:
+        if process is not None:
+            process.kill()
+            process.wait()
+
+
+def medians() -> dict[str, float]:
+    """What the figures are now: TTFA to the first sounding chunk in ms, and RTF."""
+    source = experiment.Source(spec=TargetSpec(spec="engine:Engine"))
+    plan = experiment.Plan("calibration", "short", "stream", "warm", TRIALS)
+    opened = experiment.open_target(source, warm=True)
+    try:
+        for _ in warm_up(opened, plan):
+            pass
+        steps = interleave.steps(trial_texts(plan), "trial")
+        trials = [speak(opened, step, plan.mode, with_usage=False) for step in steps]
+    finally:
+        opened.close()
+    return {
+        name: median(v for v in definitions.sample(metric, trials).values if v is not None)
+        for name, metric in (("ttfa", "ttfa_sound_ms"), ("rtf", "rtf"))
+    }
+
+
+def instruction(case: Case, now: Mapping[str, float]) -> dict[str, float]:
+    """What gate_target.py is told. To be 10 % faster than the old, the old is 11.1 % slower."""
+    share = case.percent / 100
+    if share < 0:
+        share = 1 / (1 + share) - 1
+    if case.figure.startswith("rtf"):
+        return {"first_ms": 0.0, "one_in": 1, "per_audio_s": share * now["rtf"]}
+    return {"first_ms": share * now["ttfa"], "one_in": case.one_in, "per_audio_s": 0.0}
+
+
+def compare(trees: Trees, case: Case) -> dict[str, Any]:
+    """One comparison, as a line of the log."""
+    started = datetime.now().astimezone().isoformat(timespec="seconds")
+    with kept_busy(case.busy):
+        now = medians()
+        with trees.slowed(instruction(case, now), old=case.percent < 0) as revision:
+            if case.percent == 0:
+                (trees.folder / SLOW).unlink()
+            told = gate(trees, case, revision)
+            others = {} if case in QUICK else benchmark(trees, revision)
+    return {
+        "case": case.name, "started": started, "revision": trees.revision, "now": now,
+        **told, "others": others,
+    }  # fmt: skip
+
+
+def gate(trees: Trees, case: Case, revision: str) -> dict[str, Any]:
+    """What the gate says."""
+    with tempfile.TemporaryDirectory() as folder:
+        artifact = Path(folder) / "run.json"
+        command = [
+            sys.executable, "-m", "pytest", "-q", "-m", "perf", f"{TEST}::test_gate",
+            "-p", "no:randomly", "--ttsperf-target=gate_target:Slowed",
+            f"--ttsperf-against={revision}", f"--ttsperf-budget={case.budget_s}s",
+            "--ttsperf-trials=1", f"--ttsperf-json={artifact}", f"--ttsperf-artifacts={folder}",
+        ]  # fmt: skip
+        begun = time.monotonic()
+        done = subprocess.run(
+            command, cwd=trees.folder, capture_output=True, text=True, check=False
+        )
+        if not artifact.exists():
+            raise SystemExit(f"the gate did not run:\n{done.stdout}\n{done.stderr}")
+        (cell,) = json.loads(artifact.read_text())["cells"]
+    comparison = cell["comparison"]
+    return {
+        "seconds": time.monotonic() - begun,
+        "red": done.returncode != 0,
+        "blocks": comparison["blocks"],
+        "reason": comparison["reason"],
+        "gates": {
+            gate["label"]: {
+                "outcome": change["outcome"], "effect": change["effect"],
+                "improved": change["improved"], "control_fired": change["control_fired"],
+                "stage": (change["attribution"] or {}).get("explained_by"),
+            }
+            for gate, change in zip(comparison["gates"], comparison["changes"], strict=True)
+        },
+        "measured": comparison["measured"],
+    }  # fmt: skip
+
+
+def benchmark(trees: Trees, revision: str) -> dict[str, bool]:
+    """Whether pytest-benchmark calls it a regression, by each of its rules."""
+    red = {}
+    with tempfile.TemporaryDirectory() as storage:
+        command = [
+            sys.executable, "-m", "pytest", "-q", f"{TEST}::test_ttfa", "-p", "no:randomly",
+            f"--benchmark-storage=file://{storage}",
+        ]  # fmt: skip
+        tree = experiment.against(revision, trees.folder).tree
+        assert tree is not None
+        for folder, more in [
+            (tree.folder, ["--benchmark-save=old"]),
+            *((trees.folder, ["--benchmark-compare", f"--benchmark-compare-fail={rule}"])
+              for rule in OTHERS),
+        ]:  # fmt: skip
+            done = subprocess.run(
+                [*command, *more], cwd=folder, capture_output=True, text=True, check=False
+            )
+            if more[0] == "--benchmark-compare":
+                red[OTHERS[more[1].partition("=")[2]]] = done.returncode != 0
+            elif done.returncode:
+                raise SystemExit(f"pytest-benchmark did not run:\n{done.stdout}\n{done.stderr}")
+    return red
+
+
+# The table
+
+
+def table(log: Path) -> str:
+    """What the log says of each case."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    rows = ["| case | comparisons | FAIL | PASS | improved | right stage | pytest-benchmark "
+            "mean:10% | min:5% | blocks | wanted |", "|---" * 11 + "|"]  # fmt: skip
+    for case in CASES:
+        own = [line for line in lines if line["case"] == case.name]
+        if not own:
+            continue
+        gates = [line["gates"].get(case.figure) for line in own]
+        told = [gate for gate in gates if gate]
+        every = [list(line["gates"].values()) for line in own]
+        unchanged = case.percent == 0
+        failed = [
+            any(gate["outcome"] == "FAIL" for gate in each) if unchanged
+            else bool(one) and one["outcome"] == "FAIL"
+            for each, one in zip(every, gates, strict=True)
+        ]  # fmt: skip
+        passed = [bool(each) and all(gate["outcome"] == "PASS" for gate in each) for each in every]
+        found = [gate for gate in told if gate["outcome"] == "FAIL" or gate["improved"]]
+        rows.append(
+            f"| {case.name} | {len(own)} | {proportion(failed)} | {proportion(passed)} | "
+            f"{proportion([gate['improved'] for gate in told])} | "
+            f"{proportion([gate['stage'] == 'vocode' for gate in found])} | "
+            + " | ".join(
+                proportion([line["others"][name] for line in own if name in line["others"]])
+                for name in OTHERS.values()
+            )
+            + f" | {median(line['blocks'] for line in own):.0f} | {case.wanted} |"
+        )
+    return "\n".join(rows)
+
+
+def proportion(values: Sequence[bool]) -> str:
+    """`3/40, 8 % (3 to 20)`, the interval by Wilson."""
+    if not values:
+        return "-"
+    result = binomtest(sum(values), len(values))
+    low, high = result.proportion_ci(method="wilson")
+    share = sum(values) / len(values)
+    return f"{sum(values)}/{len(values)}, {share:.0%} ({low:.0%} to {high:.0%})".replace("%", " %")
+
+
+def main() -> int:
+    """Run what is missing, or print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--log", type=Path, default=Path("gate_quality.jsonl"))
+    parser.add_argument("--only", action="append", metavar="CASE", help="may be given again")
+    parser.add_argument("--count", type=int, default=20, help="comparisons of each case")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin none after that")
+    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--quick", action="store_true")
+    told = parser.parse_args()
+    if told.table:
+        print(table(told.log))
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.setdefault("XDG_CACHE_HOME", f"{folder}/cache")
+        trees = Trees(Path(folder) / "clone")
+        if told.quick:
+            return quick(trees)
+        campaign(trees, told)
+    print(table(told.log))
+    return 0
+
+
+def campaign(trees: Trees, told: argparse.Namespace) -> None:
+    """Cases in turns, until each has its count."""
+    begun = time.monotonic()
+    names = told.only or [case.name for case in CASES]
+    unknown = set(names) - {case.name for case in CASES}
+    if unknown:
+        raise SystemExit(f"found {unknown}, wanted some of {[case.name for case in CASES]}")
+    done = dict.fromkeys(names, 0)
+    if told.log.exists():
+        for line in told.log.read_text().splitlines():
+            name = json.loads(line)["case"]
+            done[name] = done.get(name, 0) + 1
+    while waiting := [
+        case for case in CASES if case.name in names and done[case.name] < told.count
+    ]:
+        if (time.monotonic() - begun) / 60 > told.minutes:
+            return
+        case = min(waiting, key=lambda one: done[one.name])
+        line = compare(trees, case)
+        with told.log.open("a") as log:
+            log.write(json.dumps(line) + "\n")
+        done[case.name] += 1
+        outcomes = {name: gate["outcome"] for name, gate in line["gates"].items()}
+        print(f"{case.name}: {done[case.name]} of {told.count}, {outcomes}", flush=True)
+
+
+def quick(trees: Trees) -> int:
+    """A few comparisons, and what so few can show: nothing absurd. 1 if they do not."""
+    wrong = 0
+    for case in QUICK:
+        line = compare(trees, case)
+        outcome = line["gates"].get(case.figure, {}).get("outcome")
+        good = outcome == "FAIL" if case.percent else not line["red"]
+        wrong += not good
+        print(f"{case.name}: {outcome} after {line['blocks']} blocks{'' if good else ' - WRONG'}")
+    return int(wrong > 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,54 @@
+"""The command `ttsperf`: reads arguments, asks `experiment`, prints text or JSON.
+
+A command is a module here with `add(commands)`, which declares its arguments and sets `run`: a
+function of the parsed arguments that prints and gives the exit code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from pytest_ttsperf import __version__
+from pytest_ttsperf.cli import baselines, compare, doctor
+from pytest_ttsperf.errors import ArtifactUnreadable, CellUnknown, LimitError, TtsperfError
+
+GOOD, BAD, USAGE = 0, 1, 2
+EPILOG = "Exit codes: 0 all is well, 1 something bad was found, 2 the command was not understood."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; gives its exit code. argparse leaves by SystemExit(2)."""
+    told = _parser().parse_args(arguments)
+    try:
+        return int(told.run(told))
+    except (CellUnknown, ArtifactUnreadable, LimitError) as error:
+        print(f"ttsperf: {error}", file=sys.stderr)
+        return USAGE
+    except TtsperfError as error:
+        print(f"ttsperf: {error}", file=sys.stderr)
+        return BAD
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            # Whoever read us has read enough; what is still buffered goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return GOOD
+        print(f"ttsperf: {error}", file=sys.stderr)
+        return BAD
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ttsperf",
+        description="Performance of text-to-speech engines: stored baselines, two targets side by "
+        "side, and this machine.",
+        epilog=EPILOG,
+    )
+    parser.add_argument("--version", action="version", version=f"pytest-ttsperf {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    baselines.add(commands)
+    compare.add(commands)
+    doctor.add(commands)
+    return parser

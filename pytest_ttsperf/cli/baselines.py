@@ -1,0 +1,149 @@
+"""`ttsperf baseline list | show | accept | prune | why`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from pytest_ttsperf.cli.output import tell
+
+DEFAULT_STORAGE = "baselines"
+DEFAULT_ARTIFACTS = "artifacts"
+A_CELL = "a part of its name that fits no other: of the file, the test id, or fingerprint/file"
+ACCEPT = """\
+Make a run the new ground of its cells: from now on the screen (--ttsperf-compare) compares with
+this run and with those saved after it. Earlier runs stay in the file as history and no longer
+count, so the screen is INCONCLUSIVE until five runs count again: save more with --ttsperf-save, or
+accept several at once with --runs=5 (the oldest of them is the ground).
+
+Without arguments it takes the newest run in the artifacts, with all its cells. A run that breached
+the old baseline may be accepted: that is what this is for. One that is INVALID, or over a limit in
+its test, may not."""
+PRUNE = """\
+Find baselines that nothing will be compared with again and say why. Without --yes nothing is
+deleted. A test counts as gone when its file does not exist, or has no such function; parameters are
+not looked at."""
+
+
+def add(commands: Any) -> None:
+    """Declare the command and its own."""
+    command = commands.add_parser("baseline", help="stored baselines: list, show, accept, ...")
+    own = command.add_subparsers(required=True, metavar="ACTION")
+    _action(own, "list", _list, "all cells with their runs and newest figures")
+    show = _action(own, "show", _show, "the runs of one cell")
+    show.add_argument("cell", metavar="CELL", help=A_CELL)
+    why = _action(own, "why", _why, "what the screen compares a cell with, in sentences")
+    why.add_argument("cell", metavar="CELL", help=A_CELL)
+    accept = _action(own, "accept", _accept, "make a run the new ground of its cells", ACCEPT)
+    accept.add_argument(
+        "what",
+        nargs="*",
+        metavar="RUN-ARTIFACT|CELL",
+        help="run_*.json to take in the newest's place; cells to accept, not all",
+    )
+    accept.add_argument(
+        "--runs", type=_count, default=1, metavar="N", help="take the N newest runs (1)"
+    )
+    prune = _action(own, "prune", _prune, "find baselines that are of no use any more", PRUNE)
+    prune.add_argument("--yes", action="store_true", help="delete them")
+    prune.add_argument("--dry-run", action="store_true", help="only say which (the default)")
+    prune.add_argument(
+        "--root", type=Path, default=Path(), metavar="DIR", help="where test ids begin (here)"
+    )
+    prune.add_argument(
+        "--superseded",
+        action="store_true",
+        help="also those of a machine whose runtime, threads or voice have changed since",
+    )
+    prune.add_argument(
+        "--older-than", type=_count, metavar="DAYS", help="also those with no run for so long"
+    )
+
+
+def _action(own: Any, name: str, run: Any, text: str, more: str = "") -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = own.add_parser(
+        name,
+        help=text,
+        description=more or f"{text[0].upper()}{text[1:]}.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--storage",
+        type=Path,
+        default=Path(DEFAULT_STORAGE),
+        metavar="DIR",
+        help=f"where baselines are kept ({DEFAULT_STORAGE}/; ini lines are not read here)",
+    )
+    parser.add_argument(
+        "--artifacts",
+        type=Path,
+        default=Path(DEFAULT_ARTIFACTS),
+        metavar="DIR",
+        help=f"where artifacts are ({DEFAULT_ARTIFACTS}/)",
+    )
+    return parser
+
+
+def _list(told: argparse.Namespace) -> int:
+    from pytest_ttsperf.experiment import keeping
+    from pytest_ttsperf.report import stored
+
+    kept = keeping.kept(told.storage, told.artifacts)
+    tell(kept, stored.listing(kept), as_json=told.json)
+    return 1 if kept.unreadable else 0
+
+
+def _show(told: argparse.Namespace) -> int:
+    from pytest_ttsperf.experiment import keeping
+    from pytest_ttsperf.report import stored
+
+    cell = keeping.find(keeping.kept(told.storage, told.artifacts), told.cell)
+    tell(cell, stored.cell(cell), as_json=told.json)
+    return 0
+
+
+def _why(told: argparse.Namespace) -> int:
+    from pytest_ttsperf.experiment import keeping
+    from pytest_ttsperf.report import stored
+
+    reasons = keeping.why(told.storage, told.artifacts, told.cell)
+    tell(reasons, stored.why(reasons), as_json=told.json)
+    return 1 if any(gate.outcome == "FAIL" for gate in reasons.gates) else 0
+
+
+def _accept(told: argparse.Namespace) -> int:
+    from pytest_ttsperf.experiment import accepting
+    from pytest_ttsperf.report import stored
+
+    files = [Path(what) for what in told.what if what.endswith(".json")]
+    cells = [what for what in told.what if not what.endswith(".json")]
+    done = accepting.accept(told.storage, told.artifacts, files, cells, told.runs)
+    tell(done, stored.acceptance(done), as_json=told.json)
+    return 1 if done.refused else 0
+
+
+def _prune(told: argparse.Namespace) -> int:
+    from pytest_ttsperf.experiment import pruning
+    from pytest_ttsperf.report import stored
+
+    found = pruning.prunable(
+        told.storage, told.root, superseded=told.superseded, older_than_days=told.older_than
+    )
+    delete = told.yes and not told.dry_run
+    if delete:
+        found = pruning.prune(found)
+    tell(found, stored.removals(found, delete), as_json=told.json)
+    return 0 if not delete or all(removal.removed for removal in found) else 1
+
+
+def _count(text: str) -> int:
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"found {text!r}, wanted a whole number from 1 on")
+    return count

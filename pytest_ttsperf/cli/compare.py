@@ -1,0 +1,80 @@
+"""`ttsperf compare A B`: is target B slower than A, measured in turns in the same minutes?"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_ttsperf import figures
+from pytest_ttsperf.cli.output import paint, tell
+
+PRESETS = ("short", "medium", "long")
+DEFAULT_BUDGET_S = 60.0
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "compare",
+        help="two targets side by side: is B slower than A?",
+        description="Open two targets in processes of their own, A twice and B once, have them "
+        "speak the same texts in turns, and say whether B is slower than A. A target is "
+        "module:callable. Exit code 1 when it is.",
+    )
+    parser.set_defaults(run=_run)
+    parser.add_argument("target_a", metavar="A", help="the one that is")
+    parser.add_argument("target_b", metavar="B", help="the one that is to be judged")
+    parser.add_argument(
+        "--preset", action="append", choices=PRESETS, help="what is spoken; may be repeated (short)"
+    )
+    parser.add_argument(
+        "--budget",
+        type=_seconds,
+        default=DEFAULT_BUDGET_S,
+        metavar="S",
+        help=f"longest time, in seconds ({DEFAULT_BUDGET_S:g})",
+    )
+    parser.add_argument(
+        "--fail",
+        action="append",
+        default=[],
+        metavar="FIGURE:CHANGE",
+        help=f"smallest change that counts, as ttfa_p95:7.5%% ({figures.DELTA:.0%}%)",
+    )
+    parser.add_argument("--provider", metavar="NAME", help="execution provider of both")
+    parser.add_argument("--voice", metavar="NAME", help="voice of both")
+    parser.add_argument("--json", action="store_true", help="print JSON, with all raw numbers")
+
+
+def _run(told: argparse.Namespace) -> int:
+    from pytest_ttsperf.experiment import Source, side_by_side
+    from pytest_ttsperf.records import Comparison, Outcome, TargetSpec
+    from pytest_ttsperf.report import comparison as report
+
+    offered: Mapping[str, str | None] = {"provider": told.provider, "voice": told.voice}
+    old, new = (
+        Source(
+            spec=TargetSpec(spec=spec),
+            provider=told.provider,
+            voice=told.voice,
+            demanded=tuple(name for name, value in offered.items() if value is not None),
+        )
+        for spec in (told.target_a, told.target_b)
+    )
+    presets = tuple(dict.fromkeys(told.preset or PRESETS[:1]))
+    gates = figures.gates("warm", figures.of_lines(told.fail, "--fail"))
+    found: dict[str, Comparison] = side_by_side(old, new, presets, gates, told.budget)
+    tell(found, report.text(told.target_a, told.target_b, found, paint), as_json=told.json)
+    bad = (Outcome.FAIL, Outcome.INVALID)
+    return int(any(outcome in bad for one in found.values() for outcome in report.outcomes(one)))
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text.removesuffix("s"))
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"found {text!r}, wanted seconds above 0, as 60")
+    return seconds

@@ -1,0 +1,129 @@
+"""Make runs the new ground of their cells, as `ttsperf baseline accept` does.
+
+The screen then compares with these and with later runs only; what came before stays in the file
+as history. Nothing else changes what a baseline compares with but `--ttsperf-save`, which adds a
+run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from pytest_ttsperf.answers import Acceptance, AcceptedCell, Refused
+from pytest_ttsperf.errors import ArtifactUnreadable, CellUnknown
+from pytest_ttsperf.experiment import baseline_run, traits
+from pytest_ttsperf.experiment.keeping import matching, unknown
+from pytest_ttsperf.judge import baseline
+from pytest_ttsperf.records import CellResult, Outcome, Run
+from pytest_ttsperf.report.artifact import recent_runs
+from pytest_ttsperf.report.terminal import cell_label
+
+
+def accept(
+    storage: Path, artifacts: Path, files: Sequence[Path], asked: Sequence[str], newest: int
+) -> Acceptance:
+    """Make runs the ground of their cells: the named artifacts, else the newest finished ones.
+
+    `asked` limits it to some cells. Of several runs the oldest is the ground and the others follow
+    it. Cells that a run found INVALID, or over a fixed limit, are refused. Raises
+    ArtifactUnreadable, CellUnknown, or BaselineUnreadable.
+    """
+    runs = [_read(file) for file in files] or _newest(artifacts, newest)
+    runs.sort(key=lambda run: datetime.fromisoformat(run.started).timestamp())
+    wanted = _wanted(runs, asked)
+    groups: dict[tuple[str, str], list[tuple[Run, CellResult]]] = {}
+    refused = []
+    for run in runs:
+        for result in run.cells:
+            if result.cell.id not in wanted:
+                continue
+            reason = _unfit(result)
+            if reason is not None:
+                refused.append(Refused(cell=result.cell, run=run.id, reason=reason))
+                continue
+            groups.setdefault((result.fingerprint, result.cell.id), []).append((run, result))
+    accepted = [_accept(storage, group) for group in groups.values()]
+    return Acceptance(accepted=tuple(accepted), refused=tuple(refused))
+
+
+def _accept(storage: Path, group: Sequence[tuple[Run, CellResult]]) -> AcceptedCell:
+    ground: str | None = datetime.now(UTC).isoformat(timespec="seconds")
+    for run, result in group:
+        entry = baseline_run(result, run)
+        path = baseline.append(storage, result, entry, traits(result, run), ground)
+        ground = None
+    stored = baseline.load(path)
+    counting = len(stored.counting) if stored else 0
+    return AcceptedCell(
+        cell=result.cell,
+        fingerprint=result.fingerprint,
+        file=str(path),
+        runs=tuple(run.id for run, _ in group),
+        counting=counting,
+        wanted=baseline.MIN_RUNS,
+        history=len(stored.runs) - counting if stored else 0,
+        dirty=any(
+            run.environment.git is not None and run.environment.git.dirty for run, _ in group
+        ),
+    )
+
+
+def _read(file: Path) -> Run:
+    try:
+        run = msgspec.json.decode(file.read_bytes(), type=Run)
+    except (OSError, msgspec.DecodeError) as error:
+        raise ArtifactUnreadable(
+            f"cannot read the artifact {file}: {error}; the run_<HHMMSS>.json of a run was wanted"
+        ) from error
+    return _finished(run, str(file))
+
+
+def _newest(artifacts: Path, count: int) -> list[Run]:
+    runs = list(islice(recent_runs(artifacts), count))
+    if len(runs) < count:
+        raise ArtifactUnreadable(
+            f"found {len(runs)} readable runs in {artifacts}, wanted {count}; make them with "
+            "pytest -m perf, or name the folder with --artifacts"
+        )
+    return [_finished(run, f"run {run.id}") for run in runs]
+
+
+def _finished(run: Run, name: str) -> Run:
+    if not run.finished:
+        raise ArtifactUnreadable(
+            f"found that {name} was interrupted or is still running, wanted a finished run; wait "
+            "for it, or name another artifact"
+        )
+    return run
+
+
+def _wanted(runs: Iterable[Run], asked: Sequence[str]) -> set[str]:
+    """Ids of the cells that are meant; all when none is named."""
+    cells = {result.cell.id: result.cell for run in runs for result in run.cells}
+    if not cells:
+        raise CellUnknown("found no cells in the runs, wanted at least one; run pytest -m perf")
+    if not asked:
+        return set(cells)
+    names = {cell.slug: (cell.slug, cell.id, cell_label(cell)) for cell in cells.values()}
+    ids = {cell.slug: cell.id for cell in cells.values()}
+    wanted = set()
+    for part in asked:
+        matched = matching(names, part)
+        if len(matched) != 1:
+            raise CellUnknown(unknown(part, matched, list(names)))
+        wanted.add(ids[matched[0]])
+    return wanted
+
+
+def _unfit(result: CellResult) -> str | None:
+    """Why a result may not become a baseline; a breach of the old baseline is no reason."""
+    for verdict in result.verdicts:
+        broken = verdict.outcome is Outcome.FAIL and verdict.gate == "limit"
+        if broken or verdict.outcome is Outcome.INVALID:
+            return f"{verdict.subject} is {verdict.outcome.value}: {verdict.reason}"
+    return None if any(trial.recording for trial in result.counted) else "no trial was recorded"

@@ -1,0 +1,214 @@
+"""What a run is compared with, which of its cells are, and what that does to their verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from msgspec import structs
+
+from pytest_ttsperf.errors import MeasurementError, RevisionError, TargetError
+from pytest_ttsperf.experiment import comparing
+from pytest_ttsperf.experiment.comparing import Contest
+from pytest_ttsperf.experiment.plan import Plan, Source
+from pytest_ttsperf.measure import revisions
+from pytest_ttsperf.measure.revisions import Tree
+from pytest_ttsperf.records import (
+    CellResult,
+    Comparison,
+    Gate,
+    Note,
+    Outcome,
+    Phase,
+    TargetSpec,
+    Verdict,
+)
+
+Measured = tuple[Source, Plan]
+"""How a cell was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """Another version of the code, or another target."""
+
+    label: str
+    tree: Tree | None = None
+    spec: str | None = None
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is to be said of it before it is measured."""
+        if self.tree is None or not self.tree.differing or self.tree.has_own_environment:
+            return []
+        shown = ", ".join(self.tree.differing[:4])
+        more = f" and {len(self.tree.differing) - 4} more" if len(self.tree.differing) > 4 else ""
+        return [
+            f"{self.label} declares other dependencies ({shown}{more}), and both versions run on "
+            "those of this environment; --ttsperf-against-install gives it one of its own"
+        ]
+
+    def of(self, source: Source) -> Source:
+        """Where the old code of a source comes from."""
+        if self.spec is not None:
+            return replace(source, spec=TargetSpec(spec=self.spec, options=source.spec.options))
+        return replace(source, tree=self.tree)
+
+
+def against(text: str, rootdir: Path, *, install: str | None = None) -> Against:
+    """Lay ready what `--ttsperf-against` names. RevisionError when it is not to be had."""
+    if revisions.is_spec(text):
+        return Against(text, spec=text)
+    tree = revisions.lay_ready(text, rootdir, install=install)
+    return Against(tree.label, tree=tree)
+
+
+def is_in_doubt(result: CellResult) -> bool:
+    """Whether stored numbers suggest that it got slower, and there is a revision to ask."""
+    return any(_is_doubtful(verdict) for verdict in result.verdicts)
+
+
+def _is_doubtful(verdict: Verdict) -> bool:
+    return (
+        verdict.gate == "baseline"
+        and verdict.revision is not None
+        and verdict.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE)
+    )
+
+
+def compared(
+    results: Sequence[CellResult],
+    measured: Mapping[str, Measured],
+    *,
+    told: Against | None,
+    gates: Callable[[Phase], tuple[Gate, ...]],
+    budget_s: float,
+    gates_in_run: int,
+    rootdir: Path,
+    tell: comparing.Tell,
+) -> list[CellResult]:
+    """The results of one test, with what a comparison says of them.
+
+    With the version told, if one is; a cell that stored numbers put in doubt without one is
+    compared with the revision that these are of.
+    """
+    by_cell = {result.cell.id: result for result in results}
+    for (other, _), cells in _groups(results, told).items():
+        try:
+            version = told or against(other, rootdir)
+            contest = _contest(version, cells, measured, gates, budget_s, gates_in_run)
+            found = comparing.compare(contest, tell)
+        except (MeasurementError, RevisionError) as error:
+            found = {
+                result.cell.id: Comparison(against=other, reason=_first_line(error))
+                for result in cells
+            }
+        except TargetError as error:
+            reason = f"the new code failed while it was compared: {error}"
+            found = {
+                result.cell.id: Comparison(against=other, outcome=Outcome.FAIL, reason=reason)
+                for result in cells
+            }
+        for cell, comparison in found.items():
+            by_cell[cell] = _with(by_cell[cell], comparison, answers=told is None)
+    return list(by_cell.values())
+
+
+def _groups(
+    results: Iterable[CellResult], told: Against | None
+) -> dict[tuple[str, Phase], list[CellResult]]:
+    """Cells by what they are compared with, and by phase."""
+    groups: dict[tuple[str, Phase], list[CellResult]] = {}
+    for result in results:
+        if result.outcome is Outcome.INVALID or not result.counted:
+            continue
+        doubted = next((v.revision for v in result.verdicts if _is_doubtful(v)), None)
+        other = told.label if told else doubted
+        if other is not None:
+            groups.setdefault((other, result.cell.phase), []).append(result)
+    return groups
+
+
+def _contest(
+    version: Against,
+    results: Sequence[CellResult],
+    measured: Mapping[str, Measured],
+    gates: Callable[[Phase], tuple[Gate, ...]],
+    budget_s: float,
+    gates_in_run: int,
+) -> Contest:
+    source, _ = measured[results[0].cell.id]
+    if source.inline:
+        raise MeasurementError(
+            "a comparison needs processes of its own; leave out --ttsperf-inline"
+        )
+    return Contest(
+        old=version.of(source),
+        new=source,
+        cells={
+            result.cell.id: (
+                replace(measured[result.cell.id][1], trials=len(result.counted)),
+                gates(result.cell.phase),
+            )
+            for result in results
+        },
+        against=version.label,
+        budget_s=budget_s,
+        gates_in_run=gates_in_run,
+    )
+
+
+def _with(result: CellResult, comparison: Comparison, *, answers: bool) -> CellResult:
+    """The result with its comparison; where it answers a doubt, in the doubtful verdicts' place."""
+    told = comparing.verdicts(comparison)
+    verdicts = [
+        _answered(verdict, told) if answers and _is_doubtful(verdict) else verdict
+        for verdict in result.verdicts
+    ]
+    notes = [Note(guard="comparison", text=text) for text in comparison.notes]
+    return structs.replace(
+        result,
+        comparison=comparison,
+        verdicts=tuple(verdicts if answers else [*verdicts, *told]),
+        notes=(*result.notes, *notes),
+    )
+
+
+def _answered(doubt: Verdict, told: Sequence[Verdict]) -> Verdict:
+    """A doubtful verdict by stored numbers, after its version was measured beside this one.
+
+    Measured in the same minutes, the version decides; where it could not be measured, the stored
+    numbers do.
+    """
+    same = (v for v in told if (v.metric, v.statistic) == (doubt.metric, doubt.statistic))
+    answer = next(same, told[0])
+    reason = f"{doubt.reason}. Measured beside it: {answer.reason}"
+    if answer.metric is None:
+        return structs.replace(doubt, reason=reason)
+    return structs.replace(doubt, outcome=answer.outcome, reason=reason, improved=answer.improved)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
+
+
+def side_by_side(
+    old: Source, new: Source, presets: Sequence[str], gates: tuple[Gate, ...], budget_s: float
+) -> dict[str, Comparison]:
+    """Compare two targets on presets, by preset. TargetError when one cannot be opened."""
+    contest = Contest(
+        old=old,
+        new=new,
+        cells={
+            preset: (
+                Plan(test="compare", text=preset, mode="stream", phase="warm", trials=0),
+                gates,
+            )
+            for preset in presets
+        },
+        against=old.spec.label,
+        budget_s=budget_s,
+        gates_in_run=len(presets) * len(gates),
+    )
+    return comparing.compare(contest, lambda _: None)

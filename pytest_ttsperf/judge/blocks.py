@@ -1,0 +1,146 @@
+"""Blocks of three processes, and the one number per block that a change is judged by.
+
+A block is the old code twice and the new code once, measured in turns in the same minutes on the
+same texts. It gives a number for new against old, and one for old against old, whose true value is
+known: the control. The two are orthogonal, so the control costs no precision.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from pytest_ttsperf.records import Arms, Judged, Scale
+
+Array = npt.NDArray[np.float64]
+Part = TypeVar("Part")
+
+CONFIDENCE = 0.95
+TRIM = 0.2
+TAILS = {"p95": 0.95, "p99": 0.99}
+
+
+class Effects(NamedTuple):
+    """One number per block each; logs on the scale `ratio`, the metric's unit otherwise."""
+
+    new: Array
+    control: Array
+
+
+class Estimate(NamedTuple):
+    """A mean over blocks, its standard error and degrees of freedom."""
+
+    mean: float
+    error: float
+    freedom: int
+
+    @classmethod
+    def of(cls, per_block: Array) -> Estimate:
+        """Over at least two blocks; scatter that is only rounding counts as none."""
+        error = float(per_block.std(ddof=1)) / math.sqrt(per_block.size)
+        rounding = 1e-12 * float(np.abs(per_block).max())
+        return cls(float(per_block.mean()), error if error > rounding else 0.0, per_block.size - 1)
+
+    def p_above(self, level: float) -> float:
+        """One-sided t: the chance of so high a mean if the truth is `level`."""
+        from scipy import stats
+
+        gap = self.mean - level
+        if self.error == 0:
+            return 0.0 if gap > 0 else 1.0
+        return float(stats.t.sf(gap / self.error, self.freedom))
+
+    def p_below(self, level: float) -> float:
+        """One-sided t: the chance of so low a mean if the truth is `level`."""
+        return Estimate(-self.mean, self.error, self.freedom).p_above(-level)
+
+    def p_apart(self, level: float) -> float:
+        """Two-sided t."""
+        return min(1.0, 2 * min(self.p_above(level), self.p_below(level)))
+
+    def interval(self) -> tuple[float, float]:
+        """95 %, two-sided."""
+        from scipy import stats
+
+        reach = float(stats.t.isf((1 - CONFIDENCE) / 2, self.freedom)) * self.error
+        return self.mean - reach, self.mean + reach
+
+
+def effects(metrics: Sequence[Arms], statistic: Judged, scale: Scale) -> Effects:
+    """Compare new with old and old with old, block by block.
+
+    The middle: the 20 % trimmed mean over texts of what the arms differ by, text by text. On the
+    scale `difference` nothing is trimmed, as an underrun in one text of ten would not be seen.
+    A tail: each block centred on its arms' medians, Harrell-Davis quantiles of each arm over all
+    blocks, and the delete-one jackknife to see how far they can be trusted. (Centred on the old
+    arms alone, these would scatter less than the new one, and that looks like a longer tail.)
+    Raises ValueError for a number of 0 or less on the scale `ratio`.
+    """
+    values = [_on_scale(_paired(arms.array()), scale) for arms in metrics]
+    if statistic in TAILS:
+        centred = [arms - np.median(arms, axis=1).mean() for arms in values]
+        per_block = leave_one_out(lambda some: _tail_contrasts(some, TAILS[statistic]), centred)
+    else:
+        trim = TRIM if scale == "ratio" else 0.0
+        per_block = trimmed([contrasts(arms) for arms in values], trim)
+    return Effects(per_block[:, 0], per_block[:, 1])
+
+
+def lost(metrics: Sequence[Arms]) -> Effects:
+    """Share of texts that could not be measured, new against old and old against old."""
+    gone = [~np.isfinite(arms.array()) for arms in metrics]
+    per_block = np.array([contrasts(each.mean(axis=1)) for each in gone])
+    return Effects(per_block[:, 0], per_block[:, 1])
+
+
+def contrasts(arms: Array) -> Array:
+    """Turn arms [3, ...] into [2, ...]: new - mean(old, twin), and old - twin."""
+    old, twin, new = arms
+    return np.stack([new - (old + twin) / 2, old - twin])
+
+
+def trimmed(values: Sequence[Array], trim: float = TRIM) -> Array:
+    """Mean over the last axis of each, without the share `trim` at either end."""
+    from scipy import stats
+
+    alike = len({each.shape for each in values}) == 1
+    batches = [np.stack(values)] if alike else [each[np.newaxis] for each in values]
+    return np.concatenate([stats.trim_mean(batch, trim, axis=-1) for batch in batches])
+
+
+def leave_one_out(figure: Callable[[Sequence[Part]], Array], parts: Sequence[Part]) -> Array:
+    """Give each part's number in a figure of all parts, by the delete-one jackknife (Tukey 1958).
+
+    From figures [k] comes [parts, k]: its mean is the figure of all parts, and the standard error
+    of that mean is the jackknife's.
+    """
+    without = np.array([figure([*parts[:i], *parts[i + 1 :]]) for i in range(len(parts))])
+    return np.asarray(figure(parts) + (len(parts) - 1) * (without.mean(axis=0) - without))
+
+
+def _tail_contrasts(centred: Sequence[Array], level: float) -> Array:
+    from scipy.stats import mstats
+
+    pooled = np.concatenate(centred, axis=1)
+    tails = np.asarray(mstats.hdquantiles(pooled, prob=[level], axis=1), dtype=float)
+    return contrasts(tails[:, 0])
+
+
+def _paired(values: Array) -> Array:
+    """Only the texts that all three arms measured."""
+    return np.asarray(values[:, np.isfinite(values).all(axis=0)], dtype=float)
+
+
+def _on_scale(values: Array, scale: Scale) -> Array:
+    if scale == "difference":
+        return values
+    if (values <= 0).any():
+        raise ValueError(
+            f"found {values.min():g} among the numbers of a block, wanted all above 0; compare a "
+            "metric that can be 0 by differences"
+        )
+    return np.asarray(np.log(values), dtype=float)

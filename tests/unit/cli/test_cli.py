@@ -1,0 +1,187 @@
+"""The command as it is typed: what it prints, its exit codes, and what it does not import."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from msgspec import structs
+
+from pytest_ttsperf.cli import main
+from tests.unit.experiment.making import artifact, store
+from tests.unit.judge.making import CELL, figures, result
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store(tmp_path / "baselines")
+    store(tmp_path / "baselines", 2, cell=structs.replace(CELL, preset="long"))
+    return tmp_path
+
+
+def told(capsys, *arguments):
+    """Exit code and output of a command."""
+    code = main(arguments)
+    out, err = capsys.readouterr()
+    return code, out + err
+
+
+def test_list(folder, capsys):
+    code, text = told(capsys, "baseline", "list")
+    assert code == 0
+    heading, columns, _, long, short = text.splitlines()
+    assert heading == "linux-1 (another machine)"
+    assert columns.split()[:4] == ["cell", "runs", "newest", "revision"]
+    assert long.startswith("test_reply long stream warm")
+    assert short.split()[4:6] == ["6", "2025-10-30"]
+
+
+def test_list_as_json(folder, capsys):
+    code, text = told(capsys, "baseline", "list", "--json")
+    assert code == 0
+    assert [len(cell["runs"]) for cell in json.loads(text)["cells"]] == [2, 6]
+
+
+def test_an_empty_storage_says_how_to_fill_it(tmp_path, capsys):
+    code, text = told(capsys, "baseline", "list", "--storage", str(tmp_path))
+    assert code == 0
+    assert "--ttsperf-save" in text
+
+
+def test_an_unreadable_file_is_something_bad(folder, capsys):
+    (folder / "baselines" / "linux-1" / "x.json").write_text("{")
+    code, text = told(capsys, "baseline", "list")
+    assert code == 1
+    assert "unreadable: cannot read the baseline" in text
+
+
+def test_show(folder, capsys):
+    code, text = told(capsys, "baseline", "show", "reply-short")
+    assert code == 0
+    rows = [line for line in text.splitlines() if line.startswith("2025-10-30 ")]
+    assert len(rows) == 6
+    assert rows[0].split()[2:] == ["abc", "60", "80.0", "96.0", "0.2", "yes"]
+    code, text = told(capsys, "baseline", "show", "reply-short", "--json")
+    assert json.loads(text)["cell"]["preset"] == "short"
+
+
+def test_why(folder, capsys):
+    artifact(folder / "artifacts", result(figures(300)))
+    code, text = told(capsys, "baseline", "why", "reply-short")
+    assert code == 1
+    assert "6 runs are compared with, from 2025-10-30 08:20 to 2025-10-30 08:25." in text
+    assert "ttfa_sound p50: earlier 80.0, 81.0, 82.0, 80.0, 81.0, 82.0 ms." in text
+    assert "taken as 11%" in text
+    assert "FAIL: ttfa_sound p50 is 300 ms" in text
+    code, text = told(capsys, "baseline", "why", "reply-long")
+    assert code == 0
+    assert "too few for a limit, 5 are needed" in text
+    assert "No recent artifact has this cell" in text
+
+
+def test_accept(folder, capsys):
+    file = artifact(folder / "artifacts", result(figures(160)))
+    code, text = told(capsys, "baseline", "accept")
+    assert code == 0
+    assert "accepted: test_reply short stream warm: run 2025-10-30_100000" in text
+    assert "6 earlier runs are history now" in text
+    assert "1 of the 5 runs that the screen needs" in text
+    assert "with the reason" in text
+    assert told(capsys, "baseline", "accept", str(file), "reply")[0] == 0
+    code, text = told(capsys, "baseline", "show", "reply-short")
+    assert text.count("history") == 6
+    assert text.count("accepted") == 1
+    code, text = told(capsys, "baseline", "why", "reply-short")
+    assert "6 older are history, as the run of 2025-10-30T10:00 was accepted" in text
+
+
+def test_what_is_refused_is_something_bad(folder, capsys):
+    artifact(folder / "artifacts", structs.replace(result(), trials=()))
+    code, text = told(capsys, "baseline", "accept")
+    assert code == 1
+    assert "refused: test_reply short stream warm" in text
+
+
+def test_prune_deletes_nothing_unless_told_to(folder, capsys):
+    paths = list(folder.glob("baselines/*/*.json"))
+    for arguments in ([], ["--dry-run"], ["--yes", "--dry-run"]):
+        code, text = told(capsys, "baseline", "prune", *arguments)
+        assert code == 0
+        assert text.count("would go") == 2
+        assert "tests/perf/test_short.py does not exist" in text
+    assert all(path.exists() for path in paths)
+    code, text = told(capsys, "baseline", "prune", "--yes")
+    assert code == 0
+    assert text.count("deleted: ") == 2
+    assert not any(path.exists() for path in paths)
+    assert told(capsys, "baseline", "prune") == (0, "nothing to prune\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["baseline", "show", "reply"], "found 2 cells with 'reply'"),
+        (["baseline", "why", "nothing"], "found no cell with 'nothing'"),
+        (["baseline", "accept", "gone.json"], "cannot read the artifact gone.json"),
+        (["baseline", "list", "--storage", "nowhere"], "found no folder nowhere"),
+    ],
+)
+def test_what_is_not_understood_is_a_usage_error(folder, capsys, arguments, words):
+    code, text = told(capsys, *arguments)
+    assert code == 2
+    assert words in text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["baseline"],
+        ["baseline", "accept", "--runs", "0"],
+        ["doctor", "--seconds", "-1"],
+        ["doctor", "--seconds", "long"],
+    ],
+)
+def test_argparse_has_the_same_exit_code(arguments):
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2
+
+
+def test_help_says_what_accepting_means(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["baseline", "accept", "--help"])
+    assert left.value.code == 0
+    text = capsys.readouterr().out
+    assert "Earlier runs stay in the file as history and no longer\ncount" in text
+
+
+def test_doctor_as_json(capsys):
+    code, text = told(capsys, "doctor", "--seconds", "0.2", "--json")
+    found = json.loads(text)
+    worst = {finding["level"] for finding in found["findings"]}
+    assert code == (1 if "bad" in worst else 0)
+    missing = [name for name, value in found["weather"].items() if value is None]
+    assert sorted(missing) == sorted(found["weather"]["unmeasured"])
+
+
+def test_pytest_is_not_imported(folder):
+    script = (
+        "import sys\nfrom pytest_ttsperf.cli import main\n"
+        "assert main(['baseline', 'list']) == 0\nassert main(['baseline', 'why', 'y-short']) == 0\n"
+        "assert main(['doctor', '--seconds', '0.1']) in (0, 1)\n"
+        "print('pytest' in sys.modules, '_pytest' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout.splitlines()[-1] == "False False"
+
+
+def test_a_reader_that_has_read_enough_is_no_trouble(folder):
+    command = f"{sys.executable} -m pytest_ttsperf baseline list --json | true"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""

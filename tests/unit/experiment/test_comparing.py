@@ -1,0 +1,165 @@
+"""Blocks of three arms over scripted engines in this process: order, texts, numbers, verdicts."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+import types
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pytest_ttsperf import figures
+from pytest_ttsperf.experiment import comparing
+from pytest_ttsperf.experiment.comparing import Contest, _Clock
+from pytest_ttsperf.experiment.plan import Plan, Source
+from pytest_ttsperf.records import Comparison, Outcome, Span, TargetSpec, Trial
+from tests.unit.experiment.test_experiment import trial
+
+SPOKEN: list[tuple[str, str]] = []
+
+
+class Hum:
+    """As long as its text, 4 ms to the first chunk; notes what it was given."""
+
+    sample_rate = 24_000
+    name = "old"
+    first_s = 0.004
+
+    def stream(self, text: str) -> Iterator[NDArray[np.float32]]:
+        SPOKEN.append((self.name, text))
+        count = self.sample_rate * len(text) // 15
+        time.sleep(self.first_s)
+        yield np.sin(np.arange(count, dtype=np.float32) / 20) * np.float32(0.3)
+
+
+class Slow(Hum):
+    name = "new"
+    first_s = 0.012
+
+
+class Broken(Hum):
+    def __init__(self) -> None:
+        raise RuntimeError("no model file")
+
+
+@pytest.fixture(autouse=True)
+def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("scripted_engines")
+    for kind in (Hum, Slow, Broken):
+        setattr(module, kind.__name__, kind)
+    monkeypatch.setitem(sys.modules, "scripted_engines", module)
+    monkeypatch.setattr(comparing, "TEXTS", 4)
+    SPOKEN.clear()
+
+
+def source(name: str) -> Source:
+    return Source(spec=TargetSpec(spec=f"scripted_engines:{name}"), inline=True)
+
+
+def contest(old: str, new: str, budget_s: float = 4.0) -> Contest:
+    plan = Plan(test="t", text="short", mode="stream", phase="warm", trials=3)
+    return Contest(
+        old=source(old), new=source(new), cells={"cell": (plan, figures.gates("warm"))},
+        against="main", budget_s=budget_s, gates_in_run=3,
+    )  # fmt: skip
+
+
+def compared(old: str, new: str, budget_s: float = 4.0) -> Comparison:
+    return comparing.compare(contest(old, new, budget_s), lambda _: None)["cell"]
+
+
+def test_slower_code_fails_and_the_same_code_does_not() -> None:
+    slower = compared("Hum", "Slow")
+    assert slower.changes[0].outcome is Outcome.FAIL
+    assert slower.changes[0].effect is not None
+    assert slower.changes[0].effect > 0.5
+    assert len(slower.measured["ttfa_sound_ms"]) == slower.blocks >= 5
+    assert slower.changes[0].raw == ()
+    assert compared("Slow", "Hum").changes[0].improved
+
+
+def test_each_text_is_spoken_by_all_three_and_in_changing_order() -> None:
+    made = comparing._block(contest("Hum", "Slow"), 0, [])["cell"]
+    texts = [[one.text for one in made.trials[arm]] for arm in comparing.ARMS]
+    assert texts[0] == texts[1] == texts[2]
+    turns = [name for name, text in SPOKEN if text in texts[0]]
+    assert len(turns) == 12
+    assert len({tuple(turns[at : at + 3]) for at in range(0, 12, 3)}) > 1
+
+
+def test_no_text_comes_twice_before_all_were_spoken() -> None:
+    plan = Plan(test="t", text="short", mode="stream", phase="warm", trials=59)
+    blocks = [comparing._texts(plan, number, 16) for number in range(30)]
+    assert len({text for block in blocks for text in block}) == 480
+    assert len(comparing._texts(plan, 1000, 16)) == 16
+
+
+def test_old_code_that_does_not_open_is_new() -> None:
+    found = compared("Broken", "Hum")
+    (verdict,) = comparing.verdicts(found)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "new: main cannot be opened as it is now" in verdict.reason
+    assert found.changes == ()
+
+
+def test_a_budget_that_is_too_short_says_what_it_takes() -> None:
+    (verdict,) = comparing.verdicts(compared("Hum", "Hum", budget_s=0.2))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "5 are the fewest that can decide" in verdict.reason
+
+
+def test_the_first_block_does_not_tell_how_long_one_takes() -> None:
+    assert _Clock((3.0,)).plan(60.0) is None
+    planned = _Clock((3.0, 1.0)).plan(60.0)
+    assert planned is not None
+    assert planned.blocks == 58
+    assert planned.early_at == 35
+    hopeless = _Clock((40.0,)).plan(60.0)
+    assert hopeless is not None
+    assert hopeless.shortfall
+
+
+def spoken(**arms: Trial) -> comparing.Spoken:
+    trials = {arm: (arms.get(arm, trial(0, 50.0)),) for arm in comparing.ARMS}
+    return comparing.Spoken(trials, dict.fromkeys(comparing.ARMS, 100.0))
+
+
+def test_what_was_not_measured_is_none_and_never_0() -> None:
+    lost = Trial(index=0, kind="trial", process=0, text="x", recording=None, error="it hung")
+    block = comparing._numbers(spoken(new=lost), "ttfa_sound_ms")
+    assert block.metric.new == (None,)
+    assert block.metric.old == (50.0,)
+    assert block.elapsed_ms is None, "no stages were told"
+
+
+def test_stages_are_those_of_the_window_that_the_metric_is_about() -> None:
+    from msgspec import structs
+
+    first = trial(0, 50.0)
+    assert first.recording is not None
+    spans = (
+        Span(stage="decode", start_ns=0, end_ns=40_000_000),
+        Span(stage="vocode", start_ns=40_000_000, end_ns=100_000_000),
+    )
+    told = structs.replace(first, recording=structs.replace(first.recording, spans=spans))
+    block = comparing._numbers(spoken(old=told, twin=told, new=told), "ttfa_sound_ms")
+    assert block.elapsed_ms is not None
+    assert block.elapsed_ms.new == (50.0,)
+    assert {name: arms.new for name, arms in block.stages_ms.items()} == {
+        "decode": (40.0,), "vocode": (10.0,)
+    }  # fmt: skip
+    whole = comparing._numbers(spoken(old=told, twin=told, new=told), "rtf")
+    assert whole.stages_ms["vocode"].new == (60.0,)
+
+
+def test_memory_is_one_number_for_each_process() -> None:
+    assert comparing._numbers(spoken(), comparing.PER_PROCESS).metric.new == (100.0,)
+
+
+def test_the_order_is_the_same_for_the_same_seed() -> None:
+    orders = [random.Random("0/1").sample(comparing.ARMS, 3) for _ in range(2)]
+    assert orders[0] == orders[1]
