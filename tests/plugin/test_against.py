@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from pytest_ttsperf.experiment import comparing
+from pytest_ttsperf.judge import change
 from tests.plugin.conftest import Project
 
 TEST = """
@@ -20,13 +21,16 @@ TEST = """
 def test_x(perf):
     perf.stream("short")
 """
-QUICK = ("--ttsperf-budget=12s",)
+BLOCKS = 5
+"""However fast the machine is just now."""
 
 
 @pytest.fixture
 def repository(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Project:
-    """The scratch project under git, compared in small blocks, with a cache of its own."""
-    monkeypatch.setattr(comparing, "TEXTS", 5)
+    """The scratch project under git, compared in few small blocks, with a cache of its own."""
+    monkeypatch.setattr(comparing, "TEXTS", 4)
+    few = change.Plan(blocks=BLOCKS, early_at=None, seconds=60.0)
+    monkeypatch.setattr(change, "plan", lambda budget_s, block_s: few)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     project.test(TEST)
     (project.path / ".gitignore").write_text("artifacts/\n__pycache__/\n.pytest_cache/\n")
@@ -62,11 +66,11 @@ def changes(project: Project) -> dict[str, str]:
 
 def test_a_slow_commit_is_red_with_its_stage_and_its_revert_is_not(repository: Project) -> None:
     slow = commit(repository, "first_s=0.012", "first_s=0.018")
-    result = repository.run("--ttsperf-against=HEAD~1", *QUICK)
+    result = repository.run("--ttsperf-against=HEAD~1")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "*compared with HEAD~1*at most 12 s a test*",
+            "*compared with HEAD~1*at most 60 s a test*",
             "*FAIL*ttfa p50 against HEAD~1*of which vocode*",
         ]
     )
@@ -76,9 +80,9 @@ def test_a_slow_commit_is_red_with_its_stage_and_its_revert_is_not(repository: P
     assert len(cell["comparison"]["measured"]["ttfa_sound_ms"]) == cell["comparison"]["blocks"]
 
     commit(repository, "first_s=0.018", "first_s=0.012")
-    repository.run(f"--ttsperf-against={slow}~1", *QUICK).assert_outcomes(passed=1)
+    repository.run(f"--ttsperf-against={slow}~1").assert_outcomes(passed=1)
     assert changes(repository)["ttfa p50"] != "FAIL"
-    result = repository.run(f"--ttsperf-against={slow}", *QUICK)
+    result = repository.run(f"--ttsperf-against={slow}")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*ttfa p50 against*PASS (better)*", "*better than before*"])
 
@@ -88,9 +92,9 @@ def test_the_smallest_change_that_counts_can_be_told(repository: Project) -> Non
     repository.test(
         "from pytest_ttsperf import regression\n@regression(ttfa='90%', rtf='90%')" + TEST
     )
-    repository.run("--ttsperf-against=HEAD~1", *QUICK).assert_outcomes(passed=1)
+    repository.run("--ttsperf-against=HEAD~1").assert_outcomes(passed=1)
     wide = "--ttsperf-compare-fail=ttfa_p50:5%"
-    repository.run("--ttsperf-against=HEAD~1", wide, *QUICK).assert_outcomes(failed=1)
+    repository.run("--ttsperf-against=HEAD~1", wide).assert_outcomes(failed=1)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +136,7 @@ def test_what_the_old_version_has_not_is_new(repository: Project) -> None:
     git(repository, "mv", "engines.py", "voices.py")
     commit_all(repository, "renamed")
     repository.ini(ttsperf_target="voices:Telling")
-    result = repository.run("--ttsperf-against=HEAD~1", *QUICK)
+    result = repository.run("--ttsperf-against=HEAD~1")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["note: *new: HEAD~1*cannot be opened as it is now*"])
     assert set(changes(repository).values()) == {"INCONCLUSIVE"}
@@ -154,7 +158,7 @@ def test_another_plugin_in_the_old_tree_is_not_the_one_that_measures(
     git(repository, "rm", "-rq", "pytest_ttsperf")
     commit(repository, "first_s=0.012", "first_s=0.018")
     monkeypatch.setenv("PYTHONPATH", str(repository.path))
-    repository.run("--ttsperf-against=HEAD~1", *QUICK).assert_outcomes(failed=1)
+    repository.run("--ttsperf-against=HEAD~1").assert_outcomes(failed=1)
     assert changes(repository)["ttfa p50"] == "FAIL", "the old arm ran the old engine"
 
 
@@ -172,7 +176,7 @@ def test_an_import_hook_that_mixes_the_versions_is_invalid(
         "sys.meta_path.insert(0, Always())\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(hook))
-    result = repository.run("--ttsperf-against=HEAD", *QUICK)
+    result = repository.run("--ttsperf-against=HEAD")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*INVALID*against HEAD*both arms would be the same code*"])
 
@@ -183,7 +187,7 @@ def test_another_target_can_be_compared_with(repository: Project) -> None:
         "\nclass Slow(Telling):\n    def __init__(self):\n        super().__init__(first_s=0.03)\n"
     )
     engines.write_text(engines.read_text() + slow)
-    result = repository.run("--ttsperf-against=engines:Slow", *QUICK)
+    result = repository.run("--ttsperf-against=engines:Slow")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*ttfa p50 against engines:Slow*PASS (better)*"])
 
@@ -193,7 +197,7 @@ def test_stored_numbers_in_doubt_are_settled_beside_their_revision(repository: P
     for _ in range(5):
         repository.run("--ttsperf-save").assert_outcomes(passed=1)
     commit(repository, "first_s=0.012", "first_s=0.030")
-    repository.run("--ttsperf-compare", *QUICK).assert_outcomes(failed=1)
+    repository.run("--ttsperf-compare").assert_outcomes(failed=1)
     (verdict,) = (v for v in repository.cells()[0]["verdicts"] if v["subject"] == "ttfa_sound p50")
     assert verdict["outcome"] == "FAIL"
     assert "Measured beside it: p50 changed by" in verdict["reason"]
