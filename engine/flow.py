@@ -23,6 +23,7 @@ from .errors import EngineBusy, OptionTypeError
 T = TypeVar("T")
 
 PATIENCE_S = 0.002  # so long the helper leaves the next chunk to a listener who comes back
+TIDY_EVERY = 256  # steps
 END_S = 1.0  # how long closing waits for the helper at most
 LOOK_S = 0.02  # how often one who waits for a turn looks whether it is still wanted
 
@@ -91,7 +92,9 @@ class Helper:
     under a run.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tidy: Callable[[], object] = lambda: None) -> None:
+        """`tidy` is called between two steps now and then."""
+        self._tidy = tidy
         self._steps: Steps = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._end: Callable[[], object] | None = None
@@ -100,7 +103,7 @@ class Helper:
         """Let the thread make the step when it has time."""
         with self._lock:
             if self._end is None:
-                work = threading.Thread(target=_work, args=(self._steps,), daemon=True)
+                work = threading.Thread(target=_work, args=(self._steps, self._tidy), daemon=True)
                 work.start()
                 self._end = weakref.finalize(self, _end, self._steps, work)
         self._steps.put(step)
@@ -112,9 +115,13 @@ class Helper:
                 self._end()
 
 
-def _work(steps: Steps) -> None:
+def _work(steps: Steps, tidy: Callable[[], object]) -> None:
+    made = 0
     while (step := steps.get()) is not None:
         step.help()
+        made += 1
+        if made % TIDY_EVERY == 0:
+            tidy()
 
 
 def _end(steps: Steps, work: threading.Thread) -> None:

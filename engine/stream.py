@@ -93,7 +93,7 @@ class Engine:
         self._turns = Turns(_checked_limit(max_streams))
         self._voice = find_voice(voice)
         self._recorder = Recorder()
-        self._helper = Helper()
+        self._helper = Helper(_give_memory_back)
         options = {**(session or {}), **({} if threads is None else {"threads": threads})}
         self._model: Model | None = _open(
             self._voice,
@@ -177,9 +177,7 @@ class Engine:
                 session.close()
                 del session
             del model
-            from .session import give_memory_back
-
-            give_memory_back()
+            _give_memory_back()
 
     def __enter__(self) -> Self:
         self._opened()
@@ -285,6 +283,13 @@ def _open(voice: Voice, settings: Settings, recorder: Recorder) -> Model:
     settings.options.check_stages([session.name for session in model.sessions()])
     check_placement(_placement(model), settings.require)
     return model
+
+
+def _give_memory_back() -> None:
+    """Heaps of pieces of every length keep what they freed, and grow: see docs."""
+    from .session import give_memory_back
+
+    give_memory_back()
 
 
 def _placement(model: Model) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pytest
 
 from engine import Chunk, Engine, EngineBusy, OptionError, OptionTypeError, Stream
 from engine.errors import TextEmpty, TextUnspeakable
-from engine.flow import Helper, Step, Turns, one_ahead
+from engine.flow import TIDY_EVERY, Helper, Step, Turns, one_ahead
 from engine.session import Stop, Stopped
 from engine.text import incoming, segments
 
@@ -424,3 +424,12 @@ def test_a_lexicon_the_voice_cannot_speak_is_refused(
 ) -> None:
     with pytest.raises(error, match="lexicon"):
         Engine(lexicon=lexicon)  # type: ignore[arg-type]
+
+
+def test_a_helper_tidies_now_and_then() -> None:
+    tidied: list[int] = []
+    helper = Helper(lambda: tidied.append(1))
+    for _ in range(2 * TIDY_EVERY + 1):
+        helper.offer(Step(iter(())))
+    helper.close()
+    assert len(tidied) == 2
