@@ -23,7 +23,7 @@ from .errors import EngineBusy, OptionTypeError
 T = TypeVar("T")
 
 PATIENCE_S = 0.002  # so long the helper leaves the next chunk to a listener who comes back
-TIDY_EVERY = 256  # steps
+TIDY_EVERY = 64  # steps
 END_S = 1.0  # how long closing waits for the helper at most
 LOOK_S = 0.02  # how often one who waits for a turn looks whether it is still wanted
 

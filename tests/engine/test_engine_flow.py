@@ -427,9 +427,11 @@ def test_a_lexicon_the_voice_cannot_speak_is_refused(
 
 
 def test_a_helper_tidies_now_and_then() -> None:
-    tidied: list[int] = []
-    helper = Helper(lambda: tidied.append(1))
-    for _ in range(2 * TIDY_EVERY + 1):
+    tidied = threading.Semaphore(0)
+    helper = Helper(tidied.release)
+    for _ in range(2 * TIDY_EVERY):
         helper.offer(Step(iter(())))
+    assert tidied.acquire(timeout=10)
+    assert tidied.acquire(timeout=10)
+    assert not tidied.acquire(blocking=False)
     helper.close()
-    assert len(tidied) == 2
