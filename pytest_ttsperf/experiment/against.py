@@ -143,19 +143,21 @@ def _contest(
         raise MeasurementError(
             "a comparison needs processes of its own; leave out --ttsperf-inline"
         )
+    cells = {
+        result.cell.id: (
+            replace(measured[result.cell.id][1], trials=len(result.counted)),
+            gates(result.cell.phase),
+        )
+        for result in results
+    }
+    own = sum(len(each) for _, each in cells.values())  # a test may have several cells
     return Contest(
         old=version.of(source),
         new=source,
-        cells={
-            result.cell.id: (
-                replace(measured[result.cell.id][1], trials=len(result.counted)),
-                gates(result.cell.phase),
-            )
-            for result in results
-        },
+        cells=cells,
         against=version.label,
         budget_s=budget_s,
-        gates_in_run=gates_in_run,
+        gates_in_run=max(gates_in_run, own),
     )
 
 

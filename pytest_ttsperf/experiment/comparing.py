@@ -107,7 +107,7 @@ def compare(contest: Contest, tell: Tell) -> dict[str, Comparison]:
             cell: _judged(contest, cell, blocks[cell], look)
             for cell in (contest.cells if reason is None else ())
         }
-        judged = _confirmed(contest, blocks, judged, tell)
+        judged = _confirmed(contest, blocks, judged, notes, tell)
     except NotThereError as error:
         reason = str(error)
     except WrongTree as error:
@@ -245,7 +245,11 @@ def _judged(
 
 
 def _confirmed(
-    contest: Contest, blocks: Blocks, judged: dict[str, list[tuple[Gate, Change]]], tell: Tell
+    contest: Contest,
+    blocks: Blocks,
+    judged: dict[str, list[tuple[Gate, Change]]],
+    notes: list[str],
+    tell: Tell,
 ) -> dict[str, list[tuple[Gate, Change]]]:
     """FAILs judged once more, with as many fresh blocks, where a run has many gates."""
     doubted = {
@@ -260,7 +264,7 @@ def _confirmed(
     fresh: Blocks = {cell: [] for cell in doubted}
     for at in range(count):
         tell(f"against {contest.against}: confirming a FAIL, {at} of {count} fresh blocks")
-        _add(fresh, _block(again, count + at, []))
+        _add(fresh, _block(again, count + at, notes))
     for cell in doubted:
         pooled = [
             change.confirm(found, [_numbers(one, gate.metric) for one in fresh[cell]])
@@ -294,7 +298,7 @@ def _block(contest: Contest, number: int, notes: list[str]) -> dict[str, Spoken]
         if number == 0:
             notes += _differences(arms)
         spoken = {
-            cell: _warm_block(arms, plan, number, order)
+            cell: _warm_block(arms, plan, number, order, notes)
             for cell, (plan, _) in contest.cells.items()
         }
         if number == 0:
@@ -335,12 +339,15 @@ def _not_there(contest: Contest, error: TargetError) -> Exception:
 
 
 def _warm_block(
-    arms: Mapping[str, Opened], plan: Plan, number: int, order: random.Random
+    arms: Mapping[str, Opened], plan: Plan, number: int, order: random.Random, notes: list[str]
 ) -> Spoken:
     for arm in ARMS:
         for _ in warm_up(arms[arm], plan):
             pass
-    wait_all_quiet([meter for arm in ARMS if (meter := arms[arm].meter)], QUIET_TIMEOUT_S)
+    if not wait_all_quiet([meter for arm in ARMS if (meter := arms[arm].meter)], QUIET_TIMEOUT_S):
+        notes.append(
+            f"the targets kept working for {QUIET_TIMEOUT_S:g} s on their own and disturb each other"
+        )
     spoken: dict[str, list[Trial]] = {arm: [] for arm in ARMS}
     for step in interleave.steps(_texts(plan, number, TEXTS), "trial"):
         for arm in order.sample(ARMS, len(ARMS)):
