@@ -346,7 +346,7 @@ def _warm_block(
             pass
     if not wait_all_quiet([meter for arm in ARMS if (meter := arms[arm].meter)], QUIET_TIMEOUT_S):
         notes.append(
-            f"the targets kept working for {QUIET_TIMEOUT_S:g} s on their own and disturb each other"
+            f"the targets kept working for {QUIET_TIMEOUT_S:g} s, and so disturb each other"
         )
     spoken: dict[str, list[Trial]] = {arm: [] for arm in ARMS}
     for step in interleave.steps(_texts(plan, number, TEXTS), "trial"):
