@@ -1,12 +1,12 @@
 """Whether an engine keeps more memory, the more it has said: the slope over many requests.
 
-    python benchmarks/engine_memory.py [--voice heart] [--requests 2000] [--seed 0]
+    python benchmarks/engine_memory.py [--voice heart] [--requests 2000] [--words 40] [--seed 0]
 
-Requests are random texts of 1 to 40 words; every tenth is closed in the midst. Memory is what the
-process has for itself (USS), noted every ten requests behind the first tenth, in which caches fill.
-The slope is that of Theil and Sen, with its 95 % interval. Exits with 1 if even its lower end
-promises more than 1 MB in a thousand requests. The second part closes the engine
-and opens it anew several times: what is left each time is what close() forgot.
+Requests are random texts of 1 to 40 words (--words); every tenth is closed in the midst. Memory is
+what the process has for itself (USS), noted every ten requests behind the first tenth, in which
+caches fill. The slope is that of Theil and Sen, with its 95 % interval. Exits with 1 if even its
+lower end promises more than 1 MB in a thousand requests. The second part closes the engine and
+opens it anew several times: what is left each time is what close() forgot.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ def used_mb() -> float:
     return float(psutil.Process().memory_full_info().uss) / 2**20
 
 
-def a_text(draw: random.Random) -> str:
-    """1 to 40 random words, in sentences."""
-    words = [draw.choice(WORDS) for _ in range(draw.randint(1, 40))]
+def a_text(draw: random.Random, most: int) -> str:
+    """1 to so many random words, in sentences."""
+    words = [draw.choice(WORDS) for _ in range(draw.randint(1, most))]
     for at in range(12, len(words), 13):
         words[at] += "."
     return " ".join(words).capitalize() + "."
 
 
-def over_requests(engine: Engine, count: int, draw: random.Random) -> list[float]:
+def over_requests(engine: Engine, count: int, most: int, draw: random.Random) -> list[float]:
     """MB after every few requests."""
     noted = []
     for number in range(1, count + 1):
-        stream = engine.stream(a_text(draw))
+        stream = engine.stream(a_text(draw, most))
         for _ in itertools.islice(stream, 1 if number % CLOSED_EVERY == 0 else None):
             pass
         stream.close()
@@ -74,19 +74,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--voice", default="heart")
     parser.add_argument("--requests", type=int, default=2000)
+    parser.add_argument("--words", type=int, default=40, help="the longest text")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     draw = random.Random(options.seed)  # noqa: S311 - texts, not secrets
     before_mb = used_mb()
     with Engine(options.voice) as engine:
         engine.warm()
-        noted = over_requests(engine, options.requests, draw)
+        noted = over_requests(engine, options.requests, options.words, draw)
     settled = np.array(noted[len(noted) // 10 :])
     per_thousand = 1000 / NOTED_EVERY
     told = theilslopes(settled)
     slope, low, high = (per_thousand * of for of in (told.slope, told.low_slope, told.high_slope))
     grew = low > ALLOWED_MB
-    print(f"voice {options.voice}, {options.requests} requests of 1 to 40 words")
+    print(f"voice {options.voice}, {options.requests} requests of 1 to {options.words} words")
     print(f"  before it was opened           {before_mb:.1f} MB")
     print(f"  first, least, most, last       {noted[0]:.1f}, {settled.min():.1f}, ", end="")
     print(f"{settled.max():.1f}, {noted[-1]:.1f} MB")

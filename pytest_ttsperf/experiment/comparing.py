@@ -69,6 +69,8 @@ class Contest:
     budget_s: float
     gates_in_run: int
     seed: int = 0
+    texts: int | None = None
+    """Spoken by each process of a warm block; None for the usual number."""
 
     @property
     def revision(self) -> str | None:
@@ -137,7 +139,7 @@ def compare(contest: Contest, tell: Tell) -> dict[str, Comparison]:
             gates=tuple(gate for gate, _ in changes),
             changes=tuple(structs.replace(found, raw=()) for _, found in changes),
             measured={
-                gate.metric: tuple(_numbers(one, gate.metric) for one in blocks[cell])
+                gate.metric: tuple(numbers(one, gate.metric) for one in blocks[cell])
                 for gate, _ in changes
             },
         )
@@ -196,7 +198,7 @@ def _run(contest: Contest, blocks: Blocks, notes: list[str], tell: Tell) -> tupl
     clock, planned = _Clock(()), None
     while planned is None or len(clock.seconds) < planned.blocks:
         begun = time.monotonic()
-        _add(blocks, _block(contest, len(clock.seconds), notes))
+        _add(blocks, run_block(contest, len(clock.seconds), notes))
         clock = _Clock((*clock.seconds, time.monotonic() - begun))
         planned = planned or clock.plan(contest.budget_s)
         if planned is None:
@@ -232,7 +234,7 @@ def _judged(
     _, gates = contest.cells[cell]
     found = [
         change.decide(
-            [_numbers(spoken, gate.metric) for spoken in blocks],
+            [numbers(spoken, gate.metric) for spoken in blocks],
             delta=gate.delta,
             statistic=gate.statistic,
             scale=gate.scale,
@@ -264,10 +266,10 @@ def _confirmed(
     fresh: Blocks = {cell: [] for cell in doubted}
     for at in range(count):
         tell(f"against {contest.against}: confirming a FAIL, {at} of {count} fresh blocks")
-        _add(fresh, _block(again, count + at, notes))
+        _add(fresh, run_block(again, count + at, notes))
     for cell in doubted:
         pooled = [
-            change.confirm(found, [_numbers(one, gate.metric) for one in fresh[cell]])
+            change.confirm(found, [numbers(one, gate.metric) for one in fresh[cell]])
             if change.needs_confirmation(found, contest.gates_in_run)
             else found
             for gate, found in judged[cell]
@@ -286,7 +288,7 @@ def _add(blocks: Blocks, one: Mapping[str, Spoken]) -> None:
         blocks[cell].append(spoken)
 
 
-def _block(contest: Contest, number: int, notes: list[str]) -> dict[str, Spoken]:
+def run_block(contest: Contest, number: int, notes: list[str]) -> dict[str, Spoken]:
     """One block in every cell. NotThereError when the old code cannot be opened or spoken with."""
     order = random.Random(f"{contest.seed}/{number}")  # noqa: S311 - an order, no secret
     if contest.is_cold:
@@ -298,7 +300,9 @@ def _block(contest: Contest, number: int, notes: list[str]) -> dict[str, Spoken]
         if number == 0:
             notes += _differences(arms)
         spoken = {
-            cell: _warm_block(arms, plan, number, order, notes)
+            cell: _warm_block(
+                arms, plan, _texts(plan, number, contest.texts or TEXTS), order, notes
+            )
             for cell, (plan, _) in contest.cells.items()
         }
         if number == 0:
@@ -339,7 +343,11 @@ def _not_there(contest: Contest, error: TargetError) -> Exception:
 
 
 def _warm_block(
-    arms: Mapping[str, Opened], plan: Plan, number: int, order: random.Random, notes: list[str]
+    arms: Mapping[str, Opened],
+    plan: Plan,
+    texts: Sequence[str],
+    order: random.Random,
+    notes: list[str],
 ) -> Spoken:
     for arm in ARMS:
         for _ in warm_up(arms[arm], plan):
@@ -349,7 +357,7 @@ def _warm_block(
             f"the targets kept working for {QUIET_TIMEOUT_S:g} s, and so disturb each other"
         )
     spoken: dict[str, list[Trial]] = {arm: [] for arm in ARMS}
-    for step in interleave.steps(_texts(plan, number, TEXTS), "trial"):
+    for step in interleave.steps(texts, "trial"):
         for arm in order.sample(ARMS, len(ARMS)):
             spoken[arm].append(speak_or_fail(arms[arm], step, plan.mode, with_usage=False))
     return Spoken(
@@ -403,7 +411,7 @@ def _differences(arms: Mapping[str, Opened]) -> list[str]:
 # Numbers
 
 
-def _numbers(spoken: Spoken, metric: str) -> Block:
+def numbers(spoken: Spoken, metric: str) -> Block:
     """What one gate is judged by, and where the time went."""
     if metric == PER_PROCESS:
         return Block(metric=Arms(**{arm: (spoken.rss_peak_mb[arm],) for arm in ARMS}))
