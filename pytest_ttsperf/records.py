@@ -72,7 +72,8 @@ class Ready(Struct, frozen=True, kw_only=True):
     """What a target tells about itself once it is open."""
 
     pid: int
-    sample_rate: int
+    sample_rate: int | None = None
+    """None where only the audio tells it."""
     placement: dict[str, Json] | None = None
     versions: dict[str, str] = {}
     spans: tuple[Span, ...] = ()
@@ -84,7 +85,7 @@ class Ready(Struct, frozen=True, kw_only=True):
 
 
 class TargetSpec(Struct, frozen=True, kw_only=True):
-    """What to measure: `module:callable`, with keyword options for the callable."""
+    """What to measure: a spec in one of the forms of `specs`, with keyword options."""
 
     spec: str
     options: dict[str, Json] = {}

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-EVERYWHERE = {"errors", "figures", "files", ""}
+EVERYWHERE = {"errors", "figures", "files", "specs", ""}
 """Leaves that any room of pytest_ttsperf may import; "" is the package with its version."""
 
 PLUGIN_ROOMS = {
@@ -23,6 +23,7 @@ PLUGIN_ROOMS = {
     "files": set(),
     "figures": {"records"},  # for type checkers, and late
     "records": set(),
+    "specs": set(),
     "cgroups": set(),
     "environment": {"records", "cgroups"},
     "weather": {"records", "cgroups"},

@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
         metavar="S",
         help=f"how long to watch the weather ({DEFAULT_SECONDS:g})",
     )
-    parser.add_argument("--target", metavar="SPEC", help="also open this target: module:callable")
+    parser.add_argument("--target", metavar="SPEC", help="also open this target, of any form")
     parser.add_argument("--provider", metavar="NAME", help="with this execution provider")
     parser.add_argument("--voice", metavar="NAME", help="with this voice")
 

@@ -9,11 +9,12 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from pytest_ttsperf.errors import MeasurementError
+from pytest_ttsperf import specs
+from pytest_ttsperf.errors import MeasurementError, TargetNotFound
 from pytest_ttsperf.judge import stats
 from pytest_ttsperf.measure import corpus, interleave
 from pytest_ttsperf.measure.revisions import Tree
-from pytest_ttsperf.measure.targets import Target
+from pytest_ttsperf.measure.targets import Target, command, kind
 from pytest_ttsperf.measure.targets.inline import InlineTarget
 from pytest_ttsperf.measure.targets.wire import Mirror
 from pytest_ttsperf.measure.targets.worker import WorkerTarget
@@ -39,10 +40,35 @@ class Source:
     tree: Tree | None = None
     """Another version of the code, in whose place the running one is not opened."""
 
+    @property
+    def starts_anew(self) -> bool:
+        """Whether each trial is a fresh start of it, so that there is nothing warm to measure."""
+        return kind(self.spec.spec) == "command" and command.is_once(self.spec)
+
     def make(self) -> Target:
-        """A target to open: in a process of its own unless asked for inline."""
+        """A target to open, by the form of its spec. TargetNotFound for a form that is none.
+
+        A `module:callable` has a process of its own unless asked for inline.
+        """
         pairs = {"provider": self.provider, "voice": self.voice}
         offered = {name: value for name, value in pairs.items() if value is not None}
+        match kind(self.spec.spec):
+            case "command":
+                return command.CommandTarget(
+                    self.spec,
+                    offered=offered,
+                    demanded=self.demanded,
+                    timeout_s=self.timeout_s,
+                )
+            case "python":
+                return self._in_python(offered)
+            case other:
+                raise TargetNotFound(
+                    f"target {self.spec.spec!r} speaks {other}, which cannot be measured here; "
+                    f"wanted {specs.FORMS}"
+                )
+
+    def _in_python(self, offered: dict[str, str]) -> Target:
         if self.inline:
             return InlineTarget(self.spec, offered=offered, demanded=self.demanded)
         return WorkerTarget(

@@ -11,10 +11,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pytest_ttsperf import figures
+from pytest_ttsperf import figures, specs
 from pytest_ttsperf.errors import LimitError
 from pytest_ttsperf.plugin.markers import Override, parse_override
 
@@ -32,6 +33,10 @@ class Options:
     """Everything a run was told, with defaults filled in."""
 
     target: str | None
+    target_options: Mapping[str, Any]
+    """Keyword options of that target: of ini, and over them those of the command line."""
+    told_options: Mapping[str, Any]
+    """Those of the command line alone, for a target that a fixture names."""
     providers: tuple[str | None, ...]
     provider_demanded: bool
     voice: str | None
@@ -46,6 +51,8 @@ class Options:
     compare: bool
     against: str | None
     """A version, directory or target to compare with."""
+    against_options: Mapping[str, Any]
+    """Keyword options of the target to compare with."""
     against_install: str | None
     """Extras with which that version gets an environment of its own; None for none."""
     budget_s: float
@@ -73,7 +80,14 @@ def add(parser: pytest.Parser) -> None:
     """Declare options and ini lines."""
     group = parser.getgroup("ttsperf", "performance of text-to-speech engines")
     option = group.addoption
-    option(f"{PREFIX}target", metavar="SPEC", help="what to measure: module:callable")
+    option(f"{PREFIX}target", metavar="SPEC", help=f"what to measure: {specs.FORMS}")
+    option(
+        f"{PREFIX}target-option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="keyword option of the target, as voice=heart or threads=2; may be repeated",
+    )
     option(
         f"{PREFIX}provider",
         action="append",
@@ -96,6 +110,13 @@ def add(parser: pytest.Parser) -> None:
         f"{PREFIX}against",
         metavar="REV",
         help="compare with a git revision, a directory or a target, interleaved",
+    )
+    option(
+        f"{PREFIX}against-option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="keyword option of the target to compare with; may be repeated",
     )
     option(
         f"{PREFIX}against-install",
@@ -135,7 +156,12 @@ def add(parser: pytest.Parser) -> None:
 
 
 def _add_ini(ini: Callable[..., None]) -> None:
-    ini("ttsperf_target", "what to measure: module:callable")
+    ini("ttsperf_target", f"what to measure: {specs.FORMS}")
+    ini(
+        "ttsperf_target_options",
+        "keyword options of ttsperf_target, one a line: voice=heart",
+        type="linelist",
+    )
     ini("ttsperf_provider", "execution providers; a missing one is skipped", type="args")
     ini("ttsperf_voice", "voice the target is asked for")
     ini("ttsperf_trials", "trials of each warm cell")
@@ -161,8 +187,13 @@ def read(config: pytest.Config) -> Options:
     """All options of this run. pytest.UsageError tells which one cannot be understood."""
     try:
         general, local = _overrides(config)
+        told = specs.options_of(
+            config.getoption(f"{PREFIX}target-option"), f"{PREFIX}target-option"
+        )
         return Options(
             target=_first(config, "target"),
+            target_options={**_ini_options(config), **told},
+            told_options=told,
             providers=_providers(config),
             provider_demanded=config.getoption(f"{PREFIX}provider") is not None,
             voice=_first(config, "voice"),
@@ -176,6 +207,9 @@ def read(config: pytest.Config) -> Options:
             save=config.getoption(f"{PREFIX}save"),
             compare=config.getoption(f"{PREFIX}compare"),
             against=config.getoption(f"{PREFIX}against"),
+            against_options=specs.options_of(
+                config.getoption(f"{PREFIX}against-option"), f"{PREFIX}against-option"
+            ),
             against_install=config.getoption(f"{PREFIX}against-install"),
             budget_s=_duration_s(_first(config, "budget")),
             deltas=figures.of_lines(
@@ -198,6 +232,13 @@ def read(config: pytest.Config) -> Options:
 def _first(config: pytest.Config, name: str) -> str | None:
     told = config.getoption(f"{PREFIX}{name}")
     return told if told is not None else config.getini(f"ttsperf_{name}") or None
+
+
+def _ini_options(config: pytest.Config) -> dict[str, Any]:
+    """Options of ini, which are those of ini's target and of no other."""
+    if config.getoption(f"{PREFIX}target") is not None:
+        return {}
+    return specs.options_of(config.getini("ttsperf_target_options"), "ini ttsperf_target_options")
 
 
 def _folder(config: pytest.Config, name: str, default: str) -> Path:

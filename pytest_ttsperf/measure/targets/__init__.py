@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from pytest_ttsperf.records import Json, Mode, Ready, RecorderCost, Recording
+from pytest_ttsperf.specs import kind as kind
 
 
 class Target(Protocol):

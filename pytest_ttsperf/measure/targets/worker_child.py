@@ -101,12 +101,11 @@ class _Child:
         else:
             sys.path[:] = mirror.paths(request.mirror, [*sys.path, *request.sys_path])
         begun_ns = time.monotonic_ns()
-        factory = loading.find(request.spec)
+        found = loading.find(request.spec)
         imported_ns = time.monotonic_ns()
-        options = loading.accepted_options(
-            factory, request.options, request.offered, request.demanded
+        self._speaker = loading.opened(
+            found, request.spec, request.options, request.offered, request.demanded
         )
-        self._speaker = loading.Speaker(factory(**options), request.spec)
         opened_ns = time.monotonic_ns()
         self._check_origin()
         spans, quirks = self._speaker.opening_spans()
