@@ -46,12 +46,18 @@ class Source:
         return kind(self.spec.spec) == "command" and command.is_once(self.spec)
 
     def make(self) -> Target:
-        """A target to open, by the form of its spec. TargetNotFound for a form that is none.
+        """A target to open, by the form of its spec.
 
+        TargetNotFound for a form that is none, MeasurementError for one that cannot be inline.
         A `module:callable` has a process of its own unless asked for inline.
         """
         pairs = {"provider": self.provider, "voice": self.voice}
         offered = {name: value for name, value in pairs.items() if value is not None}
+        if self.inline and kind(self.spec.spec) != "python":
+            raise MeasurementError(
+                f"--ttsperf-inline runs a module:callable in this process, and the target is "
+                f"{self.spec.spec}; leave it out"
+            )
         match kind(self.spec.spec):
             case "command":
                 return command.CommandTarget(
