@@ -71,7 +71,10 @@ class Recording(Struct, frozen=True, kw_only=True):
 class Ready(Struct, frozen=True, kw_only=True):
     """What a target tells about itself once it is open."""
 
-    pid: int
+    pid: int | None
+    """The top of the process tree whose memory and CPU are the target's."""
+    no_pid: str | None = None
+    """Why there is no such tree to be read."""
     sample_rate: int
     placement: dict[str, Json] | None = None
     versions: dict[str, str] = {}
@@ -84,7 +87,7 @@ class Ready(Struct, frozen=True, kw_only=True):
 
 
 class TargetSpec(Struct, frozen=True, kw_only=True):
-    """What to measure: `module:callable`, with keyword options for the callable."""
+    """What to measure: `module:callable` or a server's URL, with keyword options for it."""
 
     spec: str
     options: dict[str, Json] = {}

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pytest_ttsperf.records import Json, Mode, Ready, RecorderCost, Recording
+
+Kind = Literal["python", "http", "wyoming", "command"]
+SERVERS: tuple[Kind, ...] = ("http", "wyoming")
+"""Kinds that run already, somewhere, before they are measured."""
+
+
+def kind(spec: str) -> Kind:
+    """What a target's spec names: a callable by its module, a server or a command."""
+    if spec.startswith(("http://", "https://")):
+        return "http"
+    if spec.startswith("wyoming://"):
+        return "wyoming"
+    return "command" if spec.startswith("cmd:") else "python"
 
 
 class Target(Protocol):
