@@ -191,7 +191,7 @@ class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
         super().__init__(sock, *arguments, **options)
         self.fp.close()
-        self.fp = sock.makefile("rb", READ_BYTES)
+        self.fp = sock.makefile("rb", READ_BYTES)  # type: ignore[assignment]
 
 
 class _Connection(http.client.HTTPConnection):
