@@ -7,7 +7,17 @@ import sys
 
 from tests.plugin.conftest import Project
 
-HEAVY = ("numpy", "scipy", "msgspec", "psutil", "cpuinfo", "filelock", "engine")
+HEAVY = (
+    "numpy",
+    "scipy",
+    "msgspec",
+    "psutil",
+    "cpuinfo",
+    "filelock",
+    "engine",
+    "av",
+    "http.client",
+)
 
 
 def test_a_suite_without_perf_tests_imports_nothing_heavy(project: Project) -> None:

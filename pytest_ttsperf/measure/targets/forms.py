@@ -87,8 +87,8 @@ def form_of(
 ) -> Form:
     """The preset (OpenAI's unless named), with what a template and the option put in its place.
 
-    A template is a mapping or a JSON object as text; it may name the `preset` it builds on, and
-    without one that has a `path` of its own stands alone.
+    A template is a mapping or a JSON object as text. It is laid over the preset, its body over the
+    preset's; it may name the `preset` itself, and with a `path` and no preset it stands alone.
     """
     told = _mapping(template)
     preset = preset or told.pop("preset", None)
@@ -101,7 +101,7 @@ def form_of(
     if preset is not None or "path" not in told:
         base = msgspec.structs.asdict(PRESETS[preset or "openai"])
     merged = {**base, **told}
-    if isinstance(base.get("body"), dict) and isinstance(told.get("body"), dict) and preset:
+    if isinstance(base.get("body"), dict) and isinstance(told.get("body"), dict):
         merged["body"] = {**base["body"], **told["body"]}
     if connection is not None:
         merged["connection"] = connection

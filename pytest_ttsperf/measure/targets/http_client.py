@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pytest_ttsperf.errors import TargetFailed, TargetNotFound, TargetShapeError
-from pytest_ttsperf.measure.targets import containers, forms
+from pytest_ttsperf.measure.targets import containers, events, forms
 from pytest_ttsperf.measure.targets.remote import Answer
 from pytest_ttsperf.records import Json, Mode, Span
 
@@ -25,6 +25,7 @@ READ_BYTES = 1 << 16
 CONNECT_S = 10.0
 TOLD_BYTES = 500
 MOST_STATUS_BYTES = 1 << 20
+EVENTS = "text/event-stream"
 PROVIDER_HEADERS = ("X-Provider", "X-TTS-Provider", "X-Execution-Provider")
 CONNECT, TLS, SEND, WAIT, BODY = "http.connect", "http.tls", "http.send", "http.wait", "http.body"
 SERVER = "server."
@@ -58,6 +59,7 @@ class HttpClient:
         self._connection = _Connection(host, port, is_tls=scheme == "https", now_ns=now_ns)
         self._keeps = self._form.connection == "keep"
         self._provider: str | None = None
+        self._voice_told: str | None = None
 
     def prepare(self) -> None:
         """With a kept connection: see that it is there, and open it anew where it was closed."""
@@ -97,6 +99,7 @@ class HttpClient:
             raise
         self._refuse_closing(response)
         self._provider = _provider(response) or self._provider
+        self._voice_told = response.getheader("X-Voice") or self._voice_told
         first_ns = reads[0][0] if reads else end_ns
         own = [
             *(connection.spans if not self._keeps else ()),
@@ -157,15 +160,21 @@ class HttpClient:
                 break
         if not head:
             raise TargetFailed(f"target {self._url} answered 200 and no byte; look into its log")
+        content_type = response.getheader("Content-Type")
+        is_events = (content_type or "").startswith(EVENTS)
+        rate = self._form.sample_rate or _rate_told(response)
+
+        def made(first: bytes) -> containers.Container:
+            told_type = None if is_events else content_type
+            return container(containers.sniffed(first, told_type, self._form.format), rate)
+
+        if is_events:
+            return events.Events(made)
         try:
-            kind = containers.sniffed(
-                head[: containers.SNIFFED_BYTES], response.getheader("Content-Type"),
-                self._form.format,
-            )  # fmt: skip
+            return made(head[: containers.SNIFFED_BYTES])
         except TargetShapeError as error:
             body = _told(b"".join(data for _, data in reads)[:READ_BYTES])
             raise TargetShapeError(f"target {self._url}: {error} ({body})") from error
-        return container(kind, self._form.sample_rate or _rate_told(response))
 
     def _status(self) -> dict[str, Json] | None:
         """The placement under the status path, on a connection of its own; None if not told."""
@@ -178,7 +187,7 @@ class HttpClient:
             asking.request("GET", path.rstrip("/") + str(self._form.status), headers=headers)
             response = asking.getresponse()
             body = response.read(MOST_STATUS_BYTES) if response.status == http.client.OK else b""
-            return placement_in(json.loads(body))
+            return placement_in(json.loads(body), self._voice_told or self._voice)
         except (OSError, http.client.HTTPException, ValueError):
             return None
         finally:
@@ -278,11 +287,16 @@ def server_spans(headers: list[str], sent_ns: int, head_ns: int) -> tuple[Span, 
     return tuple(spans)
 
 
-def placement_in(told: Json) -> dict[str, Json] | None:
-    """The part of a status that is a placement: the one that counts nodes by provider."""
+def placement_in(told: Json, voice: str | None = None) -> dict[str, Json] | None:
+    """The part of a status that is a placement: the one that counts nodes by provider.
+
+    Looked for as `placement`, `provider`, under the voice's name in `voices`, and as all of it.
+    """
     if not isinstance(told, dict):
         return None
-    for found in (told.get("placement"), told.get("provider"), told):
+    voices = told.get("voices")
+    own = voices.get(voice) if isinstance(voices, dict) else None
+    for found in (told.get("placement"), told.get("provider"), own, told):
         if not isinstance(found, dict):
             continue
         nodes = found.get("nodes")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ ODD = chunk(b"LIST", b"INFOISFT\x05\0\0\0Lavf\0") + chunk(b"fact", b"\x2c\x01\0\
 def heard(container: Container, data: bytes, cuts: Sequence[int] = ()) -> Samples:
     """All samples of some bytes, fed in pieces."""
     borders = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
-    parts = [container.feed(data[a:b]) for a, b in zip(borders, borders[1:], strict=False)]
+    parts = [container.feed(data[a:b]) for a, b in pairwise(borders)]
     return np.concatenate([*parts, container.finish()])
 
 
