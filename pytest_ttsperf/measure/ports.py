@@ -40,7 +40,27 @@ def owner(host: str, port: int) -> Owner:
         return Owner(
             None, f"the process behind port {port} {why}; run the server and pytest as one user"
         )
-    return _top(pids, port)
+    return _top(pids | _sharing(pids, addresses, port), port)
+
+
+def _sharing(pids: set[int], addresses: set[str], port: int) -> set[int]:
+    """Others that hold the same socket: the system tells one process for each.
+
+    They inherited it, so they are above the one that is told, or beside it.
+    """
+    near: set[Any] = set()
+    for pid in pids:
+        try:
+            process = psutil.Process(pid)
+            above = process.parents()
+            near |= set(above) | {p for p in above[0].children() if p.name() == process.name()}
+        except (psutil.Error, IndexError):
+            continue
+    return {
+        pid
+        for pid, local in _own_sockets(near)
+        if pid is not None and _is_at(local, addresses, port)
+    }
 
 
 def _top(pids: set[int], port: int) -> Owner:
@@ -68,13 +88,17 @@ def _listening(addresses: set[str], port: int) -> tuple[set[int], bool]:
     pids: set[int] = set()
     is_hidden = False
     for pid, local in _sockets():
-        plain = local.ip.removeprefix("::ffff:")
-        if local.port == port and (plain in addresses or plain in _ANY):
+        if _is_at(local, addresses, port):
             if pid is None:
                 is_hidden = True
             else:
                 pids.add(pid)
     return pids, is_hidden
+
+
+def _is_at(local: Any, addresses: set[str], port: int) -> bool:
+    address = local.ip.removeprefix("::ffff:")
+    return local.port == port and (address in addresses or address in _ANY)
 
 
 def _sockets() -> Iterator[tuple[int | None, Any]]:

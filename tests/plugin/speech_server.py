@@ -1,10 +1,11 @@
 """A small real server of speech, whose behaviour the path names: `/wav/v1/audio/speech` and so on.
 
-Run as a program it prints its port; `serve()` runs it in a thread of the process that calls it.
+Run by `python -m` it prints its port; `serve()` runs it in a thread of the process that calls it.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import struct
 import sys
@@ -13,6 +14,8 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
+
+from tests.unit.measure.targets import sounds
 
 RATE = 24_000
 FIRST_S = 0.03
@@ -75,6 +78,33 @@ class Handler(BaseHTTPRequestHandler):
     def _nosize(self, text: str) -> None:
         self._stream(text, "audio/wav", wav_header(0))
 
+    def _flac(self, text: str) -> None:
+        self._encoded("flac", "flac", "audio/flac", text)
+
+    def _mp3(self, text: str) -> None:
+        self._encoded("mp3", "libmp3lame", "audio/mpeg", text)
+
+    def _opus(self, text: str) -> None:
+        self._encoded("ogg", "libopus", "audio/ogg", text, 2 * RATE)
+
+    def _aac(self, text: str) -> None:
+        self._encoded("adts", "aac", "audio/aac", text)
+
+    def _encoded(self, container: str, codec: str, kind: str, text: str, rate: int = RATE) -> None:
+        data = sounds.encoded(container, codec, rate, rate * len(text) // 15)
+        self._stream(text, kind, b"", sound=data)
+
+    def _sse(self, text: str) -> None:
+        sound = tone(text)
+        self._work(FIRST_S)
+        self._head({"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked"})
+        for at in range(0, len(sound), 5001):
+            audio = base64.b64encode(sound[at : at + 5001]).decode()
+            event = json.dumps({"type": "speech.audio.delta", "audio": audio})
+            self._chunk(f"data: {event}\n\n".encode())
+        self._chunk(b'data: {"type": "speech.audio.done", "usage": null}\n\n')
+        self._chunk(b"")
+
     def _length(self, text: str) -> None:
         """With a length told, and so without chunks of HTTP's own."""
         time.sleep(FIRST_S)
@@ -130,13 +160,14 @@ class Handler(BaseHTTPRequestHandler):
         extra: dict[str, str] | None = None,
         first_s: float = FIRST_S,
         pause_s: float = 0.002,
+        sound: bytes | None = None,
     ) -> None:
         self._work(first_s if not header else 0)
         self._head({"Content-Type": kind, "Transfer-Encoding": "chunked", **(extra or {})})
         if header:
             self._chunk(header)
             self._work(first_s)
-        sound = tone(text)
+        sound = tone(text) if sound is None else sound
         step = -(-len(sound) // PIECES // 2) * 2 + 1  # odd: samples are cut in two
         for at in range(0, len(sound), step):
             self._chunk(sound[at : at + step])

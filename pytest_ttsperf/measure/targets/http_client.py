@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import select
 import socket
 import ssl
@@ -268,8 +269,8 @@ def server_spans(headers: list[str], sent_ns: int, head_ns: int) -> tuple[Span, 
     header, else all up to its arrival. `total` is no stage.
     """
     told = []
-    for entry in ",".join(headers).split(","):
-        name, *parameters = (part.strip() for part in entry.split(";"))
+    for entry in _parts(",".join(headers), ","):
+        name, *parameters = (part.strip() for part in _parts(entry, ";"))
         lasted = [p[4:].strip('" ') for p in parameters if p.lower().startswith("dur=")]
         try:
             dur_ns = int(float(lasted[0]) * 1e6) if lasted else -1
@@ -285,6 +286,11 @@ def server_spans(headers: list[str], sent_ns: int, head_ns: int) -> tuple[Span, 
         spans.append(Span(stage=name, start_ns=start_ns, end_ns=end_ns))
         at_ns = end_ns
     return tuple(spans)
+
+
+def _parts(header: str, separator: str) -> list[str]:
+    """What stands between separators, those within quotes excepted; at least one part."""
+    return re.findall(rf'(?:[^{separator}"]|"[^"]*"?)+', header) or [""]
 
 
 def placement_in(told: Json, voice: str | None = None) -> dict[str, Json] | None:
