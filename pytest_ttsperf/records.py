@@ -71,7 +71,10 @@ class Recording(Struct, frozen=True, kw_only=True):
 class Ready(Struct, frozen=True, kw_only=True):
     """What a target tells about itself once it is open."""
 
-    pid: int
+    pid: int | None
+    """The top of the process tree whose memory and CPU are the target's."""
+    no_pid: str | None = None
+    """Why there is no such tree to be read."""
     sample_rate: int | None = None
     """None where only the audio tells it."""
     placement: dict[str, Json] | None = None

@@ -58,14 +58,14 @@ def add(commands: Any) -> None:
 
 
 def _run(told: argparse.Namespace) -> int:
-    from pytest_ttsperf.experiment import Source, side_by_side
+    from pytest_ttsperf.experiment import Source, asked_so, side_by_side
     from pytest_ttsperf.records import Comparison, Outcome, TargetSpec
     from pytest_ttsperf.report import comparison as report
 
     offered: Mapping[str, str | None] = {"provider": told.provider, "voice": told.voice}
     old, new = (
         Source(
-            spec=TargetSpec(spec=spec, options=specs.options_of(lines, source)),
+            spec=asked_so(TargetSpec(spec=spec, options=specs.options_of(lines, source)), {}),
             provider=told.provider,
             voice=told.voice,
             demanded=tuple(name for name, value in offered.items() if value is not None),

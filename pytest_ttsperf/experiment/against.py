@@ -12,7 +12,7 @@ from pytest_ttsperf import specs
 from pytest_ttsperf.errors import MeasurementError, RevisionError, TargetError
 from pytest_ttsperf.experiment import comparing
 from pytest_ttsperf.experiment.comparing import Contest
-from pytest_ttsperf.experiment.plan import Plan, Source
+from pytest_ttsperf.experiment.plan import Plan, Source, asked_so
 from pytest_ttsperf.measure import revisions
 from pytest_ttsperf.measure.revisions import Tree
 from pytest_ttsperf.records import (
@@ -58,7 +58,7 @@ class Against:
         spec, own = self.spec, source.spec
         if not spec.options and specs.kind(spec.spec) == specs.kind(own.spec):
             spec = structs.replace(spec, options=own.options)
-        return replace(source, spec=spec)
+        return replace(source, spec=asked_so(spec, {}))
 
 
 def against(
@@ -191,6 +191,10 @@ def _refuse_incomparable(version: Against, old: Source, phase: Phase) -> None:
             f"{old.spec.spec} is not imported, so it would be the same at {version.label}; start "
             "the other version of it yourself and name it: --ttsperf-against=cmd:... or http://..."
         )
+    if phase == "cold" and old.is_server:
+        raise MeasurementError(
+            f"{old.spec.spec} runs already and has no cold start; compare with it in a warm test"
+        )
     if phase == "warm" and old.starts_anew:
         raise MeasurementError(
             f"{old.spec.label} starts a process for each text and is never warm; compare with it "
@@ -246,6 +250,12 @@ def side_by_side(
     Cold starts are compared if that is asked for, or if one of the two has nothing else.
     """
     phase: Phase = "cold" if cold or old.starts_anew or new.starts_anew else "warm"
+    for source in (old, new):
+        if phase == "cold" and source.is_server:
+            raise MeasurementError(
+                f"{source.spec.spec} runs already and has no cold start, and the other side has "
+                "nothing else (or --cold was given); compare it with something that is kept running"
+            )
     contest = Contest(
         old=old,
         new=new,

@@ -360,7 +360,7 @@ def _isolation() -> Iterator[Finding]:
             "memory and cold starts",
         )
         return
-    if trouble or psutil.pid_exists(opened.ready.pid):
+    if trouble or (opened.ready.pid and psutil.pid_exists(opened.ready.pid)):
         yield Finding(
             about="isolation",
             level="advice",

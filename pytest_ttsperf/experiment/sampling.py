@@ -45,7 +45,9 @@ def open_target(source: Source, *, warm: bool) -> Opened:
         ready = target.open()
         if warm:
             target.warm()
-        meter = TreeMeter(ready.pid) if target.isolated else None
+        meter = None
+        if target.isolated and ready.pid is not None:
+            meter = TreeMeter(ready.pid, started_here=not source.is_server)
         idle = meter.usage() if meter and warm else None
     except BaseException:
         target.close()

@@ -30,17 +30,20 @@ QUIET_WINDOW_S = 0.1
 class TreeMeter:
     """Reads the process tree below (and with) one pid."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, *, started_here: bool = True) -> None:
+        """Of a tree that ran before, the kernel's high-water mark is of work that was not ours."""
         self._root = psutil.Process(pid)
+        self._started_here = started_here
         self._tree = self._looked_up()
 
     def usage(self, peak_bytes: int = 0) -> Usage:
         """RSS, USS and CPU seconds of the tree now; `peak_bytes` is what sampling has seen."""
         self._tree = self._looked_up()
         rss = _rss(self._tree)
+        high_water = _high_water(self._root.pid) if self._started_here else 0
         return Usage(
             rss_bytes=rss,
-            rss_peak_bytes=max(rss, peak_bytes, _high_water(self._root.pid)),
+            rss_peak_bytes=max(rss, peak_bytes, high_water),
             uss_bytes=self._uss(),
             cpu_s=self.cpu_s(),
         )

@@ -163,7 +163,7 @@ def _ttsperf_source(
     ttsperf_target: str | TargetSpec,
     _ttsperf_provider: str | None,
 ) -> Source:
-    from pytest_ttsperf.experiment import Source
+    from pytest_ttsperf.experiment import Source, asked_so
     from pytest_ttsperf.records import TargetSpec
 
     options = ledger.of(request.config).options
@@ -178,8 +178,9 @@ def _ttsperf_source(
         "provider": options.provider_demanded,
         "voice": options.voice_demanded or own_voice is not None,
     }
+    given = TargetSpec(spec=spec, options={**own, **options.told_options})
     return Source(
-        spec=TargetSpec(spec=spec, options={**own, **options.told_options}),
+        spec=_or_skip(ledger.state_of(request.node), lambda: asked_so(given, options.http)),
         provider=_ttsperf_provider,
         voice=own_voice or options.voice,
         demanded=tuple(name for name, is_demanded in demanded.items() if is_demanded),

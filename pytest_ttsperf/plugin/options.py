@@ -7,6 +7,7 @@ voice the test is about.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ DEFAULT_STORAGE = "baselines"
 DEFAULT_ARTIFACTS = "artifacts"
 UNITS_S = {"s": 1.0, "min": 60.0, "h": 3600.0}
 INCONCLUSIVE = ("warn", "fail")
+CONNECTIONS = ("keep", "fresh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Options:
     storage: Path
     artifacts: Path
     json: Path | None
+    http: Mapping[str, object]
+    """How a target by http:// is asked: connection, and preset and template where given."""
     overrides: tuple[Override, ...]
     local_overrides: tuple[tuple[str, Override], ...]
     """Per machine: the beginning or end of a fingerprint, and the override it gets."""
@@ -152,6 +156,22 @@ def add(parser: pytest.Parser) -> None:
         metavar="KEY=NUMBER",
         help="put another limit in a test's place, as ttfa_p95_ms=800",
     )
+    option(
+        f"{PREFIX}http-preset",
+        metavar="NAME",
+        help="how a server by http:// is asked: openai (default), kokoro-fastapi or piper",
+    )
+    option(
+        f"{PREFIX}http-template",
+        metavar="JSON",
+        help="how another is: path, method, headers, body with {text} and {voice}, format, "
+        "sample_rate; a file, or the object itself",
+    )
+    option(
+        f"{PREFIX}http-connection",
+        choices=CONNECTIONS,
+        help="keep one connection, or open a fresh one for each trial",
+    )
     _add_ini(parser.addini)
 
 
@@ -166,6 +186,9 @@ def _add_ini(ini: Callable[..., None]) -> None:
     ini("ttsperf_voice", "voice the target is asked for")
     ini("ttsperf_trials", "trials of each warm cell")
     ini("ttsperf_timeout", "longest wait for one answer, in seconds")
+    ini("ttsperf_http_preset", "how a server by http:// is asked")
+    ini("ttsperf_http_template", "how another is: a JSON file, or the object itself")
+    ini("ttsperf_http_connection", "keep or fresh")
     ini("ttsperf_storage", "where baselines are kept")
     ini("ttsperf_artifacts", "where artifacts are written")
     ini("ttsperf_inconclusive", "warn or fail")
@@ -222,6 +245,7 @@ def read(config: pytest.Config) -> Options:
             storage=_folder(config, "storage", DEFAULT_STORAGE),
             artifacts=_folder(config, "artifacts", DEFAULT_ARTIFACTS),
             json=_json(config),
+            http=_http(config),
             overrides=general,
             local_overrides=local,
         )
@@ -230,7 +254,7 @@ def read(config: pytest.Config) -> Options:
 
 
 def _first(config: pytest.Config, name: str) -> str | None:
-    told = config.getoption(f"{PREFIX}{name}")
+    told = config.getoption(f"{PREFIX}{name.replace('_', '-')}")
     return told if told is not None else config.getini(f"ttsperf_{name}") or None
 
 
@@ -262,6 +286,34 @@ def _json(config: pytest.Config) -> Path | None:
     if path.is_dir():
         raise LimitError(f"{PREFIX}json: {path} is a folder; wanted a file, or none yet")
     return path
+
+
+def _http(config: pytest.Config) -> dict[str, object]:
+    told = {name: _first(config, f"http_{name}") for name in ("preset", "template", "connection")}
+    given: dict[str, object] = {name: value for name, value in told.items() if value is not None}
+    if told["connection"] not in (None, *CONNECTIONS):
+        raise LimitError(
+            f"ini ttsperf_http_connection={told['connection']!r}; wanted keep or fresh"
+        )
+    template = told["template"]
+    if template is not None:
+        given["template"] = _object(config, template)
+    return given
+
+
+def _object(config: pytest.Config, told: str) -> object:
+    """A JSON object, given as it is or as a file: from where the run was started, or the root."""
+    name, text = f"{PREFIX}http-template", told
+    if not told.lstrip().startswith("{"):
+        folders = (config.invocation_params.dir, config.rootpath)
+        found = [folder / told for folder in folders if (folder / told).is_file()]
+        if not found:
+            raise LimitError(f"{name}: found no file {told}; wanted one, or a JSON object")
+        name, text = f"{name}: {found[0]}", found[0].read_text()
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise LimitError(f"{name} is no JSON: {error}") from error
 
 
 def _providers(config: pytest.Config) -> tuple[str | None, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from typing import Any
@@ -144,7 +145,9 @@ def test_inline_is_for_python(project: Project, program: Any) -> None:
     project.test(WARM)
     result = project.run(f"--ttsperf-target={program(0, 'lines')}", *LINES, "--ttsperf-inline")
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*--ttsperf-inline runs a module:callable*leave it out*"])
+    result.stdout.fnmatch_lines(
+        ["*runs in a process of its own already; leave out --ttsperf-inline*"]
+    )
 
 
 def test_an_option_that_is_none_is_a_usage_error(project: Project) -> None:
@@ -167,16 +170,25 @@ def test_two_programs_are_compared_by_their_cold_starts(
     assert main(["compare", program(0.3), program(0.01), *options]) == 0
 
 
-@pytest.mark.usefixtures("few")
 def test_a_program_is_compared_with_an_engine(
-    project: Project, program: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+    project: Project,
+    program: Any,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Warm with one that goes on, cold with one that does not; two blocks decide nothing."""
+    two = change.Plan(blocks=2, early_at=None, seconds=60.0)
+    monkeypatch.setattr(change, "plan", lambda budget_s, block_s: two)
+    monkeypatch.setattr(comparing, "TEXTS", 2)
     monkeypatch.syspath_prepend(project.path)
     lines = [word for flag in LINES for word in ("--option-b", flag.partition("=")[2])]
-    code = main(["compare", "engines:Tone", program(0.0, "lines"), *lines])
-    assert code in (0, 1)
-    assert "ttfa p50" in capsys.readouterr().out
-    assert main(["compare", "engines:Tone", program(0.8), "--option-b", "rate=16000"]) == 1
+    main(["compare", "engines:Tone", program(0.0, "lines"), *lines, "--json"])
+    (found,) = json.loads(capsys.readouterr().out).values()
+    assert (found["blocks"], found["reason"]) == (2, None)
+    assert [len(block["metric"]["new"]) for block in found["measured"]["rtf"]] == [2, 2]
+    main(["compare", "engines:Tone", program(), "--option-b", "rate=16000", "--json"])
+    (found,) = json.loads(capsys.readouterr().out).values()
+    assert [len(block["metric"]["new"]) for block in found["measured"]["rtf"]] == [1, 1]
 
 
 @pytest.mark.usefixtures("few")

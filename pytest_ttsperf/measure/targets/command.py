@@ -7,7 +7,6 @@ line for each text and says by `end` where its answer is over: warm. No shell is
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import subprocess
@@ -85,7 +84,7 @@ class CommandTarget:
         self._arguments = self._words()
         self._take_options()
         if self.is_once:
-            return Ready(pid=os.getpid(), sample_rate=self._rate)
+            return Ready(pid=None, sample_rate=self._rate)
         asked_ns = time.perf_counter_ns()
         self._running = Running(self._arguments, self._spec.label, subprocess.PIPE)
         started_ns = time.perf_counter_ns()
@@ -261,15 +260,24 @@ class CommandTarget:
     def _recording(self, request_ns: int, reads: list[Read], end_ns: int, mode: Mode) -> Recording:
         import numpy as np
 
-        container = open_container(b"".join(read.audio for read in reads)[:64], self._rate)
+        container = open_container(b"".join(read.audio for read in reads[:64]), self._rate)
         pieces = [container.feed(read.audio) for read in reads]
-        container.finish()
+        pieces[-1] = np.concatenate([pieces[-1], container.finish()])  # came with the last byte
         rate = container.sample_rate
         if rate is None:
             raise TargetShapeError(
-                f"target {self._spec.label} wrote no whole WAV header; wanted WAV or raw PCM"
+                f"target {self._spec.label} wrote no whole header; wanted audio behind one"
             )
-        sound = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+        if container.notes:  # all of them are about channels
+            raise TargetShapeError(
+                f"target {self._spec.label} wrote audio of several channels; wanted mono"
+            )
+        if self._rate not in (None, rate):
+            raise TargetShapeError(
+                f"target {self._spec.label} wrote audio at {rate} Hz, and rate={self._rate} was "
+                "given; leave that out"
+            )
+        sound = np.concatenate(pieces)
         whole = mode == "nonstream"
         return Recording(
             request_ns=request_ns,
