@@ -40,6 +40,7 @@ PREFIX = "cmd:"
 TEXT = "{text}"
 OPTIONS = ("protocol", "end", "rate")
 CLOSE_S = 5.0
+FIRST_TEXT = "Hello, this is the first sentence."
 
 
 class Spent(NamedTuple):
@@ -96,7 +97,10 @@ class CommandTarget:
         )
 
     def warm(self) -> None:
-        """Nothing to do for a program that lives; MeasurementError for one that does not."""
+        """One sentence, which waits until a program that lives has loaded what it needs.
+
+        MeasurementError for a program that starts anew for each text.
+        """
         if self.is_once:
             raise MeasurementError(
                 f"target {self._spec.label} starts a process for each text, so nothing of it is "
@@ -104,6 +108,7 @@ class CommandTarget:
                 "keep it running with --ttsperf-target-option protocol=lines, if it can read "
                 "line by line"
             )
+        self._line(FIRST_TEXT)
 
     def record(self, text: str, mode: Mode) -> Recording:
         """One timed synthesis; bytes become samples after the last of them."""

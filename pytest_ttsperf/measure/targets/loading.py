@@ -114,7 +114,7 @@ class Speaker:
                 f"{', '.join(n for n in dir(target) if not n.startswith('_')) or 'nothing public'}"
                 f"; wanted {speaking.WANTED}"
             )
-        wants = speaking.parameters(getattr(target, name), behind_text=True)
+        wants = speaking.parameters(speaking.method(target, name), behind_text=True)
         named = {n: v for n, v in options.items() if n != "sample_rate" or n in wants.named}
         keywords = {**wants.offered(offered), **wants.options(named)}
         own_rate = options.get("sample_rate") if "sample_rate" not in keywords else None
@@ -150,7 +150,7 @@ class Speaker:
                 )
 
     def _voicing(self, name: str, keywords: Mapping[str, Json], *, whole: bool) -> speaking.Voicing:
-        method = getattr(self._target, name)
+        method = speaking.method(self._target, name)
         wants = speaking.parameters(method, behind_text=True)
         taken = wants.options(keywords)
         spoken = partial(method, **taken) if taken else method

@@ -72,6 +72,11 @@ def method_of(target: object) -> str | None:
     return None
 
 
+def method(target: Any, name: str) -> Callable[..., Any]:
+    """The method of that name; for a call, what is called, which tells its parameters."""
+    return target if name == CALL else getattr(target, name)  # type: ignore[no-any-return]
+
+
 def speaks_itself(found: object) -> bool:
     """Whether what a spec names is the speaker, and not what makes one."""
     if isinstance(found, type):

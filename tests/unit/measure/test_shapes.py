@@ -162,6 +162,19 @@ def test_a_function_that_speaks_is_not_called_to_make_a_speaker() -> None:
     )
 
 
+def test_a_function_is_given_what_it_takes_and_no_more() -> None:
+    async def speak(text: str) -> Any:
+        return WAVE, RATE
+
+    made = loading.opened(speak, "x:speak", {}, {"voice": "heart", "provider": "cpu"}, ())
+    check(made.record("Hello there.", "stream"), (1001,))
+    made.close()
+    with pytest.raises(TargetShapeError, match="voice 'heart' was asked for"):
+        loading.opened(speak, "x:speak", {}, {"voice": "heart"}, ("voice",))
+    with pytest.raises(TargetShapeError, match="option speed=2 was given"):
+        loading.opened(speak, "x:speak", {"speed": 2}, {}, ())
+
+
 def test_a_coroutine_may_make_the_engine_and_close_it() -> None:
     closed = []
 
