@@ -166,7 +166,9 @@ def test_two_programs_are_compared_by_their_cold_starts(
 ) -> None:
     options = ("--option-a", "rate=16000", "--option-b", "rate=16000")
     assert main(["compare", program(0.01), program(0.3), *options]) == 1
-    assert "FAIL" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "FAIL" in printed
+    assert "note: cold starts were compared" in printed
     assert main(["compare", program(0.3), program(0.01), *options]) == 0
 
 
@@ -223,3 +225,10 @@ def test_options_need_a_target_to_compare_with(project: Project) -> None:
     assert "found options (rate) for '.', which is no target" in (
         result.stdout.str() + result.stderr.str()
     )
+
+
+def test_the_doctor_has_a_program_speak(program: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["doctor", "--seconds", "0.1", "--target", program()])
+    assert "nothing tells their sample rate" in capsys.readouterr().out
+    main(["doctor", "--seconds", "0.1", "--target", program(), "--option", "rate=16000"])
+    assert "speaks: 2.3 s of audio at 16000 Hz" in capsys.readouterr().out
