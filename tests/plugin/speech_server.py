@@ -1,6 +1,7 @@
 """A small real server of speech, whose behaviour the path names: `/wav/v1/audio/speech` and so on.
 
-Run by `python -m` it prints its port; `serve()` runs it in a thread of the process that calls it.
+Run by `python -m`, with a port or without, it prints its port; `serve()` runs it in a thread of
+the process that calls it.
 """
 
 from __future__ import annotations
@@ -217,7 +218,7 @@ def serve() -> Server:
 
 if __name__ == "__main__":
     ballast = np.ones(BALLAST_MB * 125_000)  # memory that is surely the server's
-    main = Server(("127.0.0.1", 0), Handler)
+    main = Server(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 0), Handler)
     sys.stdout.write(f"{main.server_address[1]}\n")
     sys.stdout.flush()
     main.serve_forever()

@@ -269,3 +269,51 @@ def test_options_that_cannot_be_understood(
     result = speaking.run(f"--ttsperf-target={base}", *arguments)
     assert result.ret in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.TESTS_FAILED)
     assert told in result.stdout.str() + result.stderr.str()
+
+
+def test_a_server_started_anew_in_the_midst_is_told(project: Project) -> None:
+    """A supervisor brings it back on the same port: its figures would be of two processes."""
+    command = [sys.executable, "-m", speech_server.__name__]
+    project.test(
+        f"""
+        import subprocess
+        server = None
+
+        def start(port):
+            global server
+            if server is not None:
+                server.kill()
+                server.communicate()
+            server = subprocess.Popen(
+                [*{command!r}, str(port)], stdout=subprocess.PIPE, text=True, cwd={str(ROOT)!r}
+            )
+            return int(server.stdout.readline())
+
+        @pytest.fixture(scope="module")
+        def port():
+            yield start(0)
+            server.kill()
+            server.communicate()
+
+        @pytest.fixture
+        def ttsperf_target(port):
+            return f"http://127.0.0.1:{{port}}"
+
+        @trials(3)
+        def test_x(perf, port):
+            start(port)
+            perf.stream("short")
+        """
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    assert "was started anew while it was measured" in result.stdout.str()
+
+
+def test_as_a_whole_it_arrives_at_its_end(speaking: Project, base: str) -> None:
+    speaking.test(TEST.replace("stream(", "synthesize("))
+    speaking.run(f"--ttsperf-target={base}").assert_outcomes(passed=1)
+    for trial in trials(speaking):
+        recording = trial["recording"]
+        assert recording["arrivals_ns"] == [recording["end_ns"]]
+        assert sum(recording["frame_counts"]) == speech_server.RATE * len(trial["text"]) // 15

@@ -124,3 +124,23 @@ def test_a_tree_that_has_ended_reads_as_nothing_known(tree: subprocess.Popen[str
     os.killpg(tree.pid, 9)
     tree.wait()
     assert meter.usage().uss_bytes is None
+
+
+def test_the_peak_of_work_before_ours_is_left_out() -> None:
+    code = """
+held = bytearray(b"x" * 80_000_000)
+del held
+print("ready", flush=True)
+input()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        process.stdout.readline()
+        ran_before = TreeMeter(process.pid, started_here=False).usage()
+        assert ran_before.rss_peak_bytes == ran_before.rss_bytes
+        if sys.platform == "linux":
+            ours = TreeMeter(process.pid).usage()
+            assert ours.rss_peak_bytes > ours.rss_bytes + 60 * MB
+        process.kill()
