@@ -9,7 +9,7 @@ from statistics import mean
 
 from msgspec import structs
 
-from pytest_ttsperf.errors import TargetError
+from pytest_ttsperf.errors import MeasurementError, TargetError
 from pytest_ttsperf.experiment.plan import Plan, Source, warmup_texts
 from pytest_ttsperf.measure import interleave
 from pytest_ttsperf.measure.resources import TreeMeter
@@ -134,7 +134,15 @@ def _rtf(trial: Trial) -> float | None:
 def cold_trial(
     source: Source, step: interleave.Step, second_text: str, mode: Mode
 ) -> tuple[Trial, Ready, RecorderCost]:
-    """Start, speak twice, close: the first run counted from the start of the process."""
+    """Start, speak twice, close: the first run counted from the start of the process.
+
+    MeasurementError for a server, which cannot be started from here.
+    """
+    if source.is_server:
+        raise MeasurementError(
+            f"{source.spec.spec} runs already, so it has no cold start that could be measured; "
+            "measure it warm, or name what starts it as cmd: or module:callable"
+        )
     opened = open_target(source, warm=False)
     try:
         ready = opened.ready

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from pytest_ttsperf.errors import TargetCrashed
 from pytest_ttsperf.measure.resources import TreeMeter
 
 MB = 10**6
@@ -126,7 +127,7 @@ def test_a_tree_that_has_ended_reads_as_nothing_known(tree: subprocess.Popen[str
     assert meter.usage().uss_bytes is None
 
 
-def test_the_peak_of_work_before_ours_is_left_out() -> None:
+def test_the_peak_before_ours_is_left_out_and_an_ended_process_has_no_memory() -> None:
     code = """
 held = bytearray(b"x" * 80_000_000)
 del held
@@ -143,4 +144,8 @@ input()
         if sys.platform == "linux":
             ours = TreeMeter(process.pid).usage()
             assert ours.rss_peak_bytes > ours.rss_bytes + 60 * MB
+        meter = TreeMeter(process.pid)
         process.kill()
+        process.wait()
+        with pytest.raises(TargetCrashed, match="has ended"):
+            meter.usage()
