@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 import struct
 import sys
 import threading
@@ -209,9 +210,13 @@ class Server(ThreadingHTTPServer):
         pass
 
 
-def serve() -> Server:
-    """Start it in a thread; `server_address` tells where."""
+def serve(certificate: str | None = None) -> Server:
+    """Start it in a thread; `server_address` tells where. With a certificate over TLS."""
     server = Server(("127.0.0.1", 0), Handler)
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
