@@ -145,11 +145,6 @@ def measure_cold(source: Source, plan: Plan, tell: Tell) -> CellResult:
         raise MeasurementError(
             "a cold start needs a process of its own; leave out --ttsperf-inline for this test"
         )
-    if source.is_server:
-        raise MeasurementError(
-            f"{source.spec.spec} runs already, so it has no cold start that could be measured; "
-            "measure it warm, or name what starts it as cmd: or module:callable"
-        )
     begun = time.monotonic()
     second_texts = warmup_texts(plan, 1)
     trials: list[Trial] = []

@@ -192,10 +192,6 @@ def _refuse_incomparable(version: Against, old: Source, phase: Phase) -> None:
             f"{old.spec.spec} is not imported, so it would be the same at {version.label}; start "
             "the other version of it yourself and name it: --ttsperf-against=cmd:... or http://..."
         )
-    if phase == "cold" and old.is_server:
-        raise MeasurementError(
-            f"{old.spec.spec} runs already and has no cold start; compare with it in a warm test"
-        )
     if phase == "warm" and old.starts_anew:
         raise MeasurementError(
             f"{old.spec.label} starts a process for each text and is never warm; compare with it "
@@ -248,15 +244,9 @@ def side_by_side(
 ) -> dict[str, Comparison]:
     """Compare two targets on presets, by preset. TargetError when one cannot be opened.
 
-    Cold starts are compared if that is asked for, or if one of the two has nothing else.
+    MeasurementError for the cold starts of a server. Cold starts are compared if that is asked for, or if one of the two has nothing else.
     """
     phase: Phase = "cold" if cold or old.starts_anew or new.starts_anew else "warm"
-    for source in (old, new):
-        if phase == "cold" and source.is_server:
-            raise MeasurementError(
-                f"{source.spec.spec} runs already and has no cold start, and the other side has "
-                "nothing else (or --cold was given); compare it with something that is kept running"
-            )
     contest = Contest(
         old=old,
         new=new,

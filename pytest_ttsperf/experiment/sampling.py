@@ -9,7 +9,7 @@ from statistics import mean
 
 from msgspec import structs
 
-from pytest_ttsperf.errors import TargetError
+from pytest_ttsperf.errors import MeasurementError, TargetError
 from pytest_ttsperf.experiment.plan import Plan, Source, warmup_texts
 from pytest_ttsperf.measure import interleave
 from pytest_ttsperf.measure.resources import TreeMeter
@@ -138,7 +138,13 @@ def cold_trial(
     """Start, speak twice, close: the first run counted from the start of the process.
 
     A program that starts anew for each text speaks once: its second run would be another first.
+    MeasurementError for a server, which cannot be started from here.
     """
+    if source.is_server:
+        raise MeasurementError(
+            f"{source.spec.spec} runs already, so it has no cold start that could be measured; "
+            "measure it warm, or name what starts it as cmd: or module:callable"
+        )
     opened = open_target(source, warm=False)
     try:
         ready = opened.ready

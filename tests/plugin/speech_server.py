@@ -1,12 +1,14 @@
 """A small real server of speech, whose behaviour the path names: `/wav/v1/audio/speech` and so on.
 
-Run by `python -m` it prints its port; `serve()` runs it in a thread of the process that calls it.
+Run by `python -m`, with a port or without, it prints its port; `serve()` runs it in a thread of
+the process that calls it.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import ssl
 import struct
 import sys
 import threading
@@ -208,16 +210,20 @@ class Server(ThreadingHTTPServer):
         pass
 
 
-def serve() -> Server:
-    """Start it in a thread; `server_address` tells where."""
+def serve(certificate: str | None = None) -> Server:
+    """Start it in a thread; `server_address` tells where. With a certificate over TLS."""
     server = Server(("127.0.0.1", 0), Handler)
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
 
 if __name__ == "__main__":
     ballast = np.ones(BALLAST_MB * 125_000)  # memory that is surely the server's
-    main = Server(("127.0.0.1", 0), Handler)
+    main = Server(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 0), Handler)
     sys.stdout.write(f"{main.server_address[1]}\n")
     sys.stdout.flush()
     main.serve_forever()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -269,3 +270,81 @@ def test_options_that_cannot_be_understood(
     result = speaking.run(f"--ttsperf-target={base}", *arguments)
     assert result.ret in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.TESTS_FAILED)
     assert told in result.stdout.str() + result.stderr.str()
+
+
+def test_a_server_started_anew_in_the_midst_is_told(project: Project) -> None:
+    """A supervisor brings it back on the same port: its figures would be of two processes."""
+    command = [sys.executable, "-m", speech_server.__name__]
+    project.test(
+        f"""
+        import subprocess
+        server = None
+
+        def start(port):
+            global server
+            if server is not None:
+                server.kill()
+                server.communicate()
+            server = subprocess.Popen(
+                [*{command!r}, str(port)], stdout=subprocess.PIPE, text=True, cwd={str(ROOT)!r}
+            )
+            return int(server.stdout.readline())
+
+        @pytest.fixture(scope="module")
+        def port():
+            yield start(0)
+            server.kill()
+            server.communicate()
+
+        @pytest.fixture
+        def ttsperf_target(port):
+            return f"http://127.0.0.1:{{port}}"
+
+        @trials(3)
+        def test_x(perf, port):
+            start(port)
+            perf.stream("short")
+        """
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    assert "was started anew while it was measured" in result.stdout.str()
+
+
+def test_as_a_whole_it_arrives_at_its_end(speaking: Project, base: str) -> None:
+    speaking.test(TEST.replace("stream(", "synthesize("))
+    speaking.run(f"--ttsperf-target={base}").assert_outcomes(passed=1)
+    for trial in trials(speaking):
+        recording = trial["recording"]
+        assert recording["arrivals_ns"] == [recording["end_ns"]]
+        assert sum(recording["frame_counts"]) == speech_server.RATE * len(trial["text"]) // 15
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate")
+def test_tls_is_a_phase_of_its_own_and_trust_is_not_taken_lightly(
+    speaking: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = speaking.path / "both.pem"
+    make = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext"
+    names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
+    subprocess.run(
+        ["openssl", *make.split(), names, "-keyout", str(both), "-out", f"{both}.crt"],
+        check=True,
+        capture_output=True,
+    )
+    both.write_text(both.read_text() + Path(f"{both}.crt").read_text())
+    server = speech_server.serve(str(both))
+    told = [
+        f"--ttsperf-target=https://127.0.0.1:{server.server_address[1]}",
+        "--ttsperf-http-connection=fresh",
+    ]
+    try:
+        result = speaking.run(*told)
+        assert "no TLS that is trusted here" in result.stdout.str()
+        monkeypatch.setenv("SSL_CERT_FILE", f"{both}.crt")
+        speaking.run(*told).assert_outcomes(passed=1)
+    finally:
+        server.shutdown()
+        server.server_close()
+    stages = [span["stage"] for span in trials(speaking)[0]["recording"]["spans"]]
+    assert stages == ["http.connect", "http.tls", "http.send", "http.wait", "http.body"]

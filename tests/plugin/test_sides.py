@@ -64,7 +64,7 @@ def test_a_server_has_no_cold_start_to_compare(
     base: str, program: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["compare", base, program, "--option-b", "rate=16000"]) == 1
-    assert "runs already and has no cold start" in capsys.readouterr().err
+    assert "runs already, so it has no cold start" in capsys.readouterr().err
 
 
 def test_an_engine_against_a_server(project: Project, base: str) -> None:

@@ -124,6 +124,7 @@ def test_fixture_gives_keyword_options(others: Project) -> None:
     ("spec", "told"),
     [
         ("others", "not of the form module:callable"),
+        ("ftp://localhost:8000", "not of the form module:callable"),
         ("missing_module:Engine", "no module named 'missing_module'"),
         ("others:Missing", "has no 'Missing'"),
         ("others:not_callable", "wanted a callable"),

@@ -125,6 +125,12 @@ class HttpClient:
     def _connect(self) -> None:
         try:
             self._connection.connect()
+        except ssl.SSLError as error:
+            self._connection.close()
+            raise TargetNotFound(
+                f"target {self._url}: no TLS that is trusted here ({error}); correct the address, "
+                "or name a certificate of your own in SSL_CERT_FILE"
+            ) from error
         except OSError as error:
             self._connection.close()
             raise TargetNotFound(
