@@ -244,7 +244,8 @@ def side_by_side(
 ) -> dict[str, Comparison]:
     """Compare two targets on presets, by preset. TargetError when one cannot be opened.
 
-    MeasurementError for the cold starts of a server. Cold starts are compared if that is asked for, or if one of the two has nothing else.
+    Cold starts are compared if that is asked for, or if one of the two has nothing else;
+    MeasurementError for those of a server.
     """
     phase: Phase = "cold" if cold or old.starts_anew or new.starts_anew else "warm"
     contest = Contest(
