@@ -23,7 +23,7 @@ import numpy as np
 from gate_quality import judged, proportion
 
 from pytest_ttsperf import figures
-from pytest_ttsperf.experiment import Plan, Source, comparing
+from pytest_ttsperf.experiment import Plan, Source, blocks
 from pytest_ttsperf.judge.blocks import contrasts, trimmed
 from pytest_ttsperf.records import Arms, Block, Outcome, TargetSpec
 
@@ -46,7 +46,7 @@ class Recorded(msgspec.Struct, frozen=True):
 def record(path: Path, minutes: float, texts: int) -> None:
     """Append blocks to the file until the time is over."""
     source = Source(spec=TargetSpec(spec="engine:Engine"))
-    contest = comparing.Contest(
+    contest = blocks.Contest(
         old=source,
         new=source,
         cells={"cell": (Plan("noise", "short", "stream", "warm", 0), GATES)},
@@ -55,21 +55,17 @@ def record(path: Path, minutes: float, texts: int) -> None:
         gates_in_run=len(GATES),
         texts=texts,
     )
-    number = len(read(path)) if path.exists() else 0
+    series = blocks.Series(contest)
     until = time.monotonic() + 60 * minutes
     while time.monotonic() < until:
-        begun = time.monotonic()
-        spoken = comparing.run_block(contest, number, [])["cell"]
-        seconds = time.monotonic() - begun
-        heard = [t.recording for arm in spoken.trials.values() for t in arm if t.recording]
+        spoken = series.block(contest)["cell"]
         line = Recorded(
-            seconds=seconds,
-            trials_s=sum(one.end_ns - one.request_ns for one in heard) / 1e9,
-            blocks={metric: comparing.numbers(spoken, metric) for metric in METRICS},
+            seconds=series.seconds[-1],
+            trials_s=spoken.seconds,
+            blocks={metric: blocks.numbers(spoken, metric) for metric in METRICS},
         )
         with path.open("ab") as log:
             log.write(msgspec.json.encode(line) + b"\n")
-        number += 1
 
 
 def read(path: Path) -> list[Recorded]:
@@ -150,12 +146,12 @@ def verdicts(
     group: Sequence[Recorded], share: float, one_in: int, draw: random.Random
 ) -> list[Outcome]:
     """What the judge says of one group, made slower."""
-    blocks = {}
+    slower = {}
     for metric in METRICS:
         plain = [one.blocks[metric].metric for one in group]
         level = float(np.median([arms.array() for arms in plain]))
-        blocks[metric] = [Block(metric=slowed(arms, level, share, one_in, draw)) for arms in plain]
-    return judged(blocks, GATES)
+        slower[metric] = [Block(metric=slowed(arms, level, share, one_in, draw)) for arms in plain]
+    return judged(slower, GATES)
 
 
 def groups(

@@ -18,7 +18,7 @@ import scipy.stats  # noqa: F401
 # twice: so all that the plugin imports late is imported here, once.
 import pytest_ttsperf.experiment
 import pytest_ttsperf.report.terminal  # noqa: F401
-from pytest_ttsperf.experiment import comparing
+from pytest_ttsperf.experiment import blocks
 from pytest_ttsperf.judge import change
 
 BLOCKS = 5
@@ -125,7 +125,8 @@ def repository(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     """The scratch project under git, compared in few small blocks, with a cache of its own."""
     from tests.plugin.repository import TEST, commit, git
 
-    monkeypatch.setattr(comparing, "TEXTS", 4)
+    monkeypatch.setattr(blocks, "TEXTS", 4)
+    monkeypatch.setattr(blocks, "texts_worth", lambda opening_s, round_s: 4)
     few = change.Plan(blocks=BLOCKS, early_at=None, seconds=60.0)
     monkeypatch.setattr(change, "plan", lambda budget_s, block_s: few)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
