@@ -20,19 +20,19 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from gate_quality import proportion
+from gate_quality import judged, proportion
 
 from pytest_ttsperf import figures
-from pytest_ttsperf.experiment import Plan, Source, comparing
-from pytest_ttsperf.judge import change
+from pytest_ttsperf.experiment import Plan, Source, blocks
 from pytest_ttsperf.judge.blocks import contrasts, trimmed
-from pytest_ttsperf.records import Arms, Block, Change, Look, Outcome, TargetSpec
+from pytest_ttsperf.records import Arms, Block, Outcome, TargetSpec
 
 SHAPES = (8, 16, 24, 32, 48)
 BUDGETS_S = (60.0, 180.0)
 SLOWER = (0.05, 0.10)
 TAIL, ONE_IN = 0.30, 10
 GATES = figures.gates("warm")
+METRICS = tuple(dict.fromkeys(gate.metric for gate in GATES))
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -46,7 +46,7 @@ class Recorded(msgspec.Struct, frozen=True):
 def record(path: Path, minutes: float, texts: int) -> None:
     """Append blocks to the file until the time is over."""
     source = Source(spec=TargetSpec(spec="engine:Engine"))
-    contest = comparing.Contest(
+    contest = blocks.Contest(
         old=source,
         new=source,
         cells={"cell": (Plan("noise", "short", "stream", "warm", 0), GATES)},
@@ -55,21 +55,17 @@ def record(path: Path, minutes: float, texts: int) -> None:
         gates_in_run=len(GATES),
         texts=texts,
     )
-    number = len(read(path)) if path.exists() else 0
+    series = blocks.Series(contest)
     until = time.monotonic() + 60 * minutes
     while time.monotonic() < until:
-        begun = time.monotonic()
-        spoken = comparing.run_block(contest, number, [])["cell"]
-        seconds = time.monotonic() - begun
-        heard = [t.recording for arm in spoken.trials.values() for t in arm if t.recording]
+        spoken = series.block(contest)["cell"]
         line = Recorded(
-            seconds=seconds,
-            trials_s=sum(one.end_ns - one.request_ns for one in heard) / 1e9,
-            blocks={gate.metric: comparing.numbers(spoken, gate.metric) for gate in GATES},
+            seconds=series.seconds[-1],
+            trials_s=spoken.seconds,
+            blocks={metric: blocks.numbers(spoken, metric) for metric in METRICS},
         )
         with path.open("ab") as log:
             log.write(msgspec.json.encode(line) + b"\n")
-        number += 1
 
 
 def read(path: Path) -> list[Recorded]:
@@ -116,7 +112,7 @@ def _trimmed_variance(values: np.ndarray, share: float = 0.2) -> float:
 
 def shortened(recorded: Recorded, texts: int, draw: random.Random) -> Recorded:
     """The block as if so many of its texts had been spoken."""
-    size = len(recorded.blocks[GATES[0].metric].metric.old)
+    size = len(recorded.blocks[METRICS[0]].metric.old)
     kept = sorted(draw.sample(range(size), texts))
     return Recorded(
         seconds=recorded.seconds - recorded.trials_s * (1 - texts / size),
@@ -148,35 +144,14 @@ def slowed(arms: Arms, level: float, share: float, one_in: int, draw: random.Ran
 
 def verdicts(
     group: Sequence[Recorded], share: float, one_in: int, draw: random.Random
-) -> list[Change]:
-    """What the shipped judge says of one group: at the early look if all is decided there."""
-    planned = change.plan(
-        sum(one.seconds for one in group), sum(o.seconds for o in group) / len(group)
-    )
-    blocks = {}
-    for metric in {gate.metric for gate in GATES}:
+) -> list[Outcome]:
+    """What the judge says of one group, made slower."""
+    slower = {}
+    for metric in METRICS:
         plain = [one.blocks[metric].metric for one in group]
         level = float(np.median([arms.array() for arms in plain]))
-        blocks[metric] = [Block(metric=slowed(arms, level, share, one_in, draw)) for arms in plain]
-    looks: tuple[tuple[Look, int | None], ...] = (("early", planned.early_at), ("end", len(group)))
-    for look, count in looks:
-        if count is None:
-            continue
-        found = [
-            change.decide(
-                blocks[gate.metric][:count],
-                delta=gate.delta,
-                statistic=gate.statistic,
-                scale=gate.scale,
-                unit=gate.unit,
-                look=look,
-            )
-            for gate in GATES
-        ]
-        found = list(change.void_by_control(found))
-        if look == "end" or all(one.outcome is not Outcome.INCONCLUSIVE for one in found):
-            return found
-    raise AssertionError("the end is always looked at")
+        slower[metric] = [Block(metric=slowed(arms, level, share, one_in, draw)) for arms in plain]
+    return judged(slower, GATES)
 
 
 def groups(
@@ -200,7 +175,7 @@ def replay(recorded: Sequence[Recorded], resamples: int) -> Iterator[str]:
         + " | all PASS |"
     )
     yield "|---" * (5 + 2 * len(labels)) + "|"
-    size = len(recorded[0].blocks[GATES[0].metric].metric.old)
+    size = len(recorded[0].blocks[METRICS[0]].metric.old)
     cases = [("none", 0.0, 1), *((f"+{share:.0%}", share, 1) for share in SLOWER)]
     cases.append((f"+{TAIL:.0%} in one of {ONE_IN}", TAIL, ONE_IN))
     for texts in (each for each in SHAPES if each <= size):
@@ -212,13 +187,11 @@ def replay(recorded: Sequence[Recorded], resamples: int) -> Iterator[str]:
                 draw = random.Random(1)  # noqa: S311
                 told = [verdicts(group, share, one_in, draw) for group in own]
                 cells = [
-                    proportion([each[at].outcome is outcome for each in told])
+                    proportion([each[at] is outcome for each in told])
                     for at in range(len(GATES))
                     for outcome in (Outcome.FAIL, Outcome.PASS)
                 ]
-                all_pass = proportion(
-                    [all(c.outcome is Outcome.PASS for c in each) for each in told]
-                )
+                all_pass = proportion([all(c is Outcome.PASS for c in each) for each in told])
                 yield (
                     f"| {texts} | {budget_s:.0f} s | {len(own[0])} | {name} | "
                     + " | ".join([*cells, all_pass])
@@ -240,7 +213,7 @@ def main() -> int:
     each_s = np.mean([one.seconds for one in recorded])
     opening_s = np.mean([one.seconds - one.trials_s for one in recorded])
     print(f"{len(recorded)} blocks of {each_s:.1f} s, of which {opening_s:.1f} s are not trials")
-    for metric in dict.fromkeys(gate.metric for gate in GATES):
+    for metric in METRICS:
         shares = deviations(recorded, metric)
         texts = shares.pop("texts")
         told_shares = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())

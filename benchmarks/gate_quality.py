@@ -2,6 +2,7 @@
 
     python benchmarks/gate_quality.py --log gate.jsonl [--only 'unchanged 60 s' ...] [--count 20]
     python benchmarks/gate_quality.py --log gate.jsonl --table
+    python benchmarks/gate_quality.py --log gate.jsonl --replay
     python benchmarks/gate_quality.py --quick
 
 Each comparison is `pytest -m perf --ttsperf-against=REV` in a clone of this repository, with the
@@ -12,6 +13,10 @@ Every comparison is appended to the log, and a campaign goes on where the last o
 each, pytest-benchmark judges the same two trees by --benchmark-compare-fail=mean:10% and min:5%.
 
 Cases take turns, so that all see the same hours. Proportions stand with Wilson's 95 % interval.
+
+`--replay` asks the shipped judge about disjoint groups of the log's unchanged blocks, each as long
+as the gate's minute. All three processes of such a block run the same code, so each plays the new
+one in turn; the three answers of a group are no three experiments, but they lean to no side.
 """
 
 from __future__ import annotations
@@ -31,14 +36,16 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import msgspec
 from scipy.stats import binomtest
 
-from pytest_ttsperf import experiment
+from pytest_ttsperf import experiment, figures
 from pytest_ttsperf.experiment.plan import trial_texts
 from pytest_ttsperf.experiment.sampling import speak, warm_up
+from pytest_ttsperf.judge import change
 from pytest_ttsperf.measure import interleave
 from pytest_ttsperf.metrics import definitions
-from pytest_ttsperf.records import TargetSpec
+from pytest_ttsperf.records import Arms, Block, Gate, Look, Outcome, TargetSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 SLOW = Path("benchmarks") / "gate_slow.json"
@@ -46,6 +53,7 @@ TEST = "benchmarks/gate_test.py"
 TRIALS = 20
 IDENTITY = ("-c", "user.name=gate", "-c", "user.email=gate@example.org")
 OTHERS = {"mean:10%": "pytest-benchmark mean:10%", "min:5%": "pytest-benchmark min:5%"}
+ARMS = ("old", "twin", "new")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,7 @@ CASES = (
     Case("ttfa p95 +30 % in one of ten, 180 s", "ttfa p95", 30, 180, 10, wanted="FAIL >= 80 %"),
     Case("ttfa -10 % 60 s", percent=-10, wanted="improvement, never FAIL"),
 )
-QUICK = (Case("unchanged 20 s", budget_s=20), Case("ttfa +40 % 20 s", percent=40, budget_s=20))
+QUICK = (Case("unchanged 30 s", budget_s=30), Case("ttfa +40 % 30 s", percent=40, budget_s=30))
 
 
 class Trees:
@@ -151,12 +159,12 @@ def compare(trees: Trees, case: Case) -> dict[str, Any]:
     """One comparison, as a line of the log."""
     started = datetime.now().astimezone().isoformat(timespec="seconds")
     with kept_busy(case.busy):
-        now = medians()
+        now = medians() if case.percent else {"ttfa": 0.0, "rtf": 0.0}
         with trees.slowed(instruction(case, now), old=case.percent < 0) as revision:
             if case.percent == 0:
                 (trees.folder / SLOW).unlink()
             told = gate(trees, case, revision)
-            others = {} if case in QUICK else benchmark(trees, revision)
+            others = benchmark(trees, revision) if case.budget_s == 60 else {}
     return {
         "case": case.name, "started": started, "revision": trees.revision, "now": now,
         **told, "others": others,
@@ -185,6 +193,7 @@ def gate(trees: Trees, case: Case, revision: str) -> dict[str, Any]:
         "seconds": time.monotonic() - begun,
         "red": done.returncode != 0,
         "blocks": comparison["blocks"],
+        "compared_s": comparison["seconds"],
         "reason": comparison["reason"],
         "gates": {
             gate["label"]: {
@@ -200,26 +209,23 @@ def gate(trees: Trees, case: Case, revision: str) -> dict[str, Any]:
 
 def benchmark(trees: Trees, revision: str) -> dict[str, bool]:
     """Whether pytest-benchmark calls it a regression, by each of its rules."""
-    red = {}
+    tree = experiment.against(revision, trees.folder).tree
+    assert tree is not None
     with tempfile.TemporaryDirectory() as storage:
         command = [
             sys.executable, "-m", "pytest", "-q", f"{TEST}::test_ttfa", "-p", "no:randomly",
             f"--benchmark-storage=file://{storage}",
         ]  # fmt: skip
-        tree = experiment.against(revision, trees.folder).tree
-        assert tree is not None
-        for folder, more in [
-            (tree.folder, ["--benchmark-save=old"]),
-            *((trees.folder, ["--benchmark-compare", f"--benchmark-compare-fail={rule}"])
-              for rule in OTHERS),
-        ]:  # fmt: skip
-            done = subprocess.run(
-                [*command, *more], cwd=folder, capture_output=True, text=True, check=False
-            )
-            if more[0] == "--benchmark-compare":
-                red[OTHERS[more[1].partition("=")[2]]] = done.returncode != 0
-            elif done.returncode:
-                raise SystemExit(f"pytest-benchmark did not run:\n{done.stdout}\n{done.stderr}")
+        run([*command, "--benchmark-save=old"], tree.folder)
+        rules = [f"--benchmark-compare-fail={rule}" for rule in OTHERS]
+        done = subprocess.run(
+            [*command, "--benchmark-compare", *rules],
+            cwd=trees.folder, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    printed = done.stdout + done.stderr
+    red = {name: f"Field '{rule.partition(':')[0]}'" in printed for rule, name in OTHERS.items()}
+    if any(red.values()) != (done.returncode != 0):
+        raise SystemExit(f"pytest-benchmark was not understood:\n{printed}")
     return red
 
 
@@ -269,6 +275,84 @@ def proportion(values: Sequence[bool]) -> str:
     return f"{sum(values)}/{len(values)}, {share:.0%} ({low:.0%} to {high:.0%})".replace("%", " %")
 
 
+# Replay
+
+
+def replay(log: Path) -> Iterator[str]:
+    """A row for the quiet and one for the busy machine."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    gates = figures.gates("warm")
+    unchanged = [case for case in CASES if case.percent == 0]
+    yield "| unchanged code, replayed | groups | each arm as new | false FAIL | PASS |"
+    yield "|---" * 5 + "|"
+    for busy in (False, True):
+        names = {case.name for case in unchanged if case.busy is busy}
+        own = [line for line in lines if line["case"] in names and line["measured"]]
+        size = round(median(_blocks_in_a_minute(line) for line in own)) if own else 0
+        every = [block for line in own for block in _paired(line["measured"])]
+        groups = [every[at : at + size] for at in range(0, len(every) - size + 1, size or 1)]
+        told = [judged(turned(group, new), gates) for group in groups for new in ARMS]
+        yield (
+            f"| {'one core busy' if busy else 'quiet'}, {size} blocks | {len(groups)} | "
+            f"{len(told)} | {proportion([Outcome.FAIL in each for each in told])} | "
+            f"{proportion([set(each) == {Outcome.PASS} for each in told])} |"
+        )
+
+
+def _blocks_in_a_minute(line: Mapping[str, Any]) -> float:
+    return 60.0 * float(line["blocks"]) / float(line["compared_s"])
+
+
+def _paired(measured: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Block]]:
+    """Block by block, all metrics."""
+    decoded = {metric: msgspec.convert(blocks, list[Block]) for metric, blocks in measured.items()}
+    for each in zip(*decoded.values(), strict=True):
+        yield dict(zip(decoded, each, strict=True))
+
+
+def turned(group: Sequence[Mapping[str, Block]], new: str) -> dict[str, list[Block]]:
+    """The blocks of a group by metric, with one of the arms in the place of the new code."""
+    places = (*(arm for arm in ARMS if arm != new), new)
+    return {
+        metric: [
+            Block(
+                metric=Arms(
+                    old=getattr(block[metric].metric, places[0]),
+                    twin=getattr(block[metric].metric, places[1]),
+                    new=getattr(block[metric].metric, places[2]),
+                )
+            )
+            for block in group
+        ]
+        for metric in group[0]
+    }
+
+
+def judged(blocks: Mapping[str, Sequence[Block]], gates: Sequence[Gate]) -> list[Outcome]:
+    """What the shipped judge says of each gate, at the early look if all is decided there."""
+    count = len(next(iter(blocks.values())))
+    early = change.plan(count, 1.0).early_at
+    looks: list[tuple[Look, int]] = [] if early is None else [("early", early)]
+    outcomes: list[Outcome] = []
+    looks.append(("end", count))
+    for look, seen in looks:
+        told = [
+            change.decide(
+                blocks[gate.metric][:seen],
+                delta=gate.delta,
+                statistic=gate.statistic,
+                scale=gate.scale,
+                unit=gate.unit,
+                look=look,
+            )
+            for gate in gates
+        ]
+        outcomes = [one.outcome for one in change.void_by_control(told)]
+        if Outcome.INCONCLUSIVE not in outcomes:
+            break
+    return outcomes
+
+
 def main() -> int:
     """Run what is missing, or print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -277,8 +361,12 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=20, help="comparisons of each case")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin none after that")
     parser.add_argument("--table", action="store_true")
+    parser.add_argument("--replay", action="store_true")
     parser.add_argument("--quick", action="store_true")
     told = parser.parse_args()
+    if told.replay:
+        print("\n".join(replay(told.log)))
+        return 0
     if told.table:
         print(table(told.log))
         return 0
@@ -324,9 +412,14 @@ def quick(trees: Trees) -> int:
     for case in QUICK:
         line = compare(trees, case)
         outcome = line["gates"].get(case.figure, {}).get("outcome")
-        good = outcome == "FAIL" if case.percent else not line["red"]
-        wrong += not good
-        print(f"{case.name}: {outcome} after {line['blocks']} blocks{'' if good else ' - WRONG'}")
+        if line["reason"] is not None:
+            verdict = f"could not be judged: {line['reason']}"
+        elif (outcome == "FAIL") if case.percent else not line["red"]:
+            verdict = "as it should be"
+        else:
+            verdict = "WRONG"
+            wrong += 1
+        print(f"{case.name}: {outcome} after {line['blocks']} blocks, {verdict}")
     return int(wrong > 0)
 
 

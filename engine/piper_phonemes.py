@@ -33,6 +33,7 @@ NEAR = 1
 RESYNC = 6  # how many words to look ahead for one that is read as it is by itself
 
 _lock = threading.Lock()
+_chosen: list[str] = []  # the language that espeak reads in just now
 
 
 class Clause(NamedTuple):
@@ -54,7 +55,7 @@ class PiperPhonemizer:
         self._read = read
         self._ids = ids
         self.pad_count = len(ids[START]) + len(ids[PAD])  # ids in front of the first phoneme
-        self._alone = functools.lru_cache(8192)(self._phonemes_alone)
+        self._alone = functools.lru_cache(2048)(self._phonemes_alone)
         self._given = {" ".join(key.split()): value for key, value in lexicon.items()}
         keys = sorted(map(re.escape, self._given), key=len, reverse=True)
         self._keys = re.compile(rf"(?<!\w)(?:{'|'.join(keys)})(?!\w)", re.IGNORECASE)
@@ -284,7 +285,10 @@ def open_reader(language: str) -> Reader:
 
     def read(text: str) -> list[Clause]:
         with _lock:
-            bridge.set_voice(language)
+            if _chosen != [language]:  # each choice costs 1.4 KB that espeak never gives back
+                _chosen.clear()  # stays so if espeak has no such language
+                bridge.set_voice(language)
+                _chosen.append(language)
             clauses = bridge.get_phonemes(text)
         return [Clause(FOREIGN.sub("", phonemes), mark) for phonemes, mark, _ in clauses]
 

@@ -11,7 +11,7 @@ from msgspec import structs
 from pytest_ttsperf import specs
 from pytest_ttsperf.errors import MeasurementError, RevisionError, TargetError
 from pytest_ttsperf.experiment import comparing
-from pytest_ttsperf.experiment.comparing import Contest
+from pytest_ttsperf.experiment.blocks import Contest
 from pytest_ttsperf.experiment.plan import Plan, Source, asked_so
 from pytest_ttsperf.measure import revisions
 from pytest_ttsperf.measure.revisions import Tree

@@ -127,6 +127,27 @@ def test_a_missing_reader_is_told_with_its_remedy(no_package: None) -> None:
         PiperPhonemizer.open(config)
 
 
+def test_a_language_is_chosen_only_when_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """espeak keeps 1.4 KB of each choice for ever; and two voices share one espeak."""
+    pytest.importorskip("piper")
+    bridge, chosen = piper_phonemes._bridge(), []
+
+    def choose(language: str) -> None:
+        chosen.append(language)
+        bridge.set_voice(language)
+
+    told = SimpleNamespace(set_voice=choose, get_phonemes=bridge.get_phonemes)
+    monkeypatch.setattr(piper_phonemes, "_bridge", lambda: told)
+    english, german = (piper_phonemes.open_reader(name) for name in ("en-us", "de"))
+    alone = english("wind"), german("wind")
+    assert alone[0] != alone[1]
+    chosen.clear()
+    for _ in range(20):
+        english("wind")
+    assert chosen == ["en-us"]
+    assert (english("wind"), german("wind"), english("wind")) == (alone[0], alone[1], alone[0])
+
+
 def test_a_language_the_reader_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(language: str) -> None:
         raise RuntimeError("no such voice")

@@ -18,7 +18,11 @@ import scipy.stats  # noqa: F401
 # twice: so all that the plugin imports late is imported here, once.
 import pytest_ttsperf.experiment
 import pytest_ttsperf.report.terminal  # noqa: F401
+from pytest_ttsperf.experiment import blocks
+from pytest_ttsperf.judge import change
 
+BLOCKS = 5
+"""Of a comparison, however fast the machine is just now."""
 QUIET_ASYNCIO = "asyncio_default_fixture_loop_scope = function"
 
 ENGINES = '''
@@ -114,3 +118,20 @@ class Project:
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> Project:
     return Project(pytester)
+
+
+@pytest.fixture
+def repository(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Project:
+    """The scratch project under git, compared in few small blocks, with a cache of its own."""
+    from tests.plugin.repository import TEST, commit, git
+
+    monkeypatch.setattr(blocks, "TEXTS", 4)
+    monkeypatch.setattr(blocks, "texts_worth", lambda opening_s, round_s: 4)
+    few = change.Plan(blocks=BLOCKS, early_at=None, seconds=60.0)
+    monkeypatch.setattr(change, "plan", lambda budget_s, block_s: few)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    project.test(TEST)
+    (project.path / ".gitignore").write_text("artifacts/\n__pycache__/\n.pytest_cache/\n")
+    git(project, "init", "-q", "-b", "main")
+    commit(project, "first_s=0.012", "first_s=0.012")
+    return project

@@ -158,6 +158,9 @@ class WorkerTarget:
         ours, theirs = socket.socketpair()
         read_end, self._lifeline = os.pipe()
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the worker)
+        own = self._python != sys.executable
+        # What PYTHONPATH adds belongs to the running environment, and comes behind its own.
+        hidden = {"PYTHONPATH", "PYTHONHOME"} if own else set()
         try:
             self._process = subprocess.Popen(
                 [
@@ -168,8 +171,9 @@ class WorkerTarget:
                     str(theirs.fileno()),
                     str(read_end),
                     _PLUGIN_ROOT,
-                    *(sys.path if self._python != sys.executable else ()),
+                    *(sys.path if own else ()),
                 ],
+                env={name: value for name, value in os.environ.items() if name not in hidden},
                 cwd=folder(self._mirror, os.getcwd()) if self._mirror else None,
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,

@@ -13,8 +13,18 @@ import pytest
 from numpy.typing import NDArray
 
 from pytest_ttsperf import figures
-from pytest_ttsperf.experiment import comparing
-from pytest_ttsperf.experiment.comparing import Contest, _Clock
+from pytest_ttsperf.experiment import blocks, comparing
+from pytest_ttsperf.experiment.blocks import (
+    ARMS,
+    FEWEST_TEXTS,
+    MOST_TEXTS,
+    PER_PROCESS,
+    Contest,
+    Series,
+    Spoken,
+    numbers,
+    texts_worth,
+)
 from pytest_ttsperf.experiment.plan import Plan, Source
 from pytest_ttsperf.records import Comparison, Outcome, Span, TargetSpec, Trial
 from tests.unit.experiment.test_experiment import trial
@@ -52,7 +62,8 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in (Hum, Slow, Broken):
         setattr(module, kind.__name__, kind)
     monkeypatch.setitem(sys.modules, "scripted_engines", module)
-    monkeypatch.setattr(comparing, "TEXTS", 4)
+    monkeypatch.setattr(blocks, "TEXTS", 4)
+    monkeypatch.setattr(blocks, "texts_worth", lambda opening_s, round_s: 4)
     SPOKEN.clear()
 
 
@@ -83,8 +94,9 @@ def test_slower_code_fails_and_the_same_code_does_not() -> None:
 
 
 def test_each_text_is_spoken_by_all_three_and_in_changing_order() -> None:
-    made = comparing._block(contest("Hum", "Slow"), 0, [])["cell"]
-    texts = [[one.text for one in made.trials[arm]] for arm in comparing.ARMS]
+    both = contest("Hum", "Slow")
+    made = Series(both).block(both)["cell"]
+    texts = [[one.text for one in made.trials[arm]] for arm in ARMS]
     assert texts[0] == texts[1] == texts[2]
     turns = [name for name, text in SPOKEN if text in texts[0]]
     assert len(turns) == 12
@@ -92,10 +104,27 @@ def test_each_text_is_spoken_by_all_three_and_in_changing_order() -> None:
 
 
 def test_no_text_comes_twice_before_all_were_spoken() -> None:
-    plan = Plan(test="t", text="short", mode="stream", phase="warm", trials=59)
-    blocks = [comparing._texts(plan, number, 16) for number in range(30)]
-    assert len({text for block in blocks for text in block}) == 480
-    assert len(comparing._texts(plan, 1000, 16)) == 16
+    both = contest("Hum", "Hum")
+    series = Series(both)
+    told = [series.block(both)["cell"].trials["new"] for _ in range(5)]
+    assert [len(each) for each in told] == [4] * 5
+    assert len({one.text for each in told for one in each}) == 20
+
+
+def test_a_block_has_as_many_texts_as_its_opening_is_worth() -> None:
+    """Three seconds to open: one text more or less changes little, twice or half as many do."""
+
+    def deviation(texts: int, opening_s: float, round_s: float) -> float:
+        """Of the mean of a minute's blocks, with a trial's 8 and a process's 1 percent."""
+        return (0.08**2 / texts + 0.01**2) * (opening_s + texts * round_s)
+
+    for opening_s, round_s in [(2.0, 0.06), (1.0, 0.3), (3.0, 0.2)]:
+        best = texts_worth(opening_s, round_s)
+        around = [deviation(round(best * by), opening_s, round_s) for by in (0.5, 1.0, 2.0)]
+        assert min(around) == around[1]
+    assert texts_worth(60.0, 0.001) == MOST_TEXTS
+    assert texts_worth(0.1, 9.0) == FEWEST_TEXTS
+    assert texts_worth(1.0, 0.0) == blocks.TEXTS, "nothing was spoken"
 
 
 def test_old_code_that_does_not_open_is_new() -> None:
@@ -113,24 +142,24 @@ def test_a_budget_that_is_too_short_says_what_it_takes() -> None:
 
 
 def test_the_first_block_does_not_tell_how_long_one_takes() -> None:
-    assert _Clock((3.0,)).plan(60.0) is None
-    planned = _Clock((3.0, 1.0)).plan(60.0)
+    assert comparing.planned(60.0, [3.0]) is None
+    planned = comparing.planned(60.0, [3.0, 1.0])
     assert planned is not None
     assert planned.blocks == 58
     assert planned.early_at == 35
-    hopeless = _Clock((40.0,)).plan(60.0)
+    hopeless = comparing.planned(60.0, [40.0])
     assert hopeless is not None
     assert hopeless.shortfall
 
 
-def spoken(**arms: Trial) -> comparing.Spoken:
-    trials = {arm: (arms.get(arm, trial(0, 50.0)),) for arm in comparing.ARMS}
-    return comparing.Spoken(trials, dict.fromkeys(comparing.ARMS, 100.0))
+def spoken(**arms: Trial) -> Spoken:
+    trials = {arm: (arms.get(arm, trial(0, 50.0)),) for arm in ARMS}
+    return Spoken(trials, dict.fromkeys(ARMS, 100.0))
 
 
 def test_what_was_not_measured_is_none_and_never_0() -> None:
     lost = Trial(index=0, kind="trial", process=0, text="x", recording=None, error="it hung")
-    block = comparing._numbers(spoken(new=lost), "ttfa_sound_ms")
+    block = numbers(spoken(new=lost), "ttfa_sound_ms")
     assert block.metric.new == (None,)
     assert block.metric.old == (50.0,)
     assert block.elapsed_ms is None, "no stages were told"
@@ -146,20 +175,20 @@ def test_stages_are_those_of_the_window_that_the_metric_is_about() -> None:
         Span(stage="vocode", start_ns=40_000_000, end_ns=100_000_000),
     )
     told = structs.replace(first, recording=structs.replace(first.recording, spans=spans))
-    block = comparing._numbers(spoken(old=told, twin=told, new=told), "ttfa_sound_ms")
+    block = numbers(spoken(old=told, twin=told, new=told), "ttfa_sound_ms")
     assert block.elapsed_ms is not None
     assert block.elapsed_ms.new == (50.0,)
     assert {name: arms.new for name, arms in block.stages_ms.items()} == {
         "decode": (40.0,), "vocode": (10.0,)
     }  # fmt: skip
-    whole = comparing._numbers(spoken(old=told, twin=told, new=told), "rtf")
+    whole = numbers(spoken(old=told, twin=told, new=told), "rtf")
     assert whole.stages_ms["vocode"].new == (60.0,)
 
 
 def test_memory_is_one_number_for_each_process() -> None:
-    assert comparing._numbers(spoken(), comparing.PER_PROCESS).metric.new == (100.0,)
+    assert numbers(spoken(), PER_PROCESS).metric.new == (100.0,)
 
 
 def test_the_order_is_the_same_for_the_same_seed() -> None:
-    orders = [random.Random("0/1").sample(comparing.ARMS, 3) for _ in range(2)]
+    orders = [random.Random("0/1").sample(ARMS, 3) for _ in range(2)]
     assert orders[0] == orders[1]

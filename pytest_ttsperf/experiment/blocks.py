@@ -1,0 +1,285 @@
+"""Blocks: the old code twice and the new code once, in fresh processes that take turns.
+
+All three are started together; when they are warm and quiet, each text is spoken by each of them,
+one at a time and in random order. A cold block is one start of each. Gives the numbers of a block;
+what follows from them is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pytest_ttsperf import environment
+from pytest_ttsperf.errors import TargetError, WrongTree
+from pytest_ttsperf.experiment.plan import Plan, Source, warmup_texts
+from pytest_ttsperf.experiment.sampling import (
+    Opened,
+    cold_trial,
+    open_target,
+    speak_or_fail,
+    warm_up,
+)
+from pytest_ttsperf.measure import corpus, interleave
+from pytest_ttsperf.measure.resources import wait_all_quiet
+from pytest_ttsperf.metrics import definitions
+from pytest_ttsperf.records import Arms, Block, Gate, Trial
+
+TEXTS = 16
+"""That each process speaks in the first block; how long that takes says how many in the others."""
+FEWEST_TEXTS, MOST_TEXTS = 8, 64
+PROCESS_TO_TRIAL = 8.0
+"""How much more one trial scatters than the processes of the same code do (docs/adr/0020)."""
+QUIET_TIMEOUT_S = 5.0
+ARMS = ("old", "twin", "new")
+PER_PROCESS = "rss_peak_mb"
+"""The metric that each process has one of, and not each trial."""
+
+
+class NotThereError(Exception):
+    """The old code cannot be opened the way the new one is; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """What to compare: two sources, the cells of one test, and what each is gated by."""
+
+    old: Source
+    new: Source
+    cells: Mapping[str, tuple[Plan, tuple[Gate, ...]]]
+    """By cell id."""
+    against: str
+    budget_s: float
+    gates_in_run: int
+    seed: int = 0
+    texts: int | None = None
+    """Spoken by each process of a warm block; None for as many as are worth its opening."""
+
+    @property
+    def revision(self) -> str | None:
+        """The commit that the old code is of; None for anything else."""
+        return self.old.tree.revision if self.old.tree else None
+
+    @property
+    def is_cold(self) -> bool:
+        """Whether each block is a single start of each."""
+        return all(plan.phase == "cold" for plan, _ in self.cells.values())
+
+
+class Spoken(NamedTuple):
+    """What the arms of one block did in one cell, each with the texts in the same order."""
+
+    trials: dict[str, tuple[Trial, ...]]
+    rss_peak_mb: dict[str, float | None]
+
+    @property
+    def seconds(self) -> float:
+        """That the trials took, all arms'."""
+        told = (trial.recording for trials in self.trials.values() for trial in trials)
+        return sum(one.end_ns - one.request_ns for one in told if one) / 1e9
+
+
+class Series:
+    """Blocks one after the other, each with other texts: as many as are worth three new processes.
+
+    Processes are dear and trials scatter: with both known, so many texts in a block give the least
+    deviation in a given time (Cochran 1977, two-stage sampling at a cost).
+    """
+
+    def __init__(self, contest: Contest) -> None:
+        self.notes: list[str] = []
+        self.seconds: list[float] = []
+        self.texts = contest.texts or TEXTS
+        self._adapts = contest.texts is None and not contest.is_cold
+        self._spoken = 0
+
+    def block(self, contest: Contest) -> dict[str, Spoken]:
+        """Run the next block in every cell.
+
+        NotThereError when the old code cannot be opened or spoken with.
+        """
+        begun = time.monotonic()
+        number, first = len(self.seconds), self._spoken
+        spoken = _block(contest, number, range(first, first + self.texts), self.notes)
+        self.seconds.append(time.monotonic() - begun)
+        self._spoken += 1 if contest.is_cold else self.texts
+        if self._adapts:
+            trials_s = sum(one.seconds for one in spoken.values())
+            self.texts = texts_worth(self.seconds[-1] - trials_s, trials_s / self.texts)
+            self._adapts = False
+        return spoken
+
+
+def texts_worth(opening_s: float, round_s: float) -> int:
+    """How many texts a block best has, by the time it takes to open and that of one text in all."""
+    if round_s <= 0:
+        return TEXTS
+    best = PROCESS_TO_TRIAL * math.sqrt(max(opening_s, 0.0) / round_s)
+    return round(min(max(best, FEWEST_TEXTS), MOST_TEXTS))
+
+
+def _block(contest: Contest, number: int, places: range, notes: list[str]) -> dict[str, Spoken]:
+    """One block in every cell, of the texts at those places behind the ones spoken before."""
+    order = random.Random(f"{contest.seed}/{number}")  # noqa: S311 - an order, no secret
+    if contest.is_cold:
+        return {
+            cell: _cold_block(contest, plan, places[:1], order)
+            for cell, (plan, _) in contest.cells.items()
+        }
+    with _opened(contest) as arms:
+        if number == 0:
+            notes += _differences(arms)
+        spoken = {
+            cell: _warm_block(arms, plan, _texts(plan, places), order, notes)
+            for cell, (plan, _) in contest.cells.items()
+        }
+        if number == 0:
+            for arm in ARMS:
+                arms[arm].target.inspect()  # asks once more where the code came from
+    return spoken
+
+
+@contextmanager
+def _opened(contest: Contest) -> Iterator[dict[str, Opened]]:
+    """Three fresh processes, opened at the same time and warmed; all closed in the end."""
+    sources = {"old": contest.old, "twin": contest.old, "new": contest.new}
+    with ThreadPoolExecutor(len(ARMS)) as pool:
+        opening = {arm: pool.submit(open_target, sources[arm], warm=True) for arm in ARMS}
+    failed = {arm: future.exception() for arm, future in opening.items()}
+    opened = {arm: opening[arm].result() for arm in ARMS if failed[arm] is None}
+    try:
+        for arm in reversed(ARMS):  # what ails the new code is told first
+            error = failed[arm]
+            if error is not None and arm != "new" and isinstance(error, TargetError):
+                raise _not_there(contest, error)
+            if error is not None:
+                raise error
+        yield opened
+    finally:
+        for one in opened.values():
+            one.close()
+
+
+def _not_there(contest: Contest, error: TargetError) -> Exception:
+    if isinstance(error, WrongTree):
+        return error
+    first = str(error).strip().splitlines()[0]
+    return NotThereError(
+        f"new: {contest.against} cannot be opened as it is now ({first}); there is nothing to "
+        "compare with"
+    )
+
+
+def _warm_block(
+    arms: Mapping[str, Opened],
+    plan: Plan,
+    texts: Sequence[str],
+    order: random.Random,
+    notes: list[str],
+) -> Spoken:
+    for arm in ARMS:
+        for _ in warm_up(arms[arm], plan):
+            pass
+    if not wait_all_quiet([meter for arm in ARMS if (meter := arms[arm].meter)], QUIET_TIMEOUT_S):
+        notes.append(
+            f"the targets kept working for {QUIET_TIMEOUT_S:g} s, and so disturb each other"
+        )
+    spoken: dict[str, list[Trial]] = {arm: [] for arm in ARMS}
+    for step in interleave.steps(texts, "trial"):
+        for arm in order.sample(ARMS, len(ARMS)):
+            spoken[arm].append(speak_or_fail(arms[arm], step, plan.mode, with_usage=False))
+    return Spoken(
+        {arm: tuple(trials) for arm, trials in spoken.items()},
+        {arm: _peak_mb(arms[arm]) for arm in ARMS},
+    )
+
+
+def _peak_mb(opened: Opened) -> float | None:
+    return opened.meter.usage().rss_peak_bytes / 1e6 if opened.meter else None
+
+
+def _cold_block(contest: Contest, plan: Plan, places: range, order: random.Random) -> Spoken:
+    (step,) = interleave.cold_steps(_texts(plan, places))
+    (second,) = warmup_texts(plan, 1)
+    spoken: dict[str, tuple[Trial, ...]] = {}
+    for arm in order.sample(ARMS, len(ARMS)):
+        source = contest.new if arm == "new" else contest.old
+        try:
+            trial, _, _ = cold_trial(source, step, second, plan.mode)
+        except TargetError as error:
+            if arm != "new":
+                raise _not_there(contest, error) from error
+            raise
+        spoken[arm] = (trial,)
+    return Spoken(spoken, dict.fromkeys(ARMS))
+
+
+def _texts(plan: Plan, places: range) -> Sequence[str]:
+    """The texts of a block: behind those that the limits were judged by, others in each block.
+
+    When all were spoken they start again: in fresh processes, as each block has them.
+    """
+    if not corpus.is_preset(plan.text):
+        return [plan.text] * len(places)
+    pool = corpus.texts(plan.text, corpus.trial_count(plan.text))
+    return [pool[(plan.first + plan.trials + place) % len(pool)] for place in places]
+
+
+def _differences(arms: Mapping[str, Opened]) -> list[str]:
+    """What the arms run on, where it is not the same: `threads 1 -> 2`."""
+    old, new = (environment.identity(arms[arm].ready) for arm in ("old", "new"))
+    return [
+        f"{name} {old.get(name)} -> {new.get(name)}"
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name)
+    ]
+
+
+# Numbers
+
+
+def numbers(spoken: Spoken, metric: str) -> Block:
+    """What one gate is judged by, and where the time went."""
+    if metric == PER_PROCESS:
+        return Block(metric=Arms(**{arm: (spoken.rss_peak_mb[arm],) for arm in ARMS}))
+    told = {
+        arm: [definitions.stages_ms(trial, whole=metric.startswith("rtf")) for trial in trials]
+        for arm, trials in spoken.trials.items()
+    }
+    stages = sorted({name for each in told.values() for one in each if one for name in one[1]})
+    return Block(
+        metric=_arms(
+            {
+                arm: definitions.sample(metric, trials).values
+                for arm, trials in spoken.trials.items()
+            },
+            above_zero=not metric.startswith("underruns"),
+        ),
+        elapsed_ms=_arms({arm: [one and one[0] for one in each] for arm, each in told.items()})
+        if stages
+        else None,
+        stages_ms={
+            name: _arms(
+                {arm: [one and one[1].get(name, 0.0) for one in each] for arm, each in told.items()}
+            )
+            for name in stages
+        },
+    )
+
+
+def _arms(values: Mapping[str, Sequence[float | None]], *, above_zero: bool = False) -> Arms:
+    """By arm; 0 is no latency, but something that was not measured."""
+    return Arms(
+        **{
+            arm: tuple(
+                None if value is None or (above_zero and value <= 0) else value for value in each
+            )
+            for arm, each in values.items()
+        }
+    )

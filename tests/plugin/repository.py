@@ -1,0 +1,43 @@
+"""A scratch project under git, and what is said of its comparisons."""
+
+from __future__ import annotations
+
+import subprocess
+
+from tests.plugin.conftest import Project
+
+TEST = """
+@trials(5)
+def test_x(perf):
+    perf.stream("short")
+"""
+
+
+def git(project: Project, *arguments: str) -> str:
+    command = ["git", "-c", "user.name=n", "-c", "user.email=e@e", *arguments]
+    done = subprocess.run(command, cwd=project.path, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def commit(project: Project, old: str, new: str) -> str:
+    engines = project.path / "engines.py"
+    assert old in engines.read_text()
+    engines.write_text(engines.read_text().replace(old, new))
+    git(project, "add", "-A")
+    git(project, "commit", "-q", "--allow-empty", "-m", new)
+    return git(project, "rev-parse", "HEAD")
+
+
+def changes(project: Project) -> dict[str, str]:
+    """Outcome by figure, of the verdicts of a comparison."""
+    return {
+        verdict["subject"].partition(" against")[0]: verdict["outcome"]
+        for cell in project.cells()
+        for verdict in cell["verdicts"]
+        if verdict["gate"] == "change"
+    }
+
+
+def commit_all(project: Project, message: str) -> None:
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", message)
