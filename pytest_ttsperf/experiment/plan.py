@@ -42,6 +42,14 @@ class Source:
     tree: Tree | None = None
     """Another version of the code, in whose place the running one is not opened."""
 
+    def __post_init__(self) -> None:
+        """Another version of a server's code cannot be put in its place: MeasurementError."""
+        if self.is_server and self.tree is not None:
+            raise MeasurementError(
+                f"{self.spec.spec} runs already: another version of the code cannot be put in its "
+                "place; start that version too, and compare with its address"
+            )
+
     @property
     def starts_anew(self) -> bool:
         """Whether each trial is a fresh start of it, so that there is nothing warm to measure."""

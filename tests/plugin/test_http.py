@@ -348,3 +348,20 @@ def test_tls_is_a_phase_of_its_own_and_trust_is_not_taken_lightly(
         server.server_close()
     stages = [span["stage"] for span in trials(speaking)[0]["recording"]["spans"]]
     assert stages == ["http.connect", "http.tls", "http.send", "http.wait", "http.body"]
+
+
+def test_after_an_answer_that_never_comes_the_next_is_asked_for(
+    project: Project, base: str
+) -> None:
+    project.test(
+        """
+        from pytest_ttsperf.errors import TargetTimeout
+
+        def test_x(warm_engine):
+            kept = [warm_engine.record("One more.") for _ in range(2)]
+            with pytest.raises(TargetTimeout, match="no answer within 2 s"):
+                warm_engine.record("One more.")
+            assert warm_engine.record("One more.").frame_counts
+        """
+    )
+    project.run(f"--ttsperf-target={base}/hangs", "--ttsperf-timeout=2").assert_outcomes(passed=1)

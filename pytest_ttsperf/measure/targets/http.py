@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from msgspec import structs
 
-from pytest_ttsperf.errors import TargetCrashed
+from pytest_ttsperf.errors import TargetCrashed, TargetTimeout
 from pytest_ttsperf.measure import ports
 from pytest_ttsperf.measure.targets import forms
 from pytest_ttsperf.measure.targets.worker import WorkerTarget
@@ -26,12 +28,11 @@ class HttpTarget:
         timeout_s: float = 60.0,
     ) -> None:
         self._spec = spec
-        self._client = WorkerTarget(
-            spec,
-            offered=offered,
-            demanded=demanded,
-            timeout_s=timeout_s,
+        self._new_client = partial(
+            WorkerTarget, spec, offered=offered, demanded=demanded, timeout_s=timeout_s
         )
+        self._client = self._new_client()
+        self._is_lost = False
         self._owner = ports.Owner(None)
 
     def open(self) -> Ready:
@@ -52,8 +53,19 @@ class HttpTarget:
         self._client.warm()
 
     def record(self, text: str, mode: Mode) -> Recording:
-        """One timed request, stamped in the client's process."""
-        return self._client.record(text, mode)
+        """One timed request, stamped in the client's process.
+
+        A client that was ended over an answer that never came is followed by a new one.
+        """
+        if self._is_lost:
+            self._client = self._new_client()
+            self._client.open()
+            self._is_lost = False
+        try:
+            return self._client.record(text, mode)
+        except (TargetTimeout, TargetCrashed):
+            self._is_lost = True
+            raise
 
     def inspect(self) -> tuple[dict[str, Json] | None, RecorderCost]:
         """The placement as it stands now. TargetCrashed where another process answers by now."""

@@ -133,18 +133,16 @@ def opened(
     from pytest_ttsperf.measure.targets.http_client import HttpClient
     from pytest_ttsperf.measure.targets.wyoming import WyomingClient
 
-    makers: dict[str, Callable[..., Client]] = {
-        "http": HttpClient,
-        "https": HttpClient,
-        "wyoming": WyomingClient,
-    }
-    scheme = spec.partition("://")[0]
-    try:
-        client = makers[scheme](
-            spec, voice=offered.get("voice"), needs_voice="voice" in demanded, **options
-        )
-    except TypeError as error:
-        raise TargetShapeError(f"target {spec}: {error}; leave that option out") from error
+    make: Callable[..., Client] = HttpClient
+    known: tuple[str, ...] = ("preset", "template", "connection")
+    if spec.startswith("wyoming://"):
+        make, known = WyomingClient, ("connection",)
+    for name in options:
+        if name not in known:
+            raise TargetShapeError(
+                f"target {spec} was given {name}={options[name]!r}; wanted {' or '.join(known)}"
+            )
+    client = make(spec, voice=offered.get("voice"), needs_voice="voice" in demanded, **options)
     try:
         return RemoteSpeaker(client, spec)
     except BaseException:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable
 
 import av
@@ -140,3 +141,17 @@ def test_notes_of_an_encoder_are_no_sound() -> None:
     assert b"Info" in data[:300] or b"Xing" in data[:300]
     assert data.startswith(b"ID3")
     assert len(heard(make(), data, range(0, 3000, 13))) == len(heard(make(), payload("mp3")))
+
+
+def test_a_tag_behind_the_last_frame_is_no_sound() -> None:
+    data = payload("mp3", 6000)
+    tagged = data + b"TAG" + bytes(125)
+    np.testing.assert_array_equal(
+        heard(encoded.mp3(), tagged, range(0, 9000, 31)), heard(encoded.mp3(), data)
+    )
+
+
+def test_without_pyav_it_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(TargetShapeError, match=r'pip install "pytest-ttsperf\[http\]"'):
+        encoded.mp3()
