@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_ttsperf.cli import main
-from pytest_ttsperf.experiment import comparing
+from pytest_ttsperf.experiment import blocks
 from pytest_ttsperf.judge import change
 from tests.plugin.conftest import Project
 
@@ -54,7 +54,8 @@ def program(project: Project) -> Any:
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = change.Plan(blocks=5, early_at=None, seconds=60.0)
     monkeypatch.setattr(change, "plan", lambda budget_s, block_s: plan)
-    monkeypatch.setattr(comparing, "TEXTS", 3)
+    monkeypatch.setattr(blocks, "TEXTS", 3)
+    monkeypatch.setattr(blocks, "texts_worth", lambda opening_s, round_s: 3)
 
 
 COLD = "@trials(3)\n@ttfa(p50_ms=60000)\ndef test_x(perf, cold_engine): perf.stream('short')"
@@ -181,7 +182,8 @@ def test_a_program_is_compared_with_an_engine(
     """Warm with one that goes on, cold with one that does not; two blocks decide nothing."""
     two = change.Plan(blocks=2, early_at=None, seconds=60.0)
     monkeypatch.setattr(change, "plan", lambda budget_s, block_s: two)
-    monkeypatch.setattr(comparing, "TEXTS", 2)
+    monkeypatch.setattr(blocks, "TEXTS", 2)
+    monkeypatch.setattr(blocks, "texts_worth", lambda opening_s, round_s: 2)
     monkeypatch.syspath_prepend(project.path)
     lines = [word for flag in LINES for word in ("--option-b", flag.partition("=")[2])]
     main(["compare", "engines:Tone", program(0.0, "lines"), *lines, "--json"])
