@@ -166,7 +166,7 @@ def _contest(
             "a comparison needs processes of its own; leave out --ttsperf-inline"
         )
     old = version.of(source)
-    _refuse_incomparable(version, old, results[0].cell.phase)
+    _refuse_never_warm(old, results[0].cell.phase)
     cells = {
         result.cell.id: (
             replace(measured[result.cell.id][1], trials=len(result.counted)),
@@ -185,13 +185,8 @@ def _contest(
     )
 
 
-def _refuse_incomparable(version: Against, old: Source, phase: Phase) -> None:
-    """MeasurementError where both arms would be the same code, or one of them is never warm."""
-    if version.tree is not None and specs.kind(old.spec.spec) != "python":
-        raise MeasurementError(
-            f"{old.spec.spec} is not imported, so it would be the same at {version.label}; start "
-            "the other version of it yourself and name it: --ttsperf-against=cmd:... or http://..."
-        )
+def _refuse_never_warm(old: Source, phase: Phase) -> None:
+    """MeasurementError where one arm has nothing warm to compare."""
     if phase == "warm" and old.starts_anew:
         raise MeasurementError(
             f"{old.spec.label} starts a process for each text and is never warm; compare with it "

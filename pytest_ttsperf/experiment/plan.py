@@ -43,11 +43,16 @@ class Source:
     """Another version of the code, in whose place the running one is not opened."""
 
     def __post_init__(self) -> None:
-        """Another version of a server's code cannot be put in its place: MeasurementError."""
+        """MeasurementError for another version of what is not imported."""
         if self.is_server and self.tree is not None:
             raise MeasurementError(
                 f"{self.spec.spec} runs already: another version of the code cannot be put in its "
                 "place; start that version too, and compare with its address"
+            )
+        if kind(self.spec.spec) == "command" and self.tree is not None:
+            raise MeasurementError(
+                f"{self.spec.spec} is not imported, so it would be the same at {self.tree.label}; "
+                "name that version's program itself: --ttsperf-against=cmd:..."
             )
 
     @property
