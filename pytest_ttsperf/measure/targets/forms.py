@@ -66,7 +66,7 @@ PRESETS = {
         voice="af_heart",
         status=None,
     ),
-    # Its server speaks HTTP/1.0 and closes after each answer.
+    # Its server closes after each answer.
     "piper": Form(
         path="/synthesize", body={"text": "{text}"}, format="wav", connection="fresh"
     ),
