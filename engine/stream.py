@@ -135,7 +135,8 @@ class Engine:
         self._recorder = request.recorder
         turn = functools.partial(self._turns.enter, request, request.stop)
         leave = functools.partial(self._turns.leave, request)
-        return Stream(guarded(self._delivered(chunks, request), turn, leave), request.stop, pump)
+        delivered = guarded(self._delivered(chunks, request), turn, leave)
+        return Stream(delivered, request.stop, pump, request.recorder.spans)
 
     def astream(self, text: Text) -> Stream:
         """stream(), for those who look for the asynchronous one: it is both."""
