@@ -12,16 +12,19 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
+from starlette.websockets import WebSocket
 
+from ..encoders import CONTENT_TYPES
 from ..errors import EngineError
 from .history import History
 from .options import Options
 from .places import Places
-from .problems import Problem, told
-from .speakers import OPENAI_MODELS, OPENAI_VOICES, Speakers
+from .problems import Problem, busy, told
+from .speakers import OPENAI_MODELS, OPENAI_VOICES, Speaker, Speakers
 from .speech import BreakOff, Floor, Speech, request_id
+from .talk import Talk
 from .wishes import Wish, read_wish
 
 OWNER = "engine"
@@ -45,6 +48,7 @@ def make_app(
     app.include_router(_open_routes(speakers))
     app.include_router(_speech_routes(floor, speakers), dependencies=[Depends(_guard(options))])
     app.include_router(_watch_routes(floor, speakers), dependencies=[Depends(_guard(options))])
+    app.include_router(_talk_routes(floor, speakers, options))
     app.add_exception_handler(Problem, _answer)
     app.add_exception_handler(EngineError, _answer)
     app.add_exception_handler(HTTPException, _answer_http)
@@ -145,18 +149,70 @@ def _watch_routes(floor: Floor, speakers: Speakers) -> APIRouter:
     return router
 
 
-def _guard(options: Options) -> Callable[[Request], Awaitable[None]]:
-    wanted = None if options.token is None else f"Bearer {options.token}".encode()
+def _talk_routes(floor: Floor, speakers: Speakers, options: Options) -> APIRouter:
+    router = APIRouter()
+    # A thread each, as it may have to wait for text; who waits has no place.
+    pool = ThreadPoolExecutor(options.limits.sockets, thread_name_prefix="talk")
+    sockets: set[WebSocket] = set()
 
-    async def guard(request: Request) -> None:
-        found = request.headers.get("authorization", "").encode()
-        if wanted is not None and not hmac.compare_digest(found, wanted):
+    def admitted(socket: WebSocket) -> tuple[Speaker, str]:
+        _check_token(options, socket)
+        origin = socket.headers.get("origin")
+        if origin is not None and origin not in options.origins:
+            # Browsers let any page open a WebSocket; CORS does not hold here.
+            raise Problem(403, f"found origin {origin}, wanted one named by --cors-origin; add it")
+        if len(sockets) >= options.limits.sockets:
+            raise busy(len(sockets), options.limits.sockets)
+        asked = {"model": OPENAI_MODELS[0], "voice": OPENAI_VOICES[0], "response_format": "pcm"}
+        for name, value in socket.query_params.items():
+            if name not in asked:
+                raise Problem(400, f"found {name!r}, wanted only {', '.join(asked)}", param=name)
+            asked[name] = value
+        if asked["response_format"] not in CONTENT_TYPES:
             raise Problem(
-                401,
-                f"found {'another' if found else 'no'} token, wanted the server's; "
-                "send it as Authorization: Bearer TOKEN",
-                code="invalid_api_key",
+                400,
+                f"found format {asked['response_format']!r}, wanted one of "
+                f"{', '.join(CONTENT_TYPES)}; choose one of them",
+                param="response_format",
             )
+        return speakers.find(asked["model"], asked["voice"]), asked["response_format"]
+
+    @router.websocket("/v1/audio/speech")
+    async def talk(socket: WebSocket) -> None:
+        """Speak a text while it is written: see talk.py."""
+        try:
+            speaker, audio_format = admitted(socket)
+        except Problem as problem:
+            await socket.send_denial_response(
+                JSONResponse(problem.body, problem.status, problem.headers)
+            )
+            return
+        sockets.add(socket)
+        try:
+            await socket.accept()
+            await Talk(floor, pool, socket, speaker, audio_format).run()
+        finally:
+            sockets.discard(socket)
+
+    return router
+
+
+def _check_token(options: Options, asking: HTTPConnection) -> None:
+    found = asking.headers.get("authorization", "").encode()
+    if options.token is not None and not hmac.compare_digest(
+        found, f"Bearer {options.token}".encode()
+    ):
+        raise Problem(
+            401,
+            f"found {'another' if found else 'no'} token, wanted the server's; "
+            "send it as Authorization: Bearer TOKEN",
+            code="invalid_api_key",
+        )
+
+
+def _guard(options: Options) -> Callable[[Request], Awaitable[None]]:
+    async def guard(request: Request) -> None:
+        _check_token(options, request)
 
     return guard
 

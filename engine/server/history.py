@@ -36,7 +36,7 @@ class Account:
     @property
     def rtf(self) -> float | None:
         """Seconds of work per second of sound."""
-        return self.making_s / self.audio_s if self.audio_s else None
+        return self.making_s / self.audio_s if self.audio_s and self.making_s else None
 
     def handed_over(self, now_s: float, began_s: float, chunk_s: float) -> None:
         """Another chunk of so many seconds has left."""

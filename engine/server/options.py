@@ -13,6 +13,7 @@ PORT = 8000
 LIMIT_HELP = {
     "streams": "how many texts are spoken at once",
     "waiting": "how many more may wait for their turn; others are told to come again",
+    "sockets": "how many WebSockets may be open",
     "text_chars": "the longest text, in characters",
     "body_bytes": "the largest request, in bytes",
     "body_s": "seconds for a request to arrive",
@@ -28,6 +29,7 @@ class Limits:
 
     streams: int = max(2, os.cpu_count() or 2)
     waiting: int = 16
+    sockets: int = 32
     text_chars: int = 4096  # OpenAI's
     body_bytes: int = 128 * 1024
     body_s: float = 10.0

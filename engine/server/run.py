@@ -76,6 +76,8 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 lifespan="on",
+                ws_max_size=options.limits.body_bytes,
+                ws_per_message_deflate=False,
                 timeout_graceful_shutdown=max(1, round(options.limits.drain_s)),
             )
         )

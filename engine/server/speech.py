@@ -12,7 +12,7 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +23,7 @@ from starlette.types import Message, Receive, Scope, Send
 from ..audio import Word
 from ..encoders import CONTENT_TYPES, Encoder, open_encoder
 from ..flow import Stream
+from ..stream import Engine, Text
 from ..timing import Span
 from .history import Account, History, Outcome
 from .options import Limits
@@ -67,9 +68,10 @@ class Part:
 class Saying:
     """A text on its way to being sound; one step at a time, in whichever thread."""
 
-    def __init__(self, speaker: Speaker, wish: Wish) -> None:
-        self._speaker = speaker
-        self._wish = wish
+    def __init__(self, engine: Engine, text: Text, audio_format: str) -> None:
+        self._engine = engine
+        self._text = text
+        self._format = audio_format
         self._over = False
         self._ended = False
         self._stream: Stream | None = None
@@ -79,8 +81,8 @@ class Saying:
         """The next part that has any bytes, or None at the end. Raises EngineError."""
         began_s = time.perf_counter()
         if self._stream is None or self._encoder is None:
-            self._stream = self._speaker.engine.stream(self._wish.input)
-            self._encoder = open_encoder(self._wish.response_format, self._stream_rate)
+            self._stream = self._engine.stream(self._text)
+            self._encoder = open_encoder(self._format, self._engine.sample_rate)
         content, audio_s = b"", 0.0
         words: list[Word] = []
         while not (content or self._ended or self._over):
@@ -95,10 +97,6 @@ class Saying:
         if not content:
             return None
         return Part(content, audio_s, tuple(words), time.perf_counter() - began_s)
-
-    @property
-    def _stream_rate(self) -> int:
-        return self._speaker.engine.sample_rate
 
     def stages(self) -> list[Span]:
         """Where the time went so far."""
@@ -127,7 +125,7 @@ class Speech(Response):
         self._queued_s = 0.0
         self._id = request_id()
         self._account = Account()
-        self._saying = Saying(speaker, wish)
+        self._saying = Saying(speaker.engine, wish.input, wish.response_format)
         self._words: list[Word] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -175,7 +173,7 @@ class Speech(Response):
             self._words += part.words
             self._account.making_s += part.took_s
             body = self._event(part) if self._sse else part.content
-            if not await self._taken(place, send, _body(body)):
+            if not await taken(place, send(_body(body)), self._floor.limits.stall_s):
                 return "stalled"
             self._account.handed_over(time.perf_counter(), self._began_s, part.audio_s)
         last = self._last_event() if self._sse else b""
@@ -185,22 +183,6 @@ class Speech(Response):
     async def _next(self) -> Part | None:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._floor.pool, self._saying.step)
-
-    async def _taken(self, place: Place, send: Send, message: Message) -> bool:
-        """Whether the listener took it in time. Others have the place while it takes long."""
-        sending = asyncio.ensure_future(send(message))
-        try:
-            await asyncio.wait({sending}, timeout=PATIENCE_S)
-            if not sending.done():
-                place.rest()
-                await asyncio.wait({sending}, timeout=self._floor.limits.stall_s)
-                if not sending.done():
-                    return False
-                await place.resume()
-            await sending
-        finally:
-            sending.cancel()
-        return True
 
     @property
     def _sse(self) -> bool:
@@ -238,7 +220,7 @@ class Speech(Response):
     def _event(self, part: Part) -> bytes:
         audio = base64.b64encode(part.content).decode()
         return _sse_event(
-            {"type": "speech.audio.delta", "audio": audio, "words": _told_words(part.words)}
+            {"type": "speech.audio.delta", "audio": audio, "words": told_words(part.words)}
         )
 
     def _last_event(self) -> bytes:
@@ -248,16 +230,16 @@ class Speech(Response):
                 "type": "speech.audio.done",
                 # Tokens are not what this engine counts.
                 "usage": {"input_tokens": None, "output_tokens": None, "total_tokens": None},
-                "words": _told_words(self._words),
+                "words": told_words(self._words),
                 "totals": {
                     "characters": len(self._wish.input),
                     "audio_s": round(account.audio_s, 4),
-                    "ttfa_ms": _rounded(account.ttfa_ms),
-                    "total_ms": _rounded((time.perf_counter() - self._began_s) * 1e3),
-                    "rtf": _rounded(account.rtf, 4),
+                    "ttfa_ms": rounded(account.ttfa_ms),
+                    "total_ms": rounded((time.perf_counter() - self._began_s) * 1e3),
+                    "rtf": rounded(account.rtf, 4),
                     "underruns": account.underruns,
                     "stages_ms": {
-                        name: _rounded(ms)
+                        name: rounded(ms)
                         for name, ms in stage_ms(self._saying.stages(), first=False).items()
                     },
                 },
@@ -273,11 +255,28 @@ class Speech(Response):
             self._speaker.voice.name,
             self._wish.response_format,
             len(self._wish.input),
-            _rounded(account.ttfa_ms),
+            rounded(account.ttfa_ms),
             account.audio_s,
-            _rounded(account.rtf, 3),
+            rounded(account.rtf, 3),
             account.underruns,
         )
+
+
+async def taken(place: Place, sent: Awaitable[None], stall_s: float) -> bool:
+    """Whether the listener took it in time. Others have the place while it takes long."""
+    sending = asyncio.ensure_future(sent)
+    try:
+        await asyncio.wait({sending}, timeout=PATIENCE_S)
+        if not sending.done():
+            place.rest()
+            await asyncio.wait({sending}, timeout=stall_s)
+            if not sending.done():
+                return False
+            await place.resume()
+        await sending
+    finally:
+        sending.cancel()
+    return True
 
 
 def stage_ms(spans: Sequence[Span], *, first: bool = True) -> dict[str, float]:
@@ -304,12 +303,12 @@ def _sse_event(event: dict[str, Any]) -> bytes:
     return f"data: {json.dumps(event, separators=(',', ':'))}\n\n".encode()
 
 
-def _told_words(words: Sequence[Word]) -> list[dict[str, Any]]:
+def told_words(words: Sequence[Word]) -> list[dict[str, Any]]:
     return [
         {"word": word.text, "start": round(word.start_s, 4), "end": round(word.end_s, 4)}
         for word in words
     ]
 
 
-def _rounded(value: float | None, digits: int = 2) -> float | None:
+def rounded(value: float | None, digits: int = 2) -> float | None:
     return None if value is None else round(value, digits)
