@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     say.add_argument("-o", "--output", metavar="FILE", help="a WAV file; - is raw PCM to stdout")
     say.add_argument("--raw", action="store_true", help="raw PCM without a WAV header")
     say.add_argument("--voice", default=DEFAULT_VOICE, help="default: %(default)s")
+    say.add_argument("--speed", type=float, default=1.0, help="2 takes half as long")
     _add_engine_options(say)
     say.set_defaults(command=_say)
 
@@ -134,7 +135,9 @@ def _say(options: argparse.Namespace) -> None:
         threads=threads,
         seed=options.seed,
     ) as engine:
-        chunks = engine.stream(text)  # refuses unfit text before a file is touched
+        chunks = engine.stream(
+            text, speed=options.speed
+        )  # refuses unfit text before a file is touched
         if output is None:
             _write_raw(chunks, sys.stdout.buffer)
         elif options.raw:

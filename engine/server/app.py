@@ -16,7 +16,6 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
-from ..encoders import CONTENT_TYPES
 from ..errors import EngineError
 from .history import History
 from .options import Options
@@ -25,7 +24,7 @@ from .problems import Problem, busy, told
 from .speakers import OPENAI_MODELS, OPENAI_VOICES, Speaker, Speakers
 from .speech import BreakOff, Floor, Speech, request_id
 from .talk import Talk
-from .wishes import Wish, read_wish
+from .wishes import Wish, checked_wish, read_wish
 
 OWNER = "engine"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -155,7 +154,7 @@ def _talk_routes(floor: Floor, speakers: Speakers, options: Options) -> APIRoute
     pool = ThreadPoolExecutor(options.limits.sockets, thread_name_prefix="talk")
     sockets: set[WebSocket] = set()
 
-    def admitted(socket: WebSocket) -> tuple[Speaker, str]:
+    def admitted(socket: WebSocket) -> tuple[Speaker, Wish]:
         _check_token(options, socket)
         origin = socket.headers.get("origin")
         if origin is not None and origin not in options.origins:
@@ -164,24 +163,14 @@ def _talk_routes(floor: Floor, speakers: Speakers, options: Options) -> APIRoute
         if len(sockets) >= options.limits.sockets:
             raise busy(len(sockets), options.limits.sockets)
         asked = {"model": OPENAI_MODELS[0], "voice": OPENAI_VOICES[0], "response_format": "pcm"}
-        for name, value in socket.query_params.items():
-            if name not in asked:
-                raise Problem(400, f"found {name!r}, wanted only {', '.join(asked)}", param=name)
-            asked[name] = value
-        if asked["response_format"] not in CONTENT_TYPES:
-            raise Problem(
-                400,
-                f"found format {asked['response_format']!r}, wanted one of "
-                f"{', '.join(CONTENT_TYPES)}; choose one of them",
-                param="response_format",
-            )
-        return speakers.find(asked["model"], asked["voice"]), asked["response_format"]
+        wish = checked_wish({**asked, **socket.query_params, "input": ""})
+        return speakers.find(wish.model, wish.voice_name), wish
 
     @router.websocket("/v1/audio/speech")
     async def talk(socket: WebSocket) -> None:
         """Speak a text while it is written: see talk.py."""
         try:
-            speaker, audio_format = admitted(socket)
+            speaker, wish = admitted(socket)
         except Problem as problem:
             await socket.send_denial_response(
                 JSONResponse(problem.body, problem.status, problem.headers)
@@ -190,7 +179,7 @@ def _talk_routes(floor: Floor, speakers: Speakers, options: Options) -> APIRoute
         sockets.add(socket)
         try:
             await socket.accept()
-            await Talk(floor, pool, socket, speaker, audio_format).run()
+            await Talk(floor, pool, socket, speaker, wish.response_format, wish.speed).run()
         finally:
             sockets.discard(socket)
 

@@ -68,10 +68,11 @@ class Part:
 class Saying:
     """A text on its way to being sound; one step at a time, in whichever thread."""
 
-    def __init__(self, engine: Engine, text: Text, audio_format: str) -> None:
+    def __init__(self, engine: Engine, text: Text, audio_format: str, speed: float) -> None:
         self._engine = engine
         self._text = text
         self._format = audio_format
+        self._speed = speed
         self._over = False
         self._ended = False
         self._stream: Stream | None = None
@@ -81,7 +82,7 @@ class Saying:
         """The next part that has any bytes, or None at the end. Raises EngineError."""
         began_s = time.perf_counter()
         if self._stream is None or self._encoder is None:
-            self._stream = self._engine.stream(self._text)
+            self._stream = self._engine.stream(self._text, speed=self._speed)
             self._encoder = open_encoder(self._format, self._engine.sample_rate)
         content, audio_s = b"", 0.0
         words: list[Word] = []
@@ -125,7 +126,7 @@ class Speech(Response):
         self._queued_s = 0.0
         self._id = request_id()
         self._account = Account()
-        self._saying = Saying(speaker.engine, wish.input, wish.response_format)
+        self._saying = Saying(speaker.engine, wish.input, wish.response_format, wish.speed)
         self._words: list[Word] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -120,12 +120,14 @@ class Talk:
         socket: WebSocket,
         speaker: Speaker,
         audio_format: str,
+        speed: float,
     ) -> None:
         self._floor = floor
         self._pool = pool
         self._socket = socket
         self._speaker = speaker
         self._format = audio_format
+        self._speed = speed
         self._scripts: asyncio.Queue[Script] = asyncio.Queue()
         self._open: Script | None = None
         self._speaking: asyncio.Task[None] | None = None
@@ -238,7 +240,7 @@ class Talk:
     async def _say(self, script: Script) -> Outcome:
         began_s = time.perf_counter()
         identity = request_id()
-        saying = Saying(self._speaker.engine, script, self._format)
+        saying = Saying(self._speaker.engine, script, self._format, self._speed)
         loop = asyncio.get_running_loop()
         async with self._floor.places.place() as place:
             script.place = place

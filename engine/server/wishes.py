@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
+from ..stream import FASTEST, SLOWEST
 from .options import Limits
 from .problems import Problem
-
-SLOWEST, FASTEST = 0.25, 4.0
 
 
 class VoiceId(BaseModel):
@@ -97,15 +97,15 @@ def checked(body: bytes, limits: Limits) -> Wish:
             code="unsupported_parameter",
             param="instructions",
         )
-    if wish.speed != 1.0:
-        raise Problem(
-            400,
-            f"found speed {wish.speed:g}, wanted 1: the engine speaks at the voice's own speed; "
-            "leave it out",
-            code="unsupported_parameter",
-            param="speed",
-        )
     return wish
+
+
+def checked_wish(asked: Mapping[str, str]) -> Wish:
+    """The same from texts by name. Raises Problem 400."""
+    try:
+        return Wish.model_validate_strings(asked)
+    except ValidationError as error:
+        raise _unfit(error) from None
 
 
 def _unfit(error: ValidationError) -> Problem:

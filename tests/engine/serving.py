@@ -48,7 +48,7 @@ class Scripted:
     def placement(self) -> dict[str, Any]:
         return {"nodes": {"CPUExecutionProvider": 1}}
 
-    def stream(self, text: str) -> Any:
+    def stream(self, text: str, *, speed: float = 1.0) -> Any:
         over = threading.Event()
 
         def chunks() -> Iterator[Chunk]:

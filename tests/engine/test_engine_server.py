@@ -99,6 +99,11 @@ def test_every_format_holds_all_of_the_sound(url: str, voice: Engine, name: str)
     assert -0.001 < longer_s < 0.13
 
 
+def test_speed_is_the_engines(url: str, voice: Engine) -> None:
+    answer = post(url, text=TEXT, speed=1.5)
+    assert answer.content == voice.synthesize(TEXT, speed=1.5).pcm16()
+
+
 def test_mp3_is_the_default(url: str) -> None:
     body = {"model": "hibari", "voice": "heart", "input": TEXT}
     answer = httpx.post(f"{url}{SPEECH}", json=body)

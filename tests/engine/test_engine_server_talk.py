@@ -180,8 +180,9 @@ def test_unfit_messages_are_told_and_the_talk_goes_on(url: str, message: str, wo
     ("query", "headers", "code", "words"),
     [
         ("?voice=hart", {}, 400, "did you mean 'heart'"),
-        ("?response_format=ogg", {}, 400, "wanted one of mp3"),
-        ("?pitch=2", {}, 400, "wanted only model, voice"),
+        ("?response_format=ogg", {}, 400, "found response_format='ogg', wanted"),
+        ("?speed=9", {}, 400, "found speed='9', wanted"),
+        ("?pitch=2", {}, 400, "found unknown 'pitch', wanted only model"),
         ("", {"Origin": "https://example.org"}, 403, "named by --cors-origin"),
     ],
 )
