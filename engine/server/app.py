@@ -36,7 +36,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 def make_app(
     options: Options, speakers: Speakers, lifespan: Lifespan, break_off: BreakOff
 ) -> FastAPI:
-    """The application. It does not open the voices: whoever runs it does."""
+    """The application, its floor as `app.state.floor`. Whoever runs it opens the voices."""
     limits = options.limits
     places = Places(limits.streams, limits.waiting, limits.wait_s)
     history = History(lambda: places.taken, lambda: places.waiting)
@@ -44,6 +44,7 @@ def make_app(
     floor = Floor(limits, places, history, pool, break_off)
 
     app = FastAPI(title="Text to speech", lifespan=lifespan)
+    app.state.floor = floor
     app.include_router(_open_routes(speakers))
     app.include_router(_speech_routes(floor, speakers), dependencies=[Depends(_guard(options))])
     app.include_router(_watch_routes(floor, speakers), dependencies=[Depends(_guard(options))])

@@ -18,6 +18,7 @@ from ..stream import Engine
 from .app import make_app
 from .options import TOKEN_VARIABLE, Options
 from .speakers import Speakers
+from .speech import rehearse
 
 logger = logging.getLogger(__name__)
 
@@ -89,17 +90,19 @@ class Server(uvicorn.Server):
                 connection.transport.abort()
 
     @asynccontextmanager
-    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        opening = asyncio.create_task(self._open())
+    async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+        opening = asyncio.create_task(self._open(app))
         try:
             yield
         finally:
             await opening
             await asyncio.to_thread(self.speakers.close)
 
-    async def _open(self) -> None:
+    async def _open(self, app: FastAPI) -> None:
         try:
             await asyncio.to_thread(self.speakers.open)
+            await rehearse(app.state.floor, self.speakers)
+            self.speakers.ready = True
             logger.info("ready: %s", ", ".join(voice.name for voice in self.speakers.voices))
         except Exception as error:
             self.failure = error

@@ -47,7 +47,7 @@ class Speakers:
         self._names = tuple(names)
         self._open_engine = open_engine
         self._speakers: dict[str, Speaker] = {}
-        self.ready = False
+        self.ready = False  # whoever opens them says when
 
     def open(self) -> None:
         """Open and warm every voice and every format, once; takes seconds.
@@ -62,7 +62,6 @@ class Speakers:
                 encoder.encode(silence(WARM_SOUND_S, voice.sample_rate))
                 encoder.finish()
             self._speakers[voice.name] = Speaker(voice, engine, engine.placement())
-        self.ready = True
 
     def close(self) -> None:
         """Give everything back."""

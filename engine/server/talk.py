@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -39,7 +39,7 @@ class Said(BaseModel):
     model_config = ConfigDict(extra="forbid")
     type: Literal["append", "flush", "cancel"]
     text: str = ""
-    played_s: float | None = Field(None, ge=0)
+    played_s: Annotated[float, Field(ge=0)] | None = None
 
 
 class Script:

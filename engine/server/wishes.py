@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
@@ -29,7 +29,7 @@ class Wish(BaseModel):
     input: str
     voice: str | VoiceId
     response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
-    speed: float = Field(1.0, ge=SLOWEST, le=FASTEST)
+    speed: Annotated[float, Field(ge=SLOWEST, le=FASTEST)] = 1.0
     stream_format: Literal["audio", "sse"] = "audio"
     instructions: str | None = None
 

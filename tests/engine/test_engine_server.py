@@ -249,7 +249,7 @@ def test_chunks_leave_when_they_are_made(name: str) -> None:
             while not enough(early, name):
                 early += next(parts)
             # The rest is not made before it may be.
-            assert engine.made == 2
+            assert engine.made <= 2
             engine.gate.release(4)
             assert len(b"".join(parts)) > len(early)
 
