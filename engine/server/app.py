@@ -21,6 +21,7 @@ from .history import History
 from .options import Options
 from .places import Places
 from .problems import Problem, busy, told
+from .sounds import Sounds
 from .speakers import OPENAI_MODELS, OPENAI_VOICES, Speaker, Speakers
 from .speech import BreakOff, Floor, Speech, request_id
 from .talk import Talk
@@ -41,7 +42,8 @@ def make_app(
     places = Places(limits.streams, limits.waiting, limits.wait_s)
     history = History(lambda: places.taken, lambda: places.waiting)
     pool = ThreadPoolExecutor(limits.streams, thread_name_prefix="speak")
-    floor = Floor(limits, places, history, pool, break_off)
+    sounds = Sounds(round(limits.cache_mb * 1e6)) if limits.cache_mb else None
+    floor = Floor(limits, places, history, pool, break_off, sounds)
 
     app = FastAPI(title="Text to speech", lifespan=lifespan)
     app.state.floor = floor
@@ -59,7 +61,7 @@ def make_app(
             allow_origins=options.origins,
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"],
-            expose_headers=["X-Request-Id", "X-Voice", "X-Provider", "Server-Timing"],
+            expose_headers=["X-Request-Id", "X-Voice", "X-Provider", "Server-Timing", "X-Cache"],
         )
     return app
 
@@ -138,7 +140,7 @@ def _watch_routes(floor: Floor, speakers: Speakers) -> APIRouter:
                 "waiting": floor.places.waiting,
                 "most_waiting": floor.limits.waiting,
             },
-            "cache": None,
+            "cache": None if floor.sounds is None else floor.sounds.status(),
         }
 
     @router.get("/metrics")

@@ -15,7 +15,7 @@ LEAST_FOR_P95 = 20
 TTFA_BUCKETS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 RTF_BUCKETS = (0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 1.0, 2.0)
 
-Outcome = Literal["done", "refused", "failed", "disconnected", "stalled"]
+Outcome = Literal["done", "cached", "refused", "failed", "disconnected", "stalled"]
 
 
 @dataclass(slots=True)

@@ -19,13 +19,15 @@ LIMIT_HELP = {
     "body_s": "seconds for a request to arrive",
     "wait_s": "seconds that one may wait for its turn",
     "stall_s": "seconds that a listener may take nothing",
+    "cache_mb": "megabytes of answers to keep for those who ask the same again; 0 keeps none",
     "drain_s": "seconds for what is under way when the server is told to end",
 }
+MAY_BE_NONE = ("waiting", "cache_mb")
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """See LIMIT_HELP. Raises OptionError for what is not positive; `waiting` may be 0."""
+    """See LIMIT_HELP. Raises OptionError for what is not positive, but where 0 has a meaning."""
 
     streams: int = max(2, os.cpu_count() or 2)
     waiting: int = 16
@@ -36,11 +38,12 @@ class Limits:
     wait_s: float = 30.0
     stall_s: float = 30.0
     drain_s: float = 30.0
+    cache_mb: float = 0.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if value < 0 or (value == 0 and field.name != "waiting"):
+            if value < 0 or (value == 0 and field.name not in MAY_BE_NONE):
                 raise OptionError(
                     f"found {field.name}={value}, wanted a positive number; leave it out for the "
                     "default"

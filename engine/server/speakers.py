@@ -9,6 +9,7 @@ from typing import Any
 
 from ..audio import silence
 from ..encoders import CONTENT_TYPES, open_encoder
+from ..errors import OptionError
 from ..stream import Engine
 from ..voices import Voice, find_voice
 from .problems import Problem
@@ -44,6 +45,8 @@ class Speakers:
         self.voices = [find_voice(name) for name in names]
         for voice in self.voices:
             voice.check_installed()
+        if len({voice.name for voice in self.voices}) < len(names):
+            raise OptionError(f"found {', '.join(names)}, wanted each voice once; leave one out")
         self._names = tuple(names)
         self._open_engine = open_engine
         self._speakers: dict[str, Speaker] = {}

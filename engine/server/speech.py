@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import quote
 
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
@@ -29,6 +30,7 @@ from .history import Account, History, Outcome
 from .options import Limits
 from .places import Place, Places
 from .problems import told
+from .sounds import Key, Sounds
 from .speakers import Speaker
 from .wishes import Wish
 
@@ -54,6 +56,7 @@ class Floor:
     history: History
     pool: ThreadPoolExecutor
     break_off: BreakOff
+    sounds: Sounds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,10 @@ class Speech(Response):
         self._account = Account()
         self._saying = Saying(speaker.engine, wish.input, wish.response_format, wish.speed)
         self._words: list[Word] = []
+        # Events tell how it went, which is never the same again: only plain sound is kept.
+        self._sounds = None if self._sse else floor.sounds
+        self._key = Key(speaker.voice, wish.input, wish.speed, wish.response_format)
+        self._contents: list[bytes] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Speak until the end, or until nobody listens."""
@@ -147,6 +154,12 @@ class Speech(Response):
 
     async def _work(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
+            kept = None if self._sounds is None else self._sounds.find(self._key)
+            if kept is not None:
+                await send(self._start("hit"))
+                await send({"type": "http.response.body", "body": kept, "more_body": False})
+                self._account.outcome = "cached"
+                return
             async with self._floor.places.place() as place:
                 self._queued_s = time.perf_counter() - self._began_s
                 try:
@@ -171,13 +184,17 @@ class Speech(Response):
     async def _speak(self, place: Place, send: Send) -> Outcome:
         while (part := await self._next()) is not None:
             if self._account.ttfa_ms is None:
-                await send(self._start())
+                await send(self._start("miss"))
             self._words += part.words
+            if self._sounds is not None:
+                self._contents.append(part.content)
             self._account.making_s += part.took_s
             body = self._event(part) if self._sse else part.content
             if not await taken(place, send(_body(body)), self._floor.limits.stall_s):
                 return "stalled"
             self._account.handed_over(time.perf_counter(), self._began_s, part.audio_s)
+        if self._sounds is not None:
+            self._sounds.keep(self._key, b"".join(self._contents))
         last = self._last_event() if self._sse else b""
         await send({"type": "http.response.body", "body": last, "more_body": False})
         return "done"
@@ -190,17 +207,20 @@ class Speech(Response):
     def _sse(self) -> bool:
         return self._wish.stream_format == "sse"
 
-    def _start(self) -> Message:
+    def _start(self, cache: str) -> Message:
         kind = "text/event-stream" if self._sse else CONTENT_TYPES[self._wish.response_format]
         headers = {
             "content-type": kind,
             "cache-control": "no-store",
             "x-accel-buffering": "no",
             "x-request-id": self._id,
-            "x-voice": self._speaker.voice.name,
-            "x-provider": self._speaker.provider,
+            "x-voice": quote(self._speaker.voice.name),
             "server-timing": self._timing(),
         }
+        if cache == "miss":
+            headers["x-provider"] = self._speaker.provider  # that ran
+        if self._sounds is not None:
+            headers["x-cache"] = cache
         return {
             "type": "http.response.start",
             "status": 200,
@@ -301,7 +321,9 @@ async def rehearse(floor: Floor, speakers: Iterable[Speaker]) -> None:
                 stream_format=stream_format,
             )
             began_s = time.perf_counter()
-            await Speech(replace(floor, history=history), speaker, wish, began_s)({}, receive, send)
+            await Speech(replace(floor, history=history, sounds=None), speaker, wish, began_s)(
+                {}, receive, send
+            )
 
 
 def stage_ms(spans: Sequence[Span], *, first: bool = True) -> dict[str, float]:

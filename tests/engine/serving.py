@@ -135,7 +135,7 @@ def idle(url: str, requests: dict[str, int]) -> None:
     )
 
 
-def connected(url: str, body: bytes) -> socket.socket:
+def connected(url: str, body: bytes, length: int | None = None) -> socket.socket:
     """A raw connection on which a speech request was sent; small buffers, so that it fills soon."""
     host, port = url.removeprefix("http://").split(":")
     connection = socket.socket()
@@ -144,7 +144,7 @@ def connected(url: str, body: bytes) -> socket.socket:
     connection.connect((host, int(port)))
     head = (
         f"POST {SPEECH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
+        f"Content-Length: {length or len(body)}\r\n\r\n"
     )
     connection.sendall(head.encode() + body)
     return connection

@@ -190,6 +190,16 @@ def test_bodies_that_are_none(url: str, content: bytes, kind: str, code: int, wo
     assert words in answer.json()["error"]["message"]
 
 
+def test_a_request_that_does_not_end_is_given_up() -> None:
+    with served(Options(port=0, limits=Limits(body_s=0.05)), lambda _: Scripted()) as url:
+        with connected(url, b"{}", length=100) as connection:
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert answer.startswith(b"HTTP/1.1 408")
+        with connected(url, b"{}", length=100):
+            pass  # gone before the request was complete
+        assert post(url).status_code == 200
+
+
 def test_other_routes_answer_in_the_same_shape(url: str) -> None:
     lost, wrong = httpx.get(f"{url}/v2"), httpx.get(f"{url}{SPEECH}")
     assert (lost.status_code, wrong.status_code) == (404, 405)
@@ -386,6 +396,27 @@ def test_logs_tell_no_text(url: str, caplog: pytest.LogCaptureFixture) -> None:
     assert "Ж" not in caplog.text
 
 
+def test_a_cache_only_if_asked_for_and_it_tells() -> None:
+    with served(Options(port=0), lambda _: Scripted()) as url:
+        assert "x-cache" not in post(url).headers
+    engine = Scripted()
+    limits = Limits(cache_mb=0.04)  # two answers and a half
+    with served(Options(port=0, limits=limits), lambda _: engine) as url:
+        first, again = post(url), post(url)
+        assert (first.headers["x-cache"], again.headers["x-cache"]) == ("miss", "hit")
+        assert first.content == again.content
+        assert "x-provider" not in again.headers
+        assert engine.made == 3
+        for other in ({"text": "Another."}, {"speed": 2}, {"response_format": "mp3"}):
+            assert post(url, **other).headers["x-cache"] == "miss"
+        assert "x-cache" not in post(url, stream_format="sse").headers
+        assert post(url).headers["x-cache"] == "miss"  # forgotten by now
+        told = status(url)
+        assert told["requests"] == {"cached": 1, "done": 6}
+        assert (told["cache"]["hits"], told["cache"]["misses"]) == (1, 5)
+        assert told["cache"]["bytes"] <= told["cache"]["most_bytes"] == 40_000
+
+
 def test_an_address_that_is_taken() -> None:
     with (
         listen(Options(port=0)) as taken,
@@ -429,6 +460,8 @@ def test_an_unknown_voice_ends_it_before_it_listens(capsys: pytest.CaptureFixtur
 
     assert main(["serve", "--port", "0", "--voice", "hart"]) == 2
     assert "did you mean 'heart'" in capsys.readouterr().err
+    assert main(["serve", "--port", "0", "--voice", "heart", "--voice", "heart"]) == 2
+    assert "wanted each voice once" in capsys.readouterr().err
 
 
 def test_a_voice_that_does_not_open_ends_it() -> None:
