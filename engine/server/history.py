@@ -22,8 +22,8 @@ Outcome = Literal["done", "cached", "refused", "failed", "disconnected", "stalle
 class Account:
     """One request. None is what it did not live to see.
 
-    ttfa_ms: from its head to its first audio handed to the system, making_s: spent on speaking,
-    underruns: chunks handed over later than a listener needed them who began with the first one.
+    ttfa_ms: from its head to its first audio handed to the connection, making_s: spent on speaking,
+    underruns: chunks made later than a listener needed them who began with the first one.
     """
 
     ttfa_ms: float | None = None
@@ -38,8 +38,8 @@ class Account:
         """Seconds of work per second of sound."""
         return self.making_s / self.audio_s if self.audio_s and self.making_s else None
 
-    def handed_over(self, now_s: float, began_s: float, chunk_s: float) -> None:
-        """Another chunk of so many seconds has left."""
+    def hands_over(self, now_s: float, began_s: float, chunk_s: float) -> None:
+        """Another chunk of so many seconds is made, and leaves."""
         if self._first_s is None:
             self._first_s = now_s
             self.ttfa_ms = (now_s - began_s) * 1e3

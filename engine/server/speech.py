@@ -136,6 +136,7 @@ class Speech(Response):
         self._sounds = None if self._sse else floor.sounds
         self._key = Key(speaker.voice, wish.input, wish.speed, wish.response_format)
         self._contents: list[bytes] = []
+        self._begun = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Speak until the end, or until nobody listens."""
@@ -147,6 +148,8 @@ class Speech(Response):
             work.cancel()
             gone.cancel()
             await asyncio.gather(work, gone, return_exceptions=True)
+            if self._account.outcome == "stalled":
+                self._floor.break_off(scope["client"])
             self._floor.history.add(self._account)
             self._log()
         if not work.cancelled():
@@ -156,9 +159,7 @@ class Speech(Response):
         try:
             kept = None if self._sounds is None else self._sounds.find(self._key)
             if kept is not None:
-                await send(self._start("hit"))
-                await send({"type": "http.response.body", "body": kept, "more_body": False})
-                self._account.outcome = "cached"
+                self._account.outcome = await self._repeat(kept, send)
                 return
             async with self._floor.places.place() as place:
                 self._queued_s = time.perf_counter() - self._began_s
@@ -166,14 +167,12 @@ class Speech(Response):
                     self._account.outcome = await self._speak(place, send)
                 finally:
                     await self._saying.end()
-            if self._account.outcome == "stalled":
-                self._floor.break_off(scope["client"])
         except Exception as error:
             problem = told(error)
             if problem.status >= 500:
                 # The message of an error may quote the text: it goes to who asked, not to the log.
                 logger.error("%s failed: %s", self._id, type(error).__name__)
-            if self._account.ttfa_ms is None:
+            if not self._begun:
                 self._account.outcome = "refused" if problem.status < 500 else "failed"
                 headers = {**problem.headers, "X-Request-Id": self._id}
                 await JSONResponse(problem.body, problem.status, headers)(scope, receive, send)
@@ -182,22 +181,32 @@ class Speech(Response):
                 self._account.outcome = "failed"
 
     async def _speak(self, place: Place, send: Send) -> Outcome:
+        stall_s = self._floor.limits.stall_s
         while (part := await self._next()) is not None:
-            if self._account.ttfa_ms is None:
-                await send(self._start("miss"))
+            if not self._begun:
+                await self._begin(send, "miss")
             self._words += part.words
             if self._sounds is not None:
                 self._contents.append(part.content)
             self._account.making_s += part.took_s
             body = self._event(part) if self._sse else part.content
-            if not await taken(place, send(_body(body)), self._floor.limits.stall_s):
+            self._account.hands_over(time.perf_counter(), self._began_s, part.audio_s)
+            if not await taken(place, send(_body(body)), stall_s):
                 return "stalled"
-            self._account.handed_over(time.perf_counter(), self._began_s, part.audio_s)
         if self._sounds is not None:
             self._sounds.keep(self._key, b"".join(self._contents))
         last = self._last_event() if self._sse else b""
-        await send({"type": "http.response.body", "body": last, "more_body": False})
-        return "done"
+        ended = await taken(place, send(_body(last, more=False)), stall_s)
+        return "done" if ended else "stalled"
+
+    async def _repeat(self, kept: bytes, send: Send) -> Outcome:
+        await self._begin(send, "hit")
+        try:
+            async with asyncio.timeout(self._floor.limits.stall_s):
+                await send(_body(kept, more=False))
+        except TimeoutError:
+            return "stalled"
+        return "cached"
 
     async def _next(self) -> Part | None:
         loop = asyncio.get_running_loop()
@@ -207,7 +216,8 @@ class Speech(Response):
     def _sse(self) -> bool:
         return self._wish.stream_format == "sse"
 
-    def _start(self, cache: str) -> Message:
+    async def _begin(self, send: Send, cache: str) -> None:
+        self._begun = True
         kind = "text/event-stream" if self._sse else CONTENT_TYPES[self._wish.response_format]
         headers = {
             "content-type": kind,
@@ -221,13 +231,8 @@ class Speech(Response):
             headers["x-provider"] = self._speaker.provider  # that ran
         if self._sounds is not None:
             headers["x-cache"] = cache
-        return {
-            "type": "http.response.start",
-            "status": 200,
-            "headers": [
-                (name.encode(), value.encode("latin-1")) for name, value in headers.items()
-            ],
-        }
+        encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": 200, "headers": encoded})
 
     def _timing(self) -> str:
         """Milliseconds up to the first audio, by stage; `queue` is from the head to the place."""
@@ -342,8 +347,8 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-def _body(content: bytes) -> Message:
-    return {"type": "http.response.body", "body": content, "more_body": True}
+def _body(content: bytes, *, more: bool = True) -> Message:
+    return {"type": "http.response.body", "body": content, "more_body": more}
 
 
 def _sse_event(event: dict[str, Any]) -> bytes:
