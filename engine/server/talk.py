@@ -79,14 +79,14 @@ class Script:
 
 
 class Heard:
-    """What of an utterance has been sent, and when."""
+    """What of an utterance was sent, and since when."""
 
     def __init__(self) -> None:
         self.words: list[Word] = []
         self.audio_s = 0.0
         self.first_s: float | None = None
 
-    def sent(self, part: Part) -> None:
+    def add(self, part: Part) -> None:
         """Another part."""
         if self.first_s is None:
             self.first_s = time.perf_counter()
@@ -252,9 +252,9 @@ class Talk:
                     provider=self._speaker.provider,
                 )
                 while (part := await loop.run_in_executor(self._pool, saying.step)) is not None:
+                    self._heard.add(part)  # before, as a cancel may come while it is sent
                     if not await taken(place, self._send(part), self._floor.limits.stall_s):
                         return "stalled"
-                    self._heard.sent(part)
             finally:
                 script.end()  # its reader may be waiting for more
                 await saying.end()

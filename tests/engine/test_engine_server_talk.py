@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from engine import Engine
+from engine import Engine, ModelError
 from engine.server.options import Limits, Options
 
 from .serving import SPEECH, Scripted, idle, served, status, until, wish
@@ -29,7 +29,7 @@ def url(cache_folder: Path) -> Iterator[str]:
 
 def talk(url: str, query: str = "", **headers: str) -> ClientConnection:
     address = url.replace("http://", "ws://") + SPEECH + query
-    return connect(address, additional_headers=headers, compression=None)
+    return connect(address, additional_headers=headers, compression=None, close_timeout=1)
 
 
 def say(connection: ClientConnection, kind: str, **more: Any) -> None:
@@ -194,6 +194,45 @@ def test_who_is_not_let_in_is_told_why(
     answer = caught.value.response
     assert answer.status_code == code
     assert words in json.loads(answer.body)["error"]["message"]
+
+
+def test_a_slow_listener_leaves_the_place_and_is_dropped_in_the_end() -> None:
+    engine = Scripted(100_000)
+    limits = Limits(streams=1, stall_s=1.0)
+    with served(Options(port=0, limits=limits), lambda _: engine) as url, talk(url) as connection:
+        say(connection, "append", text="Hello.")
+        until(lambda: engine.made > 0 and status(url)["queue"]["speaking"] == 0)
+        engine.chunk_count = 3
+        assert httpx.post(f"{url}{SPEECH}", json=wish()).status_code == 200
+        idle(url, {"done": 1, "stalled": 1})
+
+
+def test_a_failing_voice_is_told_and_the_talk_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    engine = Scripted(fail_at=1)
+    engine.error = ModelError("found smoke, wanted spectra; open a window")
+    with served(Options(port=0), lambda _: engine) as url, talk(url) as connection:
+        say(connection, "append", text="Hello.")
+        sound, told = heard(connection, "error")
+        assert len(sound) == 4800
+        assert told[-1]["error"]["type"] == "server_error"
+        engine.fail_at = -1
+        say(connection, "append", text="Hello.")
+        assert len(heard(connection)[0]) == 3 * 4800
+    assert "Hello" not in caplog.text
+
+
+def test_more_utterances_than_may_wait_are_refused() -> None:
+    engine = Scripted(gated=True)
+    limits = Limits(waiting=1)
+    with served(Options(port=0, limits=limits), lambda _: engine) as url, talk(url) as connection:
+        say(connection, "append", text="One.")
+        say(connection, "flush")
+        until(lambda: status(url)["queue"]["speaking"] == 1)
+        for text in ("Two.", "Three."):
+            say(connection, "append", text=text)
+            say(connection, "flush")
+        _, told = heard(connection, "error")
+        assert told[-1]["error"]["type"] == "rate_limit_error"
 
 
 def test_a_token_and_a_limit() -> None:
