@@ -95,12 +95,15 @@ class Server(uvicorn.Server):
         try:
             yield
         finally:
+            self.speakers.give_up()
             await opening
             await asyncio.to_thread(self.speakers.close)
 
     async def _open(self, app: FastAPI) -> None:
         try:
             await asyncio.to_thread(self.speakers.open)
+            if self.should_exit:
+                return
             await rehearse(app.state.floor, self.speakers)
             self.speakers.ready = True
             logger.info("ready: %s", ", ".join(voice.name for voice in self.speakers.voices))

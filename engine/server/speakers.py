@@ -50,6 +50,7 @@ class Speakers:
         self._names = tuple(names)
         self._open_engine = open_engine
         self._speakers: dict[str, Speaker] = {}
+        self.given_up = False
         self.ready = False  # whoever opens them says when
 
     def open(self) -> None:
@@ -58,6 +59,8 @@ class Speakers:
         Raises what an engine raises when it is opened.
         """
         for name, voice in zip(self._names, self.voices, strict=True):
+            if self.given_up:
+                return
             engine = self._open_engine(name)
             engine.warm()
             for audio_format in CONTENT_TYPES:
@@ -65,6 +68,10 @@ class Speakers:
                 encoder.encode(silence(WARM_SOUND_S, voice.sample_rate))
                 encoder.finish()
             self._speakers[voice.name] = Speaker(voice, engine, engine.placement())
+
+    def give_up(self) -> None:
+        """Open no further voice. From any thread."""
+        self.given_up = True
 
     def close(self) -> None:
         """Give everything back."""

@@ -27,7 +27,8 @@ from engine import Engine, ModelError, OptionError
 from engine.audio import wav_header
 from engine.encoders import CONTENT_TYPES
 from engine.server.options import TOKEN_VARIABLE, Limits, Options
-from engine.server.run import listen
+from engine.server.run import Server, listen
+from engine.server.speakers import Speakers
 
 from .serving import SPEECH, Scripted, connected, idle, served, status, until, wish
 
@@ -462,6 +463,30 @@ def test_an_unknown_voice_ends_it_before_it_listens(capsys: pytest.CaptureFixtur
     assert "did you mean 'heart'" in capsys.readouterr().err
     assert main(["serve", "--port", "0", "--voice", "heart", "--voice", "heart"]) == 2
     assert "wanted each voice once" in capsys.readouterr().err
+
+
+def test_told_to_end_while_opening_it_opens_no_further_voice() -> None:
+    opening, go_on = threading.Event(), threading.Event()
+    opened: list[str] = []
+
+    def open_engine(name: str) -> Any:
+        opened.append(name)
+        opening.set()
+        assert go_on.wait(30)
+        return Scripted()
+
+    options = Options(port=0)
+    with listen(options) as listening:
+        server = Server(options, Speakers(["heart", "joe"], open_engine))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        assert opening.wait(30)
+        server.should_exit = True
+        until(lambda: server.speakers.given_up)
+        go_on.set()
+        thread.join(30)
+        assert not thread.is_alive()
+    assert opened == ["heart"]
 
 
 def test_a_voice_that_does_not_open_ends_it() -> None:
