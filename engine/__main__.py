@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from typing import BinaryIO
 from .audio import Chunk, WavWriter, pcm16
 from .errors import EngineError, OptionError, TextError
 from .providers import CPU, parse_options, parse_threads
+from .server.options import HOST, LIMIT_HELP, PORT, TOKEN_VARIABLE, Limits, Options
 from .stream import Engine
 from .voices import DEFAULT_VOICE, all_voices
 
@@ -56,27 +58,70 @@ def _parser() -> argparse.ArgumentParser:
     say.add_argument("-o", "--output", metavar="FILE", help="a WAV file; - is raw PCM to stdout")
     say.add_argument("--raw", action="store_true", help="raw PCM without a WAV header")
     say.add_argument("--voice", default=DEFAULT_VOICE, help="default: %(default)s")
-    say.add_argument(
+    say.add_argument("--speed", type=float, default=1.0, help="2 takes half as long")
+    _add_engine_options(say)
+    say.set_defaults(command=_say)
+
+    _add_serve(commands)
+
+    voices = commands.add_parser("voices", help="list the voices")
+    voices.set_defaults(command=_voices)
+    return parser
+
+
+def _add_engine_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--provider",
         default=CPU.name,
         help="a name, or the path of a library that brings one; default: %(default)s",
     )
-    say.add_argument(
+    parser.add_argument(
         "--provider-option",
         action="append",
         default=[],
         metavar="NAME=VALUE",
         help="an option of the provider; may be given several times",
     )
-    say.add_argument(
+    parser.add_argument(
         "--threads", help="a number, or by stage: encode=2,decode=1; default: the engine's choice"
     )
-    say.add_argument("--seed", type=int, default=0, help="of the voice's noise, for repeatability")
-    say.set_defaults(command=_say)
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the voice's noise, for repeatability"
+    )
 
-    voices = commands.add_parser("voices", help="list the voices")
-    voices.set_defaults(command=_voices)
-    return parser
+
+def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    serve = commands.add_parser(
+        "serve",
+        help="speak over HTTP",
+        description="OpenAI's speech interface: POST /v1/audio/speech, streamed while it is made. "
+        f"With ${TOKEN_VARIABLE} set, requests have to bear that token.",
+    )
+    serve.add_argument("--host", default=HOST, help="default: %(default)s")
+    serve.add_argument("--port", type=int, default=PORT, help="default: %(default)s; 0 is any")
+    serve.add_argument(
+        "--voice",
+        action="append",
+        metavar="NAME",
+        help=f"may be given several times, the first is the default; default: {DEFAULT_VOICE}",
+    )
+    serve.add_argument(
+        "--cors-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="a web page whose scripts may ask, as https://example.org; default: none",
+    )
+    for name, text in LIMIT_HELP.items():
+        default = getattr(Limits(), name)
+        serve.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=type(default),
+            default=default,
+            help=f"{text}; default: %(default)s",
+        )
+    _add_engine_options(serve)
+    serve.set_defaults(command=_serve)
 
 
 def _say(options: argparse.Namespace) -> None:
@@ -90,7 +135,9 @@ def _say(options: argparse.Namespace) -> None:
         threads=threads,
         seed=options.seed,
     ) as engine:
-        chunks = engine.stream(text)  # refuses unfit text before a file is touched
+        chunks = engine.stream(
+            text, speed=options.speed
+        )  # refuses unfit text before a file is touched
         if output is None:
             _write_raw(chunks, sys.stdout.buffer)
         elif options.raw:
@@ -98,6 +145,36 @@ def _say(options: argparse.Namespace) -> None:
                 _write_raw(chunks, file)
         else:
             _write_wav(chunks, output, engine.sample_rate)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    try:
+        from .server.run import serve
+    except ModuleNotFoundError as error:
+        raise OptionError(
+            f"found no package {error.name}, wanted it for the server; "
+            'pip install "pytest-ttsperf[server]"'
+        ) from error
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    threads = None if options.threads is None else parse_threads(options.threads)
+    provider_options = parse_options(options.provider, options.provider_option)
+    serve(
+        Options(
+            options.host,
+            options.port,
+            os.environ.get(TOKEN_VARIABLE) or None,
+            tuple(options.cors_origin),
+            Limits(**{name: getattr(options, name) for name in LIMIT_HELP}),
+        ),
+        options.voice or [DEFAULT_VOICE],
+        lambda voice: Engine(
+            voice,
+            options.provider,
+            provider_options=provider_options,
+            threads=threads,
+            seed=options.seed,
+        ),
+    )
 
 
 def _output(options: argparse.Namespace) -> Path | None:

@@ -19,6 +19,7 @@ from typing import Generic, Protocol, Self, TypeVar
 
 from .audio import Chunk
 from .errors import EngineBusy, OptionTypeError
+from .timing import Span
 
 T = TypeVar("T")
 
@@ -197,10 +198,12 @@ class Stream:
         chunks: Generator[Chunk, None, None],
         stop: Stoppable,
         pump: Pump | None = None,
+        spans: Callable[[], list[Span]] = list,
     ) -> None:
         self._chunks = chunks
         self._stop = stop
         self._pump = pump
+        self._spans = spans
         self._lock = threading.Lock()
 
     def __iter__(self) -> Self:
@@ -211,6 +214,10 @@ class Stream:
             self._pump.require_running()
         with self._lock:
             return next(self._chunks)
+
+    def stages(self) -> list[Span]:
+        """The spans of this stream so far."""
+        return self._spans()
 
     def close(self) -> None:
         """End it: what is being made is given up, and nothing follows."""

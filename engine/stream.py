@@ -30,6 +30,7 @@ Text = str | Iterable[str] | AsyncIterable[str]
 
 FIRST_CHUNK_S = 0.1
 MAX_CHUNK_S = 0.8
+SLOWEST, FASTEST = 0.25, 4.0  # of speaking
 
 # Several lengths, a word no dictionary has, and numbers: every path a real text takes.
 WARM_TEXTS = (
@@ -112,8 +113,10 @@ class Engine:
         """Samples a second of every chunk, in Hz."""
         return self._voice.sample_rate
 
-    def stream(self, text: Text) -> Stream:
+    def stream(self, text: Text, *, speed: float = 1.0) -> Stream:
         """The text as chunks, each as soon as it is there; about 100 ms of sound first.
+
+        speed: from 0.25 to 4; 1 is the voice's own, 2 takes half as long.
 
         A text that is there is checked here, not at the first chunk: TextEmpty or TextUnspeakable
         if there is nothing to say, OptionTypeError if it is not a str. Characters the voice has no
@@ -123,7 +126,7 @@ class Engine:
         from the first complete clause on. The parts may come asynchronously if the chunks are
         taken with `async for`.
         """
-        request = self._request()
+        request = self._request(_checked_speed(speed))
         pump = Pump(text) if isinstance(text, AsyncIterable) else None
         if pump is not None:
             chunks = self._growing(pump, request)
@@ -135,15 +138,16 @@ class Engine:
         self._recorder = request.recorder
         turn = functools.partial(self._turns.enter, request, request.stop)
         leave = functools.partial(self._turns.leave, request)
-        return Stream(guarded(self._delivered(chunks, request), turn, leave), request.stop, pump)
+        delivered = guarded(self._delivered(chunks, request), turn, leave)
+        return Stream(delivered, request.stop, pump, request.recorder.spans)
 
-    def astream(self, text: Text) -> Stream:
+    def astream(self, text: Text, *, speed: float = 1.0) -> Stream:
         """stream(), for those who look for the asynchronous one: it is both."""
-        return self.stream(text)
+        return self.stream(text, speed=speed)
 
-    def synthesize(self, text: str) -> Audio:
+    def synthesize(self, text: str, *, speed: float = 1.0) -> Audio:
         """The whole utterance at once: exactly the chunks of stream(), joined."""
-        return Audio.join(self.stream(text), self.sample_rate)
+        return Audio.join(self.stream(text, speed=speed), self.sample_rate)
 
     def warm(self) -> WarmUp:
         """Speak texts of several lengths until it gets no faster. Leaves stages() alone."""
@@ -196,12 +200,12 @@ class Engine:
             raise EngineClosed("found a closed engine, wanted an open one; make a new Engine")
         return self._model
 
-    def _request(self) -> Request:
+    def _request(self, speed: float = 1.0) -> Request:
         from .models.base import Request
         from .session import Stop
 
         self._opened()
-        return Request(np.random.default_rng(self._seed), Recorder(), Stop(), chunk_s)
+        return Request(np.random.default_rng(self._seed), Recorder(), Stop(), chunk_s, speed)
 
     def _delivered(
         self, chunks: Generator[Chunk, None, None], request: Request
@@ -309,6 +313,16 @@ def _checked_limit(limit: int | None) -> int | None:
     raise OptionError(
         f"found max_streams={limit!r}, wanted a whole number from 1 on; leave it out for any number"
     )
+
+
+def _checked_speed(speed: float) -> float:
+    fits = isinstance(speed, int | float) and not isinstance(speed, bool)
+    if not (fits and SLOWEST <= speed <= FASTEST):
+        raise OptionError(
+            f"found speed={speed!r}, wanted a number from {SLOWEST:g} to {FASTEST:g}; 1 is the "
+            "voice's own"
+        )
+    return float(speed)
 
 
 def _checked_seed(seed: int) -> int:

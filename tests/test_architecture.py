@@ -71,12 +71,14 @@ ENGINE_ROOMS = {
         "session", "providers", "voices", "cache", "phonemes", "piper_phonemes", "audio", "timing",
         "errors",
     },
-    "flow": {"audio", "errors"},
+    "flow": {"audio", "timing", "errors"},
     "stream": {
         "errors", "timing", "audio", "text", "phonemes", "voices", "providers", "session", "models",
         "cache", "flow",
     },
-    "__main__": {"stream", "audio", "errors", "voices", "providers"},
+    "encoders": {"audio", "errors"},
+    "server": {"stream", "flow", "audio", "timing", "encoders", "voices", "errors"},
+    "__main__": {"stream", "audio", "errors", "voices", "providers", "server"},
 }  # fmt: skip
 
 

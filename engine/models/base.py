@@ -20,12 +20,14 @@ class Request:
 
     chunk_s: how long a chunk should be, by its index in the stream.
     stop: ends whatever run of a session is on.
+    speed: of speaking; 1 is the voice's own, 2 takes half as long.
     """
 
     noise: np.random.Generator
     recorder: Recorder
     stop: Stop
     chunk_s: Callable[[int], float]
+    speed: float = 1.0
 
 
 class Piece(NamedTuple):

@@ -57,7 +57,6 @@ GRAIN = 8  # steps: prosody goes on by as many at least, as very small runs are 
 # Sound starts this long before the pad in front ends.
 ONSET_S = (0.08, 0.025)
 
-SPEED = np.ones(1, np.float32)
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
@@ -182,7 +181,7 @@ class HibariModel:
         """Say it in pieces: see base.Model."""
         record = request.recorder.span
         with record("encode", first_chunk):
-            encoded = self.encode(speech.ids, request.stop)
+            encoded = self.encode(speech.ids, request.stop, request.speed)
         trim = trim and first_chunk == 0  # what is between sentences is a pause
         early, late = encoded.onset() if trim else (0, 0)
         start = max(0, early - round(LEAD_S * SAMPLE_RATE))
@@ -208,9 +207,9 @@ class HibariModel:
             yield Piece(samples, words[:begun])
             unwanted, words = 0, words[begun:]
 
-    def encode(self, ids: Sequence[int], stop: Stop | None = None) -> Encoded:
+    def encode(self, ids: Sequence[int], stop: Stop | None = None, speed: float = 1.0) -> Encoded:
         """All of a sentence at once."""
-        return Encoded(**self._encode.run(sentence(ids), stop))
+        return Encoded(**self._encode.run(sentence(ids, speed), stop))
 
 
 class Frames:
@@ -318,9 +317,9 @@ class Frames:
         self._pitch = np.concatenate([self._pitch, outputs["pitch"]])
 
 
-def sentence(ids: Sequence[int]) -> dict[str, NDArray[Any]]:
+def sentence(ids: Sequence[int], speed: float = 1.0) -> dict[str, NDArray[Any]]:
     """What `encode` is fed with."""
-    return {"ids": np.array([ids], np.int64), "speed": SPEED}
+    return {"ids": np.array([ids], np.int64), "speed": np.array([speed], np.float32)}
 
 
 def chunk_ends(

@@ -15,7 +15,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +56,6 @@ ONSET_S = 0.12
 TAIL_S = 0.2  # of silence behind the last sound stays, if there is as much
 
 GRAPHS = ("head", "waves", "coarse", "fine")
-SPEED = np.ones(1, np.float32)
 Floats = NDArray[np.float32]
 
 
@@ -240,10 +239,11 @@ class Parts(NamedTuple):
     coarse: Session
     fine: Session
 
-    def encode(self, ids: Sequence[int], style: Floats, stop: Stop | None = None) -> Sentence:
+    def encode(
+        self, ids: Sequence[int], style: Floats, stop: Stop | None = None, speed: float = 1.0
+    ) -> Sentence:
         """Run the head. Raises ModelError, or Stopped."""
-        tokens = np.array([ids], np.int64)
-        told = self.head.run({"tokens": tokens, "style": style, "speed": SPEED}, stop)
+        told = self.head.run(sentence(ids, style, speed), stop)
         return Sentence(
             np.ascontiguousarray(told["features"][0].T),
             np.pad(told["source"][0], WAVE_PAD, mode="reflect"),
@@ -296,7 +296,7 @@ class KokoroModel:
         """Say it in pieces: see base.Model. Trimmed, the silence behind is shortened too."""
         record, style = request.recorder.span, self._speaker.style(speech.ids)
         with record("encode", first_chunk):
-            sentence = self._parts.encode(speech.ids, style, request.stop)
+            sentence = self._parts.encode(speech.ids, style, request.stop, request.speed)
             norms = self._norms.of(sentence.features, sentence.source)
         windows = Windows(self._parts, sentence, norms, request)
         first, onset, calm, stop = _bounds(sentence, speech.ids, self._speaker, trim=trim)
@@ -316,6 +316,15 @@ class KokoroModel:
             begun = [word for word in words if word.start_s < until_s or end == stop]
             words = words[len(begun) :]
             yield Piece(samples, tuple(begun))
+
+
+def sentence(ids: Sequence[int], style: Floats, speed: float) -> dict[str, NDArray[Any]]:
+    """What the head, or the whole graph, is fed with."""
+    return {
+        "tokens": np.array([ids], np.int64),
+        "style": style,
+        "speed": np.array([speed], np.float32),
+    }
 
 
 def _bounds(

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from ..audio import Samples, lead_samples
 from ..phonemes import PAD_ID, Phonemizer, Speech
 from ..session import Session
 from .base import Piece, Request
-from .kokoro import SAMPLE_RATE, SPEED, Speaker, sounding_samples
+from .kokoro import SAMPLE_RATE, Speaker, sentence, sounding_samples
 
 LEAST_IDS = 8  # a shorter clause goes with the next one: alone it is half silence
 
@@ -48,10 +46,7 @@ class WholeModel:
         parts = clauses(speech.ids, self._speaker) if trim else [list(speech.ids)]
         for chunk, ids in enumerate(parts, first_chunk):
             with request.recorder.span("decode", chunk):
-                tokens = np.array([ids], np.int64)
-                told = self._session.run(
-                    {"tokens": tokens, "style": style, "speed": SPEED}, request.stop
-                )
+                told = self._session.run(sentence(ids, style, request.speed), request.stop)
             samples: Samples = told["samples"].reshape(-1)
             if trim:
                 samples = samples[lead_samples(samples, len(samples), SAMPLE_RATE) :]

@@ -186,7 +186,7 @@ class PiperModel:
         record = request.recorder.span
         noise = np.random.default_rng(request.noise.integers(2**63))
         with record("encode", first_chunk):
-            encoded = self.encode(speech.ids, noise, request.stop)
+            encoded = self.encode(speech.ids, noise, request.stop, request.speed)
         trim = trim and first_chunk == 0  # what is between sentences is a pause
         early, late = self._onset(encoded) if trim else (0, 0)
         start = max(0, early - round(LEAD_S * self.sample_rate))
@@ -215,7 +215,11 @@ class PiperModel:
             unwanted, words = 0, words[begun:]
 
     def encode(
-        self, ids: Sequence[int], noise: np.random.Generator, stop: Stop | None = None
+        self,
+        ids: Sequence[int],
+        noise: np.random.Generator,
+        stop: Stop | None = None,
+        speed: float = 1.0,
     ) -> Encoded:
         """All of a sentence at once."""
         manner = self._manner
@@ -223,7 +227,7 @@ class PiperModel:
             "input": np.array([ids], np.int64),
             "input_lengths": np.array([len(ids)], np.int64),
             "scales": np.array(
-                [manner.noise_scale, manner.length_scale, manner.noise_w], np.float32
+                [manner.noise_scale, manner.length_scale / speed, manner.noise_w], np.float32
             ),
             "noise": noise.standard_normal((1, 2, len(ids)), np.float32),
             **self._extra,

@@ -150,7 +150,7 @@ class ScriptedEngine:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def stream(self, _: str) -> Iterator[Chunk]:
+    def stream(self, _: str, *, speed: float = 1.0) -> Iterator[Chunk]:
         for index in range(3):
             self.written.append(self.count())
             if index == self.fail_at:
@@ -225,6 +225,7 @@ def test_an_interrupt_is_quiet(
         (["say", TEXT, "-o", "-", "--threads", "x"], 2, "or one by stage as encode=2"),
         (["say", TEXT, "-o", "-", "--threads", "vocode=2"], 2, "wanted one of encode, prosody"),
         (["say", TEXT, "-o", "-", "--seed", "-1"], 2, "seed=-1"),
+        (["say", TEXT, "-o", "-", "--speed", "5"], 2, "speed=5.0, wanted a number from 0.25 to 4"),
     ],
 )
 def test_misuse_is_told_in_one_line(
