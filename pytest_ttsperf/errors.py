@@ -37,7 +37,7 @@ class TargetNotFound(TargetError):
 
 
 class TargetShapeError(TargetError):
-    """The target offers something else than `sample_rate` and `stream(text)` of mono arrays."""
+    """The target offers something else than speaks a text in one of the shapes we accept."""
 
 
 class TargetFailed(TargetError):

@@ -71,8 +71,12 @@ class Recording(Struct, frozen=True, kw_only=True):
 class Ready(Struct, frozen=True, kw_only=True):
     """What a target tells about itself once it is open."""
 
-    pid: int
-    sample_rate: int
+    pid: int | None
+    """The top of the process tree whose memory and CPU are the target's."""
+    no_pid: str | None = None
+    """Why there is no such tree to be read."""
+    sample_rate: int | None = None
+    """None where only the audio tells it."""
     placement: dict[str, Json] | None = None
     versions: dict[str, str] = {}
     spans: tuple[Span, ...] = ()
@@ -84,7 +88,7 @@ class Ready(Struct, frozen=True, kw_only=True):
 
 
 class TargetSpec(Struct, frozen=True, kw_only=True):
-    """What to measure: `module:callable`, with keyword options for the callable."""
+    """What to measure: a spec in one of the forms of `specs`, with keyword options."""
 
     spec: str
     options: dict[str, Json] = {}

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-EVERYWHERE = {"errors", "figures", "files", ""}
+EVERYWHERE = {"errors", "figures", "files", "specs", ""}
 """Leaves that any room of pytest_ttsperf may import; "" is the package with its version."""
 
 PLUGIN_ROOMS = {
@@ -23,12 +23,14 @@ PLUGIN_ROOMS = {
     "files": set(),
     "figures": {"records"},  # for type checkers, and late
     "records": set(),
+    "specs": set(),
     "cgroups": set(),
     "environment": {"records", "cgroups"},
     "weather": {"records", "cgroups"},
     "measure.corpus": set(),
     "measure.recorder": {"records"},
-    "measure.targets": {"records", "measure.recorder"},
+    "measure.ports": set(),
+    "measure.targets": {"records", "measure.recorder", "measure.ports"},
     "measure.revisions": set(),
     "measure.resources": {"records"},
     "measure.interleave": {"records", "measure.targets", "measure.corpus"},

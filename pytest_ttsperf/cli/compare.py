@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_ttsperf import figures
+from pytest_ttsperf import figures, specs
 from pytest_ttsperf.cli.output import paint, tell
 
 PRESETS = ("short", "medium", "long")
@@ -20,7 +20,8 @@ def add(commands: Any) -> None:
         help="two targets side by side: is B slower than A?",
         description="Open two targets in processes of their own, A twice and B once, have them "
         "speak the same texts in turns, and say whether B is slower than A. A target is "
-        "module:callable. Exit code 1 when it is.",
+        f"{specs.FORMS}. Where one of them is a program that starts anew for each text, cold "
+        "starts are compared. Exit code 1 when B is slower.",
     )
     parser.set_defaults(run=_run)
     parser.add_argument("target_a", metavar="A", help="the one that is")
@@ -42,30 +43,44 @@ def add(commands: Any) -> None:
         metavar="FIGURE:CHANGE",
         help=f"smallest change that counts, as ttfa_p95:7.5%% ({figures.DELTA:.0%}%)",
     )
+    for side in "ab":
+        parser.add_argument(
+            f"--option-{side}",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help=f"keyword option of {side.upper()}; may be repeated",
+        )
+    parser.add_argument("--cold", action="store_true", help="compare starts of fresh processes")
     parser.add_argument("--provider", metavar="NAME", help="execution provider of both")
     parser.add_argument("--voice", metavar="NAME", help="voice of both")
     parser.add_argument("--json", action="store_true", help="print JSON, with all raw numbers")
 
 
 def _run(told: argparse.Namespace) -> int:
-    from pytest_ttsperf.experiment import Source, side_by_side
+    from pytest_ttsperf.experiment import Source, asked_so, side_by_side
     from pytest_ttsperf.records import Comparison, Outcome, TargetSpec
     from pytest_ttsperf.report import comparison as report
 
     offered: Mapping[str, str | None] = {"provider": told.provider, "voice": told.voice}
     old, new = (
         Source(
-            spec=TargetSpec(spec=spec),
+            spec=asked_so(TargetSpec(spec=spec, options=specs.options_of(lines, source)), {}),
             provider=told.provider,
             voice=told.voice,
             demanded=tuple(name for name, value in offered.items() if value is not None),
         )
-        for spec in (told.target_a, told.target_b)
+        for spec, lines, source in (
+            (told.target_a, told.option_a, "--option-a"),
+            (told.target_b, told.option_b, "--option-b"),
+        )
     )
     presets = tuple(dict.fromkeys(told.preset or PRESETS[:1]))
-    gates = figures.gates("warm", figures.of_lines(told.fail, "--fail"))
-    found: dict[str, Comparison] = side_by_side(old, new, presets, gates, told.budget)
-    tell(found, report.text(told.target_a, told.target_b, found, paint), as_json=told.json)
+    deltas = figures.of_lines(told.fail, "--fail")
+    found: dict[str, Comparison] = side_by_side(
+        old, new, presets, lambda phase: figures.gates(phase, deltas), told.budget, cold=told.cold
+    )
+    tell(found, report.text(old.spec.label, new.spec.label, found, paint), as_json=told.json)
     bad = (Outcome.FAIL, Outcome.INVALID)
     return int(any(outcome in bad for one in found.values() for outcome in report.outcomes(one)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from pytest_ttsperf import specs
 from pytest_ttsperf.cli.output import paint, tell
 
 DEFAULT_SECONDS = 2.0
@@ -27,20 +28,29 @@ def add(commands: Any) -> None:
         metavar="S",
         help=f"how long to watch the weather ({DEFAULT_SECONDS:g})",
     )
-    parser.add_argument("--target", metavar="SPEC", help="also open this target: module:callable")
+    parser.add_argument("--target", metavar="SPEC", help="also open this target, of any form")
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="keyword option of the target; may be repeated",
+    )
     parser.add_argument("--provider", metavar="NAME", help="with this execution provider")
     parser.add_argument("--voice", metavar="NAME", help="with this voice")
 
 
 def _run(told: argparse.Namespace) -> int:
-    from pytest_ttsperf.experiment import Source, checkup
+    from pytest_ttsperf.experiment import Source, asked_so, checkup
     from pytest_ttsperf.records import TargetSpec
     from pytest_ttsperf.report import checkup as report
 
     source = None
     if told.target is not None:
         source = Source(
-            spec=TargetSpec(spec=told.target),
+            spec=asked_so(
+                TargetSpec(spec=told.target, options=specs.options_of(told.option, "--option")), {}
+            ),
             provider=told.provider,
             voice=told.voice,
             demanded=("provider",) if told.provider else (),

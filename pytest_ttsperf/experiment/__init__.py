@@ -26,6 +26,7 @@ from pytest_ttsperf.experiment.plan import UNNAMED as UNNAMED
 from pytest_ttsperf.experiment.plan import Plan as Plan
 from pytest_ttsperf.experiment.plan import Progress as Progress
 from pytest_ttsperf.experiment.plan import Source as Source
+from pytest_ttsperf.experiment.plan import asked_so as asked_so
 from pytest_ttsperf.experiment.plan import cell_of, probe_texts, trial_texts, warmup_texts
 from pytest_ttsperf.experiment.plan import continued as continued
 from pytest_ttsperf.experiment.plan import default_trials as default_trials
@@ -86,7 +87,8 @@ def measure_warm(opened: Opened, plan: Plan, tell: Tell) -> CellResult:
     begun = time.monotonic()
     fingerprint = _fingerprint(opened.ready)
     thresholds = plan.limits_on(fingerprint)
-    watch = weather.WeatherWatch([opened.ready.pid])
+    pids = [] if opened.ready.pid is None else [opened.ready.pid]
+    watch = weather.WeatherWatch(pids)
     trials = list(warm_up(opened, plan))
     notes = _quirks(opened.ready)
     if not is_steady(trials):
@@ -97,7 +99,7 @@ def measure_warm(opened: Opened, plan: Plan, tell: Tell) -> CellResult:
                 guard="quiet", text=f"the target kept working for {QUIET_TIMEOUT_S:g} s on its own"
             )
         )
-    before, watch = watch.so_far(), weather.WeatherWatch([opened.ready.pid])
+    before, watch = watch.so_far(), weather.WeatherWatch(pids)
     per_trial_s, stopped = seconds_per_trial(trials), False
     texts = trial_texts(plan)
     for step in interleave.steps(texts, "trial", first=plan.first):
@@ -352,6 +354,8 @@ def _fingerprint(ready: Ready) -> str:
 
 def _memory(result: CellResult) -> Memory:
     """Per process, the worst of each figure; cold trials, one process each, are taken together."""
+    if result.ready and result.ready.no_pid:
+        return Memory(reason=result.ready.no_pid)
     if result.cell.phase == "cold":
         return definitions.memory(result.idle, result.counted)
     processes = sorted({trial.process for trial in result.counted})

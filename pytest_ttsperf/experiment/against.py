@@ -8,16 +8,18 @@ from pathlib import Path
 
 from msgspec import structs
 
+from pytest_ttsperf import specs
 from pytest_ttsperf.errors import MeasurementError, RevisionError, TargetError
 from pytest_ttsperf.experiment import comparing
 from pytest_ttsperf.experiment.blocks import Contest
-from pytest_ttsperf.experiment.plan import Plan, Source
+from pytest_ttsperf.experiment.plan import Plan, Source, asked_so
 from pytest_ttsperf.measure import revisions
 from pytest_ttsperf.measure.revisions import Tree
 from pytest_ttsperf.records import (
     CellResult,
     Comparison,
     Gate,
+    Json,
     Note,
     Outcome,
     Phase,
@@ -25,6 +27,7 @@ from pytest_ttsperf.records import (
     Verdict,
 )
 
+COLD = "cold starts were compared, each counted from when its process was asked for"
 Measured = tuple[Source, Plan]
 """How a cell was measured."""
 
@@ -35,7 +38,7 @@ class Against:
 
     label: str
     tree: Tree | None = None
-    spec: str | None = None
+    spec: TargetSpec | None = None
 
     @property
     def remarks(self) -> list[str]:
@@ -51,15 +54,34 @@ class Against:
 
     def of(self, source: Source) -> Source:
         """Where the old code of a source comes from."""
-        if self.spec is not None:
-            return replace(source, spec=TargetSpec(spec=self.spec, options=source.spec.options))
-        return replace(source, tree=self.tree)
+        if self.spec is None:
+            return replace(source, tree=self.tree)
+        spec, own = self.spec, source.spec
+        if not spec.options and specs.kind(spec.spec) == specs.kind(own.spec):
+            spec = structs.replace(spec, options=own.options)
+        return replace(source, spec=asked_so(spec, {}))
 
 
-def against(text: str, rootdir: Path, *, install: str | None = None) -> Against:
-    """Lay ready what `--ttsperf-against` names. RevisionError when it is not to be had."""
-    if revisions.is_spec(text):
-        return Against(text, spec=text)
+def against(
+    text: str,
+    rootdir: Path,
+    *,
+    install: str | None = None,
+    options: Mapping[str, Json] | None = None,
+) -> Against:
+    """Lay ready what `--ttsperf-against` names. RevisionError when it is not to be had.
+
+    `options` are those of another target; without any it gets those of the measured one, if both
+    have the same form.
+    """
+    if specs.is_spec(text):
+        spec = TargetSpec(spec=text, options=dict(options or {}))
+        return Against(spec.label, spec=spec)
+    if options:
+        raise RevisionError(
+            f"found options ({', '.join(options)}) for {text!r}, which is no target; the target of "
+            "another version gets those of this one. Leave out --ttsperf-against-option"
+        )
     tree = revisions.lay_ready(text, rootdir, install=install)
     return Against(tree.label, tree=tree)
 
@@ -143,6 +165,8 @@ def _contest(
         raise MeasurementError(
             "a comparison needs processes of its own; leave out --ttsperf-inline"
         )
+    old = version.of(source)
+    _refuse_never_warm(old, results[0].cell.phase)
     cells = {
         result.cell.id: (
             replace(measured[result.cell.id][1], trials=len(result.counted)),
@@ -152,13 +176,22 @@ def _contest(
     }
     own = sum(len(each) for _, each in cells.values())  # a test may have several cells
     return Contest(
-        old=version.of(source),
+        old=old,
         new=source,
         cells=cells,
         against=version.label,
         budget_s=budget_s,
         gates_in_run=max(gates_in_run, own),
     )
+
+
+def _refuse_never_warm(old: Source, phase: Phase) -> None:
+    """MeasurementError where one arm has nothing warm to compare."""
+    if phase == "warm" and old.starts_anew:
+        raise MeasurementError(
+            f"{old.spec.label} starts a process for each text and is never warm; compare with it "
+            "in a test that asks for the fixture cold_engine"
+        )
 
 
 def _with(result: CellResult, comparison: Comparison, *, answers: bool) -> CellResult:
@@ -196,21 +229,35 @@ def _first_line(error: Exception) -> str:
 
 
 def side_by_side(
-    old: Source, new: Source, presets: Sequence[str], gates: tuple[Gate, ...], budget_s: float
+    old: Source,
+    new: Source,
+    presets: Sequence[str],
+    gates: Callable[[Phase], tuple[Gate, ...]],
+    budget_s: float,
+    *,
+    cold: bool = False,
 ) -> dict[str, Comparison]:
-    """Compare two targets on presets, by preset. TargetError when one cannot be opened."""
+    """Compare two targets on presets, by preset. TargetError when one cannot be opened.
+
+    Cold starts are compared if that is asked for, or if one of the two has nothing else;
+    MeasurementError for those of a server.
+    """
+    phase: Phase = "cold" if cold or old.starts_anew or new.starts_anew else "warm"
     contest = Contest(
         old=old,
         new=new,
         cells={
             preset: (
-                Plan(test="compare", text=preset, mode="stream", phase="warm", trials=0),
-                gates,
+                Plan(test="compare", text=preset, mode="stream", phase=phase, trials=0),
+                gates(phase),
             )
             for preset in presets
         },
         against=old.spec.label,
         budget_s=budget_s,
-        gates_in_run=len(presets) * len(gates),
+        gates_in_run=len(presets) * len(gates(phase)),
     )
-    return comparing.compare(contest, lambda _: None)
+    found = comparing.compare(contest, lambda _: None)
+    if phase == "warm":
+        return found
+    return {preset: structs.replace(one, notes=(COLD, *one.notes)) for preset, one in found.items()}

@@ -17,11 +17,12 @@ from statistics import median
 
 import psutil
 
-from pytest_ttsperf import __version__, environment, weather
+from pytest_ttsperf import __version__, environment, specs, weather
 from pytest_ttsperf.answers import Checkup, Finding
 from pytest_ttsperf.errors import TtsperfError
 from pytest_ttsperf.experiment.plan import Source
-from pytest_ttsperf.experiment.sampling import open_target
+from pytest_ttsperf.experiment.sampling import Opened, open_target
+from pytest_ttsperf.measure.targets.command import FIRST_TEXT
 from pytest_ttsperf.records import Machine, Ready, TargetSpec, Usage, Weather
 
 HUM = TargetSpec(spec="pytest_ttsperf.measure.targets.hum:Hum")
@@ -360,7 +361,7 @@ def _isolation() -> Iterator[Finding]:
             "memory and cold starts",
         )
         return
-    if trouble or psutil.pid_exists(opened.ready.pid):
+    if trouble or (opened.ready.pid and psutil.pid_exists(opened.ready.pid)):
         yield Finding(
             about="isolation",
             level="advice",
@@ -402,6 +403,7 @@ def _target(source: Source | None) -> tuple[tuple[Finding, ...], Ready | None]:
         return (), None
     try:
         opened = open_target(source, warm=False)
+        spoken = _spoken(opened) if specs.kind(source.spec.spec) == "command" else None
     except TtsperfError as error:
         return (
             Finding(
@@ -413,6 +415,9 @@ def _target(source: Source | None) -> tuple[tuple[Finding, ...], Ready | None]:
             ),
         ), None
     opened.close()
+    if spoken is not None:
+        found = f"{source.spec.label} speaks: {spoken}; a program tells no provider"
+        return (Finding(about="target", level="good", found=found),), opened.ready
     placement = opened.ready.placement
     if not placement or "provider" not in placement:
         return (
@@ -426,3 +431,13 @@ def _target(source: Source | None) -> tuple[tuple[Finding, ...], Ready | None]:
         ), opened.ready
     found = f"{source.spec.label} opens on {placement['provider']}, nodes {placement.get('nodes')}"
     return (Finding(about="target", level="good", found=found),), opened.ready
+
+
+def _spoken(opened: Opened) -> str:
+    """A program is not known to work before it has spoken. TargetError when it does not."""
+    try:
+        recording = opened.target.record(FIRST_TEXT, "stream")
+    finally:
+        opened.close()
+    seconds = sum(recording.frame_counts) / recording.sample_rate
+    return f"{seconds:.1f} s of audio at {recording.sample_rate} Hz"

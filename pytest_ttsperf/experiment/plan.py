@@ -6,18 +6,21 @@ import difflib
 import hashlib
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+from msgspec import structs
 
 from pytest_ttsperf.errors import MeasurementError
 from pytest_ttsperf.judge import stats
 from pytest_ttsperf.measure import corpus, interleave
 from pytest_ttsperf.measure.revisions import Tree
-from pytest_ttsperf.measure.targets import Target
+from pytest_ttsperf.measure.targets import SERVERS, Target, command, forms, kind
+from pytest_ttsperf.measure.targets.http import HttpTarget
 from pytest_ttsperf.measure.targets.inline import InlineTarget
 from pytest_ttsperf.measure.targets.wire import Mirror
 from pytest_ttsperf.measure.targets.worker import WorkerTarget
-from pytest_ttsperf.records import Cell, CellResult, Mode, Phase, Ready, TargetSpec, Threshold
+from pytest_ttsperf.records import Cell, CellResult, Json, Mode, Phase, Ready, TargetSpec, Threshold
 
 UNNAMED = "default"
 """The provider or voice of a target that was asked for none and tells none."""
@@ -39,10 +42,55 @@ class Source:
     tree: Tree | None = None
     """Another version of the code, in whose place the running one is not opened."""
 
+    def __post_init__(self) -> None:
+        """MeasurementError for another version of what is not imported."""
+        if self.is_server and self.tree is not None:
+            raise MeasurementError(
+                f"{self.spec.spec} runs already: another version of the code cannot be put in its "
+                "place; start that version too, and compare with its address"
+            )
+        if kind(self.spec.spec) == "command" and self.tree is not None:
+            raise MeasurementError(
+                f"{self.spec.spec} is not imported, so it would be the same at {self.tree.label}; "
+                "name that version's program itself: --ttsperf-against=cmd:..."
+            )
+
+    @property
+    def starts_anew(self) -> bool:
+        """Whether each trial is a fresh start of it, so that there is nothing warm to measure."""
+        return kind(self.spec.spec) == "command" and command.is_once(self.spec)
+
+    @property
+    def is_server(self) -> bool:
+        """Whether it runs already, before it is measured."""
+        return kind(self.spec.spec) in SERVERS
+
     def make(self) -> Target:
-        """A target to open: in a process of its own unless asked for inline."""
+        """A target to open, by the form of its spec.
+
+        MeasurementError for one that cannot be inline.
+        A `module:callable` has a process of its own unless asked for inline.
+        """
         pairs = {"provider": self.provider, "voice": self.voice}
         offered = {name: value for name, value in pairs.items() if value is not None}
+        if self.inline and kind(self.spec.spec) != "python":
+            raise MeasurementError(
+                f"{self.spec.spec} runs in a process of its own already; leave out "
+                "--ttsperf-inline, which is for module:callable"
+            )
+        match kind(self.spec.spec):
+            case "command":
+                return command.CommandTarget(
+                    self.spec, offered=offered, demanded=self.demanded, timeout_s=self.timeout_s
+                )
+            case "http" | "wyoming":
+                return HttpTarget(
+                    self.spec, offered=offered, demanded=self.demanded, timeout_s=self.timeout_s
+                )
+            case "python":
+                return self._in_python(offered)
+
+    def _in_python(self, offered: dict[str, str]) -> Target:
         if self.inline:
             return InlineTarget(self.spec, offered=offered, demanded=self.demanded)
         return WorkerTarget(
@@ -53,6 +101,22 @@ class Source:
             mirror=self.tree and Mirror(ours=str(self.tree.project), theirs=str(self.tree.folder)),
             python=self.tree.python if self.tree else sys.executable,
         )
+
+
+def asked_so(spec: TargetSpec, http: Mapping[str, Json]) -> TargetSpec:
+    """A server's spec with the run's options for HTTP; its own come first.
+
+    Whether the connection is kept is always among them: it is another cell otherwise. TargetError
+    for a form that cannot be understood.
+    """
+    if kind(spec.spec) not in SERVERS:
+        return spec
+    if kind(spec.spec) == "wyoming":
+        given = {"connection": http.get("connection", "keep"), **spec.options}
+        return structs.replace(spec, options=given)
+    given = {**http, **spec.options}
+    form = forms.form_of(given.get("preset"), given.get("template"), given.get("connection"))
+    return structs.replace(spec, options={**given, "connection": form.connection})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ from statistics import mean
 
 from msgspec import structs
 
-from pytest_ttsperf.errors import TargetError
+from pytest_ttsperf.errors import MeasurementError, TargetError
 from pytest_ttsperf.experiment.plan import Plan, Source, warmup_texts
 from pytest_ttsperf.measure import interleave
 from pytest_ttsperf.measure.resources import TreeMeter
 from pytest_ttsperf.measure.targets import Target
+from pytest_ttsperf.measure.targets.command import CommandTarget
 from pytest_ttsperf.metrics import definitions, quality
 from pytest_ttsperf.records import Mode, Ready, RecorderCost, Recording, Span, Trial, Usage
 
@@ -44,7 +45,9 @@ def open_target(source: Source, *, warm: bool) -> Opened:
         ready = target.open()
         if warm:
             target.warm()
-        meter = TreeMeter(ready.pid) if target.isolated else None
+        meter = None
+        if target.isolated and ready.pid is not None:
+            meter = TreeMeter(ready.pid, started_here=not source.is_server)
         idle = meter.usage() if meter and warm else None
     except BaseException:
         target.close()
@@ -132,10 +135,21 @@ def _rtf(trial: Trial) -> float | None:
 def cold_trial(
     source: Source, step: interleave.Step, second_text: str, mode: Mode
 ) -> tuple[Trial, Ready, RecorderCost]:
-    """Start, speak twice, close: the first run counted from the start of the process."""
+    """Start, speak twice, close: the first run counted from the start of the process.
+
+    A program that starts anew for each text speaks once: its second run would be another first.
+    MeasurementError for a server, which cannot be started from here.
+    """
+    if source.is_server:
+        raise MeasurementError(
+            f"{source.spec.spec} runs already, so it has no cold start that could be measured; "
+            "measure it warm, or name what starts it as cmd: or module:callable"
+        )
     opened = open_target(source, warm=False)
     try:
         ready = opened.ready
+        if source.starts_anew:
+            return _anew(opened, step, mode)
         first = opened.target.record(step.text, mode)
         usage = opened.meter.usage() if opened.meter else None
         second = opened.target.record(second_text, mode)
@@ -155,6 +169,17 @@ def cold_trial(
         structs.replace(ready, placement=placement),
         cost,
     )
+
+
+def _anew(opened: Opened, step: interleave.Step, mode: Mode) -> tuple[Trial, Ready, RecorderCost]:
+    recording = opened.target.record(step.text, mode)
+    spent = opened.target.spent if isinstance(opened.target, CommandTarget) else None
+    trial = _heard(step, recording, spent.usage if spent else None)
+    first_ms = definitions.ttfs_ms(recording)
+    phases = {**(spent.phases_ms if spent else {}), "first_run": first_ms}
+    told = {name: value for name, value in phases.items() if value is not None}
+    _, cost = opened.target.inspect()
+    return structs.replace(trial, phases_ms=told), opened.ready, cost
 
 
 def _from_process_start(recording: Recording, ready: Ready) -> Recording:

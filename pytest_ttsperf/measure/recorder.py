@@ -7,7 +7,7 @@ the timing. `cost` measures what the recorder itself adds, with a target that do
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -36,6 +36,21 @@ def record(
     keep = arrivals.append
     request_ns = now_ns()
     for chunk in synthesize(text):
+        keep((now_ns(), chunk))
+    return Stamped(request_ns, arrivals, now_ns())
+
+
+async def record_async(
+    synthesize: Callable[[str], Awaitable[AsyncIterable[Any]]],
+    text: str,
+    *,
+    now_ns: Callable[[], int] = time.perf_counter_ns,
+) -> Stamped:
+    """The same inside an event loop, whose start is nothing that the target is charged with."""
+    arrivals: list[tuple[int, Any]] = []
+    keep = arrivals.append
+    request_ns = now_ns()
+    async for chunk in await synthesize(text):
         keep((now_ns(), chunk))
     return Stamped(request_ns, arrivals, now_ns())
 

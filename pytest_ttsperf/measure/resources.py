@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 
+from pytest_ttsperf.errors import TargetCrashed
 from pytest_ttsperf.records import Usage
 
 SAMPLE_S = 0.05
@@ -30,17 +31,28 @@ QUIET_WINDOW_S = 0.1
 class TreeMeter:
     """Reads the process tree below (and with) one pid."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, *, started_here: bool = True) -> None:
+        """Of a tree that ran before, the kernel's high-water mark is of work that was not ours."""
         self._root = psutil.Process(pid)
+        self._started_here = started_here
         self._tree = self._looked_up()
 
     def usage(self, peak_bytes: int = 0) -> Usage:
-        """RSS, USS and CPU seconds of the tree now; `peak_bytes` is what sampling has seen."""
+        """RSS, USS and CPU seconds of the tree now; `peak_bytes` is what sampling has seen.
+
+        TargetCrashed when the process at its top has ended: nothing would be read as 0.
+        """
+        if not self._root.is_running():
+            raise TargetCrashed(
+                f"process {self._root.pid}, whose memory was read, has ended; a server that "
+                "answers on was started anew while it was measured"
+            )
         self._tree = self._looked_up()
         rss = _rss(self._tree)
+        high_water = _high_water(self._root.pid) if self._started_here else 0
         return Usage(
             rss_bytes=rss,
-            rss_peak_bytes=max(rss, peak_bytes, _high_water(self._root.pid)),
+            rss_peak_bytes=max(rss, peak_bytes, high_water),
             uss_bytes=self._uss(),
             cpu_s=self.cpu_s(),
         )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import re
 import shutil
 import subprocess
 import sys
@@ -22,12 +21,12 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
+from pytest_ttsperf import specs
 from pytest_ttsperf.errors import RevisionError
 
 KEPT_TREES = 5
 LOCK_TIMEOUT_S = 600.0
 COMPLETE = ".complete"
-SPEC = re.compile(r"[\w.]+:[\w.]+")
 EXTRA_FILES = ("requirements*.txt", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
 
 
@@ -48,11 +47,6 @@ class Tree(NamedTuple):
     def has_own_environment(self) -> bool:
         """Whether it runs on its own dependencies."""
         return self.python != sys.executable
-
-
-def is_spec(text: str) -> bool:
-    """Whether the text names a target (`module:callable`) instead of a version."""
-    return SPEC.fullmatch(text) is not None
 
 
 def lay_ready(
@@ -102,7 +96,8 @@ def _unknown(text: str, rootdir: Path, *, is_repository: bool) -> str:
     hint = "fetch it first (git fetch), or " if is_repository else ""
     return (
         f"found {text!r}, which is no revision {where} and no directory; {hint}give a revision, a "
-        "tag, a remote branch such as origin/main, a directory, or a target as module:callable"
+        "tag, a remote branch such as origin/main, a directory, or a "
+        f"target as {specs.FORMS}"
     )
 
 

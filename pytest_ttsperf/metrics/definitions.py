@@ -44,6 +44,9 @@ ROUNDING_NS = 10_000
 COALESCE_NS = 2 * NS_PER_MS
 LATE = 50
 """A burst is late when it was waited for at least this many times as long as it took."""
+CLIENT = ("http.", "wyoming.", "server.")
+"""Before the names of stages of a client, and of those that a server tells up to its first byte:
+when they end says nothing about how the rest was made."""
 CONVERT = "convert"
 """The stage that turns finished sound into bytes; it does no synthesis."""
 UNEXPLAINED = "unexplained"
@@ -270,7 +273,10 @@ def is_streamed(recording: Recording, opening_ms: float = 0.0) -> bool | None:
     stages = [
         span
         for span in recording.spans
-        if span.stage != CONVERT and opened_ns < span.end_ns and span.start_ns <= recording.end_ns
+        if span.stage != CONVERT
+        and not span.stage.startswith(CLIENT)
+        and opened_ns < span.end_ns
+        and span.start_ns <= recording.end_ns
     ]
     if not stages:
         return False if is_sliced(recording, opening_ms) else None

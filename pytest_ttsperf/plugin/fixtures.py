@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
+from pytest_ttsperf import specs
 from pytest_ttsperf.errors import MeasurementError, ProviderMissing, TtsperfError
 from pytest_ttsperf.plugin import ledger, markers
 
@@ -140,8 +141,8 @@ def ttsperf_target(request: pytest.FixtureRequest) -> str | TargetSpec:
     target = ledger.of(request.config).options.target
     if target is None:
         pytest.fail(
-            "no target to measure; set ttsperf_target = module:callable in the pytest "
-            "configuration, or give --ttsperf-target",
+            f"no target to measure; set ttsperf_target in the pytest configuration, or give "
+            f"--ttsperf-target: {specs.FORMS}",
             pytrace=False,
         )
     return target
@@ -162,18 +163,24 @@ def _ttsperf_source(
     ttsperf_target: str | TargetSpec,
     _ttsperf_provider: str | None,
 ) -> Source:
-    from pytest_ttsperf.experiment import Source
+    from pytest_ttsperf.experiment import Source, asked_so
     from pytest_ttsperf.records import TargetSpec
 
     options = ledger.of(request.config).options
+    if isinstance(ttsperf_target, TargetSpec):
+        spec, own = ttsperf_target.spec, ttsperf_target.options
+    else:
+        spec, own = ttsperf_target, {}
+        if spec == options.target:
+            own = dict(options.target_options)
     own_voice = markers.voice(request.node)
-    spec = ttsperf_target
     demanded = {
         "provider": options.provider_demanded,
         "voice": options.voice_demanded or own_voice is not None,
     }
+    given = TargetSpec(spec=spec, options={**own, **options.told_options})
     return Source(
-        spec=spec if isinstance(spec, TargetSpec) else TargetSpec(spec=spec),
+        spec=_or_skip(ledger.state_of(request.node), lambda: asked_so(given, options.http)),
         provider=_ttsperf_provider,
         voice=own_voice or options.voice,
         demanded=tuple(name for name, is_demanded in demanded.items() if is_demanded),

@@ -64,6 +64,7 @@ class Ledger:
                 self.options.against,
                 self.config.rootpath,
                 install=self.options.against_install,
+                options=self.options.against_options,
             )
 
     @property

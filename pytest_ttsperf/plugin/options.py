@@ -7,14 +7,16 @@ voice the test is about.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pytest_ttsperf import figures
+from pytest_ttsperf import figures, specs
 from pytest_ttsperf.errors import LimitError
 from pytest_ttsperf.plugin.markers import Override, parse_override
 
@@ -25,6 +27,7 @@ DEFAULT_STORAGE = "baselines"
 DEFAULT_ARTIFACTS = "artifacts"
 UNITS_S = {"s": 1.0, "min": 60.0, "h": 3600.0}
 INCONCLUSIVE = ("warn", "fail")
+CONNECTIONS = ("keep", "fresh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,10 @@ class Options:
     """Everything a run was told, with defaults filled in."""
 
     target: str | None
+    target_options: Mapping[str, Any]
+    """Keyword options of that target: of ini, and over them those of the command line."""
+    told_options: Mapping[str, Any]
+    """Those of the command line alone, for a target that a fixture names."""
     providers: tuple[str | None, ...]
     provider_demanded: bool
     voice: str | None
@@ -46,6 +53,8 @@ class Options:
     compare: bool
     against: str | None
     """A version, directory or target to compare with."""
+    against_options: Mapping[str, Any]
+    """Keyword options of the target to compare with."""
     against_install: str | None
     """Extras with which that version gets an environment of its own; None for none."""
     budget_s: float
@@ -55,6 +64,8 @@ class Options:
     storage: Path
     artifacts: Path
     json: Path | None
+    http: Mapping[str, object]
+    """How a target by http:// is asked: connection, and preset and template where given."""
     overrides: tuple[Override, ...]
     local_overrides: tuple[tuple[str, Override], ...]
     """Per machine: the beginning or end of a fingerprint, and the override it gets."""
@@ -73,7 +84,14 @@ def add(parser: pytest.Parser) -> None:
     """Declare options and ini lines."""
     group = parser.getgroup("ttsperf", "performance of text-to-speech engines")
     option = group.addoption
-    option(f"{PREFIX}target", metavar="SPEC", help="what to measure: module:callable")
+    option(f"{PREFIX}target", metavar="SPEC", help=f"what to measure: {specs.FORMS}")
+    option(
+        f"{PREFIX}target-option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="keyword option of the target, as voice=heart or threads=2; may be repeated",
+    )
     option(
         f"{PREFIX}provider",
         action="append",
@@ -96,6 +114,13 @@ def add(parser: pytest.Parser) -> None:
         f"{PREFIX}against",
         metavar="REV",
         help="compare with a git revision, a directory or a target, interleaved",
+    )
+    option(
+        f"{PREFIX}against-option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="keyword option of the target to compare with; may be repeated",
     )
     option(
         f"{PREFIX}against-install",
@@ -131,15 +156,39 @@ def add(parser: pytest.Parser) -> None:
         metavar="KEY=NUMBER",
         help="put another limit in a test's place, as ttfa_p95_ms=800",
     )
+    option(
+        f"{PREFIX}http-preset",
+        metavar="NAME",
+        help="how a server by http:// is asked: openai (default), kokoro-fastapi or piper",
+    )
+    option(
+        f"{PREFIX}http-template",
+        metavar="JSON",
+        help="how another is: path, method, headers, body with {text} and {voice}, format, "
+        "sample_rate; a file, or the object itself",
+    )
+    option(
+        f"{PREFIX}http-connection",
+        choices=CONNECTIONS,
+        help="keep one connection, or open a fresh one for each trial",
+    )
     _add_ini(parser.addini)
 
 
 def _add_ini(ini: Callable[..., None]) -> None:
-    ini("ttsperf_target", "what to measure: module:callable")
+    ini("ttsperf_target", f"what to measure: {specs.FORMS}")
+    ini(
+        "ttsperf_target_options",
+        "keyword options of ttsperf_target, one a line: voice=heart",
+        type="linelist",
+    )
     ini("ttsperf_provider", "execution providers; a missing one is skipped", type="args")
     ini("ttsperf_voice", "voice the target is asked for")
     ini("ttsperf_trials", "trials of each warm cell")
     ini("ttsperf_timeout", "longest wait for one answer, in seconds")
+    ini("ttsperf_http_preset", "how a server by http:// is asked")
+    ini("ttsperf_http_template", "how another is: a JSON file, or the object itself")
+    ini("ttsperf_http_connection", "keep or fresh")
     ini("ttsperf_storage", "where baselines are kept")
     ini("ttsperf_artifacts", "where artifacts are written")
     ini("ttsperf_inconclusive", "warn or fail")
@@ -161,8 +210,13 @@ def read(config: pytest.Config) -> Options:
     """All options of this run. pytest.UsageError tells which one cannot be understood."""
     try:
         general, local = _overrides(config)
+        told = specs.options_of(
+            config.getoption(f"{PREFIX}target-option"), f"{PREFIX}target-option"
+        )
         return Options(
             target=_first(config, "target"),
+            target_options={**_ini_options(config), **told},
+            told_options=told,
             providers=_providers(config),
             provider_demanded=config.getoption(f"{PREFIX}provider") is not None,
             voice=_first(config, "voice"),
@@ -176,6 +230,9 @@ def read(config: pytest.Config) -> Options:
             save=config.getoption(f"{PREFIX}save"),
             compare=config.getoption(f"{PREFIX}compare"),
             against=config.getoption(f"{PREFIX}against"),
+            against_options=specs.options_of(
+                config.getoption(f"{PREFIX}against-option"), f"{PREFIX}against-option"
+            ),
             against_install=config.getoption(f"{PREFIX}against-install"),
             budget_s=_duration_s(_first(config, "budget")),
             deltas=figures.of_lines(
@@ -188,6 +245,7 @@ def read(config: pytest.Config) -> Options:
             storage=_folder(config, "storage", DEFAULT_STORAGE),
             artifacts=_folder(config, "artifacts", DEFAULT_ARTIFACTS),
             json=_json(config),
+            http=_http(config),
             overrides=general,
             local_overrides=local,
         )
@@ -196,8 +254,15 @@ def read(config: pytest.Config) -> Options:
 
 
 def _first(config: pytest.Config, name: str) -> str | None:
-    told = config.getoption(f"{PREFIX}{name}")
+    told = config.getoption(f"{PREFIX}{name.replace('_', '-')}")
     return told if told is not None else config.getini(f"ttsperf_{name}") or None
+
+
+def _ini_options(config: pytest.Config) -> dict[str, Any]:
+    """Options of ini, which are those of ini's target and of no other."""
+    if config.getoption(f"{PREFIX}target") is not None:
+        return {}
+    return specs.options_of(config.getini("ttsperf_target_options"), "ini ttsperf_target_options")
 
 
 def _folder(config: pytest.Config, name: str, default: str) -> Path:
@@ -221,6 +286,34 @@ def _json(config: pytest.Config) -> Path | None:
     if path.is_dir():
         raise LimitError(f"{PREFIX}json: {path} is a folder; wanted a file, or none yet")
     return path
+
+
+def _http(config: pytest.Config) -> dict[str, object]:
+    told = {name: _first(config, f"http_{name}") for name in ("preset", "template", "connection")}
+    given: dict[str, object] = {name: value for name, value in told.items() if value is not None}
+    if told["connection"] not in (None, *CONNECTIONS):
+        raise LimitError(
+            f"ini ttsperf_http_connection={told['connection']!r}; wanted keep or fresh"
+        )
+    template = told["template"]
+    if template is not None:
+        given["template"] = _object(config, template)
+    return given
+
+
+def _object(config: pytest.Config, told: str) -> object:
+    """A JSON object, given as it is or as a file: from where the run was started, or the root."""
+    name, text = f"{PREFIX}http-template", told
+    if not told.lstrip().startswith("{"):
+        folders = (config.invocation_params.dir, config.rootpath)
+        found = [folder / told for folder in folders if (folder / told).is_file()]
+        if not found:
+            raise LimitError(f"{name}: found no file {told}; wanted one, or a JSON object")
+        name, text = f"{name}: {found[0]}", found[0].read_text()
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise LimitError(f"{name} is no JSON: {error}") from error
 
 
 def _providers(config: pytest.Config) -> tuple[str | None, ...]:

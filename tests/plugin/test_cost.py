@@ -7,7 +7,8 @@ import sys
 
 from tests.plugin.conftest import Project
 
-HEAVY = ("numpy", "scipy", "msgspec", "psutil", "cpuinfo", "filelock", "engine")
+HEAVY = ("numpy", "scipy", "msgspec", "psutil", "cpuinfo", "filelock", "engine", "av")
+CLIENT = ("http.client",)
 
 
 def test_a_suite_without_perf_tests_imports_nothing_heavy(project: Project) -> None:
@@ -15,7 +16,7 @@ def test_a_suite_without_perf_tests_imports_nothing_heavy(project: Project) -> N
         f"""
         import sys
         def pytest_sessionfinish(session):
-            print("LOADED", [name for name in {HEAVY!r} if name in sys.modules])
+            print("LOADED", [name for name in {(*HEAVY, *CLIENT)!r} if name in sys.modules])
         """
     )
     project.test("def test_x(): pass")

@@ -53,6 +53,9 @@ class NoRate:
     def stream(self, text):
         yield np.zeros(10, np.float32)
 
+class OddRate(Int16):
+    sample_rate = "fast"
+
 class OddStages(Int16):
     def stages(self):
         return ["vocode"]
@@ -121,11 +124,11 @@ def test_fixture_gives_keyword_options(others: Project) -> None:
     ("spec", "told"),
     [
         ("others", "not of the form module:callable"),
-        ("http://localhost:8000", "not of the form module:callable"),
+        ("ftp://localhost:8000", "not of the form module:callable"),
         ("missing_module:Engine", "no module named 'missing_module'"),
         ("others:Missing", "has no 'Missing'"),
         ("others:not_callable", "wanted a callable"),
-        ("others:NoRate", "sample_rate=None"),
+        ("others:OddRate", "sample_rate='fast'"),
         ("others:broken", "OSError: model file is gone"),
         ("others:OddPlacement", "wanted a dict"),
         ("others:OddStages", "wanted (stage, chunk or None, start_ns, end_ns)"),
@@ -144,6 +147,7 @@ def test_what_cannot_be_opened_is_told_at_setup(others: Project, spec: str, told
         ("Doubles", "ndarray of float64, shape (100,)"),
         ("Stereo", "ndarray of float32, shape (100, 2)"),
         ("Raises", "ValueError: no such phoneme"),
+        ("NoRate", "others:NoRate tells no sample rate"),
     ],
 )
 def test_what_cannot_be_recorded_fails_the_test(others: Project, target: str, told: str) -> None:

@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import Protocol
 
 from pytest_ttsperf.records import Json, Mode, Ready, RecorderCost, Recording
+from pytest_ttsperf.specs import Kind
+from pytest_ttsperf.specs import kind as kind
+
+SERVERS: tuple[Kind, ...] = ("http", "wyoming")
+"""Kinds that run already, somewhere, before they are measured."""
 
 
 class Target(Protocol):

@@ -11,9 +11,9 @@ from pytest_ttsperf.errors import ProviderMissing, TargetError, TargetFailed
 from pytest_ttsperf.measure.recorder import cost
 from pytest_ttsperf.measure.targets.loading import (
     Speaker,
-    accepted_options,
     find,
     library_versions,
+    opened,
 )
 from pytest_ttsperf.records import Json, Mode, Ready, RecorderCost, Recording, TargetSpec
 
@@ -37,10 +37,11 @@ class InlineTarget:
 
     def open(self) -> Ready:
         """Import and call the target here."""
-        factory = find(self._spec.spec)
-        options = accepted_options(factory, self._spec.options, self._offered, self._demanded)
+        found = find(self._spec.spec)
         try:
-            self._speaker = Speaker(factory(**options), self._spec.spec)
+            self._speaker = opened(
+                found, self._spec.spec, self._spec.options, self._offered, self._demanded
+            )
         except TargetError:
             raise
         except Exception as error:

@@ -8,32 +8,28 @@ alone.
 from __future__ import annotations
 
 import importlib
-import inspect
-import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import pairwise
+from collections.abc import Iterable, Mapping
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
+from pytest_ttsperf import specs
 from pytest_ttsperf.errors import TargetNotFound, TargetShapeError
-from pytest_ttsperf.measure.recorder import Stamped, record
+from pytest_ttsperf.measure.recorder import Stamped
+from pytest_ttsperf.measure.targets import chunks, speaking
 from pytest_ttsperf.records import Json, Mode, Recording, Span
 
-ACCEPTED = (
-    "an object with `sample_rate` (Hz) and `stream(text)` yielding mono float32 or int16 numpy "
-    "arrays, or chunks with `.samples` of that kind"
-)
 _TOLD_VERSIONS = ("onnxruntime", "numpy", "torch")
 
 
-def find(spec: str) -> Callable[..., Any]:
+def find(spec: str) -> Any:
     """Import `module:callable` (dots allowed after the colon); TargetNotFound says what is off."""
     module_name, _, path = spec.partition(":")
-    if not re.fullmatch(r"[\w.]+:[\w.]+", spec):
+    if not specs.is_python(spec):
         raise TargetNotFound(
-            f"target {spec!r} is not of the form module:callable (for example engine:Engine); "
+            f"target {spec!r} is not of the form {specs.FORMS}; "
             "set ttsperf_target in the pytest configuration or --ttsperf-target"
         )
     try:
@@ -52,57 +48,146 @@ def find(spec: str) -> Callable[..., Any]:
                 f"{', '.join(n for n in dir(found) if not n.startswith('_')) or 'nothing public'}"
             )
         found = getattr(found, name)
-    if not callable(found):
-        raise TargetNotFound(f"target {spec!r} is {type(found).__name__}, wanted a callable")
-    return found  # type: ignore[no-any-return]
+    if not callable(found) and not speaking.speaks_itself(found):
+        raise TargetNotFound(
+            f"target {spec!r} is {type(found).__name__}, wanted a callable, or {speaking.WANTED}"
+        )
+    return found
 
 
-def accepted_options(
-    factory: Callable[..., Any],
+def opened(
+    found: Any,
+    spec: str,
     options: Mapping[str, Json],
     offered: Mapping[str, str],
     demanded: Iterable[str],
-) -> dict[str, Json]:
-    """The keyword arguments to call the target with.
+) -> Speaker:
+    """Call what `find` has found, unless it speaks itself, and make it uniform.
 
-    `options` are always passed; of `offered` (provider, voice) what the callable accepts. What was
-    demanded on the command line or by a mark and is not accepted is an error, not a silence.
+    `options` go to it or, those that it does not take, to the method that speaks; so do those of
+    `offered` (provider, voice) that are taken at all. What nothing takes is an error, offered
+    things only where they were demanded on the command line or by a mark.
     """
+    loop = speaking.Loop()
+    given: dict[str, Json] = {}
+    target = found
     try:
-        parameters = inspect.signature(factory).parameters.values()
-    except (TypeError, ValueError):
-        parameters = ()  # type: ignore[assignment]
-    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    named = {p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
-    accepted = {k: v for k, v in offered.items() if takes_all or k in named}
-    for name in demanded:
-        if name in offered and name not in accepted:
-            raise TargetShapeError(
-                f"{name} {offered[name]!r} was asked for, but {factory!r} takes no `{name}=`; "
-                f"add the parameter or leave out --ttsperf-{name}"
-            )
-    return {**accepted, **options}
+        if not speaking.speaks_itself(found):
+            wants = speaking.parameters(found)
+            given = {**wants.offered(offered), **wants.options(options)}
+            speaking.require(wants, given, f"target {spec!r}")
+            target = loop.settled(found(**given))
+        return Speaker(
+            target,
+            spec,
+            options={name: value for name, value in options.items() if name not in given},
+            offered={name: value for name, value in offered.items() if name not in given},
+            demanded=demanded,
+            loop=loop,
+        )
+    except BaseException:
+        loop.close()
+        raise
 
 
 class Speaker:
     """A target made uniform: what the recorder and the worker call."""
 
-    def __init__(self, target: object, spec: str) -> None:
+    def __init__(
+        self,
+        target: object,
+        spec: str,
+        *,
+        options: Mapping[str, Json],
+        offered: Mapping[str, str],
+        demanded: Iterable[str],
+        loop: speaking.Loop,
+    ) -> None:
+        """`options` and `offered` are what is left for the method that speaks."""
         self._target = target
         self._spec = spec
-        rate = getattr(target, "sample_rate", None)
-        stream = getattr(target, "stream", None)
-        if inspect.isasyncgenfunction(stream) or inspect.iscoroutinefunction(stream):
+        self._loop = loop
+        name = speaking.method_of(target)
+        if name is None:
             raise TargetShapeError(
-                f"target {spec!r} streams asynchronously ({stream!r}); wanted {ACCEPTED}: wrap it "
-                "in a synchronous generator that runs its event loop"
+                f"target {spec!r} gave {type(target).__name__}, which has "
+                f"{', '.join(n for n in dir(target) if not n.startswith('_')) or 'nothing public'}"
+                f"; wanted {speaking.WANTED}"
             )
-        if not callable(stream) or not _is_rate(rate):
-            raise TargetShapeError(
-                f"target {spec!r} gave {type(target).__name__} with sample_rate={rate!r} and "
-                f"stream={stream!r}; wanted {ACCEPTED}"
-            )
-        self.sample_rate = int(rate or 0)
+        wants = speaking.parameters(speaking.method(target, name), behind_text=True)
+        named = {n: v for n, v in options.items() if n != "sample_rate" or n in wants.named}
+        keywords = {**wants.offered(offered), **wants.options(named)}
+        own_rate = options.get("sample_rate") if "sample_rate" not in keywords else None
+        method = spec if name == speaking.CALL else f"{spec}: {name}(text)"
+        self._refuse_untaken(method, named, offered, demanded, keywords)
+        speaking.require(wants, keywords, f"target {method}")
+        self._stream = self._voicing(name, keywords, whole=False)
+        self._nonstream = self._voicing(self._whole_name(name, keywords), keywords, whole=True)
+        self._told_rate = self._rate(own_rate)
+        self.sample_rate = self._told_rate or self._rate_of_module()
+        """In Hz; None where only the chunks tell it."""
+
+    def _refuse_untaken(
+        self,
+        method: str,
+        options: Mapping[str, Json],
+        offered: Mapping[str, str],
+        demanded: Iterable[str],
+        keywords: Mapping[str, Json],
+    ) -> None:
+        for name in demanded:
+            if name in offered and name not in keywords:
+                raise TargetShapeError(
+                    f"{name} {offered[name]!r} was asked for, but neither {self._spec} nor the "
+                    f"method that speaks takes `{name}=`; add the parameter or leave out "
+                    f"--ttsperf-{name}"
+                )
+        for name in options:
+            if name not in keywords:
+                raise TargetShapeError(
+                    f"option {name}={options[name]!r} was given, but neither {self._spec} nor "
+                    f"{method} takes `{name}=`; correct the name, or leave it out"
+                )
+
+    def _voicing(self, name: str, keywords: Mapping[str, Json], *, whole: bool) -> speaking.Voicing:
+        method = speaking.method(self._target, name)
+        wants = speaking.parameters(method, behind_text=True)
+        taken = wants.options(keywords)
+        spoken = partial(method, **taken) if taken else method
+        return speaking.Voicing(spoken, self._spec, self._loop, whole=whole)
+
+    def _whole_name(self, streaming: str, keywords: Mapping[str, Json]) -> str:
+        """The method that gives all at once, else the one that streams."""
+        for name in speaking.WHOLE:
+            method = getattr(self._target, name, None)
+            if name != streaming and callable(method):
+                wants = speaking.parameters(method, behind_text=True)
+                if set(wants.required) <= set(keywords):
+                    return name
+        return streaming
+
+    def _rate(self, told: Json) -> int | None:
+        config = getattr(self._target, "config", None)
+        for rate in (
+            told,
+            getattr(self._target, "sample_rate", None),
+            getattr(config, "sample_rate", None),
+        ):
+            if rate is None:
+                continue
+            if not chunks.is_rate(rate):
+                raise TargetShapeError(
+                    f"target {self._spec!r} gave {type(self._target).__name__} with "
+                    f"sample_rate={rate!r}; wanted the rate of its samples in Hz, as 24000"
+                )
+            return int(rate)
+        return None
+
+    def _rate_of_module(self) -> int | None:
+        """`SAMPLE_RATE` of the module that the spec names."""
+        module = sys.modules.get(self._spec.partition(":")[0])
+        rate = getattr(module, "SAMPLE_RATE", None)
+        return int(rate) if rate is not None and chunks.is_rate(rate) else None
 
     def warm(self) -> bool:
         """Run the target's own warm-up; False when it offers none."""
@@ -110,7 +195,10 @@ class Speaker:
 
     def close(self) -> None:
         """Close the target, if it can be closed."""
-        self._offer("close")
+        try:
+            self._offer("close")
+        finally:
+            self._loop.close()
 
     def placement(self) -> dict[str, Json] | None:
         """Which provider runs which nodes, as the target tells; None when it does not."""
@@ -149,98 +237,40 @@ class Speaker:
 
     def record(self, text: str, mode: Mode) -> Recording:
         """One timed synthesis; converts and counts after the last chunk."""
-        synthesize = self._target.stream if mode == "stream" else self._whole  # type: ignore[attr-defined]
+        voicing = self._stream if mode == "stream" else self._nonstream
         before_ns = time.process_time_ns()
-        stamped = record(synthesize, text)
+        stamped = voicing.stamped(text)
         return self._recording(stamped, cpu_ns=time.process_time_ns() - before_ns)
-
-    def _whole(self, text: str) -> Iterator[Any]:
-        if callable(getattr(self._target, "synthesize", None)):
-            yield self._target.synthesize(text)  # type: ignore[attr-defined]
-        else:
-            yield list(self._target.stream(text))  # type: ignore[attr-defined]
 
     def _recording(self, stamped: Stamped, cpu_ns: int) -> Recording:
         import numpy as np
 
-        chunks = [chunk for _, chunk in stamped.arrivals]
-        pieces = [self._samples(chunk) for chunk in chunks]
-        self._refuse_reused_buffers(chunks)
+        pieces, rate = chunks.heard(
+            [chunk for _, chunk in stamped.arrivals],
+            self._spec,
+            told_rate=self._told_rate,
+            fallback=self.sample_rate,
+        )
         return Recording(
             request_ns=stamped.request_ns,
             arrivals_ns=tuple(at for at, _ in stamped.arrivals),
             frame_counts=tuple(len(piece) for piece in pieces),
             end_ns=stamped.end_ns,
-            sample_rate=self.sample_rate,
+            sample_rate=rate,
             spans=self.spans(),
             cpu_ns=cpu_ns,
             pcm=np.concatenate(pieces).astype("<f4", copy=False).tobytes() if pieces else b"",
         )
 
-    def _samples(self, chunk: Any) -> Any:
-        """One chunk as a float32 array, shape [frames]."""
-        import numpy as np
-
-        if isinstance(chunk, list):
-            parts = [self._samples(part) for part in chunk]
-            return np.concatenate(parts) if parts else np.zeros(0, np.float32)
-        samples = getattr(chunk, "samples", chunk)
-        rate = getattr(chunk, "sample_rate", self.sample_rate)
-        if rate != self.sample_rate:
-            raise TargetShapeError(
-                f"{self._spec} says sample_rate={self.sample_rate}, a chunk says {rate}; "
-                "they must agree, or every duration is wrong"
-            )
-        if not isinstance(samples, np.ndarray) or samples.ndim != 1:
-            raise TargetShapeError(f"{self._spec} yielded {_seen(chunk)}; wanted {ACCEPTED}")
-        if samples.dtype == np.int16:
-            return samples.astype(np.float32) / np.float32(32768)
-        if samples.dtype != np.float32:
-            raise TargetShapeError(f"{self._spec} yielded {_seen(chunk)}; wanted {ACCEPTED}")
-        return samples
-
-    def _refuse_reused_buffers(self, chunks: list[Any]) -> None:
-        """An engine that fills one buffer again and again would be heard wrongly: say so.
-
-        Memory that is read-only, or two views that do not overlap, cannot have been overwritten.
-        """
-        import numpy as np
-
-        arrays = [getattr(chunk, "samples", chunk) for chunk in chunks]
-        ends = sorted(
-            _addresses(array)
-            for array in arrays
-            if isinstance(array, np.ndarray) and array.size and array.flags.writeable
-        )
-        if any(start < end for (_, end), (start, _) in pairwise(ends)):
-            raise TargetShapeError(
-                f"{self._spec} yielded the same buffer twice, so an earlier chunk may have been "
-                "overwritten; yield a copy of each chunk (or, if it is a constant, make it "
-                "read-only: array.setflags(write=False))"
-            )
-
     def _offer(self, name: str) -> tuple[bool, Any]:
         method = getattr(self._target, name, None)
-        return (True, method()) if callable(method) else (False, None)
+        return (True, self._loop.settled(method())) if callable(method) else (False, None)
 
 
 def library_versions() -> dict[str, str]:
     """Versions of the runtimes that the target has imported by now."""
     loaded = ((name, sys.modules.get(name)) for name in _TOLD_VERSIONS)
     return {name: str(module.__version__) for name, module in loaded if module is not None}
-
-
-def _is_rate(rate: object) -> bool:
-    try:
-        return 1000 <= int(rate) <= 768_000  # type: ignore[call-overload,no-any-return]
-    except (TypeError, ValueError):
-        return False
-
-
-def _seen(chunk: Any) -> str:
-    samples = getattr(chunk, "samples", chunk)
-    shape, dtype = getattr(samples, "shape", None), getattr(samples, "dtype", None)
-    return f"{type(chunk).__name__}" + (f" of {dtype}, shape {shape}" if dtype is not None else "")
 
 
 def _plain(told: Any, source: str) -> Json:
@@ -256,13 +286,6 @@ def _plain(told: Any, source: str) -> Json:
     if isinstance(told, list | tuple | set | frozenset):
         return [_plain(value, source) for value in told]
     raise TargetShapeError(f"{source} gave {told!r} in it; wanted numbers, texts, lists and dicts")
-
-
-def _addresses(array: Any) -> tuple[int, int]:
-    """First and last byte (exclusive) of a 1-D array's memory, also of a reversed view."""
-    first = array.__array_interface__["data"][0]
-    last = first + (array.size - 1) * array.strides[0]
-    return min(first, last), max(first, last) + array.itemsize
 
 
 def _is_count_by_name(nodes: Json) -> bool:

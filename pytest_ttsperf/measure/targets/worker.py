@@ -244,7 +244,7 @@ class WorkerTarget:
 
     def _raise(self, failed: wire.Failed) -> NoReturn:
         kind = next((_ERRORS[name] for name in failed.kinds if name in _ERRORS), TargetFailed)
-        if kind is TargetFailed:
+        if kind is TargetFailed and TargetFailed.__name__ not in failed.kinds:
             raise TargetFailed(
                 f"target {self._spec.label} raised {failed.kinds[0]}: {failed.message}\n"
                 f"{failed.traceback}"

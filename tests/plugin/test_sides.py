@@ -1,0 +1,92 @@
+"""Any form of target on either side of a comparison: a server, a program, an engine."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from pytest_ttsperf.cli import main
+from pytest_ttsperf.experiment import blocks
+from pytest_ttsperf.judge import change
+from tests.plugin import speech_server
+from tests.plugin.conftest import Project
+from tests.plugin.test_command import PROGRAM, RATE, WARM
+from tests.plugin.test_http import ROOT
+
+MARK = b"over!".hex()
+
+
+@pytest.fixture(scope="module")
+def base() -> Iterator[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", speech_server.__name__], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert process.stdout is not None
+    yield f"http://127.0.0.1:{int(process.stdout.readline())}/wav"
+    process.kill()
+    process.communicate()
+
+
+@pytest.fixture(autouse=True)
+def two_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They decide nothing, and say that both sides were measured."""
+    two = change.Plan(blocks=2, early_at=None, seconds=60.0)
+    monkeypatch.setattr(change, "plan", lambda budget_s, block_s: two)
+    monkeypatch.setattr(blocks, "TEXTS", 2)
+    monkeypatch.setattr(blocks, "texts_worth", lambda opening_s, round_s: 2)
+
+
+@pytest.fixture
+def program(project: Project) -> str:
+    path = project.path / "hum.py"
+    path.write_text(PROGRAM)
+    return f"cmd:{shlex.quote(sys.executable)} -S -E {path} 0"
+
+
+def test_a_server_and_a_program(
+    base: str, program: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("rate=16000", "protocol=lines", f"end=mark:{MARK}")
+    told = [word for option in options for word in ("--option-b", option)]
+    main(["compare", base, f"{program} lines", *told, "--json"])
+    (found,) = json.loads(capsys.readouterr().out).values()
+    assert (found["blocks"], found["reason"]) == (2, None)
+    assert found["against"] == f"{base}(connection='keep')"
+    for block in found["measured"]["ttfa_sound_ms"]:
+        assert all(value > 0 for arm in ("old", "twin", "new") for value in block["metric"][arm])
+
+
+def test_a_server_has_no_cold_start_to_compare(
+    base: str, program: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", base, program, "--option-b", "rate=16000"]) == 1
+    assert "runs already, so it has no cold start" in capsys.readouterr().err
+
+
+def test_an_engine_against_a_server(project: Project, base: str) -> None:
+    project.test(WARM)
+    result = project.run("--ttsperf-trials=3", f"--ttsperf-against={base}")
+    assert result.ret in (0, 1)
+    comparison = project.cells()[0]["comparison"]
+    assert (comparison["blocks"], comparison["reason"]) == (2, None)
+
+
+def test_a_server_is_the_same_at_any_revision(project: Project, base: str) -> None:
+    project.test(WARM)
+    result = project.run(f"--ttsperf-target={base}", "--ttsperf-trials=3", "--ttsperf-against=.")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        ["*runs already: another version of the code cannot be put in its place*"]
+    )
+
+
+def test_an_option_that_a_server_does_not_take(project: Project, base: str) -> None:
+    project.test(WARM)
+    result = project.run(f"--ttsperf-target={base}", RATE)
+    result.assert_outcomes(errors=1)
+    assert "rate" in result.stdout.str()

@@ -1,0 +1,157 @@
+"""FLAC, MP3, Opus and AAC, fed in any pieces; compared with what PyAV hears in the whole."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_ttsperf.errors import TargetError, TargetShapeError
+from pytest_ttsperf.measure.targets import encoded
+from pytest_ttsperf.measure.targets.containers import Container, sniffed
+from tests.unit.measure.targets import sounds
+from tests.unit.measure.targets.test_containers import heard
+
+FRAMES = 30_000
+KINDS: dict[str, tuple[str, str, int, Callable[[], Container]]] = {
+    "flac": ("flac", "flac", 24_000, encoded.Flac),
+    "mp3": ("mp3", "libmp3lame", 24_000, encoded.mp3),
+    "opus": ("ogg", "libopus", 48_000, encoded.OggOpus),
+    "aac": ("adts", "aac", 24_000, encoded.aac),
+}
+
+
+def payload(kind: str, frames: int = FRAMES, layout: str = "mono") -> bytes:
+    """The hum, encoded as a server would stream it."""
+    container, codec, rate, _ = KINDS[kind]
+    return sounds.encoded(container, codec, rate, frames, layout)
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_it_is_heard_as_it_was_spoken(kind: str) -> None:
+    container = KINDS[kind][3]()
+    samples = heard(container, payload(kind), range(0, 40_000, 101))
+    assert container.sample_rate == KINDS[kind][2]
+    assert sniffed(payload(kind)[:12], None, None) == kind
+    spoken = sounds.speechlike(FRAMES) / 32768
+    assert FRAMES <= len(samples) < FRAMES + 3000  # codecs fill up their last frame
+    delay = int(np.argmax(np.correlate(samples[:6000], spoken[:3000], "valid")))
+    match = np.corrcoef(samples[delay : delay + 20_000], spoken[:20_000])[0, 1]
+    assert match > 0.95
+    if kind == "flac":
+        np.testing.assert_allclose(samples, spoken, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", KINDS)
+@settings(max_examples=15, deadline=None)
+@given(cuts=st.lists(st.integers(0, 100_000), max_size=40))
+def test_any_cutting_gives_the_same_samples(name: str, cuts: list[int]) -> None:
+    data, make = payload(name, 6000), KINDS[name][3]
+    np.testing.assert_array_equal(heard(make(), data, cuts), heard(make(), data))
+
+
+def test_samples_come_while_bytes_come(kind: str) -> None:
+    """Half of the bytes give about half of the sound, and no piece waits for the next."""
+    data, container = payload(kind), KINDS[kind][3]()
+    half = len(container.feed(data[: len(data) // 2]))
+    # Pages of Ogg hold up to a second, as PyAV writes them; frames of the others 50 ms at most.
+    slack = 48_000 if kind == "opus" else 5000
+    assert abs(half - FRAMES / 2) < slack
+
+
+def test_a_frame_of_flac_counts_with_its_last_byte() -> None:
+    data = payload("flac")
+    container = encoded.Flac()
+    counts = [len(container.feed(data[at : at + 1])) for at in range(len(data))]
+    assert counts[-1] > 0  # nothing is held back for a frame to come
+    assert sum(counts) == FRAMES
+    assert len({count for count in counts if count}) <= 2  # whole frames, and the last one
+
+
+@pytest.mark.parametrize("name", ["flac", "mp3"])
+def test_stereo_is_mixed_down_and_says_so(name: str) -> None:
+    _, codec, rate, make = KINDS[name]
+    out = io.BytesIO()
+    with av.open(out, "w", format=name) as output:
+        stream = output.add_stream(codec, rate=rate, layout="stereo")
+        left = sounds.speechlike(FRAMES)
+        both = np.stack([left, left], axis=1).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(both, format="s16", layout="stereo")
+        frame.sample_rate = rate
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            output.mux(packet)
+    container = make()
+    assert len(heard(container, out.getvalue())) >= FRAMES
+    assert container.notes == ("the sound has 2 channels; their mean was measured",)
+
+
+def test_an_answer_cut_short_is_told(kind: str) -> None:
+    with pytest.raises(TargetError, match=r"cut short|damaged"):
+        heard(KINDS[kind][3](), payload(kind)[:-10])
+
+
+def test_an_empty_answer_is_no_sound(kind: str) -> None:
+    try:
+        samples = heard(KINDS[kind][3](), b"")
+    except TargetError:
+        return
+    assert not len(samples)
+
+
+@given(data=st.binary(max_size=400))
+@settings(max_examples=40, deadline=None)
+def test_noise_is_an_error_of_ours(data: bytes) -> None:
+    for name, (*_, make) in KINDS.items():
+        head = payload(name, 6000)[:600]
+        try:
+            heard(make(), head + data, range(0, 1000, 17))
+        except TargetError:
+            continue
+
+
+def test_other_sound_in_ogg_is_told() -> None:
+    data = payload("opus").replace(b"OpusHead", b"\x01vorbis\0")
+    with pytest.raises(TargetShapeError, match="wanted Opus"):
+        heard(encoded.OggOpus(), data)
+
+
+def test_notes_of_an_encoder_are_no_sound() -> None:
+    """Written to a file, LAME puts a silent frame with its notes in front: it is left out."""
+    _, codec, rate, make = KINDS["mp3"]
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp3") as output:
+        stream = output.add_stream(codec, rate=rate, layout="mono")
+        frame = av.AudioFrame.from_ndarray(
+            sounds.speechlike(FRAMES)[None], format="s16", layout="mono"
+        )
+        frame.sample_rate = rate
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            output.mux(packet)
+    data = out.getvalue()
+    assert b"Info" in data[:300] or b"Xing" in data[:300]
+    assert data.startswith(b"ID3")
+    assert len(heard(make(), data, range(0, 3000, 13))) == len(heard(make(), payload("mp3")))
+
+
+def test_a_tag_behind_the_last_frame_is_no_sound() -> None:
+    data = payload("mp3", 6000)
+    tagged = data + b"TAG" + bytes(125)
+    np.testing.assert_array_equal(
+        heard(encoded.mp3(), tagged, range(0, 9000, 31)), heard(encoded.mp3(), data)
+    )
+
+
+def test_without_pyav_it_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(TargetShapeError, match=r'pip install "pytest-ttsperf\[http\]"'):
+        encoded.mp3()

@@ -1,0 +1,65 @@
+"""The forms of a spec, and keyword options as people write them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from pytest_ttsperf import specs
+from pytest_ttsperf.errors import LimitError
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind"),
+    [
+        ("engine:Engine", "python"),
+        ("a.b:C.load", "python"),
+        ("http://localhost:8000", "http"),
+        ("https://example.org/v1", "http"),
+        ("wyoming://localhost:10200", "wyoming"),
+        ("cmd:piper --model x", "command"),
+        ("nonsense", "python"),
+    ],
+)
+def test_kinds(spec: str, kind: str) -> None:
+    assert specs.kind(spec) == kind
+    assert specs.is_spec(spec) is (spec != "nonsense")
+
+
+@pytest.mark.parametrize("text", ["origin/main", "HEAD~3", "HEAD:engine/x.py", "../old", "v1.0"])
+def test_versions_are_no_specs(text: str) -> None:
+    assert not specs.is_spec(text)
+
+
+def test_values_are_json_or_text() -> None:
+    lines = ["voice = heart", "threads=2", "speed=1.5", 'name="2"', "deep=true", "none=null", "e="]
+    assert specs.options_of([*lines, "odd=NaN", "path=/a=b"], "x") == {
+        "voice": "heart", "threads": 2, "speed": 1.5, "name": "2", "deep": True, "none": None,
+        "e": "", "odd": "NaN", "path": "/a=b",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["voice"], "found 'voice', wanted NAME=VALUE"),
+        (["my voice=x"], "wanted NAME=VALUE"),
+        (["a=1", "a=2"], "found a twice"),
+    ],
+)
+def test_what_is_no_option(lines: list[str], told: str) -> None:
+    with pytest.raises(LimitError, match=told):
+        specs.options_of(lines, "--option")
+
+
+def test_it_imports_nothing_slow() -> None:
+    script = (
+        "import sys, pytest_ttsperf.specs\n"
+        "print([n for n in ('numpy', 'msgspec', 'psutil', 'asyncio') if n in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
