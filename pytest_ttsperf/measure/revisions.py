@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import secrets
 import shutil
 import subprocess
 import sys
@@ -105,23 +106,34 @@ def _unknown(text: str, rootdir: Path, *, is_repository: bool) -> str:
 
 
 def _checked_out(top: Path, commit: str, home: Path) -> Path:
-    """The worktree of a commit, made or found. RevisionError when git cannot."""
+    """The worktree of a commit, made or found. RevisionError when git cannot.
+
+    The marker of a whole tree names its folder, which is a new one each time a tree is made: a git
+    that outlives its parent's kill goes on writing into the old one.
+    """
     repository = hashlib.sha256(str(top).encode()).hexdigest()[:10]
     trees = home / "trees" / f"{top.name}-{repository}"
-    folder, marker = trees / commit[:16], trees / f"{commit[:16]}{COMPLETE}"
+    marker = trees / f"{commit[:16]}{COMPLETE}"
     with _locked(trees / ".lock"):
-        if not (marker.exists() and _is_untouched(folder, commit)):
-            _remove(top, folder, marker)
-            _require_git(top, "worktree", "prune")
+        folder = _marked(marker)
+        if folder is None or not _is_untouched(folder, commit):
+            marker.unlink(missing_ok=True)
+            folder = trees / f"{commit[:16]}-{secrets.token_hex(3)}"
             _require_git(
                 top, "-c", "core.hooksPath=/dev/null", "worktree", "add", "--quiet", "--force",
                 "--detach", str(folder), commit,
             )  # fmt: skip
             _compile(folder)
-            marker.touch()
+            marker.write_text(folder.name)
         marker.touch()
-        _prune(top, trees, keep=folder)
+        _prune(top, trees, keep=marker)
     return folder
+
+
+def _marked(marker: Path) -> Path | None:
+    """The folder of a whole tree."""
+    content = _content(marker)
+    return marker.parent / content.decode() if content else None
 
 
 def _is_untouched(folder: Path, commit: str) -> bool:
@@ -141,18 +153,17 @@ def _compile(folder: Path) -> None:
 
 
 def _prune(top: Path, trees: Path, keep: Path) -> None:
+    """Leave the newest trees; none that is not whole."""
     markers = sorted(trees.glob(f"*{COMPLETE}"), key=lambda path: path.stat().st_mtime)
     for marker in markers[:-KEPT_TREES]:
-        folder = trees / marker.name.removesuffix(COMPLETE)
-        if folder != keep:
-            _remove(top, folder, marker)
-
-
-def _remove(top: Path, folder: Path, marker: Path) -> None:
-    marker.unlink(missing_ok=True)
-    if folder.exists():
-        _git(top, "worktree", "remove", "--force", "--force", str(folder))
-        shutil.rmtree(folder, ignore_errors=True)
+        if marker != keep:
+            marker.unlink(missing_ok=True)
+    whole = {_marked(marker) for marker in trees.glob(f"*{COMPLETE}")}
+    for folder in trees.iterdir():
+        if folder.is_dir() and folder not in whole:
+            _git(top, "worktree", "remove", "--force", "--force", str(folder))
+            shutil.rmtree(folder, ignore_errors=True)
+    _git(top, "worktree", "prune")
 
 
 @contextlib.contextmanager

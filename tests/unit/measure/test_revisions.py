@@ -72,12 +72,15 @@ def test_it_is_made_once_and_again_when_touched_or_half_made(repository: Path, c
     assert lay_ready("main", repository, cache=cache).folder == tree.folder
     assert left.exists()
     (tree.folder / "engine.py").write_text("speed = 99\n")
-    lay_ready("main", repository, cache=cache)
+    tree = lay_ready("main", repository, cache=cache)
     assert (tree.folder / "engine.py").read_text() == "speed = 1\n"
-    tree.folder.with_name(tree.folder.name + COMPLETE).unlink()
-    (tree.folder / "engine.py").unlink()
-    lay_ready("main", repository, cache=cache)
+    trees = tree.folder.parent
+    (marker,) = trees.glob(f"*{COMPLETE}")
+    marker.unlink()
+    tree = lay_ready("main", repository, cache=cache)
     assert (tree.folder / "engine.py").read_text() == "speed = 1\n"
+    assert [path for path in trees.iterdir() if path.is_dir()] == [tree.folder]
+    assert git(repository, "worktree", "list").count("\n") == 1
 
 
 def test_hooks_of_the_repository_do_not_run(repository: Path, cache: Path, tmp_path: Path) -> None:
