@@ -130,6 +130,9 @@ def repository(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     few = change.Plan(blocks=BLOCKS, early_at=None, seconds=60.0)
     monkeypatch.setattr(change, "plan", lambda budget_s, block_s: few)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    # A control over so few trials must not fire by chance.
+    wide = "".join(f"\n    {name}" for name in ("ttfa_p50:10%", "ttfa_p95:60%", "rtf_p50:10%"))
+    project.ini(ttsperf_target="engines:Telling", ttsperf_provider="cpu", ttsperf_compare_fail=wide)
     project.test(TEST)
     (project.path / ".gitignore").write_text("artifacts/\n__pycache__/\n.pytest_cache/\n")
     git(project, "init", "-q", "-b", "main")

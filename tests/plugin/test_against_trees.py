@@ -58,7 +58,9 @@ def test_another_target_can_be_compared_with(repository: Project) -> None:
     engines.write_text(engines.read_text() + slow)
     result = repository.run("--ttsperf-against=engines:Slow")
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["*ttfa p50 against engines:Slow*PASS (better)*"])
+    result.stdout.fnmatch_lines(
+        ["*ttfa p50 against engines:Slow*PASS (better)*", "*better than before*"]
+    )
 
 
 def test_stored_numbers_in_doubt_are_settled_beside_their_revision(repository: Project) -> None:

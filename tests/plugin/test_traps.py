@@ -106,10 +106,6 @@ class Constant(Telling):
         yield self.PAUSE
         yield self.PAUSE
 
-class Async(Telling):
-    async def stream(self, text):
-        yield tone(1.0)
-
 class NumpyTold(Telling):
     def stages(self):
         return [(s, np.int64(i), np.int64(a), np.int64(b)) for s, i, a, b in self.spans]
@@ -287,7 +283,6 @@ def test_numbers_of_numpy_are_numbers(trapped: Project) -> None:
 @pytest.mark.parametrize(
     ("target", "told"),
     [
-        ("Async", "streams asynchronously"),
         ("CountAsText", "counts nodes by provider"),
         ("ObjectTold", "wanted numbers, texts, lists and dicts"),
         ("NoneStages", "stages() gave None"),
