@@ -7,8 +7,8 @@ what belongs to no file (on Linux; USS elsewhere): noted every ten requests as i
 with what is freed and not yet given back, and every fifty after that was given back, which is what
 it holds. The slope is that of Theil and Sen over the latter in the second half, as caches fill in
 the first, with its 95 % interval. Exits with 1 if even its lower end promises more than 1 MB in a
-thousand requests. The second part closes the engine and opens it anew several times: what is left each time
-is what close() forgot.
+thousand requests. The second part closes the engine and opens it anew several times: what is left
+each time is what close() forgot.
 """
 
 from __future__ import annotations

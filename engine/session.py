@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping
@@ -329,10 +330,28 @@ def _ort_options(options: SessionOptions, stage: str) -> Any:
     return settings
 
 
-def give_memory_back() -> None:
-    """Have the C library return what is free to the system; glibc keeps it otherwise."""
+def give_memory_back(above_mb: float = 0.0) -> None:
+    """Have the C library return what is free to the system, if that is more than so much.
+
+    glibc keeps it otherwise. Where it returns it, the next runs have to fetch it anew.
+    """
     import ctypes
 
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
+    library = ctypes.CDLL(None)
+    trim = getattr(library, "malloc_trim", None)
+    if trim is not None and _free_mb(library) > above_mb:
         trim(0)
+
+
+def _free_mb(library: Any) -> float:
+    """What glibc holds and nobody uses; infinite where it does not tell (before 2.33)."""
+    import ctypes
+
+    class Told(ctypes.Structure):
+        _fields_ = tuple((f"field{place}", ctypes.c_size_t) for place in range(10))
+
+    look = getattr(library, "mallinfo2", None)
+    if look is None:
+        return math.inf
+    look.restype = Told
+    return float(look().field8) / 2**20  # fordblks, of all its heaps

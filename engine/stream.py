@@ -30,6 +30,7 @@ Text = str | Iterable[str] | AsyncIterable[str]
 
 FIRST_CHUNK_S = 0.1
 MAX_CHUNK_S = 0.8
+FREE_MB = 64.0  # may stay with the process, ready for the next runs
 SLOWEST, FASTEST = 0.25, 4.0  # of speaking
 
 # Several lengths, a word no dictionary has, and numbers: every path a real text takes.
@@ -181,7 +182,7 @@ class Engine:
                 session.close()
                 del session
             del model
-            _give_memory_back()
+            _give_memory_back(0.0)
 
     def __enter__(self) -> Self:
         self._opened()
@@ -289,11 +290,11 @@ def _open(voice: Voice, settings: Settings, recorder: Recorder) -> Model:
     return model
 
 
-def _give_memory_back() -> None:
+def _give_memory_back(above_mb: float = FREE_MB) -> None:
     """Heaps of pieces of every length keep what they freed, and grow: see docs."""
     from .session import give_memory_back
 
-    give_memory_back()
+    give_memory_back(above_mb)
 
 
 def _placement(model: Model) -> dict[str, Any]:

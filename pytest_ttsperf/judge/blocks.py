@@ -75,19 +75,37 @@ def effects(metrics: Sequence[Arms], statistic: Judged, scale: Scale) -> Effects
 
     The middle: the 20 % trimmed mean over texts of what the arms differ by, text by text. On the
     scale `difference` nothing is trimmed, as an underrun in one text of ten would not be seen.
-    A tail: each block centred on its arms' medians, Harrell-Davis quantiles of each arm over all
-    blocks, and the delete-one jackknife to see how far they can be trusted. (Centred on the old
-    arms alone, these would scatter less than the new one, and that looks like a longer tail.)
+    A tail: by how much the middle moved, and beyond that by how much later the late ones are than
+    is usual for their text: Harrell-Davis quantiles of each arm's lateness over all blocks, and the
+    delete-one jackknife to see how far they can be trusted.
     Raises ValueError for a number of 0 or less on the scale `ratio`.
     """
     values = [_on_scale(_paired(arms.array()), scale) for arms in metrics]
     if statistic in TAILS:
-        centred = [arms - np.median(arms, axis=1).mean() for arms in values]
-        per_block = leave_one_out(lambda some: _tail_contrasts(some, TAILS[statistic]), centred)
+        moved = np.array([contrasts(middles(arms)) for arms in values])
+        late = [lateness(arms) for arms in values]
+        level = TAILS[statistic]
+        per_block = moved + leave_one_out(lambda some: _tail_contrasts(some, level), late)
     else:
         trim = TRIM if scale == "ratio" else 0.0
         per_block = trimmed([contrasts(arms) for arms in values], trim)
     return Effects(per_block[:, 0], per_block[:, 1])
+
+
+def middles(arms: Array) -> Array:
+    """Trimmed mean over texts of each arm, from [3, texts]."""
+    return trimmed([arms])[0]
+
+
+def lateness(arms: Array) -> Array:
+    """What each of [3, texts] is above its arm's middle and what is usual for its text.
+
+    Usual is the median of the three arms, in which each has the same part: centred on the old ones
+    alone, these would scatter less than the new one, and that looks like a longer tail. What makes
+    a text slow, or a moment, is in all three and drops out.
+    """
+    above = arms - middles(arms)[:, np.newaxis]
+    return np.asarray(above - np.median(above, axis=0), dtype=float)
 
 
 def lost(metrics: Sequence[Arms]) -> Effects:
@@ -122,10 +140,10 @@ def leave_one_out(figure: Callable[[Sequence[Part]], Array], parts: Sequence[Par
     return np.asarray(figure(parts) + (len(parts) - 1) * (without.mean(axis=0) - without))
 
 
-def _tail_contrasts(centred: Sequence[Array], level: float) -> Array:
+def _tail_contrasts(late: Sequence[Array], level: float) -> Array:
     from scipy.stats import mstats
 
-    pooled = np.concatenate(centred, axis=1)
+    pooled = np.concatenate(late, axis=1)
     tails = np.asarray(mstats.hdquantiles(pooled, prob=[level], axis=1), dtype=float)
     return contrasts(tails[:, 0])
 

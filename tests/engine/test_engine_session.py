@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+import psutil
 import pytest
 
 from engine import Engine
@@ -257,3 +259,19 @@ def test_the_cpu_meets_every_requirement() -> None:
         assert engine.placement()["nodes"].keys() == {CPU.full_name}
     with pytest.raises(OptionError, match="require='most', wanted one of any, some, all"):
         Engine(require="most")
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="needs glibc 2.33")
+def test_free_memory_is_given_back_where_it_is_much() -> None:
+    """Blocks too small to be mapped, freed below one that is kept."""
+    held = [b"x" * 100_000 for _ in range(1000)]
+    last = held.pop()
+    held.clear()
+    before = psutil.Process().memory_info().rss
+    session_module.give_memory_back(above_mb=100_000)
+    kept = psutil.Process().memory_info().rss
+    session_module.give_memory_back(above_mb=50)
+    after = psutil.Process().memory_info().rss
+    assert abs(kept - before) < 20e6
+    assert kept - after > 60e6
+    assert len(last) == 100_000
