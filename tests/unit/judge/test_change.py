@@ -484,7 +484,10 @@ def test_unchanged_code_passes(blocks, share):
 
 def test_a_slow_tenth_fails_the_tail():
     rng = np.random.default_rng(103)
-    failed = [decide(speak(rng, 22, tail=0.3), statistic="p95").outcome is FAIL for _ in range(60)]
+    failed = [
+        decide(speak(rng, 22, tail=0.3, texts=32), statistic="p95").outcome is FAIL
+        for _ in range(60)
+    ]
     assert wilson(failed)[0] >= 0.8
 
 
