@@ -94,7 +94,7 @@ def effects(metrics: Sequence[Arms], statistic: Judged, scale: Scale) -> Effects
 
 def middles(arms: Array) -> Array:
     """Trimmed mean over texts of each arm, from [3, texts]."""
-    return trimmed([arms])[0]
+    return np.asarray(trimmed([arms])[0], dtype=float)
 
 
 def lateness(arms: Array) -> Array:
