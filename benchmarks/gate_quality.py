@@ -202,7 +202,9 @@ def gate(trees: Trees, case: Case, revision: str) -> dict[str, Any]:
                 "improved": change["improved"], "control_fired": change["control_fired"],
                 "stage": (change["attribution"] or {}).get("explained_by"),
             }
-            for gate, change in zip(comparison["gates"], comparison["changes"], strict=False)
+            for gate, change in zip(
+                comparison["gates"], comparison["changes"], strict=comparison["reason"] is None
+            )
         },
         "measured": comparison["measured"],
     }  # fmt: skip
@@ -289,9 +291,11 @@ def replay(log: Path) -> Iterator[str]:
     for busy in (False, True):
         names = {case.name for case in unchanged if case.busy is busy}
         own = [line for line in lines if line["case"] in names and line["measured"]]
-        size = round(median(_blocks_in_a_minute(line) for line in own)) if own else 0
+        if not own:
+            continue
+        size = round(median(_blocks_in_a_minute(line) for line in own))
         every = [block for line in own for block in _paired(line["measured"])]
-        groups = [every[at : at + size] for at in range(0, len(every) - size + 1, size or 1)]
+        groups = [every[at : at + size] for at in range(0, len(every) - size + 1, size)]
         told = [judged(turned(group, new), gates) for group in groups for new in ARMS]
         yield (
             f"| {'one core busy' if busy else 'quiet'}, {size} blocks | {len(groups)} | "
