@@ -20,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from gate_quality import judged, proportion
+from gate_table import judged, proportion
 
 from pytest_ttsperf import figures
 from pytest_ttsperf.experiment import Plan, Source, blocks

@@ -30,59 +30,25 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import msgspec
-from scipy.stats import binomtest
+from gate_table import CASES, OTHERS, QUICK, Case, replay, table
 
-from pytest_ttsperf import experiment, figures
+from pytest_ttsperf import experiment
 from pytest_ttsperf.experiment.plan import trial_texts
 from pytest_ttsperf.experiment.sampling import speak, warm_up
-from pytest_ttsperf.judge import change
 from pytest_ttsperf.measure import interleave
 from pytest_ttsperf.metrics import definitions
-from pytest_ttsperf.records import Arms, Block, Gate, Look, Outcome, TargetSpec
+from pytest_ttsperf.records import TargetSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 SLOW = Path("benchmarks") / "gate_slow.json"
 TEST = "benchmarks/gate_test.py"
 TRIALS = 20
 IDENTITY = ("-c", "user.name=gate", "-c", "user.email=gate@example.org")
-OTHERS = {"mean:10%": "pytest-benchmark mean:10%", "min:5%": "pytest-benchmark min:5%"}
-ARMS = ("old", "twin", "new")
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A change of one figure, in percent of its median; `one_in`: in one trial of so many."""
-
-    name: str
-    figure: str = "ttfa p50"
-    percent: float = 0.0
-    budget_s: int = 60
-    one_in: int = 1
-    busy: bool = False
-    wanted: str = ""
-
-
-CASES = (
-    Case("unchanged 60 s", wanted="false FAIL <= 1 %, PASS >= 70 %"),
-    Case("unchanged 60 s, one core busy", busy=True, wanted="false FAIL <= 1 %"),
-    Case("unchanged 180 s", budget_s=180, wanted="PASS >= 95 %"),
-    Case("ttfa +5 % 60 s", percent=5, wanted="FAIL >= 80 %"),
-    Case("rtf +5 % 60 s", "rtf p50", percent=5, wanted="FAIL >= 80 %"),
-    Case("ttfa +5 % 180 s", percent=5, budget_s=180, wanted="FAIL >= 95 %"),
-    Case("rtf +5 % 180 s", "rtf p50", percent=5, budget_s=180, wanted="FAIL >= 95 %"),
-    Case("ttfa +10 % 60 s", percent=10, wanted="FAIL >= 95 %"),
-    Case("rtf +10 % 60 s", "rtf p50", percent=10, wanted="FAIL >= 95 %"),
-    Case("ttfa p95 +30 % in one of ten, 180 s", "ttfa p95", 30, 180, 10, wanted="FAIL >= 80 %"),
-    Case("ttfa -10 % 60 s", percent=-10, wanted="improvement, never FAIL"),
-)
-QUICK = (Case("unchanged, quick"), Case("ttfa +40 %, quick", percent=40))
 
 
 class Trees:
@@ -230,132 +196,6 @@ def benchmark(trees: Trees, revision: str) -> dict[str, bool]:
     if any(red.values()) != (done.returncode != 0):
         raise SystemExit(f"pytest-benchmark was not understood:\n{printed}")
     return red
-
-
-# The table
-
-
-def table(log: Path) -> str:
-    """What the log says of each case."""
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
-    rows = ["| case | comparisons | FAIL | PASS | improved | right stage | pytest-benchmark "
-            "mean:10% | min:5% | blocks | wanted |", "|---" * 11 + "|"]  # fmt: skip
-    for case in CASES:
-        own = [line for line in lines if line["case"] == case.name]
-        if not own:
-            continue
-        gates = [line["gates"].get(case.figure) for line in own]
-        told = [gate for gate in gates if gate]
-        every = [list(line["gates"].values()) for line in own]
-        unchanged = case.percent == 0
-        failed = [
-            any(gate["outcome"] == "FAIL" for gate in each) if unchanged
-            else bool(one) and one["outcome"] == "FAIL"
-            for each, one in zip(every, gates, strict=True)
-        ]  # fmt: skip
-        passed = [bool(each) and all(gate["outcome"] == "PASS" for gate in each) for each in every]
-        found = [gate for gate in told if gate["outcome"] == "FAIL" or gate["improved"]]
-        rows.append(
-            f"| {case.name} | {len(own)} | {proportion(failed)} | {proportion(passed)} | "
-            f"{proportion([gate['improved'] for gate in told])} | "
-            f"{proportion([gate['stage'] == 'vocode' for gate in found])} | "
-            + " | ".join(
-                proportion([line["others"][name] for line in own if name in line["others"]])
-                for name in OTHERS.values()
-            )
-            + f" | {median(line['blocks'] for line in own):.0f} | {case.wanted} |"
-        )
-    return "\n".join(rows)
-
-
-def proportion(values: Sequence[bool]) -> str:
-    """`3/40, 8 % (3 to 20)`, the interval by Wilson."""
-    if not values:
-        return "-"
-    result = binomtest(sum(values), len(values))
-    low, high = result.proportion_ci(method="wilson")
-    share = sum(values) / len(values)
-    return f"{sum(values)}/{len(values)}, {share:.0%} ({low:.0%} to {high:.0%})".replace("%", " %")
-
-
-# Replay
-
-
-def replay(log: Path) -> Iterator[str]:
-    """A row for the quiet and one for the busy machine."""
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
-    gates = figures.gates("warm")
-    unchanged = [case for case in CASES if case.percent == 0]
-    yield "| unchanged code, replayed | groups | each arm as new | false FAIL | PASS |"
-    yield "|---" * 5 + "|"
-    for busy in (False, True):
-        names = {case.name for case in unchanged if case.busy is busy}
-        own = [line for line in lines if line["case"] in names and line["measured"]]
-        if not own:
-            continue
-        size = round(median(_blocks_in_a_minute(line) for line in own))
-        every = [block for line in own for block in _paired(line["measured"])]
-        groups = [every[at : at + size] for at in range(0, len(every) - size + 1, size)]
-        told = [judged(turned(group, new), gates) for group in groups for new in ARMS]
-        yield (
-            f"| {'one core busy' if busy else 'quiet'}, {size} blocks | {len(groups)} | "
-            f"{len(told)} | {proportion([Outcome.FAIL in each for each in told])} | "
-            f"{proportion([set(each) == {Outcome.PASS} for each in told])} |"
-        )
-
-
-def _blocks_in_a_minute(line: Mapping[str, Any]) -> float:
-    return 60.0 * float(line["blocks"]) / float(line["compared_s"])
-
-
-def _paired(measured: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Block]]:
-    """Block by block, all metrics."""
-    decoded = {metric: msgspec.convert(blocks, list[Block]) for metric, blocks in measured.items()}
-    for each in zip(*decoded.values(), strict=True):
-        yield dict(zip(decoded, each, strict=True))
-
-
-def turned(group: Sequence[Mapping[str, Block]], new: str) -> dict[str, list[Block]]:
-    """The blocks of a group by metric, with one of the arms in the place of the new code."""
-    places = (*(arm for arm in ARMS if arm != new), new)
-    return {
-        metric: [
-            Block(
-                metric=Arms(
-                    old=getattr(block[metric].metric, places[0]),
-                    twin=getattr(block[metric].metric, places[1]),
-                    new=getattr(block[metric].metric, places[2]),
-                )
-            )
-            for block in group
-        ]
-        for metric in group[0]
-    }
-
-
-def judged(blocks: Mapping[str, Sequence[Block]], gates: Sequence[Gate]) -> list[Outcome]:
-    """What the shipped judge says of each gate, at the early look if all is decided there."""
-    count = len(next(iter(blocks.values())))
-    early = change.plan(count, 1.0).early_at
-    looks: list[tuple[Look, int]] = [] if early is None else [("early", early)]
-    outcomes: list[Outcome] = []
-    looks.append(("end", count))
-    for look, seen in looks:
-        told = [
-            change.decide(
-                blocks[gate.metric][:seen],
-                delta=gate.delta,
-                statistic=gate.statistic,
-                scale=gate.scale,
-                unit=gate.unit,
-                look=look,
-            )
-            for gate in gates
-        ]
-        outcomes = [one.outcome for one in change.void_by_control(told)]
-        if Outcome.INCONCLUSIVE not in outcomes:
-            break
-    return outcomes
 
 
 def main() -> int:
