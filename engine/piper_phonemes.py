@@ -8,10 +8,12 @@ it is locked while it reads.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import importlib.util
 import itertools
 import re
+import sys
 import threading
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -290,6 +292,7 @@ def open_reader(language: str) -> Reader:
                 bridge.set_voice(language)
                 _chosen.append(language)
             clauses = bridge.get_phonemes(text)
+            _free_in_time(clauses)
         return [Clause(FOREIGN.sub("", phonemes), mark) for phonemes, mark, _ in clauses]
 
     try:
@@ -300,6 +303,19 @@ def open_reader(language: str) -> Reader:
             "configuration names; get the voice anew, or a newer piper-tts"
         ) from error
     return read
+
+
+def _free_in_time(clauses: list[Any]) -> None:
+    """Take back the reference too many that the binding (piper-tts 1.8) leaves on each clause.
+
+    Without that none is ever freed: 2.3 MB in a thousand texts. Nobody else can hold a clause that
+    was made just now, so a count above that of a tuple held in the same way is the binding's.
+    """
+    (fair,) = [sys.getrefcount(one) for one in [tuple(range(3))]]
+    counts = [sys.getrefcount(one) for one in clauses]
+    for clause, count in zip(clauses, counts, strict=True):
+        if count == fair + 1:
+            ctypes.pythonapi.Py_DecRef(ctypes.py_object(clause))
 
 
 @functools.cache

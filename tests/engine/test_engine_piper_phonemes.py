@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -146,6 +147,24 @@ def test_a_language_is_chosen_only_when_it_changes(monkeypatch: pytest.MonkeyPat
         english("wind")
     assert chosen == ["en-us"]
     assert (english("wind"), german("wind"), english("wind")) == (alone[0], alone[1], alone[0])
+
+
+def test_what_was_read_is_freed() -> None:
+    """The binding counts each clause once too often; unmended, this leaves thousands of objects."""
+    pytest.importorskip("piper")
+    read, text = piper_phonemes.open_reader("en-us"), "One and two. Three, four."
+    read(text)
+    before = sys.getallocatedblocks()
+    for _ in range(500):
+        assert len(read(text)) == 3
+    assert sys.getallocatedblocks() - before < 500
+
+
+def test_a_binding_that_counts_right_is_left_alone() -> None:
+    clauses = [tuple(map(str, range(3))) for _ in range(2)]
+    counts = [sys.getrefcount(one) for one in clauses]
+    piper_phonemes._free_in_time(clauses)
+    assert [sys.getrefcount(one) for one in clauses] == counts
 
 
 def test_a_language_the_reader_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
