@@ -24,7 +24,7 @@ from gate_table import judged, proportion
 
 from pytest_ttsperf import figures
 from pytest_ttsperf.experiment import Plan, Source, blocks
-from pytest_ttsperf.judge.blocks import contrasts, trimmed
+from pytest_ttsperf.judge.blocks import contrasts, levels, trimmed
 from pytest_ttsperf.records import Arms, Block, Outcome, TargetSpec
 
 SHAPES = (8, 16, 24, 32, 48)
@@ -87,14 +87,13 @@ def deviations(recorded: Sequence[Recorded], metric: str) -> dict[str, float]:
     apart = [contrasts(arms)[1] for arms in logs]
     trial = np.sqrt(np.mean([np.var(each, ddof=1) for each in apart]) / 2)
     texts = float(np.mean([each.size for each in apart]))
-    means = trimmed([contrasts(arms) for arms in logs])
     left = float(np.mean([_trimmed_variance(each) for each in apart]))
-    process = np.sqrt(max(0.0, float(np.var(means[:, 1], ddof=1)) - left) / 2)
+    process = np.sqrt(max(0.0, float(np.var(trimmed(apart), ddof=1)) - left) / 2)
     return {
         "trial": float(trial),
         "process": float(process),
         "block": float(np.std([np.median(arms[:2]) for arms in logs], ddof=1)),
-        "new against old": float(np.std(means[:, 0], ddof=1)),
+        "new against old": float(np.std(contrasts(levels(logs).T)[0], ddof=1)),
         "texts": texts,
     }
 

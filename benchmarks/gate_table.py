@@ -14,12 +14,13 @@ from scipy.stats import binomtest
 
 from pytest_ttsperf import figures
 from pytest_ttsperf.judge import change
-from pytest_ttsperf.records import Arms, Block, Gate, Look, Outcome
+from pytest_ttsperf.records import Arms, Block, Change, Gate, Look, Outcome
 
 OTHERS = {"mean:10%": "pytest-benchmark mean:10%", "min:5%": "pytest-benchmark min:5%"}
 ARMS = ("old", "twin", "new")
 GATES = ("ttfa p50", "ttfa p95", "rtf p50")
 STAGE = "vocode"  # where gate_target.py spends the time
+ENDED_EARLY = 0.8  # of the budget: the early look is at .6 of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,40 +56,80 @@ QUICK = (Case("unchanged, quick"), Case("ttfa +40 %, quick", percent=40))
 
 
 def table(log: Path) -> str:
-    """What the log says of each case: of the gate, then of pytest-benchmark beside it."""
+    """What the log says of each case: of the gate, then of pytest-benchmark beside it.
+
+    Every comparison is judged once more from the blocks that it measured, by the judge as it is
+    now; how often that says something else than was said then stands below.
+    """
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     found = [(case, [line for line in lines if line["case"] == case.name]) for case in CASES]
-    ours = [_gate_row(case, own) for case, own in found if own]
+    judgements = [(case, [(line, again(case, line)) for line in own]) for case, own in found if own]
+    gates = [
+        (one.outcome.value, line["gates"][label]["outcome"])
+        for _, own in judgements
+        for line, changes in own
+        for label, one in changes.items()
+    ]
     beside = [
-        (case.name, *(proportion([told[name] for told in others]) for name in OTHERS.values()))
+        (case.name, *(proportion([each[name] for each in others]) for name in OTHERS.values()))
         for case, own in found
         if (others := [line["others"] for line in own if line["others"]])
     ]
     heads = ("case", "FAIL", "PASS", f"PASS of {', '.join(GATES)}", "improved", "right stage",
              "blocks", "wanted")  # fmt: skip
-    return "\n".join([*_table(heads, ours), "", *_table(("called slower", *OTHERS), beside)])
+    return "\n".join(
+        [
+            *_table(heads, [_gate_row(case, own) for case, own in judgements]),
+            "",
+            f"{sum(now != then for now, then in gates)} of {len(gates)} gates are judged otherwise "
+            "than when they were measured.",
+            "",
+            *_table(("called slower", *OTHERS), beside),
+        ]
+    )
 
 
-def _gate_row(case: Case, lines: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def again(case: Case, line: Mapping[str, Any]) -> dict[str, Change]:
+    """What the judge says now, by gate; at the early look where the comparison ended there.
+
+    Empty where nothing could be judged.
+    """
+    if not line["gates"]:
+        return {}
+    gates = figures.gates("warm")
+    look: Look = "early" if line["compared_s"] < ENDED_EARLY * case.budget_s else "end"
+    blocks = {
+        metric: msgspec.convert(each, list[Block]) for metric, each in line["measured"].items()
+    }
+    return dict(zip([gate.label for gate in gates], told(blocks, gates, look), strict=True))
+
+
+def _gate_row(
+    case: Case, own: Sequence[tuple[Mapping[str, Any], Mapping[str, Change]]]
+) -> tuple[str, ...]:
     """FAIL: of any gate on code that is no slower, else of the one whose figure was slowed."""
-    outcomes = [{label: gate["outcome"] for label, gate in line["gates"].items()} for line in lines]
-    own = [line["gates"][case.figure] for line in lines if line["gates"]]
+    outcomes = [{label: one.outcome for label, one in changes.items()} for _, changes in own]
+    slowed = [
+        (line["gates"][case.figure]["stage"], changes[case.figure])
+        for line, changes in own
+        if changes
+    ]
     watched = GATES if case.percent <= 0 else (case.figure,)
-    counts = (sum(each.get(gate) == "PASS" for each in outcomes) for gate in GATES)
+    counts = (sum(each.get(gate) is Outcome.PASS for each in outcomes) for gate in GATES)
     return (
         case.name,
-        proportion([any(each.get(gate) == "FAIL" for gate in watched) for each in outcomes]),
-        proportion([all(each.get(gate) == "PASS" for gate in GATES) for each in outcomes]),
+        proportion([any(each.get(gate) is Outcome.FAIL for gate in watched) for each in outcomes]),
+        proportion([all(each.get(gate) is Outcome.PASS for gate in GATES) for each in outcomes]),
         ", ".join(map(str, counts)),
-        proportion([gate["improved"] for gate in own]),
+        proportion([one.improved for _, one in slowed]),
         proportion(
             [
-                gate["stage"] == STAGE
-                for gate in own
-                if gate["outcome"] == "FAIL" or gate["improved"]
+                stage == STAGE
+                for stage, one in slowed
+                if case.percent and (one.outcome is Outcome.FAIL or one.improved)
             ]
         ),
-        f"{median(line['blocks'] for line in lines):.0f}",
+        f"{median(line['blocks'] for line, _ in own):.0f}",
         case.wanted,
     )
 
@@ -111,25 +152,26 @@ def proportion(values: Sequence[bool]) -> str:
 
 
 def replay(log: Path) -> Iterator[str]:
-    """A row for the quiet and one for the busy machine."""
+    """A row for the quiet and one for the busy machine, of a minute each, and three quiet ones."""
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     gates = figures.gates("warm")
     unchanged = [case for case in CASES if case.percent == 0]
     yield "| unchanged code, replayed | groups | each arm as new | false FAIL | PASS |"
     yield "|---" * 5 + "|"
-    for busy in (False, True):
+    for busy, minutes in ((False, 1), (True, 1), (False, 3)):
         names = {case.name for case in unchanged if case.busy is busy}
         own = [line for line in lines if line["case"] in names and line["measured"]]
         if not own:
             continue
-        size = round(median(_blocks_in_a_minute(line) for line in own))
+        size = round(minutes * median(_blocks_in_a_minute(line) for line in own))
         every = [block for line in own for block in _paired(line["measured"])]
         groups = [every[at : at + size] for at in range(0, len(every) - size + 1, size)]
-        told = [judged(turned(group, new), gates) for group in groups for new in ARMS]
+        outcomes = [judged(turned(group, new), gates) for group in groups for new in ARMS]
         yield (
-            f"| {'one core busy' if busy else 'quiet'}, {size} blocks | {len(groups)} | "
-            f"{len(told)} | {proportion([Outcome.FAIL in each for each in told])} | "
-            f"{proportion([set(each) == {Outcome.PASS} for each in told])} |"
+            f"| {60 * minutes} s{', one core busy' if busy else ''}, {size} blocks | "
+            f"{len(groups)} | {len(outcomes)} | "
+            f"{proportion([Outcome.FAIL in each for each in outcomes])} | "
+            f"{proportion([set(each) == {Outcome.PASS} for each in outcomes])} |"
         )
 
 
@@ -170,9 +212,21 @@ def judged(blocks: Mapping[str, Sequence[Block]], gates: Sequence[Gate]) -> list
     outcomes: list[Outcome] = []
     looks.append(("end", count))
     for look, seen in looks:
-        told = [
+        some = {metric: each[:seen] for metric, each in blocks.items()}
+        outcomes = [one.outcome for one in told(some, gates, look)]
+        if Outcome.INCONCLUSIVE not in outcomes:
+            break
+    return outcomes
+
+
+def told(
+    blocks: Mapping[str, Sequence[Block]], gates: Sequence[Gate], look: Look
+) -> tuple[Change, ...]:
+    """What the shipped judge says of each gate at one look."""
+    return change.void_by_control(
+        [
             change.decide(
-                blocks[gate.metric][:seen],
+                blocks[gate.metric],
                 delta=gate.delta,
                 statistic=gate.statistic,
                 scale=gate.scale,
@@ -181,7 +235,4 @@ def judged(blocks: Mapping[str, Sequence[Block]], gates: Sequence[Gate]) -> list
             )
             for gate in gates
         ]
-        outcomes = [one.outcome for one in change.void_by_control(told)]
-        if Outcome.INCONCLUSIVE not in outcomes:
-            break
-    return outcomes
+    )

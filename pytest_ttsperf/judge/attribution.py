@@ -14,7 +14,7 @@ from pytest_ttsperf.judge.blocks import (
     Estimate,
     contrasts,
     leave_one_out,
-    trimmed,
+    levels,
 )
 from pytest_ttsperf.records import MIN_SHARE, Attribution, Block, Judged, StageChange
 
@@ -32,10 +32,10 @@ class _Part(NamedTuple):
 def attribute(blocks: Sequence[Block], statistic: Judged = "p50") -> Attribution | None:
     """Say how much longer each stage took with the new code.
 
-    The middle: the trimmed mean over texts, block by block. A tail: in each arm the slowest texts
-    of all blocks (twice the share above the percentile), so that a stage that is slow in one text
-    of ten is seen. None when fewer than three blocks tell stages and the time that they are parts
-    of. Raises ValueError when those are of another number of texts than the metric.
+    The middle: how the arms differ text by text, block by block. A tail: in each arm the slowest
+    texts of all blocks (twice the share above the percentile), so that a stage that is slow in one
+    text of ten is seen. None when fewer than three blocks tell stages and the time that they are
+    parts of. Raises ValueError when those are of another number of texts than the metric.
     """
     names = sorted({name for block in blocks for name in block.stages_ms})
     parts = [part for block in blocks if (part := _part(block, names)) is not None]
@@ -62,7 +62,7 @@ def _shifts(parts: Sequence[_Part], statistic: Judged) -> Array:
     if statistic in TAILS:
         share = 2 * (1 - TAILS[statistic])
         return leave_one_out(lambda some: _slow_shift(some, share), parts)
-    return trimmed([contrasts(part.times.swapaxes(0, 1))[0] for part in parts])
+    return np.asarray(contrasts(np.moveaxis(levels([part.times for part in parts]), -1, 0))[0])
 
 
 def _slow_shift(parts: Sequence[_Part], share: float) -> Array:

@@ -73,38 +73,44 @@ class Estimate(NamedTuple):
 def effects(metrics: Sequence[Arms], statistic: Judged, scale: Scale) -> Effects:
     """Compare new with old and old with old, block by block.
 
-    The middle: the 20 % trimmed mean over texts of what the arms differ by, text by text. On the
-    scale `difference` nothing is trimmed, as an underrun in one text of ten would not be seen.
+    The middle: how the arms differ text by text, as `levels` has it. On the scale `difference`
+    nothing is trimmed, as an underrun in one text of ten would not be seen.
     A tail: by how much the middle moved, and beyond that by how much later the late ones are than
     is usual for their text: Harrell-Davis quantiles of each arm's lateness over all blocks, and the
     delete-one jackknife to see how far they can be trusted.
     Raises ValueError for a number of 0 or less on the scale `ratio`.
     """
     values = [_on_scale(_paired(arms.array()), scale) for arms in metrics]
-    if statistic in TAILS:
-        moved = np.array([contrasts(middles(arms)) for arms in values])
-        late = [lateness(arms) for arms in values]
-        level = TAILS[statistic]
-        per_block = moved + leave_one_out(lambda some: _tail_contrasts(some, level), late)
-    else:
-        trim = TRIM if scale == "ratio" else 0.0
-        per_block = trimmed([contrasts(arms) for arms in values], trim)
-    return Effects(per_block[:, 0], per_block[:, 1])
+    is_tail = statistic in TAILS
+    placed = levels(values, TRIM if is_tail or scale == "ratio" else 0.0)
+    new, control = contrasts(placed.T)
+    if is_tail:
+        late = [lateness(*both) for both in zip(values, placed, strict=True)]
+        tail = leave_one_out(lambda some: _tail_contrasts(some, TAILS[statistic]), late)
+        new, control = new + tail[:, 0], control + tail[:, 1]
+    return Effects(new, control)
 
 
-def middles(arms: Array) -> Array:
-    """Trimmed mean over texts of each arm, from [3, texts]."""
-    return np.asarray(trimmed([arms])[0], dtype=float)
+def levels(values: Sequence[Array], trim: float = TRIM) -> Array:
+    """Where each arm stands beside the others: [blocks, ..., 3] from [..., 3, texts] each.
+
+    The mean over all three arms, itself among them, of how it differs from each: the trimmed mean
+    over texts. By pairs, because what two arms of the same code differ by is symmetric, and
+    trimming leaves its middle where it is. New minus the mean of both old arms is not, and its
+    trimmed mean is not 0 for the same code (docs/adr/0020).
+    """
+    pairs = [arms[..., :, np.newaxis, :] - arms[..., np.newaxis, :, :] for arms in values]
+    return np.asarray(trimmed(pairs, trim).mean(axis=-1), dtype=float)
 
 
-def lateness(arms: Array) -> Array:
-    """What each of [3, texts] is above its arm's middle and what is usual for its text.
+def lateness(arms: Array, placed: Array) -> Array:
+    """What each of [3, texts] is above its arm's level [3] and what is usual for its text.
 
     Usual is the median of the three arms, in which each has the same part: centred on the old ones
     alone, these would scatter less than the new one, and that looks like a longer tail. What makes
     a text slow, or a moment, is in all three and drops out.
     """
-    above = arms - middles(arms)[:, np.newaxis]
+    above = arms - placed[:, np.newaxis]
     return np.asarray(above - np.median(above, axis=0), dtype=float)
 
 
