@@ -36,6 +36,8 @@ TEXTS = 16
 FEWEST_TEXTS, MOST_TEXTS = 8, 64
 PROCESS_TO_TRIAL = 8.0
 """How much more one trial scatters than the processes of the same code do (docs/adr/0020)."""
+ENOUGH_BLOCKS = 20
+"""With more of them a t test gains little, and a tail lives on trials: longer ones then."""
 QUIET_TIMEOUT_S = 5.0
 ARMS = ("old", "twin", "new")
 PER_PROCESS = "rss_peak_mb"
@@ -89,7 +91,8 @@ class Series:
     """Blocks one after the other, each with other texts: as many as are worth three new processes.
 
     Processes are dear and trials scatter: with both known, so many texts in a block give the least
-    deviation in a given time (Cochran 1977, two-stage sampling at a cost).
+    deviation in a given time (Cochran 1977, two-stage sampling at a cost). A budget that holds more
+    of these blocks than are of use has longer ones.
     """
 
     def __init__(self, contest: Contest) -> None:
@@ -111,17 +114,21 @@ class Series:
         self._spoken += 1 if contest.is_cold else self.texts
         if self._adapts:
             trials_s = sum(one.seconds for one in spoken.values())
-            self.texts = texts_worth(self.seconds[-1] - trials_s, trials_s / self.texts)
+            self.texts = texts_worth(
+                self.seconds[-1] - trials_s, trials_s / self.texts, contest.budget_s
+            )
             self._adapts = False
         return spoken
 
 
-def texts_worth(opening_s: float, round_s: float) -> int:
+def texts_worth(opening_s: float, round_s: float, budget_s: float) -> int:
     """How many texts a block best has, by the time it takes to open and that of one text in all."""
     if round_s <= 0:
         return TEXTS
-    best = PROCESS_TO_TRIAL * math.sqrt(max(opening_s, 0.0) / round_s)
-    return round(min(max(best, FEWEST_TEXTS), MOST_TEXTS))
+    opening_s = max(opening_s, 0.0)
+    best = PROCESS_TO_TRIAL * math.sqrt(opening_s / round_s)
+    roomy = (budget_s / ENOUGH_BLOCKS - opening_s) / round_s
+    return round(min(max(best, roomy, FEWEST_TEXTS), MOST_TEXTS))
 
 
 def _block(contest: Contest, number: int, places: range, notes: list[str]) -> dict[str, Spoken]:

@@ -126,7 +126,7 @@ def repository(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     from tests.plugin.repository import TEST, commit, git
 
     monkeypatch.setattr(blocks, "TEXTS", 4)
-    monkeypatch.setattr(blocks, "texts_worth", lambda opening_s, round_s: 4)
+    monkeypatch.setattr(blocks, "texts_worth", lambda *_: 4)
     few = change.Plan(blocks=BLOCKS, early_at=None, seconds=60.0)
     monkeypatch.setattr(change, "plan", lambda budget_s, block_s: few)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -55,7 +55,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = change.Plan(blocks=5, early_at=None, seconds=60.0)
     monkeypatch.setattr(change, "plan", lambda budget_s, block_s: plan)
     monkeypatch.setattr(blocks, "TEXTS", 3)
-    monkeypatch.setattr(blocks, "texts_worth", lambda opening_s, round_s: 3)
+    monkeypatch.setattr(blocks, "texts_worth", lambda *_: 3)
 
 
 COLD = "@trials(3)\n@ttfa(p50_ms=60000)\ndef test_x(perf, cold_engine): perf.stream('short')"
@@ -183,7 +183,7 @@ def test_a_program_is_compared_with_an_engine(
     two = change.Plan(blocks=2, early_at=None, seconds=60.0)
     monkeypatch.setattr(change, "plan", lambda budget_s, block_s: two)
     monkeypatch.setattr(blocks, "TEXTS", 2)
-    monkeypatch.setattr(blocks, "texts_worth", lambda opening_s, round_s: 2)
+    monkeypatch.setattr(blocks, "texts_worth", lambda *_: 2)
     monkeypatch.syspath_prepend(project.path)
     lines = [word for flag in LINES for word in ("--option-b", flag.partition("=")[2])]
     main(["compare", "engines:Tone", program(0.0, "lines"), *lines, "--json"])

@@ -38,7 +38,7 @@ def two_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     two = change.Plan(blocks=2, early_at=None, seconds=60.0)
     monkeypatch.setattr(change, "plan", lambda budget_s, block_s: two)
     monkeypatch.setattr(blocks, "TEXTS", 2)
-    monkeypatch.setattr(blocks, "texts_worth", lambda opening_s, round_s: 2)
+    monkeypatch.setattr(blocks, "texts_worth", lambda *_: 2)
 
 
 @pytest.fixture

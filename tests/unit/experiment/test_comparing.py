@@ -63,12 +63,15 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
         setattr(module, kind.__name__, kind)
     monkeypatch.setitem(sys.modules, "scripted_engines", module)
     monkeypatch.setattr(blocks, "TEXTS", 4)
-    monkeypatch.setattr(blocks, "texts_worth", lambda opening_s, round_s: 4)
+    monkeypatch.setattr(blocks, "texts_worth", lambda *_: 4)
     SPOKEN.clear()
 
 
 def source(name: str) -> Source:
     return Source(spec=TargetSpec(spec=f"scripted_engines:{name}"), inline=True)
+
+
+MINUTE_S = 60.0
 
 
 def contest(old: str, new: str, budget_s: float = 4.0) -> Contest:
@@ -121,12 +124,21 @@ def test_a_block_has_as_many_texts_as_its_opening_is_worth() -> None:
         return (0.08**2 / texts + 0.01**2) * (opening_s + texts * round_s)
 
     for opening_s, round_s in [(2.0, 0.06), (1.0, 0.3), (3.0, 0.2)]:
-        best = texts_worth(opening_s, round_s)
+        best = texts_worth(opening_s, round_s, MINUTE_S)
         around = [deviation(round(best * by), opening_s, round_s) for by in (0.5, 1.0, 2.0)]
         assert min(around) == around[1]
-    assert texts_worth(60.0, 0.001) == MOST_TEXTS
-    assert texts_worth(0.1, 9.0) == FEWEST_TEXTS
-    assert texts_worth(1.0, 0.0) == blocks.TEXTS, "nothing was spoken"
+    assert texts_worth(60.0, 0.001, MINUTE_S) == MOST_TEXTS
+    assert texts_worth(0.1, 9.0, MINUTE_S) == FEWEST_TEXTS
+    assert texts_worth(1.0, 0.0, MINUTE_S) == blocks.TEXTS, "nothing was spoken"
+
+
+def test_a_long_budget_has_longer_blocks_and_no_fewer_than_are_enough() -> None:
+    opening_s, round_s = 2.0, 0.2
+    counts = [texts_worth(opening_s, round_s, minutes * MINUTE_S) for minutes in (1, 2, 3, 10)]
+    assert counts[0] == counts[1] == texts_worth(opening_s, round_s, 0.1), "as many as are worth it"
+    assert counts[1] < counts[2] < counts[3] == MOST_TEXTS
+    in_three_minutes = 3 * MINUTE_S / (opening_s + counts[2] * round_s)
+    assert in_three_minutes == pytest.approx(blocks.ENOUGH_BLOCKS, rel=0.02)
 
 
 def test_old_code_that_does_not_open_is_new() -> None:
