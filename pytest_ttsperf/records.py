@@ -444,6 +444,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
     outcome: Outcome = Outcome.INCONCLUSIVE
     reason: str | None = None
     """Why it did not come about; None when it did, and `changes` tell what it found."""
+    kept_awake: bool | None = None
+    """Whether the processors were kept from idling; None when it did not come about."""
     notes: tuple[str, ...] = ()
     gates: tuple[Gate, ...] = ()
     changes: tuple[Change, ...] = ()

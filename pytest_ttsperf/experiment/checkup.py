@@ -22,6 +22,7 @@ from pytest_ttsperf.answers import Checkup, Finding
 from pytest_ttsperf.errors import TtsperfError
 from pytest_ttsperf.experiment.plan import Source
 from pytest_ttsperf.experiment.sampling import Opened, open_target
+from pytest_ttsperf.measure.awake import DEVICE, can_be_kept_awake
 from pytest_ttsperf.measure.targets.command import FIRST_TEXT
 from pytest_ttsperf.records import Machine, Ready, TargetSpec, Usage, Weather
 
@@ -57,6 +58,7 @@ def examine(seconds: float, source: Source | None = None) -> Checkup:
         _cores(here),
         *_sky(sky, busiest),
         _steadiness(_pieces_s()),
+        _idling(can_be_kept_awake()),
         _clock(),
         _power(),
         told,
@@ -189,6 +191,24 @@ def _governor(sky: Weather) -> Finding:
         why="the clock is still low when a short reply begins, so first audio depends on what was "
         "done before",
         remedy="cpupower frequency-set -g performance",
+    )
+
+
+def _idling(can_be_kept: bool | None) -> Finding | None:
+    """Whether comparisons may keep the processors awake; nothing where the system has no way to."""
+    if can_be_kept is None:
+        return None
+    if can_be_kept:
+        return Finding(
+            about="idling", level="good", found="comparisons keep the processors from idling"
+        )
+    return Finding(
+        about="idling",
+        level="advice",
+        found=f"{DEVICE} cannot be written to, so processors idle between trials",
+        why="a trial that must wake a processor is late by chance: a compared p95 needs more time "
+        "until it is decided",
+        remedy=f"run as root, or let this user write there: sudo chown $USER {DEVICE}",
     )
 
 

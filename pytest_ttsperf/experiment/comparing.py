@@ -14,6 +14,7 @@ from msgspec import structs
 from pytest_ttsperf.errors import WrongTree
 from pytest_ttsperf.experiment.blocks import Contest, NotThereError, Series, Spoken, numbers
 from pytest_ttsperf.judge import change
+from pytest_ttsperf.measure.awake import awake
 from pytest_ttsperf.records import Change, Comparison, Gate, Look, Outcome, Verdict
 
 OVERRUN = 1.5
@@ -35,12 +36,13 @@ def compare(contest: Contest, tell: Tell) -> dict[str, Comparison]:
     series = Series(contest)
     outcome, judged = Outcome.INCONCLUSIVE, {}
     try:
-        look, reason = _run(contest, series, blocks, tell)
-        judged = {
-            cell: _judged(contest, cell, blocks[cell], look)
-            for cell in (contest.cells if reason is None else ())
-        }
-        judged = _confirmed(contest, series, blocks, judged, tell)
+        with awake() as kept_awake:
+            look, reason = _run(contest, series, blocks, tell)
+            judged = {
+                cell: _judged(contest, cell, blocks[cell], look)
+                for cell in (contest.cells if reason is None else ())
+            }
+            judged = _confirmed(contest, series, blocks, judged, tell)
     except NotThereError as error:
         reason = str(error)
     except WrongTree as error:
@@ -66,6 +68,7 @@ def compare(contest: Contest, tell: Tell) -> dict[str, Comparison]:
             blocks=len(blocks[cell]),
             seconds=time.monotonic() - begun,
             seed=contest.seed,
+            kept_awake=kept_awake,
             notes=tuple(dict.fromkeys(series.notes)),
             gates=tuple(gate for gate, _ in changes),
             changes=tuple(structs.replace(found, raw=()) for _, found in changes),

@@ -79,6 +79,15 @@ def test_steadiness_is_the_tail_of_equal_work(slow, level):
     assert checkup._steadiness([0.01] * 90 + [0.01 * slow] * 10).level == level
 
 
+def test_processors_that_idle_are_told():
+    good, advice = checkup._idling(True), checkup._idling(False)
+    assert good is not None
+    assert good.level == "good"
+    assert advice is not None
+    assert (advice.level, "/dev/cpu_dma_latency" in (advice.remedy or "")) == ("advice", True)
+    assert checkup._idling(None) is None, "where there is no such device there is nothing to advise"
+
+
 def test_a_battery_is_told(monkeypatch):
     for plugged, told in ((False, True), (True, False), (None, False)):
         battery = SimpleNamespace(percent=50, power_plugged=plugged)

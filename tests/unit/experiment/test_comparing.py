@@ -26,6 +26,7 @@ from pytest_ttsperf.experiment.blocks import (
     texts_worth,
 )
 from pytest_ttsperf.experiment.plan import Plan, Source
+from pytest_ttsperf.measure.awake import can_be_kept_awake
 from pytest_ttsperf.records import Comparison, Outcome, Span, TargetSpec, Trial
 from tests.unit.experiment.test_experiment import trial
 
@@ -95,6 +96,7 @@ def test_slower_code_fails_and_the_same_code_does_not() -> None:
     assert slower.changes[0].effect > 0.5
     assert len(slower.measured["ttfa_sound_ms"]) == slower.blocks >= 5
     assert slower.changes[0].raw == ()
+    assert slower.kept_awake is (can_be_kept_awake() is True)
     assert compared("Slow", "Hum").changes[0].improved
 
 
