@@ -30,6 +30,7 @@ PLUGIN_ROOMS = {
     "measure.corpus": set(),
     "measure.recorder": {"records"},
     "measure.ports": set(),
+    "measure.awake": set(),
     "measure.targets": {"records", "measure.recorder", "measure.ports"},
     "measure.revisions": set(),
     "measure.resources": {"records"},
