@@ -1,33 +1,38 @@
 """On what the comparison's protocol rests: how much trials, processes and blocks differ.
 
-    python benchmarks/gate_noise.py noise.jsonl --record 20 [--texts 48]
+    python benchmarks/gate_noise.py noise.jsonl --record 20 [--texts 64]
     python benchmarks/gate_noise.py noise.jsonl
+    python benchmarks/gate_noise.py gate.jsonl --joined 2
 
 `--record` runs blocks of unchanged code for so many minutes, with the default voice, by the shipped
 route: three fresh processes each. All the rest is computed from the file: the deviations, and what
 the shipped judge says of disjoint groups of these real blocks, for several numbers of texts in each
 and as many blocks as a budget holds. Slow-downs are put into the recorded numbers there, so these
 rates are a replay; benchmarks/gate_quality.py has those of the gate as it runs.
+
+`--joined` takes the quiet, unchanged blocks from a log of benchmarks/gate_quality.py instead, so
+many together as one longer block: its processes are those of the first.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 import numpy as np
-from gate_table import judged, proportion
+from gate_table import ARMS, CASES, blocks_of, judged, proportion
 
 from pytest_ttsperf import figures
 from pytest_ttsperf.experiment import Plan, Source, blocks
 from pytest_ttsperf.judge.blocks import contrasts, levels, trimmed
 from pytest_ttsperf.records import Arms, Block, Outcome, TargetSpec
 
-SHAPES = (8, 16, 24, 32, 48)
+SHAPES = (8, 16, 24, 38, 48, 64)
 BUDGETS_S = (60.0, 180.0)
 SLOWER = (0.05, 0.10)
 TAIL, ONE_IN = 0.30, 10
@@ -43,10 +48,10 @@ class Recorded(msgspec.Struct, frozen=True):
     blocks: dict[str, Block]
 
 
-def record(path: Path, minutes: float, texts: int) -> None:
-    """Append blocks to the file until the time is over."""
+def unchanged(texts: int) -> blocks.Contest:
+    """The default voice with itself, in one cell named `cell`."""
     source = Source(spec=TargetSpec(spec="engine:Engine"))
-    contest = blocks.Contest(
+    return blocks.Contest(
         old=source,
         new=source,
         cells={"cell": (Plan("noise", "short", "stream", "warm", 0), GATES)},
@@ -55,6 +60,11 @@ def record(path: Path, minutes: float, texts: int) -> None:
         gates_in_run=len(GATES),
         texts=texts,
     )
+
+
+def record(path: Path, minutes: float, texts: int) -> None:
+    """Append blocks to the file until the time is over."""
+    contest = unchanged(texts)
     series = blocks.Series(contest)
     until = time.monotonic() + 60 * minutes
     while time.monotonic() < until:
@@ -71,6 +81,47 @@ def record(path: Path, minutes: float, texts: int) -> None:
 def read(path: Path) -> list[Recorded]:
     """All blocks of a file."""
     return [msgspec.json.decode(line, type=Recorded) for line in path.read_bytes().splitlines()]
+
+
+def joined(log: Path, by: int) -> list[Recorded]:
+    """Of gate_quality.py's log; what a block and a text took is fitted to its comparisons."""
+    names = {case.name for case in CASES if case.percent == 0 and not case.busy}
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    own = [line for line in lines if line["case"] in names and line["measured"]]
+    parts = [list(blocks_of(line["measured"])) for line in own]
+    texts = [[len(block[METRICS[0]].metric.old) for block in each] for each in parts]
+    spent = np.array([[len(each), sum(each)] for each in texts])
+    (opening_s, text_s), *_ = np.linalg.lstsq(spent, [line["compared_s"] for line in own])
+    every = [block for each in parts for block in each]
+    longer = [_as_one(every[at : at + by]) for at in range(0, len(every) - by + 1, by)]
+    sizes = [len(each[METRICS[0]].metric.old) for each in longer]
+    return [
+        Recorded(seconds=opening_s + text_s * size, trials_s=text_s * size, blocks=each)
+        for each, size in zip(longer, sizes, strict=True)
+        if size >= max(SHAPES)
+    ]
+
+
+def _as_one(parts: Sequence[Mapping[str, Block]]) -> dict[str, Block]:
+    """All texts of all parts, with each arm at the level that it has in the first."""
+    one = {}
+    for metric in parts[0]:
+        arms = [part[metric].metric for part in parts]
+        levelled = levels([np.log(each.array()) for each in arms])
+        factors = np.exp(levelled[0] - levelled)
+        one[metric] = Block(
+            metric=Arms(
+                **{
+                    name: tuple(
+                        value if value is None else value * factor
+                        for each, factor in zip(arms, factors[:, at], strict=True)
+                        for value in getattr(each, name)
+                    )
+                    for at, name in enumerate(ARMS)
+                }
+            )
+        )
+    return one
 
 
 # Deviations
@@ -124,9 +175,7 @@ def shortened(recorded: Recorded, texts: int, draw: random.Random) -> Recorded:
 
 
 def _picked(arms: Arms, kept: Sequence[int]) -> Arms:
-    return Arms(
-        **{name: tuple(getattr(arms, name)[at] for at in kept) for name in ("old", "twin", "new")}
-    )
+    return Arms(**{name: tuple(getattr(arms, name)[at] for at in kept) for name in ARMS})
 
 
 def slowed(arms: Arms, level: float, share: float, one_in: int, draw: random.Random) -> Arms:
@@ -174,7 +223,7 @@ def replay(recorded: Sequence[Recorded], resamples: int) -> Iterator[str]:
         + " | all PASS |"
     )
     yield "|---" * (5 + 2 * len(labels)) + "|"
-    size = len(recorded[0].blocks[METRICS[0]].metric.old)
+    size = min(len(one.blocks[METRICS[0]].metric.old) for one in recorded)
     cases = [("none", 0.0, 1), *((f"+{share:.0%}", share, 1) for share in SLOWER)]
     cases.append((f"+{TAIL:.0%} in one of {ONE_IN}", TAIL, ONE_IN))
     for texts in (each for each in SHAPES if each <= size):
@@ -203,12 +252,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("file", type=Path)
     parser.add_argument("--record", type=float, metavar="MINUTES")
-    parser.add_argument("--texts", type=int, default=48, help="in each block")
+    parser.add_argument("--texts", type=int, default=64, help="in each block")
+    parser.add_argument("--joined", type=int, metavar="N", help="by N; FILE is of gate_quality.py")
     parser.add_argument("--resamples", type=int, default=0, help="draw groups (bootstrap)")
     told = parser.parse_args()
     if told.record:
         record(told.file, told.record, told.texts)
-    recorded = read(told.file)
+    recorded = joined(told.file, told.joined) if told.joined else read(told.file)
     each_s = np.mean([one.seconds for one in recorded])
     opening_s = np.mean([one.seconds - one.trials_s for one in recorded])
     print(f"{len(recorded)} blocks of {each_s:.1f} s, of which {opening_s:.1f} s are not trials")

@@ -164,7 +164,7 @@ def replay(log: Path) -> Iterator[str]:
         if not own:
             continue
         size = round(minutes * median(_blocks_in_a_minute(line) for line in own))
-        every = [block for line in own for block in _paired(line["measured"])]
+        every = [block for line in own for block in blocks_of(line["measured"])]
         groups = [every[at : at + size] for at in range(0, len(every) - size + 1, size)]
         outcomes = [judged(turned(group, new), gates) for group in groups for new in ARMS]
         yield (
@@ -179,7 +179,7 @@ def _blocks_in_a_minute(line: Mapping[str, Any]) -> float:
     return 60.0 * float(line["blocks"]) / float(line["compared_s"])
 
 
-def _paired(measured: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Block]]:
+def blocks_of(measured: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Block]]:
     """Block by block, all metrics."""
     decoded = {metric: msgspec.convert(blocks, list[Block]) for metric, blocks in measured.items()}
     for each in zip(*decoded.values(), strict=True):

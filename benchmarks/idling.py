@@ -14,12 +14,11 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 
 import numpy as np
+from gate_noise import unchanged
 
-from pytest_ttsperf import figures
-from pytest_ttsperf.experiment import Plan, Source, blocks
+from pytest_ttsperf.experiment import blocks
 from pytest_ttsperf.judge.blocks import contrasts, lateness, levels
 from pytest_ttsperf.measure.awake import DEVICE, awake, can_be_kept_awake
-from pytest_ttsperf.records import TargetSpec
 
 TEXTS = 64
 METRIC = "ttfa_sound_ms"
@@ -28,16 +27,7 @@ LATE = (0.80, 0.90, 0.95, 0.98)
 
 def measure(pairs: int) -> dict[bool, list[np.ndarray]]:
     """Logs of TTFA of each block, [3, texts], by whether the processors were kept awake."""
-    source, gates = Source(spec=TargetSpec(spec="engine:Engine")), figures.gates("warm")
-    contest = blocks.Contest(
-        old=source,
-        new=source,
-        cells={"cell": (Plan("idling", "short", "stream", "warm", 0), gates)},
-        against="itself",
-        budget_s=60,
-        gates_in_run=len(gates),
-        texts=TEXTS,
-    )
+    contest = unchanged(TEXTS)
     series = blocks.Series(contest)
     found: dict[bool, list[np.ndarray]] = {True: [], False: []}
     for pair in range(pairs):

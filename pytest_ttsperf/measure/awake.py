@@ -25,12 +25,12 @@ def awake(device: Path = DEVICE) -> Iterator[bool]:
     wish when the file is closed, also by a process that was killed.
     """
     with contextlib.ExitStack() as held:
-        yes = False
+        granted = False
         with contextlib.suppress(OSError):
             file = held.enter_context(device.open("r+b", buffering=0))
             file.write(struct.pack("=i", NO_WAIT_US))
-            yes = True
-        yield yes
+            granted = True
+        yield granted
 
 
 def can_be_kept_awake(device: Path = DEVICE) -> bool | None:

@@ -30,6 +30,7 @@ from pytest_ttsperf.measure.awake import can_be_kept_awake
 from pytest_ttsperf.records import Comparison, Outcome, Span, TargetSpec, Trial
 from tests.unit.experiment.test_experiment import trial
 
+MINUTE_S = 60.0
 SPOKEN: list[tuple[str, str]] = []
 
 
@@ -70,9 +71,6 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def source(name: str) -> Source:
     return Source(spec=TargetSpec(spec=f"scripted_engines:{name}"), inline=True)
-
-
-MINUTE_S = 60.0
 
 
 def contest(old: str, new: str, budget_s: float = 4.0) -> Contest:
