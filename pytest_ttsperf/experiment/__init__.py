@@ -117,7 +117,7 @@ def measure_warm(opened: Opened, plan: Plan, tell: Tell) -> CellResult:
         notes.append(Note(guard="background", text=WORKS_ON))
     ready, cost = opened.ready, None
     if not is_broken(trials):
-        probes = interleave.steps(probe_texts(plan), "probe")
+        probes = interleave.steps(probe_texts(plan, texts[0]), "probe")
         trials += [speak_or_fail(opened, step, plan.mode) for step in probes]
         placement, cost = opened.target.inspect()
         ready = structs.replace(ready, placement=placement)

@@ -3,6 +3,10 @@
 All three are started together; when they are warm and quiet, each text is spoken by each of them,
 one at a time and in random order. A cold block is one start of each. Gives the numbers of a block;
 what follows from them is decided elsewhere.
+
+A server runs already, so its "processes" are connections to one, which speaks each text for both.
+What was used a moment ago is faster: so the new one speaks each text twice as well, a server over
+two connections, and one of the two is not counted.
 """
 
 from __future__ import annotations
@@ -14,11 +18,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from statistics import median
 from typing import NamedTuple
 
 from pytest_ttsperf import environment
 from pytest_ttsperf.errors import TargetError, WrongTree
-from pytest_ttsperf.experiment.plan import Plan, Source, warmup_texts
+from pytest_ttsperf.experiment.plan import Plan, Source, probe_texts, warmup_texts
 from pytest_ttsperf.experiment.sampling import (
     Opened,
     cold_trial,
@@ -28,7 +33,7 @@ from pytest_ttsperf.experiment.sampling import (
 )
 from pytest_ttsperf.measure import corpus, interleave
 from pytest_ttsperf.measure.resources import wait_all_quiet
-from pytest_ttsperf.metrics import definitions
+from pytest_ttsperf.metrics import definitions, trust
 from pytest_ttsperf.records import Arms, Block, Gate, Trial
 
 TEXTS = 16
@@ -40,12 +45,18 @@ ENOUGH_BLOCKS = 20
 """With more of them a t test gains little, and a tail lives on trials: longer ones then."""
 QUIET_TIMEOUT_S = 5.0
 ARMS = ("old", "twin", "new")
+SPARE = "spare"
+"""Of the new code once more; it is not counted."""
 PER_PROCESS = "rss_peak_mb"
 """The metric that each process has one of, and not each trial."""
 
 
 class NotThereError(Exception):
     """The old code cannot be opened the way the new one is; the message says why."""
+
+
+class CachedError(Exception):
+    """A server does not speak what it has spoken before; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +84,24 @@ class Contest:
         """Whether each block is a single start of each."""
         return all(plan.phase == "cold" for plan, _ in self.cells.values())
 
+    @property
+    def turns(self) -> tuple[str, ...]:
+        """Who speaks each text: a process that has two of the arms is asked twice as often."""
+        is_uneven = self.old.is_server and self.old != self.new
+        return (*ARMS, SPARE) if is_uneven else ARMS
+
 
 class Spoken(NamedTuple):
     """What the arms of one block did in one cell, each with the texts in the same order."""
 
     trials: dict[str, tuple[Trial, ...]]
     rss_peak_mb: dict[str, float | None]
+    spare: tuple[Trial, ...] = ()
 
     @property
     def seconds(self) -> float:
-        """That the trials took, all arms'."""
-        told = (trial.recording for trials in self.trials.values() for trial in trials)
+        """That the trials took, all arms' and the spare ones."""
+        told = (one.recording for trials in (*self.trials.values(), self.spare) for one in trials)
         return sum(one.end_ns - one.request_ns for one in told if one) / 1e9
 
 
@@ -105,7 +123,7 @@ class Series:
     def block(self, contest: Contest) -> dict[str, Spoken]:
         """Run the next block in every cell.
 
-        NotThereError when the old code cannot be opened or spoken with.
+        NotThereError when the old code cannot be opened or spoken with; CachedError.
         """
         begun = time.monotonic()
         number, first = len(self.seconds), self._spoken
@@ -141,12 +159,14 @@ def _block(contest: Contest, number: int, places: range, notes: list[str]) -> di
         }
     with _opened(contest) as arms:
         if number == 0:
-            notes += _differences(arms)
+            notes += [*_differences(arms), *_two_starts(contest)]
         spoken = {
             cell: _warm_block(arms, plan, _texts(plan, places), order, notes)
             for cell, (plan, _) in contest.cells.items()
         }
         if number == 0:
+            for cell, (plan, _) in contest.cells.items():
+                _refuse_caches(arms, plan, spoken[cell])
             for arm in ARMS:
                 arms[arm].target.inspect()  # asks once more where the code came from
     return spoken
@@ -154,20 +174,22 @@ def _block(contest: Contest, number: int, places: range, notes: list[str]) -> di
 
 @contextmanager
 def _opened(contest: Contest) -> Iterator[dict[str, Opened]]:
-    """Three fresh processes, opened at the same time and warmed; all closed in the end."""
+    """Fresh processes, opened at the same time and warmed; all closed in the end."""
     sources = {"old": contest.old, "twin": contest.old, "new": contest.new}
-    with ThreadPoolExecutor(len(ARMS)) as pool:
-        opening = {arm: pool.submit(open_target, sources[arm], warm=True) for arm in ARMS}
+    if SPARE in contest.turns and contest.new.is_server:
+        sources[SPARE] = contest.new
+    with ThreadPoolExecutor(len(sources)) as pool:
+        opening = {arm: pool.submit(open_target, one, warm=True) for arm, one in sources.items()}
     failed = {arm: future.exception() for arm, future in opening.items()}
-    opened = {arm: opening[arm].result() for arm in ARMS if failed[arm] is None}
+    opened = {arm: opening[arm].result() for arm in sources if failed[arm] is None}
     try:
-        for arm in reversed(ARMS):  # what ails the new code is told first
+        for arm in reversed(sources):  # what ails the new code is told first
             error = failed[arm]
-            if error is not None and arm != "new" and isinstance(error, TargetError):
+            if error is not None and arm in ("old", "twin") and isinstance(error, TargetError):
                 raise _not_there(contest, error)
             if error is not None:
                 raise error
-        yield opened
+        yield {turn: opened[turn if turn in opened else "new"] for turn in contest.turns}
     finally:
         for one in opened.values():
             one.close()
@@ -190,21 +212,57 @@ def _warm_block(
     order: random.Random,
     notes: list[str],
 ) -> Spoken:
-    for arm in ARMS:
-        for _ in warm_up(arms[arm], plan):
+    for one in arms.values():
+        for _ in warm_up(one, plan):
             pass
-    if not wait_all_quiet([meter for arm in ARMS if (meter := arms[arm].meter)], QUIET_TIMEOUT_S):
+    if not wait_all_quiet([one.meter for one in arms.values() if one.meter], QUIET_TIMEOUT_S):
         notes.append(
             f"the targets kept working for {QUIET_TIMEOUT_S:g} s, and so disturb each other"
         )
-    spoken: dict[str, list[Trial]] = {arm: [] for arm in ARMS}
+    spoken: dict[str, list[Trial]] = {arm: [] for arm in arms}
     for step in interleave.steps(texts, "trial"):
-        for arm in order.sample(ARMS, len(ARMS)):
+        for arm in order.sample(list(arms), len(arms)):
             spoken[arm].append(speak_or_fail(arms[arm], step, plan.mode, with_usage=False))
     return Spoken(
-        {arm: tuple(trials) for arm, trials in spoken.items()},
+        {arm: tuple(spoken[arm]) for arm in ARMS},
         {arm: _peak_mb(arms[arm]) for arm in ARMS},
+        tuple(spoken.get(SPARE, ())),
     )
+
+
+def _refuse_caches(arms: Mapping[str, Opened], plan: Plan, spoken: Spoken) -> None:
+    """CachedError for a server that answers a text of this block far faster than a new one.
+
+    It was asked for each text more than once, and for all of them if it was compared before.
+    """
+    for arm in ("old", "new"):
+        opened = arms[arm]
+        if not opened.source.is_server:
+            continue
+        probes = [
+            speak_or_fail(opened, step, plan.mode, with_usage=False)
+            for step in interleave.steps(probe_texts(plan, spoken.trials[arm][0].text), "probe")
+        ]
+        rtfs = [definitions.rtf(one.recording) if one.recording else None for one in probes]
+        told = [(known, new) for known, new in zip(rtfs[::2], rtfs[1::2], strict=True)
+                if known is not None and new is not None]  # fmt: skip
+        if told and trust.is_cache(told):
+            known, new = (median(values) for values in zip(*told, strict=True))
+            raise CachedError(
+                f"{opened.source.spec.spec} answers a text that it has spoken from a cache (rtf "
+                f"{known:.2g} against {new:.2g} for a new one), and here each text is asked for "
+                "again and again: switch the cache off"
+            )
+
+
+def _two_starts(contest: Contest) -> list[str]:
+    servers = [one.spec.spec for one in (contest.old, contest.new) if one.is_server]
+    if not servers or contest.old == contest.new:
+        return []
+    return [
+        f"{' and '.join(servers)}: one start in all blocks, so what two starts of the same code "
+        "differ by is in the change"
+    ]
 
 
 def _peak_mb(opened: Opened) -> float | None:

@@ -12,7 +12,14 @@ from dataclasses import replace
 from msgspec import structs
 
 from pytest_ttsperf.errors import WrongTree
-from pytest_ttsperf.experiment.blocks import Contest, NotThereError, Series, Spoken, numbers
+from pytest_ttsperf.experiment.blocks import (
+    CachedError,
+    Contest,
+    NotThereError,
+    Series,
+    Spoken,
+    numbers,
+)
 from pytest_ttsperf.judge import change
 from pytest_ttsperf.measure.awake import awake
 from pytest_ttsperf.records import Change, Comparison, Gate, Look, Outcome, Verdict
@@ -45,7 +52,7 @@ def compare(contest: Contest, tell: Tell) -> dict[str, Comparison]:
             judged = _confirmed(contest, series, blocks, judged, tell)
     except NotThereError as error:
         reason = str(error)
-    except WrongTree as error:
+    except (WrongTree, CachedError) as error:
         outcome, reason = Outcome.INVALID, str(error)
     finally:
         tell("")

@@ -198,9 +198,8 @@ def warmup_texts(plan: Plan, count: int) -> Sequence[str]:
     return corpus.warmup_texts(plan.text if corpus.is_preset(plan.text) else "short", count)
 
 
-def probe_texts(plan: Plan) -> Sequence[str]:
+def probe_texts(plan: Plan, spoken: str) -> Sequence[str]:
     """What finds caches: a text the trials have spoken, and in turn one that nobody ever has."""
-    spoken = trial_texts(plan)[0]
     preset = plan.text if corpus.is_preset(plan.text) else "short"
     unheard = corpus.unheard_texts(preset, interleave.PROBES)
     return [text for new in unheard for text in (spoken, new)]

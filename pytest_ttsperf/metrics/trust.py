@@ -296,8 +296,7 @@ def cached(evidence: Evidence) -> Note | None:
     unheard = [rtf for repeats, rtf in probes if not repeats]
     if not known:
         return None
-    # A moment of noise slows neighbours alike, a cache tells them apart every time.
-    apart = all(heard < CACHE_RATIO * new for heard, new in zip(repeating, unheard, strict=False))
+    apart = is_cache(list(zip(repeating, unheard, strict=False)))
     if unheard and apart and median(known) < CACHE_RATIO * min(unheard):
         return Note(
             guard="cache",
@@ -313,6 +312,14 @@ def cached(evidence: Evidence) -> Note | None:
             f"{median(known):.2g}); the figures are from distinct texts",
         )
     return None
+
+
+def is_cache(probes: Sequence[tuple[float, float]]) -> bool:
+    """By the RTFs of a text spoken before and, in turn, of one never spoken.
+
+    A moment of noise slows neighbours alike, a cache tells them apart every time.
+    """
+    return all(known < CACHE_RATIO * new for known, new in probes)
 
 
 def trending(evidence: Evidence) -> Note | None:

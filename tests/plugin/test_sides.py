@@ -61,6 +61,25 @@ def test_a_server_and_a_program(
         assert all(value > 0 for arm in ("old", "twin", "new") for value in block["metric"][arm])
 
 
+def test_a_server_with_a_cache_cannot_be_compared(
+    base: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caching = f"{base.removesuffix('/wav')}/caches"
+    assert main(["compare", base, caching, "--json"]) == 1
+    (found,) = json.loads(capsys.readouterr().out).values()
+    assert found["outcome"] == "INVALID"
+    assert found["reason"].startswith(f"{caching} answers a text that it has spoken from a cache")
+
+
+def test_two_servers_are_one_start_each(base: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["compare", base, f"{base.removesuffix('/wav')}/pcm", "--json"])
+    (found,) = json.loads(capsys.readouterr().out).values()
+    assert any("one start in all blocks" in note for note in found["notes"])
+    main(["compare", base, base, "--json"])
+    (found,) = json.loads(capsys.readouterr().out).values()
+    assert not any("one start" in note for note in found["notes"])
+
+
 def test_a_server_has_no_cold_start_to_compare(
     base: str, program: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -108,6 +108,30 @@ def test_each_text_is_spoken_by_all_three_and_in_changing_order() -> None:
     assert len({tuple(turns[at : at + 3]) for at in range(0, 12, 3)}) > 1
 
 
+@pytest.mark.parametrize(("old", "new", "times"), [("Hum", "Slow", 2), ("Slow", "Hum", 1)])
+def test_a_server_and_what_it_is_compared_with_are_asked_equally_often(
+    monkeypatch: pytest.MonkeyPatch, old: str, new: str, times: int
+) -> None:
+    """What was used a moment ago is faster. Where the server is the new one, nothing is shared."""
+    monkeypatch.setattr(Source, "is_server", property(lambda self: self.spec.spec.endswith("Hum")))
+    both = contest(old, new)
+    made = Series(both).block(both)["cell"]
+    assert set(made.trials) == set(ARMS)
+    assert len(made.spare) == (4 if times == 2 else 0)
+    for text in (one.text for one in made.trials["new"]):
+        asked = [name for name, known in SPOKEN if known == text]
+        # The probes for caches, at the end, speak the first text again.
+        slow = asked.count("new")
+        assert slow == (times if old == "Hum" else 2)
+        assert asked.count("old") >= (2 if old == "Hum" else 1)
+
+
+def test_a_server_with_itself_needs_no_spare_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Source, "is_server", property(lambda self: True))
+    assert contest("Hum", "Hum").turns == ARMS
+    assert contest("Hum", "Slow").turns == (*ARMS, blocks.SPARE)
+
+
 def test_no_text_comes_twice_before_all_were_spoken() -> None:
     both = contest("Hum", "Hum")
     series = Series(both)
