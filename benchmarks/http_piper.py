@@ -1,7 +1,7 @@
 """Piper's own HTTP server with the packaged voice, measured by the plugin from outside.
 
     make peers
-    .venv-peers/bin/python benchmarks/http_piper.py [--trials 30]
+    .venv-peers/bin/python benchmarks/http_piper.py [--trials 59]
 
 Starts `python -m piper.http_server` of this environment, speaks the presets `short` and `medium`
 through it, and prints the plugin's own table. Checked: each trial has as many samples as the
@@ -30,6 +30,8 @@ TEST = """
 import pytest
 
 @pytest.mark.trials({trials})
+@pytest.mark.ttfa(p95_ms=2000)
+@pytest.mark.rtf(p95=1.0)
 @pytest.mark.memory(rss_range_mb=300)
 @pytest.mark.parametrize("preset", ["short", "medium"])
 def test_piper(perf, preset):
@@ -39,7 +41,7 @@ def test_piper(perf, preset):
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--trials", type=int, default=30)
+    parser.add_argument("--trials", type=int, default=59)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as (pid, port):
         run, code = measured(Path(folder), port, arguments.trials)
