@@ -84,7 +84,10 @@ def read(path: Path) -> list[Recorded]:
 
 
 def joined(log: Path, by: int) -> list[Recorded]:
-    """Of gate_quality.py's log; what a block and a text took is fitted to its comparisons."""
+    """Of gate_quality.py's log; what a block and a text took is fitted to its comparisons.
+
+    Those that are too short for the longest of SHAPES are left out.
+    """
     names = {case.name for case in CASES if case.percent == 0 and not case.busy}
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     own = [line for line in lines if line["case"] in names and line["measured"]]
