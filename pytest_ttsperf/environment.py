@@ -11,17 +11,18 @@ import hashlib
 import os
 import platform
 import re
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
 
-from pytest_ttsperf import cgroups
+from pytest_ttsperf import cgroups, git
+from pytest_ttsperf.errors import GitError
 from pytest_ttsperf.records import Git, Json, Machine, Ready
 
 TOLD = ("provider", "provider_version", "threads", "voice_hash")
 """What of a target's placement belongs to the identity of its cells, where it tells them."""
+GIT_TIMEOUT_S = 20.0
 
 
 @functools.cache
@@ -100,16 +101,10 @@ def git_state(folder: Path) -> Git | None:
 
 def _git(folder: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=20,
-        )
-    except (OSError, subprocess.SubprocessError):
+        answer = git.run(folder, *arguments, timeout_s=GIT_TIMEOUT_S)
+    except GitError:
         return None
-    return done.stdout.strip()
+    return answer.output.strip() if answer.code == 0 else None
 
 
 def _cpu_model() -> str:

@@ -4,13 +4,17 @@ TtsperfError
 |- LimitError            a marker, option or ini line that cannot be understood
 |- TargetError           the thing under measurement
 |  |- TargetNotFound     the spec names nothing that can be opened
+|  |  `- ModuleMissing   there is no module of that name
 |  |- TargetShapeError   it opened, but does not speak the shape we accept
+|  |  `- OptionUntaken   neither it nor the method that speaks takes an option
 |  |- TargetFailed       it raised while opening or speaking (carries its traceback)
 |  |- TargetCrashed      its process ended (carries its last words)
 |  |- TargetTimeout      it did not answer in time
 |  |- ProviderMissing    the execution provider asked for is not there
 |  `- WrongTree          code of another version was imported than was to be measured
 |- RevisionError         another version of the code cannot be laid ready
+|  `- GitError           git failed (carries its words)
+|     `- GitMissing      there is no git to run
 |- MeasurementError      nothing to measure, or not measurable this way
 |- BaselineUnreadable    a stored baseline exists and cannot be read
 |- ArtifactUnreadable    a run's artifact is missing, damaged or unfinished
@@ -36,8 +40,16 @@ class TargetNotFound(TargetError):
     """The target's spec names nothing that can be imported or called."""
 
 
+class ModuleMissing(TargetNotFound):
+    """The module that the target's spec names is nowhere on the import path."""
+
+
 class TargetShapeError(TargetError):
     """The target offers something else than speaks a text in one of the shapes we accept."""
+
+
+class OptionUntaken(TargetShapeError):
+    """An option, provider or voice was asked for, and the target has no parameter of that name."""
 
 
 class TargetFailed(TargetError):
@@ -62,6 +74,14 @@ class WrongTree(TargetError):
 
 class RevisionError(TtsperfError):
     """The version to compare with is not to be had."""
+
+
+class GitError(RevisionError):
+    """Git could not do what it was asked for; the message carries its words."""
+
+
+class GitMissing(GitError):
+    """The program git is not there."""
 
 
 class MeasurementError(TtsperfError):

@@ -14,13 +14,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-EVERYWHERE = {"errors", "figures", "files", "specs", ""}
+EVERYWHERE = {"errors", "figures", "files", "git", "specs", ""}
 """Leaves that any room of pytest_ttsperf may import; "" is the package with its version."""
 
 PLUGIN_ROOMS = {
     "": {"plugin.fixtures", "plugin.typed_marks", "records"},  # lazily, or for type checkers
     "errors": set(),
     "files": set(),
+    "git": set(),
     "figures": {"records"},  # for type checkers, and late
     "records": set(),
     "specs": set(),
@@ -32,7 +33,8 @@ PLUGIN_ROOMS = {
     "measure.ports": set(),
     "measure.awake": set(),
     "measure.targets": {"records", "measure.recorder", "measure.ports"},
-    "measure.revisions": set(),
+    "measure.checkout": set(),
+    "measure.revisions": {"measure.checkout"},
     "measure.resources": {"records"},
     "measure.interleave": {"records", "measure.targets", "measure.corpus"},
     "metrics.definitions": {"records", "metrics.player"},

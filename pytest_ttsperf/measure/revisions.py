@@ -10,20 +10,24 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import secrets
 import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
-from pytest_ttsperf import specs
-from pytest_ttsperf.errors import RevisionError
+from pytest_ttsperf import git
+from pytest_ttsperf.errors import GitError, RevisionError
+from pytest_ttsperf.measure.checkout import copies, large_files, repository, submodules
+from pytest_ttsperf.measure.checkout.copies import State
+from pytest_ttsperf.measure.checkout.repository import Repository
 
 KEPT_TREES = 5
 LOCK_TIMEOUT_S = 600.0
@@ -43,6 +47,10 @@ class Tree(NamedTuple):
     """What of the declared dependencies differs from the running version's."""
     python: str = sys.executable
     """The interpreter that opens it; another one once it has an environment of its own."""
+    notes: tuple[str, ...] = ()
+    """What was put into it that git does not lay there by itself, and what could not be."""
+    absent: tuple[str, ...] = ()
+    """Paths of submodules and large files of this version that are not on this machine."""
 
     @property
     def has_own_environment(self) -> bool:
@@ -51,30 +59,54 @@ class Tree(NamedTuple):
 
 
 def lay_ready(
-    text: str, rootdir: Path, *, install: str | None = None, cache: Path | None = None
+    text: str,
+    rootdir: Path,
+    *,
+    install: str | None = None,
+    copy: Sequence[str] = (),
+    fetch: bool = False,
+    cache: Path | None = None,
 ) -> Tree:
     """The tree of a git revision, tag or remote branch, or of a directory.
 
     `install` are the extras with which the tree gets an environment of its own ("" for none of
-    them), None to run it in this one. Raises RevisionError.
+    them), None to run it in this one. `copy` are patterns of files that git does not track, which
+    the tree of a revision gets from the running one. `fetch` allows the network for what the clone
+    does not have. Raises RevisionError.
     """
     home = cache if cache is not None else user_cache_path("pytest-ttsperf")
-    top = _git(rootdir, "rev-parse", "--show-toplevel")
-    commit = None
-    if top is not None and not text.startswith((".", "/", "~", "-")):
-        commit = _git(rootdir, "rev-parse", "--verify", "--quiet", f"{text}^{{commit}}")
-    if commit is not None and top is not None:
-        folder = _checked_out(Path(top), commit, home)
+    around, commit = None, None
+    if not repository.is_path(text):
+        around = repository.around(rootdir, text)
+    if around is not None:
+        commit = repository.commit_of(around, text, fetch=fetch)
+    if around is not None and commit is not None:
+        files = copies.chosen(around.top, rootdir.resolve(), copy, outside=home.resolve())
+        modules = submodules.of_commit(around.git_folder, commit, around.top, fetch=fetch)
+        content = Content(commit, files, tuple(modules))
+        laid = _checked_out(around, content, home, network=fetch)
         label = text if commit.startswith(text) else f"{text} ({commit[:10]})"
-        tree = Tree(label, Path(top), folder, commit)
+        tree = Tree(
+            label, around.top, laid.folder, commit, notes=laid.notes(around.top), absent=laid.absent
+        )
     else:
-        folder = Path(text).expanduser()
-        folder = (folder if folder.is_absolute() else rootdir / folder).resolve()
-        if not folder.is_dir():
-            raise RevisionError(_unknown(text, rootdir, is_repository=top is not None))
-        tree = Tree(str(text), rootdir.resolve(), folder)
+        tree = _directory(text, rootdir, around)
+        if copy:
+            note = f"{copies.OPTION} is for revisions; nothing was copied into {tree.folder}"
+            tree = tree._replace(notes=(note,))
     tree = tree._replace(differing=differing_dependencies(tree.project, tree.folder))
     return tree if install is None else _installed(tree, install, home)
+
+
+def _directory(text: str, rootdir: Path, around: Repository | None) -> Tree:
+    folder = Path(text).expanduser()
+    folder = (folder if folder.is_absolute() else rootdir / folder).resolve()
+    if folder.is_dir():
+        return Tree(str(text), rootdir.resolve(), folder)
+    if repository.is_path(text):
+        with contextlib.suppress(RevisionError):
+            around = repository.around(rootdir, text)
+    raise RevisionError(repository.why_unknown(text, rootdir, around))
 
 
 def differing_dependencies(ours: Path, theirs: Path) -> tuple[str, ...]:
@@ -90,56 +122,180 @@ def differing_dependencies(ours: Path, theirs: Path) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _unknown(text: str, rootdir: Path, *, is_repository: bool) -> str:
-    where = (
-        f"of the repository around {rootdir}" if is_repository else "(this is no git repository)"
-    )
-    hint = "fetch it first (git fetch), or " if is_repository else ""
-    return (
-        f"found {text!r}, which is no revision {where} and no directory; {hint}give a revision, a "
-        "tag, a remote branch such as origin/main, a directory, or a "
-        f"target as {specs.FORMS}"
-    )
-
-
 # Worktrees
 
 
-def _checked_out(top: Path, commit: str, home: Path) -> Path:
+class Content(NamedTuple):
+    """What a tree consists of."""
+
+    commit: str
+    copies: Mapping[str, State]
+    """Files of the running tree that it gets, as they were there."""
+    submodules: tuple[submodules.Submodule, ...]
+
+    @property
+    def name(self) -> str:
+        """Of the tree: the commit, and a digest of what it gets beside it."""
+        lines = [f"{path} {state}" for path, state in sorted(self.copies.items())]
+        lines += [f"{one.path} {one.commit}" for one in self.submodules if one.git_folder]
+        digest = hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
+        return f"{self.commit[:16]}-{digest[:8]}" if lines else self.commit[:16]
+
+
+class Laid(NamedTuple):
+    """A tree as it lies there: its folder, and what is in it that git did not lay."""
+
+    folder: Path
+    copied: dict[str, State]
+    passed_over: tuple[str, ...]
+    """Files to be copied that the old version has of its own."""
+    filled: dict[str, State]
+    """Submodules and large files."""
+    modules: tuple[str, ...]
+    """Submodules that are not on this machine."""
+    pointers: tuple[str, ...]
+    """Large files that are not on this machine."""
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """What belongs to it and is not on this machine."""
+        return (*self.modules, *self.pointers)
+
+    def notes(self, running: Path) -> tuple[str, ...]:
+        """What its reader has to know; of what is missing only what the running tree has."""
+        notes = []
+        if self.copied:
+            notes.append(f"copied from the running tree: {copies.text(self.copied)}")
+        if self.passed_over:
+            first = ", ".join(self.passed_over[:3])
+            notes.append(f"not copied, as the old version has a file of that name: {first}")
+        lacking = [p for p in self.pointers if large_files.pointer(running / p) is None]
+        if lacking:
+            notes.append(
+                f"{', '.join(lacking[:3])}: only a Git LFS pointer in the old tree, as the file "
+                "it stands for is not on this machine"
+            )
+        return tuple(notes)
+
+
+def _checked_out(around: Repository, content: Content, home: Path, *, network: bool) -> Laid:
     """The worktree of a commit, made or found. RevisionError when git cannot.
 
     The marker of a whole tree names its folder, which is a new one each time a tree is made: a git
     that outlives its parent's kill goes on writing into the old one.
     """
-    repository = hashlib.sha256(str(top).encode()).hexdigest()[:10]
-    trees = home / "trees" / f"{top.name}-{repository}"
-    marker = trees / f"{commit[:16]}{COMPLETE}"
+    digest = hashlib.sha256(str(around.top).encode()).hexdigest()[:10]
+    trees = home / "trees" / f"{around.top.name}-{digest}"
+    marker = trees / f"{content.name}{COMPLETE}"
     with _locked(trees / ".lock"):
-        folder = _marked(marker)
-        if folder is None or not _is_untouched(folder, commit):
+        laid = _marked(marker)
+        if laid is None or not _is_untouched(laid, content.commit):
             marker.unlink(missing_ok=True)
-            folder = trees / f"{commit[:16]}-{secrets.token_hex(3)}"
-            _require_git(
-                top, "-c", "core.hooksPath=/dev/null", "worktree", "add", "--quiet", "--force",
-                "--detach", str(folder), commit,
-            )  # fmt: skip
+            folder = trees / f"{content.commit[:16]}-{secrets.token_hex(3)}"
+            _add_worktree(around, content.commit, folder, network=network)
+            laid = _completed(around, content, folder)
             _compile(folder)
-            marker.write_text(folder.name)
-        marker.touch()
-        _prune(top, trees, keep=marker)
-    return folder
+        elif laid.pointers:
+            laid = _filled(around, content, laid)
+        _write_marker(marker, laid)
+        _prune(around, trees, keep=marker)
+    return laid
 
 
-def _marked(marker: Path) -> Path | None:
-    """The folder of a whole tree."""
-    content = _content(marker)
-    return marker.parent / content.decode() if content else None
+def _add_worktree(around: Repository, commit: str, folder: Path, *, network: bool) -> None:
+    arguments = ("worktree", "add", "--quiet", "--force", "--detach", str(folder), commit)
+    settings = large_files.FILTERS_OFF
+    try:
+        git.require(around.top, *arguments, settings=settings, network=network)
+    except GitError as error:
+        partial = git.output(around.top, "config", "--get-regexp", r"^remote\..*\.promisor$")
+        hint = f"; {repository.FETCH_OPTION} gets what a partial clone lacks" if partial else ""
+        raise RevisionError(
+            f"{error}\nmend that{hint}, or compare with a directory of your own"
+        ) from error
 
 
-def _is_untouched(folder: Path, commit: str) -> bool:
-    if not folder.is_dir() or _git(folder, "rev-parse", "HEAD") != commit:
+def _completed(around: Repository, content: Content, folder: Path) -> Laid:
+    """Add to a fresh worktree what git does not lay into it."""
+    here = [one for one in content.submodules if one.git_folder is not None]
+    filled = {}
+    for one in here:
+        filled.update(submodules.lay(folder, one))
+    laid = Laid(
+        folder=folder,
+        copied={},
+        passed_over=(),
+        filled=filled,
+        modules=tuple(one.path for one in content.submodules if one.git_folder is None),
+        pointers=tuple(large_files.pointers(folder)),
+    )
+    laid = _filled(around, content, laid)
+    copied = copies.lay(around.top, folder, content.copies)
+    passed_over = tuple(sorted(content.copies.keys() - copied.keys()))
+    return laid._replace(copied=copied, passed_over=passed_over)
+
+
+def _filled(around: Repository, content: Content, laid: Laid) -> Laid:
+    """Replace pointers by their files, as far as these are there by now."""
+    if not laid.pointers:
+        return laid
+    every = {path: large_files.pointer(laid.folder / path) for path in laid.pointers}
+    wanted = {path: pointer for path, pointer in every.items() if pointer is not None}
+    clones = [one.git_folder for one in content.submodules if one.git_folder is not None]
+    places = large_files.stores([around.common_folder, *clones])
+    filled = large_files.fill(laid.folder, around.top, wanted, places)
+    left = tuple(path for path in wanted if path not in filled)
+    return laid._replace(filled={**laid.filled, **filled}, pointers=left)
+
+
+def _marked(marker: Path) -> Laid | None:
+    """The tree that a marker stands for; None for none, or one that cannot be understood."""
+    try:
+        told = json.loads(marker.read_text())
+        return Laid(
+            folder=marker.parent / told["folder"],
+            copied=_states(told["copied"]),
+            passed_over=tuple(told["passed_over"]),
+            filled=_states(told["filled"]),
+            modules=tuple(told["modules"]),
+            pointers=tuple(told["pointers"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _states(lines: Mapping[str, Sequence[int]]) -> dict[str, State]:
+    return {path: State(*numbers) for path, numbers in lines.items()}
+
+
+def _write_marker(marker: Path, laid: Laid) -> None:
+    content = json.dumps({**laid._asdict(), "folder": laid.folder.name})
+    fresh = marker.with_suffix(".new")
+    fresh.write_text(content)
+    fresh.replace(marker)
+
+
+def _is_untouched(laid: Laid, commit: str) -> bool:
+    """Whether a tree is what it was when it was made."""
+    added = {**laid.copied, **laid.filled}
+    try:
+        if git.output(laid.folder, "rev-parse", "HEAD") != commit:
+            return False
+        if any(copies.state_of(laid.folder / path) != state for path, state in added.items()):
+            return False
+        changes = git.require(
+            laid.folder,
+            "status",
+            "--porcelain",
+            "-z",
+            "--untracked-files=no",
+            "--no-renames",
+            "--ignore-submodules=all",
+            settings=large_files.FILTERS_OFF,
+        )
+    except (OSError, GitError):
         return False
-    return _git(folder, "status", "--porcelain", "--untracked-files=no") == ""
+    return all(change[3:] in added for change in changes.split("\0") if change)
 
 
 def _compile(folder: Path) -> None:
@@ -152,18 +308,38 @@ def _compile(folder: Path) -> None:
     )
 
 
-def _prune(top: Path, trees: Path, keep: Path) -> None:
-    """Leave the newest trees; none that is not whole."""
+def _prune(around: Repository, trees: Path, keep: Path) -> None:
+    """Leave the newest trees; none that is not whole.
+
+    Git's own prune is for the whole repository: it would forget worktrees of the user's that are
+    on a disk that is not there just now.
+    """
     markers = sorted(trees.glob(f"*{COMPLETE}"), key=lambda path: path.stat().st_mtime)
     for marker in markers[:-KEPT_TREES]:
         if marker != keep:
             marker.unlink(missing_ok=True)
-    whole = {_marked(marker) for marker in trees.glob(f"*{COMPLETE}")}
-    for folder in trees.iterdir():
-        if folder.is_dir() and folder not in whole:
-            _git(top, "worktree", "remove", "--force", "--force", str(folder))
-            shutil.rmtree(folder, ignore_errors=True)
-    _git(top, "worktree", "prune")
+    marked = (_marked(marker) for marker in trees.glob(f"*{COMPLETE}"))
+    whole = {laid.folder for laid in marked if laid is not None}
+    here = {path for path in trees.iterdir() if path.is_dir()}
+    for folder in (here | _registered(around, trees)) - whole:
+        shutil.rmtree(folder, ignore_errors=True)
+        git.run(around.top, "worktree", "remove", "--force", "--force", str(folder))
+        _forget(around, folder)
+
+
+def _registered(around: Repository, trees: Path) -> set[Path]:
+    """Worktrees below `trees` that the repository knows of, whether they are there or not."""
+    listed = git.output(around.top, "worktree", "list", "--porcelain") or ""
+    lines = (line.removeprefix("worktree ") for line in listed.splitlines())
+    places = {Path(line) for line in lines if line.startswith("/")}
+    return {trees / place.name for place in places if place.parent == trees.resolve()}
+
+
+def _forget(around: Repository, folder: Path) -> None:
+    """Remove what a kill in the midst of making a worktree left of it in the repository."""
+    left = around.common_folder / "worktrees" / folder.name
+    if left.is_dir() and not (left / "gitdir").exists():
+        shutil.rmtree(left, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -225,25 +401,14 @@ def _content(path: Path) -> bytes | None:
 # Commands
 
 
-def _git(folder: Path, *arguments: str) -> str | None:
-    """What git prints; None when it fails or is not there."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments],
-            capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-    except OSError:
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
-def _require_git(folder: Path, *arguments: str) -> None:
-    _require(["git", "-C", str(folder), *arguments], "a worktree of it")
-
-
 def _require(command: list[str], what: str) -> None:
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env=git.without_repository(),  # what pip starts may start a git
     )
     if done.returncode:
         told = (done.stderr or done.stdout).strip()[-2000:]

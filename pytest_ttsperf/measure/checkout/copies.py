@@ -1,0 +1,122 @@
+"""Files that git does not have, taken over from the running tree into an old one.
+
+Models are often ignored by git: an old version without them does not open. What is copied is the
+running version's, so both versions are measured with the same files. A file that the old tree has
+already is never written over.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pytest_ttsperf import git
+from pytest_ttsperf.errors import RevisionError
+
+OPTION = "--ttsperf-against-copy"
+LEFT_OUT = frozenset({".git", "__pycache__"})
+
+
+class State(NamedTuple):
+    """What a file is recognised by without reading it."""
+
+    size: int
+    mtime_ns: int
+
+
+def state_of(path: Path) -> State:
+    """Of a file, or of a link and not of what it leads to. OSError."""
+    found = path.lstat()
+    return State(found.st_size, found.st_mtime_ns)
+
+
+def chosen(top: Path, rootdir: Path, patterns: Sequence[str], *, outside: Path) -> dict[str, State]:
+    """The files that the patterns match and git does not track, by path below `top`.
+
+    Patterns are relative to `rootdir`; a folder stands for all in it. Nothing in `outside` is
+    taken. RevisionError for a pattern that matches no such file.
+    """
+    if not patterns:
+        return {}
+    tracked = _tracked(top)
+    files: dict[str, State] = {}
+    for pattern in patterns:
+        matches = dict(_matches(top, rootdir, pattern, outside))
+        untracked = {path: state for path, state in matches.items() if path not in tracked}
+        if not untracked:
+            found = "only files that git tracks, which every version has its own of"
+            raise RevisionError(
+                f"{OPTION}={pattern}: found {found if matches else 'nothing'} in {rootdir}, wanted "
+                "files of the running tree that git ignores or does not track; correct the "
+                "pattern, which is relative to that folder, or leave it out"
+            )
+        files.update(untracked)
+    return files
+
+
+def lay(top: Path, folder: Path, files: Mapping[str, State]) -> dict[str, State]:
+    """Copy files into a tree, those left out that it has. RevisionError when one cannot be."""
+    return {path: state_of(folder / path) for path in sorted(files) if _copy(top, folder, path)}
+
+
+def text(files: Mapping[str, State]) -> str:
+    """How many, how large, and the first of them."""
+    size_mb = sum(state.size for state in files.values()) / 1e6
+    first = sorted(files)[:3]
+    more = f" and {len(files) - len(first)} more" if len(files) > len(first) else ""
+    return f"{', '.join(first)}{more} ({size_mb:.3g} MB)"
+
+
+def _tracked(top: Path) -> set[str]:
+    listed = git.require(top, "ls-files", "-z", "--recurse-submodules")
+    return set(filter(None, listed.split("\0")))
+
+
+def _matches(top: Path, rootdir: Path, pattern: str, outside: Path) -> Iterator[tuple[str, State]]:
+    for match in glob.glob(pattern, root_dir=rootdir, recursive=True, include_hidden=True):
+        place = Path(os.path.normpath(rootdir / match))
+        if not place.is_relative_to(top):
+            raise RevisionError(
+                f"{OPTION}={pattern}: found {place}, which is outside of the repository at {top}; "
+                "only what is in it has a place in the old tree. Both versions see the same file "
+                "there anyway"
+            )
+        for file in _files(place):
+            path = file.relative_to(top)
+            if not file.is_relative_to(outside) and LEFT_OUT.isdisjoint(path.parts):
+                yield path.as_posix(), state_of(file)
+
+
+def _files(place: Path) -> Iterator[Path]:
+    if place.is_symlink() or not place.is_dir():
+        yield place
+        return
+    for folder, names, files in os.walk(place):
+        names[:] = [name for name in names if name not in LEFT_OUT]
+        links = [name for name in names if (Path(folder) / name).is_symlink()]
+        yield from (Path(folder) / name for name in (*files, *links))
+
+
+def _copy(top: Path, folder: Path, path: str) -> bool:
+    """Copy one file, a link as a link to the same place; False where the tree has one."""
+    source, target = top / path, folder / path
+    if target.is_symlink() or target.exists():
+        return False
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.parent.resolve().is_relative_to(folder.resolve()):
+            raise RevisionError(
+                f"{OPTION}: {path} would be written to {target.parent.resolve()}, which is outside "
+                "of the old tree, as a folder on the way is a link there; leave it out"
+            )
+        if source.is_symlink():
+            target.symlink_to(source.resolve())
+        else:
+            shutil.copy2(source, target)
+    except OSError as error:
+        raise RevisionError(f"{OPTION}: {path} cannot be copied to {target}: {error}") from error
+    return True
