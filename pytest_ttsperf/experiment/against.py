@@ -43,6 +43,12 @@ class Against:
     @property
     def remarks(self) -> list[str]:
         """What is to be said of it before it is measured."""
+        if self.tree is None:
+            return []
+        return [*(f"{self.label}: {note}" for note in self.tree.notes), *self._differing]
+
+    @property
+    def _differing(self) -> list[str]:
         if self.tree is None or not self.tree.differing or self.tree.has_own_environment:
             return []
         shown = ", ".join(self.tree.differing[:4])
@@ -68,11 +74,14 @@ def against(
     *,
     install: str | None = None,
     options: Mapping[str, Json] | None = None,
+    copy: Sequence[str] = (),
+    fetch: bool = False,
 ) -> Against:
     """Lay ready what `--ttsperf-against` names. RevisionError when it is not to be had.
 
     `options` are those of another target; without any it gets those of the measured one, if both
-    have the same form.
+    have the same form. `copy` and `fetch` are for a revision: files that git does not track, as
+    patterns, and whether it may be fetched.
     """
     if specs.is_spec(text):
         spec = TargetSpec(spec=text, options=dict(options or {}))
@@ -82,7 +91,7 @@ def against(
             f"found options ({', '.join(options)}) for {text!r}, which is no target; the target of "
             "another version gets those of this one. Leave out --ttsperf-against-option"
         )
-    tree = revisions.lay_ready(text, rootdir, install=install)
+    tree = revisions.lay_ready(text, rootdir, install=install, copy=copy, fetch=fetch)
     return Against(tree.label, tree=tree)
 
 
@@ -107,18 +116,18 @@ def compared(
     gates: Callable[[Phase], tuple[Gate, ...]],
     budget_s: float,
     gates_in_run: int,
-    rootdir: Path,
+    version_of: Callable[[str], Against],
     tell: comparing.Tell,
 ) -> list[CellResult]:
     """The results of one test, with what a comparison says of them.
 
     With the version told, if one is; a cell that stored numbers put in doubt without one is
-    compared with the revision that these are of.
+    compared with the revision that these are of, which `version_of` lays ready.
     """
     by_cell = {result.cell.id: result for result in results}
     for (other, _), cells in _groups(results, told).items():
         try:
-            version = told or against(other, rootdir)
+            version = told or version_of(other)
             contest = _contest(version, cells, measured, gates, budget_s, gates_in_run)
             found = comparing.compare(contest, tell)
         except (MeasurementError, RevisionError) as error:

@@ -22,7 +22,8 @@ from statistics import median
 from typing import NamedTuple
 
 from pytest_ttsperf import environment
-from pytest_ttsperf.errors import TargetError, WrongTree
+from pytest_ttsperf.errors import TargetError
+from pytest_ttsperf.experiment import absence
 from pytest_ttsperf.experiment.plan import Plan, Source, probe_texts, warmup_texts
 from pytest_ttsperf.experiment.sampling import (
     Opened,
@@ -45,14 +46,11 @@ ENOUGH_BLOCKS = 20
 """With more of them a t test gains little, and a tail lives on trials: longer ones then."""
 QUIET_TIMEOUT_S = 5.0
 ARMS = ("old", "twin", "new")
+OLD_ARMS = ("old", "twin")
 SPARE = "spare"
 """Of the new code once more; it is not counted."""
 PER_PROCESS = "rss_peak_mb"
 """The metric that each process has one of, and not each trial."""
-
-
-class NotThereError(Exception):
-    """The old code cannot be opened the way the new one is; the message says why."""
 
 
 class CachedError(Exception):
@@ -114,7 +112,7 @@ class Series:
     """
 
     def __init__(self, contest: Contest) -> None:
-        self.notes: list[str] = []
+        self.notes: list[str] = list(contest.old.tree.notes if contest.old.tree else ())
         self.seconds: list[float] = []
         self.texts = contest.texts or TEXTS
         self._adapts = contest.texts is None and not contest.is_cold
@@ -123,12 +121,15 @@ class Series:
     def block(self, contest: Contest) -> dict[str, Spoken]:
         """Run the next block in every cell.
 
-        NotThereError when the old code cannot be opened or spoken with; CachedError.
+        NotThereError when the old code lacks what is measured, OldFailedError when it does not
+        run; CachedError.
         """
         begun = time.monotonic()
         number, first = len(self.seconds), self._spoken
         spoken = _block(contest, number, range(first, first + self.texts), self.notes)
         self.seconds.append(time.monotonic() - begun)
+        if number == 0:
+            refuse_silent_old(contest, {cell: [one] for cell, one in spoken.items()})
         self._spoken += 1 if contest.is_cold else self.texts
         if self._adapts:
             trials_s = sum(one.seconds for one in spoken.values())
@@ -161,7 +162,7 @@ def _block(contest: Contest, number: int, places: range, notes: list[str]) -> di
         if number == 0:
             notes += [*_differences(arms), *_two_starts(contest)]
         spoken = {
-            cell: _warm_block(arms, plan, _texts(plan, places), order, notes)
+            cell: _warm_block(contest, arms, plan, _texts(plan, places), order, notes)
             for cell, (plan, _) in contest.cells.items()
         }
         if number == 0:
@@ -185,8 +186,8 @@ def _opened(contest: Contest) -> Iterator[dict[str, Opened]]:
     try:
         for arm in reversed(sources):  # what ails the new code is told first
             error = failed[arm]
-            if error is not None and arm in ("old", "twin") and isinstance(error, TargetError):
-                raise _not_there(contest, error)
+            if arm in OLD_ARMS and isinstance(error, TargetError):
+                raise absence.explain(contest.old, contest.against, error) from error
             if error is not None:
                 raise error
         yield {turn: opened[turn if turn in opened else "new"] for turn in contest.turns}
@@ -195,26 +196,29 @@ def _opened(contest: Contest) -> Iterator[dict[str, Opened]]:
             one.close()
 
 
-def _not_there(contest: Contest, error: TargetError) -> Exception:
-    if isinstance(error, WrongTree):
-        return error
-    first = str(error).strip().splitlines()[0]
-    return NotThereError(
-        f"new: {contest.against} cannot be opened as it is now ({first}); there is nothing to "
-        "compare with"
-    )
+def refuse_silent_old(contest: Contest, blocks: Mapping[str, Sequence[Spoken]]) -> None:
+    """OldFailedError, or NotThereError, where the old code did not speak most texts of a cell."""
+    for one in blocks.values():
+        trials = [trial for spoken in one for arm in OLD_ARMS for trial in spoken.trials[arm]]
+        absence.refuse_silence(contest.old, contest.against, trials)
 
 
 def _warm_block(
+    contest: Contest,
     arms: Mapping[str, Opened],
     plan: Plan,
     texts: Sequence[str],
     order: random.Random,
     notes: list[str],
 ) -> Spoken:
-    for one in arms.values():
-        for _ in warm_up(one, plan):
-            pass
+    for arm, one in arms.items():
+        try:
+            for _ in warm_up(one, plan):
+                pass
+        except TargetError as error:
+            if arm in OLD_ARMS:
+                raise absence.explain(contest.old, contest.against, error) from error
+            raise
     if not wait_all_quiet([one.meter for one in arms.values() if one.meter], QUIET_TIMEOUT_S):
         notes.append(
             f"the targets kept working for {QUIET_TIMEOUT_S:g} s, and so disturb each other"
@@ -279,7 +283,7 @@ def _cold_block(contest: Contest, plan: Plan, places: range, order: random.Rando
             trial, _, _ = cold_trial(source, step, second, plan.mode)
         except TargetError as error:
             if arm != "new":
-                raise _not_there(contest, error) from error
+                raise absence.explain(contest.old, contest.against, error) from error
             raise
         spoken[arm] = (trial,)
     return Spoken(spoken, dict.fromkeys(ARMS))

@@ -12,13 +12,14 @@ from dataclasses import replace
 from msgspec import structs
 
 from pytest_ttsperf.errors import WrongTree
+from pytest_ttsperf.experiment.absence import NotThereError, OldFailedError
 from pytest_ttsperf.experiment.blocks import (
     CachedError,
     Contest,
-    NotThereError,
     Series,
     Spoken,
     numbers,
+    refuse_silent_old,
 )
 from pytest_ttsperf.judge import change
 from pytest_ttsperf.measure.awake import awake
@@ -35,8 +36,8 @@ Blocks = dict[str, list[Spoken]]
 def compare(contest: Contest, tell: Tell) -> dict[str, Comparison]:
     """Run blocks within the budget and judge each cell, by cell id.
 
-    What keeps the old code from being compared is INCONCLUSIVE with the reason; TargetError when
-    the new code fails.
+    What is new in the new code is INCONCLUSIVE with the reason, old code that does not run is
+    INVALID; TargetError when the new code fails.
     """
     begun = time.monotonic()
     blocks: Blocks = {cell: [] for cell in contest.cells}
@@ -45,6 +46,7 @@ def compare(contest: Contest, tell: Tell) -> dict[str, Comparison]:
     try:
         with awake() as kept_awake:
             look, reason = _run(contest, series, blocks, tell)
+            refuse_silent_old(contest, blocks)
             judged = {
                 cell: _judged(contest, cell, blocks[cell], look)
                 for cell in (contest.cells if reason is None else ())
@@ -52,7 +54,7 @@ def compare(contest: Contest, tell: Tell) -> dict[str, Comparison]:
             judged = _confirmed(contest, series, blocks, judged, tell)
     except NotThereError as error:
         reason = str(error)
-    except (WrongTree, CachedError) as error:
+    except (WrongTree, CachedError, OldFailedError) as error:
         outcome, reason = Outcome.INVALID, str(error)
     finally:
         tell("")

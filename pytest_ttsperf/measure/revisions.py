@@ -49,6 +49,8 @@ class Tree(NamedTuple):
     """The interpreter that opens it; another one once it has an environment of its own."""
     notes: tuple[str, ...] = ()
     """What was put into it that git does not lay there by itself, and what could not be."""
+    rootdir: Path | None = None
+    """Where in `project` the run was started from; what patterns of files are relative to."""
     absent: tuple[str, ...] = ()
     """Paths of submodules and large files of this version that are not on this machine."""
 
@@ -94,7 +96,9 @@ def lay_ready(
         if copy:
             note = f"{copies.OPTION} is for revisions; nothing was copied into {tree.folder}"
             tree = tree._replace(notes=(note,))
-    tree = tree._replace(differing=differing_dependencies(tree.project, tree.folder))
+    tree = tree._replace(
+        differing=differing_dependencies(tree.project, tree.folder), rootdir=rootdir.resolve()
+    )
     return tree if install is None else _installed(tree, install, home)
 
 

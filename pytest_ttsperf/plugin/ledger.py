@@ -65,7 +65,20 @@ class Ledger:
                 self.config.rootpath,
                 install=self.options.against_install,
                 options=self.options.against_options,
+                copy=self.options.against_copy,
+                fetch=self.options.fetch,
             )
+
+    def version_of(self, revision: str) -> Against:
+        """The version that stored numbers are of. RevisionError."""
+        from pytest_ttsperf import experiment
+
+        return experiment.against(
+            revision,
+            self.config.rootpath,
+            copy=self.options.against_copy,
+            fetch=self.options.fetch,
+        )
 
     @property
     def artifact(self) -> str | None:
@@ -230,7 +243,7 @@ class TestState:
             ),
             budget_s=self.options.budget_s,
             gates_in_run=self._ledger.gates_in_run,
-            rootdir=self.item.config.rootpath,
+            version_of=self._ledger.version_of,
             tell=self._ledger.screen.text,
         )
 

@@ -57,10 +57,16 @@ class Options:
     """Keyword options of the target to compare with."""
     against_install: str | None
     """Extras with which that version gets an environment of its own; None for none."""
+    against_copy: tuple[str, ...]
+    """Patterns of files that git does not track and that version gets from the running tree."""
+    fetch: bool
+    """Whether a revision that is not there may be fetched."""
     budget_s: float
     deltas: Mapping[str, float]
     deltas_ini: Mapping[str, float]
     inconclusive_fails: bool
+    inconclusive_is_set: bool
+    """Whether it was said what INCONCLUSIVE does, in whichever way."""
     storage: Path
     artifacts: Path
     json: Path | None
@@ -130,6 +136,19 @@ def add(parser: pytest.Parser) -> None:
         help="install that revision, with these extras, in an environment of its own",
     )
     option(
+        f"{PREFIX}against-copy",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="files that git does not track and the old version needs, as models/*.onnx: copied "
+        "from the running tree; may be repeated",
+    )
+    option(
+        f"{PREFIX}fetch",
+        action="store_true",
+        help="fetch the revision to compare with, where the clone does not have it",
+    )
+    option(
         f"{PREFIX}budget",
         metavar="TIME",
         help="longest time for the comparison of one test, as 60s or 3min (60s)",
@@ -194,6 +213,11 @@ def _add_ini(ini: Callable[..., None]) -> None:
     ini("ttsperf_inconclusive", "warn or fail")
     ini("ttsperf_budget", "longest time for the comparison of one test, as 60s or 3min")
     ini(
+        "ttsperf_against_copy",
+        "files that git does not track and an old version needs, one pattern a line",
+        type="linelist",
+    )
+    ini(
         "ttsperf_compare_fail",
         "smallest changes that make a comparison fail, one a line: ttfa_p95:7.5%",
         type="linelist",
@@ -234,6 +258,11 @@ def read(config: pytest.Config) -> Options:
                 config.getoption(f"{PREFIX}against-option"), f"{PREFIX}against-option"
             ),
             against_install=config.getoption(f"{PREFIX}against-install"),
+            against_copy=(
+                *config.getini("ttsperf_against_copy"),
+                *config.getoption(f"{PREFIX}against-copy"),
+            ),
+            fetch=config.getoption(f"{PREFIX}fetch"),
             budget_s=_duration_s(_first(config, "budget")),
             deltas=figures.of_lines(
                 config.getoption(f"{PREFIX}compare-fail"), f"{PREFIX}compare-fail"
@@ -242,6 +271,7 @@ def read(config: pytest.Config) -> Options:
                 config.getini("ttsperf_compare_fail"), "ini ttsperf_compare_fail"
             ),
             inconclusive_fails=_inconclusive(config) == "fail",
+            inconclusive_is_set=_first(config, "inconclusive") is not None,
             storage=_folder(config, "storage", DEFAULT_STORAGE),
             artifacts=_folder(config, "artifacts", DEFAULT_ARTIFACTS),
             json=_json(config),

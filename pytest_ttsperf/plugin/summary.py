@@ -5,12 +5,14 @@ Reports and not the ledger, because under pytest-xdist the tests ran in another 
 
 from __future__ import annotations
 
+import os
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_ttsperf.plugin.ledger import Ledger
+from pytest_ttsperf.plugin.ledger import of as ledger_of
 
 if TYPE_CHECKING:
     from pytest_ttsperf.records import CellResult
@@ -58,7 +60,9 @@ class RunSummary:
             reporter.section("ttsperf")
             reporter.write_line(terminal.table(results, _painter(reporter)))
             self._print_remarks(reporter, results)
-        reporter.write_line(f"ttsperf: {terminal.counts(results)}{self._artifact()}")
+        undecided = terminal.undecided(results, against=ledger_of(self._config).options.against)
+        last = [f"{terminal.counts(results)}{self._artifact()}", undecided]
+        reporter.write_line(f"ttsperf: {'; '.join(part for part in last if part)}")
 
     @property
     def _all_skipped(self) -> bool:
@@ -121,11 +125,22 @@ def tell_expected_duration(run: Ledger, selected: list[pytest.Item]) -> None:
     else:
         share = "" if len(took) == len(selected) else f" for {len(took)} of them"
         told = f"about {max(1, round(sum(took.values())))} s{share}, by earlier runs"
-    run.screen.line(f"ttsperf: {count}, {told}")
+    run.screen.line(f"ttsperf: {count}, {told}{_ci_advice(run)}")
     if run.against is not None:
         run.screen.line(f"ttsperf: {_worst_case(run, len(selected))}")
         for line in run.against.remarks:
             run.screen.line(f"ttsperf: {line}")
+
+
+def _ci_advice(run: Ledger) -> str:
+    """What to set where nobody reads the output of a run that passed."""
+    is_in_ci = os.environ.get("CI", "").lower() not in ("", "0", "false", "no")
+    if not is_in_ci or run.options.inconclusive_is_set:
+        return ""
+    return (
+        "; CI is set, and INCONCLUSIVE verdicts pass: --ttsperf-inconclusive=fail makes them fail "
+        "(=warn: leave it so)"
+    )
 
 
 def _worst_case(run: Ledger, tests: int) -> str:

@@ -106,6 +106,24 @@ def counts(results: Sequence[CellResult]) -> str:
     return ", ".join(told) or "nothing judged"
 
 
+def undecided(results: Sequence[CellResult], *, against: str | None) -> str:
+    """That a run has decided nothing, or compared nothing with `against`; empty when it has."""
+    gates = [verdict for result in results for verdict in result.verdicts]
+    if gates and all(verdict.outcome is Outcome.INCONCLUSIVE for verdict in gates):
+        return "NO GATE WAS DECIDED: this run says nothing of what it measured"
+    labels = [result.comparison.against for result in results if result.comparison]
+    label = next(iter(labels), against)
+    if label is None:
+        return ""
+    blocks = sum(result.comparison.blocks for result in results if result.comparison)
+    if not blocks:
+        return f"NOTHING WAS COMPARED with {label}"
+    decided = (Outcome.PASS, Outcome.FAIL, Outcome.INVALID)
+    if any(verdict.gate == "change" and verdict.outcome in decided for verdict in gates):
+        return ""
+    return f"NO GATE WAS DECIDED against {label}: this run does not say whether it got slower"
+
+
 def recorder_line(costs: Iterable[RecorderCost]) -> str | None:
     """What the recorder itself added, at worst over the cells."""
     known = list(costs)

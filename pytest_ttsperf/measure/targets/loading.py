@@ -16,7 +16,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from pytest_ttsperf import specs
-from pytest_ttsperf.errors import TargetNotFound, TargetShapeError
+from pytest_ttsperf.errors import ModuleMissing, OptionUntaken, TargetNotFound, TargetShapeError
 from pytest_ttsperf.measure.recorder import Stamped
 from pytest_ttsperf.measure.targets import chunks, speaking
 from pytest_ttsperf.records import Json, Mode, Recording, Span
@@ -37,7 +37,7 @@ def find(spec: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or not (module_name + ".").startswith(error.name + "."):
             raise
-        raise TargetNotFound(
+        raise ModuleMissing(
             f"target {spec!r}: no module named {error.name!r}; it is looked for in {sys.path[:4]} "
             "and the environment (pytest's `pythonpath` ini adds folders)"
         ) from error
@@ -137,14 +137,14 @@ class Speaker:
     ) -> None:
         for name in demanded:
             if name in offered and name not in keywords:
-                raise TargetShapeError(
+                raise OptionUntaken(
                     f"{name} {offered[name]!r} was asked for, but neither {self._spec} nor the "
                     f"method that speaks takes `{name}=`; add the parameter or leave out "
                     f"--ttsperf-{name}"
                 )
         for name in options:
             if name not in keywords:
-                raise TargetShapeError(
+                raise OptionUntaken(
                     f"option {name}={options[name]!r} was given, but neither {self._spec} nor "
                     f"{method} takes `{name}=`; correct the name, or leave it out"
                 )

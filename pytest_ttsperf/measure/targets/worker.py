@@ -23,6 +23,8 @@ import psutil
 
 import pytest_ttsperf
 from pytest_ttsperf.errors import (
+    ModuleMissing,
+    OptionUntaken,
     ProviderMissing,
     TargetCrashed,
     TargetError,
@@ -50,6 +52,8 @@ _START = (
     "main(int(sys.argv[1]), int(sys.argv[2]))"
 )
 _ERRORS: dict[str, type[TargetError]] = {
+    "ModuleMissing": ModuleMissing,
+    "OptionUntaken": OptionUntaken,
     "ProviderUnavailable": ProviderMissing,
     "TargetNotFound": TargetNotFound,
     "TargetShapeError": TargetShapeError,

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pytest_ttsperf import figures
+from pytest_ttsperf.errors import TargetError
 from pytest_ttsperf.experiment import blocks, comparing
 from pytest_ttsperf.experiment.blocks import (
     ARMS,
@@ -25,13 +26,15 @@ from pytest_ttsperf.experiment.blocks import (
     numbers,
     texts_worth,
 )
-from pytest_ttsperf.experiment.plan import Plan, Source
+from pytest_ttsperf.experiment.plan import Plan, Source, warmup_texts
 from pytest_ttsperf.measure.awake import can_be_kept_awake
+from pytest_ttsperf.measure.interleave import MAX_WARMUPS
 from pytest_ttsperf.records import Comparison, Outcome, Span, TargetSpec, Trial
 from tests.unit.experiment.test_experiment import trial
 
 MINUTE_S = 60.0
 SPOKEN: list[tuple[str, str]] = []
+PLAN = Plan(test="t", text="short", mode="stream", phase="warm", trials=3)
 
 
 class Hum:
@@ -58,10 +61,26 @@ class Broken(Hum):
         raise RuntimeError("no model file")
 
 
+class Refusing(Hum):
+    """Does not speak at all."""
+
+    def stream(self, text: str) -> Iterator[NDArray[np.float32]]:
+        raise RuntimeError("no voice in it")
+
+
+class Mute(Hum):
+    """Speaks its warm-ups and no other text."""
+
+    def stream(self, text: str) -> Iterator[NDArray[np.float32]]:
+        if text not in warmup_texts(PLAN, MAX_WARMUPS):
+            raise RuntimeError("no voice in it")
+        return super().stream(text)
+
+
 @pytest.fixture(autouse=True)
 def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     module = types.ModuleType("scripted_engines")
-    for kind in (Hum, Slow, Broken):
+    for kind in (Hum, Slow, Broken, Refusing, Mute):
         setattr(module, kind.__name__, kind)
     monkeypatch.setitem(sys.modules, "scripted_engines", module)
     monkeypatch.setattr(blocks, "TEXTS", 4)
@@ -74,11 +93,10 @@ def source(name: str) -> Source:
 
 
 def contest(old: str, new: str, budget_s: float = 4.0) -> Contest:
-    plan = Plan(test="t", text="short", mode="stream", phase="warm", trials=3)
     # A control over so few trials must not fire by chance.
     gates = figures.gates("warm", {"ttfa_p50": 0.1, "ttfa_p95": 0.6, "rtf_p50": 0.1})
     return Contest(
-        old=source(old), new=source(new), cells={"cell": (plan, gates)},
+        old=source(old), new=source(new), cells={"cell": (PLAN, gates)},
         against="main", budget_s=budget_s, gates_in_run=3,
     )  # fmt: skip
 
@@ -163,12 +181,27 @@ def test_a_long_budget_has_longer_blocks_and_no_fewer_than_are_enough() -> None:
     assert in_three_minutes == pytest.approx(blocks.ENOUGH_BLOCKS, rel=0.02)
 
 
-def test_old_code_that_does_not_open_is_new() -> None:
+def test_old_code_that_does_not_open_is_no_pass() -> None:
     found = compared("Broken", "Hum")
     (verdict,) = comparing.verdicts(found)
-    assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "new: main cannot be opened as it is now" in verdict.reason
+    assert verdict.outcome is Outcome.INVALID
+    assert "main does not run, so nothing was compared with it" in verdict.reason
+    assert "no model file" in verdict.reason
     assert found.changes == ()
+
+
+@pytest.mark.parametrize("old", ["Mute", "Refusing"])
+def test_old_code_that_opens_and_does_not_speak_is_no_pass(old: str) -> None:
+    """One speaks its warm-ups, and then no text of a block; one not even these."""
+    (verdict,) = comparing.verdicts(compared(old, "Hum"))
+    assert verdict.outcome is Outcome.INVALID
+    assert "main does not run, so nothing was compared with it" in verdict.reason
+    assert "no voice in it" in verdict.reason
+
+
+def test_new_code_that_opens_and_does_not_speak_is_the_new_code_s_fault() -> None:
+    with pytest.raises(TargetError, match="no voice in it"):
+        compared("Hum", "Refusing")
 
 
 def test_a_budget_that_is_too_short_says_what_it_takes() -> None:
