@@ -68,7 +68,8 @@ def run(
 ) -> Answer:
     """Run git in a folder. GitMissing without a git; GitError where it takes longer than allowed.
 
-    `git_folder` names a repository that is not to be looked for around the folder. `settings` are
+    `git_folder` names a repository, which is not looked for around the folder then; the folder is
+    its work tree, whatever its configuration says. `settings` are
     lines of configuration, `variables` are added to the environment. `network` lets it fetch what
     is missing, also by itself in a partial clone.
     """
@@ -76,7 +77,7 @@ def run(
     for setting in (*QUIET, *settings):
         command += ["-c", setting]
     if git_folder is not None:
-        command.append(f"--git-dir={git_folder}")
+        command += [f"--git-dir={git_folder}", f"--work-tree={folder}"]
     command += arguments
     try:
         done = subprocess.run(
@@ -93,7 +94,10 @@ def run(
             f"git {arguments[0]} was not done within {timeout_s:g} s in {folder}"
         ) from error
     except OSError as error:
-        raise _why_not_started(folder, error) from error
+        raise GitMissing(
+            f"git is not installed or not on PATH ({error.strerror or error}); install git, or put "
+            "the folder it is in on PATH"
+        ) from error
     output = done.stdout.decode(errors="surrogateescape")
     words = done.stderr.decode(errors="replace").strip()
     return Answer(done.returncode, output.removesuffix("\n"), words[-SHORT_WORDS_CHARACTERS:])
@@ -173,12 +177,3 @@ def _trusted_settings() -> list[tuple[str, str]]:
         if value is not None and key.lower().startswith(TRUSTED_SECTIONS):
             settings.append((key, value))
     return settings
-
-
-def _why_not_started(folder: Path, error: OSError) -> GitError:
-    if not folder.is_dir():
-        return GitError(f"git cannot be run in {folder}, which is no folder")
-    return GitMissing(
-        f"git is not installed or not on PATH ({error.strerror or error}); install git, or put the "
-        "folder it is in on PATH"
-    )

@@ -61,7 +61,6 @@ def lay(folder: Path, one: Submodule) -> dict[str, State]:
         for arguments in (("read-tree", one.commit), ("checkout-index", "--all", "--force")):
             git.require(
                 place,
-                f"--work-tree={place}",
                 *arguments,
                 git_folder=one.git_folder,
                 settings=("core.sparseCheckout=false", *large_files.FILTERS_OFF),
