@@ -108,20 +108,21 @@ def counts(results: Sequence[CellResult]) -> str:
 
 def undecided(results: Sequence[CellResult], *, against: str | None) -> str:
     """That a run has decided nothing, or compared nothing with `against`; empty when it has."""
+    comparisons = [result.comparison for result in results if result.comparison]
     gates = [verdict for result in results for verdict in result.verdicts]
-    if gates and all(verdict.outcome is Outcome.INCONCLUSIVE for verdict in gates):
-        return "NO GATE WAS DECIDED: this run says nothing of what it measured"
-    labels = [result.comparison.against for result in results if result.comparison]
-    label = next(iter(labels), against)
-    if label is None:
-        return ""
-    blocks = sum(result.comparison.blocks for result in results if result.comparison)
-    if not blocks:
+    changes = [verdict for verdict in gates if verdict.gate == "change"]
+    label = comparisons[0].against if comparisons else against
+    if label is not None and not any(comparison.blocks for comparison in comparisons):
         return f"NOTHING WAS COMPARED with {label}"
-    decided = (Outcome.PASS, Outcome.FAIL, Outcome.INVALID)
-    if any(verdict.gate == "change" and verdict.outcome in decided for verdict in gates):
-        return ""
-    return f"NO GATE WAS DECIDED against {label}: this run does not say whether it got slower"
+    if label is not None and _are_open(changes):
+        return f"NO GATE WAS DECIDED against {label}: it may be slower, and may not"
+    return "NO GATE WAS DECIDED" if _are_open(gates) else ""
+
+
+def _are_open(verdicts: Sequence[Verdict]) -> bool:
+    """Whether there are any, and none is decided."""
+    outcomes = {verdict.outcome for verdict in verdicts}
+    return outcomes == {Outcome.INCONCLUSIVE}
 
 
 def recorder_line(costs: Iterable[RecorderCost]) -> str | None:
