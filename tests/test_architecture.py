@@ -173,3 +173,12 @@ def test_the_engine_is_relative_inside_and_has_one_door_to_onnxruntime() -> None
 
 def test_hooks_only_hand_over() -> None:
     assert len((ROOT / "pytest_ttsperf/plugin/hooks.py").read_text().splitlines()) <= 150
+
+
+def test_git_is_started_in_one_place() -> None:
+    """One that inherits a hook's variables writes into the index of the commit under way."""
+    for path in (ROOT / "pytest_ttsperf").rglob("*.py"):
+        if path.name != "git.py":
+            strings = (node.value for node in ast.walk(ast.parse(path.read_text()))
+                       if isinstance(node, ast.Constant))  # fmt: skip
+            assert "git" not in strings, path

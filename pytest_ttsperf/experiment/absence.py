@@ -73,7 +73,7 @@ def refuse_silence(old: Source, label: str, trials: Sequence[Trial]) -> None:
 
 def _lacking(old: Source, tree: Tree, error: TargetError, found: Sequence[Missing]) -> str | None:
     """What the old tree provably lacks; None where that is in doubt."""
-    if kind(old.spec.spec) != "python" or tree.absent:
+    if kind(old.spec.spec) != "python":
         return None
     module, _, attribute = old.spec.spec.partition(":")
     if isinstance(error, TargetNotFound):
@@ -84,12 +84,14 @@ def _lacking(old: Source, tree: Tree, error: TargetError, found: Sequence[Missin
         return None if is_missing else _lacking_attribute(tree, files, attribute)
     if isinstance(error, OptionUntaken):
         return _words(error).partition("\n")[0]
-    has_lost_files = any(one.kind != "tracked" for one in found)
+    has_lost_files = any(one.kind != "tracked" for one in found) or bool(tree.absent)
     return None if has_lost_files else _lacking_name(old, tree, error)
 
 
 def _lacking_module(tree: Tree, module: str) -> str | None:
-    if tree.revision is not None and contents.ignored_module_files(tree.project, module):
+    if any(not (tree.folder / path).is_file() for path in tree.absent):
+        return None  # it may be in a submodule that is not here
+    if tree.revision is not None and contents.list_ignored_module_files(tree.project, module):
         return None
     return f"it has no module {module}"
 
@@ -114,8 +116,8 @@ def _lacking_name(old: Source, tree: Tree, error: TargetError) -> str | None:
     for name in (old.voice, old.provider, *values, *options):
         if not name or not contents.mentions(_words(error), name):
             continue
-        is_new = contents.engine_holds_word(tree.project, name)
-        if is_new and not contents.holds_word(tree.folder, name):
+        is_new = contents.engine_has_word(tree.project, name)
+        if is_new and not contents.has_word(tree.folder, name):
             return f"it knows no {name!r}: {_words(error).partition(chr(10))[0]}"
     return None
 
@@ -128,7 +130,7 @@ def _missing(tree: Tree | None, error: TargetError) -> list[Missing]:
     if tree is None:
         return []
     bases = [Path.cwd(), tree.rootdir or tree.project, tree.project]
-    return contents.missing(tree.project, tree.folder, str(error), bases)
+    return contents.find_missing(tree.project, tree.folder, str(error), bases)
 
 
 def _words(error: TargetError) -> str:
@@ -183,7 +185,7 @@ def _remedy(tree: Tree, one: Missing) -> str:
 def _elsewhere(old: Source, tree: Tree) -> list[str]:
     module = old.spec.spec.partition(":")[0]
     places = contents.module_files(tree.folder, module)
-    ignored = contents.ignored_module_files(tree.project, module) if tree.revision else []
+    ignored = contents.list_ignored_module_files(tree.project, module) if tree.revision else []
     lines = [
         f"{path} is not in the old tree, as git ignores it: {copies.OPTION} takes it over."
         for path in ignored[:FEW]
@@ -198,7 +200,7 @@ def _elsewhere(old: Source, tree: Tree) -> list[str]:
 
 def _guesses(tree: Tree) -> list[str]:
     lines = []
-    data = contents.ignored_data(tree.project) if tree.revision is not None else []
+    data = contents.list_ignored_data(tree.project) if tree.revision is not None else []
     if data:
         lines.append(
             f"If it needs what git ignores here ({', '.join(data[:FEW])}): "

@@ -79,11 +79,11 @@ def lay_ready(
     home = cache if cache is not None else user_cache_path("pytest-ttsperf")
     around, commit = None, None
     if not repository.is_path(text):
-        around = repository.around(rootdir, text)
+        around = repository.find_around(rootdir, text)
     if around is not None:
         commit = repository.commit_of(around, text, fetch=fetch)
     if around is not None and commit is not None:
-        files = copies.chosen(around.top, rootdir.resolve(), copy, outside=home.resolve())
+        files = copies.choose(around.top, rootdir.resolve(), copy, outside=home.resolve())
         modules = submodules.of_commit(around.git_folder, commit, around.top, fetch=fetch)
         content = Content(commit, files, tuple(modules))
         laid = _checked_out(around, content, home, network=fetch)
@@ -109,7 +109,7 @@ def _directory(text: str, rootdir: Path, around: Repository | None) -> Tree:
         return Tree(str(text), rootdir.resolve(), folder)
     if repository.is_path(text):
         with contextlib.suppress(RevisionError):
-            around = repository.around(rootdir, text)
+            around = repository.find_around(rootdir, text)
     raise RevisionError(repository.why_unknown(text, rootdir, around))
 
 
@@ -197,10 +197,10 @@ def _checked_out(around: Repository, content: Content, home: Path, *, network: b
             marker.unlink(missing_ok=True)
             folder = trees / f"{content.commit[:16]}-{secrets.token_hex(3)}"
             _add_worktree(around, content.commit, folder, network=network)
-            laid = _completed(around, content, folder)
+            laid = _complete(around, content, folder)
             _compile(folder)
         elif laid.pointers:
-            laid = _filled(around, content, laid)
+            laid = _fill(around, content, laid)
         _write_marker(marker, laid)
         _prune(around, trees, keep=marker)
     return laid
@@ -219,7 +219,7 @@ def _add_worktree(around: Repository, commit: str, folder: Path, *, network: boo
         ) from error
 
 
-def _completed(around: Repository, content: Content, folder: Path) -> Laid:
+def _complete(around: Repository, content: Content, folder: Path) -> Laid:
     """Add to a fresh worktree what git does not lay into it."""
     here = [one for one in content.submodules if one.git_folder is not None]
     filled = {}
@@ -233,13 +233,13 @@ def _completed(around: Repository, content: Content, folder: Path) -> Laid:
         modules=tuple(one.path for one in content.submodules if one.git_folder is None),
         pointers=tuple(large_files.pointers(folder)),
     )
-    laid = _filled(around, content, laid)
+    laid = _fill(around, content, laid)
     copied = copies.lay(around.top, folder, content.copies)
     passed_over = tuple(sorted(content.copies.keys() - copied.keys()))
     return laid._replace(copied=copied, passed_over=passed_over)
 
 
-def _filled(around: Repository, content: Content, laid: Laid) -> Laid:
+def _fill(around: Repository, content: Content, laid: Laid) -> Laid:
     """Replace pointers by their files, as far as these are there by now."""
     if not laid.pointers:
         return laid
@@ -255,14 +255,14 @@ def _filled(around: Repository, content: Content, laid: Laid) -> Laid:
 def _marked(marker: Path) -> Laid | None:
     """The tree that a marker stands for; None for none, or one that cannot be understood."""
     try:
-        told = json.loads(marker.read_text())
+        content = json.loads(marker.read_text())
         return Laid(
-            folder=marker.parent / told["folder"],
-            copied=_states(told["copied"]),
-            passed_over=tuple(told["passed_over"]),
-            filled=_states(told["filled"]),
-            modules=tuple(told["modules"]),
-            pointers=tuple(told["pointers"]),
+            folder=marker.parent / content["folder"],
+            copied=_states(content["copied"]),
+            passed_over=tuple(content["passed_over"]),
+            filled=_states(content["filled"]),
+            modules=tuple(content["modules"]),
+            pointers=tuple(content["pointers"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -325,13 +325,13 @@ def _prune(around: Repository, trees: Path, keep: Path) -> None:
     marked = (_marked(marker) for marker in trees.glob(f"*{COMPLETE}"))
     whole = {laid.folder for laid in marked if laid is not None}
     here = {path for path in trees.iterdir() if path.is_dir()}
-    for folder in (here | _registered(around, trees)) - whole:
+    for folder in (here | _list_registered(around, trees)) - whole:
         shutil.rmtree(folder, ignore_errors=True)
         git.run(around.top, "worktree", "remove", "--force", "--force", str(folder))
         _forget(around, folder)
 
 
-def _registered(around: Repository, trees: Path) -> set[Path]:
+def _list_registered(around: Repository, trees: Path) -> set[Path]:
     """Worktrees below `trees` that the repository knows of, whether they are there or not."""
     listed = git.output(around.top, "worktree", "list", "--porcelain") or ""
     lines = (line.removeprefix("worktree ") for line in listed.splitlines())

@@ -60,7 +60,9 @@ class RunSummary:
             reporter.section("ttsperf")
             reporter.write_line(terminal.table(results, _painter(reporter)))
             self._print_remarks(reporter, results)
-        undecided = terminal.undecided(results, against=ledger_of(self._config).options.against)
+        undecided = terminal.no_decision_text(
+            results, against=ledger_of(self._config).options.against
+        )
         last = [f"{terminal.counts(results)}{self._artifact()}", undecided]
         reporter.write_line(f"ttsperf: {'; '.join(part for part in last if part)}")
 

@@ -106,7 +106,7 @@ def counts(results: Sequence[CellResult]) -> str:
     return ", ".join(told) or "nothing judged"
 
 
-def undecided(results: Sequence[CellResult], *, against: str | None) -> str:
+def no_decision_text(results: Sequence[CellResult], *, against: str | None) -> str:
     """That a run has decided nothing, or compared nothing with `against`; empty when it has."""
     comparisons = [result.comparison for result in results if result.comparison]
     gates = [verdict for result in results for verdict in result.verdicts]

@@ -42,7 +42,7 @@ def module_files(folder: Path, module: str) -> list[str]:
     return sorted({path for path in _paths(folder) if pattern.search(path)})
 
 
-def ignored_module_files(project: Path, module: str) -> list[str]:
+def list_ignored_module_files(project: Path, module: str) -> list[str]:
     """Files of the running tree that could be a module, and are ignored by git."""
     tail = module.replace(".", "/")
     patterns = [f":(glob)**/{tail}{end}" for end in (".py", "/*.py", ".*so", ".*pyd")]
@@ -53,7 +53,7 @@ def ignored_module_files(project: Path, module: str) -> list[str]:
     return sorted(path for path in paths if LEFT_OUT.isdisjoint(Path(path).parts))
 
 
-def holds_word(folder: Path, word: str) -> bool:
+def has_word(folder: Path, word: str) -> bool:
     """Whether a word is in any file of a tree, or in a file's name; True where it cannot be told.
 
     `word` begins and ends with no letter beside it: `amy` is in `amy-low.onnx`, not in `amygdala`.
@@ -64,7 +64,7 @@ def holds_word(folder: Path, word: str) -> bool:
     return found.code != 1
 
 
-def engine_holds_word(project: Path, word: str) -> bool:
+def engine_has_word(project: Path, word: str) -> bool:
     """Whether a word is in the running tree's files that git does not ignore, tests left out.
 
     False outside of a repository.
@@ -82,7 +82,7 @@ def mentions(text: str, word: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
 
 
-def missing(project: Path, folder: Path, text: str, bases: Iterable[Path]) -> list[Missing]:
+def find_missing(project: Path, folder: Path, text: str, bases: Iterable[Path]) -> list[Missing]:
     """What an error names that the running tree has and the old one lacks.
 
     Relative names count from `bases`, which are folders of the running tree.
@@ -95,7 +95,7 @@ def missing(project: Path, folder: Path, text: str, bases: Iterable[Path]) -> li
     return [one for one in found if not any(_is_above(one, other) for other in found)]
 
 
-def ignored_data(project: Path) -> list[str]:
+def list_ignored_data(project: Path) -> list[str]:
     """Files and folders at the top of what git ignores, but for what is no data by its name."""
     listed = git.output(
         project, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"

@@ -34,7 +34,7 @@ def state_of(path: Path) -> State:
     return State(found.st_size, found.st_mtime_ns)
 
 
-def chosen(top: Path, rootdir: Path, patterns: Sequence[str], *, outside: Path) -> dict[str, State]:
+def choose(top: Path, rootdir: Path, patterns: Sequence[str], *, outside: Path) -> dict[str, State]:
     """The files that the patterns match and git does not track, by path below `top`.
 
     Patterns are relative to `rootdir`; a folder stands for all in it. Nothing in `outside` is
@@ -42,7 +42,7 @@ def chosen(top: Path, rootdir: Path, patterns: Sequence[str], *, outside: Path) 
     """
     if not patterns:
         return {}
-    tracked = _tracked(top)
+    tracked = _list_tracked(top)
     files: dict[str, State] = {}
     for pattern in patterns:
         matches = dict(_matches(top, rootdir, pattern, outside))
@@ -71,7 +71,7 @@ def text(files: Mapping[str, State]) -> str:
     return f"{', '.join(first)}{more} ({size_mb:.3g} MB)"
 
 
-def _tracked(top: Path) -> set[str]:
+def _list_tracked(top: Path) -> set[str]:
     listed = git.require(top, "ls-files", "-z", "--recurse-submodules")
     return set(filter(None, listed.split("\0")))
 

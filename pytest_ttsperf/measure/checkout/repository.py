@@ -39,7 +39,7 @@ def is_path(text: str) -> bool:
     return text.startswith(PATH_STARTS)
 
 
-def around(folder: Path, text: str) -> Repository | None:
+def find_around(folder: Path, text: str) -> Repository | None:
     """The repository around a folder, in which `text` is to be looked up; None if there is none.
 
     RevisionError without a git, where git refuses to read it, and where it tracks nothing of the
@@ -82,7 +82,7 @@ def commit_of(repository: Repository, text: str, *, fetch: bool) -> str | None:
 
     RevisionError where it was to be fetched and could not be.
     """
-    commit = _lookup(repository, text)
+    commit = _look_up(repository, text)
     if commit is not None or not fetch:
         return commit
     words = "(there is no remote to fetch from)"
@@ -92,7 +92,7 @@ def commit_of(repository: Repository, text: str, *, fetch: bool) -> str | None:
             network=True,
         )  # fmt: skip
         words = answer.words or words
-        commit = _lookup(repository, one.name) if answer.code == 0 else None
+        commit = _look_up(repository, one.name) if answer.code == 0 else None
         if commit is not None:
             return commit
     raise RevisionError(
@@ -122,7 +122,7 @@ def why_unknown(text: str, folder: Path, repository: Repository | None) -> str:
     )
 
 
-def _lookup(repository: Repository, text: str) -> str | None:
+def _look_up(repository: Repository, text: str) -> str | None:
     return git.output(repository.top, "rev-parse", "--verify", "--quiet", f"{text}^{{commit}}")
 
 
