@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
         description="Open two targets in processes of their own, A twice and B once, have them "
         "speak the same texts in turns, and say whether B is slower than A. A target is "
         f"{specs.FORMS}. Where one of them is a program that starts anew for each text, cold "
-        "starts are compared. Exit code 1 when B is slower.",
+        "starts are compared. Exit code 1 when B is slower, or when A or B does not run.",
     )
     parser.set_defaults(run=_run)
     parser.add_argument("target_a", metavar="A", help="the one that is")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,7 +50,6 @@ def find_around(folder: Path, text: str) -> Repository | None:
         answer = git.run(
             folder,
             "rev-parse",
-            "--path-format=absolute",
             "--show-toplevel",
             "--absolute-git-dir",
             "--git-common-dir",
@@ -74,7 +74,8 @@ def find_around(folder: Path, text: str) -> Repository | None:
             f"git tracks no file in {folder}, so the repository around it ({top}) has no other "
             "version of it; commit the project first, or compare with a directory: ./NAME"
         )
-    return Repository(Path(top), Path(git_folder), Path(common_folder), is_shallow == "true")
+    common = Path(os.path.normpath(folder.resolve() / common_folder))  # git gives it relative
+    return Repository(Path(top), Path(git_folder), common, is_shallow == "true")
 
 
 def commit_of(repository: Repository, text: str, *, fetch: bool) -> str | None:
@@ -105,6 +106,8 @@ def why_unknown(text: str, folder: Path, repository: Repository | None) -> str:
     """What to say of a text that is no revision and no directory."""
     where = "(this is no git repository)"
     hint = ""
+    if repository is None and "GIT_DIR" in os.environ:
+        where = "(there is no git repository around this folder, and GIT_DIR is not followed)"
     if repository is not None:
         where = f"of the repository around {folder}"
         hint = "fetch it first (git fetch), or "

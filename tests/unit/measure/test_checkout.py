@@ -178,6 +178,16 @@ def test_trees_of_a_cache_that_was_emptied_are_forgotten(
     assert places == [str(repository), str(tree.folder)]
 
 
+def test_a_work_tree_without_its_repository_around_it_is_refused(
+    repository: Path, lay: Lay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repository / ".git").rename(tmp_path / "elsewhere.git")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere.git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(repository))
+    with pytest.raises(RevisionError, match="GIT_DIR is not followed"):
+        lay("HEAD~1", repository)
+
+
 def test_a_project_in_a_folder_of_its_repository(repository: Path, lay: Lay) -> None:
     inner = repository / "inner"
     inner.mkdir()
