@@ -9,7 +9,7 @@ import pytest
 
 from pytest_ttsperf import specs
 from pytest_ttsperf.errors import MeasurementError, ProviderMissing, TtsperfError
-from pytest_ttsperf.plugin import ledger, markers
+from pytest_ttsperf.plugin import ledger, markers, target_fixture, usage
 
 if TYPE_CHECKING:
     from pytest_ttsperf.experiment import Opened, Plan, Source, Tell
@@ -167,20 +167,19 @@ def _ttsperf_source(
     from pytest_ttsperf.records import TargetSpec
 
     options = ledger.of(request.config).options
-    if isinstance(ttsperf_target, TargetSpec):
-        spec, own = ttsperf_target.spec, ttsperf_target.options
-    else:
-        spec, own = ttsperf_target, {}
-        if spec == options.target:
-            own = dict(options.target_options)
+    state = ledger.state_of(request.node)
+    _note_use(request.node)
+    named = _or_skip(state, lambda: target_fixture.as_spec(ttsperf_target))
+    is_configured = isinstance(ttsperf_target, str) and named.spec == options.target
+    own = dict(options.target_options) if is_configured else named.options
     own_voice = markers.voice(request.node)
     demanded = {
         "provider": options.provider_demanded,
         "voice": options.voice_demanded or own_voice is not None,
     }
-    given = TargetSpec(spec=spec, options={**own, **options.told_options})
+    given = TargetSpec(spec=named.spec, options={**own, **options.told_options})
     return Source(
-        spec=_or_skip(ledger.state_of(request.node), lambda: asked_so(given, options.http)),
+        spec=_or_skip(state, lambda: asked_so(given, options.http)),
         provider=_ttsperf_provider,
         voice=own_voice or options.voice,
         demanded=tuple(name for name, is_demanded in demanded.items() if is_demanded),
@@ -209,11 +208,32 @@ def cold_engine(_ttsperf_source: Source) -> ColdEngine:
 
 
 @pytest.fixture
-def perf(request: pytest.FixtureRequest, _ttsperf_provider: str | None) -> Perf:
+def perf(
+    request: pytest.FixtureRequest,
+    _ttsperf_provider: str | None,
+    ttsperf_target: str | TargetSpec,  # noqa: ARG001  (so that a test may parametrise it)
+) -> Perf:
     """Measures `warm_engine`, or `cold_engine` in a test that asks for it."""
-    wants_cold = "cold_engine" in request.fixturenames
-    engine = request.getfixturevalue("cold_engine" if wants_cold else "warm_engine")
+    _note_use(request.node)
+    name = "cold_engine" if "cold_engine" in request.fixturenames else "warm_engine"
+    engine = request.getfixturevalue(name)
+    if not isinstance(engine, WarmEngine | ColdEngine):
+        pytest.fail(
+            f"perf measures what the fixture {name} gives, and found {type(engine).__name__}; "
+            f"wanted the engine of pytest-ttsperf. Rename that fixture, or have it ask for {name} "
+            "itself and give that on",
+            pytrace=False,
+        )
     return Perf(engine, ledger.state_of(request.node))
+
+
+def _note_use(item: pytest.Item) -> None:
+    """Do for a test that asks for ours while it runs what collection does for all others."""
+    if usage.uses_ours(item):
+        return
+    item.stash[usage.ASKED_AT_RUN_TIME] = True
+    ledger.refuse_beside_workers(item.config)
+    _or_skip(ledger.state_of(item), lambda: markers.check(item))
 
 
 def _or_skip(state: ledger.TestState, work: Callable[[], T]) -> T:

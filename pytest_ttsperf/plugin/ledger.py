@@ -14,7 +14,7 @@ import pytest
 
 from pytest_ttsperf import figures
 from pytest_ttsperf.errors import BaselineUnreadable, MeasurementError
-from pytest_ttsperf.plugin import markers
+from pytest_ttsperf.plugin import markers, usage
 from pytest_ttsperf.plugin.options import Options
 from pytest_ttsperf.plugin.screen import Screen
 
@@ -37,6 +37,17 @@ def state_of(item: pytest.Item) -> TestState:
     if STATE not in item.stash:
         item.stash[STATE] = TestState(item, of(item.config))
     return item.stash[STATE]
+
+
+def refuse_beside_workers(config: pytest.Config) -> None:
+    """Fail a test that would measure beside other workers of pytest-xdist."""
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    if workers > 1 and not of(config).options.disabled:
+        pytest.fail(
+            f"performance tests measure nothing true beside {workers - 1} other workers; run them "
+            "without -n (or with -n 1), or deselect them with -m 'not perf'",
+            pytrace=False,
+        )
 
 
 class Ledger:
@@ -258,6 +269,13 @@ class TestState:
         if not limits:
             return None
         named = ", ".join(threshold.key for threshold in limits)
+        foreign = usage.foreign(self.item)
+        if foreign is not None:
+            return (
+                f"the test limits {named} and measured nothing: the fixture {foreign} that it uses "
+                "is not that of pytest-ttsperf; rename it, or ask for ours by another name (from "
+                f"{usage.HOME} import {foreign} as tts_{foreign})"
+            )
         return (
             f"the test limits {named} and measured nothing; call perf.stream(...) or "
             "perf.synthesize(...) in its body"

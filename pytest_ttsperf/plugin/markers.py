@@ -1,8 +1,8 @@
 """Marks into thresholds, checked at collection, with every mistake told by test and keyword.
 
 A limit is looked up per keyword on the parameter, the function, the class and the module, nearest
-first. Bare marks of our names on tests that use none of our fixtures belong to somebody else and
-are left alone.
+first. On tests that use none of our fixtures, marks of our names without a keyword of ours belong
+to somebody else and are left alone.
 """
 
 from __future__ import annotations
@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from pytest_ttsperf.errors import LimitError
-from pytest_ttsperf.plugin import regressions
+from pytest_ttsperf.plugin import regressions, usage
 
 if TYPE_CHECKING:
     from pytest_ttsperf.records import Gate, Phase, Threshold
-
-FIXTURES = frozenset({"perf", "warm_engine", "cold_engine"})
 
 
 class Limit(NamedTuple):
@@ -54,8 +52,6 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "ttfa": ("prebuffer_ms", "onset"),
     "cadence": ("prebuffer_ms",),
 }
-COMMON_WORDS = frozenset({"memory"})
-"""Mark names that other plugins may well use, with arguments of their own."""
 ONSETS = ("heard", "sample")
 DESCRIPTIONS = {
     "perf": "a performance test; added by every mark below and by the fixtures perf, warm_engine "
@@ -81,14 +77,9 @@ class Override(NamedTuple):
     source: str
 
 
-def is_ours(item: pytest.Item) -> bool:
-    """Whether the test uses one of our fixtures."""
-    return not FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
-
-
 def is_perf(item: pytest.Item) -> bool:
     """Whether the test is to carry the mark `perf`: it uses our fixtures, or states a limit."""
-    return is_ours(item) or any(
+    return usage.uses_ours(item) or any(
         _is_claimed(mark) for name in LIMITS for mark in item.iter_markers(name)
     )
 
@@ -96,8 +87,7 @@ def is_perf(item: pytest.Item) -> bool:
 def _is_claimed(mark: pytest.Mark) -> bool:
     """Whether a mark is ours on a test that uses none of our fixtures: by its keywords."""
     known = {*LIMITS[mark.name], *SETTINGS.get(mark.name, ())}
-    common_word = mark.name in COMMON_WORDS
-    return bool(known & set(mark.kwargs)) or (bool(mark.args or mark.kwargs) and not common_word)
+    return not known.isdisjoint(mark.kwargs)
 
 
 def check(item: pytest.Item) -> None:
@@ -155,7 +145,7 @@ def thresholds(item: pytest.Item, overrides: Iterable[Override] = ()) -> tuple[T
 def merged_limits(item: pytest.Item) -> dict[str, dict[str, Any]]:
     """Mark -> keyword -> value, the nearest mark winning keyword by keyword."""
     merged: dict[str, dict[str, Any]] = {}
-    ours = is_ours(item)
+    ours = usage.uses_ours(item)
     for marker in LIMITS:
         for mark in item.iter_markers(marker):
             if not ours and not _is_claimed(mark):

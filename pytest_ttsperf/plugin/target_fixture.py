@@ -1,0 +1,67 @@
+"""What the fixture `ttsperf_target` may give, and what is said to whoever gives something else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from pytest_ttsperf import specs
+from pytest_ttsperf.errors import TargetShapeError
+
+if TYPE_CHECKING:
+    from pytest_ttsperf.records import TargetSpec
+
+WANTED = f"a text ({specs.FORMS}) or TargetSpec(spec=..., options={{...}})"
+
+
+def as_spec(value: object) -> TargetSpec:
+    """A text or a TargetSpec as a TargetSpec. TargetShapeError for anything else."""
+    from pytest_ttsperf.records import TargetSpec
+
+    if isinstance(value, str):
+        return TargetSpec(spec=value)
+    if not isinstance(value, TargetSpec):
+        raise TargetShapeError(
+            f"the fixture ttsperf_target gave {_shown(value)}; wanted {WANTED}. {_remedy(value)}"
+        )
+    if not isinstance(value.spec, str):
+        raise TargetShapeError(
+            f"the fixture ttsperf_target gave a TargetSpec whose spec is {_shown(value.spec)}; "
+            f"wanted a text ({specs.FORMS}). {_remedy(value.spec)}"
+        )
+    options = value.options
+    if not isinstance(options, Mapping) or not all(isinstance(name, str) for name in options):
+        raise TargetShapeError(
+            f"the fixture ttsperf_target gave a TargetSpec whose options are {_shown(options)}; "
+            "wanted keyword options by name, as options={'threads': 2}"
+        )
+    return value
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return f"{text if len(text) <= 80 else text[:77] + '...'} ({type(value).__name__})"
+
+
+def _remedy(value: object) -> str:
+    """What to write instead, as far as the value tells what was meant."""
+    if value is None:
+        return "Does the fixture return what it makes?"
+    if isinstance(value, PurePath):
+        return "A path is part of a target: name what opens it, and give the path as an option"
+    if isinstance(value, tuple | list | dict):
+        return "Options go into a TargetSpec (from pytest_ttsperf import TargetSpec)"
+    return (
+        "A target is opened in a process of its own, so it is named and not handed over: "
+        f"{_name_of(value)}"
+    )
+
+
+def _name_of(value: object) -> str:
+    """`'module:callable'` for a callable that can be imported, or for the class of an instance."""
+    found = value if hasattr(value, "__qualname__") else type(value)
+    module, name = getattr(found, "__module__", None), getattr(found, "__qualname__", "")
+    if module in (None, "builtins") or "<" in name:
+        return "give the name of a module and of what makes it there, as 'module:callable'"
+    return f"return '{module}:{name}'"
