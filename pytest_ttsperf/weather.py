@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -20,6 +19,7 @@ from typing import Any
 import psutil
 
 from pytest_ttsperf import cgroups
+from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import Weather
 
 ROOT = Path("/")
@@ -65,9 +65,9 @@ class WeatherWatch:
 
     def so_far(self, at_least_s: float = 0.0) -> Weather:
         """The weather since the start; waits until `at_least_s` have passed."""
-        left_s = at_least_s - (time.monotonic() - self._start.at_s)
+        left_s = at_least_s - (REAL.monotonic() - self._start.at_s)
         if left_s > 0:
-            time.sleep(left_s)
+            REAL.sleep(min(left_s, at_least_s))
         told = {**_told_now(self._root), **_told_since(self._start, self._counters())}
         reasons = {name: why for name, (value, why) in told.items() if value is None}
         values = {name: value for name, (value, _) in told.items()}
@@ -78,7 +78,7 @@ class WeatherWatch:
         told: Mapping[str, float] = cpu._asdict()
         counted = {name: s for name, s in told.items() if name not in {"guest", "guest_nice"}}
         return _Counters(
-            at_s=time.monotonic(),
+            at_s=REAL.monotonic(),
             total_s=sum(counted.values()),
             busy_s=sum(s for name, s in told.items() if name not in NOT_COUNTED),
             own_s=_own_s(self._also),

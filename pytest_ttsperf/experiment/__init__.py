@@ -8,9 +8,9 @@ first measurement.
 from __future__ import annotations
 
 import platform
-import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec import structs
 
@@ -44,11 +44,14 @@ from pytest_ttsperf.experiment.sampling import open_target as open_target
 from pytest_ttsperf.judge import baseline, limits, stats
 from pytest_ttsperf.measure import corpus, interleave
 from pytest_ttsperf.metrics import definitions, trust
+from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import (
     BaselineRun,
     CellResult,
     Environment,
+    Git,
     Json,
+    Machine,
     Memory,
     Note,
     Outcome,
@@ -84,7 +87,7 @@ def speak_once(opened: Opened, plan: Plan) -> CellResult:
 
 def measure_warm(opened: Opened, plan: Plan, tell: Tell) -> CellResult:
     """Warm up until steady, wait until quiet, then speak the trials and the cache probes."""
-    begun = time.monotonic()
+    begun = REAL.monotonic()
     fingerprint = _fingerprint(opened.ready)
     thresholds = plan.limits_on(fingerprint)
     pids = [] if opened.ready.pid is None else [opened.ready.pid]
@@ -132,7 +135,7 @@ def measure_warm(opened: Opened, plan: Plan, tell: Tell) -> CellResult:
         notes=tuple(notes),
         recorder_cost=cost,
         stopped_early=stopped,
-        duration_s=time.monotonic() - begun,
+        duration_s=REAL.monotonic() - begun,
         weather_before=before,
         weather=during,
     )
@@ -145,7 +148,7 @@ def measure_cold(source: Source, plan: Plan, tell: Tell) -> CellResult:
         raise MeasurementError(
             "a cold start needs a process of its own; leave out --ttsperf-inline for this test"
         )
-    begun = time.monotonic()
+    begun = REAL.monotonic()
     second_texts = warmup_texts(plan, 1)
     trials: list[Trial] = []
     ready, cost, stopped = None, None, False
@@ -155,9 +158,9 @@ def measure_cold(source: Source, plan: Plan, tell: Tell) -> CellResult:
         done = step.index - plan.first
         left_s = None if elapsed_s is None else elapsed_s * (plan.trials - done)
         tell(Progress(plan, done, plan.trials, left_s))
-        start = time.monotonic()
+        start = REAL.monotonic()
         trial, ready, cost = cold_trial(source, step, second_texts[0], plan.mode)
-        elapsed_s = time.monotonic() - start
+        elapsed_s = REAL.monotonic() - start
         trials.append(trial)
         thresholds = plan.limits_on(_fingerprint(ready))
         saves_s = elapsed_s * (plan.trials - done - 1)
@@ -176,7 +179,7 @@ def measure_cold(source: Source, plan: Plan, tell: Tell) -> CellResult:
         notes=(*_quirks(ready), *_page_cache(trials)),
         recorder_cost=cost,
         stopped_early=stopped,
-        duration_s=time.monotonic() - begun,
+        duration_s=REAL.monotonic() - begun,
         weather=watch.so_far(),
     )
     return derive(result)
@@ -299,17 +302,32 @@ def baseline_run(result: CellResult, run: Run) -> BaselineRun:
     )
 
 
-class Surroundings:
-    """Machine, weather and sources of a run: read at its start, the weather again at any time."""
+class Place(NamedTuple):
+    """Where a run is made."""
 
-    def __init__(self, folder: Path, arguments: Iterable[str], versions: tuple[str, str]) -> None:
+    machine: Machine
+    git: Git | None
+
+
+def look_around(folder: Path) -> Place:
+    """The machine, and the sources around a folder.
+
+    To be called before any fixture of a test is at work: one that replaces `subprocess.Popen` or
+    clears `os.environ` would give the machine another fingerprint.
+    """
+    return Place(environment.machine(), environment.git_state(folder))
+
+
+class Surroundings:
+    """Machine, weather and sources of a run: the weather from now on, at any time."""
+
+    def __init__(self, place: Place, arguments: Iterable[str], versions: tuple[str, str]) -> None:
         before = weather.WeatherWatch()
-        here, git = environment.machine(), environment.git_state(folder)
         self._at_start = Environment(
-            machine=here,
+            machine=place.machine,
             weather_before=before.so_far(at_least_s=weather.MIN_WINDOW_S),
             weather_after=None,
-            git=git,
+            git=place.git,
             plugin_version=versions[0],
             pytest_version=versions[1],
             arguments=tuple(arguments),

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 import random
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -35,6 +34,7 @@ from pytest_ttsperf.experiment.sampling import (
 from pytest_ttsperf.measure import corpus, interleave
 from pytest_ttsperf.measure.resources import wait_all_quiet
 from pytest_ttsperf.metrics import definitions, trust
+from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import Arms, Block, Gate, Trial
 
 TEXTS = 16
@@ -124,10 +124,10 @@ class Series:
         NotThereError when the old code lacks what is measured, OldFailedError when it does not
         run; CachedError.
         """
-        begun = time.monotonic()
+        begun = REAL.monotonic()
         number, first = len(self.seconds), self._spoken
         spoken = _block(contest, number, range(first, first + self.texts), self.notes)
-        self.seconds.append(time.monotonic() - begun)
+        self.seconds.append(REAL.monotonic() - begun)
         if number == 0:
             refuse_silent_old(contest, {cell: [one] for cell, one in spoken.items()})
         self._spoken += 1 if contest.is_cold else self.texts

@@ -5,7 +5,6 @@ How a block is measured is blocks' matter; what follows from them, and how surel
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -23,6 +22,7 @@ from pytest_ttsperf.experiment.blocks import (
 )
 from pytest_ttsperf.judge import change
 from pytest_ttsperf.measure.awake import awake
+from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import Change, Comparison, Gate, Look, Outcome, Verdict
 
 OVERRUN = 1.5
@@ -39,7 +39,7 @@ def compare(contest: Contest, tell: Tell) -> dict[str, Comparison]:
     What is new in the new code is INCONCLUSIVE with the reason, old code that does not run is
     INVALID; TargetError when the new code fails.
     """
-    begun = time.monotonic()
+    begun = REAL.monotonic()
     blocks: Blocks = {cell: [] for cell in contest.cells}
     series = Series(contest)
     outcome, judged = Outcome.INCONCLUSIVE, {}
@@ -62,7 +62,7 @@ def compare(contest: Contest, tell: Tell) -> dict[str, Comparison]:
         empty = Comparison(
             against=contest.against,
             revision=contest.revision,
-            seconds=time.monotonic() - begun,
+            seconds=REAL.monotonic() - begun,
             seed=contest.seed,
             outcome=outcome,
             reason=reason,
@@ -75,7 +75,7 @@ def compare(contest: Contest, tell: Tell) -> dict[str, Comparison]:
             against=contest.against,
             revision=contest.revision,
             blocks=len(blocks[cell]),
-            seconds=time.monotonic() - begun,
+            seconds=REAL.monotonic() - begun,
             seed=contest.seed,
             kept_awake=kept_awake,
             notes=tuple(dict.fromkeys(series.notes)),

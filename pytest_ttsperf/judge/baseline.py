@@ -19,6 +19,7 @@ import msgspec
 from filelock import FileLock, Timeout
 from msgspec import structs
 
+from pytest_ttsperf import real
 from pytest_ttsperf.errors import BaselineUnreadable
 from pytest_ttsperf.files import write_atomically
 from pytest_ttsperf.judge import stats
@@ -207,7 +208,7 @@ def _locked(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.parent / ".lock", timeout=LOCK_TIMEOUT_S)
     try:
-        lock.acquire()
+        real.acquire(lock, LOCK_TIMEOUT_S)
     except Timeout as error:
         raise BaselineUnreadable(
             f"another process has held {lock.lock_file} for {LOCK_TIMEOUT_S:g} s, so {path} cannot "

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import psutil
 
+from pytest_ttsperf import real
+
 FORWARDERS = ("docker-proxy", "rootlessport", "slirp4netns", "ssh", "sshd", "kubectl", "socat")
 """They hold a port and hand on what comes; the work is done elsewhere."""
 _ANY = ("0.0.0.0", "::", "")  # noqa: S104  (compared with, not bound)
@@ -28,7 +30,7 @@ class Owner(NamedTuple):
 def owner(host: str, port: int) -> Owner:
     """Who listens on that address."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = real.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         return Owner(None, f"{host} is no known address ({error})")
     addresses = {str(entry[4][0]) for entry in found}

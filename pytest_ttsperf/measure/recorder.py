@@ -6,11 +6,11 @@ the timing. `cost` measures what the recorder itself adds, with a target that do
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator
 from statistics import median
 from typing import Any, NamedTuple
 
+from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import RecorderCost
 
 NULL_TRIALS = 101
@@ -29,7 +29,7 @@ def record(
     synthesize: Callable[[str], Iterable[Any]],
     text: str,
     *,
-    now_ns: Callable[[], int] = time.perf_counter_ns,
+    now_ns: Callable[[], int] = REAL.perf_counter_ns,
 ) -> Stamped:
     """Speak `text` once and stamp each chunk; always drains the iterator."""
     arrivals: list[tuple[int, Any]] = []
@@ -44,7 +44,7 @@ async def record_async(
     synthesize: Callable[[str], Awaitable[AsyncIterable[Any]]],
     text: str,
     *,
-    now_ns: Callable[[], int] = time.perf_counter_ns,
+    now_ns: Callable[[], int] = REAL.perf_counter_ns,
 ) -> Stamped:
     """The same inside an event loop, whose start is nothing that the target is charged with."""
     arrivals: list[tuple[int, Any]] = []

@@ -12,13 +12,13 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
 
 from pytest_ttsperf.errors import TargetCrashed
+from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import Usage
 
 SAMPLE_S = 0.05
@@ -94,7 +94,7 @@ class TreeMeter:
     def is_quiet(self) -> bool:
         """Whether the tree uses under a quarter of a core over the next 100 ms."""
         before = self.cpu_s()
-        time.sleep(QUIET_WINDOW_S)
+        REAL.sleep(QUIET_WINDOW_S)
         return (self.cpu_s() - before) / QUIET_WINDOW_S < BUSY_SHARE
 
     def wait_quiet(self, timeout_s: float) -> bool:
@@ -116,10 +116,10 @@ class TreeMeter:
 
 def wait_all_quiet(meters: Sequence[TreeMeter], timeout_s: float) -> bool:
     """Wait until each tree uses under 5 % of a core for the same 100 ms; False if never."""
-    deadline = time.monotonic() + timeout_s
+    deadline = REAL.monotonic() + timeout_s
     before = [meter.cpu_s() for meter in meters]
-    while time.monotonic() < deadline:
-        time.sleep(QUIET_WINDOW_S)
+    while REAL.monotonic() < deadline:
+        REAL.sleep(QUIET_WINDOW_S)
         now = [meter.cpu_s() for meter in meters]
         spent = max((b - a for a, b in zip(before, now, strict=True)), default=0.0)
         if spent / QUIET_WINDOW_S < QUIET_SHARE:

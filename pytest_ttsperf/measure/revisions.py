@@ -23,7 +23,7 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
-from pytest_ttsperf import git
+from pytest_ttsperf import git, real
 from pytest_ttsperf.errors import GitError, RevisionError
 from pytest_ttsperf.measure.checkout import copies, large_files, repository, submodules
 from pytest_ttsperf.measure.checkout.copies import State
@@ -350,8 +350,12 @@ def _forget(around: Repository, folder: Path) -> None:
 def _locked(path: Path) -> Iterator[None]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path, timeout=LOCK_TIMEOUT_S):
+        lock = FileLock(path)
+        real.acquire(lock, LOCK_TIMEOUT_S)
+        try:
             yield
+        finally:
+            lock.release()
     except Timeout as error:
         raise RevisionError(
             f"another process has held {path} for {LOCK_TIMEOUT_S:g} s; end it and run again"

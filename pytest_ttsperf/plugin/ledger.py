@@ -7,19 +7,26 @@ that the trials of both attempts are judged together.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ttsperf import figures
+from pytest_ttsperf import figures, real
 from pytest_ttsperf.errors import BaselineUnreadable, MeasurementError
 from pytest_ttsperf.plugin import markers, usage
 from pytest_ttsperf.plugin.options import Options
 from pytest_ttsperf.plugin.screen import Screen
 
 if TYPE_CHECKING:
-    from pytest_ttsperf.experiment import Against, Measured, Plan, Progress, Source, Surroundings
+    from pytest_ttsperf.experiment import (
+        Against,
+        Measured,
+        Place,
+        Plan,
+        Progress,
+        Source,
+        Surroundings,
+    )
     from pytest_ttsperf.records import CellResult, Mode, Outcome, Phase, Run
     from pytest_ttsperf.report.artifact import ArtifactWriter
 
@@ -60,15 +67,23 @@ class Ledger:
         self.results: dict[str, CellResult] = {}
         self._writer: ArtifactWriter | None = None
         self._run: Run | None = None
+        self._place: Place | None = None
         self._surroundings: Surroundings | None = None
         self.against: Against | None = None
         """The version to compare with, laid ready."""
         self.gates_in_run = 0
 
     def lay_ready(self, tests: int) -> None:
-        """Get the version to compare with, before anything is measured. RevisionError."""
-        from pytest_ttsperf import experiment
+        """Look around and get the version to compare with, before any test runs. RevisionError.
 
+        All that is slow to import is imported here too: in a test that has stopped time it would be
+        imported with false clocks.
+        """
+        from pytest_ttsperf import experiment
+        from pytest_ttsperf.report import artifact, terminal  # noqa: F401
+
+        if not self.options.disabled:
+            self._place = experiment.look_around(self.config.rootpath)
         self.gates_in_run = tests * len(figures.DEFAULT)
         if self.options.against is not None:
             self.against = experiment.against(
@@ -135,10 +150,11 @@ class Ledger:
             from pytest_ttsperf import __version__, experiment
             from pytest_ttsperf.report import artifact
 
-            started = datetime.now().astimezone()
+            started = real.now()
             folder = self.options.artifacts
+            place = self._place or experiment.look_around(self.config.rootpath)
             self._surroundings = experiment.Surroundings(
-                self.config.rootpath,
+                place,
                 [str(argument) for argument in self.config.invocation_params.args],
                 versions=(__version__, pytest.__version__),
             )

@@ -7,11 +7,12 @@ written under -q.
 
 from __future__ import annotations
 
-import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from pytest_ttsperf.real import REAL
 
 if TYPE_CHECKING:
     from pytest_ttsperf.experiment import Progress
@@ -63,7 +64,7 @@ class Screen:
 
     def _rewrite(self, text: str) -> None:
         """Put a text in the place of the last, at most some times a second; wipe it if empty."""
-        now, reporter = time.monotonic(), self._reporter
+        now, reporter = REAL.monotonic(), self._reporter
         if text and now - self._rewritten_at < REWRITE_S:
             return
         self._rewritten_at = now

@@ -11,7 +11,6 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-import time
 from typing import NamedTuple
 
 from pytest_ttsperf.errors import (
@@ -27,6 +26,7 @@ from pytest_ttsperf.measure.targets.endings import WAYS, ending
 from pytest_ttsperf.measure.targets.footprint import watched
 from pytest_ttsperf.measure.targets.running import Read, Running, how
 from pytest_ttsperf.measure.targets.sounding import open_container
+from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import (
     Mode,
     Ready,
@@ -86,9 +86,9 @@ class CommandTarget:
         self._take_options()
         if self.is_once:
             return Ready(pid=None, sample_rate=self._rate)
-        asked_ns = time.perf_counter_ns()
+        asked_ns = REAL.perf_counter_ns()
         self._running = Running(self._arguments, self._spec.label, subprocess.PIPE)
-        started_ns = time.perf_counter_ns()
+        started_ns = REAL.perf_counter_ns()
         return Ready(
             pid=self._running.pid,
             sample_rate=self._rate,
@@ -206,9 +206,9 @@ class CommandTarget:
             if not in_arguments:
                 told.write(text.encode() + b"\n")
                 told.seek(0)
-            request_ns = time.perf_counter_ns()
+            request_ns = REAL.perf_counter_ns()
             running = Running(arguments, self._spec.label, told)
-            started_ns = time.perf_counter_ns()
+            started_ns = REAL.perf_counter_ns()
             try:
                 with watched(running.pid) as footprint:
                     reads, end_ns = running.read(None, self._timeout_s)
@@ -250,7 +250,7 @@ class CommandTarget:
         try:
             self._running.refuse_leftovers()
             answer = ending(self._end)
-            request_ns = time.perf_counter_ns()
+            request_ns = REAL.perf_counter_ns()
             self._running.write(text.encode() + b"\n", self._timeout_s)
             reads, end_ns = self._running.read(answer, self._timeout_s)
         except BaseException:  # also Ctrl-C: what it says next would be the answer to another text

@@ -1,14 +1,26 @@
 """The target in pytest's own process, for those who want to step into it with a debugger.
 
-Its memory cannot be told from pytest's and it has no cold start, so both stay unmeasured.
+Its memory cannot be told from pytest's and it has no cold start, so both stay unmeasured. Inside an
+asynchronous test, whose event loop is running in this thread, it works in another: a loop of its
+own, or of what it calls, could not run in this one.
 """
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import os
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, TypeVar
 
+from pytest_ttsperf import real
 from pytest_ttsperf.errors import ProviderMissing, TargetError, TargetFailed
 from pytest_ttsperf.measure.recorder import cost
+from pytest_ttsperf.measure.targets import speaking
 from pytest_ttsperf.measure.targets.loading import (
     Speaker,
     find,
@@ -16,6 +28,11 @@ from pytest_ttsperf.measure.targets.loading import (
     opened,
 )
 from pytest_ttsperf.records import Json, Mode, Ready, RecorderCost, Recording, TargetSpec
+
+if TYPE_CHECKING:
+    import asyncio
+
+T = TypeVar("T")
 
 
 class InlineTarget:
@@ -34,13 +51,22 @@ class InlineTarget:
         self._offered = offered
         self._demanded = demanded
         self._speaker: Speaker | None = None
+        self._in_thread: Future[object] | None = None
 
     def open(self) -> Ready:
         """Import and call the target here."""
+        return self._beside_loops(self._opened)
+
+    def _opened(self) -> Ready:
         found = find(self._spec.spec)
         try:
             self._speaker = opened(
-                found, self._spec.spec, self._spec.options, self._offered, self._demanded
+                found,
+                self._spec.spec,
+                self._spec.options,
+                self._offered,
+                self._demanded,
+                speaking.Loop(new_event_loop),
             )
         except TargetError:
             raise
@@ -62,12 +88,12 @@ class InlineTarget:
 
     def warm(self) -> None:
         """The target's own `warm()`, if it has one."""
-        self._open_speaker.warm()
+        self._beside_loops(self._open_speaker.warm)
 
     def record(self, text: str, mode: Mode) -> Recording:
         """One timed synthesis in this process."""
         try:
-            return self._open_speaker.record(text, mode)
+            return self._beside_loops(lambda: self._open_speaker.record(text, mode))
         except TargetError:
             raise
         except Exception as error:
@@ -77,20 +103,80 @@ class InlineTarget:
 
     def inspect(self) -> tuple[dict[str, Json] | None, RecorderCost]:
         """The placement as it stands now, and the recorder's own cost."""
-        return self._open_speaker.placement(), cost()
+        return self._beside_loops(lambda: (self._open_speaker.placement(), cost()))
 
     def close(self) -> str | None:
         """Close the target."""
         speaker, self._speaker = self._speaker, None
+        if self._is_at_work:
+            return "it was still at work when its test ended, in a thread that cannot be ended"
         try:
             if speaker is not None:
-                speaker.close()
+                self._beside_loops(speaker.close)
         except Exception as error:
             return f"its close() raised {type(error).__name__}: {error}"
         return None
+
+    def _beside_loops(self, work: Callable[[], T]) -> T:
+        """Do it in a thread in which no event loop is running: this one, if there is none."""
+        if self._is_at_work:
+            raise TargetFailed(
+                f"target {self._spec.label} is still at work on what was interrupted; leave out "
+                "--ttsperf-inline, so that it can be ended"
+            )
+        if not _is_loop_running():
+            return work()
+        done: Future[T] = Future()
+        context = contextvars.copy_context()
+
+        def run() -> None:
+            try:
+                done.set_result(context.run(work))
+            except BaseException as error:
+                done.set_exception(error)
+
+        # A daemon, as a target that hangs must not keep the run from ending.
+        threading.Thread(target=run, name="ttsperf inline target", daemon=True).start()
+        self._in_thread = done  # type: ignore[assignment]
+        return done.result()
+
+    @property
+    def _is_at_work(self) -> bool:
+        """Whether a thread goes on with what this one was interrupted in waiting for."""
+        return self._in_thread is not None and not self._in_thread.done()
 
     @property
     def _open_speaker(self) -> Speaker:
         if self._speaker is None:
             raise TargetFailed(f"target {self._spec.label} is not open")
         return self._speaker
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """A loop that goes by the real clock, wherever a test has stopped time or closed the network.
+
+    It is nobody's current loop: that is for the test to have.
+    """
+    import asyncio
+
+    replaced = socket.socket
+    socket.socket = real.Socket  # type: ignore[misc]  # the loop wakes itself over a pair of them
+    try:
+        loop = asyncio.new_event_loop()
+    finally:
+        socket.socket = replaced  # type: ignore[misc]
+    with contextlib.suppress(AttributeError):  # uvloop's is closed, and has a clock of its own
+        loop.time = real.REAL.monotonic  # type: ignore[method-assign]
+    return loop
+
+
+def _is_loop_running() -> bool:
+    if "asyncio" not in sys.modules:
+        return False
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

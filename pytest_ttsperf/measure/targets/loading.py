@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-import time
 from collections.abc import Iterable, Mapping
 from functools import partial
 from numbers import Integral, Real
@@ -19,6 +18,7 @@ from pytest_ttsperf import specs
 from pytest_ttsperf.errors import ModuleMissing, OptionUntaken, TargetNotFound, TargetShapeError
 from pytest_ttsperf.measure.recorder import Stamped
 from pytest_ttsperf.measure.targets import chunks, speaking
+from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import Json, Mode, Recording, Span
 
 _TOLD_VERSIONS = ("onnxruntime", "numpy", "torch")
@@ -61,6 +61,7 @@ def opened(
     options: Mapping[str, Json],
     offered: Mapping[str, str],
     demanded: Iterable[str],
+    loop: speaking.Loop | None = None,
 ) -> Speaker:
     """Call what `find` has found, unless it speaks itself, and make it uniform.
 
@@ -68,7 +69,7 @@ def opened(
     `offered` (provider, voice) that are taken at all. What nothing takes is an error, offered
     things only where they were demanded on the command line or by a mark.
     """
-    loop = speaking.Loop()
+    loop = loop or speaking.Loop()
     given: dict[str, Json] = {}
     target = found
     try:
@@ -238,9 +239,9 @@ class Speaker:
     def record(self, text: str, mode: Mode) -> Recording:
         """One timed synthesis; converts and counts after the last chunk."""
         voicing = self._stream if mode == "stream" else self._nonstream
-        before_ns = time.process_time_ns()
+        before_ns = REAL.process_time_ns()
         stamped = voicing.stamped(text)
-        return self._recording(stamped, cpu_ns=time.process_time_ns() - before_ns)
+        return self._recording(stamped, cpu_ns=REAL.process_time_ns() - before_ns)
 
     def _recording(self, stamped: Stamped, cpu_ns: int) -> Recording:
         import numpy as np

@@ -12,7 +12,7 @@ import select
 import signal
 import subprocess
 import tempfile
-import time
+from subprocess import Popen
 from typing import IO, NamedTuple, NoReturn
 
 import psutil
@@ -24,6 +24,7 @@ from pytest_ttsperf.errors import (
     TargetTimeout,
 )
 from pytest_ttsperf.measure.targets.endings import Ending
+from pytest_ttsperf.real import REAL
 
 LAST_WORDS_BYTES = 4000
 KEPT_WORDS_BYTES = 1_000_000
@@ -49,7 +50,7 @@ class Running:
         self._words = tempfile.TemporaryFile("a+b")  # noqa: SIM115  (lives as long as the process)
         self.cpu_s: float | None = None
         try:
-            self._process = subprocess.Popen(
+            self._process = Popen(
                 arguments,
                 stdin=stdin,
                 stdout=subprocess.PIPE,
@@ -73,17 +74,17 @@ class Running:
     def read(self, answer: Ending | None, timeout_s: float) -> tuple[list[Read], int]:
         """Audio with the instants of its arrival, to the end of the answer, or of the output."""
         reads: list[Read] = []
-        deadline, size = time.monotonic() + timeout_s, 0
+        deadline, size = REAL.monotonic() + timeout_s, 0
         quiet_s = answer.quiet_s if answer else None
         while answer is None or not answer.over:
-            left_s = deadline - time.monotonic()
+            left_s = deadline - REAL.monotonic()
             wait_s = min(left_s, quiet_s) if quiet_s is not None and reads else left_s
             if not self._readable.poll(max(0.0, wait_s * 1e3)):
                 if wait_s < left_s:
                     return reads, reads[-1].at_ns
                 self.timed_out(f"gave no whole answer within {timeout_s:g} s")
             data = os.read(self._out, READ_BYTES)
-            at_ns = time.perf_counter_ns()
+            at_ns = REAL.perf_counter_ns()
             if not data:
                 if answer is None:
                     return reads, at_ns
@@ -104,10 +105,10 @@ class Running:
         os.set_blocking(into, False)
         writable = select.poll()
         writable.register(into, select.POLLOUT)
-        deadline, view = time.monotonic() + timeout_s, memoryview(data)
+        deadline, view = REAL.monotonic() + timeout_s, memoryview(data)
         try:
             while view:
-                if not writable.poll(max(0.0, (deadline - time.monotonic()) * 1e3)):
+                if not writable.poll(max(0.0, (deadline - REAL.monotonic()) * 1e3)):
                     self.timed_out(f"did not read its text within {timeout_s:g} s")
                 view = view[os.write(into, view) :]
         except BrokenPipeError:
@@ -129,16 +130,16 @@ class Running:
         """Close its input and wait for its end; the exit code, None when it goes on."""
         if self._process.stdin is not None:
             self._process.stdin.close()
-        deadline = time.monotonic() + timeout_s
+        deadline = REAL.monotonic() + timeout_s
         while self._process.returncode is None:
             pid, status, usage = os.wait4(self._process.pid, os.WNOHANG)
             if pid:
                 self._process.returncode = os.waitstatus_to_exitcode(status)
                 self.cpu_s = usage.ru_utime + usage.ru_stime
-            elif time.monotonic() > deadline:
+            elif REAL.monotonic() > deadline:
                 return None
             else:
-                time.sleep(POLL_S)
+                REAL.sleep(POLL_S)
         return self._process.returncode
 
     def timed_out(self, what: str) -> NoReturn:

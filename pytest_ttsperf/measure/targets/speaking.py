@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_ttsperf.errors import TargetShapeError
 from pytest_ttsperf.measure.recorder import Stamped, record, record_async
 from pytest_ttsperf.measure.targets.chunks import ACCEPTED, is_chunk
 from pytest_ttsperf.records import Json
+
+if TYPE_CHECKING:
+    import asyncio
 
 METHODS = ("stream", "create_stream", "synthesize_stream", "synthesize")
 """What speaks, in the order in which it is looked for; behind them, calling the object itself."""
@@ -104,15 +107,17 @@ def require(wants: Parameters, given: Iterable[str], called: str) -> None:
 class Loop:
     """An event loop of the target's own, from the first moment that it is needed."""
 
-    def __init__(self) -> None:
-        self._runner: Any = None
+    def __init__(self, new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
+        """`new_loop` makes it; without, it is asyncio's, and the current one of its thread."""
+        self._runner: asyncio.Runner | None = None
+        self._new_loop = new_loop
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run to the end, and give the result."""
         if self._runner is None:
             import asyncio
 
-            self._runner = asyncio.Runner()
+            self._runner = asyncio.Runner(loop_factory=self._new_loop)
         return self._runner.run(work)
 
     def settled(self, thing: Any) -> Any:

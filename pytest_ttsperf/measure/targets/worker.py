@@ -12,16 +12,16 @@ import os
 import selectors
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+from subprocess import DEVNULL, STDOUT, Popen
 from typing import IO, NoReturn
 
 import psutil
 
 import pytest_ttsperf
+from pytest_ttsperf import real
 from pytest_ttsperf.errors import (
     ModuleMissing,
     OptionUntaken,
@@ -36,6 +36,7 @@ from pytest_ttsperf.errors import (
 )
 from pytest_ttsperf.measure.targets import wire
 from pytest_ttsperf.measure.targets.mirror import folder
+from pytest_ttsperf.real import REAL, wait_until
 from pytest_ttsperf.records import Json, Mode, Ready, RecorderCost, Recording, TargetSpec
 
 LAST_WORDS_BYTES = 4000
@@ -87,7 +88,7 @@ class WorkerTarget:
         self._offered = offered
         self._demanded = demanded
         self._timeout_s = timeout_s
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Popen[bytes] | None = None
         self._connection: socket.socket | None = None
         self._lifeline: int | None = None
         self._output: IO[bytes] | None = None
@@ -95,7 +96,7 @@ class WorkerTarget:
 
     def open(self) -> Ready:
         """Start the process and open the target in it."""
-        spawned_ns = time.monotonic_ns()
+        spawned_ns = REAL.monotonic_ns()
         self._start()
         reply = self._ask(
             wire.Open(
@@ -140,33 +141,33 @@ class WorkerTarget:
         finally:
             self._end()
 
-    def _closed_well(self, process: subprocess.Popen[bytes]) -> str | None:
+    def _closed_well(self, process: Popen[bytes]) -> str | None:
         if process.poll() is not None or self._connection is None:
             return None
         try:
             wire.send(self._connection, wire.Close())
             self._wait_readable(CLOSE_S)
             reply = wire.receive_reply(self._connection)
-            code = process.wait(CLOSE_S)
+            code = _ended(process, CLOSE_S)
         except (OSError, EOFError):
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(CLOSE_S)
-            return f"its process ended while it was closed ({_how(process.poll())})"
-        except (_TooLateError, subprocess.TimeoutExpired):
+            return f"its process ended while it was closed ({_how(_ended(process, CLOSE_S))})"
+        except _TooLateError:
+            code = None
+        if code is None:
             return f"it was not closed within {CLOSE_S:g} s, and its process was ended"
         if isinstance(reply, wire.Failed):
             return f"its close() raised {reply.kinds[0]}: {reply.message}"
         return None if code == 0 else f"its process ended badly ({_how(code)})"
 
     def _start(self) -> None:
-        ours, theirs = socket.socketpair()
+        ours, theirs = real.socketpair()
         read_end, self._lifeline = os.pipe()
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the worker)
         own = self._python != sys.executable
         # What PYTHONPATH adds belongs to the running environment, and comes behind its own.
         hidden = {"PYTHONPATH", "PYTHONHOME"} if own else set()
         try:
-            self._process = subprocess.Popen(
+            self._process = Popen(
                 [
                     self._python,
                     "-P",
@@ -179,9 +180,9 @@ class WorkerTarget:
                 ],
                 env={name: value for name, value in os.environ.items() if name not in hidden},
                 cwd=folder(self._mirror, os.getcwd()) if self._mirror else None,
-                stdin=subprocess.DEVNULL,
+                stdin=DEVNULL,
                 stdout=self._output,
-                stderr=subprocess.STDOUT,
+                stderr=STDOUT,
                 pass_fds=(theirs.fileno(), read_end),
                 start_new_session=True,
             )
@@ -212,10 +213,10 @@ class WorkerTarget:
         """Wait for an answer. EOFError when the process ends, _TooLateError after the timeout."""
         assert self._connection is not None
         assert self._process is not None
-        deadline = time.monotonic() + timeout_s
+        deadline = REAL.monotonic() + timeout_s
         with selectors.DefaultSelector() as selector:
             selector.register(self._connection, selectors.EVENT_READ)
-            while (left_s := deadline - time.monotonic()) > 0:
+            while (left_s := deadline - REAL.monotonic()) > 0:
                 if selector.select(min(POLL_S, left_s)):
                     return
                 if self._process.poll() is not None:
@@ -224,9 +225,7 @@ class WorkerTarget:
 
     def _crashed(self) -> NoReturn:
         assert self._process is not None
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(CLOSE_S)
-        code = self._process.poll()
+        code = _ended(self._process, CLOSE_S)
         words = self._last_words()
         self._end()
         raise TargetCrashed(
@@ -238,7 +237,7 @@ class WorkerTarget:
         assert self._process is not None
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGUSR1)  # faulthandler tells where it hangs
-            time.sleep(0.2)
+            REAL.sleep(0.2)
         words = self._last_words()
         self._end()
         raise TargetTimeout(
@@ -289,6 +288,15 @@ class WorkerTarget:
         if self._output is not None:
             self._output.close()
         self._process = self._connection = self._lifeline = self._output = None
+
+
+def _ended(process: Popen[bytes], timeout_s: float) -> int | None:
+    """The exit code of a process that ends by then; None when it does not.
+
+    Popen.wait would wait by a clock that a test may have stopped.
+    """
+    wait_until(lambda: process.poll() is not None, timeout_s, every_s=0.005)
+    return process.poll()
 
 
 def _how(code: int | None) -> str:

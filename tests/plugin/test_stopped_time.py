@@ -1,0 +1,153 @@
+"""Fixtures that stop time stop no measuring, no waiting, and file nothing under a false date."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+
+import pytest
+
+from tests.plugin.conftest import Project
+
+FREEZEGUN = """
+from freezegun import freeze_time
+@pytest.fixture(autouse=True)
+def stopped():
+    with freeze_time("2020-01-02 03:04:05"):
+        yield
+"""
+TIME_MACHINE = """
+import time_machine
+@pytest.fixture(autouse=True)
+def stopped():
+    with time_machine.travel("2020-01-02 03:04:05", tick=False):
+        yield
+"""
+BY_HAND = """
+import datetime, time
+class Stopped(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return cls(2020, 1, 2, 3, 4, 5, tzinfo=tz)
+def no_sleep(seconds):
+    raise AssertionError("a test sleeps")
+@pytest.fixture(autouse=True)
+def stopped(monkeypatch):
+    for name in ("time", "monotonic", "perf_counter", "process_time"):
+        monkeypatch.setattr(time, name, lambda: 1577934245.0)
+        monkeypatch.setattr(time, f"{name}_ns", lambda: 1577934245 * 10**9)
+    monkeypatch.setattr(time, "sleep", no_sleep)
+    monkeypatch.setattr(datetime, "datetime", Stopped)
+"""
+WAYS = {"freezegun": FREEZEGUN, "time_machine": TIME_MACHINE, "by hand": BY_HAND}
+ENGINES = '''
+import asyncio, threading
+import numpy as np
+
+class Waits:
+    """Its first chunk comes after 20 ms, by no clock that Python code could replace."""
+    sample_rate = 24000
+    first_s = 0.02
+    def stream(self, text):
+        threading.Event().wait(self.first_s)
+        yield (np.sin(np.arange(1600 * len(text)) / 20) * 0.3).astype(np.float32)
+
+class Asynchronous(Waits):
+    async def stream(self, text):
+        await asyncio.sleep(self.first_s)
+        yield (np.sin(np.arange(1600 * len(text)) / 20) * 0.3).astype(np.float32)
+
+class Hangs(Waits):
+    first_s = 600
+'''
+PROGRAM = """
+import sys, threading
+text = sys.stdin.read()
+threading.Event().wait(0.02)
+sys.stdout.buffer.write(b"\\x10\\x27\\xf0\\xd8" * 800 * len(text))
+"""
+TEST = "@trials(5)\n@ttfa(p50_ms=60000)\ndef test_x(perf): perf.stream('short')\n"
+DAY = datetime.timedelta(days=1)
+
+
+@pytest.fixture(params=WAYS)
+def stopped(request: pytest.FixtureRequest, project: Project) -> Project:
+    """A project whose every test runs in stopped time."""
+    if request.param != "by hand":
+        pytest.importorskip(request.param)
+    project.pytester.makeconftest(f"import pytest\n{WAYS[request.param]}")
+    project.pytester.makepyfile(waits=ENGINES, program=PROGRAM)
+    project.ini(ttsperf_target="waits:Waits")
+    project.test(TEST)
+    return project
+
+
+def run(project: Project, *arguments: str) -> pytest.RunResult:
+    """In a process of its own, which would not end if something waited by a stopped clock."""
+    return project.pytester.runpytest_subprocess("-p", "no:randomly", *arguments, timeout=90)
+
+
+def assert_measured_rightly(project: Project) -> None:
+    (artifact,) = project.artifacts()
+    (cell,) = artifact["cells"]
+    # No upper bound: the machine may be busy. In stopped time all would be 0, or years.
+    assert 20 <= cell["summary"]["ttfs_ms"]["p50"] < 60_000
+    assert 0 < cell["duration_s"] < 600
+    assert 0 < artifact["environment"]["weather_after"]["seconds"] < 600
+    today = datetime.datetime.now().astimezone()
+    assert abs(datetime.datetime.fromisoformat(artifact["started"]) - today) < DAY
+    filed = datetime.date.fromisoformat(project.artifact_paths()[0].parent.name)
+    assert abs(filed - today.date()) <= DAY
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--ttsperf-inline"],
+        ["--ttsperf-inline", "--ttsperf-target=waits:Asynchronous"],
+    ],
+    ids=["worker", "inline", "inline, asynchronous"],
+)
+def test_a_measurement_goes_by_the_real_clock(stopped: Project, arguments: list[str]) -> None:
+    run(stopped, *arguments).assert_outcomes(passed=1)
+    assert_measured_rightly(stopped)
+
+
+def test_so_does_a_cold_start(stopped: Project) -> None:
+    stopped.test(TEST.replace("perf)", "perf, cold_engine)"))
+    run(stopped, "--ttsperf-cold-trials=2").assert_outcomes(passed=1)
+    assert_measured_rightly(stopped)
+    (cell,) = stopped.cells()
+    phases = [trial["phases_ms"] for trial in cell["trials"]]
+    assert all(0 < each["process"] < 60_000 for each in phases)
+
+
+def test_a_program(stopped: Project) -> None:
+    stopped.test(TEST.replace("perf)", "perf, cold_engine)"))
+    target = f"--ttsperf-target=cmd:{sys.executable} program.py"
+    options = ["--ttsperf-target-option", "rate=24000", "--ttsperf-cold-trials=2"]
+    run(stopped, target, *options).assert_outcomes(passed=1)
+    assert_measured_rightly(stopped)
+
+
+def test_a_target_that_hangs_is_ended_in_time(stopped: Project) -> None:
+    result = run(stopped, "--ttsperf-target=waits:Hangs", "--ttsperf-timeout=1")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*gave no answer within 1 s and was ended*"])
+
+
+def test_a_lock_that_stays_held_is_waited_for_and_no_longer(stopped: Project) -> None:
+    run(stopped, "--ttsperf-save").assert_outcomes(passed=1)
+    (folder,) = (stopped.path / "baselines").iterdir()
+    conftest = (stopped.path / "conftest.py").read_text()
+    (stopped.path / "conftest.py").write_text(
+        f"{conftest}\n"
+        "from filelock import FileLock\n"
+        "from pytest_ttsperf.judge import baseline\n"
+        "baseline.LOCK_TIMEOUT_S = 0.5\n"
+        f"held = FileLock({str(folder / '.lock')!r})\n"
+        "held.acquire()\n"
+    )
+    result = run(stopped, "--ttsperf-save")
+    assert "has held" in result.stdout.str() + result.stderr.str()
