@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-EVERYWHERE = {"errors", "figures", "files", "git", "specs", ""}
+EVERYWHERE = {"errors", "figures", "files", "git", "real", "specs", ""}
 """Leaves that any room of pytest_ttsperf may import; "" is the package with its version."""
 
 PLUGIN_ROOMS = {
@@ -23,6 +23,7 @@ PLUGIN_ROOMS = {
     "files": set(),
     "git": set(),
     "figures": {"records"},  # for type checkers, and late
+    "real": set(),
     "records": set(),
     "specs": set(),
     "cgroups": set(),
@@ -169,6 +170,24 @@ def test_the_engine_is_relative_inside_and_has_one_door_to_onnxruntime() -> None
                 assert path.name == "session.py"
             if name.partition(".")[0] == "onnx":
                 assert path.name == "cut.py"
+
+
+def test_clocks_that_a_test_may_have_stopped_are_read_in_no_process_of_tests() -> None:
+    """`real` has them as they were. Free are commands, and what runs in a process of ours alone."""
+    free = {
+        "real.py",
+        "experiment/checkup.py",
+        "measure/targets/http_client.py",
+        "measure/targets/worker_child.py",
+        "measure/targets/wyoming.py",
+    }
+    package = ROOT / "pytest_ttsperf"
+    importing = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if any(name == "time" for name, _ in imports(path, "pytest_ttsperf"))
+    }
+    assert importing - free == set()
 
 
 def test_hooks_only_hand_over() -> None:

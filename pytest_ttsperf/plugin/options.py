@@ -18,6 +18,7 @@ import pytest
 
 from pytest_ttsperf import figures, specs
 from pytest_ttsperf.errors import LimitError
+from pytest_ttsperf.plugin import ini
 from pytest_ttsperf.plugin.markers import Override, parse_override
 
 PREFIX = "--ttsperf-"
@@ -246,9 +247,9 @@ def read(config: pytest.Config) -> Options:
             voice=_first(config, "voice"),
             voice_demanded=config.getoption(f"{PREFIX}voice") is not None,
             trials=_count(config.getoption(f"{PREFIX}trials"), f"{PREFIX}trials"),
-            trials_ini=_count(config.getini("ttsperf_trials") or None, "ini ttsperf_trials"),
+            trials_ini=_count(ini.number(config, "trials"), "ini ttsperf_trials"),
             cold_trials=_count(config.getoption(f"{PREFIX}cold-trials"), f"{PREFIX}cold-trials"),
-            timeout_s=_seconds(_first(config, "timeout")),
+            timeout_s=_seconds(_number(config, "timeout")),
             inline=config.getoption(f"{PREFIX}inline"),
             disabled=config.getoption(f"{PREFIX}disable"),
             save=config.getoption(f"{PREFIX}save"),
@@ -259,16 +260,16 @@ def read(config: pytest.Config) -> Options:
             ),
             against_install=config.getoption(f"{PREFIX}against-install"),
             against_copy=(
-                *config.getini("ttsperf_against_copy"),
+                *ini.lines(config, "against_copy"),
                 *config.getoption(f"{PREFIX}against-copy"),
             ),
             fetch=config.getoption(f"{PREFIX}fetch"),
-            budget_s=_duration_s(_first(config, "budget")),
+            budget_s=_duration_s(_number(config, "budget")),
             deltas=figures.of_lines(
                 config.getoption(f"{PREFIX}compare-fail"), f"{PREFIX}compare-fail"
             ),
             deltas_ini=figures.of_lines(
-                config.getini("ttsperf_compare_fail"), "ini ttsperf_compare_fail"
+                ini.lines(config, "compare_fail", joint=":"), "ini ttsperf_compare_fail"
             ),
             inconclusive_fails=_inconclusive(config) == "fail",
             inconclusive_is_set=_first(config, "inconclusive") is not None,
@@ -284,15 +285,22 @@ def read(config: pytest.Config) -> Options:
 
 
 def _first(config: pytest.Config, name: str) -> str | None:
-    told = config.getoption(f"{PREFIX}{name.replace('_', '-')}")
-    return told if told is not None else config.getini(f"ttsperf_{name}") or None
+    told: str | None = config.getoption(f"{PREFIX}{name.replace('_', '-')}")
+    return told if told is not None else ini.text(config, name)
+
+
+def _number(config: pytest.Config, name: str) -> str | int | float | None:
+    told: str | float | None = config.getoption(f"{PREFIX}{name}")
+    return told if told is not None else ini.number(config, name)
 
 
 def _ini_options(config: pytest.Config) -> dict[str, Any]:
     """Options of ini, which are those of ini's target and of no other."""
     if config.getoption(f"{PREFIX}target") is not None:
         return {}
-    return specs.options_of(config.getini("ttsperf_target_options"), "ini ttsperf_target_options")
+    return specs.options_of(
+        ini.lines(config, "target_options", quoted=True), "ini ttsperf_target_options"
+    )
 
 
 def _folder(config: pytest.Config, name: str, default: str) -> Path:
@@ -302,7 +310,7 @@ def _folder(config: pytest.Config, name: str, default: str) -> Path:
     if told is not None:
         folder = config.invocation_params.dir / told
     else:
-        folder = config.rootpath / (config.getini(f"ttsperf_{name}") or default)
+        folder = config.rootpath / (ini.text(config, name) or default)
     if folder.exists() and not folder.is_dir():
         raise LimitError(f"{PREFIX}{name}: {folder} is a file; wanted a folder, or none yet")
     return folder
@@ -319,20 +327,24 @@ def _json(config: pytest.Config) -> Path | None:
 
 
 def _http(config: pytest.Config) -> dict[str, object]:
-    told = {name: _first(config, f"http_{name}") for name in ("preset", "template", "connection")}
+    told = {name: _first(config, f"http_{name}") for name in ("preset", "connection")}
     given: dict[str, object] = {name: value for name, value in told.items() if value is not None}
     if told["connection"] not in (None, *CONNECTIONS):
         raise LimitError(
             f"ini ttsperf_http_connection={told['connection']!r}; wanted keep or fresh"
         )
-    template = told["template"]
+    template = config.getoption(f"{PREFIX}http-template")
+    if template is None:
+        template = ini.text_or_table(config, "http_template")
     if template is not None:
         given["template"] = _object(config, template)
     return given
 
 
-def _object(config: pytest.Config, told: str) -> object:
+def _object(config: pytest.Config, told: str | dict[str, Any]) -> object:
     """A JSON object, given as it is or as a file: from where the run was started, or the root."""
+    if isinstance(told, dict):
+        return told
     name, text = f"{PREFIX}http-template", told
     if not told.lstrip().startswith("{"):
         folders = (config.invocation_params.dir, config.rootpath)
@@ -348,7 +360,7 @@ def _object(config: pytest.Config, told: str) -> object:
 
 def _providers(config: pytest.Config) -> tuple[str | None, ...]:
     told = config.getoption(f"{PREFIX}provider")
-    names = config.getini("ttsperf_provider") if told is None else told
+    names = ini.words(config, "provider") if told is None else told
     split = [name.strip() for entry in names for name in entry.split(",") if name.strip()]
     return tuple(dict.fromkeys(split)) or (None,)
 
@@ -365,7 +377,7 @@ def _overrides(
 ) -> tuple[tuple[Override, ...], tuple[tuple[str, Override], ...]]:
     source = "ini ttsperf_limits"
     general, local = [], []
-    for line in config.getini("ttsperf_limits"):
+    for line in ini.lines(config, "limits"):
         mark, colon, limit = line.rpartition(":")
         if colon:
             local.append((mark.strip(), parse_override(limit, f"{source} for {mark.strip()}")))
@@ -391,7 +403,7 @@ def _count(value: object, name: str) -> int | None:
     return count
 
 
-def _duration_s(text: str | None) -> float:
+def _duration_s(text: str | int | float | None) -> float:
     """`60`, `60s`, `1.5min` -> seconds."""
     if text is None:
         return DEFAULT_BUDGET_S

@@ -1,0 +1,115 @@
+"""Ini lines as people write them: as texts, or with TOML's own types in pytest.toml (pytest 9).
+
+pytest itself takes one type for each line. Here a number may be written as a number or as a text,
+and keyword options as a list of NAME=VALUE or as a table; anything else is told by its name.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from pytest_ttsperf.errors import LimitError
+
+PREFIX = "ttsperf_"
+
+
+def text(config: pytest.Config, name: str) -> str | None:
+    """A line that is a text; None where it is not set."""
+    value = _value(config, name)
+    if not isinstance(value, str):
+        raise _wrong(name, value, 'a text, as "..."')
+    return value or None
+
+
+def number(config: pytest.Config, name: str) -> str | int | float | None:
+    """A line that is a number, or a text that has one; None where it is not set."""
+    value = _value(config, name)
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise _wrong(name, value, "a number, or a text that has one")
+    return None if value == "" else value
+
+
+def text_or_table(config: pytest.Config, name: str) -> str | dict[str, Any] | None:
+    """A line that is a text or a table; None where it is not set."""
+    value = _value(config, name)
+    if not isinstance(value, str | dict):
+        raise _wrong(name, value, "a text or a table")
+    return value or None
+
+
+def words(config: pytest.Config, name: str) -> list[str]:
+    """A line that is a list of words, or a text of words with blanks between them."""
+    value = _value(config, name)
+    wanted = 'a list of texts, as ["cpu"]'
+    try:
+        found = shlex.split(value) if isinstance(value, str) else value
+    except ValueError as error:  # a quotation that is not closed
+        raise _wrong(name, value, wanted) from error
+    return _texts(name, found, wanted)
+
+
+def lines(config: pytest.Config, name: str, *, joint: str = "=", quoted: bool = False) -> list[str]:
+    """A line that is a list of `NAME=VALUE` (or with another joint), a table, or a text of lines.
+
+    With `quoted` a text in a table stays one behind the joint, also where it reads as a number.
+    """
+    value = _value(config, name)
+    if isinstance(value, Mapping):
+        return [f"{key}{joint}{_plain(name, each, quoted)}" for key, each in value.items()]
+    found = value
+    if isinstance(value, str):
+        found = [line.strip() for line in value.split("\n") if line.strip()]
+    return _texts(name, found, f"a list of texts such as NAME{joint}VALUE, or a table of such")
+
+
+def _value(config: pytest.Config, name: str) -> Any:
+    """What pytest makes of the line, or, where that is an error, what is written there."""
+    try:
+        return config.getini(PREFIX + name)
+    except (pytest.UsageError, TypeError, ValueError):
+        written = _toml_table(config)
+        if PREFIX + name not in written:
+            raise
+        return written[PREFIX + name]
+
+
+def _toml_table(config: pytest.Config) -> Mapping[str, Any]:
+    """The configuration as TOML has it; empty where it is in another format."""
+    path = config.inipath
+    if path is None or path.suffix != ".toml":
+        return {}
+    with path.open("rb") as file:
+        content = tomllib.load(file)
+    table = content.get("tool", content).get("pytest", {})
+    return table if isinstance(table, dict) else {}
+
+
+def _texts(name: str, found: Any, wanted: str) -> list[str]:
+    if not isinstance(found, list):
+        raise _wrong(name, found, wanted)
+    for each in found:
+        if not isinstance(each, str):
+            raise _wrong(name, each, wanted)
+    return found
+
+
+def _plain(name: str, value: object, quoted: bool) -> str:
+    """A value of a table as it would be written behind a joint."""
+    if isinstance(value, str) and not quoted:
+        return value
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise _wrong(name, value, "texts, numbers, true and false in the table") from error
+
+
+def _wrong(name: str, value: object, wanted: str) -> LimitError:
+    return LimitError(
+        f"ini {PREFIX}{name}: found {value!r} ({type(value).__name__}), wanted {wanted}"
+    )
