@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +22,7 @@ def text(config: pytest.Config, name: str) -> str | None:
     """A line that is a text; None where it is not set."""
     value = _value(config, name)
     if not isinstance(value, str):
-        raise _wrong(name, value, 'a text, as "..."')
+        raise _wrong_type(name, value, 'a text, as "..."')
     return value or None
 
 
@@ -31,7 +30,7 @@ def number(config: pytest.Config, name: str) -> str | int | float | None:
     """A line that is a number, or a text that has one; None where it is not set."""
     value = _value(config, name)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise _wrong(name, value, "a number, or a text that has one")
+        raise _wrong_type(name, value, "a number, or a text that has one")
     return None if value == "" else value
 
 
@@ -39,7 +38,7 @@ def text_or_table(config: pytest.Config, name: str) -> str | dict[str, Any] | No
     """A line that is a text or a table; None where it is not set."""
     value = _value(config, name)
     if not isinstance(value, str | dict):
-        raise _wrong(name, value, "a text or a table")
+        raise _wrong_type(name, value, "a text or a table")
     return value or None
 
 
@@ -50,7 +49,7 @@ def words(config: pytest.Config, name: str) -> list[str]:
     try:
         found = shlex.split(value) if isinstance(value, str) else value
     except ValueError as error:  # a quotation that is not closed
-        raise _wrong(name, value, wanted) from error
+        raise _wrong_type(name, value, wanted) from error
     return _texts(name, found, wanted)
 
 
@@ -61,7 +60,7 @@ def lines(config: pytest.Config, name: str, *, joint: str = "=", quoted: bool = 
     """
     value = _value(config, name)
     if isinstance(value, Mapping):
-        return [f"{key}{joint}{_plain(name, each, quoted)}" for key, each in value.items()]
+        return [f"{key}{joint}{_as_text(name, each, quoted)}" for key, each in value.items()]
     found = value
     if isinstance(value, str):
         found = [line.strip() for line in value.split("\n") if line.strip()]
@@ -84,6 +83,8 @@ def _toml_table(config: pytest.Config) -> Mapping[str, Any]:
     path = config.inipath
     if path is None or path.suffix != ".toml":
         return {}
+    import tomllib
+
     with path.open("rb") as file:
         content = tomllib.load(file)
     table = content.get("tool", content).get("pytest", {})
@@ -92,24 +93,24 @@ def _toml_table(config: pytest.Config) -> Mapping[str, Any]:
 
 def _texts(name: str, found: Any, wanted: str) -> list[str]:
     if not isinstance(found, list):
-        raise _wrong(name, found, wanted)
+        raise _wrong_type(name, found, wanted)
     for each in found:
         if not isinstance(each, str):
-            raise _wrong(name, each, wanted)
+            raise _wrong_type(name, each, wanted)
     return found
 
 
-def _plain(name: str, value: object, quoted: bool) -> str:
+def _as_text(name: str, value: object, quoted: bool) -> str:
     """A value of a table as it would be written behind a joint."""
     if isinstance(value, str) and not quoted:
         return value
     try:
         return json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise _wrong(name, value, "texts, numbers, true and false in the table") from error
+        raise _wrong_type(name, value, "texts, numbers, true and false in the table") from error
 
 
-def _wrong(name: str, value: object, wanted: str) -> LimitError:
+def _wrong_type(name: str, value: object, wanted: str) -> LimitError:
     return LimitError(
         f"ini {PREFIX}{name}: found {value!r} ({type(value).__name__}), wanted {wanted}"
     )

@@ -285,7 +285,7 @@ class TestState:
         if not limits:
             return None
         named = ", ".join(threshold.key for threshold in limits)
-        foreign = usage.foreign(self.item)
+        foreign = usage.foreign_fixture(self.item)
         if foreign is not None:
             return (
                 f"the test limits {named} and measured nothing: the fixture {foreign} that it uses "

@@ -290,8 +290,8 @@ def _first(config: pytest.Config, name: str) -> str | None:
 
 
 def _number(config: pytest.Config, name: str) -> str | int | float | None:
-    told: str | float | None = config.getoption(f"{PREFIX}{name}")
-    return told if told is not None else ini.number(config, name)
+    chosen: str | float | None = config.getoption(f"{PREFIX}{name}")
+    return chosen if chosen is not None else ini.number(config, name)
 
 
 def _ini_options(config: pytest.Config) -> dict[str, Any]:

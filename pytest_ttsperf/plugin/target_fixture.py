@@ -23,23 +23,23 @@ def as_spec(value: object) -> TargetSpec:
         return TargetSpec(spec=value)
     if not isinstance(value, TargetSpec):
         raise TargetShapeError(
-            f"the fixture ttsperf_target gave {_shown(value)}; wanted {WANTED}. {_remedy(value)}"
+            f"the fixture ttsperf_target gave {_describe(value)}; wanted {WANTED}. {_remedy(value)}"
         )
     if not isinstance(value.spec, str):
         raise TargetShapeError(
-            f"the fixture ttsperf_target gave a TargetSpec whose spec is {_shown(value.spec)}; "
+            f"the fixture ttsperf_target gave a TargetSpec whose spec is {_describe(value.spec)}; "
             f"wanted a text ({specs.FORMS}). {_remedy(value.spec)}"
         )
     options = value.options
     if not isinstance(options, Mapping) or not all(isinstance(name, str) for name in options):
         raise TargetShapeError(
-            f"the fixture ttsperf_target gave a TargetSpec whose options are {_shown(options)}; "
+            f"the fixture ttsperf_target gave a TargetSpec whose options are {_describe(options)}; "
             "wanted keyword options by name, as options={'threads': 2}"
         )
     return value
 
 
-def _shown(value: object) -> str:
+def _describe(value: object) -> str:
     text = repr(value)
     return f"{text if len(text) <= 80 else text[:77] + '...'} ({type(value).__name__})"
 

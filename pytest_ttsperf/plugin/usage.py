@@ -31,7 +31,7 @@ def uses_ours(node: pytest.Item) -> bool:
     return any(_is_ours(definition) for definition in _definitions(info))
 
 
-def foreign(node: pytest.Item) -> str | None:
+def foreign_fixture(node: pytest.Item) -> str | None:
     """The name of a fixture that the test uses, is called as one of ours and is not; else None."""
     info = getattr(node, "_fixtureinfo", None)
     if info is None or uses_ours(node):

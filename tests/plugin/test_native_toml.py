@@ -66,7 +66,7 @@ def test_texts_are_taken_as_before(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("ttsperf_target = 5", "ini ttsperf_target: found 5 (int), wanted a text"),
         ('ttsperf_voice = ["a"]', "ini ttsperf_voice: found ['a'] (list), wanted a text"),
@@ -89,12 +89,12 @@ def test_texts_are_taken_as_before(project: Project) -> None:
         ("ttsperf_inconclusive = 1", "ini ttsperf_inconclusive: found 1 (int), wanted a text"),
     ],
 )
-def test_a_wrong_type_is_told(project: Project, line: str, told: str) -> None:
+def test_a_wrong_type_is_told(project: Project, line: str, message: str) -> None:
     project.test(TEST)
     configure(project, line)
     result = project.run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert told in result.stderr.str()
+    assert message in result.stderr.str()
     assert "Traceback" not in result.stderr.str()
 
 

@@ -71,7 +71,7 @@ DAY = datetime.timedelta(days=1)
 
 
 @pytest.fixture(params=WAYS)
-def stopped(request: pytest.FixtureRequest, project: Project) -> Project:
+def frozen(request: pytest.FixtureRequest, project: Project) -> Project:
     """A project whose every test runs in stopped time."""
     if request.param != "by hand":
         pytest.importorskip(request.param)
@@ -109,39 +109,39 @@ def assert_measured_rightly(project: Project) -> None:
     ],
     ids=["worker", "inline", "inline, asynchronous"],
 )
-def test_a_measurement_goes_by_the_real_clock(stopped: Project, arguments: list[str]) -> None:
-    run(stopped, *arguments).assert_outcomes(passed=1)
-    assert_measured_rightly(stopped)
+def test_a_measurement_goes_by_the_real_clock(frozen: Project, arguments: list[str]) -> None:
+    run(frozen, *arguments).assert_outcomes(passed=1)
+    assert_measured_rightly(frozen)
 
 
-def test_so_does_a_cold_start(stopped: Project) -> None:
-    stopped.test(TEST.replace("perf)", "perf, cold_engine)"))
-    run(stopped, "--ttsperf-cold-trials=2").assert_outcomes(passed=1)
-    assert_measured_rightly(stopped)
-    (cell,) = stopped.cells()
+def test_so_does_a_cold_start(frozen: Project) -> None:
+    frozen.test(TEST.replace("perf)", "perf, cold_engine)"))
+    run(frozen, "--ttsperf-cold-trials=2").assert_outcomes(passed=1)
+    assert_measured_rightly(frozen)
+    (cell,) = frozen.cells()
     phases = [trial["phases_ms"] for trial in cell["trials"]]
     assert all(0 < each["process"] < 60_000 for each in phases)
 
 
-def test_a_program(stopped: Project) -> None:
-    stopped.test(TEST.replace("perf)", "perf, cold_engine)"))
+def test_a_program(frozen: Project) -> None:
+    frozen.test(TEST.replace("perf)", "perf, cold_engine)"))
     target = f"--ttsperf-target=cmd:{sys.executable} program.py"
     options = ["--ttsperf-target-option", "rate=24000", "--ttsperf-cold-trials=2"]
-    run(stopped, target, *options).assert_outcomes(passed=1)
-    assert_measured_rightly(stopped)
+    run(frozen, target, *options).assert_outcomes(passed=1)
+    assert_measured_rightly(frozen)
 
 
-def test_a_target_that_hangs_is_ended_in_time(stopped: Project) -> None:
-    result = run(stopped, "--ttsperf-target=waits:Hangs", "--ttsperf-timeout=1")
+def test_a_target_that_hangs_is_ended_in_time(frozen: Project) -> None:
+    result = run(frozen, "--ttsperf-target=waits:Hangs", "--ttsperf-timeout=1")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*gave no answer within 1 s and was ended*"])
 
 
-def test_a_lock_that_stays_held_is_waited_for_and_no_longer(stopped: Project) -> None:
-    run(stopped, "--ttsperf-save").assert_outcomes(passed=1)
-    (folder,) = (stopped.path / "baselines").iterdir()
-    conftest = (stopped.path / "conftest.py").read_text()
-    (stopped.path / "conftest.py").write_text(
+def test_a_lock_that_stays_held_is_waited_for_and_no_longer(frozen: Project) -> None:
+    run(frozen, "--ttsperf-save").assert_outcomes(passed=1)
+    (folder,) = (frozen.path / "baselines").iterdir()
+    conftest = (frozen.path / "conftest.py").read_text()
+    (frozen.path / "conftest.py").write_text(
         f"{conftest}\n"
         "from filelock import FileLock\n"
         "from pytest_ttsperf.judge import baseline\n"
@@ -149,5 +149,5 @@ def test_a_lock_that_stays_held_is_waited_for_and_no_longer(stopped: Project) ->
         f"held = FileLock({str(folder / '.lock')!r})\n"
         "held.acquire()\n"
     )
-    result = run(stopped, "--ttsperf-save")
+    result = run(frozen, "--ttsperf-save")
     assert "has held" in result.stdout.str() + result.stderr.str()

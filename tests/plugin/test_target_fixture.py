@@ -40,7 +40,7 @@ def test_it_may_be_parametrised_where_only_perf_is_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("given", "found", "remedy"),
+    ("value", "found", "remedy"),
     [
         ("None", "gave None (NoneType)", "Does the fixture return what it makes?"),
         ("Path('engine.py')", "(PosixPath)", "name what opens it, and give the path as an option"),
@@ -53,7 +53,7 @@ def test_it_may_be_parametrised_where_only_perf_is_asked_for(
         ("TargetSpec(spec='a:b', options=['x=1'])", "whose options are ['x=1'] (list)", "by name"),
     ],
 )
-def test_what_it_must_not_give(project: Project, given: str, found: str, remedy: str) -> None:
+def test_what_it_must_not_give(project: Project, value: str, found: str, remedy: str) -> None:
     project.test(
         f"""
         from pathlib import Path
@@ -62,14 +62,14 @@ def test_what_it_must_not_give(project: Project, given: str, found: str, remedy:
             def stream(self, text): ...
         def make(): return Engine()
         @pytest.fixture
-        def ttsperf_target(): return {given}
+        def ttsperf_target(): return {value}
         def test_x(perf): perf.stream("short")
         """
     )
     result = project.run()
     result.assert_outcomes(errors=1)
     text = result.stdout.str()
-    assert f"the fixture ttsperf_target gave {'' if 'TargetSpec' not in given else 'a'}" in text
+    assert f"the fixture ttsperf_target gave {'' if 'TargetSpec' not in value else 'a'}" in text
     assert found in text
     assert "wanted" in text
     assert remedy in text

@@ -55,9 +55,9 @@ class InlineTarget:
 
     def open(self) -> Ready:
         """Import and call the target here."""
-        return self._beside_loops(self._opened)
+        return self._beside_loops(self._open_here)
 
-    def _opened(self) -> Ready:
+    def _open_here(self) -> Ready:
         found = find(self._spec.spec)
         try:
             self._speaker = opened(

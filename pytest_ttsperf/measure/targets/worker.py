@@ -148,9 +148,9 @@ class WorkerTarget:
             wire.send(self._connection, wire.Close())
             self._wait_readable(CLOSE_S)
             reply = wire.receive_reply(self._connection)
-            code = _ended(process, CLOSE_S)
+            code = _exit_code(process, CLOSE_S)
         except (OSError, EOFError):
-            return f"its process ended while it was closed ({_how(_ended(process, CLOSE_S))})"
+            return f"its process ended while it was closed ({_how(_exit_code(process, CLOSE_S))})"
         except _TooLateError:
             code = None
         if code is None:
@@ -225,7 +225,7 @@ class WorkerTarget:
 
     def _crashed(self) -> NoReturn:
         assert self._process is not None
-        code = _ended(self._process, CLOSE_S)
+        code = _exit_code(self._process, CLOSE_S)
         words = self._last_words()
         self._end()
         raise TargetCrashed(
@@ -290,7 +290,7 @@ class WorkerTarget:
         self._process = self._connection = self._lifeline = self._output = None
 
 
-def _ended(process: Popen[bytes], timeout_s: float) -> int | None:
+def _exit_code(process: Popen[bytes], timeout_s: float) -> int | None:
     """The exit code of a process that ends by then; None when it does not.
 
     Popen.wait would wait by a clock that a test may have stopped.
