@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pytest_ttsperf import popen
 from pytest_ttsperf.errors import GitError, GitMissing
 
 HARMLESS = (
@@ -80,15 +81,17 @@ def run(
         command += [f"--git-dir={git_folder}", f"--work-tree={folder}"]
     command += arguments
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            env={**environment(network=network), **(variables or {})},
-            timeout=timeout_s,
-            start_new_session=network,  # without a terminal nothing can ask there for a password
-        )
+        with popen.restored():
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                env={**environment(network=network), **(variables or {})},
+                timeout=timeout_s,
+                # Without a terminal nothing can ask there for a password.
+                start_new_session=network,
+            )
     except subprocess.TimeoutExpired as error:
         raise GitError(
             f"git {arguments[0]} was not done within {timeout_s:g} s in {folder}"

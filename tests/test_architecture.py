@@ -14,15 +14,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-EVERYWHERE = {"errors", "figures", "files", "git", "real", "specs", ""}
+EVERYWHERE = {"errors", "figures", "files", "git", "popen", "real", "specs", ""}
 """Leaves that any room of pytest_ttsperf may import; "" is the package with its version."""
 
 PLUGIN_ROOMS = {
     "": {"plugin.fixtures", "plugin.typed_marks", "records"},  # lazily, or for type checkers
     "errors": set(),
     "files": set(),
-    "git": set(),
+    "git": {"popen"},
     "figures": {"records"},  # for type checkers, and late
+    "popen": set(),
     "real": set(),
     "records": set(),
     "specs": set(),

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from pytest_ttsperf import environment, weather
+from pytest_ttsperf import environment, popen, weather
 from pytest_ttsperf.errors import MeasurementError
 from pytest_ttsperf.experiment.against import Against as Against
 from pytest_ttsperf.experiment.against import Measured as Measured
@@ -315,7 +315,8 @@ def look_around(folder: Path) -> Place:
     To be called before any fixture of a test is at work: one that replaces `subprocess.Popen` or
     clears `os.environ` would give the machine another fingerprint.
     """
-    return Place(environment.machine(), environment.git_state(folder))
+    with popen.restored():
+        return Place(environment.machine(), environment.git_state(folder))
 
 
 class Surroundings:

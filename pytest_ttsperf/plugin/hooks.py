@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_ttsperf import popen  # noqa: F401  (before any test can replace what it has)
 from pytest_ttsperf.errors import LimitError, RevisionError
 from pytest_ttsperf.plugin import fixtures, ledger, markers, options, summary, usage
 

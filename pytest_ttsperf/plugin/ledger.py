@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ttsperf import figures, real
+from pytest_ttsperf import figures, popen, real
 from pytest_ttsperf.errors import BaselineUnreadable, MeasurementError
 from pytest_ttsperf.plugin import markers, usage
 from pytest_ttsperf.plugin.options import Options
@@ -261,18 +261,19 @@ class TestState:
         against = self._ledger.against
         if against is None and not any(experiment.is_in_doubt(result) for result in judged):
             return judged
-        return experiment.compared(
-            judged,
-            self.measured,
-            told=against,
-            gates=lambda phase: markers.gates(
-                self.item, self.options.deltas, self.options.deltas_ini, phase
-            ),
-            budget_s=self.options.budget_s,
-            gates_in_run=self._ledger.gates_in_run,
-            version_of=self._ledger.version_of,
-            tell=self._ledger.screen.text,
-        )
+        with popen.restored():
+            return experiment.compared(
+                judged,
+                self.measured,
+                told=against,
+                gates=lambda phase: markers.gates(
+                    self.item, self.options.deltas, self.options.deltas_ini, phase
+                ),
+                budget_s=self.options.budget_s,
+                gates_in_run=self._ledger.gates_in_run,
+                version_of=self._ledger.version_of,
+                tell=self._ledger.screen.text,
+            )
 
     def _failing(self) -> list[Outcome]:
         from pytest_ttsperf.records import Outcome

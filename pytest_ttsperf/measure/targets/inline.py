@@ -92,8 +92,11 @@ class InlineTarget:
 
     def record(self, text: str, mode: Mode) -> Recording:
         """One timed synthesis in this process."""
+        return self._beside_loops(lambda: self._record_here(text, mode))
+
+    def _record_here(self, text: str, mode: Mode) -> Recording:
         try:
-            return self._beside_loops(lambda: self._open_speaker.record(text, mode))
+            return self._open_speaker.record(text, mode)
         except TargetError:
             raise
         except Exception as error:

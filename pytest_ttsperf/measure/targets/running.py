@@ -12,7 +12,6 @@ import select
 import signal
 import subprocess
 import tempfile
-from subprocess import Popen
 from typing import IO, NamedTuple, NoReturn
 
 import psutil
@@ -24,6 +23,7 @@ from pytest_ttsperf.errors import (
     TargetTimeout,
 )
 from pytest_ttsperf.measure.targets.endings import Ending
+from pytest_ttsperf.popen import Popen
 from pytest_ttsperf.real import REAL
 
 LAST_WORDS_BYTES = 4000

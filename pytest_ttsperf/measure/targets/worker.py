@@ -15,7 +15,7 @@ import socket
 import sys
 import tempfile
 from pathlib import Path
-from subprocess import DEVNULL, STDOUT, Popen
+from subprocess import DEVNULL, STDOUT
 from typing import IO, NoReturn
 
 import psutil
@@ -36,6 +36,7 @@ from pytest_ttsperf.errors import (
 )
 from pytest_ttsperf.measure.targets import wire
 from pytest_ttsperf.measure.targets.mirror import folder
+from pytest_ttsperf.popen import Popen
 from pytest_ttsperf.real import REAL, wait_until
 from pytest_ttsperf.records import Json, Mode, Ready, RecorderCost, Recording, TargetSpec
 
