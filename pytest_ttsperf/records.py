@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field, structs
 
+from pytest_ttsperf import specs
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -159,6 +161,7 @@ class Cell(Struct, frozen=True, kw_only=True):
 
     test: str
     target: str
+    """As it was addressed; `id` leaves out the port of a server on this machine."""
     provider: str
     voice: str
     preset: str
@@ -167,9 +170,10 @@ class Cell(Struct, frozen=True, kw_only=True):
 
     @property
     def id(self) -> str:
-        """All seven parts in one line; stable across runs and machines."""
+        """All seven parts in one line; stable across runs and machines (see specs.identity)."""
+        target = specs.identity(self.target)
         return " | ".join(
-            (self.test, self.target, self.provider, self.voice, self.preset, self.mode, self.phase)
+            (self.test, target, self.provider, self.voice, self.preset, self.mode, self.phase)
         )
 
     @property

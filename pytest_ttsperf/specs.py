@@ -24,6 +24,13 @@ FORMS = (
     "cmd:program arguments"
 )
 _PYTHON = re.compile(r"[\w.]+:[\w.]+")
+_LOOPBACK_PORT = re.compile(
+    r"""((?:https?|wyoming)://
+        (?:[^/(@]*@)?
+        (?:(?:[\w-]+\.)*localhost\.? | (?:127|\[::ffff:127)(?:\.\d{1,3}){3}\]? | \[::1\])
+    ):\d+(?=[/(]|$)""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 def kind(spec: str) -> Kind:
@@ -39,6 +46,15 @@ def is_spec(text: str) -> bool:
 def is_python(text: str) -> bool:
     """Whether the text has the form `module:callable`, dots allowed on either side."""
     return kind(text) == "python" and _PYTHON.fullmatch(text) is not None
+
+
+def identity(label: str) -> str:
+    """A target's label as cells are compared by: without the port of a loopback address.
+
+    A server that a suite starts on whatever port is free is the same server in the next run. Any
+    other label is its own identity.
+    """
+    return _LOOPBACK_PORT.sub(r"\1", label, count=1) if _LOOPBACK_PORT.match(label) else label
 
 
 def options_of(lines: Iterable[str], source: str) -> dict[str, Any]:

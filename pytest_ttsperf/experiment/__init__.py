@@ -257,13 +257,22 @@ def pool(earlier: CellResult, later: CellResult) -> CellResult:
         declared_trials=earlier.declared_trials + later.declared_trials,
         trials=(*earlier.trials, *moved),
         idle=earlier.idle,
-        notes=tuple(dict.fromkeys((*earlier.notes, *later.notes))),
+        notes=tuple(dict.fromkeys((*earlier.notes, *later.notes, *_two_servers(earlier, later)))),
         stopped_early=earlier.stopped_early or later.stopped_early,
         duration_s=earlier.duration_s + later.duration_s,
         weather_before=weather.joined(earlier.weather_before, later.weather_before),
         weather=weather.joined(earlier.weather, later.weather),
     )
     return derive(both)
+
+
+def _two_servers(earlier: CellResult, later: CellResult) -> list[Note]:
+    """A suite may have started its server anew for a rerun, on another port."""
+    first, second = earlier.cell.target, later.cell.target
+    if first == second:
+        return []
+    text = f"the trials of {first} and of {second} are judged together, as those of one server"
+    return [Note(guard="target", text=text)]
 
 
 def _judge_limit(result: CellResult, threshold: Threshold) -> Verdict:

@@ -183,6 +183,6 @@ def unknown(asked: str, matched: Sequence[str], every: Sequence[str]) -> str:
 def _last(artifacts: Path, cell: KeptCell) -> tuple[Run, CellResult] | None:
     for run in islice(recent_runs(artifacts), RECENT_RUNS):
         for result in run.cells:
-            if result.cell == cell.cell and result.fingerprint == cell.fingerprint:
+            if result.cell.id == cell.cell.id and result.fingerprint == cell.fingerprint:
                 return run, result
     return None

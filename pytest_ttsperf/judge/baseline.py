@@ -19,7 +19,7 @@ import msgspec
 from filelock import FileLock, Timeout
 from msgspec import structs
 
-from pytest_ttsperf import real
+from pytest_ttsperf import real, specs
 from pytest_ttsperf.errors import BaselineUnreadable
 from pytest_ttsperf.files import write_atomically
 from pytest_ttsperf.judge import stats
@@ -135,7 +135,7 @@ def append(
         if before is not None and not _is_same(runs[-1], run):
             newest, stages = before.newest, before.stages
         baseline = Baseline(
-            cell=result.cell,
+            cell=_without_port(result.cell),
             fingerprint=result.fingerprint,
             runs=tuple(runs[-KEPT_RUNS:]),
             newest=newest,
@@ -144,6 +144,11 @@ def append(
         )
         write_atomically(path, _encoded(baseline))
     return path
+
+
+def _without_port(cell: Cell) -> Cell:
+    """The cell as it is from run to run: a file in git does not change with a free port."""
+    return structs.replace(cell, target=specs.identity(cell.target))
 
 
 def _with_run(
@@ -262,7 +267,7 @@ def screen(storage: Path, result: CellResult) -> list[Verdict]:
         return [_nothing(_foreign(others) if others else none_here)]
     if baseline.fingerprint != result.fingerprint:
         return [_nothing(_foreign([baseline.fingerprint]))]
-    if baseline.cell != result.cell:
+    if baseline.cell.id != result.cell.id:
         return [_nothing(f"{path} is the baseline of another cell, {baseline.cell.id}")]
     if not baseline.runs:
         return [_nothing(f"the baseline {path} holds no runs")]

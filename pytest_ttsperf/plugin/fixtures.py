@@ -114,6 +114,8 @@ class Perf:
     def __init__(self, engine: WarmEngine | ColdEngine, state: ledger.TestState) -> None:
         self.engine = engine
         self._state = state
+        self._measured: dict[tuple[str, str, str], str] = {}
+        """Identity of a target, text and mode -> the label under which it was measured."""
 
     def stream(self, text: str) -> Measurement:
         """Speak a preset (`short`, `medium`, `long`) or any text, streamed, for all trials."""
@@ -128,11 +130,23 @@ class Perf:
         if not isinstance(text, str) or not text.strip():
             raise MeasurementError(f"perf was given {text!r}; wanted a preset or a text")
         phase: Phase = "cold" if isinstance(self.engine, ColdEngine) else "warm"
+        _or_skip(self._state, lambda: self._refuse_second_server(text, mode))
         plan = _or_skip(self._state, lambda: self._state.plan(text, mode, phase))
         if self._state.options.disabled:
             return Measurement(_or_skip(self._state, lambda: self.engine.once(plan)))
         result = _or_skip(self._state, lambda: self.engine.measure(plan, self._state.progress))
         return Measurement(self._state.add(result, self.engine.source, plan))
+
+    def _refuse_second_server(self, text: str, mode: Mode) -> None:
+        """MeasurementError where two servers would be pooled as one cell."""
+        label = self.engine.source.spec.label
+        first = self._measured.setdefault((specs.identity(label), text, mode), label)
+        if first != label:
+            raise MeasurementError(
+                f"this test has measured {first} and now measures {label}, which differs in the "
+                "port alone: on this machine that is the same server, and their trials would be "
+                "mixed. Give each a test of its own, or parametrize the fixture ttsperf_target"
+            )
 
 
 @pytest.fixture

@@ -365,3 +365,101 @@ def test_after_an_answer_that_never_comes_the_next_is_asked_for(
         """
     )
     project.run(f"--ttsperf-target={base}/hangs", "--ttsperf-timeout=2").assert_outcomes(passed=1)
+
+
+STARTED = f"""
+import subprocess
+COMMAND = {[sys.executable, "-m", speech_server.__name__]!r}
+
+def started():
+    server = subprocess.Popen(COMMAND, stdout=subprocess.PIPE, text=True, cwd={str(ROOT)!r})
+    return server, f"http://127.0.0.1:{{server.stdout.readline().strip()}}"
+
+def ended(server):
+    server.kill()
+    server.communicate()
+"""
+
+
+def test_a_server_on_whatever_port_is_free_keeps_its_baseline(project: Project) -> None:
+    """Started by the suite itself, anew in each run."""
+    project.test(
+        STARTED
+        + """
+@pytest.fixture(scope="session")
+def ttsperf_target():
+    server, url = started()
+    yield url
+    ended(server)
+
+"""
+        + TEST
+    )
+    for _ in range(2):
+        project.run("--ttsperf-save").assert_outcomes(passed=1)
+    targets = [run["cells"][0]["cell"]["target"] for run in project.artifacts()]
+    assert len(set(targets)) == 2, "the port is shown as it was"
+    (path,) = project.path.glob("baselines/*/*.json")
+    assert len(json.loads(path.read_text())["runs"]) == 2
+    result = project.run("--ttsperf-compare")
+    result.assert_outcomes(passed=1)
+    assert "no baseline of this cell" not in result.stdout.str()
+
+
+def test_a_rerun_with_the_server_on_another_port_is_pooled_and_says_so(project: Project) -> None:
+    project.test(
+        STARTED
+        + """
+@pytest.fixture
+def ttsperf_target():
+    server, url = started()
+    yield url
+    ended(server)
+
+@pytest.mark.flaky(reruns=1)
+@trials(5)
+@ttfa(p50_ms=0.001)
+def test_x(perf):
+    perf.stream("short")
+"""
+    )
+    result = project.run()
+    assert result.parseoutcomes()["rerun"] == 1
+    (cell,) = project.cells()
+    assert len([trial for trial in cell["trials"] if trial["kind"] == "trial"]) == 10
+    (note,) = [note["text"] for note in cell["notes"] if note["guard"] == "target"]
+    assert "are judged together, as those of one server" in note
+    assert note.count("http://127.0.0.1:") == 2
+
+
+def test_two_servers_are_not_mixed_in_one_cell(project: Project) -> None:
+    project.test(
+        STARTED
+        + """
+from pytest_ttsperf.experiment import Source, open_target
+from pytest_ttsperf.plugin.fixtures import WarmEngine
+from pytest_ttsperf.records import TargetSpec
+
+@pytest.fixture
+def both():
+    servers = [started(), started()]
+    yield [url for _, url in servers]
+    for server, _ in servers:
+        ended(server)
+
+@pytest.fixture
+def ttsperf_target(both):
+    return both[0]
+
+@trials(2)
+def test_x(perf, both):
+    perf.stream("short")
+    options = {"connection": "keep"}
+    source = Source(spec=TargetSpec(spec=both[1], options=options))
+    perf.engine = WarmEngine(open_target(source, warm=True))
+    perf.stream("short")
+"""
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    assert "differs in the port alone" in result.stdout.str().replace("\n", " ")

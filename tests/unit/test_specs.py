@@ -63,3 +63,35 @@ def test_it_imports_nothing_slow() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("label", "identity"),
+    [
+        ("http://127.0.0.1:41231", "http://127.0.0.1"),
+        ("http://127.0.0.1:41231(connection='keep')", "http://127.0.0.1(connection='keep')"),
+        ("http://127.1.2.3:80/tts", "http://127.1.2.3/tts"),
+        ("https://localhost:8443/v1", "https://localhost/v1"),
+        ("http://Voice.localhost:1", "http://Voice.localhost"),
+        ("wyoming://[::1]:10200(voice='a')", "wyoming://[::1](voice='a')"),
+        ("http://127.0.0.1", "http://127.0.0.1"),
+    ],
+)
+def test_the_port_of_a_loopback_address_is_no_identity(label: str, identity: str) -> None:
+    assert specs.identity(label) == identity
+    assert specs.identity(identity) == identity
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "engine:Engine(url='http://127.0.0.1:8000')",
+        "cmd:curl http://127.0.0.1:8000/{text}",
+        "http://10.0.0.7:8000",
+        "http://127.0.0.1.example.org:8000",
+        "http://localhost.example.org:8000",
+        "http://[::1:2]:8000",
+    ],
+)
+def test_other_labels_are_their_own_identity(label: str) -> None:
+    assert specs.identity(label) == label

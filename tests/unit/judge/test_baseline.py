@@ -393,3 +393,25 @@ def test_a_figure_that_is_not_positive_is_inconclusive(tmp_path, value):
     verdict = screen(tmp_path, result(figures(ttfa=value)))[0]
     assert verdict.outcome is OPEN
     assert "only positive figures" in verdict.reason
+
+
+def test_a_server_on_another_port_of_this_machine_is_the_same_cell(tmp_path):
+    here, there = (
+        structs.replace(CELL, target=f"http://127.0.0.1:{port}(connection='keep')")
+        for port in (40001, 40002)
+    )
+    assert (here.id, here.slug) == (there.id, there.slug)
+    assert here != there, "what a reader is shown keeps the port"
+    for number, cell in enumerate((here, there)):
+        measured = result(cell=cell)
+        path = append(tmp_path, measured, run(f"run {number}"))
+    stored = load(path)
+    assert stored is not None
+    assert stored.cell.target == "http://127.0.0.1(connection='keep')"
+    assert len(stored.runs) == 2
+    reasons = [verdict.reason for verdict in screen(tmp_path, measured)]
+    assert not [reason for reason in reasons if "no baseline" in reason or "another cell" in reason]
+
+
+def test_cells_of_other_targets_have_the_files_they_had():
+    assert CELL.slug == "test-reply-short-stream-warm-888fdf14"
