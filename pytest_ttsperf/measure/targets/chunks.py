@@ -12,6 +12,7 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 from pytest_ttsperf.errors import TargetShapeError
+from pytest_ttsperf.measure.targets.signatures import HEAD_BYTES, container_name
 
 ACCEPTED = (
     "mono float32 or int16 numpy arrays, 16-bit PCM as bytes (little-endian, mono), objects with "
@@ -19,7 +20,6 @@ ACCEPTED = (
 )
 BYTES = (bytes, bytearray, memoryview)
 FRAME_BYTES = 2
-CONTAINERS = {b"RIFF": "a WAV file", b"OggS": "Ogg", b"fLaC": "FLAC", b"ID3": "MP3"}
 
 
 class Heard(NamedTuple):
@@ -123,7 +123,7 @@ class _Reader:
         flat = view.cast("B")
         if not self._begun and len(flat):
             self._begun = True
-            self._refuse_container(bytes(flat[:4]))
+            self._refuse_container(bytes(flat[:HEAD_BYTES]))
         if self.left or len(flat) % FRAME_BYTES:
             whole = self.left + bytes(flat)
             cut = len(whole) - len(whole) % FRAME_BYTES
@@ -133,12 +133,12 @@ class _Reader:
         return np.frombuffer(flat, "<i2")
 
     def _refuse_container(self, start: bytes) -> None:
-        for magic, name in CONTAINERS.items():
-            if start.startswith(magic):
-                raise TargetShapeError(
-                    f"{self._spec} yielded bytes that begin as {name}; wanted 16-bit PCM without "
-                    "a container"
-                )
+        name = container_name(start)
+        if name is not None:
+            raise TargetShapeError(
+                f"{self._spec} yielded bytes that begin as {name}; wanted 16-bit PCM without a "
+                "container"
+            )
 
 
 def refuse_reused(arrays: Iterable[Any], spec: str) -> None:

@@ -22,6 +22,7 @@ from pytest_ttsperf.errors import (
 )
 from pytest_ttsperf.measure.recorder import cost
 from pytest_ttsperf.measure.targets.chunks import is_rate
+from pytest_ttsperf.measure.targets.containers import is_mixed
 from pytest_ttsperf.measure.targets.endings import WAYS, ending
 from pytest_ttsperf.measure.targets.footprint import watched
 from pytest_ttsperf.measure.targets.running import Read, Running, how
@@ -273,7 +274,7 @@ class CommandTarget:
             raise TargetShapeError(
                 f"target {self._spec.label} wrote no whole header; wanted audio behind one"
             )
-        if container.notes:  # all of them are about channels
+        if is_mixed(container.notes):
             raise TargetShapeError(
                 f"target {self._spec.label} wrote audio of several channels; wanted mono"
             )

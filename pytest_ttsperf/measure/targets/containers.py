@@ -7,30 +7,43 @@ counts where it could first be played. Encoded containers are in `encoded`.
 
 from __future__ import annotations
 
+import re
 import struct
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_ttsperf.errors import TargetFailed, TargetShapeError
+from pytest_ttsperf.measure.targets import tags
 
 Samples = NDArray[np.float32]
 NOTHING = np.zeros(0, np.float32)
-FORMATS = ("pcm", "wav", "flac", "mp3", "opus", "aac")
-STREAMED_SIZE = 0x7FFFF000
-"""A data chunk of this size or above is of a length not known when its header was written."""
+PLACEHOLDER_BYTES = 500_000_000
+PLACEHOLDER_S = 3600
+"""From either on, what a header promises is no length: it was written before that was known."""
 MAX_HEADER = 1 << 20
-SNIFFED_BYTES = 12
-_TYPES = {
-    "audio/pcm": "pcm", "audio/l16": "pcm", "audio/x-raw": "pcm", "audio/raw": "pcm",
-    "audio/wav": "wav", "audio/x-wav": "wav", "audio/wave": "wav", "audio/vnd.wave": "wav",
-    "audio/flac": "flac", "audio/x-flac": "flac", "audio/mpeg": "mp3", "audio/mp3": "mp3",
-    "audio/ogg": "opus", "audio/opus": "opus", "application/ogg": "opus", "audio/aac": "aac",
-    "audio/aacp": "aac", "audio/x-aac": "aac",
-}  # fmt: skip
-_MAGIC = {b"RIFF": "wav", b"RF64": "wav", b"fLaC": "flac", b"OggS": "opus", b"ID3": "mp3"}
+RIFF_NAMES = (b"RIFF", b"RF64", b"BW64")
+_MIXED = "their mean was measured"
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+_SIZE_IN_DS64 = 0xFFFFFFFF
+_CHUNK_NAMES = (
+    b"fmt ",
+    b"data",
+    b"LIST",
+    b"fact",
+    b"id3 ",
+    b"ID3 ",
+    b"cue ",
+    b"bext",
+    b"smpl",
+    *RIFF_NAMES,
+)
+_FOLLOWERS = ((b"RIFF", b"WAVE"), (b"RF64", b"WAVE"), (b"BW64", b"WAVE"), (b"LIST", b"INFO"))
+"""Name and, behind four bytes of a size, what must follow: they end sound of unknown length."""
+_FOLLOWER = re.compile(b"|".join(name + b"[\\s\\S]{4}" + kind for name, kind in _FOLLOWERS))
+_FOLLOWER_BYTES = 12
 _NAMED = {2: "ADPCM", 6: "A-law", 7: "mu-law", 17: "IMA ADPCM", 85: "MP3 in WAV"}
 
 
@@ -90,10 +103,12 @@ class Pcm:
 
 
 class Wav:
-    """RIFF/WAVE with true, absent (0) or unknown (0xFFFFFFFF) sizes; other chunks are skipped.
+    """RIFF, RF64 and BW64 WAVE; other chunks and tags are skipped.
 
-    A header in the midst of the payload's end (servers that send a file per sentence) is read as
-    one.
+    A size that is 0, PLACEHOLDER_BYTES or PLACEHOLDER_S and above is one that its writer did not
+    know: the sound then goes on to the end, to another file or to a LIST of notes. Sound that ends
+    before any other size is cut short. A file behind another (servers that send one for each
+    sentence) is read as one.
     """
 
     def __init__(self) -> None:
@@ -105,7 +120,9 @@ class Wav:
         self._left: int | None = None
         """Bytes of the data chunk to come; None while their number is not known."""
         self._skip = 0
-        self._in_data = self._in_file = False
+        self._wide_size = 0
+        """Of the data chunk, where a chunk of its own told it (RF64)."""
+        self._in_data = self._in_file = self._may_be_padded = False
 
     def feed(self, data: bytes) -> Samples:
         """See `Container`."""
@@ -121,46 +138,82 @@ class Wav:
             raise TargetFailed(
                 f"the WAV ended after {len(self._waiting)} bytes of its header; no sound came"
             )
-        if self._in_data and self._left:
+        if not self._in_data:
+            return self._samples.finish()
+        if self._left:
             raise TargetFailed(
                 f"the WAV ended {self._left} bytes before the end that its header tells: the "
                 "answer was cut short"
             )
-        return self._samples.finish()
+        held = self._samples.feed(self._waiting)
+        return np.concatenate([held, self._samples.finish()])
 
     def _step(self) -> Samples | None:
         """Use up what is waiting; None when more bytes are needed."""
         if self._in_data:
-            return self._payload()
+            return self._payload() if self._left is not None else self._payload_without_size()
         if self._skip:
             skipped = min(self._skip, len(self._waiting))
             self._waiting = self._waiting[skipped:]
             self._skip -= skipped
             return NOTHING if skipped else None
-        return self._header() if not self._in_file else self._chunk()
+        if self._may_be_padded:
+            return self._pass_padding()
+        if not self._waiting:
+            return None
+        tag_bytes = tags.length(self._waiting)
+        if tag_bytes is None:
+            return None
+        if tag_bytes:
+            self._skip = tag_bytes
+            return NOTHING
+        return self._chunk() if self._in_file else self._header()
 
     def _payload(self) -> Samples | None:
         assert self._samples is not None
-        if not self._waiting and self._left != 0:
+        assert self._left is not None
+        if not self._waiting and self._left:
             return None
-        taken = self._waiting if self._left is None else self._waiting[: self._left]
+        taken = self._waiting[: self._left]
         self._waiting = self._waiting[len(taken) :]
-        if self._left is not None:
-            self._left -= len(taken)
-            if not self._left:
-                self._in_data = False
-        return self._samples.feed(taken)
+        self._left -= len(taken)
+        samples = self._samples.feed(taken)
+        return samples if self._left else self._end_of_data(samples)
+
+    def _payload_without_size(self) -> Samples | None:
+        assert self._samples is not None
+        found = _FOLLOWER.search(self._waiting)
+        end = found.start() if found else len(self._waiting) - _beginning_at_end(self._waiting)
+        if not found and not end:
+            return None
+        samples = self._samples.feed(self._waiting[:end])
+        self._waiting = self._waiting[end:]
+        return self._end_of_data(samples) if found else samples
+
+    def _end_of_data(self, samples: Samples) -> Samples:
+        assert self._samples is not None
+        self._in_data = False
+        return np.concatenate([samples, self._samples.finish()])
+
+    def _pass_padding(self) -> Samples | None:
+        """A chunk of an odd size has a byte behind it, which some writers leave out."""
+        if len(self._waiting) < 5:
+            return None
+        is_name = 32 < self._waiting[0] < 127 and self._waiting[1:5] not in _CHUNK_NAMES
+        self._skip = 0 if is_name else 1
+        self._may_be_padded = False
+        return NOTHING
 
     def _header(self) -> Samples | None:
-        if len(self._waiting) < SNIFFED_BYTES:
+        if len(self._waiting) < 12:
             return None
-        if self._waiting[:4] not in (b"RIFF", b"RF64") or self._waiting[8:12] != b"WAVE":
+        if self._waiting[:4] not in RIFF_NAMES or self._waiting[8:12] != b"WAVE":
             raise TargetFailed(f"found {self._waiting[:12]!r}, wanted the header of a WAV file")
-        self._waiting, self._in_file = self._waiting[12:], True
+        self._waiting, self._in_file, self._wide_size = self._waiting[12:], True, 0
         return NOTHING
 
     def _chunk(self) -> Samples | None:
-        if self._samples is not None and self._waiting[:4] in (b"RIFF", b"RF64"):
+        if self._samples is not None and self._waiting[:4] in RIFF_NAMES:
             self._in_file = False
             return NOTHING
         if len(self._waiting) < 8:
@@ -173,18 +226,20 @@ class Wav:
             )
         if name == b"data":
             self._begin_data(size)
-        elif name == b"fmt ":
+            self._waiting = self._waiting[8:]
+            return NOTHING
+        if name in (b"fmt ", b"ds64"):
             if len(self._waiting) < 8 + size and size <= MAX_HEADER:
                 return None
-            self._read_format(self._waiting[8 : 8 + size])
-            self._skip = 8 + size + size % 2
-            return NOTHING
+            body = self._waiting[8 : 8 + size]
+            if name == b"fmt ":
+                self._read_format(body)
+            else:
+                self._wide_size = int.from_bytes(body[8:16], "little")
         elif size > MAX_HEADER:
             raise TargetFailed(f"found a WAV chunk {name!r} of {size} bytes, wanted the sound")
-        else:
-            self._skip = 8 + size + size % 2
-            return NOTHING
-        self._waiting = self._waiting[8:]
+        self._skip = 8 + size
+        self._may_be_padded = size % 2 == 1
         return NOTHING
 
     def _read_format(self, body: bytes) -> None:
@@ -206,43 +261,31 @@ class Wav:
     def _begin_data(self, size: int) -> None:
         if self._format is None:
             raise TargetFailed("the WAV's sound comes before its format: it is damaged")
+        rate, bits, channels, is_float = self._format
         if self._samples is None:
-            rate, bits, channels, is_float = self._format
             self._samples = Pcm(rate, bits=bits, channels=channels, is_float=is_float)
             self.sample_rate, self.notes = rate, self._samples.notes
-        self._left = None if size == 0 or size >= STREAMED_SIZE else size
+        if size == _SIZE_IN_DS64 and self._wide_size:
+            size = self._wide_size
+        bytes_per_s = rate * channels * bits // 8
+        self._left = None if _is_placeholder(size, bytes_per_s) else size
         self._in_data = True
-        # An odd number of bytes is padded; whole frames that are odd are 8-bit mono alone.
-        self._skip = 0 if self._left is None else self._left % 2
+        # Whole frames that are odd: of 8 or 24 bits, mono.
+        self._may_be_padded = self._left is not None and self._left % 2 == 1
 
 
-def sniffed(head: bytes, content_type: str | None, asked: str | None) -> str:
-    """Which of FORMATS an answer is in: by its first bytes, else by its type, else as asked for.
+def _is_placeholder(size: int, bytes_per_s: int) -> bool:
+    return size == 0 or size >= PLACEHOLDER_BYTES or size > PLACEHOLDER_S * bytes_per_s
 
-    `head` is up to 12 bytes. TargetShapeError for what is no sound, and when nothing tells.
-    """
-    kind = (content_type or "").partition(";")[0].strip().lower()
-    for magic, name in _MAGIC.items():
-        if head.startswith(magic):
-            return name
-    if head[4:8] == b"ftyp":
-        raise TargetShapeError("found MP4 (M4A); wanted one of " + ", ".join(FORMATS))
-    if kind.startswith("text/") or kind.endswith("json"):
-        raise TargetShapeError(
-            f"found an answer of type {kind} that begins {head!r}, wanted sound; see the server's "
-            "log, or its --ttsperf-http-template"
-        )
-    if kind in _TYPES:
-        return _TYPES[kind]
-    if asked in FORMATS:
-        return asked
-    told = _by_sync_word(head)
-    if told is None:
-        raise TargetShapeError(
-            f"found {head!r} of type {kind or 'none'}, and nothing tells its format; name one of "
-            f"{', '.join(FORMATS)} as `format` in --ttsperf-http-template"
-        )
-    return told
+
+def _beginning_at_end(data: bytes) -> int:
+    """How many of the last bytes may be the beginning of what ends sound of unknown length."""
+    for count in range(min(_FOLLOWER_BYTES - 1, len(data)), 0, -1):
+        end = data[-count:]
+        for name, kind in _FOLLOWERS:
+            if name.startswith(end[:4]) and kind.startswith(end[8:]):
+                return count
+    return 0
 
 
 def mono(frames: Samples) -> Samples:
@@ -255,15 +298,12 @@ def mono(frames: Samples) -> Samples:
 
 def mixed_note(channels: int) -> str:
     """How a mixdown is told."""
-    return f"the sound has {channels} channels; their mean was measured"
+    return f"the sound has {channels} channels; {_MIXED}"
 
 
-def _by_sync_word(head: bytes) -> str | None:
-    if len(head) < 2 or head[0] != 0xFF:
-        return None
-    if head[1] & 0xF6 == 0xF0:
-        return "aac"
-    return "mp3" if head[1] & 0xE6 == 0xE2 else None
+def is_mixed(notes: Sequence[str]) -> bool:
+    """Whether the notes tell of a mixdown."""
+    return any(note.endswith(_MIXED) for note in notes)
 
 
 def _floats(data: bytes, bits: int, is_float: bool) -> Samples:

@@ -12,16 +12,11 @@ from typing import Any
 import numpy as np
 
 from pytest_ttsperf.errors import TargetError, TargetFailed, TargetShapeError
+from pytest_ttsperf.measure.targets import tags
 from pytest_ttsperf.measure.targets.containers import NOTHING, Samples, mixed_note, mono
+from pytest_ttsperf.measure.targets.frames import adts_frame_bytes, mp3_frame_bytes
 
-MAX_FLAC_HEADER = 16
-FIRST_ID3 = b"ID3"
-_MP3_KBPS = {
-    1: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-}
-_MP3_RATES = (44_100, 48_000, 32_000)
-_FULL_SCALE = {"s16": 2**15, "s32": 2**31, "flt": 1, "dbl": 1, "u8": 0}
+_FULL_SCALE = {"s16": 2**15, "s32": 2**31, "flt": 1, "dbl": 1}
 
 
 class Decoder:
@@ -63,14 +58,20 @@ class Decoder:
             self.notes = (mixed_note(channels),)
         values = heard.to_ndarray()
         frames = values.T if heard.format.is_planar else values.reshape(-1, channels)
-        scale = _FULL_SCALE[heard.format.name.removesuffix("p")]
+        scale = _FULL_SCALE.get(heard.format.name.removesuffix("p"))
+        if scale is None:
+            raise TargetShapeError(
+                f"found {self._codec.name} that decodes to {heard.format.name} samples; wanted 16 "
+                "or 32 bits, or float"
+            )
         return mono((frames / scale).astype(np.float32))
 
 
 class Framed:
     """Frames that follow one another; `length` tells how long the one at the front is.
 
-    `length` gives 0 while more bytes are needed. TargetError for what is no frame.
+    `length` gives 0 while more bytes are needed. TargetError for what is no frame. Tags may stand
+    before any frame and behind the last, and are left out.
     """
 
     def __init__(self, codec: str, length: Callable[[bytes], int]) -> None:
@@ -78,8 +79,6 @@ class Framed:
         self._length = length
         self._name = codec
         self._waiting = b""
-        self._skip = 0
-        self._begun = False
 
     @property
     def sample_rate(self) -> int | None:
@@ -102,7 +101,8 @@ class Framed:
 
     def finish(self) -> Samples:
         """See `containers.Container`."""
-        if self._waiting and not self._waiting.startswith(b"TAG"):
+        if self._waiting and not tags.is_beginning(self._waiting):
+            self._length(self._waiting)  # raises where it is no frame at all
             raise TargetFailed(
                 f"the {self._name} ended within a frame ({len(self._waiting)} bytes of it came): "
                 "the answer was cut short"
@@ -110,32 +110,37 @@ class Framed:
         return self._decoder.decode(None)
 
     def _next(self) -> bytes | None:
-        if not self._begun and not self._pass_tag():
+        self._waiting, is_more_needed = without_tags(self._waiting)
+        if is_more_needed:
             return None
-        size = self._length(self._waiting)
+        try:
+            size = self._length(self._waiting)
+        except TargetFailed:
+            return self._next() if self._pass_old_tag() else None
         if not size or len(self._waiting) < size:
             return None
         frame, self._waiting = self._waiting[:size], self._waiting[size:]
         return frame
 
-    def _pass_tag(self) -> bool:
-        """Leave out an ID3 tag at the front; False while its end is not there."""
-        if len(self._waiting) < 10:
-            return False
-        if self._waiting.startswith(FIRST_ID3):
-            high, *rest = self._waiting[6:10]
-            size = high
-            for seven_bits in rest:
-                size = size << 7 | seven_bits
-            if len(self._waiting) < 10 + size:
-                return False
-            self._waiting = self._waiting[10 + size :]
-            return True if not self._waiting else self._start()
-        return self._start()
+    def _pass_old_tag(self) -> bool:
+        """Leave out a tag that only its end tells; False while it may come. Else TargetFailed."""
+        size = tags.old_length(self._waiting)
+        if size is None and len(self._waiting) > tags.LONGEST_OLD_TAG:
+            self._length(self._waiting)
+        self._waiting = self._waiting[size or 0 :]
+        return size is not None
 
-    def _start(self) -> bool:
-        self._begun = True
-        return True
+
+def without_tags(data: bytes) -> tuple[bytes, bool]:
+    """The bytes behind the tags at the front, and whether more are needed to say."""
+    while data:
+        size = tags.length(data)
+        if size == 0:
+            return data, False
+        if size is None or len(data) < size:
+            return data, True
+        data = data[size:]
+    return data, True
 
 
 def mp3() -> Framed:
@@ -148,72 +153,37 @@ def aac() -> Framed:
     return Framed("aac", adts_frame_bytes)
 
 
-def mp3_frame_bytes(data: bytes) -> int:
-    """Length of the frame at the front; 0 while its header is not there."""
-    if len(data) < 4 or data.startswith(b"TAG"):
-        return 0
-    version, layer = data[1] >> 3 & 3, data[1] >> 1 & 3
-    kbps_index, rate_index, padding = data[2] >> 4, data[2] >> 2 & 3, data[2] >> 1 & 1
-    if (
-        data[0] != 0xFF
-        or data[1] & 0xE0 != 0xE0
-        or version == 1
-        or layer != 1
-        or kbps_index in (0, 15)
-        or rate_index == 3
-    ):
-        raise TargetFailed(f"found {data[:4].hex(' ')} where an MP3 frame was to begin")
-    rate = _MP3_RATES[rate_index] >> (0, 0, 1, 0)[version] >> (2 if version == 0 else 0)
-    kbps = _MP3_KBPS[1 if version == 3 else 2][kbps_index]
-    return (144_000 if version == 3 else 72_000) * kbps // rate + padding
-
-
-def adts_frame_bytes(data: bytes) -> int:
-    """Length of the frame at the front; 0 while its header is not there."""
-    if len(data) < 7:
-        return 0
-    size = (data[3] & 3) << 11 | data[4] << 3 | data[5] >> 5
-    if data[0] != 0xFF or data[1] & 0xF6 != 0xF0 or size < 7:
-        raise TargetFailed(f"found {data[:7].hex(' ')} where an AAC (ADTS) frame was to begin")
-    return size
-
-
 def _is_info(frame: bytes) -> bool:
     """Whether it is the frame in which encoders of MP3 leave notes: it is silent."""
-    return any(word in frame[4:44] for word in (b"Xing", b"Info")) and frame[:1] == b"\xff"
+    return any(word in frame[4:44] for word in (b"Xing", b"Info", b"VBRI"))
 
 
 class Flac:
-    """FLAC: a frame is there as soon as its bytes fit its checksum and decode."""
+    """FLAC: a frame is there as soon as its bytes fit its checksum and decode.
+
+    A file behind another is read as one; tags are left out.
+    """
 
     def __init__(self) -> None:
+        self.sample_rate: int | None = None
+        self.notes: tuple[str, ...] = ()
         self._decoder: Decoder | None = None
         self._waiting = b""
         self._seen = 0
         self._crc = 0
 
-    @property
-    def sample_rate(self) -> int | None:
-        """Hz; None before the header."""
-        return None if self._decoder is None else self._decoder.sample_rate
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """See `containers.Container`."""
-        return () if self._decoder is None else self._decoder.notes
-
     def feed(self, data: bytes) -> Samples:
         """See `containers.Container`."""
         self._waiting += data
-        if self._decoder is None and not self._open():
-            return NOTHING
         found = []
-        while (samples := self._frame()) is not None:
+        while (samples := self._step()) is not None:
             found.append(samples)
         return np.concatenate(found) if found else NOTHING
 
     def finish(self) -> Samples:
         """See `containers.Container`."""
+        if self._decoder is not None and tags.is_beginning(self._waiting):
+            return self._decoder.decode(None)
         if self._decoder is None or self._waiting:
             raise TargetFailed(
                 f"the FLAC ended within {'its header' if self._decoder is None else 'a frame'} "
@@ -221,18 +191,42 @@ class Flac:
             )
         return self._decoder.decode(None)
 
-    def _open(self) -> bool:
-        """Read the blocks before the sound; False while they are not all there."""
-        if len(self._waiting) >= 4 and not self._waiting.startswith(b"fLaC"):
+    def _step(self) -> Samples | None:
+        """Use up what is waiting; None when more bytes are needed."""
+        if not self._seen:  # at the border of a frame
+            self._waiting, is_more_needed = without_tags(self._waiting)
+            if is_more_needed:
+                return None
+            if self._decoder is None or self._waiting.startswith(b"f"):
+                return self._opened()
+        samples = self._frame()
+        if samples is not None:
+            self._note()
+        return samples
+
+    def _note(self) -> None:
+        assert self._decoder is not None
+        rate = self._decoder.sample_rate
+        if rate is not None and self.sample_rate not in (None, rate):
+            raise TargetShapeError(f"the sound changes from {self.sample_rate} to {rate} Hz midway")
+        self.sample_rate = rate or self.sample_rate
+        self.notes = self._decoder.notes or self.notes
+
+    def _opened(self) -> Samples | None:
+        """Read the blocks before the sound; None while they are not all there.
+
+        Gives what the decoder of a file before this one still held.
+        """
+        if not b"fLaC".startswith(self._waiting[:4]):
             raise TargetFailed(f"found {self._waiting[:4]!r}, wanted the header of FLAC")
         at, first = 4, b""
         while True:
             if len(self._waiting) < at + 4:
-                return False
+                return None
             is_last, kind = self._waiting[at] >> 7, self._waiting[at] & 0x7F
             end = at + 4 + int.from_bytes(self._waiting[at + 1 : at + 4], "big")
             if len(self._waiting) < end:
-                return False
+                return None
             if kind == 0:
                 first = self._waiting[at + 4 : end]
             at = end
@@ -240,15 +234,16 @@ class Flac:
                 break
         if len(first) != 34:
             raise TargetFailed("found FLAC without the block that describes its sound")
+        held = NOTHING if self._decoder is None else self._decoder.decode(None)
         self._decoder = Decoder("flac", first)
         self._waiting = self._waiting[at:]
-        return True
+        return held
 
     def _frame(self) -> Samples | None:
         """The frame at the front, once its end is found; None while it is not."""
         assert self._decoder is not None
         data = self._waiting
-        if len(data) >= 2 and (data[0] != 0xFF or data[1] & 0xFE != 0xF8):
+        if len(data) >= 2 and not self._seen and (data[0] != 0xFF or data[1] & 0xFE != 0xF8):
             raise TargetFailed(f"found {data[:4].hex(' ')} where a FLAC frame was to begin")
         crc, table = self._crc, _CRC16
         for at in range(self._seen, len(data)):
@@ -272,7 +267,10 @@ class Flac:
 
 
 def _may_follow(data: bytes) -> bool:
-    return not data or (data[0] == 0xFF and (len(data) < 2 or data[1] & 0xFE == 0xF8))
+    """Whether a frame may end before these bytes: nothing, a frame, another file or a tag."""
+    if not data or tags.is_beginning(data) or b"fLaC".startswith(data):
+        return True
+    return data[0] == 0xFF and (len(data) < 2 or data[1] & 0xFE == 0xF8)
 
 
 def _crc16_table() -> tuple[int, ...]:
@@ -289,23 +287,18 @@ _CRC16 = _crc16_table()
 
 
 class OggOpus:
-    """Opus in Ogg (RFC 7845), always decoded at 48 kHz; a page counts when it is complete."""
+    """Opus in Ogg (RFC 7845), always decoded at 48 kHz; a page counts when it is complete.
+
+    Streams that follow one another (RFC 3533, "chaining") are one sound; tags are left out.
+    """
 
     sample_rate: int | None = 48_000
 
     def __init__(self) -> None:
-        self._decoder: Decoder | None = None
+        self.notes: tuple[str, ...] = ()
         self._waiting = b""
-        self._packet = b""
-        self._packets = 0
-        self._skip = 0
-        self._given = 0
         self._is_over = False
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """See `containers.Container`."""
-        return () if self._decoder is None else self._decoder.notes
+        self._stream = _OpusStream()
 
     def feed(self, data: bytes) -> Samples:
         """See `containers.Container`."""
@@ -317,17 +310,24 @@ class OggOpus:
 
     def finish(self) -> Samples:
         """See `containers.Container`."""
-        if self._waiting or not self._is_over:
+        is_within_page = self._waiting and not tags.is_beginning(self._waiting)
+        if is_within_page or self._stream.is_within_packet:
             raise TargetFailed(
-                f"the Ogg stream ended without its last page ({len(self._waiting)} bytes of "
-                "another came): the answer was cut short"
+                f"the Ogg stream ended within a page or packet ({len(self._waiting)} bytes of a "
+                "page came): the answer was cut short"
             )
+        if not self._is_over:
+            note = "the last page of the Ogg stream has no end flag; all of its pages are whole"
+            self.notes = (*self.notes, note)
         return NOTHING
 
     def _page(self) -> Samples | None:
         """The samples of the page at the front; None while it is not complete."""
+        self._waiting, is_more_needed = without_tags(self._waiting)
         data = self._waiting
-        if data and not b"OggS".startswith(data[:4]):
+        if is_more_needed:
+            return None
+        if not b"OggS".startswith(data[:4]):
             raise TargetFailed(f"found {data[:4]!r} where an Ogg page was to begin")
         if len(data) < 27 or len(data) < 27 + data[26]:
             return None
@@ -336,30 +336,69 @@ class OggOpus:
         at = 27 + len(laces)
         if len(data) < at + sum(laces):
             return None
-        heard = []
+        body, self._waiting = data[at : at + sum(laces)], data[at + sum(laces) :]
+        if flags & _BEGINS:
+            self._begin()
+        self._is_over = bool(flags & _ENDS)
+        samples = self._stream.page(laces, body, position if self._is_over else None)
+        self.notes = self._stream.notes or self.notes
+        return samples
+
+    def _begin(self) -> None:
+        """Another stream, behind the last one, which must have come to the end of a packet."""
+        if self._stream.is_within_packet:
+            raise TargetFailed(
+                "found the beginning of an Ogg stream within a packet of another: it is damaged"
+            )
+        self._stream = _OpusStream()
+
+
+_BEGINS, _ENDS = 2, 4
+
+
+class _OpusStream:
+    """One logical stream: two packets about it, and packets of sound."""
+
+    def __init__(self) -> None:
+        self._decoder: Decoder | None = None
+        self._packet = b""
+        self._packets = 0
+        self._pre_skip = self._skip = 0
+        self._given = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """See `containers.Container`."""
+        return () if self._decoder is None else self._decoder.notes
+
+    @property
+    def is_within_packet(self) -> bool:
+        """Whether the rest of a packet is to come with the next page."""
+        return bool(self._packet)
+
+    def page(self, laces: bytes, body: bytes, end: int | None) -> Samples:
+        """The samples of a page; `end` is the position at which the sound ends, on the last."""
+        found, at = [NOTHING], 0
         for lace in laces:
-            self._packet += data[at : at + lace]
+            self._packet += body[at : at + lace]
             at += lace
             if lace < 255:
-                heard.append(self._heard(self._packet))
+                found.append(self._samples(self._packet))
                 self._packet = b""
-        self._waiting = data[at:]
-        samples = np.concatenate(heard) if heard else NOTHING
-        if flags & 4:
-            self._is_over = True
-            samples = self._trimmed(samples, position)
+        samples = np.concatenate(found)
+        if end is not None:
+            samples = self._trimmed(samples, end)
         self._given += len(samples)
         return samples
 
-    def _heard(self, packet: bytes) -> Samples:
+    def _samples(self, packet: bytes) -> Samples:
         self._packets += 1
         if self._packets == 1:
             if not packet.startswith(b"OpusHead") or len(packet) < 19:
                 raise TargetShapeError(
                     f"found an Ogg stream of {packet[:8]!r}, wanted Opus (OpusHead)"
                 )
-            self._skip = int.from_bytes(packet[10:12], "little")
-            self._pre_skip = self._skip
+            self._skip = self._pre_skip = int.from_bytes(packet[10:12], "little")
             # The decoder is told of no samples to leave out: that is done here, and counted.
             self._decoder = Decoder("opus", packet[:10] + b"\0\0" + packet[12:])
             return NOTHING

@@ -12,10 +12,12 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from pytest_ttsperf.errors import TargetShapeError
-from pytest_ttsperf.measure.targets.containers import FORMATS
+from pytest_ttsperf.measure.targets import bodies
+from pytest_ttsperf.measure.targets.signatures import FORMATS
 from pytest_ttsperf.records import Json
 
 Keeping = Literal["keep", "fresh"]
+_VERSION = re.compile(r"/v\d+$")
 DEFAULT_RATE = 24_000
 """Of bare PCM in OpenAI's form."""
 
@@ -27,7 +29,7 @@ class Form(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     method: str = "POST"
     headers: dict[str, str] = {}
     body: Json = None
-    """JSON, or a string that is sent as it is; None for no body."""
+    """Fields, sent as JSON or as the Content-Type says, or a string; None for no body."""
     format: str | None = None
     """Of the answer, where neither its bytes nor its type tell; bare PCM never tells."""
     sample_rate: int | None = None
@@ -113,21 +115,39 @@ def request(form: Form, base_path: str, text: str, voice: str | None) -> Request
     values = {"text": text, "voice": voice or form.voice or ""}
     headers = {name: _with_environment(value) for name, value in form.headers.items()}
     body: bytes | None = None
+    type_name = next((name for name in headers if name.lower() == "content-type"), "Content-Type")
     if isinstance(form.body, str):
-        body = _filled(form.body, values).encode()
-        headers.setdefault("Content-Type", "text/plain; charset=utf-8")
+        headers.setdefault(type_name, "text/plain; charset=utf-8")
+        write = bodies.escaping(headers[type_name])
+        escaped = {name: write(value) for name, value in values.items()}
+        body = _filled(form.body, escaped).encode()
     elif form.body is not None:
-        body = json.dumps(_filled_in(form.body, values), ensure_ascii=False).encode()
-        headers.setdefault("Content-Type", "application/json")
+        headers.setdefault(type_name, "application/json")
+        fields = _filled_in(form.body, values)
+        body, headers[type_name] = bodies.encoded(fields, headers[type_name])
     path = _filled(form.path, {name: quote(value, safe="") for name, value in values.items()})
-    return Request(
-        method=form.method, path=base_path.rstrip("/") + path, headers=headers, body=body
-    )
+    return Request(method=form.method, path=joined(base_path, path), headers=headers, body=body)
 
 
 def has_place_for_voice(form: Form) -> bool:
     """Whether a voice can be asked for."""
     return "{voice}" in form.path or "{voice}" in json.dumps(form.body)
+
+
+def root(base_path: str) -> str:
+    """The path of a base URL without the version at its end, as SDKs write it (`/v1`)."""
+    return _VERSION.sub("", base_path.rstrip("/"))
+
+
+def joined(base_path: str, path: str) -> str:
+    """The path to ask for: a version, or the whole path, that the base ends with is not doubled."""
+    base = base_path.rstrip("/")
+    version = _VERSION.search(base)
+    if version and path.startswith(f"{version[0]}/"):
+        return root(base) + path
+    if base and base.endswith(path):
+        return base
+    return base + path
 
 
 def address(url: str, default_port: int | None = None) -> tuple[str, str, int, str]:

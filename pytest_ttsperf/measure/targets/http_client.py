@@ -15,16 +15,15 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_ttsperf.errors import TargetFailed, TargetNotFound, TargetShapeError
-from pytest_ttsperf.measure.targets import containers, events, forms
+from pytest_ttsperf.measure.targets import containers, events, forms, heads, signatures
 from pytest_ttsperf.measure.targets.remote import Answer
 from pytest_ttsperf.records import Json, Mode, Span
 
 READ_BYTES = 1 << 16
 CONNECT_S = 10.0
-TOLD_BYTES = 500
 MOST_STATUS_BYTES = 1 << 20
 EVENTS = "text/event-stream"
 PROVIDER_HEADERS = ("X-Provider", "X-TTS-Provider", "X-Execution-Provider")
@@ -86,7 +85,8 @@ class HttpClient:
             sent_ns = now_ns()
             response = connection.getresponse()
             head_ns = now_ns()
-            self._refuse_errors(response)
+            heads.refuse_errors(response, self._url, request.method, request.path)
+            heads.refuse_compressed(response, self._url)
             _drain(response, reads, now_ns)
             end_ns = now_ns()
         except (OSError, http.client.HTTPException) as error:
@@ -109,7 +109,16 @@ class HttpClient:
             Span(stage=BODY, start_ns=first_ns, end_ns=end_ns),
         ]
         told = server_spans(response.headers.get_all("Server-Timing") or [], sent_ns, head_ns)
-        return Answer(request_ns, end_ns, reads, self._container(response, reads), (*own, *told))
+        found = self._found(response, b"".join(data for _, data in reads))
+        return Answer(
+            request_ns,
+            end_ns,
+            reads,
+            found.container,
+            (*own, *told),
+            notes=found.notes,
+            is_rate_supposed=found.is_rate_supposed,
+        )
 
     def placement(self) -> dict[str, Json] | None:
         """What /status tells of the provider and its nodes, else the provider in a header."""
@@ -138,17 +147,6 @@ class HttpClient:
                 "correct the address"
             ) from error
 
-    def _refuse_errors(self, response: http.client.HTTPResponse) -> None:
-        if response.status == http.client.OK:
-            return
-        told = _told(response.read(1 << 16))
-        where = response.getheader("Location")
-        raise TargetFailed(
-            f"target {self._url} answered {response.status} {response.reason} to "
-            f"{self._form.method} {self._form.path}: {told or 'without a word'}"
-            + (f" (it points to {where})" if where else "")
-        )
-
     def _refuse_closing(self, response: http.client.HTTPResponse) -> None:
         if self._keeps and response.will_close:
             self._connection.close()
@@ -157,31 +155,33 @@ class HttpClient:
                 "is kept; measure with --ttsperf-http-connection=fresh"
             )
 
-    def _container(
-        self, response: http.client.HTTPResponse, reads: list[tuple[int, bytes]]
-    ) -> containers.Container:
-        head = b""
-        for _, data in reads:
-            head += data[: containers.SNIFFED_BYTES]
-            if len(head) >= containers.SNIFFED_BYTES:
-                break
-        if not head:
-            raise TargetFailed(f"target {self._url} answered 200 and no byte; look into its log")
+    def _found(self, response: http.client.HTTPResponse, body: bytes) -> _Found:
+        """The parser of an answer, by its bytes first. TargetError for one that is no sound."""
+        if not body:
+            raise TargetFailed(
+                f"target {self._url} answered {response.status} and no byte; look into its log"
+            )
         content_type = response.getheader("Content-Type")
-        is_events = (content_type or "").startswith(EVENTS)
-        rate = self._form.sample_rate or _rate_told(response)
-
-        def made(first: bytes) -> containers.Container:
-            told_type = None if is_events else content_type
-            return container(containers.sniffed(first, told_type, self._form.format), rate)
-
+        is_events = signatures.plain_type(content_type) == EVENTS
+        sound = events.sound_at_begin(body) if is_events else body
         if is_events:
-            return events.Events(made)
+            content_type = None
+        shape = heads.pcm_shape(response.headers, self._form.sample_rate)
         try:
-            return made(head[: containers.SNIFFED_BYTES])
+            kind = signatures.sniffed(sound, content_type, self._form.format)
+            parser = bare(shape) if kind == "pcm" else container(kind, None)
         except TargetShapeError as error:
-            body = _told(b"".join(data for _, data in reads)[:READ_BYTES])
-            raise TargetShapeError(f"target {self._url}: {error} ({body})") from error
+            said = heads.shown(body[:READ_BYTES], content_type, str(len(body)))
+            raise TargetShapeError(f"target {self._url}: {error} ({said})") from error
+        misnamed = signatures.misnamed(kind, content_type, self._form.format)
+        return _Found(
+            container=events.Events(parser) if is_events else parser,
+            notes=(
+                *((misnamed,) if misnamed else ()),
+                *(shape.notes if kind == "pcm" else ()),
+            ),
+            is_rate_supposed=kind == "pcm" and shape.is_rate_supposed,
+        )
 
     def _status(self) -> dict[str, Json] | None:
         """The placement under the status path, on a connection of its own; None if not told."""
@@ -191,7 +191,8 @@ class HttpClient:
             asking.connect()
             headers = forms.request(self._form, "", "", None).headers
             headers.pop("Content-Type", None)
-            asking.request("GET", path.rstrip("/") + str(self._form.status), headers=headers)
+            status_path = forms.root(path) + str(self._form.status)
+            asking.request("GET", status_path, headers=headers)
             response = asking.getresponse()
             body = response.read(MOST_STATUS_BYTES) if response.status == http.client.OK else b""
             return placement_in(json.loads(body), self._voice_told or self._voice)
@@ -246,17 +247,31 @@ class _Connection(http.client.HTTPConnection):
         return sock is not None and bool(select.select([sock], [], [], 0)[0])
 
 
+class _Found(NamedTuple):
+    """How the sound of an answer is read."""
+
+    container: containers.Container
+    notes: tuple[str, ...]
+    is_rate_supposed: bool
+
+
+def bare(shape: heads.PcmShape) -> containers.Pcm:
+    """A new parser for bare samples. TargetShapeError where nothing tells their rate."""
+    if shape.sample_rate is None:
+        raise TargetShapeError(
+            "found bare PCM, whose rate nothing tells; add sample_rate to --ttsperf-http-template"
+        )
+    return containers.Pcm(
+        shape.sample_rate, bits=shape.bits, channels=shape.channels, is_float=shape.is_float
+    )
+
+
 def container(kind: str, sample_rate: int | None) -> containers.Container:
-    """A new parser for one of containers.FORMATS. TargetShapeError for PCM without a rate."""
+    """A new parser for one of signatures.FORMATS. TargetShapeError for PCM without a rate."""
     if kind == "wav":
         return containers.Wav()
     if kind == "pcm":
-        if sample_rate is None:
-            raise TargetShapeError(
-                "found bare PCM, whose rate nothing tells; add sample_rate to "
-                "--ttsperf-http-template"
-            )
-        return containers.Pcm(sample_rate)
+        return bare(heads.PcmShape(sample_rate))
     from pytest_ttsperf.measure.targets import encoded
 
     makers: dict[str, Callable[[], containers.Container]] = {
@@ -336,22 +351,3 @@ def _drain(response: http.client.HTTPResponse, reads: list[tuple[int, bytes]], n
 def _provider(response: http.client.HTTPResponse) -> str | None:
     told = (response.getheader(name) for name in PROVIDER_HEADERS)
     return next((value for value in told if value), None)
-
-
-def _rate_told(response: http.client.HTTPResponse) -> int | None:
-    """The rate in a type like `audio/L16;rate=24000`."""
-    found = response.headers.get_param("rate")
-    return int(found) if isinstance(found, str) and found.isdigit() else None
-
-
-def _told(body: bytes) -> str:
-    """What an error's body says: its message where it is JSON of a usual shape, else its start."""
-    text = body.decode(errors="replace").strip()
-    try:
-        told = json.loads(text)
-    except ValueError:
-        return text[:TOLD_BYTES]
-    for key in ("error", "detail", "message"):
-        if isinstance(told, dict) and told.get(key):
-            told = told[key]
-    return str(told)[:TOLD_BYTES]

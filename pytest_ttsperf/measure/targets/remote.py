@@ -30,6 +30,8 @@ class Answer:
     container: containers.Container
     spans: tuple[Span, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    is_rate_supposed: bool = False
+    """Whether the rate is the form's, as nothing that came tells it."""
 
 
 class Client(Protocol):
@@ -56,6 +58,8 @@ class RemoteSpeaker:
         self._spec = spec
         self._sample_rate: int | None = None
         self._notes: list[str] = []
+        self.is_rate_supposed = False
+        """Whether nothing that the server sends tells the rate."""
         self.record(FIRST_TEXT, "stream")
 
     @property
@@ -97,6 +101,7 @@ class RemoteSpeaker:
                 f"target {self._spec} answered with {size} bytes and no sound in them; look into "
                 "its log"
             )
+        self.is_rate_supposed = answer.is_rate_supposed
         self._note((*answer.notes, *container.notes), container.sample_rate)
         arrivals = [at for at, _ in answer.reads]
         counts = [len(piece) for piece in pieces[:-1]]

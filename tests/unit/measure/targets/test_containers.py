@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_ttsperf.errors import TargetError, TargetFailed, TargetShapeError
-from pytest_ttsperf.measure.targets.containers import Container, Pcm, Samples, Wav, sniffed
+from pytest_ttsperf.measure.targets.containers import Container, Pcm, Samples, Wav
+from pytest_ttsperf.measure.targets.signatures import sniffed
 from tests.unit.measure.targets.sounds import RATE, chunk, speechlike, wav
 
 FRAMES = 300

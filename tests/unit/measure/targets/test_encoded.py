@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from pytest_ttsperf.errors import TargetError, TargetShapeError
 from pytest_ttsperf.measure.targets import encoded
-from pytest_ttsperf.measure.targets.containers import Container, sniffed
+from pytest_ttsperf.measure.targets.containers import Container
+from pytest_ttsperf.measure.targets.signatures import sniffed
 from tests.unit.measure.targets import sounds
 from tests.unit.measure.targets.test_containers import heard
 
