@@ -99,6 +99,73 @@ def test_a_file_for_each_sentence_is_one_sound() -> None:
         heard(Wav(), wav(SOUND.tobytes()) + wav(SOUND.tobytes(), rate=16_000))
 
 
+PLACEHOLDERS = (
+    0, 0xFFFFFFFF, 0xFFFFFFFF - 36, 0x7FFFFFFF, 0x7FFFF000, 0x7F000000, 2_000_000_000,
+    1_000_000_000, 500_000_000, 3601 * 2 * RATE,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("size", PLACEHOLDERS)
+@pytest.mark.parametrize("after", [b"", chunk(b"LIST", b"INFOISFT\x05\0\0\0Lavf\0")], ids=len)
+@given(cuts=st.lists(st.integers(0, 2000), max_size=30))
+def test_a_size_that_its_writer_did_not_know_is_no_promise(
+    size: int, after: bytes, cuts: list[int]
+) -> None:
+    """Files of that kind may also follow one another, and have notes behind the sound."""
+    data = wav(SOUND.tobytes(), size=size, after=after)
+    np.testing.assert_array_equal(heard(Wav(), data, cuts), HEARD)
+    np.testing.assert_array_equal(heard(Wav(), data + data, cuts), np.concatenate([HEARD, HEARD]))
+
+
+def test_the_size_of_the_whole_file_does_not_matter() -> None:
+    data = wav(SOUND.tobytes(), after=ODD)
+    for riff in (0, 36, 0xFFFFFFFF, 0x7FFFFFFF):
+        data = data[:4] + struct.pack("<I", riff) + data[8:]
+        np.testing.assert_array_equal(heard(Wav(), data), HEARD)
+
+
+@pytest.mark.parametrize("size", [2 * FRAMES + 2, 2 * FRAMES + 44, 3599 * 2 * RATE])
+def test_sound_that_ends_before_a_credible_size_is_cut_short(size: int) -> None:
+    with pytest.raises(TargetFailed, match="before the end that its header tells"):
+        heard(Wav(), wav(SOUND.tobytes(), size=size))
+
+
+@pytest.mark.parametrize("name", [b"RF64", b"BW64"])
+@pytest.mark.parametrize("told", [2 * FRAMES, 0, 2**40])
+def test_a_wide_file_tells_its_size_apart(name: bytes, told: int) -> None:
+    ds64 = chunk(b"ds64", struct.pack("<QQQI", 0, told, FRAMES, 0))
+    behind = ODD if told == 2 * FRAMES else b""
+    data = wav(SOUND.tobytes(), size=0xFFFFFFFF, before=ds64, after=behind)
+    data = name + data[4:]
+    np.testing.assert_array_equal(heard(Wav(), data, range(0, 900, 7)), HEARD)
+    assert sniffed(data[:12], None, "pcm") == "wav"
+    if told == 2 * FRAMES:
+        with pytest.raises(TargetFailed, match="before the end"):
+            heard(Wav(), data[: 12 + 24 + 36 + 8 + FRAMES])
+
+
+@pytest.mark.parametrize("is_padded", [True, False])
+@pytest.mark.parametrize("bits", [8, 24])
+@given(cuts=st.lists(st.integers(0, 900), max_size=20))
+def test_an_odd_chunk_may_lack_its_padding(bits: int, is_padded: bool, cuts: list[int]) -> None:
+    notes, sound = b"INFOISFT\x03\0\0\0abc", bytes(range(101 * bits // 8 % 256))
+    sound = sound[: len(sound) // (bits // 8) * (bits // 8)]
+    sound = sound if len(sound) % 2 else sound[: -(bits // 8)]
+    assert len(sound) % 2 == len(notes) % 2 == 1
+    parts = [b"LIST", len(notes), notes], [b"data", len(sound), sound], [b"LIST", len(notes), notes]
+    padding = b"\0" if is_padded else b""
+    packed = [name + struct.pack("<I", size) + body + padding for name, size, body in parts]
+    one = wav(b"", bits=bits)[: 12 + 24] + b"".join(packed)
+    wanted = 2 * len(sound) // (bits // 8)
+    assert len(heard(Wav(), one + one, cuts)) == wanted
+
+
+def test_half_a_sample_in_one_file_is_not_carried_into_the_next() -> None:
+    one = wav(SOUND.tobytes()[:-1])
+    with pytest.raises(TargetFailed, match="after the last whole frame"):
+        heard(Wav(), one + wav(SOUND.tobytes()))
+
+
 @pytest.mark.parametrize(
     ("data", "told"),
     [

@@ -156,3 +156,96 @@ def test_without_pyav_it_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(TargetShapeError, match=r'pip install "pytest-ttsperf\[http\]"'):
         encoded.mp3()
+
+
+def joined(kind: str, parts: int = 2, frames: int = 9000) -> bytes:
+    """Files one after another, as servers that send one for each sentence give them."""
+    return b"".join(payload(kind, frames + 100 * part) for part in range(parts))
+
+
+def test_files_that_follow_one_another_are_one_sound(kind: str) -> None:
+    samples = heard(KINDS[kind][3](), joined(kind), range(0, 90_000, 101))
+    one, other = (len(heard(KINDS[kind][3](), payload(kind, n))) for n in (9000, 9100))
+    assert len(samples) == one + other
+    assert np.abs(samples[one + 4000 : one + 8000]).max() > 0.2  # the second is heard
+
+
+@pytest.mark.parametrize("name", KINDS)
+@settings(max_examples=15, deadline=None)
+@given(cuts=st.lists(st.integers(0, 100_000), max_size=40))
+def test_any_cutting_of_joined_files_gives_the_same_samples(name: str, cuts: list[int]) -> None:
+    data, make = joined(name, frames=3000), KINDS[name][3]
+    np.testing.assert_array_equal(heard(make(), data, cuts), heard(make(), data))
+
+
+def test_a_join_within_a_frame_is_told(kind: str) -> None:
+    data = payload(kind, 6000)
+    with pytest.raises(TargetError):
+        heard(KINDS[kind][3](), data[:-10] + data)
+
+
+def test_the_rate_of_joined_files_must_be_one() -> None:
+    data = payload("flac", 6000) + sounds.encoded("flac", "flac", 16_000, 6000)
+    with pytest.raises(TargetShapeError, match="changes from 24000 to 16000 Hz"):
+        heard(encoded.Flac(), data)
+
+
+def pages(data: bytes) -> list[bytes]:
+    """The pages of an Ogg stream."""
+    return [b"OggS" + page for page in data.split(b"OggS")[1:]]
+
+
+def without_end_flag(data: bytes) -> bytes:
+    """As a server leaves it that does not close its muxer."""
+    *first, last = pages(data)
+    return b"".join(first) + last[:5] + bytes([last[5] & ~4]) + last[6:]
+
+
+def test_an_ogg_stream_may_lack_its_end_flag_and_says_so() -> None:
+    data = payload("opus")
+    container = encoded.OggOpus()
+    samples = heard(container, without_end_flag(data))
+    assert 0 <= len(samples) - len(heard(encoded.OggOpus(), data)) < 3000  # its padding is heard
+    assert container.notes == (
+        "the last page of the Ogg stream has no end flag; all of its pages are whole",
+    )
+    chained = without_end_flag(data) + data
+    assert len(heard(encoded.OggOpus(), chained)) > 2 * FRAMES
+
+
+def test_an_ogg_stream_that_ends_within_a_packet_is_cut_short() -> None:
+    head, tags, *sound = pages(payload("opus"))
+    laces = b"\xff"  # a packet of 255 bytes and more
+    page = sound[0][:5] + b"\0" + sound[0][6:26] + b"\1" + laces + bytes(255)
+    with pytest.raises(TargetError, match="cut short"):
+        heard(encoded.OggOpus(), head + tags + page)
+    with pytest.raises(TargetError, match="within a packet"):
+        heard(encoded.OggOpus(), head + tags + page + payload("opus"))
+
+
+@pytest.mark.parametrize("flags", range(8))
+def test_an_empty_ogg_page_is_no_sound(flags: int) -> None:
+    """27 bytes, among them the flag that ends the stream."""
+    page = b"OggS\0" + bytes([flags]) + bytes(21)
+    assert len(heard(encoded.OggOpus(), page)) == 0
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    name=st.sampled_from(list(KINDS)),
+    spoilt=st.lists(st.tuples(st.integers(0, 9000), st.integers(0, 255)), max_size=8),
+    end=st.integers(0, 9000),
+    cuts=st.lists(st.integers(0, 9000), max_size=9),
+)
+def test_spoilt_sound_is_an_error_of_ours_or_sound(
+    name: str, spoilt: list[tuple[int, int]], end: int, cuts: list[int]
+) -> None:
+    data = bytearray(joined(name, frames=2000))
+    for at, value in spoilt:
+        data[at % len(data)] = value
+    del data[max(end, 50) :]
+    try:
+        samples = heard(KINDS[name][3](), bytes(data), cuts)
+    except TargetError:
+        return
+    assert samples.dtype == np.float32
