@@ -12,6 +12,7 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 from pytest_ttsperf.errors import TargetShapeError
+from pytest_ttsperf.measure.targets.scale import FloatScale
 from pytest_ttsperf.measure.targets.signatures import HEAD_BYTES, container_name
 
 ACCEPTED = (
@@ -61,6 +62,7 @@ def heard(
             f"{spec} yielded an odd number of bytes; wanted whole 16-bit samples"
         )
     refuse_reused(reader.arrays, spec)
+    reader.scale.refuse(f"{spec} yielded")
     rate = reader.rate or fallback
     if rate is None:
         raise TargetShapeError(
@@ -79,6 +81,7 @@ class _Reader:
         self.rate = rate
         self.left = b""
         self.arrays: list[Any] = []
+        self.scale = FloatScale()
         self._begun = False
 
     def read(self, chunk: Any) -> Any:
@@ -95,6 +98,7 @@ class _Reader:
         self.arrays.append(samples)
         if samples.dtype == np.int16:
             return samples.astype(np.float32) / np.float32(32768)
+        self.scale.add(samples)
         return samples
 
     def _check(self, rate: Any, channels: Any) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from pytest_ttsperf.errors import TargetFailed, TargetShapeError
 from pytest_ttsperf.measure.targets import tags
+from pytest_ttsperf.measure.targets.scale import FloatScale
 
 Samples = NDArray[np.float32]
 NOTHING = np.zeros(0, np.float32)
@@ -83,6 +84,7 @@ class Pcm:
         self._bits, self._channels, self._is_float = bits, channels, is_float
         self._frame_bytes = bits // 8 * channels
         self._rest = b""
+        self._scale = FloatScale()
 
     def feed(self, data: bytes) -> Samples:
         """See `Container`."""
@@ -90,6 +92,8 @@ class Pcm:
         whole = len(data) - len(data) % self._frame_bytes
         self._rest = data[whole:]
         flat = _floats(data[:whole], self._bits, self._is_float)
+        if self._is_float:
+            self._scale.add(flat)
         return mono(flat.reshape(-1, self._channels))
 
     def finish(self) -> Samples:
@@ -99,6 +103,7 @@ class Pcm:
                 f"found {len(self._rest)} bytes after the last whole frame of {self._frame_bytes}: "
                 "the payload was cut short, or its samples are not as told"
             )
+        self._scale.refuse("found")
         return NOTHING
 
 
