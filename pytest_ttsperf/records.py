@@ -79,6 +79,8 @@ class Ready(Struct, frozen=True, kw_only=True):
     """Why there is no such tree to be read."""
     sample_rate: int | None = None
     """None where only the audio tells it."""
+    is_rate_supposed: bool = False
+    """Whether the rate was set for bare samples, and nothing that the target sends tells it."""
     placement: dict[str, Json] | None = None
     versions: dict[str, str] = {}
     spans: tuple[Span, ...] = ()

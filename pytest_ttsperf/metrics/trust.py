@@ -7,6 +7,7 @@ is handed in, computed by `metrics.definitions`.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ LATENCIES = ("ttfb_ms", "ttfs_ms", "ttfa_sound_ms")
 FLOOR_RTF = 0.001
 """1000 times faster than real time: no synthesis on one machine, only playing back."""
 OUTSIDE_SHARE = 0.10
+SAMPLE_RATES = (8000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+"""In Hz, as engines have them."""
 CLIPPED_SHARE = 0.01
 CACHE_RATIO = 0.5
 TREND_METRICS = ("ttfa_sound_ms", "rtf")
@@ -173,15 +176,55 @@ def strange_duration(evidence: Evidence) -> Note | None:
     long = [(got, high) for got, (_, high) in measured if got > high]
     if len(short) + len(long) <= OUTSIDE_SHARE * len(measured):
         return None
+    cause = _wrong_rate(evidence, measured) or (
+        "the text is truncated, repeated or padded, or the speed was changed; listen to it"
+    )
     (got, bound), side = (short[0], "at least") if short else (long[0], "at most")
     return Note(
         guard="duration",
         text=f"the speech of {_of(len(short) + len(long), measured)} is not as long as its text "
         f"is in English ({len(short)} too short, {len(long)} too long; {got:.2f} s where {side} "
-        f"{bound:.2f} s are expected): the text is truncated, repeated or padded, or the speed was "
-        "changed; listen to it",
+        f"{bound:.2f} s are expected): {cause}",
         invalid=evidence.bands_bind,
     )
+
+
+Spoken = tuple[float, tuple[float, float]]
+"""Seconds of speech, and the band in which they are credible."""
+
+
+def _wrong_rate(evidence: Evidence, measured: Sequence[Spoken]) -> str | None:
+    """Where the rate is only supposed and another would explain the duration: which, what to do."""
+    supposed = evidence.ready.sample_rate if evidence.ready else None
+    if supposed is None or evidence.ready is None or not evidence.ready.is_rate_supposed:
+        return None
+    credible = [rate for rate in SAMPLE_RATES if _is_credible(measured, supposed / rate)]
+    if not credible:
+        return None
+    nearest = sorted(credible, key=lambda rate: _distance(measured, supposed / rate))
+    named = " or ".join(f"{rate} Hz" for rate in nearest[:2])
+    return (
+        f"most likely the sample rate is wrong. It was supposed to be {supposed} Hz, as nothing in "
+        f"the sound tells it; at {named} the speech would be as long as its text. Set the true one "
+        "(a server: sample_rate in --ttsperf-http-template; a program: --ttsperf-target-option "
+        "rate=...), or have WAV sent. Else the text is truncated, repeated or padded; listen to it"
+    )
+
+
+def _is_credible(measured: Sequence[Spoken], factor: float) -> bool:
+    """Whether the speech would be as long as its texts if it lasted so many times as long."""
+    outside = [1 for got, (low, high) in measured if not low <= got * factor <= high]
+    return len(outside) <= OUTSIDE_SHARE * len(measured)
+
+
+def _distance(measured: Sequence[Spoken], factor: float) -> float:
+    """How far the speech would be from the middle of its bands, in logs."""
+    logs = [
+        math.log(got * factor / ((low + high) / 2))
+        for got, (low, high) in measured
+        if got > 0 and high > 0
+    ]
+    return abs(median(logs)) if logs else math.inf
 
 
 def silent(evidence: Evidence) -> Note | None:

@@ -173,7 +173,10 @@ def test_a_connection_that_breaks_is_a_failed_trial(speaking: Project, base: str
 @pytest.mark.parametrize(
     ("way", "told"),
     [
-        ("busy", "answered 503 Service Unavailable to POST /busy/v1/audio/speech: the queue is full"),
+        (
+            "busy",
+            "answered 503 Service Unavailable to POST /busy/v1/audio/speech: the queue is full",
+        ),
         ("json", "wanted sound; see the server's log"),
         ("empty", "answered 200 and no byte"),
         ("closes", "measure with --ttsperf-http-connection=fresh"),

@@ -86,13 +86,14 @@ class CommandTarget:
         self._arguments = self._words()
         self._take_options()
         if self.is_once:
-            return Ready(pid=None, sample_rate=self._rate)
+            return Ready(pid=None, sample_rate=self._rate, is_rate_supposed=self._rate is not None)
         asked_ns = REAL.perf_counter_ns()
         self._running = Running(self._arguments, self._spec.label, subprocess.PIPE)
         started_ns = REAL.perf_counter_ns()
         return Ready(
             pid=self._running.pid,
             sample_rate=self._rate,
+            is_rate_supposed=self._rate is not None,
             phases_ms={"process": (started_ns - asked_ns) / 1e6},
             process_ns=asked_ns,
         )

@@ -141,7 +141,7 @@ def opened(
     make: Callable[..., Client] = HttpClient
     known: tuple[str, ...] = ("preset", "template", "connection")
     if spec.startswith("wyoming://"):
-        make, known = WyomingClient, ("connection",)
+        make, known = WyomingClient, ("connection", "quiet")
     for name in options:
         if name not in known:
             raise TargetShapeError(

@@ -106,6 +106,7 @@ class _Child:
         ready = Ready(
             pid=None,
             sample_rate=self._speaker.sample_rate,
+            is_rate_supposed=self._speaker.is_rate_supposed,
             placement=self._speaker.placement(),
             quirks=self._speaker.opening_spans()[1],
         )

@@ -1,4 +1,10 @@
-"""Asks a server of the Wyoming protocol over TCP: a line of JSON, then data and sound, if any."""
+"""Asks a server of the Wyoming protocol over TCP: a line of JSON, then data and sound, if any.
+
+The protocol has one audio-start and audio-stop for a text, but servers exist that send a pair for
+each sentence, and nothing announces the last. So an answer is over with `synthesize-stopped`, or
+when nothing has followed an audio-stop for a while; its end is the instant of that audio-stop. What
+comes later still is not passed over: it fails the next trial, and says so.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +13,7 @@ import select
 import socket
 import time
 from collections.abc import Callable
-from typing import IO, Any
+from typing import Any, NamedTuple
 
 from pytest_ttsperf.errors import TargetFailed, TargetNotFound, TargetShapeError
 from pytest_ttsperf.measure.targets import containers, forms
@@ -17,7 +23,20 @@ from pytest_ttsperf.records import Json, Mode, Span
 DEFAULT_PORT = 10200
 CONNECT_S = 10.0
 MOST_BYTES = 1 << 26
+READ_BYTES = 1 << 16
+QUIET_S = 0.5
+QUIET_WAITS = 3
+"""After an audio-stop: at least so long, and so many times the longest wait for sound before it."""
+MOST_QUIET_S = 60
 CONNECT, WAIT, BODY = "wyoming.connect", "wyoming.wait", "wyoming.body"
+
+
+class _Shape(NamedTuple):
+    """Of bare samples: Hz, bytes a sample, channels."""
+
+    rate: int
+    width: int
+    channels: int
 
 
 class WyomingClient:
@@ -30,20 +49,38 @@ class WyomingClient:
         voice: str | None = None,
         needs_voice: bool = False,  # noqa: ARG002  (there is always a place for it)
         connection: str = "keep",
+        quiet: float | None = None,
         now_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         if connection not in forms.KEEPINGS:
             raise TargetShapeError(f"found connection={connection!r}; wanted keep or fresh")
+        if quiet is not None and not (isinstance(quiet, int | float) and 0 < quiet < MOST_QUIET_S):
+            raise TargetShapeError(
+                f"found quiet={quiet!r}; wanted seconds, above 0 and below {MOST_QUIET_S}"
+            )
         self._url, self._voice, self._now_ns = url, voice, now_ns
         _, self._host, self._port, _ = forms.address(url, DEFAULT_PORT)
         self._keeps = connection == "keep"
         self._socket: socket.socket | None = None
-        self._file: IO[bytes] | None = None
+        self._buffer = b""
+        self._quiet = quiet
+        """Seconds without an event after which an answer is over; None to go by its waits."""
+        self._longest_pause_ns = 0
+        """Between an audio-stop and the sound after it, over all answers."""
         self._spans: tuple[Span, ...] = ()
 
     def prepare(self) -> None:
-        """With a kept connection: see that it is there."""
-        if not self._keeps or (self._socket and select.select([self._socket], [], [], 0)[0]):
+        """With a kept connection: see that it is there. TargetFailed where an answer went on."""
+        if self._socket is not None and self._is_readable(0):
+            left = self._buffer or self._socket.recv(READ_BYTES)
+            self.close()
+            if left:
+                raise TargetFailed(
+                    f"target {self._url} sent more ({left[:60]!r}) after its answer had seemed "
+                    "over: the trial before this one has lost a part of its sound. Wait longer "
+                    "for a next sentence, with --ttsperf-target-option quiet=3 (seconds)"
+                )
+        if not self._keeps:
             self.close()
         if self._keeps and self._socket is None:
             self._connect()
@@ -62,8 +99,7 @@ class WyomingClient:
         try:
             self._socket.sendall(line)
             sent_ns = self._now_ns()
-            shape = self._heard(reads)
-            end_ns = self._now_ns()
+            shape, end_ns = self._answer(reads, sent_ns)
         except (OSError, EOFError, ValueError) as error:
             self.close()
             raise TargetFailed(
@@ -75,13 +111,12 @@ class WyomingClient:
             raise
         if not reads:
             raise TargetFailed(f"target {self._url} ended its answer without sound")
-        rate, width, channels = shape
         spans = (
             *(self._spans if not self._keeps else ()),
             Span(stage=WAIT, start_ns=sent_ns, end_ns=reads[0][0]),
             Span(stage=BODY, start_ns=reads[0][0], end_ns=end_ns),
         )
-        pcm = containers.Pcm(rate, bits=8 * width, channels=channels)
+        pcm = containers.Pcm(shape.rate, bits=8 * shape.width, channels=shape.channels)
         return Answer(request_ns, end_ns, reads, pcm, spans)
 
     def placement(self) -> dict[str, Json] | None:
@@ -90,11 +125,9 @@ class WyomingClient:
 
     def close(self) -> None:
         """Close the connection; safe to call twice."""
-        if self._file is not None:
-            self._file.close()
         if self._socket is not None:
             self._socket.close()
-        self._file = self._socket = None
+        self._socket, self._buffer = None, b""
 
     def _connect(self) -> None:
         begun_ns = self._now_ns()
@@ -107,52 +140,127 @@ class WyomingClient:
             ) from error
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.settimeout(None)
-        self._file = self._socket.makefile("rb")
         self._spans = (Span(stage=CONNECT, start_ns=begun_ns, end_ns=self._now_ns()),)
 
-    def _heard(self, reads: list[tuple[int, bytes]]) -> tuple[int, int, int]:
-        """Read up to audio-stop; rate in Hz, bytes a sample and channels of the sound."""
-        shape: tuple[int, int, int] | None = None
-        while True:
+    def _answer(self, reads: list[tuple[int, bytes]], sent_ns: int) -> tuple[_Shape, int]:
+        """Read a whole answer: the shape of its sound, and when its last audio-stop was there."""
+        shape: _Shape | None = None
+        stopped_ns: int | None = None
+        while stopped_ns is None or self._goes_on(reads, sent_ns):
             kind, data, payload = self._event()
             arrived_ns = self._now_ns()
             if kind in ("audio-start", "audio-chunk"):
-                told = (int(data["rate"]), int(data["width"]), int(data["channels"]))
-                if shape not in (None, told):
-                    raise TargetShapeError(
-                        f"target {self._url} changes its sound from {shape} to {told} (Hz, bytes, "
-                        "channels) midway; wanted one throughout"
-                    )
-                shape = told
-                if payload:
-                    reads.append((arrived_ns, payload))
+                shape = self._shape(data, shape, kind)
+                if stopped_ns is not None:
+                    pause_ns = arrived_ns - stopped_ns
+                    self._longest_pause_ns = max(self._longest_pause_ns, pause_ns)
+                stopped_ns = None
+            if kind == "audio-chunk" and payload:
+                reads.append((arrived_ns, payload))
             elif kind == "audio-stop":
-                if shape is None:
-                    raise TargetFailed(f"target {self._url} stopped before any sound")
-                return shape
+                stopped_ns = arrived_ns
+            elif kind == "synthesize-stopped":
+                stopped_ns = stopped_ns or arrived_ns
+                break
             elif kind == "error":
                 raise TargetFailed(f"target {self._url} answered: {data.get('text') or data}")
+        if shape is None:
+            raise TargetFailed(f"target {self._url} stopped before any sound")
+        return shape, stopped_ns
+
+    def _goes_on(self, reads: list[tuple[int, bytes]], sent_ns: int) -> bool:
+        """After an audio-stop: whether anything follows within the time that it may take.
+
+        A next sentence takes about as long as the first, from asking to its first sound.
+        """
+        first_ns = reads[0][0] - sent_ns if reads else 0
+        waited_s = max(first_ns, self._longest_pause_ns) / 1e9
+        quiet_s = self._quiet or max(QUIET_S, QUIET_WAITS * waited_s)
+        return self._is_readable(quiet_s) and not self._is_closed()
+
+    def _shape(self, data: dict[str, Any], before: _Shape | None, kind: str) -> _Shape:
+        """The shape that an event tells; one that tells none has that of the events before."""
+        names = [name for name in _Shape._fields if name not in data]
+        if names and before is None:
+            raise TargetShapeError(
+                f"target {self._url} sent {kind} without {', '.join(names)}, and no event before "
+                f"it says so; wanted rate, width and channels, as the protocol has it (found "
+                f"{data})"
+            )
+        told = before._asdict() if before else {}
+        told.update({name: data[name] for name in _Shape._fields if name in data})
+        try:
+            shape = _Shape(*(int(told[name]) for name in _Shape._fields))
+        except (TypeError, ValueError) as error:
+            raise TargetShapeError(
+                f"target {self._url} sent {kind} with {data}; wanted whole numbers as rate, width "
+                "and channels"
+            ) from error
+        if before not in (None, shape):
+            raise TargetShapeError(
+                f"target {self._url} changes its sound from {tuple(before or ())} to "
+                f"{tuple(shape)} (Hz, bytes, channels) midway; wanted one throughout"
+            )
+        return shape
 
     def _event(self) -> tuple[str, dict[str, Any], bytes]:
         """One event: its type, data and sound. EOFError or ValueError for what is none."""
-        assert self._file is not None
-        line = self._file.readline(MOST_BYTES)
-        if not line.endswith(b"\n"):
-            raise EOFError("it was closed before the end of the sound")
+        line = self._line()
         event = json.loads(line)
         if not isinstance(event, dict) or not isinstance(event.get("type"), str):
             raise ValueError(f"found {line[:80]!r}, wanted an event of the Wyoming protocol")
-        data = dict(event.get("data") or {})
+        data = _mapping(event.get("data") or {})
         if event.get("data_length"):
-            data.update(json.loads(self._exactly(int(event["data_length"]))))
-        payload = self._exactly(int(event.get("payload_length") or 0))
+            data.update(_mapping(json.loads(self._exactly(event["data_length"]))))
+        payload = self._exactly(event.get("payload_length") or 0)
         return event["type"], data, payload
 
-    def _exactly(self, size: int) -> bytes:
-        assert self._file is not None
-        if not 0 <= size <= MOST_BYTES:
+    def _line(self) -> bytes:
+        at = self._buffer.find(b"\n")
+        while at < 0:
+            seen = len(self._buffer)
+            if seen > MOST_BYTES:
+                raise ValueError(f"found no end of a line in {seen} bytes")
+            self._receive()
+            at = self._buffer.find(b"\n", seen)
+        line, self._buffer = self._buffer[: at + 1], self._buffer[at + 1 :]
+        return line
+
+    def _exactly(self, size: object) -> bytes:
+        if type(size) is not int or not 0 <= size <= MOST_BYTES:
             raise ValueError(f"found a length of {size} bytes, wanted at most {MOST_BYTES}")
-        data = self._file.read(size)
-        if len(data) < size:
+        parts, missing = [self._buffer], size - len(self._buffer)
+        while missing > 0:
+            self._buffer = b""
+            self._receive()
+            parts.append(self._buffer)
+            missing -= len(self._buffer)
+        whole = b"".join(parts)
+        self._buffer = whole[size:]
+        return whole[:size]
+
+    def _receive(self) -> None:
+        """Wait for more bytes. EOFError where none will come."""
+        assert self._socket is not None
+        data = self._socket.recv(READ_BYTES)
+        if not data:
             raise EOFError("it was closed before the end of the sound")
-        return data
+        self._buffer += data
+
+    def _is_readable(self, timeout_s: float) -> bool:
+        """Whether bytes or the end of the connection are there within the time."""
+        if self._buffer:
+            return True
+        assert self._socket is not None
+        return bool(select.select([self._socket], [], [], timeout_s)[0])
+
+    def _is_closed(self) -> bool:
+        """Whether the server has closed a connection on which nothing is left to read."""
+        assert self._socket is not None
+        return not self._buffer and self._socket.recv(1, socket.MSG_PEEK) == b""
+
+
+def _mapping(data: object) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise ValueError(f"found {str(data)[:80]}, wanted the data of an event")
+    return data

@@ -115,6 +115,35 @@ def test_duration_outside_its_band_in_more_than_a_tenth(odd, springs, ms):
         assert "3 of 20 trials" in notes_found["duration"].text
 
 
+@pytest.mark.parametrize(
+    ("supposed", "usual_s", "named"),
+    [
+        (24_000, 3.0, "at 8000 Hz the speech"),
+        (48_000, 3.0, "at 16000 Hz the speech"),
+        (24_000, 0.5, "at 48000 Hz or 44100 Hz the speech"),
+        (16_000, 0.68, "at 24000 Hz or 22050 Hz the speech"),
+    ],
+)
+def test_a_rate_that_is_only_supposed_is_named_as_the_likely_cause(supposed, usual_s, named):
+    """One second of speech, as it was counted, where another rate would make it credible."""
+    bands = {"bands": lambda text: (0.8 * usual_s, 1.2 * usual_s)}
+    ready = Ready(pid=1, sample_rate=supposed, is_rate_supposed=True)
+    text = found(good(), ready=ready, **bands)["duration"].text
+    assert f"supposed to be {supposed} Hz" in text
+    assert named in text
+    assert "sample_rate in --ttsperf-http-template" in text
+    told = structs.replace(ready, is_rate_supposed=False)
+    assert "sample rate" not in found(good(), ready=told, **bands)["duration"].text
+
+
+def test_no_rate_is_named_that_would_explain_nothing():
+    bands = {"bands": lambda text: (40.0, 60.0)}
+    ready = Ready(pid=1, sample_rate=24_000, is_rate_supposed=True)
+    text = found(good(), ready=ready, **bands)["duration"].text
+    assert "sample rate" not in text
+    assert "truncated" in text
+
+
 def test_duration_band_is_that_of_each_text():
     trials = [*good(1, text="short"), *good(1, text="long")]
     bands = {"short": (0.5, 2.0), "long": (3.0, 9.0)}

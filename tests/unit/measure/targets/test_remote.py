@@ -81,7 +81,7 @@ def test_a_rate_that_changes_and_an_answer_without_sound_are_told() -> None:
     ("spec", "options", "told"),
     [
         (SPEC, {"colour": 1}, "colour=1; wanted preset or template or connection"),
-        ("wyoming://127.0.0.1:1", {"preset": "piper"}, "wanted connection"),
+        ("wyoming://127.0.0.1:1", {"preset": "piper"}, "wanted connection or quiet"),
     ],
 )
 def test_options_that_a_server_does_not_have_are_told(

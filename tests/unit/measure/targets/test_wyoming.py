@@ -170,3 +170,101 @@ def test_half_a_sample_is_a_failed_trial(serving: Callable[[Script], Server]) ->
     with pytest.raises(TargetFailed, match="cut short"):
         RemoteSpeaker(client, server.url)
     client.close()
+
+
+BARE = {"timestamp": 0}
+
+
+def sentence(data: bytes, shape: dict[str, Any] = SHAPE) -> list[bytes]:
+    """One run of events; `shape` is what its chunk tells."""
+    return [event("audio-start", SHAPE), event("audio-chunk", shape, data), event("audio-stop")]
+
+
+def sentences(asked: dict[str, Any]) -> list[bytes]:
+    data = SOUND.tobytes()
+    return [*sentence(data[:3000]), *sentence(data[3000:5000]), *sentence(data[5000:])]
+
+
+def test_an_answer_sentence_by_sentence_is_heard_to_its_end(
+    serving: Callable[[Script], Server],
+) -> None:
+    server = serving(sentences)
+    speaker = RemoteSpeaker(WyomingClient(server.url), server.url)
+    for _ in range(2):
+        recording = speaker.record("One. Two. Three.", "stream")
+        heard = np.frombuffer(recording.pcm, "<f4")  # type: ignore[arg-type]
+        np.testing.assert_array_equal(heard, SOUND.astype(np.float32) / 32768)
+        assert recording.frame_counts == (1500, 1000, 1500)
+        assert recording.end_ns - recording.arrivals_ns[-1] < 0.5e9, "waiting is not a part of it"
+    speaker.close()
+    assert server.connections == 1
+
+
+def test_the_end_is_known_at_once_where_the_server_tells_it(
+    serving: Callable[[Script], Server],
+) -> None:
+    server = serving(lambda asked: [*sentences(asked), event("synthesize-stopped")])
+    client = WyomingClient(server.url, quiet=50)  # would run into the timeout of the test
+    for _ in range(3):
+        client.prepare()
+        assert len(client.ask("One. Two. Three.", "stream").reads) == 3
+    client.close()
+    assert server.connections == 1
+
+
+def test_sound_that_comes_after_the_end_is_told(serving: Callable[[Script], Server]) -> None:
+    """The server goes on as soon as the client has taken the answer to be over."""
+    goes_on = threading.Event()
+
+    def script(asked: dict[str, Any]) -> Iterator[bytes]:
+        yield from sentence(SOUND.tobytes())
+        goes_on.wait()
+        yield from sentence(SOUND.tobytes())
+
+    server = serving(script)  # type: ignore[arg-type]
+    client = WyomingClient(server.url, quiet=0.05)
+    client.prepare()
+    client.ask("One. Two.", "stream")
+    goes_on.set()
+    assert client._socket is not None
+    client._socket.recv(1, socket.MSG_PEEK)  # until it is there
+    with pytest.raises(TargetFailed, match=r"lost a part of its sound.*quiet=3"):
+        client.prepare()
+    client.close()
+
+
+def test_chunks_without_a_shape_have_that_of_their_start(
+    serving: Callable[[Script], Server],
+) -> None:
+    server = serving(lambda asked: sentence(SOUND.tobytes(), BARE))
+    speaker = RemoteSpeaker(WyomingClient(server.url), server.url)
+    assert (speaker.sample_rate, sum(speaker.record("A.", "stream").frame_counts)) == (16_000, 4000)
+    speaker.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ([event("audio-start", BARE), event("audio-stop")], "without rate, width, channels"),
+        ([event("audio-chunk", {"rate": 16_000}, b"12")], "without width, channels"),
+        ([event("audio-chunk", {**SHAPE, "rate": "fast"}, b"12")], "wanted whole numbers"),
+        ([event("audio-chunk", {**SHAPE, "rate": None}, b"12")], "wanted whole numbers"),
+        ([b'{"type": "audio-stop", "payload_length": "x"}\n'], "found a length of x"),
+        ([b'{"type": "audio-start", "data": [1]}\n'], "wanted the data of an event"),
+    ],
+)
+def test_events_that_tell_too_little_are_told(
+    serving: Callable[[Script], Server], answer: list[bytes], told: str
+) -> None:
+    server = serving(lambda asked: answer)
+    client = WyomingClient(server.url)
+    client.prepare()
+    with pytest.raises(TargetError, match=told):
+        client.ask("Hello.", "stream")
+    client.close()
+
+
+def test_how_long_to_wait_must_be_seconds() -> None:
+    for wrong in (0, -1, "long", 1e9):
+        with pytest.raises(TargetShapeError, match="wanted seconds"):
+            WyomingClient("wyoming://127.0.0.1:9", quiet=wrong)  # type: ignore[arg-type]
