@@ -7,6 +7,7 @@ the process that calls it.
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import ssl
 import struct
@@ -14,6 +15,7 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl
 
 import numpy as np
 
@@ -28,10 +30,15 @@ connections: list[int] = []
 counts: dict[str, int] = {}
 
 
-def tone(text: str) -> bytes:
+def tone(text: str, rate: int = RATE) -> bytes:
     """PCM16 of 15 characters a second."""
-    wave = np.sin(2 * np.pi * 180 * np.arange(RATE * len(text) // 15) / RATE) * 0.3
+    wave = np.sin(2 * np.pi * 180 * np.arange(rate * len(text) // 15) / rate) * 0.3
     return (wave * 32767).astype("<i2").tobytes()
+
+
+def mp3(text: str) -> bytes:
+    """The hum as MP3, made anew for each answer: a text that was spoken before takes as long."""
+    return sounds.encoded.__wrapped__("mp3", "libmp3lame", RATE, RATE * len(text) // 15)
 
 
 def wav_header(size: int) -> bytes:
@@ -44,6 +51,7 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    status = 200
     disable_nagle_algorithm = True
 
     def setup(self) -> None:
@@ -62,7 +70,11 @@ class Handler(BaseHTTPRequestHandler):
         self._whole(200 if self.path.startswith("/told") else 404, json.dumps(told))
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers["Content-Type"] == "application/x-www-form-urlencoded":
+            asked = dict(parse_qsl(body.decode(), strict_parsing=True))
+        else:
+            asked = json.loads(body)
         way = self.path.strip("/").split("/")[0]
         getattr(self, f"_{way}", self._pcm)(asked.get("input") or asked.get("say") or "")
 
@@ -96,6 +108,51 @@ class Handler(BaseHTTPRequestHandler):
     def _encoded(self, container: str, codec: str, kind: str, text: str, rate: int = RATE) -> None:
         data = sounds.encoded(container, codec, rate, rate * len(text) // 15)
         self._stream(text, kind, b"", sound=data)
+
+    def _slow16(self, text: str) -> None:
+        """At another rate than the form's, and it says so."""
+        self._stream(text, "audio/pcm; rate=16000", b"", sound=tone(text, 16_000))
+
+    def _header16(self, text: str) -> None:
+        self._stream(text, "audio/pcm", b"", {"X-Sample-Rate": "16000"}, sound=tone(text, 16_000))
+
+    def _silent48(self, text: str) -> None:
+        """At another rate than the form's, without a word."""
+        self._stream(text, "audio/pcm", b"", sound=tone(text, 48_000))
+
+    def _misnamed(self, text: str) -> None:
+        self._stream(text, "audio/pcm", b"", sound=mp3(text))
+
+    def _gzip(self, text: str) -> None:
+        extra = {"Content-Encoding": "gzip"}
+        self._stream(text, "audio/pcm", b"", extra, sound=gzip.compress(tone(text)))
+
+    def _zipped(self, text: str) -> None:
+        """Compressed, and it does not say so."""
+        self._stream(text, "audio/pcm", b"", sound=gzip.compress(tone(text)))
+
+    def _joined(self, text: str) -> None:
+        """A file for each half, each with its tag, as MP3."""
+        data = mp3(text)
+        tag = b"ID3\x04\0\0\0\0\0\x20" + b"TAG\xff\xfb\x90\x64\0" * 4
+        self._stream(text, "audio/mpeg", b"", sound=tag + data + tag + data)
+
+    def _created(self, text: str) -> None:
+        self.status = 201
+        self._pcm(text)
+
+    def _partial(self, text: str) -> None:
+        self.status = 206
+        self._wav(text)
+
+    def _moved(self, text: str) -> None:
+        self.status = 307
+        self._head({"Location": "/pcm/v1/audio/speech", "Content-Length": "0"})
+
+    def _garbled(self, text: str) -> None:
+        self.status = 500
+        self._head({"Content-Type": "audio/wav", "Content-Length": "2560"})
+        self.wfile.write(bytes(range(256)) * 10)
 
     def _sse(self, text: str) -> None:
         sound = tone(text)
@@ -196,7 +253,8 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def _head(self, headers: dict[str, str]) -> None:
-        self.send_response(200)
+        self.send_response(self.status)
+        self.status = 200
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()

@@ -180,6 +180,9 @@ def test_a_connection_that_breaks_is_a_failed_trial(speaking: Project, base: str
         ("json", "wanted sound; see the server's log"),
         ("empty", "answered 200 and no byte"),
         ("closes", "measure with --ttsperf-http-connection=fresh"),
+        ("gzip", "answers compressed (Content-Encoding: gzip), which nothing asked for"),
+        ("zipped", "found gzip, though its type is audio/pcm"),
+        ("garbled", "/garbled/v1/audio/speech: 2560 bytes, audio/wav, which are no text"),
     ],
 )
 def test_a_server_that_does_not_speak_is_told(
@@ -189,6 +192,76 @@ def test_a_server_that_does_not_speak_is_told(
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert told in result.stdout.str()
     assert "Traceback" not in result.stdout.str()
+
+
+@pytest.mark.parametrize("way", ["slow16", "header16"])
+def test_the_rate_that_the_server_says_is_taken(speaking: Project, base: str, way: str) -> None:
+    speaking.run(f"--ttsperf-target={base}/{way}").assert_outcomes(passed=1)
+    for trial in trials(speaking):
+        recording = trial["recording"]
+        assert recording["sample_rate"] == 16_000
+        assert sum(recording["frame_counts"]) == 16_000 * len(trial["text"]) // 15
+    assert "at 16000 Hz, the form supposes 24000 Hz" in notes(speaking)["target"]
+
+
+def test_a_rate_that_nobody_says_is_named_where_the_speech_is_too_long(
+    speaking: Project, base: str
+) -> None:
+    result = speaking.run(f"--ttsperf-target={base}/silent48")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    said = notes(speaking)["duration"]
+    assert "supposed to be 24000 Hz" in said
+    assert "48000 Hz" in said
+    assert "sample_rate in --ttsperf-http-template" in said
+
+
+def test_mp3_called_pcm_is_measured_as_what_it_is(speaking: Project, base: str) -> None:
+    speaking.run(f"--ttsperf-target={base}/misnamed").assert_outcomes(passed=1)
+    assert "its bytes are MP3" in notes(speaking)["target"]
+    for trial in trials(speaking):
+        spoken = speech_server.RATE * len(trial["text"]) // 15
+        assert spoken <= sum(trial["recording"]["frame_counts"]) < spoken + 3000
+
+
+def test_files_one_after_another_are_measured_to_the_end(speaking: Project, base: str) -> None:
+    speaking.run(f"--ttsperf-target={base}/joined", "--ttsperf-trials=2")
+    for trial in trials(speaking):
+        spoken = 2 * (speech_server.RATE * len(trial["text"]) // 15)
+        assert spoken <= sum(trial["recording"]["frame_counts"]) < spoken + 6000
+
+
+@pytest.mark.parametrize("way", ["created", "partial", "wav/v1", "pcm/v1/audio/speech"])
+def test_every_success_and_every_spelling_of_the_base_is_measured(
+    speaking: Project, base: str, way: str
+) -> None:
+    speaking.run(f"--ttsperf-target={base}/{way}", "--ttsperf-disable").assert_outcomes(passed=1)
+
+
+def test_a_redirect_is_told_with_what_to_do(speaking: Project, base: str) -> None:
+    result = speaking.run(f"--ttsperf-target={base}/moved")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    said = result.stdout.str()
+    assert (
+        f"answered 307 Temporary Redirect to POST /moved/v1/audio/speech: it points to {base}/pcm"
+        in said
+    )
+    assert f"measure what it points to, with --ttsperf-target={base}/pcm" in said
+
+
+def test_a_text_arrives_whole_in_a_form(speaking: Project, base: str) -> None:
+    text = "Salt & pepper, 50% off: 2 + 2 makes four; is it not so? Yes."
+    speaking.test(f"@trials(2)\n@ttfa(p50_ms=5000)\ndef test_x(perf):\n    perf.stream({text!r})")
+    template = {
+        "path": "/say",
+        "headers": {"Content-Type": "application/x-www-form-urlencoded"},
+        "body": "voice=a&say={text}",
+        "format": "pcm",
+        "sample_rate": speech_server.RATE,
+    }
+    asked = f"--ttsperf-http-template={json.dumps(template)}"
+    speaking.run(f"--ttsperf-target={base}", asked).assert_outcomes(passed=1)
+    for trial in trials(speaking):
+        assert sum(trial["recording"]["frame_counts"]) == speech_server.RATE * len(text) // 15
 
 
 def test_a_server_that_closes_is_measured_fresh(speaking: Project, base: str) -> None:

@@ -16,6 +16,9 @@ from pytest_ttsperf.measure.targets import tags
 from pytest_ttsperf.measure.targets.containers import NOTHING, Samples, mixed_note, mono
 from pytest_ttsperf.measure.targets.frames import adts_frame_bytes, mp3_frame_bytes
 
+_MOST_PLANES = 7
+"""PyAV counts the planes of a frame up to the first that is none; with 8, FFmpeg leaves no such
+mark, and memory beyond them would be read, which ends the process."""
 _FULL_SCALE = {"s16": 2**15, "s32": 2**31, "flt": 1, "dbl": 1}
 
 
@@ -56,6 +59,11 @@ class Decoder:
         channels = len(heard.layout.channels)
         if channels > 1:
             self.notes = (mixed_note(channels),)
+        if heard.format.is_planar and channels > _MOST_PLANES:
+            raise TargetShapeError(
+                f"found {self._codec.name} of {channels} channels; wanted speech, of "
+                f"{_MOST_PLANES} channels at most"
+            )
         values = heard.to_ndarray()
         frames = values.T if heard.format.is_planar else values.reshape(-1, channels)
         scale = _FULL_SCALE.get(heard.format.name.removesuffix("p"))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import av
 import numpy as np
@@ -19,6 +21,7 @@ from pytest_ttsperf.measure.targets.signatures import sniffed
 from tests.unit.measure.targets import sounds
 from tests.unit.measure.targets.test_containers import heard
 
+ROOT = Path(__file__).resolve().parents[4]
 FRAMES = 30_000
 KINDS: dict[str, tuple[str, str, int, Callable[[], Container]]] = {
     "flac": ("flac", "flac", 24_000, encoded.Flac),
@@ -249,3 +252,31 @@ def test_spoilt_sound_is_an_error_of_ours_or_sound(
     except TargetError:
         return
     assert samples.dtype == np.float32
+
+
+@pytest.mark.parametrize("name", ["aac", "opus"])
+def test_more_channels_than_can_be_read_are_refused(name: str) -> None:
+    """PyAV would read beyond the planes of 8 and end the process: so it is one of its own here."""
+    code = (
+        "from tests.unit.measure.targets.test_encoded import hear_surround; "
+        f"hear_surround({name!r})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def hear_surround(name: str) -> None:
+    """Eight channels, which must be refused."""
+    container, codec, _, make = KINDS[name]
+    out = io.BytesIO()
+    sound = np.repeat(sounds.speechlike(FRAMES)[:, None], 8, axis=1).reshape(1, -1)
+    with av.open(out, "w", format=container) as output:
+        stream = output.add_stream(codec, rate=48_000, layout="7.1")
+        frame = av.AudioFrame.from_ndarray(sound, format="s16", layout="7.1")
+        frame.sample_rate = 48_000
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            output.mux(packet)
+    with pytest.raises(TargetShapeError, match="8 channels"):
+        heard(make(), out.getvalue())
