@@ -43,8 +43,12 @@ _CHUNK_NAMES = (
 )
 _FOLLOWERS = ((b"RIFF", b"WAVE"), (b"RF64", b"WAVE"), (b"BW64", b"WAVE"), (b"LIST", b"INFO"))
 """Name and, behind four bytes of a size, what must follow: they end sound of unknown length."""
-_FOLLOWER = re.compile(b"|".join(name + b"[\\s\\S]{4}" + kind for name, kind in _FOLLOWERS))
+_TAG = rb"ID3[\x02-\x04]\x00[\x00\x10\x20\x40\x80][\x00-\x7f]{4}"
+_FOLLOWER = re.compile(
+    b"|".join([*(name + rb"[\s\S]{4}" + kind for name, kind in _FOLLOWERS), _TAG])
+)
 _FOLLOWER_BYTES = 12
+_TAG_BYTES = 10
 _NAMED = {2: "ADPCM", 6: "A-law", 7: "mu-law", 17: "IMA ADPCM", 85: "MP3 in WAV"}
 
 
@@ -287,6 +291,8 @@ def _beginning_at_end(data: bytes) -> int:
     """How many of the last bytes may be the beginning of what ends sound of unknown length."""
     for count in range(min(_FOLLOWER_BYTES - 1, len(data)), 0, -1):
         end = data[-count:]
+        if count < _TAG_BYTES and tags.ID3.startswith(end[:3]):
+            return count
         for name, kind in _FOLLOWERS:
             if name.startswith(end[:4]) and kind.startswith(end[8:]):
                 return count

@@ -27,6 +27,7 @@ from pytest_ttsperf.errors import (
 from pytest_ttsperf.measure.targets.command import CommandTarget
 from pytest_ttsperf.metrics.definitions import samples_of
 from pytest_ttsperf.records import Recording, TargetSpec
+from tests.unit.measure.targets.test_encoded import KINDS, payload
 
 PCM = struct.pack("<1000h", *range(-500, 500))
 SOUND = np.frombuffer(PCM, "<i2").astype(np.float32) / np.float32(32768)
@@ -113,7 +114,7 @@ def test_a_run_tells_its_phases_cpu_and_memory(script: Any) -> None:
     assert recording.cpu_ns > 0
 
 
-@pytest.mark.parametrize("size", [2000, 0, 0xFFFFFFFF, 0x7FFFFFFF])
+@pytest.mark.parametrize("size", [2000, 0, 0xFFFFFFFF, 0x7FFFFFFF, 2_000_000_000])
 @pytest.mark.parametrize("extra", ["b''", "b'LIST' + struct.pack('<I', 3) + b'abc' + b'!'"])
 def test_wav_is_found_out_and_tells_its_rate(script: Any, size: int, extra: str) -> None:
     check(script(f"out(wav({size}, {extra}) + PCM)").record("x", "stream"), 22050)
@@ -130,9 +131,28 @@ def test_a_wav_head_in_pieces_and_what_stands_behind_the_data(script: Any) -> No
     assert recording.frame_counts[0] == 0, "a header is no sound"
 
 
+def test_files_joined_and_tagged_are_heard_to_the_end(script: Any) -> None:
+    tag = "b'ID3\\x04\\0\\0\\0\\0\\0\\x04TAG!'"
+    target = script(f"for size in (2000, 0):\n    out({tag} + wav(size) + PCM)\nout({tag})")
+    recording = target.record("x", "stream")
+    assert np.array_equal(samples_of(recording), np.concatenate([SOUND, SOUND]))
+
+
+@pytest.mark.parametrize("kind", ["mp3", "opus", "flac"])
+def test_encoded_sound_is_no_samples_though_a_rate_is_told(
+    script: Any, tmp_path: Path, kind: str
+) -> None:
+    (tmp_path / "sound").write_bytes(payload(kind, 9000))
+    rate = KINDS[kind][2]
+    target = script(f"out(open({str(tmp_path / 'sound')!r}, 'rb').read())", rate=rate)
+    assert sum(target.record("x", "stream").frame_counts) >= 9000
+
+
 @pytest.mark.parametrize(
     ("body", "options", "error", "told"),
     [
+        ("import gzip; out(gzip.compress(PCM))", RAW, TargetShapeError, "found gzip; wanted"),
+        ("import gzip; out(gzip.compress(PCM))", {}, TargetShapeError, "found gzip; wanted"),
         ("out(PCM)", {}, TargetShapeError, "nothing tells their sample rate; add --ttsperf-target"),
         ("out(PCM[:-1])", RAW, TargetFailed, "after the last whole frame of 2"),
         ("", RAW, TargetShapeError, "wrote nothing to its standard output"),

@@ -52,7 +52,13 @@ TAGS = {
 MAKERS: dict[str, tuple[Callable[[int], bytes], Callable[[], Container]]] = {
     **{kind: ((lambda n, kind=kind: payload(kind, n)), KINDS[kind][3]) for kind in KINDS},
     "wav": ((lambda n: sounds.wav(sounds.speechlike(n).tobytes())), Wav),
+    "streamed wav": ((lambda n: sounds.wav(sounds.speechlike(n).tobytes(), size=0)), Wav),
 }
+
+
+def fits(kind: str, tag: str) -> bool:
+    """Whether a tag can be told from the sound; in a WAV whose end is not known, by ten bytes."""
+    return kind != "streamed wav" or tag.startswith("id3v2")
 
 
 @pytest.mark.parametrize("tag", TAGS.values(), ids=TAGS)
@@ -67,10 +73,11 @@ def test_a_tag_tells_its_length(tag: bytes) -> None:
     assert tags.length(tag[:2]) is None
 
 
-@pytest.mark.parametrize("tag", TAGS.values(), ids=TAGS)
-@pytest.mark.parametrize("kind", MAKERS)
-def test_a_tag_is_no_sound_wherever_it_stands(kind: str, tag: bytes) -> None:
-    write, make = MAKERS[kind]
+@pytest.mark.parametrize(
+    ("kind", "tag"), [(kind, tag) for kind in MAKERS for tag in TAGS if fits(kind, tag)]
+)
+def test_a_tag_is_no_sound_wherever_it_stands(kind: str, tag: str) -> None:
+    (write, make), tag = MAKERS[kind], TAGS[tag]
     one, other = write(6000), write(9000)
     wanted = heard(make(), one + other)
     tagged = tag + one + tag + other + tag
@@ -88,13 +95,12 @@ def test_a_tag_without_a_header_is_known_by_its_end() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(
-    kind=st.sampled_from(list(MAKERS)),
-    tag=st.sampled_from(list(TAGS.values())),
+    both=st.sampled_from([(kind, tag) for kind in MAKERS for tag in TAGS if fits(kind, tag)]),
     cuts=st.lists(st.integers(0, 40_000), max_size=40),
 )
 def test_any_cutting_of_joined_and_tagged_files_gives_the_same_samples(
-    kind: str, tag: bytes, cuts: list[int]
+    both: tuple[str, str], cuts: list[int]
 ) -> None:
-    write, make = MAKERS[kind]
+    (write, make), tag = MAKERS[both[0]], TAGS[both[1]]
     data = tag + write(3000) + tag + write(4000) + tag
     np.testing.assert_array_equal(heard(make(), data, cuts), heard(make(), data))
