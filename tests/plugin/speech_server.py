@@ -75,8 +75,11 @@ class Handler(BaseHTTPRequestHandler):
             asked = dict(parse_qsl(body.decode(), strict_parsing=True))
         else:
             asked = json.loads(body)
+        if self.path.count("/v1/") > 1:
+            return self._whole(404, json.dumps({"detail": "Not Found"}))
         way = self.path.strip("/").split("/")[0]
         getattr(self, f"_{way}", self._pcm)(asked.get("input") or asked.get("say") or "")
+        return None
 
     def _pcm(self, text: str) -> None:
         self._stream(text, "audio/pcm", b"")
