@@ -237,19 +237,21 @@ class Wav:
             self._begin_data(size)
             self._waiting = self._waiting[8:]
             return NOTHING
-        if name in (b"fmt ", b"ds64"):
-            if len(self._waiting) < 8 + size and size <= MAX_HEADER:
-                return None
-            body = self._waiting[8 : 8 + size]
-            if name == b"fmt ":
-                self._read_format(body)
-            else:
-                self._wide_size = int.from_bytes(body[8:16], "little")
-        elif size > MAX_HEADER:
+        if size > MAX_HEADER:
             raise TargetFailed(f"found a WAV chunk {name!r} of {size} bytes, wanted the sound")
+        if name in (b"fmt ", b"ds64") and len(self._waiting) < 8 + size:
+            return None
+        self._read(name, self._waiting[8 : 8 + size])
         self._skip = 8 + size
         self._may_be_padded = size % 2 == 1
         return NOTHING
+
+    def _read(self, name: bytes, body: bytes) -> None:
+        """What a chunk before the sound says of it; others say nothing."""
+        if name == b"fmt ":
+            self._read_format(body)
+        elif name == b"ds64":
+            self._wide_size = int.from_bytes(body[8:16], "little")
 
     def _read_format(self, body: bytes) -> None:
         if len(body) < 16:

@@ -151,22 +151,24 @@ class WyomingClient:
             arrived_ns = self._now_ns()
             if kind in ("audio-start", "audio-chunk"):
                 shape = self._shape(data, shape, kind)
-                if stopped_ns is not None:
-                    pause_ns = arrived_ns - stopped_ns
-                    self._longest_pause_ns = max(self._longest_pause_ns, pause_ns)
+                pause_ns = arrived_ns - (stopped_ns or arrived_ns)
+                self._longest_pause_ns = max(self._longest_pause_ns, pause_ns)
                 stopped_ns = None
             if kind == "audio-chunk" and payload:
                 reads.append((arrived_ns, payload))
             elif kind == "audio-stop":
                 stopped_ns = arrived_ns
             elif kind == "synthesize-stopped":
-                stopped_ns = stopped_ns or arrived_ns
-                break
+                return self._whole(shape), stopped_ns or arrived_ns
             elif kind == "error":
                 raise TargetFailed(f"target {self._url} answered: {data.get('text') or data}")
+        return self._whole(shape), stopped_ns
+
+    def _whole(self, shape: _Shape | None) -> _Shape:
+        """The shape of an answer that is over. TargetFailed for one without sound."""
         if shape is None:
             raise TargetFailed(f"target {self._url} stopped before any sound")
-        return shape, stopped_ns
+        return shape
 
     def _goes_on(self, reads: list[tuple[int, bytes]], sent_ns: int) -> bool:
         """After an audio-stop: whether anything follows within the time that it may take.
