@@ -6,7 +6,7 @@
     │   └── VoiceNotFound             no voice of that name is known
     ├── TextError (ValueError)        there is nothing to say
     │   ├── TextEmpty                 no visible character at all
-    │   └── TextUnspeakable           characters, but none this voice has a sound for
+    │   └── TextUnspeakable           no character this voice has a sound for, or its reader fails
     ├── VoiceNotInstalled             the voice is known, its files are not on this machine
     ├── ProviderUnavailable           onnxruntime here lacks the execution provider asked for
     ├── ModelError                    the model is damaged, or failed while it ran
@@ -43,7 +43,7 @@ class TextEmpty(TextError):
 
 
 class TextUnspeakable(TextError):
-    """The text holds no character that the voice has a sound for."""
+    """The text holds no character that the voice has a sound for, or its reader cannot read it."""
 
 
 class VoiceNotInstalled(EngineError):

@@ -1,63 +1,51 @@
 # ruff: noqa: RUF001 - quotation marks of every kind
 """Segment -> phonemes -> ids for piper voices, which are trained on what espeak-ng reads.
 
-The reader comes from the package piper-tts. That one is GPL, so it is an extra, and imported when
-a piper voice is opened; and it is one for all of the process and knows one language at a time, so
-it is locked while it reads.
+The reader comes from the package piper-tts. That one is GPL, so it is an extra, and looked for when
+a piper voice is opened; and it dies of some texts, so it runs in a process of its own.
 """
 
 from __future__ import annotations
 
-import ctypes
-import functools
-import importlib.util
 import itertools
 import re
-import sys
-import threading
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from types import ModuleType
-from typing import Any, NamedTuple
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
-from .errors import ModelError, VoiceNotInstalled
+from .errors import ModelError
+from .espeak_process import Clause, EspeakReader, starting
 from .phonemes import SILENT, STRESSES, Speech, Word, check_lexicon, fit, word_parts
 
-REMEDY = "pip install 'pytest-ttsperf[piper]', or piper-tts by itself"
 START, END, PAD = "^", "$", "_"
 MAX_PHONEMES = 600  # of a part; longer ones would only take more memory
-FOREIGN = re.compile(r"\([^)]*\)")  # espeak's remark that it changes to another language and back
 ELLIPSIS = re.compile(r"(?:\.{2,}|…)(?=\s+\w)")
 MARKS = ".!?;:,…"
 ALIKE = 2  # phonemes more or less, and a word may still be that group
 NEAR = 1
 RESYNC = 6  # how many words to look ahead for one that is read as it is by itself
+MAX_ALONE = 2048  # words whose reading by themselves is remembered
 
-_lock = threading.Lock()
-_chosen: list[str] = []  # the language that espeak reads in just now
-
-
-class Clause(NamedTuple):
-    """What the reader makes of a clause: phonemes, words apart, and the mark that ends it."""
-
-    phonemes: str
-    mark: str
-
-
-Reader = Callable[[str], Sequence[Clause]]
+Reader = Callable[[Sequence[str]], Sequence[Sequence[Clause]]]
 
 
 class PiperPhonemizer:
-    """Turns segments into ids. `read` is text -> clauses; `ids` is phoneme -> ids."""
+    """Turns segments into ids. `read` is texts -> clauses of each; `ids` is phoneme -> ids."""
 
     def __init__(
-        self, read: Reader, ids: Mapping[str, Sequence[int]], lexicon: Mapping[str, str]
+        self,
+        read: Reader,
+        ids: Mapping[str, Sequence[int]],
+        lexicon: Mapping[str, str],
+        close: Callable[[], object] = lambda: None,
     ) -> None:
+        """`close` gives the reader back."""
+        self.close = close
         self._read = read
         self._ids = ids
         self.pad_count = len(ids[START]) + len(ids[PAD])  # ids in front of the first phoneme
-        self._alone = functools.lru_cache(2048)(self._phonemes_alone)
+        self._alone: dict[str, str] = {}  # phonemes of words that were read by themselves
         self._given = {" ".join(key.split()): value for key, value in lexicon.items()}
         keys = sorted(map(re.escape, self._given), key=len, reverse=True)
         self._keys = re.compile(rf"(?<!\w)(?:{'|'.join(keys)})(?!\w)", re.IGNORECASE)
@@ -83,8 +71,10 @@ class PiperPhonemizer:
             key: unicodedata.normalize("NFD", value)
             for key, value in check_lexicon(lexicon or {}, _NormalKeys(ids)).items()
         }
-        read = _characters if kind == "text" else open_reader(config["espeak"]["voice"])
-        return cls(read, ids, given)
+        if kind == "text":
+            return cls(_characters, ids, given)
+        reader = EspeakReader(config["espeak"]["voice"])
+        return cls(reader, ids, given, reader.close)
 
     def read(self, segment: str) -> list[Speech]:
         """The segment in as many parts as the model needs; none if it says nothing.
@@ -128,12 +118,11 @@ class PiperPhonemizer:
         for part, override in self._parts(text):
             if plain:  # a mark behind a word of the lexicon is not in what is read on
                 plain += self._mark(part)
-            groups = [override] if override else self._groups(part)
+            names = [part] if override else [w for w in part.split() if any(map(str.isalnum, w))]
+            groups, alone = ([override], [override]) if override else self._groups(part, names)
             if not groups:
                 continue
             plain += " " * bool(plain)
-            names = [part] if override else [w for w in part.split() if any(map(str.isalnum, w))]
-            alone = [override] if override else [self._alone(name) for name in names]
             joined = " ".join(groups)
             for name, first, stop in spread(names, alone, groups):
                 own = joined[first:stop]
@@ -161,14 +150,29 @@ class PiperPhonemizer:
                 at = match.end()
         yield text[at:], ""
 
-    def _groups(self, text: str) -> list[str]:
+    def _groups(self, text: str, names: Sequence[str]) -> tuple[list[str], list[str]]:
         """Phonemes as the reader groups them, mostly a word each, marks behind the last.
 
-        A full stop inside the segment is that of an abbreviation, as no sentence ends there.
+        A full stop inside the segment is that of an abbreviation, as no sentence ends there. And
+        how each of the names is read by itself; all in one go, as asking the reader takes a while.
         """
-        if not any(map(str.isalnum, text)):
-            return []
-        clauses = self._read(text)
+        if not names:
+            return [], []
+        known = self._alone  # another thread may put a new one in its place
+        alone = {name: known[name] for name in names if name in known}
+        unread = [name for name in dict.fromkeys(names) if name not in alone]
+        clauses, *others = self._read([text, *unread])
+        alone |= {name: self._joined(read) for name, read in zip(unread, others, strict=True)}
+        self._remember(alone)
+        return self._grouped(text, clauses), [alone[name] for name in names]
+
+    def _remember(self, alone: Mapping[str, str]) -> None:
+        """Several threads may; what one of them forgets is read again."""
+        if len(self._alone) + len(alone) > MAX_ALONE:
+            self._alone = {}
+        self._alone.update(alone)
+
+    def _grouped(self, text: str, clauses: Sequence[Clause]) -> list[str]:
         ended = text.rstrip("\"'”’»)]}>*_ ")[-1:] in MARKS
         groups: list[str] = []
         for number, clause in enumerate(clauses, 1):
@@ -184,9 +188,14 @@ class PiperPhonemizer:
         decomposed = unicodedata.normalize("NFD", phonemes)
         return "".join(p for p in decomposed if p in self._ids and p not in (START, END, PAD))
 
-    def _phonemes_alone(self, word: str) -> str:
-        """How a word is read by itself."""
-        return "".join(self._known(clause.phonemes.replace(" ", "")) for clause in self._read(word))
+    def _joined(self, clauses: Sequence[Clause]) -> str:
+        """The phonemes of a word, whatever the reader made of it."""
+        return "".join(self._known(clause.phonemes.replace(" ", "")) for clause in clauses)
+
+
+def reader_starting(config: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """Start the voice's reader, if it needs one, while other things are opened."""
+    return starting() if config.get("phoneme_type", "espeak") == "espeak" else nullcontext()
 
 
 class _NormalKeys(dict[str, Any]):
@@ -273,70 +282,6 @@ def _core(word: str) -> str:
     return word.strip("".join(c for c in set(word) if not c.isalnum()))
 
 
-def _characters(text: str) -> list[Clause]:
+def _characters(texts: Sequence[str]) -> list[list[Clause]]:
     """For voices that are trained on letters."""
-    return [Clause(text, "")]
-
-
-# The reader -------------------------------------------------------------------------------------
-
-
-def open_reader(language: str) -> Reader:
-    """What reads a text in one of espeak's languages. Raises VoiceNotInstalled or ModelError."""
-    bridge = _bridge()
-
-    def read(text: str) -> list[Clause]:
-        with _lock:
-            if _chosen != [language]:  # each choice costs 1.4 KB that espeak never gives back
-                _chosen.clear()  # stays so if espeak has no such language
-                bridge.set_voice(language)
-                _chosen.append(language)
-            clauses = bridge.get_phonemes(text)
-            _free_in_time(clauses)
-        return [Clause(FOREIGN.sub("", phonemes), mark) for phonemes, mark, _ in clauses]
-
-    try:
-        read("a")
-    except Exception as error:
-        raise ModelError(
-            f"found no language {language!r} in espeak-ng ({error}), wanted what the voice's "
-            "configuration names; get the voice anew, or a newer piper-tts"
-        ) from error
-    return read
-
-
-def _free_in_time(clauses: list[Any]) -> None:
-    """Take back the reference too many that the binding (piper-tts 1.8) leaves on each clause.
-
-    Without that none is ever freed: 2.3 MB in a thousand texts. Nobody else can hold a clause that
-    was made just now, so a count above that of a tuple held in the same way is the binding's.
-    """
-    (fair,) = [sys.getrefcount(one) for one in [tuple(range(3))]]
-    counts = [sys.getrefcount(one) for one in clauses]
-    for clause, count in zip(clauses, counts, strict=True):
-        if count == fair + 1:
-            ctypes.pythonapi.Py_DecRef(ctypes.py_object(clause))
-
-
-@functools.cache
-def _bridge() -> ModuleType:
-    """The package's binding to espeak-ng, by itself: the rest of the package takes long."""
-    spec = importlib.util.find_spec("piper")
-    folder = Path(spec.origin).parent if spec and spec.origin else None
-    files = (
-        sorted(folder.glob("espeakbridge*.so")) + sorted(folder.glob("espeakbridge*.pyd"))
-        if (folder)
-        else []
-    )
-    if not files or folder is None:
-        raise VoiceNotInstalled(
-            f"found no package piper with espeakbridge, wanted it to read for piper voices; "
-            f"{REMEDY}"
-        )
-    spec = importlib.util.spec_from_file_location("_tts_engine.espeakbridge", files[0])
-    assert spec is not None
-    assert spec.loader is not None
-    bridge = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(bridge)
-    bridge.initialize(str(folder / "espeak-ng-data"))
-    return bridge
+    return [[Clause(text, "")] for text in texts]

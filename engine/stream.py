@@ -178,6 +178,7 @@ class Engine:
         model, self._model = self._model, None
         if model is not None:
             self._helper.close()
+            model.close()
             for session in model.sessions():
                 session.close()
                 del session

@@ -61,3 +61,6 @@ class Model(Protocol):
 
     def sessions(self) -> Sequence[Session]:
         """Every session of the model."""
+
+    def close(self) -> None:
+        """Give back what it holds beside its sessions."""

@@ -175,6 +175,9 @@ class HibariModel:
         """Encode, prosody and decode."""
         return (self._encode, self._prosody, self._decode)
 
+    def close(self) -> None:
+        """Nothing: all else is plain memory."""
+
     def stream(
         self, speech: Speech, request: Request, first_chunk: int, *, trim: bool
     ) -> Iterator[Piece]:

@@ -290,6 +290,9 @@ class KokoroModel:
         """Head, waves, coarse and fine."""
         return self._parts
 
+    def close(self) -> None:
+        """Nothing: all else is plain memory."""
+
     def stream(
         self, speech: Speech, request: Request, first_chunk: int, *, trim: bool
     ) -> Iterator[Piece]:

@@ -35,6 +35,9 @@ class WholeModel:
         """The only one."""
         return (self._session,)
 
+    def close(self) -> None:
+        """Nothing: all else is plain memory."""
+
     def stream(
         self, speech: Speech, request: Request, first_chunk: int, *, trim: bool
     ) -> Iterator[Piece]:

@@ -26,7 +26,7 @@ from ..audio import LEAD_S, Word, lead_samples
 from ..cache import Cache, processor
 from ..errors import ModelError
 from ..phonemes import Speech
-from ..piper_phonemes import PiperPhonemizer
+from ..piper_phonemes import PiperPhonemizer, reader_starting
 from ..providers import CPU, Provider, SessionOptions
 from ..session import OPTIMISATION, RUNTIME_VERSION, Session, Stop, optimised
 from ..timing import Recorder
@@ -86,26 +86,28 @@ class Manner(NamedTuple):
 
 def open_model(voice: Voice, settings: Settings, recorder: Recorder) -> PiperModel:
     """Open a voice: its graphs from the cache, cut and optimised first if they are not there."""
-    with recorder.span("model"):
-        voice.check_installed()
-        graphs = parts(voice, settings.provider, settings.options, settings.cache)
-        plan = json.loads(bytes(graphs.pop("plan")))
-    with recorder.span("session"):
-        sessions = {
-            name: Session(
-                bytes(graph),
-                settings.provider,
-                settings.options,
-                name=name,
-                require=settings.require,
-                optimised=settings.provider is CPU,
-            )
-            for name, graph in graphs.items()
-        }
     with recorder.span("voice"):
+        voice.check_installed()
         config = json.loads(voice.vocabulary.read_text("utf-8"))
         manner = Manner.of(config)
-        phonemize = PiperPhonemizer.open(config, lexicon=settings.lexicon)
+    with reader_starting(config):
+        with recorder.span("model"):
+            graphs = parts(voice, settings.provider, settings.options, settings.cache)
+            plan = json.loads(bytes(graphs.pop("plan")))
+        with recorder.span("session"):
+            sessions = {
+                name: Session(
+                    bytes(graph),
+                    settings.provider,
+                    settings.options,
+                    name=name,
+                    require=settings.require,
+                    optimised=settings.provider is CPU,
+                )
+                for name, graph in graphs.items()
+            }
+        with recorder.span("phonemes"):
+            phonemize = PiperPhonemizer.open(config, lexicon=settings.lexicon)
     stages = {name: [Stage(*stage) for stage in plan[name]] for name in ("flow", "decode")}
     return PiperModel(sessions, stages, manner, phonemize)
 
@@ -178,6 +180,10 @@ class PiperModel:
     def sessions(self) -> Sequence[Session]:
         """Encode, flow and decode."""
         return tuple(self._sessions.values())
+
+    def close(self) -> None:
+        """Give the reader back."""
+        self._phonemize.close()
 
     def stream(
         self, speech: Speech, request: Request, first_chunk: int, *, trim: bool

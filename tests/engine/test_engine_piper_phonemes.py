@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import sys
-from collections.abc import Iterator
-from types import SimpleNamespace
+from collections.abc import Sequence
+from types import ModuleType, SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from engine import piper_phonemes
+from engine import espeak_process
 from engine.errors import ModelError, VoiceNotInstalled
-from engine.piper_phonemes import MARKS, Clause, PiperPhonemizer, spread
+from engine.espeak import MAX_CHARS, MAX_STOPS, Espeak, free_in_time, load, readable_parts
+from engine.espeak_process import Clause, find_espeak
+from engine.piper_phonemes import MARKS, PiperPhonemizer, spread
 
 ALPHABET = "_^$ abcdefghijklmnopqrstuvwxyzˈː.,?!"
 IDS = {symbol: [number] for number, symbol in enumerate(ALPHABET)}
@@ -30,9 +35,13 @@ def reader(text: str) -> list[Clause]:
     return done or [Clause("", "")]
 
 
+def readers(texts: Sequence[str]) -> list[list[Clause]]:
+    return [reader(text) for text in texts]
+
+
 def read(text: str, lexicon: dict[str, str] | None = None) -> tuple[str, list[tuple[str, str]]]:
     """Phonemes, and those of each word."""
-    (speech,) = PiperPhonemizer(reader, IDS, lexicon or {}).read(text)
+    (speech,) = PiperPhonemizer(readers, IDS, lexicon or {}).read(text)
     said = "".join(ALPHABET[i] for i in speech.ids)
     assert said.startswith("^_")
     assert said.endswith("_$")
@@ -87,8 +96,8 @@ def test_a_key_with_a_capital_stands_for_that_word_only() -> None:
 
 def test_unknown_phonemes_are_dropped() -> None:
     assert read("go 你 dog")[0] == "go dog"
-    assert PiperPhonemizer(reader, IDS, {}).read("你好") == []
-    assert PiperPhonemizer(reader, IDS, {}).read("=== ---") == []
+    assert PiperPhonemizer(readers, IDS, {}).read("你好") == []
+    assert PiperPhonemizer(readers, IDS, {}).read("=== ---") == []
 
 
 def test_words_without_groups_and_groups_without_words_end() -> None:
@@ -112,14 +121,11 @@ def test_a_voice_of_letters_needs_no_reader() -> None:
 
 
 @pytest.fixture
-def no_package(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    piper_phonemes._bridge.cache_clear()
+def no_package(monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(
-        piper_phonemes.importlib.util, "find_spec", lambda n: None if n == "piper" else find(n)
+        espeak_process.importlib.util, "find_spec", lambda n: None if n == "piper" else find(n)
     )
-    yield
-    piper_phonemes._bridge.cache_clear()
 
 
 def test_a_missing_reader_is_told_with_its_remedy(no_package: None) -> None:
@@ -128,18 +134,23 @@ def test_a_missing_reader_is_told_with_its_remedy(no_package: None) -> None:
         PiperPhonemizer.open(config)
 
 
-def test_a_language_is_chosen_only_when_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """espeak keeps 1.4 KB of each choice for ever; and two voices share one espeak."""
+@pytest.fixture(scope="module")
+def bridge() -> ModuleType:
     pytest.importorskip("piper")
-    bridge, chosen = piper_phonemes._bridge(), []
+    return load(*find_espeak())
+
+
+def test_a_language_is_chosen_only_when_it_changes(bridge: ModuleType) -> None:
+    """espeak keeps 1.4 KB of each choice for ever; and two voices share one espeak."""
+    chosen = []
 
     def choose(language: str) -> None:
         chosen.append(language)
         bridge.set_voice(language)
 
     told = SimpleNamespace(set_voice=choose, get_phonemes=bridge.get_phonemes)
-    monkeypatch.setattr(piper_phonemes, "_bridge", lambda: told)
-    english, german = (piper_phonemes.open_reader(name) for name in ("en-us", "de"))
+    espeak = Espeak(told)  # type: ignore[arg-type]
+    english, german = (functools.partial(espeak.read, name) for name in ("en-us", "de"))
     alone = english("wind"), german("wind")
     assert alone[0] != alone[1]
     chosen.clear()
@@ -149,10 +160,9 @@ def test_a_language_is_chosen_only_when_it_changes(monkeypatch: pytest.MonkeyPat
     assert (english("wind"), german("wind"), english("wind")) == (alone[0], alone[1], alone[0])
 
 
-def test_what_was_read_is_freed() -> None:
+def test_what_was_read_is_freed(bridge: ModuleType) -> None:
     """The binding counts each clause once too often; unmended, this leaves thousands of objects."""
-    pytest.importorskip("piper")
-    read, text = piper_phonemes.open_reader("en-us"), "One and two. Three, four."
+    read, text = functools.partial(Espeak(bridge).read, "en-us"), "One and two. Three, four."
     read(text)
     before = sys.getallocatedblocks()
     for _ in range(500):
@@ -163,14 +173,27 @@ def test_what_was_read_is_freed() -> None:
 def test_a_binding_that_counts_right_is_left_alone() -> None:
     clauses = [tuple(map(str, range(3))) for _ in range(2)]
     counts = [sys.getrefcount(one) for one in clauses]
-    piper_phonemes._free_in_time(clauses)
+    free_in_time(clauses)
     assert [sys.getrefcount(one) for one in clauses] == counts
 
 
-def test_a_language_the_reader_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(language: str) -> None:
-        raise RuntimeError("no such voice")
-
-    monkeypatch.setattr(piper_phonemes, "_bridge", lambda: SimpleNamespace(set_voice=refuse))
+def test_a_language_the_reader_lacks_is_told() -> None:
+    pytest.importorskip("piper")
     with pytest.raises(ModelError, match="found no language 'xx'"):
         PiperPhonemizer.open({"espeak": {"voice": "xx"}, "phoneme_id_map": IDS})
+    assert espeak_process.shared.pid is None
+
+
+@given(st.text(alphabet="ab1. ", max_size=2000))
+def test_parts_for_the_reader_are_short_and_lose_nothing(text: str) -> None:
+    parts = readable_parts(text)
+    assert "".join(parts) == text
+    assert all(len(part) <= MAX_CHARS and part.count(".") <= MAX_STOPS for part in parts)
+
+
+def test_parts_for_the_reader_are_cut_between_words() -> None:
+    assert len(readable_parts("p.m. " * 60)) > 1
+    assert all(part.strip().endswith("p.m.") for part in readable_parts("p.m. " * 60)[:-1])
+    assert readable_parts("At 5 p.m. on Dec. 3, J. R. R. Tolkien left.") == [
+        "At 5 p.m. on Dec. 3, J. R. R. Tolkien left."
+    ]
