@@ -62,6 +62,8 @@ class Espeak:
             self._language = language
         clauses = self._bridge.get_phonemes(text)
         free_in_time(clauses)
+        # Of "Wait.." espeak keeps a stop, and says "dot" before whatever is read next.
+        free_in_time(self._bridge.get_phonemes(""))
         return [(FOREIGN.sub("", phonemes), mark) for phonemes, mark, _ in clauses]
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from .abbreviations import Abbreviations
 from .cache import Cache
 from .table import Table, packed
 
@@ -22,6 +23,7 @@ VERSION = "1"  # of the tables and what is in them
 MODULE = "_tts_engine_reading_rules"
 TAGGER = "tagger.json.gz"
 TAGGER_TABLES = ("tagdict", "weights", "vocab")
+NAME_AND_STOP = "Jan."  # a token of the rules, and left in a text only where it is a name
 SURE = 5  # how the rules rate a pronunciation that was given to them
 
 
@@ -45,12 +47,12 @@ def open_rules(
     module._load_json = lambda name: _load(assets / name, cache)  # type: ignore[attr-defined]
     rules = module.G2P(oov=net, british=british)
     rules.tagger.vocab = _table(assets / TAGGER, "vocab", cache)
-    normalise = sys.modules[f"{MODULE}.normalize"].normalize
+    normalise = _normaliser()
     longest = max((len(key.split()) for key in lexicon), default=0)
     given = {" ".join(key.split()): phonemes for key, phonemes in lexicon.items()}
 
     def read(text: str) -> list[Token]:
-        tokens = rules.tokenize(normalise(text))
+        tokens = list(_stops_apart(rules.tokenize(normalise(text))))
         if given:
             _override(tokens, given, longest)
         return [
@@ -59,6 +61,24 @@ def open_rules(
         ]
 
     return read
+
+
+def _stops_apart(tokens: Iterable[Any]) -> Iterator[Any]:
+    """The tokens, names with the stop of their sentence in two: the rules take them for months."""
+    for token in tokens:
+        if token.text == NAME_AND_STOP:
+            yield token.copy(text=token.text[:-1], whitespace="")
+            token = token.copy(text=".", tag=".")
+        yield token
+
+
+def _normaliser() -> Callable[[str], str]:
+    """What writes numbers and abbreviations out, but for abbreviations that are words."""
+    module: Any = sys.modules[f"{MODULE}.normalize"]
+    if not isinstance(module.RE_ABBREV, Abbreviations):
+        module.RE_ABBREV = Abbreviations(module.RE_ABBREV)
+    normalise: Callable[[str], str] = module.normalize
+    return normalise
 
 
 def open_net(model: Path) -> Callable[[str], str | None]:

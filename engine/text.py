@@ -32,7 +32,7 @@ NEVER_LAST = _words(
     """
 )
 # Only before a number: "No. 5", but "No. Never."
-BEFORE_NUMBERS = _words("No no Nos nos Fig fig Vol vol Ch Sec Eq p pp Jan Feb Aug Sept")
+BEFORE_NUMBERS = _words("No no NO Nos nos NOS Fig fig FIG Vol vol Ch Sec Eq p pp Jan Feb Aug Sept")
 # The end of a sentence only if what follows looks like the start of one.
 MAYBE_LAST = _words(
     """
@@ -254,9 +254,16 @@ def _fitting(words: list[str]) -> int:
 
 def _best_cut(words: list[str], count: int) -> int:
     """Behind the last clause of the later two thirds, else between words, never in a number."""
-    cuts = [at for at in range(1, count + 1) if not _one_number(words[at - 1], words[at])]
+    cuts = [at for at in range(1, count + 1) if not _one_whole(words[at - 1], words[at])]
     clauses = [at for at in cuts if at > count // 3 and words[at - 1].endswith(CLAUSE_ENDS)]
     return (clauses or cuts or [count])[-1]
+
+
+def _one_whole(left: str, right: str) -> bool:
+    """Whether the words are a number in two, or "No." and its number."""
+    stem = left.lstrip(OPENERS)
+    numbered = stem.endswith(".") and stem[:-1] in BEFORE_NUMBERS
+    return _one_number(left, right) or (numbered and right.lstrip(OPENERS)[:1].isdigit())
 
 
 def _one_number(left: str, right: str) -> bool:
