@@ -58,7 +58,7 @@ def of_script(draw: Draw) -> str:
 
 
 def dotted(draw: Draw) -> str:
-    letters = draw.choice((LETTERS, "pm", "w", "éßñ", "яжд", "中文字", "𝐀𝐁"))
+    letters = draw.choice((LETTERS, "pm", "w", "éßñ", "яжд", "中文字", "\U0001d400\U0001d401"))
     between = draw.choice(("", " ", ", ", "  ", " . ", "-", "(", ".", "'s "))
     run = draw.randint(1, 5)
     return several(
@@ -214,9 +214,8 @@ def main() -> int:
     fuzz(wanted.way, wanted.texts, wanted.seed, out)
     lines = lines_of(out)
     faults = Counter((line["kind"], line["fault"]) for line in lines if line["fault"])
-    print(
-        f"{len(lines)} texts, {faults.total()} faults, slowest {max(line['s'] for line in lines)} s"
-    )
+    slowest_s = max(line["s"] for line in lines)
+    print(f"{len(lines)} texts, {faults.total()} faults, slowest {slowest_s} s")
     for (kind, fault), times in faults.most_common():
         print(f"{times} x {kind}: {fault}")
     return 1 if faults else 0
