@@ -7,6 +7,7 @@ a piper voice is opened; and it dies of some texts, so it runs in a process of i
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import re
 import unicodedata
@@ -247,9 +248,15 @@ def _shares(sizes: Sequence[int], groups: Sequence[str]) -> list[int]:
         position = sounds[at] if at < len(sounds) else len(joined)
         while position > 0 and joined[position - 1] in STRESSES:
             position -= 1
-        near = min(starts, key=lambda start: abs(start - position))
+        near = _nearest(starts, position)
         begins.append(near if abs(near - position) <= NEAR else position)
     return begins
+
+
+def _nearest(starts: Sequence[int], position: int) -> int:
+    """The start next to the position; of two as near the earlier one."""
+    at = bisect.bisect_left(starts, position)
+    return min(starts[max(0, at - 1) : at + 1], key=lambda start: abs(start - position))
 
 
 def _until_sure(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import sys
+import time
 from collections.abc import Sequence
 from types import ModuleType, SimpleNamespace
 
@@ -98,6 +99,17 @@ def test_unknown_phonemes_are_dropped() -> None:
     assert read("go 你 dog")[0] == "go dog"
     assert PiperPhonemizer(readers, IDS, {}).read("你好") == []
     assert PiperPhonemizer(readers, IDS, {}).read("=== ---") == []
+
+
+@pytest.mark.parametrize("word", ["1-", "1,", "x_"])
+def test_a_word_four_times_as_long_takes_about_four_times_as_long(word: str) -> None:
+    def took_s(text: str) -> float:
+        began_s = time.process_time()
+        PiperPhonemizer(readers, IDS, {}).read(text)
+        return time.process_time() - began_s
+
+    short_s, long_s = (min(took_s(word * count) for _ in range(3)) for count in (5_000, 20_000))
+    assert long_s < 8 * short_s
 
 
 def test_words_without_groups_and_groups_without_words_end() -> None:
