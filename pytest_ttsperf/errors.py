@@ -6,7 +6,8 @@ TtsperfError
 |  |- TargetNotFound     the spec names nothing that can be opened
 |  |  `- ModuleMissing   there is no module of that name
 |  |- TargetShapeError   it opened, but does not speak the shape we accept
-|  |  `- OptionUntaken   neither it nor the method that speaks takes an option
+|  |  |- OptionUntaken   neither it nor the method that speaks takes an option
+|  |  `- VariableUnset   an option wants {env:NAME}, and there is no such variable
 |  |- TargetFailed       it raised while opening or speaking (carries its traceback)
 |  |- TargetCrashed      its process ended (carries its last words)
 |  |- TargetTimeout      it did not answer in time
@@ -23,9 +24,18 @@ TtsperfError
 
 from __future__ import annotations
 
+from pytest_ttsperf import secrets
+
 
 class TtsperfError(Exception):
-    """Base of everything this plugin raises on purpose."""
+    """Base of everything this plugin raises on purpose.
+
+    Messages quote servers and programs, which may quote our request: secrets are taken out here,
+    at the one place that no message goes around.
+    """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(secrets.scrub(str(message)))
 
 
 class LimitError(TtsperfError):
@@ -50,6 +60,10 @@ class TargetShapeError(TargetError):
 
 class OptionUntaken(TargetShapeError):
     """An option, provider or voice was asked for, and the target has no parameter of that name."""
+
+
+class VariableUnset(TargetShapeError, LimitError):
+    """An option wants the value of an environment variable that is not set."""
 
 
 class TargetFailed(TargetError):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field, structs
 
-from pytest_ttsperf import specs
+from pytest_ttsperf import secrets, specs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,16 +92,33 @@ class Ready(Struct, frozen=True, kw_only=True):
 
 
 class TargetSpec(Struct, frozen=True, kw_only=True):
-    """What to measure: a spec in one of the forms of `specs`, with keyword options."""
+    """What to measure: a spec in one of the forms of `specs`, with keyword options.
+
+    It holds `{env:NAME}` as it was written; targets put in the value when they are opened.
+    """
 
     spec: str
     options: dict[str, Json] = {}
 
     @property
     def label(self) -> str:
-        """The spec with its options, as cells and artifacts name it."""
-        given = ", ".join(f"{key}={value!r}" for key, value in sorted(self.options.items()))
-        return f"{self.spec}({given})" if given else self.spec
+        """The spec with its options, as cells and artifacts name it, its secrets masked.
+
+        So two targets that differ in a secret alone are one cell, and a key that was changed for
+        another is compared with the same baseline (docs/adr/0024).
+        """
+        spec, options = secrets.mask_target(self.spec, self.options)
+        listed = ", ".join(f"{key}={value!r}" for key, value in sorted(options.items()))
+        return f"{spec}({listed})" if listed else spec
+
+    @property
+    def shown(self) -> str:
+        """The spec alone, its secrets masked."""
+        return secrets.mask_target(self.spec, {})[0]
+
+    def __repr__(self) -> str:
+        """Masked too: tracebacks show it."""
+        return f"TargetSpec({self.label!r})"
 
 
 class Sound(Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-EVERYWHERE = {"errors", "figures", "files", "git", "popen", "real", "specs", ""}
+EVERYWHERE = {"errors", "figures", "files", "git", "popen", "real", "secrets", "specs", ""}
 """Leaves that any room of pytest_ttsperf may import; "" is the package with its version."""
 
 PLUGIN_ROOMS = {
@@ -26,6 +26,7 @@ PLUGIN_ROOMS = {
     "popen": set(),
     "real": set(),
     "records": set(),
+    "secrets": set(),
     "specs": set(),
     "cgroups": set(),
     "environment": {"records", "cgroups"},

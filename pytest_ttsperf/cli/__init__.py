@@ -10,8 +10,9 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
-from pytest_ttsperf import __version__
+from pytest_ttsperf import __version__, secrets
 from pytest_ttsperf.cli import baselines, compare, doctor
 from pytest_ttsperf.errors import ArtifactUnreadable, CellUnknown, LimitError, TtsperfError
 
@@ -21,6 +22,7 @@ EPILOG = "Exit codes: 0 all is well, 1 something bad was found, 2 the command wa
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; gives its exit code. argparse leaves by SystemExit(2)."""
+    secrets.remember_arguments(sys.argv[1:] if arguments is None else arguments)
     told = _parser().parse_args(arguments)
     try:
         return int(told.run(told))
@@ -39,8 +41,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BAD
 
 
+class _Parser(argparse.ArgumentParser):
+    """Quotes what it does not understand, without the secrets in it."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(secrets.scrub(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="ttsperf",
         description="Performance of text-to-speech engines: stored baselines, two targets side by "
         "side, and this machine.",

@@ -22,7 +22,8 @@ the old baseline may be accepted: that is what this is for. One that is INVALID,
 its test, may not."""
 PRUNE = """\
 Find baselines that nothing will be compared with again and say why. Without --yes nothing is
-deleted. A test counts as gone when its file does not exist, or has no such function; parameters are
+deleted. One that holds a key or password in plain text goes as well. A test counts as gone when its
+file does not exist, or has no such function; parameters are
 not looked at."""
 
 

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_ttsperf import figures, specs
-from pytest_ttsperf.cli.output import paint, tell
+from pytest_ttsperf import figures, secrets, specs
+from pytest_ttsperf.cli.output import advise, paint, tell
 
 PRESETS = ("short", "medium", "long")
 DEFAULT_BUDGET_S = 60.0
@@ -75,6 +75,8 @@ def _run(told: argparse.Namespace) -> int:
             (told.target_b, told.option_b, "--option-b"),
         )
     )
+    specified = [one.spec for one in (old, new)]
+    advise(found for one in specified for found in secrets.find(one.spec, one.options))
     presets = tuple(dict.fromkeys(told.preset or PRESETS[:1]))
     deltas = figures.of_lines(told.fail, "--fail")
     found: dict[str, Comparison] = side_by_side(

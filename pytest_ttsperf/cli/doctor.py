@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from pytest_ttsperf import specs
-from pytest_ttsperf.cli.output import paint, tell
+from pytest_ttsperf import secrets, specs
+from pytest_ttsperf.cli.output import advise, paint, tell
 
 DEFAULT_SECONDS = 2.0
 
@@ -55,6 +55,7 @@ def _run(told: argparse.Namespace) -> int:
             voice=told.voice,
             demanded=("provider",) if told.provider else (),
         )
+        advise(secrets.find(source.spec.spec, source.spec.options))
     found = checkup.examine(told.seconds, source)
     tell(found, report.checkup(found, paint), as_json=told.json)
     return 1 if found.level == "bad" else 0

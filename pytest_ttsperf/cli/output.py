@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
+from typing import Any
 
 import msgspec
+
+from pytest_ttsperf import secrets
 
 COLORS = {"good": "32", "unmeasured": "2", "advice": "33", "bad": "31"}
 
@@ -20,5 +24,25 @@ def paint(text: str, level: str) -> str:
 def tell(answer: object, text: str, *, as_json: bool) -> None:
     """Print an answer as JSON, or as its text."""
     if as_json:
-        text = msgspec.json.format(msgspec.json.encode(answer), indent=2).decode()
+        shown = _without_secrets(msgspec.to_builtins(answer))
+        text = msgspec.json.format(msgspec.json.encode(shown), indent=2).decode()
     print(text, flush=True)
+
+
+def advise(written_out: Iterable[secrets.Secret]) -> None:
+    """Say on standard error that a secret is better taken from a variable, if there is one."""
+    advice = secrets.advice(written_out)
+    if advice is not None:
+        print(f"ttsperf: note: {advice}", file=sys.stderr)
+
+
+def _without_secrets(value: Any) -> Any:
+    """Names of targets masked: files that an older version has written hold them as they were."""
+    if isinstance(value, dict):
+        return {
+            name: secrets.mask(each)
+            if name in ("target", "test") and isinstance(each, str)
+            else _without_secrets(each)
+            for name, each in value.items()
+        }
+    return [_without_secrets(each) for each in value] if isinstance(value, list) else value

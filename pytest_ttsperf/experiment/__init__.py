@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from pytest_ttsperf import environment, popen, weather
+from pytest_ttsperf import environment, popen, secrets, weather
 from pytest_ttsperf.errors import MeasurementError
 from pytest_ttsperf.experiment.against import Against as Against
 from pytest_ttsperf.experiment.against import Measured as Measured
@@ -340,7 +340,7 @@ class Surroundings:
             git=place.git,
             plugin_version=versions[0],
             pytest_version=versions[1],
-            arguments=tuple(arguments),
+            arguments=tuple(map(secrets.scrub, secrets.mask_arguments(arguments))),
             host=platform.node() or None,
             kernel=platform.release() or None,
         )

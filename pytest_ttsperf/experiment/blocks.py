@@ -253,14 +253,14 @@ def _refuse_caches(arms: Mapping[str, Opened], plan: Plan, spoken: Spoken) -> No
         if told and trust.is_cache(told):
             known, new = (median(values) for values in zip(*told, strict=True))
             raise CachedError(
-                f"{opened.source.spec.spec} answers a text that it has spoken from a cache (rtf "
+                f"{opened.source.spec.shown} answers a text that it has spoken from a cache (rtf "
                 f"{known:.2g} against {new:.2g} for a new one), and here each text is asked for "
                 "again and again: switch the cache off"
             )
 
 
 def _two_starts(contest: Contest) -> list[str]:
-    servers = [one.spec.spec for one in (contest.old, contest.new) if one.is_server]
+    servers = [one.spec.shown for one in (contest.old, contest.new) if one.is_server]
     if not servers or contest.old == contest.new:
         return []
     return [

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from msgspec import structs
 
+from pytest_ttsperf import secrets, specs
 from pytest_ttsperf.errors import MeasurementError
 from pytest_ttsperf.judge import stats
 from pytest_ttsperf.measure import corpus, interleave
@@ -46,12 +47,12 @@ class Source:
         """MeasurementError for another version of what is not imported."""
         if self.is_server and self.tree is not None:
             raise MeasurementError(
-                f"{self.spec.spec} runs already: another version of the code cannot be put in its "
+                f"{self.spec.shown} runs already: another version of the code cannot be put in its "
                 "place; start that version too, and compare with its address"
             )
         if kind(self.spec.spec) == "command" and self.tree is not None:
             raise MeasurementError(
-                f"{self.spec.spec} is not imported, so it would be the same at {self.tree.label}; "
+                f"{self.spec.shown} is not imported, so it would be the same at {self.tree.label}; "
                 "name that version's program itself: --ttsperf-against=cmd:..."
             )
 
@@ -68,14 +69,18 @@ class Source:
     def make(self) -> Target:
         """A target to open, by the form of its spec.
 
-        MeasurementError for one that cannot be inline.
+        MeasurementError for one that cannot be inline, VariableUnset for one whose `{env:NAME}`
+        is not set.
         A `module:callable` has a process of its own unless asked for inline.
         """
+        specs.resolve(self.spec.spec)
+        specs.resolve_options(self.spec.options)
+        secrets.remember(self.spec.spec, self.spec.options)
         pairs = {"provider": self.provider, "voice": self.voice}
         offered = {name: value for name, value in pairs.items() if value is not None}
         if self.inline and kind(self.spec.spec) != "python":
             raise MeasurementError(
-                f"{self.spec.spec} runs in a process of its own already; leave out "
+                f"{self.spec.shown} runs in a process of its own already; leave out "
                 "--ttsperf-inline, which is for module:callable"
             )
         match kind(self.spec.spec):

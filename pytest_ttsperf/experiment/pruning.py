@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec import structs
 
-from pytest_ttsperf import environment
+from pytest_ttsperf import environment, secrets
 from pytest_ttsperf.answers import Removal
 from pytest_ttsperf.experiment.keeping import stored_in
 from pytest_ttsperf.judge import baseline
@@ -24,7 +24,7 @@ def prunable(
     older_than_days: int | None = None,
     now: datetime | None = None,
 ) -> list[Removal]:
-    """Baselines that may go: their test no longer exists below `root`.
+    """Baselines that may go: their test no longer exists below `root`, or a secret is in them.
 
     On request also those of a machine whose runtime, threads or voice have changed since
     (`superseded`), and those without a run for some days.
@@ -35,7 +35,7 @@ def prunable(
     for path, stored, _ in found:
         if stored is None:
             continue
-        reason = _gone(root, stored.cell.test) or newer.get(path)
+        reason = _leaks(stored) or _gone(root, stored.cell.test) or newer.get(path)
         if reason is None and older_than_days is not None:
             reason = _old(stored, older_than_days, now or datetime.now(UTC))
         if reason is not None:
@@ -52,6 +52,14 @@ def prune(removals: Sequence[Removal]) -> list[Removal]:
         gone = stored is not None and baseline.remove(path, stored)
         done.append(structs.replace(removal, removed=gone))
     return done
+
+
+def _leaks(stored: Baseline) -> str | None:
+    """Files of a version that wrote secrets out: no cell has such a name any more."""
+    target = stored.cell.target
+    if secrets.mask(target) == target:
+        return None
+    return "it holds a secret in plain text, and its cell is stored without it now: change that one"
 
 
 def _gone(root: Path, test: str) -> str | None:

@@ -142,7 +142,7 @@ def cold_trial(
     """
     if source.is_server:
         raise MeasurementError(
-            f"{source.spec.spec} runs already, so it has no cold start that could be measured; "
+            f"{source.spec.shown} runs already, so it has no cold start that could be measured; "
             "measure it warm, or name what starts it as cmd: or module:callable"
         )
     opened = open_target(source, warm=False)

@@ -28,6 +28,7 @@ from pytest_ttsperf.errors import GitError, RevisionError
 from pytest_ttsperf.measure.checkout import copies, large_files, repository, submodules
 from pytest_ttsperf.measure.checkout.copies import State
 from pytest_ttsperf.measure.checkout.repository import Repository
+from pytest_ttsperf.secrets import mask
 
 KEPT_TREES = 5
 LOCK_TIMEOUT_S = 600.0
@@ -78,7 +79,8 @@ def lay_ready(
     """
     home = cache if cache is not None else user_cache_path("pytest-ttsperf")
     around, commit = None, None
-    if not repository.is_path(text):
+    has_secret = mask(text) != text  # the address of a server, perhaps: nothing for git
+    if not repository.is_path(text) and not has_secret:
         around = repository.find_around(rootdir, text)
     if around is not None:
         commit = repository.commit_of(around, text, fetch=fetch)

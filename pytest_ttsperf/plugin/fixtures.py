@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from pytest_ttsperf import specs
+from pytest_ttsperf import secrets, specs
 from pytest_ttsperf.errors import MeasurementError, ProviderMissing, TtsperfError
 from pytest_ttsperf.plugin import ledger, markers, target_fixture, usage
 
@@ -192,8 +192,10 @@ def _ttsperf_source(
         "voice": options.voice_demanded or own_voice is not None,
     }
     given = TargetSpec(spec=named.spec, options={**own, **options.told_options})
+    target = _or_skip(state, lambda: asked_so(given, options.http))
+    state.advise(secrets.find(target.spec, target.options))
     return Source(
-        spec=_or_skip(state, lambda: asked_so(given, options.http)),
+        spec=target,
         provider=_ttsperf_provider,
         voice=own_voice or options.voice,
         demanded=tuple(name for name, is_demanded in demanded.items() if is_demanded),

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_ttsperf import popen  # noqa: F401  (before any test can replace what it has)
 from pytest_ttsperf.errors import LimitError, RevisionError
-from pytest_ttsperf.plugin import fixtures, ledger, markers, options, summary, usage
+from pytest_ttsperf.plugin import fixtures, ledger, markers, options, reports, summary, usage
 
 SUMMARY = pytest.StashKey[summary.RunSummary]()
 
@@ -44,6 +44,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     )
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name a target that a test is parametrised with, if it holds a secret, without it."""
+    return reports.parameter_id(val)
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Check the marks, and add `perf` before -m selects."""
     try:
@@ -61,7 +66,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if selected and not session.config.getoption("collectonly"):
         try:
             ledger.of(session.config).lay_ready(len(selected))
-        except RevisionError as error:
+        except (RevisionError, LimitError) as error:
             raise pytest.UsageError(str(error)) from error
         summary.tell_expected_duration(ledger.of(session.config), selected)
 
@@ -105,6 +110,7 @@ def pytest_runtest_makereport(
     report = yield
     if ledger.STATE in item.stash:
         report.ttsperf = ledger.report_data(ledger.state_of(item))  # type: ignore[attr-defined]
+        reports.scrub(report)
     return report
 
 

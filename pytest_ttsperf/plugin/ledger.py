@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ttsperf import figures, popen, real
+from pytest_ttsperf import figures, popen, real, secrets
 from pytest_ttsperf.errors import BaselineUnreadable, MeasurementError
 from pytest_ttsperf.plugin import markers, usage
 from pytest_ttsperf.plugin.options import Options
@@ -210,6 +210,14 @@ class TestState:
             ),
         )
         return experiment.continued(plan, self.results.values())
+
+    def advise(self, written_out: Iterable[secrets.Secret]) -> None:
+        """Say, once in a run, that secrets of the target are better taken from variables."""
+        options = self.options
+        against = secrets.find(options.against or "", options.against_options)
+        advice = secrets.advice([*written_out, *against])
+        if advice is not None:
+            self.remarks.append(advice)
 
     def progress(self, progress: Progress) -> None:
         """Hand progress to the terminal."""

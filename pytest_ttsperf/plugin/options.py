@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pytest_ttsperf import figures, specs
+from pytest_ttsperf import figures, secrets, specs
 from pytest_ttsperf.errors import LimitError
 from pytest_ttsperf.plugin import ini
 from pytest_ttsperf.plugin.markers import Override, parse_override
@@ -233,6 +233,7 @@ def _add_ini(ini: Callable[..., None]) -> None:
 
 def read(config: pytest.Config) -> Options:
     """All options of this run. pytest.UsageError tells which one cannot be understood."""
+    _remember_secrets(config)
     try:
         general, local = _overrides(config)
         told = specs.options_of(
@@ -282,6 +283,18 @@ def read(config: pytest.Config) -> Options:
         )
     except LimitError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def _remember_secrets(config: pytest.Config) -> None:
+    """So that no message tells them, not even one about an option that is not understood."""
+    written = [
+        *config.getoption(f"{PREFIX}target-option"),
+        *config.getoption(f"{PREFIX}against-option"),
+        *config.getini("ttsperf_target_options"),
+    ]
+    options = (_first(config, "target"), config.getoption(f"{PREFIX}against"))
+    written += [text for text in (*options, _first(config, "http_template")) if text is not None]
+    secrets.remember_arguments(written)
 
 
 def _first(config: pytest.Config, name: str) -> str | None:
@@ -350,7 +363,8 @@ def _object(config: pytest.Config, told: str | dict[str, Any]) -> object:
         folders = (config.invocation_params.dir, config.rootpath)
         found = [folder / told for folder in folders if (folder / told).is_file()]
         if not found:
-            raise LimitError(f"{name}: found no file {told}; wanted one, or a JSON object")
+            shown = secrets.mask(told)
+            raise LimitError(f"{name}: found no file {shown}; wanted one, or a JSON object")
         name, text = f"{name}: {found[0]}", found[0].read_text()
     try:
         return json.loads(text)

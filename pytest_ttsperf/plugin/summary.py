@@ -75,7 +75,7 @@ class RunSummary:
         from pytest_ttsperf.report import terminal
 
         own = [line for data in self._told.values() for line in data["remarks"]]
-        lines = [*terminal.remarks(results), *own]
+        lines = [*terminal.remarks(results), *dict.fromkeys(own)]
         cost = terminal.recorder_line(r.recorder_cost for r in results if r.recorder_cost)
         if lines:
             reporter.write_line("")

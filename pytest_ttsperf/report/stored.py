@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from pytest_ttsperf import secrets
 from pytest_ttsperf.answers import (
     Acceptance,
     AcceptedCell,
@@ -37,7 +38,7 @@ def cell(kept: KeptCell) -> str:
     """One baseline, a line for each run, newest last."""
     lines = [
         f"{cell_label(kept.cell)}: {kept.cell.test}",
-        f"{kept.cell.target}, provider {kept.cell.provider}, voice {kept.cell.voice}",
+        f"{secrets.mask(kept.cell.target)}, provider {kept.cell.provider}, voice {kept.cell.voice}",
         f"fingerprint {kept.fingerprint}{_whose(kept.this_machine)}",
     ]
     if kept.stands_for:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from pytest_ttsperf import git, specs
 from pytest_ttsperf.errors import GitMissing, RevisionError
+from pytest_ttsperf.secrets import mask
 
 NO_REPOSITORY = ("not a git repository", "must be run in a work tree")
 FETCH_OPTION = "--ttsperf-fetch"
@@ -119,8 +120,8 @@ def why_unknown(text: str, folder: Path, repository: Repository | None) -> str:
             f"GIT_DEPTH: 0), give {FETCH_OPTION}, or "
         )
     return (
-        f"found {text!r}, which is no revision {where} and no directory; {hint}give a revision, a "
-        "tag, a remote branch such as origin/main, a directory, or a "
+        f"found {mask(text)!r}, which is no revision {where} and no directory; {hint}give a "
+        "revision, a tag, a remote branch such as origin/main, a directory, or a "
         f"target as {specs.FORMS}"
     )
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from msgspec import structs
+
+from pytest_ttsperf import secrets
 from pytest_ttsperf.records import Json, Mode, Ready, RecorderCost, Recording
 from pytest_ttsperf.specs import Kind
 from pytest_ttsperf.specs import kind as kind
@@ -35,3 +38,12 @@ class Target(Protocol):
 
         Gives what was wrong with the closing, which fails no measurement but is worth telling.
         """
+
+
+def without_secrets(ready: Ready) -> Ready:
+    """What a target says of itself, fit to be stored."""
+    return structs.replace(
+        ready,
+        placement=secrets.scrub_value("placement", ready.placement),
+        quirks=tuple(secrets.scrub(quirk) for quirk in ready.quirks),
+    )

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from typing import NamedTuple
 
+from pytest_ttsperf import secrets, specs
 from pytest_ttsperf.errors import (
     MeasurementError,
     TargetCrashed,
@@ -139,16 +140,20 @@ class CommandTarget:
     # What was asked for
 
     def _words(self) -> list[str]:
-        line = self._spec.spec.removeprefix(PREFIX)
+        text = self._spec.spec
+        is_whole = not text.startswith(PREFIX)  # all of it comes by a variable
+        line = (specs.resolve(text) if is_whole else text).removeprefix(PREFIX)
         try:
             words = shlex.split(line)
         except ValueError as error:
             raise TargetNotFound(
-                f"found the command {line!r}, which cannot be read ({error}); wanted words as in "
-                "a shell, quoted where they hold blanks"
+                f"found the command {secrets.mask(line)!r}, which cannot be read ({error}); wanted "
+                "words as in a shell, quoted where they hold blanks"
             ) from error
         if not words:
             raise TargetNotFound("found cmd: with nothing behind it; wanted cmd:program arguments")
+        if not is_whole:  # word by word, so that a value with blanks is one
+            words = [specs.resolve(word) for word in words]
         if shutil.which(words[0]) is None:
             raise TargetNotFound(
                 f"found no program {words[0]!r} on PATH; install it, or write its path"
@@ -175,7 +180,7 @@ class CommandTarget:
         return [word.replace(place, self._offered[name]) for word in words] if wanted else words
 
     def _take_options(self) -> None:
-        options = self._spec.options
+        options = specs.resolve_options(self._spec.options)
         unknown = sorted({*options} - {*OPTIONS})
         if unknown:
             raise TargetShapeError(

@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 
+from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import TargetFailed
 from pytest_ttsperf.measure.targets.containers import NOTHING, Container, Samples
 from pytest_ttsperf.measure.targets.signatures import HEAD_BYTES
@@ -79,9 +80,11 @@ def _read(line: bytes) -> tuple[str, bytes]:
         kind = event.get("type")
         sound = base64.b64decode(event["audio"], validate=True) if kind == DELTA else b""
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        start = secrets.scrub(repr(line))[:80]  # before it is cut
         raise TargetFailed(
-            f"found the event {line[:80]!r} ({error}), wanted JSON with a type and audio"
+            f"found the event {start} ({error}), wanted JSON with a type and audio"
         ) from error
     if event.get("error") or kind == "error":
-        raise TargetFailed(f"an event of the answer tells an error: {line[:500].decode()}")
+        text = secrets.scrub(line.decode(errors="replace"))[:500]
+        raise TargetFailed(f"an event of the answer tells an error: {text}")
     return str(kind), sound

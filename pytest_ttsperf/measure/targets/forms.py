@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Mapping
 from typing import Literal, get_args
@@ -11,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from pytest_ttsperf import secrets, specs
 from pytest_ttsperf.errors import TargetShapeError
 from pytest_ttsperf.measure.targets import bodies
 from pytest_ttsperf.measure.targets.signatures import FORMATS
@@ -18,12 +18,13 @@ from pytest_ttsperf.records import Json
 
 Keeping = Literal["keep", "fresh"]
 _VERSION = re.compile(r"/v\d+$")
+TEMPLATE = "the HTTP template"
 DEFAULT_RATE = 24_000
 """Of bare PCM in OpenAI's form."""
 
 
 class Form(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One kind of request. `{text}`, `{voice}` and, in headers, `{env:NAME}` are put in."""
+    """One kind of request. `{text}`, `{voice}` and `{env:NAME}` are put in."""
 
     path: str
     method: str = "POST"
@@ -111,21 +112,19 @@ def form_of(
 
 
 def request(form: Form, base_path: str, text: str, voice: str | None) -> Request:
-    """The request for one text. TargetShapeError for a voice that the form has no place for."""
+    """The request for one text. VariableUnset for an `{env:NAME}` that is not set."""
     values = {"text": text, "voice": voice or form.voice or ""}
-    headers = {name: _with_environment(value) for name, value in form.headers.items()}
+    headers = {name: _header(name, value) for name, value in form.headers.items()}
     body: bytes | None = None
     type_name = next((name for name in headers if name.lower() == "content-type"), "Content-Type")
     if isinstance(form.body, str):
         headers.setdefault(type_name, "text/plain; charset=utf-8")
-        write = bodies.escaping(headers[type_name])
-        escaped = {name: write(value) for name, value in values.items()}
-        body = _filled(form.body, escaped).encode()
+        body = _filled(form.body, values, bodies.escaping(headers[type_name])).encode()
     elif form.body is not None:
         headers.setdefault(type_name, "application/json")
         fields = _filled_in(form.body, values)
         body, headers[type_name] = bodies.encoded(fields, headers[type_name])
-    path = _filled(form.path, {name: quote(value, safe="") for name, value in values.items()})
+    path = _filled(form.path, values, lambda value: quote(value, safe=""))
     return Request(method=form.method, path=joined(base_path, path), headers=headers, body=body)
 
 
@@ -152,16 +151,20 @@ def joined(base_path: str, path: str) -> str:
 
 def address(url: str, default_port: int | None = None) -> tuple[str, str, int, str]:
     """Scheme, host, port and path of a server's URL. TargetShapeError where there is no host."""
-    parts = urlsplit(url)
+    scheme = url.partition("://")[0]
+    wrong = TargetShapeError(
+        f"found the target {secrets.mask(url)!r}; wanted {scheme}://host:port, with a path at most "
+        "(headers and queries go into --ttsperf-http-template, a password as the header "
+        "Authorization with {env:NAME} for its value)"
+    )
     try:
+        parts = urlsplit(url)
         port = parts.port or default_port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
-        port = 0
-    if not parts.hostname or not port or parts.query or parts.username:
-        raise TargetShapeError(
-            f"found the target {url!r}; wanted {parts.scheme}://host:port, with a path at most "
-            "(headers and queries go into --ttsperf-http-template)"
-        )
+    except ValueError:  # its text may quote a password
+        raise wrong from None
+    has_user = parts.username is not None or parts.password is not None
+    if not parts.hostname or parts.query or has_user:
+        raise wrong
     return parts.scheme, parts.hostname, port, parts.path
 
 
@@ -175,7 +178,8 @@ def _mapping(template: Mapping[str, Json] | str | None) -> dict[str, Json]:
                 '{"path": "/speak", "body": {"text": "{text}"}, "format": "wav"}'
             ) from error
     if template is not None and not isinstance(template, Mapping):
-        raise TargetShapeError(f"found an HTTP template {template!r}; wanted a JSON object")
+        shown = secrets.mask_value("", template)
+        raise TargetShapeError(f"found an HTTP template {shown!r}; wanted a JSON object")
     return dict(template or {})
 
 
@@ -201,7 +205,9 @@ def _checked(told: Mapping[str, Json]) -> Form:
             "text goes"
         )
     if not form.path.startswith("/"):
-        raise TargetShapeError(f"found the path {form.path!r}; wanted one that begins with /")
+        raise TargetShapeError(
+            f"found the path {secrets.mask(form.path)!r}; wanted one that begins with /"
+        )
     return form
 
 
@@ -215,21 +221,28 @@ def _filled_in(value: Json, values: Mapping[str, str]) -> Json:
     return value
 
 
-def _filled(text: str, values: Mapping[str, str]) -> str:
-    put_in: Callable[[re.Match[str]], str] = lambda found: values[found[1]]  # noqa: E731
-    return re.sub(r"\{(text|voice)\}", put_in, text)
+def _filled(text: str, values: Mapping[str, str], write: Callable[[str], str] = str) -> str:
+    """The text with all that is to be put in, at one go: a value is never filled itself.
+
+    `write` puts a value as the place that it goes to wants it written.
+    """
+
+    def put_in(found: re.Match[str]) -> str:
+        name = found[1]
+        return write(values[name] if name in values else specs.resolve(found[0], TEMPLATE))
+
+    return re.sub(r"\{(text|voice|env:\w+)\}", put_in, text)
 
 
-def _with_environment(value: str) -> str:
-    def looked_up(found: re.Match[str]) -> str:
-        if found[1] not in os.environ:
-            raise TargetShapeError(
-                f"a header of the HTTP template wants {{env:{found[1]}}}, which is not set; "
-                f"export {found[1]}"
-            )
-        return os.environ[found[1]]
-
-    return re.sub(r"\{env:(\w+)\}", looked_up, value)
+def _header(name: str, value: str) -> str:
+    """A header's value; TargetShapeError where a variable brings a line break into it."""
+    filled = specs.resolve(value, TEMPLATE)
+    if "\n" in filled or "\r" in filled:
+        raise TargetShapeError(
+            f"found a line break in the header {name} of the HTTP template ({secrets.mask(value)}),"
+            " wanted one line; export the variable without it"
+        )
+    return filled
 
 
 KEEPINGS: tuple[str, ...] = get_args(Keeping)

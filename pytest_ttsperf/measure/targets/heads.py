@@ -9,6 +9,7 @@ from email.message import Message
 from http.client import HTTPResponse
 from urllib.parse import urljoin, urlsplit
 
+from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import TargetFailed, TargetShapeError
 from pytest_ttsperf.measure.targets.chunks import is_rate
 
@@ -117,7 +118,7 @@ def shown(body: bytes, content_type: str | None, size: str | None = None) -> str
 
 
 def _text(body: bytes) -> str | None:
-    text = body.decode(errors="replace").strip()
+    text = secrets.scrub(body.decode(errors="replace").strip())  # before it is cut
     strange = [letter for letter in text if not letter.isprintable() and not letter.isspace()]
     lost = text.count("\N{REPLACEMENT CHARACTER}")
     if len(strange) + lost > STRANGE_SHARE * len(text):
@@ -144,8 +145,9 @@ def _redirected(url: str, path: str, where: str) -> str:
     form_path = path.removeprefix(own_path).partition("?")[0]
     base = f"{parts.scheme}://{parts.netloc}{parts.path.removesuffix(form_path)}".rstrip("/")
     return (
-        f"it points to {target[:SHOWN_CHARACTERS]}. Redirects are not followed, as each would be "
-        f"part of every figure; measure what it points to, with --ttsperf-target={base}"
+        f"it points to {secrets.mask(target)[:SHOWN_CHARACTERS]}. Redirects are not followed, as "
+        "each would be part of every figure; measure what it points to, with "
+        f"--ttsperf-target={secrets.mask(base)}"
     )
 
 

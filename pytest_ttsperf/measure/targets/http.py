@@ -6,6 +6,7 @@ from functools import partial
 
 from msgspec import structs
 
+from pytest_ttsperf import specs
 from pytest_ttsperf.errors import TargetCrashed, TargetTimeout
 from pytest_ttsperf.measure import ports
 from pytest_ttsperf.measure.targets import forms
@@ -83,7 +84,7 @@ class HttpTarget:
         return self._client.close()
 
     def _looked_up(self) -> ports.Owner:
-        scheme = self._spec.spec.partition("://")[0]
-        default = DEFAULT_PORT if scheme == "wyoming" else None
-        _, host, port, _ = forms.address(self._spec.spec, default)
+        url = specs.resolve(self._spec.spec)
+        default = DEFAULT_PORT if specs.kind(url) == "wyoming" else None
+        _, host, port, _ = forms.address(url, default)
         return ports.owner(host, port)

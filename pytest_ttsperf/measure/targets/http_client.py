@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from pytest_ttsperf import secrets, specs
 from pytest_ttsperf.errors import TargetFailed, TargetNotFound, TargetShapeError
 from pytest_ttsperf.measure.targets import containers, events, forms, heads, signatures
 from pytest_ttsperf.measure.targets.remote import Answer
@@ -51,11 +52,12 @@ class HttpClient:
         self._form = forms.form_of(preset, template, connection)
         if needs_voice and not forms.has_place_for_voice(self._form):
             raise TargetShapeError(
-                f"voice {voice!r} was asked for, but the form of {url} has no place for it; put "
-                "{voice} into --ttsperf-http-template, or leave out --ttsperf-voice"
+                f"voice {voice!r} was asked for, but the form of {secrets.mask(url)} has no "
+                "place for it; put {voice} into --ttsperf-http-template, or leave out "
+                "--ttsperf-voice"
             )
-        self._url, self._voice, self._now_ns = url, voice, now_ns
-        scheme, host, port, self._path = forms.address(url)
+        self._url, self._voice, self._now_ns = secrets.mask(url), voice, now_ns
+        scheme, host, port, self._path = forms.address(specs.resolve(url))
         self._connection = _Connection(host, port, is_tls=scheme == "https", now_ns=now_ns)
         self._keeps = self._form.connection == "keep"
         self._provider: str | None = None
@@ -85,7 +87,7 @@ class HttpClient:
             sent_ns = now_ns()
             response = connection.getresponse()
             head_ns = now_ns()
-            heads.refuse_errors(response, self._url, request.method, request.path)
+            heads.refuse_errors(response, self._url, request.method, secrets.mask(request.path))
             heads.refuse_compressed(response, self._url)
             _drain(response, reads, now_ns)
             end_ns = now_ns()
@@ -185,13 +187,13 @@ class HttpClient:
 
     def _status(self) -> dict[str, Json] | None:
         """The placement under the status path, on a connection of its own; None if not told."""
-        _, host, port, path = forms.address(self._url)
-        asking = _Connection(host, port, is_tls=self._connection.is_tls, now_ns=self._now_ns)
+        there = self._connection
+        asking = _Connection(there.host, there.port, is_tls=there.is_tls, now_ns=self._now_ns)
         try:
             asking.connect()
             headers = forms.request(self._form, "", "", None).headers
             headers.pop("Content-Type", None)
-            status_path = forms.root(path) + str(self._form.status)
+            status_path = forms.root(self._path) + str(self._form.status)
             asking.request("GET", status_path, headers=headers)
             response = asking.getresponse()
             body = response.read(MOST_STATUS_BYTES) if response.status == http.client.OK else b""

@@ -17,10 +17,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
-from pytest_ttsperf import real
+from pytest_ttsperf import real, secrets, specs
 from pytest_ttsperf.errors import ProviderMissing, TargetError, TargetFailed
 from pytest_ttsperf.measure.recorder import cost
-from pytest_ttsperf.measure.targets import speaking
+from pytest_ttsperf.measure.targets import speaking, without_secrets
 from pytest_ttsperf.measure.targets.loading import (
     Speaker,
     find,
@@ -58,15 +58,12 @@ class InlineTarget:
         return self._beside_loops(self._open_here)
 
     def _open_here(self) -> Ready:
-        found = find(self._spec.spec)
+        spec = specs.resolve(self._spec.spec)
+        options = specs.resolve_options(self._spec.options)
+        found = find(spec)
         try:
             self._speaker = opened(
-                found,
-                self._spec.spec,
-                self._spec.options,
-                self._offered,
-                self._demanded,
-                speaking.Loop(new_event_loop),
+                found, spec, options, self._offered, self._demanded, speaking.Loop(new_event_loop)
             )
         except TargetError:
             raise
@@ -77,7 +74,7 @@ class InlineTarget:
                 f"target {self._spec.label} raised {type(error).__name__}: {error}"
             ) from error
         spans, quirks = self._speaker.opening_spans()
-        return Ready(
+        ready = Ready(
             pid=os.getpid(),
             sample_rate=self._speaker.sample_rate,
             placement=self._speaker.placement(),
@@ -85,6 +82,7 @@ class InlineTarget:
             spans=spans,
             quirks=quirks,
         )
+        return without_secrets(ready)
 
     def warm(self) -> None:
         """The target's own `warm()`, if it has one."""
@@ -106,7 +104,10 @@ class InlineTarget:
 
     def inspect(self) -> tuple[dict[str, Json] | None, RecorderCost]:
         """The placement as it stands now, and the recorder's own cost."""
-        return self._beside_loops(lambda: (self._open_speaker.placement(), cost()))
+        return self._beside_loops(self._inspect_here)
+
+    def _inspect_here(self) -> tuple[dict[str, Json] | None, RecorderCost]:
+        return secrets.scrub_value("placement", self._open_speaker.placement()), cost()
 
     def close(self) -> str | None:
         """Close the target."""
@@ -117,7 +118,7 @@ class InlineTarget:
             if speaker is not None:
                 self._beside_loops(speaker.close)
         except Exception as error:
-            return f"its close() raised {type(error).__name__}: {error}"
+            return f"its close() raised {type(error).__name__}: {secrets.scrub(str(error))}"
         return None
 
     def _beside_loops(self, work: Callable[[], T]) -> T:

@@ -14,7 +14,7 @@ from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
-from pytest_ttsperf import specs
+from pytest_ttsperf import secrets, specs
 from pytest_ttsperf.errors import ModuleMissing, OptionUntaken, TargetNotFound, TargetShapeError
 from pytest_ttsperf.measure.recorder import Stamped
 from pytest_ttsperf.measure.targets import chunks, speaking
@@ -29,7 +29,7 @@ def find(spec: str) -> Any:
     module_name, _, path = spec.partition(":")
     if not specs.is_python(spec):
         raise TargetNotFound(
-            f"target {spec!r} is not of the form {specs.FORMS}; "
+            f"target {secrets.mask(spec)!r} is not of the form {specs.FORMS}; "
             "set ttsperf_target in the pytest configuration or --ttsperf-target"
         )
     try:
@@ -145,8 +145,9 @@ class Speaker:
                 )
         for name in options:
             if name not in keywords:
+                value = secrets.mask_value(name, options[name])
                 raise OptionUntaken(
-                    f"option {name}={options[name]!r} was given, but neither {self._spec} nor "
+                    f"option {name}={value!r} was given, but neither {self._spec} nor "
                     f"{method} takes `{name}=`; correct the name, or leave it out"
                 )
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from pytest_ttsperf import secrets, specs
 from pytest_ttsperf.errors import TargetFailed, TargetShapeError
 from pytest_ttsperf.measure.targets import containers
 from pytest_ttsperf.records import Json, Mode, Recording, Span
@@ -140,16 +141,18 @@ def opened(
 
     make: Callable[..., Client] = HttpClient
     known: tuple[str, ...] = ("preset", "template", "connection")
-    if spec.startswith("wyoming://"):
+    if specs.kind(spec) == "wyoming":
         make, known = WyomingClient, ("connection", "quiet")
     for name in options:
         if name not in known:
+            value = secrets.mask_value(name, options[name])
             raise TargetShapeError(
-                f"target {spec} was given {name}={options[name]!r}; wanted {' or '.join(known)}"
+                f"target {secrets.mask(spec)} was given {name}={value!r}; wanted "
+                f"{' or '.join(known)}"
             )
     client = make(spec, voice=offered.get("voice"), needs_voice="voice" in demanded, **options)
     try:
-        return RemoteSpeaker(client, spec)
+        return RemoteSpeaker(client, secrets.mask(spec))
     except BaseException:
         client.close()
         raise

@@ -16,6 +16,7 @@ from typing import IO, NamedTuple, NoReturn
 
 import psutil
 
+from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import (
     TargetCrashed,
     TargetFailed,
@@ -27,6 +28,8 @@ from pytest_ttsperf.popen import Popen
 from pytest_ttsperf.real import REAL
 
 LAST_WORDS_BYTES = 4000
+BEFORE_THEM_BYTES = 4000
+"""Read before the last words, so that a secret at their beginning is seen whole."""
 KEPT_WORDS_BYTES = 1_000_000
 READ_BYTES = 1 << 16
 MOST_BYTES = 1 << 28
@@ -163,8 +166,9 @@ class Running:
     def last_words(self) -> str:
         """The end of what it said on standard error."""
         size = self._words.seek(0, os.SEEK_END)
-        self._words.seek(max(0, size - LAST_WORDS_BYTES))
-        return self._words.read().decode(errors="replace").strip() or "(it said nothing)"
+        self._words.seek(max(0, size - BEFORE_THEM_BYTES - LAST_WORDS_BYTES))
+        words = secrets.scrub(self._words.read().decode(errors="replace"))
+        return words[-LAST_WORDS_BYTES:].strip() or "(it said nothing)"
 
     def forget_words(self) -> None:
         """Keep what it says from filling the disk."""

@@ -21,7 +21,7 @@ from typing import IO, NoReturn
 import psutil
 
 import pytest_ttsperf
-from pytest_ttsperf import real
+from pytest_ttsperf import real, secrets
 from pytest_ttsperf.errors import (
     ModuleMissing,
     OptionUntaken,
@@ -34,13 +34,15 @@ from pytest_ttsperf.errors import (
     TargetTimeout,
     WrongTree,
 )
-from pytest_ttsperf.measure.targets import wire
+from pytest_ttsperf.measure.targets import wire, without_secrets
 from pytest_ttsperf.measure.targets.mirror import folder
 from pytest_ttsperf.popen import Popen
 from pytest_ttsperf.real import REAL, wait_until
 from pytest_ttsperf.records import Json, Mode, Ready, RecorderCost, Recording, TargetSpec
 
 LAST_WORDS_BYTES = 4000
+BEFORE_THEM_BYTES = 4000
+"""Read before the last words, so that a secret at their beginning is seen whole."""
 POLL_S = 0.25
 CLOSE_S = 5.0
 _PLUGIN_ROOT = str(Path(pytest_ttsperf.__file__).resolve().parent.parent)
@@ -111,7 +113,7 @@ class WorkerTarget:
             )
         )
         assert isinstance(reply, wire.Opened), reply
-        return reply.ready
+        return without_secrets(reply.ready)
 
     def warm(self) -> None:
         """The target's own `warm()`, if it has one."""
@@ -127,7 +129,7 @@ class WorkerTarget:
         """The placement as it stands now, and the recorder's own cost in that process."""
         reply = self._ask(wire.Inspect())
         assert isinstance(reply, wire.Inspected), reply
-        return reply.placement, reply.cost
+        return secrets.scrub_value("placement", reply.placement), reply.cost
 
     def close(self) -> str | None:
         """End the process and everything it started. Safe to call twice, or on a dead worker.
@@ -157,7 +159,7 @@ class WorkerTarget:
         if code is None:
             return f"it was not closed within {CLOSE_S:g} s, and its process was ended"
         if isinstance(reply, wire.Failed):
-            return f"its close() raised {reply.kinds[0]}: {reply.message}"
+            return f"its close() raised {reply.kinds[0]}: {secrets.scrub(reply.message)}"
         return None if code == 0 else f"its process ended badly ({_how(code)})"
 
     def _start(self) -> None:
@@ -258,8 +260,9 @@ class WorkerTarget:
     def _last_words(self) -> str:
         assert self._output is not None
         size = self._output.seek(0, os.SEEK_END)
-        self._output.seek(max(0, size - LAST_WORDS_BYTES))
-        return self._output.read().decode(errors="replace").strip() or "(it said nothing)"
+        self._output.seek(max(0, size - BEFORE_THEM_BYTES - LAST_WORDS_BYTES))
+        words = secrets.scrub(self._output.read().decode(errors="replace"))
+        return words[-LAST_WORDS_BYTES:].strip() or "(it said nothing)"
 
     def _remember_tree(self) -> None:
         """Note the worker's children now: those in a session of their own outlive its group."""

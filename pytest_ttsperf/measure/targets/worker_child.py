@@ -17,6 +17,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
+from pytest_ttsperf import secrets, specs
 from pytest_ttsperf.measure.recorder import cost
 from pytest_ttsperf.measure.targets import SERVERS, kind, loading, mirror, wire
 from pytest_ttsperf.records import Ready
@@ -113,19 +114,25 @@ class _Child:
         return wire.Opened(ready=ready)
 
     def _open(self, request: wire.Open) -> wire.Opened:
+        secrets.remember(request.spec, request.options)
         if kind(request.spec) in SERVERS:
             return self._open_server(request)
-        self._mirror, self._module = request.mirror, request.spec.partition(":")[0]
+        spec = specs.resolve(request.spec)
+        self._mirror, self._module = request.mirror, spec.partition(":")[0]
         if request.mirror is None:
             known = set(sys.path)
             sys.path[:0] = [entry for entry in request.sys_path if entry not in known]
         else:
             sys.path[:] = mirror.paths(request.mirror, [*sys.path, *request.sys_path])
         begun_ns = time.monotonic_ns()
-        found = loading.find(request.spec)
+        found = loading.find(spec)
         imported_ns = time.monotonic_ns()
         self._speaker = loading.opened(
-            found, request.spec, request.options, request.offered, request.demanded
+            found,
+            spec,
+            specs.resolve_options(request.options),
+            request.offered,
+            request.demanded,
         )
         opened_ns = time.monotonic_ns()
         self._check_origin()

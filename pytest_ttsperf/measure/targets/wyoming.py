@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from pytest_ttsperf import secrets, specs
 from pytest_ttsperf.errors import TargetFailed, TargetNotFound, TargetShapeError
 from pytest_ttsperf.measure.targets import containers, forms
 from pytest_ttsperf.measure.targets.remote import Answer
@@ -58,8 +59,8 @@ class WyomingClient:
             raise TargetShapeError(
                 f"found quiet={quiet!r}; wanted seconds, above 0 and below {MOST_QUIET_S}"
             )
-        self._url, self._voice, self._now_ns = url, voice, now_ns
-        _, self._host, self._port, _ = forms.address(url, DEFAULT_PORT)
+        self._url, self._voice, self._now_ns = secrets.mask(url), voice, now_ns
+        _, self._host, self._port, _ = forms.address(specs.resolve(url), DEFAULT_PORT)
         self._keeps = connection == "keep"
         self._socket: socket.socket | None = None
         self._buffer = b""
@@ -210,7 +211,9 @@ class WyomingClient:
         line = self._line()
         event = json.loads(line)
         if not isinstance(event, dict) or not isinstance(event.get("type"), str):
-            raise ValueError(f"found {line[:80]!r}, wanted an event of the Wyoming protocol")
+            raise ValueError(
+                f"found {secrets.scrub(repr(line))[:80]}, wanted an event of the Wyoming protocol"
+            )
         data = _mapping(event.get("data") or {})
         if event.get("data_length"):
             data.update(_mapping(json.loads(self._exactly(event["data_length"]))))
