@@ -47,6 +47,7 @@ from typing import Any
 import msgspec
 from peer_table import FAMILIES, UNMET, Trial, cells, counted, fastest, lines, markdown, terminal
 
+from pytest_ttsperf import files
 from pytest_ttsperf.measure import corpus
 from pytest_ttsperf.measure.corpus import PRESETS
 from pytest_ttsperf.metrics import definitions, player
@@ -298,8 +299,11 @@ def main() -> int:
         kept["rows"][name] = [{**at._asdict(), "row": at.row.name} for at in found]
         kept["trials"] += bench.trials
         kept["seconds"] = time.monotonic() - started
-        if options.json:  # after each family, so that a crash loses nothing
-            options.json.write_bytes(msgspec.json.encode(kept))
+        if options.json and not files.is_stream(options.json):
+            # After each family, so that a crash loses nothing.
+            files.write_file(options.json, msgspec.json.encode(kept), in_place=True)
+    if options.json and files.is_stream(options.json):
+        files.write_file(options.json, msgspec.json.encode(kept))
     print(
         f"{len(cpus)} processor(s) for each side, {options.trials} trials, {options.cold} cold "
         f"starts, {kept['seconds'] / 60:.1f} minutes; load before {kept['load_before'][0]:.1f}"

@@ -89,7 +89,7 @@ def joined(log: Path, by: int) -> list[Recorded]:
     Those that are too short for the longest of SHAPES are left out.
     """
     names = {case.name for case in CASES if case.percent == 0 and not case.busy}
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
     own = [line for line in lines if line["case"] in names and line["measured"]]
     parts = [list(blocks_of(line["measured"])) for line in own]
     texts = [[len(block[METRICS[0]].metric.old) for block in each] for each in parts]

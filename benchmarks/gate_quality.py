@@ -63,7 +63,7 @@ class Trees:
     def slowed(self, told: Mapping[str, float], *, old: bool) -> Iterator[str]:
         """Put the instruction into the working tree, or into a commit to compare it with."""
         path = self.folder / SLOW
-        path.write_text(json.dumps(told))
+        path.write_text(json.dumps(told), "utf-8")
         try:
             if old:
                 run(["git", "add", "-f", str(SLOW)], self.folder)
@@ -77,7 +77,7 @@ class Trees:
 
 def run(command: Sequence[str], folder: Path) -> str:
     """What a command prints; CalledProcessError if it fails."""
-    done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, check=True, capture_output=True, encoding="utf-8")
     return done.stdout
 
 
@@ -150,11 +150,11 @@ def gate(trees: Trees, case: Case, revision: str) -> dict[str, Any]:
         ]  # fmt: skip
         begun = time.monotonic()
         done = subprocess.run(
-            command, cwd=trees.folder, capture_output=True, text=True, check=False
+            command, cwd=trees.folder, capture_output=True, encoding="utf-8", check=False
         )
         if not artifact.exists():
             raise SystemExit(f"the gate did not run:\n{done.stdout}\n{done.stderr}")
-        (cell,) = json.loads(artifact.read_text())["cells"]
+        (cell,) = json.loads(artifact.read_text("utf-8"))["cells"]
     comparison = cell["comparison"]
     return {
         "seconds": time.monotonic() - begun,
@@ -189,7 +189,7 @@ def benchmark(trees: Trees, revision: str) -> dict[str, bool]:
         rules = [f"--benchmark-compare-fail={rule}" for rule in OTHERS]
         done = subprocess.run(
             [*command, "--benchmark-compare", *rules],
-            cwd=trees.folder, capture_output=True, text=True, check=False,
+            cwd=trees.folder, capture_output=True, encoding="utf-8", check=False,
         )  # fmt: skip
     printed = done.stdout + done.stderr
     red = {name: f"Field '{rule.partition(':')[0]}'" in printed for rule, name in OTHERS.items()}
@@ -234,7 +234,7 @@ def campaign(trees: Trees, told: argparse.Namespace) -> None:
         raise SystemExit(f"found {unknown}, wanted some of {[case.name for case in CASES]}")
     done = dict.fromkeys(names, 0)
     if told.log.exists():
-        for line in told.log.read_text().splitlines():
+        for line in told.log.read_text("utf-8").splitlines():
             name = json.loads(line)["case"]
             done[name] = done.get(name, 0) + 1
     while waiting := [
@@ -244,7 +244,7 @@ def campaign(trees: Trees, told: argparse.Namespace) -> None:
             return
         case = min(waiting, key=lambda one: done[one.name])
         line = compare(trees, case)
-        with told.log.open("a") as log:
+        with told.log.open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
         done[case.name] += 1
         outcomes = {name: gate["outcome"] for name, gate in line["gates"].items()}

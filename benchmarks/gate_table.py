@@ -61,7 +61,7 @@ def table(log: Path) -> str:
     Every comparison is judged once more from the blocks that it measured, by the judge as it is
     now; how often that says something else than was said then stands below.
     """
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
     found = [(case, [line for line in lines if line["case"] == case.name]) for case in CASES]
     judgements = [(case, [(line, again(case, line)) for line in own]) for case, own in found if own]
     gates = [
@@ -153,7 +153,7 @@ def proportion(values: Sequence[bool]) -> str:
 
 def replay(log: Path) -> Iterator[str]:
     """A row for the quiet and one for the busy machine, of a minute each, and three quiet ones."""
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
     gates = figures.gates("warm")
     unchanged = [case for case in CASES if case.percent == 0]
     yield "| unchanged code, replayed | groups | each arm as new | false FAIL | PASS |"

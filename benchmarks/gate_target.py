@@ -30,7 +30,7 @@ class Slowed:
     def __init__(self, provider: str = "cpu", voice: str = "heart") -> None:
         self._engine = Engine(voice, provider)
         if INSTRUCTION.exists():
-            slow_down(json.loads(INSTRUCTION.read_text()))
+            slow_down(json.loads(INSTRUCTION.read_text("utf-8")))
 
     def __getattr__(self, name: str) -> Any:
         """Everything else is the engine's."""

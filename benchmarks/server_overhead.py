@@ -67,7 +67,7 @@ def http_ttfa_ms(connection: http.client.HTTPConnection, text: str, name: str) -
 def started(voice: str) -> tuple[subprocess.Popen[str], int]:
     """A warm server and its port."""
     command = [sys.executable, "-m", "engine", "serve", "--port", "0", "--voice", voice]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, encoding="utf-8")
     assert process.stderr is not None
     port = 0
     for line in process.stderr:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from .audio import Chunk, WavWriter, pcm16
+from .audio import Chunk, WavWriter, open_output, pcm16
 from .errors import EngineError, OptionError, TextError
 from .providers import CPU, parse_options, parse_threads
 from .server.options import HOST, LIMIT_HELP, PORT, TOKEN_VARIABLE, Limits, Options
@@ -28,15 +28,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.command(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever was listening has heard enough. Python would complain again when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_broken_output()  # whoever was listening has enough
     except (OptionError, TextError) as error:
         return _complain(error, MISUSED)
     except (EngineError, OSError) as error:
+        _discard_broken_output()
         return _complain(error, FAILED)
     except KeyboardInterrupt:
         return INTERRUPTED
     return OK
+
+
+def _discard_broken_output() -> None:
+    """Let what standard output does not take go nowhere: Python would complain again at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(error: Exception, code: int) -> int:
@@ -141,7 +149,7 @@ def _say(options: argparse.Namespace) -> None:
         if output is None:
             _write_raw(chunks, sys.stdout.buffer)
         elif options.raw:
-            with output.open("wb") as file:
+            with open_output(output) as file:
                 _write_raw(chunks, file)
         else:
             _write_wav(chunks, output, engine.sample_rate)
@@ -202,7 +210,7 @@ def _write_raw(chunks: Iterator[Chunk], file: BinaryIO) -> None:
 
 
 def _write_wav(chunks: Iterator[Chunk], path: Path, sample_rate: int) -> None:
-    with path.open("wb") as file, WavWriter(file, sample_rate) as wav:
+    with open_output(path) as file, WavWriter(file, sample_rate) as wav:
         for chunk in chunks:
             wav.write(chunk.samples)
             file.flush()

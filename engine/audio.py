@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import re
+import stat
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -31,6 +35,7 @@ PCM16_SCALE = 32768
 WAV_HEADER_BYTES = 44
 # What a WAV header says of a length nobody knows yet; players then read to the end of the stream.
 WAV_UNKNOWN_BYTES = 0xFFFFFFFF
+MOST_LINKS = 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +85,7 @@ class Audio(_Sound):
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write a 16-bit mono WAV file."""
-        with open(path, "wb") as file, WavWriter(file, self.sample_rate) as wav:
+        with open_output(path) as file, WavWriter(file, self.sample_rate) as wav:
             wav.write(self.samples)
 
 
@@ -120,10 +125,46 @@ def wav_header(sample_rate: int, frame_count: int | None = None) -> bytes:
     )
 
 
+def open_output(path: str | PathLike[str]) -> BinaryIO:
+    """A file to write audio to; `/dev/stdout` and other open descriptors go on where they are.
+
+    Opened by its name, a file that standard output is appended to would be emptied.
+    """
+    descriptor = _descriptor(os.fspath(path))
+    return open(path, "wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb")
+
+
+def _descriptor(path: str) -> int | None:
+    """The number of the open descriptor that a path leads to, if it leads to one."""
+    wanted = re.compile(rf"(?:/dev/fd|/proc/{os.getpid()}/fd)/(\d+)")
+    for _ in range(MOST_LINKS):
+        folder = os.path.realpath(os.path.dirname(path))
+        path = os.path.join(folder, os.path.basename(path))
+        found = wanted.fullmatch(path)
+        if found is not None:
+            return int(found[1])
+        if not os.path.islink(path):
+            return None
+        path = os.path.join(folder, os.readlink(path))
+    return None
+
+
+def _can_go_back(file: BinaryIO) -> bool:
+    """Whether what was written can be written over: not in a device, nor where all is appended."""
+    if not file.seekable():
+        return False
+    try:
+        descriptor = file.fileno()
+    except OSError:
+        return True  # in memory
+    is_appended = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_APPEND
+    return stat.S_ISREG(os.fstat(descriptor).st_mode) and not is_appended
+
+
 class WavWriter:
     """Writes a WAV while it is made: header first, audio as it comes, lengths filled in at the end.
 
-    The file object stays open. One that cannot seek keeps the header of an endless stream.
+    The file object stays open. One that cannot go back keeps the header of an endless stream.
     """
 
     def __init__(self, file: BinaryIO, sample_rate: int) -> None:
@@ -139,7 +180,7 @@ class WavWriter:
 
     def finish(self) -> None:
         """Replace the header by one that tells the length."""
-        if self._file.seekable():
+        if _can_go_back(self._file):
             self._file.seek(-WAV_HEADER_BYTES - 2 * self._frame_count, 2)
             self._file.write(wav_header(self._sample_rate, self._frame_count))
             self._file.seek(0, 2)

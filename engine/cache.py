@@ -14,6 +14,7 @@ import hashlib
 import mmap
 import os
 import platform
+import stat
 import struct
 import tempfile
 import time
@@ -24,6 +25,8 @@ from functools import cache
 from os import PathLike
 from pathlib import Path
 
+from .errors import OptionError
+
 VARIABLE = "TTS_ENGINE_CACHE"
 FOLDER = "tts-engine"
 PARTIAL = ".partial"  # what a file is called while it is written
@@ -32,6 +35,11 @@ DAY_S = 86_400
 KEPT_S = 90 * DAY_S  # after that long unused, an entry goes
 HEADER = struct.Struct("<8sQI4x")  # magic, length and checksum of what follows
 
+NO_FOLDER = (
+    "found no home folder of this user, wanted a place for what is made once; set "
+    f"{VARIABLE} to a folder"
+)
+
 _told: set[str] = set()  # folders that were said to be unwritable
 
 
@@ -39,20 +47,21 @@ class Cache:
     """A folder of entries, each a file that is named by all it was made from."""
 
     def __init__(self, folder: str | PathLike[str] | None = None) -> None:
-        """A folder; None is that of $TTS_ENGINE_CACHE, else one in the user's cache directory."""
-        chosen = folder if folder is not None else os.environ.get(VARIABLE)
-        if chosen:
-            self.folder = Path(chosen).expanduser()
-        else:
-            from platformdirs import user_cache_path
+        """A folder; None is that of $TTS_ENGINE_CACHE, else one in the user's cache directory.
 
-            self.folder = user_cache_path(FOLDER)
+        Without a home folder there may be neither: then everything is made anew each time.
+        """
+        chosen = folder if folder is not None else os.environ.get(VARIABLE)
+        self.folder = _expanded(chosen) if chosen else _of_user()
 
     def get(self, kind: str, key: tuple[str, ...], make: Callable[[], bytes]) -> memoryview:
         """The entry made from that key, from its file if there is a sound one.
 
         The bytes are mapped, not read: only what is looked at takes memory.
         """
+        if self.folder is None:
+            _warn_once("", f"{NO_FOLDER}; until then each engine takes seconds longer to open")
+            return memoryview(make())
         path = self.path(kind, key)
         kept = _mapped(path)
         if kept is not None:
@@ -63,32 +72,56 @@ class Cache:
             _write(path, made)
             _prune(self.folder)
         except OSError as error:
-            self._say_unwritable(error)
+            _warn_once(
+                str(self.folder),
+                f"found that {self.folder} cannot be written ({error.strerror or error}); engines "
+                f"work, but each takes seconds longer to open; set {VARIABLE} to another folder",
+            )
             return memoryview(made)
         # Mapped, so that the second time is like the first; the one made can be forgotten.
         mapped = _mapped(path)
         return memoryview(made) if mapped is None else mapped
 
     def path(self, kind: str, key: tuple[str, ...]) -> Path:
-        """Where the entry of that key lies, or would."""
+        """Where the entry of that key lies, or would. OptionError where there is no folder."""
+        if self.folder is None:
+            raise OptionError(NO_FOLDER)
         digest = hashlib.sha256("\0".join(key).encode()).hexdigest()
         return self.folder / f"{kind}-{digest[:24]}.bin"
 
-    def _say_unwritable(self, error: OSError) -> None:
-        if str(self.folder) in _told:
-            return
-        _told.add(str(self.folder))
-        warnings.warn(
-            f"found that {self.folder} cannot be written ({error.strerror or error}); engines "
-            f"work, but each takes seconds longer to open; set {VARIABLE} to another folder",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+
+def _expanded(folder: str | PathLike[str]) -> Path | None:
+    """A folder, `~` replaced by the user's home; None where that is not to be found."""
+    path = Path(os.path.expanduser(folder))
+    return None if path.parts[:1] and path.parts[0].startswith("~") else path
+
+
+def _of_user() -> Path | None:
+    """The folder in the user's cache directory; None where the user has no home.
+
+    There new versions of platformdirs raise, and old ones give a relative `~/.cache`.
+    """
+    from platformdirs import user_cache_path
+
+    try:
+        folder = user_cache_path(FOLDER)
+    except RuntimeError:
+        return None
+    return folder if folder.is_absolute() else None
+
+
+def _warn_once(about: str, text: str) -> None:
+    if about in _told:
+        return
+    _told.add(about)
+    warnings.warn(text, RuntimeWarning, stacklevel=2)
 
 
 def _mapped(path: Path) -> memoryview | None:
     """What a file holds, or None if there is none or it is damaged."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for its writer
+            return None
         with path.open("rb") as file:
             whole = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except (OSError, ValueError):  # ValueError: an empty file cannot be mapped

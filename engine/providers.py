@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
@@ -284,7 +285,7 @@ def find_provider(
     known here: they are texts, and the library reads them.
     """
     if isinstance(name, PathLike) or (isinstance(name, str) and LIBRARY.search(name)):
-        path = Path(name).expanduser()
+        path = Path(os.path.expanduser(name))
         short = path.name.split(".")[0].removeprefix("lib")
         return Provider(short, "", "", path, _free(options or {}))
     if not isinstance(name, str):

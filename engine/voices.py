@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import importlib.util
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -136,10 +137,10 @@ def find_voice(name: str) -> Voice:
     if not isinstance(name, str):
         raise OptionTypeError(f"found voice={name!r}, wanted a name such as {DEFAULT_VOICE!r}")
     if name.lower().endswith(MODEL_SUFFIX):
-        return _piper_voice_at(Path(name).expanduser())
+        return _piper_voice_at(Path(os.path.expanduser(name)))
     path, _, style = name.rpartition(":")
     if path.lower().endswith(MODEL_SUFFIX):
-        return _kokoro_voice_at(name, Path(path).expanduser(), style)
+        return _kokoro_voice_at(name, Path(os.path.expanduser(path)), style)
     if name in PIPER_VOICES:
         return PIPER_VOICES[name]()
     if name in KOKORO_VOICES:
@@ -306,7 +307,7 @@ def _piper_voice_at(model: Path) -> Voice:
         told = json.loads(config.read_text("utf-8"))
         sample_rate = int(told["audio"]["sample_rate"])
         language = str(told.get("language", {}).get("code", "unknown")).replace("_", "-")
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise ModelError(
             f"found {config} without {error}, wanted the configuration of a piper voice; get the "
             "voice anew"

@@ -45,6 +45,8 @@ class Kept(Struct, frozen=True, kw_only=True):
 
     cells: tuple[KeptCell, ...]
     unreadable: tuple[str, ...]
+    left_aside: tuple[str, ...] = ()
+    """Files of runs that cannot be read, each with the reason."""
 
 
 class AcceptedCell(Struct, frozen=True, kw_only=True):
@@ -74,6 +76,8 @@ class Acceptance(Struct, frozen=True, kw_only=True):
 
     accepted: tuple[AcceptedCell, ...]
     refused: tuple[Refused, ...]
+    left_aside: tuple[str, ...] = ()
+    """Files of runs that cannot be read, each with the reason."""
 
 
 class Removal(Struct, frozen=True, kw_only=True):
@@ -110,6 +114,8 @@ class Why(Struct, frozen=True, kw_only=True):
     gates: tuple[GateReason, ...]
     last_run: str | None
     last_is_stored: bool
+    left_aside: tuple[str, ...] = ()
+    """Files of runs that cannot be read, each with the reason."""
 
 
 class Finding(Struct, frozen=True, kw_only=True):

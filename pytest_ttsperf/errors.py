@@ -18,11 +18,15 @@ TtsperfError
 |     `- GitMissing      there is no git to run
 |- MeasurementError      nothing to measure, or not measurable this way
 |- BaselineUnreadable    a stored baseline exists and cannot be read
+|- BaselineUnwritable    a baseline cannot be saved: no room, no rights, no folder
+|- FileUnreadable        a stored file exists and cannot be read or understood
 |- ArtifactUnreadable    a run's artifact is missing, damaged or unfinished
 `- CellUnknown           a cell's name fits no stored cell, or several
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from pytest_ttsperf import secrets
 
@@ -104,6 +108,19 @@ class MeasurementError(TtsperfError):
 
 class BaselineUnreadable(TtsperfError):
     """A baseline file exists but is damaged or of an unknown version."""
+
+
+class BaselineUnwritable(TtsperfError, OSError):
+    """A baseline cannot be saved; the message names its file."""
+
+
+class FileUnreadable(TtsperfError):
+    """A stored file exists, and cannot be read or understood."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"cannot read {path}: {reason}")
+        self.path = path
+        self.reason = reason
 
 
 class ArtifactUnreadable(TtsperfError):

@@ -131,7 +131,10 @@ def _told_now(root: Path) -> dict[str, tuple[Any, str]]:
     return {
         "load_1m": (round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None, no_load),
         "swap_used_share": (used, "there is no swap"),
-        "governor": (governor.read_text().strip() if governor.exists() else None, NO_GOVERNOR),
+        "governor": (
+            governor.read_text(encoding="utf-8").strip() if governor.exists() else None,
+            NO_GOVERNOR,
+        ),
         "clock_mhz": (_clock_mhz(), NO_CLOCK),
     }
 
@@ -207,7 +210,7 @@ def _swapped_bytes() -> int | None:
 def _memory_stall_s(root: Path) -> float | None:
     """Seconds in which some process waited for memory, by the kernel's pressure counters."""
     with suppress(OSError, IndexError, ValueError):
-        some = (root / "proc/pressure/memory").read_text().splitlines()[0]
+        some = (root / "proc/pressure/memory").read_text(encoding="utf-8").splitlines()[0]
         return int(some.rpartition("total=")[2]) / 1e6
     return None
 
@@ -215,7 +218,7 @@ def _memory_stall_s(root: Path) -> float | None:
 def _throttles(root: Path) -> int | None:
     """How often the cores have slowed down for heat."""
     counts = sorted((root / CPUS).glob("cpu[0-9]*/thermal_throttle/core_throttle_count"))
-    return sum(int(path.read_text()) for path in counts) if counts else None
+    return sum(int(path.read_text(encoding="utf-8")) for path in counts) if counts else None
 
 
 def _clock_mhz() -> float | None:

@@ -7,13 +7,13 @@ function of the parsed arguments that prints and gives the exit code.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 from pytest_ttsperf import __version__, secrets
 from pytest_ttsperf.cli import baselines, compare, doctor
+from pytest_ttsperf.cli.output import discard_broken_output
 from pytest_ttsperf.errors import ArtifactUnreadable, CellUnknown, LimitError, TtsperfError
 
 GOOD, BAD, USAGE = 0, 1, 2
@@ -32,11 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TtsperfError as error:
         print(f"ttsperf: {error}", file=sys.stderr)
         return BAD
+    except BrokenPipeError:
+        discard_broken_output()  # whoever read us has read enough
+        return GOOD
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            # Whoever read us has read enough; what is still buffered goes nowhere.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return GOOD
+        discard_broken_output()
         print(f"ttsperf: {error}", file=sys.stderr)
         return BAD
 

@@ -22,11 +22,25 @@ def paint(text: str, level: str) -> str:
 
 
 def tell(answer: object, text: str, *, as_json: bool) -> None:
-    """Print an answer as JSON, or as its text."""
+    """Print an answer as JSON, which is UTF-8 everywhere, or as its text.
+
+    What the encoding of standard output lacks is escaped.
+    """
+    body = text.encode(sys.stdout.encoding or "utf-8", "backslashreplace")
     if as_json:
         shown = _without_secrets(msgspec.to_builtins(answer))
-        text = msgspec.json.format(msgspec.json.encode(shown), indent=2).decode()
-    print(text, flush=True)
+        body = msgspec.json.format(msgspec.json.encode(shown), indent=2)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(body + b"\n")
+    sys.stdout.flush()
+
+
+def discard_broken_output() -> None:
+    """Let what standard output does not take go nowhere: Python would complain again at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def advise(written_out: Iterable[secrets.Secret]) -> None:

@@ -12,10 +12,9 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-import msgspec
-
+from pytest_ttsperf import files
 from pytest_ttsperf.answers import Acceptance, AcceptedCell, Refused
-from pytest_ttsperf.errors import ArtifactUnreadable, CellUnknown
+from pytest_ttsperf.errors import ArtifactUnreadable, CellUnknown, FileUnreadable
 from pytest_ttsperf.experiment import baseline_run, traits
 from pytest_ttsperf.experiment.keeping import matching, unknown
 from pytest_ttsperf.judge import baseline
@@ -25,16 +24,17 @@ from pytest_ttsperf.report.terminal import cell_label
 
 
 def accept(
-    storage: Path, artifacts: Path, files: Sequence[Path], asked: Sequence[str], newest: int
+    storage: Path, artifacts: Path, named: Sequence[Path], asked: Sequence[str], newest: int
 ) -> Acceptance:
     """Make runs the ground of their cells: the named artifacts, else the newest finished ones.
 
     `asked` limits it to some cells. Of several runs the oldest is the ground and the others follow
     it. Cells that a run found INVALID, or over a fixed limit, are refused. Raises
-    ArtifactUnreadable, CellUnknown, or BaselineUnreadable.
+    ArtifactUnreadable, CellUnknown, BaselineUnreadable, or BaselineUnwritable.
     """
-    runs = [_read(file) for file in files] or _newest(artifacts, newest)
-    runs.sort(key=lambda run: datetime.fromisoformat(run.started).timestamp())
+    left_aside: list[str] = []
+    runs = [_read(file) for file in named] or _newest(artifacts, newest, left_aside)
+    runs.sort(key=_started_s)
     wanted = _wanted(runs, asked)
     groups: dict[tuple[str, str], list[tuple[Run, CellResult]]] = {}
     refused = []
@@ -48,7 +48,9 @@ def accept(
                 continue
             groups.setdefault((result.fingerprint, result.cell.id), []).append((run, result))
     accepted = [_accept(storage, group) for group in groups.values()]
-    return Acceptance(accepted=tuple(accepted), refused=tuple(refused))
+    return Acceptance(
+        accepted=tuple(accepted), refused=tuple(refused), left_aside=tuple(left_aside)
+    )
 
 
 def _accept(storage: Path, group: Sequence[tuple[Run, CellResult]]) -> AcceptedCell:
@@ -75,20 +77,22 @@ def _accept(storage: Path, group: Sequence[tuple[Run, CellResult]]) -> AcceptedC
 
 def _read(file: Path) -> Run:
     try:
-        run = msgspec.json.decode(file.read_bytes(), type=Run)
-    except (OSError, msgspec.DecodeError) as error:
+        run = files.read_json(file, Run)
+    except (FileNotFoundError, FileUnreadable) as error:
+        reason = error.reason if isinstance(error, FileUnreadable) else files.reason_of(error)
         raise ArtifactUnreadable(
-            f"cannot read the artifact {file}: {error}; the run_<HHMMSS>.json of a run was wanted"
+            f"cannot read the artifact {file}: {reason}; the run_<HHMMSS>.json of a run was wanted"
         ) from error
     return _finished(run, str(file))
 
 
-def _newest(artifacts: Path, count: int) -> list[Run]:
-    runs = list(islice(recent_runs(artifacts), count))
+def _newest(artifacts: Path, count: int, left_aside: list[str]) -> list[Run]:
+    runs = list(islice(recent_runs(artifacts, left_aside.append), count))
     if len(runs) < count:
+        damaged = "".join(f"\n  cannot be read: {file}" for file in left_aside)
         raise ArtifactUnreadable(
             f"found {len(runs)} readable runs in {artifacts}, wanted {count}; make them with "
-            "pytest -m perf, or name the folder with --artifacts"
+            f"pytest -m perf, or name the folder with --artifacts{damaged}"
         )
     return [_finished(run, f"run {run.id}") for run in runs]
 
@@ -100,6 +104,16 @@ def _finished(run: Run, name: str) -> Run:
             "for it, or name another artifact"
         )
     return run
+
+
+def _started_s(run: Run) -> float:
+    try:
+        return datetime.fromisoformat(run.started).timestamp()
+    except ValueError as error:
+        raise ArtifactUnreadable(
+            f"found that run {run.id} was started at {run.started!r}, wanted an instant in ISO "
+            "8601; name another artifact"
+        ) from error
 
 
 def _wanted(runs: Iterable[Run], asked: Sequence[str]) -> set[str]:

@@ -322,7 +322,8 @@ def _providers(runtimes: Mapping[str, str]) -> tuple[tuple[str, ...] | None, Fin
         done = subprocess.run(
             [sys.executable, "-c", ASK_PROVIDERS],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=True,
             timeout=ASK_TIMEOUT_S,
         )

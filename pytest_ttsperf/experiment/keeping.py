@@ -24,12 +24,14 @@ TOLD_NAMES = 8
 def kept(storage: Path, artifacts: Path) -> Kept:
     """Every baseline of a storage. CellUnknown when there is no such folder."""
     found = stored_in(storage)
-    seen_here = _fingerprints_here(artifacts)
+    left_aside: dict[str, None] = {}
+    seen_here = _fingerprints_here(artifacts, left_aside)
     return Kept(
         cells=tuple(
             _kept(one.path, one.baseline, seen_here) for one in found if one.baseline is not None
         ),
         unreadable=tuple(one.trouble for one in found if one.trouble is not None),
+        left_aside=tuple(left_aside),
     )
 
 
@@ -52,7 +54,8 @@ def find(kept: Kept, asked: str) -> KeptCell:
 
 def why(storage: Path, artifacts: Path, asked: str) -> Why:
     """How the cell is screened, and what its last run does against it."""
-    cell = find(kept(storage, artifacts), asked)
+    every = kept(storage, artifacts)
+    cell = find(every, asked)
     stored = baseline.load(Path(cell.file))
     if stored is None:
         raise CellUnknown(f"{cell.file} has gone meanwhile; list the baselines again")
@@ -88,6 +91,7 @@ def why(storage: Path, artifacts: Path, asked: str) -> Why:
         gates=tuple(gates),
         last_run=run.id if run else None,
         last_is_stored=is_stored,
+        left_aside=every.left_aside,
     )
 
 
@@ -128,10 +132,11 @@ def _kept(path: Path, stored: Baseline, seen_here: set[str]) -> KeptCell:
     )
 
 
-def _fingerprints_here(artifacts: Path) -> set[str]:
+def _fingerprints_here(artifacts: Path, left_aside: dict[str, None]) -> set[str]:
     """Fingerprints that recent runs on this very machine had."""
     here = environment.machine()
-    runs = islice(recent_runs(artifacts), RECENT_RUNS)
+    stored = recent_runs(artifacts, lambda file: left_aside.setdefault(file))
+    runs = islice(stored, RECENT_RUNS)
     return {
         result.fingerprint
         for run in runs

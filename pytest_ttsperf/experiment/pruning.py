@@ -9,8 +9,9 @@ from pathlib import Path
 
 from msgspec import structs
 
-from pytest_ttsperf import environment, secrets
+from pytest_ttsperf import environment, files, secrets
 from pytest_ttsperf.answers import Removal
+from pytest_ttsperf.errors import FileUnreadable
 from pytest_ttsperf.experiment.keeping import stored_in
 from pytest_ttsperf.judge import baseline
 from pytest_ttsperf.records import Baseline
@@ -69,8 +70,8 @@ def _gone(root: Path, test: str) -> str | None:
     if not path.exists():
         return f"{file} does not exist"
     try:
-        body: list[ast.stmt] = ast.parse(path.read_text()).body
-    except (OSError, SyntaxError, UnicodeDecodeError):
+        body: list[ast.stmt] = ast.parse(files.read_file(path)).body
+    except (OSError, FileUnreadable, SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     for name in names:
         found = None

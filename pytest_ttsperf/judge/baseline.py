@@ -19,9 +19,8 @@ import msgspec
 from filelock import FileLock, Timeout
 from msgspec import structs
 
-from pytest_ttsperf import real, specs
-from pytest_ttsperf.errors import BaselineUnreadable
-from pytest_ttsperf.files import write_atomically
+from pytest_ttsperf import files, real, specs
+from pytest_ttsperf.errors import BaselineUnreadable, BaselineUnwritable, FileUnreadable
 from pytest_ttsperf.judge import stats
 from pytest_ttsperf.records import (
     Baseline,
@@ -82,22 +81,24 @@ def load(path: Path) -> Baseline | None:
     another schema, or not to be read at all.
     """
     try:
-        body = path.read_bytes()
-        return msgspec.json.decode(body, type=Baseline)
+        found = files.read_json(path, Baseline)
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
+    except FileUnreadable as error:
         raise BaselineUnreadable(
-            f"cannot read the baseline {path}: {error}; a {SCHEMA} file was wanted. "
+            f"cannot read the baseline {path}: {error.reason}; a {SCHEMA} file was wanted. "
             f"{_remedy_for(path)} delete it and save a new one (--ttsperf-save)"
         ) from error
+    for run in found.runs:
+        _instant(run, path)
+    return found
 
 
 def _remedy_for(path: Path) -> str:
     """A file of another version is not damaged, and is read by the version that wrote it."""
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=_Versioned).schema
-    except (OSError, UnicodeDecodeError, msgspec.DecodeError):
+        found = files.read_json(path, _Versioned).schema
+    except (FileNotFoundError, FileUnreadable):
         found = SCHEMA
     if found == SCHEMA or not found.startswith("ttsperf-baseline/"):
         return "Restore it from git, or"
@@ -122,14 +123,14 @@ def append(
     is there already is replaced, one that is older than others goes before them. `stands_for` is
     what the fingerprint is made of; `ground`, an instant in ISO 8601, declares this run the first
     that counts. Raises BaselineUnreadable, and writes nothing, when the file is damaged, belongs to
-    another machine or cell, or stays locked.
+    another machine or cell, or stays locked; BaselineUnwritable when it cannot be written.
     """
     path = path_for(storage, result.fingerprint, result.cell)
     with _locked(path):
         before = load(path)
         if before is not None:
             _check_identity(path, before, result)
-        runs = _with_run(before.runs if before else (), run, ground)
+        runs = _with_run(path, before.runs if before else (), run, ground)
         newest = tuple(_slim(trial) for trial in result.counted)
         stages: Mapping[str, float] = {row.stage: row.ms for row in result.breakdown.to_first_sound}
         if before is not None and not _is_same(runs[-1], run):
@@ -142,7 +143,10 @@ def append(
             stages=stages,
             stands_for=stands_for or (before.stands_for if before else {}),
         )
-        write_atomically(path, _encoded(baseline))
+        try:
+            files.write_file(path, files.encode_json(baseline, is_ordered=True))
+        except OSError as error:
+            raise _unwritable(path, error) from error
     return path
 
 
@@ -152,14 +156,14 @@ def _without_port(cell: Cell) -> Cell:
 
 
 def _with_run(
-    runs: Sequence[BaselineRun], run: BaselineRun, ground: str | None
+    path: Path, runs: Sequence[BaselineRun], run: BaselineRun, ground: str | None
 ) -> list[BaselineRun]:
     """The runs with this one in its place by time; a new ground lifts later ones."""
     same = [one for one in runs if _is_same(one, run)]
     accepted = ground or next((one.accepted for one in same), None)
     others = [one for one in runs if one not in same]
     new = structs.replace(run, accepted=accepted)
-    placed = sorted([*others, new], key=_instant)
+    placed = sorted([*others, new], key=lambda one: _instant(one, path))
     if ground is None:
         return placed
     after = placed.index(new) + 1
@@ -170,13 +174,14 @@ def _is_same(one: BaselineRun, other: BaselineRun) -> bool:
     return (one.run, one.saved) == (other.run, other.saved)
 
 
-def _instant(run: BaselineRun) -> float:
+def _instant(run: BaselineRun, path: Path) -> float:
     try:
         return datetime.fromisoformat(run.saved).timestamp()
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise BaselineUnreadable(
-            f"found a run that was saved at {run.saved!r}, wanted an instant in ISO 8601; restore "
-            "the baseline from git, or delete it and save a new one (--ttsperf-save)"
+            f"found a run in {path} that was saved at {run.saved!r}, wanted an instant in "
+            "ISO 8601; restore the baseline from git, or delete it and save a new one "
+            "(--ttsperf-save)"
         ) from error
 
 
@@ -204,25 +209,41 @@ def remove(path: Path, expected: Baseline) -> bool:
     with _locked(path):
         if load(path) != expected:
             return False
-        path.unlink()
+        try:
+            path.unlink()
+        except OSError as error:
+            raise _unwritable(path, error) from error
     return True
 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path.parent / ".lock", timeout=LOCK_TIMEOUT_S)
     try:
+        # Where links lead, so that two links to one file are under one lock.
+        folder = files.destination(path).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock")
         real.acquire(lock, LOCK_TIMEOUT_S)
     except Timeout as error:
         raise BaselineUnreadable(
-            f"another process has held {lock.lock_file} for {LOCK_TIMEOUT_S:g} s, so {path} cannot "
-            "be written; end that process and save again"
+            f"another process has held {folder / '.lock'} for {LOCK_TIMEOUT_S:g} s, so {path} "
+            "cannot be written; end that process and save again"
         ) from error
+    except (OSError, NotImplementedError) as error:
+        raise _unwritable(path, error) from error
     try:
+        # Who writes here holds the lock, so a part of a file is left by one who was killed.
+        files.remove_abandoned(folder, older_than_s=0)
         yield
     finally:
         lock.release()
+
+
+def _unwritable(path: Path, error: Exception) -> BaselineUnwritable:
+    return BaselineUnwritable(
+        f"the baseline {path} cannot be written: {files.reason_of(error)}; mend that, or choose "
+        "another folder (--ttsperf-storage), and save again"
+    )
 
 
 def _check_identity(path: Path, baseline: Baseline, result: CellResult) -> None:
@@ -240,13 +261,6 @@ def _slim(trial: Trial) -> Trial:
         return trial
     return structs.replace(
         trial, recording=structs.replace(trial.recording.without_pcm(), spans=())
-    )
-
-
-def _encoded(baseline: Baseline) -> bytes:
-    """In stable order and indented, so that git merges it."""
-    return msgspec.json.format(msgspec.json.encode(baseline, order="deterministic"), indent=1) + (
-        b"\n"
     )
 
 

@@ -139,7 +139,7 @@ def _rss(tree: Iterable[psutil.Process]) -> int:
 def _high_water(pid: int) -> int:
     """Highest RSS the process ever had, in bytes; 0 where the system does not keep it."""
     try:
-        status = Path(f"/proc/{pid}/status").read_text()
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return 0
     found = re.search(r"VmHWM:\s+(\d+) kB", status)

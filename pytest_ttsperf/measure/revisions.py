@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import secrets
 import shutil
 import subprocess
@@ -21,10 +22,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from filelock import FileLock, Timeout
-from platformdirs import user_cache_path
 
 from pytest_ttsperf import git, real
 from pytest_ttsperf.errors import GitError, RevisionError
+from pytest_ttsperf.measure.cache_folder import cache_folder
 from pytest_ttsperf.measure.checkout import copies, large_files, repository, submodules
 from pytest_ttsperf.measure.checkout.copies import State
 from pytest_ttsperf.measure.checkout.repository import Repository
@@ -77,7 +78,7 @@ def lay_ready(
     the tree of a revision gets from the running one. `fetch` allows the network for what the clone
     does not have. Raises RevisionError.
     """
-    home = cache if cache is not None else user_cache_path("pytest-ttsperf")
+    home = cache if cache is not None else cache_folder()
     around, commit = None, None
     has_secret = mask(text) != text  # the address of a server, perhaps: nothing for git
     if not repository.is_path(text) and not has_secret:
@@ -105,7 +106,7 @@ def lay_ready(
 
 
 def _directory(text: str, rootdir: Path, around: Repository | None) -> Tree:
-    folder = Path(text).expanduser()
+    folder = Path(os.path.expanduser(text))  # Path's own raises without a home
     folder = (folder if folder.is_absolute() else rootdir / folder).resolve()
     if folder.is_dir():
         return Tree(str(text), rootdir.resolve(), folder)
@@ -257,7 +258,7 @@ def _fill(around: Repository, content: Content, laid: Laid) -> Laid:
 def _marked(marker: Path) -> Laid | None:
     """The tree that a marker stands for; None for none, or one that cannot be understood."""
     try:
-        content = json.loads(marker.read_text())
+        content = json.loads(marker.read_text(encoding="utf-8"))
         return Laid(
             folder=marker.parent / content["folder"],
             copied=_states(content["copied"]),
@@ -277,7 +278,7 @@ def _states(lines: Mapping[str, Sequence[int]]) -> dict[str, State]:
 def _write_marker(marker: Path, laid: Laid) -> None:
     content = json.dumps({**laid._asdict(), "folder": laid.folder.name})
     fresh = marker.with_suffix(".new")
-    fresh.write_text(content)
+    fresh.write_text(content, encoding="utf-8")
     fresh.replace(marker)
 
 
@@ -415,7 +416,8 @@ def _require(command: list[str], what: str) -> None:
     done = subprocess.run(
         command,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
         stdin=subprocess.DEVNULL,
         env=git.without_repository(),  # what pip starts may start a git

@@ -116,7 +116,7 @@ def pytest_runtest_makereport(
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Finish the artifact; a run that skipped every performance test has not passed."""
-    ledger.of(session.config).store((), finished=True)
+    ledger.of(session.config).finish()
     session.config.stash[SUMMARY].settle(session, exitstatus)
 
 

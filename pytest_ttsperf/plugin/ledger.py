@@ -7,17 +7,20 @@ that the trials of both attempts are judged together.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ttsperf import figures, popen, real, secrets
-from pytest_ttsperf.errors import BaselineUnreadable, MeasurementError
+from pytest_ttsperf import figures, files, popen, real, secrets
+from pytest_ttsperf.errors import BaselineUnreadable, BaselineUnwritable, MeasurementError
 from pytest_ttsperf.plugin import markers, usage
 from pytest_ttsperf.plugin.options import Options
 from pytest_ttsperf.plugin.screen import Screen
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pytest_ttsperf.experiment import (
         Against,
         Measured,
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
         Surroundings,
     )
     from pytest_ttsperf.records import CellResult, Mode, Outcome, Phase, Run
-    from pytest_ttsperf.report.artifact import ArtifactWriter
+    from pytest_ttsperf.report.artifact import ArtifactWriter, Loss
 
 LEDGER = pytest.StashKey["Ledger"]()
 STATE = pytest.StashKey["TestState"]()
@@ -72,6 +75,11 @@ class Ledger:
         self.against: Against | None = None
         """The version to compare with, laid ready."""
         self.gates_in_run = 0
+        self.left_aside: dict[str, None] = {}
+        """Stored files that could not be read, each with the reason, in the order of reading."""
+        self._unwritten: tuple[Loss, ...] = ()
+        """What the last attempt to write the artifact could not write: the next may heal it."""
+        self._unsaved: list[str] = []
 
     def lay_ready(self, tests: int) -> None:
         """Look around and get the version to compare with, before any test runs. RevisionError.
@@ -109,35 +117,67 @@ class Ledger:
     @property
     def artifact(self) -> str | None:
         """Where the run's artifact is, relative to the root; None before anything was measured."""
-        if self._writer is None:
-            return None
-        path = self._writer.run_path
+        return None if self._writer is None else self.shown(self._writer.run_path)
+
+    def shown(self, path: Path) -> str:
+        """A path as it is told: relative to the root if it is below it."""
         root = self.config.rootpath
         return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
-    def store(self, results: Iterable[CellResult], *, finished: bool = False) -> None:
+    def store(self, results: Iterable[CellResult]) -> None:
         """Keep results under their cell and rewrite the artifact."""
+        self.results.update({result.cell.id: result for result in results})
+        if self.results:
+            self._write(is_last=False)
+
+    def finish(self) -> None:
+        """Write the artifact a last time, also to where it is written once."""
+        if self._writer is not None:
+            if self._writer.has_stream:
+                self.screen.end_line()
+            self._write(is_last=True)
+
+    def _write(self, *, is_last: bool) -> None:
         from msgspec import structs
 
-        self.results.update({result.cell.id: result for result in results})
-        if not self.results:
-            return
         run, writer = self._begun()
-        writer.write(structs.replace(run, finished=finished, cells=tuple(self.results.values())))
+        finished = is_last and bool(self.results)
+        run = structs.replace(run, finished=finished, cells=tuple(self.results.values()))
+        self._unwritten = writer.write(run, is_last=is_last)
 
-    def save_baselines(self, results: Iterable[CellResult]) -> list[str]:
-        """Store the results that may serve as a baseline; tells what was left out and why."""
+    @property
+    def losses(self) -> list[str]:
+        """What of the results could not be stored, each with why and what to do."""
+        return [*(self._loss(loss) for loss in self._unwritten), *self._unsaved]
+
+    def _loss(self, loss: Loss) -> str:
+        option = "artifacts" if loss.path != self.options.json else "json"
+        return (
+            f"{self.shown(loss.path)} cannot be written: {loss.reason}; mend that, or choose "
+            f"another place with --ttsperf-{option}, and run again"
+        )
+
+    def leave_aside(self, file: str) -> None:
+        """Note a stored file that cannot be read, with the reason, for the summary."""
+        self.left_aside[file] = None
+
+    def save_baseline(self, result: CellResult) -> str | None:
+        """Store a result that may serve as a baseline; tells why where it may not.
+
+        BaselineUnreadable when there is a damaged one; one that cannot be written is a loss of the
+        run.
+        """
         from pytest_ttsperf import experiment
         from pytest_ttsperf.records import Outcome
 
+        if result.outcome in (Outcome.FAIL, Outcome.INVALID):
+            return f"{result.cell.slug}: {result.outcome.value}, not saved"
         run, _ = self._begun()
-        left_out = []
-        for result in results:
-            if result.outcome in (Outcome.FAIL, Outcome.INVALID):
-                left_out.append(f"{result.cell.slug}: {result.outcome.value}, not saved")
-                continue
+        try:
             experiment.save_baseline(self.options.storage, result, run)
-        return left_out
+        except BaselineUnwritable as error:
+            self._unsaved.append(str(error))
+        return None
 
     def begin(self) -> None:
         """Claim the artifact and read the environment, before anything is measured."""
@@ -151,27 +191,38 @@ class Ledger:
             from pytest_ttsperf.report import artifact
 
             started = real.now()
-            folder = self.options.artifacts
             place = self._place or experiment.look_around(self.config.rootpath)
             self._surroundings = experiment.Surroundings(
                 place,
-                [str(argument) for argument in self.config.invocation_params.args],
+                [
+                    files.well_formed(str(argument))
+                    for argument in self.config.invocation_params.args
+                ],
                 versions=(__version__, pytest.__version__),
             )
-            try:
-                writer = artifact.ArtifactWriter(folder, started, copy_to=self.options.json)
-                run = artifact.new_run(writer.run_id, started, self._surroundings.now())
-                writer.write(run)
-            except OSError as error:
-                raise MeasurementError(
-                    f"artifacts cannot be written to {folder}: {error}; choose another folder "
-                    "with --ttsperf-artifacts"
-                ) from error
+            writer = self._claimed(started)
+            run = artifact.new_run(writer.run_id, started, self._surroundings.now())
+            losses = writer.write(run)
+            if losses:
+                writer.withdraw()
+                raise MeasurementError(self._loss(losses[0]))
             self._writer, self._run = writer, run
         return (
             structs.replace(self._run, environment=self._surroundings.now()),
             self._writer,
         )
+
+    def _claimed(self, started: datetime) -> ArtifactWriter:
+        from pytest_ttsperf.report import artifact
+
+        folder = self.options.artifacts
+        try:
+            return artifact.ArtifactWriter(folder, started, copy_to=self.options.json)
+        except OSError as error:
+            raise MeasurementError(
+                f"artifacts cannot be written to {folder}: {files.reason_of(error)} "
+                f"({error.filename}); choose another folder with --ttsperf-artifacts"
+            ) from error
 
 
 class TestState:
@@ -200,7 +251,7 @@ class TestState:
         ini = options.trials_ini if phase == "warm" else None
         chosen = told or own or ini or experiment.default_trials(phase, limits)
         plan = experiment.Plan(
-            test=self.item.nodeid,
+            test=files.well_formed(self.item.nodeid),
             text=text,
             mode=mode,
             phase=phase,
@@ -256,10 +307,23 @@ class TestState:
         if self.options.save and body_raised:
             self.remarks.append(f"{self.item.name}: its body raised, nothing was saved")
         elif self.options.save and unreadable is None:
-            self.remarks += self._ledger.save_baselines(judged)
+            unreadable = self._save(judged)
         self._tell_junit()
         told = terminal.failures(judged, self._failing())
         return "\n\n".join(part for part in (told, unreadable) if part) or None
+
+    def _save(self, judged: Iterable[CellResult]) -> str | None:
+        """Store what may serve as a baseline; tells which damaged ones it would have to replace."""
+        damaged = []
+        for result in judged:
+            try:
+                left_out = self._ledger.save_baseline(result)
+            except BaselineUnreadable as error:
+                damaged.append(str(error))
+                continue
+            if left_out is not None:
+                self.remarks.append(left_out)
+        return "\n\n".join(damaged) or None
 
     def _compared(self, judged: list[CellResult]) -> list[CellResult]:
         """The results with their comparison: with the version asked for, or, where the screen
@@ -327,6 +391,11 @@ def report_data(state: TestState) -> dict[str, Any]:
         "provider_missing": state.provider_missing,
         "remarks": list(state.remarks),
     }
+
+
+def files_data(run: Ledger) -> dict[str, list[str]]:
+    """What is to be said of the run's files, for the process that prints the summary."""
+    return {"left_aside": list(run.left_aside), "losses": run.losses}
 
 
 def _without_raw(result: CellResult) -> CellResult:

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from pytest_ttsperf import figures, secrets, specs
-from pytest_ttsperf.errors import LimitError
+from pytest_ttsperf import figures, files, secrets, specs
+from pytest_ttsperf.errors import FileUnreadable, LimitError
 from pytest_ttsperf.plugin import ini
 from pytest_ttsperf.plugin.markers import Override, parse_override
 
@@ -336,7 +336,25 @@ def _json(config: pytest.Config) -> Path | None:
     path: Path = config.invocation_params.dir / told
     if path.is_dir():
         raise LimitError(f"{PREFIX}json: {path} is a folder; wanted a file, or none yet")
+    try:
+        if files.is_descriptor(path) and _has_workers(config):
+            raise LimitError(
+                f"{PREFIX}json: {path} is open in this process, and the run is written by a worker "
+                "of pytest-xdist, where it is not; name a file, or leave out -n"
+            )
+        if files.is_stream(path):
+            files.check_stream(path)
+    except OSError as error:
+        raise LimitError(
+            f"{PREFIX}json: {path} cannot be written: {files.reason_of(error)}; wanted a file, a "
+            "device, a pipe or a descriptor that can"
+        ) from error
     return path
+
+
+def _has_workers(config: pytest.Config) -> bool:
+    """Whether pytest-xdist hands the tests to processes of their own."""
+    return bool(config.getoption("tx", None))
 
 
 def _http(config: pytest.Config) -> dict[str, object]:
@@ -365,11 +383,21 @@ def _object(config: pytest.Config, told: str | dict[str, Any]) -> object:
         if not found:
             shown = secrets.mask(told)
             raise LimitError(f"{name}: found no file {shown}; wanted one, or a JSON object")
-        name, text = f"{name}: {found[0]}", found[0].read_text()
+        name = f"{name}: {found[0]}"
+        text = _text_of(found[0], name)
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LimitError(f"{name} is no JSON: {error}") from error
+
+
+def _text_of(path: Path, name: str) -> str:
+    try:
+        return files.read_file(path).decode("utf-8-sig")
+    except (OSError, FileUnreadable) as error:
+        raise LimitError(f"{name} cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise LimitError(f"{name} is no text in UTF-8: {error}") from error
 
 
 def _providers(config: pytest.Config) -> tuple[str | None, ...]:

@@ -40,6 +40,13 @@ class Screen:
             reporter.ensure_newline()
             reporter.write_line(text)
 
+    def end_line(self) -> None:
+        """End the line that pytest is writing, for output of ours that goes past it."""
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.flush()
+
     def progress(self, progress: Progress) -> None:
         """Tell how far a measurement is."""
         reporter = self._reporter

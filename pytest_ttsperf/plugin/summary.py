@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ttsperf.plugin.ledger import Ledger
-from pytest_ttsperf.plugin.ledger import of as ledger_of
+from pytest_ttsperf.plugin import ledger
 
 if TYPE_CHECKING:
     from pytest_ttsperf.records import CellResult
 
 
 RECENT_RUNS = 8
+MOST_FILES = 5
+"""How many files are named of those that cannot be read, or written."""
 UNCONFIRMED = 3
 """With more gates than that, a FAIL of a comparison is confirmed by fresh blocks."""
 
@@ -29,6 +30,8 @@ class RunSummary:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._told: dict[str, dict[str, Any]] = {}
+        self._left_aside: dict[str, None] = {}
+        self._losses: list[str] = []
         self.selected: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -37,10 +40,24 @@ class RunSummary:
         if data is not None:
             self._told[report.nodeid] = data
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take over what a worker of pytest-xdist has to say of its files."""
+        self._add_files(getattr(node, "workeroutput", {}).get("ttsperf", {}))
+
     def settle(self, session: pytest.Session, exitstatus: int) -> None:
-        """Fail a run whose performance tests were all skipped for want of their provider."""
-        if self._all_skipped and exitstatus == pytest.ExitCode.OK:
+        """Fail a run that has lost results, or whose performance tests were all skipped for want
+        of their provider."""
+        of_files = ledger.files_data(ledger.of(self._config))
+        self._add_files(of_files)
+        if hasattr(self._config, "workeroutput"):
+            self._config.workeroutput["ttsperf"] = of_files
+        if (self._all_skipped or self._losses) and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _add_files(self, of_files: dict[str, Any]) -> None:
+        self._left_aside |= dict.fromkeys(of_files.get("left_aside", []))
+        self._losses += of_files.get("losses", [])
 
     def print(self, reporter: Any) -> None:
         """The table, what is not certain, the weather, the recorder's cost, the artifact."""
@@ -51,20 +68,41 @@ class RunSummary:
                 "all performance tests were skipped for want of their provider, so nothing was "
                 "measured and the run fails"
             )
-        if not results:
-            return
+        if results:
+            self._print_results(reporter, results)
+        if self._config.get_verbosity() >= 0:
+            self._print_left_aside(reporter)
+        self._print_losses(reporter)
+
+    def _print_results(self, reporter: Any, results: list[CellResult]) -> None:
         from pytest_ttsperf.report import terminal
 
-        quiet = self._config.get_verbosity() < 0
-        if not quiet:
+        if self._config.get_verbosity() >= 0:
             reporter.section("ttsperf")
             reporter.write_line(terminal.table(results, _painter(reporter)))
             self._print_remarks(reporter, results)
         undecided = terminal.no_decision_text(
-            results, against=ledger_of(self._config).options.against
+            results, against=ledger.of(self._config).options.against
         )
         last = [f"{terminal.counts(results)}{self._artifact()}", undecided]
         reporter.write_line(f"ttsperf: {'; '.join(part for part in last if part)}")
+
+    def _print_left_aside(self, reporter: Any) -> None:
+        told = list(self._left_aside)
+        for line in told[:MOST_FILES]:
+            reporter.write_line(f"ttsperf: left aside: {line}; delete it, or restore it")
+        if len(told) > MOST_FILES:
+            reporter.write_line(f"ttsperf: left aside: {len(told) - MOST_FILES} more files")
+
+    def _print_losses(self, reporter: Any) -> None:
+        if not self._losses:
+            return
+        reporter.write_line("ttsperf: results of this run are lost, so it fails:", red=True)
+        for line in self._losses[:MOST_FILES]:
+            reporter.write_line(f"  {line}", red=True)
+        if len(self._losses) > MOST_FILES:
+            more = len(self._losses) - MOST_FILES
+            reporter.write_line(f"  and {more} more files", red=True)
 
     @property
     def _all_skipped(self) -> bool:
@@ -115,7 +153,7 @@ def _painter(reporter: Any) -> Any:
     return paint
 
 
-def tell_expected_duration(run: Ledger, selected: list[pytest.Item]) -> None:
+def tell_expected_duration(run: ledger.Ledger, selected: list[pytest.Item]) -> None:
     """Say before sampling how long it will take, as far as an earlier run can tell."""
     if run.options.disabled:
         return
@@ -134,7 +172,7 @@ def tell_expected_duration(run: Ledger, selected: list[pytest.Item]) -> None:
             run.screen.line(f"ttsperf: {line}")
 
 
-def _ci_advice(run: Ledger) -> str:
+def _ci_advice(run: ledger.Ledger) -> str:
     """What to set where nobody reads the output of a run that passed."""
     is_in_ci = os.environ.get("CI", "").lower() not in ("", "0", "false", "no")
     if not is_in_ci or run.options.inconclusive_is_set:
@@ -145,7 +183,7 @@ def _ci_advice(run: Ledger) -> str:
     )
 
 
-def _worst_case(run: Ledger, tests: int) -> str:
+def _worst_case(run: ledger.Ledger, tests: int) -> str:
     """How long the comparisons take at most: each budget, and as long again to confirm a FAIL."""
     assert run.against is not None
     most_s = tests * run.options.budget_s * (2 if run.gates_in_run > UNCONFIRMED else 1)
@@ -156,12 +194,13 @@ def _worst_case(run: Ledger, tests: int) -> str:
     )
 
 
-def _durations_s(run: Ledger, tests: set[str]) -> dict[str, float]:
+def _durations_s(run: ledger.Ledger, tests: set[str]) -> dict[str, float]:
     """How long each test took the last time it ran, as far as recent artifacts tell."""
     from pytest_ttsperf.report.artifact import recent_runs
 
     took: dict[str, float] = {}
-    for earlier in islice(recent_runs(run.options.artifacts), RECENT_RUNS):
+    stored = recent_runs(run.options.artifacts, run.leave_aside)
+    for earlier in islice(stored, RECENT_RUNS):
         spent: dict[str, float] = {}
         for result in earlier.cells:
             spent[result.cell.test] = spent.get(result.cell.test, 0.0) + result.duration_s

@@ -8,17 +8,21 @@ Schemas are shipped in `report/schemas/`.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from pytest_ttsperf.files import write_atomically
+from pytest_ttsperf import files, real
+from pytest_ttsperf.errors import FileUnreadable
 from pytest_ttsperf.records import Baseline, Bench, CellResult, Environment, Run
 
 SCHEMAS: Mapping[str, type[msgspec.Struct]] = {
@@ -28,8 +32,23 @@ SCHEMAS: Mapping[str, type[msgspec.Struct]] = {
 }
 
 
+BEGINNING_S = 60.0
+"""A run's file that is empty for longer was left by a run that was killed."""
+
+
+class Loss(NamedTuple):
+    """A file that could not be written, and why."""
+
+    path: Path
+    reason: str
+
+
 class ArtifactWriter:
-    """Writes one run's files; every call replaces them by their newer whole."""
+    """Writes one run's files; every call replaces them by their newer whole.
+
+    `copy_to` gets the run as well: a regular file every time, a device, pipe or descriptor once, by
+    the last call.
+    """
 
     def __init__(self, root: Path, started: datetime, copy_to: Path | None = None) -> None:
         self._copy_to = copy_to
@@ -43,19 +62,40 @@ class ArtifactWriter:
         """Where the run's own file is."""
         return self._folder / f"run_{self._stamp}.json"
 
-    def write(self, run: Run) -> None:
-        """Write the run and its cell groups; files of groups that were renamed are removed."""
-        for path in filter(None, (self.run_path, self._copy_to)):
-            write_atomically(path, _encoded(run))
-        wanted = {self._folder / name: bench for name, bench in self._groups(run).items()}
-        for path, bench in wanted.items():
-            write_atomically(path, _encoded(bench))
-        for stale in self._written - set(wanted):
-            stale.unlink(missing_ok=True)
-        self._written = set(wanted)
+    @property
+    def has_stream(self) -> bool:
+        """Whether the run is written to a device, pipe or descriptor as well, by the last call."""
+        try:
+            return self._copy_to is not None and files.is_stream(self._copy_to)
+        except OSError:
+            return False
+
+    def write(self, run: Run, *, is_last: bool = False) -> tuple[Loss, ...]:
+        """Write the run and its cell groups; gives the files that could not be written.
+
+        One that fails keeps no other from being written. Files of groups that were renamed are
+        removed.
+        """
+        bodies = {self.run_path: files.encode_json(run)}
+        groups = {self._folder / name: bench for name, bench in self._groups(run).items()}
+        bodies |= {path: files.encode_json(bench) for path, bench in groups.items()}
+        losses = [_written(path, body) for path, body in bodies.items()]
+        if self._copy_to is not None:
+            losses.append(_copied(self._copy_to, bodies[self.run_path], is_last))
+        for stale in self._written - set(groups):
+            with contextlib.suppress(OSError):
+                stale.unlink()
+        self._written = set(groups)
+        return tuple(loss for loss in losses if loss is not None)
+
+    def withdraw(self) -> None:
+        """Take back the name of a run that could not begin."""
+        with contextlib.suppress(OSError):
+            self.run_path.unlink()
 
     def _claim(self, stamp: str) -> str:
         self._folder.mkdir(parents=True, exist_ok=True)
+        files.remove_abandoned(self._folder)
         for attempt in range(1, 1000):
             name = stamp if attempt == 1 else f"{stamp}-{attempt}"
             try:
@@ -69,38 +109,87 @@ class ArtifactWriter:
         groups: dict[tuple[str, str], list[CellResult]] = defaultdict(list)
         for result in run.cells:
             groups[result.cell.mode, result.cell.preset].append(result)
-        files = {}
+        benches = {}
         for (mode, preset), results in groups.items():
             for tail, cells in _by_provider_and_voice(results).items():
-                files[f"bench_{mode}_{preset}{tail}_{self._stamp}.json"] = Bench(
+                name = files.fitting_name(f"bench_{mode}_{preset}{tail}", f"_{self._stamp}.json")
+                benches[name] = Bench(
                     run=run.id,
                     mode=cells[0].cell.mode,
                     preset=preset,
                     environment=run.environment,
                     cells=tuple(cells),
                 )
-        return files
+        return benches
+
+
+def _written(path: Path, body: bytes, *, in_place: bool = False) -> Loss | None:
+    """Write a file; the loss when it cannot be."""
+    try:
+        files.write_file(path, body, in_place=in_place)
+    except (OSError, ValueError) as error:
+        return Loss(path, files.reason_of(error))
+    return None
+
+
+def _copied(path: Path, body: bytes, is_last: bool) -> Loss | None:
+    """Write the run to where it was asked for as well; a stream is only looked at until the end."""
+    try:
+        if not is_last and files.is_stream(path):
+            files.check_stream(path)
+            return None
+    except OSError as error:
+        return Loss(path, files.reason_of(error))
+    return _written(path, body, in_place=True)
 
 
 def _by_provider_and_voice(results: Sequence[CellResult]) -> dict[str, list[CellResult]]:
     """File name tail -> cells; the tail is empty while there is one provider and one voice."""
-    kinds = {(result.cell.provider, result.cell.voice) for result in results}
-    split: dict[str, list[CellResult]] = defaultdict(list)
+    kinds: dict[tuple[str, str], list[CellResult]] = defaultdict(list)
     for result in results:
-        cell = result.cell
-        tail = re.sub(r"[^\w.-]+", "-", f"_{cell.provider}_{cell.voice}")  # either may be a path
-        split[tail if len(kinds) > 1 else ""].append(result)
+        kinds[result.cell.provider, result.cell.voice].append(result)
+    if len(kinds) == 1:
+        return {"": list(results)}
+    split: dict[str, list[CellResult]] = {}
+    for (provider, voice), cells in kinds.items():
+        raw = f"_{provider}_{voice}"
+        tail = re.sub(r"[^\w.-]+", "-", raw)  # either may be a path
+        if tail in split:
+            tail += f"-{hashlib.sha256(raw.encode()).hexdigest()[:8]}"
+        split[tail] = cells
     return split
 
 
-def recent_runs(root: Path) -> Iterator[Run]:
-    """The readable runs below `root`, newest first."""
-    paths = root.glob("bench/*/run_*.json")
-    for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True):
+def recent_runs(root: Path, leave_aside: Callable[[str], None] | None = None) -> Iterator[Run]:
+    """The readable runs below `root`, newest first.
+
+    `leave_aside` is called with the name of each file that cannot be read, and why. One that is
+    empty and new belongs to a run that is just beginning.
+    """
+    for path in sorted(root.glob("bench/*/run_*.json"), key=_changed_ns, reverse=True):
         try:
-            yield msgspec.json.decode(path.read_bytes(), type=Run)
-        except (msgspec.DecodeError, OSError):
+            yield files.read_json(path, Run)
+        except FileNotFoundError:
             continue
+        except FileUnreadable as error:
+            if leave_aside is not None and not _is_beginning(path):
+                leave_aside(f"{path}: {error.reason}")
+
+
+def _changed_ns(path: Path) -> int:
+    """When a file was changed last; of a link that leads nowhere, when that was."""
+    for status in (os.stat, os.lstat):
+        with contextlib.suppress(OSError):
+            return status(path).st_mtime_ns
+    return 0
+
+
+def _is_beginning(path: Path) -> bool:
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return found.st_size == 0 and real.now().timestamp() - found.st_mtime < BEGINNING_S
 
 
 def schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
@@ -127,7 +216,3 @@ def new_run(run_id: str, started: datetime, environment: Environment) -> Run:
         environment=environment,
         cells=(),
     )
-
-
-def _encoded(record: msgspec.Struct) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"

@@ -31,6 +31,7 @@ def listing(kept: Kept) -> str:
         for fingerprint, cells in groups.items()
     ]
     blocks += [f"unreadable: {trouble}" for trouble in kept.unreadable]
+    blocks += _left_aside(kept.left_aside)
     return "\n\n".join(blocks) or "no baselines yet; pytest -m perf --ttsperf-save makes them"
 
 
@@ -57,6 +58,7 @@ def acceptance(done: Acceptance) -> str:
     """What is the ground now, and what was refused."""
     lines = [line for cell in done.accepted for line in _accepted(cell)]
     lines += [f"refused: {cell_label(r.cell)} of run {r.run}: {r.reason}" for r in done.refused]
+    lines += _left_aside(done.left_aside)
     if done.accepted:
         lines.append(COMMIT_APART)
     return "\n".join(lines)
@@ -100,9 +102,14 @@ def why(told: Why) -> str:
             f"The last run, {told.last_run}, is stored itself and left out below: it is compared "
             "with the others."
         )
+    lines += _left_aside(told.left_aside)
     for gate in told.gates:
         lines += ["", *_gate(gate, told)]
     return "\n".join(lines)
+
+
+def _left_aside(files: Sequence[str]) -> list[str]:
+    return [f"left aside: {file}; delete it, or restore it" for file in files]
 
 
 def _cells(cells: Sequence[KeptCell]) -> str:

@@ -67,6 +67,6 @@ def _memory(pid: int) -> tuple[int, int]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""

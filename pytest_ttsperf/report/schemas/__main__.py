@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_ttsperf.files import write_atomically
+from pytest_ttsperf.files import write_file
 from pytest_ttsperf.report import artifact
 
 
@@ -14,7 +14,7 @@ def main(folder: Path) -> None:
     """One file per kind of artifact."""
     for name, kind in artifact.SCHEMAS.items():
         body = msgspec.json.format(msgspec.json.encode(artifact.schema(kind)), indent=2)
-        write_atomically(folder / f"{name}.json", body + b"\n")
+        write_file(folder / f"{name}.json", body + b"\n")
 
 
 if __name__ == "__main__":
