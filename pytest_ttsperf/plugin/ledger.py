@@ -132,9 +132,11 @@ class Ledger:
 
     def finish(self) -> None:
         """Write the artifact a last time, also to where it is written once."""
-        if self._writer is not None:
-            if self._writer.has_stream:
-                self.screen.end_line()
+        if self._writer is None:
+            return
+        if self._writer.has_stream:
+            self.screen.end_line()
+        with self.screen.uncaptured():  # standard output is pytest's own while it captures
             self._write(is_last=True)
 
     def _write(self, *, is_last: bool) -> None:

@@ -354,7 +354,7 @@ def _json(config: pytest.Config) -> Path | None:
 
 def _has_workers(config: pytest.Config) -> bool:
     """Whether pytest-xdist hands the tests to processes of their own."""
-    return bool(config.getoption("tx", None))
+    return bool(config.getoption("numprocesses", None) or config.getoption("tx", None))
 
 
 def _http(config: pytest.Config) -> dict[str, object]:

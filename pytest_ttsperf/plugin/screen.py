@@ -36,7 +36,7 @@ class Screen:
         reporter = self._reporter
         if reporter is None:
             return
-        with self._uncaptured():
+        with self.uncaptured():
             reporter.ensure_newline()
             reporter.write_line(text)
 
@@ -44,7 +44,7 @@ class Screen:
         """End the line that pytest is writing, for output of ours that goes past it."""
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
-            reporter.ensure_newline()
+            reporter.write_line("")  # behind the percentage of the last test
             reporter.flush()
 
     def progress(self, progress: Progress) -> None:
@@ -75,7 +75,7 @@ class Screen:
         if text and now - self._rewritten_at < REWRITE_S:
             return
         self._rewritten_at = now
-        with self._uncaptured():
+        with self.uncaptured():
             if not self._open_line:
                 reporter.ensure_newline()
             reporter.rewrite(text, erase=True)
@@ -88,7 +88,8 @@ class Screen:
             return None
         return self._config.pluginmanager.get_plugin("terminalreporter")
 
-    def _uncaptured(self) -> AbstractContextManager[None]:
+    def uncaptured(self) -> AbstractContextManager[None]:
+        """While it lasts, the standard streams are those that pytest was started with."""
         manager = self._config.pluginmanager.get_plugin("capturemanager")
         if manager is None:
             return nullcontext()

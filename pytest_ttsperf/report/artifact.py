@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import re
+import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -189,7 +190,8 @@ def _is_beginning(path: Path) -> bool:
         found = path.lstat()
     except OSError:
         return False
-    return found.st_size == 0 and real.now().timestamp() - found.st_mtime < BEGINNING_S
+    is_empty = stat.S_ISREG(found.st_mode) and found.st_size == 0
+    return is_empty and real.now().timestamp() - found.st_mtime < BEGINNING_S
 
 
 def schema(kind: type[msgspec.Struct]) -> dict[str, Any]:

@@ -30,7 +30,8 @@ class Open(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     options: dict[str, Json]
     offered: dict[str, str]
     demanded: tuple[str, ...]
-    sys_path: tuple[str, ...]
+    sys_path: tuple[bytes, ...]
+    """As the file system has them: not every folder has a name in UTF-8."""
     spawned_ns: int
     mirror: Mirror | None = None
 

@@ -107,7 +107,7 @@ class WorkerTarget:
                 options=self._spec.options,
                 offered=self._offered,
                 demanded=self._demanded,
-                sys_path=tuple(entry or os.getcwd() for entry in sys.path),
+                sys_path=tuple(os.fsencode(entry or os.getcwd()) for entry in sys.path),
                 spawned_ns=spawned_ns,
                 mirror=self._mirror,
             )

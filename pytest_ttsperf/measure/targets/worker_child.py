@@ -119,11 +119,12 @@ class _Child:
             return self._open_server(request)
         spec = specs.resolve(request.spec)
         self._mirror, self._module = request.mirror, spec.partition(":")[0]
+        entries = [os.fsdecode(entry) for entry in request.sys_path]
         if request.mirror is None:
             known = set(sys.path)
-            sys.path[:0] = [entry for entry in request.sys_path if entry not in known]
+            sys.path[:0] = [entry for entry in entries if entry not in known]
         else:
-            sys.path[:] = mirror.paths(request.mirror, [*sys.path, *request.sys_path])
+            sys.path[:] = mirror.paths(request.mirror, [*sys.path, *entries])
         begun_ns = time.monotonic_ns()
         found = loading.find(spec)
         imported_ns = time.monotonic_ns()
