@@ -5,9 +5,13 @@ Not by addopts, so that `pytest -m perf` and a test's own name need nothing else
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
+
+# Some tests import onnxruntime themselves, which would look up a host of its makers.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 pytest_plugins = ["pytester"]
 

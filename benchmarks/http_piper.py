@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -62,7 +63,10 @@ def serving(folder: Path) -> Iterator[tuple[int, int]]:
     command = [sys.executable, "-m", "piper.http_server", "-m", model, "--noise-w-scale", "0"]
     with (folder / "server.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--port", str(port)], stdout=log, stderr=log
+            [*command, "--host", "127.0.0.1", "--port", str(port)],
+            stdout=log,
+            stderr=log,
+            env={"ORT_DISABLE_TELEMETRY": "1", **os.environ},
         )
     try:
         wait_for(process, port, folder / "server.log")

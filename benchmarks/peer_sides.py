@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     Samples = NDArray[np.float32]
 
+# Before any engine imports onnxruntime, which would look up a host of its makers while it is timed.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 KOKORO_VOICE = "jf_alpha"
 ENGLISH_ALIAS = "af_alpha"  # fastkokoro speaks English only with voices whose names begin so
 

@@ -6,12 +6,14 @@
         for chunk in engine.stream("Hello there."):
             play(chunk.samples, chunk.sample_rate)
 
-Importing this package is cheap; what a name needs is imported when the name is first used.
+Importing this package is cheap; what a name needs is imported when the name is first used. It sets
+ORT_DISABLE_TELEMETRY=1 unless that is set already: an engine that works at home does not tell.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -69,6 +71,11 @@ _HOMES = {
     "CudaOptions": ".providers",
     "OpenVINOOptions": ".providers",
 }
+
+
+# onnxruntime looks up a host of its makers and leaves the identity of this device in the user's
+# cache, soon after its first session; only what is set before its import keeps it from that.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def __getattr__(name: str) -> Any:

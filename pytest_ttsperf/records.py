@@ -89,6 +89,8 @@ class Ready(Struct, frozen=True, kw_only=True):
     process_ns: int | None = None
     """When the process was asked for, on the clock of its own recordings; None in process."""
     quirks: tuple[str, ...] = ()
+    tracers: tuple[str, ...] = ()
+    """Debuggers, profilers and the like that were at work in its process."""
 
 
 class TargetSpec(Struct, frozen=True, kw_only=True):

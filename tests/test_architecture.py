@@ -183,6 +183,7 @@ def test_clocks_that_a_test_may_have_stopped_are_read_in_no_process_of_tests() -
     free = {
         "real.py",
         "experiment/checkup.py",
+        "measure/targets/guardian.py",
         "measure/targets/http_client.py",
         "measure/targets/worker_child.py",
         "measure/targets/wyoming.py",

@@ -35,6 +35,7 @@ from pytest_ttsperf.experiment.sampling import (
     cold_trial,
     is_broken,
     is_steady,
+    joined,
     seconds_per_trial,
     speak,
     speak_or_fail,
@@ -122,8 +123,9 @@ def measure_warm(opened: Opened, plan: Plan, tell: Tell) -> CellResult:
     if not is_broken(trials):
         probes = interleave.steps(probe_texts(plan, texts[0]), "probe")
         trials += [speak_or_fail(opened, step, plan.mode) for step in probes]
-        placement, cost = opened.target.inspect()
-        ready = structs.replace(ready, placement=placement)
+        placement, cost, tracers = opened.target.inspect()
+        tracers = joined(ready.tracers, tracers)
+        ready = structs.replace(ready, placement=placement, tracers=tracers)
     result = CellResult(
         cell=cell_of(opened.source, opened.ready, plan),
         fingerprint=fingerprint,

@@ -27,6 +27,7 @@ from pytest_ttsperf.experiment.plan import Plan, Source, probe_texts, warmup_tex
 from pytest_ttsperf.experiment.sampling import (
     Opened,
     cold_trial,
+    joined,
     open_target,
     speak_or_fail,
     warm_up,
@@ -35,7 +36,7 @@ from pytest_ttsperf.measure import corpus, interleave
 from pytest_ttsperf.measure.resources import wait_all_quiet
 from pytest_ttsperf.metrics import definitions, trust
 from pytest_ttsperf.real import REAL
-from pytest_ttsperf.records import Arms, Block, Gate, Trial
+from pytest_ttsperf.records import Arms, Block, Gate, Ready, Trial
 
 TEXTS = 16
 """That each process speaks in the first block; how long that takes says how many in the others."""
@@ -55,6 +56,10 @@ PER_PROCESS = "rss_peak_mb"
 
 class CachedError(Exception):
     """A server does not speak what it has spoken before; the message says which."""
+
+
+class TracedError(Exception):
+    """A debugger or profiler is at work in a target's process; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +174,19 @@ def _block(contest: Contest, number: int, places: range, notes: list[str]) -> di
             for cell, (plan, _) in contest.cells.items():
                 _refuse_caches(arms, plan, spoken[cell])
             for arm in ARMS:
-                arms[arm].target.inspect()  # asks once more where the code came from
+                opened = arms[arm]  # which is asked once more where its code came from
+                _refuse_tracers(opened.source, opened.ready, opened.target.inspect().tracers)
     return spoken
+
+
+def _refuse_tracers(source: Source, ready: Ready, tracers: tuple[str, ...] = ()) -> None:
+    """TracedError for a target that is slowed down by what looks on."""
+    found = joined(ready.tracers, tracers)
+    if found:
+        raise TracedError(
+            f"{source.spec.label} was traced by {', '.join(found)}: what was compared is the "
+            "tracer's as much as the engine's; run without it"
+        )
 
 
 @contextmanager
@@ -280,7 +296,8 @@ def _cold_block(contest: Contest, plan: Plan, places: range, order: random.Rando
     for arm in order.sample(ARMS, len(ARMS)):
         source = contest.new if arm == "new" else contest.old
         try:
-            trial, _, _ = cold_trial(source, step, second, plan.mode)
+            trial, ready, _ = cold_trial(source, step, second, plan.mode)
+            _refuse_tracers(source, ready)
         except TargetError as error:
             if arm != "new":
                 raise absence.explain(contest.old, contest.against, error) from error

@@ -23,6 +23,7 @@ from pytest_ttsperf.errors import TtsperfError
 from pytest_ttsperf.experiment.plan import Source
 from pytest_ttsperf.experiment.sampling import Opened, open_target
 from pytest_ttsperf.measure.awake import DEVICE, can_be_kept_awake
+from pytest_ttsperf.measure.targets.child_process import environment as environment_of_children
 from pytest_ttsperf.measure.targets.command import FIRST_TEXT
 from pytest_ttsperf.records import Machine, Ready, TargetSpec, Usage, Weather
 
@@ -321,6 +322,7 @@ def _providers(runtimes: Mapping[str, str]) -> tuple[tuple[str, ...] | None, Fin
     try:
         done = subprocess.run(
             [sys.executable, "-c", ASK_PROVIDERS],
+            env=environment_of_children(),
             capture_output=True,
             encoding="utf-8",
             errors="replace",

@@ -17,6 +17,7 @@ from pytest_ttsperf.experiment.blocks import (
     Contest,
     Series,
     Spoken,
+    TracedError,
     numbers,
     refuse_silent_old,
 )
@@ -54,7 +55,7 @@ def compare(contest: Contest, tell: Tell) -> dict[str, Comparison]:
             judged = _confirmed(contest, series, blocks, judged, tell)
     except NotThereError as error:
         reason = str(error)
-    except (WrongTree, CachedError, OldFailedError) as error:
+    except (WrongTree, CachedError, OldFailedError, TracedError) as error:
         outcome, reason = Outcome.INVALID, str(error)
     finally:
         tell("")

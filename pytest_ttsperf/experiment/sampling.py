@@ -153,7 +153,7 @@ def cold_trial(
         first = opened.target.record(step.text, mode)
         usage = opened.meter.usage() if opened.meter else None
         second = opened.target.record(second_text, mode)
-        placement, cost = opened.target.inspect()
+        placement, cost, tracers = opened.target.inspect()
     finally:
         opened.close()
     trial = _heard(step, _from_process_start(first, ready), usage)
@@ -166,7 +166,7 @@ def cold_trial(
     told = {name: value for name, value in phases.items() if value is not None}
     return (
         structs.replace(trial, phases_ms=told),
-        structs.replace(ready, placement=placement),
+        structs.replace(ready, placement=placement, tracers=joined(ready.tracers, tracers)),
         cost,
     )
 
@@ -178,8 +178,13 @@ def _anew(opened: Opened, step: interleave.Step, mode: Mode) -> tuple[Trial, Rea
     first_ms = definitions.ttfs_ms(recording)
     phases = {**(spent.phases_ms if spent else {}), "first_run": first_ms}
     told = {name: value for name, value in phases.items() if value is not None}
-    _, cost = opened.target.inspect()
+    cost = opened.target.inspect().cost
     return structs.replace(trial, phases_ms=told), opened.ready, cost
+
+
+def joined(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[str, ...]:
+    """What was seen at either time, once."""
+    return tuple(dict.fromkeys((*before, *after)))
 
 
 def _from_process_start(recording: Recording, ready: Ready) -> Recording:

@@ -132,6 +132,22 @@ def impossible_latency(evidence: Evidence) -> Note | None:
     return None
 
 
+def traced(evidence: Evidence) -> Note | None:
+    """Nothing looks on while the target works, as that takes time, and more here than there.
+
+    Where the target is inline, too: its figures are those of a debugger, so they are not judged.
+    """
+    tracers = evidence.ready.tracers if evidence.ready else ()
+    if not tracers:
+        return None
+    return Note(
+        guard="traced",
+        text=f"the target was traced by {', '.join(tracers)}: the figures are the tracer's as much "
+        "as the engine's. Run without it, or with --ttsperf-disable, which measures nothing",
+        invalid=True,
+    )
+
+
 def disordered_instants(evidence: Evidence) -> Note | None:
     """Chunks arrive one after another."""
     recordings = [trial.recording for trial in evidence.counted if trial.recording]
@@ -433,6 +449,7 @@ def not_streamed(evidence: Evidence) -> Note | None:
 Guard = Callable[[Evidence], Note | None]
 GUARDS: tuple[Guard, ...] = (
     failed_trials,
+    traced,
     impossible_latency,
     disordered_instants,
     beyond_physics,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -116,11 +118,11 @@ def test_a_hang_ends_at_the_timeout_and_says_where(dying: Project) -> None:
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[[Project], subprocess.Popen[bytes]]]:
+def start() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     processes: list[subprocess.Popen[bytes]] = []
 
-    def starter(project: Project) -> subprocess.Popen[bytes]:
-        processes.append(started(project))
+    def starter(project: Project, *arguments: str) -> subprocess.Popen[bytes]:
+        processes.append(started(project, *arguments))
         return processes[-1]
 
     yield starter
@@ -129,14 +131,14 @@ def start() -> Iterator[Callable[[Project], subprocess.Popen[bytes]]]:
         process.wait()
 
 
-def started(project: Project) -> subprocess.Popen[bytes]:
+def started(project: Project, *arguments: str) -> subprocess.Popen[bytes]:
     # Where tests run in the background, SIGINT comes ignored, and a child would inherit that.
     run = (
         "import signal, sys, pytest; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "sys.exit(pytest.main(['--ttsperf-target=dying:Hangs', '-p', 'no:randomly']))"
+        "sys.exit(pytest.main(['-p', 'no:randomly', *sys.argv[1:]]))"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", run],
+        [sys.executable, "-c", run, *(arguments or ["--ttsperf-target=dying:Hangs"])],
         cwd=project.path,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -150,7 +152,7 @@ def started(project: Project) -> subprocess.Popen[bytes]:
     return process
 
 
-def test_ctrl_c(dying: Project, start: Callable[[Project], subprocess.Popen[bytes]]) -> None:
+def test_ctrl_c(dying: Project, start: Callable[..., subprocess.Popen[bytes]]) -> None:
     process = start(dying)
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(PATIENT_S) == pytest.ExitCode.INTERRUPTED
@@ -159,9 +161,95 @@ def test_ctrl_c(dying: Project, start: Callable[[Project], subprocess.Popen[byte
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_pytest_killed(
-    dying: Project, number: signal.Signals, start: Callable[[Project], subprocess.Popen[bytes]]
+    dying: Project, number: signal.Signals, start: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
     process = start(dying)
     process.send_signal(number)
     process.wait(PATIENT_S)
     wait_for(lambda: all_gone(dying), "the worker's end")
+
+
+ESCAPING = """
+import os, sys, time
+
+def escape(marker):
+    # Forked twice, in a session of its own, with another environment: a daemon by the book.
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            open("hanging", "w").close()
+            code = "import time; time.sleep(600)"
+            os.execve(sys.executable, [sys.executable, "-c", code, marker], {})
+        os._exit(0)
+    os.wait()
+
+class Escaping:
+    sample_rate = 24000
+    def __init__(self, marker):
+        escape(marker)
+    def stream(self, text):
+        time.sleep(600)
+        yield
+
+if __name__ == "__main__":
+    escape(sys.argv[1])
+    time.sleep(600)
+"""
+KINDS = ["once", "lines", "worker"]
+
+
+@pytest.fixture
+def escaping(project: Project) -> tuple[Project, dict[str, list[str]], str]:
+    """A project, by kind the arguments that start a daemon there, and a word in its command."""
+    marker = f"marker-{uuid.uuid4().hex}"
+    project.pytester.makepyfile(escaping=ESCAPING)
+    project.test(
+        """
+        @trials(3)
+        @ttfa(max_ms=5000)
+        def test_warm(perf): perf.stream("short")
+
+        @trials(3)
+        @ttfa(max_ms=5000)
+        def test_cold(perf, cold_engine): perf.stream("short")
+        """
+    )
+    program = f"cmd:{shlex.quote(sys.executable)} {project.path}/escaping.py {marker}"
+    option = "--ttsperf-target-option"
+    of_program = ["--ttsperf-target", program, option, "rate=16000", option]
+    arguments = {
+        "once": [*of_program, "protocol=once", "-k", "cold"],
+        "lines": [*of_program, "protocol=lines", option, "end=length", "-k", "warm"],
+        "worker": ["--ttsperf-target=escaping:Escaping", option, f"marker={marker}", "-k", "warm"],
+    }
+    return project, arguments, marker
+
+
+def left(marker: str) -> list[int]:
+    """Processes that have the word in their command line, but pytest itself."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+        except psutil.Error:
+            continue
+        if any(marker in word for word in words):
+            found.append(process.pid)
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets orphans be adopted")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_daemon_of_the_engine_ends_with_the_run(
+    escaping: tuple[Project, dict[str, list[str]], str],
+    kind: str,
+    number: signal.Signals,
+    start: Callable[..., subprocess.Popen[bytes]],
+) -> None:
+    project, arguments, marker = escaping
+    process = start(project, *arguments[kind])
+    wait_for(lambda: len(left(marker)) > 1, "the engine's start")
+    process.send_signal(number)
+    process.wait(PATIENT_S)
+    wait_for(lambda: not left(marker), "the end of all that was started")

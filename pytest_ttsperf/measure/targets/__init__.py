@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from msgspec import structs
 
@@ -13,6 +13,16 @@ from pytest_ttsperf.specs import kind as kind
 
 SERVERS: tuple[Kind, ...] = ("http", "wyoming")
 """Kinds that run already, somewhere, before they are measured."""
+
+
+class Inspection(NamedTuple):
+    """What an open target and its process look like after the trials."""
+
+    placement: dict[str, Json] | None
+    cost: RecorderCost
+    """What the recorder itself cost there."""
+    tracers: tuple[str, ...] = ()
+    """Debuggers, profilers and the like that are at work there."""
 
 
 class Target(Protocol):
@@ -30,8 +40,8 @@ class Target(Protocol):
     def record(self, text: str, mode: Mode) -> Recording:
         """One timed synthesis, drained to its end."""
 
-    def inspect(self) -> tuple[dict[str, Json] | None, RecorderCost]:
-        """After the trials: the placement, and what the recorder itself cost there."""
+    def inspect(self) -> Inspection:
+        """Look at it after the trials."""
 
     def close(self) -> str | None:
         """Close it and leave no process behind; safe to call twice.

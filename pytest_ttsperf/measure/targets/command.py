@@ -1,7 +1,7 @@
 """A program as target: `cmd:piper --model x --output-raw`, audio on its standard output.
 
 With `protocol=once`, the default, each trial starts the program anew: a cold start, counted from
-the moment at which the process is asked for. With `protocol=lines` it goes on living, reads one
+the moment at which it is executed. With `protocol=lines` it goes on living, reads one
 line for each text and says by `end` where its answer is over: warm. No shell is used. POSIX only.
 """
 
@@ -22,6 +22,7 @@ from pytest_ttsperf.errors import (
     TargetShapeError,
 )
 from pytest_ttsperf.measure.recorder import cost
+from pytest_ttsperf.measure.targets import Inspection, tracing
 from pytest_ttsperf.measure.targets.chunks import is_rate
 from pytest_ttsperf.measure.targets.containers import is_mixed
 from pytest_ttsperf.measure.targets.endings import WAYS, ending
@@ -32,7 +33,6 @@ from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import (
     Mode,
     Ready,
-    RecorderCost,
     Recording,
     TargetSpec,
     Usage,
@@ -87,16 +87,24 @@ class CommandTarget:
         self._arguments = self._words()
         self._take_options()
         if self.is_once:
-            return Ready(pid=None, sample_rate=self._rate, is_rate_supposed=self._rate is not None)
-        asked_ns = REAL.perf_counter_ns()
+            return Ready(
+                pid=None,
+                sample_rate=self._rate,
+                is_rate_supposed=self._rate is not None,
+                quirks=tracing.remarks(),
+                tracers=tuple(tracing.from_outside()),
+            )
         self._running = Running(self._arguments, self._spec.label, subprocess.PIPE)
         started_ns = REAL.perf_counter_ns()
+        executed_ns = self._running.executed_ns
         return Ready(
             pid=self._running.pid,
             sample_rate=self._rate,
             is_rate_supposed=self._rate is not None,
-            phases_ms={"process": (started_ns - asked_ns) / 1e6},
-            process_ns=asked_ns,
+            phases_ms={"process": (started_ns - executed_ns) / 1e6},
+            process_ns=executed_ns,
+            quirks=tracing.remarks(),
+            tracers=tuple(tracing.from_outside()),
         )
 
     def warm(self) -> None:
@@ -122,9 +130,9 @@ class CommandTarget:
             request_ns, reads, end_ns = self._line(text)
         return self._recording(request_ns, reads, end_ns, mode)
 
-    def inspect(self) -> tuple[None, RecorderCost]:
+    def inspect(self) -> Inspection:
         """A program tells no placement."""
-        return None, cost()
+        return Inspection(None, cost(), tuple(tracing.from_outside()))
 
     def close(self) -> str | None:
         """End the program and all that it started; safe to call twice."""
@@ -213,9 +221,9 @@ class CommandTarget:
             if not in_arguments:
                 told.write(text.encode() + b"\n")
                 told.seek(0)
-            request_ns = REAL.perf_counter_ns()
             running = Running(arguments, self._spec.label, told)
             started_ns = REAL.perf_counter_ns()
+            request_ns = running.executed_ns
             try:
                 with watched(running.pid) as footprint:
                     reads, end_ns = running.read(None, self._timeout_s)
@@ -264,7 +272,6 @@ class CommandTarget:
             self._running.kill()
             self._running = None
             raise
-        self._running.forget_words()
         return request_ns, reads, end_ns
 
     # From bytes to samples

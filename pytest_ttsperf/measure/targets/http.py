@@ -9,10 +9,10 @@ from msgspec import structs
 from pytest_ttsperf import specs
 from pytest_ttsperf.errors import TargetCrashed, TargetTimeout
 from pytest_ttsperf.measure import ports
-from pytest_ttsperf.measure.targets import forms
+from pytest_ttsperf.measure.targets import Inspection, forms
 from pytest_ttsperf.measure.targets.worker import WorkerTarget
 from pytest_ttsperf.measure.targets.wyoming import DEFAULT_PORT
-from pytest_ttsperf.records import Json, Mode, Ready, RecorderCost, Recording, TargetSpec
+from pytest_ttsperf.records import Mode, Ready, Recording, TargetSpec
 
 
 class HttpTarget:
@@ -68,7 +68,7 @@ class HttpTarget:
             self._is_lost = True
             raise
 
-    def inspect(self) -> tuple[dict[str, Json] | None, RecorderCost]:
+    def inspect(self) -> Inspection:
         """The placement as it stands now. TargetCrashed where another process answers by now."""
         told = self._client.inspect()
         now = self._looked_up()

@@ -2,7 +2,8 @@
 
 Its memory cannot be told from pytest's and it has no cold start, so both stay unmeasured. Inside an
 asynchronous test, whose event loop is running in this thread, it works in another: a loop of its
-own, or of what it calls, could not run in this one.
+own, or of what it calls, could not run in this one. What was measured beside a debugger is shown
+and not judged: it is INVALID, as in a worker.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ from typing import TYPE_CHECKING, TypeVar
 from pytest_ttsperf import real, secrets, specs
 from pytest_ttsperf.errors import ProviderMissing, TargetError, TargetFailed
 from pytest_ttsperf.measure.recorder import cost
-from pytest_ttsperf.measure.targets import speaking, without_secrets
+from pytest_ttsperf.measure.targets import Inspection, speaking, tracing, without_secrets
+from pytest_ttsperf.measure.targets.child_process import NO_TELEMETRY
 from pytest_ttsperf.measure.targets.loading import (
     Speaker,
     find,
     library_versions,
     opened,
 )
-from pytest_ttsperf.records import Json, Mode, Ready, RecorderCost, Recording, TargetSpec
+from pytest_ttsperf.records import Mode, Ready, Recording, TargetSpec
 
 if TYPE_CHECKING:
     import asyncio
@@ -58,6 +60,7 @@ class InlineTarget:
         return self._beside_loops(self._open_here)
 
     def _open_here(self) -> Ready:
+        os.environ.setdefault(NO_TELEMETRY, "1")  # before the target imports its runtime
         spec = specs.resolve(self._spec.spec)
         options = specs.resolve_options(self._spec.options)
         found = find(spec)
@@ -81,6 +84,7 @@ class InlineTarget:
             versions=library_versions(),
             spans=spans,
             quirks=quirks,
+            tracers=tracing.tracers(),
         )
         return without_secrets(ready)
 
@@ -102,12 +106,13 @@ class InlineTarget:
                 f"target {self._spec.label} raised {type(error).__name__}: {error}"
             ) from error
 
-    def inspect(self) -> tuple[dict[str, Json] | None, RecorderCost]:
-        """The placement as it stands now, and the recorder's own cost."""
+    def inspect(self) -> Inspection:
+        """The placement and the tracers as of now, and the recorder's own cost."""
         return self._beside_loops(self._inspect_here)
 
-    def _inspect_here(self) -> tuple[dict[str, Json] | None, RecorderCost]:
-        return secrets.scrub_value("placement", self._open_speaker.placement()), cost()
+    def _inspect_here(self) -> Inspection:
+        placement = secrets.scrub_value("placement", self._open_speaker.placement())
+        return Inspection(placement, cost(), tracing.tracers())
 
     def close(self) -> str | None:
         """Close the target."""

@@ -1,41 +1,31 @@
 """A program at work: its pipes, the instants at which its output came, and its end.
 
-What it says on standard error goes to a file, never to a pipe that fills up and blocks it. It is
-the head of a session of its own, so that all it has started ends with it.
+What it writes to standard output comes straight here; what it says on standard error is read by
+its guardian, which also ends all that it has started (`child_process`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import signal
 import subprocess
-import tempfile
 from typing import IO, NamedTuple, NoReturn
 
-import psutil
-
-from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import (
     TargetCrashed,
     TargetFailed,
     TargetShapeError,
     TargetTimeout,
 )
+from pytest_ttsperf.measure.targets.child_process import ChildProcess, environment
 from pytest_ttsperf.measure.targets.endings import Ending
-from pytest_ttsperf.popen import Popen
 from pytest_ttsperf.real import REAL
 
-LAST_WORDS_BYTES = 4000
-BEFORE_THEM_BYTES = 4000
-"""Read before the last words, so that a secret at their beginning is seen whole."""
-KEPT_WORDS_BYTES = 1_000_000
 READ_BYTES = 1 << 16
 MOST_BYTES = 1 << 28
 """Of one answer: more than an hour of audio, and less than fills the memory."""
 CLOSE_S = 5.0
-POLL_S = 0.002
 
 
 class Read(NamedTuple):
@@ -50,19 +40,14 @@ class Running:
 
     def __init__(self, arguments: list[str], label: str, stdin: int | IO[bytes]) -> None:
         self._label = label
-        self._words = tempfile.TemporaryFile("a+b")  # noqa: SIM115  (lives as long as the process)
-        self.cpu_s: float | None = None
         try:
-            self._process = Popen(
-                arguments,
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=self._words,
-                bufsize=0,
-                start_new_session=True,
-            )
+            self._process = ChildProcess(env=environment(), stdin=stdin, stdout=subprocess.PIPE)
+        except OSError as error:
+            raise TargetFailed(f"target {label} cannot be started: {error}") from error
+        try:
+            self._process.start(arguments)
         except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
-            self._words.close()
+            self._process.end()
             raise TargetFailed(f"target {label} cannot be started: {error}") from error
         assert self._process.stdout is not None
         self._out = self._process.stdout.fileno()
@@ -73,6 +58,16 @@ class Running:
     def pid(self) -> int:
         """Of the program itself."""
         return self._process.pid
+
+    @property
+    def executed_ns(self) -> int:
+        """When it was started, on time.perf_counter_ns: what it took from there on is its own."""
+        return self._process.executed_ns
+
+    @property
+    def cpu_s(self) -> float | None:
+        """User and system seconds; None until its end was waited for."""
+        return self._process.cpu_s
 
     def read(self, answer: Ending | None, timeout_s: float) -> tuple[list[Read], int]:
         """Audio with the instants of its arrival, to the end of the answer, or of the output."""
@@ -133,17 +128,10 @@ class Running:
         """Close its input and wait for its end; the exit code, None when it goes on."""
         if self._process.stdin is not None:
             self._process.stdin.close()
-        deadline = REAL.monotonic() + timeout_s
-        while self._process.returncode is None:
-            pid, status, usage = os.wait4(self._process.pid, os.WNOHANG)
-            if pid:
-                self._process.returncode = os.waitstatus_to_exitcode(status)
-                self.cpu_s = usage.ru_utime + usage.ru_stime
-            elif REAL.monotonic() > deadline:
-                return None
-            else:
-                REAL.sleep(POLL_S)
-        return self._process.returncode
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
 
     def timed_out(self, what: str) -> NoReturn:
         """End it, and raise TargetTimeout."""
@@ -165,32 +153,11 @@ class Running:
 
     def last_words(self) -> str:
         """The end of what it said on standard error."""
-        size = self._words.seek(0, os.SEEK_END)
-        self._words.seek(max(0, size - BEFORE_THEM_BYTES - LAST_WORDS_BYTES))
-        words = secrets.scrub(self._words.read().decode(errors="replace"))
-        return words[-LAST_WORDS_BYTES:].strip() or "(it said nothing)"
-
-    def forget_words(self) -> None:
-        """Keep what it says from filling the disk."""
-        if os.fstat(self._words.fileno()).st_size > KEPT_WORDS_BYTES:
-            self._words.truncate(0)
+        return self._process.last_words()
 
     def kill(self) -> None:
         """End it and all that it started, and close its pipes; safe to call twice."""
-        children: list[psutil.Process] = []
-        if self._process.returncode is None:
-            with contextlib.suppress(psutil.Error):
-                children = psutil.Process(self._process.pid).children(recursive=True)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        for child in children:
-            with contextlib.suppress(psutil.Error):
-                child.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout, self._words):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        self._process.end()
 
 
 def how(code: int | None) -> str:

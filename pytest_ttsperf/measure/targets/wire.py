@@ -72,6 +72,7 @@ class Inspected(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     placement: dict[str, Json] | None
     cost: RecorderCost
+    tracers: tuple[str, ...] = ()
 
 
 class Done(msgspec.Struct, frozen=True, tag=True):

@@ -7,18 +7,16 @@ descriptors and is killed as a process group.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import selectors
 import signal
 import socket
+import subprocess
 import sys
-import tempfile
 from pathlib import Path
-from subprocess import DEVNULL, STDOUT
-from typing import IO, NoReturn
+from typing import NoReturn
 
-import psutil
+from msgspec import structs
 
 import pytest_ttsperf
 from pytest_ttsperf import real, secrets
@@ -34,15 +32,12 @@ from pytest_ttsperf.errors import (
     TargetTimeout,
     WrongTree,
 )
-from pytest_ttsperf.measure.targets import wire, without_secrets
+from pytest_ttsperf.measure.targets import Inspection, tracing, wire, without_secrets
+from pytest_ttsperf.measure.targets.child_process import ChildProcess, environment
 from pytest_ttsperf.measure.targets.mirror import folder
-from pytest_ttsperf.popen import Popen
-from pytest_ttsperf.real import REAL, wait_until
-from pytest_ttsperf.records import Json, Mode, Ready, RecorderCost, Recording, TargetSpec
+from pytest_ttsperf.real import REAL
+from pytest_ttsperf.records import Mode, Ready, Recording, TargetSpec
 
-LAST_WORDS_BYTES = 4000
-BEFORE_THEM_BYTES = 4000
-"""Read before the last words, so that a secret at their beginning is seen whole."""
 POLL_S = 0.25
 CLOSE_S = 5.0
 _PLUGIN_ROOT = str(Path(pytest_ttsperf.__file__).resolve().parent.parent)
@@ -91,16 +86,13 @@ class WorkerTarget:
         self._offered = offered
         self._demanded = demanded
         self._timeout_s = timeout_s
-        self._process: Popen[bytes] | None = None
+        self._process: ChildProcess | None = None
         self._connection: socket.socket | None = None
         self._lifeline: int | None = None
-        self._output: IO[bytes] | None = None
-        self._children: list[psutil.Process] = []
 
     def open(self) -> Ready:
         """Start the process and open the target in it."""
-        spawned_ns = REAL.monotonic_ns()
-        self._start()
+        spawned_ns = self._start()
         reply = self._ask(
             wire.Open(
                 spec=self._spec.spec,
@@ -113,7 +105,8 @@ class WorkerTarget:
             )
         )
         assert isinstance(reply, wire.Opened), reply
-        return without_secrets(reply.ready)
+        ready = reply.ready
+        return without_secrets(structs.replace(ready, quirks=(*ready.quirks, *tracing.remarks())))
 
     def warm(self) -> None:
         """The target's own `warm()`, if it has one."""
@@ -125,11 +118,12 @@ class WorkerTarget:
         assert isinstance(reply, wire.Spoken), reply
         return reply.recording
 
-    def inspect(self) -> tuple[dict[str, Json] | None, RecorderCost]:
-        """The placement as it stands now, and the recorder's own cost in that process."""
+    def inspect(self) -> Inspection:
+        """The placement, the recorder's own cost and the tracers in that process, as of now."""
         reply = self._ask(wire.Inspect())
         assert isinstance(reply, wire.Inspected), reply
-        return secrets.scrub_value("placement", reply.placement), reply.cost
+        placement = secrets.scrub_value("placement", reply.placement)
+        return Inspection(placement, reply.cost, reply.tracers)
 
     def close(self) -> str | None:
         """End the process and everything it started. Safe to call twice, or on a dead worker.
@@ -138,13 +132,13 @@ class WorkerTarget:
         """
         if self._process is None:
             return None
-        self._remember_tree()
+        self._process.remember_tree()
         try:
             return self._closed_well(self._process)
         finally:
             self._end()
 
-    def _closed_well(self, process: Popen[bytes]) -> str | None:
+    def _closed_well(self, process: ChildProcess) -> str | None:
         if process.poll() is not None or self._connection is None:
             return None
         try:
@@ -162,15 +156,20 @@ class WorkerTarget:
             return f"its close() raised {reply.kinds[0]}: {secrets.scrub(reply.message)}"
         return None if code == 0 else f"its process ended badly ({_how(code)})"
 
-    def _start(self) -> None:
+    def _start(self) -> int:
+        """Start the process; gives when it was executed, on time.monotonic_ns."""
         ours, theirs = real.socketpair()
         read_end, self._lifeline = os.pipe()
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the worker)
+        self._connection = ours
         own = self._python != sys.executable
-        # What PYTHONPATH adds belongs to the running environment, and comes behind its own.
-        hidden = {"PYTHONPATH", "PYTHONHOME"} if own else set()
         try:
-            self._process = Popen(
+            self._process = ChildProcess(
+                # What PYTHONPATH adds belongs to the running environment, and comes behind its own.
+                env=environment({"PYTHONPATH", "PYTHONHOME"} if own else ()),
+                cwd=folder(self._mirror, os.getcwd()) if self._mirror else None,
+                pass_fds=(theirs.fileno(), read_end),
+            )
+            self._process.start(
                 [
                     self._python,
                     "-P",
@@ -180,19 +179,20 @@ class WorkerTarget:
                     str(read_end),
                     _PLUGIN_ROOT,
                     *(sys.path if own else ()),
-                ],
-                env={name: value for name, value in os.environ.items() if name not in hidden},
-                cwd=folder(self._mirror, os.getcwd()) if self._mirror else None,
-                stdin=DEVNULL,
-                stdout=self._output,
-                stderr=STDOUT,
-                pass_fds=(theirs.fileno(), read_end),
-                start_new_session=True,
+                ]
             )
+        except OSError as error:
+            self._end()
+            raise TargetFailed(
+                f"target {self._spec.label}: its process cannot be started: {error}"
+            ) from error
+        except BaseException:
+            self._end()
+            raise
         finally:
             theirs.close()
             os.close(read_end)
-        self._connection = ours
+        return self._process.executed_monotonic_ns
 
     def _ask(self, request: wire.Request) -> wire.Reply:
         if self._connection is None:
@@ -229,7 +229,7 @@ class WorkerTarget:
     def _crashed(self) -> NoReturn:
         assert self._process is not None
         code = _exit_code(self._process, CLOSE_S)
-        words = self._last_words()
+        words = self._process.last_words()
         self._end()
         raise TargetCrashed(
             f"target {self._spec.label}: its worker process ended ({_how(code)}) before it "
@@ -238,10 +238,9 @@ class WorkerTarget:
 
     def _timed_out(self) -> NoReturn:
         assert self._process is not None
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGUSR1)  # faulthandler tells where it hangs
-            REAL.sleep(0.2)
-        words = self._last_words()
+        self._process.send_signal(signal.SIGUSR1)  # faulthandler tells where it hangs
+        REAL.sleep(0.2)
+        words = self._process.last_words()
         self._end()
         raise TargetTimeout(
             f"target {self._spec.label} gave no answer within {self._timeout_s:g} s and was "
@@ -257,50 +256,22 @@ class WorkerTarget:
             )
         raise kind(failed.message)
 
-    def _last_words(self) -> str:
-        assert self._output is not None
-        size = self._output.seek(0, os.SEEK_END)
-        self._output.seek(max(0, size - BEFORE_THEM_BYTES - LAST_WORDS_BYTES))
-        words = secrets.scrub(self._output.read().decode(errors="replace"))
-        return words[-LAST_WORDS_BYTES:].strip() or "(it said nothing)"
-
-    def _remember_tree(self) -> None:
-        """Note the worker's children now: those in a session of their own outlive its group."""
-        assert self._process is not None
-        with contextlib.suppress(psutil.Error):
-            self._children = psutil.Process(self._process.pid).children(recursive=True)
-
-    def _kill(self) -> None:
-        if self._process is None:
-            return
-        if self._process.poll() is None:
-            self._remember_tree()
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        for child in self._children:
-            with contextlib.suppress(psutil.Error):
-                child.kill()  # psutil makes sure that it is still the same process
-        self._process.wait()
-
     def _end(self) -> None:
-        self._kill()
-        self._children = []
+        if self._process is not None:
+            self._process.end()
         if self._connection is not None:
             self._connection.close()
         if self._lifeline is not None:
             os.close(self._lifeline)
-        if self._output is not None:
-            self._output.close()
-        self._process = self._connection = self._lifeline = self._output = None
+        self._process = self._connection = self._lifeline = None
 
 
-def _exit_code(process: Popen[bytes], timeout_s: float) -> int | None:
-    """The exit code of a process that ends by then; None when it does not.
-
-    Popen.wait would wait by a clock that a test may have stopped.
-    """
-    wait_until(lambda: process.poll() is not None, timeout_s, every_s=0.005)
-    return process.poll()
+def _exit_code(process: ChildProcess, timeout_s: float) -> int | None:
+    """The exit code of a process that ends by then; None when it does not."""
+    try:
+        return process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def _how(code: int | None) -> str:

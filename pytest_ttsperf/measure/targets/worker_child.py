@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ttsperf import secrets, specs
 from pytest_ttsperf.measure.recorder import cost
-from pytest_ttsperf.measure.targets import SERVERS, kind, loading, mirror, wire
+from pytest_ttsperf.measure.targets import SERVERS, kind, loading, mirror, tracing, wire
 from pytest_ttsperf.records import Ready
 
 if TYPE_CHECKING:
@@ -76,7 +76,11 @@ class _Child:
                 return wire.Spoken(recording=self._open_speaker.record(request.text, request.mode))
             case wire.Inspect():
                 self._check_origin()
-                return wire.Inspected(placement=self._open_speaker.placement(), cost=cost())
+                return wire.Inspected(
+                    placement=self._open_speaker.placement(),
+                    cost=cost(),
+                    tracers=tracing.tracers(),
+                )
             case wire.Close():
                 self.close()
                 return wire.Done()
@@ -110,6 +114,7 @@ class _Child:
             is_rate_supposed=self._speaker.is_rate_supposed,
             placement=self._speaker.placement(),
             quirks=self._speaker.opening_spans()[1],
+            tracers=tracing.tracers(),
         )
         return wire.Opened(ready=ready)
 
@@ -147,6 +152,7 @@ class _Child:
                 versions=loading.library_versions(),
                 spans=spans,
                 quirks=quirks,
+                tracers=tracing.tracers(),
                 phases_ms={
                     "process": (self._started_ns - request.spawned_ns) / 1e6,
                     "import": (imported_ns - begun_ns) / 1e6,

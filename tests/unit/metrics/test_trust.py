@@ -355,3 +355,12 @@ def test_cpu_of_a_blink_tells_nothing_about_threads():
     ready = Ready(pid=1, sample_rate=24_000, placement={"threads": 1})
     (one,) = good(1)
     assert "threads" not in found([structs.replace(one, usage=usage)], ready=ready)
+
+
+@pytest.mark.parametrize("trials", [[], good()])
+def test_what_was_traced_is_void(trials):
+    ready = Ready(pid=1, tracers=("a profiler", "a debugger"))
+    note = found(trials, ready=ready)["traced"]
+    assert note.invalid
+    assert "traced by a profiler, a debugger" in note.text
+    assert "--ttsperf-disable" in note.text

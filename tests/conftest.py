@@ -1,0 +1,23 @@
+"""What all tests of this repository share."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_ttsperf.measure.targets import tracing
+
+OWN = "coverage"
+
+
+@pytest.fixture(autouse=True)
+def _own_coverage_is_no_tracer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where our coverage is measured it traces this process, and with it all inline targets.
+
+    They are looked at for what they do, not for how fast; a worker is never traced by it.
+    """
+    found = tracing.tracers
+
+    def others() -> tuple[str, ...]:
+        return tuple(tracer for tracer in found() if OWN not in tracer)
+
+    monkeypatch.setattr(tracing, "tracers", others)
