@@ -1,7 +1,9 @@
 """What a container may use of its machine, as Linux control groups tell it.
 
 Version 2 has `cpu.max` and `cpu.stat` in each folder, version 1 `cpu.cfs_quota_us` and `cpu.stat`
-below its controller `cpu`. A limit of any parent binds, so all folders up to the top are read.
+below its controller `cpu`, which may be mounted by that name, by that of all controllers mounted
+together, or both; version 2 beside it is in `unified`. A limit of any parent binds, so all folders
+up to the top are read. What cannot be read, or is not understood, sets no limit.
 """
 
 from __future__ import annotations
@@ -9,6 +11,9 @@ from __future__ import annotations
 from pathlib import Path
 
 ROOT = Path("/")
+PERIOD_US = 100_000
+UNITS = {"throttled_usec": 1e6, "throttled_time": 1e9}
+"""What `cpu.stat` counts waiting in, by version: how many of them are a second."""
 
 
 def cpu_quota(root: Path = ROOT) -> float | None:
@@ -22,10 +27,8 @@ def throttled_s(root: Path = ROOT) -> float | None:
     for folder in _folders(root):
         for line in (_text(folder / "cpu.stat") or "").splitlines():
             name, _, value = line.partition(" ")
-            if name == "throttled_usec":
-                return int(value) / 1e6
-            if name == "throttled_time":
-                return int(value) / 1e9
+            if name in UNITS and value.isdigit():
+                return int(value) / UNITS[name]
     return None
 
 
@@ -33,32 +36,50 @@ def _folders(root: Path) -> list[Path]:
     """The folders of this process's group and its parents, innermost first."""
     found = []
     for line in (_text(root / "proc/self/cgroup") or "").splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            base = root / "sys/fs/cgroup"
-        elif "cpu" in controllers.split(","):
-            base = root / "sys/fs/cgroup/cpu"
-        else:
+        number, _, rest = line.partition(":")
+        controllers, colon, path = rest.partition(":")
+        if not colon or not number.isdigit():
             continue
-        group = base / path.lstrip("/")
-        inside = [group, *group.parents]
-        found += inside[: inside.index(base) + 1]
-    return [folder for folder in found if folder.is_dir()]
+        for base in _mounts(root / "sys/fs/cgroup", controllers):
+            found += _from_inside(base, path)
+    return [folder for folder in dict.fromkeys(found) if folder.is_dir()]
+
+
+def _mounts(top: Path, controllers: str) -> list[Path]:
+    """Where a hierarchy may be seen that limits processors; none for others."""
+    if controllers == "":
+        return [top, top / "unified"]
+    if "cpu" not in controllers.split(","):
+        return []
+    return [top / name for name in ("cpu", controllers, "cpu,cpuacct", "cpuacct,cpu")]
+
+
+def _from_inside(base: Path, path: str) -> list[Path]:
+    """A group's folder and those above it, up to where its hierarchy is mounted.
+
+    Of a group outside of what this container can see, which is told as `/../..`, only that.
+    """
+    names = [name for name in path.split("/") if name]
+    if ".." in names:
+        names = []
+    return [base.joinpath(*names[:depth]) for depth in range(len(names), -1, -1)]
 
 
 def _quota(folder: Path) -> float | None:
     told = _text(folder / "cpu.max")
     if told is None:
         quota, period = _text(folder / "cpu.cfs_quota_us"), _text(folder / "cpu.cfs_period_us")
-        told = f"{quota or -1} {period or 100_000}"
+        told = f"{quota or -1} {period or PERIOD_US}"
     allowed, _, period = told.partition(" ")
-    if allowed == "max" or int(allowed) <= 0:
+    try:
+        cores = int(allowed) / int(period or PERIOD_US)
+    except (ValueError, ZeroDivisionError):  # also for "max", which is no limit
         return None
-    return int(allowed) / int(period or 100_000)
+    return cores if cores > 0 else None
 
 
 def _text(path: Path) -> str | None:
     try:
         return path.read_text(encoding="utf-8").strip()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: bytes that are no text
         return None

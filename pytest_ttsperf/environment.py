@@ -11,7 +11,9 @@ import hashlib
 import os
 import platform
 import re
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -25,6 +27,14 @@ TOLD = ("provider", "provider_version", "threads", "voice_hash")
 GIT_TIMEOUT_S = 20.0
 
 
+ROOT = Path("/")
+UNKNOWN = "unknown"
+LOOK_UP_S = 30.0
+"""It takes about one; more only if it waits for a program that does not answer."""
+MODEL_FIELDS = ("model name", "Model", "Hardware", "cpu model", "cpu", "machine", "uarch")
+"""Of /proc/cpuinfo, as x86 and newer ARM, then boards, then other processors have them."""
+
+
 @functools.cache
 def machine() -> Machine:
     """What this machine is; the memory is rounded to a class (a power of two of GiB)."""
@@ -32,7 +42,7 @@ def machine() -> Machine:
         cpu_model=_cpu_model(),
         cores=os.cpu_count() or 1,
         affinity=_affinity(),
-        memory_gib=_memory_class(psutil.virtual_memory().total),
+        memory_gib=_memory_gib(),
         system=platform.system(),
         architecture=platform.machine(),
         python=".".join(platform.python_version_tuple()[:2]),
@@ -49,7 +59,8 @@ def fingerprint(here: Machine, ready: Ready | None) -> str:
     traits = stands_for(here, ready)
     parts = [f"{name}={value}" for name, value in traits.items()]
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
-    readable = f"{here.system}-{here.architecture}-{here.affinity}c-{here.memory_gib}g"
+    memory = "" if here.memory_gib is None else f"-{here.memory_gib}g"
+    readable = f"{here.system}-{here.architecture}-{here.affinity}c{memory}"
     provider = str(traits.get("provider") or "unknown").removesuffix("ExecutionProvider")
     return re.sub(r"[^a-z0-9.-]+", "-", f"{readable}-{provider}-{digest}".lower())
 
@@ -107,11 +118,47 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return answer.output.strip() if answer.code == 0 else None
 
 
-def _cpu_model() -> str:
-    import cpuinfo
+def _cpu_model(root: Path = ROOT) -> str:
+    """The processor's name: a part of what stored numbers stand for, so that it must not vary."""
+    found = _looked_up()
+    if found is None:  # what it would have given as a rule is better than a mere architecture
+        return _model_by_kernel(root) or platform.processor() or UNKNOWN
+    return str(found.get("brand_raw") or platform.processor() or _model_by_kernel(root) or UNKNOWN)
 
-    told = cpuinfo.get_cpu_info()
-    return str(told.get("brand_raw") or platform.processor() or "unknown")
+
+def _looked_up() -> dict[str, Json] | None:
+    """What py-cpuinfo knows of this processor; None when it fails or does not come to an end."""
+    found: list[dict[str, Json]] = []
+
+    def look_up() -> None:
+        with suppress(Exception):  # it raises bare ones, for processors that it does not know
+            import cpuinfo
+
+            found.append(dict(cpuinfo.get_cpu_info()))
+
+    thread = threading.Thread(target=look_up, daemon=True)
+    thread.start()
+    thread.join(LOOK_UP_S)
+    return found[0] if found else None
+
+
+def _model_by_kernel(root: Path) -> str | None:
+    """What Linux calls the processor, or at least the board it is on."""
+    try:
+        lines = (root / "proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    pairs = [line.partition(":") for line in lines]
+    told = {name.strip(): value.strip() for name, _, value in reversed(pairs)}
+    return next((told[name] for name in MODEL_FIELDS if told.get(name)), None)
+
+
+def _memory_gib() -> int | None:
+    with suppress(OSError, psutil.Error, RuntimeError, ValueError):
+        return _memory_class(psutil.virtual_memory().total)
+    with suppress(OSError, ValueError):
+        return _memory_class(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return None
 
 
 def _affinity() -> int:

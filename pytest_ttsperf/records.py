@@ -521,7 +521,8 @@ class Machine(Struct, frozen=True, kw_only=True):
     cpu_model: str
     cores: int
     affinity: int
-    memory_gib: int
+    memory_gib: int | None
+    """A class, not an amount; None where the system does not tell."""
     system: str
     architecture: str
     python: str

@@ -28,7 +28,11 @@ MIN_WINDOW_S = 0.08
 CPUS = "sys/devices/system/cpu"
 NOT_COUNTED = {"idle", "iowait", "steal", "guest", "guest_nice"}
 """Not somebody's work, or (guest) counted under `user` and `nice` already."""
+UNREADABLE = (psutil.Error, OSError, RuntimeError, ValueError, KeyError)
+"""What psutil raises where the system's own files are closed to us, or not as it knows them."""
 TOO_SHORT = f"less than {MIN_WINDOW_S * 1000:g} ms had passed"
+NO_TIMES = "this system does not let its CPU times be read"
+NO_OWN_TIMES = "this system does not let the CPU times of our processes be read"
 NO_STEAL = "this system does not tell what its host takes away"
 NO_PRESSURE = "this system keeps no /proc/pressure"
 NO_SWAPPED = "this system does not count what it swaps"
@@ -43,9 +47,9 @@ class _Counters:
     """What has been counted so far; seconds of CPU time unless said otherwise."""
 
     at_s: float
-    total_s: float
-    busy_s: float
-    own_s: float
+    total_s: float | None
+    busy_s: float | None
+    own_s: float | None
     steal_s: float | None
     swapped_bytes: int | None
     memory_stall_s: float | None
@@ -74,13 +78,13 @@ class WeatherWatch:
         return Weather(**values, unmeasured=reasons)
 
     def _counters(self) -> _Counters:
-        cpu = psutil.cpu_times()
-        told: Mapping[str, float] = cpu._asdict()
-        counted = {name: s for name, s in told.items() if name not in {"guest", "guest_nice"}}
+        told = _cpu_times()
+        counted = [s for name, s in told.items() if name not in {"guest", "guest_nice"}]
+        busy = [s for name, s in told.items() if name not in NOT_COUNTED]
         return _Counters(
             at_s=REAL.monotonic(),
-            total_s=sum(counted.values()),
-            busy_s=sum(s for name, s in told.items() if name not in NOT_COUNTED),
+            total_s=sum(counted) if told else None,
+            busy_s=sum(busy) if told else None,
             own_s=_own_s(self._also),
             steal_s=told.get("steal"),
             swapped_bytes=_swapped_bytes(),
@@ -126,15 +130,10 @@ def joined(one: Weather | None, other: Weather | None) -> Weather | None:
 def _told_now(root: Path) -> dict[str, tuple[Any, str]]:
     """Field -> value at this moment, and why it would be None."""
     used = _swap_used_share()
-    governor = root / CPUS / "cpu0/cpufreq/scaling_governor"
-    no_load = "this system keeps no load average"
     return {
-        "load_1m": (round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None, no_load),
-        "swap_used_share": (used, "there is no swap"),
-        "governor": (
-            governor.read_text(encoding="utf-8").strip() if governor.exists() else None,
-            NO_GOVERNOR,
-        ),
+        "load_1m": (_load_1m(), "this system keeps no load average, or does not tell it"),
+        "swap_used_share": (used, "there is no swap, or it is not told"),
+        "governor": (_governor(root), NO_GOVERNOR),
         "clock_mhz": (_clock_mhz(), NO_CLOCK),
     }
 
@@ -142,19 +141,23 @@ def _told_now(root: Path) -> dict[str, tuple[Any, str]]:
 def _told_since(start: _Counters, end: _Counters) -> dict[str, tuple[Any, str]]:
     """Field -> value over the window, and why it would be None."""
     seconds = end.at_s - start.at_s
-    total_s, others_s = end.total_s - start.total_s, end.busy_s - start.busy_s
-    others_s -= end.own_s - start.own_s
-    told = seconds >= MIN_WINDOW_S and total_s > 0
+    total_s, busy_s = _grown(start.total_s, end.total_s), _grown(start.busy_s, end.busy_s)
+    own_s = _grown(start.own_s, end.own_s)
+    others_s = None if busy_s is None or own_s is None else max(0.0, busy_s - own_s)
+    told = seconds >= MIN_WINDOW_S and bool(total_s)
     steal_s = _grown(start.steal_s, end.steal_s)
     stall_s = _grown(start.memory_stall_s, end.memory_stall_s)
     throttles = _grown(start.throttles, end.throttles)
     swapped_bytes = _grown(start.swapped_bytes, end.swapped_bytes)
     return {
         "seconds": (round(seconds, 3), ""),
-        "others_cores": (round(max(0.0, others_s) / seconds, 3) if told else None, TOO_SHORT),
+        "others_cores": (
+            round(others_s / seconds, 3) if told and others_s is not None else None,
+            _why_no_others(total_s, own_s),
+        ),
         "steal_share": (
-            round(steal_s / total_s, 4) if told and steal_s is not None else None,
-            NO_STEAL if steal_s is None else TOO_SHORT,
+            round(steal_s / total_s, 4) if told and total_s and steal_s is not None else None,
+            _why_no_steal(total_s, steal_s),
         ),
         "swapped_mb": (
             None if swapped_bytes is None else round(swapped_bytes / 1e6, 3),
@@ -169,42 +172,84 @@ def _told_since(start: _Counters, end: _Counters) -> dict[str, tuple[Any, str]]:
     }
 
 
+def _why_no_others(total_s: float | None, own_s: float | None) -> str:
+    if total_s is None:
+        return NO_TIMES
+    return NO_OWN_TIMES if own_s is None else TOO_SHORT
+
+
+def _why_no_steal(total_s: float | None, steal_s: float | None) -> str:
+    if total_s is None:
+        return NO_TIMES
+    return NO_STEAL if steal_s is None else TOO_SHORT
+
+
 def _grown(before: float | None, after: float | None) -> float | None:
     return None if before is None or after is None else after - before
 
 
-def _own_s(also: Iterable[int]) -> float:
-    """CPU seconds of our processes, their ended children included."""
-    tree: set[psutil.Process] = set()
-    for pid in (os.getpid(), *also):
-        with suppress(psutil.Error):
-            top = psutil.Process(pid)
-            tree |= {top, *top.children(recursive=True)}
-    total = 0.0
-    for process in tree:
-        with suppress(psutil.Error):
-            times = process.cpu_times()
-            total += times.user + times.system
-            total += getattr(times, "children_user", 0.0)
-            total += getattr(times, "children_system", 0.0)
-    return total
+def _cpu_times() -> Mapping[str, float]:
+    """Seconds of all processors by what they did; empty where that cannot be read."""
+    with suppress(*UNREADABLE):
+        told: Mapping[str, float] = psutil.cpu_times()._asdict()
+        return told
+    return {}
+
+
+def _load_1m() -> float | None:
+    with suppress(OSError, AttributeError):  # AttributeError: Windows has none
+        return round(os.getloadavg()[0], 2)
+    return None
+
+
+def _governor(root: Path) -> str | None:
+    with suppress(OSError, ValueError):
+        return (root / CPUS / "cpu0/cpufreq/scaling_governor").read_text().strip() or None
+    return None
+
+
+def _own_s(also: Iterable[int]) -> float | None:
+    """CPU seconds of our processes, their ended children included; None if any cannot be read."""
+    try:
+        tree = {process for pid in (os.getpid(), *also) for process in _tree(pid)}
+        return sum(_spent_s(process) for process in tree)
+    except UNREADABLE:
+        return None
+
+
+def _tree(pid: int) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        top = psutil.Process(pid)
+        return [top, *top.children(recursive=True)]
+    return []
+
+
+def _spent_s(process: psutil.Process) -> float:
+    """Nothing for one that has ended: it is counted where it was waited for."""
+    with suppress(psutil.NoSuchProcess):
+        times = process.cpu_times()
+        ended_s = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+        return float(times.user + times.system + ended_s)
+    return 0.0
 
 
 def _swap_used_share() -> float | None:
-    with warnings.catch_warnings():
+    with suppress(*UNREADABLE), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what it says about sin and sout, see _swapped_bytes
         swap = psutil.swap_memory()
-    return round(swap.percent / 100, 4) if swap.total else None
+        return round(swap.percent / 100, 4) if swap.total else None
+    return None
 
 
 def _swapped_bytes() -> int | None:
     """Bytes moved to and from swap; psutil warns, and says 0, where the system does not tell."""
     if sys.platform == "win32":
         return None
-    with warnings.catch_warnings(record=True) as caught:
+    with suppress(*UNREADABLE), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         swap = psutil.swap_memory()
-    return None if caught else int(swap.sin + swap.sout)
+        return None if caught else int(swap.sin + swap.sout)
+    return None
 
 
 def _memory_stall_s(root: Path) -> float | None:
@@ -216,9 +261,11 @@ def _memory_stall_s(root: Path) -> float | None:
 
 
 def _throttles(root: Path) -> int | None:
-    """How often the cores have slowed down for heat."""
-    counts = sorted((root / CPUS).glob("cpu[0-9]*/thermal_throttle/core_throttle_count"))
-    return sum(int(path.read_text(encoding="utf-8")) for path in counts) if counts else None
+    """How often the cores have slowed down for heat; None where one of them does not tell."""
+    with suppress(OSError, ValueError):
+        counts = sorted((root / CPUS).glob("cpu[0-9]*/thermal_throttle/core_throttle_count"))
+        return sum(int(path.read_text(encoding="utf-8")) for path in counts) if counts else None
+    return None
 
 
 def _clock_mhz() -> float | None:

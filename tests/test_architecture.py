@@ -39,7 +39,7 @@ PLUGIN_ROOMS = {
     "measure.cache_folder": set(),
     "measure.checkout": set(),
     "measure.revisions": {"measure.checkout", "measure.cache_folder"},
-    "measure.resources": {"records"},
+    "measure.resources": {"records", "measure.targets.footprint"},
     "measure.interleave": {"records", "measure.targets", "measure.corpus"},
     "metrics.definitions": {"records", "metrics.player"},
     "metrics.player": {"records"},

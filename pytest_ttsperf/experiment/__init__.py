@@ -32,6 +32,7 @@ from pytest_ttsperf.experiment.plan import continued as continued
 from pytest_ttsperf.experiment.plan import default_trials as default_trials
 from pytest_ttsperf.experiment.sampling import Opened as Opened
 from pytest_ttsperf.experiment.sampling import (
+    as_read,
     cold_trial,
     is_broken,
     is_steady,
@@ -119,7 +120,7 @@ def measure_warm(opened: Opened, plan: Plan, tell: Tell) -> CellResult:
     tell(Progress(plan, plan.trials, plan.trials, 0.0))
     if opened.meter and not is_broken(trials) and not opened.meter.is_quiet():
         notes.append(Note(guard="background", text=WORKS_ON))
-    ready, cost = opened.ready, None
+    ready, cost = as_read(opened.ready, opened.meter), None
     if not is_broken(trials):
         probes = interleave.steps(probe_texts(plan, texts[0]), "probe")
         trials += [speak_or_fail(opened, step, plan.mode) for step in probes]

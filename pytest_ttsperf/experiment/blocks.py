@@ -286,7 +286,8 @@ def _two_starts(contest: Contest) -> list[str]:
 
 
 def _peak_mb(opened: Opened) -> float | None:
-    return opened.meter.usage().rss_peak_bytes / 1e6 if opened.meter else None
+    usage = opened.meter.usage() if opened.meter else None
+    return usage.rss_peak_bytes / 1e6 if usage else None
 
 
 def _cold_block(contest: Contest, plan: Plan, places: range, order: random.Random) -> Spoken:

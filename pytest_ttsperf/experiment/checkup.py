@@ -6,6 +6,7 @@ runtime: its providers are asked for in a process of their own.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 import subprocess
@@ -23,6 +24,7 @@ from pytest_ttsperf.errors import TtsperfError
 from pytest_ttsperf.experiment.plan import Source
 from pytest_ttsperf.experiment.sampling import Opened, open_target
 from pytest_ttsperf.measure.awake import DEVICE, can_be_kept_awake
+from pytest_ttsperf.measure.resources import UNREADABLE
 from pytest_ttsperf.measure.targets.child_process import environment as environment_of_children
 from pytest_ttsperf.measure.targets.command import FIRST_TEXT
 from pytest_ttsperf.records import Machine, Ready, TargetSpec, Usage, Weather
@@ -253,7 +255,9 @@ def _clock() -> Finding:
 
 
 def _power() -> Finding | None:
-    battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
+    battery = None
+    with contextlib.suppress(*UNREADABLE, AttributeError):  # not all systems have the function
+        battery = psutil.sensors_battery()
     if battery is None or battery.power_plugged is not False:
         return None
     return Finding(
@@ -272,16 +276,14 @@ def _unmeasured(about: str, sky: Weather, field: str) -> Finding:
 
 def _cpu_by_process() -> dict[psutil.Process, float]:
     """CPU seconds of every process that is not ours."""
-    ours = {psutil.Process(), *psutil.Process().children(recursive=True)}
     spent = {}
-    for process in psutil.process_iter():
-        if process in ours:
-            continue
-        try:
-            times = process.cpu_times()
-        except psutil.Error:
-            continue
-        spent[process] = times.user + times.system
+    with contextlib.suppress(*UNREADABLE):
+        ours = {psutil.Process(), *psutil.Process().children(recursive=True)}
+        for process in psutil.process_iter():
+            if process not in ours:
+                with contextlib.suppress(psutil.Error):
+                    times = process.cpu_times()
+                    spent[process] = times.user + times.system
     return spent
 
 

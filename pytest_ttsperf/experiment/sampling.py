@@ -49,10 +49,19 @@ def open_target(source: Source, *, warm: bool) -> Opened:
         if target.isolated and ready.pid is not None:
             meter = TreeMeter(ready.pid, started_here=not source.is_server)
         idle = meter.usage() if meter and warm else None
+        if meter and meter.unreadable:
+            ready, meter = as_read(ready, meter), None
     except BaseException:
         target.close()
         raise
     return Opened(source, target, ready, meter, idle)
+
+
+def as_read(ready: Ready, meter: TreeMeter | None) -> Ready:
+    """The same, with why its process tree could not be read, if so."""
+    if meter is None or meter.unreadable is None:
+        return ready
+    return structs.replace(ready, no_pid=meter.unreadable)
 
 
 def speak(opened: Opened, step: interleave.Step, mode: Mode, *, with_usage: bool = True) -> Trial:
@@ -65,6 +74,7 @@ def speak(opened: Opened, step: interleave.Step, mode: Mode, *, with_usage: bool
     usage = None
     if opened.meter:
         usage = opened.meter.usage(peak[0])
+    if usage:
         # The tree is counted in ticks of 10 ms; what the process itself spent is known exactly.
         own_s = (recording.cpu_ns or 0) / 1e9
         usage = structs.replace(usage, cpu_s=max(usage.cpu_s - cpu_before_s, own_s))
@@ -152,6 +162,7 @@ def cold_trial(
             return _anew(opened, step, mode)
         first = opened.target.record(step.text, mode)
         usage = opened.meter.usage() if opened.meter else None
+        ready = as_read(ready, opened.meter)
         second = opened.target.record(second_text, mode)
         placement, cost, tracers = opened.target.inspect()
     finally:

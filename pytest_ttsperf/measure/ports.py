@@ -34,6 +34,17 @@ def owner(host: str, port: int) -> Owner:
     except OSError as error:
         return Owner(None, f"{host} is no known address ({error})")
     addresses = {str(entry[4][0]) for entry in found}
+    try:
+        return _found(host, addresses, port)
+    except (psutil.Error, OSError, RuntimeError) as error:
+        return Owner(
+            None,
+            f"this system does not tell who listens on port {port} ({type(error).__name__}), so "
+            "memory and CPU cannot be read",
+        )
+
+
+def _found(host: str, addresses: set[str], port: int) -> Owner:
     if not addresses & _own_addresses():
         return Owner(None, f"{host} is not this machine: its memory and CPU cannot be read here")
     pids, is_hidden = _listening(addresses, port)

@@ -4,7 +4,8 @@ RSS is sampled at 20 Hz during a trial, for the peak of the tree; the tree itsel
 between trials and four times a second during one, since looking it up costs milliseconds. The
 root's own peak is the kernel's high-water mark where the system has one (Linux): it misses nothing,
 the opening included. Everything else is read between trials, so that reading does not compete with
-the engine.
+the engine. Where the system does not let a process of the tree be read, nothing is measured: what
+is left would be a smaller figure, and no warning.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ from pathlib import Path
 import psutil
 
 from pytest_ttsperf.errors import TargetCrashed
+from pytest_ttsperf.measure.targets import footprint
 from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import Usage
 
+UNREADABLE = (psutil.Error, OSError, RuntimeError, ValueError)
+"""What psutil raises where the system's own files are closed to us, or not as it knows them."""
 SAMPLE_S = 0.05
 SAMPLES_PER_LOOKUP = 5
 QUIET_SHARE = 0.05
@@ -33,14 +37,23 @@ class TreeMeter:
 
     def __init__(self, pid: int, *, started_here: bool = True) -> None:
         """Of a tree that ran before, the kernel's high-water mark is of work that was not ours."""
-        self._root = psutil.Process(pid)
+        try:
+            self._root = psutil.Process(pid)
+        except psutil.Error as error:
+            raise TargetCrashed(
+                f"process {pid}, whose memory was to be read, has ended or is hidden from this "
+                f"user ({type(error).__name__})"
+            ) from error
         self._started_here = started_here
+        self.unreadable: str | None = None
+        """Why the tree cannot be read, once that has happened."""
         self._tree = self._looked_up()
 
-    def usage(self, peak_bytes: int = 0) -> Usage:
+    def usage(self, peak_bytes: int = 0) -> Usage | None:
         """RSS, USS and CPU seconds of the tree now; `peak_bytes` is what sampling has seen.
 
-        TargetCrashed when the process at its top has ended: nothing would be read as 0.
+        None where it cannot be read, and `unreadable` says why. TargetCrashed when the process at
+        its top has ended: nothing would be read as 0.
         """
         if not self._root.is_running():
             raise TargetCrashed(
@@ -48,20 +61,22 @@ class TreeMeter:
                 "answers on was started anew while it was measured"
             )
         self._tree = self._looked_up()
-        rss = _rss(self._tree)
+        rss, cpu_s = self._rss(self._tree), self.cpu_s()
+        if self.unreadable:
+            return None
         high_water = _high_water(self._root.pid) if self._started_here else 0
         return Usage(
             rss_bytes=rss,
             rss_peak_bytes=max(rss, peak_bytes, high_water),
             uss_bytes=self._uss(),
-            cpu_s=self.cpu_s(),
+            cpu_s=cpu_s,
         )
 
     def cpu_s(self) -> float:
         """User and system seconds of the tree, ended children of the root included."""
         total = 0.0
         for process in self._tree:
-            with contextlib.suppress(psutil.Error):
+            with self._reading(process):
                 times = process.cpu_times()
                 total += times.user + times.system
                 if process is self._root:
@@ -81,7 +96,7 @@ class TreeMeter:
                 samples += 1
                 if samples % SAMPLES_PER_LOOKUP == 0:
                     tree = self._looked_up()
-                peak[0] = max(peak[0], _rss(tree))
+                peak[0] = max(peak[0], self._rss(tree))
 
         thread = threading.Thread(target=sample, daemon=True)
         thread.start()
@@ -104,13 +119,42 @@ class TreeMeter:
     def _looked_up(self) -> list[psutil.Process]:
         try:
             return [self._root, *self._root.children(recursive=True)]
-        except psutil.Error:
+        except psutil.NoSuchProcess:
             return [self._root]
+        except UNREADABLE:  # psutil wants to know since when the machine runs, and may not
+            return self._looked_up_by_kernel()
+
+    def _looked_up_by_kernel(self) -> list[psutil.Process]:
+        found = []
+        for pid in footprint.tree(self._root.pid):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found.append(self._root if pid == self._root.pid else psutil.Process(pid))
+        return found
+
+    @contextlib.contextmanager
+    def _reading(self, process: psutil.Process) -> Iterator[None]:
+        """What has ended is left out; what may not be read makes the whole unreadable."""
+        try:
+            yield
+        except psutil.NoSuchProcess:
+            pass
+        except UNREADABLE as error:
+            self.unreadable = (
+                f"this system does not let process {process.pid} be read "
+                f"({type(error).__name__}), so memory and CPU of its tree are not measured"
+            )
+
+    def _rss(self, tree: Iterable[psutil.Process]) -> int:
+        total = 0
+        for process in tree:
+            with self._reading(process):
+                total += process.memory_info().rss
+        return total
 
     def _uss(self) -> int | None:
         try:
             return sum(int(process.memory_full_info().uss) for process in self._tree)
-        except (psutil.Error, AttributeError):
+        except (*UNREADABLE, AttributeError):
             return None
 
 
@@ -126,14 +170,6 @@ def wait_all_quiet(meters: Sequence[TreeMeter], timeout_s: float) -> bool:
             return True
         before = now
     return False
-
-
-def _rss(tree: Iterable[psutil.Process]) -> int:
-    total = 0
-    for process in tree:
-        with contextlib.suppress(psutil.Error):
-            total += process.memory_info().rss
-    return total
 
 
 def _high_water(pid: int) -> int:

@@ -26,8 +26,9 @@ def checkup(found: Checkup, paint: Paint = lambda text, _: text) -> str:
 
 def _environment(found: Checkup) -> Iterator[str]:
     here = found.machine
+    memory = "memory not told" if here.memory_gib is None else f"{here.memory_gib} GiB class"
     yield (
-        f"{here.cpu_model}, {here.cores} cores, {here.memory_gib} GiB class, "
+        f"{here.cpu_model}, {here.cores} cores, {memory}, "
         f"{here.system} {here.architecture} (kernel {found.kernel or 'not told'})"
     )
     runtimes = ", ".join(f"{name} {version}" for name, version in found.runtimes.items())

@@ -26,7 +26,7 @@ class Footprint:
 
     def look(self) -> None:
         """Look once: what all have together now, or what one of them had at its highest."""
-        read = [_memory(pid) for pid in _tree(self._pid)]
+        read = [_memory(pid) for pid in tree(self._pid)]
         together = sum(now for now, _ in read)
         self.peak_bytes = max([self.peak_bytes, together, *(highest for _, highest in read)])
 
@@ -49,7 +49,8 @@ def watched(pid: int) -> Iterator[Footprint]:
         thread.join()
 
 
-def _tree(pid: int) -> list[int]:
+def tree(pid: int) -> list[int]:
+    """A process and all below it, as the kernel lists them; itself alone where it does not."""
     found, left = [], [pid]
     while left:
         found.append(left.pop())
