@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -118,3 +120,83 @@ def test_git_state(tmp_path: Path) -> None:
     detached = environment.git_state(tmp_path)
     assert detached is not None
     assert detached.branch is None
+
+
+def known(monkeypatch: pytest.MonkeyPatch, look_up: Callable[[], dict[str, str]]) -> None:
+    """Have py-cpuinfo, and the platform, know just that."""
+    monkeypatch.setattr("cpuinfo.get_cpu_info", look_up)
+    monkeypatch.setattr("platform.processor", lambda: "")
+
+
+def kernel(root: Path, text: str) -> Path:
+    (root / "proc").mkdir()
+    (root / "proc/cpuinfo").write_text(text)
+    return root
+
+
+def fails() -> dict[str, str]:
+    raise Exception(
+        "py-cpuinfo currently only works on X86 and some ARM/PPC/S390X/MIPS/RISCV CPUs."
+    )
+
+
+KERNELS = [
+    ("processor\t: 0\nmodel name\t: A fast one\nprocessor\t: 1\nmodel name\t: A fast one\n",
+     "A fast one"),
+    ("processor\t: 0\nBogoMIPS\t: 38\n\nHardware\t: BCM2835\nModel\t\t: Raspberry Pi 4\n",
+     "Raspberry Pi 4"),
+    ("Hardware\t: Qualcomm\n", "Qualcomm"),
+    ("no colon at all\n\n: nothing\n", "unknown"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("look_up", [dict, fails])
+@pytest.mark.parametrize(("text", "model"), KERNELS)
+def test_a_processor_that_is_not_known_is_called_as_the_kernel_does(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    look_up: Callable[[], dict[str, str]],
+    text: str,
+    model: str,
+) -> None:
+    known(monkeypatch, look_up)
+    assert environment._cpu_model(kernel(tmp_path, text)) == model
+
+
+def test_a_known_processor_is_called_as_before(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Stored numbers stand for these names: what the kernel says comes behind them.
+    root = kernel(tmp_path, "model name\t: What the kernel says\n")
+    known(monkeypatch, lambda: {"brand_raw": "Brand"})
+    assert environment._cpu_model(root) == "Brand"
+    known(monkeypatch, dict)
+    monkeypatch.setattr("platform.processor", lambda: "arm")
+    assert environment._cpu_model(root) == "arm"
+
+
+def test_a_look_up_that_does_not_end_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(environment, "LOOK_UP_S", 0.05)
+    known(monkeypatch, lambda: {"brand_raw": str(over.wait(60))})
+    try:
+        assert environment._cpu_model(kernel(tmp_path, "model name: Slow\n")) == "Slow"
+    finally:
+        over.set()
+    assert environment._cpu_model(tmp_path / "nowhere")
+
+
+def test_memory_that_psutil_cannot_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    usual = environment._memory_gib()
+    monkeypatch.setattr("psutil.PROCFS_PATH", str(tmp_path))
+    assert environment._memory_gib() == usual
+
+    def refuse(_: str) -> int:
+        raise ValueError("unrecognized configuration name")
+
+    monkeypatch.setattr("os.sysconf", refuse)
+    assert environment._memory_gib() is None
+    told = environment.fingerprint(structs.replace(HERE, memory_gib=None), READY)
+    assert told.startswith("linux-x86-64-2c-cpu-")

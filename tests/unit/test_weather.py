@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import psutil
 import pytest
 from msgspec import structs
 
@@ -112,3 +113,49 @@ def test_joining_with_nothing():
     assert weather.joined(SKY, None) == SKY
     assert weather.joined(None, SKY) == SKY
     assert weather.joined(structs.replace(SKY, seconds=None), SKY) == SKY
+
+
+def test_files_that_are_not_understood_give_none_with_a_reason(tmp_path):
+    cpus = tmp_path / "sys/devices/system/cpu"
+    (cpus / "cpu0/cpufreq/scaling_governor").mkdir(parents=True)  # cannot be read as a file
+    heat = cpus / "cpu0/thermal_throttle/core_throttle_count"
+    pressure = tmp_path / "proc/pressure/memory"
+    for path in (heat, pressure):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"\xffmany\n")
+    sky = weather.WeatherWatch(root=tmp_path).so_far(at_least_s=0.1)
+    for name in ("governor", "thermal_throttles", "memory_stall_share"):
+        assert getattr(sky, name) is None
+        assert sky.unmeasured[name]
+
+
+def test_a_system_whose_proc_is_closed(tmp_path, monkeypatch):
+    # psutil itself, that finds none of its files.
+    monkeypatch.setattr("psutil.PROCFS_PATH", str(tmp_path))
+    sky = weather.WeatherWatch().so_far(at_least_s=0.1)
+    for name in ("others_cores", "steal_share"):
+        assert getattr(sky, name) is None
+        assert "does not let its CPU times be read" in sky.unmeasured[name]
+    for name in ("swap_used_share", "swapped_mb"):
+        assert name in sky.unmeasured
+    assert sky.seconds
+
+
+def test_our_own_times_that_cannot_be_read_are_not_taken_for_others(monkeypatch):
+    def refuse(_):
+        raise psutil.AccessDenied
+
+    monkeypatch.setattr(psutil.Process, "cpu_times", refuse)
+    sky = weather.WeatherWatch().so_far(at_least_s=0.1)
+    assert sky.others_cores is None
+    assert "of our processes" in sky.unmeasured["others_cores"]
+
+
+def test_a_load_average_that_is_refused(monkeypatch):
+    def refuse():
+        raise OSError("not here")
+
+    monkeypatch.setattr(os, "getloadavg", refuse)
+    sky = weather.WeatherWatch().so_far()
+    assert sky.load_1m is None
+    assert "load average" in sky.unmeasured["load_1m"]

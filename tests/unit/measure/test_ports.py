@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -96,3 +97,13 @@ def test_where_the_system_tells_of_own_processes_alone(monkeypatch: pytest.Monke
     with listening() as (pid, port):
         monkeypatch.setattr(ports.psutil, "net_connections", denied)
         assert owner("127.0.0.1", port) == Owner(pid)
+
+
+def test_a_system_that_does_not_tell_its_sockets(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("psutil.PROCFS_PATH", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        found = owner("127.0.0.1", server.getsockname()[1])
+    assert found.pid is None
+    assert found.reason

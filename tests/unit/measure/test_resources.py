@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from pytest_ttsperf.errors import TargetCrashed
@@ -146,3 +147,60 @@ input()
             ours = TreeMeter(process.pid).usage()
             assert ours.rss_peak_bytes > ours.rss_bytes + 60 * MB
         process.kill()
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise psutil.AccessDenied
+
+
+@pytest.mark.parametrize("function", ["memory_info", "cpu_times"])
+def test_a_process_that_may_not_be_read_is_unmeasured_and_not_0(
+    tree: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    meter = TreeMeter(tree.pid)
+    assert meter.usage() is not None
+    assert meter.unreadable is None
+    monkeypatch.setattr(psutil.Process, function, refuse)
+    assert meter.usage() is None
+    assert meter.unreadable is not None
+    assert "does not let process" in meter.unreadable
+    assert "(AccessDenied)" in meter.unreadable
+    meter.is_quiet()
+    with meter.watch_peak():
+        pass
+
+
+def test_a_part_of_a_tree_is_not_taken_for_the_whole(
+    tree: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readable = psutil.Process.memory_info
+
+    def own_alone(process: psutil.Process) -> object:
+        return readable(process) if process.pid == tree.pid else refuse()
+
+    monkeypatch.setattr(psutil.Process, "memory_info", own_alone)
+    assert TreeMeter(tree.pid).usage() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where the kernel lists children")
+def test_children_are_found_though_psutil_may_not_look_them_up(
+    tree: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(psutil.Process, "children", refuse)
+    usage = TreeMeter(tree.pid).usage()
+    assert usage is not None
+    assert usage.rss_bytes > 60 * MB  # the grandchild's bytes
+
+
+def test_memory_that_cannot_be_read_uniquely_is_none_alone(
+    tree: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(psutil.Process, "memory_full_info", refuse)
+    usage = TreeMeter(tree.pid).usage()
+    assert usage is not None
+    assert usage.uss_bytes is None
+
+
+def test_a_process_that_is_gone_is_told_so(tree: subprocess.Popen[str]) -> None:
+    with pytest.raises(TargetCrashed, match="has ended or is hidden"):
+        TreeMeter(2**22 + 1)
