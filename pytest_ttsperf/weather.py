@@ -204,7 +204,9 @@ def _load_1m() -> float | None:
 
 def _governor(root: Path) -> str | None:
     with suppress(OSError, ValueError):
-        return (root / CPUS / "cpu0/cpufreq/scaling_governor").read_text().strip() or None
+        return (root / CPUS / "cpu0/cpufreq/scaling_governor").read_text(
+            encoding="utf-8"
+        ).strip() or None
     return None
 
 

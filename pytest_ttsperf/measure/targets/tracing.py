@@ -126,14 +126,14 @@ def _libraries() -> Iterator[str]:
         for path in re.split(r"[ :]", os.environ.get(variable, "")):
             yield os.path.basename(path)
     with contextlib.suppress(OSError, UnicodeError):
-        for line in (PROC / "self/maps").read_text().splitlines():
+        for line in (PROC / "self/maps").read_text(encoding="utf-8", errors="replace").splitlines():
             yield os.path.basename(line.rpartition(" ")[2])
 
 
 def _tracer_pid() -> int:
     """The process that traces this one; 0 for none, and where the system does not tell."""
     try:
-        status = (PROC / "self/status").read_text()
+        status = (PROC / "self/status").read_text(encoding="utf-8", errors="replace")
     except (OSError, UnicodeError):
         return 0
     found = re.search(r"^TracerPid:\s+(\d+)$", status, re.MULTILINE)
@@ -142,6 +142,6 @@ def _tracer_pid() -> int:
 
 def _name(pid: int) -> str:
     try:
-        return (PROC / str(pid) / "comm").read_text().strip()
+        return (PROC / str(pid) / "comm").read_text(encoding="utf-8", errors="replace").strip()
     except (OSError, UnicodeError):
         return "a tracer"
