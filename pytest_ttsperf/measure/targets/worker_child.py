@@ -36,7 +36,14 @@ def main(connection_fd: int, lifeline_fd: int) -> None:
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     threading.Thread(target=_end_with_parent, args=(lifeline_fd,), daemon=True).start()
-    connection = socket.socket(fileno=connection_fd)
+    serve(socket.socket(fileno=connection_fd), started_ns)
+
+
+def serve(connection: socket.socket, started_ns: int) -> None:
+    """Answer what is asked, until told to close or until nobody asks any more.
+
+    `started_ns` is when this process began to be ours, on time.monotonic_ns.
+    """
     child = _Child(started_ns)
     try:
         while not child.closed:
