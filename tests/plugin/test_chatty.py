@@ -44,7 +44,7 @@ from talking import talk
 text = sys.stdin.read()
 out, sys.stdout = sys.stdout, sys.stderr
 talk()
-out.buffer.write(bytes(range(256)) * 200)
+out.buffer.write(bytes(range(256)) * (len(text) * 8))  # 15 characters a second
 """
 FEW = "@trials(3)\n@ttfa(max_ms=60000)\n"
 
