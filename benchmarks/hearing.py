@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-# Imported before any engine: none of them is to tell the makers of its runtime while it is measured.
+# Before any engine is imported, which would tell the makers of its runtime while it is measured.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 SAMPLE_RATE = 24_000
