@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -89,6 +90,14 @@ def test_a_tracer_from_outside_is_noticed_by_name(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(sys, "monitoring"), reason="sys.monitoring came with Python 3.12")
 def test_tools_that_monitor() -> None:
     assert "watcher (by sys.monitoring)" in noticed("sys.monitoring.use_tool_id(3, 'watcher')")
+
+
+def test_tools_that_monitor_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {0: "debugger", 2: "cProfile"}
+    monitoring = SimpleNamespace(get_tool=names.get)
+    monkeypatch.setattr(sys, "monitoring", monitoring, raising=False)
+    told = [tool for tool in tracing.tracers() if "sys.monitoring" in tool]
+    assert told == ["debugger (by sys.monitoring)", "cProfile (by sys.monitoring)"]
 
 
 def test_coverage_alone_is_kept_out(monkeypatch: pytest.MonkeyPatch) -> None:
