@@ -110,3 +110,12 @@ def test_a_file_that_cannot_seek_keeps_the_header_of_an_endless_stream() -> None
 def test_silence_is_silent_and_as_long_as_asked() -> None:
     quiet = silence(0.25, RATE)
     assert (len(quiet), quiet.dtype, quiet.any()) == (6000, np.float32, False)
+
+
+def test_a_wav_appended_to_a_file_keeps_the_header_of_an_endless_stream(tmp_path: Path) -> None:
+    samples = np.full(100, 0.5, np.float32)
+    path = tmp_path / "file"
+    path.write_bytes(b"before")
+    with path.open("ab") as file, WavWriter(file, 24_000) as wav:
+        wav.write(samples)
+    assert path.read_bytes() == b"before" + wav_header(24_000) + pcm16(samples)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -222,3 +224,44 @@ def test_a_writer_at_work_is_left_alone(tmp_path: Path) -> None:
     partial.write_bytes(b"half")
     Cache(tmp_path).get("kind", KEY, Maker())
     assert partial.exists()
+
+
+# Where there is no home, or something else lies there -----------------------------------------
+
+
+@pytest.mark.parametrize("chosen", [None, "~/entries"])
+def test_without_a_home_everything_is_made_anew_and_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: str | None
+) -> None:
+    def unknown(uid: int) -> pwd.struct_passwd:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setattr(cache_module, "_told", set())
+    monkeypatch.chdir(tmp_path)
+    for name in ("HOME", "XDG_CACHE_HOME", VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+    make, cache = Maker(), Cache(chosen)
+    with pytest.warns(RuntimeWarning, match=f"no home folder.*set {VARIABLE}"):
+        assert bytes(cache.get("kind", KEY, make)) == b"content"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert bytes(cache.get("kind", KEY, make)) == b"content"
+    assert make.made == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_old_platformdirs_that_gives_a_relative_folder_makes_none_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda name: Path("~/.cache") / name)
+    assert Cache().folder is None
+
+
+def test_a_pipe_in_the_place_of_an_entry_blocks_nobody(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    os.mkfifo(cache.path("kind", KEY))
+    assert bytes(cache.get("kind", KEY, Maker())) == b"content"
+    assert bytes(cache.get("kind", KEY, Maker(b"other"))) == b"content"

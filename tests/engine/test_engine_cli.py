@@ -275,3 +275,32 @@ def test_voices_are_listed_with_how_to_get_them(
     assert "24000 Hz" in heart
     assert heart.endswith(" installed")
     assert "not installed: python -c" in emma
+
+
+@pytest.mark.parametrize("mode", ["wb", "ab"])
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "link"])
+def test_standard_output_by_name_goes_on_where_it_is(
+    tmp_path: Path, voice: Engine, mode: str, name: str
+) -> None:
+    if name == "link":
+        (tmp_path / name).symlink_to("/dev/stdout")
+        name = str(tmp_path / name)
+    (tmp_path / "out").write_bytes(b"")
+    with (tmp_path / "out").open(mode) as out:
+        out.write(b"before")
+        out.flush()
+        subprocess.run(command("say", TEXT, "-o", name), stdout=out, cwd=ROOT, check=True)
+    body = (tmp_path / "out").read_bytes()
+    assert body[:10] == b"beforeRIFF"
+    assert body[6 + WAV_HEADER_BYTES :] == voice.synthesize(TEXT).pcm16()
+
+
+@pytest.mark.parametrize("arguments", [["-o", "/dev/full"], []])
+def test_a_device_that_takes_nothing_is_told_in_one_line(arguments: list[str]) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            command("say", TEXT, *arguments), stdout=full, stderr=subprocess.PIPE, cwd=ROOT,
+            encoding="utf-8", check=False,
+        )  # fmt: skip
+    assert done.returncode == cli.FAILED
+    assert done.stderr == "engine: [Errno 28] No space left on device\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -185,3 +186,49 @@ def test_a_reader_that_has_read_enough_is_no_trouble(folder):
     command = f"{sys.executable} -m pytest_ttsperf baseline list --json | true"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
+
+
+def test_an_answer_that_ascii_lacks_is_printed_all_the_same(folder):
+    store(folder / "baselines", cell=structs.replace(CELL, preset="grüße"))
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    environment = {**os.environ, **plain, "PYTHONIOENCODING": "ascii"}
+    for arguments in ([], ["--json"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest_ttsperf", "baseline", "list", *arguments],
+            env=environment, capture_output=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        if arguments:
+            presets = {cell["cell"]["preset"] for cell in json.loads(done.stdout)["cells"]}
+            assert "grüße" in presets
+        else:
+            assert b"gr\\xfc\\xdfe" in done.stdout
+
+
+def test_a_device_that_takes_nothing_is_told_in_one_line(folder):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest_ttsperf", "baseline", "list"],
+            stdout=full, stderr=subprocess.PIPE, encoding="utf-8", check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == "ttsperf: [Errno 28] No space left on device\n"
+
+
+def test_a_damaged_artifact_is_told_by_every_command_that_read_past_it(folder, capsys):
+    artifact(folder / "artifacts", result(figures(80, 96, 0.2)))
+    damaged = folder / "artifacts" / "bench" / "2025-10-30" / "run_999999.json"
+    damaged.write_bytes(b'{"cells": ' + b"[" * 500_000)
+    for arguments in (["list"], ["why", "short-stream"], ["accept"]):
+        code, text = told(capsys, "baseline", *arguments)
+        assert code == 0
+        assert text.count(f"left aside: artifacts/bench/2025-10-30/{damaged.name}: ") == 1
+
+
+def test_a_baseline_that_cannot_be_saved_is_told(folder, capsys):
+    artifact(folder / "artifacts", result(figures(80, 96, 0.2), fingerprint="linux-2"))
+    (folder / "baselines" / "linux-2").write_text("in the way")
+    code, text = told(capsys, "baseline", "accept")
+    assert code == 1
+    assert "cannot be written: " in text
+    assert "Traceback" not in text
