@@ -145,7 +145,7 @@ def _looked_up() -> dict[str, Json] | None:
 def _model_by_kernel(root: Path) -> str | None:
     """What Linux calls the processor, or at least the board it is on."""
     try:
-        lines = (root / "proc/cpuinfo").read_text(errors="replace").splitlines()
+        lines = (root / "proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return None
     pairs = [line.partition(":") for line in lines]

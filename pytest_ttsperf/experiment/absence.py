@@ -102,7 +102,7 @@ def _lacking_attribute(tree: Tree, files: Sequence[str], attribute: str) -> str 
         return None
     for file in files:
         place = tree.folder / file
-        source = place.read_text(errors="replace") if place.is_file() else ""
+        source = place.read_text("utf-8", "replace") if place.is_file() else ""
         names = attribute.split(".")
         if MADE_AT_RUN_TIME.search(source) or all(contents.mentions(source, n) for n in names):
             return None
