@@ -6,10 +6,10 @@ feel; two small files of /proc for each process do not. Without /proc nothing is
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 SAMPLE_S = 0.05
@@ -31,7 +31,7 @@ class Footprint:
         self.peak_bytes = max([self.peak_bytes, together, *(highest for _, highest in read)])
 
 
-@contextmanager
+@contextlib.contextmanager
 def watched(pid: int) -> Iterator[Footprint]:
     """Look twenty times a second, in a thread."""
     footprint, over = Footprint(pid), threading.Event()
@@ -54,8 +54,9 @@ def tree(pid: int) -> list[int]:
     found, left = [], [pid]
     while left:
         found.append(left.pop())
-        for task in PROC.glob(f"{found[-1]}/task/*/children"):
-            left += [int(child) for child in _read(task).split()]
+        with contextlib.suppress(OSError):  # it may end at any moment
+            for task in PROC.glob(f"{found[-1]}/task/*/children"):
+                left += [int(child) for child in _read(task).split()]
     return found
 
 

@@ -32,7 +32,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
     started: list[ChildProcess] = []
 
     def start(*arguments: str, **more: object) -> ChildProcess:
-        child = ChildProcess(**{"env": os.environ, "cwd": str(tmp_path), **more})  # type: ignore[arg-type]
+        child = ChildProcess(**{"env": environment(), "cwd": str(tmp_path), **more})  # type: ignore[arg-type]
         started.append(child)
         if arguments:
             child.start(arguments)
@@ -124,7 +124,9 @@ def test_a_program_gets_the_signals_that_it_would_get_from_subprocess(make: Make
     command = ["sh", "-c", f'{lines}; exec "$0" -c "$1"', sys.executable, ask]
     child = make(*command)
     assert child.wait(PATIENT_S) == 0
-    expected = subprocess.run(command, capture_output=True, text=True, start_new_session=True)
+    expected = subprocess.run(
+        command, capture_output=True, text=True, start_new_session=True, env=environment()
+    )
     assert child.last_words() == expected.stdout
 
 
