@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from pytest_ttsperf.measure.targets import tracing
@@ -21,3 +23,11 @@ def _own_coverage_is_no_tracer(monkeypatch: pytest.MonkeyPatch) -> None:
         return tuple(tracer for tracer in found() if OWN not in tracer)
 
     monkeypatch.setattr(tracing, "tracers", others)
+
+
+@pytest.fixture
+def untraced_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that measure inline in a pytest of its own: our coverage does not reach that one."""
+    for name in list(os.environ):
+        if tracing.COVERAGE_VARIABLES.fullmatch(name):
+            monkeypatch.delenv(name)

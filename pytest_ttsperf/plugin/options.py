@@ -233,8 +233,8 @@ def _add_ini(ini: Callable[..., None]) -> None:
 
 def read(config: pytest.Config) -> Options:
     """All options of this run. pytest.UsageError tells which one cannot be understood."""
-    _remember_secrets(config)
     try:
+        _remember_secrets(config)
         general, local = _overrides(config)
         told = specs.options_of(
             config.getoption(f"{PREFIX}target-option"), f"{PREFIX}target-option"
@@ -290,10 +290,15 @@ def _remember_secrets(config: pytest.Config) -> None:
     written = [
         *config.getoption(f"{PREFIX}target-option"),
         *config.getoption(f"{PREFIX}against-option"),
-        *config.getini("ttsperf_target_options"),
+        *ini.lines(config, "target_options", quoted=True),
     ]
-    options = (_first(config, "target"), config.getoption(f"{PREFIX}against"))
-    written += [text for text in (*options, _first(config, "http_template")) if text is not None]
+    template = config.getoption(f"{PREFIX}http-template")
+    if template is None:
+        template = ini.text_or_table(config, "http_template")
+    if isinstance(template, dict):
+        template = json.dumps(template, default=str)
+    texts = (_first(config, "target"), config.getoption(f"{PREFIX}against"), template)
+    written += [text for text in texts if text is not None]
     secrets.remember_arguments(written)
 
 

@@ -52,6 +52,8 @@ FIXTURES = {
 ASYNCHRONOUS = """
 import asyncio
 from engines import tone
+
+pytestmark = pytest.mark.usefixtures("untraced_children")
 class Asynchronous:
     sample_rate = 24000
     async def stream(self, text):

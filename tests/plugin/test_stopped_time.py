@@ -62,6 +62,8 @@ class Hangs(Waits):
 '''
 PROGRAM = """
 import sys, threading
+
+pytestmark = pytest.mark.usefixtures("untraced_children")
 text = sys.stdin.read()
 threading.Event().wait(0.02)
 sys.stdout.buffer.write(b"\\x10\\x27\\xf0\\xd8" * 800 * len(text))
