@@ -27,7 +27,7 @@ def _own_coverage_is_no_tracer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def untraced_children(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For tests that measure inline in a pytest of its own: our coverage does not reach that one."""
+    """For tests that measure inline in a pytest of their own: our coverage is kept out of it."""
     for name in list(os.environ):
         if tracing.COVERAGE_VARIABLES.fullmatch(name):
             monkeypatch.delenv(name)

@@ -9,6 +9,8 @@ import pytest
 from tests.plugin import speech_server
 from tests.plugin.conftest import Project
 
+pytestmark = pytest.mark.usefixtures("untraced_children")
+
 TEST = "@trials(5)\n@ttfa(p50_ms=60000)\ndef test_x(perf): perf.stream('short')\n"
 NO_SOCKETS = """
 import socket
@@ -52,8 +54,6 @@ FIXTURES = {
 ASYNCHRONOUS = """
 import asyncio
 from engines import tone
-
-pytestmark = pytest.mark.usefixtures("untraced_children")
 class Asynchronous:
     sample_rate = 24000
     async def stream(self, text):

@@ -9,6 +9,8 @@ import pytest
 
 from tests.plugin.conftest import Project
 
+pytestmark = pytest.mark.usefixtures("untraced_children")
+
 FREEZEGUN = """
 from freezegun import freeze_time
 @pytest.fixture(autouse=True)
@@ -62,8 +64,6 @@ class Hangs(Waits):
 '''
 PROGRAM = """
 import sys, threading
-
-pytestmark = pytest.mark.usefixtures("untraced_children")
 text = sys.stdin.read()
 threading.Event().wait(0.02)
 sys.stdout.buffer.write(b"\\x10\\x27\\xf0\\xd8" * 800 * len(text))
