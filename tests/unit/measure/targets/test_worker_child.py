@@ -52,6 +52,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def ask() -> Iterator[Any]:
     """Asks a child and gives its reply."""
     ours, theirs = socket.socketpair()
+    ours.settimeout(60)  # a child that died gives no answer
     child = threading.Thread(target=worker_child.serve, args=(theirs, time.monotonic_ns()))
     child.start()
 
@@ -72,7 +73,7 @@ def opening(folder: Path, **more: Any) -> wire.Open:
         options=more.pop("options", {}),
         offered={"voice": "heart", "provider": "cpu"},
         demanded=(),
-        sys_path=(str(folder),),
+        sys_path=(os.fsencode(folder),),
         spawned_ns=time.monotonic_ns(),
         **more,
     )
