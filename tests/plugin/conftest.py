@@ -116,7 +116,9 @@ class Project:
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester) -> Project:
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project on somebody's own machine, wherever this suite runs: CI is not set."""
+    monkeypatch.delenv("CI", raising=False)
     return Project(pytester)
 
 

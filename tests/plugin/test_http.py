@@ -534,8 +534,12 @@ def test_x(perf, both):
     perf.stream("short")
     options = {"connection": "keep"}
     source = Source(spec=TargetSpec(spec=both[1], options=options))
-    perf.engine = WarmEngine(open_target(source, warm=True))
-    perf.stream("short")
+    opened = open_target(source, warm=True)
+    perf.engine = WarmEngine(opened)
+    try:
+        perf.stream("short")
+    finally:
+        opened.close()
 """
     )
     result = project.run()
