@@ -8,6 +8,7 @@ alone.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -38,7 +39,7 @@ def find(spec: str) -> Any:
         if error.name is None or not (module_name + ".").startswith(error.name + "."):
             raise
         raise ModuleMissing(
-            f"target {spec!r}: no module named {error.name!r}; it is looked for in {sys.path[:4]} "
+            f"target {spec!r}: no module named {error.name!r}; it is looked for in {_folders()} "
             "and the environment (pytest's `pythonpath` ini adds folders)"
         ) from error
     for name in path.split("."):
@@ -267,6 +268,13 @@ class Speaker:
     def _offer(self, name: str) -> tuple[bool, Any]:
         method = getattr(self._target, name, None)
         return (True, self._loop.settled(method())) if callable(method) else (False, None)
+
+
+def _folders() -> list[str]:
+    """The first of the folders that are searched, without the interpreter's own."""
+    library = (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)
+    own = tuple(os.path.join(prefix, "lib") for prefix in library)
+    return [entry for entry in sys.path if not entry.startswith(own)][:4]
 
 
 def library_versions() -> dict[str, str]:
