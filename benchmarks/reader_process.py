@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 
 from engine.espeak import Espeak, load, readable_parts
-from engine.espeak_process import Clause, EspeakReader, find_espeak, shared
+from engine.espeak_process import Clause, EspeakReader, find_espeak, find_version, shared
 from engine.piper_phonemes import PiperPhonemizer
 from engine.text import segments
 from engine.voices import find_voice
@@ -67,7 +67,9 @@ def main() -> None:
     began_ns = time.perf_counter_ns()
     reader = EspeakReader(language)
     opening_ms = (time.perf_counter_ns() - began_ns) / 1e6
-    here = PiperPhonemizer(read_here(Espeak(load(*find_espeak())), language), ids, {})
+    here = PiperPhonemizer(
+        read_here(Espeak(load(*find_espeak()), find_version()), language), ids, {}
+    )
     there = PiperPhonemizer(reader, ids, {}, reader.close)
     for phonemizer in (here, there):
         took_ms(phonemizer, ["Warm."])

@@ -3,8 +3,9 @@
 Also a program. An engine runs this file in a process of its own (see espeak_process), with nothing
 but the standard library, so that a text that espeak dies of costs that process only:
 
-    python espeak.py LIBRARY DATA
+    python espeak.py LIBRARY DATA VERSION
 
+VERSION is piper-tts's: packages, and so their versions, are out of sight here.
 Standard input is a socket. A request is a line of JSON, [language, [text, ...]]; so is its answer,
 {"clauses": [[[phonemes, mark], ...], ...]} or {"error": message}.
 """
@@ -20,6 +21,7 @@ import re
 import resource
 import signal
 import sys
+from collections.abc import Sequence
 from types import ModuleType
 
 # A run of letters with stops ("p.m. p.m.") is put together in a buffer of 80 bytes that espeak does
@@ -28,6 +30,11 @@ from types import ModuleType
 MAX_STOPS = 16
 MAX_CHARS = 400  # more than a segment has; what is longer is a word in many parts
 MAX_S = 10  # of one request; whoever asked has given up by then
+LEAKY = frozenset(["1.3.0", "1.4.0", "1.4.1", "1.4.2", "1.5.0", "1.6.0", "1.6.1", "1.7.0", "1.8.0"])
+"""Versions of piper-tts whose binding counts a clause once too often: each was tried.
+
+A newer one is tried, and added if it does, before pyproject's bound lets it in.
+"""
 FOREIGN = re.compile(r"\([^)]*\)")  # espeak's remark that it changes to another language and back
 
 
@@ -45,8 +52,10 @@ def load(library: str, data: str) -> ModuleType:
 class Espeak:
     """espeak-ng in this process: one for all, one language at a time, not safe for threads."""
 
-    def __init__(self, bridge: ModuleType) -> None:
+    def __init__(self, bridge: ModuleType, version: str) -> None:
+        """`version` is that of piper-tts, which has brought the bridge."""
         self._bridge = bridge
+        self._is_leaky = version in LEAKY
         self._language: str | None = None
 
     def read(self, language: str, text: str) -> list[tuple[str, str]]:
@@ -60,11 +69,16 @@ class Espeak:
             self._language = None  # stays so if espeak has no such language
             self._bridge.set_voice(language)
             self._language = language
-        clauses = self._bridge.get_phonemes(text)
-        free_in_time(clauses)
+        clauses = self._clauses(text)
         # Of "Wait.." espeak keeps a stop, and says "dot" before whatever is read next.
-        free_in_time(self._bridge.get_phonemes(""))
+        self._clauses("")
         return [(FOREIGN.sub("", phonemes), mark) for phonemes, mark, _ in clauses]
+
+    def _clauses(self, text: str) -> list[tuple[str, str, bool]]:
+        clauses: list[tuple[str, str, bool]] = self._bridge.get_phonemes(text)
+        if self._is_leaky:
+            free_in_time(clauses)
+        return clauses
 
 
 def readable_parts(text: str) -> list[str]:
@@ -89,8 +103,8 @@ def _readable_end(text: str) -> int:
     return stop + 1
 
 
-def free_in_time(clauses: list[object]) -> None:
-    """Take back the reference too many that the binding (piper-tts 1.8) leaves on each clause.
+def free_in_time(clauses: Sequence[object]) -> None:
+    """Take back the reference too many that a LEAKY binding leaves on each clause.
 
     Without that none is ever freed: 2.3 MB in a thousand texts. Nobody else can hold a clause that
     was made just now, so a count above that of a tuple held in the same way is the binding's.
@@ -105,12 +119,14 @@ def free_in_time(clauses: list[object]) -> None:
 # The program ------------------------------------------------------------------------------------
 
 
-def serve(library: str, data: str) -> None:
+def serve(library: str, data: str, version: str) -> None:
     """Answer requests until nobody can ask any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever asks
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # no core file of a crash
-    espeak = Espeak(load(library, data))  # before it is asked for: a voice is opening meanwhile
+    espeak = Espeak(
+        load(library, data), version
+    )  # before it is asked for: a voice is opening meanwhile
     requests = open(0, "rb", closefd=False)  # noqa: SIM115 - until the end
     while request := requests.readline():
         signal.alarm(MAX_S)  # a hang ends by itself, even if whoever asked is dead

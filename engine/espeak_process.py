@@ -226,9 +226,22 @@ def find_espeak() -> tuple[str, str]:
     return str(libraries[0]), str(folder / "espeak-ng-data")
 
 
+def find_version() -> str:
+    """The version of piper-tts; "" where the package piper is there without saying it."""
+    import importlib.metadata  # late: whoever reads with another family needs it not
+
+    try:
+        return importlib.metadata.version("piper-tts")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
 def command() -> list[str]:
-    """How the program is run: without the user's settings and packages, which it does not need."""
-    return [sys.executable, "-I", "-S", str(PROGRAM), *find_espeak()]
+    """How the program is run: without the user's settings and packages, which it does not need.
+
+    It sees no package, so that the version is looked up here.
+    """
+    return [sys.executable, "-I", "-S", str(PROGRAM), *find_espeak(), find_version()]
 
 
 @contextlib.contextmanager

@@ -11,14 +11,13 @@ import hashlib
 import os
 import platform
 import re
-import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
-from pytest_ttsperf import cgroups, git
+from pytest_ttsperf import cgroups, git, processor
 from pytest_ttsperf.errors import GitError
 from pytest_ttsperf.records import Git, Json, Machine, Ready
 
@@ -27,10 +26,7 @@ TOLD = ("provider", "provider_version", "threads", "voice_hash")
 GIT_TIMEOUT_S = 20.0
 
 
-ROOT = Path("/")
 UNKNOWN = "unknown"
-LOOK_UP_S = 30.0
-"""It takes about one; more only if it waits for a program that does not answer."""
 MODEL_FIELDS = ("model name", "Model", "Hardware", "cpu model", "cpu", "machine", "uarch")
 """Of /proc/cpuinfo, as x86 and newer ARM, then boards, then other processors have them."""
 
@@ -118,28 +114,9 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return answer.output.strip() if answer.code == 0 else None
 
 
-def _cpu_model(root: Path = ROOT) -> str:
-    """The processor's name: a part of what stored numbers stand for, so that it must not vary."""
-    found = _looked_up()
-    if found is None:  # what it would have given as a rule is better than a mere architecture
-        return _model_by_kernel(root) or platform.processor() or UNKNOWN
-    return str(found.get("brand_raw") or platform.processor() or _model_by_kernel(root) or UNKNOWN)
-
-
-def _looked_up() -> dict[str, Json] | None:
-    """What py-cpuinfo knows of this processor; None when it fails or does not come to an end."""
-    found: list[dict[str, Json]] = []
-
-    def look_up() -> None:
-        with suppress(Exception):  # it raises bare ones, for processors that it does not know
-            import cpuinfo
-
-            found.append(dict(cpuinfo.get_cpu_info()))
-
-    thread = threading.Thread(target=look_up, daemon=True)
-    thread.start()
-    thread.join(LOOK_UP_S)
-    return found[0] if found else None
+def _cpu_model(root: Path = processor.ROOT) -> str:
+    """The processor's name, or what comes nearest to it."""
+    return processor.brand(root) or platform.processor() or _model_by_kernel(root) or UNKNOWN
 
 
 def _model_by_kernel(root: Path) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from pytest_ttsperf.records import Gate, Phase
 
 DELTA = 0.03
+DEFAULT_BUDGET_S = 60.0
+"""Longest time for one comparison, where none is named."""
+UNITS_S: Mapping[str, float] = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
 
 class Figure(NamedTuple):
@@ -45,6 +49,15 @@ SHORT = {"ttfa": ("ttfa_p50", "ttfa_p95"), "rtf": ("rtf_p50",), "memory": ("rss_
 """Names that stand for several figures, or for the usual one."""
 WARM_ONLY = frozenset({"ttfa_p95", "heard_p95", "rtf_p95", "rss_peak", "underruns"})
 """What a single start for each block has none of."""
+
+
+def budget_s(text: object, source: str) -> float:
+    """`60`, `60s`, `1.5min`, `1h` -> seconds. LimitError names the `source` of anything else."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h)?\s*", str(text))
+    seconds = float(found[1]) * UNITS_S[found[2] or "s"] if found else 0.0
+    if not 0 < seconds < math.inf:
+        raise LimitError(f"{source}={text!r}; wanted a time above 0, as 60s or 3min")
+    return seconds
 
 
 def gates(phase: Phase, *deltas: Mapping[str, float]) -> tuple[Gate, ...]:

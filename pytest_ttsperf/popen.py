@@ -15,7 +15,7 @@ from subprocess import Popen as Popen
 
 @contextmanager
 def restored() -> Iterator[None]:
-    """Have `subprocess` start real processes meanwhile, for what is not ours: git, py-cpuinfo."""
+    """Have `subprocess` start real processes meanwhile, for what is not ours, as git."""
     replaced = subprocess.Popen
     subprocess.Popen = Popen  # type: ignore[misc]
     try:

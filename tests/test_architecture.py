@@ -29,7 +29,8 @@ PLUGIN_ROOMS = {
     "secrets": set(),
     "specs": set(),
     "cgroups": set(),
-    "environment": {"records", "cgroups"},
+    "processor": {"popen"},
+    "environment": {"records", "cgroups", "processor"},
     "weather": {"records", "cgroups"},
     "measure.corpus": set(),
     "measure.recorder": {"records"},
@@ -208,3 +209,63 @@ def test_git_is_started_in_one_place() -> None:
             strings = (node.value for node in ast.walk(ast.parse(path.read_text()))
                        if isinstance(node, ast.Constant))  # fmt: skip
             assert "git" not in strings, path
+
+
+BOUND_BY_LIBRARIES = {"close_connection", "should_exit", "sock"}
+"""Attributes that base classes of http and uvicorn bind."""
+BINDING = {"__init__", "__new__", "__post_init__"}
+
+
+def bindings(function: ast.AST) -> set[tuple[str, int]]:
+    """Attributes of `self` that a function binds, with their lines."""
+    return {
+        (node.attr, node.lineno)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Store)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+    }
+
+
+def declared(body: list[ast.stmt]) -> Iterator[str]:
+    """Names that a class itself binds or declares."""
+    for statement in body:
+        targets = getattr(statement, "targets", [getattr(statement, "target", None)])
+        yield from (target.id for target in targets if isinstance(target, ast.Name))
+        if isinstance(statement, ast.FunctionDef):
+            yield statement.name  # a property
+
+
+def unbound(tree: ast.AST) -> Iterator[str]:
+    """Attributes that some method binds and the beginning of an object does not."""
+    for room in ast.walk(tree):
+        if not isinstance(room, ast.ClassDef):
+            continue
+        methods = [
+            one for one in room.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)
+        ]
+        bound = {*declared(room.body), *BOUND_BY_LIBRARIES}
+        for method in methods:
+            if method.name in BINDING:
+                bound |= {name for name, _ in bindings(method)}
+        for method in methods:
+            late = sorted(pair for pair in bindings(method) if pair[0] not in bound)
+            yield from (f"{line}: {room.name}.{name} in {method.name}()" for name, line in late)
+
+
+def test_an_object_has_all_of_its_attributes_from_the_beginning() -> None:
+    """What pylint calls W0201, and ruff does not know: else an odd order is an AttributeError."""
+    found = []
+    for folder in ("pytest_ttsperf", "engine", "benchmarks", "tests"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            tree = ast.parse(path.read_text())
+            found += [f"{path.relative_to(ROOT)}:{each}" for each in unbound(tree)]
+    assert found == []
+
+
+def test_an_attribute_that_is_bound_late_is_found() -> None:
+    late = "class A:\n    def open(self):\n        self.x, self.y = 1, 2\n"
+    assert list(unbound(ast.parse(late))) == ["3: A.x in open()", "3: A.y in open()"]
+    early = "    def __init__(self):\n        self.x = self.y = 0\n"
+    assert list(unbound(ast.parse(late + early))) == []

@@ -126,6 +126,8 @@ class _Part:
         self._steps_of: dict[tuple[int, int], str] = {}  # by taps and dilation
         self._norms: list[str] = []
         self._spans: list[str] = []
+        self._affine: dict[str, _Affine] = {}  # both by layer, from the style on
+        self._scales: dict[str, tuple[str, str]] = {}
 
     def model(self) -> bytes:
         build, coarse = self._build, self._part == "coarse"

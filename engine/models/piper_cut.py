@@ -241,6 +241,10 @@ class _Chain:
         self._width = next(original.weights[n.input[1]] for n in original.nodes if _head(n)).shape[
             1
         ]
+        # Of the stage that was begun last: see _begin().
+        self._window = ""
+        self._heard: dict[str, tuple[int, int]] = {}  # how far a value hears, and its width
+        self._stage_width, self._factor = self._width, 1
 
     def model(self, name: str) -> bytes:
         """The chain, serialized."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import os
+import sys
+import sysconfig
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from pytest_ttsperf import figures, secrets, specs
 from pytest_ttsperf.cli.output import advise, paint, tell
+from pytest_ttsperf.errors import LimitError
 
 PRESETS = ("short", "medium", "long")
-DEFAULT_BUDGET_S = 60.0
 
 
 def add(commands: Any) -> None:
@@ -20,7 +24,8 @@ def add(commands: Any) -> None:
         help="two targets side by side: is B slower than A?",
         description="Open two targets in processes of their own, A twice and B once, have them "
         "speak the same texts in turns, and say whether B is slower than A. A target is "
-        f"{specs.FORMS}. Where one of them is a program that starts anew for each text, cold "
+        f"{specs.FORMS}; modules are looked for in the current folder, too. "
+        "Where one of them is a program that starts anew for each text, cold "
         "starts are compared. Exit code 1 when B is slower, or when A or B does not run.",
     )
     parser.set_defaults(run=_run)
@@ -31,10 +36,10 @@ def add(commands: Any) -> None:
     )
     parser.add_argument(
         "--budget",
-        type=_seconds,
-        default=DEFAULT_BUDGET_S,
-        metavar="S",
-        help=f"longest time, in seconds ({DEFAULT_BUDGET_S:g})",
+        type=_budget_s,
+        default=figures.DEFAULT_BUDGET_S,
+        metavar="TIME",
+        help=f"longest time, as 60, 90s or 3min ({figures.DEFAULT_BUDGET_S:g}s)",
     )
     parser.add_argument(
         "--fail",
@@ -79,19 +84,47 @@ def _run(told: argparse.Namespace) -> int:
     advise(found for one in specified for found in secrets.find(one.spec, one.options))
     presets = tuple(dict.fromkeys(told.preset or PRESETS[:1]))
     deltas = figures.of_lines(told.fail, "--fail")
-    found: dict[str, Comparison] = side_by_side(
-        old, new, presets, lambda phase: figures.gates(phase, deltas), told.budget, cold=told.cold
-    )
+    with _modules_of(os.getcwd()):
+        found: dict[str, Comparison] = side_by_side(
+            old,
+            new,
+            presets,
+            lambda phase: figures.gates(phase, deltas),
+            told.budget,
+            cold=told.cold,
+        )
     tell(found, report.text(old.spec.label, new.spec.label, found, paint), as_json=told.json)
     bad = (Outcome.FAIL, Outcome.INVALID)
     return int(any(outcome in bad for one in found.values() for outcome in report.outcomes(one)))
 
 
-def _seconds(text: str) -> float:
+@contextmanager
+def _modules_of(folder: str) -> Iterator[None]:
+    """Have modules of the folder found meanwhile, here and in the processes of the targets.
+
+    They come before installed ones, as where a server or pytest is started there, but behind the
+    standard library and PYTHONPATH: a stray `random.py` takes nobody's place.
+    """
+    before = list(sys.path)
+    if not {folder, ""} & set(before):
+        sys.path.insert(_end_of_standard_library(before), folder)
     try:
-        seconds = float(text.removesuffix("s"))
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"found {text!r}, wanted seconds above 0, as 60")
-    return seconds
+        yield
+    finally:
+        sys.path[:] = before
+
+
+def _end_of_standard_library(entries: list[str]) -> int:
+    """Where in the search path the entries of the standard library end; 0 without any."""
+    library = sysconfig.get_paths()
+    standard = {library["stdlib"], library["platstdlib"]}
+    standard |= {os.path.join(entry, "lib-dynload") for entry in standard}
+    places = [at for at, entry in enumerate(entries) if entry in standard]
+    return max(places) + 1 if places else 0
+
+
+def _budget_s(text: str) -> float:
+    try:
+        return figures.budget_s(text, "--budget")
+    except LimitError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from pytest_ttsperf import environment, popen, secrets, weather
+from pytest_ttsperf import environment, popen, secrets, specs, weather
 from pytest_ttsperf.errors import MeasurementError
 from pytest_ttsperf.experiment.against import Against as Against
 from pytest_ttsperf.experiment.against import Measured as Measured
@@ -45,6 +45,7 @@ from pytest_ttsperf.experiment.sampling import (
 from pytest_ttsperf.experiment.sampling import open_target as open_target
 from pytest_ttsperf.judge import baseline, limits, stats
 from pytest_ttsperf.measure import corpus, interleave
+from pytest_ttsperf.measure.targets.placement import COUNTS
 from pytest_ttsperf.metrics import definitions, trust
 from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import (
@@ -249,6 +250,47 @@ def _voided(verdict: Verdict, guard: str) -> Verdict:
         return verdict
     reason = f"void, as the measurement is not to be believed ({guard}); {verdict.reason}"
     return structs.replace(verdict, outcome=Outcome.INVALID, reason=reason)
+
+
+def doubt_provider(result: CellResult, source: Source) -> CellResult:
+    """Nothing passes on a provider that was demanded, and of which nobody knows whether it ran.
+
+    To be asked last, after all verdicts. A provider that is only configured is told as unverified
+    by its note, and no more.
+    """
+    doubts = [note for note in result.notes if note.guard == trust.PROVIDER and not note.invalid]
+    if "provider" not in source.demanded or not doubts:
+        return result
+    doubt = Verdict(
+        subject=trust.PROVIDER,
+        outcome=Outcome.INCONCLUSIVE,
+        reason=f"{doubts[0].text}; {_way_to_verify(source)}",
+        gate="trust",
+    )
+    judged = [_undecided(verdict, source.provider) for verdict in result.verdicts]
+    return structs.replace(result, verdicts=(doubt, *judged))
+
+
+def _undecided(verdict: Verdict, provider: str | None) -> Verdict:
+    if verdict.outcome is not Outcome.PASS:
+        return verdict
+    reason = f"nobody knows whether {provider} ran; {verdict.reason}"
+    return structs.replace(verdict, outcome=Outcome.INCONCLUSIVE, reason=reason)
+
+
+def _way_to_verify(source: Source) -> str:
+    match specs.kind(source.spec.spec):
+        case "python":
+            way = f"give it placement(), which counts nodes by provider, as {COUNTS}"
+        case "http":
+            way = (
+                "have the server tell its placement, nodes by provider, as "
+                f'{{"placement": {COUNTS}}}, under the path that `status` '
+                "in --ttsperf-http-template names"
+            )
+        case _:
+            way = "measure it as module:callable or over HTTP, where it can tell its placement"
+    return f"{way}, or leave out --ttsperf-provider"
 
 
 def pool(earlier: CellResult, later: CellResult) -> CellResult:

@@ -444,7 +444,8 @@ def _target(source: Source | None) -> tuple[tuple[Finding, ...], Ready | None]:
         found = f"{source.spec.label} speaks: {spoken}; a program tells no provider"
         return (Finding(about="target", level="good", found=found),), opened.ready
     placement = opened.ready.placement
-    if not placement or "provider" not in placement:
+    nodes = (placement or {}).get("nodes")
+    if placement is None or not (nodes or "provider" in placement):
         return (
             Finding(
                 about="target",
@@ -454,7 +455,8 @@ def _target(source: Source | None) -> tuple[tuple[Finding, ...], Ready | None]:
                 remedy="give it placement()",
             ),
         ), opened.ready
-    found = f"{source.spec.label} opens on {placement['provider']}, nodes {placement.get('nodes')}"
+    provider = placement.get("provider") or "the providers that it tells"
+    found = f"{source.spec.label} opens on {provider}, nodes {nodes}"
     return (Finding(about="target", level="good", found=found),), opened.ready
 
 

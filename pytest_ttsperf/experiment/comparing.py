@@ -192,11 +192,11 @@ def _confirmed(
     tell: Tell,
 ) -> dict[str, list[tuple[Gate, Change]]]:
     """FAILs judged once more, with as many fresh blocks, where a run has many gates."""
-    doubted = {
+    doubted = [  # in the order of the cells, which a set would lose
         cell
         for cell, changes in judged.items()
         if any(change.needs_confirmation(found, contest.gates_in_run) for _, found in changes)
-    }
+    ]
     if not doubted:
         return judged
     again = replace(contest, cells={cell: contest.cells[cell] for cell in doubted})

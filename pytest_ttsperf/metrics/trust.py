@@ -27,6 +27,8 @@ TREND_METRICS = ("ttfa_sound_ms", "rtf")
 TREND_P = 0.01
 TREND_CHANGE = 0.05
 CORES_SLACK = 1.3
+PROVIDER = "provider"
+"""The guard of what was asked for and ran, or did not."""
 CPU_PROVIDER = "CPUExecutionProvider"
 LIBRARY = re.compile(r"[/\\]|\.(so(\.\d+)*|dylib|dll)$", re.IGNORECASE)
 """A provider that was asked for by the path of its library."""
@@ -292,7 +294,7 @@ def other_provider(evidence: Evidence) -> Note | None:
     nodes = (placement or {}).get("nodes")
     if not isinstance(nodes, Mapping) or not nodes:
         return Note(
-            guard="provider",
+            guard=PROVIDER,
             text=f"unverified: the target does not tell which provider ran, {asked} was asked for",
         )
     wanted = _plain(_provider_name(asked, (placement or {}).get("provider")))
@@ -300,7 +302,7 @@ def other_provider(evidence: Evidence) -> Note | None:
         return None
     ran = ", ".join(f"{count} on {name}" for name, count in sorted(nodes.items()) if count)
     return Note(
-        guard="provider",
+        guard=PROVIDER,
         text=f"provider {asked} was asked for and ran 0 nodes ({ran or 'no nodes at all'}): "
         "install its onnxruntime build or ask for the provider that ran",
         invalid=True,

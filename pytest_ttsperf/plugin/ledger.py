@@ -303,7 +303,10 @@ class TestState:
         except BaselineUnreadable as error:
             unreadable = str(error)
             judged = [experiment.judge(result) for result in self.results.values()]
-        judged = self._compared(judged)
+        judged = [
+            experiment.doubt_provider(result, self.measured[result.cell.id][0])
+            for result in self._compared(judged)
+        ]
         self.results = {result.cell.id: result for result in judged}
         self._ledger.store(judged)
         if self.options.save and body_raised:

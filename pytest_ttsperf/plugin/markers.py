@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from pytest_ttsperf import figures
 from pytest_ttsperf.errors import LimitError
 from pytest_ttsperf.plugin import regressions, usage
 
@@ -93,6 +94,8 @@ def _is_claimed(mark: pytest.Mark) -> bool:
 def check(item: pytest.Item) -> None:
     """LimitError when a mark of this test cannot be understood."""
     if is_perf(item):
+        if usage.uses_ours(item):
+            _refuse_empty(item)
         merged_limits(item)
         trials(item)
         voice(item)
@@ -199,6 +202,22 @@ def parse_override(text: str, source: str) -> Override:
     if not math.isfinite(limit) or limit < 0:
         raise LimitError(f"{source}: {text!r}; wanted {key}=NUMBER with a number of at least 0")
     return Override(key, limit, source)
+
+
+def _refuse_empty(item: pytest.Item) -> None:
+    """LimitError for a mark that limits nothing: who wrote it believes that something is limited.
+
+    A bare mark beside the limits of a class or module is one, too: nobody can tell what it adds.
+    """
+    accepted = {name: (*LIMITS[name], *SETTINGS.get(name, ())) for name in LIMITS}
+    accepted[regressions.MARK] = tuple(figures.names())
+    for name, keywords in accepted.items():
+        for mark in item.iter_markers(name):
+            if not mark.args and not mark.kwargs:
+                raise LimitError(
+                    f"{item.nodeid}: @{name}() without a keyword limits nothing; name a limit, or "
+                    f"leave it out; accepted keywords: {', '.join(keywords)}"
+                )
 
 
 def _check_mark(nodeid: str, mark: pytest.Mark) -> None:

@@ -8,7 +8,6 @@ voice the test is about.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +22,8 @@ from pytest_ttsperf.plugin.markers import Override, parse_override
 
 PREFIX = "--ttsperf-"
 DEFAULT_TIMEOUT_S = 60.0
-DEFAULT_BUDGET_S = 60.0
 DEFAULT_STORAGE = "baselines"
 DEFAULT_ARTIFACTS = "artifacts"
-UNITS_S = {"s": 1.0, "min": 60.0, "h": 3600.0}
 INCONCLUSIVE = ("warn", "fail")
 CONNECTIONS = ("keep", "fresh")
 
@@ -265,7 +262,7 @@ def read(config: pytest.Config) -> Options:
                 *config.getoption(f"{PREFIX}against-copy"),
             ),
             fetch=config.getoption(f"{PREFIX}fetch"),
-            budget_s=_duration_s(_number(config, "budget")),
+            budget_s=_budget_s(_number(config, "budget")),
             deltas=figures.of_lines(
                 config.getoption(f"{PREFIX}compare-fail"), f"{PREFIX}compare-fail"
             ),
@@ -450,15 +447,11 @@ def _count(value: object, name: str) -> int | None:
     return count
 
 
-def _duration_s(text: str | int | float | None) -> float:
-    """`60`, `60s`, `1.5min` -> seconds."""
+def _budget_s(text: str | int | float | None) -> float:
+    """The longest time for the comparison of one test."""
     if text is None:
-        return DEFAULT_BUDGET_S
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h)?\s*", str(text))
-    seconds = float(found[1]) * UNITS_S[found[2] or "s"] if found else 0.0
-    if seconds <= 0:
-        raise LimitError(f"{PREFIX}budget={text!r}; wanted a time above 0, as 60s or 3min")
-    return seconds
+        return figures.DEFAULT_BUDGET_S
+    return figures.budget_s(text, f"{PREFIX}budget")
 
 
 def _seconds(value: object) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import inspect
 import os
 import re
 import stat
@@ -198,8 +199,20 @@ def schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
     """JSON Schema (2020-12) of an artifact's root record."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **msgspec.json.schema(kind),
+        **_without_indents(msgspec.json.schema(kind)),
     }
+
+
+def _without_indents(node: Any) -> Any:
+    """The same schema with docstrings cleaned: whether msgspec does that depends on its version."""
+    if isinstance(node, dict):
+        cleaned = {name: _without_indents(value) for name, value in node.items()}
+        if isinstance(cleaned.get("description"), str):
+            cleaned["description"] = inspect.cleandoc(cleaned["description"])
+        return cleaned
+    if isinstance(node, list | tuple):
+        return [_without_indents(value) for value in node]
+    return node
 
 
 def shipped_schema(name: str) -> dict[str, Any]:

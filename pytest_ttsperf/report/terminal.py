@@ -87,7 +87,12 @@ def remarks(results: Iterable[CellResult]) -> list[str]:
             for verdict in result.verdicts
             if verdict.outcome is Outcome.INCONCLUSIVE or verdict.improved
         ]
-        told += [f"{note.guard}: {note.text}" for note in result.notes if not note.invalid]
+        judged = {verdict.subject for verdict in result.verdicts if verdict.gate == "trust"}
+        told += [
+            f"{note.guard}: {note.text}"
+            for note in result.notes
+            if not note.invalid and note.guard not in judged
+        ]
         for text in told:
             cells.setdefault(text, []).append(_cell_label(result))
     return [

@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import functools
+import importlib.metadata
 import importlib.util
 import sys
 import time
+import tomllib
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 from engine import espeak_process
 from engine.errors import ModelError, VoiceNotInstalled
-from engine.espeak import MAX_CHARS, MAX_STOPS, Espeak, free_in_time, load, readable_parts
-from engine.espeak_process import Clause, find_espeak
+from engine.espeak import (
+    LEAKY,
+    MAX_CHARS,
+    MAX_STOPS,
+    Espeak,
+    free_in_time,
+    load,
+    readable_parts,
+)
+from engine.espeak_process import Clause, find_espeak, find_version
 from engine.piper_phonemes import MARKS, PiperPhonemizer, spread
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = "One and two. Three, four."
 
 ALPHABET = "_^$ abcdefghijklmnopqrstuvwxyzˈː.,?!"
 IDS = {symbol: [number] for number, symbol in enumerate(ALPHABET)}
@@ -161,7 +177,7 @@ def test_a_language_is_chosen_only_when_it_changes(bridge: ModuleType) -> None:
         bridge.set_voice(language)
 
     told = SimpleNamespace(set_voice=choose, get_phonemes=bridge.get_phonemes)
-    espeak = Espeak(told)  # type: ignore[arg-type]
+    espeak = Espeak(told, find_version())  # type: ignore[arg-type]
     english, german = (functools.partial(espeak.read, name) for name in ("en-us", "de"))
     alone = english("wind"), german("wind")
     assert alone[0] != alone[1]
@@ -174,12 +190,69 @@ def test_a_language_is_chosen_only_when_it_changes(bridge: ModuleType) -> None:
 
 def test_what_was_read_is_freed(bridge: ModuleType) -> None:
     """The binding counts each clause once too often; unmended, this leaves thousands of objects."""
-    read, text = functools.partial(Espeak(bridge).read, "en-us"), "One and two. Three, four."
+    assert blocks_left(bridge, find_version()) < 500
+
+
+def test_the_installed_binding_leaks_exactly_if_it_is_listed(bridge: ModuleType) -> None:
+    """A version that leaks must be listed; one that does not must not be touched."""
+    assert (blocks_left(bridge, "unlisted") > 500) is (find_version() in LEAKY)
+
+
+def blocks_left(bridge: ModuleType, version: str) -> int:
+    """Blocks of memory that are not freed after 500 texts."""
+    read, text = functools.partial(Espeak(bridge, version).read, "en-us"), TEXT
     read(text)
     before = sys.getallocatedblocks()
     for _ in range(500):
         assert len(read(text)) == 3
-    assert sys.getallocatedblocks() - before < 500
+    return sys.getallocatedblocks() - before
+
+
+def counts_after(version: str) -> list[int]:
+    """References to clauses of a binding that counts each once too often, after they are read."""
+    clauses = [tuple(map(str, range(3))) for _ in range(2)]
+    bridge = SimpleNamespace(
+        set_voice=lambda _: None, get_phonemes=lambda text: list(clauses) if text else []
+    )
+    Espeak(bridge, version).read("en-us", "any")  # type: ignore[arg-type]
+    return [sys.getrefcount(one) for one in clauses]
+
+
+def test_clauses_of_a_version_that_is_not_listed_are_left_alone() -> None:
+    """Here a second list holds each clause, which looks just as a count too many does."""
+    fair = [tuple(map(str, range(3))) for _ in range(2)]
+    untouched = [sys.getrefcount(one) for one in fair]
+    assert counts_after("99.0") == untouched
+    assert counts_after("") == untouched
+
+
+def test_the_version_reaches_the_process_that_cannot_look_it_up() -> None:
+    pytest.importorskip("piper")
+    assert espeak_process.command()[-1] == find_version()
+
+
+def test_a_package_piper_without_its_metadata_is_of_no_version(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", missing)
+    assert find_version() == ""
+
+
+@pytest.mark.parametrize("extra", ["piper", "peers"])
+def test_the_bound_lets_in_what_was_tried_and_nothing_newer(extra: str) -> None:
+    """Whoever raises it tries the new version, and adds it to LEAKY if it leaks."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    wanted = [Requirement(line) for line in extras[extra]]
+    (bound,) = [one.specifier for one in wanted if one.name == "piper-tts"]
+    assert all(version in bound for version in LEAKY)
+    newest = max(Version(version) for version in LEAKY)
+    assert f"{newest.major}.{newest.minor + 1}.0" not in bound
+    assert f"{newest.major + 1}.0.0" not in bound
 
 
 def test_a_binding_that_counts_right_is_left_alone() -> None:

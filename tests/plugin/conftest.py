@@ -7,7 +7,6 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-import cpuinfo  # noqa: F401
 import filelock  # noqa: F401
 import hypothesis  # noqa: F401  (its plugin imports it late, for a second at a time)
 import numpy  # noqa: F401

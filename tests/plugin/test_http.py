@@ -294,6 +294,7 @@ def test_what_the_server_tells_of_itself_is_kept(speaking: Project, base: str) -
     speaking.run(f"--ttsperf-target={base}/told", "--ttsperf-provider=cpu").assert_outcomes(
         passed=1
     )
+    assert "provider" not in speaking.verdicts()
     cell = speaking.cells()[0]
     assert cell["ready"]["placement"]["nodes"] == {"CPUExecutionProvider": 12}
     assert "provider" not in notes(speaking)
@@ -312,6 +313,7 @@ def test_a_provider_without_nodes_proves_nothing(speaking: Project, base: str) -
     )
     assert speaking.cells()[0]["ready"]["placement"] == {"provider": "CoreMLExecutionProvider"}
     assert notes(speaking)["provider"].startswith("unverified")
+    assert speaking.verdicts()["provider"] == "INCONCLUSIVE"
 
 
 def test_another_form_by_a_template(speaking: Project, base: str) -> None:

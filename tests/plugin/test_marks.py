@@ -51,6 +51,60 @@ def test_mistakes_are_errors_at_collection(project: Project, mark: str, told: li
     assert "SystemError" not in result.stdout.str()
 
 
+EMPTY = {
+    "ttfa": "p50_ms, p95_ms, p99_ms, max_ms, prebuffer_ms, onset",
+    "rtf": "p50, p95, p99, max",
+    "cadence": "p95_gap_ms, max_gap_ms, underruns, prebuffer_needed_ms, prebuffer_ms",
+    "memory": "rss_range_mb, rss_peak_mb, uss_peak_mb",
+    "regression": "ttfa, rtf, memory, ttfa_p50",
+}
+
+
+@pytest.mark.parametrize("fixture", ["perf", "warm_engine", "cold_engine"])
+@pytest.mark.parametrize("call", ["", "()"])
+@pytest.mark.parametrize("name", EMPTY)
+def test_a_limit_that_limits_nothing_is_an_error_at_collection(
+    project: Project, name: str, call: str, fixture: str
+) -> None:
+    mark = f"@pytest.mark.{name}{call}"
+    project.test(f"{mark}\ndef test_x({fixture}): raise SystemError('ran')")
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    told = result.stderr.str()
+    assert f"test_it.py::test_x[cpu]: @{name}() without a keyword limits nothing" in told
+    assert f"accepted keywords: {EMPTY[name]}" in told
+    assert "SystemError" not in result.stdout.str()
+
+
+@pytest.mark.parametrize("mark", ["trials", "voice"])
+def test_a_setting_that_sets_nothing_is_an_error_at_collection(project: Project, mark: str) -> None:
+    project.test(f"@pytest.mark.{mark}\ndef test_x(perf): perf.stream('short')")
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"test_it.py::test_x[cpu]: @{mark}(); wanted @{mark}(" in result.stderr.str()
+
+
+def test_an_empty_mark_beside_the_limits_of_a_module_is_an_error(project: Project) -> None:
+    project.test(
+        """
+        pytestmark = ttfa(p95_ms=5000)
+
+        @ttfa()
+        def test_x(perf): perf.stream("short")
+        """
+    )
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "@ttfa() without a keyword limits nothing" in result.stderr.str()
+
+
+def test_an_empty_mark_on_a_test_that_asks_at_run_time_fails_it(project: Project) -> None:
+    project.test("@ttfa()\ndef test_x(request): request.getfixturevalue('perf').stream('short')")
+    result = project.run()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*@ttfa() without a keyword limits nothing*"])
+
+
 def test_common_words_with_arguments_of_others_are_left_alone(project: Project) -> None:
     project.test(
         """
@@ -66,6 +120,8 @@ def test_bare_marks_of_others_are_left_alone(project: Project) -> None:
     project.test(
         """
         @pytest.mark.memory
+        @pytest.mark.regression()
+        @pytest.mark.ttfa()
         @pytest.mark.trials
         @pytest.mark.voice(1, 2)
         def test_of_somebody_else(request):

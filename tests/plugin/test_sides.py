@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -109,3 +111,44 @@ def test_an_option_that_a_server_does_not_take(project: Project, base: str) -> N
     result = project.run(f"--ttsperf-target={base}", RATE)
     result.assert_outcomes(errors=1)
     assert "rate" in result.stdout.str()
+
+
+TOY = """
+import numpy
+
+class Old:
+    sample_rate = 16000
+    def stream(self, text):
+        yield numpy.full(800 * len(text), 0.25, numpy.float32)
+
+class New(Old):
+    pass
+"""
+COMMAND = "import sys; from pytest_ttsperf.cli import main; sys.exit(main())"
+
+
+def test_engines_of_the_current_folder(tmp_path: Path) -> None:
+    (tmp_path / "toy.py").write_text(TOY)
+    (tmp_path / "random.py").write_text("raise ImportError('a stray script, not the library')")
+    # As the installed command: -P, and the folder that it lies in is the first that is searched.
+    starting = [sys.executable, "-P", "-c", COMMAND, "compare", "toy:Old", "toy:New", "--json"]
+    ended = subprocess.run(
+        [*starting, "--budget", "0.1s"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    (found,) = json.loads(ended.stdout or ended.stderr).values()
+    assert "budget" in found["reason"]  # so both have been opened and measured
+    assert found["outcome"] == "INCONCLUSIVE"
+
+
+def test_a_module_that_is_nowhere_names_the_current_folder(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", "nowhere:Old", "nowhere:New", "--budget=1"]) == 1
+    told = capsys.readouterr()
+    assert "no module named 'nowhere'; it is looked for in [" in told.out + told.err
+    assert str(project.path) in told.out + told.err

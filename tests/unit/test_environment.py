@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from msgspec import structs
 
-from pytest_ttsperf import environment
+from pytest_ttsperf import environment, processor
 from pytest_ttsperf.records import Machine, Ready
 
 HERE = Machine(
@@ -122,22 +120,17 @@ def test_git_state(tmp_path: Path) -> None:
     assert detached.branch is None
 
 
-def known(monkeypatch: pytest.MonkeyPatch, look_up: Callable[[], dict[str, str]]) -> None:
-    """Have py-cpuinfo, and the platform, know just that."""
-    monkeypatch.setattr("cpuinfo.get_cpu_info", look_up)
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no program, nor the platform, tell a processor's name."""
     monkeypatch.setattr("platform.processor", lambda: "")
+    monkeypatch.setattr(processor, "_output", lambda *_: "")
 
 
 def kernel(root: Path, text: str) -> Path:
     (root / "proc").mkdir()
     (root / "proc/cpuinfo").write_text(text)
     return root
-
-
-def fails() -> dict[str, str]:
-    raise Exception(
-        "py-cpuinfo currently only works on X86 and some ARM/PPC/S390X/MIPS/RISCV CPUs."
-    )
 
 
 KERNELS = [
@@ -150,42 +143,18 @@ KERNELS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("look_up", [dict, fails])
 @pytest.mark.parametrize(("text", "model"), KERNELS)
-def test_a_processor_that_is_not_known_is_called_as_the_kernel_does(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    look_up: Callable[[], dict[str, str]],
-    text: str,
-    model: str,
+def test_a_processor_without_a_name_is_called_as_the_kernel_calls_its_board(
+    silent: None, tmp_path: Path, text: str, model: str
 ) -> None:
-    known(monkeypatch, look_up)
     assert environment._cpu_model(kernel(tmp_path, text)) == model
 
 
-def test_a_known_processor_is_called_as_before(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_what_the_platform_says_comes_before_the_board(
+    silent: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    # Stored numbers stand for these names: what the kernel says comes behind them.
-    root = kernel(tmp_path, "model name\t: What the kernel says\n")
-    known(monkeypatch, lambda: {"brand_raw": "Brand"})
-    assert environment._cpu_model(root) == "Brand"
-    known(monkeypatch, dict)
     monkeypatch.setattr("platform.processor", lambda: "arm")
-    assert environment._cpu_model(root) == "arm"
-
-
-def test_a_look_up_that_does_not_end_is_not_waited_for(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    over = threading.Event()
-    monkeypatch.setattr(environment, "LOOK_UP_S", 0.05)
-    known(monkeypatch, lambda: {"brand_raw": str(over.wait(60))})
-    try:
-        assert environment._cpu_model(kernel(tmp_path, "model name: Slow\n")) == "Slow"
-    finally:
-        over.set()
-    assert environment._cpu_model(tmp_path / "nowhere")
+    assert environment._cpu_model(kernel(tmp_path, "Model: Raspberry Pi 4\n")) == "arm"
 
 
 def test_memory_that_psutil_cannot_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

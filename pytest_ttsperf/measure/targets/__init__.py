@@ -19,6 +19,7 @@ class Inspection(NamedTuple):
     """What an open target and its process look like after the trials."""
 
     placement: dict[str, Json] | None
+    """Which provider runs how many nodes, under `nodes`; None where the target does not tell."""
     cost: RecorderCost
     """What the recorder itself cost there."""
     tracers: tuple[str, ...] = ()
@@ -26,7 +27,20 @@ class Inspection(NamedTuple):
 
 
 class Target(Protocol):
-    """The thing under measurement, opened once per worker process."""
+    """The thing under measurement, opened once per worker process.
+
+    What somebody's engine has to offer, and what it may offer, is less: a method that speaks, and
+    if it likes `warm()`, `close()`, `stages()` and `placement()`. The last says which execution
+    provider runs how many nodes of its graphs, so that a silent fallback is found:
+
+        {"CPUExecutionProvider": 12}
+
+    or a dict with that under `nodes`, and beside it what belongs to a cell's identity (`provider`,
+    `provider_version`, `runtime`, `runtime_version`, `threads`, `voice_hash`, `options`) and what
+    is only kept (`requested`, `registered`, `share`, `voice`, anything else). None, or a dict
+    without `nodes`, verifies no provider. Counts are whole numbers from 0 on; names are those of
+    ONNX Runtime, or any that begin with the name that is asked for. Any other shape is an error.
+    """
 
     isolated: bool
     """Whether it has a process of its own, so that memory and cold starts are its own."""

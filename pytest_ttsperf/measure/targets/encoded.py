@@ -324,6 +324,7 @@ class OggOpus:
                 f"the Ogg stream ended within a page or packet ({len(self._waiting)} bytes of a "
                 "page came): the answer was cut short"
             )
+        self._refuse_headless()
         if not self._is_over:
             note = "the last page of the Ogg stream has no end flag; all of its pages are whole"
             self.notes = (*self.notes, note)
@@ -358,10 +359,20 @@ class OggOpus:
             raise TargetFailed(
                 "found the beginning of an Ogg stream within a packet of another: it is damaged"
             )
+        self._refuse_headless()
         self._stream = _OpusStream()
+
+    def _refuse_headless(self) -> None:
+        if self._stream.is_headless:
+            raise TargetFailed(
+                "the Ogg stream ended before the packets that describe its sound: it is damaged, "
+                "or was cut short"
+            )
 
 
 _BEGINS, _ENDS = 2, 4
+_HEADERS = 2
+"""Packets about the sound (its head, its tags) before the first of the sound."""
 
 
 class _OpusStream:
@@ -370,7 +381,7 @@ class _OpusStream:
     def __init__(self) -> None:
         self._decoder: Decoder | None = None
         self._packet = b""
-        self._packets = 0
+        self._pages = self._packets = 0
         self._pre_skip = self._skip = 0
         self._given = 0
 
@@ -384,8 +395,14 @@ class _OpusStream:
         """Whether the rest of a packet is to come with the next page."""
         return bool(self._packet)
 
+    @property
+    def is_headless(self) -> bool:
+        """Whether pages came, but not yet the two packets about it."""
+        return self._pages > 0 and self._packets < _HEADERS
+
     def page(self, laces: bytes, body: bytes, end: int | None) -> Samples:
         """The samples of a page; `end` is the position at which the sound ends, on the last."""
+        self._pages += 1
         found, at = [NOTHING], 0
         for lace in laces:
             self._packet += body[at : at + lace]
@@ -410,7 +427,7 @@ class _OpusStream:
             # The decoder is told of no samples to leave out: that is done here, and counted.
             self._decoder = Decoder("opus", packet[:10] + b"\0\0" + packet[12:])
             return NOTHING
-        if self._packets == 2:
+        if self._packets == _HEADERS:
             return NOTHING  # its tags
         assert self._decoder is not None
         samples = self._decoder.decode(packet)

@@ -19,7 +19,14 @@ from typing import Any, NamedTuple
 
 from pytest_ttsperf import secrets, specs
 from pytest_ttsperf.errors import TargetFailed, TargetNotFound, TargetShapeError
-from pytest_ttsperf.measure.targets import containers, events, forms, heads, signatures
+from pytest_ttsperf.measure.targets import (
+    containers,
+    events,
+    forms,
+    heads,
+    placement,
+    signatures,
+)
 from pytest_ttsperf.measure.targets.remote import Answer
 from pytest_ttsperf.records import Json, Mode, Span
 
@@ -319,7 +326,8 @@ def _parts(header: str, separator: str) -> list[str]:
 def placement_in(told: Json, voice: str | None = None) -> dict[str, Json] | None:
     """The part of a status that is a placement: the one that counts nodes by provider.
 
-    Looked for as `placement`, `provider`, under the voice's name in `voices`, and as all of it.
+    Looked for as `placement`, `provider`, under the voice's name in `voices`, and as all of it. A
+    `placement` may be the counts themselves.
     """
     if not isinstance(told, dict):
         return None
@@ -329,9 +337,10 @@ def placement_in(told: Json, voice: str | None = None) -> dict[str, Json] | None
         if not isinstance(found, dict):
             continue
         nodes = found.get("nodes")
-        if isinstance(nodes, dict) and all(type(count) is int for count in nodes.values()):
+        if isinstance(nodes, dict) and placement.is_count_by_name(nodes):
             return dict(found)
-    return None
+    bare = told.get("placement")
+    return {"nodes": bare} if bare and placement.is_count_by_name(bare) else None
 
 
 def _drain(response: http.client.HTTPResponse, reads: list[tuple[int, bytes]], now_ns: Now) -> None:

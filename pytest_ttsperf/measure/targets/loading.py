@@ -8,6 +8,7 @@ alone.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -17,7 +18,7 @@ from typing import Any
 from pytest_ttsperf import secrets, specs
 from pytest_ttsperf.errors import ModuleMissing, OptionUntaken, TargetNotFound, TargetShapeError
 from pytest_ttsperf.measure.recorder import Stamped
-from pytest_ttsperf.measure.targets import chunks, speaking
+from pytest_ttsperf.measure.targets import chunks, placement, speaking
 from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import Json, Mode, Recording, Span
 
@@ -38,7 +39,7 @@ def find(spec: str) -> Any:
         if error.name is None or not (module_name + ".").startswith(error.name + "."):
             raise
         raise ModuleMissing(
-            f"target {spec!r}: no module named {error.name!r}; it is looked for in {sys.path[:4]} "
+            f"target {spec!r}: no module named {error.name!r}; it is looked for in {_folders()} "
             "and the environment (pytest's `pythonpath` ini adds folders)"
         ) from error
     for name in path.split("."):
@@ -203,18 +204,18 @@ class Speaker:
             self._loop.close()
 
     def placement(self) -> dict[str, Json] | None:
-        """Which provider runs which nodes, as the target tells; None when it does not."""
+        """Which provider runs how many nodes, as the target tells; None when it does not.
+
+        TargetShapeError for what is none of `placement.FORMS`.
+        """
         offered, told = self._offer("placement")
         if not offered:
             return None
-        plain = _plain(told, f"{self._spec}.placement()")
-        nodes = plain.get("nodes") if isinstance(plain, dict) else None
-        if not isinstance(plain, dict) or not _is_count_by_name(nodes):
-            raise TargetShapeError(
-                f"{self._spec}.placement() gave {told!r}; wanted a dict, in which `nodes`, if it "
-                "is there, counts nodes by provider: {'CPUExecutionProvider': 12}"
-            )
-        return plain
+        source = f"{self._spec}.placement()"
+        try:
+            return placement.understood(_plain(told, source))
+        except ValueError as error:
+            raise TargetShapeError(f"{source}: {error}") from None
 
     def spans(self) -> tuple[Span, ...]:
         """Stage spans of the last trial (after opening: of the opening); () when not told."""
@@ -269,6 +270,13 @@ class Speaker:
         return (True, self._loop.settled(method())) if callable(method) else (False, None)
 
 
+def _folders() -> list[str]:
+    """The first of the folders that are searched, without the interpreter's own."""
+    library = (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)
+    own = tuple(os.path.join(prefix, "lib") for prefix in library)
+    return [entry for entry in sys.path if not entry.startswith(own)][:4]
+
+
 def library_versions() -> dict[str, str]:
     """Versions of the runtimes that the target has imported by now."""
     loaded = ((name, sys.modules.get(name)) for name in _TOLD_VERSIONS)
@@ -288,14 +296,6 @@ def _plain(told: Any, source: str) -> Json:
     if isinstance(told, list | tuple | set | frozenset):
         return [_plain(value, source) for value in told]
     raise TargetShapeError(f"{source} gave {told!r} in it; wanted numbers, texts, lists and dicts")
-
-
-def _is_count_by_name(nodes: Json) -> bool:
-    counts = nodes.values() if isinstance(nodes, dict) else ()
-    return nodes is None or (
-        isinstance(nodes, dict)
-        and all(isinstance(count, int) and not isinstance(count, bool) for count in counts)
-    )
 
 
 def _span(entry: Any, spec: str) -> Span:

@@ -133,8 +133,7 @@ class _Child:
         self._mirror, self._module = request.mirror, spec.partition(":")[0]
         entries = [os.fsdecode(entry) for entry in request.sys_path]
         if request.mirror is None:
-            known = set(sys.path)
-            sys.path[:0] = [entry for entry in entries if entry not in known]
+            sys.path[:] = _searched(sys.path, entries)
         else:
             sys.path[:] = mirror.paths(request.mirror, [*sys.path, *entries])
         begun_ns = time.monotonic_ns()
@@ -169,6 +168,16 @@ class _Child:
                 process_ns=request.spawned_ns + to_recorder_clock_ns,
             )
         )
+
+
+def _searched(here: list[str], there: list[str]) -> list[str]:
+    """The search path of this process, with what whoever started it has besides.
+
+    In its order, where it has all that is searched here; else its own entries come first.
+    """
+    if set(here) <= set(there):
+        return there
+    return [*(entry for entry in there if entry not in here), *here]
 
 
 def _failed(error: Exception) -> wire.Failed:

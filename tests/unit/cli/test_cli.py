@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 
 import pytest
 from msgspec import structs
 
-from pytest_ttsperf.cli import main
+from pytest_ttsperf import figures as figures_of
+from pytest_ttsperf.cli import _parser, compare, main
 from tests.unit.experiment.making import artifact, store
 from tests.unit.judge.making import CELL, figures, result
 
@@ -232,3 +234,36 @@ def test_a_baseline_that_cannot_be_saved_is_told(folder, capsys):
     assert code == 1
     assert "cannot be written: " in text
     assert "Traceback" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("60", 60), ("90s", 90), ("3min", 180), ("1.5 min", 90), ("1h", 3600)]
+)
+def test_a_budget_is_read_as_the_option_of_pytest_reads_it(text, seconds):
+    assert figures_of.budget_s(text, "--budget") == seconds
+    assert _parser().parse_args(["compare", "a:A", "b:B", f"--budget={text}"]).budget == seconds
+
+
+@pytest.mark.parametrize("text", ["0", "-3min", "soon", "3 weeks", "1e999", "inf", ""])
+def test_a_budget_that_is_no_time_says_what_is(text, capsys):
+    with pytest.raises(SystemExit):
+        main(["compare", "a:A", "b:B", f"--budget={text}"])
+    assert f"--budget={text!r}; wanted a time above 0, as 60s or 3min" in capsys.readouterr().err
+
+
+def test_modules_of_the_current_folder_come_behind_the_standard_library(tmp_path, monkeypatch):
+    installed = sysconfig.get_paths()["purelib"]
+    standard = sysconfig.get_paths()["stdlib"]
+    path = ["/somewhere/bin", standard, installed]
+    monkeypatch.setattr(sys, "path", list(path))
+    with compare._modules_of(str(tmp_path)):
+        assert sys.path == ["/somewhere/bin", standard, str(tmp_path), installed]
+    assert sys.path == path
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_folder_that_is_searched_already_stays_where_it_is(tmp_path, monkeypatch, is_named):
+    path = ["/first", str(tmp_path) if is_named else "", "/last"]
+    monkeypatch.setattr(sys, "path", list(path))
+    with compare._modules_of(str(tmp_path)):
+        assert sys.path == path

@@ -8,6 +8,7 @@ import msgspec
 
 from pytest_ttsperf import environment
 from pytest_ttsperf.judge import baseline
+from pytest_ttsperf.measure.targets.hum import Hum
 from pytest_ttsperf.records import Environment, Git, Run, Weather
 from tests.unit.judge.making import CELL, figures, result, run
 
@@ -54,3 +55,10 @@ def store(storage, count=6, *, cell=CELL, fingerprint="linux-1", stands_for=None
         made = result(summary, fingerprint=fingerprint, cell=cell)
         path = baseline.append(storage, made, entry, stands_for)
     return path
+
+
+class Placed(Hum):
+    """An engine that tells its placement as briefly as can be."""
+
+    def placement(self) -> dict[str, int]:
+        return {"CPUExecutionProvider": 12}

@@ -129,6 +129,10 @@ def test_the_target_that_was_asked_for_is_opened():
     assert finding.level == "advice"
     assert "does not tell which provider" in finding.found
     assert ready is not None
+    plain = Source(spec=TargetSpec(spec="tests.unit.experiment.making:Placed"))
+    (finding,), _ = checkup._target(plain)
+    assert finding.level == "good"
+    assert "nodes {'CPUExecutionProvider': 12}" in finding.found
     (finding,), ready = checkup._target(Source(spec=TargetSpec(spec="nowhere:X")))
     assert (finding.level, ready) == ("bad", None)
     assert "nowhere" in finding.found

@@ -7,6 +7,7 @@ import sys
 import time
 import types
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -77,6 +78,10 @@ class Mute(Hum):
         return super().stream(text)
 
 
+SPOKEN_BLOCK = Spoken({}, {})
+"""What the cells share here, where nobody looks into it."""
+
+
 @pytest.fixture(autouse=True)
 def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     module = types.ModuleType("scripted_engines")
@@ -114,6 +119,34 @@ def test_slower_code_fails_and_the_same_code_does_not() -> None:
     assert slower.changes[0].raw == ()
     assert slower.kept_awake is (can_be_kept_awake() is True)
     assert compared("Slow", "Hum").changes[0].improved
+
+
+def test_cells_are_confirmed_in_their_order_whatever_the_hash_seed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A set of them would come in another order in each process."""
+    one = contest("Hum", "Slow")
+    cells = {f"cell {number}": one.cells["cell"] for number in range(12)}
+    several = replace(one, cells=cells)
+    asked: list[tuple[str, ...]] = []
+
+    def block(again: Contest) -> dict[str, Spoken]:
+        asked.append(tuple(again.cells))
+        return dict.fromkeys(again.cells, SPOKEN_BLOCK)
+
+    monkeypatch.setattr(comparing.change, "needs_confirmation", lambda found, _: found != "sound")
+    monkeypatch.setattr(comparing.change, "confirm", lambda found, fresh: found)
+    monkeypatch.setattr(comparing.change, "void_by_control", lambda found: tuple(found))
+    monkeypatch.setattr(comparing, "numbers", lambda one, metric: one)
+    gates = one.cells["cell"][1]
+    judged = {cell: [(gate, "doubtful") for gate in gates] for cell in cells}
+    judged["cell 3"] = [(gate, "sound") for gate in gates]
+    made = {cell: [SPOKEN_BLOCK] for cell in cells}
+    series = types.SimpleNamespace(block=block)
+    comparing._confirmed(several, series, made, judged, lambda _: None)  # type: ignore[arg-type]
+    wanted = tuple(cell for cell in cells if cell != "cell 3")
+    assert asked == [wanted]
+    assert [len(made[cell]) for cell in cells] == [1 if cell == "cell 3" else 2 for cell in cells]
 
 
 def test_each_text_is_spoken_by_all_three_and_in_changing_order() -> None:

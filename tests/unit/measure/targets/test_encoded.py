@@ -226,11 +226,30 @@ def test_an_ogg_stream_that_ends_within_a_packet_is_cut_short() -> None:
         heard(encoded.OggOpus(), head + tags + page + payload("opus"))
 
 
+def empty_page(flags: int) -> bytes:
+    return b"OggS\0" + bytes([flags]) + bytes(21)
+
+
 @pytest.mark.parametrize("flags", range(8))
-def test_an_empty_ogg_page_is_no_sound(flags: int) -> None:
+def test_an_empty_ogg_page_alone_is_a_damaged_stream(flags: int) -> None:
     """27 bytes, among them the flag that ends the stream."""
-    page = b"OggS\0" + bytes([flags]) + bytes(21)
-    assert len(heard(encoded.OggOpus(), page)) == 0
+    with pytest.raises(TargetError, match="before the packets that describe its sound"):
+        heard(encoded.OggOpus(), empty_page(flags))
+
+
+@pytest.mark.parametrize("flags", range(8))
+def test_an_empty_ogg_page_behind_others_is_no_sound(flags: int) -> None:
+    data = payload("opus")
+    end = empty_page(flags & ~2)  # begins no stream
+    assert len(heard(encoded.OggOpus(), data + end)) == len(heard(encoded.OggOpus(), data))
+
+
+def test_a_stream_without_its_second_header_is_damaged() -> None:
+    head, *_ = pages(payload("opus"))
+    with pytest.raises(TargetError, match="damaged"):
+        heard(encoded.OggOpus(), head)
+    with pytest.raises(TargetError, match="damaged"):
+        heard(encoded.OggOpus(), head + payload("opus"))
 
 
 @settings(max_examples=150, deadline=None)

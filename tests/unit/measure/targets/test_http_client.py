@@ -48,12 +48,16 @@ def test_no_header_breaks_it(header: str) -> None:
 def test_a_placement_counts_nodes() -> None:
     own = {"nodes": {"CPUExecutionProvider": 7}, "voice": "hum"}
     assert placement_in({"placement": own}) == own
+    assert placement_in({"placement": own["nodes"]}) == {"nodes": own["nodes"]}
     assert placement_in({"provider": own}) == own
     assert placement_in(own) == own
     assert placement_in({"voices": {"hum": own, "b": {}}}, "hum") == own
     for nothing in (
         {"voices": {"hum": own}},
         {"nodes": {"a": "many"}},
+        {"placement": {"a": "many"}},
+        {"placement": {}},
+        {"queue": 3},
         {"nodes": 3},
         [],
         None,
