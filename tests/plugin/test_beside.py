@@ -29,6 +29,7 @@ def test_xdist_with_one_worker_measures_and_prints_the_table(project: Project) -
 
 def test_benchmark(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # it would switch itself off there
+    monkeypatch.delenv("PYTEST_ADDOPTS")
     project.test(PASSING + "def test_b(benchmark): benchmark(lambda: sum(range(100)))\n")
     result = project.run("--benchmark-max-time=0.05")
     result.assert_outcomes(passed=2)

@@ -254,6 +254,7 @@ def test_spoilt_sound_is_an_error_of_ours_or_sound(
     assert samples.dtype == np.float32
 
 
+@pytest.mark.starts
 @pytest.mark.parametrize("name", ["aac", "opus"])
 def test_more_channels_than_can_be_read_are_refused(name: str) -> None:
     """PyAV would read beyond the planes of 8 and end the process: so it is one of its own here."""
