@@ -41,7 +41,7 @@ def test_a_server_is_noted(watch: quick.Watch) -> None:
 def test_an_opened_session_is_noted(watch: quick.Watch) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     watch.begin()
-    with pytest.raises(Exception, match="INVALID_PROTOBUF|ModelProto"):
+    with pytest.raises(Exception, match=r"INVALID_PROTOBUF|ModelProto"):
         onnxruntime.InferenceSession(b"no model")
     assert "a session of onnxruntime" in watch.end()
 
