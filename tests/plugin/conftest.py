@@ -109,7 +109,9 @@ class Project:
 
     def artifact_paths(self, pattern: str = "run_*.json") -> list[Path]:
         """Where the artifacts are, oldest first."""
-        return sorted(self.path.glob(f"artifacts/bench/*/{pattern}"))
+        found = self.path.glob(f"artifacts/bench/*/{pattern}")
+        # Not by name: of two in one second the later is called -2, which comes before the dot.
+        return sorted(found, key=lambda path: path.stat().st_mtime_ns)
 
     def cells(self) -> list[dict[str, Any]]:
         """The cells of the newest run."""
