@@ -9,8 +9,9 @@ READY  := $(VENV)/.ready
 PERF   ?= --ttsperf-compare
 # For tests only. Its own bound on onnxruntime is older than the one we use, and works with it.
 GGML   := onnxruntime-ggml==0.2.0
-# The tests of the code may share the cores; `make perf` may not.
-PARALLEL ?= -n 2 --dist loadfile
+# The tests of the code may share the cores; `make perf` may not. More workers than two cores, as most
+# of a test is waiting for processes, and stealing, as a few files take most of the time.
+PARALLEL ?= -n 4 --dist worksteal
 
 # The packages that the engine is compared with bring eighty others along: they stay out of .venv.
 PEERS       := .venv-peers
