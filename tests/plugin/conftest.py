@@ -110,8 +110,8 @@ class Project:
     def artifact_paths(self, pattern: str = "run_*.json") -> list[Path]:
         """Where the artifacts are, oldest first."""
         found = self.path.glob(f"artifacts/bench/*/{pattern}")
-        # Not by name: of two in one second the later is called -2, which comes before the dot.
-        return sorted(found, key=lambda path: path.stat().st_mtime_ns)
+        # Of two in one second the later is called -2, and a hyphen comes before a dot.
+        return sorted(found, key=lambda path: (path.parent, path.stem))
 
     def cells(self) -> list[dict[str, Any]]:
         """The cells of the newest run."""

@@ -80,6 +80,7 @@ def test_what_our_children_do_is_ours():
     assert sky.others_cores is not None
 
 
+@pytest.mark.starts
 def test_a_quiet_machine_has_less_of_it_than_a_busy_one():
     quiet, busy = [], []
     for _ in range(3):
