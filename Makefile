@@ -1,4 +1,5 @@
-# Two commands do everything: `make perf` measures and judges the voice, `make test` tests the code.
+# Two commands do everything: `make perf` measures and judges the voice, `make test` tests the code;
+# `make quick` runs the tests that start nothing, `make nightly` what takes hours.
 # Each sets itself up in .venv, and is quick the second time.
 
 PYTHON ?= python3
@@ -8,20 +9,34 @@ READY  := $(VENV)/.ready
 PERF   ?= --ttsperf-compare
 # For tests only. Its own bound on onnxruntime is older than the one we use, and works with it.
 GGML   := onnxruntime-ggml==0.2.0
-# The tests of the code may share the cores; `make perf` may not.
+# The tests of the code may share the cores; `make perf` may not. More workers than two cores, as most
+# of a test is waiting for processes, and stealing, as a few files take most of the time.
 PARALLEL ?= -n 2 --dist loadfile
 
 # The packages that the engine is compared with bring eighty others along: they stay out of .venv.
 PEERS       := .venv-peers
 PEERS_READY := $(PEERS)/.ready
 
-.PHONY: perf test check format schemas baseline peers clean
+# Of a quick test each costs little, so they are dealt out one by one.
+QUICK ?= -n 2 --dist worksteal
+# How long a night is, and which campaigns: see benchmarks/nightly.py.
+NIGHTLY ?= --minutes 420
+
+.PHONY: perf test quick nightly check format schemas baseline peers clean
 
 perf: $(READY)
 	$(BIN)/python -m pytest -m perf $(PERF)
 
 test: $(READY)
 	$(BIN)/python -m pytest $(PARALLEL)
+
+# What needs no process, no engine and no server; tests/quick.py holds it to that.
+quick: $(READY)
+	$(BIN)/python -m pytest $(QUICK) -m "not starts" tests/unit tests/engine tests/test_architecture.py
+
+# What is too long for CI. It goes on where the last night ended, and says what is still missing.
+nightly: $(READY)
+	$(BIN)/python benchmarks/nightly.py $(NIGHTLY)
 
 # Exactly what CI runs: format, lint, types, tests with coverage.
 check: $(READY)

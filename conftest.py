@@ -13,7 +13,7 @@ import pytest
 # Some tests import onnxruntime themselves, which would look up a host of its makers.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "tests.quick"]
 
 
 @pytest.hookimpl(trylast=True)

@@ -204,6 +204,7 @@ def main() -> int:
     parser.add_argument("--log", type=Path, default=Path("gate_quality.jsonl"))
     parser.add_argument("--only", action="append", metavar="CASE", help="may be given again")
     parser.add_argument("--count", type=int, default=20, help="comparisons of each case")
+    parser.add_argument("--most", type=int, default=sys.maxsize, help="comparisons of this call")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin none after that")
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--replay", action="store_true")
@@ -227,7 +228,7 @@ def main() -> int:
 
 def campaign(trees: Trees, told: argparse.Namespace) -> None:
     """Cases in turns, until each has its count."""
-    begun = time.monotonic()
+    begun, left = time.monotonic(), told.most
     names = told.only or [case.name for case in CASES]
     unknown = set(names) - {case.name for case in CASES}
     if unknown:
@@ -240,8 +241,9 @@ def campaign(trees: Trees, told: argparse.Namespace) -> None:
     while waiting := [
         case for case in CASES if case.name in names and done[case.name] < told.count
     ]:
-        if (time.monotonic() - begun) / 60 > told.minutes:
+        if left == 0 or (time.monotonic() - begun) / 60 > told.minutes:
             return
+        left -= 1
         case = min(waiting, key=lambda one: done[one.name])
         line = compare(trees, case)
         with told.log.open("a", encoding="utf-8") as log:

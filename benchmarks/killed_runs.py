@@ -1,17 +1,19 @@
 """Runs killed at random moments, and several at once: is anything stored lost, or left behind?
 
-    python benchmarks/killed_runs.py [--kills 30] [--at-once 8] [--seed 0]
+    python benchmarks/killed_runs.py [--kills 30] [--at-once 8] [--seed 0] [--log kills.jsonl]
 
 Each run measures a toy engine with a child of its own, in one folder, and saves a baseline. It is
 killed (SIGKILL) at a moment drawn between its start and the time that a whole run takes. Afterwards
 every artifact and baseline must be readable, no stored run may be gone, and no process of the run
-may be alive. Then runs are started at once, and each must have stored its own. Exit code 1 when one
+may be alive. With --log each killed run is a line of it, and the count goes on behind those that
+are there. Then runs are started at once, and each must have stored its own. Exit code 1 when one
 of that is not so.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import signal
@@ -21,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 import psutil
 
@@ -67,11 +70,14 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--at-once", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--log", type=Path, default=Path(os.devnull))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_project(folder)
-        troubles = kill_runs(folder, options.kills, random.Random(options.seed))  # noqa: S311
+        done = len(options.log.read_text("utf-8").splitlines()) if options.log.exists() else 0
+        with options.log.open("a", encoding="utf-8") as log:
+            troubles = kill_runs(folder, range(done, options.kills), options.seed, log)
         troubles += run_at_once(folder, options.at_once)
     for trouble in troubles:
         print(f"  {trouble}")
@@ -103,7 +109,7 @@ def start_run(folder: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def kill_runs(folder: Path, count: int, moments: random.Random) -> list[str]:
+def kill_runs(folder: Path, numbers: Sequence[int], seed: int, log: TextIO) -> list[str]:
     """Kill runs one after the other; gives what was lost or left behind."""
     begun = time.monotonic()
     start_run(folder).wait()
@@ -111,21 +117,34 @@ def kill_runs(folder: Path, count: int, moments: random.Random) -> list[str]:
     stored = len(stored_runs(folder))
     troubles = [] if stored == 1 else [f"a whole run stored {stored} runs"]
     killed = 0
-    for number in range(count):
-        run = start_run(folder)
-        time.sleep(moments.uniform(0.0, whole_s))
-        killed += run.poll() is None
-        run.send_signal(signal.SIGKILL)
-        run.wait()
-        troubles += [f"run {number}: {text}" for text in find_damage(folder)]
+    for number in numbers:
+        after_s = random.Random(f"{seed} {number}").uniform(0.0, whole_s)  # noqa: S311
+        was_running = kill_run(folder, after_s)
+        found = find_damage(folder)
         if not wait_until_gone():
-            troubles.append(f"run {number}: a process of it is alive")
+            found.append("a process of it is alive")
         now = len(stored_runs(folder))
         if now < stored:
-            troubles.append(f"run {number}: {stored} runs were stored before, {now} are now")
+            found.append(f"{stored} runs were stored before, {now} are now")
         stored = max(stored, now)
+        killed += was_running
+        troubles += [f"run {number}: {text}" for text in found]
+        line = {"n": number, "after_s": after_s, "killed": was_running, "troubles": found}
+        log.write(json.dumps(line) + "\n")
+        log.flush()
+    count = len(numbers)
     print(f"{killed} of {count} runs killed before their end ({whole_s:.1f} s), {stored} stored")
     return troubles
+
+
+def kill_run(folder: Path, after_s: float) -> bool:
+    """Start a run and kill it after that time; whether it was still running."""
+    run = start_run(folder)
+    time.sleep(after_s)
+    was_running = run.poll() is None
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    return was_running
 
 
 def run_at_once(folder: Path, count: int) -> list[str]:

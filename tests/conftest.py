@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import os
 
+import hypothesis
 import pytest
 
 from pytest_ttsperf.measure.targets import tracing
 
 OWN = "coverage"
+
+# Property tests judge what comes out, not how long a busy machine took for it.
+hypothesis.settings.register_profile("day", deadline=None)
+hypothesis.settings.register_profile("nightly", deadline=None, max_examples=2000)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take the profile of the day, unless another was named by --hypothesis-profile."""
+    if not config.getoption("--hypothesis-profile", None):
+        hypothesis.settings.load_profile("day")
 
 
 @pytest.fixture(autouse=True)

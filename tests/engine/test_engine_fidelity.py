@@ -26,6 +26,7 @@ from engine.session import Session, Stop
 from engine.stream import chunk_s
 from engine.timing import Recorder
 from engine.voices import find_voice
+from tests.examples import examples
 
 SENTENCES = (
     "Yes.",
@@ -87,7 +88,7 @@ def test_the_shipped_schedule_changes_no_bit(model: HibariModel, text: str, trim
     assert (len(streamed) < len(whole)) == trim
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=examples(15))
 @given(st.lists(st.floats(0.001, 1.5), min_size=1), st.sampled_from(SENTENCES[:3]), st.booleans())
 @example([0.0125], SENTENCES[1], False)
 @example([1.5, 0.001], SENTENCES[1], True)

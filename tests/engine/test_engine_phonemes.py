@@ -19,6 +19,7 @@ from engine.phonemes import (
     word_parts,
 )
 from engine.voices import find_voice
+from tests.examples import examples
 
 VOCABULARY = {" ": 1, "a": 2, "b": 3, ",": 4, ".": 5}
 
@@ -77,7 +78,7 @@ def test_hostile_words_are_read_in_lists_the_model_can_take(
     assert lists or not any(map(str.isalnum, hostile))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.text(max_size=80))
 def test_no_text_at_all_makes_reading_raise(phonemize: Phonemizer, text: str) -> None:
     assert all(ids[0] == ids[-1] == 0 for ids in phonemize(text))

@@ -15,6 +15,7 @@ from engine import Engine, EngineClosed, OptionError, OptionTypeError
 from engine.errors import TextEmpty, TextUnspeakable
 from engine.stream import MAX_WARM_ROUNDS, until_steady
 from engine.timing import Span
+from tests.examples import examples
 
 SHORT = "This is a short test sentence."
 TWO_SENTENCES = "The first sentence is here. And the second one comes after it."
@@ -177,7 +178,7 @@ def test_a_giant_word_streams_in_parts(voice: Engine) -> None:
     stream.close()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=examples(25))
 @given(st.text(min_size=1, max_size=40))
 def test_any_text_is_spoken_or_refused(voice: Engine, text: str) -> None:
     try:

@@ -24,6 +24,7 @@ from engine.models.vocoder import (
     skip_gaussian,
 )
 from engine.stream import chunk_s
+from tests.examples import examples
 
 EXACT_DB = 120.0
 
@@ -72,7 +73,7 @@ def test_the_waveform_is_the_packages_own(frames: int) -> None:
     assert snr_db(ours, theirs) >= EXACT_DB
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.integers(MIN_FRAMES, 60), st.sets(st.integers(0, 60)), st.integers(0, 3))
 @example(40, set(range(40)), 0)
 @example(MIN_FRAMES, {1, 2}, 0)

@@ -22,6 +22,7 @@ import numpy as np
 from tests.unit.measure.targets import sounds
 
 RATE = 24_000
+POLL_S = 0.02  # how soon it is seen that it is to end
 FIRST_S = 0.03
 PIECES = 10
 BALLAST_MB = 120
@@ -286,7 +287,9 @@ def serve(certificate: str | None = None) -> Server:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": POLL_S}, daemon=True
+    ).start()
     return server
 
 

@@ -99,7 +99,7 @@ def test_every_cell_must_meet_every_limit(project: Project) -> None:
             perf.synthesize("short")     # all ten chunks at once, after more than 25 ms
         """
     )
-    result = project.run()
+    result = project.run("--ttsperf-target-option=chunk_s=0.0015")
     result.assert_outcomes(failed=1)
     outcomes = {c["cell"]["mode"]: c["verdicts"][0]["outcome"] for c in project.cells()}
     assert outcomes == {"stream": "PASS", "nonstream": "FAIL"}

@@ -94,6 +94,7 @@ def test_memory_class(gib: float, rounded: int) -> None:
     assert environment._memory_class(int(gib * 2**30)) == rounded
 
 
+@pytest.mark.starts
 def test_git_state(tmp_path: Path) -> None:
     assert environment.git_state(tmp_path) is None
 

@@ -63,6 +63,7 @@ def test_a_device_that_takes_nothing_is_told(tmp_path: Path) -> None:
     assert link.is_symlink()
 
 
+@pytest.mark.starts
 def test_a_pipe_gets_everything_and_stays(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -97,6 +98,7 @@ def test_a_reader_that_does_not_read_is_given_up(
         os.close(reader)
 
 
+@pytest.mark.starts
 def test_a_reader_that_leaves_is_told(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -107,6 +109,7 @@ def test_a_reader_that_leaves_is_told(tmp_path: Path) -> None:
         os.close(held)
 
 
+@pytest.mark.starts
 def test_a_socket_gets_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # names of sockets are short
     received: list[bytes] = []
@@ -224,6 +227,7 @@ def test_a_name_is_made_to_fit(tmp_path: Path, stem: str) -> None:
 # No room
 
 
+@pytest.mark.starts
 def test_a_full_disk_leaves_the_old_file_and_no_part(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
         files.write_file(disk / "file", b"old")
@@ -245,6 +249,7 @@ except OSError as error:
 """
 
 
+@pytest.mark.starts
 def test_a_limit_on_the_size_of_files_leaves_the_old_file_and_no_part(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
@@ -255,6 +260,7 @@ def test_a_limit_on_the_size_of_files_leaves_the_old_file_and_no_part(tmp_path: 
     assert partial_files(tmp_path) == []
 
 
+@pytest.mark.starts
 @pytest.mark.parametrize("in_place", [False, True])
 def test_a_file_mounted_by_itself_is_written_into_on_request(
     tmp_path: Path, in_place: bool

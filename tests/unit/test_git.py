@@ -11,6 +11,8 @@ import pytest
 from pytest_ttsperf import environment, git
 from pytest_ttsperf.errors import GitError, GitMissing
 
+pytestmark = pytest.mark.starts
+
 
 def by_hand(folder: Path, *arguments: str) -> str:
     command = ["git", "-C", str(folder), "-c", "user.name=n", "-c", "user.email=e@e", *arguments]

@@ -54,6 +54,7 @@ def test_what_is_no_option(lines: list[str], told: str) -> None:
         specs.options_of(lines, "--option")
 
 
+@pytest.mark.starts
 def test_it_imports_nothing_slow() -> None:
     script = (
         "import sys, pytest_ttsperf.specs\n"

@@ -55,6 +55,7 @@ def test_what_the_system_counts_is_told_as_what_it_grew_by(tmp_path):
     assert sky.governor == "powersave"
 
 
+@pytest.mark.starts
 def test_a_process_counts_as_others_unless_it_is_the_targets():
     with stranger() as pid:
         apart, ours = weather.WeatherWatch(), weather.WeatherWatch(also=[pid])
@@ -63,6 +64,7 @@ def test_a_process_counts_as_others_unless_it_is_the_targets():
     assert with_it > without_it
 
 
+@pytest.mark.starts
 def test_what_our_children_do_is_ours():
     child = subprocess.Popen([sys.executable, "-c", WORK])
     try:
@@ -78,6 +80,7 @@ def test_what_our_children_do_is_ours():
     assert sky.others_cores is not None
 
 
+@pytest.mark.starts
 def test_a_quiet_machine_has_less_of_it_than_a_busy_one():
     quiet, busy = [], []
     for _ in range(3):

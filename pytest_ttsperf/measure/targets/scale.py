@@ -31,7 +31,8 @@ class FloatScale:
         if not finite.size:
             return
         self._count += finite.size
-        self._squares += float(np.dot(finite, finite))
+        # Not np.dot: its library wakes a thread on each core, which spin beside the target's own.
+        self._squares += float(np.square(finite).sum())
         self._peak = max(self._peak, float(np.abs(finite).max()))
 
     def refuse(self, source: str) -> None:

@@ -162,6 +162,7 @@ def test_help_says_what_accepting_means(capsys):
     assert "Earlier runs stay in the file as history and no longer\ncount" in text
 
 
+@pytest.mark.starts
 def test_doctor_as_json(capsys):
     code, text = told(capsys, "doctor", "--seconds", "0.2", "--json")
     found = json.loads(text)
@@ -171,6 +172,7 @@ def test_doctor_as_json(capsys):
     assert sorted(missing) == sorted(found["weather"]["unmeasured"])
 
 
+@pytest.mark.starts
 def test_pytest_is_not_imported(folder):
     script = (
         "import sys\nfrom pytest_ttsperf.cli import main\n"
@@ -184,12 +186,14 @@ def test_pytest_is_not_imported(folder):
     assert done.stdout.splitlines()[-1] == "False False"
 
 
+@pytest.mark.starts
 def test_a_reader_that_has_read_enough_is_no_trouble(folder):
     command = f"{sys.executable} -m pytest_ttsperf baseline list --json | true"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
 
 
+@pytest.mark.starts
 def test_an_answer_that_ascii_lacks_is_printed_all_the_same(folder):
     store(folder / "baselines", cell=structs.replace(CELL, preset="grüße"))
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -207,6 +211,7 @@ def test_an_answer_that_ascii_lacks_is_printed_all_the_same(folder):
             assert b"gr\\xfc\\xdfe" in done.stdout
 
 
+@pytest.mark.starts
 def test_a_device_that_takes_nothing_is_told_in_one_line(folder):
     with open("/dev/full", "wb") as full:
         done = subprocess.run(

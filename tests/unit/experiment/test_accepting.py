@@ -177,6 +177,7 @@ def test_a_damaged_baseline_is_left_as_it_is(tmp_path):
     assert path.read_text() == "{"
 
 
+@pytest.mark.starts
 def test_two_processes_accepting_at_once_lose_nothing(tmp_path):
     files = {
         who: [artifact(tmp_path / who, minute=10 * k + i) for i in range(5)]
@@ -201,6 +202,7 @@ def test_two_processes_accepting_at_once_lose_nothing(tmp_path):
     assert [bool(one.accepted) for one in stored(tmp_path).runs].count(True) >= 1
 
 
+@pytest.mark.starts
 def test_a_kill_in_the_midst_of_writing_leaves_the_old_file(tmp_path):
     path = store(tmp_path / "b")
     before = path.read_bytes()

@@ -97,6 +97,7 @@ def test_a_battery_is_told(monkeypatch):
         assert (checkup._power() is not None) == told
 
 
+@pytest.mark.starts
 def test_this_machine_is_examined_for_real():
     found = checkup.examine(0.2)
     told = {finding.about: finding for finding in found.findings}
@@ -109,6 +110,7 @@ def test_this_machine_is_examined_for_real():
     assert found.fingerprint is None
 
 
+@pytest.mark.starts
 def test_a_busy_core_is_no_machine_for_gating():
     with stranger():
         done = subprocess.run(
@@ -123,6 +125,7 @@ def test_a_busy_core_is_no_machine_for_gating():
     assert "why it matters: trials wait" in done.stdout
 
 
+@pytest.mark.starts
 def test_the_target_that_was_asked_for_is_opened():
     good = Source(spec=TargetSpec(spec="pytest_ttsperf.measure.targets.hum:Hum"))
     (finding,), ready = checkup._target(good)
@@ -143,6 +146,7 @@ def test_a_machine_without_a_runtime_is_none_the_worse():
     assert (providers, finding.level) == (None, "good")
 
 
+@pytest.mark.starts
 def test_a_runtime_that_cannot_be_imported(monkeypatch):
     monkeypatch.setattr(checkup, "ASK_PROVIDERS", "raise ImportError('libfoo.so is missing')")
     providers, finding = checkup._providers({"onnxruntime": "9"})
@@ -150,6 +154,7 @@ def test_a_runtime_that_cannot_be_imported(monkeypatch):
     assert "libfoo.so is missing" in finding.found
 
 
+@pytest.mark.starts
 def test_two_runtimes_in_one_environment_overwrite_each_other(monkeypatch):
     monkeypatch.setattr(checkup, "_owns_module", lambda name: name != "onnxruntime-ep-x")
     both = {"onnxruntime": "1", "onnxruntime-gpu": "1", "onnxruntime-ep-x": "1"}

@@ -197,6 +197,7 @@ def test_cold_cells_are_compared_by_their_median(tmp_path):
     assert [v.statistic for v in screen(tmp_path, result(cell=cold))] == ["p50", "p50"]
 
 
+@pytest.mark.starts
 def test_two_processes_appending_at_once_lose_nothing(tmp_path):
     script = (
         "import sys; from pathlib import Path\n"

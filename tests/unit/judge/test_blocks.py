@@ -11,6 +11,7 @@ from scipy.stats import mstats
 
 from pytest_ttsperf.judge.blocks import Estimate, contrasts, effects, leave_one_out, lost
 from pytest_ttsperf.records import Arms
+from tests.examples import examples
 
 from .simulating import TRIAL, arms, times, wilson
 
@@ -98,7 +99,7 @@ def test_leave_one_out_of_a_mean_gives_the_numbers_back(values):
 
 
 @given(st.lists(numbers, min_size=5, max_size=30, unique=True), st.sampled_from([0.5, 0.95]))
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_leave_one_out_of_a_tail_is_scipys_jackknife(values, level):
     def figure(some):
         return np.asarray(mstats.hdquantiles(np.array(some), prob=[level]))
@@ -128,7 +129,7 @@ def test_tails_are_unbiased_and_scatter_as_their_error_says():
 
 
 @given(seeds, st.sampled_from(["p50", "p95"]))
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_a_factor_on_everything_changes_nothing(seed, statistic):
     values, _ = times(np.random.default_rng(seed), 5)
     found = effects([arms(v) for v in values], statistic, "ratio")
@@ -138,7 +139,7 @@ def test_a_factor_on_everything_changes_nothing(seed, statistic):
 
 
 @given(seeds, st.sampled_from(["p50", "p95"]))
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_a_factor_on_a_block_changes_nothing(seed, statistic):
     rng = np.random.default_rng(seed)
     values, _ = times(rng, 5)
@@ -149,7 +150,7 @@ def test_a_factor_on_a_block_changes_nothing(seed, statistic):
 
 
 @given(seeds, st.sampled_from(["p50", "p95"]), st.floats(0.5, 2))
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_a_factor_on_the_new_arm_is_the_effect(seed, statistic, factor):
     values, _ = times(np.random.default_rng(seed), 5)
     found = means(effects([arms(v) for v in values], statistic, "ratio"))
@@ -159,7 +160,7 @@ def test_a_factor_on_the_new_arm_is_the_effect(seed, statistic, factor):
 
 
 @given(seeds, st.sampled_from(["p50", "p95"]))
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_order_of_texts_does_not_matter_and_blocks_keep_their_number(seed, statistic):
     rng = np.random.default_rng(seed)
     values, _ = times(rng, 5)
@@ -171,7 +172,7 @@ def test_order_of_texts_does_not_matter_and_blocks_keep_their_number(seed, stati
 
 
 @given(seeds, st.sampled_from(["p50", "p95"]))
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_the_two_old_arms_are_alike(seed, statistic):
     values, _ = times(np.random.default_rng(seed), 5)
     found = effects([arms(v) for v in values], statistic, "ratio")
@@ -181,7 +182,7 @@ def test_the_two_old_arms_are_alike(seed, statistic):
 
 
 @given(seeds, st.sampled_from(["p50", "p95"]), st.floats(0, 2))
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_all_arms_are_treated_alike(seed, statistic, skew):
     # else unchanged code would seem to be slower, or to have a longer tail
     rng = np.random.default_rng(seed)

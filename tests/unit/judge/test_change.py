@@ -22,6 +22,7 @@ from pytest_ttsperf.judge.change import (
     void_by_control,
 )
 from pytest_ttsperf.records import Arms, Block, Outcome
+from tests.examples import examples
 
 from .simulating import arms, speak, speak_in_stages, times, wilson
 
@@ -203,7 +204,7 @@ def test_metrics_that_can_be_0_are_compared_by_differences():
 
 
 @given(seeds, statistics, st.sampled_from([0.0, 0.03, 0.06]))
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 def test_units_and_order_do_not_matter(seed, statistic, slower):
     rng = np.random.default_rng(seed)
     values, _ = times(rng, 6, slower=slower)
@@ -216,7 +217,7 @@ def test_units_and_order_do_not_matter(seed, statistic, slower):
 
 
 @given(seeds, statistics)
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 def test_the_two_old_processes_may_be_swapped(seed, statistic):
     values, _ = times(np.random.default_rng(seed), 6, slower=0.05)
     found = decide([Block(metric=arms(v)) for v in values], statistic=statistic)
@@ -227,7 +228,7 @@ def test_the_two_old_processes_may_be_swapped(seed, statistic):
 
 
 @given(seeds)
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 def test_units_do_not_matter_for_differences(seed):
     values, _ = times(np.random.default_rng(seed), 6, slower=0.05)
     found = decide([Block(metric=arms(v)) for v in values], scale="difference", delta=2.0)
@@ -336,7 +337,7 @@ def test_control_seldom_fires_by_chance_and_sees_a_machine_that_takes_sides():
 
 
 @given(seeds, st.sampled_from([0.0, 0.01, 0.02, 0.04, 0.05]))
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_so_many_more_blocks_like_these_do_decide(seed, slower):
     values, _ = times(np.random.default_rng(seed), 5, slower=slower, texts=6)
     found = decide([Block(metric=arms(v)) for v in values])

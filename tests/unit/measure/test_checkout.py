@@ -17,6 +17,8 @@ from pytest_ttsperf.errors import GitMissing, RevisionError
 from pytest_ttsperf.measure.checkout import large_files
 from pytest_ttsperf.measure.revisions import Tree, lay_ready
 
+pytestmark = pytest.mark.starts
+
 OLD, NEW = "speed = 1\n", "speed = 2\n"
 HOOK = """#!{python}
 import hashlib, json, os, sys

@@ -29,6 +29,8 @@ from pytest_ttsperf.metrics.definitions import samples_of
 from pytest_ttsperf.records import Recording, TargetSpec
 from tests.unit.measure.targets.test_encoded import KINDS, payload
 
+pytestmark = pytest.mark.starts
+
 PCM = struct.pack("<1000h", *range(-500, 500))
 SOUND = np.frombuffer(PCM, "<i2").astype(np.float32) / np.float32(32768)
 HEAD = """

@@ -12,6 +12,7 @@ import pytest
 from pytest_ttsperf.measure.targets import footprint
 
 
+@pytest.mark.starts
 @pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
 def test_processes_that_end_meanwhile_are_no_error() -> None:
     over, pids = threading.Event(), [0]

@@ -15,6 +15,8 @@ import pytest
 from pytest_ttsperf.measure import ports
 from pytest_ttsperf.measure.ports import Owner, owner
 
+pytestmark = pytest.mark.starts
+
 LISTEN = """
 import os, socket, sys, time
 s = socket.create_server((sys.argv[1], 0))

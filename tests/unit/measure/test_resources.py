@@ -13,6 +13,8 @@ import pytest
 from pytest_ttsperf.errors import TargetCrashed
 from pytest_ttsperf.measure.resources import TreeMeter
 
+pytestmark = pytest.mark.starts
+
 MB = 10**6
 CHILD = """
 import subprocess, sys

@@ -13,6 +13,8 @@ import pytest
 from pytest_ttsperf.errors import RevisionError
 from pytest_ttsperf.measure.revisions import COMPLETE, KEPT_TREES, lay_ready
 
+pytestmark = pytest.mark.starts
+
 
 def git(folder: Path, *arguments: str) -> str:
     command = ["git", "-C", str(folder), "-c", "user.name=n", "-c", "user.email=e@e", *arguments]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_ttsperf.measure.targets import wire
 from pytest_ttsperf.records import RecorderCost, Recording, Span
+from tests.examples import examples
 
 
 def over_a_socket(message: wire.Request | wire.Reply, *, reply: bool) -> object:
@@ -24,7 +25,7 @@ def over_a_socket(message: wire.Request | wire.Reply, *, reply: bool) -> object:
     return received
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=examples(30))
 @given(
     text=st.text(),
     pcm=st.binary(max_size=5000),

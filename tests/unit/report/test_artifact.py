@@ -27,6 +27,7 @@ from pytest_ttsperf.records import (
     Weather,
 )
 from pytest_ttsperf.report import artifact
+from tests.examples import examples
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 MAYBE = st.none() | NUMBERS
@@ -103,7 +104,7 @@ ENVIRONMENT = Environment(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(st.lists(results, max_size=2))
 def test_round_trip_and_schema(cells: list[CellResult]) -> None:
     run = Run(

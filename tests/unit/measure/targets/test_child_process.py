@@ -16,6 +16,8 @@ import pytest
 from pytest_ttsperf.measure.targets import guardian
 from pytest_ttsperf.measure.targets.child_process import ChildProcess, environment
 
+pytestmark = pytest.mark.starts
+
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="prctl(2) and /proc are Linux's")
 DAEMON = (
     "(setsid sh -c 'sleep 600 & echo $! > daemon.new; mv daemon.new daemon; exit' &) ; "

@@ -18,6 +18,7 @@ from pytest_ttsperf.errors import TargetError, TargetShapeError
 from pytest_ttsperf.measure.targets import encoded
 from pytest_ttsperf.measure.targets.containers import Container
 from pytest_ttsperf.measure.targets.signatures import sniffed
+from tests.examples import examples
 from tests.unit.measure.targets import sounds
 from tests.unit.measure.targets.test_containers import heard
 
@@ -57,7 +58,7 @@ def test_it_is_heard_as_it_was_spoken(kind: str) -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15))
 @given(cuts=st.lists(st.integers(0, 100_000), max_size=40))
 def test_any_cutting_gives_the_same_samples(name: str, cuts: list[int]) -> None:
     data, make = payload(name, 6000), KINDS[name][3]
@@ -113,7 +114,7 @@ def test_an_empty_answer_is_no_sound(kind: str) -> None:
 
 
 @given(data=st.binary(max_size=400))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_noise_is_an_error_of_ours(data: bytes) -> None:
     for name, (*_, make) in KINDS.items():
         head = payload(name, 6000)[:600]
@@ -174,7 +175,7 @@ def test_files_that_follow_one_another_are_one_sound(kind: str) -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15))
 @given(cuts=st.lists(st.integers(0, 100_000), max_size=40))
 def test_any_cutting_of_joined_files_gives_the_same_samples(name: str, cuts: list[int]) -> None:
     data, make = joined(name, frames=3000), KINDS[name][3]
@@ -252,7 +253,7 @@ def test_a_stream_without_its_second_header_is_damaged() -> None:
         heard(encoded.OggOpus(), head + payload("opus"))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(
     name=st.sampled_from(list(KINDS)),
     spoilt=st.lists(st.tuples(st.integers(0, 9000), st.integers(0, 255)), max_size=8),
@@ -273,6 +274,7 @@ def test_spoilt_sound_is_an_error_of_ours_or_sound(
     assert samples.dtype == np.float32
 
 
+@pytest.mark.starts
 @pytest.mark.parametrize("name", ["aac", "opus"])
 def test_more_channels_than_can_be_read_are_refused(name: str) -> None:
     """PyAV would read beyond the planes of 8 and end the process: so it is one of its own here."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_ttsperf.measure.targets import tags
 from pytest_ttsperf.measure.targets.containers import Container, Wav
+from tests.examples import examples
 from tests.unit.measure.targets import sounds
 from tests.unit.measure.targets.test_containers import heard
 from tests.unit.measure.targets.test_encoded import KINDS, payload
@@ -93,7 +94,7 @@ def test_a_tag_without_a_header_is_known_by_its_end() -> None:
     np.testing.assert_array_equal(heard(KINDS["mp3"][3](), tagged, range(0, 9000, 31)), wanted)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(
     both=st.sampled_from([(kind, tag) for kind in MAKERS for tag in TAGS if fits(kind, tag)]),
     cuts=st.lists(st.integers(0, 40_000), max_size=40),

@@ -13,6 +13,8 @@ from pytest_ttsperf.measure.targets.command import CommandTarget
 from pytest_ttsperf.measure.targets.worker import WorkerTarget
 from pytest_ttsperf.records import TargetSpec
 
+pytestmark = pytest.mark.starts
+
 pytest.importorskip("onnxruntime")
 
 ENGINE = """

@@ -13,6 +13,8 @@ import pytest
 
 from pytest_ttsperf.measure.targets import tracing
 
+pytestmark = pytest.mark.starts
+
 ASK = "from pytest_ttsperf.measure.targets.tracing import tracers; print(*tracers(), sep='\\n')"
 HOOK = "def look(frame, event, argument): return None\n"
 

@@ -17,7 +17,10 @@ from pytest_ttsperf.measure.targets.remote import RemoteSpeaker
 from pytest_ttsperf.measure.targets.wyoming import WyomingClient
 from tests.unit.measure.targets.sounds import speechlike
 
+pytestmark = pytest.mark.starts
+
 SOUND = speechlike(4000)
+POLL_S = 0.02  # how soon the server sees that it is to end
 SHAPE = {"rate": 16_000, "width": 2, "channels": 1}
 Script = Callable[[dict[str, Any]], list[bytes]]
 
@@ -43,7 +46,10 @@ class Server(socketserver.ThreadingTCPServer):
     def __init__(self, script: Script) -> None:
         self.script, self.asked, self.connections = script, [], 0  # type: ignore[var-annotated]
         super().__init__(("127.0.0.1", 0), _Handler)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        thread = threading.Thread(
+            target=self.serve_forever, kwargs={"poll_interval": POLL_S}, daemon=True
+        )
+        thread.start()
 
     @property
     def url(self) -> str:

@@ -1,0 +1,58 @@
+"""A test that promises to start nothing and does is failed, whatever it starts."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tests import quick
+
+
+@pytest.fixture
+def watch() -> quick.Watch:
+    watch = quick.Watch()
+    watch.begin()
+    return watch
+
+
+def test_nothing_is_noted_where_nothing_starts(watch: quick.Watch) -> None:
+    assert sum(range(10)) == 45
+    assert watch.end() == []
+
+
+@pytest.mark.starts
+def test_a_process_is_noted(watch: quick.Watch) -> None:
+    subprocess.run([sys.executable, "-c", ""], check=True)
+    (started,) = watch.end()
+    assert "a process" in started
+
+
+@pytest.mark.starts
+def test_a_server_is_noted(watch: quick.Watch) -> None:
+    with socket.create_server(("127.0.0.1", 0)):
+        (started,) = watch.end()
+    assert "a server" in started
+
+
+@pytest.mark.starts
+def test_an_opened_session_is_noted(watch: quick.Watch) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    watch.begin()
+    with pytest.raises(Exception, match=r"INVALID_PROTOBUF|ModelProto"):
+        onnxruntime.InferenceSession(b"no model")
+    assert "a session of onnxruntime" in watch.end()
+
+
+def test_what_starts_afterwards_is_not_the_tests(watch: quick.Watch) -> None:
+    watch.end()
+    watch.note("a process")
+    assert watch.end() == []
+
+
+def test_it_is_failed_with_the_remedy() -> None:
+    quick.fail_if_started([])
+    with pytest.raises(pytest.fail.Exception, match=r"started a process; a server. Mark it"):
+        quick.fail_if_started(["a process", "a server", "a process"])
