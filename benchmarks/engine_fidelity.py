@@ -23,15 +23,15 @@ from hearing import PACKAGES, Listener, Score, compared, mel_distance_db
 from hibari import Hibari
 from numpy.typing import NDArray
 
-from engine import Engine
-from engine.models.base import Piece, Request
-from engine.models.hibari import CALIBRATION, Frames, HibariModel
-from engine.models.hibari_cut import cut
-from engine.models.vocoder import HOP
-from engine.phonemes import PAD_ID, Speech
-from engine.providers import CPU, SessionOptions
-from engine.session import Session, Stop
-from engine.timing import Recorder
+from engine.engine import Engine
+from engine.models.base import AudioPiece, StreamContext
+from engine.models.hibari.graph import cut
+from engine.models.hibari.model import CALIBRATION, HibariFrames, HibariModel
+from engine.models.hibari.vocoder import HOP
+from engine.runtime.providers import CPU, SessionOptions
+from engine.runtime.session import CancelToken, Session
+from engine.text.phonemizer import PAD_ID, ModelInput
+from engine.timing import SpanRecorder
 from engine.voices import find_voice
 
 WORDS = """
@@ -89,14 +89,14 @@ def snr_db(found: NDArray[Any], wanted: NDArray[Any]) -> float:
 
 
 def say(
-    model: HibariModel, speech: Speech, chunk_s: Callable[[int], float], *, trim: bool = False
-) -> list[Piece]:
+    model: HibariModel, speech: ModelInput, chunk_s: Callable[[int], float], *, trim: bool = False
+) -> list[AudioPiece]:
     """One sentence in pieces."""
-    request = Request(np.random.default_rng(0), Recorder(), Stop(), chunk_s)
+    request = StreamContext(np.random.default_rng(0), SpanRecorder(), CancelToken(), chunk_s)
     return list(model.stream(speech, request, 0, trim=trim))
 
 
-def joined(pieces: Sequence[Piece]) -> NDArray[np.float32]:
+def joined(pieces: Sequence[AudioPiece]) -> NDArray[np.float32]:
     """The pieces' samples."""
     return np.concatenate([piece.samples for piece in pieces])
 
@@ -111,10 +111,10 @@ def float_model(model: HibariModel) -> HibariModel:
     return HibariModel(encode, prosody, decode, model._phonemize)
 
 
-def pitch(model: HibariModel, speech: Speech, steps: Iterator[int]) -> NDArray[np.float32]:
+def pitch(model: HibariModel, speech: ModelInput, steps: Iterator[int]) -> NDArray[np.float32]:
     """f0 of a sentence, got in pieces of so many frames."""
     encoded = model.encode(speech.ids)
-    frames = Frames(encoded, model._prosody, model._decode, 0, None)
+    frames = HibariFrames(encoded, model._prosody, model._decode, 0, None)
     parts, stop = [], 0
     while stop < encoded.frame_count:
         stop += next(steps)

@@ -23,8 +23,8 @@ from statistics import median
 import psutil
 from scipy.stats import theilslopes
 
-from engine import Engine
-from engine.session import give_memory_back
+from engine.engine import Engine
+from engine.runtime.session import give_memory_back
 from pytest_ttsperf.measure import corpus
 
 WORDS = sorted({word.strip(".,?!") for text in corpus.texts("long", 600) for word in text.split()})

@@ -23,22 +23,19 @@ from typing import Any
 
 import numpy as np
 
-from engine import Engine
 from engine.cache import VARIABLE
-from engine.models.hibari import (
+from engine.engine import Engine
+from engine.models.hibari.architecture import (
     DECODE_LAYERS,
-    DECODE_REACH,
     DECODE_WIDTH,
     FEATURE_WIDTH,
-    FRAMES_PER_STEP,
     PROSODY_DILATIONS,
-    PROSODY_REACH,
     PROSODY_WIDTH,
     SPECTRA_WIDTH,
     TAPS,
-    HibariModel,
 )
-from engine.models.vocoder import HOP
+from engine.models.hibari.model import DECODE_REACH, FRAMES_PER_STEP, PROSODY_REACH, HibariModel
+from engine.models.hibari.vocoder import HOP
 
 TEXTS = {
     "short": "This is a short test sentence.",
@@ -59,7 +56,7 @@ began = time.perf_counter()
 from engine import Engine
 engine = Engine()
 opened = time.perf_counter()
-next(iter(engine.stream("This is a short test sentence.")))
+next(iter(engine.engine("This is a short test sentence.")))
 first = time.perf_counter()
 stages = {span.stage: (span.end_ns - span.start_ns) / 1e6 for span in engine.stages()}
 import psutil
@@ -162,9 +159,9 @@ def rate(rows: int, kind: type[np.generic]) -> float:
     """Multiplications a second in one product of the size that decode has."""
     from onnx import TensorProto
 
-    from engine.models.cut import Builder
-    from engine.providers import CPU, SessionOptions
-    from engine.session import Session
+    from engine.runtime.graph import Builder
+    from engine.runtime.providers import CPU, SessionOptions
+    from engine.runtime.session import Session
 
     build = Builder({})
     weights = np.ones((DECODE_WIDTH, SPECTRA_WIDTH))

@@ -50,7 +50,7 @@ from peer_table import FAMILIES, UNMET, Trial, cells, counted, fastest, lines, m
 from pytest_ttsperf import files
 from pytest_ttsperf.measure import corpus
 from pytest_ttsperf.measure.corpus import PRESETS
-from pytest_ttsperf.metrics import definitions, player
+from pytest_ttsperf.metrics import audio, definitions, playback
 from pytest_ttsperf.records import Recording
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -133,7 +133,7 @@ class Side:
 
 def figures(recording: Recording) -> dict[str, float | None]:
     """Everything that is told of one recording."""
-    sound = definitions.hear(definitions.samples_of(recording), recording.sample_rate)
+    sound = audio.measure_sound(audio.to_samples(recording), recording.sample_rate)
     solid = sound
     if sound.onset_frame is not None:
         enough = sound.onset_frame + int(SOUND_S * recording.sample_rate)
@@ -147,7 +147,7 @@ def figures(recording: Recording) -> dict[str, float | None]:
         "text_s": None if done_ns is None else (done_ns - recording.request_ns) / 1e9,
         "audio_s": definitions.duration_s(recording),
         "cpu_s": None if recording.cpu_ns is None else recording.cpu_ns / 1e9,
-        "underruns": player.play(recording, PREBUFFER_MS).underruns,
+        "underruns": playback.play(recording, PREBUFFER_MS).underruns,
     }
 
 

@@ -23,11 +23,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from engine import Engine, EngineError
-from engine.espeak import readable_parts
-from engine.espeak_process import EspeakProcess, ReaderError, command
-from engine.phonemes import Phonemizer
-from engine.text import segments
+from engine.engine import Engine
+from engine.errors import EngineError
+from engine.models.piper.espeak import readable_parts
+from engine.models.piper.espeak_process import EspeakProcess, ReaderError, command
+from engine.text.phonemizer import Phonemizer
+from engine.text.segment import segments
 from engine.voices import find_voice
 
 VOICE, LANGUAGE = "joe", "en-us"

@@ -27,16 +27,17 @@ import msgspec
 import numpy as np
 from gate_table import ARMS, CASES, blocks_of, judged, proportion
 
-from pytest_ttsperf import figures
-from pytest_ttsperf.experiment import Plan, Source, blocks
-from pytest_ttsperf.judge.blocks import contrasts, levels, trimmed
+from pytest_ttsperf.compare import blocks as compare_blocks
+from pytest_ttsperf.compare import metrics
+from pytest_ttsperf.experiment.plan import Plan, TargetFactory
+from pytest_ttsperf.judge.statistics.estimators import contrasts, levels, trim_mean
 from pytest_ttsperf.records import Arms, Block, Outcome, TargetSpec
 
 SHAPES = (8, 16, 24, 38, 48, 64)
 BUDGETS_S = (60.0, 180.0)
 SLOWER = (0.05, 0.10)
 TAIL, ONE_IN = 0.30, 10
-GATES = figures.gates("warm")
+GATES = metrics.choose_metrics("warm")
 METRICS = tuple(dict.fromkeys(gate.metric for gate in GATES))
 
 
@@ -48,10 +49,10 @@ class Recorded(msgspec.Struct, frozen=True):
     blocks: dict[str, Block]
 
 
-def unchanged(texts: int) -> blocks.Contest:
+def unchanged(texts: int) -> compare_blocks.ComparisonSpec:
     """The default voice with itself, in one cell named `cell`."""
-    source = Source(spec=TargetSpec(spec="engine:Engine"))
-    return blocks.Contest(
+    source = TargetFactory(spec=TargetSpec(spec="engine:Engine"))
+    return compare_blocks.ComparisonSpec(
         old=source,
         new=source,
         cells={"cell": (Plan("noise", "short", "stream", "warm", 0), GATES)},
@@ -65,14 +66,14 @@ def unchanged(texts: int) -> blocks.Contest:
 def record(path: Path, minutes: float, texts: int) -> None:
     """Append blocks to the file until the time is over."""
     contest = unchanged(texts)
-    series = blocks.Series(contest)
+    series = compare_blocks.BlockRunner(contest)
     until = time.monotonic() + 60 * minutes
     while time.monotonic() < until:
         spoken = series.block(contest)["cell"]
         line = Recorded(
             seconds=series.seconds[-1],
             trials_s=spoken.seconds,
-            blocks={metric: blocks.numbers(spoken, metric) for metric in METRICS},
+            blocks={metric: compare_blocks.summarise_block(spoken, metric) for metric in METRICS},
         )
         with path.open("ab") as log:
             log.write(msgspec.json.encode(line) + b"\n")
@@ -142,7 +143,7 @@ def deviations(recorded: Sequence[Recorded], metric: str) -> dict[str, float]:
     trial = np.sqrt(np.mean([np.var(each, ddof=1) for each in apart]) / 2)
     texts = float(np.mean([each.size for each in apart]))
     left = float(np.mean([_trimmed_variance(each) for each in apart]))
-    process = np.sqrt(max(0.0, float(np.var(trimmed(apart), ddof=1)) - left) / 2)
+    process = np.sqrt(max(0.0, float(np.var(trim_mean(apart), ddof=1)) - left) / 2)
     return {
         "trial": float(trial),
         "process": float(process),

@@ -37,10 +37,12 @@ from typing import Any
 
 from gate_table import CASES, OTHERS, QUICK, Case, replay, table
 
-from pytest_ttsperf import experiment
+from pytest_ttsperf.compare import cells
+from pytest_ttsperf.experiment import plan as experiment_plan
+from pytest_ttsperf.experiment import trial
 from pytest_ttsperf.experiment.plan import trial_texts
-from pytest_ttsperf.experiment.sampling import speak, warm_up
-from pytest_ttsperf.measure import interleave
+from pytest_ttsperf.experiment.trial import run_trial, warm_up
+from pytest_ttsperf.measure import schedule
 from pytest_ttsperf.metrics import definitions
 from pytest_ttsperf.records import TargetSpec
 
@@ -95,14 +97,14 @@ def kept_busy(busy: bool) -> Iterator[None]:
 
 def medians() -> dict[str, float]:
     """What the figures are now: TTFA to the first sounding chunk in ms, and RTF."""
-    source = experiment.Source(spec=TargetSpec(spec="engine:Engine"))
-    plan = experiment.Plan("calibration", "short", "stream", "warm", TRIALS)
-    opened = experiment.open_target(source, warm=True)
+    source = experiment_plan.TargetFactory(spec=TargetSpec(spec="engine:Engine"))
+    plan = experiment_plan.Plan("calibration", "short", "stream", "warm", TRIALS)
+    opened = trial.open_target(source, warm=True)
     try:
         for _ in warm_up(opened, plan):
             pass
-        steps = interleave.steps(trial_texts(plan), "trial")
-        trials = [speak(opened, step, plan.mode, with_usage=False) for step in steps]
+        steps = schedule.schedule_trials(trial_texts(plan), "trial")
+        trials = [run_trial(opened, step, plan.mode, with_usage=False) for step in steps]
     finally:
         opened.close()
     return {
@@ -178,7 +180,7 @@ def gate(trees: Trees, case: Case, revision: str) -> dict[str, Any]:
 
 def benchmark(trees: Trees, revision: str) -> dict[str, bool]:
     """Whether pytest-benchmark calls it a regression, by each of its rules."""
-    tree = experiment.against(revision, trees.folder).tree
+    tree = cells.prepare_version(revision, trees.folder).tree
     assert tree is not None
     with tempfile.TemporaryDirectory() as storage:
         command = [

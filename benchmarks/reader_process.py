@@ -20,10 +20,16 @@ from pathlib import Path
 
 import psutil
 
-from engine.espeak import Espeak, load, readable_parts
-from engine.espeak_process import Clause, EspeakReader, find_espeak, find_version, shared
-from engine.piper_phonemes import PiperPhonemizer
-from engine.text import segments
+from engine.models.piper.espeak import Espeak, load, readable_parts
+from engine.models.piper.espeak_process import (
+    Clause,
+    EspeakReader,
+    find_espeak,
+    find_version,
+    shared,
+)
+from engine.models.piper.phonemizer import PiperPhonemizer
+from engine.text.segment import segments
 from engine.voices import find_voice
 
 TEXTS = Path(__file__).resolve().parents[1] / "pytest_ttsperf" / "measure" / "texts"

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import Engine
+from engine.engine import Engine
 
 ROOT = Path(__file__).parents[1]
 GOAL_MS = 5.0

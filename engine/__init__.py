@@ -3,7 +3,7 @@
     from engine import Engine
 
     with Engine(voice="heart") as engine:
-        for chunk in engine.stream("Hello there."):
+        for chunk in engine.engine("Hello there."):
             play(chunk.samples, chunk.sample_rate)
 
 Importing this package is cheap; what a name needs is imported when the name is first used. It sets
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .audio import Audio, Chunk, Word
+    from .engine import Engine
     from .errors import (
         AudioError,
         EngineBusy,
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
         VoiceNotFound,
         VoiceNotInstalled,
     )
-    from .flow import Stream
-    from .providers import CoreMLOptions, CudaOptions, OpenVINOOptions
-    from .stream import Engine
+    from .runtime.providers import CoreMLOptions, CudaOptions, OpenVINOOptions
+    from .streaming import Stream
+
 
 __all__ = [
     "Audio",
@@ -62,14 +63,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Engine": ".stream",
-    "Stream": ".flow",
+    "Engine": ".engine",
+    "Stream": ".streaming",
     "Audio": ".audio",
     "Chunk": ".audio",
     "Word": ".audio",
-    "CoreMLOptions": ".providers",
-    "CudaOptions": ".providers",
-    "OpenVINOOptions": ".providers",
+    "CoreMLOptions": ".runtime.providers",
+    "CudaOptions": ".runtime.providers",
+    "OpenVINOOptions": ".runtime.providers",
 }
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .audio import Chunk, WavWriter, open_output, pcm16
+from .engine import Engine
 from .errors import EngineError, OptionError, TextError
-from .providers import CPU, parse_options, parse_threads
-from .server.options import HOST, LIMIT_HELP, PORT, TOKEN_VARIABLE, Limits, Options
-from .stream import Engine
+from .runtime.providers import CPU, parse_options, parse_threads
+from .server.config import HOST, LIMIT_HELP, PORT, TOKEN_VARIABLE, Limits, ServerConfig
 from .voices import DEFAULT_VOICE, all_voices
 
 OK, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
@@ -157,7 +157,7 @@ def _say(options: argparse.Namespace) -> None:
 
 def _serve(options: argparse.Namespace) -> None:
     try:
-        from .server.run import serve
+        from .server.lifecycle import serve
     except ModuleNotFoundError as error:
         raise OptionError(
             f"found no package {error.name}, wanted it for the server; "
@@ -167,7 +167,7 @@ def _serve(options: argparse.Namespace) -> None:
     threads = None if options.threads is None else parse_threads(options.threads)
     provider_options = parse_options(options.provider, options.provider_option)
     serve(
-        Options(
+        ServerConfig(
             options.host,
             options.port,
             os.environ.get(TOKEN_VARIABLE) or None,

@@ -52,7 +52,7 @@ class Cache:
         Without a home folder there may be neither: then everything is made anew each time.
         """
         chosen = folder if folder is not None else os.environ.get(VARIABLE)
-        self.folder = _expanded(chosen) if chosen else _of_user()
+        self.folder = _expand(chosen) if chosen else _of_user()
 
     def get(self, kind: str, key: tuple[str, ...], make: Callable[[], bytes]) -> memoryview:
         """The entry made from that key, from its file if there is a sound one.
@@ -63,7 +63,7 @@ class Cache:
             _warn_once("", f"{NO_FOLDER}; until then each engine takes seconds longer to open")
             return memoryview(make())
         path = self.path(kind, key)
-        kept = _mapped(path)
+        kept = _map_file(path)
         if kept is not None:
             _touch(path)
             return kept
@@ -79,7 +79,7 @@ class Cache:
             )
             return memoryview(made)
         # Mapped, so that the second time is like the first; the one made can be forgotten.
-        mapped = _mapped(path)
+        mapped = _map_file(path)
         return memoryview(made) if mapped is None else mapped
 
     def path(self, kind: str, key: tuple[str, ...]) -> Path:
@@ -90,7 +90,7 @@ class Cache:
         return self.folder / f"{kind}-{digest[:24]}.bin"
 
 
-def _expanded(folder: str | PathLike[str]) -> Path | None:
+def _expand(folder: str | PathLike[str]) -> Path | None:
     """A folder, `~` replaced by the user's home; None where that is not to be found."""
     path = Path(os.path.expanduser(folder))
     return None if path.parts[:1] and path.parts[0].startswith("~") else path
@@ -117,7 +117,7 @@ def _warn_once(about: str, text: str) -> None:
     warnings.warn(text, RuntimeWarning, stacklevel=2)
 
 
-def _mapped(path: Path) -> memoryview | None:
+def _map_file(path: Path) -> memoryview | None:
     """What a file holds, or None if there is none or it is damaged."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for its writer

@@ -23,7 +23,7 @@ Stage = Literal[
 ]
 
 
-class Span(NamedTuple):
+class StageSpan(NamedTuple):
     """One stage at work, on the clock of `time.perf_counter_ns`.
 
     `chunk` is the index of the first chunk that waited for this work; None for work that belongs
@@ -36,20 +36,20 @@ class Span(NamedTuple):
     end_ns: int
 
 
-class Recorder:
+class SpanRecorder:
     """Collects spans. Handed from stage to stage, so that two streams never share one."""
 
     def __init__(self, now_ns: Callable[[], int] = time.perf_counter_ns) -> None:
         self._now_ns = now_ns
-        self._spans: list[Span] = []
+        self._spans: list[StageSpan] = []
 
     @contextmanager
     def span(self, stage: Stage, chunk: int | None = None) -> Iterator[None]:
         """Record the body as one span; a body that raises leaves none."""
         start_ns = self._now_ns()
         yield
-        self._spans.append(Span(stage, chunk, start_ns, self._now_ns()))
+        self._spans.append(StageSpan(stage, chunk, start_ns, self._now_ns()))
 
-    def spans(self) -> list[Span]:
+    def spans(self) -> list[StageSpan]:
         """The spans so far, in the order in which they ended."""
         return list(self._spans)

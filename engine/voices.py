@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+
 DEFAULT_VOICE = "heart"
 
 HIBARI_REQUIREMENT = "hibari-tts>=0.2.1,<0.3"

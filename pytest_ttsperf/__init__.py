@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from pytest_ttsperf.plugin.typed_marks import voice as voice
     from pytest_ttsperf.records import TargetSpec as TargetSpec
 
-__version__ = "0.1.0"
 MARKS = ("cadence", "memory", "regression", "rtf", "trials", "ttfa", "voice")
 _LAZY = {
     "ColdEngine": "pytest_ttsperf.plugin.fixtures",

@@ -96,13 +96,13 @@ def is_stream(path: Path) -> bool:
 
 def is_descriptor(path: Path) -> bool:
     """Whether it names what this process has open, as `/dev/stdout` and `/dev/fd/3` do."""
-    return _own_descriptor(destination(path)) is not None
+    return _descriptor_of(destination(path)) is not None
 
 
 def check_stream(path: Path) -> None:
     """Find out beforehand what can be known of a stream. OSError when it cannot be written to."""
     place = destination(path)
-    number = _own_descriptor(place)
+    number = _descriptor_of(place)
     if number is not None:
         access = fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE
         if access == os.O_RDONLY:
@@ -206,7 +206,7 @@ def _take_over(path: Path, descriptor: int) -> None:
         os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
 
 
-def _own_descriptor(place: Path) -> int | None:
+def _descriptor_of(place: Path) -> int | None:
     found = DESCRIPTOR.fullmatch(str(place))
     if found is None:
         return None
@@ -230,7 +230,7 @@ def _write_stream(place: Path, body: bytes) -> None:
 
 def _open_stream(place: Path) -> int:
     check_stream(place)
-    number = _own_descriptor(place)
+    number = _descriptor_of(place)
     if number is not None:
         # Opened anew, a file that standard output goes to would be written from its beginning.
         return os.dup(number)

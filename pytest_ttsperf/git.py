@@ -49,7 +49,7 @@ NO_PROTOCOL = "none"
 SHORT_WORDS_CHARACTERS = 2000
 
 
-class Answer(NamedTuple):
+class GitOutput(NamedTuple):
     """What a git printed, and its exit code."""
 
     code: int
@@ -66,7 +66,7 @@ def run(
     network: bool = False,
     variables: Mapping[str, str] | None = None,
     timeout_s: float | None = None,
-) -> Answer:
+) -> GitOutput:
     """Run git in a folder. GitMissing without a git; GitError where it takes longer than allowed.
 
     `git_folder` names a repository, which is not looked for around the folder then; the folder is
@@ -81,7 +81,7 @@ def run(
         command += [f"--git-dir={git_folder}", f"--work-tree={folder}"]
     command += arguments
     try:
-        with popen.restored():
+        with popen.restore_popen():
             done = subprocess.run(
                 command,
                 capture_output=True,
@@ -103,7 +103,7 @@ def run(
         ) from error
     output = done.stdout.decode(errors="surrogateescape")
     words = done.stderr.decode(errors="replace").strip()
-    return Answer(done.returncode, output.removesuffix("\n"), words[-SHORT_WORDS_CHARACTERS:])
+    return GitOutput(done.returncode, output.removesuffix("\n"), words[-SHORT_WORDS_CHARACTERS:])
 
 
 def output(folder: Path, *arguments: str, git_folder: Path | None = None) -> str | None:

@@ -14,7 +14,7 @@ from subprocess import Popen as Popen
 
 
 @contextmanager
-def restored() -> Iterator[None]:
+def restore_popen() -> Iterator[None]:
     """Have `subprocess` start real processes meanwhile, for what is not ours, as git."""
     replaced = subprocess.Popen
     subprocess.Popen = Popen  # type: ignore[misc]

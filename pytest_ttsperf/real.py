@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
+
 Socket = _SocketType
 POLL_S = 0.01
 LOCK_POLL_S = 0.05

@@ -7,7 +7,7 @@ import os
 import hypothesis
 import pytest
 
-from pytest_ttsperf.measure.targets import tracing
+from pytest_ttsperf.targets import tracing
 
 OWN = "coverage"
 

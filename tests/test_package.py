@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import pytest_ttsperf
-from pytest_ttsperf import figures
+from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.plugin import markers, typed_marks
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -161,7 +161,7 @@ def test_a_type_checker_of_users_knows_the_marks_and_the_fixture(
 def test_types_have_the_keywords_that_collection_accepts(name: str) -> None:
     accepted = {*markers.LIMITS.get(name, ()), *markers.SETTINGS.get(name, ())}
     if name == "regression":
-        accepted = set(figures.names())
+        accepted = set(metrics.names())
     protocol = getattr(typed_marks, f"_{name.capitalize()}")
     typed = set(inspect.signature(protocol.__call__).parameters) - {"self"}
     assert typed == accepted

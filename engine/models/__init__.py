@@ -1,7 +1,7 @@
-"""One file per family of voices: speech -> a stream of waveforms.
+"""One folder per family of voices: speech -> a stream of waveforms.
 
-A family is a module with `open_model(voice, settings, recorder) -> base.Model`; it is imported when
-a voice of it is opened.
+A family has a module with `open_model(voice, settings, recorder) -> base.Model`; it is imported
+when a voice of it is opened.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from types import ModuleType
 
 from ..voices import Voice
 
-FAMILIES = {"hibari": ".hibari", "kokoro": ".kokoro", "piper": ".piper"}
+FAMILIES = {"hibari": ".hibari.model", "kokoro": ".kokoro.model", "piper": ".piper.model"}
 
 
 def family_of(voice: Voice) -> ModuleType:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from ..audio import Samples, Word
-from ..phonemes import Speech
-from ..session import Session, Stop
-from ..timing import Recorder
+from ..cache import Cache
+from ..runtime.providers import Provider, Require, SessionOptions
+from ..runtime.session import CancelToken, Session
+from ..text.phonemizer import ModelInput
+from ..timing import SpanRecorder
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class StreamContext:
     """What holds for all of a stream, whichever segment is on.
 
     chunk_s: how long a chunk should be, by its index in the stream.
@@ -24,13 +26,13 @@ class Request:
     """
 
     noise: np.random.Generator
-    recorder: Recorder
-    stop: Stop
+    recorder: SpanRecorder
+    stop: CancelToken
     chunk_s: Callable[[int], float]
     speed: float = 1.0
 
 
-class Piece(NamedTuple):
+class AudioPiece(NamedTuple):
     """A chunk of one segment: samples, and the words that begin in it.
 
     Times are seconds from the first sample of the segment.
@@ -45,12 +47,12 @@ class Model(Protocol):
 
     sample_rate: int
 
-    def read(self, segment: str) -> list[Speech]:
+    def read(self, segment: str) -> list[ModelInput]:
         """A segment as what the model can say at once, in one part or several; none if silent."""
 
     def stream(
-        self, speech: Speech, request: Request, first_chunk: int, *, trim: bool
-    ) -> Iterator[Piece]:
+        self, speech: ModelInput, request: StreamContext, first_chunk: int, *, trim: bool
+    ) -> Iterator[AudioPiece]:
         """Say it in pieces. Chunks are counted from first_chunk, in the spans too; 0 is the first
         of the stream.
 
@@ -64,3 +66,14 @@ class Model(Protocol):
 
     def close(self) -> None:
         """Give back what it holds beside its sessions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a model is opened."""
+
+    provider: Provider
+    options: SessionOptions
+    require: Require
+    lexicon: Mapping[str, str]
+    cache: Cache

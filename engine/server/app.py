@@ -17,15 +17,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
 from ..errors import EngineError
-from .history import History
-from .options import Options
-from .places import Places
-from .problems import Problem, busy, told
-from .sounds import Sounds
-from .speakers import OPENAI_MODELS, OPENAI_VOICES, Speaker, Speakers
-from .speech import BreakOff, Floor, Speech, request_id
-from .talk import Talk
-from .wishes import Wish, checked_wish, read_wish
+from .admission import AdmissionQueue
+from .config import ServerConfig
+from .errors import ApiError, busy, to_api_error
+from .metrics import RequestStats
+from .response_cache import ResponseCache
+from .schemas import SpeechRequest, parse_request, read_request
+from .speech import SpeechResponse
+from .state import Abort, ServerState
+from .synthesis import request_id
+from .voice_pool import OPENAI_MODELS, OPENAI_VOICES, LoadedVoice, VoicePool
+from .websocket import WebSocketSession
 
 OWNER = "engine"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -35,15 +37,15 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def make_app(
-    options: Options, speakers: Speakers, lifespan: Lifespan, break_off: BreakOff
+    options: ServerConfig, speakers: VoicePool, lifespan: Lifespan, break_off: Abort
 ) -> FastAPI:
     """The application, its floor as `app.state.floor`. Whoever runs it opens the voices."""
     limits = options.limits
-    places = Places(limits.streams, limits.waiting, limits.wait_s)
-    history = History(lambda: places.taken, lambda: places.waiting)
+    places = AdmissionQueue(limits.streams, limits.waiting, limits.wait_s)
+    history = RequestStats(lambda: places.taken, lambda: places.waiting)
     pool = ThreadPoolExecutor(limits.streams, thread_name_prefix="speak")
-    sounds = Sounds(round(limits.cache_mb * 1e6)) if limits.cache_mb else None
-    floor = Floor(limits, places, history, pool, break_off, sounds)
+    sounds = ResponseCache(round(limits.cache_mb * 1e6)) if limits.cache_mb else None
+    floor = ServerState(limits, places, history, pool, break_off, sounds)
 
     app = FastAPI(title="Text to speech", lifespan=lifespan)
     app.state.floor = floor
@@ -51,7 +53,7 @@ def make_app(
     app.include_router(_speech_routes(floor, speakers), dependencies=[Depends(_guard(options))])
     app.include_router(_watch_routes(floor, speakers), dependencies=[Depends(_guard(options))])
     app.include_router(_talk_routes(floor, speakers, options))
-    app.add_exception_handler(Problem, _answer)
+    app.add_exception_handler(ApiError, _answer)
     app.add_exception_handler(EngineError, _answer)
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(ClientDisconnect, _answer_nobody)
@@ -66,7 +68,7 @@ def make_app(
     return app
 
 
-def _open_routes(speakers: Speakers) -> APIRouter:
+def _open_routes(speakers: VoicePool) -> APIRouter:
     router = APIRouter()
 
     @router.get("/health")
@@ -82,16 +84,19 @@ def _open_routes(speakers: Speakers) -> APIRouter:
     return router
 
 
-def _speech_routes(floor: Floor, speakers: Speakers) -> APIRouter:
+def _speech_routes(floor: ServerState, speakers: VoicePool) -> APIRouter:
     router = APIRouter()
-    body = {"content": {"application/json": {"schema": Wish.model_json_schema()}}, "required": True}
+    body = {
+        "content": {"application/json": {"schema": SpeechRequest.model_json_schema()}},
+        "required": True,
+    }
 
     @router.post("/v1/audio/speech", openapi_extra={"requestBody": body})
     async def speech(request: Request) -> Response:
         """Speak a text; the sound is sent while it is made."""
         began_s = time.perf_counter()
-        wish = await read_wish(request, floor.limits)
-        return Speech(floor, speakers.find(wish.model, wish.voice_name), wish, began_s)
+        wish = await read_request(request, floor.limits)
+        return SpeechResponse(floor, speakers.find(wish.model, wish.voice_name), wish, began_s)
 
     @router.get("/v1/models")
     async def models() -> dict[str, Any]:
@@ -124,7 +129,7 @@ def _speech_routes(floor: Floor, speakers: Speakers) -> APIRouter:
     return router
 
 
-def _watch_routes(floor: Floor, speakers: Speakers) -> APIRouter:
+def _watch_routes(floor: ServerState, speakers: VoicePool) -> APIRouter:
     router = APIRouter()
 
     @router.get("/status")
@@ -151,22 +156,22 @@ def _watch_routes(floor: Floor, speakers: Speakers) -> APIRouter:
     return router
 
 
-def _talk_routes(floor: Floor, speakers: Speakers, options: Options) -> APIRouter:
+def _talk_routes(floor: ServerState, speakers: VoicePool, options: ServerConfig) -> APIRouter:
     router = APIRouter()
     # A thread each, as it may have to wait for text; who waits has no place.
     pool = ThreadPoolExecutor(options.limits.sockets, thread_name_prefix="talk")
     sockets: set[WebSocket] = set()
 
-    def admitted(socket: WebSocket) -> tuple[Speaker, Wish]:
+    def admitted(socket: WebSocket) -> tuple[LoadedVoice, SpeechRequest]:
         _check_token(options, socket)
         origin = socket.headers.get("origin")
         if origin is not None and origin not in options.origins:
             # Browsers let any page open a WebSocket; CORS does not hold here.
-            raise Problem(403, f"found origin {origin}, wanted one named by --cors-origin; add it")
+            raise ApiError(403, f"found origin {origin}, wanted one named by --cors-origin; add it")
         if len(sockets) >= options.limits.sockets:
             raise busy(len(sockets), options.limits.sockets)
         asked = {"model": OPENAI_MODELS[0], "voice": OPENAI_VOICES[0], "response_format": "pcm"}
-        wish = checked_wish({**asked, **socket.query_params, "input": ""})
+        wish = parse_request({**asked, **socket.query_params, "input": ""})
         return speakers.find(wish.model, wish.voice_name), wish
 
     @router.websocket("/v1/audio/speech")
@@ -174,7 +179,7 @@ def _talk_routes(floor: Floor, speakers: Speakers, options: Options) -> APIRoute
         """Speak a text while it is written: see talk.py."""
         try:
             speaker, wish = admitted(socket)
-        except Problem as problem:
+        except ApiError as problem:
             await socket.send_denial_response(
                 JSONResponse(problem.body, problem.status, problem.headers)
             )
@@ -182,19 +187,21 @@ def _talk_routes(floor: Floor, speakers: Speakers, options: Options) -> APIRoute
         sockets.add(socket)
         try:
             await socket.accept()
-            await Talk(floor, pool, socket, speaker, wish.response_format, wish.speed).run()
+            await WebSocketSession(
+                floor, pool, socket, speaker, wish.response_format, wish.speed
+            ).run()
         finally:
             sockets.discard(socket)
 
     return router
 
 
-def _check_token(options: Options, asking: HTTPConnection) -> None:
+def _check_token(options: ServerConfig, asking: HTTPConnection) -> None:
     found = asking.headers.get("authorization", "").encode()
     if options.token is not None and not hmac.compare_digest(
         found, f"Bearer {options.token}".encode()
     ):
-        raise Problem(
+        raise ApiError(
             401,
             f"found {'another' if found else 'no'} token, wanted the server's; "
             "send it as Authorization: Bearer TOKEN",
@@ -202,7 +209,7 @@ def _check_token(options: Options, asking: HTTPConnection) -> None:
         )
 
 
-def _guard(options: Options) -> Callable[[Request], Awaitable[None]]:
+def _guard(options: ServerConfig) -> Callable[[Request], Awaitable[None]]:
     async def guard(request: Request) -> None:
         _check_token(options, request)
 
@@ -210,7 +217,7 @@ def _guard(options: Options) -> Callable[[Request], Awaitable[None]]:
 
 
 async def _answer(_: Request, error: Exception) -> Response:
-    problem = told(error)
+    problem = to_api_error(error)
     headers = {**problem.headers, "X-Request-Id": request_id()}
     if problem.status in (408, 413):  # the rest of the body is not waited for
         headers["Connection"] = "close"
@@ -224,7 +231,7 @@ async def _answer_http(request: Request, error: Exception) -> Response:
         if error.status_code in (404, 405)
         else str(error.detail)
     )
-    return await _answer(request, Problem(error.status_code, message, code="http_error"))
+    return await _answer(request, ApiError(error.status_code, message, code="http_error"))
 
 
 async def _answer_nobody(_: Request, __: Exception) -> Response:

@@ -11,10 +11,8 @@ import base64
 import json
 import logging
 import time
-import uuid
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -22,106 +20,39 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from ..audio import Word
-from ..encoders import CONTENT_TYPES, Encoder, open_encoder
-from ..flow import Stream
-from ..stream import Engine, Text
-from ..timing import Span
-from .history import Account, History, Outcome
-from .options import Limits
-from .places import Place, Places
-from .problems import told
-from .sounds import Key, Sounds
-from .speakers import Speaker
-from .wishes import Wish
+from ..encoders import CONTENT_TYPES
+from .admission import Slot
+from .errors import to_api_error
+from .metrics import Outcome, RequestMetrics, RequestStats
+from .response_cache import CacheKey
+from .schemas import SpeechRequest
+from .state import ServerState
+from .synthesis import (
+    EncodedChunk,
+    SynthesisJob,
+    request_id,
+    round_ms,
+    send_with_backpressure,
+    stage_ms,
+    word_times,
+)
+from .voice_pool import LoadedVoice
 
 logger = logging.getLogger(__name__)
 
-BreakOff = Callable[[tuple[str, int]], None]  # drops the connection with that client
-
 REHEARSED = "This is said to nobody."
-PATIENCE_S = 0.05  # a listener who has not taken a chunk by then gives the place to others
 
 
-def request_id() -> str:
-    """A new one."""
-    return f"req_{uuid.uuid4().hex}"
-
-
-@dataclass(frozen=True, slots=True)
-class Floor:
-    """What all requests share."""
-
-    limits: Limits
-    places: Places
-    history: History
-    pool: ThreadPoolExecutor
-    break_off: BreakOff
-    sounds: Sounds | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What one step gave: bytes of the format, perhaps none, and the sound that was put in."""
-
-    content: bytes
-    audio_s: float
-    words: tuple[Word, ...]
-    took_s: float
-
-
-class Saying:
-    """A text on its way to being sound; one step at a time, in whichever thread."""
-
-    def __init__(self, engine: Engine, text: Text, audio_format: str, speed: float) -> None:
-        self._engine = engine
-        self._text = text
-        self._format = audio_format
-        self._speed = speed
-        self._over = False
-        self._ended = False
-        self._stream: Stream | None = None
-        self._encoder: Encoder | None = None
-
-    def step(self) -> Part | None:
-        """The next part that has any bytes, or None at the end. Raises EngineError."""
-        began_s = time.perf_counter()
-        if self._stream is None or self._encoder is None:
-            self._stream = self._engine.stream(self._text, speed=self._speed)
-            self._encoder = open_encoder(self._format, self._engine.sample_rate)
-        content, audio_s = b"", 0.0
-        words: list[Word] = []
-        while not (content or self._ended or self._over):
-            chunk = next(self._stream, None)
-            if chunk is None:
-                self._ended = True
-                content = self._encoder.finish()
-            else:
-                content = self._encoder.encode(chunk.samples)
-                audio_s += chunk.duration_s
-                words += chunk.words
-        if not content:
-            return None
-        return Part(content, audio_s, tuple(words), time.perf_counter() - began_s)
-
-    def stages(self) -> list[Span]:
-        """Where the time went so far."""
-        return [] if self._stream is None else self._stream.stages()
-
-    async def end(self) -> None:
-        """Give up what is being made; back when nothing is."""
-        self._over = True
-        if self._stream is not None:
-            await self._stream.aclose()
-
-
-class Speech(Response):
+class SpeechResponse(Response):
     """The answer to a speech request. Its head leaves with the first audio.
 
     An error before that is answered as one; after it the connection is broken, so that nobody takes
     half a text for the whole.
     """
 
-    def __init__(self, floor: Floor, speaker: Speaker, wish: Wish, began_s: float) -> None:
+    def __init__(
+        self, floor: ServerState, speaker: LoadedVoice, wish: SpeechRequest, began_s: float
+    ) -> None:
         self.background = None
         self._floor = floor
         self._speaker = speaker
@@ -129,12 +60,12 @@ class Speech(Response):
         self._began_s = began_s
         self._queued_s = 0.0
         self._id = request_id()
-        self._account = Account()
-        self._saying = Saying(speaker.engine, wish.input, wish.response_format, wish.speed)
+        self._account = RequestMetrics()
+        self._saying = SynthesisJob(speaker.engine, wish.input, wish.response_format, wish.speed)
         self._words: list[Word] = []
         # Events tell how it went, which is never the same again: only plain sound is kept.
         self._sounds = None if self._sse else floor.sounds
-        self._key = Key(speaker.voice, wish.input, wish.speed, wish.response_format)
+        self._key = CacheKey(speaker.voice, wish.input, wish.speed, wish.response_format)
         self._contents: list[bytes] = []
         self._begun = False
 
@@ -168,7 +99,7 @@ class Speech(Response):
                 finally:
                     await self._saying.end()
         except Exception as error:
-            problem = told(error)
+            problem = to_api_error(error)
             if problem.status >= 500:
                 # The message of an error may quote the text: it goes to who asked, not to the log.
                 logger.error("%s failed: %s", self._id, type(error).__name__)
@@ -180,7 +111,7 @@ class Speech(Response):
                 # No last message: uvicorn then closes the connection before the body's end.
                 self._account.outcome = "failed"
 
-    async def _speak(self, place: Place, send: Send) -> Outcome:
+    async def _speak(self, place: Slot, send: Send) -> Outcome:
         stall_s = self._floor.limits.stall_s
         while (part := await self._next()) is not None:
             if not self._begun:
@@ -191,12 +122,12 @@ class Speech(Response):
             self._account.making_s += part.took_s
             body = self._event(part) if self._sse else part.content
             self._account.hands_over(time.perf_counter(), self._began_s, part.audio_s)
-            if not await taken(place, send(_body(body)), stall_s):
+            if not await send_with_backpressure(place, send(_body(body)), stall_s):
                 return "stalled"
         if self._sounds is not None:
             self._sounds.keep(self._key, b"".join(self._contents))
         last = self._last_event() if self._sse else b""
-        ended = await taken(place, send(_body(last, more=False)), stall_s)
+        ended = await send_with_backpressure(place, send(_body(last, more=False)), stall_s)
         return "done" if ended else "stalled"
 
     async def _repeat(self, kept: bytes, send: Send) -> Outcome:
@@ -208,7 +139,7 @@ class Speech(Response):
             return "stalled"
         return "cached"
 
-    async def _next(self) -> Part | None:
+    async def _next(self) -> EncodedChunk | None:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._floor.pool, self._saying.step)
 
@@ -244,10 +175,10 @@ class Speech(Response):
         }
         return ", ".join(f"{name};dur={ms:.2f}" for name, ms in durations.items())
 
-    def _event(self, part: Part) -> bytes:
+    def _event(self, part: EncodedChunk) -> bytes:
         audio = base64.b64encode(part.content).decode()
         return _sse_event(
-            {"type": "speech.audio.delta", "audio": audio, "words": told_words(part.words)}
+            {"type": "speech.audio.delta", "audio": audio, "words": word_times(part.words)}
         )
 
     def _last_event(self) -> bytes:
@@ -257,16 +188,16 @@ class Speech(Response):
                 "type": "speech.audio.done",
                 # Tokens are not what this engine counts.
                 "usage": {"input_tokens": None, "output_tokens": None, "total_tokens": None},
-                "words": told_words(self._words),
+                "words": word_times(self._words),
                 "totals": {
                     "characters": len(self._wish.input),
                     "audio_s": round(account.audio_s, 4),
-                    "ttfa_ms": rounded(account.ttfa_ms),
-                    "total_ms": rounded((time.perf_counter() - self._began_s) * 1e3),
-                    "rtf": rounded(account.rtf, 4),
+                    "ttfa_ms": round_ms(account.ttfa_ms),
+                    "total_ms": round_ms((time.perf_counter() - self._began_s) * 1e3),
+                    "rtf": round_ms(account.rtf, 4),
                     "underruns": account.underruns,
                     "stages_ms": {
-                        name: rounded(ms)
+                        name: round_ms(ms)
                         for name, ms in stage_ms(self._saying.stages(), first=False).items()
                     },
                 },
@@ -282,31 +213,14 @@ class Speech(Response):
             self._speaker.voice.name,
             self._wish.response_format,
             len(self._wish.input),
-            rounded(account.ttfa_ms),
+            round_ms(account.ttfa_ms),
             account.audio_s,
-            rounded(account.rtf, 3),
+            round_ms(account.rtf, 3),
             account.underruns,
         )
 
 
-async def taken(place: Place, sent: Awaitable[None], stall_s: float) -> bool:
-    """Whether the listener took it in time. Others have the place while it takes long."""
-    sending = asyncio.ensure_future(sent)
-    try:
-        await asyncio.wait({sending}, timeout=PATIENCE_S)
-        if not sending.done():
-            place.rest()
-            await asyncio.wait({sending}, timeout=stall_s)
-            if not sending.done():
-                return False
-            await place.resume()
-        await sending
-    finally:
-        sending.cancel()
-    return True
-
-
-async def rehearse(floor: Floor, speakers: Iterable[Speaker]) -> None:
+async def warm_up(floor: ServerState, speakers: Iterable[LoadedVoice]) -> None:
     """Say something with every voice, to nobody, so that the first request is as fast as others."""
 
     async def receive() -> Message:
@@ -316,29 +230,19 @@ async def rehearse(floor: Floor, speakers: Iterable[Speaker]) -> None:
     async def send(_: Message) -> None:
         pass
 
-    history = History(lambda: 0, lambda: 0)  # of its own: this was no request
+    history = RequestStats(lambda: 0, lambda: 0)  # of its own: this was no request
     for speaker in speakers:
         for stream_format in ("audio", "sse"):
-            wish = Wish(
+            wish = SpeechRequest(
                 model=speaker.voice.family,
                 voice=speaker.voice.name,
                 input=REHEARSED,
                 stream_format=stream_format,
             )
             began_s = time.perf_counter()
-            await Speech(replace(floor, history=history, sounds=None), speaker, wish, began_s)(
-                {}, receive, send
-            )
-
-
-def stage_ms(spans: Sequence[Span], *, first: bool = True) -> dict[str, float]:
-    """Milliseconds by stage: up to the first chunk, or of all."""
-    durations: dict[str, float] = {}
-    for span in spans:
-        if not first or span.chunk in (None, 0):
-            took_ms = (span.end_ns - span.start_ns) / 1e6
-            durations[span.stage] = durations.get(span.stage, 0.0) + took_ms
-    return durations
+            await SpeechResponse(
+                replace(floor, history=history, sounds=None), speaker, wish, began_s
+            )({}, receive, send)
 
 
 async def _gone(receive: Receive) -> None:
@@ -353,14 +257,3 @@ def _body(content: bytes, *, more: bool = True) -> Message:
 
 def _sse_event(event: dict[str, Any]) -> bytes:
     return f"data: {json.dumps(event, separators=(',', ':'))}\n\n".encode()
-
-
-def told_words(words: Sequence[Word]) -> list[dict[str, Any]]:
-    return [
-        {"word": word.text, "start": round(word.start_s, 4), "end": round(word.end_s, 4)}
-        for word in words
-    ]
-
-
-def rounded(value: float | None, digits: int = 2) -> float | None:
-    return None if value is None else round(value, digits)

@@ -11,10 +11,11 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from pytest_ttsperf import __version__, secrets
+from pytest_ttsperf import secrets
 from pytest_ttsperf.cli import baselines, compare, doctor
 from pytest_ttsperf.cli.output import discard_broken_output
 from pytest_ttsperf.errors import ArtifactUnreadable, CellUnknown, LimitError, TtsperfError
+from pytest_ttsperf.version import __version__
 
 GOOD, BAD, USAGE = 0, 1, 2
 EPILOG = "Exit codes: 0 all is well, 1 something bad was found, 2 the command was not understood."

@@ -89,54 +89,51 @@ def _action(own: Any, name: str, run: Any, text: str, more: str = "") -> argpars
 
 
 def _list(told: argparse.Namespace) -> int:
-    from pytest_ttsperf.experiment import keeping
-    from pytest_ttsperf.report import stored
+    from pytest_ttsperf.baseline import listing, report
 
-    kept = keeping.kept(told.storage, told.artifacts)
-    tell(kept, stored.listing(kept), as_json=told.json)
+    kept = listing.list_baselines(told.storage, told.artifacts)
+    tell(kept, report.listing(kept), as_json=told.json)
     return 1 if kept.unreadable else 0
 
 
 def _show(told: argparse.Namespace) -> int:
-    from pytest_ttsperf.experiment import keeping
-    from pytest_ttsperf.report import stored
+    from pytest_ttsperf.baseline import listing, report
 
-    cell = keeping.find(keeping.kept(told.storage, told.artifacts), told.cell)
-    tell(cell, stored.cell(cell), as_json=told.json)
+    cell = listing.find(listing.list_baselines(told.storage, told.artifacts), told.cell)
+    tell(cell, report.cell(cell), as_json=told.json)
     return 0
 
 
 def _why(told: argparse.Namespace) -> int:
-    from pytest_ttsperf.experiment import keeping
-    from pytest_ttsperf.report import stored
+    from pytest_ttsperf.baseline import listing, report
 
-    reasons = keeping.why(told.storage, told.artifacts, told.cell)
-    tell(reasons, stored.why(reasons), as_json=told.json)
+    reasons = listing.why(told.storage, told.artifacts, told.cell)
+    tell(reasons, report.why(reasons), as_json=told.json)
     return 1 if any(gate.outcome == "FAIL" for gate in reasons.gates) else 0
 
 
 def _accept(told: argparse.Namespace) -> int:
-    from pytest_ttsperf.experiment import accepting
-    from pytest_ttsperf.report import stored
+    from pytest_ttsperf.baseline import accept as baseline_accept
+    from pytest_ttsperf.baseline import report
 
     files = [Path(what) for what in told.what if what.endswith(".json")]
     cells = [what for what in told.what if not what.endswith(".json")]
-    done = accepting.accept(told.storage, told.artifacts, files, cells, told.runs)
-    tell(done, stored.acceptance(done), as_json=told.json)
+    done = baseline_accept.accept(told.storage, told.artifacts, files, cells, told.runs)
+    tell(done, report.acceptance(done), as_json=told.json)
     return 1 if done.refused else 0
 
 
 def _prune(told: argparse.Namespace) -> int:
-    from pytest_ttsperf.experiment import pruning
-    from pytest_ttsperf.report import stored
+    from pytest_ttsperf.baseline import prune as baseline_prune
+    from pytest_ttsperf.baseline import report
 
-    found = pruning.prunable(
+    found = baseline_prune.prunable(
         told.storage, told.root, superseded=told.superseded, older_than_days=told.older_than
     )
     delete = told.yes and not told.dry_run
     if delete:
-        found = pruning.prune(found)
-    tell(found, stored.removals(found, delete), as_json=told.json)
+        found = baseline_prune.prune(found)
+    tell(found, report.removals(found, delete), as_json=told.json)
     return 0 if not delete or all(removal.removed for removal in found) else 1
 
 

@@ -10,9 +10,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from pytest_ttsperf import figures, secrets, specs
+from pytest_ttsperf import secrets
 from pytest_ttsperf.cli.output import advise, paint, tell
+from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.errors import LimitError
+from pytest_ttsperf.targets import spec as targets_spec
 
 PRESETS = ("short", "medium", "long")
 
@@ -24,7 +26,7 @@ def add(commands: Any) -> None:
         help="two targets side by side: is B slower than A?",
         description="Open two targets in processes of their own, A twice and B once, have them "
         "speak the same texts in turns, and say whether B is slower than A. A target is "
-        f"{specs.FORMS}; modules are looked for in the current folder, too. "
+        f"{targets_spec.FORMS}; modules are looked for in the current folder, too. "
         "Where one of them is a program that starts anew for each text, cold "
         "starts are compared. Exit code 1 when B is slower, or when A or B does not run.",
     )
@@ -37,16 +39,16 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--budget",
         type=_budget_s,
-        default=figures.DEFAULT_BUDGET_S,
+        default=metrics.DEFAULT_BUDGET_S,
         metavar="TIME",
-        help=f"longest time, as 60, 90s or 3min ({figures.DEFAULT_BUDGET_S:g}s)",
+        help=f"longest time, as 60, 90s or 3min ({metrics.DEFAULT_BUDGET_S:g}s)",
     )
     parser.add_argument(
         "--fail",
         action="append",
         default=[],
         metavar="FIGURE:CHANGE",
-        help=f"smallest change that counts, as ttfa_p95:7.5%% ({figures.DELTA:.0%}%)",
+        help=f"smallest change that counts, as ttfa_p95:7.5%% ({metrics.DEFAULT_MARGIN:.0%}%)",
     )
     for side in "ab":
         parser.add_argument(
@@ -63,14 +65,17 @@ def add(commands: Any) -> None:
 
 
 def _run(told: argparse.Namespace) -> int:
-    from pytest_ttsperf.experiment import Source, asked_so, side_by_side
+    from pytest_ttsperf.compare import report as report
+    from pytest_ttsperf.compare.cells import side_by_side
+    from pytest_ttsperf.experiment.plan import TargetFactory, with_http_options
     from pytest_ttsperf.records import Comparison, Outcome, TargetSpec
-    from pytest_ttsperf.report import comparison as report
 
     offered: Mapping[str, str | None] = {"provider": told.provider, "voice": told.voice}
     old, new = (
-        Source(
-            spec=asked_so(TargetSpec(spec=spec, options=specs.options_of(lines, source)), {}),
+        TargetFactory(
+            spec=with_http_options(
+                TargetSpec(spec=spec, options=targets_spec.options_of(lines, source)), {}
+            ),
             provider=told.provider,
             voice=told.voice,
             demanded=tuple(name for name, value in offered.items() if value is not None),
@@ -83,13 +88,13 @@ def _run(told: argparse.Namespace) -> int:
     specified = [one.spec for one in (old, new)]
     advise(found for one in specified for found in secrets.find(one.spec, one.options))
     presets = tuple(dict.fromkeys(told.preset or PRESETS[:1]))
-    deltas = figures.of_lines(told.fail, "--fail")
+    margins = metrics.margins_of_lines(told.fail, "--fail")
     with _modules_of(os.getcwd()):
         found: dict[str, Comparison] = side_by_side(
             old,
             new,
             presets,
-            lambda phase: figures.gates(phase, deltas),
+            lambda phase: metrics.choose_metrics(phase, margins),
             told.budget,
             cold=told.cold,
         )
@@ -125,6 +130,6 @@ def _end_of_standard_library(entries: list[str]) -> int:
 
 def _budget_s(text: str) -> float:
     try:
-        return figures.budget_s(text, "--budget")
+        return metrics.budget_s(text, "--budget")
     except LimitError as error:
         raise argparse.ArgumentTypeError(str(error)) from None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from pytest_ttsperf import secrets, specs
+from pytest_ttsperf import secrets
 from pytest_ttsperf.cli.output import advise, paint, tell
+from pytest_ttsperf.targets import spec
 
 DEFAULT_SECONDS = 2.0
 
@@ -41,22 +42,23 @@ def add(commands: Any) -> None:
 
 
 def _run(told: argparse.Namespace) -> int:
-    from pytest_ttsperf.experiment import Source, asked_so, checkup
+    from pytest_ttsperf.doctor import checks
+    from pytest_ttsperf.doctor import report as report
+    from pytest_ttsperf.experiment.plan import TargetFactory, with_http_options
     from pytest_ttsperf.records import TargetSpec
-    from pytest_ttsperf.report import checkup as report
 
     source = None
     if told.target is not None:
-        source = Source(
-            spec=asked_so(
-                TargetSpec(spec=told.target, options=specs.options_of(told.option, "--option")), {}
+        source = TargetFactory(
+            spec=with_http_options(
+                TargetSpec(spec=told.target, options=spec.options_of(told.option, "--option")), {}
             ),
             provider=told.provider,
             voice=told.voice,
             demanded=("provider",) if told.provider else (),
         )
         advise(secrets.find(source.spec.spec, source.spec.options))
-    found = checkup.examine(told.seconds, source)
+    found = checks.examine(told.seconds, source)
     tell(found, report.checkup(found, paint), as_json=told.json)
     return 1 if found.level == "bad" else 0
 

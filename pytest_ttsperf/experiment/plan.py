@@ -11,17 +11,29 @@ from dataclasses import dataclass, replace
 
 from msgspec import structs
 
-from pytest_ttsperf import secrets, specs
+from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import MeasurementError
-from pytest_ttsperf.judge import stats
-from pytest_ttsperf.measure import corpus, interleave
-from pytest_ttsperf.measure.revisions import Tree
-from pytest_ttsperf.measure.targets import SERVERS, Target, command, forms, kind
-from pytest_ttsperf.measure.targets.http import HttpTarget
-from pytest_ttsperf.measure.targets.inline import InlineTarget
-from pytest_ttsperf.measure.targets.wire import Mirror
-from pytest_ttsperf.measure.targets.worker import WorkerTarget
-from pytest_ttsperf.records import Cell, CellResult, Json, Mode, Phase, Ready, TargetSpec, Threshold
+from pytest_ttsperf.judge.statistics import quantiles
+from pytest_ttsperf.measure import corpus, schedule
+from pytest_ttsperf.records import (
+    Cell,
+    CellResult,
+    Json,
+    Mode,
+    Phase,
+    TargetInfo,
+    TargetSpec,
+    Threshold,
+)
+from pytest_ttsperf.targets import spec as targets_spec
+from pytest_ttsperf.targets.base import Target
+from pytest_ttsperf.targets.command import target
+from pytest_ttsperf.targets.python.inline import InlineTarget
+from pytest_ttsperf.targets.server import request_template
+from pytest_ttsperf.targets.server.target import ServerTarget
+from pytest_ttsperf.targets.spec import SERVERS, kind
+from pytest_ttsperf.targets.worker.parent import WorkerTarget
+from pytest_ttsperf.targets.worker.source_tree import Tree, TreeOverride
 
 UNNAMED = "default"
 """The provider or voice of a target that was asked for none and tells none."""
@@ -31,7 +43,7 @@ DEFAULT_COLD_PERCENTILE = 0.50
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class TargetFactory:
     """Where a target comes from; each `make` is a new one, not yet open."""
 
     spec: TargetSpec
@@ -57,9 +69,9 @@ class Source:
             )
 
     @property
-    def starts_anew(self) -> bool:
+    def is_per_text(self) -> bool:
         """Whether each trial is a fresh start of it, so that there is nothing warm to measure."""
-        return kind(self.spec.spec) == "command" and command.is_once(self.spec)
+        return kind(self.spec.spec) == "command" and target.is_once(self.spec)
 
     @property
     def is_server(self) -> bool:
@@ -73,8 +85,8 @@ class Source:
         is not set.
         A `module:callable` has a process of its own unless asked for inline.
         """
-        specs.resolve(self.spec.spec)
-        specs.resolve_options(self.spec.options)
+        targets_spec.resolve(self.spec.spec)
+        targets_spec.resolve_options(self.spec.options)
         secrets.remember(self.spec.spec, self.spec.options)
         pairs = {"provider": self.provider, "voice": self.voice}
         offered = {name: value for name, value in pairs.items() if value is not None}
@@ -85,11 +97,11 @@ class Source:
             )
         match kind(self.spec.spec):
             case "command":
-                return command.CommandTarget(
+                return target.CommandTarget(
                     self.spec, offered=offered, demanded=self.demanded, timeout_s=self.timeout_s
                 )
             case "http" | "wyoming":
-                return HttpTarget(
+                return ServerTarget(
                     self.spec, offered=offered, demanded=self.demanded, timeout_s=self.timeout_s
                 )
             case "python":
@@ -103,12 +115,13 @@ class Source:
             offered=offered,
             demanded=self.demanded,
             timeout_s=self.timeout_s,
-            mirror=self.tree and Mirror(ours=str(self.tree.project), theirs=str(self.tree.folder)),
+            mirror=self.tree
+            and TreeOverride(ours=str(self.tree.project), theirs=str(self.tree.folder)),
             python=self.tree.python if self.tree else sys.executable,
         )
 
 
-def asked_so(spec: TargetSpec, http: Mapping[str, Json]) -> TargetSpec:
+def with_http_options(spec: TargetSpec, http: Mapping[str, Json]) -> TargetSpec:
     """A server's spec with the run's options for HTTP; its own come first.
 
     Whether the connection is kept is always among them: it is another cell otherwise. TargetError
@@ -120,7 +133,9 @@ def asked_so(spec: TargetSpec, http: Mapping[str, Json]) -> TargetSpec:
         given = {"connection": http.get("connection", "keep"), **spec.options}
         return structs.replace(spec, options=given)
     given = {**http, **spec.options}
-    form = forms.form_of(given.get("preset"), given.get("template"), given.get("connection"))
+    form = request_template.form_of(
+        given.get("preset"), given.get("template"), given.get("connection")
+    )
     return structs.replace(spec, options={**given, "connection": form.connection})
 
 
@@ -156,12 +171,12 @@ def default_trials(phase: Phase, thresholds: Iterable[Threshold]) -> int:
     """
     floor = DEFAULT_WARM_PERCENTILE if phase == "warm" else DEFAULT_COLD_PERCENTILE
     if phase == "cold":
-        return stats.trials_to_prove(floor)
+        return quantiles.trials_to_prove(floor)
     asked = [PERCENTILES[t.statistic] for t in thresholds if t.statistic in PERCENTILES]
-    return stats.trials_to_prove(max([floor, *asked]))
+    return quantiles.trials_to_prove(max([floor, *asked]))
 
 
-def continued(plan: Plan, earlier: Iterable[CellResult]) -> Plan:
+def skip_spoken(plan: Plan, earlier: Iterable[CellResult]) -> Plan:
     """The plan, going on with fresh texts where this test has spoken some of them already."""
     same = (
         len(result.counted)
@@ -172,7 +187,7 @@ def continued(plan: Plan, earlier: Iterable[CellResult]) -> Plan:
     return replace(plan, first=sum(same))
 
 
-def cell_of(source: Source, ready: Ready, plan: Plan) -> Cell:
+def cell_of(source: TargetFactory, ready: TargetInfo, plan: Plan) -> Cell:
     told = ready.placement or {}
     return Cell(
         test=plan.test,
@@ -206,7 +221,7 @@ def warmup_texts(plan: Plan, count: int) -> Sequence[str]:
 def probe_texts(plan: Plan, spoken: str) -> Sequence[str]:
     """What finds caches: a text the trials have spoken, and in turn one that nobody ever has."""
     preset = plan.text if corpus.is_preset(plan.text) else "short"
-    unheard = corpus.unheard_texts(preset, interleave.PROBES)
+    unheard = corpus.fresh_texts(preset, schedule.PROBES)
     return [text for new in unheard for text in (spoken, new)]
 
 

@@ -12,8 +12,8 @@ import math
 
 import numpy as np
 
-from pytest_ttsperf.judge import stats
-from pytest_ttsperf.judge.stats import LimitTest
+from pytest_ttsperf.judge.statistics import quantiles
+from pytest_ttsperf.judge.statistics.quantiles import LimitTest
 from pytest_ttsperf.records import Outcome, Sample, Summary, Threshold, Verdict
 
 ALPHA = 0.05
@@ -28,11 +28,11 @@ def judge(threshold: Threshold, sample: Sample, declared: int) -> Verdict:
     Values of None, or not finite, were not measured and count as exceeding. Raises ValueError for
     the statistic `value`, which `judge_value` judges.
     """
-    values = _padded(sample)
+    values = _pad(sample)
     if threshold.statistic == "value":
         raise ValueError(f"{threshold.label} limits one value, not a sample: use judge_value")
     if not np.isfinite(values).any():
-        return _unmeasured(threshold, len(values))
+        return _judge_unmeasured(threshold, len(values))
     if threshold.statistic == "max":
         return _judge_max(threshold, values, declared)
     return _judge_percentile(threshold, values, declared)
@@ -50,9 +50,9 @@ def judge_value(threshold: Threshold, value: float | None, reason: str | None = 
     return _verdict(threshold, outcome, text, value=value, n=1, exceeding=int(over))
 
 
-def decided_early(threshold: Threshold, sample: Sample, declared: int) -> bool:
+def is_decided_early(threshold: Threshold, sample: Sample, declared: int) -> bool:
     """Whether the trials so far, fewer than declared, already refute the limit for good."""
-    values = _padded(sample)
+    values = _pad(sample)
     if not 0 < len(values) < declared or threshold.statistic == "value":
         return False
     if threshold.statistic == "max":
@@ -62,19 +62,19 @@ def decided_early(threshold: Threshold, sample: Sample, declared: int) -> bool:
 
 def summarize(sample: Sample) -> Summary:
     """Put a sample in few numbers; n counts all trials, the figures are of those measured."""
-    values = [value for value in _padded(sample) if math.isfinite(value)]
+    values = [value for value in _pad(sample) if math.isfinite(value)]
     n = len(sample.values)
-    figures = stats.summarize(values, n - len(values))
+    figures = quantiles.summarize(values, n - len(values))
     return Summary(metric=sample.metric, n=n, missing=n - len(values), **figures)
 
 
-def _padded(sample: Sample) -> list[float]:
+def _pad(sample: Sample) -> list[float]:
     """The values, with +inf for those that could not be measured."""
     return [v if v is not None and math.isfinite(v) else math.inf for v in sample.values]
 
 
 def _test(threshold: Threshold, values: list[float]) -> LimitTest:
-    return stats.limit_test(values, threshold.limit, LEVELS[threshold.statistic])
+    return quantiles.limit_test(values, threshold.limit, LEVELS[threshold.statistic])
 
 
 def _judge_percentile(threshold: Threshold, values: list[float], declared: int) -> Verdict:
@@ -83,22 +83,22 @@ def _judge_percentile(threshold: Threshold, values: list[float], declared: int) 
     is_early = test.n < declared
     if test.p_greater <= (ALPHA_EARLY if is_early else ALPHA):
         outcome, p_value, needed = Outcome.FAIL, test.p_greater, None
-        bound = stats.lower_bound(values, level)
+        bound = quantiles.lower_bound(values, level)
     elif not is_early and test.p_less <= ALPHA:
         outcome, p_value, needed = Outcome.PASS, test.p_less, None
-        bound = stats.upper_bound(values, level)
+        bound = quantiles.upper_bound(values, level)
     else:
         outcome, p_value, bound = Outcome.INCONCLUSIVE, test.p_less, None
-        needed = max(stats.trials_to_prove(level, test.exceeding), declared) - test.n
+        needed = max(quantiles.trials_to_prove(level, test.exceeding), declared) - test.n
     text = _sentence(threshold, values, _confidence(outcome, bound, threshold))
     if needed is not None:
         text += _open_end(needed, test, declared)
-    upper = stats.upper_bound(values, level)
+    upper = quantiles.upper_bound(values, level)
     return _verdict(
         threshold,
         outcome,
         text,
-        value=stats.quantile(_measured(values), level),
+        value=quantiles.quantile(_measured_text(values), level),
         bound=upper if upper is not None and math.isfinite(upper) else None,
         n=test.n,
         exceeding=test.exceeding,
@@ -119,20 +119,20 @@ def _judge_max(threshold: Threshold, values: list[float], declared: int) -> Verd
         text += f"; {n} of {_trials(declared)} declared were made, {needed} more are needed"
     else:
         outcome = Outcome.PASS
-        share = math.ceil(stats.share_excluded(n) * 100)
+        share = math.ceil(quantiles.share_excluded(n) * 100)
         text += f"; n={n} shows that at most {share} % of trials exceed it (95 % confidence)"
     return _verdict(
         threshold,
         outcome,
         text,
-        value=max(_measured(values)),
+        value=max(_measured_text(values)),
         n=n,
         exceeding=exceeding,
         trials_needed=needed,
     )
 
 
-def _unmeasured(threshold: Threshold, n: int) -> Verdict:
+def _judge_unmeasured(threshold: Threshold, n: int) -> Verdict:
     what = f"not measured in any of {_trials(n)}" if n else "nothing was measured: 0 trials"
     text = f"{what}; what could not be measured fails {_limit(threshold)}"
     return _verdict(threshold, Outcome.FAIL, text, n=n, exceeding=n)
@@ -174,12 +174,12 @@ def _verdict(
 
 def _sentence(threshold: Threshold, values: list[float], confidence: str = "") -> str:
     """What was measured, how sure, the limit, the count, and what of it was not measured."""
-    measured = _measured(values)
+    measured = _measured_text(values)
     level = LEVELS.get(threshold.statistic, 1.0)
     exceeding = sum(value > threshold.limit for value in values)
     missing = len(values) - len(measured)
     text = (
-        f"{threshold.statistic} is {_figure(stats.quantile(measured, level), threshold)}"
+        f"{threshold.statistic} is {_figure(quantiles.quantile(measured, level), threshold)}"
         f"{confidence}, {_limit(threshold)}: {exceeding or 'none'} of {_trials(len(values))} "
         f"exceed{'' if exceeding > 1 else 's'} it"
     )
@@ -220,7 +220,7 @@ def _figure(value: float, threshold: Threshold) -> str:
     return f"{number} {threshold.unit}".rstrip()
 
 
-def _measured(values: list[float]) -> list[float]:
+def _measured_text(values: list[float]) -> list[float]:
     return [value for value in values if math.isfinite(value)]
 
 

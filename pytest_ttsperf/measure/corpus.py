@@ -38,29 +38,29 @@ def texts(preset: str, count: int, *, skip: int = 0) -> tuple[str, ...]:
     The first of all is the preset's own wording. Raises UnknownPreset, CorpusExhausted, and
     ValueError for a negative number.
     """
-    trials = _ordered(preset)[:-WARMUP_RESERVE]
+    trials = _order(preset)[:-WARMUP_RESERVE]
     return _take(trials, count, skip, f"trials of preset {preset!r}")
 
 
 def trial_count(preset: str) -> int:
     """How many distinct texts trials can take. Raises UnknownPreset."""
-    return len(_ordered(preset)) - WARMUP_RESERVE
+    return len(_order(preset)) - WARMUP_RESERVE
 
 
 def warmup_texts(preset: str, count: int) -> tuple[str, ...]:
     """Texts that no trial speaks. Raises as `texts` does."""
-    warmups = _ordered(preset)[: -WARMUP_RESERVE - 1 : -1]
+    warmups = _order(preset)[: -WARMUP_RESERVE - 1 : -1]
     return _take(warmups, count, 0, f"warm-ups of preset {preset!r}")
 
 
-def unheard_texts(preset: str, count: int) -> tuple[str, ...]:
+def fresh_texts(preset: str, count: int) -> tuple[str, ...]:
     """Texts that nobody has ever spoken: words of the preset in an order of this very moment.
 
     They make little sense, and no cache of any age can hold them.
     """
     rng = random.SystemRandom()
-    words = [word.strip(".,") for text in _ordered(preset) for word in text.split()]
-    lengths = [len(text.split()) for text in _ordered(preset)[:count]]
+    words = [word.strip(".,") for text in _order(preset) for word in text.split()]
+    lengths = [len(text.split()) for text in _order(preset)[:count]]
     return tuple(f"{' '.join(rng.sample(words, length)).capitalize()}." for length in lengths)
 
 
@@ -76,7 +76,7 @@ def _take(pool: tuple[str, ...], count: int, skip: int, what: str) -> tuple[str,
 
 
 @cache
-def _ordered(preset: str) -> tuple[str, ...]:
+def _order(preset: str) -> tuple[str, ...]:
     if not is_preset(preset):
         raise UnknownPreset(f"no preset {preset!r}; presets are {', '.join(PRESETS)}")
     path = files("pytest_ttsperf.measure") / "texts" / f"{preset}.txt"

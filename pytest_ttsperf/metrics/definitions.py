@@ -16,129 +16,26 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from msgspec import UNSET
 from numpy.typing import NDArray
 
 from pytest_ttsperf.errors import MeasurementError
-from pytest_ttsperf.metrics import player
-from pytest_ttsperf.metrics.player import NS_PER_MS, NS_PER_S, chunks_of
+from pytest_ttsperf.metrics import playback
+from pytest_ttsperf.metrics.audio import first_sound_ns
+from pytest_ttsperf.metrics.playback import NS_PER_MS, NS_PER_S, chunks_of
+from pytest_ttsperf.metrics.stages import CLIENT, CONVERT, LATE
 from pytest_ttsperf.records import (
-    Breakdown,
     Kind,
     Memory,
     Recording,
     Sample,
     Sound,
-    Span,
-    StageShare,
     Trial,
     Usage,
 )
 
-WINDOW_MS = 10
-FLOOR_DBFS = -60.0
-BELOW_ACTIVE_DB = 35.0
-LOOK_AHEAD_MS = 50
-NEEDED_MS = 30
 ROUNDING_NS = 10_000
 COALESCE_NS = 2 * NS_PER_MS
-LATE = 50
-"""A burst is late when it was waited for at least this many times as long as it took."""
-CLIENT = ("http.", "wyoming.", "server.")
-"""Before the names of stages of a client, and of those that a server tells up to its first byte:
-when they end says nothing about how the rest was made."""
-CONVERT = "convert"
-"""The stage that turns finished sound into bytes; it does no synthesis."""
-UNEXPLAINED = "unexplained"
-EXPLAINED_WITHIN = 0.05
-EXPLAINED_WITHIN_MS = 1.0
 BYTES_PER_MB = 1e6
-
-
-# Sound
-
-
-def samples_of(recording: Recording) -> NDArray[np.float32]:
-    """Give the samples of a recording, shape (frames,), full scale 1.0, read-only.
-
-    Raises MeasurementError when the recording was kept without its sound, or when its sound is not
-    as long as its chunks say.
-    """
-    if recording.pcm is UNSET:
-        raise MeasurementError(
-            "this recording has no samples: sound is left out of artifacts and baselines, so "
-            "onset and level can only be computed in the run that measured"
-        )
-    wanted = 4 * sum(recording.frame_counts)
-    if len(recording.pcm) != wanted:
-        raise MeasurementError(
-            f"the recording holds {len(recording.pcm)} bytes of sound, its chunks add up to "
-            f"{wanted} (4 a frame): the recorder and the target disagree on what a frame is"
-        )
-    return np.frombuffer(recording.pcm, dtype="<f4")
-
-
-def hear(samples: NDArray[np.float32], sample_rate: int) -> Sound:
-    """Find where the sound starts, how loud it is where it is active, and how much is silent.
-
-    `samples` has shape (frames,), `sample_rate` is in Hz (1000 or more), 0 dBFS is an RMS of 1.0.
-    Levels are those of windows of 10 ms, one ending at each millisecond, each with its own mean
-    removed (an offset is no sound); the first nine windows reach back to the start only.
-
-    - active level: RMS over the windows above -60 dBFS, None when there are none.
-    - threshold: -60 dBFS or 35 dB below the active level, whichever is higher.
-    - onset: the first window above the threshold that has 30 of the 50 following it above as well.
-      The sound is in the millisecond that lifted the window over the threshold, its last one:
-      `onset_frame` is that millisecond's first frame, so that silence sent ahead as a chunk of
-      its own does not pass as the chunk that holds the onset.
-    - last frame: the end of the last window above the threshold.
-    - silence share: windows that are not above the threshold, 0..1; None below 1 ms of audio.
-
-    Samples that are not finite are heard as silence (`metrics.quality` counts them).
-    """
-    edges = np.arange(samples.size * 1000 // sample_rate + 1) * sample_rate // 1000
-    power = _window_power(samples, edges)
-    if not power.size:
-        return Sound(onset_frame=None, last_frame=None, silence_share=None, active_level_dbfs=None)
-    floor = 10 ** (FLOOR_DBFS / 10)
-    active = power[power > floor]
-    if not active.size:
-        return Sound(onset_frame=None, last_frame=None, silence_share=1.0, active_level_dbfs=None)
-    active_power = float(active.mean())
-    above = power > max(floor, active_power * 10 ** (-BELOW_ACTIVE_DB / 10))
-    onset = _first_sustained(above)
-    return Sound(
-        onset_frame=None if onset is None else int(edges[onset]),
-        last_frame=None if onset is None else int(edges[np.flatnonzero(above)[-1] + 1]),
-        silence_share=float(1 - above.mean()),
-        active_level_dbfs=float(10 * np.log10(active_power)),
-    )
-
-
-def _window_power(samples: NDArray[np.float32], edges: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Variance of the window that ends at each edge but the first; running sums in float64."""
-    if edges.size < 2:
-        return np.empty(0)
-    clean = samples[: edges[-1]].astype(np.float64)
-    clean[~np.isfinite(clean)] = 0.0
-    ends = np.arange(1, edges.size)
-    starts = np.maximum(ends - WINDOW_MS, 0)
-
-    def window_mean(of: NDArray[np.float64]) -> NDArray[np.float64]:
-        sums = np.concatenate(([0.0], np.cumsum(np.add.reduceat(of, edges[:-1]))))
-        mean: NDArray[np.float64] = (sums[ends] - sums[starts]) / (edges[ends] - edges[starts])
-        return mean
-
-    return np.maximum(window_mean(clean * clean) - window_mean(clean) ** 2, 0.0)
-
-
-def _first_sustained(above: NDArray[np.bool_]) -> int | None:
-    """Index of the first window above that is followed by enough others above."""
-    count = np.concatenate(([0], np.cumsum(above)))
-    here = np.arange(above.size) + 1
-    following = count[np.minimum(here + LOOK_AHEAD_MS, above.size)] - count[here]
-    found = np.flatnonzero(above & (following >= NEEDED_MS))
-    return int(found[0]) if found.size else None
 
 
 # Time to first audio
@@ -164,14 +61,6 @@ def lead_in_ms(recording: Recording, sound: Sound) -> float | None:
     return sound.onset_frame / recording.sample_rate * 1000
 
 
-def first_sound_ns(recording: Recording, sound: Sound) -> int | None:
-    """When the chunk that holds the onset arrived, on the recording's clock."""
-    arrivals, frames = chunks_of(recording)
-    if sound.onset_frame is None or sound.onset_frame >= frames.sum():
-        return None
-    return int(arrivals[np.searchsorted(np.cumsum(frames), sound.onset_frame, side="right")])
-
-
 def ttfa_sound_ms(recording: Recording, sound: Sound) -> float | None:
     """Arrival of the chunk that holds the onset - t0: what change is judged on."""
     arrival_ns = first_sound_ns(recording, sound)
@@ -185,7 +74,7 @@ def ttfa_ms(recording: Recording, sound: Sound, prebuffer_ms: float = 0.0) -> fl
     """
     arrival_ms = ttfa_sound_ms(recording, sound)
     lead_ms = lead_in_ms(recording, sound)
-    start_ns = player.play(recording, prebuffer_ms).start_ns
+    start_ns = playback.play(recording, prebuffer_ms).start_ns
     if arrival_ms is None or lead_ms is None or start_ns is None:
         return None
     return max(arrival_ms, _since_request_ms(recording, start_ns) + lead_ms)
@@ -332,98 +221,6 @@ def memory(baseline: Usage | None, trials: Sequence[Trial]) -> Memory:
     )
 
 
-# Stages
-
-
-def breakdown(trials: Sequence[Trial]) -> Breakdown:
-    """Which stages the time went to: up to the first sounding chunk, and over the whole trial.
-
-    Per stage and trial: the time in which at least one of its spans was at work, cut to the window
-    (overlapping spans count once). A stage's row is the median over the counted trials that tell
-    stages, 0 where a trial has none of it, in ms and as share of the window; the last kind of row,
-    `unexplained`, is the time in which no stage was at work. Stages that work at the same time
-    each have their own: shares may add up to more than 1. Largest first; empty without spans.
-    """
-    told = [
-        (trial.recording, trial.sound)
-        for trial in trials
-        if trial.kind == "trial" and trial.recording is not None and trial.recording.spans
-    ]
-    to_sound = [(recording, first_sound_ns(recording, sound)) for recording, sound in told if sound]
-    return Breakdown(
-        to_first_sound=_shares([(rec, end_ns) for rec, end_ns in to_sound if end_ns is not None]),
-        whole=_shares([(recording, recording.end_ns) for recording, _ in told]),
-    )
-
-
-def stages_ms(trial: Trial, *, whole: bool) -> tuple[float, dict[str, float]] | None:
-    """One trial's window in ms, and what of it each stage was at work in.
-
-    The window is the whole trial, or that to the first sounding chunk. None without it or without
-    stages.
-    """
-    recording = trial.recording
-    if recording is None or not recording.spans:
-        return None
-    until_ns = recording.end_ns if whole else None
-    if until_ns is None and trial.sound is not None:
-        until_ns = first_sound_ns(recording, trial.sound)
-    if until_ns is None:
-        return None
-    names = sorted({span.stage for span in recording.spans})
-    busy = {name: [span for span in recording.spans if span.stage == name] for name in names}
-    start_ns = recording.request_ns
-    return (
-        (until_ns - start_ns) / NS_PER_MS,
-        {name: _union_ns(busy[name], start_ns, until_ns) / NS_PER_MS for name in names},
-    )
-
-
-def is_explained(rows: Sequence[StageShare]) -> bool | None:
-    """Whether stages account for a window within 5 % or 1 ms; None for an empty breakdown."""
-    unexplained = [row for row in rows if row.stage == UNEXPLAINED]
-    if not unexplained:
-        return None
-    return unexplained[0].share <= EXPLAINED_WITHIN or unexplained[0].ms <= EXPLAINED_WITHIN_MS
-
-
-def _shares(windows: Sequence[tuple[Recording, int]]) -> tuple[StageShare, ...]:
-    """Rows for the windows from each request to the instant given with it."""
-    windows = [(rec, end_ns) for rec, end_ns in windows if end_ns > rec.request_ns]
-    stages = sorted({span.stage for rec, _ in windows for span in rec.spans})
-    if not stages:
-        return ()
-    rows = [_share(windows, stage) for stage in stages]
-    return tuple(sorted([*rows, _share(windows, None)], key=lambda row: -row.ms))
-
-
-def _share(windows: Sequence[tuple[Recording, int]], stage: str | None) -> StageShare:
-    """One row: the median of a stage's time, or, for None, of the time without any stage."""
-    length = np.array([end_ns - rec.request_ns for rec, end_ns in windows])
-    busy = np.array(
-        [
-            _union_ns([s for s in rec.spans if stage in (None, s.stage)], rec.request_ns, end_ns)
-            for rec, end_ns in windows
-        ]
-    )
-    spent = length - busy if stage is None else busy
-    return StageShare(
-        stage=stage or UNEXPLAINED,
-        ms=float(np.median(spent)) / NS_PER_MS,
-        share=float(np.median(spent / length)),
-    )
-
-
-def _union_ns(spans: Sequence[Span], start_ns: int, end_ns: int) -> int:
-    """How much of a window is covered by at least one span."""
-    covered, until_ns = 0, start_ns
-    for span in sorted(spans, key=lambda span: span.start_ns):
-        last_ns = min(span.end_ns, end_ns)
-        covered += max(last_ns - max(span.start_ns, until_ns), 0)
-        until_ns = max(until_ns, last_ns)
-    return covered
-
-
 # The table
 
 
@@ -440,7 +237,7 @@ def _raw(of: Callable[[Recording], float | None]) -> Callable[[Trial, float], fl
     return lambda trial, _: None if trial.recording is None else of(trial.recording)
 
 
-def _heard(
+def _of_sound(
     of: Callable[[Recording, Sound], float | None],
 ) -> Callable[[Trial, float], float | None]:
     """A metric of the instants and of what is audible."""
@@ -453,15 +250,15 @@ def _heard(
     return measure
 
 
-def _played(
-    of: Callable[[player.Playback], float | None],
+def _of_playback(
+    of: Callable[[playback.Playback], float | None],
 ) -> Callable[[Trial, float], float | None]:
     """A metric of the simulated player."""
 
     def measure(trial: Trial, prebuffer_ms: float) -> float | None:
         if trial.recording is None:
             return None
-        value = of(player.play(trial.recording, prebuffer_ms))
+        value = of(playback.play(trial.recording, prebuffer_ms))
         return None if value is None else float(value)
 
     return measure
@@ -480,29 +277,35 @@ def _silence_share(trial: Trial, _: float) -> float | None:
 METRICS: Mapping[str, Metric] = {
     "ttfb_ms": Metric("ms", "first byte", _raw(ttfb_ms)),
     "ttfs_ms": Metric("ms", "first sample, silent or not", _raw(ttfs_ms)),
-    "lead_in_ms": Metric("ms", "audio before the onset", _heard(lead_in_ms)),
-    "ttfa_sound_ms": Metric("ms", "arrival of the first sounding chunk", _heard(ttfa_sound_ms)),
+    "lead_in_ms": Metric("ms", "audio before the onset", _of_sound(lead_in_ms)),
+    "ttfa_sound_ms": Metric("ms", "arrival of the first sounding chunk", _of_sound(ttfa_sound_ms)),
     "ttfa_ms": Metric("ms", "first sound heard from a player", _ttfa_ms),
     "rtf": Metric("", "time over duration of audio", _raw(rtf)),
     "rtf_stream": Metric("", "the same after the first chunk", _raw(rtf_stream)),
     "gap_p95_ms": Metric("ms", "95 % of a trial's gaps are no longer", _raw(gap_p95_ms)),
     "gap_max_ms": Metric("ms", "longest gap", _raw(gap_max_ms)),
-    "underruns": Metric("", "interruptions of the player", _played(lambda p: p.underruns)),
-    "stall_ms": Metric("ms", "their total time", _played(lambda p: p.stall_ms)),
-    "longest_stall_ms": Metric("ms", "the longest of them", _played(lambda p: p.longest_stall_ms)),
-    "stall_ratio": Metric("", "their share of the time played", _played(lambda p: p.stall_ratio)),
+    "underruns": Metric("", "interruptions of the player", _of_playback(lambda p: p.underruns)),
+    "stall_ms": Metric("ms", "their total time", _of_playback(lambda p: p.stall_ms)),
+    "longest_stall_ms": Metric(
+        "ms", "the longest of them", _of_playback(lambda p: p.longest_stall_ms)
+    ),
+    "stall_ratio": Metric(
+        "", "their share of the time played", _of_playback(lambda p: p.stall_ratio)
+    ),
     "prebuffer_needed_ms": Metric(
-        "ms", "smallest prebuffer without a stall", _raw(player.prebuffer_needed_ms)
+        "ms", "smallest prebuffer without a stall", _raw(playback.prebuffer_needed_ms)
     ),
     "start_delay_needed_ms": Metric(
-        "ms", "smallest wait after the first chunk without one", _raw(player.start_delay_needed_ms)
+        "ms",
+        "smallest wait after the first chunk without one",
+        _raw(playback.start_delay_needed_ms),
     ),
     "silence_share": Metric("", "share of the audio below the threshold", _silence_share),
     "cpu_s_per_audio_s": Metric(
         "", "CPU seconds per second of audio", lambda trial, _: cpu_s_per_audio_s(trial)
     ),
     "audio_s": Metric("s", "duration of the audio", _raw(duration_s)),
-    "speech_s": Metric("s", "audio without the silence around it", _heard(speech_s)),
+    "speech_s": Metric("s", "audio without the silence around it", _of_sound(speech_s)),
 }
 
 

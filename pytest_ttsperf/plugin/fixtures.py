@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from pytest_ttsperf import secrets, specs
+from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import MeasurementError, ProviderMissing, TtsperfError
-from pytest_ttsperf.plugin import ledger, markers, target_fixture, usage
+from pytest_ttsperf.plugin import markers, run_state, target_fixture, usage
+from pytest_ttsperf.records import cell
+from pytest_ttsperf.targets import spec
 
 if TYPE_CHECKING:
-    from pytest_ttsperf.experiment import Opened, Plan, Source, Tell
+    from pytest_ttsperf.experiment.cell import Tell
+    from pytest_ttsperf.experiment.plan import Plan, TargetFactory
+    from pytest_ttsperf.experiment.trial import OpenTarget
     from pytest_ttsperf.records import (
         CellResult,
         Mode,
         Phase,
-        Ready,
         Recording,
         Summary,
+        TargetInfo,
         TargetSpec,
     )
 
@@ -55,16 +59,16 @@ class Measurement:
 class WarmEngine:
     """A target that is open and warmed, in a process of its own."""
 
-    def __init__(self, opened: Opened) -> None:
+    def __init__(self, opened: OpenTarget) -> None:
         self.opened = opened
 
     @property
-    def source(self) -> Source:
+    def source(self) -> TargetFactory:
         """Where the target comes from."""
         return self.opened.source
 
     @property
-    def ready(self) -> Ready:
+    def ready(self) -> TargetInfo:
         """What the target told of itself: sample rate, placement, versions."""
         return self.opened.ready
 
@@ -74,36 +78,37 @@ class WarmEngine:
 
     def measure(self, plan: Plan, tell: Tell) -> CellResult:
         """Measure a plan on this engine."""
-        from pytest_ttsperf import experiment
+        from pytest_ttsperf.experiment import cell as cell_run
 
-        return experiment.measure_warm(self.opened, plan, tell)
+        return cell_run.measure_warm(self.opened, plan, tell)
 
     def once(self, plan: Plan) -> CellResult:
         """One trial of the plan, unmeasured (--ttsperf-disable)."""
-        from pytest_ttsperf import experiment
+        from pytest_ttsperf.experiment import cell as cell_run
 
-        return experiment.speak_once(self.opened, plan)
+        return cell_run.run_once(self.opened, plan)
 
 
 class ColdEngine:
     """A target that is started anew for each trial."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: TargetFactory) -> None:
         self.source = source
 
     def measure(self, plan: Plan, tell: Tell) -> CellResult:
         """Measure a plan with a fresh process for each trial."""
-        from pytest_ttsperf import experiment
+        from pytest_ttsperf.experiment import cell as cell_run
 
-        return experiment.measure_cold(self.source, plan, tell)
+        return cell_run.measure_cold(self.source, plan, tell)
 
     def once(self, plan: Plan) -> CellResult:
         """One trial of the plan, unmeasured (--ttsperf-disable)."""
-        from pytest_ttsperf import experiment
+        from pytest_ttsperf.experiment import cell as cell_run
+        from pytest_ttsperf.experiment import trial
 
-        opened = experiment.open_target(self.source, warm=False)
+        opened = trial.open_target(self.source, warm=False)
         try:
-            return experiment.speak_once(opened, plan)
+            return cell_run.run_once(opened, plan)
         finally:
             opened.close()
 
@@ -111,7 +116,7 @@ class ColdEngine:
 class Perf:
     """Measures at once what it is told to speak; its test is judged when the body is over."""
 
-    def __init__(self, engine: WarmEngine | ColdEngine, state: ledger.TestState) -> None:
+    def __init__(self, engine: WarmEngine | ColdEngine, state: run_state.TestState) -> None:
         self.engine = engine
         self._state = state
         self._measured: dict[tuple[str, str, str], str] = {}
@@ -140,7 +145,7 @@ class Perf:
     def _refuse_second_server(self, text: str, mode: Mode) -> None:
         """MeasurementError where two servers would be pooled as one cell."""
         label = self.engine.source.spec.label
-        first = self._measured.setdefault((specs.identity(label), text, mode), label)
+        first = self._measured.setdefault((cell.target_identity(label), text, mode), label)
         if first != label:
             raise MeasurementError(
                 f"this test has measured {first} and now measures {label}, which differs in the "
@@ -152,11 +157,11 @@ class Perf:
 @pytest.fixture
 def ttsperf_target(request: pytest.FixtureRequest) -> str | TargetSpec:
     """What to measure; override it to return a spec, or a TargetSpec with keyword options."""
-    target = ledger.of(request.config).options.target
+    target = run_state.run_state_of(request.config).options.target
     if target is None:
         pytest.fail(
             f"no target to measure; set ttsperf_target in the pytest configuration, or give "
-            f"--ttsperf-target: {specs.FORMS}",
+            f"--ttsperf-target: {spec.FORMS}",
             pytrace=False,
         )
     return target
@@ -168,7 +173,7 @@ def _ttsperf_provider(request: pytest.FixtureRequest) -> str | None:
     if hasattr(request, "param"):
         return str(request.param) if request.param is not None else None
     # The engine was asked for by request.getfixturevalue, so the test is not parametrised.
-    return ledger.of(request.config).options.providers[0]
+    return run_state.run_state_of(request.config).options.providers[0]
 
 
 @pytest.fixture
@@ -176,12 +181,12 @@ def _ttsperf_source(
     request: pytest.FixtureRequest,
     ttsperf_target: str | TargetSpec,
     _ttsperf_provider: str | None,
-) -> Source:
-    from pytest_ttsperf.experiment import Source, asked_so
+) -> TargetFactory:
+    from pytest_ttsperf.experiment.plan import TargetFactory, with_http_options
     from pytest_ttsperf.records import TargetSpec
 
-    options = ledger.of(request.config).options
-    state = ledger.state_of(request.node)
+    options = run_state.run_state_of(request.config).options
+    state = run_state.state_of(request.node)
     _note_use(request.node)
     named = _or_skip(state, lambda: target_fixture.as_spec(ttsperf_target))
     is_configured = isinstance(ttsperf_target, str) and named.spec == options.target
@@ -192,9 +197,9 @@ def _ttsperf_source(
         "voice": options.voice_demanded or own_voice is not None,
     }
     given = TargetSpec(spec=named.spec, options={**own, **options.told_options})
-    target = _or_skip(state, lambda: asked_so(given, options.http))
+    target = _or_skip(state, lambda: with_http_options(given, options.http))
     state.advise(secrets.find(target.spec, target.options))
-    return Source(
+    return TargetFactory(
         spec=target,
         provider=_ttsperf_provider,
         voice=own_voice or options.voice,
@@ -205,12 +210,14 @@ def _ttsperf_source(
 
 
 @pytest.fixture
-def warm_engine(request: pytest.FixtureRequest, _ttsperf_source: Source) -> Iterator[WarmEngine]:
+def warm_engine(
+    request: pytest.FixtureRequest, _ttsperf_source: TargetFactory
+) -> Iterator[WarmEngine]:
     """A warmed target, parametrised by provider, in one worker process for this test."""
-    from pytest_ttsperf import experiment
+    from pytest_ttsperf.experiment import trial
 
-    state = ledger.state_of(request.node)
-    opened = _or_skip(state, lambda: experiment.open_target(_ttsperf_source, warm=True))
+    state = run_state.state_of(request.node)
+    opened = _or_skip(state, lambda: trial.open_target(_ttsperf_source, warm=True))
     yield WarmEngine(opened)
     trouble = opened.close()
     if trouble:
@@ -218,7 +225,7 @@ def warm_engine(request: pytest.FixtureRequest, _ttsperf_source: Source) -> Iter
 
 
 @pytest.fixture
-def cold_engine(_ttsperf_source: Source) -> ColdEngine:
+def cold_engine(_ttsperf_source: TargetFactory) -> ColdEngine:
     """A target whose every trial starts a fresh process, parametrised by provider."""
     return ColdEngine(_ttsperf_source)
 
@@ -240,7 +247,7 @@ def perf(
             "itself and give that on",
             pytrace=False,
         )
-    return Perf(engine, ledger.state_of(request.node))
+    return Perf(engine, run_state.state_of(request.node))
 
 
 def _note_use(item: pytest.Item) -> None:
@@ -248,11 +255,11 @@ def _note_use(item: pytest.Item) -> None:
     if usage.uses_ours(item):
         return
     item.stash[usage.ASKED_AT_RUN_TIME] = True
-    ledger.refuse_beside_workers(item.config)
-    _or_skip(ledger.state_of(item), lambda: markers.check(item))
+    run_state.refuse_beside_workers(item.config)
+    _or_skip(run_state.state_of(item), lambda: markers.check(item))
 
 
-def _or_skip(state: ledger.TestState, work: Callable[[], T]) -> T:
+def _or_skip(state: run_state.TestState, work: Callable[[], T]) -> T:
     """Do it, turning a provider that is missing and was only configured into a skip.
 
     What is known to go wrong with a target fails the test by its message alone.

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_ttsperf import popen  # noqa: F401  (before any test can replace what it has)
 from pytest_ttsperf.errors import LimitError, RevisionError
-from pytest_ttsperf.plugin import fixtures, ledger, markers, options, reports, summary, usage
+from pytest_ttsperf.plugin import fixtures, markers, options, reports, run_state, summary, usage
 
 SUMMARY = pytest.StashKey[summary.RunSummary]()
 
@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options, declare the marks, and lay the fixtures ready."""
-    config.stash[ledger.LEDGER] = ledger.Ledger(config, options.read(config))
+    config.stash[run_state.RUN] = run_state.RunState(config, options.read(config))
     config.stash[SUMMARY] = summary.RunSummary(config)
     config.pluginmanager.register(config.stash[SUMMARY], "ttsperf-summary")
     config.pluginmanager.register(fixtures, "ttsperf-fixtures")
@@ -38,7 +38,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     # An older pytest overlooks what a fixture rests on that is overridden and asked for again.
     unseen = [name for name in usage.INTERNAL if name not in metafunc.fixturenames]
     metafunc.fixturenames.extend(unseen)
-    providers = ledger.of(metafunc.config).options.providers
+    providers = run_state.run_state_of(metafunc.config).options.providers
     metafunc.parametrize(
         "_ttsperf_provider", providers, indirect=True, ids=[name or "default" for name in providers]
     )
@@ -65,16 +65,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     session.config.stash[SUMMARY].selected = [item.nodeid for item in selected]
     if selected and not session.config.getoption("collectonly"):
         try:
-            ledger.of(session.config).lay_ready(len(selected))
+            run_state.run_state_of(session.config).lay_ready(len(selected))
         except (RevisionError, LimitError) as error:
             raise pytest.UsageError(str(error)) from error
-        summary.tell_expected_duration(ledger.of(session.config), selected)
+        summary.tell_expected_duration(run_state.run_state_of(session.config), selected)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Refuse to measure beside other workers of pytest-xdist."""
     if usage.uses_ours(item):
-        ledger.refuse_beside_workers(item.config)
+        run_state.refuse_beside_workers(item.config)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -83,23 +83,23 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     try:
         outcome = yield
     except BaseException as error:
-        unmet = _judged(item, body_raised=True)
+        unmet = _judge_call(item, body_raised=True)
         if unmet and isinstance(error, pytest.skip.Exception):
             pytest.fail(f"{unmet}\n\n(then the test skipped itself: {error})", pytrace=False)
         if unmet:
             error.add_note(unmet)
         raise
-    unmet = _judged(item, body_raised=False)
+    unmet = _judge_call(item, body_raised=False)
     if unmet:
         pytest.fail(unmet, pytrace=False)
     return outcome
 
 
-def _judged(item: pytest.Item, body_raised: bool) -> str | None:
+def _judge_call(item: pytest.Item, body_raised: bool) -> str | None:
     """What is unmet in a performance test, or in one that asked for our fixtures by name."""
-    if not markers.is_perf(item) and ledger.STATE not in item.stash:
+    if not markers.is_perf(item) and run_state.STATE not in item.stash:
         return None
-    return ledger.state_of(item).judge(body_raised)
+    return run_state.state_of(item).judge(body_raised)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -108,15 +108,15 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Send along what was measured, for the summary (over process borders under xdist)."""
     report = yield
-    if ledger.STATE in item.stash:
-        report.ttsperf = ledger.report_data(ledger.state_of(item))  # type: ignore[attr-defined]
+    if run_state.STATE in item.stash:
+        report.ttsperf = run_state.report_data(run_state.state_of(item))  # type: ignore[attr-defined]
         reports.scrub(report)
     return report
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Finish the artifact; a run that skipped every performance test has not passed."""
-    ledger.of(session.config).finish()
+    run_state.run_state_of(session.config).finish()
     session.config.stash[SUMMARY].settle(session, exitstatus)
 
 

@@ -7,19 +7,49 @@ to somebody else and are left alone.
 
 from __future__ import annotations
 
-import difflib
-import math
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ttsperf import figures
+from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.errors import LimitError
-from pytest_ttsperf.plugin import regressions, usage
 
 if TYPE_CHECKING:
-    from pytest_ttsperf.records import Gate, Phase, Threshold
+    from pytest_ttsperf.records import ComparedMetric, Phase
+
+import difflib
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_ttsperf.plugin import usage
+
+if TYPE_CHECKING:
+    from pytest_ttsperf.records import ComparedMetric, Phase, Threshold
+
+
+MARK = "regression"
+DESCRIPTION = (
+    "(ttfa='5%', rtf='10%', ...): the smallest change that makes a comparison with another version "
+    "fail (--ttsperf-against)"
+)
+
+
+def choose_metrics_of_mark(
+    mark: pytest.Mark | None, told: Mapping[str, float], ini: Mapping[str, float], phase: Phase
+) -> tuple[ComparedMetric, ...]:
+    """The gates of a test. LimitError for a mark that cannot be understood."""
+    return metrics.choose_metrics(phase, ini, {} if mark is None else _margins_of_mark(mark), told)
+
+
+def _margins_of_mark(mark: pytest.Mark) -> dict[str, float]:
+    if mark.args:
+        raise LimitError(
+            f"@{MARK} takes keywords only, such as ttfa='5%'; "
+            f"accepted: {', '.join(metrics.names())}"
+        )
+    return metrics.margins_of_keywords(mark.kwargs, f"@{MARK}")
 
 
 class Limit(NamedTuple):
@@ -66,7 +96,7 @@ DESCRIPTIONS = {
     "process tree",
     "trials": "(n): how many trials a performance test takes",
     "voice": "(name): the voice a performance test asks its target for",
-    regressions.MARK: regressions.DESCRIPTION,
+    MARK: DESCRIPTION,
 }
 
 
@@ -96,19 +126,19 @@ def check(item: pytest.Item) -> None:
     if is_perf(item):
         if usage.uses_ours(item):
             _refuse_empty(item)
-        merged_limits(item)
+        merge_limits(item)
         trials(item)
         voice(item)
-        gates(item, {}, {}, "warm")
+        choose_metrics(item, {}, {}, "warm")
 
 
-def gates(
+def choose_metrics(
     item: pytest.Item, told: Mapping[str, float], ini: Mapping[str, float], phase: Phase
-) -> tuple[Gate, ...]:
+) -> tuple[ComparedMetric, ...]:
     """What the test is compared by with another version; LimitError names the test."""
-    mark = item.get_closest_marker(regressions.MARK)
+    mark = item.get_closest_marker(MARK)
     try:
-        return regressions.gates(mark, told, ini, phase)
+        return choose_metrics_of_mark(mark, told, ini, phase)
     except LimitError as error:
         raise LimitError(f"{item.nodeid}: {error}") from error
 
@@ -119,7 +149,7 @@ def thresholds(item: pytest.Item, overrides: Iterable[Override] = ()) -> tuple[T
 
     replaced = {override.key: override for override in overrides}
     found = []
-    for marker, keywords in merged_limits(item).items():
+    for marker, keywords in merge_limits(item).items():
         prebuffer_ms = float(keywords.get("prebuffer_ms", 0.0))
         onset = keywords.get("onset", "heard")
         for keyword, limit in LIMITS[marker].items():
@@ -145,7 +175,7 @@ def thresholds(item: pytest.Item, overrides: Iterable[Override] = ()) -> tuple[T
     return tuple(found)
 
 
-def merged_limits(item: pytest.Item) -> dict[str, dict[str, Any]]:
+def merge_limits(item: pytest.Item) -> dict[str, dict[str, Any]]:
     """Mark -> keyword -> value, the nearest mark winning keyword by keyword."""
     merged: dict[str, dict[str, Any]] = {}
     ours = usage.uses_ours(item)
@@ -172,7 +202,7 @@ def trials(item: pytest.Item) -> int | None:
         return None
     count = mark.args[0] if len(mark.args) == 1 and not mark.kwargs else None
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-        raise LimitError(f"{item.nodeid}: {_written(mark)}; wanted @trials(n) with n >= 1")
+        raise LimitError(f"{item.nodeid}: {_as_written(mark)}; wanted @trials(n) with n >= 1")
     return count
 
 
@@ -183,7 +213,7 @@ def voice(item: pytest.Item) -> str | None:
         return None
     name = mark.args[0] if len(mark.args) == 1 and not mark.kwargs else None
     if not isinstance(name, str) or not name:
-        raise LimitError(f'{item.nodeid}: {_written(mark)}; wanted @voice("name")')
+        raise LimitError(f'{item.nodeid}: {_as_written(mark)}; wanted @voice("name")')
     return name
 
 
@@ -210,7 +240,7 @@ def _refuse_empty(item: pytest.Item) -> None:
     A bare mark beside the limits of a class or module is one, too: nobody can tell what it adds.
     """
     accepted = {name: (*LIMITS[name], *SETTINGS.get(name, ())) for name in LIMITS}
-    accepted[regressions.MARK] = tuple(figures.names())
+    accepted[MARK] = tuple(metrics.names())
     for name, keywords in accepted.items():
         for mark in item.iter_markers(name):
             if not mark.args and not mark.kwargs:
@@ -224,7 +254,7 @@ def _check_mark(nodeid: str, mark: pytest.Mark) -> None:
     accepted = (*LIMITS[mark.name], *SETTINGS.get(mark.name, ()))
     if mark.args:
         raise LimitError(
-            f"{nodeid}: {_written(mark)} gives a limit without its name; "
+            f"{nodeid}: {_as_written(mark)} gives a limit without its name; "
             f"accepted keywords: {', '.join(accepted)}"
         )
     for keyword, value in mark.kwargs.items():
@@ -253,7 +283,7 @@ def _near(word: str, known: Iterable[str]) -> str:
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
-def _written(mark: pytest.Mark) -> str:
+def _as_written(mark: pytest.Mark) -> str:
     arguments = [repr(value) for value in mark.args]
     arguments += [f"{key}={value!r}" for key, value in mark.kwargs.items()]
     return f"@{mark.name}({', '.join(arguments)})"

@@ -15,10 +15,12 @@ from typing import Any
 
 import pytest
 
-from pytest_ttsperf import figures, files, secrets, specs
+from pytest_ttsperf import files, secrets
+from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.errors import FileUnreadable, LimitError
 from pytest_ttsperf.plugin import ini
 from pytest_ttsperf.plugin.markers import Override, parse_override
+from pytest_ttsperf.targets import spec
 
 PREFIX = "--ttsperf-"
 DEFAULT_TIMEOUT_S = 60.0
@@ -60,8 +62,8 @@ class Options:
     fetch: bool
     """Whether a revision that is not there may be fetched."""
     budget_s: float
-    deltas: Mapping[str, float]
-    deltas_ini: Mapping[str, float]
+    margins: Mapping[str, float]
+    margins_ini: Mapping[str, float]
     inconclusive_fails: bool
     inconclusive_is_set: bool
     """Whether it was said what INCONCLUSIVE does, in whichever way."""
@@ -88,7 +90,7 @@ def add(parser: pytest.Parser) -> None:
     """Declare options and ini lines."""
     group = parser.getgroup("ttsperf", "performance of text-to-speech engines")
     option = group.addoption
-    option(f"{PREFIX}target", metavar="SPEC", help=f"what to measure: {specs.FORMS}")
+    option(f"{PREFIX}target", metavar="SPEC", help=f"what to measure: {spec.FORMS}")
     option(
         f"{PREFIX}target-option",
         action="append",
@@ -193,7 +195,7 @@ def add(parser: pytest.Parser) -> None:
 
 
 def _add_ini(ini: Callable[..., None]) -> None:
-    ini("ttsperf_target", f"what to measure: {specs.FORMS}")
+    ini("ttsperf_target", f"what to measure: {spec.FORMS}")
     ini(
         "ttsperf_target_options",
         "keyword options of ttsperf_target, one a line: voice=heart",
@@ -233,9 +235,7 @@ def read(config: pytest.Config) -> Options:
     try:
         _remember_secrets(config)
         general, local = _overrides(config)
-        told = specs.options_of(
-            config.getoption(f"{PREFIX}target-option"), f"{PREFIX}target-option"
-        )
+        told = spec.options_of(config.getoption(f"{PREFIX}target-option"), f"{PREFIX}target-option")
         return Options(
             target=_first(config, "target"),
             target_options={**_ini_options(config), **told},
@@ -253,7 +253,7 @@ def read(config: pytest.Config) -> Options:
             save=config.getoption(f"{PREFIX}save"),
             compare=config.getoption(f"{PREFIX}compare"),
             against=config.getoption(f"{PREFIX}against"),
-            against_options=specs.options_of(
+            against_options=spec.options_of(
                 config.getoption(f"{PREFIX}against-option"), f"{PREFIX}against-option"
             ),
             against_install=config.getoption(f"{PREFIX}against-install"),
@@ -263,10 +263,10 @@ def read(config: pytest.Config) -> Options:
             ),
             fetch=config.getoption(f"{PREFIX}fetch"),
             budget_s=_budget_s(_number(config, "budget")),
-            deltas=figures.of_lines(
+            margins=metrics.margins_of_lines(
                 config.getoption(f"{PREFIX}compare-fail"), f"{PREFIX}compare-fail"
             ),
-            deltas_ini=figures.of_lines(
+            margins_ini=metrics.margins_of_lines(
                 ini.lines(config, "compare_fail", joint=":"), "ini ttsperf_compare_fail"
             ),
             inconclusive_fails=_inconclusive(config) == "fail",
@@ -313,7 +313,7 @@ def _ini_options(config: pytest.Config) -> dict[str, Any]:
     """Options of ini, which are those of ini's target and of no other."""
     if config.getoption(f"{PREFIX}target") is not None:
         return {}
-    return specs.options_of(
+    return spec.options_of(
         ini.lines(config, "target_options", quoted=True), "ini ttsperf_target_options"
     )
 
@@ -450,8 +450,8 @@ def _count(value: object, name: str) -> int | None:
 def _budget_s(text: str | int | float | None) -> float:
     """The longest time for the comparison of one test."""
     if text is None:
-        return figures.DEFAULT_BUDGET_S
-    return figures.budget_s(text, f"{PREFIX}budget")
+        return metrics.DEFAULT_BUDGET_S
+    return metrics.budget_s(text, f"{PREFIX}budget")
 
 
 def _seconds(value: object) -> float:

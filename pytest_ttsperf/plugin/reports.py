@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from pytest_ttsperf import secrets, specs
+from pytest_ttsperf import secrets
+from pytest_ttsperf.targets import spec
 
 PARTS = (
     "chain", "reprcrash", "reprtraceback", "reprentries", "reprfuncargs", "reprlocals",
@@ -35,7 +36,7 @@ def parameter_id(value: object) -> str | None:
     return None if shown == value else shown
 
 
-SCHEMES = {prefix.partition(":")[0] for prefix in specs.PREFIXES}
+SCHEMES = {prefix.partition(":")[0] for prefix in spec.PREFIXES}
 
 
 def _without(value: Any) -> Any:

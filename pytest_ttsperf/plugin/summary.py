@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ttsperf.plugin import ledger
+from pytest_ttsperf.plugin import run_state
 
 if TYPE_CHECKING:
     from pytest_ttsperf.records import CellResult
@@ -48,7 +48,7 @@ class RunSummary:
     def settle(self, session: pytest.Session, exitstatus: int) -> None:
         """Fail a run that has lost results, or whose performance tests were all skipped for want
         of their provider."""
-        of_files = ledger.files_data(ledger.of(self._config))
+        of_files = run_state.files_data(run_state.run_state_of(self._config))
         self._add_files(of_files)
         if hasattr(self._config, "workeroutput"):
             self._config.workeroutput["ttsperf"] = of_files
@@ -82,7 +82,7 @@ class RunSummary:
             reporter.write_line(terminal.table(results, _painter(reporter)))
             self._print_remarks(reporter, results)
         undecided = terminal.no_decision_text(
-            results, against=ledger.of(self._config).options.against
+            results, against=run_state.run_state_of(self._config).options.against
         )
         last = [f"{terminal.counts(results)}{self._artifact()}", undecided]
         reporter.write_line(f"ttsperf: {'; '.join(part for part in last if part)}")
@@ -153,7 +153,7 @@ def _painter(reporter: Any) -> Any:
     return paint
 
 
-def tell_expected_duration(run: ledger.Ledger, selected: list[pytest.Item]) -> None:
+def tell_expected_duration(run: run_state.RunState, selected: list[pytest.Item]) -> None:
     """Say before sampling how long it will take, as far as an earlier run can tell."""
     if run.options.disabled:
         return
@@ -172,7 +172,7 @@ def tell_expected_duration(run: ledger.Ledger, selected: list[pytest.Item]) -> N
             run.screen.line(f"ttsperf: {line}")
 
 
-def _ci_advice(run: ledger.Ledger) -> str:
+def _ci_advice(run: run_state.RunState) -> str:
     """What to set where nobody reads the output of a run that passed."""
     is_in_ci = os.environ.get("CI", "").lower() not in ("", "0", "false", "no")
     if not is_in_ci or run.options.inconclusive_is_set:
@@ -183,7 +183,7 @@ def _ci_advice(run: ledger.Ledger) -> str:
     )
 
 
-def _worst_case(run: ledger.Ledger, tests: int) -> str:
+def _worst_case(run: run_state.RunState, tests: int) -> str:
     """How long the comparisons take at most: each budget, and as long again to confirm a FAIL."""
     assert run.against is not None
     most_s = tests * run.options.budget_s * (2 if run.gates_in_run > UNCONFIRMED else 1)
@@ -194,7 +194,7 @@ def _worst_case(run: ledger.Ledger, tests: int) -> str:
     )
 
 
-def _durations_s(run: ledger.Ledger, tests: set[str]) -> dict[str, float]:
+def _durations_s(run: run_state.RunState, tests: set[str]) -> dict[str, float]:
     """How long each test took the last time it ran, as far as recent artifacts tell."""
     from pytest_ttsperf.report.artifact import recent_runs
 

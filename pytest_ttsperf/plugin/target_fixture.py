@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from pytest_ttsperf import specs
 from pytest_ttsperf.errors import TargetShapeError
+from pytest_ttsperf.targets import spec
 
 if TYPE_CHECKING:
     from pytest_ttsperf.records import TargetSpec
 
-WANTED = f"a text ({specs.FORMS}) or TargetSpec(spec=..., options={{...}})"
+
+WANTED = f"a text ({spec.FORMS}) or TargetSpec(spec=..., options={{...}})"
 
 
 def as_spec(value: object) -> TargetSpec:
@@ -28,7 +29,7 @@ def as_spec(value: object) -> TargetSpec:
     if not isinstance(value.spec, str):
         raise TargetShapeError(
             f"the fixture ttsperf_target gave a TargetSpec whose spec is {_describe(value.spec)}; "
-            f"wanted a text ({specs.FORMS}). {_remedy(value.spec)}"
+            f"wanted a text ({spec.FORMS}). {_remedy(value.spec)}"
         )
     options = value.options
     if not isinstance(options, Mapping) or not all(isinstance(name, str) for name in options):

@@ -81,9 +81,9 @@ class ArtifactWriter:
         bodies = {self.run_path: files.encode_json(run)}
         groups = {self._folder / name: bench for name, bench in self._groups(run).items()}
         bodies |= {path: files.encode_json(bench) for path, bench in groups.items()}
-        losses = [_written(path, body) for path, body in bodies.items()]
+        losses = [_write(path, body) for path, body in bodies.items()]
         if self._copy_to is not None:
-            losses.append(_copied(self._copy_to, bodies[self.run_path], is_last))
+            losses.append(_copy_aside(self._copy_to, bodies[self.run_path], is_last))
         for stale in self._written - set(groups):
             with contextlib.suppress(OSError):
                 stale.unlink()
@@ -125,7 +125,7 @@ class ArtifactWriter:
         return benches
 
 
-def _written(path: Path, body: bytes, *, in_place: bool = False) -> Loss | None:
+def _write(path: Path, body: bytes, *, in_place: bool = False) -> Loss | None:
     """Write a file; the loss when it cannot be."""
     try:
         files.write_file(path, body, in_place=in_place)
@@ -134,7 +134,7 @@ def _written(path: Path, body: bytes, *, in_place: bool = False) -> Loss | None:
     return None
 
 
-def _copied(path: Path, body: bytes, is_last: bool) -> Loss | None:
+def _copy_aside(path: Path, body: bytes, is_last: bool) -> Loss | None:
     """Write the run to where it was asked for as well; a stream is only looked at until the end."""
     try:
         if not is_last and files.is_stream(path):
@@ -142,7 +142,7 @@ def _copied(path: Path, body: bytes, is_last: bool) -> Loss | None:
             return None
     except OSError as error:
         return Loss(path, files.reason_of(error))
-    return _written(path, body, in_place=True)
+    return _write(path, body, in_place=True)
 
 
 def _by_provider_and_voice(results: Sequence[CellResult]) -> dict[str, list[CellResult]]:
@@ -215,7 +215,7 @@ def _without_indents(node: Any) -> Any:
     return node
 
 
-def shipped_schema(name: str) -> dict[str, Any]:
+def read_schema(name: str) -> dict[str, Any]:
     """The schema as the package ships it; `name` is a key of SCHEMAS."""
     body = resources.files(__package__).joinpath("schemas", f"{name}.json").read_bytes()
     loaded: dict[str, Any] = msgspec.json.decode(body)

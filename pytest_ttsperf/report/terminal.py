@@ -8,14 +8,14 @@ from pytest_ttsperf.records import (
     Breakdown,
     Cell,
     CellResult,
-    Change,
+    ChangeVerdict,
     Outcome,
     RecorderCost,
     StageShare,
     Summary,
+    SystemLoad,
     Threshold,
     Verdict,
-    Weather,
 )
 
 UNEXPLAINED = "unexplained"
@@ -50,7 +50,7 @@ def table(results: Sequence[CellResult], paint: Paint = lambda text, _: text) ->
     for result in sorted(results, key=_worst_first):
         lines.append(_cell_label(result))
         for outcome, row in rows[result.cell.id]:
-            body = _aligned(row, widths)
+            body = _align(row, widths)
             verdict = row[-1]
             lines.append(body[: len(body) - len(verdict)] + paint(verdict, outcome))
     return "\n".join(lines)
@@ -59,7 +59,7 @@ def table(results: Sequence[CellResult], paint: Paint = lambda text, _: text) ->
 def grid(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Rows below their headings: the first and last column to the left, the others to the right."""
     widths = _widths([headings, *rows])
-    return "\n".join([*_heading(headings, widths), *(_aligned(row, widths) for row in rows)])
+    return "\n".join([*_heading(headings, widths), *(_align(row, widths) for row in rows)])
 
 
 def failures(results: Iterable[CellResult], outcomes: Iterable[Outcome]) -> str:
@@ -74,7 +74,7 @@ def failures(results: Iterable[CellResult], outcomes: Iterable[Outcome]) -> str:
             and (verdict.gate == "trust" or verdict.outcome is not Outcome.INVALID)
         ]
         if verdicts:
-            blocks.append("\n".join(_explained(result, verdicts)))
+            blocks.append("\n".join(_explain(result, verdicts)))
     return "\n\n".join(blocks)
 
 
@@ -141,7 +141,7 @@ def recorder_line(costs: Iterable[RecorderCost]) -> str | None:
 
 def weather_line(results: Iterable[CellResult]) -> str | None:
     """What else the machine did during the trials; the worst cell by name where it stands out."""
-    known = [(result, result.weather) for result in results if result.weather]
+    known = [(result, result.machine_load) for result in results if result.machine_load]
     if not known:
         return None
     worst, sky = max(known, key=lambda pair: pair[1].others_cores or 0.0)
@@ -151,20 +151,20 @@ def weather_line(results: Iterable[CellResult]) -> str | None:
     return f"weather during the trials{where}: {', '.join(told)}"
 
 
-def _others(sky: Weather) -> str:
+def _others(sky: SystemLoad) -> str:
     if sky.others_cores is None:
         return f"other load not measured ({sky.unmeasured.get('others_cores', 'no reason told')})"
     return f"{sky.others_cores:.0%} of one core was used by others"
 
 
-def _steal(skies: Sequence[Weather]) -> str:
+def _steal(skies: Sequence[SystemLoad]) -> str:
     told = [sky.steal_share for sky in skies if sky.steal_share is not None]
     if not told:
         return f"steal not measured ({skies[0].unmeasured.get('steal_share', 'no reason told')})"
     return f"steal {'up to ' if len(told) > 1 else ''}{max(told):.0%}"
 
 
-def _troubles(skies: Sequence[Weather]) -> Iterator[str]:
+def _troubles(skies: Sequence[SystemLoad]) -> Iterator[str]:
     """What is told only when it happened."""
     swapped_mb = sum(sky.swapped_mb or 0.0 for sky in skies)
     if swapped_mb:
@@ -232,12 +232,12 @@ def _change_row(result: CellResult, verdict: Verdict) -> tuple[str, ...]:
         change_text(found.effect, found),
         "",
         f"<= {change_text(found.high, found)}",
-        change_text(found.delta, found),
+        change_text(found.margin, found),
         outcome,
     )
 
 
-def _change(result: CellResult, verdict: Verdict) -> Change | None:
+def _change(result: CellResult, verdict: Verdict) -> ChangeVerdict | None:
     """What a comparison found that a verdict is about."""
     comparison = result.comparison
     if comparison is None:
@@ -247,7 +247,7 @@ def _change(result: CellResult, verdict: Verdict) -> Change | None:
                  and verdict.statistic in (gate.statistic, None)), None)  # fmt: skip
 
 
-def change_text(value: float | None, change: Change) -> str:
+def change_text(value: float | None, change: ChangeVerdict) -> str:
     """`+1.3 %`, or `+0.4 MB` on the scale `difference`."""
     if value is None:
         return "-"
@@ -275,17 +275,17 @@ def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
 
 
 def _heading(headings: Sequence[str], widths: Sequence[int]) -> list[str]:
-    return [_aligned(headings, widths), "-" * (sum(widths) + 2 * len(widths) - 2)]
+    return [_align(headings, widths), "-" * (sum(widths) + 2 * len(widths) - 2)]
 
 
-def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
+def _align(row: Sequence[str], widths: Sequence[int]) -> str:
     """First and last column to the left, figures to the right."""
     first, *middle, last = row
     figures = [text.rjust(width) for text, width in zip(middle, widths[1:-1], strict=True)]
     return "  ".join([first.ljust(widths[0]), *figures, last])
 
 
-def _explained(result: CellResult, verdicts: Sequence[Verdict]) -> Iterator[str]:
+def _explain(result: CellResult, verdicts: Sequence[Verdict]) -> Iterator[str]:
     cell = result.cell
     yield (
         f"{_cell_label(result)}: {cell.target}, voice {cell.voice}, "

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import Engine
 from engine.cache import VARIABLE
+from engine.engine import Engine
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import pytest
 
-from engine import Engine
-from engine.phonemes import Phonemizer
-from engine.text import MAX_SEGMENT_CHARS, incoming, segments
+from engine.engine import Engine
+from engine.text.phonemizer import Phonemizer
+from engine.text.segment import MAX_SEGMENT_CHARS, incoming, segments
 from engine.voices import find_voice
 
 Read = Callable[[str], tuple[str, list[str]]]

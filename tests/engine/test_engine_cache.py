@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import Engine
 from engine import cache as cache_module
 from engine.cache import DAY_S, HEADER, PARTIAL, VARIABLE, Cache
-from engine.table import Table, packed
+from engine.engine import Engine
+from engine.text.packed_dict import PackedDict, pack
 
 ROOT = Path(__file__).parents[2]
 KEY = ("one", "two")
@@ -181,7 +181,7 @@ VALUES = st.one_of(st.text(), st.integers(), st.dictionaries(st.text(), st.float
 def test_a_table_answers_like_the_dictionary_it_was_packed_from(
     entries: dict[str, object], other: str
 ) -> None:
-    table = Table(memoryview(packed(entries)))
+    table = PackedDict(memoryview(pack(entries)))
     for key in [*entries, other]:
         assert table.get(key) == entries.get(key)
         assert (key in table) == (key in entries)
@@ -191,7 +191,7 @@ def test_a_table_answers_like_the_dictionary_it_was_packed_from(
 
 def test_a_table_holds_many_entries() -> None:
     entries = {f"word{n}": n for n in range(20_000)}
-    table = Table(memoryview(packed(entries)))
+    table = PackedDict(memoryview(pack(entries)))
     assert all(table.get(key) == value for key, value in entries.items())
     assert "word20000" not in table
 

@@ -15,10 +15,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from engine import Chunk, Engine
 from engine import __main__ as cli
 from engine.__main__ import main
-from engine.audio import WAV_HEADER_BYTES
+from engine.audio import WAV_HEADER_BYTES, Chunk
+from engine.engine import Engine
 from engine.errors import ModelError
 
 ROOT = Path(__file__).parents[2]

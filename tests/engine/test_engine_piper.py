@@ -18,8 +18,8 @@ import onnxruntime
 import pytest
 from onnx import helper, numpy_helper
 
-from engine import Engine
 from engine.audio import LEAD_S, QUIET
+from engine.engine import Engine, chunk_s
 from engine.errors import (
     ModelError,
     OptionError,
@@ -28,13 +28,13 @@ from engine.errors import (
     VoiceNotFound,
     VoiceNotInstalled,
 )
-from engine.models import piper_cut
-from engine.models.base import Request
-from engine.models.piper import ONSET_S, PiperModel, pieces
-from engine.models.piper_cut import cut
-from engine.session import Stop, Stopped
-from engine.stream import chunk_s
-from engine.timing import Recorder
+from engine.models.base import StreamContext
+from engine.models.piper import graph as piper_graph
+from engine.models.piper.graph import cut
+from engine.models.piper.model import ONSET_S, PiperModel, stream_pieces
+from engine.runtime import graph as runtime_graph
+from engine.runtime.session import Cancelled, CancelToken
+from engine.timing import SpanRecorder
 from engine.voices import find_voice
 
 SHORT = "This is a short test sentence."
@@ -68,7 +68,7 @@ def spoken(
     """The chunks of a text that is one segment."""
     model = model_of(engine)
     (speech,) = model.read(text)
-    request = Request(np.random.default_rng(seed), Recorder(), Stop(), schedule)
+    request = StreamContext(np.random.default_rng(seed), SpanRecorder(), CancelToken(), schedule)
     return [piece.samples for piece in model.stream(speech, request, 0, trim=trim)]
 
 
@@ -179,15 +179,15 @@ def test_the_whole_is_what_the_original_graph_says(joe: Engine) -> None:
 
 
 def test_the_encoder_is_shortened_and_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    agree = piper_cut._agree
+    agree = piper_graph._agree
     seen: list[tuple[int, int, bool]] = []
 
-    def disagree(plain: bytes, short: bytes, original: piper_cut.Original) -> bool:
+    def disagree(plain: bytes, short: bytes, original: runtime_graph.SourceGraph) -> bool:
         sizes = [len(onnx.load_from_string(graph).graph.node) for graph in (plain, short)]
         seen.append((*sizes, agree(plain, short, original)))  # type: ignore[arg-type]
         return False
 
-    monkeypatch.setattr(piper_cut, "_agree", disagree)
+    monkeypatch.setattr(piper_graph, "_agree", disagree)
     encode = onnx.load_from_string(cut(find_voice("joe").read_model())["encode"])
     ((plain, short, agreed),) = seen
     assert agreed
@@ -253,16 +253,16 @@ def test_a_sentence_is_never_split_however_its_reader_sees_it(joe: Engine) -> No
 def test_a_run_that_is_on_is_ended_within_100_ms(joe: Engine, delay_s: float) -> None:
     model = model_of(joe)
     (speech,) = model.read(" ".join(WORDS * 3))
-    stop, ended_s = Stop(), []
+    stop, ended_s = CancelToken(), []
 
     def end() -> None:
         ended_s.append(time.perf_counter())
         stop.set()
 
-    request = Request(np.random.default_rng(0), Recorder(), stop, lambda _: 60.0)
+    request = StreamContext(np.random.default_rng(0), SpanRecorder(), stop, lambda _: 60.0)
     timer = threading.Timer(delay_s, end)
     timer.start()
-    with pytest.raises(Stopped):
+    with pytest.raises(Cancelled):
         list(model.stream(speech, request, 0, trim=True))
     assert time.perf_counter() - ended_s[0] < 0.1
     assert model.read("Yes.")
@@ -425,4 +425,4 @@ def test_a_voice_of_several_speakers_streams_as_exactly(
     ("frames", "sizes"), [(1, [1]), (9, [9]), (13, [13]), (14, [9, 5]), (40, [9, 31])]
 )
 def test_no_small_rest_is_left(frames: int, sizes: list[int]) -> None:
-    assert pieces(frames, lambda at: (9, 22)[min(at, 1)]) == sizes
+    assert stream_pieces(frames, lambda at: (9, 22)[min(at, 1)]) == sizes

@@ -15,11 +15,11 @@ from pathlib import Path
 import onnxruntime
 import pytest
 
-from engine import Engine
-from engine import session as session_module
+from engine.engine import Engine
 from engine.errors import ModelError, ProviderUnavailable
-from engine.providers import CPU, Provider, Require, SessionOptions, find_provider
-from engine.session import Session, check_placement
+from engine.runtime import session as session_module
+from engine.runtime.providers import CPU, Provider, Require, SessionOptions, find_provider
+from engine.runtime.session import Session, check_placement
 from engine.voices import find_voice
 
 TEXT = "Hello there."

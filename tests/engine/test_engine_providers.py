@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from engine import CudaOptions, Engine
+from engine.engine import Engine
 from engine.errors import OptionError, OptionTypeError
-from engine.providers import (
+from engine.runtime.providers import (
     CPU,
     OPTIONS,
     PROVIDERS,
     CoreMLOptions,
+    CudaOptions,
     find_provider,
     parse_options,
     parse_threads,

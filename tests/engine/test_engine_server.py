@@ -23,14 +23,23 @@ import numpy as np
 import openai
 import pytest
 
-from engine import Engine, ModelError, OptionError
 from engine.audio import wav_header
 from engine.encoders import CONTENT_TYPES
-from engine.server.options import TOKEN_VARIABLE, Limits, Options
-from engine.server.run import Server, listen
-from engine.server.speakers import Speakers
-
-from .serving import SPEECH, Scripted, connected, idle, served, status, until, wish
+from engine.engine import Engine
+from engine.errors import ModelError, OptionError
+from engine.server.config import TOKEN_VARIABLE, Limits, ServerConfig
+from engine.server.lifecycle import Server, listen
+from engine.server.voice_pool import VoicePool
+from tests.engine.server_process import (
+    SPEECH,
+    Scripted,
+    connected,
+    idle,
+    served,
+    status,
+    until,
+    wish,
+)
 
 ROOT = Path(__file__).parents[2]
 TEXT = "Hello there, this is a short sentence to hear."
@@ -41,7 +50,7 @@ FORMATS = sorted(CONTENT_TYPES)
 @pytest.fixture(scope="module")
 def url(cache_folder: Path) -> Iterator[str]:
     """A warm server with the real voice."""
-    with served(Options(port=0)) as address:
+    with served(ServerConfig(port=0)) as address:
         yield address
 
 
@@ -127,15 +136,15 @@ def test_the_head_tells_where_the_time_went(url: str) -> None:
 def test_events_carry_the_sound_and_the_words(url: str, voice: Engine) -> None:
     answer = post(url, text=TEXT, stream_format="sse")
     assert answer.headers["content-type"] == "text/event-stream"
-    *deltas, last = events(answer.content)
-    assert {event["type"] for event in deltas} == {"speech.audio.delta"}
+    *margins, last = events(answer.content)
+    assert {event["type"] for event in margins} == {"speech.audio.delta"}
     assert last["type"] == "speech.audio.done"
     whole = voice.synthesize(TEXT)
-    assert b"".join(base64.b64decode(event["audio"]) for event in deltas) == whole.pcm16()
+    assert b"".join(base64.b64decode(event["audio"]) for event in margins) == whole.pcm16()
 
     words = [word for chunk in voice.stream(TEXT) for word in chunk.words]
     assert [word["word"] for word in last["words"]] == [word.text for word in words]
-    assert [word for event in deltas for word in event["words"]] == last["words"]
+    assert [word for event in margins for word in event["words"]] == last["words"]
     assert all(0 <= w["start"] <= w["end"] <= whole.duration_s + 0.1 for w in last["words"])
     totals = last["totals"]
     assert totals["characters"] == len(TEXT)
@@ -192,7 +201,7 @@ def test_bodies_that_are_none(url: str, content: bytes, kind: str, code: int, wo
 
 
 def test_a_request_that_does_not_end_is_given_up() -> None:
-    with served(Options(port=0, limits=Limits(body_s=0.05)), lambda _: Scripted()) as url:
+    with served(ServerConfig(port=0, limits=Limits(body_s=0.05)), lambda _: Scripted()) as url:
         with connected(url, b"{}", length=100) as connection:
             answer = b"".join(iter(lambda: connection.recv(65536), b""))
         assert answer.startswith(b"HTTP/1.1 408")
@@ -226,7 +235,7 @@ def test_it_tells_of_itself(url: str) -> None:
 
 def test_a_hundred_who_leave_leave_it_idle(cache_folder: Path, voice: Engine) -> None:
     whole_s = voice.synthesize(LONG).duration_s
-    with served(Options(port=0)) as url:
+    with served(ServerConfig(port=0)) as url:
         formats = ["pcm", "mp3", "opus", "flac"]
         for index in range(100):
             body = wish(LONG, response_format=formats[index % len(formats)])
@@ -241,7 +250,7 @@ def test_a_hundred_who_leave_leave_it_idle(cache_folder: Path, voice: Engine) ->
 
 def test_those_who_leave_before_the_first_sound_are_noticed() -> None:
     engine = Scripted(gated=True)
-    with served(Options(port=0), lambda _: engine) as url:
+    with served(ServerConfig(port=0), lambda _: engine) as url:
         with connected(url, json.dumps(wish()).encode()):
             until(lambda: status(url)["queue"]["speaking"] == 1)
         idle(url, {"disconnected": 1})
@@ -252,7 +261,7 @@ def test_those_who_leave_before_the_first_sound_are_noticed() -> None:
 def test_chunks_leave_when_they_are_made(name: str) -> None:
     engine = Scripted(6, gated=True)
     assert engine.gate is not None
-    with served(Options(port=0), lambda _: engine) as url:
+    with served(ServerConfig(port=0), lambda _: engine) as url:
         engine.gate.release(2)
         with httpx.stream("POST", f"{url}{SPEECH}", json=wish(response_format=name)) as answer:
             parts = answer.iter_raw()
@@ -280,7 +289,7 @@ def test_a_failure_after_the_first_byte_breaks_the_connection(stream_format: str
     engine = Scripted(fail_at=2)
     engine.error = ModelError("found smoke, wanted spectra; open a window")
     body = json.dumps(wish(stream_format=stream_format)).encode()
-    with served(Options(port=0), lambda _: engine) as url:
+    with served(ServerConfig(port=0), lambda _: engine) as url:
         with connected(url, body) as connection:
             answer = b"".join(iter(lambda: connection.recv(65536), b""))
         assert answer.startswith(b"HTTP/1.1 200")
@@ -294,7 +303,7 @@ def test_a_failure_after_the_first_byte_breaks_the_connection(stream_format: str
 def test_a_failure_before_the_first_byte_is_an_answer() -> None:
     engine = Scripted(fail_at=0)
     engine.error = ModelError("found smoke, wanted spectra; open a window")
-    with served(Options(port=0), lambda _: engine) as url:
+    with served(ServerConfig(port=0), lambda _: engine) as url:
         answer = post(url)
         assert answer.status_code == 500
         assert answer.json()["error"]["type"] == "server_error"
@@ -309,7 +318,7 @@ def test_too_many_at_once_are_told_to_come_again() -> None:
     assert engine.gate is not None
     limits = Limits(streams=1, waiting=1, wait_s=60)
     with (
-        served(Options(port=0, limits=limits), lambda _: engine) as url,
+        served(ServerConfig(port=0, limits=limits), lambda _: engine) as url,
         ThreadPoolExecutor(2) as pool,
     ):
         first = pool.submit(post, url)
@@ -329,7 +338,7 @@ def test_waiting_has_an_end() -> None:
     assert engine.gate is not None
     limits = Limits(streams=1, wait_s=0.05)
     with (
-        served(Options(port=0, limits=limits), lambda _: engine) as url,
+        served(ServerConfig(port=0, limits=limits), lambda _: engine) as url,
         ThreadPoolExecutor(1) as pool,
     ):
         first = pool.submit(post, url)
@@ -342,7 +351,7 @@ def test_waiting_has_an_end() -> None:
 def test_a_slow_reader_holds_up_nobody_and_is_dropped_in_the_end() -> None:
     engine = Scripted(100_000)
     limits = Limits(streams=1, stall_s=2.0)
-    with served(Options(port=0, limits=limits), lambda _: engine) as url:
+    with served(ServerConfig(port=0, limits=limits), lambda _: engine) as url:
         with connected(url, json.dumps(wish()).encode()) as slow:
             until(lambda: engine.made > 0 and status(url)["queue"]["speaking"] == 0)
             made = engine.made
@@ -363,7 +372,7 @@ def test_not_ready_until_warm() -> None:
         assert warm.wait(30)
         return Scripted()
 
-    with served(Options(port=0), open_engine, ready=False) as url:
+    with served(ServerConfig(port=0), open_engine, ready=False) as url:
         assert httpx.get(f"{url}/health").status_code == 200
         assert httpx.get(f"{url}/ready").status_code == 503
         answer = post(url)
@@ -375,7 +384,7 @@ def test_not_ready_until_warm() -> None:
 
 def test_a_token_and_a_page() -> None:
     page = "https://example.org"
-    options = Options(port=0, token="secret", origins=(page,))
+    options = ServerConfig(port=0, token="secret", origins=(page,))
     with served(options, lambda _: Scripted()) as url:
         assert httpx.get(f"{url}/health").status_code == 200
         for path in ("/v1/models", "/status", "/metrics"):
@@ -398,11 +407,11 @@ def test_logs_tell_no_text(url: str, caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_cache_only_if_asked_for_and_it_tells() -> None:
-    with served(Options(port=0), lambda _: Scripted()) as url:
+    with served(ServerConfig(port=0), lambda _: Scripted()) as url:
         assert "x-cache" not in post(url).headers
     engine = Scripted()
     limits = Limits(cache_mb=0.04)  # two answers and a half
-    with served(Options(port=0, limits=limits), lambda _: engine) as url:
+    with served(ServerConfig(port=0, limits=limits), lambda _: engine) as url:
         first, again = post(url), post(url)
         assert (first.headers["x-cache"], again.headers["x-cache"]) == ("miss", "hit")
         assert first.content == again.content
@@ -420,10 +429,10 @@ def test_a_cache_only_if_asked_for_and_it_tells() -> None:
 
 def test_an_address_that_is_taken() -> None:
     with (
-        listen(Options(port=0)) as taken,
+        listen(ServerConfig(port=0)) as taken,
         pytest.raises(OptionError, match="choose another --port"),
     ):
-        listen(Options(port=taken.getsockname()[1]))
+        listen(ServerConfig(port=taken.getsockname()[1]))
 
 
 def test_limits_are_checked() -> None:
@@ -475,9 +484,9 @@ def test_told_to_end_while_opening_it_opens_no_further_voice() -> None:
         assert go_on.wait(30)
         return Scripted()
 
-    options = Options(port=0)
+    options = ServerConfig(port=0)
     with listen(options) as listening:
-        server = Server(options, Speakers(["heart", "joe"], open_engine))
+        server = Server(options, VoicePool(["heart", "joe"], open_engine))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         assert opening.wait(30)
@@ -490,13 +499,13 @@ def test_told_to_end_while_opening_it_opens_no_further_voice() -> None:
 
 
 def test_a_voice_that_does_not_open_ends_it() -> None:
-    from engine.server.run import serve
+    from engine.server.lifecycle import serve
 
     def fail(_: str) -> Engine:
         raise ModelError("found smoke, wanted a voice; open a window")
 
     with pytest.raises(ModelError, match="found smoke"):
-        serve(Options(port=0), ["heart"], fail)
+        serve(ServerConfig(port=0), ["heart"], fail)
 
 
 def test_the_server_is_an_extra(
@@ -505,7 +514,7 @@ def test_the_server_is_an_extra(
     from engine.__main__ import main
 
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    monkeypatch.delitem(sys.modules, "engine.server.run", raising=False)
+    monkeypatch.delitem(sys.modules, "engine.server.lifecycle", raising=False)
     assert main(["serve"]) == 2
     assert 'pip install "pytest-ttsperf[server]"' in capsys.readouterr().err
 

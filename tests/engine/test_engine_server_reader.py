@@ -13,10 +13,9 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from engine import Engine
-from engine.server.options import Limits, Options
-
-from .serving import SPEECH, served, wish
+from engine.engine import Engine
+from engine.server.config import Limits, ServerConfig
+from tests.engine.server_process import SPEECH, served, wish
 
 pytest.importorskip("piper")
 
@@ -60,8 +59,8 @@ def test_no_text_of_dotted_letters_ends_the_server() -> None:
 def url() -> Iterator[str]:
     """Of a server whose reader is given whatever comes, uncut, and so really dies."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engine.espeak_process.readable_parts", lambda text: [text])
-        options = Options(port=0, limits=Limits(streams=2))
+        patch.setattr("engine.models.piper.espeak.readable_parts", lambda text: [text])
+        options = ServerConfig(port=0, limits=Limits(streams=2))
         with served(options, lambda _: Engine("joe")) as address:
             yield address
 

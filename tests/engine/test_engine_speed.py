@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from engine import Engine, OptionError
+from engine.engine import Engine
+from engine.errors import OptionError
 
 TEXT = "The quick brown fox jumps over the lazy dog. Nobody asked why."
 

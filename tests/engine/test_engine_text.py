@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import OptionTypeError, TextEmpty
-from engine.text import MAX_SEGMENT_CHARS, normalise, segments
+from engine.text.segment import MAX_SEGMENT_CHARS, normalise, segments
 
 
 @pytest.mark.parametrize(

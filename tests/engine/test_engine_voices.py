@@ -10,14 +10,8 @@ from pathlib import Path
 import pytest
 
 from engine import voices
-from engine.errors import (
-    ModelError,
-    OptionError,
-    OptionTypeError,
-    VoiceNotFound,
-    VoiceNotInstalled,
-)
-from engine.providers import PROVIDERS, SessionOptions, find_provider
+from engine.errors import ModelError, OptionError, OptionTypeError, VoiceNotFound, VoiceNotInstalled
+from engine.runtime.providers import PROVIDERS, SessionOptions, find_provider
 from engine.voices import all_voices, find_voice
 
 

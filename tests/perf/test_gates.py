@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_ttsperf import ColdEngine, Perf, cadence, memory, rtf, ttfa
+from pytest_ttsperf.plugin.fixtures import ColdEngine, Perf
+from pytest_ttsperf.plugin.typed_marks import cadence, memory, rtf, ttfa
 
 
 @ttfa(p95_ms=500)

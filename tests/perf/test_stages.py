@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from engine.audio import pcm16
-from engine.models.vocoder import BINS, HOP, LOOKAHEAD, Spectra, Vocoder
-from engine.phonemes import Phonemizer
-from engine.text import segments
+from engine.models.hibari.vocoder import BINS, HOP, LOOKAHEAD, Spectra, Vocoder
+from engine.text.phonemizer import Phonemizer
+from engine.text.segment import segments
 from engine.voices import find_voice
 
 if TYPE_CHECKING:

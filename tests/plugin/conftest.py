@@ -15,12 +15,12 @@ import scipy.stats  # noqa: F401
 
 # pytester forgets what a run inside this process has imported, and numpy cannot be imported
 # twice: so all that the plugin imports late is imported here, once.
-import pytest_ttsperf.experiment
+import pytest_ttsperf.experiment.cell
 import pytest_ttsperf.report.terminal  # noqa: F401
-from pytest_ttsperf import weather
-from pytest_ttsperf.experiment import blocks
-from pytest_ttsperf.judge import change
-from pytest_ttsperf.measure import resources
+from pytest_ttsperf.compare import blocks
+from pytest_ttsperf.judge.statistics import t_rule
+from pytest_ttsperf.machine import load
+from pytest_ttsperf.measure import memory
 
 BLOCKS = 5
 """Of a comparison, however fast the machine is just now."""
@@ -126,8 +126,8 @@ class Project:
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project on somebody's own machine, wherever this suite runs: CI is not set."""
     monkeypatch.delenv("CI", raising=False)
-    monkeypatch.setattr(resources, "QUIET_WINDOW_S", SHORT_LOOK_S)
-    monkeypatch.setattr(weather, "MIN_WINDOW_S", SHORT_LOOK_S)
+    monkeypatch.setattr(memory, "QUIET_WINDOW_S", SHORT_LOOK_S)
+    monkeypatch.setattr(load, "MIN_WINDOW_S", SHORT_LOOK_S)
     monkeypatch.setenv("PYTEST_ADDOPTS", LIGHT)
     return Project(pytester)
 
@@ -139,8 +139,8 @@ def repository(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
     monkeypatch.setattr(blocks, "TEXTS", 4)
     monkeypatch.setattr(blocks, "texts_worth", lambda *_: 4)
-    few = change.Plan(blocks=BLOCKS, early_at=None, seconds=60.0)
-    monkeypatch.setattr(change, "plan", lambda budget_s, block_s: few)
+    few = t_rule.BlockPlan(blocks=BLOCKS, early_at=None, seconds=60.0)
+    monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: few)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     # A control over so few trials must not fire by chance.
     wide = "".join(f"\n    {name}" for name in ("ttfa_p50:10%", "ttfa_p95:60%", "rtf_p50:10%"))

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
-from tests.unit.measure.targets import sounds
+from tests.unit.targets import sounds
 
 RATE = 24_000
 POLL_S = 0.02  # how soon it is seen that it is to end

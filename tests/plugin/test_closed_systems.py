@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ttsperf.measure.targets import tracing
+from pytest_ttsperf.targets import tracing
 from tests.plugin.conftest import Project
 
 TEST = "@trials(3)\n@ttfa(max_ms=60000)\ndef test_x(perf): perf.stream('short')"

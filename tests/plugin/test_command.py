@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from pytest_ttsperf.cli import main
-from pytest_ttsperf.experiment import blocks
-from pytest_ttsperf.judge import change
+from pytest_ttsperf.compare import blocks
+from pytest_ttsperf.judge.statistics import t_rule
 from tests.plugin.conftest import Project
 
 PROGRAM = """
@@ -52,8 +52,8 @@ def program(project: Project) -> Any:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = change.Plan(blocks=5, early_at=None, seconds=60.0)
-    monkeypatch.setattr(change, "plan", lambda budget_s, block_s: plan)
+    plan = t_rule.BlockPlan(blocks=5, early_at=None, seconds=60.0)
+    monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: plan)
     monkeypatch.setattr(blocks, "TEXTS", 3)
     monkeypatch.setattr(blocks, "texts_worth", lambda *_: 3)
 
@@ -180,8 +180,8 @@ def test_a_program_is_compared_with_an_engine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Warm with one that goes on, cold with one that does not; two blocks decide nothing."""
-    two = change.Plan(blocks=2, early_at=None, seconds=60.0)
-    monkeypatch.setattr(change, "plan", lambda budget_s, block_s: two)
+    two = t_rule.BlockPlan(blocks=2, early_at=None, seconds=60.0)
+    monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: two)
     monkeypatch.setattr(blocks, "TEXTS", 2)
     monkeypatch.setattr(blocks, "texts_worth", lambda *_: 2)
     monkeypatch.syspath_prepend(project.path)

@@ -16,8 +16,8 @@ import pytest
 from pytest_ttsperf.report import artifact
 from tests.disks import small_disk
 from tests.plugin.conftest import Project
-from tests.unit.experiment.making import run_of
-from tests.unit.judge.making import CELL, result
+from tests.unit.baseline.factories import run_of
+from tests.unit.judge.factories import CELL, result
 
 TEST = """
 @trials(5)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pytest_ttsperf.experiment import Source
+from pytest_ttsperf.experiment.plan import TargetFactory
 from pytest_ttsperf.records import Recording, TargetSpec
 from tests.plugin.conftest import Project
 
@@ -51,7 +51,7 @@ class Kokoro:
 
 def recorded(spec: str, mode: Any = "stream", **options: Any) -> Recording:
     """One trial of a target, opened as a test would have it opened."""
-    target = Source(spec=TargetSpec(spec=spec, options=options)).make()
+    target = TargetFactory(spec=TargetSpec(spec=spec, options=options)).make()
     target.open()
     try:
         return target.record(TEXT, mode)
@@ -204,7 +204,7 @@ def test_piper_kept_running_reads_line_by_line(joe: str) -> None:
         spec=f"cmd:{sys.executable} -m piper --model '{joe}' --output-raw",
         options={"rate": 22050, "protocol": "lines", "end": "quiet:0.5"},
     )
-    target = Source(spec=spec).make()
+    target = TargetFactory(spec=spec).make()
     target.open()
     try:
         first, second = (target.record(TEXT, "stream") for _ in range(2))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_ttsperf import figures
+from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.plugin import options
 
 PAGE = Path(__file__).parents[2] / "docs" / "options.md"
@@ -81,6 +81,6 @@ def test_the_page_tells_the_defaults(pytester: pytest.Pytester, pattern: str) ->
 
 
 def test_the_page_tells_the_smallest_change_that_counts() -> None:
-    expected = f"{figures.DELTA * 100:g}%"
+    expected = f"{metrics.DEFAULT_MARGIN * 100:g}%"
     assert default_of("--ttsperf-compare-fail") == expected
     assert default_of("ttsperf_compare_fail") == expected

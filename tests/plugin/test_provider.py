@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_ttsperf import TargetSpec, experiment
+from pytest_ttsperf.experiment import cell, plan
+from pytest_ttsperf.records import TargetSpec
 from tests.plugin.conftest import Project
 
 TEST = "@trials(3)\n@ttfa(p50_ms=5000)\ndef test_x(perf):\n    perf.stream('short')"
@@ -188,5 +189,5 @@ def test_a_program_or_server_says_how_it_can_be_verified() -> None:
         "cmd:say {provider}": "measure it as module:callable or over HTTP",
     }
     for spec, way in ways.items():
-        source = experiment.Source(TargetSpec(spec=spec), provider="cpu", demanded=("provider",))
-        assert way in experiment._way_to_verify(source)
+        source = plan.TargetFactory(TargetSpec(spec=spec), provider="cpu", demanded=("provider",))
+        assert way in cell._way_to_verify(source)

@@ -14,8 +14,8 @@ TEST = "@trials(5)\n@ttfa(p50_ms=60000)\ndef test_x(perf):\n    perf.stream('sho
 
 # Hums, and tells the placement of a real session: a voice's own graph, in one piece.
 WHOLE = """
-from engine.providers import SessionOptions, find_provider
-from engine.session import Session
+from engine.runtime.providers import SessionOptions, find_provider
+from engine.runtime.session import Session
 from engine.voices import find_voice
 from engines import *
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from pytest_ttsperf.cli import main
-from pytest_ttsperf.experiment import blocks
-from pytest_ttsperf.judge import change
+from pytest_ttsperf.compare import blocks
+from pytest_ttsperf.judge.statistics import t_rule
 from tests.plugin import speech_server
 from tests.plugin.conftest import Project
 from tests.plugin.test_command import PROGRAM, RATE, WARM
@@ -37,8 +37,8 @@ def base() -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def two_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """They decide nothing, and say that both sides were measured."""
-    two = change.Plan(blocks=2, early_at=None, seconds=60.0)
-    monkeypatch.setattr(change, "plan", lambda budget_s, block_s: two)
+    two = t_rule.BlockPlan(blocks=2, early_at=None, seconds=60.0)
+    monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: two)
     monkeypatch.setattr(blocks, "TEXTS", 2)
     monkeypatch.setattr(blocks, "texts_worth", lambda *_: 2)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_ttsperf.judge.baseline import KEPT_RUNS
+from pytest_ttsperf.baseline.store import KEPT_RUNS
 from pytest_ttsperf.records import Baseline, Run
 
 ROOT = Path(__file__).parents[2]
@@ -30,8 +30,8 @@ from pathlib import Path
 from msgspec import structs
 from pytest_ttsperf.judge import baseline
 from pytest_ttsperf.report.artifact import ArtifactWriter
-from tests.unit.experiment.making import run_of
-from tests.unit.judge.making import figures, result, run
+from tests.unit.baseline.factories import run_of
+from tests.unit.judge.factories import figures, result, run
 
 name, count = sys.argv[1], int(sys.argv[2])
 writer = ArtifactWriter(Path("artifacts"), datetime(2025, 10, 30, 10, 19, 59))

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from pytest_ttsperf.measure.targets import tracing
+from pytest_ttsperf.targets import tracing
 from tests.plugin.conftest import Project
 
 TRACED = """

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ttsperf import environment, git
+from pytest_ttsperf import git
 from pytest_ttsperf.errors import GitError, GitMissing
+from pytest_ttsperf.machine import fingerprint
 
 pytestmark = pytest.mark.starts
 
@@ -52,7 +53,7 @@ def test_the_folder_decides_which_repository_it_is(
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(other / ".git" / "index"))
     monkeypatch.setenv("GIT_WORK_TREE", str(other))
-    state = environment.git_state(repository)
+    state = fingerprint.git_state(repository)
     assert state is not None
     assert state.revision == wanted
     assert git.output(repository, "rev-parse", "--show-toplevel") == str(repository.resolve())
@@ -76,7 +77,7 @@ def test_reading_the_state_does_not_even_refresh_the_index(repository: Path) -> 
     engine, index = repository / "engine.py", repository / ".git" / "index"
     os.utime(engine, (1, 1))  # what git would note in the index, as the content is the same
     before = index.read_bytes()
-    state = environment.git_state(repository)
+    state = fingerprint.git_state(repository)
     assert state is not None
     assert not state.dirty
     assert index.read_bytes() == before
@@ -96,7 +97,7 @@ def test_programs_that_the_user_hung_into_git_do_not_run(repository: Path, tmp_p
     by_hand(repository, "config", "core.hooksPath", str(hooks))
     by_hand(repository, "config", "core.pager", str(program))
     (tmp_path / "ran").unlink(missing_ok=True)
-    environment.git_state(repository)
+    fingerprint.git_state(repository)
     git.require(repository, "worktree", "add", "--detach", str(tmp_path / "tree"), "HEAD")
     assert not (tmp_path / "ran").exists()
     by_hand(repository, "status")
@@ -118,7 +119,7 @@ def test_a_git_that_is_missing_is_said_to_be(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(GitMissing, match="git is not installed or not on PATH"):
         git.run(repository, "status")
-    assert environment.git_state(repository) is None
+    assert fingerprint.git_state(repository) is None
 
 
 def test_what_git_says_is_in_the_error_in_english(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from pytest_ttsperf import processor
+from pytest_ttsperf.machine import processor
 
 
 class Told(NamedTuple):

@@ -76,7 +76,7 @@ def test_popen_is_put_back_also_after_an_error(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(subprocess, "Popen", stand_in)
 
     def fail() -> None:
-        with popen.restored():
+        with popen.restore_popen():
             assert subprocess.Popen is popen.Popen
             raise ValueError("of the test")
 

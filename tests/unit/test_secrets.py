@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_ttsperf import secrets, specs
+from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import LimitError, TargetFailed, VariableUnset
 from pytest_ttsperf.records import TargetSpec
+from pytest_ttsperf.targets import spec as targets_spec
 
 NAMES = (
     "key", "api_key", "API_KEY", "apiKey", "X-Api-Key", "xi-api-key", "accesskey", "HF_TOKEN",
@@ -215,11 +216,11 @@ def test_what_is_remembered_is_scrubbed_however_it_is_written(
 def test_a_variable_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TTS_UNIT_URL", raising=False)
     with pytest.raises(VariableUnset, match="not set; export TTS_UNIT_URL"):
-        specs.kind("{env:TTS_UNIT_URL}")
+        targets_spec.kind("{env:TTS_UNIT_URL}")
     monkeypatch.setenv("TTS_UNIT_URL", "wyoming://host:1")
-    assert specs.kind("{env:TTS_UNIT_URL}") == "wyoming"
-    assert specs.is_spec("{env:TTS_UNIT_URL}")
-    assert specs.resolve_options({"a": ["x{env:TTS_UNIT_URL}", {"b": 2}]}) == {
+    assert targets_spec.kind("{env:TTS_UNIT_URL}") == "wyoming"
+    assert targets_spec.is_spec("{env:TTS_UNIT_URL}")
+    assert targets_spec.resolve_options({"a": ["x{env:TTS_UNIT_URL}", {"b": 2}]}) == {
         "a": ["xwyoming://host:1", {"b": 2}]
     }
 
@@ -227,5 +228,5 @@ def test_a_variable_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("lines", [["X-Api-Key=sk-unit"], ["api_key=sk-unit", "api_key=sk-unit2"]])
 def test_an_option_that_is_refused_does_not_tell_it(lines: list[str]) -> None:
     with pytest.raises(LimitError, match=r"\*\*\*") as raised:
-        specs.options_of(lines, "--option")
+        targets_spec.options_of(lines, "--option")
     assert "sk-unit" not in str(raised.value)

@@ -11,10 +11,10 @@ import sysconfig
 import pytest
 from msgspec import structs
 
-from pytest_ttsperf import figures as figures_of
 from pytest_ttsperf.cli import _parser, compare, main
-from tests.unit.experiment.making import artifact, store
-from tests.unit.judge.making import CELL, figures, result
+from pytest_ttsperf.compare import metrics as figures_of
+from tests.unit.baseline.factories import artifact, store
+from tests.unit.judge.factories import CELL, figures, result
 
 
 @pytest.fixture

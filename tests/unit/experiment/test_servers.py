@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 
 from pytest_ttsperf.errors import MeasurementError, TargetShapeError
-from pytest_ttsperf.experiment.plan import Source, asked_so
-from pytest_ttsperf.experiment.sampling import cold_trial
-from pytest_ttsperf.measure.interleave import Step
-from pytest_ttsperf.measure.revisions import Tree
+from pytest_ttsperf.experiment.plan import TargetFactory, with_http_options
+from pytest_ttsperf.experiment.trial import run_cold_trial
+from pytest_ttsperf.measure.schedule import ScheduledTrial
 from pytest_ttsperf.records import TargetSpec
+from pytest_ttsperf.targets.worker.source_tree import Tree
 
 URL = "http://127.0.0.1:8000"
 
 
 def test_the_connection_is_always_part_of_the_name() -> None:
     def label(spec: str, /, **http: object) -> str:
-        return asked_so(TargetSpec(spec=spec), http).label
+        return with_http_options(TargetSpec(spec=spec), http).label
 
     assert label(URL) == f"{URL}(connection='keep')"
     assert label(URL, connection="fresh") == f"{URL}(connection='fresh')"
@@ -29,14 +29,16 @@ def test_the_connection_is_always_part_of_the_name() -> None:
 
 def test_what_a_spec_says_itself_comes_first() -> None:
     own = TargetSpec(spec=URL, options={"connection": "fresh"})
-    assert asked_so(own, {"connection": "keep"}).options == {"connection": "fresh"}
+    assert with_http_options(own, {"connection": "keep"}).options == {"connection": "fresh"}
     with pytest.raises(TargetShapeError, match="wanted one of openai"):
-        asked_so(TargetSpec(spec=URL, options={"preset": "nobody"}), {})
+        with_http_options(TargetSpec(spec=URL, options={"preset": "nobody"}), {})
 
 
 def test_a_server_has_no_older_version_and_no_cold_start() -> None:
     spec = TargetSpec(spec=URL)
     with pytest.raises(MeasurementError, match="start that version too"):
-        Source(spec=spec, tree=Tree("HEAD~1", Path("a"), Path("b")))
+        TargetFactory(spec=spec, tree=Tree("HEAD~1", Path("a"), Path("b")))
     with pytest.raises(MeasurementError, match="no cold start"):
-        cold_trial(Source(spec=spec), Step(0, "trial", 0, "Hello."), "Again.", "stream")
+        run_cold_trial(
+            TargetFactory(spec=spec), ScheduledTrial(0, "trial", 0, "Hello."), "Again.", "stream"
+        )

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_ttsperf.judge.limits import decided_early, judge, judge_value, summarize
+from pytest_ttsperf.judge.limits import is_decided_early, judge, judge_value, summarize
 from pytest_ttsperf.records import Outcome, Sample
-
-from .making import sample, threshold
+from tests.unit.judge.factories import sample, threshold
 
 PASS, FAIL, OPEN = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
 
@@ -39,14 +38,14 @@ def test_p95_at_the_declared_number(n, exceeding, expected):
 def test_p95_before_the_declared_number_fails_only_on_strong_evidence(n, exceeding, expected):
     found = sample(n, exceeding)
     assert judge(threshold(), found, declared=59).outcome is expected
-    assert decided_early(threshold(), found, declared=59) is (expected is FAIL)
+    assert is_decided_early(threshold(), found, declared=59) is (expected is FAIL)
 
 
 def test_nothing_passes_before_the_declared_number():
     verdict = judge(threshold(), sample(70), declared=93)
     assert verdict.outcome is OPEN
     assert verdict.trials_needed == 23
-    assert not decided_early(threshold(), sample(70), declared=93)
+    assert not is_decided_early(threshold(), sample(70), declared=93)
 
 
 @pytest.mark.parametrize(("n", "outcome"), [(4, OPEN), (5, PASS)])
@@ -138,8 +137,8 @@ def test_max_fails_on_the_first_excess():
     assert verdict.outcome is FAIL
     assert verdict.value == 700.0
     assert verdict.reason == "max is 700 ms, limit 500 ms: 1 of 3 trials exceeds it; one is enough"
-    assert decided_early(threshold("max"), sample(3, 1), declared=59)
-    assert decided_early(threshold("max"), sample(3, 1, missing=1), declared=59)
+    assert is_decided_early(threshold("max"), sample(3, 1), declared=59)
+    assert is_decided_early(threshold("max"), sample(3, 1, missing=1), declared=59)
 
 
 def test_max_passes_at_the_declared_number_and_says_what_that_shows():
@@ -153,7 +152,7 @@ def test_max_waits_for_the_declared_number():
     assert verdict.outcome is OPEN
     assert verdict.trials_needed == 39
     assert "20 of 59 trials declared were made" in verdict.reason
-    assert not decided_early(threshold("max"), sample(20), declared=59)
+    assert not is_decided_early(threshold("max"), sample(20), declared=59)
 
 
 def test_max_with_a_missing_trial_fails():
@@ -198,7 +197,7 @@ def test_a_value_that_was_not_measured_fails_with_its_reason(value):
 def test_a_sample_is_not_judged_as_one_value():
     with pytest.raises(ValueError, match="judge_value"):
         judge(MEMORY, sample(3), 3)
-    assert not decided_early(MEMORY, sample(3, 3), 59)
+    assert not is_decided_early(MEMORY, sample(3, 3), 59)
 
 
 # Wording
@@ -260,7 +259,7 @@ def test_looking_after_every_trial_reddens_few_engines_on_the_limit():
         over = np.flatnonzero(draws > 0.95) + 1  # only there can the evidence grow
         looks = [Sample(metric="ttfa_ms", values=tuple(draws[:n].tolist())) for n in over]
         whole = Sample(metric="ttfa_ms", values=tuple(draws.tolist()))
-        early = any(decided_early(limit, look, declared) for look in looks)
+        early = any(is_decided_early(limit, look, declared) for look in looks)
         red += early or judge(limit, whole, declared).outcome is FAIL
     assert red / runs < 0.07
 

@@ -99,11 +99,11 @@ def test_texts_are_of_the_presets_kind(preset, fewest, most):
 @each_preset
 def test_order_ignores_the_global_random_state(preset):
     random.seed(1)
-    corpus._ordered.cache_clear()
+    corpus._order.cache_clear()
     one = texts(preset, 50)
     random.seed(2)
     state = random.getstate()
-    corpus._ordered.cache_clear()
+    corpus._order.cache_clear()
     assert texts(preset, 50) == one
     assert random.getstate() == state
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ttsperf.measure.targets import footprint
+from pytest_ttsperf.measure import memory
 
 
 @pytest.mark.starts
@@ -26,7 +26,7 @@ def test_processes_that_end_meanwhile_are_no_error() -> None:
     starter.start()
     try:
         for _ in range(3000):
-            footprint.Footprint(pids[0]).look()
+            memory.PeakMemory(pids[0]).look()
     finally:
         over.set()
         starter.join()
@@ -39,4 +39,4 @@ def test_a_folder_that_goes_away_while_it_is_listed(
         raise FileNotFoundError(tmp_path)
 
     monkeypatch.setattr(Path, "glob", vanish)
-    assert footprint.tree(7) == [7]
+    assert memory.tree(7) == [7]

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from pytest_ttsperf.errors import MeasurementError
 from pytest_ttsperf.metrics import definitions as d
 from pytest_ttsperf.records import Breakdown, Sample
-
-from .making import RATE, recording, sound, trial, usage
+from tests.unit.metrics.factories import RATE, recording, sound, trial, usage
 
 FRAMES_PER_MS = RATE // 1000
 

@@ -13,18 +13,18 @@ from pytest_ttsperf.records import (
     Environment,
     Machine,
     Memory,
-    Note,
     Outcome,
     Recording,
     Run,
     Sound,
     Span,
     Summary,
+    SystemLoad,
     Threshold,
     Trial,
+    TrustNote,
     Usage,
     Verdict,
-    Weather,
 )
 from pytest_ttsperf.report import artifact
 from tests.examples import examples
@@ -33,7 +33,7 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 MAYBE = st.none() | NUMBERS
 INSTANTS = st.integers(0, 2**62)
 # JSON carries any text but lone surrogates, which no encoder of UTF-8 accepts.
-RUN_SCHEMA = jsonschema.Draft202012Validator(artifact.shipped_schema("run-1"))
+RUN_SCHEMA = jsonschema.Draft202012Validator(artifact.read_schema("run-1"))
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 recordings = st.builds(
@@ -89,17 +89,18 @@ results = st.builds(
                          p50=MAYBE, p95=MAYBE, p95_bound=MAYBE), max_size=2),
     memory=st.builds(Memory, rss_range_mb=MAYBE, reason=st.none() | TEXTS),
     notes=st.lists(
-        st.builds(Note, guard=TEXTS, text=TEXTS, invalid=st.booleans()), max_size=2
+        st.builds(TrustNote, guard=TEXTS, text=TEXTS, invalid=st.booleans()), max_size=2
     ).map(tuple),
     verdicts=st.lists(verdicts, max_size=2).map(tuple),
 )  # fmt: skip
-WEATHER = Weather(load_1m=None, steal_share=None, swap_used_share=None, governor=None)
+WEATHER = SystemLoad(load_1m=None, steal_share=None, swap_used_share=None, governor=None)
 ENVIRONMENT = Environment(
     machine=Machine(
         cpu_model="x", cores=2, affinity=2, memory_gib=32, system="Linux", architecture="x86_64",
         python="3.11",
     ),
-    weather_before=WEATHER, weather_after=None, git=None, plugin_version="0", pytest_version="9",
+    machine_load_before=WEATHER, machine_load_after=None, git=None,
+    plugin_version="0", pytest_version="9",
     arguments=(),
 )  # fmt: skip
 

@@ -9,21 +9,21 @@ from pytest_ttsperf.records import (
     Breakdown,
     Cell,
     CellResult,
-    Note,
     Outcome,
     RecorderCost,
     StageShare,
     Summary,
+    SystemLoad,
     Threshold,
+    TrustNote,
     Verdict,
-    Weather,
 )
 from pytest_ttsperf.report import terminal
 
 LIMIT = Threshold(marker="ttfa", keyword="p95_ms", metric="ttfa_ms", statistic="p95", limit=500)
 
 
-def result(test: str, *outcomes: Outcome, notes: tuple[Note, ...] = ()) -> CellResult:
+def result(test: str, *outcomes: Outcome, notes: tuple[TrustNote, ...] = ()) -> CellResult:
     cell = Cell(
         test=f"tests/test_a.py::{test}", target="engine:Engine", provider="cpu", voice="heart",
         preset="short", mode="stream", phase="warm",
@@ -95,8 +95,8 @@ def test_failures_tell_evidence_stages_and_what_to_try() -> None:
 
 
 def test_remarks_and_counts() -> None:
-    note = Note(guard="quiet", text="it kept working")
-    void = Note(guard="cache", text="told as a verdict", invalid=True)
+    note = TrustNote(guard="quiet", text="it kept working")
+    void = TrustNote(guard="cache", text="told as a verdict", invalid=True)
     results = [
         result("test_a", Outcome.INCONCLUSIVE, notes=(note, void)),
         result("test_b", Outcome.PASS, Outcome.PASS),
@@ -131,18 +131,18 @@ def test_failures_name_the_stage_to_look_at_first() -> None:
     assert "Try: look at decode first, it takes 80% of the time to the first sound." in text
 
 
-def sky(**more: float | None) -> Weather:
+def sky(**more: float | None) -> SystemLoad:
     known = {"others_cores": 0.48, "steal_share": 0.02, "seconds": 1.0, **more}
-    return Weather(load_1m=None, swap_used_share=None, governor=None, **known)
+    return SystemLoad(load_1m=None, swap_used_share=None, governor=None, **known)
 
 
 def test_weather_line_tells_the_worst_cell_and_only_troubles_that_were() -> None:
-    calm = structs.replace(result("test_a"), weather=sky())
+    calm = structs.replace(result("test_a"), machine_load=sky())
     told = "weather during the trials: 48% of one core was used by others, steal 2%"
     assert terminal.weather_line([calm]) == told
     wild = structs.replace(
         result("test_b"),
-        weather=sky(
+        machine_load=sky(
             others_cores=1.5, steal_share=0.1, swapped_mb=3.0, memory_stall_share=0.2,
             thermal_throttles=4, quota_wait_s=0.5,
         ),
@@ -155,10 +155,10 @@ def test_weather_line_tells_the_worst_cell_and_only_troubles_that_were() -> None
 
 
 def test_weather_that_was_not_measured_is_told_as_such() -> None:
-    blind = Weather(
+    blind = SystemLoad(
         load_1m=None, steal_share=None, swap_used_share=None, governor=None,
         unmeasured={"others_cores": "too short", "steal_share": "no host"},
     )  # fmt: skip
-    text = terminal.weather_line([structs.replace(result("test_a"), weather=blind)]) or ""
+    text = terminal.weather_line([structs.replace(result("test_a"), machine_load=blind)]) or ""
     assert "other load not measured (too short), steal not measured (no host)" in text
     assert terminal.weather_line([result("test_a")]) is None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_ttsperf.measure.targets.placement import FIELDS, understood
 from pytest_ttsperf.records import Json
+from pytest_ttsperf.targets.placement import FIELDS, understood
 
 NODES: Json = {"CPUExecutionProvider": 12, "CoreMLExecutionProvider": 0}
 

@@ -1,0 +1,371 @@
+# ruff: noqa: RUF002 - phonemes look like other letters
+"""The engine: text in, chunks out, the first as early as can be."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import AsyncIterable, Callable, Generator, Iterable, Iterator, Mapping
+from os import PathLike
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypedDict, cast
+
+import numpy as np
+
+from .audio import Audio, Chunk, Word
+from .cache import Cache
+from .errors import EngineClosed, OptionError, TextUnspeakable
+from .models.base import Settings
+from .runtime.providers import CPU, ProviderOptions, SessionOptions, check_require, find_provider
+from .streaming import (
+    AsyncTextBridge,
+    Prefetcher,
+    Stream,
+    StreamLimiter,
+    close_on_error,
+    prefetch_one,
+)
+from .text.segment import incoming, segments
+from .timing import SpanRecorder, StageSpan
+from .voices import DEFAULT_VOICE, Voice, find_voice
+
+if TYPE_CHECKING:
+    from .models.base import Model, StreamContext
+    from .text.phonemizer import ModelInput
+
+
+Text = str | Iterable[str] | AsyncIterable[str]
+
+FIRST_CHUNK_S = 0.1
+MAX_CHUNK_S = 0.8
+FREE_MB = 64.0  # may stay with the process, ready for the next runs
+SLOWEST, FASTEST = 0.25, 4.0  # of speaking
+
+# Several lengths, a word no dictionary has, and numbers: every path a real text takes.
+WARM_TEXTS = (
+    "Yes.",
+    "The quick brown fox jumps over the lazy zyphlonk.",
+    "On the third of March, 1,250 people paid 9 dollars each to hear it read aloud, "
+    "and nobody asked for the money back when the reader lost her place.",
+)
+MAX_WARM_ROUNDS = 10
+STEADY_WITHIN = 0.1
+
+
+class WarmUp(TypedDict):
+    """What warming took. `steady` is false if rounds were still getting faster at the last one."""
+
+    rounds: int
+    seconds: float
+    steady: bool
+
+
+class Engine:
+    """A voice on a session, ready to speak.
+
+    Opening takes a second, so keep an engine and use it for many texts. Several threads may
+    stream from one engine; stages() then tells of the stream that started last.
+    """
+
+    def __init__(
+        self,
+        voice: str = DEFAULT_VOICE,
+        provider: str | PathLike[str] = CPU.name,
+        *,
+        provider_options: Mapping[str, Any] | ProviderOptions | None = None,
+        threads: int | Mapping[str, int] | None = None,
+        seed: int = 0,
+        trim: bool = True,
+        lexicon: Mapping[str, str] | None = None,
+        max_streams: int | None = None,
+        require: str = "any",
+        session: Mapping[str, Any] | None = None,
+        cache: str | PathLike[str] | None = None,
+    ) -> None:
+        """Open a voice on an execution provider.
+
+        provider: a name such as "cpu", or the path of a library that brings one.
+        provider_options: its options by name, see providers.CudaOptions and others; of a library
+        whatever texts it reads.
+        threads: onnxruntime's intra-op threads, as one number or by stage of the voice
+        ({"encode": 2}); None is the engine's own choice.
+        seed: of the noise in the voice; the same text and seed give the same bits.
+        trim: leave out the silence the voice begins with, but for 30 ms.
+        lexicon: pronunciations by word, in the voice's phonemes: {"GIF": "ʤˈɪf"}.
+        max_streams: so many at once; others wait for their turn. None is any number.
+        require: "any", "some" or "all": how much has to run on the provider rather than the CPU.
+        session: options of the sessions by name, see providers.SessionOptions.
+        cache: folder for what is made once; None is $TTS_ENGINE_CACHE or the user's own.
+        Raises OptionError, VoiceNotFound, VoiceNotInstalled, ProviderUnavailable or ModelError.
+        """
+        self._seed = _check_seed(seed)
+        self._trim = trim
+        self._turns = StreamLimiter(_check_limit(max_streams))
+        self._voice = find_voice(voice)
+        self._recorder = SpanRecorder()
+        self._helper = Prefetcher(_give_memory_back)
+        options = {**(session or {}), **({} if threads is None else {"threads": threads})}
+        self._model: Model | None = _open(
+            self._voice,
+            Settings(
+                find_provider(provider, provider_options),
+                SessionOptions.of(options),
+                check_require(require),
+                lexicon or {},
+                Cache(cache),
+            ),
+            self._recorder,
+        )
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples a second of every chunk, in Hz."""
+        return self._voice.sample_rate
+
+    def stream(self, text: Text, *, speed: float = 1.0) -> Stream:
+        """The text as chunks, each as soon as it is there; about 100 ms of sound first.
+
+        speed: from 0.25 to 4; 1 is the voice's own, 2 takes half as long.
+
+        A text that is there is checked here, not at the first chunk: TextEmpty or TextUnspeakable
+        if there is nothing to say, OptionTypeError if it is not a str. Characters the voice has no
+        sound for are left out. Raises EngineClosed, here or between two chunks.
+
+        A text that is still being written may be given as an iterable of its parts: it is spoken
+        from the first complete clause on. The parts may come asynchronously if the chunks are
+        taken with `async for`.
+        """
+        request = self._request(_check_speed(speed))
+        pump = AsyncTextBridge(text) if isinstance(text, AsyncIterable) else None
+        if pump is not None:
+            chunks = self._growing(pump, request)
+        elif isinstance(text, Iterable) and not isinstance(text, str | bytes):
+            # Its parts are asked for in the thread that asks for chunks, and no earlier.
+            chunks = self._growing(text, request)
+        else:
+            chunks = prefetch_one(self._whole(cast(str, text), request), self._helper)
+        self._recorder = request.recorder
+        turn = functools.partial(self._turns.enter, request, request.stop)
+        leave = functools.partial(self._turns.leave, request)
+        delivered = close_on_error(self._delivered(chunks, request), turn, leave)
+        return Stream(delivered, request.stop, pump, request.recorder.spans)
+
+    def astream(self, text: Text, *, speed: float = 1.0) -> Stream:
+        """stream(), for those who look for the asynchronous one: it is both."""
+        return self.stream(text, speed=speed)
+
+    def synthesize(self, text: str, *, speed: float = 1.0) -> Audio:
+        """The whole utterance at once: exactly the chunks of stream(), joined."""
+        return Audio.join(self.stream(text, speed=speed), self.sample_rate)
+
+    def warm(self) -> WarmUp:
+        """Speak texts of several lengths until it gets no faster. Leaves stages() alone."""
+
+        def speak_all() -> None:
+            for text in WARM_TEXTS:
+                for _ in self._whole(text, self._request()):
+                    pass
+
+        return until_steady(speak_all)
+
+    def stages(self) -> list[StageSpan]:
+        """Spans of the last stream so far; before the first one, those of the opening."""
+        return self._recorder.spans()
+
+    def placement(self) -> dict[str, Any]:
+        """What was asked for and what runs: provider, nodes, runtime, threads, voice; JSON-able.
+
+        Nodes are those of every session of the voice, summed per provider; `share` is what part
+        of all that is.
+        """
+        placement = _placement(self._opened())
+        return {**placement, "voice": self._voice.name, "voice_hash": self._voice.sha256}
+
+    def close(self) -> None:
+        """Give sessions and voice back. Safe to call twice; any other use raises EngineClosed."""
+        model, self._model = self._model, None
+        if model is not None:
+            self._helper.close()
+            model.close()
+            for session in model.sessions():
+                session.close()
+                del session
+            del model
+            _give_memory_back(0.0)
+
+    def __enter__(self) -> Self:
+        self._opened()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _opened(self) -> Model:
+        if self._model is None:
+            raise EngineClosed("found a closed engine, wanted an open one; make a new Engine")
+        return self._model
+
+    def _request(self, speed: float = 1.0) -> StreamContext:
+        from .models.base import StreamContext
+        from .runtime.session import CancelToken
+
+        self._opened()
+        return StreamContext(
+            np.random.default_rng(self._seed), SpanRecorder(), CancelToken(), chunk_s, speed
+        )
+
+    def _delivered(
+        self, chunks: Generator[Chunk, None, None], request: StreamContext
+    ) -> Generator[Chunk, None, None]:
+        """The chunks, as long as engine and stream are open."""
+        from .runtime.session import Cancelled
+
+        try:
+            for chunk in chunks:
+                yield chunk
+                self._opened()
+                if request.stop.wanted:
+                    return
+        except Cancelled:
+            return
+        finally:
+            chunks.close()
+
+    def _whole(self, text: str, request: StreamContext) -> Generator[Chunk, None, None]:
+        """A text that is there. What can refuse it does so now; the generator does the rest."""
+        model = self._opened()
+        with request.recorder.span("text"):
+            waiting = iter(segments(text))
+        speech: list[ModelInput] = []
+        for segment in waiting:
+            with request.recorder.span("phonemes", 0):
+                speech = model.read(segment)
+            if speech:
+                return self._chunks(speech, waiting, request)
+        raise self._unspeakable(repr(text[:40]))
+
+    def _growing(
+        self, parts: Iterable[str], request: StreamContext
+    ) -> Generator[Chunk, None, None]:
+        """A text that is still being written."""
+        chunks = self._chunks([], incoming(parts), request)
+        silent = True
+        for chunk in chunks:
+            silent = False
+            yield chunk
+        if silent and not request.stop.wanted:
+            raise self._unspeakable("the text")
+
+    def _unspeakable(self, text: str) -> TextUnspeakable:
+        return TextUnspeakable(
+            f"found no sound in {text}, wanted at least one word or number that voice "
+            f"{self._voice.name!r} ({self._voice.language}) can read; check the language"
+        )
+
+    def _chunks(
+        self, speech: list[ModelInput], waiting: Iterator[str], request: StreamContext
+    ) -> Generator[Chunk, None, None]:
+        """What was read already, then the segments that wait, one at a time."""
+        index = frames = 0
+        while True:
+            for part in speech:
+                before_s = frames / self.sample_rate
+                for piece in self._opened().stream(part, request, index, trim=self._trim):
+                    with request.recorder.span("convert", index):
+                        words = tuple(later(word, before_s) for word in piece.words)
+                        chunk = Chunk(piece.samples, self.sample_rate, words)
+                    frames += chunk.frame_count
+                    yield chunk
+                    self._opened()
+                    index += 1
+            segment = next(waiting, None)
+            if segment is None:
+                return
+            with request.recorder.span("phonemes", index):
+                speech = self._opened().read(segment)
+
+
+def _open(voice: Voice, settings: Settings, recorder: SpanRecorder) -> Model:
+    with recorder.span("import"):
+        from .models import family_of
+        from .runtime.session import check_available, check_placement
+
+        family = family_of(voice)
+    check_available(settings.provider)  # before graphs are made for it
+    model: Model = family.open_model(voice, settings, recorder)
+    settings.options.check_stages([session.name for session in model.sessions()])
+    check_placement(_placement(model), settings.require)
+    return model
+
+
+def _give_memory_back(above_mb: float = FREE_MB) -> None:
+    """Heaps of pieces of every length keep what they freed, and grow: see docs."""
+    from .runtime.session import give_memory_back
+
+    give_memory_back(above_mb)
+
+
+def _placement(model: Model) -> dict[str, Any]:
+    from .runtime.session import combine_cancelled
+
+    return combine_cancelled(session.placement() for session in model.sessions())
+
+
+def later(word: Word, by_s: float) -> Word:
+    """The word, said so many seconds later."""
+    return Word(word.text, word.start_s + by_s, word.end_s + by_s)
+
+
+def _check_limit(limit: int | None) -> int | None:
+    if limit is None or (isinstance(limit, int) and not isinstance(limit, bool) and limit > 0):
+        return limit
+    raise OptionError(
+        f"found max_streams={limit!r}, wanted a whole number from 1 on; leave it out for any number"
+    )
+
+
+def _check_speed(speed: float) -> float:
+    fits = isinstance(speed, int | float) and not isinstance(speed, bool)
+    if not (fits and SLOWEST <= speed <= FASTEST):
+        raise OptionError(
+            f"found speed={speed!r}, wanted a number from {SLOWEST:g} to {FASTEST:g}; 1 is the "
+            "voice's own"
+        )
+    return float(speed)
+
+
+def _check_seed(seed: int) -> int:
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise OptionError(f"found seed={seed!r}, wanted a whole number from 0 on; leave it out")
+    return seed
+
+
+def chunk_s(index: int) -> float:
+    """How long chunk `index` of an utterance should be: short to start soon, then doubling.
+
+    Longer chunks cost less each second, and by then as much audio is already playing.
+    """
+    return min(FIRST_CHUNK_S * 2.0 ** min(index, 10), MAX_CHUNK_S)
+
+
+def until_steady(
+    speak: Callable[[], None], *, now_ns: Callable[[], int] = time.perf_counter_ns
+) -> WarmUp:
+    """Speak until a round is within a tenth of the fastest one before it, ten rounds at most."""
+    start_ns = now_ns()
+    best_ns: int | None = None
+    steady = False
+    rounds = 0
+    while rounds < MAX_WARM_ROUNDS and not steady:
+        began_ns = now_ns()
+        speak()
+        took_ns = now_ns() - began_ns
+        rounds += 1
+        steady = best_ns is not None and abs(took_ns - best_ns) <= STEADY_WITHIN * best_ns
+        best_ns = took_ns if best_ns is None else min(best_ns, took_ns)
+    return {"rounds": rounds, "seconds": (now_ns() - start_ns) / 1e9, "steady": steady}

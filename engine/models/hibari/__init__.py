@@ -1,0 +1,1 @@
+"""The hibari family: a small streaming model, cut into stages."""

@@ -1,0 +1,25 @@
+"""Widths and layers of the model, as its graph has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .vocoder import BINS
+
+PROSODY_WIDTH = 192
+ACOUSTIC_WIDTH = 128
+FEATURE_WIDTH = ACOUSTIC_WIDTH + 2  # and the pitch and the voicing
+DECODE_WIDTH = 256
+SPECTRA_WIDTH = 5 * BINS
+TAPS = 7  # of every convolution; half of them, times the dilation, look ahead
+PROSODY_DILATIONS = (1, 2, 4, 8, 1, 2)
+DECODE_LAYERS = 8  # and one before them, which has no state of its own
+
+
+def sentence(ids: Sequence[int], speed: float = 1.0) -> dict[str, NDArray[Any]]:
+    """What `encode` is fed with."""
+    return {"ids": np.array([ids], np.int64), "speed": np.array([speed], np.float32)}

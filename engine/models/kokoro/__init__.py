@@ -1,0 +1,1 @@
+"""The kokoro family (StyleTTS 2)."""

@@ -1,0 +1,1 @@
+"""The piper family (VITS), with phonemes by espeak-ng."""

@@ -1,0 +1,1 @@
+"""The only importers of onnxruntime and onnx: providers, sessions, graph surgery."""

@@ -1,0 +1,357 @@
+"""The only importer of onnxruntime: opens sessions, and reads back what runs where."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import tempfile
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from ..errors import ModelError, ProviderUnavailable
+from .providers import CPU, Provider, Require, SessionOptions
+
+RUNTIME = "onnxruntime"
+RUNTIME_VERSION: str = ort.__version__
+API_VERSION = RUNTIME_VERSION.split(".")[1]  # of its C interface
+OPTIMISATION = "all"  # the level, as it goes into the keys of cached graphs
+RECORD_ASSIGNMENT = "session.record_ep_graph_assignment_info"
+ALLOW_SPINNING = "session.intra_op.allow_spinning"
+REFUSE_CPU = "session.disable_cpu_ep_fallback"
+SEVERITY_ERROR = 3
+SEVERITY_FATAL = 4
+ENTRY_POINT = "CreateEpFactories"  # what makes a library one of an execution provider
+LIBRARY_PATH = "library_path"  # the entry of a device's metadata that onnxruntime writes
+
+_registering = threading.Lock()
+_registered: dict[str, Path] = {}  # libraries by the name each has in this process
+
+
+def available_providers() -> list[str]:
+    """Full names of the providers this onnxruntime was built with."""
+    return list(ort.get_available_providers())
+
+
+class Cancelled(Exception):
+    """A run was ended by its Stop; never seen outside the engine."""
+
+
+class CancelToken:
+    """Ends the runs it was handed to: the one that is on, within one operator, and all later."""
+
+    def __init__(self) -> None:
+        self.options = ort.RunOptions()
+        self.options.log_severity_level = SEVERITY_FATAL  # an end that is wanted is no error
+        self.wanted = False
+
+    def set(self) -> None:
+        """End them. From any thread."""
+        self.wanted = True
+        self.options.terminate = True
+
+
+class Session:
+    """An onnxruntime session on exactly the provider asked for: nothing falls back in silence."""
+
+    def __init__(
+        self,
+        model: bytes,
+        provider: Provider,
+        options: SessionOptions,
+        *,
+        name: str = "model",
+        require: Require = "any",
+        optimised: bool = False,
+    ) -> None:
+        """`optimised` models are taken as they are: optimised() has made them.
+
+        `name` is the stage: it tells the profiles of several sessions apart, and threads.
+
+        Raises ProviderUnavailable, or ModelError if onnxruntime refuses the model.
+        """
+        self.name = name
+        self._provider = provider
+        self._threads = options.threads_of(name)
+        self._profiles = options.profile is not None
+        settings = _ort_options(options, name)
+        if options.profile is not None:
+            settings.enable_profiling = True
+            settings.profile_file_prefix = f"{options.profile}-{name}"
+        if optimised:
+            settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        if require == "all" and provider is not CPU:
+            settings.add_session_config_entry(REFUSE_CPU, "1")
+        # Nodes the provider does not take run on the CPU; placement() tells how many.
+        self._full_name, chain = _choose(provider, settings)
+        try:
+            self._session: Any = ort.InferenceSession(model, settings, **chain, enable_fallback=0)
+        except Exception as error:
+            if require == "all" and provider is not CPU:
+                raise ProviderUnavailable(
+                    f"found that {self._full_name} does not take the whole model ({error}), "
+                    f"wanted no node left to the CPU; leave require at 'any'"
+                ) from error
+            raise ModelError(
+                f"found that onnxruntime {ort.__version__} refused the model ({error}), wanted a "
+                f"session on {self._full_name}; try provider {CPU.name!r} or reinstall the voice"
+            ) from error
+        # Kept by onnxruntime for the fallback, which is off: as much memory again as weights take.
+        self._session._model_bytes = None
+        self._outputs = [output.name for output in self._session.get_outputs()]
+        self._require_registered()
+
+    def run(
+        self, feeds: Mapping[str, NDArray[Any]], stop: CancelToken | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Run the whole graph: inputs by name -> outputs by name.
+
+        Raises ModelError, or Stopped after stop.set().
+        """
+        try:
+            values = self._session.run(self._outputs, dict(feeds), stop.options if stop else None)
+        except Exception as error:
+            if stop is not None and stop.wanted:
+                raise Cancelled from None
+            shapes = {name: value.shape for name, value in feeds.items()}
+            raise ModelError(
+                f"found that the model failed ({error}) on inputs of shapes {shapes}, wanted "
+                f"spectra; try provider {CPU.name!r}, and report the text that did it"
+            ) from error
+        return dict(zip(self._outputs, values, strict=True))
+
+    def close(self) -> None:
+        """Write the profile, if one was asked for."""
+        if self._profiles:
+            self._profiles = False
+            self._session.end_profiling()
+
+    def placement(self) -> dict[str, Any]:
+        """What was asked for and what runs, as JSON-able data.
+
+        `nodes` counts graph nodes by the provider that executes them, `share` is that part of all
+        nodes; None, not {}, where this onnxruntime cannot tell. Registration alone proves nothing:
+        a provider may take no node.
+        """
+        nodes = self._nodes()
+        return {
+            "stage": self.name,
+            "requested": self._provider.name,
+            "provider": self._full_name,
+            "options": dict(self._provider.options),
+            "registered": list(self._session.get_providers()),
+            "nodes": nodes,
+            "share": _share(nodes),
+            "runtime": RUNTIME,
+            "runtime_version": ort.__version__,
+            "threads": self._threads,
+        }
+
+    def _nodes(self) -> dict[str, int] | None:
+        read_back = getattr(self._session, "get_provider_graph_assignment_info", None)
+        if read_back is None:
+            return None
+        counts: dict[str, int] = {}
+        for subgraph in read_back():
+            name = subgraph.ep_name
+            counts[name] = counts.get(name, 0) + len(subgraph.get_nodes())
+        return counts
+
+    def _require_registered(self) -> None:
+        registered = self._session.get_providers()
+        if self._full_name not in registered:
+            raise ProviderUnavailable(
+                f"found a session on {', '.join(registered)}, wanted {self._full_name}; "
+                f"check its drivers, or choose provider {CPU.name!r}"
+            )
+
+
+def combine_cancelled(placements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The placements of an engine's sessions as one: nodes are summed per provider.
+
+    `threads` is a number if it is the same for all, else numbers by stage.
+    """
+    told = list(placements)
+    threads = {placement["stage"]: placement["threads"] for placement in told}
+    nodes: dict[str, int] | None = {}
+    for placement in told:
+        if nodes is None or placement["nodes"] is None:
+            nodes = None
+            continue
+        for name, count in placement["nodes"].items():
+            nodes[name] = nodes.get(name, 0) + count
+    total = {name: value for name, value in told[0].items() if name != "stage"}
+    total.update(nodes=nodes, share=_share(nodes))
+    if len(set(threads.values())) > 1:
+        total["threads"] = threads
+    return total
+
+
+def _share(nodes: Mapping[str, int] | None) -> dict[str, float] | None:
+    if nodes is None:
+        return None
+    return {name: round(count / sum(nodes.values()), 4) for name, count in nodes.items()}
+
+
+def check_placement(placement: Mapping[str, Any], require: Require) -> None:
+    """Raise ProviderUnavailable if fewer nodes than required run on the provider asked for."""
+    nodes, wanted = placement["nodes"], placement["provider"]
+    if require == "any" or wanted == CPU.full_name:
+        return
+    if nodes is None:
+        raise ProviderUnavailable(
+            f"found that onnxruntime {ort.__version__} cannot tell where nodes run, wanted "
+            f"{require} on {wanted}; install onnxruntime 1.24 or later, or leave require at 'any'"
+        )
+    elsewhere = sum(count for name, count in nodes.items() if name != wanted)
+    if not nodes.get(wanted) or (require == "all" and elsewhere):
+        raise ProviderUnavailable(
+            f"found nodes {nodes}, wanted {require} of them on {wanted}; choose another provider, "
+            "or require='any'"
+        )
+
+
+def optimise_graph(model: bytes, provider: Provider, options: SessionOptions) -> bytes:
+    """The model as onnxruntime would run it on this machine. Raises ModelError."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "optimised.onnx"
+        settings = _ort_options(options, "")
+        settings.optimized_model_filepath = str(path)
+        try:
+            ort.InferenceSession(model, settings, providers=[provider.full_name])
+        except Exception as error:
+            raise ModelError(
+                f"found that onnxruntime {ort.__version__} refused the model ({error}), wanted "
+                "to optimise it; reinstall the voice"
+            ) from error
+        return path.read_bytes()
+
+
+def _choose(provider: Provider, settings: Any) -> tuple[str, dict[str, Any]]:
+    """The provider's full name, and how a session is told of it: in its settings, or beside."""
+    options = dict(provider.options)
+    if provider.library is not None:
+        devices = _devices(provider.library)
+        settings.add_provider_for_devices(devices, options)
+        return devices[0].ep_name, {}
+    check_available(provider)
+    names = list(dict.fromkeys([provider.full_name, CPU.full_name]))
+    return provider.full_name, {"providers": names, "provider_options": [options, {}][: len(names)]}
+
+
+def check_available(provider: Provider) -> None:
+    """Raise ProviderUnavailable if no session can be opened on it; loads the library of one."""
+    if provider.library is not None:
+        _devices(provider.library)
+        return
+    available = available_providers()
+    if provider.full_name not in available:
+        raise ProviderUnavailable(
+            f"found onnxruntime {ort.__version__} with {', '.join(available)}, wanted "
+            f"{provider.full_name}; pip install {provider.wheel}, or choose provider {CPU.name!r}"
+        )
+
+
+def _devices(library: Path) -> list[Any]:
+    """The devices of a library's first provider; it is registered once in a process.
+
+    Raises ProviderUnavailable.
+    """
+    if not library.is_file():
+        raise ProviderUnavailable(
+            f"found no file {library}, wanted the library of an execution provider; check the "
+            f"path, or choose provider {CPU.name!r}"
+        )
+    path = library.resolve()
+    with _registering:
+        devices = _list_offered(path)
+        if not devices and path not in _registered.values():
+            _register(path)
+            devices = _list_offered(path)
+    if not devices:
+        raise ProviderUnavailable(
+            f"found that {library} offers no device on this machine, wanted at least one; check "
+            f"its drivers, or choose provider {CPU.name!r}"
+        )
+    return [device for device in devices if device.ep_name == devices[0].ep_name]
+
+
+def _list_offered(path: Path) -> list[Any]:
+    """Its devices, also if somebody else in this process has registered it."""
+    told = ((device, device.ep_metadata.get(LIBRARY_PATH)) for device in ort.get_ep_devices())
+    return [device for device, where in told if where and Path(where).resolve() == path]
+
+
+def _register(path: Path) -> None:
+    stem = path.name.split(".")[0].removeprefix("lib")
+    taken = {*_registered, *available_providers()}
+    names = (stem if number == 1 else f"{stem}-{number}" for number in itertools.count(1))
+    name = next(name for name in names if name not in taken)
+    try:
+        ort.register_execution_provider_library(name, str(path))
+    except Exception as error:
+        raise ProviderUnavailable(_why_refused(path, str(error))) from error
+    _registered[name] = path
+
+
+def _why_refused(path: Path, error: str) -> str:
+    if ENTRY_POINT in error:
+        return (
+            f"found {path} without {ENTRY_POINT}, wanted the library of an execution provider; "
+            "ask the package that brought it for the path"
+        )
+    if "Failed to load library" in error:
+        return (
+            f"found that {path} cannot be loaded ({error}), wanted a shared library for this "
+            "system; install the package anew"
+        )
+    return (
+        f"found that {path} and onnxruntime {ort.__version__} refuse each other ({error}), wanted "
+        f"a library made for API version {API_VERSION} or earlier; install another version of one"
+    )
+
+
+def _ort_options(options: SessionOptions, stage: str) -> Any:
+    settings = ort.SessionOptions()
+    settings.intra_op_num_threads = options.threads_of(stage)
+    settings.inter_op_num_threads = 1
+    # Planned for one input length; ours differ every time.
+    settings.enable_mem_pattern = bool(options.memory_pattern)
+    # An arena holds what was freed for pieces of other lengths.
+    settings.enable_cpu_mem_arena = bool(options.arena)
+    settings.log_severity_level = SEVERITY_ERROR
+    settings.add_session_config_entry(RECORD_ASSIGNMENT, "1")
+    if options.spinning is not None:
+        settings.add_session_config_entry(ALLOW_SPINNING, str(int(options.spinning)))
+    return settings
+
+
+def give_memory_back(above_mb: float = 0.0) -> None:
+    """Have the C library return what is free to the system, if that is more than so much.
+
+    glibc keeps it otherwise. Where it returns it, the next runs have to fetch it anew.
+    """
+    import ctypes
+
+    library = ctypes.CDLL(None)
+    trim = getattr(library, "malloc_trim", None)
+    if trim is not None and _free_mb(library) > above_mb:
+        trim(0)
+
+
+def _free_mb(library: Any) -> float:
+    """What glibc holds and nobody uses; infinite where it does not tell (before 2.33)."""
+    import ctypes
+
+    class Told(ctypes.Structure):
+        _fields_ = tuple((f"field{place}", ctypes.c_size_t) for place in range(10))
+
+    look = getattr(library, "mallinfo2", None)
+    if look is None:
+        return math.inf
+    look.restype = Told
+    return float(look().field8) / 2**20  # fordblks, of all its heaps

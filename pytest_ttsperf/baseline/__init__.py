@@ -1,0 +1,1 @@
+"""Earlier runs of a cell: stored, screened against, listed, accepted and pruned."""

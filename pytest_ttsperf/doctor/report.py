@@ -1,0 +1,51 @@
+"""The doctor's findings as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from pytest_ttsperf.records.commands import Checkup, Finding, Level
+
+Paint = Callable[[str, Level], str]
+WORDS: dict[Level, str] = {"good": "good", "unmeasured": "-", "advice": "advice", "bad": "BAD"}
+FIT: dict[Level, str] = {
+    "good": "This machine is fit for gating.",
+    "unmeasured": "This machine is fit for gating, as far as it tells.",
+    "advice": "This machine is fit for gating by limits; read the advice before believing changes.",
+    "bad": "This machine is not fit for gating as it is now.",
+}
+
+
+def checkup(found: Checkup, paint: Paint = lambda text, _: text) -> str:
+    """The environment, then a line per finding with reason and remedy, then the sum of it."""
+    lines = [*_environment(found), ""]
+    for finding in found.findings:
+        lines += _finding(finding, paint)
+    return "\n".join([*lines, "", paint(FIT[found.level], found.level)])
+
+
+def _environment(found: Checkup) -> Iterator[str]:
+    here = found.machine
+    memory = "memory not told" if here.memory_gib is None else f"{here.memory_gib} GiB class"
+    yield (
+        f"{here.cpu_model}, {here.cores} cores, {memory}, "
+        f"{here.system} {here.architecture} (kernel {found.kernel or 'not told'})"
+    )
+    runtimes = ", ".join(f"{name} {version}" for name, version in found.runtimes.items())
+    yield f"{found.python}, pytest-ttsperf {found.plugin}, {runtimes or 'no onnxruntime'}"
+    if found.fingerprint:
+        yield f"fingerprint of the target here: {found.fingerprint}"
+    load = found.machine_load.load_1m
+    yield (
+        f"weather over {found.machine_load.seconds or 0:.1f} s; load of the last minute "
+        f"{'not told' if load is None else load}"
+    )
+
+
+def _finding(finding: Finding, paint: Paint) -> Iterator[str]:
+    word = paint(WORDS[finding.level].ljust(6), finding.level)
+    yield f"{word}  {finding.about}: {finding.found}"
+    if finding.why:
+        yield f"        why it matters: {finding.why}"
+    if finding.remedy:
+        yield f"        remedy: {finding.remedy}"

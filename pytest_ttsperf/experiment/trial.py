@@ -1,0 +1,225 @@
+"""Speaking and listening: an open target, warm and cold trials with everything raw about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from statistics import mean
+
+from msgspec import structs
+
+from pytest_ttsperf.errors import MeasurementError, TargetError
+from pytest_ttsperf.experiment.plan import Plan, TargetFactory, warmup_texts
+from pytest_ttsperf.measure import schedule
+from pytest_ttsperf.measure.memory import TreeMeter
+from pytest_ttsperf.metrics import audio, definitions
+from pytest_ttsperf.records import Mode, RecorderCost, Recording, Span, TargetInfo, Trial, Usage
+from pytest_ttsperf.targets.base import Target
+from pytest_ttsperf.targets.command.target import CommandTarget
+
+OPENING = ("process", "import", "open")
+FAILURES_IN_A_ROW = 3
+
+
+@dataclass(slots=True)
+class OpenTarget:
+    """A target that is open, with what is needed to measure it."""
+
+    source: TargetFactory
+    target: Target
+    ready: TargetInfo
+    meter: TreeMeter | None
+    idle: Usage | None
+
+    def close(self) -> str | None:
+        """Close the target; safe to call twice. Gives what was wrong with it, if anything."""
+        trouble = self.target.close()
+        return f"target {self.source.spec.label}: {trouble}" if trouble else None
+
+
+def open_target(source: TargetFactory, *, warm: bool) -> OpenTarget:
+    """Open a target; with `warm` also run its own warm-up. TargetError when that fails."""
+    target = source.make()
+    try:
+        ready = target.open()
+        if warm:
+            target.warm()
+        meter = None
+        if target.isolated and ready.pid is not None:
+            meter = TreeMeter(ready.pid, started_here=not source.is_server)
+        idle = meter.usage() if meter and warm else None
+        if meter and meter.unreadable:
+            ready, meter = note_unreadable(ready, meter), None
+    except BaseException:
+        target.close()
+        raise
+    return OpenTarget(source, target, ready, meter, idle)
+
+
+def note_unreadable(ready: TargetInfo, meter: TreeMeter | None) -> TargetInfo:
+    """The same, with why its process tree could not be read, if so."""
+    if meter is None or meter.unreadable is None:
+        return ready
+    return structs.replace(ready, pid_missing_because=meter.unreadable)
+
+
+def run_trial(
+    opened: OpenTarget, step: schedule.ScheduledTrial, mode: Mode, *, with_usage: bool = True
+) -> Trial:
+    """One trial with its sound heard and its resources read. TargetError when the target fails."""
+    if not with_usage:
+        return _to_trial(step, opened.target.record(step.text, mode), None)
+    cpu_before_s = opened.meter.cpu_s() if opened.meter else 0.0
+    with opened.meter.watch_peak() if opened.meter else nullcontext([0]) as peak:
+        recording = opened.target.record(step.text, mode)
+    usage = None
+    if opened.meter:
+        usage = opened.meter.usage(peak[0])
+    if usage:
+        # The tree is counted in ticks of 10 ms; what the process itself spent is known exactly.
+        own_s = (recording.cpu_ns or 0) / 1e9
+        usage = structs.replace(usage, cpu_s=max(usage.cpu_s - cpu_before_s, own_s))
+    return _to_trial(step, recording, usage)
+
+
+def run_trial_or_fail(
+    opened: OpenTarget, step: schedule.ScheduledTrial, mode: Mode, *, with_usage: bool = True
+) -> Trial:
+    """A trial in any case: where the target raised, ended or hung, it carries the error."""
+    try:
+        return run_trial(opened, step, mode, with_usage=with_usage)
+    except TargetError as error:
+        return Trial(
+            index=step.index,
+            kind=step.kind,
+            process=step.process,
+            text=step.text,
+            recording=None,
+            error=str(error),
+        )
+
+
+def is_broken(trials: Sequence[Trial]) -> bool:
+    """Whether there is no use in going on: the last three trials failed, or nothing answers."""
+    last = trials[-FAILURES_IN_A_ROW:]
+    return len(last) == FAILURES_IN_A_ROW and all(trial.error is not None for trial in last)
+
+
+def _to_trial(step: schedule.ScheduledTrial, recording: Recording, usage: Usage | None) -> Trial:
+    samples = audio.to_samples(recording)
+    return Trial(
+        index=step.index,
+        kind=step.kind,
+        process=step.process,
+        text=step.text,
+        recording=recording.without_pcm(),
+        sound=audio.measure_sound(samples, recording.sample_rate),
+        level=audio.measure_level(samples),
+        usage=usage,
+    )
+
+
+def warm_up(opened: OpenTarget, plan: Plan) -> Iterator[Trial]:
+    """Speak warm-ups until they are steady, or for as many as there are."""
+    steady = schedule.Steady()
+    texts = warmup_texts(plan, schedule.MAX_WARMUPS)
+    for step in schedule.schedule_trials(texts, "warmup"):
+        trial = run_trial(opened, step, plan.mode)
+        steady.feed(_rtf(trial))
+        yield trial
+        if steady.reached:
+            return
+
+
+def is_steady(warmups: Iterable[Trial]) -> bool:
+    """Whether these warm-ups have become steady."""
+    steady = schedule.Steady()
+    for trial in warmups:
+        steady.feed(_rtf(trial))
+    return steady.reached
+
+
+def _rtf(trial: Trial) -> float | None:
+    return definitions.rtf(trial.recording) if trial.recording else None
+
+
+def run_cold_trial(
+    source: TargetFactory, step: schedule.ScheduledTrial, second_text: str, mode: Mode
+) -> tuple[Trial, TargetInfo, RecorderCost]:
+    """Start, speak twice, close: the first run counted from the start of the process.
+
+    A program that starts anew for each text speaks once: its second run would be another first.
+    MeasurementError for a server, which cannot be started from here.
+    """
+    if source.is_server:
+        raise MeasurementError(
+            f"{source.spec.shown} runs already, so it has no cold start that could be measured; "
+            "measure it warm, or name what starts it as cmd: or module:callable"
+        )
+    opened = open_target(source, warm=False)
+    try:
+        ready = opened.ready
+        if source.is_per_text:
+            return _anew(opened, step, mode)
+        first = opened.target.record(step.text, mode)
+        usage = opened.meter.usage() if opened.meter else None
+        ready = note_unreadable(ready, opened.meter)
+        second = opened.target.record(second_text, mode)
+        placement, cost, tracers = opened.target.inspect()
+    finally:
+        opened.close()
+    trial = _to_trial(step, _from_process_start(first, ready), usage)
+    phases = {
+        **ready.phases_ms,
+        **{span.stage: (span.end_ns - span.start_ns) / 1e6 for span in ready.spans},
+        "first_run": definitions.ttfs_ms(first),
+        "second_run": definitions.ttfs_ms(second),
+    }
+    told = {name: value for name, value in phases.items() if value is not None}
+    return (
+        structs.replace(trial, phases_ms=told),
+        structs.replace(ready, placement=placement, tracers=merge_tracers(ready.tracers, tracers)),
+        cost,
+    )
+
+
+def _anew(
+    opened: OpenTarget, step: schedule.ScheduledTrial, mode: Mode
+) -> tuple[Trial, TargetInfo, RecorderCost]:
+    recording = opened.target.record(step.text, mode)
+    spent = opened.target.spent if isinstance(opened.target, CommandTarget) else None
+    trial = _to_trial(step, recording, spent.usage if spent else None)
+    first_ms = definitions.ttfs_ms(recording)
+    phases = {**(spent.phases_ms if spent else {}), "first_run": first_ms}
+    told = {name: value for name, value in phases.items() if value is not None}
+    cost = opened.target.inspect().cost
+    return structs.replace(trial, phases_ms=told), opened.ready, cost
+
+
+def merge_tracers(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[str, ...]:
+    """What was seen at either time, once."""
+    return tuple(dict.fromkeys((*before, *after)))
+
+
+def _from_process_start(recording: Recording, ready: TargetInfo) -> Recording:
+    """A cold request is handed over when its process is asked for: t0 moves there."""
+    if ready.process_ns is None:
+        return recording
+    at_ns, opening = ready.process_ns, []
+    for phase in OPENING:
+        until_ns = at_ns + int(ready.phases_ms.get(phase, 0.0) * 1e6)
+        if phase != "open" or not ready.spans:
+            opening.append(Span(stage=phase, start_ns=at_ns, end_ns=until_ns))
+        at_ns = until_ns
+    return structs.replace(
+        recording,
+        request_ns=ready.process_ns,
+        spans=(*opening, *ready.spans, *recording.spans),
+    )
+
+
+def seconds_per_trial(warmups: Sequence[Trial]) -> float:
+    """How long a trial takes, by the last warm-ups."""
+    recordings = [trial.recording for trial in warmups[-2:] if trial.recording]
+    return mean((r.end_ns - r.request_ns) / 1e9 for r in recordings) if recordings else 0.0

@@ -1,0 +1,153 @@
+"""Where a run was made: the machine's identity and the state of the sources.
+
+Identity decides which stored numbers may be compared. Live clock rates, the kernel's version and
+host names are notes and no part of it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import platform
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from pytest_ttsperf import git
+from pytest_ttsperf.errors import GitError
+from pytest_ttsperf.machine import cgroups, processor
+from pytest_ttsperf.records import Git, Json, Machine, TargetInfo
+
+TOLD = ("provider", "provider_version", "threads", "voice_hash")
+"""What of a target's placement belongs to the identity of its cells, where it tells them."""
+GIT_TIMEOUT_S = 20.0
+
+
+UNKNOWN = "unknown"
+MODEL_FIELDS = ("model name", "Model", "Hardware", "cpu model", "cpu", "machine", "uarch")
+"""Of /proc/cpuinfo, as x86 and newer ARM, then boards, then other processors have them."""
+
+
+@functools.cache
+def machine() -> Machine:
+    """What this machine is; the memory is rounded to a class (a power of two of GiB)."""
+    return Machine(
+        cpu_model=_cpu_model(),
+        cores=os.cpu_count() or 1,
+        affinity=_affinity(),
+        memory_gib=_memory_gib(),
+        system=platform.system(),
+        architecture=platform.machine(),
+        python=".".join(platform.python_version_tuple()[:2]),
+        cpu_quota=cgroups.cpu_quota(),
+    )
+
+
+def fingerprint(here: Machine, ready: TargetInfo | None) -> str:
+    """A readable name with 8 hex digits of everything that makes stored numbers comparable.
+
+    Beside the machine: runtime version, provider that ran, threads and voice hash, as far as the
+    target tells them.
+    """
+    traits = fingerprint_parts(here, ready)
+    parts = [f"{name}={value}" for name, value in traits.items()]
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
+    memory = "" if here.memory_gib is None else f"-{here.memory_gib}g"
+    readable = f"{here.system}-{here.architecture}-{here.affinity}c{memory}"
+    provider = str(traits.get("provider") or "unknown").removesuffix("ExecutionProvider")
+    return re.sub(r"[^a-z0-9.-]+", "-", f"{readable}-{provider}-{digest}".lower())
+
+
+def fingerprint_parts(here: Machine, ready: TargetInfo | None) -> dict[str, Json]:
+    """Everything that a fingerprint is made of, in its order."""
+    told = identity(ready)
+    return {**local_parts(here), **{name: told[name] for name in sorted(told)}}
+
+
+def local_parts(here: Machine) -> dict[str, Json]:
+    """The part of a fingerprint that is the machine's."""
+    traits = {name: getattr(here, name) for name in here.__struct_fields__}
+    # A machine without a quota has the fingerprint it had before quotas were told.
+    return {name: value for name, value in traits.items() if value is not None}
+
+
+def identity(ready: TargetInfo | None) -> dict[str, Json]:
+    """The part of a target's placement that belongs to a cell's identity.
+
+    The runtime is onnxruntime where the target has imported it, else what it names itself.
+    """
+    if ready is None:
+        return {}
+    placement: Mapping[str, Json] = ready.placement or {}
+    told = {name: placement[name] for name in TOLD if name in placement}
+    if placement.get("options"):  # of the provider; without any, numbers stay comparable as before
+        told["options"] = placement["options"]
+    if "onnxruntime" in ready.versions:
+        told["onnxruntime"] = ready.versions["onnxruntime"]
+    elif "runtime_version" in placement:
+        told["runtime"] = f"{placement.get('runtime')} {placement['runtime_version']}"
+    return told
+
+
+def git_state(folder: Path) -> Git | None:
+    """Revision, branch and dirtiness of the work tree around `folder`; None outside of one."""
+    revision = _git(folder, "rev-parse", "HEAD")
+    if revision is None:
+        return None
+    branch = _git(folder, "rev-parse", "--abbrev-ref", "HEAD")
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return Git(
+        revision=revision,
+        branch=None if branch == "HEAD" else branch,
+        dirty=bool(changes),
+    )
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        answer = git.run(folder, *arguments, timeout_s=GIT_TIMEOUT_S)
+    except GitError:
+        return None
+    return answer.output.strip() if answer.code == 0 else None
+
+
+def _cpu_model(root: Path = processor.ROOT) -> str:
+    """The processor's name, or what comes nearest to it."""
+    return processor.brand(root) or platform.processor() or _model_by_kernel(root) or UNKNOWN
+
+
+def _model_by_kernel(root: Path) -> str | None:
+    """What Linux calls the processor, or at least the board it is on."""
+    try:
+        lines = (root / "proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    pairs = [line.partition(":") for line in lines]
+    told = {name.strip(): value.strip() for name, _, value in reversed(pairs)}
+    return next((told[name] for name in MODEL_FIELDS if told.get(name)), None)
+
+
+def _memory_gib() -> int | None:
+    with suppress(OSError, psutil.Error, RuntimeError, ValueError):
+        return _memory_class(psutil.virtual_memory().total)
+    with suppress(OSError, ValueError):
+        return _memory_class(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return None
+
+
+def _affinity() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _memory_class(total_bytes: int) -> int:
+    gib = total_bytes / 2**30
+    size = 1
+    while size * 1.4 < gib:
+        size *= 2
+    return size

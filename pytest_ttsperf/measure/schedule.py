@@ -1,0 +1,70 @@
+"""In which order texts are spoken, and in which process: pure, nothing is run here.
+
+One target needs little order: warm-ups until steady, then distinct texts, then probes that repeat
+a text. The blocks of several targets join here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from pytest_ttsperf.records import Kind
+
+MIN_WARMUPS = 4
+MAX_WARMUPS = 16
+STEADY_WITHIN = 0.15
+PROBES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledTrial:
+    """One synthesis to run: which trial it is, in which process, and what is spoken."""
+
+    index: int
+    kind: Kind
+    process: int
+    text: str
+
+
+def schedule_trials(
+    texts: Sequence[str], kind: Kind, *, first: int = 0, first_process: int = 0
+) -> Iterator[ScheduledTrial]:
+    """All texts in one process, in their order."""
+    for offset, text in enumerate(texts):
+        yield ScheduledTrial(first + offset, kind, first_process, text)
+
+
+def schedule_cold_trials(texts: Sequence[str], *, first: int = 0) -> Iterator[ScheduledTrial]:
+    """Each text in a fresh process of its own."""
+    for offset, text in enumerate(texts):
+        yield ScheduledTrial(first + offset, "trial", first + offset, text)
+
+
+class Steady:
+    """Says when warming up is over: the last pair of RTFs is no faster than the pair before.
+
+    RTF and not time, as every warm-up speaks another text. A target that gets faster for longer
+    than MAX_WARMUPS trials is measured all the same, with a note.
+    """
+
+    def __init__(self) -> None:
+        self._rtfs: list[float] = []
+
+    def feed(self, rtf: float | None) -> None:
+        """Tell one warm-up's RTF; one without sound counts as not steady."""
+        self._rtfs.append(float("inf") if rtf is None else rtf)
+
+    @property
+    def reached(self) -> bool:
+        """Whether the newest two are within 15 % of the two before, or slower."""
+        if len(self._rtfs) < MIN_WARMUPS:
+            return False
+        newest, before = median(self._rtfs[-2:]), median(self._rtfs[-4:-2])
+        return newest < float("inf") and newest >= before * (1 - STEADY_WITHIN)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether it is time to stop waiting."""
+        return len(self._rtfs) >= MAX_WARMUPS

@@ -1,0 +1,72 @@
+"""What is stored: a run, a cell group, and a cell's baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct, field
+
+if TYPE_CHECKING:
+    pass
+from pytest_ttsperf.records.cell import Cell, CellResult
+from pytest_ttsperf.records.machine import Environment, SystemLoad
+from pytest_ttsperf.records.recording import Json, Mode, Trial
+from pytest_ttsperf.records.verdict import Summary
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """One pytest invocation; what `run_<HHMMSS>.json` holds."""
+
+    schema: Literal["ttsperf-run/1"] = "ttsperf-run/1"
+    id: str
+    started: str
+    finished: bool
+    environment: Environment
+    cells: tuple[CellResult, ...]
+
+
+class Bench(Struct, frozen=True, kw_only=True):
+    """The cells of one mode and preset; what `bench_<mode>_<preset>_<HHMMSS>.json` holds."""
+
+    schema: Literal["ttsperf-bench/1"] = "ttsperf-bench/1"
+    run: str
+    mode: Mode
+    preset: str
+    environment: Environment
+    cells: tuple[CellResult, ...]
+
+
+class BaselineRun(Struct, frozen=True, kw_only=True):
+    """One earlier run of a cell: its medians and tails, and where it came from."""
+
+    saved: str
+    run: str
+    revision: str | None
+    dirty: bool | None
+    n: int
+    summary: dict[str, Summary]
+    notes: tuple[str, ...] = ()
+    accepted: str | None = None
+    """When it was declared the new ground (ISO 8601): runs before it are history, not compared."""
+    machine_load: SystemLoad | None = field(name="weather", default=None)
+
+
+class Baseline(Struct, frozen=True, kw_only=True):
+    """The earlier runs of one cell on one fingerprint; what `baselines/<fingerprint>/` holds."""
+
+    schema: Literal["ttsperf-baseline/1"] = "ttsperf-baseline/1"
+    cell: Cell
+    fingerprint: str
+    runs: tuple[BaselineRun, ...]
+    newest: tuple[Trial, ...] = ()
+    stages: Mapping[str, float] = {}
+    """Median milliseconds by stage up to the first sounding chunk, of the newest run."""
+    fingerprint_parts: Mapping[str, Json] = field(name="stands_for", default_factory=dict)
+    """What the fingerprint is made of; empty in files written before it was kept."""
+
+    @property
+    def counting(self) -> tuple[BaselineRun, ...]:
+        """The runs to compare with: from the newest accepted one on, else all."""
+        first = max((i for i, run in enumerate(self.runs) if run.accepted), default=0)
+        return self.runs[first:]

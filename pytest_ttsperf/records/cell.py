@@ -1,0 +1,141 @@
+"""A cell, what was measured in it, and what is to be noted about it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+
+if TYPE_CHECKING:
+    pass
+
+from pytest_ttsperf.records.comparison import Comparison
+from pytest_ttsperf.records.machine import SystemLoad
+from pytest_ttsperf.records.recording import Mode, Phase, TargetInfo, Trial, Usage
+from pytest_ttsperf.records.verdict import Outcome, Summary, Threshold, Verdict
+
+
+class Memory(Struct, frozen=True, kw_only=True):
+    """Memory of the target's process tree over a cell; None where it could not be measured."""
+
+    rss_baseline_mb: float | None = None
+    rss_peak_mb: float | None = None
+    rss_range_mb: float | None = None
+    uss_peak_mb: float | None = None
+    reason: str | None = None
+    """Why it could not be measured."""
+
+
+class Cell(Struct, frozen=True, kw_only=True):
+    """What is compared with what; two measurements with the same id may be compared."""
+
+    test: str
+    target: str
+    """As it was addressed; `id` leaves out the port of a server on this machine."""
+    provider: str
+    voice: str
+    preset: str
+    mode: Mode
+    phase: Phase
+
+    @property
+    def id(self) -> str:
+        """All seven parts in one line; stable across runs and machines (see specs.identity)."""
+        target = target_identity(self.target)
+        return " | ".join(
+            (self.test, target, self.provider, self.voice, self.preset, self.mode, self.phase)
+        )
+
+    @property
+    def slug(self) -> str:
+        """A file name: readable, and unique by 8 hex digits of the id."""
+        words = f"{self.test.rsplit('::', 1)[-1]}-{self.preset}-{self.mode}-{self.phase}"
+        plain = re.sub(r"[^A-Za-z0-9]+", "-", words).strip("-").lower()[:80]
+        return f"{plain}-{hashlib.sha256(self.id.encode()).hexdigest()[:8]}"
+
+
+class TrustNote(Struct, frozen=True, kw_only=True):
+    """A trust remark: `invalid` ones void the cell, the others are told beside its verdicts."""
+
+    guard: str
+    text: str
+    invalid: bool = False
+
+
+class StageShare(Struct, frozen=True, kw_only=True):
+    """How much of a time one stage explains, median over trials."""
+
+    stage: str
+    ms: float
+    share: float
+
+
+class Breakdown(Struct, frozen=True, kw_only=True):
+    """Where the time went: to the first sounding chunk, and over the whole trial."""
+
+    to_first_sound: tuple[StageShare, ...] = ()
+    whole: tuple[StageShare, ...] = ()
+
+
+class RecorderCost(Struct, frozen=True, kw_only=True):
+    """What the recorder itself adds, measured with a null target in the target's process."""
+
+    ttfa_us: float
+    per_chunk_us: float
+    trials: int
+
+
+class CellResult(Struct, frozen=True, kw_only=True):
+    """One cell of a run: raw trials, and all that was derived from them."""
+
+    cell: Cell
+    fingerprint: str
+    declared_trials: int
+    trials: tuple[Trial, ...]
+    ready: TargetInfo | None
+    idle: Usage | None = None
+    """Resources of the target once it was ready, before anything was spoken."""
+    thresholds: tuple[Threshold, ...] = ()
+    summary: dict[str, Summary] = {}
+    memory: Memory = field(default_factory=Memory)
+    breakdown: Breakdown = field(default_factory=Breakdown)
+    notes: tuple[TrustNote, ...] = ()
+    comparison: Comparison | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    recorder_cost: RecorderCost | None = None
+    stopped_early: bool = False
+    duration_s: float = 0.0
+    machine_load_before: SystemLoad | None = field(name="weather_before", default=None)
+    """While the target warmed up and became quiet; None for cold cells, which do neither."""
+    machine_load: SystemLoad | None = field(name="weather", default=None)
+    """While the trials were spoken."""
+
+    @property
+    def counted(self) -> tuple[Trial, ...]:
+        """The trials that make up the samples: no warm-ups, no probes."""
+        return tuple(trial for trial in self.trials if trial.kind == "trial")
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The worst verdict; None when nothing was judged."""
+        return min((v.outcome for v in self.verdicts), key=lambda o: o.rank, default=None)
+
+
+_LOOPBACK_PORT = re.compile(
+    r"""((?:https?|wyoming)://
+        (?:[^/(@]*@)?
+        (?:(?:[\w-]+\.)*localhost\.? | (?:127|\[::ffff:127)(?:\.\d{1,3}){3}\]? | \[::1\])
+    ):\d+(?=[/(]|$)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def target_identity(label: str) -> str:
+    """A target's label as cells are compared by: without the port of a loopback address.
+
+    A server that a suite starts on whatever port is free is the same server in the next run. Any
+    other label is its own identity.
+    """
+    return _LOOPBACK_PORT.sub(r"\1", label, count=1) if _LOOPBACK_PORT.match(label) else label

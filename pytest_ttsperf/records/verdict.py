@@ -1,0 +1,118 @@
+"""Thresholds, samples and verdicts."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    pass
+
+Statistic = Literal["p50", "p95", "p99", "max", "value"]
+
+
+class Threshold(Struct, frozen=True, kw_only=True):
+    """One fixed limit of a marker: `statistic` of `metric` must be at most `limit`."""
+
+    marker: str
+    keyword: str
+    metric: str
+    statistic: Statistic
+    limit: float
+    prebuffer_ms: float = 0.0
+    onset: Literal["heard", "sample"] = "heard"
+    declared: float | None = None
+    """The limit in the marker, where an option or ini line put another in its place."""
+    overridden_by: str | None = None
+
+    @property
+    def key(self) -> str:
+        """As `--ttsperf-limit` names it: `ttfa_p95_ms`, `memory_rss_range_mb`."""
+        return f"{self.marker}_{self.keyword}"
+
+    @property
+    def label(self) -> str:
+        """As people read it: `ttfa p95`, `memory rss_range`, `ttfa p95 (first sample)`."""
+        text = f"{self.marker} {re.sub('_(ms|mb)$', '', self.keyword)}"
+        if self.onset == "sample":
+            return f"{text} (first sample)"
+        return f"{text} ({self.prebuffer_ms:g} ms buffered)" if self.prebuffer_ms else text
+
+    @property
+    def sample_key(self) -> str:
+        """Where `CellResult.summary` keeps what this limit looks at: `underruns@100ms`."""
+        return f"{self.metric}@{self.prebuffer_ms:g}ms" if self.prebuffer_ms else self.metric
+
+    @property
+    def unit(self) -> str:
+        """`ms`, `MB` or nothing."""
+        for ending, unit in (("_ms", "ms"), ("_mb", "MB")):
+            if self.keyword.endswith(ending):
+                return unit
+        return ""
+
+
+class Sample(Struct, frozen=True, kw_only=True):
+    """One metric over the trials of a cell; None where a trial could not be measured."""
+
+    metric: str
+    values: tuple[float | None, ...]
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """A sample in few numbers; percentiles that n cannot carry have no bound."""
+
+    metric: str
+    n: int
+    missing: int
+    mean: float | None = None
+    min: float | None = None
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    max: float | None = None
+    p50_bound: float | None = None
+    p95_bound: float | None = None
+    """Upper 95 % order-statistic bound; None when n is too small for one."""
+    p99_bound: float | None = None
+
+
+class Outcome(StrEnum):
+    """The four verdicts, worst first."""
+
+    INVALID = "INVALID"
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    PASS = "PASS"  # noqa: S105  (a verdict, not a password)
+
+    @property
+    def rank(self) -> int:
+        """0 is worst."""
+        return list(Outcome).index(self)
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What was decided about one threshold or one comparison, and on how much evidence."""
+
+    subject: str
+    outcome: Outcome
+    reason: str
+    gate: Literal["limit", "baseline", "change", "trust"] = "limit"
+    metric: str | None = None
+    statistic: Statistic | None = None
+    value: float | None = None
+    bound: float | None = None
+    limit: float | None = None
+    unit: str = ""
+    n: int = 0
+    exceeding: int | None = None
+    p_value: float | None = None
+    revision: str | None = None
+    """Of stored numbers that put it in doubt: the revision they are of."""
+    improved: bool = False
+    """Of a comparison: surely better, by more than counts."""
+    trials_needed: int | None = None
+    threshold: Threshold | None = None

@@ -1,0 +1,1 @@
+"""From the bytes of a response or of a program's output to samples, as they come."""

@@ -1,0 +1,1 @@
+"""Targets that are Python objects, in a worker or in this process."""

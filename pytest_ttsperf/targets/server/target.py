@@ -1,0 +1,90 @@
+"""A server that runs already, seen from the parent: a worker asks it, its tree is what is read."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from msgspec import structs
+
+from pytest_ttsperf.errors import TargetCrashed, TargetTimeout
+from pytest_ttsperf.records import Mode, Recording, TargetInfo, TargetSpec
+from pytest_ttsperf.targets import spec as targets_spec
+from pytest_ttsperf.targets.base import Inspection
+from pytest_ttsperf.targets.server import port_owner, request_template
+from pytest_ttsperf.targets.server.wyoming import DEFAULT_PORT
+from pytest_ttsperf.targets.worker.parent import WorkerTarget
+
+
+class ServerTarget:
+    """A server by `http://`, `https://` or `wyoming://`; see `targets.Target` for the protocol."""
+
+    isolated = True
+
+    def __init__(
+        self,
+        spec: TargetSpec,
+        *,
+        offered: dict[str, str],
+        demanded: tuple[str, ...] = (),
+        timeout_s: float = 60.0,
+    ) -> None:
+        self._spec = spec
+        self._new_client = partial(
+            WorkerTarget, spec, offered=offered, demanded=demanded, timeout_s=timeout_s
+        )
+        self._client = self._new_client()
+        self._is_lost = False
+        self._owner = port_owner.Owner(None)
+
+    def open(self) -> TargetInfo:
+        """Ask for one sentence, and look up whose the port is."""
+        ready = self._client.open()
+        self._owner = self._looked_up()
+        return structs.replace(
+            ready,
+            pid=self._owner.pid,
+            pid_missing_because=self._owner.reason,
+            versions={},
+            phases_ms={},
+            process_ns=None,
+        )
+
+    def warm(self) -> None:
+        """A server warms itself."""
+        self._client.warm()
+
+    def record(self, text: str, mode: Mode) -> Recording:
+        """One timed request, stamped in the client's process.
+
+        A client that was ended over an answer that never came is followed by a new one.
+        """
+        if self._is_lost:
+            self._client = self._new_client()
+            self._client.open()
+            self._is_lost = False
+        try:
+            return self._client.record(text, mode)
+        except (TargetTimeout, TargetCrashed):
+            self._is_lost = True
+            raise
+
+    def inspect(self) -> Inspection:
+        """The placement as it stands now. TargetCrashed where another process answers by now."""
+        told = self._client.inspect()
+        now = self._looked_up()
+        if now.pid != self._owner.pid:
+            raise TargetCrashed(
+                f"target {self._spec.label} was started anew while it was measured (process "
+                f"{self._owner.pid} before, {now.pid or now.reason} now); its figures are of two"
+            )
+        return told
+
+    def close(self) -> str | None:
+        """End the client; the server goes on."""
+        return self._client.close()
+
+    def _looked_up(self) -> port_owner.Owner:
+        url = targets_spec.resolve(self._spec.spec)
+        default = DEFAULT_PORT if targets_spec.kind(url) == "wyoming" else None
+        _, host, port, _ = request_template.address(url, default)
+        return port_owner.owner(host, port)

@@ -1,0 +1,1 @@
+"""A target in a process of its own: both ends of the connection and its protocol."""

@@ -1,0 +1,130 @@
+"""What a worker and its parent say to each other: length-prefixed msgpack over one socket.
+
+Never pickle: nothing that comes over the wire is executed. Replies are sent after a trial and
+outside its timing.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+
+import msgspec
+
+from pytest_ttsperf.records import Json, Mode, RecorderCost, Recording, TargetInfo
+from pytest_ttsperf.targets.worker.source_tree import TreeOverride
+
+_LENGTH = struct.Struct("!Q")
+
+
+class OpenRequest(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Import and call the target. `offered` is passed as far as the callable accepts it."""
+
+    spec: str
+    options: dict[str, Json]
+    offered: dict[str, str]
+    demanded: tuple[str, ...]
+    sys_path: tuple[bytes, ...]
+    """As the file system has them: not every folder has a name in UTF-8."""
+    spawned_ns: int
+    mirror: TreeOverride | None = None
+
+
+class WarmRequest(msgspec.Struct, frozen=True, tag=True):
+    """Call the target's own `warm()`, if it has one."""
+
+
+class RecordRequest(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Run one timed synthesis."""
+
+    text: str
+    mode: Mode
+
+
+class InspectRequest(msgspec.Struct, frozen=True, tag=True):
+    """Read the placement again and measure the recorder itself."""
+
+
+class CloseRequest(msgspec.Struct, frozen=True, tag=True):
+    """Close the target and end the process."""
+
+
+class OpenedReply(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The target is open."""
+
+    ready: TargetInfo
+
+
+class RecordedReply(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """One trial is over."""
+
+    recording: Recording
+
+
+class InspectedReply(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """How the target stands after the run."""
+
+    placement: dict[str, Json] | None
+    cost: RecorderCost
+    tracers: tuple[str, ...] = ()
+
+
+class DoneReply(msgspec.Struct, frozen=True, tag=True):
+    """It is done, and there is nothing to tell."""
+
+
+class FailedReply(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The target raised. `kinds` are the class names of the exception, nearest first."""
+
+    kinds: tuple[str, ...]
+    message: str
+    traceback: str
+
+
+Request = OpenRequest | WarmRequest | RecordRequest | InspectRequest | CloseRequest
+Reply = OpenedReply | RecordedReply | InspectedReply | DoneReply | FailedReply
+
+_encoder = msgspec.msgpack.Encoder()
+_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+_replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
+
+
+def encode(message: Request | Reply) -> bytes:
+    """A message as bytes; TypeError or OverflowError for what msgpack cannot carry."""
+    return _encoder.encode(message)
+
+
+def send(connection: socket.socket, message: Request | Reply) -> None:
+    """Write one message; OSError when the other side is gone."""
+    send_body(connection, encode(message))
+
+
+def send_body(connection: socket.socket, body: bytes) -> None:
+    """Write one encoded message; OSError when the other side is gone."""
+    connection.sendall(_LENGTH.pack(len(body)) + body)
+
+
+def receive_request(connection: socket.socket) -> Request:
+    """Read one request; EOFError when the parent is gone."""
+    return _requests.decode(_receive(connection))
+
+
+def receive_reply(connection: socket.socket) -> Reply:
+    """Read one reply; EOFError when the worker is gone."""
+    return _replies.decode(_receive(connection))
+
+
+def _receive(connection: socket.socket) -> bytearray:
+    (length,) = _LENGTH.unpack(_exactly(connection, _LENGTH.size))
+    return _exactly(connection, length)
+
+
+def _exactly(connection: socket.socket, count: int) -> bytearray:
+    buffer = bytearray(count)
+    view = memoryview(buffer)
+    while view:
+        got = connection.recv_into(view)
+        if got == 0:
+            raise EOFError("the other side closed the connection")
+        view = view[got:]
+    return buffer

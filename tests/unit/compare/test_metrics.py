@@ -1,0 +1,63 @@
+"""What can be compared, and how the smallest change that counts is written."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_ttsperf.compare import metrics
+from pytest_ttsperf.errors import LimitError
+from pytest_ttsperf.metrics import definitions
+
+
+def test_the_usual_gates_have_three_percent() -> None:
+    gates = metrics.choose_metrics("warm")
+    assert [gate.label for gate in gates] == ["ttfa p50", "ttfa p95", "rtf p50"]
+    assert {gate.margin for gate in gates} == {0.03}
+
+
+def test_a_later_word_wins_and_more_can_be_named() -> None:
+    gates = metrics.choose_metrics("warm", {"ttfa_p50": 0.1}, {"ttfa_p50": 0.05, "underruns": 1.0})
+    assert {gate.label: gate.margin for gate in gates} == {
+        "ttfa p50": 0.05, "ttfa p95": 0.03, "rtf p50": 0.03, "underruns": 1.0
+    }  # fmt: skip
+    assert gates[-1].scale == "difference"
+
+
+def test_single_starts_have_no_tail() -> None:
+    assert [gate.label for gate in metrics.choose_metrics("cold")] == ["ttfa p50", "rtf p50"]
+
+
+def test_every_figure_is_a_metric_there_is() -> None:
+    known = {*definitions.METRICS, "rss_peak_mb"}
+    assert {figure.metric for figure in metrics.FIGURES.values()} <= known
+
+
+@pytest.mark.parametrize(
+    ("value", "share"), [("5%", 0.05), ("7.5 %", 0.075), ("0.05", 0.05), (0.05, 0.05)]
+)
+def test_changes_are_shares_in_percent_or_not(value: object, share: float) -> None:
+    assert metrics.margins_of_keywords({"rtf": value}, "@x") == {"rtf_p50": pytest.approx(share)}
+
+
+def test_short_names_stand_for_several_figures() -> None:
+    assert metrics.margins_of_lines(["ttfa:5%"], "x") == {"ttfa_p50": 0.05, "ttfa_p95": 0.05}
+
+
+@pytest.mark.parametrize("value", ["5", 5, "0%", "-1%", "x", "nan", True, None, "inf%"])
+def test_what_is_no_share_is_an_error(value: object) -> None:
+    with pytest.raises(LimitError, match=r"wanted a change such as '5%' or 0\.05"):
+        metrics.margins_of_keywords({"rtf": value}, "@regression")
+
+
+def test_counts_have_no_percent() -> None:
+    assert metrics.margins_of_lines(["underruns:1"], "x") == {"underruns": 1.0}
+    with pytest.raises(LimitError, match="wanted a number above 0"):
+        metrics.margins_of_lines(["underruns:5%"], "x")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"), [("tfa_p50:5%", "did you mean 'ttfa_p50'"), ("rtf", "wanted FIGURE:CHANGE")]
+)
+def test_a_wrong_line_is_told_with_what_is_near(line: str, told: str) -> None:
+    with pytest.raises(LimitError, match=told):
+        metrics.margins_of_lines([line], "--x")

@@ -1,0 +1,297 @@
+"""Blocks of three arms over scripted engines in this process: order, texts, numbers, verdicts."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+import types
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pytest_ttsperf.compare import blocks, metrics, run
+from pytest_ttsperf.compare.blocks import (
+    ARMS,
+    FEWEST_TEXTS,
+    MOST_TEXTS,
+    PER_PROCESS,
+    BlockRunner,
+    BlockTrials,
+    ComparisonSpec,
+    summarise_block,
+    texts_worth,
+)
+from pytest_ttsperf.errors import TargetError
+from pytest_ttsperf.experiment.plan import Plan, TargetFactory, warmup_texts
+from pytest_ttsperf.machine.cpu_idle import can_inhibit_cpu_idle
+from pytest_ttsperf.measure.schedule import MAX_WARMUPS
+from pytest_ttsperf.records import Comparison, Outcome, Span, TargetSpec, Trial
+from tests.unit.experiment.test_cell import trial
+
+MINUTE_S = 60.0
+SPOKEN: list[tuple[str, str]] = []
+PLAN = Plan(test="t", text="short", mode="stream", phase="warm", trials=3)
+
+
+class Hum:
+    """As long as its text, 4 ms to the first chunk; notes what it was given."""
+
+    sample_rate = 24_000
+    name = "old"
+    first_s = 0.004
+
+    def stream(self, text: str) -> Iterator[NDArray[np.float32]]:
+        SPOKEN.append((self.name, text))
+        count = self.sample_rate * len(text) // 15
+        time.sleep(self.first_s)
+        yield np.sin(np.arange(count, dtype=np.float32) / 20) * np.float32(0.3)
+
+
+class Slow(Hum):
+    name = "new"
+    first_s = 0.012
+
+
+class Broken(Hum):
+    def __init__(self) -> None:
+        raise RuntimeError("no model file")
+
+
+class Refusing(Hum):
+    """Does not speak at all."""
+
+    def stream(self, text: str) -> Iterator[NDArray[np.float32]]:
+        raise RuntimeError("no voice in it")
+
+
+class Mute(Hum):
+    """Speaks its warm-ups and no other text."""
+
+    def stream(self, text: str) -> Iterator[NDArray[np.float32]]:
+        if text not in warmup_texts(PLAN, MAX_WARMUPS):
+            raise RuntimeError("no voice in it")
+        return super().stream(text)
+
+
+SPOKEN_BLOCK = BlockTrials({}, {})
+"""What the cells share here, where nobody looks into it."""
+
+
+@pytest.fixture(autouse=True)
+def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("scripted_engines")
+    for kind in (Hum, Slow, Broken, Refusing, Mute):
+        setattr(module, kind.__name__, kind)
+    monkeypatch.setitem(sys.modules, "scripted_engines", module)
+    monkeypatch.setattr(blocks, "TEXTS", 4)
+    monkeypatch.setattr(blocks, "texts_worth", lambda *_: 4)
+    SPOKEN.clear()
+
+
+def source(name: str) -> TargetFactory:
+    return TargetFactory(spec=TargetSpec(spec=f"scripted_engines:{name}"), inline=True)
+
+
+def contest(old: str, new: str, budget_s: float = 4.0) -> ComparisonSpec:
+    # A control over so few trials must not fire by chance.
+    gates = metrics.choose_metrics("warm", {"ttfa_p50": 0.1, "ttfa_p95": 0.6, "rtf_p50": 0.1})
+    return ComparisonSpec(
+        old=source(old), new=source(new), cells={"cell": (PLAN, gates)},
+        against="main", budget_s=budget_s, gates_in_run=3,
+    )  # fmt: skip
+
+
+def compared(old: str, new: str, budget_s: float = 4.0) -> Comparison:
+    return run.compare(contest(old, new, budget_s), lambda _: None)["cell"]
+
+
+def test_slower_code_fails_and_the_same_code_does_not() -> None:
+    slower = compared("Hum", "Slow")
+    assert slower.changes[0].outcome is Outcome.FAIL
+    assert slower.changes[0].effect is not None
+    assert slower.changes[0].effect > 0.5
+    assert len(slower.measured["ttfa_sound_ms"]) == slower.blocks >= 5
+    assert slower.changes[0].raw == ()
+    assert slower.cpu_idle_inhibited is (can_inhibit_cpu_idle() is True)
+    assert compared("Slow", "Hum").changes[0].improved
+
+
+def test_cells_are_confirmed_in_their_order_whatever_the_hash_seed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A set of them would come in another order in each process."""
+    one = contest("Hum", "Slow")
+    cells = {f"cell {number}": one.cells["cell"] for number in range(12)}
+    several = replace(one, cells=cells)
+    asked: list[tuple[str, ...]] = []
+
+    def block(again: ComparisonSpec) -> dict[str, BlockTrials]:
+        asked.append(tuple(again.cells))
+        return dict.fromkeys(again.cells, SPOKEN_BLOCK)
+
+    monkeypatch.setattr(run.decision, "needs_confirmation", lambda found, _: found != "sound")
+    monkeypatch.setattr(run.decision, "confirm", lambda found, fresh: found)
+    monkeypatch.setattr(run.decision, "void_by_control", lambda found: tuple(found))
+    monkeypatch.setattr(run, "summarise_block", lambda one, metric: one)
+    gates = one.cells["cell"][1]
+    judged = {cell: [(gate, "doubtful") for gate in gates] for cell in cells}
+    judged["cell 3"] = [(gate, "sound") for gate in gates]
+    made = {cell: [SPOKEN_BLOCK] for cell in cells}
+    series = types.SimpleNamespace(block=block)
+    run._confirm(several, series, made, judged, lambda _: None)  # type: ignore[arg-type]
+    wanted = tuple(cell for cell in cells if cell != "cell 3")
+    assert asked == [wanted]
+    assert [len(made[cell]) for cell in cells] == [1 if cell == "cell 3" else 2 for cell in cells]
+
+
+def test_each_text_is_spoken_by_all_three_and_in_changing_order() -> None:
+    both = contest("Hum", "Slow")
+    made = BlockRunner(both).block(both)["cell"]
+    texts = [[one.text for one in made.trials[arm]] for arm in ARMS]
+    assert texts[0] == texts[1] == texts[2]
+    turns = [name for name, text in SPOKEN if text in texts[0]]
+    assert len(turns) == 12
+    assert len({tuple(turns[at : at + 3]) for at in range(0, 12, 3)}) > 1
+
+
+@pytest.mark.parametrize(("old", "new", "times"), [("Hum", "Slow", 2), ("Slow", "Hum", 1)])
+def test_a_server_and_what_it_is_compared_with_are_asked_equally_often(
+    monkeypatch: pytest.MonkeyPatch, old: str, new: str, times: int
+) -> None:
+    """What was used a moment ago is faster. Where the server is the new one, nothing is shared."""
+    monkeypatch.setattr(
+        TargetFactory, "is_server", property(lambda self: self.spec.spec.endswith("Hum"))
+    )
+    both = contest(old, new)
+    made = BlockRunner(both).block(both)["cell"]
+    assert set(made.trials) == set(ARMS)
+    assert len(made.spare) == (4 if times == 2 else 0)
+    # But for the first text, which the probes for caches speak again.
+    for text in (one.text for one in made.trials["new"][1:]):
+        asked = [name for name, known in SPOKEN if known == text]
+        assert {name: asked.count(name) for name in asked} == {"old": times, "new": 2}
+
+
+def test_a_server_with_itself_needs_no_spare_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TargetFactory, "is_server", property(lambda self: True))
+    assert contest("Hum", "Hum").turns == ARMS
+    assert contest("Hum", "Slow").turns == (*ARMS, blocks.SPARE)
+
+
+def test_no_text_comes_twice_before_all_were_spoken() -> None:
+    both = contest("Hum", "Hum")
+    series = BlockRunner(both)
+    told = [series.block(both)["cell"].trials["new"] for _ in range(5)]
+    assert [len(each) for each in told] == [4] * 5
+    assert len({one.text for each in told for one in each}) == 20
+
+
+def test_a_block_has_as_many_texts_as_its_opening_is_worth() -> None:
+    """Three seconds to open: one text more or less changes little, twice or half as many do."""
+
+    def deviation(texts: int, opening_s: float, round_s: float) -> float:
+        """Of the mean of a minute's blocks, with a trial's 8 and a process's 1 percent."""
+        return (0.08**2 / texts + 0.01**2) * (opening_s + texts * round_s)
+
+    for opening_s, round_s in [(2.0, 0.06), (1.0, 0.3), (3.0, 0.2)]:
+        best = texts_worth(opening_s, round_s, MINUTE_S)
+        around = [deviation(round(best * by), opening_s, round_s) for by in (0.5, 1.0, 2.0)]
+        assert min(around) == around[1]
+    assert texts_worth(60.0, 0.001, MINUTE_S) == MOST_TEXTS
+    assert texts_worth(0.1, 9.0, MINUTE_S) == FEWEST_TEXTS
+    assert texts_worth(1.0, 0.0, MINUTE_S) == blocks.TEXTS, "nothing was spoken"
+
+
+def test_a_long_budget_has_longer_blocks_and_no_fewer_than_are_enough() -> None:
+    opening_s, round_s = 2.0, 0.2
+    counts = [texts_worth(opening_s, round_s, minutes * MINUTE_S) for minutes in (1, 2, 3, 10)]
+    assert counts[0] == counts[1] == texts_worth(opening_s, round_s, 0.1), "as many as are worth it"
+    assert counts[1] < counts[2] < counts[3] == MOST_TEXTS
+    in_three_minutes = 3 * MINUTE_S / (opening_s + counts[2] * round_s)
+    assert in_three_minutes == pytest.approx(blocks.ENOUGH_BLOCKS, rel=0.02)
+
+
+def test_old_code_that_does_not_open_is_no_pass() -> None:
+    found = compared("Broken", "Hum")
+    (verdict,) = run.verdicts(found)
+    assert verdict.outcome is Outcome.INVALID
+    assert "main does not run, so nothing was compared with it" in verdict.reason
+    assert "no model file" in verdict.reason
+    assert found.changes == ()
+
+
+@pytest.mark.parametrize("old", ["Mute", "Refusing"])
+def test_old_code_that_opens_and_does_not_speak_is_no_pass(old: str) -> None:
+    """One speaks its warm-ups, and then no text of a block; one not even these."""
+    (verdict,) = run.verdicts(compared(old, "Hum"))
+    assert verdict.outcome is Outcome.INVALID
+    assert "main does not run, so nothing was compared with it" in verdict.reason
+    assert "no voice in it" in verdict.reason
+
+
+def test_new_code_that_opens_and_does_not_speak_is_the_new_code_s_fault() -> None:
+    with pytest.raises(TargetError, match="no voice in it"):
+        compared("Hum", "Refusing")
+
+
+def test_a_budget_that_is_too_short_says_what_it_takes() -> None:
+    (verdict,) = run.verdicts(compared("Hum", "Hum", budget_s=0.2))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "5 are the fewest that can decide" in verdict.reason
+
+
+def test_the_first_block_does_not_tell_how_long_one_takes() -> None:
+    assert run.plan_blocks(60.0, [3.0]) is None
+    planned = run.plan_blocks(60.0, [3.0, 1.0])
+    assert planned is not None
+    assert planned.blocks == 58
+    assert planned.early_at == 35
+    hopeless = run.plan_blocks(60.0, [40.0])
+    assert hopeless is not None
+    assert hopeless.shortfall
+
+
+def spoken(**arms: Trial) -> BlockTrials:
+    trials = {arm: (arms.get(arm, trial(0, 50.0)),) for arm in ARMS}
+    return BlockTrials(trials, dict.fromkeys(ARMS, 100.0))
+
+
+def test_what_was_not_measured_is_none_and_never_0() -> None:
+    lost = Trial(index=0, kind="trial", process=0, text="x", recording=None, error="it hung")
+    block = summarise_block(spoken(new=lost), "ttfa_sound_ms")
+    assert block.metric.new == (None,)
+    assert block.metric.old == (50.0,)
+    assert block.elapsed_ms is None, "no stages were told"
+
+
+def test_stages_are_those_of_the_window_that_the_metric_is_about() -> None:
+    from msgspec import structs
+
+    first = trial(0, 50.0)
+    assert first.recording is not None
+    spans = (
+        Span(stage="decode", start_ns=0, end_ns=40_000_000),
+        Span(stage="vocode", start_ns=40_000_000, end_ns=100_000_000),
+    )
+    told = structs.replace(first, recording=structs.replace(first.recording, spans=spans))
+    block = summarise_block(spoken(old=told, twin=told, new=told), "ttfa_sound_ms")
+    assert block.elapsed_ms is not None
+    assert block.elapsed_ms.new == (50.0,)
+    assert {name: arms.new for name, arms in block.stages_ms.items()} == {
+        "decode": (40.0,), "vocode": (10.0,)
+    }  # fmt: skip
+    whole = summarise_block(spoken(old=told, twin=told, new=told), "rtf")
+    assert whole.stages_ms["vocode"].new == (60.0,)
+
+
+def test_memory_is_one_number_for_each_process() -> None:
+    assert summarise_block(spoken(), PER_PROCESS).metric.new == (100.0,)
+
+
+def test_the_order_is_the_same_for_the_same_seed() -> None:
+    orders = [random.Random("0/1").sample(ARMS, 3) for _ in range(2)]
+    assert orders[0] == orders[1]

@@ -1,0 +1,268 @@
+"""How the product code reads, in figures: `python tools/house_figures.py [--room NAME] [COMMIT ...]`.
+
+Without a commit the working tree is read; each further commit is a column beside it, so that a
+change of the house can be shown side by side. `--room engine/server` reads one folder alone, or one
+file, and names its densest lines.
+
+- A *code line* has a token that is no comment and no docstring; *tokens* are those of Python's
+  `tokenize`, without layout.
+- A *decision* is what McCabe's complexity counts: if, for, while, except, a case, a conditional
+  expression, `and`/`or`, and each `for` and `if` of a comprehension.
+- A *participle* is a function named by a past participle: `checked`, `spoken`, and not `check`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import io
+import re
+import subprocess
+import sys
+import tempfile
+import tokenize
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("engine", "pytest_ttsperf")
+LAYOUT = {
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.COMMENT,
+    tokenize.ENCODING,
+    tokenize.ENDMARKER,
+}
+IRREGULAR = {
+    "told", "heard", "spoken", "kept", "made", "asked", "given", "known", "taken", "found", "seen",
+    "built", "left", "sent", "held", "split", "drawn", "written", "read_out", "shown", "grown",
+    "begun", "lost", "said", "worn", "frozen",
+}  # fmt: skip
+VERBS_IN_ED = {"feed", "need", "seed", "embed", "speed", "proceed", "exceed", "read"}
+FEATURES = {
+    "files with an A/B comparison in them": re.compile(r"\b(Contest|ComparisonSpec|Arms|Block)\b"),
+    "files with stored baselines in them": re.compile(r"\b(BaselineRun|Baseline|StoredBaseline)\b"),
+}
+
+
+class Code:
+    """One file of product code, read once."""
+
+    def __init__(self, path: Path, root: Path) -> None:
+        self.name = ".".join(part for part in path.relative_to(root).with_suffix("").parts)
+        self.name = self.name.removesuffix(".__init__")
+        self.is_package = path.name == "__init__.py"
+        self.source = path.read_text(encoding="utf-8")
+        self.tree = ast.parse(self.source)
+
+    @cached_property
+    def docstring_lines(self) -> set[int]:
+        """Lines of texts that stand by themselves: docstrings, and those below a constant."""
+        lines: set[int] = set()
+        for node in ast.walk(self.tree):
+            is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+            if is_text and isinstance(node.value.value, str):
+                lines.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+        return lines
+
+    @cached_property
+    def tokens_by_line(self) -> Counter[int]:
+        """Line -> its tokens."""
+        found: Counter[int] = Counter()
+        for token in tokenize.generate_tokens(io.StringIO(self.source).readline):
+            if token.type not in LAYOUT and token.start[0] not in self.docstring_lines:
+                found[token.start[0]] += 1
+        return found
+
+    @cached_property
+    def decisions(self) -> int:
+        """McCabe's, without the one of each function."""
+        return sum(decisions_of(node) for node in ast.walk(self.tree))
+
+    @cached_property
+    def ternaries(self) -> int:
+        return sum(isinstance(node, ast.IfExp) for node in ast.walk(self.tree))
+
+    @cached_property
+    def functions(self) -> list[str]:
+        """Names of functions and methods; properties are values and do not count."""
+        names = []
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not is_property(node):
+                names.append(node.name)
+        return names
+
+    @cached_property
+    def classes(self) -> list[str]:
+        return [node.name for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef)]
+
+    def imports(self, names: Mapping[str, Code]) -> Iterator[tuple[str, bool]]:
+        """Modules among `names` that it imports, and whether inside a function."""
+        late = set()
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                late.update(id(child) for child in ast.walk(node))
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.ImportFrom):
+                base = self._base_of(node)
+                for alias in node.names:
+                    longer = f"{base}.{alias.name}"
+                    wanted = longer if longer in names else base
+                    if wanted in names and wanted != self.name:
+                        yield wanted, id(node) in late
+
+    def _base_of(self, node: ast.ImportFrom) -> str:
+        if not node.level:
+            return node.module or ""
+        parts = self.name.split(".")
+        up = node.level - 1 if self.is_package else node.level
+        base = parts[: len(parts) - up]
+        return ".".join([*base, node.module] if node.module else base)
+
+
+def decisions_of(node: ast.AST) -> int:
+    """How many ways a node adds."""
+    if isinstance(node, ast.BoolOp):
+        return len(node.values) - 1
+    if isinstance(node, ast.comprehension):
+        return 1 + len(node.ifs)
+    kinds = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.IfExp, ast.match_case)
+    return int(isinstance(node, kinds))
+
+
+def is_property(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any("property" in ast.dump(decorator) for decorator in node.decorator_list)
+
+
+def is_participle(name: str) -> bool:
+    first = name.strip("_").split("_")[0]
+    if first in VERBS_IN_ED:
+        return False
+    return first in IRREGULAR or (first.endswith("ed") and len(first) > 3)
+
+
+def longest_chain(graph: Mapping[str, set[str]]) -> int:
+    """Modules in the longest way of imports; 0 where there is a circle."""
+    length: dict[str, int] = {}
+    try:
+        for name in TopologicalSorter(graph).static_order():
+            length[name] = 1 + max((length[wanted] for wanted in graph[name]), default=0)
+    except CycleError:
+        return 0
+    return max(length.values(), default=0)
+
+
+def circles(graph: Mapping[str, set[str]]) -> int:
+    """Strongly connected components of more than one module."""
+    reach = {name: reachable(graph, name) for name in graph}
+    in_circle = {name for name in graph if name in reach[name]}
+    groups = {frozenset(other for other in reach[name] if name in reach[other]) for name in in_circle}
+    return len(groups)
+
+
+def reachable(graph: Mapping[str, set[str]], start: str) -> set[str]:
+    found: set[str] = set()
+    waiting = list(graph[start])
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += graph[name]
+    return found
+
+
+def figures(root: Path, folder: str | None = None) -> dict[str, float]:
+    """All figures of one tree."""
+    files = read(root, folder)
+    tokens = sum(sum(code.tokens_by_line.values()) for code in files.values())
+    lines = sum(len(code.tokens_by_line) for code in files.values())
+    functions = [name for code in files.values() for name in code.functions]
+    classes = Counter(name for code in files.values() for name in code.classes)
+    graph = {name: {wanted for wanted, _ in code.imports(files)} for name, code in files.items()}
+    importers: dict[str, set[str]] = defaultdict(set)
+    for name, wanted_names in graph.items():
+        for wanted in wanted_names:
+            importers[wanted].add(name)
+    found = {
+        "files": len(files),
+        "code lines": lines,
+        "tokens": tokens,
+        "tokens a code line": tokens / lines,
+        "decisions in 100 lines": 100 * sum(c.decisions for c in files.values()) / lines,
+        "ternaries in 100 lines": 100 * sum(c.ternaries for c in files.values()) / lines,
+        "participle names, %": 100 * sum(map(is_participle, functions)) / max(1, len(functions)),
+        "class names defined twice": sum(count > 1 for count in classes.values()),
+        "circles of imports": circles(graph),
+        "late imports": sum(late for code in files.values() for _, late in code.imports(files)),
+        "modules with one importer": sum(len(names) == 1 for names in importers.values()),
+        "longest chain of imports": longest_chain(graph),
+    }
+    for label, pattern in FEATURES.items():
+        found[label] = sum(bool(pattern.search(code.source)) for code in files.values())
+    readme = root / "README.md"
+    if folder is None and readme.exists():
+        found["README, words"] = len(readme.read_text(encoding="utf-8").split())
+    return found
+
+
+def read(root: Path, folder: str | None) -> dict[str, Code]:
+    paths = [path for package in PACKAGES for path in sorted((root / package).rglob("*.py"))]
+    if folder is not None:
+        wanted = root / folder
+        paths = [path for path in paths if path == wanted or wanted in path.parents]
+    if not paths:
+        sys.exit(f"found no Python below {folder or root}, wanted one of {', '.join(PACKAGES)}")
+    codes = [Code(path, root) for path in paths]
+    return {code.name: code for code in codes}
+
+
+def checked_out(commit: str, place: Path) -> Path:
+    """The files of a commit, in a folder."""
+    archive = subprocess.run(
+        ["git", "-C", str(ROOT), "archive", commit], check=True, capture_output=True
+    )
+    subprocess.run(["tar", "-x", "-C", str(place)], input=archive.stdout, check=True)
+    return place
+
+
+def print_densest(root: Path, folder: str, count: int = 25) -> None:
+    """The lines with the most tokens, and functions named by a participle."""
+    dense: list[tuple[int, str, int, str]] = []
+    for code in read(root, folder).values():
+        text = code.source.splitlines()
+        for line, tokens in code.tokens_by_line.items():
+            dense.append((tokens, code.name, line, text[line - 1].strip()))
+        names = [name for name in code.functions if is_participle(name)]
+        if names:
+            print(f"{code.name}: named by participles: {', '.join(names)}")
+    for tokens, name, line, text in sorted(dense, reverse=True)[:count]:
+        print(f"{tokens:3} {name}:{line}  {text}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("commits", nargs="*", help="to show beside the working tree")
+    parser.add_argument("--room", help="one folder or file alone, as engine/server")
+    options = parser.parse_args()
+    if options.room:
+        print_densest(ROOT, options.room)
+    columns = {}
+    for commit in options.commits:
+        with tempfile.TemporaryDirectory() as place:
+            columns[commit[:10]] = figures(checked_out(commit, Path(place)), options.room)
+    columns["working tree"] = figures(ROOT, options.room)
+    print(f"{'':38}" + "".join(f"{label:>14}" for label in columns))
+    for label in columns["working tree"]:
+        cells = [f"{column.get(label, float('nan')):14,.4g}" for column in columns.values()]
+        if label in ("tokens", "code lines"):
+            cells = [f"{column.get(label, 0):14,.0f}" for column in columns.values()]
+        print(f"{label:38}" + "".join(cells))
+
+
+if __name__ == "__main__":
+    main()
