@@ -1,4 +1,4 @@
-"""How the product code reads, in figures: `python tools/house_figures.py [--room NAME] [COMMIT ...]`.
+"""How the product code reads: `python tools/house_figures.py [--room NAME] [COMMIT ...]`.
 
 Without a commit the working tree is read; each further commit is a column beside it, so that a
 change of the house can be shown side by side. `--room engine/server` reads one folder alone, or one
@@ -161,7 +161,9 @@ def circles(graph: Mapping[str, set[str]]) -> int:
     """Strongly connected components of more than one module."""
     reach = {name: reachable(graph, name) for name in graph}
     in_circle = {name for name in graph if name in reach[name]}
-    groups = {frozenset(other for other in reach[name] if name in reach[other]) for name in in_circle}
+    groups = {
+        frozenset(other for other in reach[name] if name in reach[other]) for name in in_circle
+    }
     return len(groups)
 
 

@@ -516,7 +516,8 @@ def test_two_servers_are_not_mixed_in_one_cell(project: Project) -> None:
     project.test(
         STARTED
         + """
-from pytest_ttsperf.experiment import Source, open_target
+from pytest_ttsperf.experiment.plan import TargetFactory
+from pytest_ttsperf.experiment.trial import open_target
 from pytest_ttsperf.plugin.fixtures import WarmEngine
 from pytest_ttsperf.records import TargetSpec
 
@@ -535,7 +536,7 @@ def ttsperf_target(both):
 def test_x(perf, both):
     perf.stream("short")
     options = {"connection": "keep"}
-    source = Source(spec=TargetSpec(spec=both[1], options=options))
+    source = TargetFactory(spec=TargetSpec(spec=both[1], options=options))
     opened = open_target(source, warm=True)
     perf.engine = WarmEngine(opened)
     try:

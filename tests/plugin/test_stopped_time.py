@@ -146,8 +146,8 @@ def test_a_lock_that_stays_held_is_waited_for_and_no_longer(frozen: Project) -> 
     (frozen.path / "conftest.py").write_text(
         f"{conftest}\n"
         "from filelock import FileLock\n"
-        "from pytest_ttsperf.judge import baseline\n"
-        "baseline.LOCK_TIMEOUT_S = 0.5\n"
+        "from pytest_ttsperf.baseline import store\n"
+        "store.LOCK_TIMEOUT_S = 0.5\n"
         f"held = FileLock({str(folder / '.lock')!r})\n"
         "held.acquire()\n"
     )

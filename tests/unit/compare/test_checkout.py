@@ -25,8 +25,8 @@ HOOK = """#!{python}
 import hashlib, json, os, sys
 from pathlib import Path
 os.chdir({project!r})
-from pytest_ttsperf import environment
-from pytest_ttsperf.compare.revisions import lay_ready
+from pytest_ttsperf.machine import fingerprint
+from pytest_ttsperf.compare.revisions import checkout
 
 def state():
     folders = [Path(name) for name in {watched!r}]
@@ -35,9 +35,9 @@ def state():
              if "worktrees" not in path.parts or path.name in ("index", "HEAD")}}
 
 before = state()
-environment.git_state(Path.cwd())
-tree = lay_ready("HEAD~1", Path.cwd(), cache=Path({cache!r}))
-environment.git_state(Path.cwd())
+fingerprint.git_state(Path.cwd())
+tree = checkout("HEAD~1", Path.cwd(), cache=Path({cache!r}))
+fingerprint.git_state(Path.cwd())
 after = {{path: digest for path, digest in state().items() if path in before}}
 Path({report!r}).write_text(json.dumps(dict(
     engine=(tree.folder / "engine.py").read_text(), changed=sorted(

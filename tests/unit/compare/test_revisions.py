@@ -100,8 +100,8 @@ def test_a_kill_in_the_midst_leaves_the_repository_as_it_was(repository: Path, c
     before = state(repository)
     program = (
         "import sys; from pathlib import Path\n"
-        "from pytest_ttsperf.compare.revisions import lay_ready\n"
-        "lay_ready('main', Path(sys.argv[1]), cache=Path(sys.argv[2]))\n"
+        "from pytest_ttsperf.compare.revisions import checkout\n"
+        "checkout('main', Path(sys.argv[1]), cache=Path(sys.argv[2]))\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", program, str(repository), str(cache)], start_new_session=True
@@ -119,8 +119,8 @@ def test_a_kill_in_the_midst_leaves_the_repository_as_it_was(repository: Path, c
 def test_two_at_once_get_the_same_whole_tree(repository: Path, cache: Path) -> None:
     program = (
         "import sys; from pathlib import Path\n"
-        "from pytest_ttsperf.compare.revisions import lay_ready\n"
-        "tree = lay_ready('main', Path(sys.argv[1]), cache=Path(sys.argv[2]))\n"
+        "from pytest_ttsperf.compare.revisions import checkout\n"
+        "tree = checkout('main', Path(sys.argv[1]), cache=Path(sys.argv[2]))\n"
         "print((tree.folder / 'engine.py').read_text())\n"
     )
     command = [sys.executable, "-c", program, str(repository), str(cache)]

@@ -6,7 +6,6 @@ import pytest
 from msgspec import structs
 
 from pytest_ttsperf.experiment import cell as cell_run
-from pytest_ttsperf.experiment import plan
 from pytest_ttsperf.experiment import plan as plans
 from pytest_ttsperf.records import (
     Cell,
@@ -65,7 +64,7 @@ def result(firsts_ms: list[float], *thresholds: Threshold, phase: Phase = "warm"
     ],
 )  # fmt: skip
 def test_default_trials(phase: Phase, statistics: list[str], trials: int) -> None:
-    assert plan.default_trials(phase, [limit(s) for s in statistics]) == trials
+    assert plans.default_trials(phase, [limit(s) for s in statistics]) == trials
 
 
 def test_judging_keeps_every_reason() -> None:
