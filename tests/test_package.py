@@ -68,7 +68,7 @@ WRONG = {
 REVEALED = (
     "pytest_ttsperf.plugin.fixtures.Measurement",
     "float | None",
-    "pytest_ttsperf.records.TargetSpec",
+    "pytest_ttsperf.records.recording.TargetSpec",
 )
 
 

@@ -65,8 +65,9 @@ class Code:
         """Lines of texts that stand by themselves: docstrings, and those below a constant."""
         lines: set[int] = set()
         for node in ast.walk(self.tree):
-            is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-            if is_text and isinstance(node.value.value, str):
+            if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Constant):
+                continue
+            if isinstance(node.value.value, str):
                 lines.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
         return lines
 
@@ -103,7 +104,7 @@ class Code:
 
     def imports(self, names: Mapping[str, Code]) -> Iterator[tuple[str, bool]]:
         """Modules among `names` that it imports, and whether inside a function."""
-        late = set()
+        late: set[int] = set()
         for node in ast.walk(self.tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 late.update(id(child) for child in ast.walk(node))
@@ -242,8 +243,8 @@ def print_densest(root: Path, folder: str, count: int = 25) -> None:
         names = [name for name in code.functions if is_participle(name)]
         if names:
             print(f"{code.name}: named by participles: {', '.join(names)}")
-    for tokens, name, line, text in sorted(dense, reverse=True)[:count]:
-        print(f"{tokens:3} {name}:{line}  {text}")
+    for tokens, name, line, shown in sorted(dense, reverse=True)[:count]:
+        print(f"{tokens:3} {name}:{line}  {shown}")
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ from pytest_ttsperf.targets.child_process import environment as environment_of_c
 from pytest_ttsperf.targets.command.target import FIRST_TEXT
 from pytest_ttsperf.version import __version__
 
-HUM = TargetSpec(spec="pytest_ttsperf.doctor.tone_target:Hum")
+TONE = TargetSpec(spec="pytest_ttsperf.doctor.tone_target:Tone")
 ASK_PROVIDERS = """\
 import json
 import onnxruntime
@@ -372,7 +372,7 @@ def _isolation() -> Iterator[Finding]:
     """Open a real target in a process of its own, speak, read its memory, close it."""
     why = "targets are measured in a process of their own, for their memory and their cold starts"
     try:
-        opened = open_target(TargetFactory(spec=HUM), warm=True)
+        opened = open_target(TargetFactory(spec=TONE), warm=True)
         try:
             recording = opened.target.record("hum", "stream")
             usage = opened.meter.usage() if opened.meter else None

@@ -14,6 +14,7 @@ from pytest_ttsperf.baseline.screening import screen
 from pytest_ttsperf.baseline.store import append, fingerprints_with, load, path_for
 from pytest_ttsperf.errors import BaselineUnreadable
 from pytest_ttsperf.records import Outcome
+from tests.unit.judge import factories
 from tests.unit.judge.factories import CELL, figures, result, run
 
 PASS, FAIL, OPEN = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
@@ -202,10 +203,10 @@ def test_two_processes_appending_at_once_lose_nothing(tmp_path):
     script = (
         "import sys; from pathlib import Path\n"
         "from tests_making import result, run\n"
-        "from pytest_ttsperf.baseline.screening import append\n"
+        "from pytest_ttsperf.baseline.store import append\n"
         "for i in range(12): append(Path(sys.argv[1]), result(), run(f'{sys.argv[2]}{i}'))\n"
     )
-    (tmp_path / "tests_making.py").write_text((Path(__file__).parent / "making.py").read_text())
+    (tmp_path / "tests_making.py").write_text(Path(factories.__file__).read_text())
     (tmp_path / "append.py").write_text(script)
     root = Path(screening.__file__).parents[2]
     started = [

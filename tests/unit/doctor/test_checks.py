@@ -128,7 +128,7 @@ def test_a_busy_core_is_no_machine_for_gating():
 
 @pytest.mark.starts
 def test_the_target_that_was_asked_for_is_opened():
-    good = TargetFactory(spec=TargetSpec(spec="pytest_ttsperf.doctor.tone_target:Hum"))
+    good = TargetFactory(spec=TargetSpec(spec="pytest_ttsperf.doctor.tone_target:Tone"))
     (finding,), ready = checks._target(good)
     assert finding.level == "advice"
     assert "does not tell which provider" in finding.found

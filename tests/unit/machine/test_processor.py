@@ -10,6 +10,8 @@ import pytest
 
 from pytest_ttsperf.machine import processor
 
+pytestmark = pytest.mark.starts  # the systems' own programs
+
 
 class Told(NamedTuple):
     """What a system tells of its processor, and what it is called by that."""
