@@ -59,7 +59,7 @@ def test_no_text_of_dotted_letters_ends_the_server() -> None:
 def url() -> Iterator[str]:
     """Of a server whose reader is given whatever comes, uncut, and so really dies."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engine.models.piper.espeak.readable_parts", lambda text: [text])
+        patch.setattr("engine.models.piper.espeak_process.readable_parts", lambda text: [text])
         options = ServerConfig(port=0, limits=Limits(streams=2))
         with served(options, lambda _: Engine("joe")) as address:
             yield address
