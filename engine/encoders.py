@@ -12,7 +12,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -22,7 +22,6 @@ from .errors import OptionError
 if TYPE_CHECKING:
     import av
     from av.audio.codeccontext import AudioCodecContext
-    from numpy.typing import NDArray
 
 CONTENT_TYPES = {
     "mp3": "audio/mpeg",
@@ -178,7 +177,7 @@ class _ContainerEncoder(_CodecEncoder):
         container: str,
         codec: str,
         codec_options: dict[str, str],
-        container_options: dict[str, str],
+        **container_options: str,
     ) -> None:
         import av
         from av.audio.stream import AudioStream
@@ -226,7 +225,7 @@ class _Sink:
         return content
 
 
-def _make_frame(samples: NDArray[Any], sample_format: str, sample_rate: int) -> av.AudioFrame:
+def _make_frame(samples: np.ndarray, sample_format: str, sample_rate: int) -> av.AudioFrame:
     """One mono frame of samples, shape (samples,)."""
     import av
 
@@ -273,7 +272,7 @@ def _open_opus(sample_rate: int) -> Encoder:
             "frame_duration": "20",
             "b": str(OPUS_BITS_PER_S),
         },
-        container_options={"page_duration": str(PAGE_US)},
+        page_duration=str(PAGE_US),
     )
 
 
@@ -283,7 +282,6 @@ def _open_aac(sample_rate: int) -> Encoder:
         container="adts",
         codec="aac",
         codec_options={"b": str(AAC_BITS_PER_S)},
-        container_options={},
     )
 
 

@@ -14,6 +14,7 @@ Its modules; each imports only those above it:
     voice_pool      the loaded voices, and the names that stand for them
     synthesis       one text, from the engine's stream to encoded chunks
     payloads        pieces of HTTP responses and WebSocket messages
+    tasks           work that goes on until something else happens
     speech          the response to one speech request over HTTP
     utterance       one utterance on a WebSocket: its text and what was played of it
     websocket       the session on a WebSocket, with barge-in

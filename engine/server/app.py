@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -55,10 +55,13 @@ def make_app(
     state = _make_state(config, abort)
     app = FastAPI(title="Text to speech", lifespan=lifespan)
     app.state.server = state
-    guard = Depends(_make_guard(config))
+
+    async def guard(request: Request) -> None:
+        _check_token(config, request)
+
     app.include_router(_make_health_router(voice_pool))
-    app.include_router(_make_speech_router(state, voice_pool), dependencies=[guard])
-    app.include_router(_make_monitoring_router(state, voice_pool), dependencies=[guard])
+    app.include_router(_make_speech_router(state, voice_pool), dependencies=[Depends(guard)])
+    app.include_router(_make_monitoring_router(state, voice_pool), dependencies=[Depends(guard)])
     app.include_router(_make_websocket_router(state, voice_pool, config))
     app.add_exception_handler(ApiError, _answer_error)
     app.add_exception_handler(EngineError, _answer_error)
@@ -84,7 +87,7 @@ def _make_state(config: ServerConfig, abort: Abort) -> ServerState:
     return ServerState(
         limits=limits,
         admission=admission,
-        stats=RequestStats(lambda: admission.active_count, lambda: admission.waiting_count),
+        stats=RequestStats(admission),
         executor=ThreadPoolExecutor(limits.streams, thread_name_prefix="speech"),
         abort=abort,
         cache=cache,
@@ -102,10 +105,8 @@ def _make_health_router(voice_pool: VoicePool) -> APIRouter:
     @router.get("/ready")
     async def ready() -> JSONResponse:
         """Whether a request would be served at once: 200, or 503 until every voice is warm."""
-        status_code = 503
-        if voice_pool.is_ready:
-            status_code = 200
-        return JSONResponse({"ready": voice_pool.is_ready}, status_code)
+        is_ready = voice_pool.is_ready
+        return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
 
     return router
 
@@ -167,9 +168,6 @@ def _make_monitoring_router(state: ServerState, voice_pool: VoicePool) -> APIRou
     @router.get("/status")
     async def status() -> dict[str, Any]:
         """Placement, figures of the last requests, and how many requests run and wait."""
-        cache = None
-        if state.cache is not None:
-            cache = state.cache.to_status()
         return {
             "ready": voice_pool.is_ready,
             "voices": {voice.name: voice.placement for voice in voice_pool},
@@ -180,7 +178,7 @@ def _make_monitoring_router(state: ServerState, voice_pool: VoicePool) -> APIRou
                 "waiting": state.admission.waiting_count,
                 "most_waiting": state.limits.waiting,
             },
-            "cache": cache,
+            "cache": None if state.cache is None else state.cache.to_status(),
         }
 
     @router.get("/metrics")
@@ -247,21 +245,12 @@ def _check_token(config: ServerConfig, connection: HTTPConnection) -> None:
     wanted = f"Bearer {config.token}"
     if hmac.compare_digest(found.encode(), wanted.encode()):
         return
-    which = "no"
-    if found:
-        which = "another"
+    which = "another" if found else "no"
     raise ApiError(
         401,
         f"found {which} token, wanted the server's; send it as Authorization: Bearer TOKEN",
         code="invalid_api_key",
     )
-
-
-def _make_guard(config: ServerConfig) -> Callable[[Request], Awaitable[None]]:
-    async def guard(request: Request) -> None:
-        _check_token(config, request)
-
-    return guard
 
 
 async def _answer_error(_: Request, error: Exception) -> Response:

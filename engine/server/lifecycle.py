@@ -63,9 +63,7 @@ def serve(
 def listen(config: ServerConfig) -> socket.socket:
     """A listening socket. Raises OptionError if the address is not available."""
     address = (config.host, config.port)
-    family = socket.AF_INET
-    if ":" in config.host:
-        family = socket.AF_INET6
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
         return socket.create_server(address, family=family, backlog=BACKLOG)
     except (OSError, OverflowError) as error:
@@ -140,7 +138,7 @@ async def warm_up(state: ServerState, voice: LoadedVoice) -> None:
         pass
 
     # Statistics of its own and no cache, as this is no request of a client.
-    uncounted = replace(state, stats=RequestStats(lambda: 0, lambda: 0), cache=None)
+    uncounted = replace(state, stats=RequestStats(state.admission), cache=None)
     for stream_format in ("audio", "sse"):
         request = SpeechRequest(
             model=voice.voice.family,

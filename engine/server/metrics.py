@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import prometheus_client
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from .admission import AdmissionQueue
 
 MAX_LAST = 200
 MIN_FOR_P95 = 20
@@ -32,7 +34,6 @@ class RequestMetrics:
     audio_s: float = 0.0
     underruns: int = 0
     outcome: Outcome = "disconnected"
-    _first_s: float | None = field(default=None, repr=False)
 
     @property
     def rtf(self) -> float | None:
@@ -43,10 +44,9 @@ class RequestMetrics:
 
     def add_chunk(self, elapsed_s: float, audio_s: float, work_s: float) -> None:
         """Count a chunk that is handed to the connection `elapsed_s` after the request's head."""
-        if self._first_s is None:
-            self._first_s = elapsed_s
+        if self.ttfa_ms is None:
             self.ttfa_ms = elapsed_s * 1e3
-        elif audio_s and elapsed_s - self._first_s > self.audio_s:
+        elif audio_s and elapsed_s - self.ttfa_ms / 1e3 > self.audio_s:
             self.underruns += 1
         self.audio_s += audio_s
         self.work_s += work_s
@@ -55,47 +55,43 @@ class RequestMetrics:
 class RequestStats:
     """Metrics of the last requests, and Prometheus metrics in a registry of their own."""
 
-    def __init__(self, count_active: Callable[[], int], count_waiting: Callable[[], int]) -> None:
+    def __init__(self, admission: AdmissionQueue) -> None:
         self._last: deque[RequestMetrics] = deque(maxlen=MAX_LAST)
-        self._outcomes: Counter[str] = Counter()
-        registry = prometheus_client.CollectorRegistry()
+        self._outcomes: defaultdict[str, int] = defaultdict(int)
+        registry = CollectorRegistry()
         self._registry = registry
-        self._requests = prometheus_client.Counter(
+        self._requests = Counter(
             "tts_requests",
             "Speech requests by outcome.",
             ["outcome"],
             registry=registry,
         )
-        self._audio = prometheus_client.Counter(
+        self._audio = Counter(
             "tts_audio_seconds",
             "Sound handed over.",
             registry=registry,
         )
-        self._underruns = prometheus_client.Counter(
+        self._underruns = Counter(
             "tts_underruns",
             "Chunks too late for a listener.",
             registry=registry,
         )
-        self._ttfa = prometheus_client.Histogram(
+        self._ttfa = Histogram(
             "tts_ttfa_seconds",
             "Request to first audio.",
             buckets=TTFA_BUCKETS_S,
             registry=registry,
         )
-        self._rtf = prometheus_client.Histogram(
+        self._rtf = Histogram(
             "tts_rtf",
             "Work per second of sound.",
             buckets=RTF_BUCKETS,
             registry=registry,
         )
-        active = prometheus_client.Gauge("tts_speaking", "Streams being made.", registry=registry)
-        active.set_function(count_active)
-        waiting = prometheus_client.Gauge(
-            "tts_waiting",
-            "Requests waiting for a place.",
-            registry=registry,
-        )
-        waiting.set_function(count_waiting)
+        active = Gauge("tts_speaking", "Streams being made.", registry=registry)
+        active.set_function(lambda: admission.active_count)
+        waiting = Gauge("tts_waiting", "Requests waiting for a place.", registry=registry)
+        waiting.set_function(lambda: admission.waiting_count)
 
     def add(self, request: RequestMetrics) -> None:
         """Count a request that has ended."""
@@ -111,21 +107,19 @@ class RequestStats:
 
     def to_prometheus(self) -> bytes:
         """Everything in Prometheus' text format."""
-        return prometheus_client.generate_latest(self._registry)
+        return generate_latest(self._registry)
 
     def to_status(self) -> dict[str, Any]:
         """Outcomes since the start and figures of the last requests, as shown by /status."""
         played = [request for request in self._last if request.ttfa_ms is not None]
-        underruns = None
-        if played:
-            underruns = sum(request.underruns for request in played)
+        underruns = sum(request.underruns for request in played)
         return {
             "requests": dict(sorted(self._outcomes.items())),
             "last": {
                 "count": len(played),
                 "ttfa_ms": _summarize(request.ttfa_ms for request in played),
                 "rtf": _summarize(request.rtf for request in played if request.outcome == "done"),
-                "underruns": underruns,
+                "underruns": underruns if played else None,
             },
         }
 

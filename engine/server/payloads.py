@@ -20,9 +20,7 @@ def new_request_id() -> str:
 
 def round_figure(value: float | None, digits: int = 2) -> float | None:
     """Rounded, where it was measured."""
-    if value is None:
-        return None
-    return round(value, digits)
+    return None if value is None else round(value, digits)
 
 
 def to_word_times(words: Iterable[Word]) -> list[dict[str, Any]]:

@@ -28,10 +28,11 @@ from .payloads import (
     round_figure,
     sum_stages_ms,
 )
-from .response_cache import CacheKey, ResponseCache
+from .response_cache import CacheKey
 from .schemas import SpeechRequest
 from .state import ServerState
 from .synthesis import SynthesisJob
+from .tasks import run_until
 from .voice_pool import LoadedVoice
 
 logger = logging.getLogger(__name__)
@@ -63,13 +64,11 @@ class SpeechResponse:
             state.executor,
             voice.engine,
             request.input,
-            request.response_format,
-            request.speed,
+            request,
         )
         self._is_sse = request.stream_format == "sse"
-        self._cache: ResponseCache | None = None
-        if not self._is_sse:  # events report timings, which are never the same again
-            self._cache = state.cache
+        # Events report timings, which are never the same again: only plain audio is cached.
+        self._cache = None if self._is_sse else state.cache
         self._cache_key = CacheKey(
             voice.voice,
             request.input,
@@ -80,20 +79,16 @@ class SpeechResponse:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, until the end or until the client disconnects."""
-        answering = asyncio.create_task(self._answer(scope, receive, send))
-        leaving = asyncio.create_task(_wait_for_disconnect(receive))
         try:
-            await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
+            await run_until(
+                self._answer(scope, receive, send),
+                _wait_for_disconnect(receive),
+            )
         finally:
-            answering.cancel()
-            leaving.cancel()
-            await asyncio.gather(answering, leaving, return_exceptions=True)
             if self._metrics.outcome == "stalled":
                 self._state.abort(scope["client"])
             self._state.stats.add(self._metrics)
             self._log()
-        if not answering.cancelled():
-            answering.result()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -114,9 +109,7 @@ class SpeechResponse:
 
     async def _send_speech(self, send: Send) -> None:
         """Send it from the cache, or else synthesise it."""
-        cached = None
-        if self._cache is not None:
-            cached = self._cache.find(self._cache_key)
+        cached = self._cache.find(self._cache_key) if self._cache is not None else None
         if cached is not None:
             self._metrics.outcome = await self._send_cached(cached, send)
             return
@@ -143,9 +136,7 @@ class SpeechResponse:
             if not self._has_begun:
                 await self._send_head(send, "miss")
             words += chunk.words
-            body = chunk.content
-            if self._is_sse:
-                body = encode_delta_event(chunk)
+            body = encode_delta_event(chunk) if self._is_sse else chunk.content
             if self._cache is not None:
                 contents.append(body)
             self._metrics.add_chunk(self._elapsed_s, chunk.audio_s, chunk.work_s)
@@ -153,9 +144,7 @@ class SpeechResponse:
                 return "stalled"
         if self._cache is not None:
             self._cache.store(self._cache_key, b"".join(contents))
-        last = b""
-        if self._is_sse:
-            last = encode_done_event(words, self._compute_totals())
+        last = encode_done_event(words, self._compute_totals()) if self._is_sse else b""
         if not await self._send_body(slot, send, last, is_last=True):
             return "stalled"
         return "done"

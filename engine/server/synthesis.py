@@ -13,6 +13,7 @@ from ..encoders import Encoder, open_encoder
 from ..engine import Engine, Text
 from ..streaming import Stream
 from ..timing import StageSpan
+from .schemas import SpeechRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class EncodedChunk:
 class SynthesisJob:
     """Iterates asynchronously over the encoded chunks of a text.
 
+    The request sets its speed and audio format; the text may still be written, so it comes apart.
     A chunk is made when it is asked for, in a thread of the executor. Iterating raises EngineError.
     """
 
@@ -39,14 +41,12 @@ class SynthesisJob:
         executor: Executor,
         engine: Engine,
         text: Text,
-        audio_format: str,
-        speed: float,
+        request: SpeechRequest,
     ) -> None:
         self._executor = executor
         self._engine = engine
         self._text = text
-        self._format = audio_format
-        self._speed = speed
+        self._request = request
         self._stream: Stream | None = None
         self._encoder: Encoder | None = None
         self._is_finished = False
@@ -66,8 +66,11 @@ class SynthesisJob:
         """The next chunk; None at the end. Encoders hold audio back: it may take several steps."""
         began_s = time.perf_counter()
         if self._stream is None or self._encoder is None:
-            self._stream = self._engine.stream(self._text, speed=self._speed)
-            self._encoder = open_encoder(self._format, self._engine.sample_rate)
+            self._stream = self._engine.stream(self._text, speed=self._request.speed)
+            self._encoder = open_encoder(
+                self._request.response_format,
+                self._engine.sample_rate,
+            )
         content = b""
         audio_s = 0.0
         words: list[Word] = []

@@ -79,13 +79,10 @@ class PlayedAudio:
                 played_s = time.perf_counter() - self.first_s
         played_s = min(played_s, self.audio_s)
         words = to_word_times(word for word in self.words if word.start_s < played_s)
-        last_word = None
-        if words:
-            last_word = words[-1]
         return {
             "played_s": round_figure(played_s, 4),
             "estimated": is_estimated,
-            "last_word": last_word,
+            "last_word": words[-1] if words else None,
             "words_spoken": len(words),
             "audio_s": round_figure(self.audio_s, 4),
         }

@@ -22,12 +22,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from .admission import Slot, send_with_backpressure
-from .errors import ApiError, to_api_error
+from .errors import ApiError, busy_error, to_api_error
 from .metrics import Outcome, RequestMetrics
 from .payloads import new_request_id, round_figure, to_word_times
 from .schemas import SpeechRequest
 from .state import ServerState
 from .synthesis import EncodedChunk, SynthesisJob
+from .tasks import run_until
 from .utterance import PlayedAudio, TextBuffer
 from .voice_pool import LoadedVoice
 
@@ -69,18 +70,11 @@ class WebSocketSession:
     async def run(self) -> None:
         """Serve the client until it leaves, or has to."""
         self._speaking = asyncio.create_task(self._speak())
-        listening = asyncio.create_task(self._listen())
-        ending = asyncio.create_task(self._is_over.wait())
         try:
-            await asyncio.wait((listening, ending), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            listening.cancel()
-            ending.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
-            await self._stop_speaking()
-        if not listening.cancelled():
             with suppress(WebSocketDisconnect):
-                listening.result()
+                await run_until(self._listen(), self._is_over.wait())
+        finally:
+            await self._stop_speaking()
 
     async def _listen(self) -> None:
         while True:
@@ -107,11 +101,7 @@ class WebSocketSession:
         limits = self._state.limits
         if self._open_text is None:
             if self._texts.qsize() >= limits.waiting:
-                raise ApiError(
-                    429,
-                    "found too many utterances waiting, wanted fewer; wait for `done`",
-                    code="busy",
-                )
+                raise busy_error("found too many utterances waiting, wanted fewer; wait for `done`")
             self._open_text = TextBuffer(asyncio.get_running_loop())
             self._texts.put_nowait(self._open_text)
         if self._open_text.text_chars + len(text) > limits.text_chars:
@@ -174,8 +164,7 @@ class WebSocketSession:
             self._executor,
             self._voice.engine,
             text,
-            self._request.response_format,
-            self._request.speed,
+            self._request,
         )
         stall_s = self._state.limits.stall_s
         async with Slot(self._state.admission) as slot:
