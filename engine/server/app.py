@@ -59,10 +59,12 @@ def make_app(
     async def guard(request: Request) -> None:
         _check_token(config, request)
 
-    app.include_router(_make_health_router(voice_pool))
-    app.include_router(_make_speech_router(state, voice_pool), dependencies=[Depends(guard)])
-    app.include_router(_make_monitoring_router(state, voice_pool), dependencies=[Depends(guard)])
-    app.include_router(_make_websocket_router(state, voice_pool, config))
+    _add_health_routes(app.router, voice_pool)
+    guarded = APIRouter(dependencies=[Depends(guard)])
+    _add_speech_routes(guarded, state, voice_pool)
+    _add_monitoring_routes(guarded, state, voice_pool)
+    app.include_router(guarded)
+    _add_websocket_route(app.router, state, voice_pool, config)
     app.add_exception_handler(ApiError, _answer_error)
     app.add_exception_handler(EngineError, _answer_error)
     app.add_exception_handler(HTTPException, _answer_http_error)
@@ -94,9 +96,7 @@ def _make_state(config: ServerConfig, abort: Abort) -> ServerState:
     )
 
 
-def _make_health_router(voice_pool: VoicePool) -> APIRouter:
-    router = APIRouter()
-
+def _add_health_routes(router: APIRouter, voice_pool: VoicePool) -> None:
     @router.get("/health")
     async def health() -> dict[str, str]:
         """Whether the process is running."""
@@ -108,11 +108,8 @@ def _make_health_router(voice_pool: VoicePool) -> APIRouter:
         is_ready = voice_pool.is_ready
         return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
 
-    return router
 
-
-def _make_speech_router(state: ServerState, voice_pool: VoicePool) -> APIRouter:
-    router = APIRouter()
+def _add_speech_routes(router: APIRouter, state: ServerState, voice_pool: VoicePool) -> None:
     body = {
         "content": {"application/json": {"schema": SpeechRequest.model_json_schema()}},
         "required": True,
@@ -159,12 +156,8 @@ def _make_speech_router(state: ServerState, voice_pool: VoicePool) -> APIRouter:
         voices[0]["aliases"] = list(OPENAI_VOICES)
         return {"object": "list", "voices": voices}
 
-    return router
 
-
-def _make_monitoring_router(state: ServerState, voice_pool: VoicePool) -> APIRouter:
-    router = APIRouter()
-
+def _add_monitoring_routes(router: APIRouter, state: ServerState, voice_pool: VoicePool) -> None:
     @router.get("/status")
     async def status() -> dict[str, Any]:
         """Placement, figures of the last requests, and how many requests run and wait."""
@@ -186,13 +179,10 @@ def _make_monitoring_router(state: ServerState, voice_pool: VoicePool) -> APIRou
         """The same for Prometheus."""
         return Response(state.stats.to_prometheus(), media_type=METRICS_TYPE)
 
-    return router
 
-
-def _make_websocket_router(
-    state: ServerState, voice_pool: VoicePool, config: ServerConfig
-) -> APIRouter:
-    router = APIRouter()
+def _add_websocket_route(
+    router: APIRouter, state: ServerState, voice_pool: VoicePool, config: ServerConfig
+) -> None:
     # One thread for each socket, as it may be blocked until text arrives; it holds no slot then.
     executor = ThreadPoolExecutor(config.limits.sockets, thread_name_prefix="websocket")
     sockets: set[WebSocket] = set()
@@ -217,8 +207,6 @@ def _make_websocket_router(
             await WebSocketSession(state, executor, socket, voice, request).run()
         finally:
             sockets.discard(socket)
-
-    return router
 
 
 def _parse_query(socket: WebSocket) -> SpeechRequest:

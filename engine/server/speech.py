@@ -60,12 +60,7 @@ class SpeechResponse:
         self._queued_s = 0.0
         self._id = new_request_id()
         self._metrics = RequestMetrics()
-        self._job = SynthesisJob(
-            state.executor,
-            voice.engine,
-            request.input,
-            request,
-        )
+        self._job = SynthesisJob(state.executor, voice.engine, request.input, request)
         self._is_sse = request.stream_format == "sse"
         # Events report timings, which are never the same again: only plain audio is cached.
         self._cache = None if self._is_sse else state.cache
@@ -80,10 +75,7 @@ class SpeechResponse:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, until the end or until the client disconnects."""
         try:
-            await run_until(
-                self._answer(scope, receive, send),
-                _wait_for_disconnect(receive),
-            )
+            await run_until(self._answer(scope, receive, send), _wait_for_disconnect(receive))
         finally:
             if self._metrics.outcome == "stalled":
                 self._state.abort(scope["client"])
@@ -130,6 +122,7 @@ class SpeechResponse:
         return "cached"
 
     async def _synthesize(self, slot: Slot, send: Send) -> Outcome:
+        stall_s = self._state.limits.stall_s
         words: list[Word] = []
         contents: list[bytes] = []
         async for chunk in self._job:
@@ -140,22 +133,22 @@ class SpeechResponse:
             if self._cache is not None:
                 contents.append(body)
             self._metrics.add_chunk(self._elapsed_s, chunk.audio_s, chunk.work_s)
-            if not await self._send_body(slot, send, body):
+            message = _body_message(body)
+            if not await send_with_backpressure(slot, send(message), stall_s):
                 return "stalled"
         if self._cache is not None:
             self._cache.store(self._cache_key, b"".join(contents))
         last = encode_done_event(words, self._compute_totals()) if self._is_sse else b""
-        if not await self._send_body(slot, send, last, is_last=True):
+        message = _body_message(last, is_last=True)
+        if not await send_with_backpressure(slot, send(message), stall_s):
             return "stalled"
         return "done"
 
     async def _send_head(self, send: Send, cache_status: str) -> None:
         self._has_begun = True
-        content_type = CONTENT_TYPES[self._request.response_format]
-        if self._is_sse:
-            content_type = "text/event-stream"
+        audio_type = CONTENT_TYPES[self._request.response_format]
         headers = {
-            "content-type": content_type,
+            "content-type": "text/event-stream" if self._is_sse else audio_type,
             "cache-control": "no-store",
             "x-accel-buffering": "no",
             "x-request-id": self._id,
@@ -166,15 +159,13 @@ class SpeechResponse:
             headers["x-provider"] = self._voice.provider
         if self._cache is not None:
             headers["x-cache"] = cache_status
-        raw_headers = Headers(headers).raw
-        await send({"type": "http.response.start", "status": 200, "headers": raw_headers})
-
-    async def _send_body(
-        self, slot: Slot, send: Send, content: bytes, *, is_last: bool = False
-    ) -> bool:
-        """False if the client has stopped reading."""
-        sending = send(_body_message(content, is_last=is_last))
-        return await send_with_backpressure(slot, sending, self._state.limits.stall_s)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": Headers(headers).raw,
+            }
+        )
 
     @property
     def _elapsed_s(self) -> float:
@@ -225,5 +216,5 @@ async def _wait_for_disconnect(receive: Receive) -> None:
         pass
 
 
-def _body_message(content: bytes, *, is_last: bool) -> Message:
+def _body_message(content: bytes, *, is_last: bool = False) -> Message:
     return {"type": "http.response.body", "body": content, "more_body": not is_last}

@@ -89,9 +89,7 @@ class SynthesisJob:
 
     def stages(self) -> list[StageSpan]:
         """The engine's time spans so far."""
-        if self._stream is None:
-            return []
-        return self._stream.stages()
+        return [] if self._stream is None else self._stream.stages()
 
     async def end(self) -> None:
         """Cancel what is under way; returns once no thread works on it any more."""

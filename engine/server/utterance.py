@@ -16,13 +16,13 @@ from .synthesis import EncodedChunk
 
 
 class TextBuffer:
-    """The text of an utterance, written in an event loop and read in a worker thread.
+    """The text of an utterance, written in the running event loop and read in a worker thread.
 
     The reader yields the slot to others for as long as it has to wait for text.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._parts: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self.slot: Slot | None = None  # to be set before the text is read
         self.text_chars = 0
@@ -43,12 +43,11 @@ class TextBuffer:
     def _read(self) -> str | None:
         with suppress(queue.Empty):
             return self._parts.get_nowait()
-        slot = self.slot
-        assert slot is not None, "the reader holds a slot"
-        self._loop.call_soon_threadsafe(slot.yield_)
+        assert self.slot is not None, "the reader holds a slot"
+        self._loop.call_soon_threadsafe(self.slot.yield_)
         part = self._parts.get()
         if part is not None:  # the end needs no slot, and may mean that the client has left
-            asyncio.run_coroutine_threadsafe(slot.reacquire(), self._loop).result()
+            asyncio.run_coroutine_threadsafe(self.slot.reacquire(), self._loop).result()
         return part
 
 

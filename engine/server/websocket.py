@@ -55,7 +55,7 @@ class WebSocketSession:
         voice: LoadedVoice,
         request: SpeechRequest,
     ) -> None:
-        """`executor`: its threads are blocked while a text is waited for; one per session."""
+        """`executor` needs a thread for each session, which is blocked while text is awaited."""
         self._state = state
         self._executor = executor
         self._socket = socket
@@ -65,14 +65,14 @@ class WebSocketSession:
         self._open_text: TextBuffer | None = None  # the one that is written to
         self._speaking: asyncio.Task[None] | None = None
         self._played = PlayedAudio()
-        self._is_over = asyncio.Event()
+        self._end = asyncio.Event()
 
     async def run(self) -> None:
         """Serve the client until it leaves, or has to."""
         self._speaking = asyncio.create_task(self._speak())
         try:
             with suppress(WebSocketDisconnect):
-                await run_until(self._listen(), self._is_over.wait())
+                await run_until(self._listen(), self._end.wait())
         finally:
             await self._stop_speaking()
 
@@ -102,7 +102,7 @@ class WebSocketSession:
         if self._open_text is None:
             if self._texts.qsize() >= limits.waiting:
                 raise busy_error("found too many utterances waiting, wanted fewer; wait for `done`")
-            self._open_text = TextBuffer(asyncio.get_running_loop())
+            self._open_text = TextBuffer()
             self._texts.put_nowait(self._open_text)
         if self._open_text.text_chars + len(text) > limits.text_chars:
             raise ApiError(
@@ -125,15 +125,13 @@ class WebSocketSession:
 
     async def _speak(self) -> None:
         """Speak one text after the other, as they arrive."""
-        while not self._is_over.is_set():
+        while not self._end.is_set():
             text = await self._texts.get()
             self._played = PlayedAudio()
             # TTFA and RTF would depend on how fast the client writes: only the audio is counted.
             metrics = RequestMetrics()
             try:
                 await self._speak_text(text, metrics)
-            except WebSocketDisconnect:
-                self._is_over.set()
             finally:
                 metrics.audio_s = self._played.audio_s
                 self._state.stats.add(metrics)
@@ -141,14 +139,14 @@ class WebSocketSession:
                     self._open_text = None  # after an error nothing is added to it
             if metrics.outcome == "stalled":
                 self._state.abort(self._socket.scope["client"])
-                self._is_over.set()
+                self._end.set()
 
     async def _speak_text(self, text: TextBuffer, metrics: RequestMetrics) -> None:
         """Speak one text, tell the client of errors, and set the outcome."""
         try:
             metrics.outcome = await self._synthesize(text)
         except WebSocketDisconnect:
-            raise
+            self._end.set()
         except Exception as error:
             api_error = to_api_error(error)
             metrics.outcome = "refused"
@@ -160,12 +158,7 @@ class WebSocketSession:
     async def _synthesize(self, text: TextBuffer) -> Outcome:
         began_s = time.perf_counter()
         request_id = new_request_id()
-        job = SynthesisJob(
-            self._executor,
-            self._voice.engine,
-            text,
-            self._request,
-        )
+        job = SynthesisJob(self._executor, self._voice.engine, text, self._request)
         stall_s = self._state.limits.stall_s
         async with Slot(self._state.admission) as slot:
             text.slot = slot
