@@ -22,7 +22,7 @@ from .admission import AdmissionQueue
 from .config import ServerConfig
 from .errors import ApiError, to_api_error, too_many_requests
 from .metrics import RequestStats
-from .payloads import new_request_id
+from .payloads import make_error_response, new_request_id
 from .response_cache import ResponseCache
 from .schemas import SpeechRequest, parse_fields, read_request
 from .speech import SpeechResponse
@@ -242,11 +242,7 @@ def _check_token(config: ServerConfig, connection: HTTPConnection) -> None:
 
 
 async def _answer_error(_: Request, error: Exception) -> Response:
-    api_error = to_api_error(error)
-    headers = {**api_error.headers, "X-Request-Id": new_request_id()}
-    if api_error.status in (408, 413):  # the rest of the body is not waited for
-        headers["Connection"] = "close"
-    return JSONResponse(api_error.body, api_error.status, headers)
+    return make_error_response(to_api_error(error), new_request_id())
 
 
 async def _answer_http_error(request: Request, error: Exception) -> Response:

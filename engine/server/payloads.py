@@ -8,14 +8,25 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from starlette.responses import JSONResponse
+
 from ..audio import Word
 from ..timing import StageSpan
+from .errors import ApiError
 from .synthesis import EncodedChunk
 
 
 def new_request_id() -> str:
     """A unique id to quote when something went wrong."""
     return f"req_{uuid.uuid4().hex}"
+
+
+def make_error_response(error: ApiError, request_id: str) -> JSONResponse:
+    """The HTTP response to a request that failed before its response had begun."""
+    headers = {**error.headers, "X-Request-Id": request_id}
+    if error.status in (408, 413):  # the rest of the body is not waited for
+        headers["Connection"] = "close"
+    return JSONResponse(error.body, error.status, headers)
 
 
 def round_figure(value: float | None, digits: int = 2) -> float | None:

@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import quote
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from ..audio import Word
@@ -24,6 +23,7 @@ from .metrics import Outcome, RequestMetrics
 from .payloads import (
     encode_delta_event,
     encode_done_event,
+    make_error_response,
     new_request_id,
     round_figure,
     sum_stages_ms,
@@ -95,8 +95,7 @@ class SpeechResponse:
                 return  # without a last message, for which uvicorn closes the connection
             if not api_error.is_server_error:
                 self._metrics.outcome = "refused"
-            headers = {**api_error.headers, "X-Request-Id": self._id}
-            response = JSONResponse(api_error.body, api_error.status, headers)
+            response = make_error_response(api_error, self._id)
             await response(scope, receive, send)
 
     async def _send_speech(self, send: Send) -> None:
