@@ -1,13 +1,16 @@
-"""Audio formats that can be sent while they are made: PCM, WAV, FLAC, MP3, Opus and AAC.
+"""Streaming encoders for PCM, WAV, FLAC, MP3, Opus and AAC.
 
 An encoder holds back as little as its format allows: nothing for PCM and WAV, a frame of 20 ms for
-FLAC, a page of 20 ms for Opus, and the look-ahead of the coder for MP3 and AAC.
+FLAC, a page of 20 ms for Opus, and the codec's look-ahead for MP3 and AAC.
+
+PyAV is imported late: PCM and WAV do without it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,9 +22,6 @@ from .errors import OptionError
 if TYPE_CHECKING:
     import av
     from av.audio.codeccontext import AudioCodecContext
-    from av.audio.stream import AudioStream
-    from av.packet import Packet
-
 
 CONTENT_TYPES = {
     "mp3": "audio/mpeg",
@@ -31,144 +31,186 @@ CONTENT_TYPES = {
     "wav": "audio/wav",
     "pcm": "audio/pcm",
 }
-PCM_RATE = 24_000  # clients of OpenAI's interface take raw PCM to be of this rate
+PCM_RATE = 24_000  # raw PCM carries no rate, and clients of OpenAI's API assume this one
 OPUS_RATE = 24_000
 FRAME_S = 0.02
 PAGE_US = round(FRAME_S * 1e6)
-MP3_BITS = 96_000
-AAC_BITS = 96_000
-OPUS_BITS = 48_000
-FLAC_HEAD = b"fLaC\x80\x00\x00\x22"  # one block of metadata, the last: 34 bytes that describe
+MP3_BITS_PER_S = 96_000
+AAC_BITS_PER_S = 96_000
+OPUS_BITS_PER_S = 48_000
+# The signature, and the header of the only metadata block: STREAMINFO, 34 bytes long.
+FLAC_HEADER = b"fLaC\x80\x00\x00\x22"
 
 
 class Encoder(Protocol):
-    """Takes float samples as they come and gives bytes as soon as there are any."""
+    """Turns float samples into bytes as they arrive."""
 
-    sample_rate: int  # of the sound in the bytes, in Hz
+    sample_rate: int  # of the encoded audio, in Hz
 
     def encode(self, samples: Samples) -> bytes:
-        """The bytes that are complete now, perhaps none. Raises AudioError for unfit samples."""
+        """The bytes that are complete by now, possibly none. Raises AudioError for bad samples."""
 
     def finish(self) -> bytes:
-        """What was held back. Nothing may follow."""
+        """The bytes held back so far. The encoder cannot be used afterwards."""
 
 
 def open_encoder(name: str, sample_rate: int) -> Encoder:
-    """An encoder of that format for one utterance of that sample rate, in Hz.
+    """An encoder of that format for one utterance sampled at `sample_rate` Hz.
 
-    The sound keeps its rate, except in `pcm` and `opus`, which are of 24 kHz.
+    The audio keeps its sample rate, except in `pcm` and `opus`, which are always 24 kHz.
     Raises OptionError for an unknown format.
     """
     if name not in _OPENERS:
         raise OptionError(
             f"found format {name!r}, wanted one of {', '.join(CONTENT_TYPES)}; choose one of them"
         )
-    rate = {"pcm": PCM_RATE, "opus": OPUS_RATE}.get(name, sample_rate)
-    encoder = _OPENERS[name](rate)
-    return encoder if rate == sample_rate else _Resampled(encoder, sample_rate)
+    encoded_rate = _FIXED_RATES.get(name, sample_rate)
+    encoder = _OPENERS[name](encoded_rate)
+    if encoded_rate == sample_rate:
+        return encoder
+    return _ResamplingEncoder(encoder, sample_rate)
 
 
-class _Pcm:
-    """16-bit little-endian samples, behind a WAV header of unknown length if wanted."""
+class _PcmEncoder:
+    """16-bit little-endian samples."""
 
-    def __init__(self, sample_rate: int, head: bytes = b"") -> None:
+    def __init__(self, sample_rate: int) -> None:
         self.sample_rate = sample_rate
-        self._head = head
 
     def encode(self, samples: Samples) -> bytes:
-        head, self._head = self._head, b""
-        return head + pcm16(samples)
+        return pcm16(samples)
 
     def finish(self) -> bytes:
-        head, self._head = self._head, b""
-        return head
+        return b""
 
 
-class _Frames:
-    """A coder whose packets need no container: MP3, and FLAC behind its head."""
+class _HeaderEncoder:
+    """Puts a header before the first bytes of another encoder."""
 
-    def __init__(self, codec: AudioCodecContext, head: bytes = b"") -> None:
-        self.sample_rate = codec.sample_rate
-        self._codec = codec
-        self._feed = _Feed(codec.sample_rate)
-        self._head = head
+    def __init__(self, header: bytes, encoder: Encoder) -> None:
+        self.sample_rate = encoder.sample_rate
+        self._header = header
+        self._encoder = encoder
 
     def encode(self, samples: Samples) -> bytes:
-        return self._joined(packet for f in self._feed(samples) for packet in self._codec.encode(f))
+        return self._take_header() + self._encoder.encode(samples)
 
     def finish(self) -> bytes:
-        return self._joined(self._codec.encode(None))
+        return self._take_header() + self._encoder.finish()
 
-    def _joined(self, packets: Iterable[Packet[AudioStream]]) -> bytes:
-        head, self._head = self._head, b""
-        return head + b"".join(map(bytes, packets))
-
-
-class _Muxed:
-    """A coder inside a container: Opus in Ogg, AAC in ADTS."""
-
-    def __init__(
-        self, container: str, codec: str, sample_rate: int, options: dict[str, str]
-    ) -> None:
-        import av
-        from av.audio.stream import AudioStream
-
-        self.sample_rate = sample_rate
-        self._sink = _Sink()
-        self._feed = _Feed(sample_rate)
-        self._container = av.open(
-            self._sink,
-            "w",
-            format=container,
-            options={"flush_packets": "1"}
-            | ({"page_duration": str(PAGE_US)} if container == "ogg" else {}),
-        )
-        stream = self._container.add_stream(codec, rate=sample_rate, layout="mono", options=options)
-        assert isinstance(stream, AudioStream)
-        self._stream = stream
-
-    def encode(self, samples: Samples) -> bytes:
-        for frame in self._feed(samples):
-            self._container.mux(self._stream.encode(frame))
-        return self._sink.take()
-
-    def finish(self) -> bytes:
-        self._container.mux(self._stream.encode(None))
-        self._container.close()
-        return self._sink.take()
+    def _take_header(self) -> bytes:
+        header = self._header
+        self._header = b""
+        return header
 
 
-class _Resampled:
-    """Another encoder, fed with sound of another rate; the filter goes on from call to call."""
+class _ResamplingEncoder:
+    """Resamples for another encoder; the filter's state carries over from call to call."""
 
-    def __init__(self, encoder: Encoder, sample_rate: int) -> None:
+    def __init__(self, encoder: Encoder, input_rate: int) -> None:
         import av
 
         self.sample_rate = encoder.sample_rate
         self._encoder = encoder
-        self._from_rate = sample_rate
-        self._resampler = av.AudioResampler(format="flt", layout="mono", rate=self.sample_rate)
+        self._input_rate = input_rate
+        self._resampler = av.AudioResampler("flt", "mono", encoder.sample_rate)
 
     def encode(self, samples: Samples) -> bytes:
-        import av
-
-        if not len(samples):
-            return self._encoder.encode(samples)
-        frame = av.AudioFrame.from_ndarray(samples[np.newaxis], format="flt", layout="mono")
-        frame.sample_rate = self._from_rate
-        return self._encoder.encode(self._resampled(frame))
+        if len(samples):
+            samples = self._resample(_make_frame(samples, "flt", self._input_rate))
+        return self._encoder.encode(samples)
 
     def finish(self) -> bytes:
-        rest = self._encoder.encode(self._resampled(None))
-        return rest + self._encoder.finish()
+        rest = self._resample(None)
+        return self._encoder.encode(rest) + self._encoder.finish()
 
-    def _resampled(self, frame: av.AudioFrame | None) -> Samples:
+    def _resample(self, frame: av.AudioFrame | None) -> Samples:
+        """What the filter gives for one more frame; None flushes it."""
+        nothing = np.zeros(0, np.float32)
         pieces = [piece.to_ndarray().ravel() for piece in self._resampler.resample(frame)]
-        return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+        return np.concatenate([nothing, *pieces])
+
+
+class _CodecEncoder(ABC):
+    """Feeds a codec with 16-bit frames that follow one another in time."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self.sample_rate = sample_rate
+        self._samples_before = 0
+
+    def encode(self, samples: Samples) -> bytes:
+        if not len(samples):  # a codec would take an empty frame for the end
+            return b""
+        pcm = np.frombuffer(pcm16(samples), "<i2")
+        frame = _make_frame(pcm, "s16", self.sample_rate)
+        frame.time_base = Fraction(1, self.sample_rate)
+        frame.pts = self._samples_before
+        self._samples_before += len(samples)
+        return self._encode_frame(frame)
+
+    def finish(self) -> bytes:
+        return self._encode_frame(None)
+
+    @abstractmethod
+    def _encode_frame(self, frame: av.AudioFrame | None) -> bytes:
+        """The bytes that are complete after one more frame; None flushes the codec."""
+
+
+class _PacketEncoder(_CodecEncoder):
+    """A codec whose packets need no container: MP3 and FLAC."""
+
+    def __init__(self, codec: AudioCodecContext) -> None:
+        super().__init__(codec.sample_rate)
+        self._codec = codec
+
+    def _encode_frame(self, frame: av.AudioFrame | None) -> bytes:
+        packets = self._codec.encode(frame)
+        return b"".join(map(bytes, packets))
+
+
+class _ContainerEncoder(_CodecEncoder):
+    """A codec inside a container: Opus in Ogg, AAC in ADTS."""
+
+    def __init__(
+        self,
+        sample_rate: int,
+        container: str,
+        codec: str,
+        codec_options: dict[str, str],
+        **container_options: str,
+    ) -> None:
+        import av
+        from av.audio.stream import AudioStream
+
+        super().__init__(sample_rate)
+        self._sink = _Sink()
+        self._container = av.open(
+            self._sink,
+            "w",
+            format=container,
+            options={"flush_packets": "1", **container_options},
+        )
+        stream = self._container.add_stream(
+            codec,
+            rate=sample_rate,
+            layout="mono",
+            options=codec_options,
+        )
+        assert isinstance(stream, AudioStream)
+        self._stream = stream
+
+    def finish(self) -> bytes:
+        content = super().finish()
+        self._container.close()
+        return content + self._sink.take()
+
+    def _encode_frame(self, frame: av.AudioFrame | None) -> bytes:
+        self._container.mux(self._stream.encode(frame))
+        return self._sink.take()
 
 
 class _Sink:
-    """A file that cannot seek, emptied by take()."""
+    """A file that cannot seek; take() empties it."""
 
     def __init__(self) -> None:
         self._content = bytearray()
@@ -183,28 +225,18 @@ class _Sink:
         return content
 
 
-class _Feed:
-    """Samples as 16-bit frames that follow each other in time; none for no samples."""
+def _make_frame(samples: np.ndarray, sample_format: str, sample_rate: int) -> av.AudioFrame:
+    """One mono frame of samples, shape (samples,)."""
+    import av
 
-    def __init__(self, sample_rate: int) -> None:
-        self._sample_rate = sample_rate
-        self._frame_count = 0
-
-    def __call__(self, samples: Samples) -> list[av.AudioFrame]:
-        import av
-
-        if not len(samples):  # a coder would take an empty frame for the end
-            return []
-        ints = np.frombuffer(pcm16(samples), "<i2")[np.newaxis]
-        frame = av.AudioFrame.from_ndarray(ints, format="s16", layout="mono")
-        frame.sample_rate = self._sample_rate
-        frame.time_base = Fraction(1, self._sample_rate)
-        frame.pts = self._frame_count
-        self._frame_count += len(samples)
-        return [frame]
+    frame = av.AudioFrame.from_ndarray(samples[np.newaxis], sample_format, "mono")
+    frame.sample_rate = sample_rate
+    return frame
 
 
-def _codec(name: str, sample_rate: int, sample_format: str, **options: str) -> AudioCodecContext:
+def _open_codec(
+    name: str, sample_rate: int, sample_format: str, **options: str
+) -> AudioCodecContext:
     import av
     from av.audio.codeccontext import AudioCodecContext
 
@@ -219,32 +251,58 @@ def _codec(name: str, sample_rate: int, sample_format: str, **options: str) -> A
     return codec
 
 
-def _mp3(sample_rate: int) -> Encoder:
-    # Without the bit reservoir each frame can be decoded when it comes.
-    return _Frames(_codec("libmp3lame", sample_rate, "s16p", b=str(MP3_BITS), reservoir="0"))
+def _open_mp3(sample_rate: int) -> Encoder:
+    codec = _open_codec(
+        "libmp3lame",
+        sample_rate,
+        "s16p",
+        b=str(MP3_BITS_PER_S),
+        reservoir="0",  # so that each frame can be decoded as soon as it arrives
+    )
+    return _PacketEncoder(codec)
 
 
-def _flac(sample_rate: int) -> Encoder:
-    frame = str(math.ceil(FRAME_S * sample_rate))
-    codec = _codec("flac", sample_rate, "s16", frame_size=frame)
-    assert codec.extradata is not None, "FLAC describes itself when it is opened"
-    return _Frames(codec, FLAC_HEAD + bytes(codec.extradata))
+def _open_opus(sample_rate: int) -> Encoder:
+    return _ContainerEncoder(
+        sample_rate,
+        container="ogg",
+        codec="libopus",
+        codec_options={
+            "application": "lowdelay",
+            "frame_duration": "20",
+            "b": str(OPUS_BITS_PER_S),
+        },
+        page_duration=str(PAGE_US),
+    )
 
 
-def _opus(sample_rate: int) -> Encoder:
-    options = {"application": "lowdelay", "frame_duration": "20", "b": str(OPUS_BITS)}
-    return _Muxed("ogg", "libopus", sample_rate, options)
+def _open_aac(sample_rate: int) -> Encoder:
+    return _ContainerEncoder(
+        sample_rate,
+        container="adts",
+        codec="aac",
+        codec_options={"b": str(AAC_BITS_PER_S)},
+    )
 
 
-def _aac(sample_rate: int) -> Encoder:
-    return _Muxed("adts", "aac", sample_rate, {"b": str(AAC_BITS)})
+def _open_flac(sample_rate: int) -> Encoder:
+    frame_size = math.ceil(FRAME_S * sample_rate)
+    codec = _open_codec("flac", sample_rate, "s16", frame_size=str(frame_size))
+    stream_info = codec.extradata
+    assert stream_info is not None, "FLAC describes itself when it is opened"
+    return _HeaderEncoder(FLAC_HEADER + bytes(stream_info), _PacketEncoder(codec))
 
 
+def _open_wav(sample_rate: int) -> Encoder:
+    return _HeaderEncoder(wav_header(sample_rate), _PcmEncoder(sample_rate))
+
+
+_FIXED_RATES = {"pcm": PCM_RATE, "opus": OPUS_RATE}
 _OPENERS: dict[str, Callable[[int], Encoder]] = {
-    "mp3": _mp3,
-    "opus": _opus,
-    "aac": _aac,
-    "flac": _flac,
-    "wav": lambda sample_rate: _Pcm(sample_rate, wav_header(sample_rate)),
-    "pcm": _Pcm,
+    "mp3": _open_mp3,
+    "opus": _open_opus,
+    "aac": _open_aac,
+    "flac": _open_flac,
+    "wav": _open_wav,
+    "pcm": _PcmEncoder,
 }

@@ -1,18 +1,23 @@
-"""The engine over HTTP: OpenAI's speech interface, streamed while it is spoken.
+"""The engine over HTTP: OpenAI's speech API, streamed while the audio is synthesised.
 
     python -m engine serve
 
-Its modules, from those that know least of the others on:
+Its modules; each imports only those above it:
 
-    options    what the server is told: address, limits, who may ask
-    problems   errors in OpenAI's shape
-    places     how many may speak at once, and how many may wait
-    speakers   the open voices, and the names they answer to
-    history    what was measured of the last requests
-    sounds     a cache of whole answers, off by default
-    wishes     what a request asks for, read and checked
-    speech     one request from its text to its last byte
-    talk       a WebSocket: text as it is written, sound as it is made, barge-in
-    app        the routes
-    run        opens the voices, listens, drains and ends
+    config          address, limits, token
+    errors          errors in the shape of OpenAI's API
+    admission       who may synthesise now, who waits, who is turned away
+    metrics         what is measured of each request
+    response_cache  a cache of complete responses, off by default
+    state           what all requests share
+    schemas         speech requests, read and validated
+    voice_pool      the loaded voices, and the names that stand for them
+    synthesis       one text, from the engine's stream to encoded chunks
+    payloads        pieces of HTTP responses and WebSocket messages
+    tasks           work that goes on until something else happens
+    speech          the response to one speech request over HTTP
+    utterance       one utterance on a WebSocket: its text and what was played of it
+    websocket       the session on a WebSocket, with barge-in
+    app             the routes
+    lifecycle       listens, loads the voices, serves and ends
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -14,53 +14,65 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from ..errors import EngineError
 from .admission import AdmissionQueue
 from .config import ServerConfig
-from .errors import ApiError, busy, to_api_error
+from .errors import ApiError, to_api_error, too_many_requests
 from .metrics import RequestStats
+from .payloads import make_error_response, new_request_id
 from .response_cache import ResponseCache
-from .schemas import SpeechRequest, parse_request, read_request
+from .schemas import SpeechRequest, parse_fields, read_request
 from .speech import SpeechResponse
 from .state import Abort, ServerState
-from .synthesis import request_id
-from .voice_pool import OPENAI_MODELS, OPENAI_VOICES, LoadedVoice, VoicePool
+from .voice_pool import OPENAI_MODELS, OPENAI_VOICES, VoicePool
 from .websocket import WebSocketSession
 
 OWNER = "engine"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-LEFT = 499  # nobody is there to read it
+CLIENT_CLOSED_REQUEST = 499  # for the record: nobody is there to read it
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def make_app(
-    options: ServerConfig, speakers: VoicePool, lifespan: Lifespan, break_off: Abort
-) -> FastAPI:
-    """The application, its floor as `app.state.floor`. Whoever runs it opens the voices."""
-    limits = options.limits
-    places = AdmissionQueue(limits.streams, limits.waiting, limits.wait_s)
-    history = RequestStats(lambda: places.taken, lambda: places.waiting)
-    pool = ThreadPoolExecutor(limits.streams, thread_name_prefix="speak")
-    sounds = ResponseCache(round(limits.cache_mb * 1e6)) if limits.cache_mb else None
-    floor = ServerState(limits, places, history, pool, break_off, sounds)
+class AsgiResponse(Response):
+    """Answers with an ASGI application. FastAPI passes nothing but a Response on."""
 
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__()
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+def make_app(
+    config: ServerConfig, voice_pool: VoicePool, lifespan: Lifespan, abort: Abort
+) -> FastAPI:
+    """The application. Its `state.server` is the ServerState; `lifespan` has to load the voices."""
+    state = _make_state(config, abort)
     app = FastAPI(title="Text to speech", lifespan=lifespan)
-    app.state.floor = floor
-    app.include_router(_open_routes(speakers))
-    app.include_router(_speech_routes(floor, speakers), dependencies=[Depends(_guard(options))])
-    app.include_router(_watch_routes(floor, speakers), dependencies=[Depends(_guard(options))])
-    app.include_router(_talk_routes(floor, speakers, options))
-    app.add_exception_handler(ApiError, _answer)
-    app.add_exception_handler(EngineError, _answer)
-    app.add_exception_handler(HTTPException, _answer_http)
+    app.state.server = state
+
+    async def guard(request: Request) -> None:
+        _check_token(config, request)
+
+    _add_health_routes(app.router, voice_pool)
+    guarded = APIRouter(dependencies=[Depends(guard)])
+    _add_speech_routes(guarded, state, voice_pool)
+    _add_monitoring_routes(guarded, state, voice_pool)
+    app.include_router(guarded)
+    _add_websocket_route(app.router, state, voice_pool, config)
+    app.add_exception_handler(ApiError, _answer_error)
+    app.add_exception_handler(EngineError, _answer_error)
+    app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(ClientDisconnect, _answer_nobody)
-    if options.origins:
+    if config.origins:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=options.origins,
+            allow_origins=config.origins,
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"],
             expose_headers=["X-Request-Id", "X-Voice", "X-Provider", "Server-Timing", "X-Cache"],
@@ -68,24 +80,36 @@ def make_app(
     return app
 
 
-def _open_routes(speakers: VoicePool) -> APIRouter:
-    router = APIRouter()
+def _make_state(config: ServerConfig, abort: Abort) -> ServerState:
+    limits = config.limits
+    admission = AdmissionQueue(limits.streams, limits.waiting, limits.wait_s)
+    cache = None
+    if limits.cache_mb:
+        cache = ResponseCache(round(limits.cache_mb * 1e6))
+    return ServerState(
+        limits=limits,
+        admission=admission,
+        stats=RequestStats(admission),
+        executor=ThreadPoolExecutor(limits.streams, thread_name_prefix="speech"),
+        abort=abort,
+        cache=cache,
+    )
 
+
+def _add_health_routes(router: APIRouter, voice_pool: VoicePool) -> None:
     @router.get("/health")
     async def health() -> dict[str, str]:
-        """The process is there."""
+        """Whether the process is running."""
         return {"status": "ok"}
 
     @router.get("/ready")
     async def ready() -> JSONResponse:
-        """Whether it would speak at once: 200, or 503 until every voice is warm."""
-        return JSONResponse({"ready": speakers.ready}, 200 if speakers.ready else 503)
+        """Whether a request would be served at once: 200, or 503 until every voice is warm."""
+        is_ready = voice_pool.is_ready
+        return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
 
-    return router
 
-
-def _speech_routes(floor: ServerState, speakers: VoicePool) -> APIRouter:
-    router = APIRouter()
+def _add_speech_routes(router: APIRouter, state: ServerState, voice_pool: VoicePool) -> None:
     body = {
         "content": {"application/json": {"schema": SpeechRequest.model_json_schema()}},
         "required": True,
@@ -93,26 +117,31 @@ def _speech_routes(floor: ServerState, speakers: VoicePool) -> APIRouter:
 
     @router.post("/v1/audio/speech", openapi_extra={"requestBody": body})
     async def speech(request: Request) -> Response:
-        """Speak a text; the sound is sent while it is made."""
+        """Speak a text; the audio is streamed while it is synthesised."""
         began_s = time.perf_counter()
-        wish = await read_request(request, floor.limits)
-        return SpeechResponse(floor, speakers.find(wish.model, wish.voice_name), wish, began_s)
+        speech_request = await read_request(request, state.limits)
+        voice = voice_pool.find(speech_request.model, speech_request.voice_name)
+        return AsgiResponse(SpeechResponse(state, voice, speech_request, began_s))
 
     @router.get("/v1/models")
     async def models() -> dict[str, Any]:
-        """The families of the open voices, and OpenAI's names, which mean any of them."""
-        names = [*speakers.families, *OPENAI_MODELS]
-        return {
-            "object": "list",
-            "data": [
-                {"id": name, "object": "model", "created": 0, "owned_by": OWNER} for name in names
-            ],
-        }
+        """The models of the loaded voices, and OpenAI's names, which stand for any of them."""
+        names = [*voice_pool.families, *OPENAI_MODELS]
+        models = [
+            {
+                "id": name,
+                "object": "model",
+                "created": 0,
+                "owned_by": OWNER,
+            }
+            for name in names
+        ]
+        return {"object": "list", "data": models}
 
     @router.get("/v1/audio/voices")
     async def voices() -> dict[str, Any]:
-        """The voices it was started with, the default first; it answers to OpenAI's names."""
-        own = [
+        """The voices of this server; OpenAI's names stand for the first, which is the default."""
+        voices = [
             {
                 "id": voice.name,
                 "name": voice.name,
@@ -120,119 +149,110 @@ def _speech_routes(floor: ServerState, speakers: VoicePool) -> APIRouter:
                 "language": voice.language,
                 "sample_rate": voice.sample_rate,
                 "licence": voice.licence,
-                "aliases": list(OPENAI_VOICES) if voice is speakers.voices[0] else [],
+                "aliases": [],
             }
-            for voice in speakers.voices
+            for voice in voice_pool.voices
         ]
-        return {"object": "list", "voices": own}
+        voices[0]["aliases"] = list(OPENAI_VOICES)
+        return {"object": "list", "voices": voices}
 
-    return router
 
-
-def _watch_routes(floor: ServerState, speakers: VoicePool) -> APIRouter:
-    router = APIRouter()
-
+def _add_monitoring_routes(router: APIRouter, state: ServerState, voice_pool: VoicePool) -> None:
     @router.get("/status")
     async def status() -> dict[str, Any]:
-        """Placement, figures of the last requests, and how many speak and wait."""
+        """Placement, figures of the last requests, and how many requests run and wait."""
         return {
-            "ready": speakers.ready,
-            "voices": {speaker.voice.name: speaker.placement for speaker in speakers},
-            **floor.history.status(),
+            "ready": voice_pool.is_ready,
+            "voices": {voice.name: voice.placement for voice in voice_pool},
+            **state.stats.to_status(),
             "queue": {
-                "speaking": floor.places.taken,
-                "streams": floor.places.limit,
-                "waiting": floor.places.waiting,
-                "most_waiting": floor.limits.waiting,
+                "speaking": state.admission.active_count,
+                "streams": state.admission.limit,
+                "waiting": state.admission.waiting_count,
+                "most_waiting": state.limits.waiting,
             },
-            "cache": None if floor.sounds is None else floor.sounds.status(),
+            "cache": None if state.cache is None else state.cache.to_status(),
         }
 
     @router.get("/metrics")
     async def metrics() -> Response:
         """The same for Prometheus."""
-        return Response(floor.history.metrics(), media_type=METRICS_TYPE)
-
-    return router
+        return Response(state.stats.to_prometheus(), media_type=METRICS_TYPE)
 
 
-def _talk_routes(floor: ServerState, speakers: VoicePool, options: ServerConfig) -> APIRouter:
-    router = APIRouter()
-    # A thread each, as it may have to wait for text; who waits has no place.
-    pool = ThreadPoolExecutor(options.limits.sockets, thread_name_prefix="talk")
+def _add_websocket_route(
+    router: APIRouter, state: ServerState, voice_pool: VoicePool, config: ServerConfig
+) -> None:
+    # One thread for each socket, as it may be blocked until text arrives; it holds no slot then.
+    executor = ThreadPoolExecutor(config.limits.sockets, thread_name_prefix="websocket")
     sockets: set[WebSocket] = set()
 
-    def admitted(socket: WebSocket) -> tuple[LoadedVoice, SpeechRequest]:
-        _check_token(options, socket)
-        origin = socket.headers.get("origin")
-        if origin is not None and origin not in options.origins:
-            # Browsers let any page open a WebSocket; CORS does not hold here.
-            raise ApiError(403, f"found origin {origin}, wanted one named by --cors-origin; add it")
-        if len(sockets) >= options.limits.sockets:
-            raise busy(len(sockets), options.limits.sockets)
-        asked = {"model": OPENAI_MODELS[0], "voice": OPENAI_VOICES[0], "response_format": "pcm"}
-        wish = parse_request({**asked, **socket.query_params, "input": ""})
-        return speakers.find(wish.model, wish.voice_name), wish
-
     @router.websocket("/v1/audio/speech")
-    async def talk(socket: WebSocket) -> None:
-        """Speak a text while it is written: see talk.py."""
+    async def speech(socket: WebSocket) -> None:
+        """Speak a text while it is written: see websocket.py."""
         try:
-            speaker, wish = admitted(socket)
-        except ApiError as problem:
-            await socket.send_denial_response(
-                JSONResponse(problem.body, problem.status, problem.headers)
-            )
+            _check_token(config, socket)
+            _check_origin(config, socket)
+            if len(sockets) >= config.limits.sockets:
+                raise too_many_requests(len(sockets), config.limits.sockets)
+            request = _parse_query(socket)
+            voice = voice_pool.find(request.model, request.voice_name)
+        except ApiError as error:
+            response = JSONResponse(error.body, error.status, error.headers)
+            await socket.send_denial_response(response)
             return
         sockets.add(socket)
         try:
             await socket.accept()
-            await WebSocketSession(
-                floor, pool, socket, speaker, wish.response_format, wish.speed
-            ).run()
+            await WebSocketSession(state, executor, socket, voice, request).run()
         finally:
             sockets.discard(socket)
 
-    return router
+
+def _parse_query(socket: WebSocket) -> SpeechRequest:
+    """What the address asks for. Its text is empty, as that comes in messages."""
+    defaults = {
+        "model": OPENAI_MODELS[0],
+        "voice": OPENAI_VOICES[0],
+        "response_format": "pcm",
+    }
+    return parse_fields({**defaults, **socket.query_params, "input": ""})
 
 
-def _check_token(options: ServerConfig, asking: HTTPConnection) -> None:
-    found = asking.headers.get("authorization", "").encode()
-    if options.token is not None and not hmac.compare_digest(
-        found, f"Bearer {options.token}".encode()
-    ):
-        raise ApiError(
-            401,
-            f"found {'another' if found else 'no'} token, wanted the server's; "
-            "send it as Authorization: Bearer TOKEN",
-            code="invalid_api_key",
-        )
+def _check_origin(config: ServerConfig, socket: WebSocket) -> None:
+    """Browsers let the script of any page open a WebSocket: CORS does not cover them."""
+    origin = socket.headers.get("origin")
+    if origin is not None and origin not in config.origins:
+        raise ApiError(403, f"found origin {origin}, wanted one named by --cors-origin; add it")
 
 
-def _guard(options: ServerConfig) -> Callable[[Request], Awaitable[None]]:
-    async def guard(request: Request) -> None:
-        _check_token(options, request)
-
-    return guard
-
-
-async def _answer(_: Request, error: Exception) -> Response:
-    problem = to_api_error(error)
-    headers = {**problem.headers, "X-Request-Id": request_id()}
-    if problem.status in (408, 413):  # the rest of the body is not waited for
-        headers["Connection"] = "close"
-    return JSONResponse(problem.body, problem.status, headers)
-
-
-async def _answer_http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    message = (
-        f"found {request.method} {request.url.path}, wanted a route of this server; see /docs"
-        if error.status_code in (404, 405)
-        else str(error.detail)
+def _check_token(config: ServerConfig, connection: HTTPConnection) -> None:
+    if config.token is None:
+        return
+    found = connection.headers.get("authorization", "")
+    wanted = f"Bearer {config.token}"
+    if hmac.compare_digest(found.encode(), wanted.encode()):
+        return
+    which = "another" if found else "no"
+    raise ApiError(
+        401,
+        f"found {which} token, wanted the server's; send it as Authorization: Bearer TOKEN",
+        code="invalid_api_key",
     )
-    return await _answer(request, ApiError(error.status_code, message, code="http_error"))
+
+
+async def _answer_error(_: Request, error: Exception) -> Response:
+    return make_error_response(to_api_error(error), new_request_id())
+
+
+async def _answer_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    message = str(error.detail)
+    if error.status_code in (404, 405):
+        path = request.url.path
+        message = f"found {request.method} {path}, wanted a route of this server; see /docs"
+    return await _answer_error(request, ApiError(error.status_code, message, code="http_error"))
 
 
 async def _answer_nobody(_: Request, __: Exception) -> Response:
-    return Response(status_code=LEFT)
+    return Response(status_code=CLIENT_CLOSED_REQUEST)

@@ -1,4 +1,4 @@
-"""What the server is told when it starts."""
+"""How the server is configured."""
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ TOKEN_VARIABLE = "TTS_ENGINE_TOKEN"  # noqa: S105 - the name of it
 HOST = "127.0.0.1"
 PORT = 8000
 LIMIT_HELP = {
-    "streams": "how many texts are spoken at once",
-    "waiting": "how many more may wait for their turn; others are told to come again",
-    "sockets": "how many WebSockets may be open",
-    "text_chars": "the longest text, in characters",
-    "body_bytes": "the largest request, in bytes",
-    "body_s": "seconds for a request to arrive",
-    "wait_s": "seconds that one may wait for its turn",
-    "stall_s": "seconds that a listener may take nothing",
-    "cache_mb": "megabytes of answers to keep for those who ask the same again; 0 keeps none",
-    "drain_s": "seconds for what is under way when the server is told to end",
+    "streams": "texts to synthesise at the same time",
+    "waiting": "requests that may wait for their turn; further ones are told to try again later",
+    "sockets": "WebSockets that may be open",
+    "text_chars": "longest text, in characters",
+    "body_bytes": "largest request body, in bytes",
+    "body_s": "seconds within which a request has to arrive",
+    "wait_s": "seconds that a request may wait for its turn",
+    "stall_s": "seconds that a client may go without reading",
+    "cache_mb": "megabytes of responses to keep for repeated requests; 0 keeps none",
+    "drain_s": "seconds for requests under way when the server is told to stop",
 }
-MAY_BE_NONE = ("waiting", "cache_mb")
+MAY_BE_ZERO = {"waiting", "cache_mb"}
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """See LIMIT_HELP. Raises OptionError for what is not positive, but where 0 has a meaning."""
+    """The server's limits; LIMIT_HELP explains each.
+
+    Raises OptionError for a negative one, and for 0 where that would admit nothing.
+    """
 
     streams: int = max(2, os.cpu_count() or 2)
     waiting: int = 16
@@ -43,7 +46,8 @@ class Limits:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if value < 0 or (value == 0 and field.name not in MAY_BE_NONE):
+            is_forbidden_zero = value == 0 and field.name not in MAY_BE_ZERO
+            if value < 0 or is_forbidden_zero:
                 raise OptionError(
                     f"found {field.name}={value}, wanted a positive number; leave it out for the "
                     "default"
@@ -52,10 +56,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
-    """Where to listen and to whom.
+    """Where to listen, and whom to serve.
 
-    token: what every request but /health and /ready has to bear; None lets anybody in.
-    origins: web pages that a browser may let ask, as "https://example.org"; none by default.
+    token: what every request except /health and /ready has to present; None admits everybody.
+    origins: web pages whose scripts may send requests, as "https://example.org"; none by default.
     """
 
     host: str = HOST

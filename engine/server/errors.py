@@ -1,4 +1,4 @@
-"""Errors as OpenAI's interface tells them: {"error": {message, type, param, code}}."""
+"""Errors in the shape of OpenAI's API: {"error": {message, type, param, code}}."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ RETRY_S = 1
 
 
 class ApiError(Exception):
-    """A request that is answered with an error."""
+    """An error that is sent to the client.
+
+    status: of the HTTP response. code: a short name for programs. param: the parameter of the
+    request that is to blame. retry_s: seconds after which the request may be repeated.
+    """
 
     def __init__(
         self,
@@ -21,7 +25,6 @@ class ApiError(Exception):
         param: str | None = None,
         retry_s: int | None = None,
     ) -> None:
-        """`param` names what of the request is to blame; `retry_s` when it may be sent again."""
         super().__init__(message)
         self.status = status
         self.code = code
@@ -29,12 +32,22 @@ class ApiError(Exception):
         self.retry_s = retry_s
 
     @property
+    def is_server_error(self) -> bool:
+        """Whether the server is to blame, and not the request."""
+        return self.status >= 500
+
+    @property
     def body(self) -> dict[str, Any]:
-        """The JSON of the answer."""
+        """The JSON of the response."""
+        kind = "invalid_request_error"
+        if self.status == 429:
+            kind = "rate_limit_error"
+        if self.is_server_error:
+            kind = "server_error"
         return {
             "error": {
                 "message": str(self),
-                "type": _kind(self.status),
+                "type": kind,
                 "param": self.param,
                 "code": self.code,
             }
@@ -42,21 +55,17 @@ class ApiError(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        """What the answer's head says beside its status."""
-        headers = {} if self.retry_s is None else {"Retry-After": str(self.retry_s)}
+        """The headers that belong to the status."""
+        headers: dict[str, str] = {}
+        if self.retry_s is not None:
+            headers["Retry-After"] = str(self.retry_s)
         if self.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         return headers
 
 
-def _kind(status: int) -> str:
-    if status == 429:
-        return "rate_limit_error"
-    return "server_error" if status >= 500 else "invalid_request_error"
-
-
 def to_api_error(error: Exception) -> ApiError:
-    """What the engine raised, as the answer to a request."""
+    """The error to send for whatever was raised while a request was handled."""
     if isinstance(error, ApiError):
         return error
     if isinstance(error, TextError):
@@ -68,12 +77,14 @@ def to_api_error(error: Exception) -> ApiError:
     return ApiError(500, "found a fault in the server, wanted none; see its log", code="fault")
 
 
-def busy(open_count: int, wanted: int) -> ApiError:
-    """Too many at once."""
-    return ApiError(
-        429,
-        f"found {open_count} requests spoken or waiting, wanted fewer than {wanted}; "
-        f"ask again in {RETRY_S} s",
-        code="busy",
-        retry_s=RETRY_S,
+def busy_error(message: str) -> ApiError:
+    """Status 429, with the time after which to try again."""
+    return ApiError(429, message, code="busy", retry_s=RETRY_S)
+
+
+def too_many_requests(open_count: int, limit: int) -> ApiError:
+    """Status 429 for one request more than `limit`."""
+    return busy_error(
+        f"found {open_count} requests spoken or waiting, wanted fewer than {limit}; "
+        f"ask again in {RETRY_S} s"
     )

@@ -1,17 +1,19 @@
-"""What was measured of the last requests, and counters of all of them."""
+"""What is measured of each request: figures of the last ones, and counters of all of them."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-KEPT = 200
-LEAST_FOR_P95 = 20
+from .admission import AdmissionQueue
+
+MAX_LAST = 200
+MIN_FOR_P95 = 20
 TTFA_BUCKETS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 RTF_BUCKETS = (0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 1.0, 2.0)
 
@@ -20,96 +22,114 @@ Outcome = Literal["done", "cached", "refused", "failed", "disconnected", "stalle
 
 @dataclass(slots=True)
 class RequestMetrics:
-    """One request. None is what it did not live to see.
+    """One request.
 
-    ttfa_ms: from its head to its first audio handed to the connection, making_s: spent on speaking,
-    underruns: chunks made later than a listener needed them who began with the first one.
+    ttfa_ms: from the request's head to handing its first audio to the connection; None if it ended
+    before that. work_s: time spent on synthesis and encoding. audio_s: duration of the audio.
+    underruns: chunks that came later than a client needed them which began to play with the first.
     """
 
     ttfa_ms: float | None = None
-    making_s: float = 0.0
+    work_s: float = 0.0
     audio_s: float = 0.0
     underruns: int = 0
     outcome: Outcome = "disconnected"
-    _first_s: float | None = field(default=None, repr=False)
 
     @property
     def rtf(self) -> float | None:
-        """Seconds of work per second of sound."""
-        return self.making_s / self.audio_s if self.audio_s and self.making_s else None
+        """Seconds of work per second of audio, None without either."""
+        if not self.audio_s or not self.work_s:
+            return None
+        return self.work_s / self.audio_s
 
-    def hands_over(self, now_s: float, began_s: float, chunk_s: float) -> None:
-        """Another chunk of so many seconds is made, and leaves."""
-        if self._first_s is None:
-            self._first_s = now_s
-            self.ttfa_ms = (now_s - began_s) * 1e3
-        elif chunk_s and now_s - self._first_s > self.audio_s:
+    def add_chunk(self, elapsed_s: float, audio_s: float, work_s: float) -> None:
+        """Count a chunk that is handed to the connection `elapsed_s` after the request's head."""
+        if self.ttfa_ms is None:
+            self.ttfa_ms = elapsed_s * 1e3
+        elif audio_s and elapsed_s - self.ttfa_ms / 1e3 > self.audio_s:
             self.underruns += 1
-        self.audio_s += chunk_s
+        self.audio_s += audio_s
+        self.work_s += work_s
 
 
 class RequestStats:
-    """Accounts of the last requests, and Prometheus metrics of its own registry."""
+    """Metrics of the last requests, and Prometheus metrics in a registry of their own."""
 
-    def __init__(self, speaking: Callable[[], int], waiting: Callable[[], int]) -> None:
-        self._kept: deque[RequestMetrics] = deque(maxlen=KEPT)
-        self._outcomes: dict[str, int] = {}
-        self._registry = CollectorRegistry()
+    def __init__(self, admission: AdmissionQueue) -> None:
+        self._last: deque[RequestMetrics] = deque(maxlen=MAX_LAST)
+        self._outcomes: defaultdict[str, int] = defaultdict(int)
+        registry = CollectorRegistry()
+        self._registry = registry
         self._requests = Counter(
-            "tts_requests", "Speech requests by outcome.", ["outcome"], registry=self._registry
+            "tts_requests",
+            "Speech requests by outcome.",
+            ["outcome"],
+            registry=registry,
         )
-        self._audio = Counter("tts_audio_seconds", "Sound handed over.", registry=self._registry)
+        self._audio = Counter(
+            "tts_audio_seconds",
+            "Sound handed over.",
+            registry=registry,
+        )
         self._underruns = Counter(
-            "tts_underruns", "Chunks too late for a listener.", registry=self._registry
+            "tts_underruns",
+            "Chunks too late for a listener.",
+            registry=registry,
         )
         self._ttfa = Histogram(
-            "tts_ttfa_seconds", "Request to first audio.",
-            buckets=TTFA_BUCKETS_S, registry=self._registry,
-        )  # fmt: skip
-        self._rtf = Histogram(
-            "tts_rtf", "Work per second of sound.", buckets=RTF_BUCKETS, registry=self._registry
+            "tts_ttfa_seconds",
+            "Request to first audio.",
+            buckets=TTFA_BUCKETS_S,
+            registry=registry,
         )
-        for name, help_text, read in (
-            ("tts_speaking", "Streams being made.", speaking),
-            ("tts_waiting", "Requests waiting for a place.", waiting),
-        ):
-            Gauge(name, help_text, registry=self._registry).set_function(read)
+        self._rtf = Histogram(
+            "tts_rtf",
+            "Work per second of sound.",
+            buckets=RTF_BUCKETS,
+            registry=registry,
+        )
+        active = Gauge("tts_speaking", "Streams being made.", registry=registry)
+        active.set_function(lambda: admission.active_count)
+        waiting = Gauge("tts_waiting", "Requests waiting for a place.", registry=registry)
+        waiting.set_function(lambda: admission.waiting_count)
 
-    def add(self, account: RequestMetrics) -> None:
-        """One request is over."""
-        self._kept.append(account)
-        self._outcomes[account.outcome] = self._outcomes.get(account.outcome, 0) + 1
-        self._requests.labels(account.outcome).inc()
-        self._audio.inc(account.audio_s)
-        self._underruns.inc(account.underruns)
-        if account.ttfa_ms is not None:
-            self._ttfa.observe(account.ttfa_ms / 1e3)
-        if account.outcome == "done" and account.rtf is not None:
-            self._rtf.observe(account.rtf)
+    def add(self, request: RequestMetrics) -> None:
+        """Count a request that has ended."""
+        self._last.append(request)
+        self._outcomes[request.outcome] += 1
+        self._requests.labels(request.outcome).inc()
+        self._audio.inc(request.audio_s)
+        self._underruns.inc(request.underruns)
+        if request.ttfa_ms is not None:
+            self._ttfa.observe(request.ttfa_ms / 1e3)
+        if request.outcome == "done" and request.rtf is not None:
+            self._rtf.observe(request.rtf)
 
-    def metrics(self) -> bytes:
-        """Everything in Prometheus' text form."""
+    def to_prometheus(self) -> bytes:
+        """Everything in Prometheus' text format."""
         return generate_latest(self._registry)
 
-    def status(self) -> dict[str, Any]:
-        """JSON-able: outcomes since the start, and figures of the last requests."""
-        heard = [account for account in self._kept if account.ttfa_ms is not None]
+    def to_status(self) -> dict[str, Any]:
+        """Outcomes since the start and figures of the last requests, as shown by /status."""
+        played = [request for request in self._last if request.ttfa_ms is not None]
+        underruns = sum(request.underruns for request in played)
         return {
             "requests": dict(sorted(self._outcomes.items())),
             "last": {
-                "count": len(heard),
-                "ttfa_ms": _figures(a.ttfa_ms for a in heard),
-                "rtf": _figures(a.rtf for a in heard if a.outcome == "done"),
-                "underruns": sum(account.underruns for account in heard) if heard else None,
+                "count": len(played),
+                "ttfa_ms": _summarize(request.ttfa_ms for request in played),
+                "rtf": _summarize(request.rtf for request in played if request.outcome == "done"),
+                "underruns": underruns if played else None,
             },
         }
 
 
-def _figures(found: Iterable[float | None]) -> dict[str, float | None]:
-    values = [value for value in found if value is not None]
-    enough = len(values) >= LEAST_FOR_P95
-    return {
-        "p50": round(float(np.median(values)), 3) if values else None,
-        "p95": round(float(np.quantile(values, 0.95)), 3) if enough else None,
-        "max": round(max(values), 3) if values else None,
-    }
+def _summarize(values: Iterable[float | None]) -> dict[str, float | None]:
+    measured = [value for value in values if value is not None]
+    summary: dict[str, float | None] = {"p50": None, "p95": None, "max": None}
+    if measured:
+        summary["p50"] = round(float(np.median(measured)), 3)
+        summary["max"] = round(max(measured), 3)
+    if len(measured) >= MIN_FOR_P95:
+        summary["p95"] = round(float(np.quantile(measured, 0.95)), 3)
+    return summary

@@ -1,4 +1,4 @@
-"""A cache of whole answers, off by default: the same text, voice, speed and format again."""
+"""A cache of complete responses, off by default: same text, voice, speed and format, same bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..voices import Voice
 
 
 class CacheKey(NamedTuple):
-    """What an answer depends on."""
+    """Everything the bytes of a response depend on."""
 
     voice: Voice
     text: str
@@ -18,41 +18,41 @@ class CacheKey(NamedTuple):
 
 
 class ResponseCache:
-    """The answers asked for last, as many as fit. Lives in one event loop."""
+    """The responses used last, as many as fit into `max_bytes`. Belongs to one event loop."""
 
-    def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
-        self._kept: OrderedDict[CacheKey, bytes] = OrderedDict()
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._responses: OrderedDict[CacheKey, bytes] = OrderedDict()
         self._bytes = 0
         self._hits = 0
         self._misses = 0
 
     def find(self, key: CacheKey) -> bytes | None:
-        """The answer, or None; either is counted."""
-        content = self._kept.get(key)
+        """The response, or None; counts as a hit or a miss."""
+        content = self._responses.get(key)
         if content is None:
             self._misses += 1
         else:
             self._hits += 1
-            self._kept.move_to_end(key)
+            self._responses.move_to_end(key)
         return content
 
-    def keep(self, key: CacheKey, content: bytes) -> None:
-        """Keep it, and forget those asked for longest ago. What is too big is not kept."""
-        if len(content) > self._most_bytes or key in self._kept:
+    def store(self, key: CacheKey, content: bytes) -> None:
+        """Add a response and evict those used longest ago. One that is too big is not stored."""
+        if len(content) > self._max_bytes or key in self._responses:
             return
-        self._kept[key] = content
+        self._responses[key] = content
         self._bytes += len(content)
-        while self._bytes > self._most_bytes:
-            _, forgotten = self._kept.popitem(last=False)
-            self._bytes -= len(forgotten)
+        while self._bytes > self._max_bytes:
+            _, evicted = self._responses.popitem(last=False)
+            self._bytes -= len(evicted)
 
-    def status(self) -> dict[str, Any]:
-        """Counters, JSON-able."""
+    def to_status(self) -> dict[str, Any]:
+        """Counters, as shown by /status."""
         return {
             "hits": self._hits,
             "misses": self._misses,
-            "answers": len(self._kept),
+            "answers": len(self._responses),
             "bytes": self._bytes,
-            "most_bytes": self._most_bytes,
+            "most_bytes": self._max_bytes,
         }

@@ -1,4 +1,4 @@
-"""What a speech request asks for: OpenAI's form, read and checked."""
+"""Speech requests in the form of OpenAI's API, read and validated."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from ..engine import FASTEST, SLOWEST
 from .config import Limits
 from .errors import ApiError
 
+MAX_QUOTED_CHARS = 40
+
 
 class VoiceId(BaseModel):
-    """A voice as OpenAI's clients write a custom one."""
+    """A voice in the form in which OpenAI's clients write a custom one."""
 
     model_config = ConfigDict(extra="forbid")
     id: str
 
 
 class SpeechRequest(BaseModel):
-    """The body of POST /v1/audio/speech. What it does not know is an error, not left out."""
+    """The body of POST /v1/audio/speech. An unknown field is an error."""
 
     model_config = ConfigDict(extra="forbid")
     model: str
@@ -35,61 +37,64 @@ class SpeechRequest(BaseModel):
 
     @property
     def voice_name(self) -> str:
-        """The name, however it was written."""
-        return self.voice if isinstance(self.voice, str) else self.voice.id
+        """The voice's name, in whichever form it was written."""
+        if isinstance(self.voice, VoiceId):
+            return self.voice.id
+        return self.voice
 
 
 async def read_request(request: Request, limits: Limits) -> SpeechRequest:
-    """The body as a Wish. Raises Problem: 400, 408, 413 or 415."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+    """The request in a JSON body. Raises ApiError: 400, 408, 413 or 415."""
+    header = request.headers.get("content-type", "")
+    media_type = header.split(";")[0].strip().lower()
+    if media_type != "application/json":
         raise ApiError(
             415,
-            f"found content type {kind or 'none'!r}, wanted 'application/json'; "
+            f"found content type {media_type or 'none'!r}, wanted 'application/json'; "
             "with curl: -H 'Content-Type: application/json'",
             code="unsupported_media_type",
         )
     try:
         async with asyncio.timeout(limits.body_s):
-            body = await _body(request, limits.body_bytes)
+            body = await _read_body(request, limits.body_bytes)
     except TimeoutError:
         raise ApiError(
             408,
             f"found no end of the request within {limits.body_s:g} s, wanted one; send it at once",
             code="timeout",
         ) from None
-    return validate(body, limits)
+    return parse_body(body, limits)
 
 
-async def _body(request: Request, most_bytes: int) -> bytes:
+async def _read_body(request: Request, max_bytes: int) -> bytes:
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > most_bytes:
+        if len(body) > max_bytes:
             raise ApiError(
                 413,
-                f"found a body of more than {most_bytes} bytes, wanted at most so many; "
+                f"found a body of more than {max_bytes} bytes, wanted at most so many; "
                 "send less text at once",
                 code="too_large",
             )
     return bytes(body)
 
 
-def validate(body: bytes, limits: Limits) -> SpeechRequest:
-    """Raises Problem 400 that names what is to blame."""
+def parse_body(body: bytes, limits: Limits) -> SpeechRequest:
+    """The request in a JSON body. Raises ApiError 400 that names the field to blame."""
     try:
-        wish = SpeechRequest.model_validate_json(body)
+        request = SpeechRequest.model_validate_json(body)
     except ValidationError as error:
-        raise _unfit(error) from None
-    if len(wish.input) > limits.text_chars:
+        raise _to_api_error(error) from None
+    if len(request.input) > limits.text_chars:
         raise ApiError(
             400,
-            f"found a text of {len(wish.input)} characters, wanted at most {limits.text_chars}; "
-            "send it in parts",
+            f"found a text of {len(request.input)} characters, wanted at most "
+            f"{limits.text_chars}; send it in parts",
             code="text_too_long",
             param="input",
         )
-    if wish.instructions:
+    if request.instructions:
         raise ApiError(
             400,
             "found instructions, wanted none: these voices cannot be told how to speak; "
@@ -97,28 +102,34 @@ def validate(body: bytes, limits: Limits) -> SpeechRequest:
             code="unsupported_parameter",
             param="instructions",
         )
-    return wish
+    return request
 
 
-def parse_request(asked: Mapping[str, str]) -> SpeechRequest:
-    """The same from texts by name. Raises Problem 400."""
+def parse_fields(fields: Mapping[str, str]) -> SpeechRequest:
+    """The request in fields of text, as in a query. Raises ApiError 400."""
     try:
-        return SpeechRequest.model_validate_strings(asked)
+        return SpeechRequest.model_validate_strings(fields)
     except ValidationError as error:
-        raise _unfit(error) from None
+        raise _to_api_error(error) from None
 
 
-def _unfit(error: ValidationError) -> ApiError:
+def _to_api_error(error: ValidationError) -> ApiError:
     first = error.errors(include_url=False)[0]
-    param = str(first["loc"][0]) if first["loc"] else None
+    location = first["loc"]
+    param = None
+    found = "a body that is no JSON object"
+    wanted = "one"
+    if location:
+        param = str(location[0])
+        value = str(first["input"])[:MAX_QUOTED_CHARS]
+        found = f"{param}={value!r}"
+        wanted = first["msg"].lower()
     if first["type"] == "missing":
-        found, wanted = f"no {param!r}", "it: it is required"
+        found = f"no {param!r}"
+        wanted = "it: it is required"
     elif first["type"] == "extra_forbidden":
-        found, wanted = f"unknown {param!r}", f"only {', '.join(SpeechRequest.model_fields)}"
-    elif param is None:
-        found, wanted = "a body that is no JSON object", "one"
-    else:
-        found, wanted = f"{param}={str(first['input'])[:40]!r}", first["msg"].lower()
+        found = f"unknown {param!r}"
+        wanted = f"only {', '.join(SpeechRequest.model_fields)}"
     return ApiError(
         400,
         f"found {found}, wanted {wanted}; see POST /v1/audio/speech in /docs",

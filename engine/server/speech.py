@@ -1,259 +1,219 @@
-"""One speech request, from its text to its last byte.
+"""The response to one speech request over HTTP.
 
-Chunks are made by worker threads, one at a time and only while the listener takes them: what a slow
-reader has not taken fills the buffer of its connection and no more, and its place goes to others.
+Worker threads make one chunk at a time, and only as fast as the client reads. What a slow client
+has not read fills the buffer of its connection and no more, and others get its slot meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import logging
 import time
-from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from starlette.responses import JSONResponse, Response
+from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from ..audio import Word
 from ..encoders import CONTENT_TYPES
-from .admission import Slot
+from .admission import Slot, send_with_backpressure
 from .errors import to_api_error
-from .metrics import Outcome, RequestMetrics, RequestStats
+from .metrics import Outcome, RequestMetrics
+from .payloads import (
+    encode_delta_event,
+    encode_done_event,
+    make_error_response,
+    new_request_id,
+    round_figure,
+    sum_stages_ms,
+)
 from .response_cache import CacheKey
 from .schemas import SpeechRequest
 from .state import ServerState
-from .synthesis import (
-    EncodedChunk,
-    SynthesisJob,
-    request_id,
-    round_ms,
-    send_with_backpressure,
-    stage_ms,
-    word_times,
-)
+from .synthesis import SynthesisJob
+from .tasks import run_until
 from .voice_pool import LoadedVoice
 
 logger = logging.getLogger(__name__)
 
-REHEARSED = "This is said to nobody."
 
+class SpeechResponse:
+    """An ASGI application that answers one speech request.
 
-class SpeechResponse(Response):
-    """The answer to a speech request. Its head leaves with the first audio.
-
-    An error before that is answered as one; after it the connection is broken, so that nobody takes
-    half a text for the whole.
+    The head is sent together with the first audio. An error before that gets an error response; a
+    later one breaks the connection, so that nobody takes half a text for all of it.
     """
 
     def __init__(
-        self, floor: ServerState, speaker: LoadedVoice, wish: SpeechRequest, began_s: float
+        self,
+        state: ServerState,
+        voice: LoadedVoice,
+        request: SpeechRequest,
+        began_s: float,
     ) -> None:
-        self.background = None
-        self._floor = floor
-        self._speaker = speaker
-        self._wish = wish
+        """`began_s`: when the head of the request had arrived, by time.perf_counter()."""
+        self._state = state
+        self._voice = voice
+        self._request = request
         self._began_s = began_s
         self._queued_s = 0.0
-        self._id = request_id()
-        self._account = RequestMetrics()
-        self._saying = SynthesisJob(speaker.engine, wish.input, wish.response_format, wish.speed)
-        self._words: list[Word] = []
-        # Events tell how it went, which is never the same again: only plain sound is kept.
-        self._sounds = None if self._sse else floor.sounds
-        self._key = CacheKey(speaker.voice, wish.input, wish.speed, wish.response_format)
-        self._contents: list[bytes] = []
-        self._begun = False
+        self._id = new_request_id()
+        self._metrics = RequestMetrics()
+        self._job = SynthesisJob(state.executor, voice.engine, request.input, request)
+        self._is_sse = request.stream_format == "sse"
+        # Events report timings, which are never the same again: only plain audio is cached.
+        self._cache = None if self._is_sse else state.cache
+        self._cache_key = CacheKey(
+            voice.voice,
+            request.input,
+            request.speed,
+            request.response_format,
+        )
+        self._has_begun = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Speak until the end, or until nobody listens."""
-        work = asyncio.create_task(self._work(scope, receive, send))
-        gone = asyncio.create_task(_gone(receive))
+        """Answer, until the end or until the client disconnects."""
         try:
-            await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+            await run_until(self._answer(scope, receive, send), _wait_for_disconnect(receive))
         finally:
-            work.cancel()
-            gone.cancel()
-            await asyncio.gather(work, gone, return_exceptions=True)
-            if self._account.outcome == "stalled":
-                self._floor.break_off(scope["client"])
-            self._floor.history.add(self._account)
+            if self._metrics.outcome == "stalled":
+                self._state.abort(scope["client"])
+            self._state.stats.add(self._metrics)
             self._log()
-        if not work.cancelled():
-            work.result()
 
-    async def _work(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            kept = None if self._sounds is None else self._sounds.find(self._key)
-            if kept is not None:
-                self._account.outcome = await self._repeat(kept, send)
-                return
-            async with self._floor.places.place() as place:
-                self._queued_s = time.perf_counter() - self._began_s
-                try:
-                    self._account.outcome = await self._speak(place, send)
-                finally:
-                    await self._saying.end()
+            await self._send_speech(send)
         except Exception as error:
-            problem = to_api_error(error)
-            if problem.status >= 500:
-                # The message of an error may quote the text: it goes to who asked, not to the log.
+            api_error = to_api_error(error)
+            if api_error.is_server_error:
+                # The message may quote the text: it goes to the client, but not into the log.
                 logger.error("%s failed: %s", self._id, type(error).__name__)
-            if not self._begun:
-                self._account.outcome = "refused" if problem.status < 500 else "failed"
-                headers = {**problem.headers, "X-Request-Id": self._id}
-                await JSONResponse(problem.body, problem.status, headers)(scope, receive, send)
-            else:
-                # No last message: uvicorn then closes the connection before the body's end.
-                self._account.outcome = "failed"
+            self._metrics.outcome = "failed"
+            if self._has_begun:
+                return  # without a last message, for which uvicorn closes the connection
+            if not api_error.is_server_error:
+                self._metrics.outcome = "refused"
+            response = make_error_response(api_error, self._id)
+            await response(scope, receive, send)
 
-    async def _speak(self, place: Slot, send: Send) -> Outcome:
-        stall_s = self._floor.limits.stall_s
-        while (part := await self._next()) is not None:
-            if not self._begun:
-                await self._begin(send, "miss")
-            self._words += part.words
-            if self._sounds is not None:
-                self._contents.append(part.content)
-            self._account.making_s += part.took_s
-            body = self._event(part) if self._sse else part.content
-            self._account.hands_over(time.perf_counter(), self._began_s, part.audio_s)
-            if not await send_with_backpressure(place, send(_body(body)), stall_s):
-                return "stalled"
-        if self._sounds is not None:
-            self._sounds.keep(self._key, b"".join(self._contents))
-        last = self._last_event() if self._sse else b""
-        ended = await send_with_backpressure(place, send(_body(last, more=False)), stall_s)
-        return "done" if ended else "stalled"
+    async def _send_speech(self, send: Send) -> None:
+        """Send it from the cache, or else synthesise it."""
+        cached = self._cache.find(self._cache_key) if self._cache is not None else None
+        if cached is not None:
+            self._metrics.outcome = await self._send_cached(cached, send)
+            return
+        async with Slot(self._state.admission) as slot:
+            self._queued_s = self._elapsed_s
+            try:
+                self._metrics.outcome = await self._synthesize(slot, send)
+            finally:
+                await self._job.end()
 
-    async def _repeat(self, kept: bytes, send: Send) -> Outcome:
-        await self._begin(send, "hit")
+    async def _send_cached(self, content: bytes, send: Send) -> Outcome:
+        await self._send_head(send, "hit")
         try:
-            async with asyncio.timeout(self._floor.limits.stall_s):
-                await send(_body(kept, more=False))
+            async with asyncio.timeout(self._state.limits.stall_s):
+                await send(_body_message(content, is_last=True))
         except TimeoutError:
             return "stalled"
         return "cached"
 
-    async def _next(self) -> EncodedChunk | None:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._floor.pool, self._saying.step)
+    async def _synthesize(self, slot: Slot, send: Send) -> Outcome:
+        stall_s = self._state.limits.stall_s
+        words: list[Word] = []
+        contents: list[bytes] = []
+        async for chunk in self._job:
+            if not self._has_begun:
+                await self._send_head(send, "miss")
+            words += chunk.words
+            body = encode_delta_event(chunk) if self._is_sse else chunk.content
+            if self._cache is not None:
+                contents.append(body)
+            self._metrics.add_chunk(self._elapsed_s, chunk.audio_s, chunk.work_s)
+            message = _body_message(body)
+            if not await send_with_backpressure(slot, send(message), stall_s):
+                return "stalled"
+        if self._cache is not None:
+            self._cache.store(self._cache_key, b"".join(contents))
+        last = encode_done_event(words, self._compute_totals()) if self._is_sse else b""
+        message = _body_message(last, is_last=True)
+        if not await send_with_backpressure(slot, send(message), stall_s):
+            return "stalled"
+        return "done"
 
-    @property
-    def _sse(self) -> bool:
-        return self._wish.stream_format == "sse"
-
-    async def _begin(self, send: Send, cache: str) -> None:
-        self._begun = True
-        kind = "text/event-stream" if self._sse else CONTENT_TYPES[self._wish.response_format]
+    async def _send_head(self, send: Send, cache_status: str) -> None:
+        self._has_begun = True
+        audio_type = CONTENT_TYPES[self._request.response_format]
         headers = {
-            "content-type": kind,
+            "content-type": "text/event-stream" if self._is_sse else audio_type,
             "cache-control": "no-store",
             "x-accel-buffering": "no",
             "x-request-id": self._id,
-            "x-voice": quote(self._speaker.voice.name),
-            "server-timing": self._timing(),
+            "x-voice": quote(self._voice.name),
+            "server-timing": self._format_timing(),
         }
-        if cache == "miss":
-            headers["x-provider"] = self._speaker.provider  # that ran
-        if self._sounds is not None:
-            headers["x-cache"] = cache
-        encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": 200, "headers": encoded})
-
-    def _timing(self) -> str:
-        """Milliseconds up to the first audio, by stage; `queue` is from the head to the place."""
-        total_ms = (time.perf_counter() - self._began_s) * 1e3
-        durations = {
-            "queue": self._queued_s * 1e3,
-            **stage_ms(self._saying.stages()),
-            "total": total_ms,
-        }
-        return ", ".join(f"{name};dur={ms:.2f}" for name, ms in durations.items())
-
-    def _event(self, part: EncodedChunk) -> bytes:
-        audio = base64.b64encode(part.content).decode()
-        return _sse_event(
-            {"type": "speech.audio.delta", "audio": audio, "words": word_times(part.words)}
-        )
-
-    def _last_event(self) -> bytes:
-        account = self._account
-        return _sse_event(
+        if cache_status == "miss":
+            headers["x-provider"] = self._voice.provider
+        if self._cache is not None:
+            headers["x-cache"] = cache_status
+        await send(
             {
-                "type": "speech.audio.done",
-                # Tokens are not what this engine counts.
-                "usage": {"input_tokens": None, "output_tokens": None, "total_tokens": None},
-                "words": word_times(self._words),
-                "totals": {
-                    "characters": len(self._wish.input),
-                    "audio_s": round(account.audio_s, 4),
-                    "ttfa_ms": round_ms(account.ttfa_ms),
-                    "total_ms": round_ms((time.perf_counter() - self._began_s) * 1e3),
-                    "rtf": round_ms(account.rtf, 4),
-                    "underruns": account.underruns,
-                    "stages_ms": {
-                        name: round_ms(ms)
-                        for name, ms in stage_ms(self._saying.stages(), first=False).items()
-                    },
-                },
+                "type": "http.response.start",
+                "status": 200,
+                "headers": Headers(headers).raw,
             }
         )
 
+    @property
+    def _elapsed_s(self) -> float:
+        return time.perf_counter() - self._began_s
+
+    def _format_timing(self) -> str:
+        """Milliseconds up to the first audio: until the slot was acquired, by stage, and in all."""
+        first = [span for span in self._job.stages() if span.chunk in (None, 0)]
+        durations = {
+            "queue": self._queued_s * 1e3,
+            **sum_stages_ms(first),
+            "total": self._elapsed_s * 1e3,
+        }
+        return ", ".join(f"{name};dur={ms:.2f}" for name, ms in durations.items())
+
+    def _compute_totals(self) -> dict[str, Any]:
+        metrics = self._metrics
+        stages = sum_stages_ms(self._job.stages())
+        return {
+            "characters": len(self._request.input),
+            "audio_s": round(metrics.audio_s, 4),
+            "ttfa_ms": round_figure(metrics.ttfa_ms),
+            "total_ms": round_figure(self._elapsed_s * 1e3),
+            "rtf": round_figure(metrics.rtf, 4),
+            "underruns": metrics.underruns,
+            "stages_ms": {stage: round_figure(ms) for stage, ms in stages.items()},
+        }
+
     def _log(self) -> None:
-        account = self._account
+        """One line without a word of the text."""
+        metrics = self._metrics
         logger.info(
-            "%s %s: %s %s, %d characters, ttfa %s ms, %.2f s of sound, rtf %s, underruns %d",
+            "%s %s: %s %s, %d characters, ttfa %s ms, %.2f s of audio, rtf %s, underruns %d",
             self._id,
-            account.outcome,
-            self._speaker.voice.name,
-            self._wish.response_format,
-            len(self._wish.input),
-            round_ms(account.ttfa_ms),
-            account.audio_s,
-            round_ms(account.rtf, 3),
-            account.underruns,
+            metrics.outcome,
+            self._voice.name,
+            self._request.response_format,
+            len(self._request.input),
+            round_figure(metrics.ttfa_ms),
+            metrics.audio_s,
+            round_figure(metrics.rtf, 3),
+            metrics.underruns,
         )
 
 
-async def warm_up(floor: ServerState, speakers: Iterable[LoadedVoice]) -> None:
-    """Say something with every voice, to nobody, so that the first request is as fast as others."""
-
-    async def receive() -> Message:
-        nobody_leaves: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        return await nobody_leaves
-
-    async def send(_: Message) -> None:
-        pass
-
-    history = RequestStats(lambda: 0, lambda: 0)  # of its own: this was no request
-    for speaker in speakers:
-        for stream_format in ("audio", "sse"):
-            wish = SpeechRequest(
-                model=speaker.voice.family,
-                voice=speaker.voice.name,
-                input=REHEARSED,
-                stream_format=stream_format,
-            )
-            began_s = time.perf_counter()
-            await SpeechResponse(
-                replace(floor, history=history, sounds=None), speaker, wish, began_s
-            )({}, receive, send)
-
-
-async def _gone(receive: Receive) -> None:
-    """Back when the listener is."""
+async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-def _body(content: bytes, *, more: bool = True) -> Message:
-    return {"type": "http.response.body", "body": content, "more_body": more}
-
-
-def _sse_event(event: dict[str, Any]) -> bytes:
-    return f"data: {json.dumps(event, separators=(',', ':'))}\n\n".encode()
+def _body_message(content: bytes, *, is_last: bool = False) -> Message:
+    return {"type": "http.response.body", "body": content, "more_body": not is_last}

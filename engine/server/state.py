@@ -1,4 +1,4 @@
-"""What all requests of one server share."""
+"""What all requests to one server share."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from .config import Limits
 from .metrics import RequestStats
 from .response_cache import ResponseCache
 
-Abort = Callable[[tuple[str, int]], None]  # drops the connection with that client
+Abort = Callable[[tuple[str, int]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """What all requests share."""
+    """What all requests share.
+
+    executor: its threads synthesise for HTTP requests. abort: drops the connection with the client
+    of that address. cache: None unless a size was set for it.
+    """
 
     limits: Limits
-    places: AdmissionQueue
-    history: RequestStats
-    pool: ThreadPoolExecutor
-    break_off: Abort
-    sounds: ResponseCache | None = None
+    admission: AdmissionQueue
+    stats: RequestStats
+    executor: ThreadPoolExecutor
+    abort: Abort
+    cache: ResponseCache | None = None

@@ -1,64 +1,83 @@
-"""One request for speech: synthesised, encoded and sent at the pace of its reader."""
+"""The synthesis of one text, from the engine's stream to encoded chunks."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-import uuid
-from collections.abc import Awaitable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from typing import Self
 
 from ..audio import Word
 from ..encoders import Encoder, open_encoder
 from ..engine import Engine, Text
 from ..streaming import Stream
 from ..timing import StageSpan
-from .admission import Slot
-
-PATIENCE_S = 0.05  # a listener who has not taken a chunk by then gives the place to others
-
-
-def request_id() -> str:
-    """A new one."""
-    return f"req_{uuid.uuid4().hex}"
+from .schemas import SpeechRequest
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedChunk:
-    """What one step gave: bytes of the format, perhaps none, and the sound that was put in."""
+    """Encoded audio, and what went into it since the chunk before.
+
+    audio_s: duration of what was synthesised. work_s: how long that and its encoding took.
+    """
 
     content: bytes
     audio_s: float
     words: tuple[Word, ...]
-    took_s: float
+    work_s: float
 
 
 class SynthesisJob:
-    """A text on its way to being sound; one step at a time, in whichever thread."""
+    """Iterates asynchronously over the encoded chunks of a text.
 
-    def __init__(self, engine: Engine, text: Text, audio_format: str, speed: float) -> None:
+    The request sets its speed and audio format; the text may still be written, so it comes apart.
+    A chunk is made when it is asked for, in a thread of the executor. Iterating raises EngineError.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        engine: Engine,
+        text: Text,
+        request: SpeechRequest,
+    ) -> None:
+        self._executor = executor
         self._engine = engine
         self._text = text
-        self._format = audio_format
-        self._speed = speed
-        self._over = False
-        self._ended = False
+        self._request = request
         self._stream: Stream | None = None
         self._encoder: Encoder | None = None
+        self._is_finished = False
+        self._is_cancelled = False
 
-    def step(self) -> EncodedChunk | None:
-        """The next part that has any bytes, or None at the end. Raises EngineError."""
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> EncodedChunk:
+        loop = asyncio.get_running_loop()
+        chunk = await loop.run_in_executor(self._executor, self._make_chunk)
+        if chunk is None:
+            raise StopAsyncIteration
+        return chunk
+
+    def _make_chunk(self) -> EncodedChunk | None:
+        """The next chunk; None at the end. Encoders hold audio back: it may take several steps."""
         began_s = time.perf_counter()
         if self._stream is None or self._encoder is None:
-            self._stream = self._engine.stream(self._text, speed=self._speed)
-            self._encoder = open_encoder(self._format, self._engine.sample_rate)
-        content, audio_s = b"", 0.0
+            self._stream = self._engine.stream(self._text, speed=self._request.speed)
+            self._encoder = open_encoder(
+                self._request.response_format,
+                self._engine.sample_rate,
+            )
+        content = b""
+        audio_s = 0.0
         words: list[Word] = []
-        while not (content or self._ended or self._over):
+        while not (content or self._is_finished or self._is_cancelled):
             chunk = next(self._stream, None)
             if chunk is None:
-                self._ended = True
+                self._is_finished = True
                 content = self._encoder.finish()
             else:
                 content = self._encoder.encode(chunk.samples)
@@ -69,49 +88,11 @@ class SynthesisJob:
         return EncodedChunk(content, audio_s, tuple(words), time.perf_counter() - began_s)
 
     def stages(self) -> list[StageSpan]:
-        """Where the time went so far."""
+        """The engine's time spans so far."""
         return [] if self._stream is None else self._stream.stages()
 
     async def end(self) -> None:
-        """Give up what is being made; back when nothing is."""
-        self._over = True
+        """Cancel what is under way; returns once no thread works on it any more."""
+        self._is_cancelled = True
         if self._stream is not None:
             await self._stream.aclose()
-
-
-async def send_with_backpressure(place: Slot, sent: Awaitable[None], stall_s: float) -> bool:
-    """Whether the listener took it in time. Others have the place while it takes long."""
-    sending = asyncio.ensure_future(sent)
-    try:
-        await asyncio.wait({sending}, timeout=PATIENCE_S)
-        if not sending.done():
-            place.rest()
-            await asyncio.wait({sending}, timeout=stall_s)
-            if not sending.done():
-                return False
-            await place.resume()
-        await sending
-    finally:
-        sending.cancel()
-    return True
-
-
-def stage_ms(spans: Sequence[StageSpan], *, first: bool = True) -> dict[str, float]:
-    """Milliseconds by stage: up to the first chunk, or of all."""
-    durations: dict[str, float] = {}
-    for span in spans:
-        if not first or span.chunk in (None, 0):
-            took_ms = (span.end_ns - span.start_ns) / 1e6
-            durations[span.stage] = durations.get(span.stage, 0.0) + took_ms
-    return durations
-
-
-def word_times(words: Sequence[Word]) -> list[dict[str, Any]]:
-    return [
-        {"word": word.text, "start": round(word.start_s, 4), "end": round(word.end_s, 4)}
-        for word in words
-    ]
-
-
-def round_ms(value: float | None, digits: int = 2) -> float | None:
-    return None if value is None else round(value, digits)

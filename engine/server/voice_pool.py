@@ -1,4 +1,4 @@
-"""The open voices, and the names they answer to: their own and OpenAI's."""
+"""The loaded voices, and the names that stand for them: their own and OpenAI's."""
 
 from __future__ import annotations
 
@@ -16,85 +16,124 @@ from .errors import ApiError
 
 OPENAI_MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts", "gpt-4o-mini-tts-2025-12-15")
 OPENAI_VOICES = (
-    "alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova", "onyx", "sage",
-    "shimmer", "verse",
-)  # fmt: skip
-WARM_SOUND_S = 0.1
+    "alloy",
+    "ash",
+    "ballad",
+    "cedar",
+    "coral",
+    "echo",
+    "fable",
+    "marin",
+    "nova",
+    "onyx",
+    "sage",
+    "shimmer",
+    "verse",
+)
+WARM_UP_AUDIO_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedVoice:
-    """An open voice. placement: what runs where, see Engine.placement()."""
+    """A voice with its engine. placement: what runs where, see Engine.placement()."""
 
     voice: Voice
     engine: Engine
     placement: dict[str, Any]
 
     @property
+    def name(self) -> str:
+        """The voice's own name."""
+        return self.voice.name
+
+    @property
     def provider(self) -> str:
-        """The provider that runs most nodes, by its full name."""
+        """The full name of the provider that runs most nodes."""
         nodes: dict[str, int] = self.placement["nodes"]
         return max(nodes, key=lambda name: nodes[name])
 
 
 class VoicePool:
-    """The voices the server was started with, the first one being the default."""
+    """The voices the server was started with; the first one is the default.
+
+    is_ready: whether every voice is warm. Whoever loads them sets it.
+    """
 
     def __init__(self, names: Sequence[str], open_engine: Callable[[str], Engine]) -> None:
-        """Nothing is opened yet. Raises VoiceNotFound or VoiceNotInstalled for unfit names."""
+        """Loads nothing yet. Raises VoiceNotFound, VoiceNotInstalled or OptionError."""
         self.voices = [find_voice(name) for name in names]
         for voice in self.voices:
             voice.check_installed()
         if len({voice.name for voice in self.voices}) < len(names):
             raise OptionError(f"found {', '.join(names)}, wanted each voice once; leave one out")
+        self.is_ready = False
+        self.is_cancelled = False
         self._names = tuple(names)
         self._open_engine = open_engine
-        self._speakers: dict[str, LoadedVoice] = {}
-        self.given_up = False
-        self.ready = False  # whoever opens them says when
+        self._loaded: dict[str, LoadedVoice] = {}
 
-    def open(self) -> None:
-        """Open and warm every voice and every format, once; takes seconds.
+    def load(self) -> None:
+        """Load every voice, and warm it and every encoder; takes seconds.
 
-        Raises what an engine raises when it is opened.
+        Raises what opening an engine raises.
         """
         for name, voice in zip(self._names, self.voices, strict=True):
-            if self.given_up:
+            if self.is_cancelled:
                 return
             engine = self._open_engine(name)
             engine.warm()
-            for audio_format in CONTENT_TYPES:
-                encoder = open_encoder(audio_format, voice.sample_rate)
-                encoder.encode(silence(WARM_SOUND_S, voice.sample_rate))
-                encoder.finish()
-            self._speakers[voice.name] = LoadedVoice(voice, engine, engine.placement())
+            _warm_encoders(voice.sample_rate)
+            self._loaded[voice.name] = LoadedVoice(voice, engine, engine.placement())
 
-    def give_up(self) -> None:
-        """Open no further voice. From any thread."""
-        self.given_up = True
+    def cancel(self) -> None:
+        """Load no further voice. May be called from any thread."""
+        self.is_cancelled = True
 
     def close(self) -> None:
-        """Give everything back."""
-        self.ready = False
-        for speaker in self:
-            speaker.engine.close()
+        """Close the engines."""
+        self.is_ready = False
+        for voice in self:
+            voice.engine.close()
 
     def __iter__(self) -> Iterator[LoadedVoice]:
-        return iter(list(self._speakers.values()))
+        return iter(list(self._loaded.values()))
 
     @property
     def families(self) -> list[str]:
-        """Our model names, each once."""
+        """The names of our models, each once."""
         return list(dict.fromkeys(voice.family for voice in self.voices))
 
-    def find(self, model: str, voice: str) -> LoadedVoice:
-        """Who is to speak. Raises Problem for a name that nobody answers to, 503 until ready."""
-        if not self.ready:
+    def find(self, model: str, name: str) -> LoadedVoice:
+        """The voice of that name. Raises ApiError 404 or 400 if there is none, 503 until ready."""
+        if not self.is_ready:
             raise ApiError(
-                503, "found voices still opening, wanted them warm; ask again soon",
-                code="not_ready", retry_s=1,
-            )  # fmt: skip
-        if model not in OPENAI_MODELS and model not in self.families:
+                503,
+                "found voices still opening, wanted them warm; ask again soon",
+                code="not_ready",
+                retry_s=1,
+            )
+        voices = self._find_by_model(model)
+        if name in voices:
+            return voices[name]
+        if name in OPENAI_VOICES:
+            return next(iter(voices.values()))
+        remedy = "GET /v1/audio/voices lists them"
+        similar = difflib.get_close_matches(name, [*voices, *OPENAI_VOICES], n=1)
+        if similar:
+            remedy = f"did you mean {similar[0]!r}?"
+        raise ApiError(
+            400,
+            f"found voice {name!r}, wanted one of {', '.join(voices)} or of OpenAI's "
+            f"{', '.join(OPENAI_VOICES)}; {remedy}",
+            code="voice_not_found",
+            param="voice",
+        )
+
+    def _find_by_model(self, model: str) -> dict[str, LoadedVoice]:
+        """Voices by name. OpenAI's models stand for any of ours."""
+        if model in OPENAI_MODELS:
+            return dict(self._loaded)
+        if model not in self.families:
             raise ApiError(
                 404,
                 f"found model {model!r}, wanted one of {', '.join(self.families)} or of OpenAI's "
@@ -102,18 +141,12 @@ class VoicePool:
                 code="model_not_found",
                 param="model",
             )
-        fit = [s for s in self if model in OPENAI_MODELS or model == s.voice.family]
-        names = {speaker.voice.name: speaker for speaker in fit}
-        if voice in names:
-            return names[voice]
-        if voice in OPENAI_VOICES:
-            return fit[0]
-        near = difflib.get_close_matches(voice, [*names, *OPENAI_VOICES], n=1)
-        raise ApiError(
-            400,
-            f"found voice {voice!r}, wanted one of {', '.join(names)} or of OpenAI's "
-            f"{', '.join(OPENAI_VOICES)}; "
-            + (f"did you mean {near[0]!r}?" if near else "GET /v1/audio/voices lists them"),
-            code="voice_not_found",
-            param="voice",
-        )
+        return {voice.name: voice for voice in self if voice.voice.family == model}
+
+
+def _warm_encoders(sample_rate: int) -> None:
+    samples = silence(WARM_UP_AUDIO_S, sample_rate)
+    for audio_format in CONTENT_TYPES:
+        encoder = open_encoder(audio_format, sample_rate)
+        encoder.encode(samples)
+        encoder.finish()

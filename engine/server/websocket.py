@@ -1,10 +1,10 @@
-"""A WebSocket: text as it is written goes in, sound comes out as it is made.
+"""A WebSocket: text goes in as it is written, audio comes out as it is synthesised.
 
-From the client, JSON: {"type": "append", "text": ...} adds to what is said, {"type": "flush"} ends
-an utterance, so that its last words are said too, {"type": "cancel", "played_s": ...} is barge-in:
-everything stops, and the answer tells the last word that was heard.
+From the client, JSON: {"type": "append", "text": ...} adds to the utterance, {"type": "flush"} ends
+it, so that its last words are spoken too, and {"type": "cancel", "played_s": ...} is barge-in:
+everything stops, and the answer names the last word that was played.
 
-To the client: sound as binary messages; and JSON: `started`, `words` with their times, `done` with
+To the client: audio as binary messages; and JSON: `started`, `words` with their times, `done` with
 totals, `cancelled`, `error`. Times are seconds from the start of the utterance.
 """
 
@@ -13,36 +13,30 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import queue
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ..audio import Word
-from .admission import Slot
-from .errors import ApiError, to_api_error
+from .admission import Slot, send_with_backpressure
+from .errors import ApiError, busy_error, to_api_error
 from .metrics import Outcome, RequestMetrics
+from .payloads import new_request_id, round_figure, to_word_times
+from .schemas import SpeechRequest
 from .state import ServerState
-from .synthesis import (
-    EncodedChunk,
-    SynthesisJob,
-    request_id,
-    round_ms,
-    send_with_backpressure,
-    word_times,
-)
+from .synthesis import EncodedChunk, SynthesisJob
+from .tasks import run_until
+from .utterance import PlayedAudio, TextBuffer
 from .voice_pool import LoadedVoice
 
 logger = logging.getLogger(__name__)
 
 
 class ClientMessage(BaseModel):
-    """A message of the client."""
+    """A message from the client."""
 
     model_config = ConfigDict(extra="forbid")
     type: Literal["append", "flush", "cancel"]
@@ -50,242 +44,179 @@ class ClientMessage(BaseModel):
     played_s: Annotated[float, Field(ge=0)] | None = None
 
 
-class Script:
-    """The text of one utterance while it is written.
-
-    It is read in a worker thread; while there is nothing to read, the place is left to others.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._parts: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self.place: Slot | None = None
-        self.text_chars = 0
-
-    def append(self, text: str) -> None:
-        """More of it."""
-        self.text_chars += len(text)
-        self._parts.put(text)
-
-    def end(self) -> None:
-        """No more."""
-        self._parts.put(None)
-
-    def __iter__(self) -> Iterator[str]:
-        while (part := self._next()) is not None:
-            yield part
-
-    def _next(self) -> str | None:
-        with suppress(queue.Empty):
-            return self._parts.get_nowait()
-        assert self.place is not None, "it is read by who has a place"
-        self._loop.call_soon_threadsafe(self.place.rest)
-        part = self._parts.get()
-        if part is not None:  # the end needs no place, and may be that nobody listens any more
-            asyncio.run_coroutine_threadsafe(self.place.resume(), self._loop).result()
-        return part
-
-
-class PlayedAudio:
-    """What of an utterance was sent, and since when."""
-
-    def __init__(self) -> None:
-        self.words: list[Word] = []
-        self.audio_s = 0.0
-        self.first_s: float | None = None
-
-    def add(self, part: EncodedChunk) -> None:
-        """Another part."""
-        if self.first_s is None:
-            self.first_s = time.perf_counter()
-        self.words += part.words
-        self.audio_s += part.audio_s
-
-    def told(self, played_s: float | None) -> dict[str, Any]:
-        """The last word that began before `played_s`.
-
-        Without it the listener is taken to have played from the first sound on without a pause.
-        """
-        since_s = 0.0 if self.first_s is None else time.perf_counter() - self.first_s
-        until_s = min(since_s if played_s is None else played_s, self.audio_s)
-        begun = [word for word in self.words if word.start_s < until_s]
-        return {
-            "played_s": round_ms(until_s, 4),
-            "estimated": played_s is None,
-            "last_word": word_times(begun[-1:])[0] if begun else None,
-            "words_spoken": len(begun),
-            "audio_s": round_ms(self.audio_s, 4),
-        }
-
-
 class WebSocketSession:
-    """One WebSocket, that is accepted already. Utterances are said one after the other."""
+    """The session on one accepted WebSocket. Utterances are spoken one after the other."""
 
     def __init__(
         self,
-        floor: ServerState,
-        pool: ThreadPoolExecutor,
+        state: ServerState,
+        executor: Executor,
         socket: WebSocket,
-        speaker: LoadedVoice,
-        audio_format: str,
-        speed: float,
+        voice: LoadedVoice,
+        request: SpeechRequest,
     ) -> None:
-        self._floor = floor
-        self._pool = pool
+        """`executor` needs a thread for each session, which is blocked while text is awaited."""
+        self._state = state
+        self._executor = executor
         self._socket = socket
-        self._speaker = speaker
-        self._format = audio_format
-        self._speed = speed
-        self._scripts: asyncio.Queue[Script] = asyncio.Queue()
-        self._open: Script | None = None
+        self._voice = voice
+        self._request = request
+        self._texts: asyncio.Queue[TextBuffer] = asyncio.Queue()
+        self._open_text: TextBuffer | None = None  # the one that is written to
         self._speaking: asyncio.Task[None] | None = None
-        self._heard = PlayedAudio()
-        self._over = asyncio.Event()
+        self._played = PlayedAudio()
+        self._end = asyncio.Event()
 
     async def run(self) -> None:
-        """Until the client leaves."""
+        """Serve the client until it leaves, or has to."""
         self._speaking = asyncio.create_task(self._speak())
-        listening = asyncio.create_task(self._listen())
-        over = asyncio.create_task(self._over.wait())
         try:
-            await asyncio.wait((listening, over), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            listening.cancel()
-            over.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
-            await self._hush()
-        if not listening.cancelled():
             with suppress(WebSocketDisconnect):
-                listening.result()
+                await run_until(self._listen(), self._end.wait())
+        finally:
+            await self._stop_speaking()
 
     async def _listen(self) -> None:
         while True:
             message = await self._socket.receive_text()
             try:
-                await self._obey(ClientMessage.model_validate_json(message))
-            except ValidationError as error:
-                blamed = ".".join(map(str, error.errors()[0]["loc"])) or "message"
-                await self._tell_problem(
-                    ApiError(
-                        400,
-                        f"found an unfit {blamed}, wanted append with text, flush or cancel; "
-                        'send {"type": "append", "text": "Hello."}',
-                        code="invalid_request",
-                        param=blamed,
-                    )
-                )
-            except ApiError as problem:
-                await self._tell_problem(problem)
+                await self._handle(_parse_message(message))
+            except ApiError as error:
+                await self._send_error(error)
 
-    async def _obey(self, said: ClientMessage) -> None:
-        if said.type == "cancel":
-            await self._hush()
-            await self._tell("cancelled", **self._heard.told(said.played_s))
-            self._heard = PlayedAudio()
+    async def _handle(self, message: ClientMessage) -> None:
+        if message.type == "cancel":
+            await self._stop_speaking()
+            await self._send_event("cancelled", **self._played.summarize(message.played_s))
+            self._played = PlayedAudio()
             self._speaking = asyncio.create_task(self._speak())
-        elif said.type == "flush":
-            if self._open is not None:
-                self._open.end()
-                self._open = None
-        elif said.text:
-            self._append(said.text)
+        elif message.type == "flush":
+            if self._open_text is not None:
+                self._open_text.end()
+                self._open_text = None
+        elif message.text:
+            self._append(message.text)
 
     def _append(self, text: str) -> None:
-        if self._open is None:
-            if self._scripts.qsize() >= self._floor.limits.waiting:
-                raise ApiError(
-                    429, "found too many utterances waiting, wanted fewer; wait for `done`",
-                    code="busy",
-                )  # fmt: skip
-            self._open = Script(asyncio.get_running_loop())
-            self._scripts.put_nowait(self._open)
-        most = self._floor.limits.text_chars
-        if self._open.text_chars + len(text) > most:
+        limits = self._state.limits
+        if self._open_text is None:
+            if self._texts.qsize() >= limits.waiting:
+                raise busy_error("found too many utterances waiting, wanted fewer; wait for `done`")
+            self._open_text = TextBuffer()
+            self._texts.put_nowait(self._open_text)
+        if self._open_text.text_chars + len(text) > limits.text_chars:
             raise ApiError(
                 400,
-                f"found an utterance of more than {most} characters, wanted at most so many; "
-                "flush now and then",
+                f"found an utterance of more than {limits.text_chars} characters, wanted at most "
+                "so many; flush now and then",
                 code="text_too_long",
                 param="text",
             )
-        self._open.append(text)
+        self._open_text.append(text)
 
-    async def _hush(self) -> None:
-        """Stop speaking, and forget what was to be said."""
-        self._open = None
+    async def _stop_speaking(self) -> None:
+        """Stop at once, and forget the texts that wait."""
+        self._open_text = None
         if self._speaking is not None:
             self._speaking.cancel()
             await asyncio.gather(self._speaking, return_exceptions=True)
-        while not self._scripts.empty():
-            self._scripts.get_nowait()
+        while not self._texts.empty():
+            self._texts.get_nowait()
 
     async def _speak(self) -> None:
-        """One utterance after the other."""
-        while not self._over.is_set():
-            script = await self._scripts.get()
-            self._heard = PlayedAudio()
-            account = RequestMetrics()
+        """Speak one text after the other, as they arrive."""
+        while not self._end.is_set():
+            text = await self._texts.get()
+            self._played = PlayedAudio()
+            # TTFA and RTF would depend on how fast the client writes: only the audio is counted.
+            metrics = RequestMetrics()
             try:
-                account.outcome = await self._say(script)
-            except WebSocketDisconnect:
-                self._over.set()
-            except Exception as error:
-                problem = to_api_error(error)
-                account.outcome = "refused" if problem.status < 500 else "failed"
-                if problem.status >= 500:
-                    logger.error("a talk failed: %s", type(error).__name__)
-                await self._tell_problem(problem)
+                await self._speak_text(text, metrics)
             finally:
-                # How soon and how fast it was depends on who wrote: only the sound is counted.
-                account.audio_s = self._heard.audio_s
-                self._floor.history.add(account)
-                if self._open is script:
-                    self._open = None  # what was refused takes no more
-            if account.outcome == "stalled":
-                self._floor.break_off(self._socket.scope["client"])
-                self._over.set()
+                metrics.audio_s = self._played.audio_s
+                self._state.stats.add(metrics)
+                if self._open_text is text:
+                    self._open_text = None  # after an error nothing is added to it
+            if metrics.outcome == "stalled":
+                self._state.abort(self._socket.scope["client"])
+                self._end.set()
 
-    async def _say(self, script: Script) -> Outcome:
+    async def _speak_text(self, text: TextBuffer, metrics: RequestMetrics) -> None:
+        """Speak one text, tell the client of errors, and set the outcome."""
+        try:
+            metrics.outcome = await self._synthesize(text)
+        except WebSocketDisconnect:
+            self._end.set()
+        except Exception as error:
+            api_error = to_api_error(error)
+            metrics.outcome = "refused"
+            if api_error.is_server_error:
+                metrics.outcome = "failed"
+                logger.error("an utterance failed: %s", type(error).__name__)
+            await self._send_error(api_error)
+
+    async def _synthesize(self, text: TextBuffer) -> Outcome:
         began_s = time.perf_counter()
-        identity = request_id()
-        saying = SynthesisJob(self._speaker.engine, script, self._format, self._speed)
-        loop = asyncio.get_running_loop()
-        async with self._floor.places.place() as place:
-            script.place = place
+        request_id = new_request_id()
+        job = SynthesisJob(self._executor, self._voice.engine, text, self._request)
+        stall_s = self._state.limits.stall_s
+        async with Slot(self._state.admission) as slot:
+            text.slot = slot
             try:
-                await self._tell(
+                await self._send_event(
                     "started",
-                    request_id=identity,
-                    voice=self._speaker.voice.name,
-                    provider=self._speaker.provider,
+                    request_id=request_id,
+                    voice=self._voice.name,
+                    provider=self._voice.provider,
                 )
-                while (part := await loop.run_in_executor(self._pool, saying.step)) is not None:
-                    self._heard.add(part)  # before, as a cancel may come while it is sent
-                    if not await send_with_backpressure(
-                        place, self._send(part), self._floor.limits.stall_s
-                    ):
+                async for chunk in job:
+                    self._played.add(chunk)  # before it is sent, as that may be cancelled
+                    if not await send_with_backpressure(slot, self._send_chunk(chunk), stall_s):
                         return "stalled"
             finally:
-                script.end()  # its reader may be waiting for more
-                await saying.end()
-        heard = self._heard
-        await self._tell(
-            "done",
-            request_id=identity,
-            characters=script.text_chars,
-            audio_s=round_ms(heard.audio_s, 4),
-            ttfa_ms=None if heard.first_s is None else round_ms((heard.first_s - began_s) * 1e3),
-            words=len(heard.words),
-        )
+                text.end()  # a thread may be waiting for more of it
+                await job.end()
+        await self._send_done(request_id, text, began_s)
         return "done"
 
-    async def _send(self, part: EncodedChunk) -> None:
-        if part.words:
-            await self._tell("words", words=word_times(part.words))
-        await self._socket.send_bytes(part.content)
+    async def _send_done(self, request_id: str, text: TextBuffer, began_s: float) -> None:
+        played = self._played
+        ttfa_ms = None
+        if played.first_s is not None:
+            ttfa_ms = round_figure((played.first_s - began_s) * 1e3)
+        await self._send_event(
+            "done",
+            request_id=request_id,
+            characters=text.text_chars,
+            audio_s=round_figure(played.audio_s, 4),
+            ttfa_ms=ttfa_ms,
+            words=len(played.words),
+        )
 
-    async def _tell(self, kind: str, **more: Any) -> None:
-        await self._socket.send_text(json.dumps({"type": kind, **more}))
+    async def _send_chunk(self, chunk: EncodedChunk) -> None:
+        if chunk.words:
+            await self._send_event("words", words=to_word_times(chunk.words))
+        await self._socket.send_bytes(chunk.content)
 
-    async def _tell_problem(self, problem: ApiError) -> None:
-        await self._tell("error", **problem.body)
+    async def _send_event(self, kind: str, **fields: Any) -> None:
+        message = json.dumps({"type": kind, **fields})
+        await self._socket.send_text(message)
+
+    async def _send_error(self, error: ApiError) -> None:
+        await self._send_event("error", **error.body)
+
+
+def _parse_message(message: str) -> ClientMessage:
+    """Raises ApiError 400 that names the field to blame."""
+    try:
+        return ClientMessage.model_validate_json(message)
+    except ValidationError as error:
+        location = error.errors()[0]["loc"]
+        field = ".".join(map(str, location)) or "message"
+        raise ApiError(
+            400,
+            f"found an unfit {field}, wanted append with text, flush or cancel; "
+            'send {"type": "append", "text": "Hello."}',
+            code="invalid_request",
+            param=field,
+        ) from None

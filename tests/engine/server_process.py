@@ -16,8 +16,7 @@ import numpy as np
 from engine.audio import Chunk
 from engine.engine import Engine
 from engine.server.config import ServerConfig
-from engine.server.lifecycle import Server, listen
-from engine.server.speech import REHEARSED
+from engine.server.lifecycle import WARM_UP_TEXT, Server, listen
 from engine.server.voice_pool import VoicePool
 
 PATIENCE_S = 30.0
@@ -51,7 +50,7 @@ class Scripted:
         return {"nodes": {"CPUExecutionProvider": 1}}
 
     def stream(self, text: str, *, speed: float = 1.0) -> Any:
-        if text == REHEARSED:
+        if text == WARM_UP_TEXT:
             return Stoppable(iter([Chunk(np.zeros(2400, np.float32), self.sample_rate)]), nothing)
         over = threading.Event()
 
@@ -105,7 +104,7 @@ def served(
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         try:
             if ready:
-                until(lambda: server.speakers.ready or server.failure is not None)
+                until(lambda: server.voice_pool.is_ready or server.failure is not None)
             assert server.failure is None
             yield url
         finally:

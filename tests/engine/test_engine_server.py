@@ -491,7 +491,7 @@ def test_told_to_end_while_opening_it_opens_no_further_voice() -> None:
         thread.start()
         assert opening.wait(30)
         server.should_exit = True
-        until(lambda: server.speakers.given_up)
+        until(lambda: server.voice_pool.is_cancelled)
         go_on.set()
         thread.join(30)
         assert not thread.is_alive()

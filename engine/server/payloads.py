@@ -1,0 +1,88 @@
+"""Pieces that HTTP responses and WebSocket messages are put together from."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from starlette.responses import JSONResponse
+
+from ..audio import Word
+from ..timing import StageSpan
+from .errors import ApiError
+from .synthesis import EncodedChunk
+
+
+def new_request_id() -> str:
+    """A unique id to quote when something went wrong."""
+    return f"req_{uuid.uuid4().hex}"
+
+
+def make_error_response(error: ApiError, request_id: str) -> JSONResponse:
+    """The HTTP response to a request that failed before its response had begun."""
+    headers = {**error.headers, "X-Request-Id": request_id}
+    if error.status in (408, 413):  # the rest of the body is not waited for
+        headers["Connection"] = "close"
+    return JSONResponse(error.body, error.status, headers)
+
+
+def round_figure(value: float | None, digits: int = 2) -> float | None:
+    """Rounded, where it was measured."""
+    return None if value is None else round(value, digits)
+
+
+def to_word_times(words: Iterable[Word]) -> list[dict[str, Any]]:
+    """Words with their times, in seconds from the start of the audio."""
+    return [
+        {
+            "word": word.text,
+            "start": round(word.start_s, 4),
+            "end": round(word.end_s, 4),
+        }
+        for word in words
+    ]
+
+
+def sum_stages_ms(spans: Iterable[StageSpan]) -> dict[str, float]:
+    """Milliseconds by stage, in the order in which the stages began."""
+    durations: dict[str, float] = {}
+    for span in spans:
+        duration_ms = (span.end_ns - span.start_ns) / 1e6
+        durations[span.stage] = durations.get(span.stage, 0.0) + duration_ms
+    return durations
+
+
+def encode_delta_event(chunk: EncodedChunk) -> bytes:
+    """The server-sent event for one chunk."""
+    return _encode_event(
+        {
+            "type": "speech.audio.delta",
+            "audio": base64.b64encode(chunk.content).decode(),
+            "words": to_word_times(chunk.words),
+        }
+    )
+
+
+def encode_done_event(words: Sequence[Word], totals: dict[str, Any]) -> bytes:
+    """The last server-sent event."""
+    return _encode_event(
+        {
+            "type": "speech.audio.done",
+            # OpenAI's clients expect the field, but this engine does not count tokens.
+            "usage": {
+                "input_tokens": None,
+                "output_tokens": None,
+                "total_tokens": None,
+            },
+            "words": to_word_times(words),
+            "totals": totals,
+        }
+    )
+
+
+def _encode_event(event: dict[str, Any]) -> bytes:
+    content = json.dumps(event, separators=(",", ":"))
+    return f"data: {content}\n\n".encode()
