@@ -9,6 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_ttsperf.targets.decoders import tags
+
 Samples = NDArray[np.float32]
 NOTHING = np.zeros(0, np.float32)
 _MIXED = "their mean was measured"
@@ -45,6 +47,17 @@ class BufferedDecoder(ABC):
         while (samples := self._step()) is not None:
             parts.append(samples)
         return np.concatenate(parts)
+
+    def _take(self, size: int) -> bytes:
+        """Remove at most so many bytes from the front of the buffer."""
+        front = self._buffer[:size]
+        self._buffer = self._buffer[size:]
+        return front
+
+    def _skip_tags(self) -> bool:
+        """Remove the tags at the front; whether something else is there behind them."""
+        self._buffer, is_more_needed = tags.skip(self._buffer)
+        return not is_more_needed
 
     @abstractmethod
     def _step(self) -> Samples | None:

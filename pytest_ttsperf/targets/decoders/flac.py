@@ -44,10 +44,8 @@ class Flac(BufferedDecoder):
         )
 
     def _step(self) -> Samples | None:
-        if self._checked == 0:
-            self._buffer, is_more_needed = tags.skip(self._buffer)
-            if is_more_needed:
-                return None
+        if self._checked == 0 and not self._skip_tags():
+            return None
         codec = self._codec
         if codec is None or (self._checked == 0 and self._buffer.startswith(_MAGIC[:1])):
             return self._read_header()
@@ -81,7 +79,7 @@ class Flac(BufferedDecoder):
         if self._codec is not None:
             rest = self._codec.flush()
         self._codec = PacketCodec("flac", stream_info)
-        self._buffer = self._buffer[size:]
+        self._take(size)
         return rest
 
     def _read_frame(self, codec: PacketCodec) -> Samples | None:
@@ -96,7 +94,7 @@ class Flac(BufferedDecoder):
             if crc == 0 and end >= _LEAST_FRAME_BYTES and _may_follow(data[end : end + 2]):
                 samples = _try_decode(codec, data[:end])
                 if samples is not None:
-                    self._buffer = data[end:]
+                    self._take(end)
                     self._checked = self._crc = 0
                     return samples
         self._checked = len(data)

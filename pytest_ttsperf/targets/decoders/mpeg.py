@@ -47,8 +47,7 @@ class MpegStream(BufferedDecoder):
         return self._codec.flush()
 
     def _step(self) -> Samples | None:
-        self._buffer, is_more_needed = tags.skip(self._buffer)
-        if is_more_needed:
+        if not self._skip_tags():
             return None
         try:
             size = self._measure_frame(self._buffer)
@@ -56,8 +55,7 @@ class MpegStream(BufferedDecoder):
             return self._skip_trailing_tag()
         if size == 0 or len(self._buffer) < size:
             return None
-        frame = self._buffer[:size]
-        self._buffer = self._buffer[size:]
+        frame = self._take(size)
         if _is_info(frame):
             return NOTHING
         return self._codec.decode(frame)
@@ -69,7 +67,7 @@ class MpegStream(BufferedDecoder):
         """
         size = tags.trailing_tag_bytes(self._buffer)
         if size is not None:
-            self._buffer = self._buffer[size:]
+            self._take(size)
             return NOTHING
         if len(self._buffer) > tags.LONGEST_OLD_TAG:
             self._measure_frame(self._buffer)

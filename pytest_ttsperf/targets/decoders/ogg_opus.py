@@ -50,15 +50,14 @@ class OggOpus(BufferedDecoder):
         return NOTHING
 
     def _step(self) -> Samples | None:
-        self._buffer, is_more_needed = tags.skip(self._buffer)
-        if is_more_needed:
+        if not self._skip_tags():
             return None
         if not _MAGIC.startswith(self._buffer[:4]):
             raise TargetFailed(f"found {self._buffer[:4]!r} where an Ogg page was to begin")
         page = _read_page(self._buffer)
         if page is None:
             return None
-        self._buffer = self._buffer[page.size :]
+        self._take(page.size)
         if page.flags & _BEGINS:
             self._begin()
         self._has_ended = bool(page.flags & _ENDS)

@@ -141,12 +141,6 @@ class Wav(BufferedDecoder):
         self._is_in_data = False
         return np.concatenate([pcm.feed(payload), pcm.finish()])
 
-    def _take(self, size: int) -> bytes:
-        """At most so many bytes from the front of the buffer."""
-        front = self._buffer[:size]
-        self._buffer = self._buffer[size:]
-        return front
-
     def _skip(self) -> Samples:
         self._skip_bytes -= len(self._take(self._skip_bytes))
         return NOTHING
