@@ -14,7 +14,6 @@ from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import TargetFailed, TargetShapeError
 from pytest_ttsperf.records import Json, Mode, Recording, Span
 from pytest_ttsperf.targets import spec as targets_spec
-from pytest_ttsperf.targets.decoders.base import Samples
 from pytest_ttsperf.targets.server.client import Client, TimedResponse, count_bytes
 
 FIRST_TEXT = "Hello, this is the first sentence."
@@ -59,9 +58,11 @@ class ServerAdapter:
         """One timed request; decoded after the last byte."""
         self._client.prepare()
         response = self._client.ask(text, mode)
-        parts = _decode(response)
-        samples = np.concatenate(parts)
-        sample_rate = response.decoder.sample_rate
+        decoder = response.decoder
+        parts = [decoder.feed(data) for _, data in response.reads]
+        rest = decoder.finish()
+        samples = np.concatenate([*parts, rest])
+        sample_rate = decoder.sample_rate
         if not len(samples) or sample_rate is None:
             raise TargetFailed(
                 f"target {self._spec} answered with {count_bytes(response.reads)} bytes and no "
@@ -71,6 +72,7 @@ class ServerAdapter:
         self._add_notes(response)
         arrivals_ns = [at_ns for at_ns, _ in response.reads]
         frame_counts = [len(part) for part in parts]
+        frame_counts[-1] += len(rest)  # what a decoder holds to the end came with the last byte
         if mode == "nonstream":
             arrivals_ns = [response.end_ns]
             frame_counts = [len(samples)]
@@ -97,13 +99,6 @@ class ServerAdapter:
         for note in (*response.notes, *response.decoder.notes):
             if note not in self._notes:
                 self._notes.append(note)
-
-
-def _decode(response: TimedResponse) -> list[Samples]:
-    """The samples of each read; what a decoder holds to the end came with the last byte."""
-    parts = [response.decoder.feed(data) for _, data in response.reads]
-    rest = response.decoder.finish()
-    return [*parts[:-1], np.concatenate([*parts[-1:], rest])]
 
 
 def open_adapter(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,6 +54,12 @@ def connect(host: str, port: int) -> socket.socket:
     connection = socket.create_connection((host, port), CONNECT_S)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
+
+
+def is_readable(connection: socket.socket, timeout_s: float) -> bool:
+    """Whether bytes or the end of the connection are there within the time."""
+    readable, _, _ = select.select([connection], [], [], timeout_s)
+    return bool(readable)
 
 
 def not_reachable(url: str, error: OSError) -> TargetNotFound:

@@ -7,21 +7,20 @@ never more than one delivery, and waits for no more.
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
-import select
 import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from typing import Any, NamedTuple
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import TargetFailed, TargetNotFound, TargetShapeError
 from pytest_ttsperf.records import Json, Mode, Span
-from pytest_ttsperf.targets import placement as targets_placement
 from pytest_ttsperf.targets import spec
+from pytest_ttsperf.targets.placement import is_count_by_name
 from pytest_ttsperf.targets.server import request_template, response_head
 from pytest_ttsperf.targets.server.client import (
     READ_BYTES,
@@ -29,6 +28,7 @@ from pytest_ttsperf.targets.server.client import (
     TimedResponse,
     broken_connection,
     connect,
+    is_readable,
     not_reachable,
 )
 from pytest_ttsperf.targets.server.payload import Payload, identify_payload
@@ -92,8 +92,14 @@ class HttpClient:
             self._connect()
         exchange = self._exchange(request)
         response = exchange.response
-        self._refuse_closing(response)
-        self._provider = _first_header(response, PROVIDER_HEADERS) or self._provider
+        if self._keeps_connection and response.will_close:
+            self._connection.close()
+            raise TargetShapeError(
+                f"found that {self._url} closes the connection after each answer, wanted one that "
+                "is kept; measure with --ttsperf-http-connection=fresh"
+            )
+        providers = filter(None, map(response.getheader, PROVIDER_HEADERS))
+        self._provider = next(providers, self._provider)
         self._served_voice = response.getheader("X-Voice") or self._served_voice
         sound = self._identify(exchange)
         return TimedResponse(
@@ -150,21 +156,13 @@ class HttpClient:
             response_head.refuse_compressed(response, self._url)
             _drain(response, reads, now_ns)
             end_ns = now_ns()
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, HTTPException) as error:
             connection.close()
             raise broken_connection(self._url, reads, error) from error
         except BaseException:
             connection.close()
             raise
         return _Exchange(response, reads, begun_ns, sent_ns, head_ns, end_ns)
-
-    def _refuse_closing(self, response: http.client.HTTPResponse) -> None:
-        if self._keeps_connection and response.will_close:
-            self._connection.close()
-            raise TargetShapeError(
-                f"found that {self._url} closes the connection after each answer, wanted one that "
-                "is kept; measure with --ttsperf-http-connection=fresh"
-            )
 
     def _identify(self, exchange: _Exchange) -> Payload:
         """How the sound of an answer is read. TargetError for one that is no sound."""
@@ -204,11 +202,11 @@ class HttpClient:
             connection.connect()
             connection.request("GET", path, headers=headers)
             response = connection.getresponse()
-            if response.status != http.client.OK:
+            if response.status != 200:
                 return None
             status = json.loads(response.read(MOST_STATUS_BYTES))
             return find_placement(status, self._served_voice or self._voice)
-        except (OSError, http.client.HTTPException, ValueError):
+        except (OSError, HTTPException, ValueError):
             return None
         finally:
             connection.close()
@@ -217,7 +215,7 @@ class HttpClient:
 class _Exchange(NamedTuple):
     """One request and its answer, with the instants of its stages."""
 
-    response: http.client.HTTPResponse
+    response: HTTPResponse
     reads: list[TimedRead]
     begun_ns: int
     sent_ns: int
@@ -225,7 +223,7 @@ class _Exchange(NamedTuple):
     end_ns: int
 
 
-class _Response(http.client.HTTPResponse):
+class _Response(HTTPResponse):
     """Read through a buffer that cuts no delivery into pieces."""
 
     def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
@@ -234,7 +232,7 @@ class _Response(http.client.HTTPResponse):
         self.fp = sock.makefile("rb", READ_BYTES)  # type: ignore[assignment]
 
 
-class _Connection(http.client.HTTPConnection):
+class _Connection(HTTPConnection):
     """One connection that says how long its opening took."""
 
     response_class = _Response
@@ -266,10 +264,7 @@ class _Connection(http.client.HTTPConnection):
     def is_stale(self) -> bool:
         """Whether a connection is there of which the server has closed its end."""
         sock: Any = self.sock
-        if sock is None:
-            return False
-        readable, _, _ = select.select([sock], [], [], 0)
-        return bool(readable)
+        return sock is not None and is_readable(sock, 0)
 
 
 def place_server_spans(headers: list[str], sent_ns: int, head_ns: int) -> tuple[Span, ...]:
@@ -336,19 +331,15 @@ def find_placement(status: Json, voice: str | None = None) -> dict[str, Json] | 
     if isinstance(voices, dict):
         candidates.insert(2, voices.get(voice))
     for candidate in candidates:
-        if isinstance(candidate, dict) and _counts_nodes(candidate.get("nodes")):
+        if isinstance(candidate, dict) and is_count_by_name(candidate.get("nodes")):
             return dict(candidate)
-    if placement and targets_placement.is_count_by_name(placement):
+    if placement and is_count_by_name(placement):
         return {"nodes": placement}
     return None
 
 
-def _counts_nodes(nodes: Json) -> bool:
-    return isinstance(nodes, dict) and targets_placement.is_count_by_name(nodes)
-
-
 def _drain(
-    response: http.client.HTTPResponse,
+    response: HTTPResponse,
     reads: list[TimedRead],
     now_ns: Now,
 ) -> None:
@@ -364,13 +355,5 @@ def _drain(
         if bytes_left is not None:
             bytes_left -= len(data)
     if bytes_left:
-        raise http.client.IncompleteRead(b"", bytes_left)
+        raise IncompleteRead(b"", bytes_left)
     response.close()
-
-
-def _first_header(response: http.client.HTTPResponse, names: tuple[str, ...]) -> str | None:
-    for name in names:
-        value = response.getheader(name)
-        if value:
-            return value
-    return None

@@ -14,7 +14,6 @@ from pytest_ttsperf.targets.server import response_head, sse
 from pytest_ttsperf.targets.server.request_template import RequestTemplate
 
 EVENTS = "text/event-stream"
-SHOWN_BYTES = 1 << 16
 
 
 class Payload(NamedTuple):
@@ -40,7 +39,7 @@ def identify_payload(headers: Message, body: bytes, form: RequestTemplate) -> Pa
         kind = signatures.detect_format(sound, content_type, form.format)
         payload = _open_payload(kind, headers, form)
     except TargetShapeError as error:
-        content = response_head.describe_body(body[:SHOWN_BYTES], content_type, str(len(body)))
+        content = response_head.describe_body(body, content_type)
         raise TargetShapeError(f"{error} ({content})") from error
     mismatch = signatures.describe_mismatch(kind, content_type, form.format)
     if mismatch is not None:

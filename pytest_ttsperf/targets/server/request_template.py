@@ -46,14 +46,15 @@ class RequestTemplate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Path under which the server reports its placement, if it does."""
 
 
+_OPENAI_BODY = {
+    "model": "tts-1",
+    "input": "{text}",
+    "voice": "{voice}",
+    "response_format": "pcm",
+}
 OPENAI = RequestTemplate(
     path="/v1/audio/speech",
-    body={
-        "model": "tts-1",
-        "input": "{text}",
-        "voice": "{voice}",
-        "response_format": "pcm",
-    },
+    body=_OPENAI_BODY,
     format="pcm",
     sample_rate=DEFAULT_RATE,
     voice="alloy",
@@ -63,13 +64,7 @@ PRESETS = {
     "openai": OPENAI,
     "kokoro-fastapi": msgspec.structs.replace(
         OPENAI,
-        body={
-            "model": "kokoro",
-            "input": "{text}",
-            "voice": "{voice}",
-            "response_format": "pcm",
-            "stream": True,
-        },
+        body={**_OPENAI_BODY, "model": "kokoro", "stream": True},
         voice="af_heart",
         status=None,
     ),
@@ -103,7 +98,7 @@ class Address(NamedTuple):
     @property
     def default_port(self) -> int:
         """Of the scheme."""
-        return _DEFAULT_PORTS.get(self.scheme, _DEFAULT_PORTS["http"])
+        return _DEFAULT_PORTS.get(self.scheme, 80)
 
 
 def build_template(
@@ -181,16 +176,13 @@ def parse_address(url: str, default_port: int | None = None) -> Address:
     )
     try:
         parts = urlsplit(url)
-        port = parts.port
+        port = parts.port or default_port or _DEFAULT_PORTS.get(parts.scheme, 80)
     except ValueError:  # its text may quote a password
         raise wrong from None
     has_user = parts.username is not None or parts.password is not None
     if not parts.hostname or parts.query or has_user:
         raise wrong
-    address = Address(parts.scheme, parts.hostname, port or 0, parts.path)
-    if port:
-        return address
-    return address._replace(port=default_port or address.default_port)
+    return Address(parts.scheme, parts.hostname, port, parts.path)
 
 
 def _parse_template(template: Mapping[str, Json] | str | None) -> dict[str, Json]:

@@ -43,7 +43,8 @@ _BITS_OF_FLOAT_CODEC = {
     "f64le": 64,
     "float64": 64,
 }
-_NUMBER = re.compile(r"(\d{1,9})(?:\.0+)?\s*(?:hz)?", re.IGNORECASE)
+_NUMBER = re.compile(r"\s*(\d{1,9})(?:\.0+)?\s*(?:hz\s*)?", re.IGNORECASE)
+"""A rate, or another whole number."""
 _LINEAR_TYPE = re.compile(r"audio/(?:x-)?l(8|16|24|32)")
 SHOWN_CHARACTERS = 500
 SHOWN_PATH = 200
@@ -66,10 +67,11 @@ def read_pcm_shape(headers: Message, supposed_rate: int | None) -> PcmShape:
             f"{supposed_rate} Hz; what the server says was taken"
         )
     bits = _read_number(headers, _BIT_PARAMETERS, BIT_HEADERS)
+    bits_of_type = _parse_number(_LINEAR_TYPE, headers.get_content_type())
     channels = _read_number(headers, _CHANNEL_PARAMETERS, CHANNEL_HEADERS)
     shape = PcmShape(
         sample_rate=rate or supposed_rate,
-        bits=bits or _bits_of_type(headers) or 16,
+        bits=bits or bits_of_type or 16,
         channels=channels or 1,
         is_rate_supposed=rate is None,
     )
@@ -119,7 +121,7 @@ def describe_body(body: bytes, content_type: str | None, size: str | None = None
     if size is None or not size.isdecimal():
         size = str(len(body))
     kind = content_type or "of no type"
-    text = _to_text(body)
+    text = _to_text(body[:MOST_ERROR_BYTES])
     if text is None:
         return f"{int(size)} bytes, {kind}, which are no text"
     return f"{_find_message(text)[:SHOWN_CHARACTERS]} ({int(size)} bytes, {kind})"
@@ -128,10 +130,7 @@ def describe_body(body: bytes, content_type: str | None, size: str | None = None
 def _to_text(body: bytes) -> str | None:
     """Printable text; None for bytes that are none."""
     text = secrets.scrub(body.decode(errors="replace").strip())  # before it is cut
-    unprintable = set()
-    for letter in set(text):
-        if not letter.isprintable() and not letter.isspace():
-            unprintable.add(letter)
+    unprintable = {letter for letter in text if not letter.isprintable() and not letter.isspace()}
     strange = sum(map(text.count, unprintable)) + text.count("\N{REPLACEMENT CHARACTER}")
     if strange > STRANGE_SHARE * len(text):
         return None
@@ -186,7 +185,7 @@ def _read_rate(headers: Message) -> tuple[int | None, list[str]]:
     for source, text in texts.items():
         if text is None:
             continue
-        rate = _parse_whole(text)
+        rate = _parse_number(_NUMBER, text)
         if not is_rate(rate):
             notes.append(f"the server's {source} says the rate {text!r}, which is none in Hz")
         elif first is None:
@@ -203,17 +202,18 @@ def _read_number(
 ) -> int | None:
     """The first whole number above 0 in these parameters of Content-Type and these headers."""
     for text in (_parameter(headers, parameters), *map(headers.get, names)):
-        number = _parse_whole(text or "")
+        number = _parse_number(_NUMBER, text or "")
         if number:
             return number
     return None
 
 
-def _parse_whole(text: str) -> int | None:
-    number = _NUMBER.fullmatch(text.strip())
-    if number is None:
+def _parse_number(pattern: re.Pattern[str], text: str) -> int | None:
+    """The whole number in a text of this pattern."""
+    match = pattern.fullmatch(text)
+    if match is None:
         return None
-    return int(number[1])
+    return int(match[1])
 
 
 def _parameter(headers: Message, names: tuple[str, ...]) -> str | None:
@@ -223,14 +223,6 @@ def _parameter(headers: Message, names: tuple[str, ...]) -> str | None:
         if isinstance(value, str):
             return value
     return None
-
-
-def _bits_of_type(headers: Message) -> int | None:
-    """16 for audio/L16 and so on."""
-    bits = _LINEAR_TYPE.fullmatch(headers.get_content_type())
-    if bits is None:
-        return None
-    return int(bits[1])
 
 
 def _apply_codec(shape: PcmShape, headers: Message, notes: list[str]) -> PcmShape:

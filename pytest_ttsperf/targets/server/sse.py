@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -43,9 +44,10 @@ class Events:
         """See `Decoder`."""
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         parts = [NOTHING]
-        for line in lines:
-            if line.startswith(_FIELD):
-                parts.append(self._read_event(_value(line)))
+        for kind, sound in _parse_events(lines):
+            if kind == DONE:
+                self._is_done = True
+            parts.append(self._decoder.feed(sound))
         return np.concatenate(parts)
 
     def finish(self) -> Samples:
@@ -54,33 +56,30 @@ class Events:
             raise TargetFailed(f"the events ended without {DONE}: the answer was cut short")
         return self._decoder.finish()
 
-    def _read_event(self, value: bytes) -> Samples:
-        if value == _END:
-            self._is_done = True
-            return NOTHING
-        kind, sound = _parse(value)
-        if kind == DONE:
-            self._is_done = True
-        return self._decoder.feed(sound)
-
 
 def sound_at_begin(body: bytes) -> bytes:
     """The first HEAD_BYTES of sound in the events of an answer. TargetFailed for an error in it."""
-    sound = b""
-    for line in body.split(b"\n"):
-        if not line.startswith(_FIELD) or _value(line) == _END:
-            continue
-        sound += _parse(_value(line))[1]
-        if len(sound) >= HEAD_BYTES:
+    begin = b""
+    for _, sound in _parse_events(body.split(b"\n")):
+        begin += sound
+        if len(begin) >= HEAD_BYTES:
             break
-    return sound
+    return begin
 
 
-def _value(line: bytes) -> bytes:
-    return line.removeprefix(_FIELD).strip()
+def _parse_events(lines: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+    """Type and sound of each event. TargetFailed for one that reports an error."""
+    for line in lines:
+        if not line.startswith(_FIELD):
+            continue
+        value = line.removeprefix(_FIELD).strip()
+        if value == _END:
+            yield DONE, b""
+        else:
+            yield _parse_event(value)
 
 
-def _parse(value: bytes) -> tuple[str, bytes]:
+def _parse_event(value: bytes) -> tuple[str, bytes]:
     """Type and sound of one event. TargetFailed for what is none, or reports an error."""
     sound = b""
     try:

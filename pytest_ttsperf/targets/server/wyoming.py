@@ -9,7 +9,6 @@ comes later still is not passed over: it fails the next trial, and says so.
 from __future__ import annotations
 
 import json
-import select
 import socket
 import time
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from pytest_ttsperf.targets.server.client import (
     TimedResponse,
     broken_connection,
     connect,
+    is_readable,
     not_reachable,
 )
 
@@ -47,14 +47,6 @@ class _Shape(NamedTuple):
     rate: int
     width: int
     channels: int
-
-
-class _Event(NamedTuple):
-    """One event of the protocol: its type, what it says, and its sound."""
-
-    kind: str
-    data: dict[str, Any]
-    payload: bytes
 
 
 class WyomingClient:
@@ -165,23 +157,22 @@ class WyomingClient:
         shape: _Shape | None = None
         end_ns: int | None = None
         while end_ns is None or self._goes_on(reads, sent_ns):
-            event = self._read_event()
+            kind, data, payload = self._read_event()
             arrived_ns = self._now_ns()
-            if event.kind in ("audio-start", "audio-chunk"):
-                shape = self._read_shape(event, shape)
+            if kind in ("audio-start", "audio-chunk"):
+                shape = self._read_shape(kind, data, shape)
                 if end_ns is not None:
                     self._longest_pause_ns = max(self._longest_pause_ns, arrived_ns - end_ns)
                 end_ns = None
-            if event.kind == "audio-chunk" and event.payload:
-                reads.append((arrived_ns, event.payload))
-            elif event.kind == "audio-stop":
+            if kind == "audio-chunk" and payload:
+                reads.append((arrived_ns, payload))
+            elif kind == "audio-stop":
                 end_ns = arrived_ns
-            elif event.kind == "synthesize-stopped":
+            elif kind == "synthesize-stopped":
                 end_ns = end_ns or arrived_ns
                 break
-            elif event.kind == "error":
-                message = event.data.get("text") or event.data
-                raise TargetFailed(f"target {self._url} answered: {message}")
+            elif kind == "error":
+                raise TargetFailed(f"target {self._url} answered: {data.get('text') or data}")
         if shape is None:
             raise TargetFailed(f"target {self._url} stopped before any sound")
         return shape, end_ns
@@ -197,26 +188,26 @@ class WyomingClient:
         quiet_s = self._quiet_s or max(QUIET_S, QUIET_WAITS * longest_wait_ns / 1e9)
         return self._is_readable(quiet_s) and not self._is_closed()
 
-    def _read_shape(self, event: _Event, before: _Shape | None) -> _Shape:
+    def _read_shape(self, kind: str, data: dict[str, Any], before: _Shape | None) -> _Shape:
         """The shape that an event has; what it leaves out is as in the events before."""
         fields: dict[str, Any] = {}
         if before is not None:
             fields = before._asdict()
         for name in _Shape._fields:
-            if name in event.data:
-                fields[name] = event.data[name]
+            if name in data:
+                fields[name] = data[name]
         missing = [name for name in _Shape._fields if name not in fields]
         if missing:
             raise TargetShapeError(
-                f"target {self._url} sent {event.kind} without {', '.join(missing)}, and no event "
+                f"target {self._url} sent {kind} without {', '.join(missing)}, and no event "
                 "before it says so; wanted rate, width and channels, as the protocol has it "
-                f"(found {event.data})"
+                f"(found {data})"
             )
         try:
             shape = _Shape(**{name: int(value) for name, value in fields.items()})
         except (TypeError, ValueError) as error:
             raise TargetShapeError(
-                f"target {self._url} sent {event.kind} with {event.data}; wanted whole numbers as "
+                f"target {self._url} sent {kind} with {data}; wanted whole numbers as "
                 "rate, width and channels"
             ) from error
         if before is not None and shape != before:
@@ -226,8 +217,11 @@ class WyomingClient:
             )
         return shape
 
-    def _read_event(self) -> _Event:
-        """The next event. EOFError or ValueError for what is none."""
+    def _read_event(self) -> tuple[str, dict[str, Any], bytes]:
+        """The next event: its type, what it says, and its sound.
+
+        EOFError or ValueError for what is none.
+        """
         line = self._read_line()
         head = json.loads(line)
         if not isinstance(head, dict) or not isinstance(head.get("type"), str):
@@ -239,7 +233,7 @@ class WyomingClient:
             more = json.loads(self._read_exactly(head["data_length"]))
             data.update(_check_mapping(more))
         payload = self._read_exactly(head.get("payload_length") or 0)
-        return _Event(head["type"], data, payload)
+        return head["type"], data, payload
 
     def _read_line(self) -> bytes:
         at = self._buffer.find(b"\n")
@@ -274,12 +268,11 @@ class WyomingClient:
         return data
 
     def _is_readable(self, timeout_s: float) -> bool:
-        """Whether bytes or the end of the connection are there within the time."""
+        """As `client.is_readable`, counting what was read too far."""
         if self._buffer:
             return True
         assert self._socket is not None
-        readable, _, _ = select.select([self._socket], [], [], timeout_s)
-        return bool(readable)
+        return is_readable(self._socket, timeout_s)
 
     def _is_closed(self) -> bool:
         """Whether the server has closed a connection on which nothing is left to read."""
