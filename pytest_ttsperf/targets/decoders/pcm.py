@@ -33,7 +33,7 @@ def open_pcm(shape: PcmShape) -> Pcm:
     """A decoder of bare samples. TargetShapeError where nothing says their rate."""
     if shape.sample_rate is None:
         raise TargetShapeError(
-            "found bare PCM, whose rate nothing tells; add sample_rate to --ttsperf-http-template"
+            "found bare PCM, whose rate nothing says; add sample_rate to --ttsperf-http-template"
         )
     return Pcm(
         shape.sample_rate,
@@ -89,7 +89,7 @@ class Pcm:
         if self._rest:
             raise TargetFailed(
                 f"found {len(self._rest)} bytes after the last whole frame of {self._frame_bytes}: "
-                "the payload was cut short, or its samples are not as told"
+                "the payload was cut short, or its samples have another format"
             )
         self._scale.refuse("found")
         return NOTHING

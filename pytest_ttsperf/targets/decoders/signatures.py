@@ -80,7 +80,8 @@ def detect_format(data: bytes, content_type: str | None, wanted: str | None) -> 
     """Which of FORMATS an answer is in: by its first bytes, else by its type, else as wanted.
 
     `data` is the answer or its beginning; HEAD_BYTES behind the tags are enough to decide.
-    TargetShapeError for what is no sound, for what is not decoded here, and when nothing tells.
+    TargetShapeError for what is no sound, for what is not decoded here, and where nothing says the
+    format.
     """
     type_name = plain_type(content_type)
     _refuse_undecoded(data, type_name)
@@ -100,7 +101,7 @@ def detect_format(data: bytes, content_type: str | None, wanted: str | None) -> 
     by_sync_word = _detect_sync_word(head)
     if by_sync_word is None:
         raise TargetShapeError(
-            f"found {head!r} of type {type_name or 'none'}, and nothing tells its format; name "
+            f"found {head!r} of type {type_name or 'none'}, and nothing says its format; name "
             f"one of {', '.join(FORMATS)} as `format` in --ttsperf-http-template"
         )
     return by_sync_word
@@ -135,7 +136,7 @@ def plain_type(content_type: str | None) -> str:
 
 
 def _detect_by_bytes(data: bytes) -> str | None:
-    """Which of FORMATS these bytes surely are, by themselves; None where they do not tell."""
+    """Which of FORMATS these bytes surely are, by themselves; None where they do not show it."""
     rest, is_tagged = _skip_id3(data)
     for magic, kind in _MAGIC.items():
         if rest.startswith(magic):

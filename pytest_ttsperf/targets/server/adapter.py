@@ -21,7 +21,10 @@ FIRST_TEXT = "Hello, this is the first sentence."
 
 
 class ServerAdapter:
-    """A client made into what the worker calls; see `PythonAdapter`."""
+    """Offers a client to the worker as `PythonAdapter` offers an engine.
+
+    Opening it sends FIRST_TEXT. TargetError where there is no sound in an answer.
+    """
 
     def __init__(self, client: Client, spec: str) -> None:
         self._client = client

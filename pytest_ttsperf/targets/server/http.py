@@ -1,7 +1,7 @@
 """Sends requests to a server over HTTP/1.1 and stamps each read of its answers.
 
-The standard library's client and no other, because it opens a connection when told to: a kept
-connection is opened before the request, a fresh one as a part of it. A read gives what has arrived,
+The standard library's client and no other, because it opens a connection on command: one
+that is kept before the request, a fresh one as a part of it. A read gives what has arrived,
 never more than one delivery, and waits for no more.
 """
 
@@ -78,7 +78,7 @@ class HttpClient:
         self._served_voice: str | None = None
 
     def prepare(self) -> None:
-        """With a kept connection: see that it is there, and open it anew where it was closed."""
+        """Open a connection that is to be reused; anew where the server has closed it."""
         if not self._keeps_connection or self._connection.is_stale():
             self._connection.close()
         if self._keeps_connection and self._connection.sock is None:
@@ -129,14 +129,13 @@ class HttpClient:
     def _connect(self) -> None:
         try:
             self._connection.connect()
-        except ssl.SSLError as error:
-            self._connection.close()
-            raise TargetNotFound(
-                f"target {self._url}: no TLS that is trusted here ({error}); correct the address, "
-                "or name a certificate of your own in SSL_CERT_FILE"
-            ) from error
         except OSError as error:
             self._connection.close()
+            if isinstance(error, ssl.SSLError):
+                raise TargetNotFound(
+                    f"target {self._url}: no TLS that is trusted here ({error}); correct the "
+                    "address, or name a certificate of your own in SSL_CERT_FILE"
+                ) from error
             raise not_reachable(self._url, error) from error
 
     def _exchange(self, request: request_template.HttpRequest) -> _Exchange:
@@ -156,11 +155,10 @@ class HttpClient:
             response_head.refuse_compressed(response, self._url)
             _drain(response, reads, now_ns)
             end_ns = now_ns()
-        except (OSError, HTTPException) as error:
+        except BaseException as error:
             connection.close()
-            raise broken_connection(self._url, reads, error) from error
-        except BaseException:
-            connection.close()
+            if isinstance(error, OSError | HTTPException):
+                raise broken_connection(self._url, reads, error) from error
             raise
         return _Exchange(response, reads, begun_ns, sent_ns, head_ns, end_ns)
 
@@ -193,7 +191,7 @@ class HttpClient:
         return (*spans, *place_server_spans(headers, exchange.sent_ns, exchange.head_ns))
 
     def _read_status(self, status_path: str) -> dict[str, Json] | None:
-        """The placement under the status path, on a connection of its own; None without one."""
+        """The placement under the status path, on a separate connection; None without one."""
         connection = _Connection(self._connection.address, self._now_ns)
         path = request_template.strip_version(self._path) + status_path
         headers = request_template.build_request(self._template, "", "", None).headers
@@ -240,7 +238,7 @@ class _Connection(HTTPConnection):
     def __init__(self, address: request_template.Address, now_ns: Now) -> None:
         super().__init__(address.host, address.port)
         self.address = address
-        self.default_port = address.default_port
+        self.default_port = request_template.DEFAULT_PORTS[address.scheme]
         self.spans: tuple[Span, ...] = ()
         self._now_ns = now_ns
 

@@ -18,6 +18,8 @@ from pytest_ttsperf import real
 FORWARDERS = ("docker-proxy", "rootlessport", "slirp4netns", "ssh", "sshd", "kubectl", "socat")
 """They hold a port and hand on what comes; the work is done elsewhere."""
 _ANY = ("0.0.0.0", "::", "")  # noqa: S104  (compared with, not bound)
+_HIDDEN = -1
+"""In the place of a process that the system does not show us."""
 _LOOPBACK = ("127.0.0.1", "::1")
 
 
@@ -29,9 +31,9 @@ class Owner(NamedTuple):
 
 
 class _Listener(NamedTuple):
-    """A TCP socket that listens; the pid is None where the process is hidden from us."""
+    """A TCP socket that listens, and the process that holds it."""
 
-    pid: int | None
+    pid: int
     address: str
     port: int
 
@@ -48,7 +50,7 @@ def find_owner(host: str, port: int) -> Owner:
     except (psutil.Error, OSError, RuntimeError) as error:
         return Owner(
             None,
-            f"this system does not tell who listens on port {port} ({type(error).__name__}), so "
+            f"this system does not say who listens on port {port} ({type(error).__name__}), so "
             "memory and CPU cannot be read",
         )
 
@@ -56,35 +58,24 @@ def find_owner(host: str, port: int) -> Owner:
 def _find_local_owner(host: str, addresses: set[str], port: int) -> Owner:
     if addresses.isdisjoint(_local_addresses()):
         return Owner(None, f"{host} is not this machine: its memory and CPU cannot be read here")
-    pids, is_hidden = _select(_listeners(), addresses, port)
+    holders = _holders(_listeners(), addresses, port)
+    pids = holders - {_HIDDEN}
     if not pids:
         reason = "is nobody's on this machine"
-        if is_hidden:
+        if holders:
             reason = "belongs to another user or container"
         return Owner(
             None,
             f"the process behind port {port} {reason}; run the server and pytest as one user",
         )
-    sharing, _ = _select(_listeners_of(_relatives(pids)), addresses, port)
+    sharing = _holders(_listeners_of(_relatives(pids)), addresses, port)
     return _find_top(pids | sharing, port)
 
 
-def _select(
-    listeners: Iterable[_Listener],
-    addresses: set[str],
-    port: int,
-) -> tuple[set[int], bool]:
-    """Processes that listen there, and whether one does that is hidden from us."""
-    pids: set[int] = set()
-    is_hidden = False
-    for listener in listeners:
-        if listener.port != port or listener.address not in (*addresses, *_ANY):
-            continue
-        if listener.pid is None:
-            is_hidden = True
-        else:
-            pids.add(listener.pid)
-    return pids, is_hidden
+def _holders(listeners: Iterable[_Listener], addresses: set[str], port: int) -> set[int]:
+    """Processes that listen there."""
+    places = {(address, port) for address in (*addresses, *_ANY)}
+    return {listener.pid for listener in listeners if (listener.address, listener.port) in places}
 
 
 def _relatives(pids: Iterable[int]) -> set[Any]:
@@ -138,7 +129,7 @@ def _listeners() -> Iterator[_Listener]:
     try:
         for entry in psutil.net_connections("tcp"):
             if entry.status == psutil.CONN_LISTEN:
-                yield _listener(entry.pid, entry)
+                yield _listener(entry.pid or _HIDDEN, entry)
     except psutil.AccessDenied:  # macOS shows each user only their own processes
         yield from _listeners_of(psutil.process_iter())
 
@@ -155,7 +146,7 @@ def _listeners_of(processes: Iterable[Any]) -> Iterator[_Listener]:
                 yield _listener(process.pid, entry)
 
 
-def _listener(pid: int | None, entry: Any) -> _Listener:
+def _listener(pid: int, entry: Any) -> _Listener:
     address = entry.laddr.ip.removeprefix("::ffff:")
     return _Listener(pid, address, entry.laddr.port)
 

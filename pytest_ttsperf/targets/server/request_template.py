@@ -19,7 +19,7 @@ from pytest_ttsperf.targets.server import bodies
 
 ConnectionMode = Literal["keep", "fresh"]
 CONNECTION_MODES: tuple[str, ...] = get_args(ConnectionMode)
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443, "wyoming": 10_200}
 _VERSION = re.compile(r"/v\d+$")
 _PLACEHOLDER = re.compile(r"\{(text|voice|env:\w+)\}")
 TEMPLATE = "the HTTP template"
@@ -95,11 +95,6 @@ class Address(NamedTuple):
     port: int
     path: str
 
-    @property
-    def default_port(self) -> int:
-        """Of the scheme."""
-        return _DEFAULT_PORTS.get(self.scheme, 80)
-
 
 def build_template(
     preset: str | None,
@@ -166,7 +161,7 @@ def join_path(base_path: str, path: str) -> str:
     return base + path
 
 
-def parse_address(url: str, default_port: int | None = None) -> Address:
+def parse_address(url: str) -> Address:
     """The address in a server's URL. TargetShapeError where there is no host."""
     scheme = url.partition("://")[0]
     wrong = TargetShapeError(
@@ -176,7 +171,7 @@ def parse_address(url: str, default_port: int | None = None) -> Address:
     )
     try:
         parts = urlsplit(url)
-        port = parts.port or default_port or _DEFAULT_PORTS.get(parts.scheme, 80)
+        port = parts.port or DEFAULT_PORTS[parts.scheme]
     except ValueError:  # its text may quote a password
         raise wrong from None
     has_user = parts.username is not None or parts.password is not None

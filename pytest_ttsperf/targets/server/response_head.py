@@ -1,4 +1,4 @@
-"""What the head of an HTTP answer says of its sound, and what keeps it from being measured."""
+"""What the head of an HTTP answer says of its sound, and why an answer cannot be measured."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def read_pcm_shape(headers: Message, supposed_rate: int | None) -> PcmShape:
 
 
 def refuse_compressed(response: HTTPResponse, url: str) -> None:
-    """TargetShapeError for an answer that passes through a compressor, which none was asked for."""
+    """TargetShapeError for an answer that was compressed, although no request asks for it."""
     encoding = (response.getheader("Content-Encoding") or "identity").strip().lower()
     transfer = (response.getheader("Transfer-Encoding") or "chunked").strip().lower()
     if encoding == "identity" and transfer in ("chunked", "identity"):
@@ -89,8 +89,8 @@ def refuse_compressed(response: HTTPResponse, url: str) -> None:
         found = f"Transfer-Encoding: {transfer}"
     raise TargetShapeError(
         f"target {url} answers compressed ({found}), which nothing asked for; a compressor holds "
-        "sound back until it has enough of it, so the arrivals would be its own. Switch "
-        "compression off for sound, at the server or at the proxy before it"
+        "sound back until it has enough of it, so the arrivals would be those of the compressor. "
+        "Switch compression off for sound, at the server or at the proxy before it"
     )
 
 

@@ -94,5 +94,5 @@ def _parse_event(value: bytes) -> tuple[str, bytes]:
         ) from error
     if event.get("error") or kind == "error":
         text = secrets.scrub(value.decode(errors="replace"))[:500]
-        raise TargetFailed(f"an event of the answer tells an error: {text}")
+        raise TargetFailed(f"an event of the answer reports an error: {text}")
     return str(kind), sound

@@ -14,7 +14,6 @@ from pytest_ttsperf.records import Mode, Recording, TargetInfo, TargetSpec
 from pytest_ttsperf.targets import spec as targets_spec
 from pytest_ttsperf.targets.base import Inspection
 from pytest_ttsperf.targets.server import port_owner, request_template
-from pytest_ttsperf.targets.server.wyoming import DEFAULT_PORT
 from pytest_ttsperf.targets.worker.parent import WorkerTarget
 
 
@@ -93,8 +92,5 @@ class ServerTarget:
 
     def _find_owner(self) -> port_owner.Owner:
         url = targets_spec.resolve(self._spec.spec)
-        default_port = None
-        if targets_spec.kind(url) == "wyoming":
-            default_port = DEFAULT_PORT
-        address = request_template.parse_address(url, default_port)
+        address = request_template.parse_address(url)
         return port_owner.find_owner(address.host, address.port)

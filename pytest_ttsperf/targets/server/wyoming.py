@@ -30,7 +30,6 @@ from pytest_ttsperf.targets.server.client import (
     not_reachable,
 )
 
-DEFAULT_PORT = 10200
 MOST_BYTES = 1 << 26
 QUIET_S = 0.5
 QUIET_WAITS = 3
@@ -50,7 +49,7 @@ class _Shape(NamedTuple):
 
 
 class WyomingClient:
-    """See `client.Client`; the connection is kept, or fresh for each trial."""
+    """See `client.Client`; one connection for all trials, or a fresh one for each."""
 
     def __init__(
         self,
@@ -71,7 +70,7 @@ class WyomingClient:
         self._url = secrets.mask(url)
         self._voice = voice
         self._now_ns = now_ns
-        self._address = request_template.parse_address(spec.resolve(url), DEFAULT_PORT)
+        self._address = request_template.parse_address(spec.resolve(url))
         self._keeps_connection = connection == "keep"
         self._socket: socket.socket | None = None
         self._buffer = b""
@@ -82,15 +81,15 @@ class WyomingClient:
         self._connect_spans: tuple[Span, ...] = ()
 
     def prepare(self) -> None:
-        """With a kept connection: see that it is there. TargetFailed where an answer went on."""
+        """Open a connection that is to be reused. TargetFailed where the answer before went on."""
         if self._socket is not None and self._is_readable(0):
             excess = self._buffer or self._socket.recv(READ_BYTES)
             self.close()
             if excess:
                 raise TargetFailed(
-                    f"target {self._url} sent more ({excess[:60]!r}) after its answer had seemed "
-                    "over: the trial before this one has lost a part of its sound. Wait longer "
-                    "for a next sentence, with --ttsperf-target-option quiet=3 (seconds)"
+                    f"target {self._url} sent more ({excess[:60]!r}) after its answer seemed to "
+                    "be over: the trial before this one lost a part of its sound. Wait longer for "
+                    "the next sentence, with --ttsperf-target-option quiet=3 (seconds)"
                 )
         if not self._keeps_connection:
             self.close()
@@ -107,11 +106,10 @@ class WyomingClient:
             connection.sendall(request)
             sent_ns = self._now_ns()
             shape, end_ns = self._read_answer(reads, sent_ns)
-        except (OSError, EOFError, ValueError) as error:
+        except BaseException as error:
             self.close()
-            raise broken_connection(self._url, reads, error) from error
-        except BaseException:
-            self.close()
+            if isinstance(error, OSError | EOFError | ValueError):
+                raise broken_connection(self._url, reads, error) from error
             raise
         if not reads:
             raise TargetFailed(f"target {self._url} ended its answer without sound")
@@ -171,8 +169,6 @@ class WyomingClient:
             elif kind == "synthesize-stopped":
                 end_ns = end_ns or arrived_ns
                 break
-            elif kind == "error":
-                raise TargetFailed(f"target {self._url} answered: {data.get('text') or data}")
         if shape is None:
             raise TargetFailed(f"target {self._url} stopped before any sound")
         return shape, end_ns
@@ -220,7 +216,7 @@ class WyomingClient:
     def _read_event(self) -> tuple[str, dict[str, Any], bytes]:
         """The next event: its type, what it says, and its sound.
 
-        EOFError or ValueError for what is none.
+        EOFError or ValueError for what is none, TargetFailed for an error of the server.
         """
         line = self._read_line()
         head = json.loads(line)
@@ -233,6 +229,8 @@ class WyomingClient:
             more = json.loads(self._read_exactly(head["data_length"]))
             data.update(_check_mapping(more))
         payload = self._read_exactly(head.get("payload_length") or 0)
+        if head["type"] == "error":
+            raise TargetFailed(f"target {self._url} answered: {data.get('text') or data}")
         return head["type"], data, payload
 
     def _read_line(self) -> bytes:
@@ -268,7 +266,7 @@ class WyomingClient:
         return data
 
     def _is_readable(self, timeout_s: float) -> bool:
-        """As `client.is_readable`, counting what was read too far."""
+        """As `client.is_readable`, bytes in the buffer included."""
         if self._buffer:
             return True
         assert self._socket is not None

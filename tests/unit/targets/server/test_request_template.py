@@ -91,7 +91,7 @@ def test_what_is_wrong_is_told(
 def test_addresses() -> None:
     assert parse_address("http://localhost:8000") == ("http", "localhost", 8000, "")
     assert parse_address("https://a.example/tts") == ("https", "a.example", 443, "/tts")
-    assert parse_address("wyoming://[::1]", 10200) == ("wyoming", "::1", 10200, "")
+    assert parse_address("wyoming://[::1]") == ("wyoming", "::1", 10200, "")
     for wrong in ("http://", "http://a:99999", "http://a:x", "http://a/b?c=d", "http://u:p@a"):
         with pytest.raises(TargetShapeError, match="wanted http://host:port"):
             parse_address(wrong)
