@@ -56,8 +56,14 @@ class BufferedDecoder(ABC):
 
     def _skip_tags(self) -> bool:
         """Remove the tags at the front; whether something else is there behind them."""
-        self._buffer, is_more_needed = tags.skip(self._buffer)
-        return not is_more_needed
+        while self._buffer:
+            size = tags.tag_bytes(self._buffer)
+            if size == 0:
+                return True
+            if size is None or len(self._buffer) < size:
+                return False
+            self._take(size)
+        return False
 
     @abstractmethod
     def _step(self) -> Samples | None:

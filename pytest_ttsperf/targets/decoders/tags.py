@@ -60,18 +60,6 @@ def is_beginning(data: bytes) -> bool:
     return any(magic.startswith(data[: len(magic)]) for magic in _MAGIC)
 
 
-def skip(data: bytes) -> tuple[bytes, bool]:
-    """The bytes behind the tags at the front, and whether more are needed to find them."""
-    while data:
-        size = tag_bytes(data)
-        if size == 0:
-            return data, False
-        if size is None or len(data) < size:
-            return data, True
-        data = data[size:]
-    return data, True
-
-
 def trailing_tag_bytes(data: bytes) -> int | None:
     """Bytes of an APE tag without a header at the front; None while its end is not there."""
     at = data.find(_APE)

@@ -106,12 +106,8 @@ class Wav(BufferedDecoder):
             return self._skip()
         if self._may_be_padded:
             return self._skip_padding()
-        tag_bytes = tags.tag_bytes(self._buffer)
-        if tag_bytes is None:
+        if not self._skip_tags():
             return None
-        if tag_bytes:
-            self._skip_bytes = tag_bytes
-            return NOTHING
         if self._is_in_file:
             return self._read_chunk()
         return self._read_riff_header()

@@ -114,13 +114,10 @@ class HttpClient:
 
     def placement(self) -> dict[str, Json] | None:
         """What /status says of the provider and its nodes, else the provider in a header."""
-        if self._template.status:
-            placement = self._read_status(self._template.status)
-            if placement is not None:
-                return placement
-        if self._provider is None:
-            return None
-        return {"provider": self._provider}
+        placement = self._read_status()
+        if placement is None and self._provider is not None:
+            return {"provider": self._provider}
+        return placement
 
     def close(self) -> None:
         """Close the connection; safe to call twice."""
@@ -177,9 +174,7 @@ class HttpClient:
 
     def _spans(self, exchange: _Exchange) -> tuple[Span, ...]:
         """Stages as seen from here, and those that the server reports."""
-        first_ns = exchange.end_ns
-        if exchange.reads:
-            first_ns = exchange.reads[0][0]
+        first_ns, _ = exchange.reads[0]
         spans: tuple[Span, ...] = (
             Span(stage=SEND, start_ns=exchange.begun_ns, end_ns=exchange.sent_ns),
             Span(stage=WAIT, start_ns=exchange.sent_ns, end_ns=first_ns),
@@ -190,10 +185,12 @@ class HttpClient:
         headers = exchange.response.headers.get_all("Server-Timing") or []
         return (*spans, *place_server_spans(headers, exchange.sent_ns, exchange.head_ns))
 
-    def _read_status(self, status_path: str) -> dict[str, Json] | None:
+    def _read_status(self) -> dict[str, Json] | None:
         """The placement under the status path, on a separate connection; None without one."""
+        if not self._template.status:
+            return None
         connection = _Connection(self._connection.address, self._now_ns)
-        path = request_template.strip_version(self._path) + status_path
+        path = request_template.strip_version(self._path) + self._template.status
         headers = request_template.build_request(self._template, "", "", None).headers
         headers.pop("Content-Type", None)
         try:

@@ -113,7 +113,7 @@ class WyomingClient:
             raise
         if not reads:
             raise TargetFailed(f"target {self._url} ended its answer without sound")
-        first_ns = reads[0][0]
+        first_ns, _ = reads[0]
         spans: tuple[Span, ...] = (
             Span(stage=WAIT, start_ns=sent_ns, end_ns=first_ns),
             Span(stage=BODY, start_ns=first_ns, end_ns=end_ns),
