@@ -103,7 +103,8 @@ class Wav(BufferedDecoder):
         if not self._buffer:
             return None
         if self._skip_bytes:
-            return self._skip()
+            self._skip_bytes -= len(self._take(self._skip_bytes))
+            return NOTHING
         if self._may_be_padded:
             return self._skip_padding()
         if not self._skip_tags():
@@ -136,10 +137,6 @@ class Wav(BufferedDecoder):
     def _finish_data(self, pcm: Pcm, payload: bytes) -> Samples:
         self._is_in_data = False
         return np.concatenate([pcm.feed(payload), pcm.finish()])
-
-    def _skip(self) -> Samples:
-        self._skip_bytes -= len(self._take(self._skip_bytes))
-        return NOTHING
 
     def _skip_padding(self) -> Samples | None:
         """A chunk of an odd size has a byte behind it, which some writers leave out."""

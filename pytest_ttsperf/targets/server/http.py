@@ -167,10 +167,7 @@ class HttpClient:
             raise TargetFailed(
                 f"target {self._url} answered {response.status} and no byte; look into its log"
             )
-        try:
-            return identify_payload(response.headers, body, self._template)
-        except TargetShapeError as error:
-            raise TargetShapeError(f"target {self._url}: {error}") from error
+        return identify_payload(self._url, response.headers, body, self._template)
 
     def _spans(self, exchange: _Exchange) -> tuple[Span, ...]:
         """Stages as seen from here, and those that the server reports."""

@@ -24,8 +24,13 @@ class Payload(NamedTuple):
     is_rate_supposed: bool = False
 
 
-def identify_payload(headers: Message, body: bytes, form: RequestTemplate) -> Payload:
-    """Choose the decoder of an answer: by its bytes first, then its Content-Type, then the form.
+def identify_payload(
+    url: str,
+    headers: Message,
+    body: bytes,
+    template: RequestTemplate,
+) -> Payload:
+    """Choose the decoder of an answer: by its bytes, else its Content-Type, else the template.
 
     TargetShapeError for an answer that is no sound, or sound that is not decoded here.
     """
@@ -36,12 +41,12 @@ def identify_payload(headers: Message, body: bytes, form: RequestTemplate) -> Pa
         sound = sse.sound_at_begin(body)
         content_type = None
     try:
-        kind = signatures.detect_format(sound, content_type, form.format)
-        payload = _open_payload(kind, headers, form)
+        kind = signatures.detect_format(sound, content_type, template.format)
+        payload = _open_payload(kind, headers, template)
     except TargetShapeError as error:
         content = response_head.describe_body(body, content_type)
-        raise TargetShapeError(f"{error} ({content})") from error
-    mismatch = signatures.describe_mismatch(kind, content_type, form.format)
+        raise TargetShapeError(f"target {url}: {error} ({content})") from error
+    mismatch = signatures.describe_mismatch(kind, content_type, template.format)
     if mismatch is not None:
         payload = payload._replace(notes=(mismatch, *payload.notes))
     if is_events:
@@ -49,9 +54,9 @@ def identify_payload(headers: Message, body: bytes, form: RequestTemplate) -> Pa
     return payload
 
 
-def _open_payload(kind: str, headers: Message, form: RequestTemplate) -> Payload:
+def _open_payload(kind: str, headers: Message, template: RequestTemplate) -> Payload:
     """Only bare samples need what the headers say of them: other formats describe themselves."""
     if kind != "pcm":
         return Payload(create_decoder(kind, None), ())
-    shape = response_head.read_pcm_shape(headers, form.sample_rate)
+    shape = response_head.read_pcm_shape(headers, template.sample_rate)
     return Payload(open_pcm(shape), shape.notes, shape.is_rate_supposed)

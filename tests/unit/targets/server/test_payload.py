@@ -23,7 +23,7 @@ MP4 = b"\0\0\0 ftypM4A " + bytes(99)
 def identify(body: bytes, content_type: str) -> Payload:
     headers = Message()
     headers["Content-Type"] = content_type
-    return identify_payload(headers, body, OPENAI)
+    return identify_payload("http://127.0.0.1:1", headers, body, OPENAI)
 
 
 @pytest.mark.parametrize("content_type", ["audio/ogg; codecs=opus", 'audio/ogg;codecs="opus"'])
