@@ -133,7 +133,7 @@ def with_http_options(spec: TargetSpec, http: Mapping[str, Json]) -> TargetSpec:
         given = {"connection": http.get("connection", "keep"), **spec.options}
         return structs.replace(spec, options=given)
     given = {**http, **spec.options}
-    form = request_template.form_of(
+    form = request_template.build_template(
         given.get("preset"), given.get("template"), given.get("connection")
     )
     return structs.replace(spec, options={**given, "connection": form.connection})

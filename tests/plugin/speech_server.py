@@ -104,7 +104,7 @@ class Handler(BaseHTTPRequestHandler):
         self._encoded("mp3", "libmp3lame", "audio/mpeg", text)
 
     def _opus(self, text: str) -> None:
-        self._encoded("ogg", "libopus", "audio/ogg", text, 2 * RATE)
+        self._encoded("ogg", "libopus", "audio/ogg; codecs=opus", text, 2 * RATE)
 
     def _aac(self, text: str) -> None:
         self._encoded("adts", "aac", "audio/aac", text)

@@ -31,7 +31,7 @@ from pytest_ttsperf.targets.base import Inspection
 from pytest_ttsperf.targets.command.framing import WAYS, open_framing
 from pytest_ttsperf.targets.command.process import CommandProcess, Read, describe_exit
 from pytest_ttsperf.targets.decoders.base import is_mixed
-from pytest_ttsperf.targets.decoders.factory import open_container
+from pytest_ttsperf.targets.decoders.factory import detect_decoder
 from pytest_ttsperf.targets.python.samples import is_rate
 
 PREFIX = "cmd:"
@@ -275,7 +275,7 @@ class CommandTarget:
     def _recording(self, request_ns: int, reads: list[Read], end_ns: int, mode: Mode) -> Recording:
         import numpy as np
 
-        container = open_container(b"".join(read.audio for read in reads[:64]), self._rate)
+        container = detect_decoder(b"".join(read.audio for read in reads[:64]), self._rate)
         pieces = [container.feed(read.audio) for read in reads]
         pieces[-1] = np.concatenate([pieces[-1], container.finish()])  # came with the last byte
         rate = container.sample_rate

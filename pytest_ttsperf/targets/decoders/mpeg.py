@@ -4,89 +4,74 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from pytest_ttsperf.errors import TargetFailed
 from pytest_ttsperf.targets.decoders import tags
-from pytest_ttsperf.targets.decoders.base import NOTHING, Samples
-from pytest_ttsperf.targets.decoders.codec import Decoder
+from pytest_ttsperf.targets.decoders.base import NOTHING, BufferedDecoder, Samples
+from pytest_ttsperf.targets.decoders.codec import PacketCodec
 from pytest_ttsperf.targets.decoders.mpeg_frames import adts_frame_bytes, mp3_frame_bytes
 
+_INFO_WORDS = (b"Xing", b"Info", b"VBRI")
 
-class MpegStream:
-    """Frames that follow one another; `length` tells how long the one at the front is.
 
-    `length` gives 0 while more bytes are needed. TargetError for what is no frame. Tags may stand
-    before any frame and behind the last, and are left out.
+class MpegStream(BufferedDecoder):
+    """Frames that follow one another; `measure_frame` gives the size of the one at the front.
+
+    It gives 0 while more bytes are needed, and raises TargetFailed for what is no frame. Tags may
+    stand before any frame and behind the last, and are left out.
     """
 
-    def __init__(self, codec: str, length: Callable[[bytes], int]) -> None:
-        self._decoder = Decoder(codec)
-        self._length = length
+    def __init__(self, codec: str, measure_frame: Callable[[bytes], int]) -> None:
+        super().__init__()
+        self._codec = PacketCodec(codec)
+        self._measure_frame = measure_frame
         self._name = codec
-        self._waiting = b""
 
     @property
     def sample_rate(self) -> int | None:
-        """Hz; None before the first frame."""
-        return self._decoder.sample_rate
+        """In Hz; None before the first frame."""
+        return self._codec.sample_rate
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """See `containers.Container`."""
-        return self._decoder.notes
-
-    def feed(self, data: bytes) -> Samples:
-        """See `containers.Container`."""
-        self._waiting += data
-        found = []
-        while (frame := self._next()) is not None:
-            if not _is_info(frame):
-                found.append(self._decoder.decode(frame))
-        return np.concatenate(found) if found else NOTHING
+        """See `Decoder`."""
+        return self._codec.notes
 
     def finish(self) -> Samples:
-        """See `containers.Container`."""
-        if self._waiting and not tags.is_beginning(self._waiting):
-            self._length(self._waiting)  # raises where it is no frame at all
+        """See `Decoder`."""
+        if not tags.is_beginning(self._buffer):
+            self._measure_frame(self._buffer)  # raises where it is no frame at all
             raise TargetFailed(
-                f"the {self._name} ended within a frame ({len(self._waiting)} bytes of it came): "
+                f"the {self._name} ended within a frame ({len(self._buffer)} bytes of it came): "
                 "the answer was cut short"
             )
-        return self._decoder.decode(None)
+        return self._codec.flush()
 
-    def _next(self) -> bytes | None:
-        self._waiting, is_more_needed = skip_tags(self._waiting)
-        if is_more_needed:
+    def _step(self) -> Samples | None:
+        if not self._skip_tags():
             return None
         try:
-            size = self._length(self._waiting)
+            size = self._measure_frame(self._buffer)
         except TargetFailed:
-            return self._next() if self._pass_old_tag() else None
-        if not size or len(self._waiting) < size:
+            return self._skip_trailing_tag()
+        if size == 0 or len(self._buffer) < size:
             return None
-        frame, self._waiting = self._waiting[:size], self._waiting[size:]
-        return frame
+        frame = self._take(size)
+        if _is_info(frame):
+            return NOTHING
+        return self._codec.decode(frame)
 
-    def _pass_old_tag(self) -> bool:
-        """Leave out a tag that only its end tells; False while it may come. Else TargetFailed."""
-        size = tags.trailing_tag_bytes(self._waiting)
-        if size is None and len(self._waiting) > tags.LONGEST_OLD_TAG:
-            self._length(self._waiting)
-        self._waiting = self._waiting[size or 0 :]
-        return size is not None
+    def _skip_trailing_tag(self) -> Samples | None:
+        """Leave out a tag that only its end identifies; None while that end may come.
 
-
-def skip_tags(data: bytes) -> tuple[bytes, bool]:
-    """The bytes behind the tags at the front, and whether more are needed to say."""
-    while data:
-        size = tags.length(data)
-        if size == 0:
-            return data, False
-        if size is None or len(data) < size:
-            return data, True
-        data = data[size:]
-    return data, True
+        TargetFailed where it is too far away: what is at the front is neither a tag nor a frame.
+        """
+        size = tags.trailing_tag_bytes(self._buffer)
+        if size is not None:
+            self._take(size)
+            return NOTHING
+        if len(self._buffer) > tags.LONGEST_OLD_TAG:
+            self._measure_frame(self._buffer)
+        return None
 
 
 def open_mp3() -> MpegStream:
@@ -101,9 +86,4 @@ def open_aac() -> MpegStream:
 
 def _is_info(frame: bytes) -> bool:
     """Whether it is the frame in which encoders of MP3 leave notes: it is silent."""
-    return any(word in frame[4:44] for word in (b"Xing", b"Info", b"VBRI"))
-
-
-_BEGINS, _ENDS = 2, 4
-_HEADERS = 2
-"""Packets about the sound (its head, its tags) before the first of the sound."""
+    return any(word in frame[4:44] for word in _INFO_WORDS)

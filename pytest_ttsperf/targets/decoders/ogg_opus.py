@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from pytest_ttsperf.errors import TargetFailed, TargetShapeError
 from pytest_ttsperf.targets.decoders import tags
-from pytest_ttsperf.targets.decoders.base import NOTHING, Samples
-from pytest_ttsperf.targets.decoders.codec import Decoder
-from pytest_ttsperf.targets.decoders.mpeg import _BEGINS, _ENDS, _HEADERS, skip_tags
+from pytest_ttsperf.targets.decoders.base import NOTHING, BufferedDecoder, Samples
+from pytest_ttsperf.targets.decoders.codec import PacketCodec
+
+_MAGIC = b"OggS"
+_PAGE_HEADER_BYTES = 27
+_BEGINS = 2
+_ENDS = 4
+_FULL_LACE = 255
+_HEAD_MAGIC = b"OpusHead"
+_HEAD_BYTES = 19
+_HEADERS = 2
+"""Packets about the sound (its head, its tags) before the first of the sound."""
 
 
-class OggOpus:
+class OggOpus(BufferedDecoder):
     """Opus in Ogg (RFC 7845), always decoded at 48 kHz; a page counts when it is complete.
 
     Streams that follow one another (RFC 3533, "chaining") are one sound; tags are left out.
@@ -20,53 +31,37 @@ class OggOpus:
     sample_rate: int | None = 48_000
 
     def __init__(self) -> None:
+        super().__init__()
         self.notes: tuple[str, ...] = ()
-        self._waiting = b""
-        self._is_over = False
+        self._has_ended = False
         self._stream = _OpusStream()
 
-    def feed(self, data: bytes) -> Samples:
-        """See `containers.Container`."""
-        self._waiting += data
-        found = []
-        while (page := self._page()) is not None:
-            found.append(page)
-        return np.concatenate(found) if found else NOTHING
-
     def finish(self) -> Samples:
-        """See `containers.Container`."""
-        is_within_page = self._waiting and not tags.is_beginning(self._waiting)
-        if is_within_page or self._stream.is_within_packet:
+        """See `Decoder`."""
+        if not tags.is_beginning(self._buffer) or self._stream.is_within_packet:
             raise TargetFailed(
-                f"the Ogg stream ended within a page or packet ({len(self._waiting)} bytes of a "
+                f"the Ogg stream ended within a page or packet ({len(self._buffer)} bytes of a "
                 "page came): the answer was cut short"
             )
-        self._refuse_headless()
-        if not self._is_over:
+        self._stream.refuse_headless()
+        if not self._has_ended:
             note = "the last page of the Ogg stream has no end flag; all of its pages are whole"
             self.notes = (*self.notes, note)
         return NOTHING
 
-    def _page(self) -> Samples | None:
-        """The samples of the page at the front; None while it is not complete."""
-        self._waiting, is_more_needed = skip_tags(self._waiting)
-        data = self._waiting
-        if is_more_needed:
+    def _step(self) -> Samples | None:
+        if not self._skip_tags():
             return None
-        if not b"OggS".startswith(data[:4]):
-            raise TargetFailed(f"found {data[:4]!r} where an Ogg page was to begin")
-        if len(data) < 27 or len(data) < 27 + data[26]:
+        if not _MAGIC.startswith(self._buffer[:4]):
+            raise TargetFailed(f"found {self._buffer[:4]!r} where an Ogg page was to begin")
+        page = _read_page(self._buffer)
+        if page is None:
             return None
-        flags, position = data[5], int.from_bytes(data[6:14], "little", signed=True)
-        laces = data[27 : 27 + data[26]]
-        at = 27 + len(laces)
-        if len(data) < at + sum(laces):
-            return None
-        body, self._waiting = data[at : at + sum(laces)], data[at + sum(laces) :]
-        if flags & _BEGINS:
+        self._take(page.size)
+        if page.flags & _BEGINS:
             self._begin()
-        self._is_over = bool(flags & _ENDS)
-        samples = self._stream.page(laces, body, position if self._is_over else None)
+        self._has_ended = bool(page.flags & _ENDS)
+        samples = self._stream.decode(page)
         self.notes = self._stream.notes or self.notes
         return samples
 
@@ -76,78 +71,101 @@ class OggOpus:
             raise TargetFailed(
                 "found the beginning of an Ogg stream within a packet of another: it is damaged"
             )
-        self._refuse_headless()
+        self._stream.refuse_headless()
         self._stream = _OpusStream()
 
-    def _refuse_headless(self) -> None:
-        if self._stream.is_headless:
-            raise TargetFailed(
-                "the Ogg stream ended before the packets that describe its sound: it is damaged, "
-                "or was cut short"
-            )
+
+class _Page(NamedTuple):
+    """One page of Ogg: `laces` are the sizes of the parts of packets in its body."""
+
+    size: int
+    flags: int
+    position: int
+    laces: bytes
+    body: bytes
 
 
 class _OpusStream:
     """One logical stream: two packets about it, and packets of sound."""
 
     def __init__(self) -> None:
-        self._decoder: Decoder | None = None
+        self._codec: PacketCodec | None = None
         self._packet = b""
-        self._pages = self._packets = 0
-        self._pre_skip = self._skip = 0
-        self._given = 0
+        self._page_count = 0
+        self._packet_count = 0
+        self._pre_skip = 0
+        self._skip = 0
+        """Samples at the beginning that are still to be left out, of `_pre_skip` in all."""
+        self._frame_count = 0
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """See `containers.Container`."""
-        return () if self._decoder is None else self._decoder.notes
+        """See `Decoder`."""
+        if self._codec is None:
+            return ()
+        return self._codec.notes
 
     @property
     def is_within_packet(self) -> bool:
         """Whether the rest of a packet is to come with the next page."""
         return bool(self._packet)
 
-    @property
-    def is_headless(self) -> bool:
-        """Whether pages came, but not yet the two packets about it."""
-        return self._pages > 0 and self._packets < _HEADERS
+    def refuse_headless(self) -> None:
+        """TargetFailed where pages came, but not the two packets about the sound."""
+        if self._page_count > 0 and self._packet_count < _HEADERS:
+            raise TargetFailed(
+                "the Ogg stream ended before the packets that describe its sound: it is damaged, "
+                "or was cut short"
+            )
 
-    def page(self, laces: bytes, body: bytes, end: int | None) -> Samples:
-        """The samples of a page; `end` is the position at which the sound ends, on the last."""
-        self._pages += 1
-        found, at = [NOTHING], 0
-        for lace in laces:
-            self._packet += body[at : at + lace]
+    def decode(self, page: _Page) -> Samples:
+        """The samples that a page completes."""
+        self._page_count += 1
+        parts = [NOTHING]
+        at = 0
+        for lace in page.laces:
+            self._packet += page.body[at : at + lace]
             at += lace
-            if lace < 255:
-                found.append(self._samples(self._packet))
+            if lace < _FULL_LACE:
+                parts.append(self._decode_packet(self._packet))
                 self._packet = b""
-        samples = np.concatenate(found)
-        if end is not None:
-            samples = self._trimmed(samples, end)
-        self._given += len(samples)
+        samples = np.concatenate(parts)
+        if page.flags & _ENDS and page.position >= 0:
+            # The last page says where the sound ends; what the codec gives beyond is padding.
+            end = page.position - self._pre_skip - self._frame_count
+            samples = samples[: max(0, end)]
+        self._frame_count += len(samples)
         return samples
 
-    def _samples(self, packet: bytes) -> Samples:
-        self._packets += 1
-        if self._packets == 1:
-            if not packet.startswith(b"OpusHead") or len(packet) < 19:
-                raise TargetShapeError(
-                    f"found an Ogg stream of {packet[:8]!r}, wanted Opus (OpusHead)"
-                )
-            self._skip = self._pre_skip = int.from_bytes(packet[10:12], "little")
-            # The decoder is told of no samples to leave out: that is done here, and counted.
-            self._decoder = Decoder("opus", packet[:10] + b"\0\0" + packet[12:])
+    def _decode_packet(self, packet: bytes) -> Samples:
+        self._packet_count += 1
+        if self._codec is None:
+            self._codec = self._open_codec(packet)
             return NOTHING
-        if self._packets == _HEADERS:
+        if self._packet_count == _HEADERS:
             return NOTHING  # its tags
-        assert self._decoder is not None
-        samples = self._decoder.decode(packet)
+        samples = self._codec.decode(packet)
         skipped = min(self._skip, len(samples))
         self._skip -= skipped
         return samples[skipped:]
 
-    def _trimmed(self, samples: Samples, position: int) -> Samples:
-        """The last page tells where the sound ends; what the codec gives beyond is padding."""
-        wanted = position - self._pre_skip - self._given
-        return samples[: max(0, wanted)] if position >= 0 else samples
+    def _open_codec(self, head: bytes) -> PacketCodec:
+        if not head.startswith(_HEAD_MAGIC) or len(head) < _HEAD_BYTES:
+            raise TargetShapeError(f"found an Ogg stream of {head[:8]!r}, wanted Opus (OpusHead)")
+        self._pre_skip = int.from_bytes(head[10:12], "little")
+        self._skip = self._pre_skip
+        # The codec learns of no samples to leave out: that is done here, and counted.
+        return PacketCodec("opus", head[:10] + b"\0\0" + head[12:])
+
+
+def _read_page(data: bytes) -> _Page | None:
+    """The page at the front; None while it is not complete."""
+    if len(data) < _PAGE_HEADER_BYTES:
+        return None
+    begin = _PAGE_HEADER_BYTES + data[26]
+    laces = data[_PAGE_HEADER_BYTES:begin]
+    end = begin + sum(laces)
+    if len(data) < end:
+        return None
+    position = int.from_bytes(data[6:14], "little", signed=True)
+    return _Page(end, data[5], position, laces, data[begin:end])

@@ -7,75 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from pytest_ttsperf.errors import TargetFailed, TargetShapeError
-from pytest_ttsperf.targets.decoders.base import NOTHING, Samples, mix_down, mix_down_note
+from pytest_ttsperf.targets.decoders.base import NOTHING, Samples, mix_down, mix_down_notes
 from pytest_ttsperf.targets.decoders.scale import FloatScale
 
-
-class Pcm:
-    """Bare samples, little-endian: 16-bit mono unless told otherwise."""
-
-    def __init__(
-        self, sample_rate: int, *, bits: int = 16, channels: int = 1, is_float: bool = False
-    ) -> None:
-        known = (32, 64) if is_float else (8, 16, 24, 32)
-        if bits not in known or channels < 1 or sample_rate < 1:
-            raise TargetShapeError(
-                f"found {'float' if is_float else 'integer'} samples of {bits} bits, {channels} "
-                f"channels, {sample_rate} Hz; wanted {' or '.join(map(str, known))} bits, at least "
-                "1 channel and a rate above 0"
-            )
-        self.sample_rate: int | None = sample_rate
-        self.notes: tuple[str, ...] = (mix_down_note(channels),) if channels > 1 else ()
-        self._bits, self._channels, self._is_float = bits, channels, is_float
-        self._frame_bytes = bits // 8 * channels
-        self._rest = b""
-        self._scale = FloatScale()
-
-    def feed(self, data: bytes) -> Samples:
-        """See `Container`."""
-        data = self._rest + data
-        whole = len(data) - len(data) % self._frame_bytes
-        self._rest = data[whole:]
-        flat = to_floats(data[:whole], self._bits, self._is_float)
-        if self._is_float:
-            self._scale.add(flat)
-        return mix_down(flat.reshape(-1, self._channels))
-
-    def finish(self) -> Samples:
-        """See `Container`."""
-        if self._rest:
-            raise TargetFailed(
-                f"found {len(self._rest)} bytes after the last whole frame of {self._frame_bytes}: "
-                "the payload was cut short, or its samples are not as told"
-            )
-        self._scale.refuse("found")
-        return NOTHING
-
-
-def to_floats(data: bytes, bits: int, is_float: bool) -> Samples:
-    """Bytes of whole samples -> float32 in -1..1."""
-    if is_float:
-        return np.frombuffer(data, "<f4" if bits == 32 else "<f8").astype(np.float32)
-    if bits == 8:
-        return (np.frombuffer(data, np.uint8).astype(np.float32) - 128) / np.float32(128)
-    if bits == 24:
-        parts = np.frombuffer(data, np.uint8).reshape(-1, 3)
-        whole = np.zeros((len(parts), 4), np.uint8)
-        whole[:, 1:] = parts
-        wide: Samples = (whole.view("<i4")[:, 0] / 2**31).astype(np.float32)
-        return wide
-    kind = "<i2" if bits == 16 else "<i4"
-    scaled: Samples = (np.frombuffer(data, kind) / 2 ** (bits - 1)).astype(np.float32)
-    return scaled
-
-
-def open_pcm(shape: PcmShape) -> Pcm:
-    """A new parser for bare samples. TargetShapeError where nothing tells their rate."""
-    if shape.sample_rate is None:
-        raise TargetShapeError(
-            "found bare PCM, whose rate nothing tells; add sample_rate to --ttsperf-http-template"
-        )
-    return Pcm(shape.sample_rate, bits=shape.bits, channels=shape.channels, is_float=shape.is_float)
+_FLOAT_TYPES = {32: "<f4", 64: "<f8"}
+_INTEGER_TYPES = {16: "<i2", 32: "<i4"}
+_INTEGER_BITS: tuple[int, ...] = (8, 16, 24, 32)
+_FLOAT_BITS = tuple(_FLOAT_TYPES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,5 +25,89 @@ class PcmShape:
     channels: int = 1
     is_float: bool = False
     is_rate_supposed: bool = False
-    """Whether the rate is the form's, as the server says none."""
+    """Whether the rate is the request template's, as the server says none."""
     notes: tuple[str, ...] = ()
+
+
+def open_pcm(shape: PcmShape) -> Pcm:
+    """A decoder of bare samples. TargetShapeError where nothing says their rate."""
+    if shape.sample_rate is None:
+        raise TargetShapeError(
+            "found bare PCM, whose rate nothing says; add sample_rate to --ttsperf-http-template"
+        )
+    return Pcm(
+        shape.sample_rate,
+        bits=shape.bits,
+        channels=shape.channels,
+        is_float=shape.is_float,
+    )
+
+
+class Pcm:
+    """Bare samples, little-endian: 16-bit mono by default. TargetShapeError for other widths."""
+
+    def __init__(
+        self,
+        sample_rate: int,
+        *,
+        bits: int = 16,
+        channels: int = 1,
+        is_float: bool = False,
+    ) -> None:
+        kind = "integer"
+        widths = _INTEGER_BITS
+        if is_float:
+            kind = "float"
+            widths = _FLOAT_BITS
+        if bits not in widths or channels < 1 or sample_rate < 1:
+            raise TargetShapeError(
+                f"found {kind} samples of {bits} bits, {channels} channels, {sample_rate} Hz; "
+                f"wanted {' or '.join(map(str, widths))} bits, at least 1 channel and a rate "
+                "above 0"
+            )
+        self.sample_rate: int | None = sample_rate
+        self.notes = mix_down_notes(channels)
+        self._bits = bits
+        self._channels = channels
+        self._is_float = is_float
+        self._frame_bytes = bits // 8 * channels
+        self._rest = b""
+        self._scale = FloatScale()
+
+    def feed(self, data: bytes) -> Samples:
+        """See `Decoder`."""
+        data = self._rest + data
+        whole = len(data) - len(data) % self._frame_bytes
+        self._rest = data[whole:]
+        flat = to_floats(data[:whole], self._bits, self._is_float)
+        if self._is_float:
+            self._scale.add(flat)
+        return mix_down(flat.reshape(-1, self._channels))
+
+    def finish(self) -> Samples:
+        """See `Decoder`."""
+        if self._rest:
+            raise TargetFailed(
+                f"found {len(self._rest)} bytes after the last whole frame of {self._frame_bytes}: "
+                "the payload was cut short, or its samples have another format"
+            )
+        self._scale.refuse("found")
+        return NOTHING
+
+
+def to_floats(data: bytes, bits: int, is_float: bool) -> Samples:
+    """Bytes of whole samples -> float32 in -1..1."""
+    if is_float:
+        return np.frombuffer(data, _FLOAT_TYPES[bits]).astype(np.float32)
+    if bits == 8:
+        unsigned = np.frombuffer(data, np.uint8).astype(np.float32)
+        return (unsigned - 128) / np.float32(128)
+    if bits == 24:
+        # As the upper three bytes of 32 bits, the lowest of which is 0.
+        padded = np.zeros((len(data) // 3, 4), np.uint8)
+        padded[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
+        data = padded.tobytes()
+        bits = 32
+    integers = np.frombuffer(data, _INTEGER_TYPES[bits])
+    scaled: Samples = (integers / 2 ** (bits - 1)).astype(np.float32)
+    return scaled

@@ -12,7 +12,12 @@ from pytest_ttsperf.errors import TargetShapeError
 MOST_RMS = 4.0
 """Of full scale. An overdriven sound reaches 1.5 or 2 at its peaks, and is clipped; on the scale of
 int16 this is fainter than the noise of a quiet room."""
-_SCALES = ((2**7, "int8"), (2**15, "int16"), (2**23, "24-bit samples"), (2**31, "int32"))
+_SCALES = {
+    "int8": 2**7,
+    "int16": 2**15,
+    "24-bit samples": 2**23,
+    "int32": 2**31,
+}
 
 
 class FloatScale:
@@ -24,7 +29,7 @@ class FloatScale:
         self._peak = 0.0
 
     def add(self, samples: Any) -> None:
-        """Look at samples, shape [frames]; those that are no numbers are another guard's."""
+        """Add samples, shape [frames]; NaN and infinity are left to another guard."""
         import numpy as np
 
         finite = samples[np.isfinite(samples)].astype(np.float64)
@@ -39,8 +44,15 @@ class FloatScale:
         """TargetShapeError for samples that cannot have a full scale of 1."""
         if self._squares <= MOST_RMS**2 * self._count:
             return
-        size, name = next((s for s in _SCALES if self._peak <= s[0]), _SCALES[-1])
+        name, size = self._guess_scale()
         raise TargetShapeError(
             f"{source} float samples up to {self._peak:g}; wanted -1 to 1. They look to be on the "
             f"scale of {name}: divide them by {size}"
         )
+
+    def _guess_scale(self) -> tuple[str, int]:
+        """The smallest scale that the peak fits into, by name; the largest where it fits none."""
+        for name, size in _SCALES.items():
+            if self._peak <= size:
+                return name, size
+        return name, size

@@ -1,4 +1,4 @@
-"""Which format bytes are in: by themselves first, for names and wishes may be wrong."""
+"""Which format bytes are in: by themselves first, as a declared type may be wrong."""
 
 from __future__ import annotations
 
@@ -9,26 +9,55 @@ from pytest_ttsperf.targets.decoders import mpeg_frames, tags
 
 FORMATS = ("pcm", "wav", "flac", "mp3", "opus", "aac")
 HEAD_BYTES = 1 << 13
-"""So many bytes behind the tags tell what can be told: several frames of MP3."""
+"""So many bytes behind the tags are enough to recognise a format: several frames of MP3."""
 SHOWN_BYTES = 12
 _TYPES = {
-    "audio/pcm": "pcm", "audio/l16": "pcm", "audio/x-raw": "pcm", "audio/raw": "pcm",
-    "audio/x-pcm": "pcm", "audio/lpcm": "pcm", "audio/x-l16": "pcm", "audio/l8": "pcm",
-    "audio/l24": "pcm", "audio/l32": "pcm",
-    "audio/wav": "wav", "audio/x-wav": "wav", "audio/wave": "wav", "audio/vnd.wave": "wav",
-    "audio/flac": "flac", "audio/x-flac": "flac", "audio/mpeg": "mp3", "audio/mp3": "mp3",
-    "audio/ogg": "opus", "audio/opus": "opus", "application/ogg": "opus", "audio/aac": "aac",
-    "audio/aacp": "aac", "audio/x-aac": "aac",
-}  # fmt: skip
-_UNREAD_TYPES = {
-    "audio/basic": "mu-law", "audio/mulaw": "mu-law", "audio/x-mulaw": "mu-law",
-    "audio/pcmu": "mu-law", "audio/alaw": "A-law", "audio/x-alaw": "A-law", "audio/pcma": "A-law",
-    "audio/mp4": "MP4", "audio/webm": "WebM", "audio/amr": "AMR", "audio/aiff": "AIFF",
-}  # fmt: skip
+    "audio/pcm": "pcm",
+    "audio/l16": "pcm",
+    "audio/x-raw": "pcm",
+    "audio/raw": "pcm",
+    "audio/x-pcm": "pcm",
+    "audio/lpcm": "pcm",
+    "audio/x-l16": "pcm",
+    "audio/l8": "pcm",
+    "audio/l24": "pcm",
+    "audio/l32": "pcm",
+    "audio/wav": "wav",
+    "audio/x-wav": "wav",
+    "audio/wave": "wav",
+    "audio/vnd.wave": "wav",
+    "audio/flac": "flac",
+    "audio/x-flac": "flac",
+    "audio/mpeg": "mp3",
+    "audio/mp3": "mp3",
+    "audio/ogg": "opus",
+    "audio/opus": "opus",
+    "application/ogg": "opus",
+    "audio/aac": "aac",
+    "audio/aacp": "aac",
+    "audio/x-aac": "aac",
+}
+_UNDECODED_TYPES = {
+    "audio/basic": "mu-law",
+    "audio/mulaw": "mu-law",
+    "audio/x-mulaw": "mu-law",
+    "audio/pcmu": "mu-law",
+    "audio/alaw": "A-law",
+    "audio/x-alaw": "A-law",
+    "audio/pcma": "A-law",
+    "audio/mp4": "MP4",
+    "audio/webm": "WebM",
+    "audio/amr": "AMR",
+    "audio/aiff": "AIFF",
+}
 _MAGIC = {
-    b"RIFF": "wav", b"RF64": "wav", b"BW64": "wav", b"fLaC": "flac", b"OggS": "opus",
-}  # fmt: skip
-_UNREAD_MAGIC = {
+    b"RIFF": "wav",
+    b"RF64": "wav",
+    b"BW64": "wav",
+    b"fLaC": "flac",
+    b"OggS": "opus",
+}
+_UNDECODED_MAGIC = {
     b"\x1f\x8b\x08": "gzip",
     b"\x28\xb5\x2f\xfd": "Zstandard",
     b"PK\x03\x04": "a ZIP archive",
@@ -50,66 +79,55 @@ _SHORTEST_TEXT = 12
 def detect_format(data: bytes, content_type: str | None, wanted: str | None) -> str:
     """Which of FORMATS an answer is in: by its first bytes, else by its type, else as wanted.
 
-    `data` is the answer or its beginning; HEAD_BYTES behind the tags tell what can be told.
-    TargetShapeError for what is no sound, for what is not decoded here, and when nothing tells.
+    `data` is the answer or its beginning; HEAD_BYTES behind the tags are enough to decide.
+    TargetShapeError for what is no sound, for what is not decoded here, and where nothing says the
+    format.
     """
-    kind = plain_type(content_type)
-    _refuse_unread(data, kind)
-    told = by_bytes(data)
-    if told is not None:
-        return told
-    head = data[:SHOWN_BYTES]
-    if kind.startswith("text/") or kind.endswith(("json", "xml")) or _is_text(data):
+    type_name = plain_type(content_type)
+    _refuse_undecoded(data, type_name)
+    by_bytes = _detect_by_bytes(data)
+    if by_bytes is not None:
+        return by_bytes
+    _refuse_text(data, type_name)
+    if type_name in _UNDECODED_TYPES:
         raise TargetShapeError(
-            f"found an answer of type {kind or 'none'} that begins {head!r}, wanted sound; see the "
-            "server's log, or its --ttsperf-http-template"
+            f"found {_UNDECODED_TYPES[type_name]} ({type_name}); wanted one of {', '.join(FORMATS)}"
         )
-    if kind in _UNREAD_TYPES:
-        raise TargetShapeError(
-            f"found {_UNREAD_TYPES[kind]} ({kind}); wanted one of {', '.join(FORMATS)}"
-        )
-    if kind in _TYPES:
-        return _TYPES[kind]
+    if type_name in _TYPES:
+        return _TYPES[type_name]
     if wanted in FORMATS:
         return wanted
-    by_word = _by_sync_word(head)
-    if by_word is None:
+    head = data[:SHOWN_BYTES]
+    by_sync_word = _detect_sync_word(head)
+    if by_sync_word is None:
         raise TargetShapeError(
-            f"found {head!r} of type {kind or 'none'}, and nothing tells its format; name one of "
-            f"{', '.join(FORMATS)} as `format` in --ttsperf-http-template"
+            f"found {head!r} of type {type_name or 'none'}, and nothing says its format; name "
+            f"one of {', '.join(FORMATS)} as `format` in --ttsperf-http-template"
         )
-    return by_word
+    return by_sync_word
 
 
 def describe_mismatch(kind: str, content_type: str | None, wanted: str | None) -> str | None:
-    """What to say where the bytes are not of the type that they are called; None where they are."""
-    name = plain_type(content_type)
-    named = _TYPES.get(name, wanted)
-    if named in (None, kind):
+    """A note that the bytes are not of the type they are declared as; None where they are."""
+    type_name = plain_type(content_type)
+    declared = _TYPES.get(type_name, wanted)
+    if declared in (None, kind):
         return None
-    source = f"the server calls its answer {name}" if name in _TYPES else f"{wanted} was asked for"
+    source = f"{wanted} was asked for"
+    if type_name in _TYPES:
+        source = f"the server calls its answer {type_name}"
     return f"{source}, and its bytes are {_SHOWN.get(kind, kind)}; they were measured as such"
-
-
-def by_bytes(data: bytes) -> str | None:
-    """Which of FORMATS these bytes surely are, by themselves; None where they do not tell."""
-    rest, is_tagged = _skip_tags(data)
-    for magic, name in _MAGIC.items():
-        if rest.startswith(magic):
-            return name
-    row = mpeg_frames.follow_one_another(rest)
-    if row is None and is_tagged:
-        return _by_sync_word(rest) or "mp3"
-    return row
 
 
 def container_name(data: bytes) -> str | None:
     """What bytes that should be bare samples are instead; None where they may be samples."""
-    unread = _unread(data)
-    if unread is not None:
-        return unread
-    kind = by_bytes(data)
-    return None if kind is None else _SHOWN[kind]
+    undecoded = _detect_undecoded(data)
+    if undecoded is not None:
+        return undecoded
+    kind = _detect_by_bytes(data)
+    if kind is None:
+        return None
+    return _SHOWN[kind]
 
 
 def plain_type(content_type: str | None) -> str:
@@ -117,43 +135,68 @@ def plain_type(content_type: str | None) -> str:
     return (content_type or "").partition(";")[0].strip().lower()
 
 
-def _skip_tags(data: bytes) -> tuple[bytes, bool]:
-    """The bytes behind the ID3 tags at the front, and whether there was one."""
+def _detect_by_bytes(data: bytes) -> str | None:
+    """Which of FORMATS these bytes surely are, by themselves; None where they do not show it."""
+    rest, is_tagged = _skip_id3(data)
+    for magic, kind in _MAGIC.items():
+        if rest.startswith(magic):
+            return kind
+    kind_of_frames = mpeg_frames.detect_frames(rest)
+    if kind_of_frames is None and is_tagged:
+        return _detect_sync_word(rest) or "mp3"
+    return kind_of_frames
+
+
+def _skip_id3(data: bytes) -> tuple[bytes, bool]:
+    """HEAD_BYTES behind the ID3 tags at the front, and whether there was one."""
     at = 0
-    while data[at : at + 3] == tags.ID3:
-        size = tags.length(data[at : at + 10])
-        if not size:
-            break
+    while size := tags.id3_length(data[at : at + tags.ID3_HEADER_BYTES]):
         at += size
     return data[at : at + HEAD_BYTES], at > 0
 
 
-def _refuse_unread(data: bytes, kind: str) -> None:
-    name = _unread(data)
+def _refuse_undecoded(data: bytes, type_name: str) -> None:
+    name = _detect_undecoded(data)
     if name is None:
         return
-    called = f", though its type is {kind}" if kind else ""
-    raise TargetShapeError(f"found {name}{called}; wanted one of {', '.join(FORMATS)}")
+    if type_name:
+        name += f", though its type is {type_name}"
+    raise TargetShapeError(f"found {name}; wanted one of {', '.join(FORMATS)}")
 
 
-def _unread(data: bytes) -> str | None:
+def _detect_undecoded(data: bytes) -> str | None:
     if data[4:8] == b"ftyp":
         return "MP4 (M4A)"
     if data[:4] == b"FORM" and data[8:12] in (b"AIFF", b"AIFC"):
         return "AIFF"
-    return next((name for magic, name in _UNREAD_MAGIC.items() if data.startswith(magic)), None)
+    for magic, name in _UNDECODED_MAGIC.items():
+        if data.startswith(magic):
+            return name
+    return None
 
 
-def _is_text(data: bytes) -> bool:
-    """Whether it is JSON or markup by its looks, whatever it is called."""
-    head = data[:64]
-    looks_so = head.lstrip()[:1] in (b"{", b"[", b"<")
-    return looks_so and len(head) >= _SHORTEST_TEXT and _PRINTABLE.issuperset(head)
+def _refuse_text(data: bytes, type_name: str) -> None:
+    """TargetShapeError for text, by its type or by its looks."""
+    is_text = type_name.startswith("text/") or type_name.endswith(("json", "xml"))
+    if is_text or _looks_like_text(data[:64]):
+        raise TargetShapeError(
+            f"found an answer of type {type_name or 'none'} that begins {data[:SHOWN_BYTES]!r}, "
+            "wanted sound; see the server's log, or its --ttsperf-http-template"
+        )
 
 
-def _by_sync_word(head: bytes) -> str | None:
-    if len(head) < 2 or head[0] != 0xFF:
-        return None
-    if head[1] & 0xF6 == 0xF0:
+def _looks_like_text(head: bytes) -> bool:
+    """Whether it looks like JSON or markup, whatever its type."""
+    if len(head) < _SHORTEST_TEXT or not _PRINTABLE.issuperset(head):
+        return False
+    return head.lstrip().startswith((b"{", b"[", b"<"))
+
+
+def _detect_sync_word(head: bytes) -> str | None:
+    """`aac` or `mp3` by the first two bytes alone, which may be chance."""
+    sync_word = int.from_bytes(head[:2], "big")
+    if sync_word & 0xFFF6 == 0xFFF0:
         return "aac"
-    return "mp3" if head[1] & 0xE6 == 0xE2 else None
+    if sync_word & 0xFFE6 == 0xFFE2:
+        return "mp3"
+    return None

@@ -9,15 +9,20 @@ import numpy as np
 
 from pytest_ttsperf.errors import TargetFailed, TargetShapeError
 from pytest_ttsperf.targets.decoders import tags
-from pytest_ttsperf.targets.decoders.base import NOTHING, Samples
-from pytest_ttsperf.targets.decoders.pcm import Pcm
+from pytest_ttsperf.targets.decoders.base import NOTHING, BufferedDecoder, Samples
+from pytest_ttsperf.targets.decoders.pcm import Pcm, PcmShape, open_pcm
 
 PLACEHOLDER_BYTES = 500_000_000
 PLACEHOLDER_S = 3600
 """From either on, what a header promises is no length: it was written before that was known."""
 MAX_HEADER = 1 << 20
 RIFF_NAMES = (b"RIFF", b"RF64", b"BW64")
-_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+_RIFF_HEADER_BYTES = 12
+_CHUNK_HEADER_BYTES = 8
+_LEAST_FORMAT_BYTES = 16
+_PCM = 1
+_FLOAT = 3
+_EXTENSIBLE = 0xFFFE
 _SIZE_IN_DS64 = 0xFFFFFFFF
 _CHUNK_NAMES = (
     b"fmt ",
@@ -31,18 +36,29 @@ _CHUNK_NAMES = (
     b"smpl",
     *RIFF_NAMES,
 )
-_FOLLOWERS = ((b"RIFF", b"WAVE"), (b"RF64", b"WAVE"), (b"BW64", b"WAVE"), (b"LIST", b"INFO"))
+_FOLLOWERS = {
+    b"RIFF": b"WAVE",
+    b"RF64": b"WAVE",
+    b"BW64": b"WAVE",
+    b"LIST": b"INFO",
+}
 """Name and, behind four bytes of a size, what must follow: they end sound of unknown length."""
-_TAG = rb"ID3[\x02-\x04]\x00[\x00\x10\x20\x40\x80][\x00-\x7f]{4}"
-_FOLLOWER = re.compile(
-    b"|".join([*(name + rb"[\s\S]{4}" + kind for name, kind in _FOLLOWERS), _TAG])
-)
 _FOLLOWER_BYTES = 12
-_TAG_BYTES = 10
-_NAMED = {2: "ADPCM", 6: "A-law", 7: "mu-law", 17: "IMA ADPCM", 85: "MP3 in WAV"}
+_FOLLOWER = re.compile(
+    rb"(?:RIFF|RF64|BW64)[\s\S]{4}WAVE"
+    rb"|LIST[\s\S]{4}INFO"
+    rb"|ID3[\x02-\x04]\x00[\x00\x10\x20\x40\x80][\x00-\x7f]{4}"
+)
+_FORMAT_NAMES = {
+    2: "ADPCM",
+    6: "A-law",
+    7: "mu-law",
+    17: "IMA ADPCM",
+    85: "MP3 in WAV",
+}
 
 
-class Wav:
+class Wav(BufferedDecoder):
     """RIFF, RF64 and BW64 WAVE; other chunks and tags are skipped.
 
     A size that is 0, PLACEHOLDER_BYTES or PLACEHOLDER_S and above is one that its writer did not
@@ -52,181 +68,183 @@ class Wav:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.sample_rate: int | None = None
         self.notes: tuple[str, ...] = ()
-        self._waiting = b""
-        self._format: tuple[int, int, int, bool] | None = None
-        self._samples: Pcm | None = None
-        self._left: int | None = None
-        """Bytes of the data chunk to come; None while their number is not known."""
-        self._skip = 0
-        self._wide_size = 0
-        """Of the data chunk, where a chunk of its own told it (RF64)."""
-        self._in_data = self._in_file = self._may_be_padded = False
-
-    def feed(self, data: bytes) -> Samples:
-        """See `Container`."""
-        self._waiting += data
-        found = []
-        while (samples := self._step()) is not None:
-            found.append(samples)
-        return np.concatenate(found) if found else NOTHING
+        self._shape: PcmShape | None = None
+        self._pcm: Pcm | None = None
+        self._bytes_left: int | None = None
+        """Of the data chunk; None while their number is not known."""
+        self._skip_bytes = 0
+        self._ds64_size = 0
+        """Of the data chunk, where a chunk of its own gives it (RF64)."""
+        self._is_in_file = False
+        self._is_in_data = False
+        self._may_be_padded = False
 
     def finish(self) -> Samples:
-        """See `Container`."""
-        if self._samples is None:
+        """See `Decoder`."""
+        if self._pcm is None:
             raise TargetFailed(
-                f"the WAV ended after {len(self._waiting)} bytes of its header; no sound came"
+                f"the WAV ended after {len(self._buffer)} bytes of its header; no sound came"
             )
-        if not self._in_data:
-            return self._samples.finish()
-        if self._left:
+        if not self._is_in_data:
+            return self._pcm.finish()
+        if self._bytes_left:
             raise TargetFailed(
-                f"the WAV ended {self._left} bytes before the end that its header tells: the "
+                f"the WAV ended {self._bytes_left} bytes before the end that its header tells: the "
                 "answer was cut short"
             )
-        held = self._samples.feed(self._waiting)
-        return np.concatenate([held, self._samples.finish()])
+        return self._finish_data(self._pcm, self._buffer)
 
     def _step(self) -> Samples | None:
-        """Use up what is waiting; None when more bytes are needed."""
-        if self._in_data:
-            return self._payload() if self._left is not None else self._payload_without_size()
-        if self._skip:
-            skipped = min(self._skip, len(self._waiting))
-            self._waiting = self._waiting[skipped:]
-            self._skip -= skipped
-            return NOTHING if skipped else None
-        if self._may_be_padded:
-            return self._pass_padding()
-        if not self._waiting:
+        if self._is_in_data and self._pcm is not None:
+            return self._read_data(self._pcm)
+        if not self._buffer:
             return None
-        tag_bytes = tags.length(self._waiting)
-        if tag_bytes is None:
-            return None
-        if tag_bytes:
-            self._skip = tag_bytes
+        if self._skip_bytes:
+            self._skip_bytes -= len(self._take(self._skip_bytes))
             return NOTHING
-        return self._chunk() if self._in_file else self._header()
-
-    def _payload(self) -> Samples | None:
-        assert self._samples is not None
-        assert self._left is not None
-        if not self._waiting and self._left:
+        if self._may_be_padded:
+            return self._skip_padding()
+        if not self._skip_tags():
             return None
-        taken = self._waiting[: self._left]
-        self._waiting = self._waiting[len(taken) :]
-        self._left -= len(taken)
-        samples = self._samples.feed(taken)
-        return samples if self._left else self._end_of_data(samples)
+        if self._is_in_file:
+            return self._read_chunk()
+        return self._read_riff_header()
 
-    def _payload_without_size(self) -> Samples | None:
-        assert self._samples is not None
-        found = _FOLLOWER.search(self._waiting)
-        end = found.start() if found else len(self._waiting) - _beginning_at_end(self._waiting)
-        if not found and not end:
+    def _read_data(self, pcm: Pcm) -> Samples | None:
+        """What is there of the data chunk."""
+        if self._bytes_left is None:
+            return self._read_unsized_data(pcm)
+        if self._bytes_left and not self._buffer:
             return None
-        samples = self._samples.feed(self._waiting[:end])
-        self._waiting = self._waiting[end:]
-        return self._end_of_data(samples) if found else samples
+        payload = self._take(self._bytes_left)
+        self._bytes_left -= len(payload)
+        if self._bytes_left:
+            return pcm.feed(payload)
+        return self._finish_data(pcm, payload)
 
-    def _end_of_data(self, samples: Samples) -> Samples:
-        assert self._samples is not None
-        self._in_data = False
-        return np.concatenate([samples, self._samples.finish()])
+    def _read_unsized_data(self, pcm: Pcm) -> Samples | None:
+        follower = _FOLLOWER.search(self._buffer)
+        if follower is not None:
+            return self._finish_data(pcm, self._take(follower.start()))
+        size = len(self._buffer) - _follower_bytes_at_end(self._buffer)
+        if size == 0:
+            return None
+        return pcm.feed(self._take(size))
 
-    def _pass_padding(self) -> Samples | None:
+    def _finish_data(self, pcm: Pcm, payload: bytes) -> Samples:
+        self._is_in_data = False
+        return np.concatenate([pcm.feed(payload), pcm.finish()])
+
+    def _skip_padding(self) -> Samples | None:
         """A chunk of an odd size has a byte behind it, which some writers leave out."""
-        if len(self._waiting) < 5:
+        if len(self._buffer) < 5:
             return None
-        is_name = 32 < self._waiting[0] < 127 and self._waiting[1:5] not in _CHUNK_NAMES
-        self._skip = 0 if is_name else 1
+        is_name = 32 < self._buffer[0] < 127 and self._buffer[1:5] not in _CHUNK_NAMES
+        if not is_name:
+            self._skip_bytes = 1
         self._may_be_padded = False
         return NOTHING
 
-    def _header(self) -> Samples | None:
-        if len(self._waiting) < 12:
+    def _read_riff_header(self) -> Samples | None:
+        if len(self._buffer) < _RIFF_HEADER_BYTES:
             return None
-        if self._waiting[:4] not in RIFF_NAMES or self._waiting[8:12] != b"WAVE":
-            raise TargetFailed(f"found {self._waiting[:12]!r}, wanted the header of a WAV file")
-        self._waiting, self._in_file, self._wide_size = self._waiting[12:], True, 0
+        header = self._take(_RIFF_HEADER_BYTES)
+        if header[:4] not in RIFF_NAMES or header[8:] != b"WAVE":
+            raise TargetFailed(f"found {header!r}, wanted the header of a WAV file")
+        self._is_in_file = True
+        self._ds64_size = 0
         return NOTHING
 
-    def _chunk(self) -> Samples | None:
-        if self._samples is not None and self._waiting[:4] in RIFF_NAMES:
-            self._in_file = False
+    def _read_chunk(self) -> Samples | None:
+        if self._pcm is not None and self._buffer[:4] in RIFF_NAMES:
+            self._is_in_file = False
             return NOTHING
-        if len(self._waiting) < 8:
+        if len(self._buffer) < _CHUNK_HEADER_BYTES:
             return None
-        name, size = self._waiting[:4], int.from_bytes(self._waiting[4:8], "little")
+        name = self._buffer[:4]
+        size = int.from_bytes(self._buffer[4:8], "little")
         if not all(32 <= letter < 127 for letter in name):
             raise TargetFailed(
                 f"found {name!r} where a WAV's chunk has its name; its sizes are wrong, or it is "
                 "damaged"
             )
         if name == b"data":
+            self._take(_CHUNK_HEADER_BYTES)
             self._begin_data(size)
-            self._waiting = self._waiting[8:]
             return NOTHING
         if size > MAX_HEADER:
             raise TargetFailed(f"found a WAV chunk {name!r} of {size} bytes, wanted the sound")
-        if name in (b"fmt ", b"ds64") and len(self._waiting) < 8 + size:
-            return None
-        self._read(name, self._waiting[8 : 8 + size])
-        self._skip = 8 + size
+        end = _CHUNK_HEADER_BYTES + size
+        if name in (b"fmt ", b"ds64"):
+            if len(self._buffer) < end:
+                return None
+            self._read_description(name, self._buffer[_CHUNK_HEADER_BYTES:end])
+        self._skip_bytes = end
         self._may_be_padded = size % 2 == 1
         return NOTHING
 
-    def _read(self, name: bytes, body: bytes) -> None:
-        """What a chunk before the sound says of it; others say nothing."""
-        if name == b"fmt ":
-            self._read_format(body)
-        elif name == b"ds64":
-            self._wide_size = int.from_bytes(body[8:16], "little")
-
-    def _read_format(self, body: bytes) -> None:
-        if len(body) < 16:
-            raise TargetFailed(f"found a WAV format of {len(body)} bytes, wanted at least 16")
-        tag, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", body)
-        if tag == _EXTENSIBLE and len(body) >= 26:
-            tag = int.from_bytes(body[24:26], "little")
-        if tag not in (_PCM, _FLOAT):
-            raise TargetShapeError(
-                f"found a WAV of {_NAMED.get(tag, f'format {tag}')}; wanted PCM or float samples"
-            )
-        if self._format is not None and self._format != (rate, bits, channels, tag == _FLOAT):
+    def _read_description(self, name: bytes, body: bytes) -> None:
+        """What a chunk before the sound says of it."""
+        if name == b"ds64":
+            self._ds64_size = int.from_bytes(body[8:16], "little")
+            return
+        shape = _parse_format(body)
+        if self._shape not in (None, shape):
             raise TargetShapeError(
                 "the answer changes its WAV format midway; wanted one throughout"
             )
-        self._format = (rate, bits, channels, tag == _FLOAT)
+        self._shape = shape
 
     def _begin_data(self, size: int) -> None:
-        if self._format is None:
+        if self._shape is None:
             raise TargetFailed("the WAV's sound comes before its format: it is damaged")
-        rate, bits, channels, is_float = self._format
-        if self._samples is None:
-            self._samples = Pcm(rate, bits=bits, channels=channels, is_float=is_float)
-            self.sample_rate, self.notes = rate, self._samples.notes
-        if size == _SIZE_IN_DS64 and self._wide_size:
-            size = self._wide_size
-        bytes_per_s = rate * channels * bits // 8
-        self._left = None if _is_placeholder(size, bytes_per_s) else size
-        self._in_data = True
+        if self._pcm is None:
+            self._pcm = open_pcm(self._shape)
+            self.sample_rate = self._pcm.sample_rate
+            self.notes = self._pcm.notes
+        if size == _SIZE_IN_DS64 and self._ds64_size:
+            size = self._ds64_size
+        self._is_in_data = True
+        if _is_placeholder(size, self._shape):
+            self._bytes_left = None
+            self._may_be_padded = False
+            return
+        self._bytes_left = size
         # Whole frames that are odd: of 8 or 24 bits, mono.
-        self._may_be_padded = self._left is not None and self._left % 2 == 1
+        self._may_be_padded = size % 2 == 1
 
 
-def _is_placeholder(size: int, bytes_per_s: int) -> bool:
-    return size == 0 or size >= PLACEHOLDER_BYTES or size > PLACEHOLDER_S * bytes_per_s
+def _parse_format(body: bytes) -> PcmShape:
+    """The body of a `fmt ` chunk. TargetShapeError for samples that are not read here."""
+    if len(body) < _LEAST_FORMAT_BYTES:
+        raise TargetFailed(f"found a WAV format of {len(body)} bytes, wanted at least 16")
+    tag, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", body)
+    if tag == _EXTENSIBLE and len(body) >= 26:
+        tag = int.from_bytes(body[24:26], "little")
+    if tag not in (_PCM, _FLOAT):
+        name = _FORMAT_NAMES.get(tag, f"format {tag}")
+        raise TargetShapeError(f"found a WAV of {name}; wanted PCM or float samples")
+    return PcmShape(rate, bits, channels, is_float=tag == _FLOAT)
 
 
-def _beginning_at_end(data: bytes) -> int:
+def _is_placeholder(size: int, shape: PcmShape) -> bool:
+    if size == 0 or size >= PLACEHOLDER_BYTES:
+        return True
+    bytes_per_s = (shape.sample_rate or 0) * shape.channels * shape.bits // 8
+    return size > PLACEHOLDER_S * bytes_per_s
+
+
+def _follower_bytes_at_end(data: bytes) -> int:
     """How many of the last bytes may be the beginning of what ends sound of unknown length."""
-    for count in range(min(_FOLLOWER_BYTES - 1, len(data)), 0, -1):
+    longest = min(_FOLLOWER_BYTES - 1, len(data))
+    for count in range(longest, 0, -1):
         end = data[-count:]
-        if count < _TAG_BYTES and tags.ID3.startswith(end[:3]):
+        if count < tags.ID3_HEADER_BYTES and tags.ID3.startswith(end[:3]):
             return count
-        for name, kind in _FOLLOWERS:
+        for name, kind in _FOLLOWERS.items():
             if name.startswith(end[:4]) and kind.startswith(end[8:]):
                 return count
     return 0

@@ -1,1 +1,1 @@
-"""A server that runs already, asked over HTTP or the Wyoming protocol."""
+"""A server that runs already, measured over HTTP or the Wyoming protocol."""

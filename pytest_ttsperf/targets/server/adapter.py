@@ -14,14 +14,17 @@ from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import TargetFailed, TargetShapeError
 from pytest_ttsperf.records import Json, Mode, Recording, Span
 from pytest_ttsperf.targets import spec as targets_spec
-from pytest_ttsperf.targets.server.client import Client, TimedResponse
+from pytest_ttsperf.targets.server.client import Client, TimedResponse, count_bytes
 
 FIRST_TEXT = "Hello, this is the first sentence."
-"""Spoken once at the opening: it tells the rate and whether there is an answer at all."""
+"""Requested once at the opening: it shows the rate, and whether there is an answer at all."""
 
 
 class ServerAdapter:
-    """A client made into what the worker calls; see `loading.Speaker`."""
+    """Offers a client to the worker as `PythonAdapter` offers an engine.
+
+    Opening it sends FIRST_TEXT. TargetError where there is no sound in an answer.
+    """
 
     def __init__(self, client: Client, spec: str) -> None:
         self._client = client
@@ -29,7 +32,7 @@ class ServerAdapter:
         self._sample_rate: int | None = None
         self._notes: list[str] = []
         self.is_rate_supposed = False
-        """Whether nothing that the server sends tells the rate."""
+        """Whether nothing that the server sends says the rate."""
         self.record(FIRST_TEXT, "stream")
 
     @property
@@ -47,49 +50,46 @@ class ServerAdapter:
         self._client.close()
 
     def placement(self) -> dict[str, Json] | None:
-        """As the server tells it; None when it does not."""
+        """As the server reports it; None when it does not."""
         return self._client.placement()
 
     def opening_spans(self) -> tuple[tuple[Span, ...], tuple[str, ...]]:
-        """No stages: the server opened before; and what is odd about its answers."""
+        """No stages, as the server opened before; and what is odd about its answers."""
         return (), tuple(self._notes)
 
     def record(self, text: str, mode: Mode) -> Recording:
         """One timed request; decoded after the last byte."""
         self._client.prepare()
-        answer = self._client.ask(text, mode)
-        return self._recording(answer, mode)
-
-    def _recording(self, answer: TimedResponse, mode: Mode) -> Recording:
-        container = answer.container
-        pieces = [container.feed(data) for _, data in answer.reads]
-        pieces.append(container.finish())
-        samples = np.concatenate(pieces)
-        if not len(samples) or container.sample_rate is None:
-            size = sum(len(data) for _, data in answer.reads)
+        response = self._client.ask(text, mode)
+        decoder = response.decoder
+        parts = [decoder.feed(data) for _, data in response.reads]
+        rest = decoder.finish()
+        samples = np.concatenate([*parts, rest])
+        sample_rate = decoder.sample_rate
+        if not len(samples) or sample_rate is None:
             raise TargetFailed(
-                f"target {self._spec} answered with {size} bytes and no sound in them; look into "
-                "its log"
+                f"target {self._spec} answered with {count_bytes(response.reads)} bytes and no "
+                "sound in them; look into its log"
             )
-        self.is_rate_supposed = answer.is_rate_supposed
-        self._note((*answer.notes, *container.notes), container.sample_rate)
-        arrivals = [at for at, _ in answer.reads]
-        counts = [len(piece) for piece in pieces[:-1]]
-        counts[-1] += len(pieces[-1])  # what a decoder gives up at the end came with the last byte
+        self._check_rate(sample_rate)
+        self._add_notes(response)
+        arrivals_ns = [at_ns for at_ns, _ in response.reads]
+        frame_counts = [len(part) for part in parts]
+        frame_counts[-1] += len(rest)  # what a decoder holds to the end came with the last byte
         if mode == "nonstream":
-            arrivals, counts = [answer.end_ns], [len(samples)]
+            arrivals_ns = [response.end_ns]
+            frame_counts = [len(samples)]
         return Recording(
-            request_ns=answer.request_ns,
-            arrivals_ns=tuple(arrivals),
-            frame_counts=tuple(counts),
-            end_ns=answer.end_ns,
-            sample_rate=container.sample_rate,
-            spans=answer.spans,
+            request_ns=response.request_ns,
+            arrivals_ns=tuple(arrivals_ns),
+            frame_counts=tuple(frame_counts),
+            end_ns=response.end_ns,
+            sample_rate=sample_rate,
+            spans=response.spans,
             pcm=samples.astype("<f4", copy=False).tobytes(),
         )
 
-    def _note(self, notes: tuple[str, ...], sample_rate: int) -> None:
-        self._notes += [note for note in notes if note not in self._notes]
+    def _check_rate(self, sample_rate: int) -> None:
         if self._sample_rate not in (None, sample_rate):
             raise TargetShapeError(
                 f"target {self._spec} answered at {self._sample_rate} Hz before and at "
@@ -97,29 +97,45 @@ class ServerAdapter:
             )
         self._sample_rate = sample_rate
 
+    def _add_notes(self, response: TimedResponse) -> None:
+        self.is_rate_supposed = response.is_rate_supposed
+        for note in (*response.notes, *response.decoder.notes):
+            if note not in self._notes:
+                self._notes.append(note)
+
 
 def open_adapter(
-    spec: str, options: dict[str, Json], offered: dict[str, str], demanded: tuple[str, ...]
+    spec: str,
+    options: dict[str, Json],
+    offered: dict[str, str],
+    demanded: tuple[str, ...],
 ) -> ServerAdapter:
     """Reach the server that `spec` names. TargetError says what is in the way.
 
-    A provider cannot be chosen from outside: one asked for is compared with what the server tells.
+    A provider cannot be chosen from outside: the one asked for is compared with what the server
+    reports.
     """
     from pytest_ttsperf.targets.server.http import HttpClient
     from pytest_ttsperf.targets.server.wyoming import WyomingClient
 
-    make: Callable[..., Client] = HttpClient
-    known: tuple[str, ...] = ("preset", "template", "connection")
+    make_client: Callable[..., Client] = HttpClient
+    option_names: tuple[str, ...] = ("preset", "template", "connection")
     if targets_spec.kind(spec) == "wyoming":
-        make, known = WyomingClient, ("connection", "quiet")
+        make_client = WyomingClient
+        option_names = ("connection", "quiet")
     for name in options:
-        if name not in known:
+        if name not in option_names:
             value = secrets.mask_value(name, options[name])
             raise TargetShapeError(
                 f"target {secrets.mask(spec)} was given {name}={value!r}; wanted "
-                f"{' or '.join(known)}"
+                f"{' or '.join(option_names)}"
             )
-    client = make(spec, voice=offered.get("voice"), needs_voice="voice" in demanded, **options)
+    client = make_client(
+        spec,
+        voice=offered.get("voice"),
+        needs_voice="voice" in demanded,
+        **options,
+    )
     try:
         return ServerAdapter(client, secrets.mask(spec))
     except BaseException:

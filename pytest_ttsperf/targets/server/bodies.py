@@ -10,34 +10,43 @@ from xml.sax.saxutils import escape
 
 from pytest_ttsperf.errors import TargetShapeError
 from pytest_ttsperf.records import Json
+from pytest_ttsperf.targets.decoders.signatures import plain_type
 
-URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
+URLENCODED = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
+_XML = ("/xml", "+xml", "/ssml")
+_JSON = ("/json", "+json")
 _QUOTES = {'"': "&quot;", "'": "&apos;"}
 
 
-def escaping(content_type: str) -> Callable[[str], str]:
+def escape_for(content_type: str) -> Callable[[str], str]:
     """How a text is written in a body of this type, so that it arrives as it is."""
-    kind = plain(content_type)
+    kind = plain_type(content_type)
     if kind == URLENCODED:
-        return lambda value: quote(value, safe="")
-    if kind.endswith(("/xml", "+xml", "/ssml")):
-        return lambda value: escape(value, _QUOTES)
-    if kind.endswith(("/json", "+json")):
-        return lambda value: json.dumps(value, ensure_ascii=False)[1:-1]
-    return lambda value: value
+        return percent_encode
+    if kind.endswith(_XML):
+        return _escape_xml
+    if kind.endswith(_JSON):
+        return _escape_json
+    return str
 
 
-def encode_value(fields: Json, content_type: str) -> tuple[bytes, str]:
-    """A body of fields that are filled in, and its content type; JSON unless the type says else.
+def percent_encode(text: str) -> str:
+    """The text as a part of a URL or of a form; only letters, digits and _.-~ stay as they are."""
+    return quote(text, safe="")
+
+
+def encode_fields(fields: Json, content_type: str) -> tuple[bytes, str]:
+    """A body of fields that are filled in, and its content type; JSON unless the type differs.
 
     TargetShapeError for fields that the type cannot carry.
     """
-    kind = plain(content_type)
+    kind = plain_type(content_type)
     if kind == URLENCODED:
-        return urlencode(_flat(fields, kind)).encode(), content_type
+        return urlencode(_to_texts(fields, kind)).encode(), content_type
     if kind == MULTIPART:
-        return _multipart(_flat(fields, kind))
-    if kind.endswith(("/xml", "+xml", "/ssml")):
+        return _encode_multipart(_to_texts(fields, kind))
+    if kind.endswith(_XML):
         raise TargetShapeError(
             f"found a body of fields for {kind} in the HTTP template; wanted the text of it, with "
             "{text} in its place"
@@ -45,30 +54,36 @@ def encode_value(fields: Json, content_type: str) -> tuple[bytes, str]:
     return json.dumps(fields, ensure_ascii=False).encode(), content_type
 
 
-def plain(content_type: str) -> str:
-    """The type without its parameters, in small letters."""
-    return content_type.partition(";")[0].strip().lower()
+def _escape_xml(text: str) -> str:
+    return escape(text, _QUOTES)
 
 
-def _flat(fields: Json, kind: str) -> dict[str, str]:
-    """Fields as texts: numbers and truths as JSON writes them."""
+def _escape_json(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def _to_texts(fields: Json, kind: str) -> dict[str, str]:
+    """Fields as texts: numbers and booleans as JSON writes them."""
     if not isinstance(fields, Mapping):
         raise TargetShapeError(f"found the body {fields!r} for {kind}; wanted fields by name")
-    found = {}
+    texts = {}
     for name, value in fields.items():
         if isinstance(value, Mapping | list):
             raise TargetShapeError(
                 f"found {name}={value!r} in a body for {kind}; wanted a text or a number"
             )
-        found[name] = value if isinstance(value, str) else json.dumps(value)
-    return found
+        text = value
+        if not isinstance(value, str):
+            text = json.dumps(value)
+        texts[name] = text
+    return texts
 
 
-def _multipart(fields: Mapping[str, str]) -> tuple[bytes, str]:
+def _encode_multipart(fields: Mapping[str, str]) -> tuple[bytes, str]:
     boundary = f"ttsperf-{uuid.uuid4().hex}"
-    parts = []
+    body = ""
     for name, value in fields.items():
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'
-        parts.append(f"{head}{value}\r\n")
-    body = "".join(parts) + f"--{boundary}--\r\n"
+        body += f"{head}{value}\r\n"
+    body += f"--{boundary}--\r\n"
     return body.encode(), f"{MULTIPART}; boundary={boundary}"

@@ -1,47 +1,53 @@
-"""Asks a server over HTTP/1.1 and stamps each read of its answer.
+"""Sends requests to a server over HTTP/1.1 and stamps each read of its answers.
 
-The standard library's client and no other, because it opens a connection when told to: with a kept
-connection that is before the request, with a fresh one it is a part of it. A read gives what has
-arrived, never more than one delivery, and waits for no more.
+The standard library's client and no other, because it opens a connection on command: one
+that is kept before the request, a fresh one as a part of it. A read gives what has arrived,
+never more than one delivery, and waits for no more.
 """
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
-import select
 import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from typing import Any, NamedTuple
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import TargetFailed, TargetNotFound, TargetShapeError
 from pytest_ttsperf.records import Json, Mode, Span
-from pytest_ttsperf.targets import placement as targets_placement
 from pytest_ttsperf.targets import spec
-from pytest_ttsperf.targets.decoders import base, signatures
-from pytest_ttsperf.targets.decoders.factory import open_decoder
-from pytest_ttsperf.targets.decoders.pcm import open_pcm
-from pytest_ttsperf.targets.server import request_template, response_head, sse
-from pytest_ttsperf.targets.server.client import TimedResponse
+from pytest_ttsperf.targets.placement import is_count_by_name
+from pytest_ttsperf.targets.server import request_template, response_head
+from pytest_ttsperf.targets.server.client import (
+    READ_BYTES,
+    TimedRead,
+    TimedResponse,
+    broken_connection,
+    connect,
+    is_readable,
+    not_reachable,
+)
+from pytest_ttsperf.targets.server.payload import Payload, identify_payload
 
-READ_BYTES = 1 << 16
-CONNECT_S = 10.0
 MOST_STATUS_BYTES = 1 << 20
-EVENTS = "text/event-stream"
 PROVIDER_HEADERS = ("X-Provider", "X-TTS-Provider", "X-Execution-Provider")
-CONNECT, TLS, SEND, WAIT, BODY = "http.connect", "http.tls", "http.send", "http.wait", "http.body"
+CONNECT = "http.connect"
+TLS = "http.tls"
+SEND = "http.send"
+WAIT = "http.wait"
+BODY = "http.body"
 SERVER = "server."
-"""Before the names of stages that the server tells of itself."""
+"""Before the names of stages that the server reports of itself."""
 
 Now = Callable[[], int]
 
 
 class HttpClient:
-    """See `remote.Client`."""
+    """See `client.Client`."""
 
     def __init__(
         self,
@@ -54,38 +60,86 @@ class HttpClient:
         connection: str | None = None,
         now_ns: Now = time.perf_counter_ns,
     ) -> None:
-        self._form = request_template.form_of(preset, template, connection)
-        if needs_voice and not request_template.has_place_for_voice(self._form):
+        self._template = request_template.build_template(preset, template, connection)
+        if needs_voice and not request_template.has_place_for_voice(self._template):
             raise TargetShapeError(
                 f"voice {voice!r} was asked for, but the form of {secrets.mask(url)} has no "
                 "place for it; put {voice} into --ttsperf-http-template, or leave out "
                 "--ttsperf-voice"
             )
-        self._url, self._voice, self._now_ns = secrets.mask(url), voice, now_ns
-        scheme, host, port, self._path = request_template.address(spec.resolve(url))
-        self._connection = _Connection(host, port, is_tls=scheme == "https", now_ns=now_ns)
-        self._keeps = self._form.connection == "keep"
+        self._url = secrets.mask(url)
+        self._voice = voice
+        self._now_ns = now_ns
+        address = request_template.parse_address(spec.resolve(url))
+        self._path = address.path
+        self._connection = _Connection(address, now_ns)
+        self._keeps_connection = self._template.connection == "keep"
         self._provider: str | None = None
-        self._voice_told: str | None = None
+        self._served_voice: str | None = None
 
     def prepare(self) -> None:
-        """With a kept connection: see that it is there, and open it anew where it was closed."""
-        if not self._keeps:
+        """Open a connection that is to be reused; anew where the server has closed it."""
+        if not self._keeps_connection or self._connection.is_stale():
             self._connection.close()
-            return
-        if self._connection.is_stale():
-            self._connection.close()
-        if self._connection.sock is None:
+        if self._keeps_connection and self._connection.sock is None:
             self._connect()
 
-    def ask(self, text: str, mode: Mode) -> TimedResponse:  # noqa: ARG002  (one form for both)
+    def ask(self, text: str, mode: Mode) -> TimedResponse:  # noqa: ARG002  (same for both)
         """Send one text, read the answer to its end."""
-        request = request_template.request(self._form, self._path, text, self._voice)
-        connection, now_ns = self._connection, self._now_ns
-        reads: list[tuple[int, bytes]] = []
-        request_ns = now_ns()
-        if connection.sock is None:
+        request = request_template.build_request(self._template, self._path, text, self._voice)
+        request_ns = self._now_ns()
+        if self._connection.sock is None:
             self._connect()
+        exchange = self._exchange(request)
+        response = exchange.response
+        if self._keeps_connection and response.will_close:
+            self._connection.close()
+            raise TargetShapeError(
+                f"found that {self._url} closes the connection after each answer, wanted one that "
+                "is kept; measure with --ttsperf-http-connection=fresh"
+            )
+        providers = filter(None, map(response.getheader, PROVIDER_HEADERS))
+        self._provider = next(providers, self._provider)
+        self._served_voice = response.getheader("X-Voice") or self._served_voice
+        sound = self._identify(exchange)
+        return TimedResponse(
+            request_ns=request_ns,
+            end_ns=exchange.end_ns,
+            reads=exchange.reads,
+            decoder=sound.decoder,
+            spans=self._spans(exchange),
+            notes=sound.notes,
+            is_rate_supposed=sound.is_rate_supposed,
+        )
+
+    def placement(self) -> dict[str, Json] | None:
+        """What /status says of the provider and its nodes, else the provider in a header."""
+        placement = self._read_status()
+        if placement is None and self._provider is not None:
+            return {"provider": self._provider}
+        return placement
+
+    def close(self) -> None:
+        """Close the connection; safe to call twice."""
+        self._connection.close()
+
+    def _connect(self) -> None:
+        try:
+            self._connection.connect()
+        except OSError as error:
+            self._connection.close()
+            if isinstance(error, ssl.SSLError):
+                raise TargetNotFound(
+                    f"target {self._url}: no TLS that is trusted here ({error}); correct the "
+                    "address, or name a certificate of your own in SSL_CERT_FILE"
+                ) from error
+            raise not_reachable(self._url, error) from error
+
+    def _exchange(self, request: request_template.HttpRequest) -> _Exchange:
+        """Send a request and read its answer, on a connection that is open."""
+        connection = self._connection
+        now_ns = self._now_ns
+        reads: list[TimedRead] = []
         try:
             begun_ns = now_ns()
             connection.request(request.method, request.path, request.body, request.headers)
@@ -98,120 +152,70 @@ class HttpClient:
             response_head.refuse_compressed(response, self._url)
             _drain(response, reads, now_ns)
             end_ns = now_ns()
-        except (OSError, http.client.HTTPException) as error:
+        except BaseException as error:
             connection.close()
-            raise TargetFailed(
-                f"target {self._url}: the connection broke after {sum(len(d) for _, d in reads)} "
-                f"bytes of sound ({type(error).__name__}: {error})"
-            ) from error
-        except BaseException:
-            connection.close()
+            if isinstance(error, OSError | HTTPException):
+                raise broken_connection(self._url, reads, error) from error
             raise
-        self._refuse_closing(response)
-        self._provider = _provider(response) or self._provider
-        self._voice_told = response.getheader("X-Voice") or self._voice_told
-        first_ns = reads[0][0] if reads else end_ns
-        own = [
-            *(connection.spans if not self._keeps else ()),
-            Span(stage=SEND, start_ns=begun_ns, end_ns=sent_ns),
-            Span(stage=WAIT, start_ns=sent_ns, end_ns=first_ns),
-            Span(stage=BODY, start_ns=first_ns, end_ns=end_ns),
-        ]
-        told = server_spans(response.headers.get_all("Server-Timing") or [], sent_ns, head_ns)
-        found = self._found(response, b"".join(data for _, data in reads))
-        return TimedResponse(
-            request_ns,
-            end_ns,
-            reads,
-            found.container,
-            (*own, *told),
-            notes=found.notes,
-            is_rate_supposed=found.is_rate_supposed,
-        )
+        return _Exchange(response, reads, begun_ns, sent_ns, head_ns, end_ns)
 
-    def placement(self) -> dict[str, Json] | None:
-        """What /status tells of the provider and its nodes, else the provider in a header."""
-        told = self._status() if self._form.status else None
-        if told is not None:
-            return told
-        return None if self._provider is None else {"provider": self._provider}
-
-    def close(self) -> None:
-        """Close the connection; safe to call twice."""
-        self._connection.close()
-
-    def _connect(self) -> None:
-        try:
-            self._connection.connect()
-        except ssl.SSLError as error:
-            self._connection.close()
-            raise TargetNotFound(
-                f"target {self._url}: no TLS that is trusted here ({error}); correct the address, "
-                "or name a certificate of your own in SSL_CERT_FILE"
-            ) from error
-        except OSError as error:
-            self._connection.close()
-            raise TargetNotFound(
-                f"target {self._url}: nothing answers there ({error}); start the server, or "
-                "correct the address"
-            ) from error
-
-    def _refuse_closing(self, response: http.client.HTTPResponse) -> None:
-        if self._keeps and response.will_close:
-            self._connection.close()
-            raise TargetShapeError(
-                f"found that {self._url} closes the connection after each answer, wanted one that "
-                "is kept; measure with --ttsperf-http-connection=fresh"
-            )
-
-    def _found(self, response: http.client.HTTPResponse, body: bytes) -> _Payload:
-        """The parser of an answer, by its bytes first. TargetError for one that is no sound."""
+    def _identify(self, exchange: _Exchange) -> Payload:
+        """How the sound of an answer is read. TargetError for one that is no sound."""
+        response = exchange.response
+        body = b"".join(data for _, data in exchange.reads)
         if not body:
             raise TargetFailed(
                 f"target {self._url} answered {response.status} and no byte; look into its log"
             )
-        content_type = response.getheader("Content-Type")
-        is_events = signatures.plain_type(content_type) == EVENTS
-        sound = sse.sound_at_begin(body) if is_events else body
-        if is_events:
-            content_type = None
-        shape = response_head.pcm_shape(response.headers, self._form.sample_rate)
-        try:
-            kind = signatures.detect_format(sound, content_type, self._form.format)
-            parser = open_pcm(shape) if kind == "pcm" else open_decoder(kind, None)
-        except TargetShapeError as error:
-            said = response_head.describe_head(body[:READ_BYTES], content_type, str(len(body)))
-            raise TargetShapeError(f"target {self._url}: {error} ({said})") from error
-        misnamed = signatures.describe_mismatch(kind, content_type, self._form.format)
-        return _Payload(
-            container=sse.Events(parser) if is_events else parser,
-            notes=(
-                *((misnamed,) if misnamed else ()),
-                *(shape.notes if kind == "pcm" else ()),
-            ),
-            is_rate_supposed=kind == "pcm" and shape.is_rate_supposed,
-        )
+        return identify_payload(self._url, response.headers, body, self._template)
 
-    def _status(self) -> dict[str, Json] | None:
-        """The placement under the status path, on a connection of its own; None if not told."""
-        there = self._connection
-        asking = _Connection(there.host, there.port, is_tls=there.is_tls, now_ns=self._now_ns)
+    def _spans(self, exchange: _Exchange) -> tuple[Span, ...]:
+        """Stages as seen from here, and those that the server reports."""
+        first_ns, _ = exchange.reads[0]
+        spans: tuple[Span, ...] = (
+            Span(stage=SEND, start_ns=exchange.begun_ns, end_ns=exchange.sent_ns),
+            Span(stage=WAIT, start_ns=exchange.sent_ns, end_ns=first_ns),
+            Span(stage=BODY, start_ns=first_ns, end_ns=exchange.end_ns),
+        )
+        if not self._keeps_connection:
+            spans = (*self._connection.spans, *spans)
+        headers = exchange.response.headers.get_all("Server-Timing") or []
+        return (*spans, *place_server_spans(headers, exchange.sent_ns, exchange.head_ns))
+
+    def _read_status(self) -> dict[str, Json] | None:
+        """The placement under the status path, on a separate connection; None without one."""
+        if not self._template.status:
+            return None
+        connection = _Connection(self._connection.address, self._now_ns)
+        path = request_template.strip_version(self._path) + self._template.status
+        headers = request_template.build_request(self._template, "", "", None).headers
+        headers.pop("Content-Type", None)
         try:
-            asking.connect()
-            headers = request_template.request(self._form, "", "", None).headers
-            headers.pop("Content-Type", None)
-            status_path = request_template.root(self._path) + str(self._form.status)
-            asking.request("GET", status_path, headers=headers)
-            response = asking.getresponse()
-            body = response.read(MOST_STATUS_BYTES) if response.status == http.client.OK else b""
-            return placement_in(json.loads(body), self._voice_told or self._voice)
-        except (OSError, http.client.HTTPException, ValueError):
+            connection.connect()
+            connection.request("GET", path, headers=headers)
+            response = connection.getresponse()
+            if response.status != 200:
+                return None
+            status = json.loads(response.read(MOST_STATUS_BYTES))
+            return find_placement(status, self._served_voice or self._voice)
+        except (OSError, HTTPException, ValueError):
             return None
         finally:
-            asking.close()
+            connection.close()
 
 
-class _Response(http.client.HTTPResponse):
+class _Exchange(NamedTuple):
+    """One request and its answer, with the instants of its stages."""
+
+    response: HTTPResponse
+    reads: list[TimedRead]
+    begun_ns: int
+    sent_ns: int
+    head_ns: int
+    end_ns: int
+
+
+class _Response(HTTPResponse):
     """Read through a buffer that cuts no delivery into pieces."""
 
     def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
@@ -220,117 +224,128 @@ class _Response(http.client.HTTPResponse):
         self.fp = sock.makefile("rb", READ_BYTES)  # type: ignore[assignment]
 
 
-class _Connection(http.client.HTTPConnection):
-    """One connection that tells how long its opening took."""
+class _Connection(HTTPConnection):
+    """One connection that says how long its opening took."""
 
     response_class = _Response
 
-    def __init__(self, host: str, port: int, *, is_tls: bool, now_ns: Now) -> None:
-        super().__init__(host, port)
-        self.is_tls = is_tls
-        self.default_port = 443 if is_tls else 80
+    def __init__(self, address: request_template.Address, now_ns: Now) -> None:
+        super().__init__(address.host, address.port)
+        self.address = address
+        self.default_port = request_template.DEFAULT_PORTS[address.scheme]
         self.spans: tuple[Span, ...] = ()
         self._now_ns = now_ns
 
     def connect(self) -> None:
         """Open it. OSError when that fails, TLS included."""
         begun_ns = self._now_ns()
-        plain = socket.create_connection((self.host, self.port), CONNECT_S)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        plain = connect(self.host, self.port)
         connected_ns = self._now_ns()
         self.spans = (Span(stage=CONNECT, start_ns=begun_ns, end_ns=connected_ns),)
-        if self.is_tls:
+        if self.address.scheme == "https":
             try:
                 plain = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
             except BaseException:
                 plain.close()
                 raise
-            secured = Span(stage=TLS, start_ns=connected_ns, end_ns=self._now_ns())
-            self.spans = (*self.spans, secured)
-        plain.settimeout(None)  # how long an answer may take is the worker's parent's to say
+            handshake = Span(stage=TLS, start_ns=connected_ns, end_ns=self._now_ns())
+            self.spans = (*self.spans, handshake)
+        plain.settimeout(None)  # how long an answer may take is decided by the worker's parent
         self.sock = plain
 
     def is_stale(self) -> bool:
         """Whether a connection is there of which the server has closed its end."""
         sock: Any = self.sock
-        return sock is not None and bool(select.select([sock], [], [], 0)[0])
+        return sock is not None and is_readable(sock, 0)
 
 
-class _Payload(NamedTuple):
-    """How the sound of an answer is read."""
-
-    container: base.Container
-    notes: tuple[str, ...]
-    is_rate_supposed: bool
-
-
-def server_spans(headers: list[str], sent_ns: int, head_ns: int) -> tuple[Span, ...]:
-    """Stages of a Server-Timing header, which tells how long each took and not when.
+def place_server_spans(headers: list[str], sent_ns: int, head_ns: int) -> tuple[Span, ...]:
+    """Stages of a Server-Timing header, which says how long each took and not when.
 
     One after the other from the moment the request was sent where that fits into the wait for the
     header, else all up to its arrival. `total` is no stage.
     """
-    told = []
-    for entry in _parts(",".join(headers), ","):
-        name, *parameters = (part.strip() for part in _parts(entry, ";"))
-        lasted = [p[4:].strip('" ') for p in parameters if p.lower().startswith("dur=")]
-        try:
-            dur_ns = int(float(lasted[0]) * 1e6) if lasted else -1
-        except (ValueError, OverflowError):
-            continue
-        if name and name != "total" and dur_ns >= 0:
-            told.append((SERVER + name, dur_ns))
-    fits = sum(dur_ns for _, dur_ns in told) <= head_ns - sent_ns
-    spans, at_ns = [], sent_ns
-    for name, dur_ns in told:
-        start_ns = at_ns if fits else max(sent_ns, head_ns - dur_ns)
-        end_ns = at_ns + dur_ns if fits else head_ns
-        spans.append(Span(stage=name, start_ns=start_ns, end_ns=end_ns))
+    stages = _parse_server_timing(",".join(headers))
+    is_sequence = sum(duration_ns for _, duration_ns in stages) <= head_ns - sent_ns
+    spans = []
+    at_ns = sent_ns
+    for name, duration_ns in stages:
+        start_ns = max(sent_ns, head_ns - duration_ns)
+        end_ns = head_ns
+        if is_sequence:
+            start_ns = at_ns
+            end_ns = at_ns + duration_ns
+        spans.append(Span(stage=SERVER + name, start_ns=start_ns, end_ns=end_ns))
         at_ns = end_ns
     return tuple(spans)
 
 
-def _parts(header: str, separator: str) -> list[str]:
+def _parse_server_timing(header: str) -> list[tuple[str, int]]:
+    """Name and duration in ns of each stage that has one."""
+    stages = []
+    for entry in _split_unquoted(header, ","):
+        name, *parameters = _split_unquoted(entry, ";")
+        duration_ns = _parse_duration(parameters)
+        if name not in ("", "total") and duration_ns >= 0:
+            stages.append((name, duration_ns))
+    return stages
+
+
+def _parse_duration(parameters: list[str]) -> int:
+    """The first `dur`, in ns; -1 where there is none, or it is no number."""
+    for parameter in parameters:
+        key, _, value = parameter.partition("=")
+        if key.lower() == "dur":
+            try:
+                return int(float(value.strip('" ')) * 1e6)
+            except (ValueError, OverflowError):
+                return -1
+    return -1
+
+
+def _split_unquoted(header: str, separator: str) -> list[str]:
     """What stands between separators, those within quotes excepted; at least one part."""
-    return re.findall(rf'(?:[^{separator}"]|"[^"]*"?)+', header) or [""]
+    parts = re.findall(rf'(?:[^{separator}"]|"[^"]*"?)+', header)
+    return [part.strip() for part in parts] or [""]
 
 
-def placement_in(told: Json, voice: str | None = None) -> dict[str, Json] | None:
+def find_placement(status: Json, voice: str | None = None) -> dict[str, Json] | None:
     """The part of a status that is a placement: the one that counts nodes by provider.
 
     Looked for as `placement`, `provider`, under the voice's name in `voices`, and as all of it. A
     `placement` may be the counts themselves.
     """
-    if not isinstance(told, dict):
+    if not isinstance(status, dict):
         return None
-    voices = told.get("voices")
-    own = voices.get(voice) if isinstance(voices, dict) else None
-    for found in (told.get("placement"), told.get("provider"), own, told):
-        if not isinstance(found, dict):
-            continue
-        nodes = found.get("nodes")
-        if isinstance(nodes, dict) and targets_placement.is_count_by_name(nodes):
-            return dict(found)
-    bare = told.get("placement")
-    return {"nodes": bare} if bare and targets_placement.is_count_by_name(bare) else None
+    placement = status.get("placement")
+    candidates = [placement, status.get("provider"), status]
+    voices = status.get("voices")
+    if isinstance(voices, dict):
+        candidates.insert(2, voices.get(voice))
+    for candidate in candidates:
+        if isinstance(candidate, dict) and is_count_by_name(candidate.get("nodes")):
+            return dict(candidate)
+    if placement and is_count_by_name(placement):
+        return {"nodes": placement}
+    return None
 
 
-def _drain(response: http.client.HTTPResponse, reads: list[tuple[int, bytes]], now_ns: Now) -> None:
+def _drain(
+    response: HTTPResponse,
+    reads: list[TimedRead],
+    now_ns: Now,
+) -> None:
     """Stamp what arrives until the end. HTTPException or OSError when it ends too early."""
-    left = response.length
-    read, keep = response.read1, reads.append
-    while left is None or left > 0:
-        data = read(READ_BYTES if left is None else min(READ_BYTES, left))
+    bytes_left = response.length
+    read = response.read1
+    append = reads.append
+    while bytes_left is None or bytes_left > 0:
+        data = read(min(READ_BYTES, bytes_left or READ_BYTES))
         if not data:
             break
-        keep((now_ns(), data))
-        if left is not None:
-            left -= len(data)
-    if left:
-        raise http.client.IncompleteRead(b"", left)
+        append((now_ns(), data))
+        if bytes_left is not None:
+            bytes_left -= len(data)
+    if bytes_left:
+        raise IncompleteRead(b"", bytes_left)
     response.close()
-
-
-def _provider(response: http.client.HTTPResponse) -> str | None:
-    told = (response.getheader(name) for name in PROVIDER_HEADERS)
-    return next((value for value in told if value), None)

@@ -1,14 +1,14 @@
 """From an address to the process tree that listens there, when it is on this machine.
 
-Memory and CPU of a server are those of that tree, never of the client. Where it cannot be told
-whose they are, nothing is read, and the reason is told.
+Memory and CPU of a server are those of that tree, never of the client. Where its owner cannot be
+found, nothing is read, and the reason is reported.
 """
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import psutil
@@ -18,6 +18,9 @@ from pytest_ttsperf import real
 FORWARDERS = ("docker-proxy", "rootlessport", "slirp4netns", "ssh", "sshd", "kubectl", "socat")
 """They hold a port and hand on what comes; the work is done elsewhere."""
 _ANY = ("0.0.0.0", "::", "")  # noqa: S104  (compared with, not bound)
+_HIDDEN = -1
+"""In the place of a process that the system does not show us."""
+_LOOPBACK = ("127.0.0.1", "::1")
 
 
 class Owner(NamedTuple):
@@ -27,63 +30,79 @@ class Owner(NamedTuple):
     reason: str | None = None
 
 
-def owner(host: str, port: int) -> Owner:
+class _Listener(NamedTuple):
+    """A TCP socket that listens, and the process that holds it."""
+
+    pid: int
+    address: str
+    port: int
+
+
+def find_owner(host: str, port: int) -> Owner:
     """Who listens on that address."""
     try:
-        found = real.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        entries = real.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         return Owner(None, f"{host} is no known address ({error})")
-    addresses = {str(entry[4][0]) for entry in found}
+    addresses = {str(entry[4][0]) for entry in entries}
     try:
-        return _found(host, addresses, port)
+        return _find_local_owner(host, addresses, port)
     except (psutil.Error, OSError, RuntimeError) as error:
         return Owner(
             None,
-            f"this system does not tell who listens on port {port} ({type(error).__name__}), so "
+            f"this system does not say who listens on port {port} ({type(error).__name__}), so "
             "memory and CPU cannot be read",
         )
 
 
-def _found(host: str, addresses: set[str], port: int) -> Owner:
-    if not addresses & _own_addresses():
+def _find_local_owner(host: str, addresses: set[str], port: int) -> Owner:
+    if addresses.isdisjoint(_local_addresses()):
         return Owner(None, f"{host} is not this machine: its memory and CPU cannot be read here")
-    pids, is_hidden = _listening(addresses, port)
+    holders = _holders(_listeners(), addresses, port)
+    pids = holders - {_HIDDEN}
     if not pids:
-        why = "belongs to another user or container" if is_hidden else "is nobody's on this machine"
+        reason = "is nobody's on this machine"
+        if holders:
+            reason = "belongs to another user or container"
         return Owner(
-            None, f"the process behind port {port} {why}; run the server and pytest as one user"
+            None,
+            f"the process behind port {port} {reason}; run the server and pytest as one user",
         )
-    return _top(pids | _sharing(pids, addresses, port), port)
+    sharing = _holders(_listeners_of(_relatives(pids)), addresses, port)
+    return _find_top(pids | sharing, port)
 
 
-def _sharing(pids: set[int], addresses: set[str], port: int) -> set[int]:
-    """Others that hold the same socket: the system tells one process for each.
+def _holders(listeners: Iterable[_Listener], addresses: set[str], port: int) -> set[int]:
+    """Processes that listen there."""
+    places = {(address, port) for address in (*addresses, *_ANY)}
+    return {listener.pid for listener in listeners if (listener.address, listener.port) in places}
 
-    They inherited it, so they are above the one that is told, or beside it.
+
+def _relatives(pids: Iterable[int]) -> set[Any]:
+    """Processes above these or beside them, which may hold the same socket.
+
+    The system names one process for each socket; others inherited it, or passed it on.
     """
-    near: set[Any] = set()
+    relatives: set[Any] = set()
     for pid in pids:
         try:
             process = psutil.Process(pid)
             above = process.parents()
-            near |= set(above) | {p for p in above[0].children() if p.name() == process.name()}
+            relatives.update(above)
+            for sibling in above[0].children():
+                if sibling.name() == process.name():
+                    relatives.add(sibling)
         except (psutil.Error, IndexError):
             continue
-    return {
-        pid
-        for pid, local in _own_sockets(near)
-        if pid is not None and _is_at(local, addresses, port)
-    }
+    return relatives
 
 
-def _top(pids: set[int], port: int) -> Owner:
+def _find_top(pids: Collection[int], port: int) -> Owner:
     """The process above all that hold the port: a server and its workers share the socket."""
-    lines = {pid: _ancestors(pid) for pid in pids}
-    tops = [pid for pid in pids if all(pid in line for line in lines.values())]
-    if not tops:
-        told = ", ".join(map(str, sorted(pids)))
-        return Owner(None, f"port {port} is held by processes that are not one tree ({told})")
-    top = tops[0]
+    top = _common_ancestor(pids)
+    if top is None:
+        shown = ", ".join(map(str, sorted(pids)))
+        return Owner(None, f"port {port} is held by processes that are not one tree ({shown})")
     if top in _ancestors(os.getpid()):
         return Owner(
             None,
@@ -96,58 +115,57 @@ def _top(pids: set[int], port: int) -> Owner:
     return Owner(top)
 
 
-def _listening(addresses: set[str], port: int) -> tuple[set[int], bool]:
-    """Processes that listen there, and whether one does that is hidden from us."""
-    pids: set[int] = set()
-    is_hidden = False
-    for pid, local in _sockets():
-        if _is_at(local, addresses, port):
-            if pid is None:
-                is_hidden = True
-            else:
-                pids.add(pid)
-    return pids, is_hidden
+def _common_ancestor(pids: Collection[int]) -> int | None:
+    """The one of these that is, or is above, each of them."""
+    lines = [_ancestors(pid) for pid in pids]
+    for pid in pids:
+        if all(pid in line for line in lines):
+            return pid
+    return None
 
 
-def _is_at(local: Any, addresses: set[str], port: int) -> bool:
-    address = local.ip.removeprefix("::ffff:")
-    return local.port == port and (address in addresses or address in _ANY)
-
-
-def _sockets() -> Iterator[tuple[int | None, Any]]:
-    """Process and local address of every TCP socket that listens."""
+def _listeners() -> Iterator[_Listener]:
+    """Every TCP socket of this machine that listens."""
     try:
         for entry in psutil.net_connections("tcp"):
             if entry.status == psutil.CONN_LISTEN:
-                yield entry.pid, entry.laddr
-    except psutil.AccessDenied:  # macOS tells each user of its own processes alone
-        yield from _own_sockets(psutil.process_iter())
+                yield _listener(entry.pid or _HIDDEN, entry)
+    except psutil.AccessDenied:  # macOS shows each user only their own processes
+        yield from _listeners_of(psutil.process_iter())
 
 
-def _own_sockets(processes: Iterable[Any]) -> Iterator[tuple[int | None, Any]]:
+def _listeners_of(processes: Iterable[Any]) -> Iterator[_Listener]:
     for process in processes:
         try:
-            ask = getattr(process, "net_connections", None) or process.connections
-            entries = ask("tcp")
+            read_connections = getattr(process, "net_connections", None) or process.connections
+            entries = read_connections("tcp")
         except psutil.Error:
             continue
         for entry in entries:
             if entry.status == psutil.CONN_LISTEN:
-                yield process.pid, entry.laddr
+                yield _listener(process.pid, entry)
 
 
-def _own_addresses() -> set[str]:
-    named = (entry.address for each in psutil.net_if_addrs().values() for entry in each)
-    return {address.partition("%")[0] for address in named} | {"127.0.0.1", "::1"}
+def _listener(pid: int, entry: Any) -> _Listener:
+    address = entry.laddr.ip.removeprefix("::ffff:")
+    return _Listener(pid, address, entry.laddr.port)
+
+
+def _local_addresses() -> set[str]:
+    """Of all interfaces, without the zone of IPv6."""
+    addresses = set(_LOOPBACK)
+    for entries in psutil.net_if_addrs().values():
+        addresses.update(entry.address.partition("%")[0] for entry in entries)
+    return addresses
 
 
 def _ancestors(pid: int) -> list[int]:
     """The process and those above it, nearest first."""
     try:
-        process = psutil.Process(pid)
-        return [pid, *(above.pid for above in process.parents())]
+        parents = psutil.Process(pid).parents()
     except psutil.Error:
         return [pid]
+    return [pid, *(parent.pid for parent in parents)]
 
 
 def _name(pid: int) -> str:

@@ -1,12 +1,12 @@
-"""What a server of speech wants to be asked: OpenAI's form, others by name, any by a template."""
+"""How a speech server is asked: OpenAI's request, others by name, any by a template."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Literal, get_args
-from urllib.parse import quote, urlsplit
+from typing import Literal, NamedTuple, get_args
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -17,11 +17,14 @@ from pytest_ttsperf.targets import spec
 from pytest_ttsperf.targets.decoders.signatures import FORMATS
 from pytest_ttsperf.targets.server import bodies
 
-Keeping = Literal["keep", "fresh"]
+ConnectionMode = Literal["keep", "fresh"]
+CONNECTION_MODES: tuple[str, ...] = get_args(ConnectionMode)
+DEFAULT_PORTS = {"http": 80, "https": 443, "wyoming": 10_200}
 _VERSION = re.compile(r"/v\d+$")
+_PLACEHOLDER = re.compile(r"\{(text|voice|env:\w+)\}")
 TEMPLATE = "the HTTP template"
 DEFAULT_RATE = 24_000
-"""Of bare PCM in OpenAI's form."""
+"""Of bare PCM in OpenAI's API, in Hz."""
 
 
 class RequestTemplate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,24 +36,25 @@ class RequestTemplate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     body: Json = None
     """Fields, sent as JSON or as the Content-Type says, or a string; None for no body."""
     format: str | None = None
-    """Of the answer, where neither its bytes nor its type tell; bare PCM never tells."""
+    """Of the answer, where neither its bytes nor its type say it; bare PCM never does."""
     sample_rate: int | None = None
     """Of bare PCM, in Hz."""
     voice: str | None = None
     """For `{voice}` when none is asked for."""
-    connection: Keeping = "keep"
+    connection: ConnectionMode = "keep"
     status: str | None = None
-    """Path under which the server tells its placement, if it does."""
+    """Path under which the server reports its placement, if it does."""
 
 
+_OPENAI_BODY = {
+    "model": "tts-1",
+    "input": "{text}",
+    "voice": "{voice}",
+    "response_format": "pcm",
+}
 OPENAI = RequestTemplate(
     path="/v1/audio/speech",
-    body={
-        "model": "tts-1",
-        "input": "{text}",
-        "voice": "{voice}",
-        "response_format": "pcm",
-    },
+    body=_OPENAI_BODY,
     format="pcm",
     sample_rate=DEFAULT_RATE,
     voice="alloy",
@@ -60,21 +64,18 @@ PRESETS = {
     "openai": OPENAI,
     "kokoro-fastapi": msgspec.structs.replace(
         OPENAI,
-        body={
-            "model": "kokoro",
-            "input": "{text}",
-            "voice": "{voice}",
-            "response_format": "pcm",
-            "stream": True,
-        },
+        body={**_OPENAI_BODY, "model": "kokoro", "stream": True},
         voice="af_heart",
         status=None,
     ),
     # Its server closes after each answer.
     "piper": RequestTemplate(
-        path="/synthesize", body={"text": "{text}"}, format="wav", connection="fresh"
+        path="/synthesize",
+        body={"text": "{text}"},
+        format="wav",
+        connection="fresh",
     ),
-}  # fmt: skip
+}
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,57 +87,65 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes | None
 
 
-def form_of(
-    preset: str | None, template: Mapping[str, Json] | str | None, connection: str | None
+class Address(NamedTuple):
+    """Where a server is."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+
+def build_template(
+    preset: str | None,
+    template: Mapping[str, Json] | str | None,
+    connection: str | None,
 ) -> RequestTemplate:
     """The preset (OpenAI's unless named), with what a template and the option put in its place.
 
     A template is a mapping or a JSON object as text. It is laid over the preset, its body over the
     preset's; it may name the `preset` itself, and with a `path` and no preset it stands alone.
     """
-    told = _mapping(template)
-    preset = preset or told.pop("preset", None)
-    if preset is not None and preset not in PRESETS:
-        raise TargetShapeError(
-            f"found the HTTP preset {preset!r}; wanted one of {', '.join(PRESETS)}, or "
-            "--ttsperf-http-template for another form"
-        )
-    base: dict[str, Json] = {}
-    if preset is not None or "path" not in told:
-        base = msgspec.structs.asdict(PRESETS[preset or "openai"])
-    merged = {**base, **told}
-    if isinstance(base.get("body"), dict) and isinstance(told.get("body"), dict):
-        merged["body"] = {**base["body"], **told["body"]}
+    changes = _parse_template(template)
+    preset = preset or changes.pop("preset", None)
+    if preset is None and "path" not in changes:
+        preset = "openai"
+    fields: dict[str, Json] = {}
+    if preset is not None:
+        fields = _preset_fields(preset)
+    body = fields.get("body")
+    fields.update(changes)
+    if isinstance(body, dict) and isinstance(changes.get("body"), dict):
+        fields["body"] = {**body, **changes["body"]}
     if connection is not None:
-        merged["connection"] = connection
-    return _validate(merged)
+        fields["connection"] = connection
+    return _validate(fields)
 
 
-def request(form: RequestTemplate, base_path: str, text: str, voice: str | None) -> HttpRequest:
+def build_request(
+    template: RequestTemplate,
+    base_path: str,
+    text: str,
+    voice: str | None,
+) -> HttpRequest:
     """The request for one text. VariableUnset for an `{env:NAME}` that is not set."""
-    values = {"text": text, "voice": voice or form.voice or ""}
-    headers = {name: _header(name, value) for name, value in form.headers.items()}
-    body: bytes | None = None
-    type_name = next((name for name in headers if name.lower() == "content-type"), "Content-Type")
-    if isinstance(form.body, str):
-        headers.setdefault(type_name, "text/plain; charset=utf-8")
-        body = _fill_text(form.body, values, bodies.escaping(headers[type_name])).encode()
-    elif form.body is not None:
-        headers.setdefault(type_name, "application/json")
-        fields = _fill(form.body, values)
-        body, headers[type_name] = bodies.encode_value(fields, headers[type_name])
-    path = _fill_text(form.path, values, lambda value: quote(value, safe=""))
+    values = {"text": text, "voice": voice or template.voice or ""}
+    headers = {name: _fill_header(name, value) for name, value in template.headers.items()}
+    path = _fill_text(template.path, values, bodies.percent_encode)
     return HttpRequest(
-        method=form.method, path=join_path(base_path, path), headers=headers, body=body
+        method=template.method,
+        path=join_path(base_path, path),
+        headers=headers,
+        body=_build_body(template.body, headers, values),
     )
 
 
-def has_place_for_voice(form: RequestTemplate) -> bool:
+def has_place_for_voice(template: RequestTemplate) -> bool:
     """Whether a voice can be asked for."""
-    return "{voice}" in form.path or "{voice}" in json.dumps(form.body)
+    return _has_place(template, "{voice}")
 
 
-def root(base_path: str) -> str:
+def strip_version(base_path: str) -> str:
     """The path of a base URL without the version at its end, as SDKs write it (`/v1`)."""
     return _VERSION.sub("", base_path.rstrip("/"))
 
@@ -146,14 +155,14 @@ def join_path(base_path: str, path: str) -> str:
     base = base_path.rstrip("/")
     version = _VERSION.search(base)
     if version and path.startswith(f"{version[0]}/"):
-        return root(base) + path
+        return strip_version(base) + path
     if base and base.endswith(path):
         return base
     return base + path
 
 
-def address(url: str, default_port: int | None = None) -> tuple[str, str, int, str]:
-    """Scheme, host, port and path of a server's URL. TargetShapeError where there is no host."""
+def parse_address(url: str) -> Address:
+    """The address in a server's URL. TargetShapeError where there is no host."""
     scheme = url.partition("://")[0]
     wrong = TargetShapeError(
         f"found the target {secrets.mask(url)!r}; wanted {scheme}://host:port, with a path at most "
@@ -162,16 +171,16 @@ def address(url: str, default_port: int | None = None) -> tuple[str, str, int, s
     )
     try:
         parts = urlsplit(url)
-        port = parts.port or default_port or (443 if parts.scheme == "https" else 80)
+        port = parts.port or DEFAULT_PORTS[parts.scheme]
     except ValueError:  # its text may quote a password
         raise wrong from None
     has_user = parts.username is not None or parts.password is not None
     if not parts.hostname or parts.query or has_user:
         raise wrong
-    return parts.scheme, parts.hostname, port, parts.path
+    return Address(parts.scheme, parts.hostname, port, parts.path)
 
 
-def _mapping(template: Mapping[str, Json] | str | None) -> dict[str, Json]:
+def _parse_template(template: Mapping[str, Json] | str | None) -> dict[str, Json]:
     if isinstance(template, str):
         try:
             template = json.loads(template)
@@ -186,33 +195,64 @@ def _mapping(template: Mapping[str, Json] | str | None) -> dict[str, Json]:
     return dict(template or {})
 
 
-def _validate(told: Mapping[str, Json]) -> RequestTemplate:
+def _preset_fields(name: str) -> dict[str, Json]:
+    if name not in PRESETS:
+        raise TargetShapeError(
+            f"found the HTTP preset {name!r}; wanted one of {', '.join(PRESETS)}, or "
+            "--ttsperf-http-template for another form"
+        )
+    return msgspec.structs.asdict(PRESETS[name])
+
+
+def _validate(fields: Mapping[str, Json]) -> RequestTemplate:
     try:
-        form = msgspec.convert(dict(told), RequestTemplate)
+        template = msgspec.convert(fields, RequestTemplate)
     except msgspec.ValidationError as error:
         raise TargetShapeError(
             f"found an HTTP template in which {error}; wanted "
             f"{', '.join(RequestTemplate.__struct_fields__)}"
         ) from error
-    if form.format is not None and form.format not in FORMATS:
+    if template.format not in (None, *FORMATS):
         raise TargetShapeError(
-            f"found the format {form.format!r} in the HTTP template; wanted {', '.join(FORMATS)}"
+            f"found the format {template.format!r} in the HTTP template; wanted "
+            f"{', '.join(FORMATS)}"
         )
-    if form.format == "pcm" and form.sample_rate is None:
+    if template.format == "pcm" and template.sample_rate is None:
         raise TargetShapeError(
             "found format pcm in the HTTP template without sample_rate; bare samples do not tell "
             "it: add sample_rate, in Hz"
         )
-    if "{text}" not in form.path and "{text}" not in json.dumps(form.body):
+    if not _has_place(template, "{text}"):
         raise TargetShapeError(
             "found an HTTP template without {text} in path and body; wanted the place where the "
             "text goes"
         )
-    if not form.path.startswith("/"):
+    if not template.path.startswith("/"):
         raise TargetShapeError(
-            f"found the path {secrets.mask(form.path)!r}; wanted one that begins with /"
+            f"found the path {secrets.mask(template.path)!r}; wanted one that begins with /"
         )
-    return form
+    return template
+
+
+def _has_place(template: RequestTemplate, placeholder: str) -> bool:
+    return placeholder in template.path or placeholder in json.dumps(template.body)
+
+
+def _build_body(body: Json, headers: dict[str, str], values: Mapping[str, str]) -> bytes | None:
+    """The body with its values; its Content-Type is completed in the headers."""
+    if body is None:
+        return None
+    type_header = "Content-Type"
+    for name in headers:
+        if name.lower() == "content-type":
+            type_header = name
+            break
+    if isinstance(body, str):
+        content_type = headers.setdefault(type_header, "text/plain; charset=utf-8")
+        return _fill_text(body, values, bodies.escape_for(content_type)).encode()
+    content_type = headers.get(type_header, "application/json")
+    data, headers[type_header] = bodies.encode_fields(_fill(body, values), content_type)
+    return data
 
 
 def _fill(value: Json, values: Mapping[str, str]) -> Json:
@@ -225,20 +265,26 @@ def _fill(value: Json, values: Mapping[str, str]) -> Json:
     return value
 
 
-def _fill_text(text: str, values: Mapping[str, str], write: Callable[[str], str] = str) -> str:
-    """The text with all that is to be put in, at one go: a value is never filled itself.
+def _fill_text(
+    text: str,
+    values: Mapping[str, str],
+    escape: Callable[[str], str] = str,
+) -> str:
+    """The text with its placeholders replaced in one pass: a value is never filled itself.
 
-    `write` puts a value as the place that it goes to wants it written.
+    `escape` writes a value as the place that it goes to needs it.
     """
 
-    def put_in(found: re.Match[str]) -> str:
-        name = found[1]
-        return write(values[name] if name in values else spec.resolve(found[0], TEMPLATE))
+    def replacement(placeholder: re.Match[str]) -> str:
+        value = values.get(placeholder[1])
+        if value is None:
+            value = spec.resolve(placeholder[0], TEMPLATE)
+        return escape(value)
 
-    return re.sub(r"\{(text|voice|env:\w+)\}", put_in, text)
+    return _PLACEHOLDER.sub(replacement, text)
 
 
-def _header(name: str, value: str) -> str:
+def _fill_header(name: str, value: str) -> str:
     """A header's value; TargetShapeError where a variable brings a line break into it."""
     filled = spec.resolve(value, TEMPLATE)
     if "\n" in filled or "\r" in filled:
@@ -247,6 +293,3 @@ def _header(name: str, value: str) -> str:
             " wanted one line; export the variable without it"
         )
     return filled
-
-
-KEEPINGS: tuple[str, ...] = get_args(Keeping)

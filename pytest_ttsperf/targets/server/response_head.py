@@ -1,4 +1,4 @@
-"""What the head of an HTTP answer says of its sound, and what keeps it from being measured."""
+"""What the head of an HTTP answer says of its sound, and why an answer cannot be measured."""
 
 from __future__ import annotations
 
@@ -23,45 +23,63 @@ _BIT_PARAMETERS = ("bits", "bitdepth", "bit-depth", "bits-per-sample")
 _CODEC_PARAMETERS = ("codec", "codecs", "encoding", "format")
 _ENDIAN_PARAMETERS = ("endianness", "endian", "byte-order")
 _BITS_OF_CODEC = {
-    "pcm_u8": 8, "u8": 8, "pcm_s16le": 16, "s16le": 16, "linear16": 16, "int16": 16,
-    "pcm_s24le": 24, "s24le": 24, "pcm_s32le": 32, "s32le": 32, "int32": 32,
-}  # fmt: skip
+    "pcm_u8": 8,
+    "u8": 8,
+    "pcm_s16le": 16,
+    "s16le": 16,
+    "linear16": 16,
+    "int16": 16,
+    "pcm_s24le": 24,
+    "s24le": 24,
+    "pcm_s32le": 32,
+    "s32le": 32,
+    "int32": 32,
+}
 _BITS_OF_FLOAT_CODEC = {
-    "pcm_f32le": 32, "f32le": 32, "float32": 32, "pcm_f64le": 64, "f64le": 64, "float64": 64,
-}  # fmt: skip
-_NUMBER = re.compile(r"(\d{1,9})(?:\.0+)?\s*(?:hz)?", re.IGNORECASE)
+    "pcm_f32le": 32,
+    "f32le": 32,
+    "float32": 32,
+    "pcm_f64le": 64,
+    "f64le": 64,
+    "float64": 64,
+}
+_NUMBER = re.compile(r"\s*(\d{1,9})(?:\.0+)?\s*(?:hz\s*)?", re.IGNORECASE)
+"""A rate, or another whole number."""
+_LINEAR_TYPE = re.compile(r"audio/(?:x-)?l(8|16|24|32)")
 SHOWN_CHARACTERS = 500
 SHOWN_PATH = 200
 MOST_ERROR_BYTES = 1 << 16
 STRANGE_SHARE = 0.1
-"""A text of more unprintable letters than this is none."""
+"""Bytes with more unprintable characters than this are no text."""
 
 
-def pcm_shape(headers: Message, supposed_rate: int | None) -> PcmShape:
+def read_pcm_shape(headers: Message, supposed_rate: int | None) -> PcmShape:
     """The shape of bare samples: as the server says, else 16-bit mono at the supposed rate.
 
     The parameters of Content-Type come first, then RATE_HEADERS, CHANNEL_HEADERS and BIT_HEADERS.
     TargetShapeError for samples that are not read here.
     """
     _refuse_big_endian(headers)
-    notes: list[str] = []
-    said = _declared_rate(headers, notes)
-    shape = PcmShape(
-        sample_rate=said or supposed_rate,
-        bits=_number(headers, _BIT_PARAMETERS, BIT_HEADERS) or _bits_of_type(headers) or 16,
-        channels=_number(headers, _CHANNEL_PARAMETERS, CHANNEL_HEADERS) or 1,
-        is_rate_supposed=said is None,
-    )
-    if said is not None and supposed_rate not in (None, said):
+    rate, notes = _read_rate(headers)
+    if rate is not None and supposed_rate not in (None, rate):
         notes.append(
-            f"the server says that its samples are at {said} Hz, the form supposes "
+            f"the server says that its samples are at {rate} Hz, the form supposes "
             f"{supposed_rate} Hz; what the server says was taken"
         )
-    return replace(_with_codec(shape, headers, notes), notes=tuple(notes))
+    bits = _read_number(headers, _BIT_PARAMETERS, BIT_HEADERS)
+    bits_of_type = _parse_number(_LINEAR_TYPE, headers.get_content_type())
+    channels = _read_number(headers, _CHANNEL_PARAMETERS, CHANNEL_HEADERS)
+    shape = PcmShape(
+        sample_rate=rate or supposed_rate,
+        bits=bits or bits_of_type or 16,
+        channels=channels or 1,
+        is_rate_supposed=rate is None,
+    )
+    return replace(_apply_codec(shape, headers, notes), notes=tuple(notes))
 
 
 def refuse_compressed(response: HTTPResponse, url: str) -> None:
-    """TargetShapeError for an answer that passes through a compressor, which none was asked for."""
+    """TargetShapeError for an answer that was compressed, although no request asks for it."""
     encoding = (response.getheader("Content-Encoding") or "identity").strip().lower()
     transfer = (response.getheader("Transfer-Encoding") or "chunked").strip().lower()
     if encoding == "identity" and transfer in ("chunked", "identity"):
@@ -71,8 +89,8 @@ def refuse_compressed(response: HTTPResponse, url: str) -> None:
         found = f"Transfer-Encoding: {transfer}"
     raise TargetShapeError(
         f"target {url} answers compressed ({found}), which nothing asked for; a compressor holds "
-        "sound back until it has enough of it, so the arrivals would be its own. Switch "
-        "compression off for sound, at the server or at the proxy before it"
+        "sound back until it has enough of it, so the arrivals would be those of the compressor. "
+        "Switch compression off for sound, at the server or at the proxy before it"
     )
 
 
@@ -80,60 +98,68 @@ def refuse_errors(response: HTTPResponse, url: str, method: str, path: str) -> N
     """TargetFailed for an answer that is no success, with what it says of itself."""
     if 200 <= response.status < 300:
         return
-    asked_path = path if len(path) <= SHOWN_PATH else f"{path[:SHOWN_PATH]}..."
-    answered = f"target {url} answered {response.status} {response.reason} to {method} {asked_path}"
-    where = response.getheader("Location")
-    if where is not None and 300 <= response.status < 400:
-        raise TargetFailed(f"{answered}: {_redirect_target(url, path, where)}")
+    shown_path = path
+    if len(path) > SHOWN_PATH:
+        shown_path = f"{path[:SHOWN_PATH]}..."
+    answer = f"target {url} answered {response.status} {response.reason} to {method} {shown_path}"
+    location = response.getheader("Location")
+    if location is not None and 300 <= response.status < 400:
+        raise TargetFailed(f"{answer}: {_describe_redirect(url, path, location)}")
     body = response.read(MOST_ERROR_BYTES)
     size = response.getheader("Content-Length")
-    raise TargetFailed(
-        f"{answered}: {describe_head(body, response.getheader('Content-Type'), size)}"
-    )
+    content = describe_body(body, response.getheader("Content-Type"), size)
+    raise TargetFailed(f"{answer}: {content}")
 
 
-def describe_head(body: bytes, content_type: str | None, size: str | None = None) -> str:
+def describe_body(body: bytes, content_type: str | None, size: str | None = None) -> str:
     """What a body says, in printable letters: its message where it is JSON of a usual shape.
 
     With its type and size; a body that is no text is not shown. `size` is what its header says.
     """
-    length = int(size) if size is not None and size.isdigit() else len(body)
-    kind = content_type or "of no type"
     if not body:
         return "without a word"
-    text = _text(body)
+    if size is None or not size.isdecimal():
+        size = str(len(body))
+    kind = content_type or "of no type"
+    text = _to_text(body[:MOST_ERROR_BYTES])
     if text is None:
-        return f"{length} bytes, {kind}, which are no text"
-    return f"{_message(text)[:SHOWN_CHARACTERS]} ({length} bytes, {kind})"
+        return f"{int(size)} bytes, {kind}, which are no text"
+    return f"{_find_message(text)[:SHOWN_CHARACTERS]} ({int(size)} bytes, {kind})"
 
 
-def _text(body: bytes) -> str | None:
+def _to_text(body: bytes) -> str | None:
+    """Printable text; None for bytes that are none."""
     text = secrets.scrub(body.decode(errors="replace").strip())  # before it is cut
-    strange = [letter for letter in text if not letter.isprintable() and not letter.isspace()]
-    lost = text.count("\N{REPLACEMENT CHARACTER}")
-    if len(strange) + lost > STRANGE_SHARE * len(text):
+    unprintable = {letter for letter in text if not letter.isprintable() and not letter.isspace()}
+    strange = sum(map(text.count, unprintable)) + text.count("\N{REPLACEMENT CHARACTER}")
+    if strange > STRANGE_SHARE * len(text):
         return None
-    return "".join("?" if letter in strange else letter for letter in text)
+    for letter in unprintable:
+        text = text.replace(letter, "?")
+    return text
 
 
-def _message(text: str) -> str:
+def _find_message(text: str) -> str:
+    """The message in JSON of an error, as `{"error": {"message": ...}}`; else the text itself."""
     try:
-        told = json.loads(text)
+        message = json.loads(text)
     except (ValueError, RecursionError):
         return text
     for key in ("error", "detail", "message"):
-        if isinstance(told, dict) and told.get(key):
-            told = told[key]
-    return told if isinstance(told, str) else json.dumps(told, ensure_ascii=True)
+        if isinstance(message, dict) and message.get(key):
+            message = message[key]
+    if isinstance(message, str):
+        return message
+    return json.dumps(message, ensure_ascii=True)
 
 
-def _redirect_target(url: str, path: str, where: str) -> str:
+def _describe_redirect(url: str, path: str, location: str) -> str:
     """What to do about a redirect: name the place to which it points as the target."""
-    target = urljoin(url, where)
+    target = urljoin(url, location)
     parts = urlsplit(target)
-    own_path = urlsplit(url).path.rstrip("/")
-    form_path = path.removeprefix(own_path).partition("?")[0]
-    base = f"{parts.scheme}://{parts.netloc}{parts.path.removesuffix(form_path)}".rstrip("/")
+    base_path = urlsplit(url).path.rstrip("/")
+    request_path = path.removeprefix(base_path).partition("?")[0]
+    base = f"{parts.scheme}://{parts.netloc}{parts.path.removesuffix(request_path)}".rstrip("/")
     return (
         f"it points to {secrets.mask(target)[:SHOWN_CHARACTERS]}. Redirects are not followed, as "
         "each would be part of every figure; measure what it points to, with "
@@ -149,51 +175,58 @@ def _refuse_big_endian(headers: Message) -> None:
         )
 
 
-def _declared_rate(headers: Message, notes: list[str]) -> int | None:
-    """The rate in Hz that the server says first; what it says besides goes into the notes."""
-    texts = [("Content-Type", _parameter(headers, _RATE_PARAMETERS))]
-    texts += [(name, headers.get(name)) for name in RATE_HEADERS]
-    said: int | None = None
-    for source, text in texts:
+def _read_rate(headers: Message) -> tuple[int | None, list[str]]:
+    """The rate in Hz that the server says first, and notes on what it says besides."""
+    texts = {"Content-Type": _parameter(headers, _RATE_PARAMETERS)}
+    for name in RATE_HEADERS:
+        texts[name] = headers.get(name)
+    first: int | None = None
+    notes = []
+    for source, text in texts.items():
         if text is None:
             continue
-        rate = _whole(text)
-        if rate is None or not is_rate(rate):
+        rate = _parse_number(_NUMBER, text)
+        if not is_rate(rate):
             notes.append(f"the server's {source} says the rate {text!r}, which is none in Hz")
-        elif said is None:
-            said = rate
-        elif rate != said:
-            notes.append(f"the server's {source} says {rate} Hz beside {said} Hz, which was taken")
-    return said
+        elif first is None:
+            first = rate
+        elif rate != first:
+            notes.append(f"the server's {source} says {rate} Hz beside {first} Hz, which was taken")
+    return first, notes
 
 
-def _number(headers: Message, parameters: tuple[str, ...], names: tuple[str, ...]) -> int | None:
-    texts = [_parameter(headers, parameters), *(headers.get(name) for name in names)]
-    numbers = [_whole(text) for text in texts if text is not None]
-    return next((number for number in numbers if number), None)
+def _read_number(
+    headers: Message,
+    parameters: tuple[str, ...],
+    names: tuple[str, ...],
+) -> int | None:
+    """The first whole number above 0 in these parameters of Content-Type and these headers."""
+    for text in (_parameter(headers, parameters), *map(headers.get, names)):
+        number = _parse_number(_NUMBER, text or "")
+        if number:
+            return number
+    return None
 
 
-def _whole(text: str) -> int | None:
-    found = _NUMBER.fullmatch(text.strip())
-    return None if found is None else int(found[1])
+def _parse_number(pattern: re.Pattern[str], text: str) -> int | None:
+    """The whole number in a text of this pattern."""
+    match = pattern.fullmatch(text)
+    if match is None:
+        return None
+    return int(match[1])
 
 
 def _parameter(headers: Message, names: tuple[str, ...]) -> str | None:
     """The first of these parameters of Content-Type."""
     for name in names:
-        found = headers.get_param(name)
-        if isinstance(found, str):
-            return found
+        value = headers.get_param(name)
+        if isinstance(value, str):
+            return value
     return None
 
 
-def _bits_of_type(headers: Message) -> int | None:
-    """16 for audio/L16 and so on."""
-    found = re.fullmatch(r"audio/(?:x-)?l(8|16|24|32)", headers.get_content_type())
-    return None if found is None else int(found[1])
-
-
-def _with_codec(shape: PcmShape, headers: Message, notes: list[str]) -> PcmShape:
+def _apply_codec(shape: PcmShape, headers: Message, notes: list[str]) -> PcmShape:
+    """The shape with the kind of sample that Content-Type names; notes a name not understood."""
     codec = (_parameter(headers, _CODEC_PARAMETERS) or "pcm").lower()
     if codec in _BITS_OF_CODEC:
         return replace(shape, bits=_BITS_OF_CODEC[codec])

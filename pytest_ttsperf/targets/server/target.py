@@ -1,4 +1,7 @@
-"""A server that runs already, seen from the parent: a worker asks it, its tree is what is read."""
+"""A server that runs already, as the parent sees it: a worker sends the requests.
+
+Memory and CPU are read from the process tree of the server.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ from pytest_ttsperf.records import Mode, Recording, TargetInfo, TargetSpec
 from pytest_ttsperf.targets import spec as targets_spec
 from pytest_ttsperf.targets.base import Inspection
 from pytest_ttsperf.targets.server import port_owner, request_template
-from pytest_ttsperf.targets.server.wyoming import DEFAULT_PORT
 from pytest_ttsperf.targets.worker.parent import WorkerTarget
 
 
@@ -30,18 +32,22 @@ class ServerTarget:
     ) -> None:
         self._spec = spec
         self._new_client = partial(
-            WorkerTarget, spec, offered=offered, demanded=demanded, timeout_s=timeout_s
+            WorkerTarget,
+            spec,
+            offered=offered,
+            demanded=demanded,
+            timeout_s=timeout_s,
         )
         self._client = self._new_client()
         self._is_lost = False
         self._owner = port_owner.Owner(None)
 
     def open(self) -> TargetInfo:
-        """Ask for one sentence, and look up whose the port is."""
-        ready = self._client.open()
-        self._owner = self._looked_up()
+        """Ask for one sentence, and find the process that owns the port."""
+        info = self._client.open()
+        self._owner = self._find_owner()
         return structs.replace(
-            ready,
+            info,
             pid=self._owner.pid,
             pid_missing_because=self._owner.reason,
             versions={},
@@ -70,21 +76,21 @@ class ServerTarget:
 
     def inspect(self) -> Inspection:
         """The placement as it stands now. TargetCrashed where another process answers by now."""
-        told = self._client.inspect()
-        now = self._looked_up()
-        if now.pid != self._owner.pid:
+        inspection = self._client.inspect()
+        owner = self._find_owner()
+        if owner.pid != self._owner.pid:
             raise TargetCrashed(
                 f"target {self._spec.label} was started anew while it was measured (process "
-                f"{self._owner.pid} before, {now.pid or now.reason} now); its figures are of two"
+                f"{self._owner.pid} before, {owner.pid or owner.reason} now); its figures are of "
+                "two"
             )
-        return told
+        return inspection
 
     def close(self) -> str | None:
         """End the client; the server goes on."""
         return self._client.close()
 
-    def _looked_up(self) -> port_owner.Owner:
+    def _find_owner(self) -> port_owner.Owner:
         url = targets_spec.resolve(self._spec.spec)
-        default = DEFAULT_PORT if targets_spec.kind(url) == "wyoming" else None
-        _, host, port, _ = request_template.address(url, default)
-        return port_owner.owner(host, port)
+        address = request_template.parse_address(url)
+        return port_owner.find_owner(address.host, address.port)

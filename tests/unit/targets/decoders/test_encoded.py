@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pytest_ttsperf.errors import TargetError, TargetShapeError
 from pytest_ttsperf.targets.decoders import flac, mpeg, ogg_opus
-from pytest_ttsperf.targets.decoders.base import Container
+from pytest_ttsperf.targets.decoders.base import Decoder
 from pytest_ttsperf.targets.decoders.signatures import detect_format
 from tests.examples import examples
 from tests.unit.targets import sounds
@@ -24,7 +24,7 @@ from tests.unit.targets.decoders.test_wav import heard
 
 ROOT = Path(__file__).resolve().parents[4]
 FRAMES = 30_000
-KINDS: dict[str, tuple[str, str, int, Callable[[], Container]]] = {
+KINDS: dict[str, tuple[str, str, int, Callable[[], Decoder]]] = {
     "flac": ("flac", "flac", 24_000, flac.Flac),
     "mp3": ("mp3", "libmp3lame", 24_000, mpeg.open_mp3),
     "opus": ("ogg", "libopus", 48_000, ogg_opus.OggOpus),

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_ttsperf.targets.decoders import tags
-from pytest_ttsperf.targets.decoders.base import Container
+from pytest_ttsperf.targets.decoders.base import Decoder
 from pytest_ttsperf.targets.decoders.wav import Wav
 from tests.examples import examples
 from tests.unit.targets import sounds
@@ -51,7 +51,7 @@ TAGS = {
     "ape": ape(header=True),
     "several": ape(header=True) + ID3V1 + id3v2(10),
 }
-MAKERS: dict[str, tuple[Callable[[int], bytes], Callable[[], Container]]] = {
+MAKERS: dict[str, tuple[Callable[[int], bytes], Callable[[], Decoder]]] = {
     **{kind: ((lambda n, kind=kind: payload(kind, n)), KINDS[kind][3]) for kind in KINDS},
     "wav": ((lambda n: sounds.wav(sounds.speechlike(n).tobytes())), Wav),
     "streamed wav": ((lambda n: sounds.wav(sounds.speechlike(n).tobytes(), size=0)), Wav),
@@ -67,12 +67,12 @@ def fits(kind: str, tag: str) -> bool:
 def test_a_tag_tells_its_length(tag: bytes) -> None:
     rest, at = tag + b"\xff\xfb", 0
     while at < len(tag):
-        size = tags.length(rest[at:])
+        size = tags.tag_bytes(rest[at:])
         assert size
         at += size
     assert at == len(tag)
-    assert tags.length(b"\xff\xfb\x90\x64") == 0
-    assert tags.length(tag[:2]) is None
+    assert tags.tag_bytes(b"\xff\xfb\x90\x64") == 0
+    assert tags.tag_bytes(tag[:2]) is None
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_ttsperf.errors import TargetError, TargetFailed, TargetShapeError
-from pytest_ttsperf.targets.decoders.base import Container, Samples
+from pytest_ttsperf.targets.decoders.base import Decoder, Samples
 from pytest_ttsperf.targets.decoders.pcm import Pcm
 from pytest_ttsperf.targets.decoders.signatures import detect_format
 from pytest_ttsperf.targets.decoders.wav import Wav
@@ -24,7 +24,7 @@ HEARD = SOUND.astype(np.float32) / 32768
 ODD = chunk(b"LIST", b"INFOISFT\x05\0\0\0Lavf\0") + chunk(b"fact", b"\x2c\x01\0\0")
 
 
-def heard(container: Container, data: bytes, cuts: Sequence[int] = ()) -> Samples:
+def heard(container: Decoder, data: bytes, cuts: Sequence[int] = ()) -> Samples:
     """All samples of some bytes, fed in pieces."""
     borders = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
     parts = [container.feed(data[a:b]) for a, b in pairwise(borders)]
@@ -202,7 +202,7 @@ def test_half_a_sample_at_the_end_is_told() -> None:
 def test_noise_is_an_error_of_ours_or_sound_but_never_another_exception(
     data: bytes, cuts: list[int]
 ) -> None:
-    makers: list[tuple[Callable[[], Container], bytes]] = [
+    makers: list[tuple[Callable[[], Decoder], bytes]] = [
         (Wav, b""),
         (Wav, b"RIFF\0\0\0\0WAVE"),
         (Wav, wav(b"", size=0xFFFFFFFF)),

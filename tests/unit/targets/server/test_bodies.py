@@ -12,7 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_ttsperf.errors import TargetShapeError
-from pytest_ttsperf.targets.server.request_template import form_of, join_path, request, root
+from pytest_ttsperf.targets.server.request_template import (
+    build_request,
+    build_template,
+    join_path,
+    strip_version,
+)
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1).filter(
     lambda text: not {"\ufffe", "\uffff"} & set(text)
@@ -22,7 +27,7 @@ ODD = 'Salt & pepper, 50% off: 2 + 2 = four; "yes" <b> {voice} Grüße'
 
 def sent(body: object, content_type: str, text: str, header: str = "Content-Type"):
     template = {"path": "/say", "body": body, "headers": {header: content_type}}
-    return request(form_of(None, template, None), "", text, "joe")
+    return build_request(build_template(None, template, None), "", text, "joe")
 
 
 @pytest.mark.parametrize("header", ["Content-Type", "content-type"])
@@ -99,6 +104,6 @@ def test_a_version_in_the_base_is_not_doubled(base: str, path: str, whole: str) 
 
 
 def test_what_is_not_versioned_stands_at_the_root() -> None:
-    assert [root(base) for base in ("", "/", "/v1/", "/api/v1", "/v1/x")] == [
+    assert [strip_version(base) for base in ("", "/", "/v1/", "/api/v1", "/v1/x")] == [
         "", "", "", "/api", "/v1/x",
     ]  # fmt: skip

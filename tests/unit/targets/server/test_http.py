@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_ttsperf.errors import TargetFailed, TargetShapeError
-from pytest_ttsperf.targets.decoders.factory import open_decoder
+from pytest_ttsperf.targets.decoders.factory import create_decoder
 from pytest_ttsperf.targets.decoders.pcm import Pcm
-from pytest_ttsperf.targets.server.http import placement_in, server_spans
+from pytest_ttsperf.targets.server.http import find_placement, place_server_spans
 from pytest_ttsperf.targets.server.sse import Events
 from tests.unit.targets.decoders.test_wav import heard
 from tests.unit.targets.sounds import speechlike
@@ -23,7 +23,7 @@ MS = 1_000_000
 
 def laid(header: str, wait_ms: int = 100) -> list[tuple[str, float, float]]:
     """Stage, start and end in ms from the moment the request was sent."""
-    spans = server_spans([header], 5 * MS, (5 + wait_ms) * MS)
+    spans = place_server_spans([header], 5 * MS, (5 + wait_ms) * MS)
     return [(s.stage, s.start_ns / MS - 5, s.end_ns / MS - 5) for s in spans]
 
 
@@ -48,11 +48,11 @@ def test_no_header_breaks_it(header: str) -> None:
 
 def test_a_placement_counts_nodes() -> None:
     own = {"nodes": {"CPUExecutionProvider": 7}, "voice": "hum"}
-    assert placement_in({"placement": own}) == own
-    assert placement_in({"placement": own["nodes"]}) == {"nodes": own["nodes"]}
-    assert placement_in({"provider": own}) == own
-    assert placement_in(own) == own
-    assert placement_in({"voices": {"hum": own, "b": {}}}, "hum") == own
+    assert find_placement({"placement": own}) == own
+    assert find_placement({"placement": own["nodes"]}) == {"nodes": own["nodes"]}
+    assert find_placement({"provider": own}) == own
+    assert find_placement(own) == own
+    assert find_placement({"voices": {"hum": own, "b": {}}}, "hum") == own
     for nothing in (
         {"voices": {"hum": own}},
         {"nodes": {"a": "many"}},
@@ -64,12 +64,12 @@ def test_a_placement_counts_nodes() -> None:
         None,
         "x",
     ):
-        assert placement_in(nothing) is None
+        assert find_placement(nothing) is None
 
 
 def test_bare_samples_need_a_rate() -> None:
     with pytest.raises(TargetShapeError, match="add sample_rate"):
-        open_decoder("pcm", None)
+        create_decoder("pcm", None)
 
 
 SOUND = speechlike(200)

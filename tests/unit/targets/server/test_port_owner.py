@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pytest_ttsperf.targets.server import port_owner
-from pytest_ttsperf.targets.server.port_owner import Owner, owner
+from pytest_ttsperf.targets.server.port_owner import Owner, find_owner
 
 pytestmark = pytest.mark.starts
 
@@ -50,29 +50,29 @@ def listening(host: str = "127.0.0.1", workers: str = "0") -> Iterator[tuple[int
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
 def test_the_process_that_listens_is_found(host: str) -> None:
     with listening(host) as (pid, port):
-        assert owner("127.0.0.1", port) == Owner(pid)
-        assert owner("localhost", port) == Owner(pid)
+        assert find_owner("127.0.0.1", port) == Owner(pid)
+        assert find_owner("localhost", port) == Owner(pid)
 
 
 def test_of_a_server_and_its_workers_the_top_is_taken() -> None:
     with listening(workers="2") as (pid, port):
-        assert owner("127.0.0.1", port) == Owner(pid)
+        assert find_owner("127.0.0.1", port) == Owner(pid)
 
 
 def test_a_server_elsewhere_has_no_process_here() -> None:
-    found = owner("192.0.2.1", 80)
+    found = find_owner("192.0.2.1", 80)
     assert found.pid is None
     assert "is not this machine" in str(found.reason)
 
 
 def test_nobody_and_unknown_hosts_are_told() -> None:
-    assert "is nobody's on this machine" in str(owner("127.0.0.1", 1).reason)
-    assert "no known address" in str(owner("no-such-host.invalid", 80).reason)
+    assert "is nobody's on this machine" in str(find_owner("127.0.0.1", 1).reason)
+    assert "no known address" in str(find_owner("no-such-host.invalid", 80).reason)
 
 
 def test_pytests_own_process_is_not_the_server() -> None:
     with socket.create_server(("127.0.0.1", 0)) as own:
-        found = owner("127.0.0.1", own.getsockname()[1])
+        found = find_owner("127.0.0.1", own.getsockname()[1])
     assert found.pid is None
     assert "pytest's own process" in str(found.reason)
 
@@ -80,14 +80,14 @@ def test_pytests_own_process_is_not_the_server() -> None:
 def test_what_only_hands_on_is_not_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     with listening() as (_, port):
         monkeypatch.setattr(port_owner, "_name", lambda pid: "docker-proxy")
-        found = owner("127.0.0.1", port)
+        found = find_owner("127.0.0.1", port)
     assert found.pid is None
     assert "docker-proxy, which only hands on" in str(found.reason)
 
 
 def test_processes_that_are_not_one_tree_are_told() -> None:
     with listening() as (one, port), listening() as (two, _):
-        found = port_owner._top({one, two}, port)
+        found = port_owner._find_top({one, two}, port)
     assert found.pid is None
     assert "not one tree" in str(found.reason)
 
@@ -98,7 +98,7 @@ def test_where_the_system_tells_of_own_processes_alone(monkeypatch: pytest.Monke
 
     with listening() as (pid, port):
         monkeypatch.setattr(port_owner.psutil, "net_connections", denied)
-        assert owner("127.0.0.1", port) == Owner(pid)
+        assert find_owner("127.0.0.1", port) == Owner(pid)
 
 
 def test_a_system_that_does_not_tell_its_sockets(
@@ -106,6 +106,6 @@ def test_a_system_that_does_not_tell_its_sockets(
 ) -> None:
     monkeypatch.setattr("psutil.PROCFS_PATH", str(tmp_path))
     with socket.create_server(("127.0.0.1", 0)) as server:
-        found = owner("127.0.0.1", server.getsockname()[1])
+        found = find_owner("127.0.0.1", server.getsockname()[1])
     assert found.pid is None
     assert found.reason

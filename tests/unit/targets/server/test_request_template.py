@@ -8,16 +8,16 @@ import pytest
 
 from pytest_ttsperf.errors import TargetShapeError
 from pytest_ttsperf.targets.server.request_template import (
-    address,
-    form_of,
+    build_request,
+    build_template,
     has_place_for_voice,
-    request,
+    parse_address,
 )
 from pytest_ttsperf.targets.spec import kind
 
 
 def test_openais_form_is_the_default() -> None:
-    sent = request(form_of(None, None, None), "", 'He said "no".', None)
+    sent = build_request(build_template(None, None, None), "", 'He said "no".', None)
     assert (sent.method, sent.path) == ("POST", "/v1/audio/speech")
     assert json.loads(sent.body or b"") == {
         "model": "tts-1",
@@ -29,40 +29,42 @@ def test_openais_form_is_the_default() -> None:
 
 
 def test_a_template_is_laid_over_a_preset() -> None:
-    form = form_of(None, '{"body": {"response_format": "wav", "voice": "{voice}"}}', "fresh")
-    body = json.loads(request(form, "/api/", "Hi.", "echo").body or b"")
+    form = build_template(None, '{"body": {"response_format": "wav", "voice": "{voice}"}}', "fresh")
+    body = json.loads(build_request(form, "/api/", "Hi.", "echo").body or b"")
     assert (body["input"], body["voice"], body["response_format"]) == ("Hi.", "echo", "wav")
-    assert request(form, "/api/", "Hi.", None).path == "/api/v1/audio/speech"
+    assert build_request(form, "/api/", "Hi.", None).path == "/api/v1/audio/speech"
     assert form.connection == "fresh"
-    assert form_of(None, {"preset": "piper"}, None).path == "/synthesize"
-    assert form_of("piper", None, None).connection == "fresh"
+    assert build_template(None, {"preset": "piper"}, None).path == "/synthesize"
+    assert build_template("piper", None, None).connection == "fresh"
 
 
 def test_text_is_quoted_where_it_goes_into_the_path() -> None:
-    form = form_of(None, {"path": "/say/{voice}?text={text}", "method": "GET"}, None)
-    sent = request(form, "", "a&b c/d {voice}", "x")
+    form = build_template(None, {"path": "/say/{voice}?text={text}", "method": "GET"}, None)
+    sent = build_request(form, "", "a&b c/d {voice}", "x")
     assert sent.path == "/say/x?text=a%26b%20c%2Fd%20%7Bvoice%7D"
     assert (sent.method, sent.body) == ("GET", None)
 
 
 def test_a_body_may_be_text_as_it_is() -> None:
-    sent = request(form_of(None, {"path": "/", "body": "{text}"}, None), "", "Grüß {dich}", None)
+    sent = build_request(
+        build_template(None, {"path": "/", "body": "{text}"}, None), "", "Grüß {dich}", None
+    )
     assert sent.body == "Grüß {dich}".encode()
     assert sent.headers["Content-Type"].startswith("text/plain")
 
 
 def test_secrets_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    form = form_of(None, {"headers": {"Authorization": "Bearer {env:VOICE_KEY}"}}, None)
+    form = build_template(None, {"headers": {"Authorization": "Bearer {env:VOICE_KEY}"}}, None)
     monkeypatch.setenv("VOICE_KEY", "s3cret")
-    assert request(form, "", "a", None).headers["Authorization"] == "Bearer s3cret"
+    assert build_request(form, "", "a", None).headers["Authorization"] == "Bearer s3cret"
     monkeypatch.delenv("VOICE_KEY")
     with pytest.raises(TargetShapeError, match="export VOICE_KEY"):
-        request(form, "", "a", None)
+        build_request(form, "", "a", None)
 
 
 def test_not_every_form_has_a_place_for_a_voice() -> None:
-    assert has_place_for_voice(form_of("kokoro-fastapi", None, None))
-    assert not has_place_for_voice(form_of("piper", None, None))
+    assert has_place_for_voice(build_template("kokoro-fastapi", None, None))
+    assert not has_place_for_voice(build_template("piper", None, None))
 
 
 @pytest.mark.parametrize(
@@ -83,16 +85,16 @@ def test_what_is_wrong_is_told(
     preset: str | None, template: object, connection: str | None, told: str
 ) -> None:
     with pytest.raises(TargetShapeError, match=told):
-        form_of(preset, template, connection)  # type: ignore[arg-type]
+        build_template(preset, template, connection)  # type: ignore[arg-type]
 
 
 def test_addresses() -> None:
-    assert address("http://localhost:8000") == ("http", "localhost", 8000, "")
-    assert address("https://a.example/tts") == ("https", "a.example", 443, "/tts")
-    assert address("wyoming://[::1]", 10200) == ("wyoming", "::1", 10200, "")
+    assert parse_address("http://localhost:8000") == ("http", "localhost", 8000, "")
+    assert parse_address("https://a.example/tts") == ("https", "a.example", 443, "/tts")
+    assert parse_address("wyoming://[::1]") == ("wyoming", "::1", 10200, "")
     for wrong in ("http://", "http://a:99999", "http://a:x", "http://a/b?c=d", "http://u:p@a"):
         with pytest.raises(TargetShapeError, match="wanted http://host:port"):
-            address(wrong)
+            parse_address(wrong)
 
 
 @pytest.mark.parametrize(

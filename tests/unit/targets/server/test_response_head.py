@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from pytest_ttsperf.errors import TargetShapeError
 from pytest_ttsperf.targets.decoders.pcm import PcmShape
-from pytest_ttsperf.targets.server.response_head import describe_head, pcm_shape
+from pytest_ttsperf.targets.server.response_head import describe_body, read_pcm_shape
 
 
 def shape(supposed: int | None = 24_000, **headers: str) -> PcmShape:
     message = Message()
     for name, value in headers.items():
         message[name.replace("_", "-")] = value
-    return pcm_shape(message, supposed)
+    return read_pcm_shape(message, supposed)
 
 
 @pytest.mark.parametrize(
@@ -107,11 +107,11 @@ def test_no_header_breaks_it(content_type: str, rate: str) -> None:
     ],
 )  # fmt: skip
 def test_a_body_is_shown_where_it_is_a_text(body: bytes, kind: str | None, says: str) -> None:
-    assert says in describe_head(body, kind)
+    assert says in describe_body(body, kind)
 
 
 @given(st.binary(max_size=2000), st.none() | st.just("audio/pcm"))
 def test_what_is_shown_is_printable_and_short(body: bytes, kind: str | None) -> None:
-    text = describe_head(body, kind, str(len(body)))
+    text = describe_body(body, kind, str(len(body)))
     assert len(text) < 600
     assert all(letter.isprintable() or letter.isspace() for letter in text)
