@@ -65,12 +65,25 @@ def url() -> Iterator[str]:
             yield address
 
 
+ATTEMPTS = 8
+"""espeak writes past a buffer and dies of what lay behind it: nearly always, and not always."""
+
+
+def deadly_answer(url: str) -> httpx.Response:
+    """The answer to a text of which the reader died; fails where it survived all of them."""
+    for _ in range(ATTEMPTS):
+        answer = httpx.post(f"{url}{SPEECH}", json=wish("p.m. " * 800), timeout=60)
+        if answer.status_code != 200:
+            return answer
+    pytest.fail(f"the reader survived {ATTEMPTS} texts that overwrite its memory")
+
+
 def test_who_sends_what_the_reader_dies_of_is_told(url: str) -> None:
     before = httpx.post(f"{url}{SPEECH}", json=wish(HARMLESS)).content
     with httpx.stream("POST", f"{url}{SPEECH}", json=wish(LONG)) as other:
         parts = other.iter_raw()
         next(parts)
-        answer = httpx.post(f"{url}{SPEECH}", json=wish("p.m. " * 800))
+        answer = deadly_answer(url)
         assert answer.status_code == 400
         error = answer.json()["error"]
         assert (error["type"], error["code"], error["param"]) == (
@@ -81,6 +94,16 @@ def test_who_sends_what_the_reader_dies_of_is_told(url: str) -> None:
     assert httpx.get(f"{url}/health").status_code == 200
     assert httpx.get(f"{url}/ready").status_code == 200
     assert httpx.post(f"{url}{SPEECH}", json=wish(HARMLESS)).content == before
+
+
+def messages_until(
+    messages: Iterator[dict[str, object]], ends: tuple[str, ...]
+) -> Iterator[dict[str, object]]:
+    """Messages up to and with the first of one of these types."""
+    for message in messages:
+        yield message
+        if message["type"] in ends:
+            return
 
 
 def test_over_a_websocket_too_and_the_talk_goes_on(url: str) -> None:
@@ -95,8 +118,12 @@ def test_over_a_websocket_too_and_the_talk_goes_on(url: str) -> None:
                 if isinstance(answer, str):
                     yield json.loads(answer)
 
-        told = messages_of("p.m. " * 800)
-        error = next(message for message in told if message["type"] != "started")
-        assert error["type"] == "error"
+        errors = []
+        for _ in range(ATTEMPTS):
+            until_the_end = messages_until(messages_of("p.m. " * 800), ("error", "done"))
+            errors = [message for message in until_the_end if message["type"] == "error"]
+            if errors:
+                break
+        (error,) = errors
         assert "espeak-ng cannot read" in str(error["error"])
         assert "done" in (message["type"] for message in messages_of(HARMLESS))
