@@ -16,7 +16,7 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +31,7 @@ from ...text.phonemizer import ModelInput
 from ...timing import SpanRecorder
 from ...voices import Voice
 from ..base import AudioPiece, Settings, StreamContext
+from .chain import Arrays, Chain, Floats, Stage
 from .phonemizer import PiperPhonemizer, reader_starting
 
 CUT_VERSION = "2"  # of what piper_cut makes: a graph cached under another one is made again
@@ -42,17 +43,6 @@ ONSET_S = (0.02, -0.02)
 
 # As piper's own defaults, for a configuration that does not say.
 NOISE_SCALE, LENGTH_SCALE, NOISE_W = 0.667, 1.0, 0.8
-
-Floats = NDArray[np.float32]
-Arrays = Mapping[str, NDArray[Any]]
-
-
-class LoadedStage(NamedTuple):
-    """A link of a chain: see piper_cut."""
-
-    reach: int
-    factor: int
-    width: int
 
 
 class InferenceConfig(NamedTuple):
@@ -107,7 +97,7 @@ def open_model(voice: Voice, settings: Settings, recorder: SpanRecorder) -> Pipe
             }
         with recorder.span("phonemes"):
             phonemize = PiperPhonemizer.open(config, lexicon=settings.lexicon)
-    stages = {name: [LoadedStage(*stage) for stage in plan[name]] for name in ("flow", "decode")}
+    stages = {name: [Stage(*stage) for stage in plan[name]] for name in ("flow", "decode")}
     return PiperModel(sessions, stages, manner, phonemize)
 
 
@@ -162,7 +152,7 @@ class PiperModel:
     def __init__(
         self,
         sessions: dict[str, Session],
-        stages: dict[str, list[LoadedStage]],
+        stages: dict[str, list[Stage]],
         manner: InferenceConfig,
         phonemize: PiperPhonemizer,
     ) -> None:
@@ -292,12 +282,12 @@ class PiperFrames:
 
     def features(self, stop: int) -> Floats | None:
         """The features that samples of frames before `stop` still need; None if none."""
-        wanted = self._decode.needs(stop) - self._decode.taken
+        wanted = self._decode.needs(stop) - self._decode.pushed
         if wanted <= 0:
             return None
         have = 0 if self._features is None else self._features.shape[-1]
         if have < wanted:
-            given = self._flow.given
+            given = self._flow.finished
             least = given + (wanted - have)
             # The first run is as short as can be.
             goal = least if self._features is None else max(least, given + FLOW_GRAIN)
@@ -325,93 +315,11 @@ class PiperFrames:
 
     def _columns(self, stop: int) -> Floats:
         """What the flow starts from, up to `stop`."""
-        which = self._phonemes[self._flow.taken : stop]
+        which = self._phonemes[self._flow.pushed : stop]
         shape = (len(which), self._encoded.means.shape[1])
         noise = self._noise.standard_normal(shape, np.float32)
         rows = self._encoded.means[which] + noise * self._encoded.spreads[which]
         return rows.T
-
-
-class Chain:
-    """A chain of stages over a sentence: columns go in piece by piece, and so does what they give.
-
-    Positions count in columns that go in, frames. `start` is the first that has to, `taken` is
-    behind those that did, `given` behind those of which the result is out.
-    """
-
-    def __init__(
-        self,
-        session: Session,
-        stages: Sequence[LoadedStage],
-        total: int,
-        first: int,
-        stop: CancelToken | None,
-        extra: Arrays,
-    ) -> None:
-        """`first` is the first column whose result is wanted, of `total`."""
-        self._session = session
-        self._stages = stages
-        self._stop = stop
-        self._extra = extra
-        rates = list(itertools.accumulate((s.factor for s in stages), int.__mul__, initial=1))
-        self._totals = [total * rate for rate in rates[:-1]]
-        # For each stage: which column comes out next, and where the window that goes in begins
-        # and ends, all counted in columns that go in.
-        self._next = [first * rate for rate in rates[:-1]]
-        self._window = [0] * len(stages)
-        for at in reversed(range(len(stages))):
-            self._window[at] = max(0, self._next[at] - stages[at].reach)
-            if at:
-                before = stages[at - 1].factor
-                self._next[at - 1] = self._window[at] // before
-                self._window[at] = self._next[at - 1] * before
-        self.start = self.taken = self._window[0]
-        self.given = first
-        self._ends = list(self._window)
-        self._rate = rates[-2]
-        flat = () if extra else (1,)  # the graphs of one speaker are pictures one pixel high
-        self._flat = flat
-        self._states = {
-            f"state_{at}": np.zeros((1, stage.width, *flat, 0), np.float32)
-            for at, stage in enumerate(stages)
-        }
-
-    def needs(self, stop: int) -> int:
-        """How far columns have to go in for the result of those before `stop`."""
-        position = stop * self._rate
-        for at in reversed(range(len(self._stages))):
-            position = min(position + self._stages[at].reach, self._totals[at])
-            if at:
-                position = -(-position // self._stages[at - 1].factor)
-        return position
-
-    def push(self, columns: Floats) -> Floats:
-        """The next columns, [C, n] or with ones between; all the result there is of them."""
-        count = columns.shape[-1]
-        self.taken += count
-        edges: list[int] = []
-        for at, stage in enumerate(self._stages):
-            self._ends[at] += count
-            end, window = self._ends[at], self._window[at]
-            ready = end if end == self._totals[at] else end - stage.reach
-            ready = max(ready, self._next[at])
-            count = (ready - self._next[at]) * stage.factor
-            start = (self._next[at] - window) * stage.factor
-            edges += [start, start + count]
-            self._next[at] = ready
-            self._window[at] = max(window, end - 2 * stage.reach)
-        self.given = self._next[-1] // self._rate
-        outputs = self._session.run(
-            {
-                "columns": columns.reshape(1, -1, *self._flat, columns.shape[-1]),
-                "edges": np.array(edges, np.int64),
-                **self._states,
-                **self._extra,
-            },
-            self._stop,
-        )
-        self._states = {name: outputs[name.replace("state", "carry")] for name in self._states}
-        return outputs["result"]
 
 
 def stream_pieces(frame_count: int, size_of: Callable[[int], float]) -> list[int]:
