@@ -126,11 +126,13 @@ class KokoroGraphs:
         voice = self._voice
 
         def make() -> bytes:
-            from .graph import generator
+            from .graph import cut_generator
 
             original = self._original()
             tells = {
-                part: Session(generator(original, part, measures=True), CPU, self._settings.options)
+                part: Session(
+                    cut_generator(original, part, measures=True), CPU, self._settings.options
+                )
                 for part in PARTS
             }
             return measure_sentence(
@@ -162,12 +164,12 @@ class KokoroGraphs:
 
             original = self._original()
             if name in PARTS:
-                self._cuts[name] = kokoro_graph.generator(original, name, measures=False)
+                self._cuts[name] = kokoro_graph.cut_generator(original, name, measures=False)
             else:
                 make = {
-                    "head": kokoro_graph.head,
-                    "waves": kokoro_graph.waves,
-                    "whole": kokoro_graph.whole,
+                    "head": kokoro_graph.cut_head,
+                    "waves": kokoro_graph.cut_waves,
+                    "whole": kokoro_graph.cut_whole,
                 }[name]
                 self._cuts[name] = make(original)
         return self._cuts[name]
