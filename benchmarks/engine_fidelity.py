@@ -118,7 +118,7 @@ def pitch(model: HibariModel, speech: ModelInput, steps: Iterator[int]) -> NDArr
     parts, stop = [], 0
     while stop < encoded.frame_count:
         stop += next(steps)
-        parts.append(frames.upto(stop).pitch)
+        parts.append(frames.take_until(stop).pitch)
     return np.concatenate(parts)
 
 

@@ -44,11 +44,11 @@ from .architecture import (
     DECODE_LAYERS,
     DECODE_WIDTH,
     FEATURE_WIDTH,
+    KERNEL_SIZE,
     PROSODY_DILATIONS,
     PROSODY_WIDTH,
     SPECTRA_WIDTH,
-    TAPS,
-    sentence,
+    encoder_feeds,
 )
 
 ROUNDED_PROSODY_LAYERS = 4
@@ -71,7 +71,7 @@ def cut(
     Raises ModelError for a graph of another architecture.
     """
     original = SourceGraph(model)
-    feeds = [sentence(ids) for ids in sentences]
+    feeds = [encoder_feeds(ids) for ids in sentences]
     try:
         ranges = original.ranges(feeds) if rounded else None
         return {
@@ -109,14 +109,14 @@ def _prosody(weights: Weights, ranges: Ranges | None) -> bytes:
     state = build.input("state", ["r", PROSODY_WIDTH])
     tail = build.table(build.input("tail", ["p", PROSODY_WIDTH]))
     # Each layer's share of the state. At the start there is half of it: zeros for what was before.
-    shares = [(TAPS - 1) * dilation for dilation in PROSODY_DILATIONS]
+    shares = [(KERNEL_SIZE - 1) * dilation for dilation in PROSODY_DILATIONS]
     rows = build.add("Mul", build.add("Shape", state, start=0, end=1), build.integers(*shares))
     sizes = build.add("Div", rows, build.integers(sum(shares)))
     before = build.split(build.table(state), sizes, len(shares))
     value = build.table(build.add("Gather", text, ahead, axis=0))
     carry = []
     for layer, dilation in enumerate(PROSODY_DILATIONS):
-        padding = build.rows(tail, 0, TAPS // 2 * dilation)
+        padding = build.rows(tail, 0, KERNEL_SIZE // 2 * dilation)
         value = build.stacked(before[layer], value, padding)
         carry.append(build.rows(value, -shares[layer]))
         spans = ranges if layer < ROUNDED_PROSODY_LAYERS else None
@@ -161,7 +161,7 @@ def _decode(weights: Weights, ranges: Ranges | None) -> bytes:
     carry = []
     for layer in range(DECODE_LAYERS):
         value = build.stacked(before[layer], value, tail)
-        carry.append(build.rows(value, 1 - TAPS))
+        carry.append(build.rows(value, 1 - KERNEL_SIZE))
         value = _block(build, value, "m", f"dec.{layer}", 1, ranges)
     value = build.norm(build.rows(value, skip), "m.dec_norm")
     span = None if ranges is None else ranges[LAST_NORM]
@@ -186,5 +186,5 @@ def _block(
     inner = build.add("Gelu", inner, domain=MICROSOFT)
     bias, gain = weights[f"{folder}.pw2.bias"], weights[f"{folder}.gamma"]
     inner = build.dense(inner, f"/{name}/pw2", bias, wide, gain)
-    reach = TAPS // 2 * dilation
+    reach = KERNEL_SIZE // 2 * dilation
     return build.add("Add", build.rows(value, reach, -reach), inner)
