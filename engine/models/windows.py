@@ -17,7 +17,9 @@ from ..text.phonemizer import ModelInput
 from .base import AudioPiece, StreamContext
 
 
-def split_frames(frame_count: int, size_of: Callable[[int], float], min_rest: int = 0) -> list[int]:
+def divide_frames(
+    frame_count: int, size_of: Callable[[int], float], min_rest: int = 0
+) -> list[int]:
     """How many frames each chunk of a segment holds; they add up to frame_count.
 
     size_of: how many a chunk should have, by its index in the segment. A rest shorter than half a

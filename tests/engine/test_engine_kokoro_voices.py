@@ -17,7 +17,7 @@ from engine.models.base import Settings, StreamContext
 from engine.models.kokoro import norms as kokoro_norms
 from engine.models.kokoro.model import HOP, chunk_ends, open_model
 from engine.models.kokoro.norms import PARTS, MeasuredSentence, Norms, measure_sentences
-from engine.models.kokoro.unsplit import WholeModel, split_clauses
+from engine.models.kokoro.unsplit import WholeModel, cut_clauses
 from engine.models.kokoro.voice import SAMPLE_RATE, StyleTable
 from engine.runtime.providers import CPU, SessionOptions
 from engine.runtime.session import CancelToken
@@ -163,7 +163,7 @@ def test_the_style_row_goes_by_the_count_of_ids() -> None:
 
 @given(st.lists(st.sampled_from([3, 4, 16, 43]), min_size=1, max_size=80))
 def test_clauses_lose_no_id_and_each_has_a_sound(ids: list[int]) -> None:
-    parts = split_clauses([0, *ids, 0], speaker())
+    parts = cut_clauses([0, *ids, 0], speaker())
     assert [id_ for part in parts for id_ in part[1:-1]] == ids
     if len(parts) > 1:
         assert all(part.count(43) >= 8 for part in parts)

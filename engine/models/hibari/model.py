@@ -25,7 +25,7 @@ from ...timing import SpanRecorder
 from ...voices import Voice
 from ..base import AudioPiece, Settings, StreamContext
 from ..graph_store import GraphStore, cut_together, open_sessions
-from ..windows import Onset, SegmentTiming, chunk_ends_of, split_frames, stream_frames
+from ..windows import Onset, SegmentTiming, chunk_ends_of, divide_frames, stream_frames
 from .architecture import (
     DECODE_LAYERS,
     DECODE_WIDTH,
@@ -334,7 +334,7 @@ def chunk_ends(
 
 def chunk_sizes(frame_count: int, first_chunk: int, chunk_s: Callable[[int], float]) -> list[int]:
     """How many frames each chunk of a segment holds; none is too short to look ahead into."""
-    return split_frames(
+    return divide_frames(
         frame_count,
         lambda index: chunk_s(first_chunk + index) * SAMPLE_RATE / HOP,
         min_rest=LOOKAHEAD,

@@ -48,7 +48,7 @@ class WholeModel:
         style = self._styles.style(speech.ids)
         clauses = [list(speech.ids)]
         if trim:
-            clauses = split_clauses(speech.ids, self._styles)
+            clauses = cut_clauses(speech.ids, self._styles)
         for chunk, ids in enumerate(clauses, first_chunk):
             with request.recorder.span("decode", chunk):
                 feeds = model_feeds(ids, style, request.speed)
@@ -61,7 +61,7 @@ class WholeModel:
             yield AudioPiece(samples, ())
 
 
-def split_clauses(ids: Sequence[int], styles: StyleTable) -> list[list[int]]:
+def cut_clauses(ids: Sequence[int], styles: StyleTable) -> list[list[int]]:
     """Ids of a sentence, cut behind its pauses; every part has a sound and a pad at both ends."""
     inner = [id_ for id_ in ids if id_ != PAD_ID]
     sounds_left = _count_sounds(inner, styles)

@@ -245,7 +245,7 @@ def command() -> list[str]:
 
 
 @contextlib.contextmanager
-def starting() -> Iterator[None]:
+def start_early() -> Iterator[None]:
     """Start the process while something else is done; without a reader it ends with that."""
     _enter()
     try:

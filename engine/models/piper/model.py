@@ -28,9 +28,9 @@ from ...timing import SpanRecorder
 from ...voices import Voice
 from ..base import AudioPiece, Settings, StreamContext
 from ..graph_store import GraphStore, cut_together, open_sessions
-from ..windows import Onset, SegmentTiming, chunk_ends_of, split_frames, stream_frames
+from ..windows import Onset, SegmentTiming, chunk_ends_of, divide_frames, stream_frames
 from .chain import Arrays, Chain, Floats, Stage
-from .phonemizer import PiperPhonemizer, reader_starting
+from .phonemizer import PiperPhonemizer, start_reader_early
 
 GRAPHS = ("encode", "flow", "decode")
 CHAINS = ("flow", "decode")
@@ -79,7 +79,7 @@ def open_model(voice: Voice, settings: Settings, recorder: SpanRecorder) -> Pipe
         voice.check_installed()
         config = json.loads(voice.vocabulary.read_text("utf-8"))
         inference = InferenceConfig.of(config)
-    with reader_starting(config):
+    with start_reader_early(config):
         with recorder.span("model"):
             graphs, stages = _load_graphs(voice, settings)
         with recorder.span("session"):
@@ -169,7 +169,7 @@ class PiperModel:
             onset = self._find_onset(timing)
             first_frame = timing.first_sample(onset) // self.hop
             onset_frame = onset.latest // self.hop
-        sizes = split_frames(
+        sizes = divide_frames(
             encoded.frame_count - onset_frame,
             lambda index: request.chunk_s(first_chunk + index) * self.sample_rate / self.hop,
         )
