@@ -106,7 +106,7 @@ def float_model(model: HibariModel) -> HibariModel:
     heart = find_voice("heart")
     vocabulary = json.loads(heart.vocabulary.read_text("utf-8"))
     ids = [[PAD_ID, *(vocabulary[p] for p in text), PAD_ID] for text in CALIBRATION]
-    graphs = cut(heart.read_model(), ids, rounded=False).values()
+    graphs = cut(heart.read_model(), ids, quantised=False).values()
     encode, prosody, decode = (Session(graph, CPU, SessionOptions()) for graph in graphs)
     return HibariModel(encode, prosody, decode, model._phonemize)
 

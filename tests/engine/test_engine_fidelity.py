@@ -50,7 +50,7 @@ def float_model(model: HibariModel) -> HibariModel:
     heart = find_voice("heart")
     vocabulary = json.loads(heart.vocabulary.read_text("utf-8"))
     sentences = [[PAD_ID, *map(vocabulary.__getitem__, s), PAD_ID] for s in CALIBRATION[:4]]
-    graphs = cut(heart.read_model(), sentences, rounded=False)
+    graphs = cut(heart.read_model(), sentences, quantised=False)
     stages = [Session(graph, CPU, SessionOptions()) for graph in graphs.values()]
     return HibariModel(*stages, model._phonemize)
 
