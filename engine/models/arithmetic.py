@@ -3,39 +3,46 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 if TYPE_CHECKING:
-    from ..runtime.graph import Builder
+    from ..runtime.graph import Array, Builder
+
+Operand: TypeAlias = Union["Value", "Array", float]
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What a node gives, by its name. Each operator adds the node that computes it."""
+    """What a node gives, by its name. Each operator adds the node that computes it.
+
+    The other operand may be a number or an array: a constant, float32.
+    """
 
     build: Builder
     name: str
+
+    __array_ufunc__ = None  # an array on the left leaves the operation to this class
 
     def apply(self, kind: str, *others: str, **attributes: Any) -> Value:
         """The result of another kind of node: this value is its first input."""
         return Value(self.build, self.build.add(kind, self.name, *others, **attributes))
 
-    def __add__(self, other: Value) -> Value:
-        return self.apply("Add", other.name)
+    def __add__(self, other: Operand) -> Value:
+        return self.apply("Add", self._name_of(other))
 
-    def __sub__(self, other: Value) -> Value:
-        return self.apply("Sub", other.name)
+    def __sub__(self, other: Operand) -> Value:
+        return self.apply("Sub", self._name_of(other))
 
-    def __mul__(self, other: Value) -> Value:
-        return self.apply("Mul", other.name)
+    def __mul__(self, other: Operand) -> Value:
+        return self.apply("Mul", self._name_of(other))
 
-    def __truediv__(self, other: Value) -> Value:
-        return self.apply("Div", other.name)
+    def __truediv__(self, other: Operand) -> Value:
+        return self.apply("Div", self._name_of(other))
 
     def __neg__(self) -> Value:
         return self.apply("Neg")
 
-
-def constant_value(build: Builder, value: Any) -> Value:
-    """A constant to reckon with: a float32, or an array of them."""
-    return Value(build, build.constant(value))
+    def _name_of(self, operand: Operand) -> str:
+        if isinstance(operand, Value):
+            return operand.name
+        return self.build.constant(operand)

