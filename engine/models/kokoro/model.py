@@ -351,13 +351,8 @@ class Windows:
         self._sentence = sentence
         self._norms = norms
         self._request = request
-        # Rows and waves, from which feature on and up to which. Waves are one more than their span.
-        self._rows = np.zeros((0, 0), np.float32)
-        self._rows_first = 0
-        self._rows_stop = 0
-        self._waves = np.zeros((0, 0), np.float32)
-        self._waves_first = 0
-        self._waves_stop = 0
+        self._rows = WindowBuffer(ROWS)
+        self._waves = WindowBuffer(WAVES, overlap=1)
 
     def compute(self, first: int, stop: int, chunk: int) -> Samples:
         """The samples of features from first to stop; windows come in order and adjoin."""
@@ -366,14 +361,10 @@ class Windows:
         with self._request.recorder.span("decode", chunk):
             self._extend_rows(start // ROWS, -(-end // ROWS))
         with self._request.recorder.span("vocode", chunk):
-            rows_at = ROWS * self._rows_first
-            waves_at = WAVES * self._waves_first
-            waves_start = WAVES_PER_ROW * start - waves_at
-            waves_end = WAVES_PER_ROW * end - waves_at
             outputs = self._parts.fine.run(
                 {
-                    "rows": self._rows[start - rows_at : end - rows_at],
-                    "waves": self._waves[waves_start : waves_end + 1],
+                    "rows": self._rows.between(start, end),
+                    "waves": self._waves.between(WAVES_PER_ROW * start, WAVES_PER_ROW * end),
                     "style": self._sentence.style,
                     **self._norms["fine"],
                 },
@@ -385,48 +376,65 @@ class Windows:
 
     def _extend_rows(self, first: int, stop: int) -> None:
         """Get the rows of features up to stop, and forget those before first."""
-        begin = max(first, self._rows_stop)
+        begin = max(first, self._rows.stop)
         if begin >= stop:
             return
-        rows = self._compute_rows(begin, stop, first)
-        previous = self._rows[ROWS * max(0, first - self._rows_first) :]
-        if begin == self._rows_stop and len(previous):
-            self._rows = np.concatenate([previous, rows])
-            self._rows_first = max(first, self._rows_first)
-        else:
-            self._rows = rows
-            self._rows_first = begin
-        self._rows_stop = stop
-
-    def _compute_rows(self, begin: int, stop: int, first: int) -> Floats:
-        """The rows of features from begin to stop. Waves are needed again from `first` on."""
         context_first = max(0, begin - COARSE_CONTEXT)
         context_stop = min(self._sentence.size, stop + COARSE_CONTEXT)
         self._extend_waves(min(context_first, first), context_stop)
-        waves_start = WAVES * (context_first - self._waves_first)
-        waves_end = WAVES * (context_stop - self._waves_first)
         outputs = self._parts.coarse.run(
             {
                 "features": self._sentence.features[context_first:context_stop],
-                "waves": self._waves[waves_start : waves_end + 1],
+                "waves": self._waves.between(WAVES * context_first, WAVES * context_stop),
                 "style": self._sentence.style,
                 **self._norms["coarse"],
             },
             self._request.stop,
         )
-        rows_start = ROWS * (begin - context_first)
-        return outputs["rows"][rows_start : ROWS * (stop - context_first)]
+        unwanted = ROWS * (begin - context_first)
+        rows = outputs["rows"][unwanted : ROWS * (stop - context_first)]
+        self._rows.extend(rows, begin, stop, first)
 
     def _extend_waves(self, first: int, stop: int) -> None:
         """Get the waves of features up to stop, and forget those before first."""
-        begin = max(first, self._waves_stop)
-        if begin >= stop:
-            return
-        waves = self._parts.transform(self._sentence, begin, stop, self._request.stop)
-        if begin == self._waves_stop and len(self._waves):
-            previous = self._waves[WAVES * (first - self._waves_first) : -1]
-            waves = np.concatenate([previous, waves])
-            begin = first
-        self._waves = waves
-        self._waves_first = begin
-        self._waves_stop = stop
+        begin = max(first, self._waves.stop)
+        if begin < stop:
+            waves = self._parts.transform(self._sentence, begin, stop, self._request.stop)
+            self._waves.extend(waves, begin, stop, first)
+
+
+class WindowBuffer:
+    """Rows of the features from `first` up to `stop`.
+
+    rate: rows of a feature. overlap: that many more rows are there behind the last.
+    """
+
+    def __init__(self, rate: int, overlap: int = 0) -> None:
+        self.first = 0
+        self.stop = 0
+        self._rate = rate
+        self._overlap = overlap
+        self._rows = np.zeros((0, 0), np.float32)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def between(self, start: int, stop: int) -> Floats:
+        """Rows of the sentence from start to stop, and the overlap."""
+        offset = self.first * self._rate
+        return self._rows[start - offset : stop + self._overlap - offset]
+
+    def extend(self, rows: Floats, begin: int, stop: int, first: int) -> None:
+        """Add the rows of features from begin to stop, and forget those before `first`.
+
+        What does not adjoin is forgotten altogether.
+        """
+        if begin == self.stop and len(self):
+            first = max(first, self.first)
+            previous = self.between(first * self._rate, begin * self._rate - self._overlap)
+            self._rows = np.concatenate([previous, rows])
+            self.first = first
+        else:
+            self._rows = rows
+            self.first = begin
+        self.stop = stop

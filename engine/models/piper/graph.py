@@ -64,8 +64,8 @@ def cut(model: bytes) -> dict[str, bytes]:
     plan = {"flow": flow.stages, "decode": decode.stages}
     return {
         "encode": encode,
-        "flow": flow.model("flow"),
-        "decode": decode.model("decode"),
+        "flow": flow.serialize("flow"),
+        "decode": decode.serialize("decode"),
         "plan": json.dumps(plan).encode(),
     }
 
@@ -268,14 +268,10 @@ class _Span(NamedTuple):
     width: int
 
 
-class _ChainBuilder:
+class _ChainBuilder(Builder):
     """Builds a part of the graph as a chain of stages."""
 
     def __init__(self, original: SourceGraph, part: Any, nodes: Sequence[Any]) -> None:
-        self.stages: list[Stage] = []
-        self._nodes = nodes
-        self._weights = original.weights
-        self._opset = _opset_of(part)
         _take_nodes(part)
         speaker = _find_speaker(original)
         self._image_axes: tuple[int, ...] = ()
@@ -283,38 +279,41 @@ class _ChainBuilder:
             # Images one pixel high: onnxruntime has its fast kernels only in 2-D.
             self._image_axes = (1,)
             _make_images(nodes, part.graph.initializer)
-        self._build = Builder(original.weights, part)
+        super().__init__(original.weights, part)
+        self.stages: list[Stage] = []
+        self._source_nodes = nodes
+        self._opset = _opset_of(part)
         for name in speaker:
-            self._build.input(name, [1], INT64)
-        self._edges = self._build.input("edges", ["e"], INT64)
+            self.input(name, [1], INT64)
+        self._edges = self.input("edges", ["e"], INT64)
         head = _find_decoder_head(original.nodes)
-        self._width: int = self._weights[head.input[1]].shape[1]
+        self._width: int = self.weights[head.input[1]].shape[1]
         # Of the stage that was begun last: see _begin().
         self._window = ""
         self._spans: dict[str, _Span] = {}  # of each value that depends on columns
         self._stage_width = self._width
         self._factor = 1
 
-    def model(self, name: str) -> bytes:
-        """The chain, serialized."""
-        return self._build.model(name, self._opset)
+    def serialize(self, name: str) -> bytes:
+        """The chain as a model."""
+        return self.model(name, self._opset)
 
     def add_stages(self, start: str, joint: str, end: str) -> None:
         """Take the nodes one by one, from `start` to `end`, with a joint before each of a kind.
 
         Before the first of that kind there is none: it belongs to the stage that starts there.
         """
-        columns = self._build.input("columns", self._shape(self._width, "n"))
+        columns = self.input("columns", self._shape(self._width, "n"))
         self._begin(columns, self._width, start)
         is_first = True
-        for node in self._nodes:
+        for node in self._source_nodes:
             if node.op_type == joint:
                 if not is_first:
                     self._add_joint(node.input[0])
                 is_first = False
             self._measure(node)
-            self._build.take(node)
-        self._build.output("result", self._end(end), self._shape("c", "m"))
+            self.take(node)
+        self.output("result", self._end(end), self._shape("c", "m"))
 
     def _add_joint(self, value: str) -> None:
         """End a stage with a value, and start the next with it."""
@@ -323,30 +322,29 @@ class _ChainBuilder:
 
     def _begin(self, columns: str, width: int, value: str) -> None:
         """Start a stage with new columns; it takes them, behind its state, for `value`."""
-        state = self._build.input(f"state_{len(self.stages)}", self._shape(width, "s"))
-        self._window = self._build.add("Concat", state, columns, axis=-1)
-        rename_inputs(self._nodes, {value: self._window})
+        state = self.input(f"state_{len(self.stages)}", self._shape(width, "s"))
+        self._window = self.add("Concat", state, columns, axis=-1)
+        rename_inputs(self._source_nodes, {value: self._window})
         self._spans = {self._window: _Span(0, width)}
         self._stage_width = width
         self._factor = 1
 
     def _end(self, value: str) -> str:
         """End a stage: what is new of `value`, and what the next run needs again."""
-        build = self._build
         number = len(self.stages)
         context = -(-self._spans[value].context // self._factor)
         self.stages.append(Stage(context, self._factor, self._stage_width))
-        axis = build.integers(-1)
-        start = build.integers(-2 * context)
-        carry = build.add("Slice", self._window, start, build.integers(END), axis)
-        build.output(f"carry_{number}", carry, self._shape(self._stage_width, "c"))
+        axis = self.integers(-1)
+        start = self.integers(-2 * context)
+        carry = self.add("Slice", self._window, start, self.integers(END), axis)
+        self.output(f"carry_{number}", carry, self._shape(self._stage_width, "c"))
         first = self._edge(2 * number)
         stop = self._edge(2 * number + 1)
-        return build.add("Slice", value, first, stop, axis)
+        return self.add("Slice", value, first, stop, axis)
 
     def _edge(self, number: int) -> str:
-        integers = self._build.integers
-        return self._build.add(
+        integers = self.integers
+        return self.add(
             "Slice",
             self._edges,
             integers(number),
@@ -375,12 +373,12 @@ class _ChainBuilder:
             self._spans[name] = span
 
     def _measure_convolution(self, node: Any, context: int) -> _Span:
-        weight: Array = self._weights[node.input[1]]
+        weight: Array = self.weights[node.input[1]]
         width, _, kernel_size = weight.shape
         return _Span(context + _option(node, "dilations") * (kernel_size - 1) // 2, width)
 
     def _measure_transposed(self, node: Any, context: int) -> _Span:
-        weight: Array = self._weights[node.input[1]]
+        weight: Array = self.weights[node.input[1]]
         _, width, kernel_size = weight.shape
         padding = _option(node, "pads")
         stride = _option(node, "strides")
