@@ -1,4 +1,4 @@
-"""What every family of voices offers, and what it is told of a stream."""
+"""What every family of voices offers, and what it gets to know of a stream."""
 
 from __future__ import annotations
 

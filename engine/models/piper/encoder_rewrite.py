@@ -34,9 +34,6 @@ class RewritePath(NamedTuple):
     add: Callable[..., str]
 
 
-Rewrites = dict[str, RewritePath]
-
-
 def shorten_encoder(
     build: Builder, nodes: Sequence[Any], ids: str, outputs: Sequence[str]
 ) -> list[str]:
@@ -53,27 +50,34 @@ class _EncoderRewriter:
         self._nodes = nodes
         self._ids = ids
         self._links = NodeLinks(nodes)
+        self._rewrites: dict[str, RewritePath] = {}  # by what they lead to
         self._names: dict[str, str] = {}  # of values that come from elsewhere now
         self._neighbours: tuple[str, str] | None = None
 
     def add(self, outputs: Sequence[str]) -> list[str]:
         """Add what the outputs depend on; their new names."""
-        rewrites = self._skip_masks()
-        rewrites.update(self._shorten_norms())
-        rewrites.update(self._shorten_attention())
-        rewrites.update(self._shorten_splines())
-        needed = self._find_needed(outputs, rewrites)
+        self._skip_masks()
+        self._shorten_norms()
+        self._shorten_attention()
+        self._shorten_splines()
+        needed = self._find_needed(outputs)
         for node in self._nodes:
             if not needed.isdisjoint(node.output):
-                self._add_node(node, rewrites.get(node.output[0]))
+                self._add_node(node)
         return [self._rename(name) for name in outputs]
 
-    def _add_node(self, node: Any, rewrite: RewritePath | None) -> None:
+    def _rewrite(
+        self, name: str, starts: Sequence[str], add: Callable[..., str], *parameters: Any
+    ) -> None:
+        """Note a shorter way to a value; `add` is called with the parameters in front."""
+        self._rewrites[name] = RewritePath(starts, functools.partial(add, *parameters))
+
+    def _add_node(self, node: Any) -> None:
         """Add a node, or the shorter way to what it gives."""
         name = node.output[0]
-        if rewrite is not None:
-            starts = map(self._rename, rewrite.starts)
-            self._names[name] = rewrite.add(*starts)
+        if name in self._rewrites:
+            starts, add = self._rewrites[name]
+            self._names[name] = add(*map(self._rename, starts))
             return
         for at, value in enumerate(node.input):
             node.input[at] = self._rename(value)
@@ -109,7 +113,7 @@ class _EncoderRewriter:
     def _rename(self, name: str) -> str:
         return self._names.get(name, name)
 
-    def _find_needed(self, outputs: Iterable[str], rewrites: Rewrites) -> set[str]:
+    def _find_needed(self, outputs: Iterable[str]) -> set[str]:
         """All values on the way to the outputs, by the shorter ways where there are any."""
         needed: set[str] = set()
         waiting = list(outputs)
@@ -118,8 +122,8 @@ class _EncoderRewriter:
             if name in needed or name not in self._links.makers:
                 continue
             needed.add(name)
-            if name in rewrites:
-                waiting.extend(rewrites[name].starts)
+            if name in self._rewrites:
+                waiting.extend(self._rewrites[name].starts)
             else:
                 waiting.extend(self._links.makers[name].input)
         return needed
@@ -136,22 +140,19 @@ class _EncoderRewriter:
 
     # Masks and norms ----------------------------------------------------------------------------
 
-    def _skip_masks(self) -> Rewrites:
+    def _skip_masks(self) -> None:
         """The mask of phonemes is one everywhere: there is one sentence, none of it padding."""
         products = [node for node in self._nodes if node.op_type == "Mul"]
         casts: Counter[str] = Counter()
         for node in products:
             casts.update(name for name in node.input if self._links.is_made_by(name, "Cast"))
         ((mask, _),) = casts.most_common(1)
-        rewrites: Rewrites = {}
         for node in products:
             others = [name for name in node.input if name != mask]
             if len(others) == 1:
-                rewrites[node.output[0]] = RewritePath(others, str)
-        return rewrites
+                self._rewrite(node.output[0], others, str)
 
-    def _shorten_norms(self) -> Rewrites:
-        rewrites: Rewrites = {}
+    def _shorten_norms(self) -> None:
         users = self._links.users
         for root in self._nodes:
             if root.op_type != "Sqrt" or "norm" not in root.name:  # splines have roots too
@@ -162,9 +163,7 @@ class _EncoderRewriter:
             value = self._find_maker(quotient.input[0], "Sub").input[0]
             gain = self._find_weight(product)
             shift = self._find_weight(total)
-            norm = functools.partial(self._add_norm, gain, shift)
-            rewrites[total.output[0]] = RewritePath([value], norm)
-        return rewrites
+            self._rewrite(total.output[0], [value], self._add_norm, gain, shift)
 
     def _find_weight(self, node: Any) -> str:
         """The input of a node that is a weight."""
@@ -177,15 +176,13 @@ class _EncoderRewriter:
 
     # Attention ----------------------------------------------------------------------------------
 
-    def _shorten_attention(self) -> Rewrites:
+    def _shorten_attention(self) -> None:
         """Each phoneme weighs the few around it by how far they are, and all by what they are."""
-        rewrites: Rewrites = {}
         for node in self._nodes:
             if node.op_type == "Softmax" and node.name.startswith("/enc_p/"):
-                self._shorten_layer(node, rewrites)
-        return rewrites
+                self._shorten_layer(node)
 
-    def _shorten_layer(self, softmax: Any, rewrites: Rewrites) -> None:
+    def _shorten_layer(self, softmax: Any) -> None:
         layer, _, _ = softmax.name.rpartition("/")
         folder = layer.strip("/").replace("/", ".")
         keys = self._build.weights[f"{folder}.emb_rel_k"].astype(np.float32)
@@ -194,14 +191,12 @@ class _EncoderRewriter:
         unmasked = self._find_maker(scores, "Where").input[2]
         plain = self._find_maker(unmasked, "Add").input[0]
         query = self._find_maker(plain, "MatMul").input[0]
-        add_scores = functools.partial(self._add_near_scores, keys)
-        rewrites[scores] = RewritePath([plain, query], add_scores)
+        self._rewrite(scores, [plain, query], self._add_near_scores, keys)
         weights = softmax.output[0]
         mixed = self._find_user(weights, "MatMul").output[0]
         (total,) = self._links.users[mixed]
         near = next(name for name in total.input if name != mixed)
-        add_values = functools.partial(self._add_near_values, values)
-        rewrites[near] = RewritePath([weights], add_values)
+        self._rewrite(near, [weights], self._add_near_values, values)
 
     def _add_near_scores(self, keys: Array, plain: str, query: str) -> str:
         """Scores and, for the phonemes around each, those of their distance."""
@@ -244,8 +239,7 @@ class _EncoderRewriter:
 
     # Splines ------------------------------------------------------------------------------------
 
-    def _shorten_splines(self) -> Rewrites:
-        rewrites: Rewrites = {}
+    def _shorten_splines(self) -> None:
         for node in self._nodes:
             is_projection = node.name.startswith("/dp/flows.") and node.name.endswith("/proj/Conv")
             if node.op_type != "Conv" or not is_projection:
@@ -253,9 +247,8 @@ class _EncoderRewriter:
             unchanged, changed = self._find_halves(node.name.removesuffix("proj/Conv"))
             result = self._find_user(unchanged, "Concat").input[1]
             count, width, _ = self._build.weights[node.input[1]].shape
-            spline = functools.partial(self._add_spline, count, width)
-            rewrites[result] = RewritePath([node.output[0], changed], spline)
-        return rewrites
+            starts = [node.output[0], changed]
+            self._rewrite(result, starts, self._add_spline, count, width)
 
     def _find_halves(self, folder: str) -> Sequence[str]:
         """The half of the channels that a flow leaves alone, and the one it changes."""
