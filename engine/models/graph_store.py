@@ -16,7 +16,11 @@ class GraphStore:
     """What is derived from a voice's model, by name."""
 
     def __init__(
-        self, voice: Voice, settings: Settings, version: str, cut: Callable[[str], bytes]
+        self,
+        voice: Voice,
+        settings: Settings,
+        version: str,
+        cut: Callable[[str], bytes],
     ) -> None:
         """`cut` makes a graph that the cache lacks; an entry of another `version` is not used."""
         self._family = voice.family
@@ -35,7 +39,12 @@ class GraphStore:
         """The graphs of those names, as sessions on the provider take them."""
         return {name: self.get(name, functools.partial(self._derive, name)) for name in names}
 
-    def get(self, name: str, make: Callable[[], bytes], *more_key: str) -> memoryview:
+    def get(
+        self,
+        name: str,
+        make: Callable[[], bytes],
+        *more_key: str,
+    ) -> memoryview:
         """An entry that is no graph. `more_key` is what it depends on beside the voice."""
         return self._settings.cache.get(f"{self._family}-{name}", (*self._key, *more_key), make)
 

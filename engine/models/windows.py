@@ -63,7 +63,11 @@ class SegmentTiming(NamedTuple):
         """The sample to begin with, so that silence is left before the first sound."""
         return max(0, onset.earliest - round(LEAD_S * self.sample_rate))
 
-    def time_words(self, speech: ModelInput, start: int) -> tuple[Word, ...]:
+    def time_words(
+        self,
+        speech: ModelInput,
+        start: int,
+    ) -> tuple[Word, ...]:
         """When each word is said, in seconds from sample `start` on."""
         seconds = np.maximum(self.edges - start, 0) / self.sample_rate
         words = []

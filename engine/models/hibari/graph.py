@@ -64,7 +64,10 @@ Weights = Mapping[str, Array]
 
 
 def cut(
-    model: bytes, sentences: Sequence[Sequence[int]], *, quantised: bool = True
+    model: bytes,
+    sentences: Sequence[Sequence[int]],
+    *,
+    quantised: bool = True,
 ) -> dict[str, bytes]:
     """A hibari model -> its stages by name. `sentences`, ids of unlike length, fix the scales.
 
@@ -186,7 +189,12 @@ def _build_decoder(weights: Weights, ranges: Ranges | None) -> bytes:
 
 
 def _add_block(
-    build: Builder, value: str, net: str, name: str, dilation: int, ranges: Ranges | None
+    build: Builder,
+    value: str,
+    net: str,
+    name: str,
+    dilation: int,
+    ranges: Ranges | None,
 ) -> str:
     """A residual block: rows with those it looks back and ahead on -> rows."""
     weights = build.weights

@@ -176,7 +176,10 @@ class HibariModel:
         yield from stream_frames(frames, timing, onset, ends, speech, request, first_chunk)
 
     def encode(
-        self, ids: Sequence[int], stop: CancelToken | None = None, speed: float = 1.0
+        self,
+        ids: Sequence[int],
+        stop: CancelToken | None = None,
+        speed: float = 1.0,
     ) -> HibariEncoding:
         """All of a sentence at once."""
         return HibariEncoding(**self._encode.run(encoder_feeds(ids, speed), stop))
@@ -323,7 +326,10 @@ class _VocodedFrames:
 
 
 def chunk_ends(
-    frame_count: int, onset: int, first_chunk: int, chunk_s: Callable[[int], float]
+    frame_count: int,
+    onset: int,
+    first_chunk: int,
+    chunk_s: Callable[[int], float],
 ) -> list[int]:
     """Behind which block each chunk ends.
 
@@ -332,7 +338,11 @@ def chunk_ends(
     return chunk_ends_of(chunk_sizes(frame_count - onset, first_chunk, chunk_s), onset)
 
 
-def chunk_sizes(frame_count: int, first_chunk: int, chunk_s: Callable[[int], float]) -> list[int]:
+def chunk_sizes(
+    frame_count: int,
+    first_chunk: int,
+    chunk_s: Callable[[int], float],
+) -> list[int]:
     """How many frames each chunk of a segment holds; none is too short to look ahead into."""
     return divide_frames(
         frame_count,

@@ -185,7 +185,11 @@ class Vocoder:
     The pitch may be pushed further ahead than the spectra; two frames are all that is used of it.
     """
 
-    def __init__(self, noise: np.random.Generator, start: int = 0) -> None:
+    def __init__(
+        self,
+        noise: np.random.Generator,
+        start: int = 0,
+    ) -> None:
         """Output begins with block `start`, and is what it would be from the beginning.
 
         Then spectra are pushed from frame `first_frame` on, pitch always from the beginning.

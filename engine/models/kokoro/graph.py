@@ -247,7 +247,12 @@ class _GeneratorPart(_Rows, ABC):
         summand = self.rows(table, count)
         return Value(self, factor), Value(self, summand)
 
-    def _fold_norms(self, factor: Value, summand: Value, norms: str) -> tuple[Value, Value]:
+    def _fold_norms(
+        self,
+        factor: Value,
+        summand: Value,
+        norms: str,
+    ) -> tuple[Value, Value]:
         """(x - mean) / spread * factor + summand as one product and one sum, for all layers.
 
         For a layer that follows a convolution, the scale and the bias of that are part of it too.
@@ -326,7 +331,13 @@ class _GeneratorPart(_Rows, ABC):
         square = wave * wave
         return (value + square * (1 / alphas)).name
 
-    def _convolve(self, value: str, layer: str, dilation: int, norm: str | None = None) -> str:
+    def _convolve(
+        self,
+        value: str,
+        layer: str,
+        dilation: int,
+        norm: str | None = None,
+    ) -> str:
         """The convolution that follows a layer; as many rows as there were: zeros are beyond them.
 
         `norm` is the layer whose norm is folded in, unless norms are measured.
@@ -375,7 +386,11 @@ class _GeneratorPart(_Rows, ABC):
             self._gathered[key] = self.add("Add", starts, shifts)
         return self._gathered[key]
 
-    def _quantise(self, value: str, layer: str) -> tuple[str, _Quantisation]:
+    def _quantise(
+        self,
+        value: str,
+        layer: str,
+    ) -> tuple[str, _Quantisation]:
         """The value in bytes, and what they stand for."""
         if self._measures:
             value, scale, zero = self.several("DynamicQuantizeLinear", value, count=3)

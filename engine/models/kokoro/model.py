@@ -198,7 +198,11 @@ class KokoroSessions(NamedTuple):
     fine: Session
 
     def encode(
-        self, ids: Sequence[int], style: Floats, stop: CancelToken | None = None, speed: float = 1.0
+        self,
+        ids: Sequence[int],
+        style: Floats,
+        stop: CancelToken | None = None,
+        speed: float = 1.0,
     ) -> Sentence:
         """Run the head. Raises ModelError, or Cancelled."""
         outputs = self.head.run(model_feeds(ids, style, speed), stop)
@@ -217,7 +221,11 @@ class KokoroSessions(NamedTuple):
         outputs = self.waves.run({"source": source}, cancel)
         return np.ascontiguousarray(outputs["waves"][0].T)
 
-    def measure(self, sentence: Sentence, measuring: Mapping[str, Session]) -> MeasuredSentence:
+    def measure(
+        self,
+        sentence: Sentence,
+        measuring: Mapping[str, Session],
+    ) -> MeasuredSentence:
         """Speak it whole, on sessions that measure."""
         waves = self.transform(sentence, 0, sentence.size, None)
         both = {"waves": waves, "style": sentence.style}
@@ -301,7 +309,11 @@ class SentenceBounds(NamedTuple):
     stop: int
 
 
-def _find_bounds(sentence: Sentence, ids: Sequence[int], styles: StyleTable) -> SentenceBounds:
+def _find_bounds(
+    sentence: Sentence,
+    ids: Sequence[int],
+    styles: StyleTable,
+) -> SentenceBounds:
     """What is left of a sentence without the silence around it.
 
     The last sound stands for a good part of the pause behind it.
@@ -319,7 +331,11 @@ def _find_bounds(sentence: Sentence, ids: Sequence[int], styles: StyleTable) -> 
 
 
 def chunk_ends(
-    onset: int, calm: int, stop: int, first_chunk: int, chunk_s: Callable[[int], float]
+    onset: int,
+    calm: int,
+    stop: int,
+    first_chunk: int,
+    chunk_s: Callable[[int], float],
 ) -> list[int]:
     """Behind which feature each chunk ends.
 
@@ -424,7 +440,13 @@ class WindowBuffer:
         offset = self.first * self._rate
         return self._rows[start - offset : stop + self._overlap - offset]
 
-    def extend(self, rows: Floats, begin: int, stop: int, first: int) -> None:
+    def extend(
+        self,
+        rows: Floats,
+        begin: int,
+        stop: int,
+        first: int,
+    ) -> None:
         """Add the rows of features from begin to stop, and forget those before `first`.
 
         What does not adjoin is forgotten altogether.

@@ -120,7 +120,11 @@ class Norms:
             part: _PartNorms(tables[f"{part}_norms"], tables[f"{part}_spans"]) for part in PARTS
         }
 
-    def predict(self, features: Floats, source: Floats) -> dict[str, dict[str, Floats]]:
+    def predict(
+        self,
+        features: Floats,
+        source: Floats,
+    ) -> dict[str, dict[str, Floats]]:
         """`norms` and `spans` for each part, for a sentence of these features and that source."""
         summary = (summarise(features, source) - self._middle) / self._scale
         weights = self._regression @ summary

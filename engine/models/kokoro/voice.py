@@ -20,7 +20,11 @@ Floats = NDArray[np.float32]
 class StyleTable:
     """A voice's style rows, [510, 256], and which of its ids make no sound."""
 
-    def __init__(self, rows: Floats, vocabulary: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        rows: Floats,
+        vocabulary: Mapping[str, int],
+    ) -> None:
         """`vocabulary` is phoneme -> id."""
         self.rows = rows
         self.silent = frozenset([PAD_ID, *_ids_of(SILENT, vocabulary)])
@@ -37,7 +41,11 @@ def _ids_of(phonemes: Iterable[str], vocabulary: Mapping[str, int]) -> list[int]
     return [vocabulary[phoneme] for phoneme in phonemes if phoneme in vocabulary]
 
 
-def model_feeds(ids: Sequence[int], style: Floats, speed: float) -> dict[str, NDArray[Any]]:
+def model_feeds(
+    ids: Sequence[int],
+    style: Floats,
+    speed: float,
+) -> dict[str, NDArray[Any]]:
     """What the head, or the whole graph, is fed with."""
     return {
         "tokens": np.array([ids], np.int64),

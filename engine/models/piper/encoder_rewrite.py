@@ -35,7 +35,10 @@ class RewritePath(NamedTuple):
 
 
 def shorten_encoder(
-    build: Builder, nodes: Sequence[Any], ids: str, outputs: Sequence[str]
+    build: Builder,
+    nodes: Sequence[Any],
+    ids: str,
+    outputs: Sequence[str],
 ) -> list[str]:
     """Add the nodes to a graph, shorter; the new names of its outputs.
 
@@ -45,7 +48,12 @@ def shorten_encoder(
 
 
 class _EncoderRewriter:
-    def __init__(self, build: Builder, nodes: Sequence[Any], ids: str) -> None:
+    def __init__(
+        self,
+        build: Builder,
+        nodes: Sequence[Any],
+        ids: str,
+    ) -> None:
         self._build = build
         self._nodes = nodes
         self._ids = ids
@@ -67,7 +75,11 @@ class _EncoderRewriter:
         return [self._rename(name) for name in outputs]
 
     def _rewrite(
-        self, name: str, starts: Sequence[str], add: Callable[..., str], *parameters: Any
+        self,
+        name: str,
+        starts: Sequence[str],
+        add: Callable[..., str],
+        *parameters: Any,
     ) -> None:
         """Note a shorter way to a value; `add` is called with the parameters in front."""
         self._rewrites[name] = RewritePath(starts, functools.partial(add, *parameters))
@@ -258,7 +270,13 @@ class _EncoderRewriter:
                 return halves
         raise ValueError(f"{folder} splits no channels")
 
-    def _add_spline(self, count: int, width: int, parameters: str, value: str) -> str:
+    def _add_spline(
+        self,
+        count: int,
+        width: int,
+        parameters: str,
+        value: str,
+    ) -> str:
         """Where a monotonic rational-quadratic spline takes a value, backwards.
 
         Durkan et al., Neural Spline Flows, 2019, section 3.1: x for a given y.
@@ -312,7 +330,12 @@ class _EncoderRewriter:
         slopes = Value(build, build.add("Pad", inner, ends, build.constant(END_SLOPE)))
         return (slopes.apply("Softplus") + LEAST).name
 
-    def _add_knots(self, parameters: str, bins: int, width: int) -> tuple[str, str]:
+    def _add_knots(
+        self,
+        parameters: str,
+        bins: int,
+        width: int,
+    ) -> tuple[str, str]:
         """Where the bins begin, and where the last ends; and how wide they are."""
         build = self._build
         logits = Value(build, parameters) / math.sqrt(width)

@@ -70,7 +70,11 @@ class Espeak:
         self._is_leaky = version in LEAKY
         self._language: str | None = None
 
-    def read(self, language: str, text: str) -> list[tuple[str, str]]:
+    def read(
+        self,
+        language: str,
+        text: str,
+    ) -> list[tuple[str, str]]:
         """Clauses: phonemes, words apart, and the mark that ends each.
 
         The text is one of readable_parts(): of others espeak may die. Raises what the binding

@@ -109,7 +109,11 @@ class EspeakProcess:
             if self._child is None:
                 self._start()
 
-    def read(self, language: str, texts: Sequence[str]) -> list[list[Clause]]:
+    def read(
+        self,
+        language: str,
+        texts: Sequence[str],
+    ) -> list[list[Clause]]:
         """The clauses of each text.
 
         Raises ReaderError for what espeak dies of, hangs on or refuses, ModelError if it cannot be

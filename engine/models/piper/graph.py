@@ -109,7 +109,11 @@ def _nodes_of_kind(nodes: Iterable[Any], *kinds: str) -> list[Any]:
     return [node for node in nodes if node.op_type in kinds]
 
 
-def _find_noises(nodes: Sequence[Any], links: NodeLinks, durations: str) -> tuple[str, str]:
+def _find_noises(
+    nodes: Sequence[Any],
+    links: NodeLinks,
+    durations: str,
+) -> tuple[str, str]:
     """The first noise that durations depend on, and the first that they do not."""
     early = []
     late = []
@@ -271,7 +275,12 @@ class _Span(NamedTuple):
 class _ChainBuilder(Builder):
     """Builds a part of the graph as a chain of stages."""
 
-    def __init__(self, original: SourceGraph, part: Any, nodes: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        original: SourceGraph,
+        part: Any,
+        nodes: Sequence[Any],
+    ) -> None:
         _take_nodes(part)
         speaker = _find_speaker(original)
         self._image_axes: tuple[int, ...] = ()
@@ -385,7 +394,11 @@ class _ChainBuilder(Builder):
         self._factor *= stride
         return _Span(context * stride + max(kernel_size - 1 - padding, padding), width)
 
-    def _shape(self, width: int | str, columns: str) -> list[int | str]:
+    def _shape(
+        self,
+        width: int | str,
+        columns: str,
+    ) -> list[int | str]:
         return [1, width, *self._image_axes, columns]
 
 

@@ -201,7 +201,13 @@ class PiperModel:
             outputs["durations"][0, 0].astype(np.int64),
         )
 
-    def start_chain(self, name: str, total: int, first: int, stop: CancelToken | None) -> Chain:
+    def start_chain(
+        self,
+        name: str,
+        total: int,
+        first: int,
+        stop: CancelToken | None,
+    ) -> Chain:
         """One of the chains, at the start of a sentence."""
         return Chain(self._sessions[name], self._stages[name], total, first, stop, self._extra)
 

@@ -64,7 +64,10 @@ class PiperPhonemizer:
 
     @classmethod
     def open(
-        cls, config: Mapping[str, Any], *, lexicon: Mapping[str, str] | None = None
+        cls,
+        config: Mapping[str, Any],
+        *,
+        lexicon: Mapping[str, str] | None = None,
     ) -> PiperPhonemizer:
         """What a voice's configuration asks for.
 
@@ -108,7 +111,12 @@ class PiperPhonemizer:
             at += len(part)
         return inputs
 
-    def _to_input(self, phonemes: str, words: Sequence[WordSpan], start: int) -> ModelInput:
+    def _to_input(
+        self,
+        phonemes: str,
+        words: Sequence[WordSpan],
+        start: int,
+    ) -> ModelInput:
         """Ids with a pad behind each phoneme, and which of them each word's are."""
         pads = self._ids[PAD]
         ids = [*self._ids[START], *pads]
@@ -165,7 +173,11 @@ class PiperPhonemizer:
                     at = match.end()
         yield text[at:], ""
 
-    def _read_groups(self, text: str, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    def _read_groups(
+        self,
+        text: str,
+        names: Sequence[str],
+    ) -> tuple[list[str], list[str]]:
         """Phonemes as the reader groups them, mostly a word each, marks behind the last.
 
         And how each of the names is read by itself; all in one go, as asking the reader takes a
@@ -186,7 +198,11 @@ class PiperPhonemizer:
             self._isolated = {}
         self._isolated.update(isolated)
 
-    def _to_groups(self, text: str, clauses: Sequence[Clause]) -> list[str]:
+    def _to_groups(
+        self,
+        text: str,
+        clauses: Sequence[Clause],
+    ) -> list[str]:
         """A full stop inside the segment is that of an abbreviation: no sentence ends there."""
         has_end = text.rstrip(CLOSERS)[-1:] in MARKS
         groups: list[str] = []
@@ -217,7 +233,12 @@ class _Utterance:
         self.phonemes = ""
         self.words: list[WordSpan] = []
 
-    def append(self, names: Sequence[str], isolated: Sequence[str], groups: Sequence[str]) -> None:
+    def append(
+        self,
+        names: Sequence[str],
+        isolated: Sequence[str],
+        groups: Sequence[str],
+    ) -> None:
         """Add groups of phonemes that are those of the names: see align_words()."""
         if not groups:
             return
@@ -320,7 +341,10 @@ def _find_nearest(starts: Sequence[int], position: int) -> int:
 
 
 def _find_sure(
-    words: Sequence[str], groups: Sequence[str], word: int, group: int
+    words: Sequence[str],
+    groups: Sequence[str],
+    word: int,
+    group: int,
 ) -> tuple[int, int]:
     """The next word and the next group that are the same, behind those given; else the ends."""
     words_left = len(words) - word
