@@ -133,6 +133,9 @@ class _Rows(Builder):
     def zeros(self, rows: int, columns: int) -> str:
         return self.constant(np.zeros((rows, columns)))
 
+    def reshape(self, value: str, *shape: int) -> str:
+        return self.add("Reshape", value, self.integers(*shape))
+
     def stack(self, *values: str) -> str:
         """Tables one below the other."""
         return self.add("Concat", *values, axis=self.rows_axis)
@@ -186,7 +189,7 @@ class _GeneratorPart(_Rows, ABC):
         noise = self._add_block(self._add_noise(waves), self.noise_block)
         value = self.add("LeakyRelu", value, alpha=SLOPE)
         value = self.add("Add", self._upsample(value), noise)
-        one, two, three = (self._add_block(value, name) for name in self.value_blocks)
+        one, two, three = [self._add_block(value, name) for name in self.value_blocks]
         total = self.add("Add", self.add("Add", one, two), three)
         value = self.add("Mul", total, self.constant(1 / 3))
         self._add_output(value)
@@ -242,7 +245,7 @@ class _GeneratorPart(_Rows, ABC):
         bias = np.concatenate([*factor_biases, *summand_biases])
         values = self._add_linear(style, matrix, bias)
         count = len(self._layers)
-        table = self.add("Reshape", values, self.integers(2 * count, width))
+        table = self.reshape(values, 2 * count, width)
         factor = self.rows(table, 0, count)
         summand = self.rows(table, count)
         return Value(self, factor), Value(self, summand)
@@ -258,7 +261,7 @@ class _GeneratorPart(_Rows, ABC):
         For a layer that follows a convolution, the scale and the bias of that are part of it too.
         """
         count = len(self._layers)
-        pairs = Value(self, self.add("Reshape", norms, self.integers(count, 2, self.width)))
+        pairs = Value(self, self.reshape(norms, count, 2, self.width))
         mean = pairs.apply("Gather", self.constant(0, np.int64), axis=1)
         variance = pairs.apply("Gather", self.constant(1, np.int64), axis=1)
         factor = factor / self._add_spread(variance)
@@ -351,7 +354,7 @@ class _GeneratorPart(_Rows, ABC):
         value = self.stack(padding, value, padding)
         which = self._which_rows(value, kernel_size, dilation)
         value = self.add("Gather", value, which, axis=0)
-        value = self.add("Reshape", value, self.integers(-1, kernel_size * self.width))
+        value = self.reshape(value, -1, kernel_size * self.width)
         if norm is None or self._measures:
             factor = self.constant(np.full(self.width, weight.scale))
             summand = self.constant(self.weights[f"{_folder_of(convolution)}.bias"])
@@ -406,8 +409,7 @@ class _GeneratorPart(_Rows, ABC):
         for end in (0.0, LEVELS):
             distance = self.add("Sub", self.constant(end), middle)
             ends.append(self.add("Mul", distance, scale))
-        shape = [self.add("Reshape", end, self.integers(1, 1)) for end in ends]
-        return self.join(*shape)
+        return self.join(*[self.reshape(end, 1, 1) for end in ends])
 
     def _weight_of(self, node: str) -> _QuantisedWeight:
         """The weight of a node of the original."""
@@ -434,7 +436,7 @@ class _GeneratorPart(_Rows, ABC):
         behind = self.columns(product, half, kernel_size * width)
         behind = self.stack(nothing, behind)
         rows = self.add("Add", ahead, behind)
-        rows = self.add("Reshape", rows, self.integers(-1, width))
+        rows = self.reshape(rows, -1, width)
         rows = self.rows(rows, step // 2, -(step // 2))
         bias = self.weights[f"{FOLDER}.{self.upsampling_bias}"]
         return self.add("Add", rows, self.constant(bias))
@@ -463,8 +465,9 @@ class _CoarsePart(_GeneratorPart):
         front = self.zeros(3, WAVE_WIDTH)
         back = self.zeros(2, WAVE_WIDTH)
         value = self.stack(front, waves, back)
-        value = self.add("Reshape", value, self.integers(-1, FINE_STEP * WAVE_WIDTH))
-        value = self.join(self.rows(value, 0, -1), self.rows(value, 1))
+        value = self.reshape(value, -1, FINE_STEP * WAVE_WIDTH)
+        following = self.rows(value, 0, -1), self.rows(value, 1)
+        value = self.join(*following)
         matrix = weight.transpose(2, 1, 0).reshape(-1, len(weight))
         return self._add_linear(value, matrix, self.weights[f"{FOLDER}.noise_convs.0.bias"])
 
@@ -499,7 +502,7 @@ class _FinePart(_GeneratorPart):
     def _add_output(self, value: str) -> None:
         """Rows -> magnitude and phase -> samples, overlapped."""
         value = self.add("LeakyRelu", value, alpha=LAST_SLOPE)
-        both = self.join(*self._add_spectrum(value))
+        both = self._add_spectrum(value)
         basis = self.weights[f"{FOLDER}.stft.istft.stft.inverse_basis"][:, 0]
         waves = self.add("MatMul", both, self.constant(basis * LOUDNESS))
         blocks = WAVE_SAMPLES // HOP
@@ -511,11 +514,11 @@ class _FinePart(_GeneratorPart):
             parts.append(self.stack(front, part, back))
         total = self.add("Sum", *parts)
         # Half a wave at each end is what the original pads its source with.
-        samples = self.add("Reshape", self.rows(total, 2, -2), self.integers(-1))
+        samples = self.reshape(self.rows(total, 2, -2), -1)
         self.output("samples", samples, ["s"])
 
-    def _add_spectrum(self, value: str) -> list[str]:
-        """The real and the imaginary part of each wave's spectrum."""
+    def _add_spectrum(self, value: str) -> str:
+        """The real parts of each wave's spectrum, and beside them the imaginary ones."""
         weight = self.weights[f"{NET}/Mul_2_output_0"]
         kernel_size = weight.shape[-1]
         nothing = self.zeros(kernel_size // 2, FINE_WIDTH)
@@ -529,7 +532,9 @@ class _FinePart(_GeneratorPart):
         polar = self._add_linear(self.join(*shifted), matrix, bias)
         magnitude = self.add("Exp", self.columns(polar, 0, WAVE_WIDTH // 2))
         phase = self.add("Sin", self.columns(polar, WAVE_WIDTH // 2, WAVE_WIDTH))
-        return [self.add("Mul", magnitude, self.add(part, phase)) for part in ("Cos", "Sin")]
+        real = self.add("Mul", magnitude, self.add("Cos", phase))
+        imaginary = self.add("Mul", magnitude, self.add("Sin", phase))
+        return self.join(real, imaginary)
 
 
 def _folder_of(name: str) -> str:

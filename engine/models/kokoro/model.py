@@ -321,9 +321,12 @@ def _find_bounds(
     ends = sentence.timing().edges[1:]
     sounds = [at for at, id_ in enumerate(ids) if id_ not in styles.silent]
     last = max(sounds, default=0)
-    onset = int(ends[0]) // HOP
-    first = max(0, int(ends[0]) - round((ONSET_S + LEAD_S) * SAMPLE_RATE)) // HOP
-    stop = min(sentence.size, (int(ends[last]) + round(TAIL_S * SAMPLE_RATE)) // HOP)
+    pad_end = int(ends[0])
+    onset = pad_end // HOP
+    lead = round((ONSET_S + LEAD_S) * SAMPLE_RATE)
+    first = max(0, pad_end - lead) // HOP
+    tail = round(TAIL_S * SAMPLE_RATE)
+    stop = min(sentence.size, (int(ends[last]) + tail) // HOP)
     calm = stop
     if last:
         calm = int(ends[last - 1]) // HOP

@@ -214,7 +214,8 @@ class _EncoderRewriter:
         """Scores and, for the phonemes around each, those of their distance."""
         build = self._build
         positions, is_there = self._add_neighbours(keys)
-        near = build.add("MatMul", query, build.constant(keys[None].swapaxes(2, 3)))
+        matrix = build.constant(keys[None].swapaxes(2, 3))
+        near = build.add("MatMul", query, matrix)
         near = build.add("Mul", near, is_there)
         return build.add("ScatterElements", plain, positions, near, axis=-1, reduction="add")
 
@@ -236,13 +237,17 @@ class _EncoderRewriter:
         count = build.add("Shape", self._ids, start=1, end=2)
         scalar = build.add("Squeeze", count)
         row = build.add("Range", self._integer(0), scalar, self._integer(1))
-        steps = build.constant(np.arange(-reach, reach + 1)[None], np.int64)
-        wanted = build.add("Add", build.add("Unsqueeze", row, build.integers(1)), steps)
+        distances = np.arange(-reach, reach + 1)
+        steps = build.constant(distances[None], np.int64)
+        column = build.add("Unsqueeze", row, build.integers(1))
+        wanted = build.add("Add", column, steps)
         last = build.add("Sub", scalar, self._integer(1))
         clipped = build.add("Clip", wanted, self._integer(0), last)
-        is_there = build.add("Cast", build.add("Equal", wanted, clipped), to=FLOAT)
-        around = build.integers(1, heads), count, build.integers(2 * reach + 1)
-        shape = build.add("Concat", *around, axis=0)
+        is_there = build.add("Equal", wanted, clipped)
+        is_there = build.add("Cast", is_there, to=FLOAT)
+        front = build.integers(1, heads)
+        around = build.integers(len(distances))
+        shape = build.add("Concat", front, count, around, axis=0)
         self._neighbours = build.add("Expand", clipped, shape), is_there
         return self._neighbours
 

@@ -212,7 +212,9 @@ class PiperPhonemizer:
             is_mark = clause.mark != "."
             if number == len(clauses):
                 is_mark = has_end
-            if is_mark and clause.mark in self._ids and groups and groups[-1][-1] not in MARKS:
+            if not is_mark or clause.mark not in self._ids:
+                continue
+            if groups and groups[-1][-1] not in MARKS:
                 groups[-1] += clause.mark
         return groups
 
@@ -223,7 +225,8 @@ class PiperPhonemizer:
 
     def _join(self, clauses: Sequence[Clause]) -> str:
         """The phonemes of a word, whatever the reader made of it."""
-        return "".join(self._drop_unknown(clause.phonemes.replace(" ", "")) for clause in clauses)
+        words = [clause.phonemes.replace(" ", "") for clause in clauses]
+        return "".join(map(self._drop_unknown, words))
 
 
 class _Utterance:
@@ -291,7 +294,7 @@ def align_words(
         )
         edges = [starts[group] + begin for begin in begins]
         edges.append(starts[next_group])
-        for name, (first, stop) in zip(names[word:], itertools.pairwise(edges), strict=False):
+        for name, first, stop in zip(names[word:], edges, edges[1:], strict=False):
             if first < stop:
                 yield name, first, stop
         word = next_word
