@@ -166,7 +166,7 @@ class _GeneratorPart(_Rows, ABC):
         self._measures = measures
         self._inputs_of = {node.name: list(node.input) for node in original.nodes}
         self._layers = self._name_layers()
-        self._gathered: dict[tuple[int, int], str] = {}  # by kernel size and dilation
+        self._row_numbers: dict[tuple[int, int], str] = {}  # by kernel size and dilation
         self._norms: list[str] = []
         self._ranges: list[str] = []
         self._affine: dict[str, _Affine] = {}  # both by layer, from the style on
@@ -174,14 +174,14 @@ class _GeneratorPart(_Rows, ABC):
 
     def _name_layers(self) -> list[str]:
         """The layers that are normalised, each followed by one that is quantised."""
-        return [
-            f"{block}/{half}.{turn}"
-            for block in (self.noise_block, *self.value_blocks)
-            for turn in range(len(DILATIONS))
-            for half in ("adain1", "adain2")
-        ]
+        layers = []
+        for block in (self.noise_block, *self.value_blocks):
+            for turn in range(len(DILATIONS)):
+                layers += [f"{block}/adain1.{turn}", f"{block}/adain2.{turn}"]
+        return layers
 
     def build(self) -> bytes:
+        """The part, serialized."""
         value = self.input(self.input_name, self.input_shape)
         waves = self.input("waves", ["w", WAVE_WIDTH])
         style = self.input("style", [1, STYLE_WIDTH])
@@ -376,7 +376,7 @@ class _GeneratorPart(_Rows, ABC):
     def _which_rows(self, padded: str, kernel_size: int, dilation: int) -> str:
         """Which rows each row is made from, [n, kernel_size]; once for all blocks of that shape."""
         key = kernel_size, dilation
-        if key not in self._gathered:
+        if key not in self._row_numbers:
             zero = self.constant(0, np.int64)
             one = self.constant(1, np.int64)
             size = self.add("Shape", padded, start=0, end=1)
@@ -386,8 +386,8 @@ class _GeneratorPart(_Rows, ABC):
             starts = self.add("Range", zero, count, one)
             starts = self.add("Unsqueeze", starts, self.integers(1))
             shifts = self.integers(*range(0, kernel_size * dilation, dilation))
-            self._gathered[key] = self.add("Add", starts, shifts)
-        return self._gathered[key]
+            self._row_numbers[key] = self.add("Add", starts, shifts)
+        return self._row_numbers[key]
 
     def _quantise(
         self,
