@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
 from ..audio import Samples, Word
 from ..cache import Cache
 from ..runtime.providers import Provider, Require, SessionOptions
-from ..runtime.session import CancelToken, Session
 from ..text.phonemizer import ModelInput
 from ..timing import SpanRecorder
+
+if TYPE_CHECKING:  # else whoever names the engine would import onnxruntime
+    from ..runtime.session import CancelToken, Session
 
 
 @dataclass(frozen=True, slots=True)
