@@ -6,7 +6,7 @@ What a family does differently is how it computes the samples of a chunk.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 
 from ..audio import LEAD_S, Samples, Word, lead_samples
 from ..text.phonemizer import ModelInput
-from .base import AudioPiece, StreamContext
+from .base import AudioPiece, ChunkLengths, StreamContext
 
 
-def divide_frames(
-    frame_count: int, size_of: Callable[[int], float], min_rest: int = 0
-) -> list[int]:
+def divide_frames(frame_count: int, size_of: ChunkLengths, min_rest: int = 0) -> list[int]:
     """How many frames each chunk of a segment holds; they add up to frame_count.
 
     size_of: how many a chunk should have, by its index in the segment. A rest shorter than half a

@@ -12,7 +12,7 @@ second of spectra, however long the sentence is.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ from ...runtime.session import CancelToken, Session
 from ...text.phonemizer import PAD_ID, ModelInput, Phonemizer
 from ...timing import SpanRecorder
 from ...voices import Voice
-from ..base import AudioPiece, Settings, StreamContext
+from ..base import AudioPiece, ChunkLengths, PhonemizedModel, Settings, StreamContext
 from ..graph_store import GraphStore, cut_together, open_sessions
 from ..windows import Onset, SegmentTiming, chunk_ends_of, divide_frames, stream_frames
 from .architecture import (
@@ -126,7 +126,7 @@ class HibariEncoding(NamedTuple):
         return Onset(early, late)
 
 
-class HibariModel:
+class HibariModel(PhonemizedModel):
     """Speaks on three sessions, one for each stage of the graph."""
 
     sample_rate = SAMPLE_RATE
@@ -137,18 +137,11 @@ class HibariModel:
         self._encode = encode
         self._prosody = prosody
         self._decode = decode
-        self._phonemize = phonemize
-
-    def read(self, segment: str) -> list[ModelInput]:
-        """A segment as ids and words."""
-        return self._phonemize.read(segment)
+        super().__init__(phonemize)
 
     def sessions(self) -> Sequence[Session]:
         """Encode, prosody and decode."""
         return (self._encode, self._prosody, self._decode)
-
-    def close(self) -> None:
-        """Nothing: all else is plain memory."""
 
     def stream(
         self, speech: ModelInput, request: StreamContext, first_chunk: int, *, trim: bool
@@ -329,7 +322,7 @@ def chunk_ends(
     frame_count: int,
     onset: int,
     first_chunk: int,
-    chunk_s: Callable[[int], float],
+    chunk_s: ChunkLengths,
 ) -> list[int]:
     """Behind which block each chunk ends.
 
@@ -341,7 +334,7 @@ def chunk_ends(
 def chunk_sizes(
     frame_count: int,
     first_chunk: int,
-    chunk_s: Callable[[int], float],
+    chunk_s: ChunkLengths,
 ) -> list[int]:
     """How many frames each chunk of a segment holds; none is too short to look ahead into."""
     return divide_frames(

@@ -16,7 +16,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -29,7 +29,7 @@ from ...runtime.session import CancelToken, Session
 from ...text.phonemizer import ModelInput, Phonemizer
 from ...timing import SpanRecorder
 from ...voices import Voice
-from ..base import AudioPiece, Model, Settings, StreamContext
+from ..base import AudioPiece, ChunkLengths, Model, PhonemizedModel, Settings, StreamContext
 from ..graph_store import GraphStore, open_sessions
 from ..windows import PendingWords, SegmentTiming
 from .norms import PARTS, MeasuredSentence, Norms, measure_sentences, summarise
@@ -238,7 +238,7 @@ class KokoroSessions(NamedTuple):
         )
 
 
-class KokoroModel:
+class KokoroModel(PhonemizedModel):
     """Speaks on four sessions, one for each part of the graph."""
 
     sample_rate = SAMPLE_RATE
@@ -247,20 +247,13 @@ class KokoroModel:
         self, parts: KokoroSessions, phonemize: Phonemizer, styles: StyleTable, norms: Norms
     ) -> None:
         self._parts = parts
-        self._phonemize = phonemize
+        super().__init__(phonemize)
         self._styles = styles
         self._norms = norms
-
-    def read(self, segment: str) -> list[ModelInput]:
-        """A segment as ids and words."""
-        return self._phonemize.read(segment)
 
     def sessions(self) -> Sequence[Session]:
         """Head, waves, coarse and fine."""
         return self._parts
-
-    def close(self) -> None:
-        """Nothing: all else is plain memory."""
 
     def stream(
         self, speech: ModelInput, request: StreamContext, first_chunk: int, *, trim: bool
@@ -338,7 +331,7 @@ def chunk_ends(
     calm: int,
     stop: int,
     first_chunk: int,
-    chunk_s: Callable[[int], float],
+    chunk_s: ChunkLengths,
 ) -> list[int]:
     """Behind which feature each chunk ends.
 

@@ -11,32 +11,25 @@ from collections.abc import Iterator, Sequence
 from ...audio import Samples, lead_samples
 from ...runtime.session import Session
 from ...text.phonemizer import PAD_ID, ModelInput, Phonemizer
-from ..base import AudioPiece, StreamContext
+from ..base import AudioPiece, PhonemizedModel, StreamContext
 from .voice import SAMPLE_RATE, StyleTable, model_feeds, sounding_samples
 
 LEAST_IDS = 8  # a shorter clause goes with the next one: alone it is half silence
 
 
-class WholeModel:
+class WholeModel(PhonemizedModel):
     """Speaks on one session."""
 
     sample_rate = SAMPLE_RATE
 
     def __init__(self, session: Session, phonemize: Phonemizer, styles: StyleTable) -> None:
         self._session = session
-        self._phonemize = phonemize
+        super().__init__(phonemize)
         self._styles = styles
-
-    def read(self, segment: str) -> list[ModelInput]:
-        """A segment as ids; the graph does not say when words are."""
-        return self._phonemize.read(segment)
 
     def sessions(self) -> Sequence[Session]:
         """The only one."""
         return (self._session,)
-
-    def close(self) -> None:
-        """Nothing: all else is plain memory."""
 
     def stream(
         self, speech: ModelInput, request: StreamContext, first_chunk: int, *, trim: bool
