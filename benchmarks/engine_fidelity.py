@@ -106,7 +106,7 @@ def float_model(model: HibariModel) -> HibariModel:
     heart = find_voice("heart")
     vocabulary = json.loads(heart.vocabulary.read_text("utf-8"))
     ids = [[PAD_ID, *(vocabulary[p] for p in text), PAD_ID] for text in CALIBRATION]
-    graphs = cut(heart.read_model(), ids, rounded=False).values()
+    graphs = cut(heart.read_model(), ids, quantised=False).values()
     encode, prosody, decode = (Session(graph, CPU, SessionOptions()) for graph in graphs)
     return HibariModel(encode, prosody, decode, model._phonemize)
 
@@ -118,7 +118,7 @@ def pitch(model: HibariModel, speech: ModelInput, steps: Iterator[int]) -> NDArr
     parts, stop = [], 0
     while stop < encoded.frame_count:
         stop += next(steps)
-        parts.append(frames.upto(stop).pitch)
+        parts.append(frames.take_until(stop).pitch)
     return np.concatenate(parts)
 
 

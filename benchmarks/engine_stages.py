@@ -29,12 +29,17 @@ from engine.models.hibari.architecture import (
     DECODE_LAYERS,
     DECODE_WIDTH,
     FEATURE_WIDTH,
+    KERNEL_SIZE,
     PROSODY_DILATIONS,
     PROSODY_WIDTH,
     SPECTRA_WIDTH,
-    TAPS,
 )
-from engine.models.hibari.model import DECODE_REACH, FRAMES_PER_STEP, PROSODY_REACH, HibariModel
+from engine.models.hibari.model import (
+    DECODE_LOOKAHEAD,
+    FRAMES_PER_STEP,
+    PROSODY_LOOKAHEAD,
+    HibariModel,
+)
 from engine.models.hibari.vocoder import HOP
 
 TEXTS = {
@@ -184,14 +189,15 @@ def rate(rows: int, kind: type[np.generic]) -> float:
 def rows_of_layers(frames: int) -> Iterator[tuple[str, int]]:
     """Multiplications of the first chunk's window, layer by layer, and of which kind."""
     block = 2 * DECODE_WIDTH * 3 * DECODE_WIDTH
-    yield "float", (frames + DECODE_REACH - TAPS // 2) * TAPS * FEATURE_WIDTH * DECODE_WIDTH
+    first_layer = frames + DECODE_LOOKAHEAD - KERNEL_SIZE // 2
+    yield "float", first_layer * KERNEL_SIZE * FEATURE_WIDTH * DECODE_WIDTH
     for layer in range(DECODE_LAYERS):
-        yield "bytes", (frames + (DECODE_LAYERS - 1 - layer) * (TAPS // 2)) * block
+        yield "bytes", (frames + (DECODE_LAYERS - 1 - layer) * (KERNEL_SIZE // 2)) * block
     yield "bytes", frames * DECODE_WIDTH * SPECTRA_WIDTH
-    ahead = PROSODY_REACH
+    ahead = PROSODY_LOOKAHEAD
     for layer, dilation in enumerate(PROSODY_DILATIONS):
-        ahead -= TAPS // 2 * dilation
-        steps = (frames + DECODE_REACH) // FRAMES_PER_STEP + ahead
+        ahead -= KERNEL_SIZE // 2 * dilation
+        steps = (frames + DECODE_LOOKAHEAD) // FRAMES_PER_STEP + ahead
         yield "bytes" if layer < 4 else "float", steps * 4 * PROSODY_WIDTH**2
 
 

@@ -1,19 +1,25 @@
-"""What every family of voices offers, and what it is told of a stream."""
+"""What every family of voices offers, and what it gets to know of a stream."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
 from ..audio import Samples, Word
 from ..cache import Cache
 from ..runtime.providers import Provider, Require, SessionOptions
-from ..runtime.session import CancelToken, Session
-from ..text.phonemizer import ModelInput
+from ..text.phonemizer import ModelInput, Phonemizer
 from ..timing import SpanRecorder
+
+if TYPE_CHECKING:  # else whoever names the engine would import onnxruntime
+    from ..runtime.session import CancelToken, Session
+
+
+ChunkLengths = Callable[[int], float]
+"""How long a chunk should be, by its index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,7 @@ class StreamContext:
     noise: np.random.Generator
     recorder: SpanRecorder
     stop: CancelToken
-    chunk_s: Callable[[int], float]
+    chunk_s: ChunkLengths
     speed: float = 1.0
 
 
@@ -66,6 +72,20 @@ class Model(Protocol):
 
     def close(self) -> None:
         """Give back what it holds beside its sessions."""
+
+
+class PhonemizedModel:
+    """What models have in common whose phonemizer is plain memory."""
+
+    def __init__(self, phonemize: Phonemizer) -> None:
+        self._phonemize = phonemize
+
+    def read(self, segment: str) -> list[ModelInput]:
+        """A segment as ids and words."""
+        return self._phonemize.read(segment)
+
+    def close(self) -> None:
+        """Nothing beside the sessions has to be given back."""
 
 
 @dataclass(frozen=True, slots=True)

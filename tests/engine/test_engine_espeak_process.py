@@ -179,7 +179,7 @@ def test_readers_share_a_process_that_ends_with_the_last() -> None:
 
 
 def test_a_process_that_was_started_early_ends_if_no_reader_comes() -> None:
-    with espeak_process.starting():
+    with espeak_process.start_early():
         pid = espeak_process.shared.pid
         assert pid is not None
     assert espeak_process.shared.pid is None

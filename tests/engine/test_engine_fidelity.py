@@ -50,7 +50,7 @@ def float_model(model: HibariModel) -> HibariModel:
     heart = find_voice("heart")
     vocabulary = json.loads(heart.vocabulary.read_text("utf-8"))
     sentences = [[PAD_ID, *map(vocabulary.__getitem__, s), PAD_ID] for s in CALIBRATION[:4]]
-    graphs = cut(heart.read_model(), sentences, rounded=False)
+    graphs = cut(heart.read_model(), sentences, quantised=False)
     stages = [Session(graph, CPU, SessionOptions()) for graph in graphs.values()]
     return HibariModel(*stages, model._phonemize)
 
@@ -107,7 +107,7 @@ def test_the_pitch_is_the_whole_sentences_to_the_last_bit(model: HibariModel, st
     def pitch(size: int) -> Iterator[np.ndarray]:
         frames = HibariFrames(encoded, model._prosody, model._decode, 0, None)
         for stop in range(size, encoded.frame_count + size, size):
-            yield frames.upto(stop).pitch
+            yield frames.take_until(stop).pitch
 
     parts = list(pitch(step))
     np.testing.assert_array_equal(np.concatenate(parts), *pitch(encoded.frame_count))

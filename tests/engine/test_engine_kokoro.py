@@ -231,12 +231,12 @@ def test_memory_does_not_grow(model: KokoroModel) -> None:
 
 def test_what_is_kept_of_a_sentence_does_not_grow_with_it(model: KokoroModel) -> None:
     (speech,) = model.read(LONGER)
-    sentence = model._parts.encode(speech.ids, model._speaker.style(speech.ids))
-    norms = model._norms.of(sentence.features, sentence.source)
+    sentence = model._parts.encode(speech.ids, model._styles.style(speech.ids))
+    norms = model._norms.predict(sentence.features, sentence.source)
     windows = kokoro_model.Windows(model._parts, sentence, norms, request_of())
     kept = []
     for first in range(0, 96, 16):
-        windows.samples(first, first + 16, 0)
+        windows.compute(first, first + 16, 0)
         kept.append(len(windows._rows) + len(windows._waves))
     assert max(kept[2:]) <= kept[1] * 1.2
 

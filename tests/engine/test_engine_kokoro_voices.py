@@ -16,8 +16,8 @@ from engine.errors import ModelError, VoiceNotFound, VoiceNotInstalled
 from engine.models.base import Settings, StreamContext
 from engine.models.kokoro import norms as kokoro_norms
 from engine.models.kokoro.model import HOP, chunk_ends, open_model
-from engine.models.kokoro.norms import PARTS, MeasuredSentence, Norms, measure_sentence
-from engine.models.kokoro.unsplit import WholeModel, clauses
+from engine.models.kokoro.norms import PARTS, MeasuredSentence, Norms, measure_sentences
+from engine.models.kokoro.unsplit import WholeModel, cut_clauses
 from engine.models.kokoro.voice import SAMPLE_RATE, StyleTable
 from engine.runtime.providers import CPU, SessionOptions
 from engine.runtime.session import CancelToken
@@ -163,7 +163,7 @@ def test_the_style_row_goes_by_the_count_of_ids() -> None:
 
 @given(st.lists(st.sampled_from([3, 4, 16, 43]), min_size=1, max_size=80))
 def test_clauses_lose_no_id_and_each_has_a_sound(ids: list[int]) -> None:
-    parts = clauses([0, *ids, 0], speaker())
+    parts = cut_clauses([0, *ids, 0], speaker())
     assert [id_ for part in parts for id_ in part[1:-1]] == ids
     if len(parts) > 1:
         assert all(part.count(43) >= 8 for part in parts)
@@ -207,23 +207,23 @@ def heard(silence: float) -> MeasuredSentence:
 def norms(monkeypatch: pytest.MonkeyPatch) -> Norms:
     """Measured on sentences of 0.1 to 0.7 silence; a summary is told in place of features."""
     shares = iter(np.linspace(0.1, 0.7, len(kokoro_norms.SENTENCES)))
-    monkeypatch.setattr(kokoro_norms, "summary", lambda features, source: features)
-    return Norms(measure_sentence(lambda text: [heard(float(next(shares)))]))
+    monkeypatch.setattr(kokoro_norms, "summarise", lambda features, source: features)
+    return Norms(measure_sentences(lambda text: [heard(float(next(shares)))]))
 
 
 def test_norms_and_spans_are_those_of_the_mixture_a_sentence_is(norms: Norms) -> None:
     wanted = heard(0.52)
-    told = norms.of(wanted.summary, wanted.summary)
+    told = norms.predict(wanted.summary, wanted.summary)
     for part in PARTS:
         assert np.allclose(told[part]["norms"], wanted.norms[part], atol=0.03)
-        assert np.allclose(told[part]["spans"], wanted.spans[part], atol=0.03)
+        assert np.allclose(told[part]["spans"], wanted.quant_ranges[part], atol=0.03)
 
 
 @pytest.mark.parametrize(("silence", "nearest"), [(0.0, 0.1), (1.0, 0.7)])
 def test_no_span_is_one_that_was_never_measured(
     norms: Norms, silence: float, nearest: float
 ) -> None:
-    told = norms.of(heard(silence).summary, heard(silence).summary)
+    told = norms.predict(heard(silence).summary, heard(silence).summary)
     for part in PARTS:
         assert np.allclose(told[part]["spans"], [[-nearest, 1.0]] * 24)
 
@@ -235,15 +235,15 @@ def test_the_source_tells_sentences_apart_too() -> None:
     def spoken(text: str) -> list[MeasuredSentence]:
         share = float(next(shares))
         features, source = draw.normal(size=(40, 512)), np.full(400, 1 - share)
-        told = kokoro_norms.summary(features.astype(np.float32), source.astype(np.float32))
+        told = kokoro_norms.summarise(features.astype(np.float32), source.astype(np.float32))
         return [heard(share)._replace(summary=told)]
 
     norms, features = (
-        Norms(measure_sentence(spoken)),
+        Norms(measure_sentences(spoken)),
         draw.normal(size=(40, 512)).astype(np.float32),
     )
     loud, quiet = (
-        norms.of(features, np.full(400, 1 - share, np.float32))["fine"]["spans"][0, 0]
+        norms.predict(features, np.full(400, 1 - share, np.float32))["fine"]["spans"][0, 0]
         for share in (0.2, 0.6)
     )
     assert quiet < loud - 0.1

@@ -31,7 +31,8 @@ from engine.errors import (
 from engine.models.base import StreamContext
 from engine.models.piper import graph as piper_graph
 from engine.models.piper.graph import cut
-from engine.models.piper.model import ONSET_S, PiperModel, stream_pieces
+from engine.models.piper.model import ONSET_S, PiperModel
+from engine.models.windows import divide_frames
 from engine.runtime import graph as runtime_graph
 from engine.runtime.session import Cancelled, CancelToken
 from engine.timing import SpanRecorder
@@ -425,4 +426,4 @@ def test_a_voice_of_several_speakers_streams_as_exactly(
     ("frames", "sizes"), [(1, [1]), (9, [9]), (13, [13]), (14, [9, 5]), (40, [9, 31])]
 )
 def test_no_small_rest_is_left(frames: int, sizes: list[int]) -> None:
-    assert stream_pieces(frames, lambda at: (9, 22)[min(at, 1)]) == sizes
+    assert divide_frames(frames, lambda at: (9, 22)[min(at, 1)]) == sizes

@@ -30,7 +30,7 @@ from engine.models.piper.espeak import (
     readable_parts,
 )
 from engine.models.piper.espeak_process import Clause, find_espeak, find_version
-from engine.models.piper.phonemizer import MARKS, PiperPhonemizer, spread
+from engine.models.piper.phonemizer import MARKS, PiperPhonemizer, align_words
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = "One and two. Three, four."
@@ -129,9 +129,9 @@ def test_a_word_four_times_as_long_takes_about_four_times_as_long(word: str) -> 
 
 
 def test_words_without_groups_and_groups_without_words_end() -> None:
-    assert list(spread([], [], ["ab"])) == []
-    assert list(spread(["a"], ["a"], [])) == []
-    assert list(spread(["a"], [""], ["xy"])) == [("a", 0, 2)]
+    assert list(align_words([], [], ["ab"])) == []
+    assert list(align_words(["a"], ["a"], [])) == []
+    assert list(align_words(["a"], [""], ["xy"])) == [("a", 0, 2)]
 
 
 @pytest.mark.parametrize(

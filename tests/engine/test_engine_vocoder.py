@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.engine import chunk_s
 from engine.errors import ModelError
-from engine.models.hibari.model import stream_pieces
+from engine.models.hibari.model import chunk_sizes
 from engine.models.hibari.vocoder import (
     BINS,
     HOP,
@@ -152,7 +152,7 @@ def test_too_few_frames_are_an_error(frames: int) -> None:
 def test_pieces_add_up_and_leave_enough_to_look_ahead(
     frames: int, first: int, seconds: float
 ) -> None:
-    sizes = stream_pieces(frames, first, lambda _: seconds)
+    sizes = chunk_sizes(frames, first, lambda _: seconds)
     assert sum(sizes) == frames
     assert min(sizes) > 0
     assert len(sizes) == 1 or sizes[-1] >= LOOKAHEAD
@@ -161,4 +161,4 @@ def test_pieces_add_up_and_leave_enough_to_look_ahead(
 def test_chunks_start_at_a_tenth_of_a_second_and_double() -> None:
     assert [chunk_s(index) for index in range(5)] == [0.1, 0.2, 0.4, 0.8, 0.8]
     assert chunk_s(10**9) == 0.8
-    assert stream_pieces(200, 0, chunk_s) == [8, 16, 32, 64, 80]
+    assert chunk_sizes(200, 0, chunk_s) == [8, 16, 32, 64, 80]

@@ -15,11 +15,14 @@ ACOUSTIC_WIDTH = 128
 FEATURE_WIDTH = ACOUSTIC_WIDTH + 2  # and the pitch and the voicing
 DECODE_WIDTH = 256
 SPECTRA_WIDTH = 5 * BINS
-TAPS = 7  # of every convolution; half of them, times the dilation, look ahead
+KERNEL_SIZE = 7  # of every convolution; half of them, times the dilation, look ahead
 PROSODY_DILATIONS = (1, 2, 4, 8, 1, 2)
 DECODE_LAYERS = 8  # and one before them, which has no state of its own
 
 
-def sentence(ids: Sequence[int], speed: float = 1.0) -> dict[str, NDArray[Any]]:
+def encoder_feeds(ids: Sequence[int], speed: float = 1.0) -> dict[str, NDArray[Any]]:
     """What `encode` is fed with."""
-    return {"ids": np.array([ids], np.int64), "speed": np.array([speed], np.float32)}
+    return {
+        "ids": np.array([ids], np.int64),
+        "speed": np.array([speed], np.float32),
+    }

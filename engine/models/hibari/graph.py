@@ -14,13 +14,13 @@ A step is two frames of 12.5 ms; `steps` tells which phoneme each one belongs to
 part of it that goes into the convolutions, `now` the part that comes out: what comes out trails
 what goes in. `state` is the `carry` of the run before, or as many rows of zeros as pad the start.
 `tail` has no rows but in the last run, where it is the zeros that pad the end. The first layer of
-`decode` has no state of its own: its `features` come with the rows it looks back on. The first
-`skip` rows of spectra are wanted by nobody, and their last and largest layer is left out.
+`decode` has no state of its own: its `features` come with the rows it looks back on. Nobody needs
+the first `skip` rows of spectra, and their last and largest layer is left out.
 
-Weights stay what the voice's maker rounded them to. What they are multiplied with is rounded by
-scales that are fixed here, from sentences: scales of the moment, as in the original graph, would
-depend on where a piece begins. The last layers of `prosody` are not rounded: they have few rows to
-do, and most of the error in the pitch came from them.
+Weights stay as the voice's maker quantised them. What they are multiplied by is quantised with
+scales that are fixed here, from sentences: dynamic scales, as in the original graph, would depend
+on where a piece begins. The last layers of `prosody` are not quantised: they have few rows to do,
+and most of the error in the pitch came from them.
 """
 
 from __future__ import annotations
@@ -39,19 +39,20 @@ from ...runtime.graph import (
     SourceGraph,
     freeze_inputs,
 )
+from ..arithmetic import Value
 from .architecture import (
     ACOUSTIC_WIDTH,
     DECODE_LAYERS,
     DECODE_WIDTH,
     FEATURE_WIDTH,
+    KERNEL_SIZE,
     PROSODY_DILATIONS,
     PROSODY_WIDTH,
     SPECTRA_WIDTH,
-    TAPS,
-    sentence,
+    encoder_feeds,
 )
 
-ROUNDED_PROSODY_LAYERS = 4
+QUANTISED_PROSODY_LAYERS = 4
 PITCH_SCALE, PITCH_FLOOR, VOICING_SCALE, FEATURE_SCALE = 100.0, 1.0, 5.0, 5.0
 
 ACOUSTIC = "/norm/LayerNormalization_output_0"
@@ -63,21 +64,26 @@ Weights = Mapping[str, Array]
 
 
 def cut(
-    model: bytes, sentences: Sequence[Sequence[int]], *, rounded: bool = True
+    model: bytes,
+    sentences: Sequence[Sequence[int]],
+    *,
+    quantised: bool = True,
 ) -> dict[str, bytes]:
     """A hibari model -> its stages by name. `sentences`, ids of unlike length, fix the scales.
 
-    Not rounded, all but `encode` is float: that is for tests of what the rounding costs.
+    Not quantised, all but `encode` is float: that is for tests of what quantisation costs.
     Raises ModelError for a graph of another architecture.
     """
     original = SourceGraph(model)
-    feeds = [sentence(ids) for ids in sentences]
+    feeds = [encoder_feeds(ids) for ids in sentences]
+    ranges: Ranges | None = None
     try:
-        ranges = original.ranges(feeds) if rounded else None
+        if quantised:
+            ranges = original.ranges(feeds)
         return {
-            "encode": _encode(original, feeds),
-            "prosody": _prosody(original.weights, ranges),
-            "decode": _decode(original.weights, ranges),
+            "encode": _cut_encoder(original, feeds),
+            "prosody": _build_prosody(original.weights, ranges),
+            "decode": _build_decoder(original.weights, ranges),
         }
     except KeyError as error:
         raise ModelError(
@@ -86,21 +92,25 @@ def cut(
         ) from error
 
 
-def _encode(original: SourceGraph, feeds: Sequence[Feeds]) -> bytes:
+def _cut_encoder(original: SourceGraph, feeds: Sequence[Feeds]) -> bytes:
     """The part before the frames; and the net's first layer, which is cheaper per phoneme."""
     part = original.part(["ids", "speed"], [ACOUSTIC, TEXT, STEPS])
-    by_length = sorted(feeds, key=lambda feed: feed["ids"].size)
-    build = Builder(original.weights, freeze_inputs(part, by_length[0], by_length[-1]))
-    first = build.integers(0)
-    weight, bias = (original.weights[f"pn.pro_in.{name}"] for name in ("weight", "bias"))
-    text = build.add("MatMul", build.add("Squeeze", TEXT, first), build.constant(weight[..., 0].T))
-    build.output("acoustic", build.add("Squeeze", ACOUSTIC, first), ["L", ACOUSTIC_WIDTH])
-    build.output("text", build.add("Add", text, build.constant(bias)), ["L", PROSODY_WIDTH])
+    shortest, *_, longest = sorted(feeds, key=lambda feed: feed["ids"].size)
+    build = Builder(original.weights, freeze_inputs(part, shortest, longest))
+    batch = build.integers(0)
+    weight = original.weights["pn.pro_in.weight"][..., 0].T
+    text = build.add("Squeeze", TEXT, batch)
+    text = build.add("MatMul", text, build.constant(weight))
+    acoustic = build.add("Squeeze", ACOUSTIC, batch)
+    build.output("acoustic", acoustic, ["L", ACOUSTIC_WIDTH])
+    bias = build.constant(original.weights["pn.pro_in.bias"])
+    text = build.add("Add", text, bias)
+    build.output("text", text, ["L", PROSODY_WIDTH])
     build.output("steps", STEPS, ["S"], INT64)
     return build.model("encode")
 
 
-def _prosody(weights: Weights, ranges: Ranges | None) -> bytes:
+def _build_prosody(weights: Weights, ranges: Ranges | None) -> bytes:
     build = Builder(weights)
     acoustic = build.input("acoustic", ["L", ACOUSTIC_WIDTH])
     text = build.input("text", ["L", PROSODY_WIDTH])
@@ -109,82 +119,97 @@ def _prosody(weights: Weights, ranges: Ranges | None) -> bytes:
     state = build.input("state", ["r", PROSODY_WIDTH])
     tail = build.table(build.input("tail", ["p", PROSODY_WIDTH]))
     # Each layer's share of the state. At the start there is half of it: zeros for what was before.
-    shares = [(TAPS - 1) * dilation for dilation in PROSODY_DILATIONS]
-    rows = build.add("Mul", build.add("Shape", state, start=0, end=1), build.integers(*shares))
+    shares = [(KERNEL_SIZE - 1) * dilation for dilation in PROSODY_DILATIONS]
+    rows = build.add("Shape", state, start=0, end=1)
+    rows = build.add("Mul", rows, build.integers(*shares))
     sizes = build.add("Div", rows, build.integers(sum(shares)))
     before = build.split(build.table(state), sizes, len(shares))
     value = build.table(build.add("Gather", text, ahead, axis=0))
     carry = []
     for layer, dilation in enumerate(PROSODY_DILATIONS):
-        padding = build.rows(tail, 0, TAPS // 2 * dilation)
+        if layer == QUANTISED_PROSODY_LAYERS:
+            ranges = None
+        padding = build.rows(tail, 0, KERNEL_SIZE // 2 * dilation)
         value = build.stacked(before[layer], value, padding)
         carry.append(build.rows(value, -shares[layer]))
-        spans = ranges if layer < ROUNDED_PROSODY_LAYERS else None
-        value = _block(build, value, "pn", f"pro.{layer}", dilation, spans)
-    _frames(build, value, build.add("Gather", acoustic, now, axis=0))
-    build.output("carry", build.flat(build.stacked(*carry)), ["c", PROSODY_WIDTH])
+        value = _add_block(build, value, "pn", f"pro.{layer}", dilation, ranges)
+    _add_frames(build, value, build.add("Gather", acoustic, now, axis=0))
+    state_out = build.flat(build.stacked(*carry))
+    build.output("carry", state_out, ["c", PROSODY_WIDTH])
     return build.model("prosody")
 
 
-def _frames(build: Builder, value: str, acoustic: str) -> None:
-    """Steps -> frames: their pitch in Hz, and what the decoder hears of them."""
-    weight, bias = (build.weights[f"pn.pro_out.{name}"] for name in ("weight", "bias"))
+def _add_frames(build: Builder, value: str, acoustic: str) -> None:
+    """Steps -> frames: their pitch in Hz, and what the decoder takes of them."""
+    weight = build.weights["pn.pro_out.weight"][..., 0].T
+    bias = build.weights["pn.pro_out.bias"]
     # Four numbers a step: the pitch of both frames, then the voicing of both.
-    four = build.add("MatMul", build.flat(value), build.constant(weight[..., 0].T))
+    four = build.add("MatMul", build.flat(value), build.constant(weight))
     four = build.add("Add", four, build.constant(bias))
     pairs = build.add("Reshape", four, build.integers(-1, 2, 2))
     frames = build.add("Transpose", pairs, perm=[0, 2, 1])
     frames = build.add("Reshape", frames, build.integers(1, 1, -1, 2))
     frames = build.add("Mul", frames, build.constant([PITCH_SCALE, VOICING_SCALE]))
-    pitch, voicing = build.column(frames, 0), build.column(frames, 1)
-    voiced = build.add("Add", build.add("Relu", pitch), build.constant(PITCH_FLOOR))
-    scale = build.constant(FEATURE_SCALE)
+    pitch = Value(build, build.column(frames, 0))
+    voicing = Value(build, build.column(frames, 1))
+    voiced = pitch.apply("Relu") + PITCH_FLOOR
+    scale = Value(build, build.constant(FEATURE_SCALE))
     twice = build.add("Concat", acoustic, acoustic, axis=1)
-    parts = (
-        build.add("Reshape", twice, build.integers(1, 1, -1, ACOUSTIC_WIDTH)),
-        build.add("Div", build.add("Log", voiced), scale),
-        build.add("Div", voicing, scale),
-    )
-    features = build.flat(build.add("Concat", *parts, axis=COLUMNS))
-    build.output("features", features, ["f", FEATURE_WIDTH])
-    build.output("pitch", build.add("Reshape", pitch, build.integers(-1)), ["f"])
+    twice = build.add("Reshape", twice, build.integers(1, 1, -1, ACOUSTIC_WIDTH))
+    log_pitch = voiced.apply("Log") / scale
+    voicing = voicing / scale
+    features = build.add("Concat", twice, log_pitch.name, voicing.name, axis=COLUMNS)
+    build.output("features", build.flat(features), ["f", FEATURE_WIDTH])
+    build.output("pitch", pitch.apply("Reshape", build.integers(-1)).name, ["f"])
 
 
-def _decode(weights: Weights, ranges: Ranges | None) -> bytes:
+def _build_decoder(weights: Weights, ranges: Ranges | None) -> bytes:
     build = Builder(weights)
     features = build.table(build.input("features", ["n", FEATURE_WIDTH]))
     state = build.input("state", [DECODE_LAYERS, 1, "r", DECODE_WIDTH])
     tail = build.table(build.input("tail", ["p", DECODE_WIDTH]))
     skip = build.input("skip", [1], INT64)
     value = build.convolution(features, "m.dec_in")
-    before = build.split(state, build.integers(*[1] * DECODE_LAYERS), DECODE_LAYERS, axis=0)
+    sizes = build.integers(*[1] * DECODE_LAYERS)
+    before = build.split(state, sizes, DECODE_LAYERS, axis=0)
     carry = []
     for layer in range(DECODE_LAYERS):
         value = build.stacked(before[layer], value, tail)
-        carry.append(build.rows(value, 1 - TAPS))
-        value = _block(build, value, "m", f"dec.{layer}", 1, ranges)
+        carry.append(build.rows(value, 1 - KERNEL_SIZE))
+        value = _add_block(build, value, "m", f"dec.{layer}", 1, ranges)
     value = build.norm(build.rows(value, skip), "m.dec_norm")
-    span = None if ranges is None else ranges[LAST_NORM]
-    spectra = build.dense(value, "/head", weights["m.head.bias"], span)
+    quant_range = None
+    if ranges is not None:
+        quant_range = ranges[LAST_NORM]
+    spectra = build.dense(value, "/head", weights["m.head.bias"], quant_range)
     build.output("spectra", build.flat(spectra), ["m", SPECTRA_WIDTH])
-    carried = build.add("Concat", *carry, axis=0)
-    build.output("carry", carried, [DECODE_LAYERS, 1, "c", DECODE_WIDTH])
+    state_out = build.add("Concat", *carry, axis=0)
+    build.output("carry", state_out, [DECODE_LAYERS, 1, "c", DECODE_WIDTH])
     return build.model("decode")
 
 
-def _block(
-    build: Builder, value: str, net: str, name: str, dilation: int, ranges: Ranges | None
+def _add_block(
+    build: Builder,
+    value: str,
+    net: str,
+    name: str,
+    dilation: int,
+    ranges: Ranges | None,
 ) -> str:
     """A residual block: rows with those it looks back and ahead on -> rows."""
-    weights, folder = build.weights, f"{net}.{name}"
+    weights = build.weights
+    folder = f"{net}.{name}"
     narrow = wide = None
     if ranges is not None:
         narrow = ranges[f"/{name}/norm/LayerNormalization_output_0"]
         wide = ranges[f"/{name}/Mul_1_output_0"]
-    inner = build.norm(build.depthwise(value, f"{folder}.dw", dilation), f"{folder}.norm")
+    inner = build.depthwise(value, f"{folder}.dw", dilation)
+    inner = build.norm(inner, f"{folder}.norm")
     inner = build.dense(inner, f"/{name}/pw1", weights[f"{folder}.pw1.bias"], narrow)
     inner = build.add("Gelu", inner, domain=MICROSOFT)
-    bias, gain = weights[f"{folder}.pw2.bias"], weights[f"{folder}.gamma"]
+    bias = weights[f"{folder}.pw2.bias"]
+    gain = weights[f"{folder}.gamma"]
     inner = build.dense(inner, f"/{name}/pw2", bias, wide, gain)
-    reach = TAPS // 2 * dilation
-    return build.add("Add", build.rows(value, reach, -reach), inner)
+    reach = KERNEL_SIZE // 2 * dilation
+    value = build.rows(value, reach, -reach)
+    return build.add("Add", value, inner)

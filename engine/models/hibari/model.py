@@ -2,65 +2,61 @@
 """The hibari family: speech -> a stream of waveforms, begun before the sentence is thought through.
 
 The whole sentence is encoded once: that fixes how long each phoneme lasts. From there on pieces
-suffice. Pitch needs to hear 54 steps of 25 ms ahead, spectra 27 frames of 12.5 ms, the vocoder two,
-so the first tenth of a second of sound costs the work of about a second and a half of pitch and
-half a second of spectra, however long the sentence is.
+suffice. Pitch looks 54 steps of 25 ms ahead, spectra 27 frames of 12.5 ms, the vocoder two, so the
+first tenth of a second of sound costs the work of about a second and a half of pitch and half a
+second of spectra, however long the sentence is.
 
     ids -> encode -> prosody, 25 ms steps -> decode, 12.5 ms frames -> vocoder -> samples
 """
 
 from __future__ import annotations
 
-import functools
-import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...audio import LEAD_S, Word, lead_samples
-from ...cache import Cache, processor
-from ...runtime.providers import CPU, Provider, SessionOptions
-from ...runtime.session import OPTIMISATION, RUNTIME_VERSION, CancelToken, Session, optimise_graph
+from ...audio import Samples
+from ...runtime.session import CancelToken, Session
 from ...text.phonemizer import PAD_ID, ModelInput, Phonemizer
 from ...timing import SpanRecorder
 from ...voices import Voice
-from ..base import AudioPiece, Settings, StreamContext
+from ..base import AudioPiece, ChunkLengths, PhonemizedModel, Settings, StreamContext
+from ..graph_store import GraphStore, cut_together, open_sessions
+from ..windows import Onset, SegmentTiming, chunk_ends_of, divide_frames, stream_frames
 from .architecture import (
     DECODE_LAYERS,
     DECODE_WIDTH,
     FEATURE_WIDTH,
+    KERNEL_SIZE,
     PROSODY_DILATIONS,
     PROSODY_WIDTH,
     SPECTRA_WIDTH,
-    TAPS,
-    sentence,
+    encoder_feeds,
 )
-from .vocoder import BINS, HOP, LOOKAHEAD, SAMPLE_RATE, Spectra, Vocoder
+from .vocoder import BINS, HOP, LOOKAHEAD, SAMPLE_RATE, Floats, Spectra, Vocoder
 
 STAGES = ("encode", "prosody", "decode")
-CUT_VERSION = "4"  # of what hibari_cut makes: a graph cached under another one is made again
+CUT_VERSION = "4"  # of what graph.py makes: a graph cached under another one is made again
 
 FRAMES_PER_STEP = 2
 STEP_SAMPLES = FRAMES_PER_STEP * HOP
-PAD_STEP = 0  # the phoneme that steps before the first sound belong to
 
-FIRST_REACH = TAPS // 2  # frames that decode's first layer looks ahead, and back
-DECODE_REACH = FIRST_REACH * (1 + DECODE_LAYERS)  # frames that spectra look ahead
-PROSODY_REACH = TAPS // 2 * sum(PROSODY_DILATIONS)  # steps that pitch looks ahead
-PROSODY_TAIL = TAPS // 2 * max(PROSODY_DILATIONS)
-VOCODER_REACH = 2  # frames that samples look ahead in spectra, and then again in pitch
+REACH = KERNEL_SIZE // 2  # rows that a convolution looks ahead, and back
+DECODE_LOOKAHEAD = REACH * (1 + DECODE_LAYERS)  # frames, for spectra
+PROSODY_LOOKAHEAD = REACH * sum(PROSODY_DILATIONS)  # steps, for pitch
+PROSODY_TAIL = REACH * max(PROSODY_DILATIONS)
+VOCODER_LOOKAHEAD = 2  # frames that samples look ahead in spectra, and then again in pitch
 GRAIN = 8  # steps: prosody goes on by as many at least, as very small runs are dear
 
 # Sound starts this long before the pad in front ends.
 ONSET_S = (0.08, 0.025)
 
-Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
-# Sentences of many sounds and several lengths, from which hibari_cut fixes the scales.
+# Sentences of many sounds and several lengths, from which graph.py fixes the scales.
 CALIBRATION = (
     "jˈɛs.",
     "hˌu ɪz ðˈɛɹ?",
@@ -84,47 +80,26 @@ def open_model(voice: Voice, settings: Settings, recorder: SpanRecorder) -> Hiba
     """Open a voice: its graphs from the cache, cut and optimised first if they are not there."""
     with recorder.span("model"):
         voice.check_installed()
-        graphs = stages(voice, settings.provider, settings.options, settings.cache)
+        cut = cut_together(lambda: _cut_stages(voice))
+        graphs = GraphStore(voice, settings, CUT_VERSION, cut).load(STAGES)
     with recorder.span("session"):
-        encode, prosody, decode = (
-            Session(
-                bytes(graph),
-                settings.provider,
-                settings.options,
-                name=stage,
-                require=settings.require,
-                optimised=settings.provider is CPU,
-            )
-            for stage, graph in zip(STAGES, graphs, strict=True)
-        )
+        sessions = open_sessions(graphs, settings)
     with recorder.span("voice"):
         phonemize = Phonemizer.open(
             voice.vocabulary, voice.language, lexicon=settings.lexicon, cache=settings.cache
         )
-    return HibariModel(encode, prosody, decode, phonemize)
+    return HibariModel(sessions["encode"], sessions["prosody"], sessions["decode"], phonemize)
 
 
-def stages(
-    voice: Voice, provider: Provider, options: SessionOptions, cache: Cache
-) -> list[memoryview]:
-    """The voice's graphs encode, prosody and decode, as sessions on that provider take them."""
+def _cut_stages(voice: Voice) -> dict[str, bytes]:
+    from .graph import cut
 
-    @functools.cache
-    def graphs() -> dict[str, bytes]:
-        from .graph import cut
-
-        vocabulary = json.loads(voice.vocabulary.read_text("utf-8"))
-        sentences = [
-            [PAD_ID, *(vocabulary[p] for p in phonemes), PAD_ID] for phonemes in CALIBRATION
-        ]
-        return cut(voice.read_model(), sentences)
-
-    def make(stage: str) -> bytes:
-        graph = graphs()[stage]
-        return optimise_graph(graph, provider, options) if provider is CPU else graph
-
-    key = (CUT_VERSION, voice.sha256, RUNTIME_VERSION, OPTIMISATION, provider.name, processor())
-    return [cache.get(f"hibari-{stage}", key, functools.partial(make, stage)) for stage in STAGES]
+    vocabulary = json.loads(voice.vocabulary.read_text("utf-8"))
+    sentences = []
+    for phonemes in CALIBRATION:
+        ids = [vocabulary[phoneme] for phoneme in phonemes]
+        sentences.append([PAD_ID, *ids, PAD_ID])
+    return cut(voice.read_model(), sentences)
 
 
 class HibariEncoding(NamedTuple):
@@ -138,23 +113,20 @@ class HibariEncoding(NamedTuple):
     def frame_count(self) -> int:
         return FRAMES_PER_STEP * len(self.steps)
 
-    def onset(self) -> tuple[int, int]:
-        """Between which samples the first sound starts, as told by the pad in front of it."""
-        end = int(np.searchsorted(self.steps, PAD_STEP, "right")) * STEP_SAMPLES
-        early, late = (max(0, end - round(before * SAMPLE_RATE)) for before in ONSET_S)
-        return early, late
+    def timing(self) -> SegmentTiming:
+        """When each phoneme begins."""
+        phonemes = np.arange(len(self.acoustic) + 1)
+        edges = np.searchsorted(self.steps, phonemes, "left") * STEP_SAMPLES
+        return SegmentTiming(edges, HOP, SAMPLE_RATE)
 
-    def words(self, speech: ModelInput, start: int) -> tuple[Word, ...]:
-        """When each word is said, in seconds from sample `start` on."""
-        firsts = np.searchsorted(self.steps, [word.first for word in speech.words], "left")
-        stops = np.searchsorted(self.steps, [word.stop for word in speech.words], "left")
-        return tuple(
-            Word(word.text, *(max(0, int(at) * STEP_SAMPLES - start) / SAMPLE_RATE for at in edges))
-            for word, *edges in zip(speech.words, firsts, stops, strict=True)
-        )
+    def onset(self) -> Onset:
+        """When the first sound begins, judged by the pad in front of it."""
+        pad_end = int(self.timing().edges[1])
+        early, late = (max(0, pad_end - round(before * SAMPLE_RATE)) for before in ONSET_S)
+        return Onset(early, late)
 
 
-class HibariModel:
+class HibariModel(PhonemizedModel):
     """Speaks on three sessions, one for each stage of the graph."""
 
     sample_rate = SAMPLE_RATE
@@ -165,58 +137,45 @@ class HibariModel:
         self._encode = encode
         self._prosody = prosody
         self._decode = decode
-        self._phonemize = phonemize
-
-    def read(self, segment: str) -> list[ModelInput]:
-        """A segment as ids and words."""
-        return self._phonemize.read(segment)
+        super().__init__(phonemize)
 
     def sessions(self) -> Sequence[Session]:
         """Encode, prosody and decode."""
         return (self._encode, self._prosody, self._decode)
 
-    def close(self) -> None:
-        """Nothing: all else is plain memory."""
-
     def stream(
         self, speech: ModelInput, request: StreamContext, first_chunk: int, *, trim: bool
     ) -> Iterator[AudioPiece]:
         """Say it in pieces: see base.Model."""
-        record = request.recorder.span
-        with record("encode", first_chunk):
+        with request.recorder.span("encode", first_chunk):
             encoded = self.encode(speech.ids, request.stop, request.speed)
-        trim = trim and first_chunk == 0  # what is between sentences is a pause
-        early, late = encoded.onset() if trim else (0, 0)
-        start = max(0, early - round(LEAD_S * SAMPLE_RATE))
-        words: tuple[Word, ...] = ()
-        vocoder = Vocoder(request.noise, start // HOP)
-        frames = HibariFrames(
-            encoded, self._prosody, self._decode, vocoder.first_frame, request.stop
+        timing = encoded.timing()
+        onset = None
+        first_block = onset_block = 0
+        if trim and first_chunk == 0:  # what is between sentences is a pause
+            onset = encoded.onset()
+            first_block = timing.first_sample(onset) // HOP
+            onset_block = onset.latest // HOP
+        vocoder = Vocoder(request.noise, first_block)
+        spectra = HibariFrames(
+            encoded,
+            self._prosody,
+            self._decode,
+            vocoder.first_frame,
+            request.stop,
         )
-        unwanted = start % HOP  # samples of the first block
-        ends = chunk_ends(encoded.frame_count, late // HOP, first_chunk, request.chunk_s)
-        for chunk, end in enumerate(ends, first_chunk):
-            with record("decode", chunk):
-                spectra = frames.upto(end + VOCODER_REACH)
-            with record("vocode", chunk):
-                samples = vocoder.push(spectra)
-                if end == encoded.frame_count:
-                    samples = np.concatenate([samples, vocoder.finish()])
-            samples = samples[unwanted:]
-            if chunk == first_chunk:
-                lead = lead_samples(samples, late - start, SAMPLE_RATE) if trim else 0
-                samples, start = samples[lead:], start + lead
-                words = encoded.words(speech, start)
-            until_s = (end * HOP - start) / SAMPLE_RATE
-            begun = sum(1 for word in words if word.start_s < until_s)
-            yield AudioPiece(samples, words[:begun])
-            unwanted, words = 0, words[begun:]
+        frames = _VocodedFrames(spectra, vocoder, encoded.frame_count)
+        ends = chunk_ends(encoded.frame_count, onset_block, first_chunk, request.chunk_s)
+        yield from stream_frames(frames, timing, onset, ends, speech, request, first_chunk)
 
     def encode(
-        self, ids: Sequence[int], stop: CancelToken | None = None, speed: float = 1.0
+        self,
+        ids: Sequence[int],
+        stop: CancelToken | None = None,
+        speed: float = 1.0,
     ) -> HibariEncoding:
         """All of a sentence at once."""
-        return HibariEncoding(**self._encode.run(sentence(ids, speed), stop))
+        return HibariEncoding(**self._encode.run(encoder_feeds(ids, speed), stop))
 
 
 class HibariFrames:
@@ -239,76 +198,89 @@ class HibariFrames:
         # Prosody: steps that went in, its state, and the pitch that came out.
         self._steps_in = 0
         self._steps_out = 0
-        self._prosody_state = np.zeros((PROSODY_REACH, PROSODY_WIDTH), np.float32)
-        self._pitch = np.zeros(0, np.float32)  # not yet given
+        self._prosody_state = np.zeros((PROSODY_LOOKAHEAD, PROSODY_WIDTH), np.float32)
+        self._pitch = np.zeros(0, np.float32)  # not yet taken
         self._pitch_stop = 0
         # Decode: features from those its first layer looks back on, how many frames came out of
         # that layer, the state of the others, and the rows that came out of the last.
-        self._features = np.zeros((FIRST_REACH, FEATURE_WIDTH), np.float32)
+        self._features = np.zeros((REACH, FEATURE_WIDTH), np.float32)
         self._frames_in = 0
         self._skip = first
-        self._decode_state = np.zeros((DECODE_LAYERS, 1, FIRST_REACH, DECODE_WIDTH), np.float32)
-        self._rows = np.zeros((0, SPECTRA_WIDTH), np.float32)  # not yet given
+        self._decode_state = np.zeros((DECODE_LAYERS, 1, REACH, DECODE_WIDTH), np.float32)
+        self._rows = np.zeros((0, SPECTRA_WIDTH), np.float32)  # not yet taken
         self._rows_stop = first
 
-    def upto(self, stop: int) -> Spectra:
-        """The spectra not yet given of frames before `stop`, and the pitch of some more.
+    def take_until(self, stop: int) -> Spectra:
+        """The spectra not yet taken of frames before `stop`, and the pitch of some more.
 
-        As many more as the vocoder hears ahead. Both end where the sentence does.
+        As many more as the vocoder looks ahead. Both end where the sentence does.
         """
         stop = min(stop, self._total)
-        rows = self._spectra(stop)
-        count = min(stop + VOCODER_REACH, self._total) - self._pitch_stop
-        pitch, self._pitch = self._pitch[:count], self._pitch[count:]
-        self._pitch_stop += count
-        lh, turn, noise, free, phase = (
-            rows[:, at : at + BINS].T for at in range(0, SPECTRA_WIDTH, BINS)
-        )
-        return Spectra(lh, turn, noise, free, phase, pitch)
+        rows = self._take_rows(stop)
+        pitch = self._take_pitch(min(stop + VOCODER_LOOKAHEAD, self._total))
+        parts = [rows[:, at : at + BINS].T for at in range(0, SPECTRA_WIDTH, BINS)]
+        return Spectra._make([*parts, pitch])
 
-    def _spectra(self, stop: int) -> Floats:
-        """Rows of spectra, from the first that is wanted and was not yet given, up to `stop`."""
+    def _take_rows(self, stop: int) -> Floats:
+        """Rows of spectra, from the first that is wanted and was not yet taken, up to `stop`."""
         if self._rows_stop < stop:
-            self._rows = np.concatenate([self._rows, self._more(stop)])
+            self._rows = np.concatenate([self._rows, self._run_decode(stop)])
         count = len(self._rows) - (self._rows_stop - stop)
-        rows, self._rows = self._rows[:count], self._rows[count:]
+        rows = self._rows[:count]
+        self._rows = self._rows[count:]
         return rows
 
-    def _more(self, stop: int) -> Floats:
+    def _take_pitch(self, stop: int) -> Floats:
+        count = stop - self._pitch_stop
+        pitch = self._pitch[:count]
+        self._pitch = self._pitch[count:]
+        self._pitch_stop = stop
+        return pitch
+
+    def _run_decode(self, stop: int) -> Floats:
         """The next rows of spectra, up to `stop` at least; all there are if that is near.
 
         A run of a single row would be rounded differently, so they come in steps.
         """
         stop += stop % FRAMES_PER_STEP
-        ends = stop + DECODE_REACH >= self._total
-        first_layer = self._total if ends else stop + DECODE_REACH - FIRST_REACH
-        self._hear(self._total if ends else stop + DECODE_REACH)
-        count = first_layer - self._frames_in
-        heard, self._features = self._features[: count + 2 * FIRST_REACH], self._features[count:]
+        features_stop = stop + DECODE_LOOKAHEAD
+        first_layer_stop = features_stop - REACH
+        tail = 0
+        if features_stop >= self._total:
+            stop = features_stop = first_layer_stop = self._total
+            tail = REACH
+        self._run_prosody(features_stop)
+        count = first_layer_stop - self._frames_in
         outputs = self._decode.run(
             {
-                "features": heard,
+                "features": self._features[: count + 2 * REACH],
                 "state": self._decode_state,
-                "tail": np.zeros((FIRST_REACH if ends else 0, DECODE_WIDTH), np.float32),
+                "tail": np.zeros((tail, DECODE_WIDTH), np.float32),
                 "skip": np.array([self._skip], np.int64),
             },
             self._stop,
         )
-        self._frames_in = first_layer
-        self._rows_stop = self._total if ends else stop
+        self._features = self._features[count:]
+        self._frames_in = first_layer_stop
+        self._rows_stop = stop
         self._skip = 0
         self._decode_state = outputs["carry"]
         return outputs["spectra"]
 
-    def _hear(self, stop: int) -> None:
+    def _run_prosody(self, stop: int) -> None:
         """Get features and pitch of all frames before `stop`; at the end, the padding behind it."""
         if FRAMES_PER_STEP * self._steps_out >= stop:
             return
-        steps, total = self._encoded.steps, len(self._encoded.steps)
-        step_stop = -(-stop // FRAMES_PER_STEP)
-        steps_in = -(-(step_stop + PROSODY_REACH) // GRAIN) * GRAIN
-        ends = steps_in + GRAIN > total
-        steps_in, steps_out = (total, total) if ends else (steps_in, steps_in - PROSODY_REACH)
+        steps = self._encoded.steps
+        total = len(steps)
+        wanted = -(-stop // FRAMES_PER_STEP) + PROSODY_LOOKAHEAD
+        steps_in = -(-wanted // GRAIN) * GRAIN
+        steps_out = steps_in - PROSODY_LOOKAHEAD
+        tail = padding = 0
+        if steps_in + GRAIN > total:
+            steps_in = steps_out = total
+            tail = PROSODY_TAIL
+            padding = REACH
         outputs = self._prosody.run(
             {
                 "acoustic": self._encoded.acoustic,
@@ -316,42 +288,57 @@ class HibariFrames:
                 "ahead": steps[self._steps_in : steps_in],
                 "now": steps[self._steps_out : steps_out],
                 "state": self._prosody_state,
-                "tail": np.zeros((PROSODY_TAIL if ends else 0, PROSODY_WIDTH), np.float32),
+                "tail": np.zeros((tail, PROSODY_WIDTH), np.float32),
             },
             self._stop,
         )
-        self._steps_in, self._steps_out = steps_in, steps_out
+        self._steps_in = steps_in
+        self._steps_out = steps_out
         self._prosody_state = outputs["carry"]
-        parts = [self._features, outputs["features"]]
-        if ends:
-            parts.append(np.zeros((FIRST_REACH, FEATURE_WIDTH), np.float32))
-        self._features = np.concatenate(parts)
+        behind = np.zeros((padding, FEATURE_WIDTH), np.float32)
+        self._features = np.concatenate([self._features, outputs["features"], behind])
         self._pitch = np.concatenate([self._pitch, outputs["pitch"]])
 
 
+class _VocodedFrames:
+    """Spectra and the vocoder behind them: windows.Frames."""
+
+    def __init__(self, spectra: HibariFrames, vocoder: Vocoder, frame_count: int) -> None:
+        self._spectra = spectra
+        self._vocoder = vocoder
+        self._frame_count = frame_count
+
+    def decode(self, stop: int) -> Spectra:
+        return self._spectra.take_until(stop + VOCODER_LOOKAHEAD)
+
+    def vocode(self, decoded: Spectra, stop: int) -> Samples:
+        samples = self._vocoder.push(decoded)
+        if stop < self._frame_count:
+            return samples
+        return np.concatenate([samples, self._vocoder.finish()])
+
+
 def chunk_ends(
-    frame_count: int, onset: int, first_chunk: int, chunk_s: Callable[[int], float]
-) -> Iterator[int]:
+    frame_count: int,
+    onset: int,
+    first_chunk: int,
+    chunk_s: ChunkLengths,
+) -> list[int]:
     """Behind which block each chunk ends.
 
     The first chunk is as long as it should be from `onset` on: what is before may be silence.
     """
-    sizes = stream_pieces(frame_count - onset, first_chunk, chunk_s)
-    return itertools.islice(itertools.accumulate(sizes, initial=onset), 1, None)
+    return chunk_ends_of(chunk_sizes(frame_count - onset, first_chunk, chunk_s), onset)
 
 
-def stream_pieces(frame_count: int, first_chunk: int, chunk_s: Callable[[int], float]) -> list[int]:
-    """How many frames each chunk of a segment holds; they add up to frame_count.
-
-    No rest shorter than half a chunk is left over, and none too short to look ahead into: it
-    joins the chunk before.
-    """
-    sizes: list[int] = []
-    rest = frame_count
-    while rest:
-        size = max(1, round(chunk_s(first_chunk + len(sizes)) * SAMPLE_RATE / HOP))
-        if rest - size < max(size / 2, LOOKAHEAD):
-            size = rest
-        sizes.append(size)
-        rest -= size
-    return sizes
+def chunk_sizes(
+    frame_count: int,
+    first_chunk: int,
+    chunk_s: ChunkLengths,
+) -> list[int]:
+    """How many frames each chunk of a segment holds; none is too short to look ahead into."""
+    return divide_frames(
+        frame_count,
+        lambda index: chunk_s(first_chunk + index) * SAMPLE_RATE / HOP,
+        min_rest=LOOKAHEAD,
+    )

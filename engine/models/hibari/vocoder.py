@@ -9,7 +9,7 @@ The network describes each 12.5 ms frame by five spectra of 601 bins and a pitch
 goes through an inverse STFT (1200 points, hop 300, Hann, 24 kHz). `pulses` is a train of
 band-limited pulses at the pitch, Z is complex Gaussian noise.
 
-Time is counted in blocks of one hop. Frame t hears the pulses of blocks t-2 to t+1, and a pulse
+Time is counted in blocks of one hop. Frame t covers the pulses of blocks t-2 to t+1, and a pulse
 block needs the pitch one frame to each side; output block b is the sum of frames b-1 to b+2.
 So what comes out trails what went in by LOOKAHEAD frames. What has to be remembered between two
 pieces is small: the running sum of the pitch (the phase), 900 pulse samples, three half-finished
@@ -37,7 +37,7 @@ BINS = N_FFT // 2 + 1
 OVERLAP = N_FFT // HOP  # frames that share one output block
 CENTRE = N_FFT // 2  # samples a frame reaches back from its own block
 LOOKAHEAD = 4  # frames the output trails the input by
-FRAME_BLOCKS = N_FFT // HOP  # pulse blocks that a frame hears
+FRAME_BLOCKS = N_FFT // HOP  # pulse blocks that a frame covers
 MIN_FRAMES = 3  # fewer have nothing to reflect at the edges
 
 MIN_PITCH_HZ = 40.0  # below: unvoiced
@@ -70,7 +70,8 @@ class Spectra(NamedTuple):
 
 def _hann() -> Floats:
     turn = 2 * np.pi * np.arange(N_FFT) / N_FFT
-    return (0.5 - 0.5 * np.cos(turn)).astype(np.float32)
+    window = 0.5 - 0.5 * np.cos(turn)
+    return window.astype(np.float32)
 
 
 def _edge_gains(window: Floats) -> tuple[Floats, Floats]:
@@ -81,9 +82,13 @@ def _edge_gains(window: Floats) -> tuple[Floats, Floats]:
     """
     power = (window * window).reshape(OVERLAP, HOP)
     rising = np.cumsum(power, axis=0)
-    falling = power[::-1].cumsum(axis=0)[::-1]
-    rising_gain, falling_gain = (1 / np.maximum(sums, 1e-11) for sums in (rising, falling[1:]))
-    return rising_gain.astype(np.float32), falling_gain.astype(np.float32)
+    falling = np.cumsum(power[::-1], axis=0)[::-1]
+    return _invert(rising), _invert(falling[1:])
+
+
+def _invert(sums: Floats) -> Floats:
+    gains = 1 / np.maximum(sums, 1e-11)
+    return gains.astype(np.float32)
 
 
 WINDOW = _hann()
@@ -97,47 +102,56 @@ class PulseTrain:
     """Pitch frames -> pulse samples, one block behind: a block needs the pitch after it."""
 
     # Weights of the two pitches a sample lies between; a frame's pitch holds in its middle.
-    _LATER = (((np.arange(HOP) + 0.5) / HOP + 0.5) % 1).astype(np.float32)
+    _POSITION = (np.arange(HOP) + 0.5) / HOP
+    _LATER = ((_POSITION + 0.5) % 1).astype(np.float32)
     _EARLIER = 1 - _LATER
     _MIDDLE = HOP // 2
 
     def __init__(self, skip: int = 0) -> None:
-        """The first `skip` blocks are only counted through: nobody hears them."""
-        self._unheard = skip * HOP
+        """The first `skip` blocks are only counted through: no frame covers them."""
+        self._skip = skip * HOP
         self._cycles = 0.0  # running sum of the pitch in Hz, not wrapped: rounding stays the same
         self._pitch = np.zeros(0, np.float32)  # the frame before the next block, and its own
 
     def push(self, pitch: Floats) -> Samples:
         """The blocks that these frames complete."""
-        before = self._pitch if self._pitch.size else pitch[:1]
-        known = np.concatenate([before, pitch])
-        self._pitch = known[-2:]
-        return self._blocks(known)
+        before = self._pitch
+        if not before.size:
+            before = pitch[:1]
+        frames = np.concatenate([before, pitch])
+        self._pitch = frames[-2:]
+        return self._blocks(frames)
 
     def finish(self) -> Samples:
         """The last block; the pitch stays level after the end."""
         return self._blocks(np.append(self._pitch, self._pitch[-1:]))
 
-    def _blocks(self, known: Floats) -> Samples:
-        if len(known) < 3:
+    def _blocks(self, frames: Floats) -> Samples:
+        """A block for each frame but the first and the last."""
+        if len(frames) < 3:
             return np.zeros(0, np.float32)
-        pitch = self._interpolate(known)
+        pitch = self._interpolate(frames)
         voiced = pitch > MIN_PITCH_HZ
         np.maximum(pitch, np.float32(MIN_PITCH_HZ), out=pitch)
         phase = self._phase(pitch)
-        heard = slice(self._unheard, None)
-        self._unheard = max(0, self._unheard - len(pitch))
-        wave = _pulses(phase[heard], pitch[heard])
-        wave[~voiced[heard]] = 0
+        wanted = slice(self._skip, None)
+        self._skip = max(0, self._skip - len(pitch))
+        wave = _pulses(phase[wanted], pitch[wanted])
+        wave[~voiced[wanted]] = 0
         return wave
 
-    def _interpolate(self, known: Floats) -> Floats:
+    def _interpolate(self, frames: Floats) -> Floats:
         """One pitch a sample, on straight lines between the middles of the frames."""
-        middle, later, earlier = self._MIDDLE, self._LATER, self._EARLIER
-        before, own, after = (known[shift : len(known) - 2 + shift, None] for shift in range(3))
-        pitch = np.empty((len(known) - 2, HOP), np.float32)
-        pitch[:, :middle] = before * earlier[:middle] + own * later[:middle]
-        pitch[:, middle:] = own * earlier[middle:] + after * later[middle:]
+        middle = self._MIDDLE
+        later = self._LATER
+        earlier = self._EARLIER
+        column = frames[:, None]
+        before = column[:-2]
+        current = column[1:-1]
+        after = column[2:]
+        pitch = np.empty((len(current), HOP), np.float32)
+        pitch[:, :middle] = before * earlier[:middle] + current * later[:middle]
+        pitch[:, middle:] = current * earlier[middle:] + after * later[middle:]
         return pitch.reshape(-1)
 
     def _phase(self, pitch: Floats) -> Floats:
@@ -148,40 +162,48 @@ class PulseTrain:
         self._cycles = float(cycles[-1])
         cycles *= 1 / SAMPLE_RATE
         np.modf(cycles, cycles, np.empty_like(cycles))
-        return (cycles * (2 * np.pi)).astype(np.float32)
+        phase = cycles * (2 * np.pi)
+        return phase.astype(np.float32)
 
 
 def _pulses(phase: Floats, pitch: Floats) -> Samples:
     """The sum of cos(h * phase) over every harmonic h below MAX_HARMONIC_HZ, in closed form."""
-    order = np.floor(np.float32(MAX_HARMONIC_HZ) / pitch) + np.float32(0.5)
-    below = 2 * np.sin(phase * np.float32(0.5))
-    at_limit = np.abs(below) <= TINY_SINE
-    below[at_limit] = 1
-    wave: Samples = np.sin(order * phase) / below
+    half = np.float32(0.5)
+    order = np.floor(np.float32(MAX_HARMONIC_HZ) / pitch) + half
+    divisor = 2 * np.sin(phase * half)
+    at_limit = np.abs(divisor) <= TINY_SINE
+    divisor[at_limit] = 1
+    wave: Samples = np.sin(order * phase) / divisor
     wave[at_limit] = order[at_limit]
-    wave -= np.float32(0.5)
+    wave -= half
     return wave
 
 
 class Vocoder:
     """One segment's vocoder: push frames as they come, then finish. Not reusable.
 
-    The pitch may be pushed further ahead than the spectra; two frames are all that is heard of it.
+    The pitch may be pushed further ahead than the spectra; two frames are all that is used of it.
     """
 
-    def __init__(self, noise: np.random.Generator, start: int = 0) -> None:
+    def __init__(
+        self,
+        noise: np.random.Generator,
+        start: int = 0,
+    ) -> None:
         """Output begins with block `start`, and is what it would be from the beginning.
 
         Then spectra are pushed from frame `first_frame` on, pitch always from the beginning.
         """
-        self._start = start if start > FRAME_BLOCKS else 0
+        self._start = 0
+        if start > FRAME_BLOCKS:
+            self._start = start
         self.first_frame = max(0, self._start - 1)
-        before = max(0, self.first_frame - CENTRE // HOP)  # blocks that no frame hears
+        before = max(0, self.first_frame - CENTRE // HOP)  # blocks that no frame covers
         self._unwanted = (start - self._start) * HOP
         self._noise = noise
         skip_gaussian(noise, self.first_frame)
         self._train = PulseTrain(before)
-        self._pulses = np.zeros(0, np.float32)  # what frames still to come can hear
+        self._pulses = np.zeros(0, np.float32)  # what frames still to come cover
         self._reflected = self._start > 0  # whether the start has its reflection in front
         self._filters = np.zeros((0, BINS), np.complex64)  # frames that wait for their pulses
         self._rests = np.zeros((0, BINS), np.complex64)
@@ -191,20 +213,21 @@ class Vocoder:
     def push(self, spectra: Spectra) -> Samples:
         """The samples that these frames complete: in all, HOP for each but LOOKAHEAD frames."""
         self._shape(spectra)
-        self._hear(self._train.push(spectra.pitch))
+        self._add_pulses(self._train.push(spectra.pitch))
         return self._transform()
 
     def finish(self) -> Samples:
         """The samples that only wait for the end. Raises ModelError after too few frames."""
-        self._hear(self._train.finish())
+        self._add_pulses(self._train.finish())
         if not self._reflected:
             raise ModelError(
                 f"found {len(self._filters)} frames, wanted at least {MIN_FRAMES}; "
                 "the model said less than any phoneme takes"
             )
-        self._hear(self._pulses[-2 : -2 - HOP : -1])
+        self._add_pulses(self._pulses[-2 : -2 - HOP : -1])  # the end, reflected
         body = self._transform()
-        tail = self._overlap[: OVERLAP - 2] * GAIN_FALLING[: OVERLAP - 2]
+        waiting = OVERLAP - 2  # blocks
+        tail = self._overlap[:waiting] * GAIN_FALLING[:waiting]
         return np.concatenate([body, tail.reshape(-1)])
 
     def _shape(self, spectra: Spectra) -> None:
@@ -213,18 +236,19 @@ class Vocoder:
         harmonic_log, harmonic_turn, noise_log, free_log, free_phase = parts
         turn = np.tanh(harmonic_turn)
         turn *= np.float32(np.pi)
-        filters = _polar(_magnitude(harmonic_log), turn)
-        rests = _polar(_magnitude(free_log), free_phase)
+        filters = _from_polar(_magnitude(harmonic_log), turn)
+        rests = _from_polar(_magnitude(free_log), free_phase)
         radius, angle = gaussian(self._noise, len(noise_log))
         radius *= _magnitude(noise_log)
-        rests += _polar(radius, angle)
+        rests += _from_polar(radius, angle)
         self._filters = np.concatenate([self._filters, filters])
         self._rests = np.concatenate([self._rests, rests])
 
-    def _hear(self, pulses: Samples) -> None:
+    def _add_pulses(self, pulses: Samples) -> None:
         self._pulses = np.concatenate([self._pulses, pulses])
         if not self._reflected and len(self._pulses) > CENTRE:
-            self._pulses = np.concatenate([self._pulses[CENTRE:0:-1], self._pulses])
+            reflection = self._pulses[CENTRE:0:-1]
+            self._pulses = np.concatenate([reflection, self._pulses])
             self._reflected = True
 
     def _transform(self) -> Samples:
@@ -232,8 +256,9 @@ class Vocoder:
         ready = min(len(self._filters), (len(self._pulses) - N_FFT) // HOP + 1)
         if not self._reflected or ready < 1:
             return np.zeros(0, np.float32)
-        heard = sliding_window_view(self._pulses, N_FFT)[: ready * HOP : HOP]
-        spectrum = np.fft.rfft(heard * PULSE_WINDOW, norm="forward")
+        windows = sliding_window_view(self._pulses, N_FFT)
+        pulses = windows[: ready * HOP : HOP] * PULSE_WINDOW
+        spectrum = np.fft.rfft(pulses, norm="forward")
         spectrum *= self._filters[:ready]
         spectrum += self._rests[:ready]
         frames = np.fft.irfft(spectrum, N_FFT).astype(np.float32, copy=False)
@@ -252,10 +277,13 @@ class Vocoder:
             blocks[late : late + count] += parts[:, late]
         self._overlap = blocks[count:].copy()
         numbers = np.arange(self._frame, self._frame + count)
-        blocks = blocks[:count] * GAIN_RISING[np.minimum(numbers, OVERLAP - 1)]
         self._frame += count
-        samples = blocks[numbers >= CENTRE // HOP + self._start].reshape(-1)
-        unwanted, self._unwanted = self._unwanted, max(0, self._unwanted - len(samples))
+        gains = GAIN_RISING[np.minimum(numbers, OVERLAP - 1)]
+        blocks = blocks[:count] * gains
+        wanted = blocks[numbers >= CENTRE // HOP + self._start]
+        samples = wanted.reshape(-1)
+        unwanted = self._unwanted
+        self._unwanted = max(0, unwanted - len(samples))
         return samples[unwanted:]
 
 
@@ -270,7 +298,8 @@ def gaussian(noise: np.random.Generator, frames: int) -> tuple[Floats, Floats]:
     np.log(radius, out=radius)
     radius *= np.float32(-2)
     np.sqrt(radius, out=radius)
-    return radius, even[:, 1] * np.float32(2 * np.pi)
+    angle = even[:, 1] * np.float32(2 * np.pi)
+    return radius, angle
 
 
 def skip_gaussian(noise: np.random.Generator, frames: int) -> None:
@@ -286,7 +315,7 @@ def _magnitude(log: Floats) -> Floats:
     return np.exp(np.minimum(log, np.float32(MAX_LOG_MAGNITUDE)))
 
 
-def _polar(magnitude: Floats, angle: Floats) -> Complexes:
+def _from_polar(magnitude: Floats, angle: Floats) -> Complexes:
     values = np.empty(angle.shape, np.complex64)
     np.cos(angle, out=values.real)
     np.sin(angle, out=values.imag)

@@ -1,52 +1,55 @@
 """The kokoro family: speech -> a stream of waveforms, begun before the sentence is thought through.
 
-The head hears the whole sentence once: that fixes durations, pitch and features. From there on
-windows suffice, as the norms of the generator are known beforehand (see kokoro_norms). Samples need
-to hear 10 features of 12.5 ms ahead in `coarse`, and 23 of its rows, a tenth as long, in `fine`.
+The head takes the whole sentence once: that fixes durations, pitch and features. From there on
+windows suffice, as the norms of the generator are predicted (see norms.py). Samples look 10
+features of 12.5 ms ahead in `coarse`, and 23 of its rows, a tenth as long, in `fine`.
 
     ids -> head -> source, waves -> coarse, rows -> fine -> samples
 
-A graph of another make than the quantised one cannot be cut; kokoro_whole speaks it.
+A graph of another make than the quantised one cannot be cut; unsplit.py speaks it.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...audio import LEAD_S, Samples, Word, lead_samples
-from ...cache import processor
+from ...audio import LEAD_S, Samples, lead_samples
 from ...errors import ModelError
 from ...runtime.providers import CPU
-from ...runtime.session import OPTIMISATION, RUNTIME_VERSION, CancelToken, Session, optimise_graph
+from ...runtime.session import CancelToken, Session
 from ...text.phonemizer import ModelInput, Phonemizer
 from ...timing import SpanRecorder
 from ...voices import Voice
-from ..base import AudioPiece, Model, Settings, StreamContext
-from .norms import PARTS, MeasuredSentence, Norms, measure_sentence, summary
+from ..base import AudioPiece, ChunkLengths, Model, PhonemizedModel, Settings, StreamContext
+from ..graph_store import GraphStore, open_sessions
+from ..windows import PendingWords, SegmentTiming
+from .norms import PARTS, MeasuredSentence, Norms, measure_sentences, summarise
+from .voice import SAMPLE_RATE, TAIL_S, Floats, StyleTable, model_feeds, sounding_samples
 
 if TYPE_CHECKING:
     from ...runtime.graph import SourceGraph
-from .voice import SAMPLE_RATE, TAIL_S, Floats, StyleTable, sentence, sounding_samples
 
-CUT_VERSION = "2"  # of what kokoro_cut and kokoro_norms make: what another one made is made again
+CUT_VERSION = "2"  # of what graph.py and norms.py make: what another one made is made again
 HOP = 300  # samples of a feature
 FRAME = 600  # samples that durations count in
 GENERATOR_STYLE = 128  # that much of a style row
 
 ROWS = 10  # of coarse in a feature
+ROW_SAMPLES = HOP // ROWS
 WAVES = 60  # in a feature
 WAVES_PER_ROW = WAVES // ROWS
-WAVE_HOP = HOP // WAVES
 WAVE_PAD = 10  # samples that a wave looks back on, and ahead
-COARSE_REACH = 10  # features, each way
-FINE_REACH = 23  # rows, each way
+COARSE_CONTEXT = 10  # features, each way
+FINE_CONTEXT = 23  # rows, each way
 LEAST_S = 0.025  # no chunk is shorter
 
 # Sound starts that long before the pad in front ends, or later.
@@ -65,118 +68,103 @@ def open_model(
     """
     with recorder.span("model"):
         voice.check_installed()
-        made = KokoroGraphs(voice, settings)
-        windows = windows and made.can_be_cut()
-        graphs = {name: made.graph(name) for name in (GRAPHS if windows else ("whole",))}
+        graphs = KokoroGraphs(voice, settings)
+        windows = windows and graphs.can_be_cut()
+        names: tuple[str, ...] = ("whole",)
+        if windows:
+            names = GRAPHS
+        loaded = graphs.load(names)
     with recorder.span("session"):
-        sessions = [made.session(*graph) for graph in graphs.items()]
+        sessions = open_sessions(loaded, settings)
     with recorder.span("voice"):
         phonemize = Phonemizer.open(
             voice.vocabulary, voice.language, lexicon=settings.lexicon, cache=settings.cache
         )
-        rows = voice.style_rows()
-        speaker = StyleTable(rows, json.loads(voice.vocabulary.read_text("utf-8")))
+        vocabulary = json.loads(voice.vocabulary.read_text("utf-8"))
+        styles = StyleTable(voice.style_rows(), vocabulary)
         if windows:
-            parts = KokoroSessions(*sessions)
-            return KokoroModel(parts, phonemize, speaker, made.norms(parts, phonemize, speaker))
+            parts = KokoroSessions(**sessions)
+            norms = graphs.load_norms(parts, phonemize, styles)
+            return KokoroModel(parts, phonemize, styles, norms)
     from .unsplit import WholeModel
 
-    return WholeModel(sessions[0], phonemize, speaker)
+    return WholeModel(sessions["whole"], phonemize, styles)
 
 
 class KokoroGraphs:
-    """What of a voice is made once and kept in the cache."""
+    """What of a voice is made once and cached."""
 
     def __init__(self, voice: Voice, settings: Settings) -> None:
         self._voice = voice
         self._settings = settings
-        self._on_cpu = settings.provider is CPU
-        self._opened: SourceGraph | None = None
-        self._cuts: dict[str, bytes] = {}
+        self._cutter = _GraphCutter(voice)
+        self._store = GraphStore(voice, settings, CUT_VERSION, self._cutter.cut)
 
     def can_be_cut(self) -> bool:
-        """Whether the graph is one that kokoro_cut knows."""
-        known = self._settings.cache.get("kokoro-known", self._key(), self._try_to_cut)
-        return bytes(known) == b"known"
+        """Whether the graph is one that graph.py can take apart."""
+        return bytes(self._store.get("known", self._cutter.try_to_cut)) == b"known"
 
-    def graph(self, name: str) -> memoryview:
-        """A part of the graph, as session() takes it."""
+    def load(self, names: Sequence[str]) -> dict[str, memoryview]:
+        """Parts of the graph, as sessions on the provider take them."""
+        return self._store.load(names)
 
-        def make() -> bytes:
-            cut = self._cut(name)
-            if not self._on_cpu:
-                return cut
-            return optimise_graph(cut, self._settings.provider, self._settings.options)
+    def load_norms(self, parts: KokoroSessions, phonemize: Phonemizer, styles: StyleTable) -> Norms:
+        """What norms are predicted from: measured on sentences that the voice speaks."""
+        style = hashlib.sha256(styles.rows.tobytes()).hexdigest()
+        measure = functools.partial(self._measure, parts, phonemize, styles)
+        return Norms(self._store.get("norms", measure, style, self._voice.language))
 
-        return self._settings.cache.get(f"kokoro-{name}", self._key(), make)
+    def _measure(self, parts: KokoroSessions, phonemize: Phonemizer, styles: StyleTable) -> bytes:
+        from .graph import cut_generator
 
-    def session(self, name: str, graph: memoryview) -> Session:
-        """A session on what graph() gave."""
-        return Session(
-            bytes(graph),
-            self._settings.provider,
-            self._settings.options,
-            name=name,
-            require=self._settings.require,
-            optimised=self._on_cpu,
-        )
+        measuring = {}
+        for part in PARTS:
+            graph = cut_generator(self._cutter.original, part, measures=True)
+            measuring[part] = Session(graph, CPU, self._settings.options)
 
-    def norms(self, parts: KokoroSessions, phonemize: Phonemizer, speaker: StyleTable) -> Norms:
-        """The norms of the voice, measured on sentences it speaks."""
-        voice = self._voice
+        def measure(text: str) -> list[MeasuredSentence]:
+            sentences = []
+            for speech in phonemize.read(text):
+                sentence = parts.encode(speech.ids, styles.style(speech.ids))
+                sentences.append(parts.measure(sentence, measuring))
+            return sentences
 
-        def make() -> bytes:
-            from .graph import generator
+        return measure_sentences(measure)
 
-            original = self._original()
-            tells = {
-                part: Session(generator(original, part, measures=True), CPU, self._settings.options)
-                for part in PARTS
-            }
-            return measure_sentence(
-                lambda text: [
-                    parts.measure(parts.encode(speech.ids, speaker.style(speech.ids)), tells)
-                    for speech in phonemize.read(text)
-                ]
-            )
 
-        style = hashlib.sha256(speaker.rows.tobytes()).hexdigest()
-        key = (*self._key(), style, voice.language)
-        return Norms(self._settings.cache.get("kokoro-norms", key, make))
+class _GraphCutter:
+    """Cuts a voice's model, which is read when it is first needed."""
 
-    def _key(self) -> tuple[str, ...]:
-        provider = self._settings.provider.name
-        sha256 = self._voice.sha256
-        return (CUT_VERSION, sha256, RUNTIME_VERSION, OPTIMISATION, provider, processor())
+    def __init__(self, voice: Voice) -> None:
+        self._voice = voice
+        self._graphs: dict[str, bytes] = {}
 
-    def _original(self) -> SourceGraph:
-        if self._opened is None:
-            from ...runtime.graph import SourceGraph
+    @functools.cached_property
+    def original(self) -> SourceGraph:
+        from ...runtime.graph import SourceGraph
 
-            self._opened = SourceGraph(self._voice.read_model())
-        return self._opened
+        return SourceGraph(self._voice.read_model())
 
-    def _cut(self, name: str) -> bytes:
-        if name not in self._cuts:
-            from . import graph as kokoro_graph
+    def cut(self, name: str) -> bytes:
+        """A part of the graph. Raises ModelError for a graph of another make."""
+        if name not in self._graphs:
+            self._graphs[name] = self._cut_anew(name)
+        return self._graphs[name]
 
-            original = self._original()
-            if name in PARTS:
-                self._cuts[name] = kokoro_graph.generator(original, name, measures=False)
-            else:
-                make = {
-                    "head": kokoro_graph.head,
-                    "waves": kokoro_graph.waves,
-                    "whole": kokoro_graph.whole,
-                }[name]
-                self._cuts[name] = make(original)
-        return self._cuts[name]
+    def _cut_anew(self, name: str) -> bytes:
+        from .graph import cut_generator, cut_head, cut_waves, cut_whole
 
-    def _try_to_cut(self) -> bytes:
-        self._original()  # a damaged one is an error, not a graph of another make
+        if name in PARTS:
+            return cut_generator(self.original, name, measures=False)
+        cut = {"head": cut_head, "waves": cut_waves, "whole": cut_whole}[name]
+        return cut(self.original)
+
+    def try_to_cut(self) -> bytes:
+        """b"known" or b"unknown": whether all parts can be cut. Raises ModelError if damaged."""
+        self.original  # noqa: B018 - a damaged one is an error, not a graph of another make
         try:
             for name in GRAPHS:
-                self._cut(name)
+                self.cut(name)
         except ModelError:
             return b"unknown"
         return b"known"
@@ -195,21 +183,10 @@ class Sentence(NamedTuple):
         """How many features it has."""
         return len(self.features)
 
-    def ends(self) -> NDArray[np.int64]:
-        """The sample behind each id."""
-        ends: NDArray[np.int64] = np.cumsum(self.durations) * FRAME
-        return ends
-
-    def words(self, speech: ModelInput, start: int) -> list[Word]:
-        """When each word is said, in seconds from sample `start` on."""
-        edges = np.concatenate([[0], self.ends()])
-        return [
-            Word(
-                word.text,
-                *(max(0, int(edges[at]) - start) / SAMPLE_RATE for at in (word.first, word.stop)),
-            )
-            for word in speech.words
-        ]
+    def timing(self) -> SegmentTiming:
+        """When each id begins."""
+        edges = np.concatenate([[0], np.cumsum(self.durations) * FRAME])
+        return SegmentTiming(edges, HOP, SAMPLE_RATE)
 
 
 class KokoroSessions(NamedTuple):
@@ -221,111 +198,140 @@ class KokoroSessions(NamedTuple):
     fine: Session
 
     def encode(
-        self, ids: Sequence[int], style: Floats, stop: CancelToken | None = None, speed: float = 1.0
+        self,
+        ids: Sequence[int],
+        style: Floats,
+        stop: CancelToken | None = None,
+        speed: float = 1.0,
     ) -> Sentence:
-        """Run the head. Raises ModelError, or Stopped."""
-        told = self.head.run(sentence(ids, style, speed), stop)
+        """Run the head. Raises ModelError, or Cancelled."""
+        outputs = self.head.run(model_feeds(ids, style, speed), stop)
         return Sentence(
-            np.ascontiguousarray(told["features"][0].T),
-            np.pad(told["source"][0], WAVE_PAD, mode="reflect"),
-            told["durations"],
+            np.ascontiguousarray(outputs["features"][0].T),
+            np.pad(outputs["source"][0], WAVE_PAD, mode="reflect"),
+            outputs["durations"],
             style[:, :GENERATOR_STYLE],
         )
 
     def transform(
-        self, sentence: Sentence, first: int, stop: int, end: CancelToken | None
+        self, sentence: Sentence, first: int, stop: int, cancel: CancelToken | None
     ) -> Floats:
         """The waves of features from first to stop, and one more: [60 n + 1, 22]."""
-        start, behind = first * HOP, stop * HOP + 2 * WAVE_PAD
-        told = self.waves.run({"source": sentence.source[None, start:behind]}, end)
-        return np.ascontiguousarray(told["waves"][0].T)
+        source = sentence.source[None, first * HOP : stop * HOP + 2 * WAVE_PAD]
+        outputs = self.waves.run({"source": source}, cancel)
+        return np.ascontiguousarray(outputs["waves"][0].T)
 
-    def measure(self, sentence: Sentence, tells: Mapping[str, Session]) -> MeasuredSentence:
+    def measure(
+        self,
+        sentence: Sentence,
+        measuring: Mapping[str, Session],
+    ) -> MeasuredSentence:
         """Speak it whole, on sessions that measure."""
         waves = self.transform(sentence, 0, sentence.size, None)
         both = {"waves": waves, "style": sentence.style}
-        coarse = tells["coarse"].run({"features": sentence.features, **both})
-        fine = tells["fine"].run({"rows": coarse["rows"], **both})
-        told = {"coarse": coarse, "fine": fine}
+        coarse = measuring["coarse"].run({"features": sentence.features, **both})
+        fine = measuring["fine"].run({"rows": coarse["rows"], **both})
         return MeasuredSentence(
-            summary(sentence.features, sentence.source),
-            {part: told[part]["norms"] for part in PARTS},
-            {part: told[part]["spans"] for part in PARTS},
+            summarise(sentence.features, sentence.source),
+            {"coarse": coarse["norms"], "fine": fine["norms"]},
+            {"coarse": coarse["spans"], "fine": fine["spans"]},
         )
 
 
-class KokoroModel:
+class KokoroModel(PhonemizedModel):
     """Speaks on four sessions, one for each part of the graph."""
 
     sample_rate = SAMPLE_RATE
 
     def __init__(
-        self, parts: KokoroSessions, phonemize: Phonemizer, speaker: StyleTable, norms: Norms
+        self, parts: KokoroSessions, phonemize: Phonemizer, styles: StyleTable, norms: Norms
     ) -> None:
         self._parts = parts
-        self._phonemize = phonemize
-        self._speaker = speaker
+        super().__init__(phonemize)
+        self._styles = styles
         self._norms = norms
-
-    def read(self, segment: str) -> list[ModelInput]:
-        """A segment as ids and words."""
-        return self._phonemize.read(segment)
 
     def sessions(self) -> Sequence[Session]:
         """Head, waves, coarse and fine."""
         return self._parts
 
-    def close(self) -> None:
-        """Nothing: all else is plain memory."""
-
     def stream(
         self, speech: ModelInput, request: StreamContext, first_chunk: int, *, trim: bool
     ) -> Iterator[AudioPiece]:
         """Say it in pieces: see base.Model. Trimmed, the silence behind is shortened too."""
-        record, style = request.recorder.span, self._speaker.style(speech.ids)
-        with record("encode", first_chunk):
+        style = self._styles.style(speech.ids)
+        with request.recorder.span("encode", first_chunk):
             sentence = self._parts.encode(speech.ids, style, request.stop, request.speed)
-            norms = self._norms.of(sentence.features, sentence.source)
+            norms = self._norms.predict(sentence.features, sentence.source)
         windows = Windows(self._parts, sentence, norms, request)
-        first, onset, calm, stop = _bounds(sentence, speech.ids, self._speaker, trim=trim)
-        start = first * HOP
-        words: list[Word] = []
-        sizes = chunk_ends(onset, calm, stop, first_chunk, request.chunk_s)
-        for chunk, (begin, end) in enumerate(itertools.pairwise([first, *sizes]), first_chunk):
-            samples = windows.samples(begin, end, chunk)
-            if trim and chunk == first_chunk:
-                lead = lead_samples(samples, (onset - first) * HOP, SAMPLE_RATE)
-                samples, start = samples[lead:], start + lead
+        timing = sentence.timing()
+        bounds = SentenceBounds(0, 0, sentence.size, sentence.size)
+        if trim:
+            bounds = _find_bounds(sentence, speech.ids, self._styles)
+        start = bounds.first * HOP
+        words = PendingWords()
+        ends = chunk_ends(bounds.onset, bounds.calm, bounds.stop, first_chunk, request.chunk_s)
+        edges = itertools.pairwise([bounds.first, *ends])
+        for chunk, (begin, end) in enumerate(edges, first_chunk):
+            samples = windows.compute(begin, end, chunk)
             if chunk == first_chunk:
-                words = sentence.words(speech, start)
-            if trim and end == stop:
-                samples = samples[: sounding_samples(samples)]
+                if trim:
+                    latest = (bounds.onset - bounds.first) * HOP
+                    lead = lead_samples(samples, latest, SAMPLE_RATE)
+                    samples = samples[lead:]
+                    start += lead
+                words = PendingWords(timing.time_words(speech, start))
             until_s = (end * HOP - start) / SAMPLE_RATE
-            begun = [word for word in words if word.start_s < until_s or end == stop]
-            words = words[len(begun) :]
-            yield AudioPiece(samples, tuple(begun))
+            if end == bounds.stop:
+                until_s = math.inf
+                if trim:
+                    samples = samples[: sounding_samples(samples)]
+            yield AudioPiece(samples, words.take_until(until_s))
 
 
-def _bounds(
-    sentence: Sentence, ids: Sequence[int], speaker: StyleTable, *, trim: bool
-) -> tuple[int, int, int, int]:
-    """In features: where to begin, where sound does at the latest, where it is ending, and the end.
+class SentenceBounds(NamedTuple):
+    """Of a sentence, in features.
+
+    first: where to begin. onset: where sound does at the latest. calm: where it is ending.
+    stop: the end.
+    """
+
+    first: int
+    onset: int
+    calm: int
+    stop: int
+
+
+def _find_bounds(
+    sentence: Sentence,
+    ids: Sequence[int],
+    styles: StyleTable,
+) -> SentenceBounds:
+    """What is left of a sentence without the silence around it.
 
     The last sound stands for a good part of the pause behind it.
     """
-    if not trim:
-        return 0, 0, sentence.size, sentence.size
-    ends = sentence.ends()
-    last = max((at for at, id_ in enumerate(ids) if id_ not in speaker.silent), default=0)
-    first = max(0, int(ends[0]) - round((ONSET_S + LEAD_S) * SAMPLE_RATE)) // HOP
-    stop = min(sentence.size, (int(ends[last]) + round(TAIL_S * SAMPLE_RATE)) // HOP)
-    calm = int(ends[last - 1]) // HOP if last else stop
-    onset = int(ends[0]) // HOP
-    return first, onset, max(calm, onset), stop
+    ends = sentence.timing().edges[1:]
+    sounds = [at for at, id_ in enumerate(ids) if id_ not in styles.silent]
+    last = max(sounds, default=0)
+    pad_end = int(ends[0])
+    onset = pad_end // HOP
+    lead = round((ONSET_S + LEAD_S) * SAMPLE_RATE)
+    first = max(0, pad_end - lead) // HOP
+    tail = round(TAIL_S * SAMPLE_RATE)
+    stop = min(sentence.size, (int(ends[last]) + tail) // HOP)
+    calm = stop
+    if last:
+        calm = int(ends[last - 1]) // HOP
+    return SentenceBounds(first, onset, max(calm, onset), stop)
 
 
 def chunk_ends(
-    onset: int, calm: int, stop: int, first_chunk: int, chunk_s: Callable[[int], float]
+    onset: int,
+    calm: int,
+    stop: int,
+    first_chunk: int,
+    chunk_s: ChunkLengths,
 ) -> list[int]:
     """Behind which feature each chunk ends.
 
@@ -344,7 +350,7 @@ def chunk_ends(
 
 
 class Windows:
-    """A sentence's samples, window after window; what the next one needs again is kept."""
+    """A sentence's samples, window after window; what the next one needs again is stored."""
 
     def __init__(
         self,
@@ -357,67 +363,96 @@ class Windows:
         self._sentence = sentence
         self._norms = norms
         self._request = request
-        # Rows and waves, from which feature on and up to which. Waves are one more than their span.
-        self._rows = np.zeros((0, 0), np.float32)
-        self._rows_first = self._rows_stop = 0
-        self._waves = np.zeros((0, 0), np.float32)
-        self._waves_first = self._waves_stop = 0
+        self._rows = WindowBuffer(ROWS)
+        self._waves = WindowBuffer(WAVES, overlap=1)
 
-    def samples(self, first: int, stop: int, chunk: int) -> Samples:
+    def compute(self, first: int, stop: int, chunk: int) -> Samples:
         """The samples of features from first to stop; windows come in order and adjoin."""
-        total = ROWS * self._sentence.size
-        start = max(0, ROWS * first - FINE_REACH)
-        end = min(total, ROWS * stop + FINE_REACH)
+        start = max(0, ROWS * first - FINE_CONTEXT)
+        end = min(ROWS * self._sentence.size, ROWS * stop + FINE_CONTEXT)
         with self._request.recorder.span("decode", chunk):
-            self._extend(start // ROWS, -(-end // ROWS))
+            self._extend_rows(start // ROWS, -(-end // ROWS))
         with self._request.recorder.span("vocode", chunk):
-            rows_at, waves_at = ROWS * self._rows_first, WAVES * self._waves_first
-            told = self._parts.fine.run(
+            outputs = self._parts.fine.run(
                 {
-                    "rows": self._rows[start - rows_at : end - rows_at],
-                    "waves": self._waves[
-                        WAVES_PER_ROW * start - waves_at : WAVES_PER_ROW * end + 1 - waves_at
-                    ],
+                    "rows": self._rows.between(start, end),
+                    "waves": self._waves.between(WAVES_PER_ROW * start, WAVES_PER_ROW * end),
                     "style": self._sentence.style,
                     **self._norms["fine"],
                 },
                 self._request.stop,
             )
-        at = first * HOP - start * (HOP // ROWS)
-        samples: Samples = told["samples"][at : at + (stop - first) * HOP]
+        unwanted = first * HOP - start * ROW_SAMPLES
+        samples: Samples = outputs["samples"][unwanted : unwanted + (stop - first) * HOP]
         return samples
 
-    def _extend(self, first: int, stop: int) -> None:
+    def _extend_rows(self, first: int, stop: int) -> None:
         """Get the rows of features up to stop, and forget those before first."""
-        begin = max(first, self._rows_stop)
-        if begin < stop:
-            heard_first = max(0, begin - COARSE_REACH)
-            heard_stop = min(self._sentence.size, stop + COARSE_REACH)
-            self._transform(min(heard_first, first), heard_stop)
-            at = heard_first - self._waves_first
-            told = self._parts.coarse.run(
-                {
-                    "features": self._sentence.features[heard_first:heard_stop],
-                    "waves": self._waves[WAVES * at : WAVES * (at + heard_stop - heard_first) + 1],
-                    "style": self._sentence.style,
-                    **self._norms["coarse"],
-                },
-                self._request.stop,
-            )
-            rows = told["rows"][ROWS * (begin - heard_first) : ROWS * (stop - heard_first)]
-            kept = self._rows[ROWS * max(0, first - self._rows_first) :]
-            continues = begin == self._rows_stop and len(kept)
-            self._rows = np.concatenate([kept, rows]) if continues else rows
-            self._rows_first = max(first, self._rows_first) if continues else begin
-            self._rows_stop = stop
+        begin = max(first, self._rows.stop)
+        if begin >= stop:
+            return
+        context_first = max(0, begin - COARSE_CONTEXT)
+        context_stop = min(self._sentence.size, stop + COARSE_CONTEXT)
+        self._extend_waves(min(context_first, first), context_stop)
+        outputs = self._parts.coarse.run(
+            {
+                "features": self._sentence.features[context_first:context_stop],
+                "waves": self._waves.between(WAVES * context_first, WAVES * context_stop),
+                "style": self._sentence.style,
+                **self._norms["coarse"],
+            },
+            self._request.stop,
+        )
+        unwanted = ROWS * (begin - context_first)
+        rows = outputs["rows"][unwanted : ROWS * (stop - context_first)]
+        self._rows.extend(rows, begin, stop, first)
 
-    def _transform(self, first: int, stop: int) -> None:
+    def _extend_waves(self, first: int, stop: int) -> None:
         """Get the waves of features up to stop, and forget those before first."""
-        begin = max(first, self._waves_stop)
+        begin = max(first, self._waves.stop)
         if begin < stop:
             waves = self._parts.transform(self._sentence, begin, stop, self._request.stop)
-            if begin == self._waves_stop and len(self._waves):
-                kept = self._waves[WAVES * (first - self._waves_first) : -1]
-                waves = np.concatenate([kept, waves])
-                begin = first
-            self._waves, self._waves_first, self._waves_stop = waves, begin, stop
+            self._waves.extend(waves, begin, stop, first)
+
+
+class WindowBuffer:
+    """Rows of the features from `first` up to `stop`.
+
+    rate: rows of a feature. overlap: that many more rows are there behind the last.
+    """
+
+    def __init__(self, rate: int, overlap: int = 0) -> None:
+        self.first = 0
+        self.stop = 0
+        self._rate = rate
+        self._overlap = overlap
+        self._rows = np.zeros((0, 0), np.float32)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def between(self, start: int, stop: int) -> Floats:
+        """Rows of the sentence from start to stop, and the overlap."""
+        offset = self.first * self._rate
+        return self._rows[start - offset : stop + self._overlap - offset]
+
+    def extend(
+        self,
+        rows: Floats,
+        begin: int,
+        stop: int,
+        first: int,
+    ) -> None:
+        """Add the rows of features from begin to stop, and forget those before `first`.
+
+        What does not adjoin is forgotten altogether.
+        """
+        if begin == self.stop and len(self):
+            first = max(first, self.first)
+            previous = self.between(first * self._rate, begin * self._rate - self._overlap)
+            self._rows = np.concatenate([previous, rows])
+            self.first = first
+        else:
+            self._rows = rows
+            self.first = begin
+        self.stop = stop

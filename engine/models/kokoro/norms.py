@@ -1,11 +1,12 @@
-"""What the kokoro generator's channels are normalised by, told before it has spoken.
+"""What the kokoro generator's channels are normalised by, predicted before it has spoken.
 
 Mean and variance of a channel are averages over a sentence, and so nearly linear in averages over
-what the generator hears, features and source: a sentence with twice the silence has norms as much
+what the generator takes, features and source: a sentence with twice the silence has norms as much
 nearer to those of silence. So some sentences of the voice are spoken once and measured, and a new
-one is taken for the mixture of them that what it hears makes it (a linear regression, held back
-where that tells little). The spans of its bytes are told likewise: as wide as for the longest
-sentence, they would round a short one too coarsely. See docs/adr/0013-kokoro-windows.md.
+one is taken for the mixture of them that its features and source make it (a linear regression,
+regularised where they say little). The ranges of its bytes are predicted likewise: as wide as for
+the longest sentence, they would round a short one too coarsely. See
+docs/adr/0013-kokoro-windows.md.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PARTS = ("coarse", "fine")
-CAUTION = 0.1  # how much a summary has to tell before it counts
+REGULARISATION = 0.1  # how much a summary has to say before it counts
 SOURCE_WEIGHT = 10  # of each number about the source, where one about a feature has 1
 LEAST_VARIANCE = 0.5  # of the least that was measured
 
@@ -64,80 +65,94 @@ Floats = NDArray[np.float32]
 
 
 class MeasuredSentence(NamedTuple):
-    """What was measured of a sentence: its summary, and by part its norms and spans.
+    """What was measured of a sentence: its summary, and by part its norms and ranges.
 
-    Norms are [2 layers, channels], means and variances in turns; spans [layers, 2].
+    Norms are [2 layers, channels], means and variances in turns; quant_ranges [layers, 2].
     """
 
     summary: Floats
     norms: Mapping[str, Floats]
-    spans: Mapping[str, Floats]
+    quant_ranges: Mapping[str, Floats]
 
 
-def summary(features: Floats, source: Floats) -> Floats:
-    """What tells sentences apart: mean and power of every feature, size and power of the source."""
+def summarise(features: Floats, source: Floats) -> Floats:
+    """What distinguishes sentences: mean and power of every feature, size and power of the source.
+
+    features: [F, 512]. Gives [1026].
+    """
     sizes = np.abs(source)
-    return np.concatenate(
-        [
-            features.mean(axis=0),
-            np.square(features).mean(axis=0),
-            [sizes.mean(), np.square(sizes).mean()],
-        ]
-    ).astype(np.float32)
+    of_features = [features.mean(axis=0), np.square(features).mean(axis=0)]
+    of_source = [sizes.mean(), np.square(sizes).mean()]
+    return np.concatenate([*of_features, of_source]).astype(np.float32)
 
 
-def measure_sentence(tell: Callable[[str], list[MeasuredSentence]]) -> bytes:
+def measure_sentences(measure: Callable[[str], list[MeasuredSentence]]) -> bytes:
     """Speak the sentences -> what Norms reads."""
-    heard = [one for text in SENTENCES for one in tell(text)]
-    tables = {"summaries": np.stack([one.summary for one in heard])}
+    sentences: list[MeasuredSentence] = []
+    for text in SENTENCES:
+        sentences += measure(text)
+    tables = {"summaries": np.stack([sentence.summary for sentence in sentences])}
     for part in PARTS:
-        tables[f"{part}_norms"] = np.stack([one.norms[part] for one in heard])
-        tables[f"{part}_spans"] = np.stack([one.spans[part] for one in heard])
+        norms = [sentence.norms[part] for sentence in sentences]
+        ranges = [sentence.quant_ranges[part] for sentence in sentences]
+        tables[f"{part}_norms"] = np.stack(norms)
+        tables[f"{part}_spans"] = np.stack(ranges)
     file = io.BytesIO()
     np.savez(file, **tables)  # type: ignore[arg-type]
     return file.getvalue()
 
 
 class Norms:
-    """The norms of one voice."""
+    """Predicts the norms of one voice."""
 
     def __init__(self, content: bytes | memoryview) -> None:
-        """`content` is what measured() made."""
+        """`content` is what measure_sentences() made."""
         tables = np.load(io.BytesIO(content))
         summaries = tables["summaries"].astype(np.float64)
         self._middle = summaries.mean(axis=0)
         self._scale = summaries.std(axis=0) + 1e-6
         self._scale[-2:] /= SOURCE_WEIGHT
-        known = (summaries - self._middle) / self._scale
-        count, width = known.shape
-        likeness = known @ known.T / width + CAUTION * np.eye(count)
-        self._regression = np.linalg.solve(likeness, known) / width
-        self._spans = {part: tables[f"{part}_spans"].astype(np.float64) for part in PARTS}
-        self._moments = {part: _moments(tables[f"{part}_norms"]) for part in PARTS}
-        self._floors = {
-            part: LEAST_VARIANCE * tables[f"{part}_norms"][:, 1::2].min(axis=0) for part in PARTS
+        measured = (summaries - self._middle) / self._scale
+        count, width = measured.shape
+        likeness = measured @ measured.T / width + REGULARISATION * np.eye(count)
+        self._regression = np.linalg.solve(likeness, measured) / width
+        self._parts = {
+            part: _PartNorms(tables[f"{part}_norms"], tables[f"{part}_spans"]) for part in PARTS
         }
 
-    def of(self, features: Floats, source: Floats) -> dict[str, dict[str, Floats]]:
+    def predict(
+        self,
+        features: Floats,
+        source: Floats,
+    ) -> dict[str, dict[str, Floats]]:
         """`norms` and `spans` for each part, for a sentence of these features and that source."""
-        known = (summary(features, source) - self._middle) / self._scale
-        weights = self._regression @ known
+        summary = (summarise(features, source) - self._middle) / self._scale
+        weights = self._regression @ summary
         weights += (1 - weights.sum()) / len(weights)
-        told = {}
-        for part in PARTS:
-            moments = np.tensordot(weights, self._moments[part], axes=1)
-            mean, power = moments[0::2], moments[1::2]
-            variance = np.maximum(power - np.square(mean), self._floors[part])
-            norms = np.stack([mean, variance], axis=1).reshape(moments.shape)
-            known_spans = self._spans[part]
-            spans = np.tensordot(weights, known_spans, axes=1)
-            spans = np.clip(spans, known_spans.min(axis=0), known_spans.max(axis=0))
-            told[part] = {"norms": norms.astype(np.float32), "spans": spans.astype(np.float32)}
-        return told
+        return {part: norms.mix(weights) for part, norms in self._parts.items()}
 
 
-def _moments(norms: Floats) -> NDArray[np.float64]:
-    """Means and variances, in turns -> means and powers, which mix as sentences do."""
-    moments = norms.astype(np.float64)
-    moments[:, 1::2] += np.square(moments[:, 0::2])
-    return moments
+class _PartNorms:
+    """What was measured of one part of the generator, of each sentence."""
+
+    def __init__(self, norms: Floats, quant_ranges: Floats) -> None:
+        self._quant_ranges = quant_ranges.astype(np.float64)
+        self._least = self._quant_ranges.min(axis=0)
+        self._greatest = self._quant_ranges.max(axis=0)
+        # Means and powers: they mix as sentences do, variances do not.
+        self._moments = norms.astype(np.float64)
+        self._moments[:, 1::2] += np.square(self._moments[:, 0::2])
+        self._variance_floor = LEAST_VARIANCE * norms[:, 1::2].min(axis=0)
+
+    def mix(self, weights: NDArray[np.float64]) -> dict[str, Floats]:
+        """`norms` and `spans` of a sentence that is that mixture."""
+        moments = np.tensordot(weights, self._moments, axes=1)
+        mean, power = moments[0::2], moments[1::2]
+        variance = np.maximum(power - np.square(mean), self._variance_floor)
+        norms = np.stack([mean, variance], axis=1).reshape(moments.shape)
+        ranges = np.tensordot(weights, self._quant_ranges, axes=1)
+        ranges = np.clip(ranges, self._least, self._greatest)
+        return {
+            "norms": norms.astype(np.float32),
+            "spans": ranges.astype(np.float32),
+        }

@@ -11,32 +11,25 @@ from collections.abc import Iterator, Sequence
 from ...audio import Samples, lead_samples
 from ...runtime.session import Session
 from ...text.phonemizer import PAD_ID, ModelInput, Phonemizer
-from ..base import AudioPiece, StreamContext
-from .voice import SAMPLE_RATE, StyleTable, sentence, sounding_samples
+from ..base import AudioPiece, PhonemizedModel, StreamContext
+from .voice import SAMPLE_RATE, StyleTable, model_feeds, sounding_samples
 
 LEAST_IDS = 8  # a shorter clause goes with the next one: alone it is half silence
 
 
-class WholeModel:
+class WholeModel(PhonemizedModel):
     """Speaks on one session."""
 
     sample_rate = SAMPLE_RATE
 
-    def __init__(self, session: Session, phonemize: Phonemizer, speaker: StyleTable) -> None:
+    def __init__(self, session: Session, phonemize: Phonemizer, styles: StyleTable) -> None:
         self._session = session
-        self._phonemize = phonemize
-        self._speaker = speaker
-
-    def read(self, segment: str) -> list[ModelInput]:
-        """A segment as ids; the graph tells no words."""
-        return self._phonemize.read(segment)
+        super().__init__(phonemize)
+        self._styles = styles
 
     def sessions(self) -> Sequence[Session]:
         """The only one."""
         return (self._session,)
-
-    def close(self) -> None:
-        """Nothing: all else is plain memory."""
 
     def stream(
         self, speech: ModelInput, request: StreamContext, first_chunk: int, *, trim: bool
@@ -45,27 +38,39 @@ class WholeModel:
 
         Not trimmed, it is the whole sentence as the graph speaks it.
         """
-        style = self._speaker.style(speech.ids)
-        parts = clauses(speech.ids, self._speaker) if trim else [list(speech.ids)]
-        for chunk, ids in enumerate(parts, first_chunk):
+        style = self._styles.style(speech.ids)
+        clauses = [list(speech.ids)]
+        if trim:
+            clauses = cut_clauses(speech.ids, self._styles)
+        for chunk, ids in enumerate(clauses, first_chunk):
             with request.recorder.span("decode", chunk):
-                told = self._session.run(sentence(ids, style, request.speed), request.stop)
-            samples: Samples = told["samples"].reshape(-1)
+                feeds = model_feeds(ids, style, request.speed)
+                outputs = self._session.run(feeds, request.stop)
+            samples: Samples = outputs["samples"].reshape(-1)
             if trim:
-                samples = samples[lead_samples(samples, len(samples), SAMPLE_RATE) :]
+                lead = lead_samples(samples, len(samples), SAMPLE_RATE)
+                samples = samples[lead:]
                 samples = samples[: sounding_samples(samples)]
             yield AudioPiece(samples, ())
 
 
-def clauses(ids: Sequence[int], speaker: StyleTable) -> list[list[int]]:
+def cut_clauses(ids: Sequence[int], styles: StyleTable) -> list[list[int]]:
     """Ids of a sentence, cut behind its pauses; every part has a sound and a pad at both ends."""
-    parts: list[list[int]] = [[]]
     inner = [id_ for id_ in ids if id_ != PAD_ID]
-    for at, id_ in enumerate(inner):
-        parts[-1].append(id_)
-        rest = inner[at + 1 :]
-        sounds = sum(one not in speaker.silent for one in parts[-1])
-        left = sum(one not in speaker.silent for one in rest)
-        if id_ in speaker.pauses and sounds >= LEAST_IDS and left >= LEAST_IDS:
-            parts.append([])
-    return [[PAD_ID, *part, PAD_ID] for part in parts]
+    sounds_left = _count_sounds(inner, styles)
+    clauses: list[list[int]] = []
+    clause: list[int] = []
+    for id_ in inner:
+        clause.append(id_)
+        if id_ not in styles.pauses:
+            continue
+        sounds = _count_sounds(clause, styles)
+        if min(sounds, sounds_left - sounds) >= LEAST_IDS:
+            clauses.append(clause)
+            clause = []
+            sounds_left -= sounds
+    return [[PAD_ID, *part, PAD_ID] for part in (*clauses, clause)]
+
+
+def _count_sounds(ids: Sequence[int], styles: StyleTable) -> int:
+    return sum(id_ not in styles.silent for id_ in ids)

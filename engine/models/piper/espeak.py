@@ -30,7 +30,19 @@ from types import ModuleType
 MAX_STOPS = 16
 MAX_CHARS = 400  # more than a segment has; what is longer is a word in many parts
 MAX_S = 10  # of one request; whoever asked has given up by then
-LEAKY = frozenset(["1.3.0", "1.4.0", "1.4.1", "1.4.2", "1.5.0", "1.6.0", "1.6.1", "1.7.0", "1.8.0"])
+LEAKY = frozenset(
+    [
+        "1.3.0",
+        "1.4.0",
+        "1.4.1",
+        "1.4.2",
+        "1.5.0",
+        "1.6.0",
+        "1.6.1",
+        "1.7.0",
+        "1.8.0",
+    ]
+)
 """Versions of piper-tts whose binding counts a clause once too often: each was tried.
 
 A newer one is tried, and added if it does, before pyproject's bound lets it in.
@@ -58,7 +70,11 @@ class Espeak:
         self._is_leaky = version in LEAKY
         self._language: str | None = None
 
-    def read(self, language: str, text: str) -> list[tuple[str, str]]:
+    def read(
+        self,
+        language: str,
+        text: str,
+    ) -> list[tuple[str, str]]:
         """Clauses: phonemes, words apart, and the mark that ends each.
 
         The text is one of readable_parts(): of others espeak may die. Raises what the binding
@@ -69,12 +85,12 @@ class Espeak:
             self._language = None  # stays so if espeak has no such language
             self._bridge.set_voice(language)
             self._language = language
-        clauses = self._clauses(text)
-        # Of "Wait.." espeak keeps a stop, and says "dot" before whatever is read next.
-        self._clauses("")
+        clauses = self._read_clauses(text)
+        # Of "Wait.." espeak remembers a stop, and says "dot" before whatever is read next.
+        self._read_clauses("")
         return [(FOREIGN.sub("", phonemes), mark) for phonemes, mark, _ in clauses]
 
-    def _clauses(self, text: str) -> list[tuple[str, str, bool]]:
+    def _read_clauses(self, text: str) -> list[tuple[str, str, bool]]:
         clauses: list[tuple[str, str, bool]] = self._bridge.get_phonemes(text)
         if self._is_leaky:
             free_in_time(clauses)
@@ -84,11 +100,14 @@ class Espeak:
 def readable_parts(text: str) -> list[str]:
     """The text in parts that espeak can take, cut between words where there are any."""
     parts = []
-    while (end := _readable_end(text)) < len(text):
+    end = _readable_end(text)
+    while end < len(text):
         space = text.rfind(" ", 1, end + 1)
-        cut = space if space > 0 else end
-        parts.append(text[:cut])
-        text = text[cut:]
+        if space > 0:
+            end = space
+        parts.append(text[:end])
+        text = text[end:]
+        end = _readable_end(text)
     return [*parts, text]
 
 
@@ -124,9 +143,8 @@ def serve(library: str, data: str, version: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever asks
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # no core file of a crash
-    espeak = Espeak(
-        load(library, data), version
-    )  # before it is asked for: a voice is opening meanwhile
+    # Loaded before the first request: a voice is opening meanwhile.
+    espeak = Espeak(load(library, data), version)
     requests = open(0, "rb", closefd=False)  # noqa: SIM115 - until the end
     while request := requests.readline():
         signal.alarm(MAX_S)  # a hang ends by itself, even if whoever asked is dead

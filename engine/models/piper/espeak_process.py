@@ -83,7 +83,10 @@ class EspeakProcess:
     """The process, started when it is needed and again after it died. Safe for threads and fork."""
 
     def __init__(
-        self, command: Callable[[], Sequence[str]], *, patience_s: float = PATIENCE_S
+        self,
+        command: Callable[[], Sequence[str]],
+        *,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         """`command` is what to run, looked up at the first start."""
         self._command = command
@@ -96,7 +99,9 @@ class EspeakProcess:
     def pid(self) -> int | None:
         """Of the process that runs just now, if any."""
         child = self._child
-        return None if child is None else child.process.pid
+        if child is None:
+            return None
+        return child.process.pid
 
     def start(self) -> None:
         """Start the process if it does not run, and do not wait for it. Raises ModelError."""
@@ -104,7 +109,11 @@ class EspeakProcess:
             if self._child is None:
                 self._start()
 
-    def read(self, language: str, texts: Sequence[str]) -> list[list[Clause]]:
+    def read(
+        self,
+        language: str,
+        texts: Sequence[str],
+    ) -> list[list[Clause]]:
         """The clauses of each text.
 
         Raises ReaderError for what espeak dies of, hangs on or refuses, ModelError if it cannot be
@@ -120,17 +129,22 @@ class EspeakProcess:
     def close(self) -> None:
         """End the process. The next text would start it again."""
         with self._lock:
-            child, self._child = self._child, None
+            child = self._take_child()
             if child is not None:
                 child.stop()
 
     def forget(self) -> None:
         """In a process that was forked off: the child is the parent's."""
         self._lock = threading.RLock()
-        child, self._child = self._child, None
+        child = self._take_child()
         if child is not None:
             child.process.returncode = 0  # not ours to wait for
             child.channel.close()
+
+    def _take_child(self) -> Child | None:
+        child = self._child
+        self._child = None
+        return child
 
     def _exchange(self, request: bytes) -> dict[str, Any]:
         if self._child is not None and self._child.process.poll() is not None:
@@ -148,7 +162,7 @@ class EspeakProcess:
             self._drop(kill=True)  # else the next text would be given this one's answer
             raise
         if not line.endswith(b"\n"):
-            raise ReaderDied(_ending(self._drop()))
+            raise ReaderDied(_describe_end(self._drop()))
         try:
             answer: dict[str, Any] = json.loads(line)
         except ValueError as error:
@@ -157,7 +171,7 @@ class EspeakProcess:
         return answer
 
     def _drop(self, *, kill: bool = False) -> int:
-        child, self._child = self._child, None
+        child = self._take_child()
         assert child is not None
         return child.stop(kill=kill)
 
@@ -180,7 +194,7 @@ class EspeakProcess:
         return child
 
 
-def _ending(code: int) -> str:
+def _describe_end(code: int) -> str:
     if code >= 0:
         return f"its process ended with status {code}"
     try:
@@ -215,15 +229,14 @@ if hasattr(os, "register_at_fork"):
 def find_espeak() -> tuple[str, str]:
     """The library and the data that the package piper-tts brings. Raises VoiceNotInstalled."""
     spec = importlib.util.find_spec("piper")
-    folder = Path(spec.origin).parent if spec and spec.origin else None
-    libraries = [] if folder is None else sorted(folder.glob("espeakbridge*.so"))
-    libraries += [] if folder is None else sorted(folder.glob("espeakbridge*.pyd"))
-    if not libraries or folder is None:
-        raise VoiceNotInstalled(
-            f"found no package piper with espeakbridge, wanted it to read for piper voices; "
-            f"{REMEDY}"
-        )
-    return str(libraries[0]), str(folder / "espeak-ng-data")
+    if spec and spec.origin:
+        folder = Path(spec.origin).parent
+        for pattern in ("espeakbridge*.so", "espeakbridge*.pyd"):
+            for library in sorted(folder.glob(pattern)):
+                return str(library), str(folder / "espeak-ng-data")
+    raise VoiceNotInstalled(
+        f"found no package piper with espeakbridge, wanted it to read for piper voices; {REMEDY}"
+    )
 
 
 def find_version() -> str:
@@ -245,7 +258,7 @@ def command() -> list[str]:
 
 
 @contextlib.contextmanager
-def starting() -> Iterator[None]:
+def start_early() -> Iterator[None]:
     """Start the process while something else is done; without a reader it ends with that."""
     _enter()
     try:
@@ -280,16 +293,17 @@ class EspeakReader:
 
     def __call__(self, texts: Sequence[str]) -> list[list[Clause]]:
         """The clauses of each text. Raises TextUnspeakable, or EngineClosed after close()."""
-        parts = [readable_parts(text) for text in texts]
-        every = list(itertools.chain.from_iterable(parts))
+        parts_of = [readable_parts(text) for text in texts]
+        parts = list(itertools.chain.from_iterable(parts_of))
         clauses: list[list[Clause]] = []
-        for at in range(0, len(every), MAX_TEXTS):
-            clauses += self._read(every[at : at + MAX_TEXTS])
-        waiting = iter(clauses)
-        return [
-            list(itertools.chain.from_iterable(itertools.islice(waiting, len(some))))
-            for some in parts
-        ]
+        for at in range(0, len(parts), MAX_TEXTS):
+            clauses += self._read(parts[at : at + MAX_TEXTS])
+        unassigned = iter(clauses)
+        clauses_of = []
+        for some in parts_of:
+            clauses_of_parts = itertools.islice(unassigned, len(some))
+            clauses_of.append(list(itertools.chain.from_iterable(clauses_of_parts)))
+        return clauses_of
 
     def _read(self, texts: Sequence[str]) -> list[list[Clause]]:
         if not self._leave.alive:

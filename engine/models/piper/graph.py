@@ -1,4 +1,4 @@
-"""How a piper graph is cut: one that runs once a segment, and two that run piece by piece.
+"""How a piper graph is cut: one part that runs once a segment, and two that run piece by piece.
 
     encode   input [1, L], input_lengths [1], scales [3], noise [1, 2, L]
                                      -> durations [1, 1, L], means [1, C, L], logs [1, C, L]
@@ -6,15 +6,15 @@
                                      -> result [1, C, 1, m], carry_0, carry_1 ...
     decode   the same, from what flow gives to samples [1, 1, 1, m]
 
-Flow and decode are chains of stages with a joint before each. A stage hears some columns ahead and
-back of those it gives. What it may need again goes out as a carry and comes in as a state with the
-next run, so that no stage computes much twice:
+Flow and decode are chains of stages with a joint before each. A stage needs some columns ahead of
+and behind those it gives. What it may need again goes out as a carry and comes in as a state with
+the next run, so that no stage computes much twice:
 
     new columns behind its state -> stage -> columns between its edges, new to the next stage ...
 
 Convolutions keep the zeros they are padded with, which are right at both ends of a sentence.
 Elsewhere they spoil the outermost columns of each stage, and the edges leave just those out. How
-far a stage hears, and how many columns it makes of one, is read off its convolutions.
+much context a stage needs, and how many columns it makes of one, is read off its convolutions.
 
 Parts are found by structure, as the names of tensors differ from voice to voice. Noise, which the
 original graph draws itself, becomes an input: nothing would be repeatable otherwise. A voice of
@@ -24,34 +24,25 @@ several speakers has one input more everywhere, `sid` [1], and is one dimension 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...errors import EngineError, ModelError
-from ...runtime.graph import END, INT64, OPSET, Builder, Feeds, SourceGraph
+from ...runtime.graph import END, INT64, OPSET, Array, Builder, Feeds, SourceGraph
 from ...runtime.providers import CPU, SessionOptions
 from ...runtime.session import Session
+from .chain import Stage
 from .encoder_rewrite import shorten_encoder
+from .node_links import NodeLinks, rename_inputs
 
 IDS, LENGTHS, SCALES, SPEAKER = "input", "input_lengths", "scales", "sid"
-PROBES = (3, 8, 61, 200)  # phonemes, to compare encoders with
+PROBE_LENGTHS = (3, 8, 61, 200)  # phonemes, to compare encoders with
 SURE_IDS = 100  # below which every voice has phonemes
-CLOSE, ROUNDED = 1e-3, 0.02
-
-
-class GraphStage(NamedTuple):
-    """What lies between two joints of a chain.
-
-    reach: how many columns that go in are heard on both sides of those that come out.
-    factor: how many columns come out for one that goes in.
-    width: channels of what goes in.
-    """
-
-    reach: int
-    factor: int
-    width: int
+PROBE_SCALES = (0.667, 1, 0.8)
+MAX_DIFFERENCE = 1e-3  # of means and logs
+MAX_MEAN_DURATION_ERROR = 0.02  # frames
 
 
 def cut(model: bytes) -> dict[str, bytes]:
@@ -61,9 +52,10 @@ def cut(model: bytes) -> dict[str, bytes]:
     """
     original = SourceGraph(model)
     try:
-        places = _places(original)
-        encode = _encode(original, places)
-        flow, decode = _flow(original, places), _decode(original, places)
+        tensors = _find_part_tensors(original)
+        encode = _cut_encoder(original, tensors)
+        flow = _cut_flow(original, tensors)
+        decode = _cut_decoder(original, tensors)
     except (LookupError, StopIteration, ValueError) as error:
         raise ModelError(
             "found a graph without the parts of a piper voice, wanted one as piper's training "
@@ -72,8 +64,8 @@ def cut(model: bytes) -> dict[str, bytes]:
     plan = {"flow": flow.stages, "decode": decode.stages}
     return {
         "encode": encode,
-        "flow": flow.model("flow"),
-        "decode": decode.model("decode"),
+        "flow": flow.serialize("flow"),
+        "decode": decode.serialize("decode"),
         "plan": json.dumps(plan).encode(),
     }
 
@@ -81,7 +73,7 @@ def cut(model: bytes) -> dict[str, bytes]:
 # Finding ----------------------------------------------------------------------------------------
 
 
-class _Places(NamedTuple):
+class _PartTensors(NamedTuple):
     """Names of the tensors between the parts."""
 
     duration_noise: str
@@ -94,263 +86,353 @@ class _Places(NamedTuple):
     samples: str
 
 
-def _places(original: SourceGraph) -> _Places:
+def _find_part_tensors(original: SourceGraph) -> _PartTensors:
     nodes = original.nodes
-    makers = {name: node for node in nodes for name in node.output}
-    users: dict[str, list[Any]] = {}
-    for node in nodes:
-        for name in node.input:
-            users.setdefault(name, []).append(node)
-    ceil = next(node for node in nodes if node.op_type == "Ceil")
-    draws = [node.output[0] for node in nodes if node.op_type == "RandomNormalLike"]
-    early = [name for name in draws if ceil.output[0] in _after(name, users)]
-    late = [name for name in draws if name not in early]
-    head = next(node for node in nodes if _head(node))
-    split = next(n for n in nodes if n.op_type == "Split" and n.name.startswith("/enc_p/"))
-    frames = users[late[0]][0]
-    while frames.op_type != "Add":
-        frames = users[frames.output[0]][0]
-    tanh = [node for node in nodes if node.op_type == "Tanh"][-1]
-    last = makers[head.input[0]]
-    mask = next(name for name in last.input if makers[name].op_type == "Cast")
-    means, logs = split.output
-    return _Places(
-        duration_noise=early[0],
-        durations=ceil.output[0],
+    links = NodeLinks(nodes)
+    durations = _nodes_of_kind(nodes, "Ceil")[0].output[0]
+    duration_noise, frame_noise = _find_noises(nodes, links, durations)
+    means, logs = _find_statistics(nodes)
+    features = _find_decoder_head(nodes).input[0]
+    return _PartTensors(
+        duration_noise=duration_noise,
+        durations=durations,
         means=means,
         logs=logs,
-        frames=frames.output[0],
-        mask=mask,
-        features=head.input[0],
-        samples=tanh.output[0],
+        frames=_find_frames(links, frame_noise),
+        mask=_find_mask(links, features),
+        features=features,
+        samples=_nodes_of_kind(nodes, "Tanh")[-1].output[0],
     )
 
 
-def _after(name: str, users: dict[str, list[Any]]) -> set[str]:
-    """All tensors that depend on one."""
-    found: set[str] = set()
-    waiting = [name]
-    while waiting:
-        for node in users.get(waiting.pop(), []):
-            fresh = set(node.output) - found
-            found |= fresh
-            waiting.extend(fresh)
-    return found
+def _nodes_of_kind(nodes: Iterable[Any], *kinds: str) -> list[Any]:
+    return [node for node in nodes if node.op_type in kinds]
 
 
-# Making -----------------------------------------------------------------------------------------
+def _find_noises(
+    nodes: Sequence[Any],
+    links: NodeLinks,
+    durations: str,
+) -> tuple[str, str]:
+    """The first noise that durations depend on, and the first that they do not."""
+    early = []
+    late = []
+    for node in _nodes_of_kind(nodes, "RandomNormalLike"):
+        noise = node.output[0]
+        if durations in links.find_dependents(noise):
+            early.append(noise)
+        else:
+            late.append(noise)
+    return early[0], late[0]
 
 
-def _encode(original: SourceGraph, places: _Places) -> bytes:
-    """The part before the frames; shorter, if that says the same."""
-    plain = _encoder(original, places, shorter=False)
+def _find_statistics(nodes: Sequence[Any]) -> tuple[str, str]:
+    """Means and logs: the encoder ends by splitting its channels into both."""
+    splits = _nodes_of_kind(nodes, "Split")
+    split = next(node for node in splits if node.name.startswith("/enc_p/"))
+    means, logs = split.output
+    return means, logs
+
+
+def _find_frames(links: NodeLinks, noise: str) -> str:
+    """The sum of means and noise: the first sum that the noise goes into."""
+    node = links.users[noise][0]
+    while node.op_type != "Add":
+        node = links.users[node.output[0]][0]
+    name: str = node.output[0]
+    return name
+
+
+def _find_mask(links: NodeLinks, features: str) -> str:
+    """What features are multiplied by, last of all: it is cast from booleans."""
+    inputs = links.makers[features].input
+    mask: str = next(name for name in inputs if links.makers[name].op_type == "Cast")
+    return mask
+
+
+def _find_decoder_head(nodes: Iterable[Any]) -> Any:
+    """The decoder's first convolution."""
+    return next(node for node in _nodes_of_kind(nodes, "Conv") if "conv_pre" in node.name)
+
+
+def _find_speaker(original: SourceGraph) -> list[str]:
+    """The input that chooses among several speakers, if there are several."""
+    return [name for name in original.inputs if name == SPEAKER]
+
+
+# The encoder ------------------------------------------------------------------------------------
+
+
+def _cut_encoder(original: SourceGraph, tensors: _PartTensors) -> bytes:
+    """The part before the frames; shorter, if that gives the same."""
+    plain = _build_encoder(original, tensors, shorter=False)
     try:
-        shorter = _encoder(original, places, shorter=True)
-        return shorter if _agree(plain, shorter, original) else plain
+        shorter = _build_encoder(original, tensors, shorter=True)
+        if _agree(plain, shorter, original):
+            return shorter
     except (LookupError, StopIteration, ValueError, EngineError):
-        return plain  # a voice that is built differently: slower to start, and as good
+        pass  # a voice that is built differently: slower to start, and as good
+    return plain
 
 
-def _encoder(original: SourceGraph, places: _Places, *, shorter: bool) -> bytes:
-    part = original.part(
-        [IDS, LENGTHS, SCALES, *_speaker(original), places.duration_noise],
-        [places.durations, places.means, places.logs],
-    )
-    nodes = list(part.graph.node)
-    del part.graph.input[:], part.graph.node[:]
+def _build_encoder(original: SourceGraph, tensors: _PartTensors, *, shorter: bool) -> bytes:
+    speaker = _find_speaker(original)
+    outputs = [tensors.durations, tensors.means, tensors.logs]
+    part = original.part([IDS, LENGTHS, SCALES, *speaker, tensors.duration_noise], outputs)
+    nodes = _take_nodes(part)
     build = Builder(original.weights, part)
     build.input(IDS, [1, "L"], INT64)
     build.input(LENGTHS, [1], INT64)
     build.input(SCALES, [3])
-    for name in _speaker(original):
+    for name in speaker:
         build.input(name, [1], INT64)
-    _rename(nodes, {places.duration_noise: build.input("noise", [1, 2, "L"])})
-    outputs = [places.durations, places.means, places.logs]
+    noise = build.input("noise", [1, 2, "L"])
+    rename_inputs(nodes, {tensors.duration_noise: noise})
     if shorter:
         outputs = shorten_encoder(build, nodes, IDS, outputs)
     else:
         for node in nodes:
             build.take(node)
-    for name, value in zip(("durations", "means", "logs"), outputs, strict=True):
-        build.output(name, value, [1, 1 if name == "durations" else "C", "L"])
-    return build.model("encode", _opset(part))
+    durations, means, logs = outputs
+    build.output("durations", durations, [1, 1, "L"])
+    build.output("means", means, [1, "C", "L"])
+    build.output("logs", logs, [1, "C", "L"])
+    return build.model("encode", _opset_of(part))
 
 
 def _agree(plain: bytes, shorter: bytes, original: SourceGraph) -> bool:
-    """Whether two encoders say the same of some phonemes."""
-    sessions = [Session(graph, CPU, SessionOptions()) for graph in (plain, shorter)]
+    """Whether two encoders give the same for some phonemes."""
+    plain_session = Session(plain, CPU, SessionOptions())
+    shorter_session = Session(shorter, CPU, SessionOptions())
     rng = np.random.default_rng(0)
-    for length in PROBES:
+    for length in PROBE_LENGTHS:
         feeds: Feeds = {
             IDS: rng.integers(0, SURE_IDS, (1, length)),
             LENGTHS: np.array([length], np.int64),
-            SCALES: np.array([0.667, 1, 0.8], np.float32),
+            SCALES: np.array(PROBE_SCALES, np.float32),
             "noise": rng.standard_normal((1, 2, length), np.float32),
-            **{name: np.zeros(1, np.int64) for name in _speaker(original)},
+            **{name: np.zeros(1, np.int64) for name in _find_speaker(original)},
         }
-        wanted, found = (session.run(feeds) for session in sessions)
-        moved = np.abs(wanted["durations"] - found["durations"])
-        # A duration is rounded up: the least of errors may make it another.
-        if moved.max() > 1 or moved.mean() > ROUNDED:
-            return False
-        if not all(np.allclose(wanted[k], found[k], atol=CLOSE) for k in ("means", "logs")):
+        if not _is_close(plain_session.run(feeds), shorter_session.run(feeds)):
             return False
     return True
 
 
-def _flow(original: SourceGraph, places: _Places) -> _Chain:
+def _is_close(wanted: Feeds, found: Feeds) -> bool:
+    errors = np.abs(wanted["durations"] - found["durations"])
+    # A duration is rounded up: the least of errors may make it another.
+    if errors.max() > 1 or errors.mean() > MAX_MEAN_DURATION_ERROR:
+        return False
+    return all(
+        np.allclose(wanted[name], found[name], atol=MAX_DIFFERENCE) for name in ("means", "logs")
+    )
+
+
+# The chains -------------------------------------------------------------------------------------
+
+
+def _cut_flow(original: SourceGraph, tensors: _PartTensors) -> _ChainBuilder:
     """A stage for each of its layers, which take one half of the channels to change the other."""
-    part = original.part([places.frames, places.mask, *_speaker(original)], [places.features])
+    inputs = [tensors.frames, tensors.mask, *_find_speaker(original)]
+    part = original.part(inputs, [tensors.features])
     # The mask is one everywhere: there is one sentence, and none of it is padding.
-    masked = [n for n in part.graph.node if n.op_type == "Mul" and places.mask in n.input]
-    unmasked = {n.output[0]: next(i for i in n.input if i != places.mask) for n in masked}
-    nodes = [node for node in part.graph.node if node.output[0] not in unmasked]
+    masked = []
+    unmasked = {}
+    nodes = []
+    for node in part.graph.node:
+        if node.op_type == "Mul" and tensors.mask in node.input:
+            masked.append(node)
+            unmasked[node.output[0]] = next(name for name in node.input if name != tensors.mask)
+        else:
+            nodes.append(node)
     for node in reversed(masked):  # of masks one behind the other, the last first
-        _rename([*nodes, *masked], {node.output[0]: unmasked[node.output[0]]})
-    chain = _Chain(original, part, nodes)
-    chain.join(places.frames, "Split", unmasked.get(places.features, places.features))
+        name = node.output[0]
+        rename_inputs([*nodes, *masked], {name: unmasked[name]})
+    chain = _ChainBuilder(original, part, nodes)
+    end = unmasked.get(tensors.features, tensors.features)
+    chain.add_stages(tensors.frames, "Split", end)
     return chain
 
 
-def _decode(original: SourceGraph, places: _Places) -> _Chain:
+def _cut_decoder(original: SourceGraph, tensors: _PartTensors) -> _ChainBuilder:
     """A stage for each time it makes more columns of one."""
-    part = original.part([places.features, *_speaker(original)], [places.samples])
-    chain = _Chain(original, part, list(part.graph.node))
-    chain.join(places.features, "ConvTranspose", places.samples)
+    part = original.part([tensors.features, *_find_speaker(original)], [tensors.samples])
+    chain = _ChainBuilder(original, part, list(part.graph.node))
+    chain.add_stages(tensors.features, "ConvTranspose", tensors.samples)
     return chain
 
 
-class _Chain:
-    """A part of the graph under reconstruction as a chain of stages."""
+class _Span(NamedTuple):
+    """What a value of a stage is made from.
 
-    def __init__(self, original: SourceGraph, part: Any, nodes: Sequence[Any]) -> None:
-        self.stages: list[GraphStage] = []
-        self._nodes = nodes
-        self._weights = original.weights
-        self._opset = _opset(part)
-        del part.graph.input[:], part.graph.node[:]
-        speaker = _speaker(original)
-        # Pictures one pixel high: onnxruntime has its fast kernels only in 2-D.
-        self._flat = () if speaker else (1,)
+    context: columns to both sides, counted in the value's own. width: its channels.
+    """
+
+    context: int
+    width: int
+
+
+class _ChainBuilder(Builder):
+    """Builds a part of the graph as a chain of stages."""
+
+    def __init__(
+        self,
+        original: SourceGraph,
+        part: Any,
+        nodes: Sequence[Any],
+    ) -> None:
+        _take_nodes(part)
+        speaker = _find_speaker(original)
+        self._image_axes: tuple[int, ...] = ()
         if not speaker:
-            _flatten(nodes, part.graph.initializer)
-        self._build = Builder(original.weights, part)
+            # Images one pixel high: onnxruntime has its fast kernels only in 2-D.
+            self._image_axes = (1,)
+            _make_images(nodes, part.graph.initializer)
+        super().__init__(original.weights, part)
+        self.stages: list[Stage] = []
+        self._source_nodes = nodes
+        self._opset = _opset_of(part)
         for name in speaker:
-            self._build.input(name, [1], INT64)
-        self._edges = self._build.input("edges", ["e"], INT64)
-        self._width = next(original.weights[n.input[1]] for n in original.nodes if _head(n)).shape[
-            1
-        ]
+            self.input(name, [1], INT64)
+        self._edges = self.input("edges", ["e"], INT64)
+        head = _find_decoder_head(original.nodes)
+        self._width: int = self.weights[head.input[1]].shape[1]
         # Of the stage that was begun last: see _begin().
         self._window = ""
-        self._heard: dict[str, tuple[int, int]] = {}  # how far a value hears, and its width
-        self._stage_width, self._factor = self._width, 1
+        self._spans: dict[str, _Span] = {}  # of each value that depends on columns
+        self._stage_width = self._width
+        self._factor = 1
 
-    def model(self, name: str) -> bytes:
-        """The chain, serialized."""
-        return self._build.model(name, self._opset)
+    def serialize(self, name: str) -> bytes:
+        """The chain as a model."""
+        return self.model(name, self._opset)
 
-    def join(self, start: str, joints: str, end: str) -> None:
+    def add_stages(self, start: str, joint: str, end: str) -> None:
         """Take the nodes one by one, from `start` to `end`, with a joint before each of a kind.
 
         Before the first of that kind there is none: it belongs to the stage that starts there.
         """
-        self._begin(self._build.input("columns", self._shape(self._width, "n")), self._width, start)
-        first = True
-        for node in self._nodes:
-            if node.op_type == joints:
-                if not first:
-                    value = node.input[0]
-                    width = self._heard[value][1]
-                    self._begin(self._end(value), width, value)
-                first = False
-            self._hear(node)
-            self._build.take(node)
-        self._build.output("result", self._end(end), self._shape("c", "m"))
+        columns = self.input("columns", self._shape(self._width, "n"))
+        self._begin(columns, self._width, start)
+        is_first = True
+        for node in self._source_nodes:
+            if node.op_type == joint:
+                if not is_first:
+                    self._add_joint(node.input[0])
+                is_first = False
+            self._measure(node)
+            self.take(node)
+        self.output("result", self._end(end), self._shape("c", "m"))
+
+    def _add_joint(self, value: str) -> None:
+        """End a stage with a value, and start the next with it."""
+        width = self._spans[value].width
+        self._begin(self._end(value), width, value)
 
     def _begin(self, columns: str, width: int, value: str) -> None:
         """Start a stage with new columns; it takes them, behind its state, for `value`."""
-        state = self._build.input(f"state_{len(self.stages)}", self._shape(width, "s"))
-        self._window = self._build.add("Concat", state, columns, axis=-1)
-        _rename(self._nodes, {value: self._window})
-        self._heard = {self._window: (0, width)}
-        self._stage_width, self._factor = width, 1
+        state = self.input(f"state_{len(self.stages)}", self._shape(width, "s"))
+        self._window = self.add("Concat", state, columns, axis=-1)
+        rename_inputs(self._source_nodes, {value: self._window})
+        self._spans = {self._window: _Span(0, width)}
+        self._stage_width = width
+        self._factor = 1
 
     def _end(self, value: str) -> str:
-        """End a stage: what is right of `value`, and what the next run has to have of before."""
-        number, reach = len(self.stages), -(-self._heard[value][0] // self._factor)
-        self.stages.append(GraphStage(reach, self._factor, self._stage_width))
-        build, axis = self._build, self._build.integers(-1)
-        carry = build.add(
-            "Slice", self._window, build.integers(-2 * reach), build.integers(END), axis
-        )
-        build.output(f"carry_{number}", carry, self._shape(self._stage_width, "c"))
-        first, stop = (
-            build.add("Slice", self._edges, *map(build.integers, (at, at + 1, 0)))
-            for at in (2 * number, 2 * number + 1)
-        )
-        return build.add("Slice", value, first, stop, axis)
+        """End a stage: what is new of `value`, and what the next run needs again."""
+        number = len(self.stages)
+        context = -(-self._spans[value].context // self._factor)
+        self.stages.append(Stage(context, self._factor, self._stage_width))
+        axis = self.integers(-1)
+        start = self.integers(-2 * context)
+        carry = self.add("Slice", self._window, start, self.integers(END), axis)
+        self.output(f"carry_{number}", carry, self._shape(self._stage_width, "c"))
+        first = self._edge(2 * number)
+        stop = self._edge(2 * number + 1)
+        return self.add("Slice", value, first, stop, axis)
 
-    def _hear(self, node: Any) -> None:
-        """Work out how far what comes out of the node hears, in its own columns, and its width."""
-        heard = [self._heard[name] for name in node.input if name in self._heard]
-        if not heard:  # it does not depend on columns at all
+    def _edge(self, number: int) -> str:
+        integers = self.integers
+        return self.add(
+            "Slice",
+            self._edges,
+            integers(number),
+            integers(number + 1),
+            integers(0),
+        )
+
+    def _measure(self, node: Any) -> None:
+        """Work out the span of what comes out of the node."""
+        inputs = [self._spans[name] for name in node.input if name in self._spans]
+        if not inputs:  # it does not depend on columns at all
             return
-        reach, width = max(reach for reach, _ in heard), heard[0][1]
-        if node.op_type in ("Conv", "ConvTranspose"):
-            options = {a.name: list(a.ints)[-1] for a in node.attribute if a.ints}
-            out, into, taps, *_ = (*self._weights[node.input[1]].shape, 0)
-            if node.op_type == "Conv":
-                reach, width = reach + options["dilations"] * (taps - 1) // 2, out
-            else:
-                pad, stride = options["pads"], options["strides"]
-                reach, width = reach * stride + max(taps - 1 - pad, pad), into
-                self._factor *= stride
+        context = max(span.context for span in inputs)
+        width = inputs[0].width
+        if node.op_type == "Conv":
+            span = self._measure_convolution(node, context)
+        elif node.op_type == "ConvTranspose":
+            span = self._measure_transposed(node, context)
         elif node.op_type == "Split":
-            width //= len(node.output)
+            span = _Span(context, width // len(node.output))
         elif node.op_type == "Concat":
-            width = sum(width for _, width in heard)
+            span = _Span(context, sum(one.width for one in inputs))
+        else:
+            span = _Span(context, width)
         for name in node.output:
-            self._heard[name] = (reach, width)
+            self._spans[name] = span
 
-    def _shape(self, width: int | str, columns: str) -> list[int | str]:
-        return [1, width, *self._flat, columns]
+    def _measure_convolution(self, node: Any, context: int) -> _Span:
+        weight: Array = self.weights[node.input[1]]
+        width, _, kernel_size = weight.shape
+        return _Span(context + _option(node, "dilations") * (kernel_size - 1) // 2, width)
+
+    def _measure_transposed(self, node: Any, context: int) -> _Span:
+        weight: Array = self.weights[node.input[1]]
+        _, width, kernel_size = weight.shape
+        padding = _option(node, "pads")
+        stride = _option(node, "strides")
+        self._factor *= stride
+        return _Span(context * stride + max(kernel_size - 1 - padding, padding), width)
+
+    def _shape(
+        self,
+        width: int | str,
+        columns: str,
+    ) -> list[int | str]:
+        return [1, width, *self._image_axes, columns]
 
 
-def _speaker(original: SourceGraph) -> list[str]:
-    return [SPEAKER] if SPEAKER in original.inputs else []
+def _take_nodes(part: Any) -> list[Any]:
+    """The nodes of a part, which keeps its constants only: a Builder starts from those."""
+    nodes = list(part.graph.node)
+    del part.graph.input[:]
+    del part.graph.node[:]
+    return nodes
 
 
-def _head(node: Any) -> bool:
-    """Whether it is the decoder's first convolution."""
-    return bool(node.op_type == "Conv" and "conv_pre" in node.name)
+def _option(node: Any, name: str) -> int:
+    """An attribute of a convolution along columns, the last axis there is."""
+    number: int = next(option.ints[-1] for option in node.attribute if option.name == name)
+    return number
 
 
-def _opset(part: Any) -> int:
+def _opset_of(part: Any) -> int:
     """The opset of its nodes, or ours if that is later: there it means the same."""
-    versions: list[int] = [e.version for e in part.opset_import if not e.domain]
+    versions: list[int] = [entry.version for entry in part.opset_import if not entry.domain]
     return max(OPSET, *versions)
 
 
-def _rename(nodes: Iterable[Any], names: Mapping[str, str]) -> None:
-    """Let nodes take their inputs from elsewhere."""
-    for node in nodes:
-        for at, name in enumerate(node.input):
-            if name in names:
-                node.input[at] = names[name]
-
-
-def _flatten(nodes: Iterable[Any], weights: Iterable[Any]) -> None:
-    """Make convolutions along a line convolutions of a picture one pixel high."""
+def _make_images(nodes: Iterable[Any], weights: Iterable[Any]) -> None:
+    """Make convolutions along a line convolutions of an image one pixel high."""
     convolved = set()
-    for node in nodes:
-        if node.op_type in ("Conv", "ConvTranspose"):
-            convolved.add(node.input[1])
-            for option in node.attribute:
-                if option.name in ("dilations", "kernel_shape", "strides"):
-                    option.ints.insert(0, 1)
-                elif option.name == "pads":
-                    option.ints[:] = [0, option.ints[0], 0, option.ints[1]]
+    for node in _nodes_of_kind(nodes, "Conv", "ConvTranspose"):
+        convolved.add(node.input[1])
+        for option in node.attribute:
+            if option.name in ("dilations", "kernel_shape", "strides"):
+                option.ints.insert(0, 1)
+            elif option.name == "pads":
+                before, after = option.ints
+                option.ints[:] = [0, before, 0, after]
     for weight in weights:
         if weight.name in convolved:
             weight.dims.insert(2, 1)

@@ -1,7 +1,7 @@
 """The piper family: speech -> a stream of waveforms, begun before the sentence is thought through.
 
 The whole sentence is encoded once: that fixes how many frames each phoneme lasts. From there on
-pieces suffice. The flow hears 32 frames ahead, the decoder ten, each of 256 samples, so the first
+pieces suffice. The flow looks 32 frames ahead, the decoder ten, each of 256 samples, so the first
 tenth of a second costs the work of about half a second, however long the sentence is.
 
     ids -> encode -> means, repeated as long as they last, and noise
@@ -13,27 +13,28 @@ segment is cut into chunks, nor on what else is spoken meanwhile.
 
 from __future__ import annotations
 
-import functools
-import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...audio import LEAD_S, Word, lead_samples
-from ...cache import Cache, processor
 from ...errors import ModelError
-from ...runtime.providers import CPU, Provider, SessionOptions
-from ...runtime.session import OPTIMISATION, RUNTIME_VERSION, CancelToken, Session, optimise_graph
+from ...runtime.session import CancelToken, Session
 from ...text.phonemizer import ModelInput
 from ...timing import SpanRecorder
 from ...voices import Voice
 from ..base import AudioPiece, Settings, StreamContext
-from .phonemizer import PiperPhonemizer, reader_starting
+from ..graph_store import GraphStore, cut_together, open_sessions
+from ..windows import Onset, SegmentTiming, chunk_ends_of, divide_frames, stream_frames
+from .chain import Arrays, Chain, Floats, Stage
+from .phonemizer import PiperPhonemizer, start_reader_early
 
-CUT_VERSION = "2"  # of what piper_cut makes: a graph cached under another one is made again
+GRAPHS = ("encode", "flow", "decode")
+CHAINS = ("flow", "decode")
+CUT_VERSION = "2"  # of what graph.py makes: a graph cached under another one is made again
 
 FLOW_GRAIN = 64  # frames: the flow goes on by as many at least, as very small runs are dear
 
@@ -42,17 +43,6 @@ ONSET_S = (0.02, -0.02)
 
 # As piper's own defaults, for a configuration that does not say.
 NOISE_SCALE, LENGTH_SCALE, NOISE_W = 0.667, 1.0, 0.8
-
-Floats = NDArray[np.float32]
-Arrays = Mapping[str, NDArray[Any]]
-
-
-class LoadedStage(NamedTuple):
-    """A link of a chain: see piper_cut."""
-
-    reach: int
-    factor: int
-    width: int
 
 
 class InferenceConfig(NamedTuple):
@@ -88,56 +78,33 @@ def open_model(voice: Voice, settings: Settings, recorder: SpanRecorder) -> Pipe
     with recorder.span("voice"):
         voice.check_installed()
         config = json.loads(voice.vocabulary.read_text("utf-8"))
-        manner = InferenceConfig.of(config)
-    with reader_starting(config):
+        inference = InferenceConfig.of(config)
+    with start_reader_early(config):
         with recorder.span("model"):
-            graphs = parts(voice, settings.provider, settings.options, settings.cache)
-            plan = json.loads(bytes(graphs.pop("plan")))
+            graphs, stages = _load_graphs(voice, settings)
         with recorder.span("session"):
-            sessions = {
-                name: Session(
-                    bytes(graph),
-                    settings.provider,
-                    settings.options,
-                    name=name,
-                    require=settings.require,
-                    optimised=settings.provider is CPU,
-                )
-                for name, graph in graphs.items()
-            }
+            sessions = open_sessions(graphs, settings)
         with recorder.span("phonemes"):
             phonemize = PiperPhonemizer.open(config, lexicon=settings.lexicon)
-    stages = {name: [LoadedStage(*stage) for stage in plan[name]] for name in ("flow", "decode")}
-    return PiperModel(sessions, stages, manner, phonemize)
+    return PiperModel(sessions, stages, inference, phonemize)
 
 
-def parts(
-    voice: Voice, provider: Provider, options: SessionOptions, cache: Cache
-) -> dict[str, memoryview]:
-    """The voice's graphs encode, flow and decode, as sessions on that provider take them.
+def _load_graphs(
+    voice: Voice, settings: Settings
+) -> tuple[dict[str, memoryview], dict[str, list[Stage]]]:
+    """The voice's graphs, and the stages of those that are chains."""
+    cut = cut_together(lambda: _cut_graphs(voice))
+    store = GraphStore(voice, settings, CUT_VERSION, cut)
+    graphs = store.load(GRAPHS)
+    plan = json.loads(bytes(store.get("plan", lambda: cut("plan"))))
+    stages = {chain: [Stage(*stage) for stage in plan[chain]] for chain in CHAINS}
+    return graphs, stages
 
-    And `plan`: the stages of the latter two.
-    """
 
-    @functools.cache
-    def graphs() -> dict[str, bytes]:
-        from .graph import cut
+def _cut_graphs(voice: Voice) -> dict[str, bytes]:
+    from .graph import cut
 
-        return cut(voice.read_model())
-
-    def make(part: str) -> bytes:
-        graph = graphs()[part]
-        return (
-            graph
-            if part == "plan" or provider is not CPU
-            else optimise_graph(graph, provider, options)
-        )
-
-    key = (CUT_VERSION, voice.sha256, RUNTIME_VERSION, OPTIMISATION, provider.name, processor())
-    return {
-        part: cache.get(f"piper-{part}", key, functools.partial(make, part))
-        for part in ("encode", "flow", "decode", "plan")
-    }
+    return cut(voice.read_model())
 
 
 class PiperEncoding(NamedTuple):
@@ -161,18 +128,20 @@ class PiperModel:
 
     def __init__(
         self,
-        sessions: dict[str, Session],
-        stages: dict[str, list[LoadedStage]],
-        manner: InferenceConfig,
+        sessions: Mapping[str, Session],
+        stages: Mapping[str, Sequence[Stage]],
+        inference: InferenceConfig,
         phonemize: PiperPhonemizer,
     ) -> None:
         self._sessions = sessions
         self._stages = stages
-        self._manner = manner
+        self._inference = inference
         self._phonemize = phonemize
-        self._extra: Arrays = {"sid": np.zeros(1, np.int64)} if manner.speakers > 1 else {}
-        self.sample_rate = manner.sample_rate
-        self.hop = int(np.prod([stage.factor for stage in stages["decode"]]))
+        self._extra: Arrays = {}
+        if inference.speakers > 1:
+            self._extra = {"sid": np.zeros(1, np.int64)}
+        self.sample_rate = inference.sample_rate
+        self.hop = math.prod(stage.factor for stage in stages["decode"])
 
     def read(self, segment: str) -> list[ModelInput]:
         """A segment as ids and words."""
@@ -190,36 +159,23 @@ class PiperModel:
         self, speech: ModelInput, request: StreamContext, first_chunk: int, *, trim: bool
     ) -> Iterator[AudioPiece]:
         """Say it in pieces: see base.Model."""
-        record = request.recorder.span
         noise = np.random.default_rng(request.noise.integers(2**63))
-        with record("encode", first_chunk):
+        with request.recorder.span("encode", first_chunk):
             encoded = self.encode(speech.ids, noise, request.stop, request.speed)
-        trim = trim and first_chunk == 0  # what is between sentences is a pause
-        early, late = self._onset(encoded) if trim else (0, 0)
-        start = max(0, early - round(LEAD_S * self.sample_rate))
-        words: tuple[Word, ...] = ()
-        first = start // self.hop
-        frames = PiperFrames(encoded, self, noise, first, request.stop)
-        unwanted = start % self.hop  # samples of the first frame
-        sizes = stream_pieces(
-            encoded.frame_count - late // self.hop,
-            lambda at: request.chunk_s(first_chunk + at) * self.sample_rate / self.hop,
+        timing = SegmentTiming(encoded.edges() * self.hop, self.hop, self.sample_rate)
+        onset = None
+        first_frame = onset_frame = 0
+        if trim and first_chunk == 0:  # what is between sentences is a pause
+            onset = self._find_onset(timing)
+            first_frame = timing.first_sample(onset) // self.hop
+            onset_frame = onset.latest // self.hop
+        sizes = divide_frames(
+            encoded.frame_count - onset_frame,
+            lambda index: request.chunk_s(first_chunk + index) * self.sample_rate / self.hop,
         )
-        ends = itertools.accumulate(sizes, initial=late // self.hop)
-        for chunk, end in enumerate(itertools.islice(ends, 1, None), first_chunk):
-            with record("decode", chunk):
-                features = frames.features(end)
-            with record("vocode", chunk):
-                samples = frames.samples(features, end)
-            samples = samples[unwanted:]
-            if chunk == first_chunk:
-                lead = lead_samples(samples, late - start, self.sample_rate) if trim else 0
-                samples, start = samples[lead:], start + lead
-                words = self._words(encoded, speech, start)
-            until_s = (end * self.hop - start) / self.sample_rate
-            begun = sum(1 for word in words if word.start_s < until_s)
-            yield AudioPiece(samples, words[:begun])
-            unwanted, words = 0, words[begun:]
+        ends = chunk_ends_of(sizes, onset_frame)
+        frames = PiperFrames(encoded, self, noise, first_frame, request.stop)
+        yield from stream_frames(frames, timing, onset, ends, speech, request, first_chunk)
 
     def encode(
         self,
@@ -229,45 +185,42 @@ class PiperModel:
         speed: float = 1.0,
     ) -> PiperEncoding:
         """All of a sentence at once."""
-        manner = self._manner
+        noise_scale = self._inference.noise_scale
+        scales = [noise_scale, self._inference.length_scale / speed, self._inference.noise_w]
         feeds: Arrays = {
             "input": np.array([ids], np.int64),
             "input_lengths": np.array([len(ids)], np.int64),
-            "scales": np.array(
-                [manner.noise_scale, manner.length_scale / speed, manner.noise_w], np.float32
-            ),
+            "scales": np.array(scales, np.float32),
             "noise": noise.standard_normal((1, 2, len(ids)), np.float32),
             **self._extra,
         }
         outputs = self._sessions["encode"].run(feeds, stop)
         return PiperEncoding(
             outputs["means"][0].T,
-            np.exp(outputs["logs"][0].T) * np.float32(manner.noise_scale),
+            np.exp(outputs["logs"][0].T) * np.float32(noise_scale),
             outputs["durations"][0, 0].astype(np.int64),
         )
 
-    def chain(self, name: str, total: int, first: int, stop: CancelToken | None) -> Chain:
+    def start_chain(
+        self,
+        name: str,
+        total: int,
+        first: int,
+        stop: CancelToken | None,
+    ) -> Chain:
         """One of the chains, at the start of a sentence."""
         return Chain(self._sessions[name], self._stages[name], total, first, stop, self._extra)
 
-    def _onset(self, encoded: PiperEncoding) -> tuple[int, int]:
-        """Between which samples the first sound starts, as told by the pad in front of it."""
-        sound = int(encoded.edges()[self._phonemize.pad_count]) * self.hop
-        early, late = (max(0, sound - round(before * self.sample_rate)) for before in ONSET_S)
-        return early, min(late, (encoded.frame_count - 1) * self.hop)
-
-    def _words(self, encoded: PiperEncoding, speech: ModelInput, start: int) -> tuple[Word, ...]:
-        """When each word is said, in seconds from sample `start` on."""
-        edges = encoded.edges() * self.hop - start
-        seconds = np.maximum(edges, 0) / self.sample_rate
-        return tuple(
-            Word(word.text, float(seconds[word.first]), float(seconds[word.stop]))
-            for word in speech.words
-        )
+    def _find_onset(self, timing: SegmentTiming) -> Onset:
+        """When the first sound begins, judged by the pad in front of it."""
+        pad_end = int(timing.edges[self._phonemize.pad_count])
+        early, late = (max(0, pad_end - round(before * self.sample_rate)) for before in ONSET_S)
+        last_frame = int(timing.edges[-1]) - self.hop
+        return Onset(early, min(late, last_frame))
 
 
 class PiperFrames:
-    """A sentence's features and samples as far as they are asked for, each computed once."""
+    """A sentence's features and samples, each computed once: windows.Frames."""
 
     def __init__(
         self,
@@ -282,149 +235,56 @@ class PiperFrames:
         self._encoded = encoded
         self._phonemes = np.repeat(np.arange(len(encoded.counts)), encoded.counts)
         self._noise = noise
-        self._decode = model.chain("decode", total, first, stop)
-        self._flow = model.chain("flow", total, self._decode.start, stop)
+        self._decode = model.start_chain("decode", total, first, stop)
+        self._flow = model.start_chain("flow", total, self._decode.start, stop)
         self._hop = model.hop
-        self._skip(self._flow.start)
-        self._features: Floats | None = None  # not yet given
-        self._rest: Floats = np.zeros(0, np.float32)  # samples not yet given
-        self._at = first * model.hop  # the sample that comes next
+        self._draw_noise(self._flow.start)  # of frames that go in nowhere
+        self._features: Floats | None = None  # not yet decoded
+        self._samples: Floats = np.zeros(0, np.float32)  # not yet given
+        self._next_sample = first * model.hop
 
-    def features(self, stop: int) -> Floats | None:
+    def decode(self, stop: int) -> Floats | None:
         """The features that samples of frames before `stop` still need; None if none."""
-        wanted = self._decode.needs(stop) - self._decode.taken
-        if wanted <= 0:
+        count = self._decode.needs(stop) - self._decode.pushed
+        if count <= 0:
             return None
-        have = 0 if self._features is None else self._features.shape[-1]
-        if have < wanted:
-            given = self._flow.given
-            least = given + (wanted - have)
-            # The first run is as short as can be.
-            goal = least if self._features is None else max(least, given + FLOW_GRAIN)
-            more = self._flow.push(self._columns(self._flow.needs(goal)))
-            self._features = (
-                more if self._features is None else np.concatenate([self._features, more], -1)
-            )
-        assert self._features is not None
-        features, self._features = self._features[..., :wanted], self._features[..., wanted:]
-        return features
+        waiting = self._get_features(count)
+        self._features = waiting[..., count:]
+        return waiting[..., :count]
 
-    def samples(self, features: Floats | None, stop: int) -> Floats:
+    def _get_features(self, count: int) -> Floats:
+        """So many features that were not decoded yet, or more."""
+        finished = self._flow.finished
+        if self._features is None:  # the first run is as short as can be
+            return self._run_flow(finished + count)
+        missing = count - self._features.shape[-1]
+        if missing <= 0:
+            return self._features
+        more = self._run_flow(finished + max(missing, FLOW_GRAIN))
+        return np.concatenate([self._features, more], -1)
+
+    def _run_flow(self, stop: int) -> Floats:
+        return self._flow.push(self._columns(self._flow.needs(stop)))
+
+    def vocode(self, decoded: Floats | None, stop: int) -> Floats:
         """The samples not yet given of frames before `stop`, from the features they still need."""
-        if features is not None:
-            made = self._decode.push(features).ravel()
-            self._rest = np.concatenate([self._rest, made])
-        count = stop * self._hop - self._at
-        samples, self._rest = self._rest[:count], self._rest[count:]
-        self._at += count
+        if decoded is not None:
+            samples = self._decode.push(decoded).ravel()
+            self._samples = np.concatenate([self._samples, samples])
+        count = stop * self._hop - self._next_sample
+        samples = self._samples[:count]
+        self._samples = self._samples[count:]
+        self._next_sample += count
         return samples
 
-    def _skip(self, count: int) -> None:
-        """Draw the noise of frames that nobody hears."""
-        self._noise.standard_normal((count, self._encoded.means.shape[1]), np.float32)
+    def _draw_noise(self, count: int) -> Floats:
+        """For so many frames, [count, C]."""
+        channels = self._encoded.means.shape[1]
+        return self._noise.standard_normal((count, channels), np.float32)
 
     def _columns(self, stop: int) -> Floats:
         """What the flow starts from, up to `stop`."""
-        which = self._phonemes[self._flow.taken : stop]
-        shape = (len(which), self._encoded.means.shape[1])
-        noise = self._noise.standard_normal(shape, np.float32)
-        rows = self._encoded.means[which] + noise * self._encoded.spreads[which]
+        phonemes = self._phonemes[self._flow.pushed : stop]
+        noise = self._draw_noise(len(phonemes)) * self._encoded.spreads[phonemes]
+        rows = self._encoded.means[phonemes] + noise
         return rows.T
-
-
-class Chain:
-    """A chain of stages over a sentence: columns go in piece by piece, and so does what they give.
-
-    Positions count in columns that go in, frames. `start` is the first that has to, `taken` is
-    behind those that did, `given` behind those of which the result is out.
-    """
-
-    def __init__(
-        self,
-        session: Session,
-        stages: Sequence[LoadedStage],
-        total: int,
-        first: int,
-        stop: CancelToken | None,
-        extra: Arrays,
-    ) -> None:
-        """`first` is the first column whose result is wanted, of `total`."""
-        self._session = session
-        self._stages = stages
-        self._stop = stop
-        self._extra = extra
-        rates = list(itertools.accumulate((s.factor for s in stages), int.__mul__, initial=1))
-        self._totals = [total * rate for rate in rates[:-1]]
-        # For each stage: which column comes out next, and where the window that goes in begins
-        # and ends, all counted in columns that go in.
-        self._next = [first * rate for rate in rates[:-1]]
-        self._window = [0] * len(stages)
-        for at in reversed(range(len(stages))):
-            self._window[at] = max(0, self._next[at] - stages[at].reach)
-            if at:
-                before = stages[at - 1].factor
-                self._next[at - 1] = self._window[at] // before
-                self._window[at] = self._next[at - 1] * before
-        self.start = self.taken = self._window[0]
-        self.given = first
-        self._ends = list(self._window)
-        self._rate = rates[-2]
-        flat = () if extra else (1,)  # the graphs of one speaker are pictures one pixel high
-        self._flat = flat
-        self._states = {
-            f"state_{at}": np.zeros((1, stage.width, *flat, 0), np.float32)
-            for at, stage in enumerate(stages)
-        }
-
-    def needs(self, stop: int) -> int:
-        """How far columns have to go in for the result of those before `stop`."""
-        position = stop * self._rate
-        for at in reversed(range(len(self._stages))):
-            position = min(position + self._stages[at].reach, self._totals[at])
-            if at:
-                position = -(-position // self._stages[at - 1].factor)
-        return position
-
-    def push(self, columns: Floats) -> Floats:
-        """The next columns, [C, n] or with ones between; all the result there is of them."""
-        count = columns.shape[-1]
-        self.taken += count
-        edges: list[int] = []
-        for at, stage in enumerate(self._stages):
-            self._ends[at] += count
-            end, window = self._ends[at], self._window[at]
-            ready = end if end == self._totals[at] else end - stage.reach
-            ready = max(ready, self._next[at])
-            count = (ready - self._next[at]) * stage.factor
-            start = (self._next[at] - window) * stage.factor
-            edges += [start, start + count]
-            self._next[at] = ready
-            self._window[at] = max(window, end - 2 * stage.reach)
-        self.given = self._next[-1] // self._rate
-        outputs = self._session.run(
-            {
-                "columns": columns.reshape(1, -1, *self._flat, columns.shape[-1]),
-                "edges": np.array(edges, np.int64),
-                **self._states,
-                **self._extra,
-            },
-            self._stop,
-        )
-        self._states = {name: outputs[name.replace("state", "carry")] for name in self._states}
-        return outputs["result"]
-
-
-def stream_pieces(frame_count: int, size_of: Callable[[int], float]) -> list[int]:
-    """How many frames each chunk of a segment holds; they add up to frame_count.
-
-    No rest shorter than half a chunk is left over: it joins the chunk before.
-    """
-    sizes: list[int] = []
-    rest = frame_count
-    while rest:
-        size = max(1, round(size_of(len(sizes))))
-        if rest - size < size / 2:
-            size = rest
-        sizes.append(size)
-        rest -= size
-    return sizes

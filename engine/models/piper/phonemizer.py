@@ -25,16 +25,17 @@ from ...text.phonemizer import (
     fit,
     word_parts,
 )
-from .espeak_process import Clause, EspeakReader, starting
+from .espeak_process import Clause, EspeakReader, start_early
 
 START, END, PAD = "^", "$", "_"
 MAX_PHONEMES = 600  # of a part; longer ones would only take more memory
 ELLIPSIS = re.compile(r"(?:\.{2,}|…)(?=\s+\w)")
 MARKS = ".!?;:,…"
+CLOSERS = "\"'”’»)]}>*_ "  # what may stand behind the last mark
 ALIKE = 2  # phonemes more or less, and a word may still be that group
 NEAR = 1
 RESYNC = 6  # how many words to look ahead for one that is read as it is by itself
-MAX_ALONE = 2048  # words whose reading by themselves is remembered
+MAX_ISOLATED = 2048  # words whose reading by themselves is remembered
 
 Reader = Callable[[Sequence[str]], Sequence[Sequence[Clause]]]
 
@@ -53,15 +54,20 @@ class PiperPhonemizer:
         self.close = close
         self._read = read
         self._ids = ids
+        self._sounds = ids.keys() - {START, END, PAD}
         self.pad_count = len(ids[START]) + len(ids[PAD])  # ids in front of the first phoneme
-        self._alone: dict[str, str] = {}  # phonemes of words that were read by themselves
-        self._given = {" ".join(key.split()): value for key, value in lexicon.items()}
-        keys = sorted(map(re.escape, self._given), key=len, reverse=True)
-        self._keys = re.compile(rf"(?<!\w)(?:{'|'.join(keys)})(?!\w)", re.IGNORECASE)
+        self._isolated: dict[str, str] = {}  # phonemes of words that were read by themselves
+        self._lexicon = {" ".join(key.split()): value for key, value in lexicon.items()}
+        longest_first = sorted(self._lexicon, key=len, reverse=True)
+        keys = "|".join(map(re.escape, longest_first))
+        self._keys = re.compile(rf"(?<!\w)(?:{keys})(?!\w)", re.IGNORECASE)
 
     @classmethod
     def open(
-        cls, config: Mapping[str, Any], *, lexicon: Mapping[str, str] | None = None
+        cls,
+        config: Mapping[str, Any],
+        *,
+        lexicon: Mapping[str, str] | None = None,
     ) -> PiperPhonemizer:
         """What a voice's configuration asks for.
 
@@ -76,14 +82,13 @@ class PiperPhonemizer:
                 f"found a voice with phonemes of type {kind!r}, wanted 'espeak' or 'text' and a "
                 "phoneme_id_map; choose another voice"
             )
-        given = {
-            key: unicodedata.normalize("NFD", value)
-            for key, value in check_lexicon(lexicon or {}, _NormalKeys(ids)).items()
-        }
+        decomposed = {}
+        for key, value in check_lexicon(lexicon or {}, _NormalKeys(ids)).items():
+            decomposed[key] = unicodedata.normalize("NFD", value)
         if kind == "text":
-            return cls(_characters, ids, given)
+            return cls(_read_characters, ids, decomposed)
         reader = EspeakReader(config["espeak"]["voice"])
-        return cls(reader, ids, given, reader.close)
+        return cls(reader, ids, decomposed, reader.close)
 
     def read(self, segment: str) -> list[ModelInput]:
         """The segment in as many parts as the model needs; none if it says nothing.
@@ -91,120 +96,172 @@ class PiperPhonemizer:
         A segment without a letter or a digit says nothing: a ruler of equals signs is no sum.
         Phonemes the model does not know are dropped: it has no sound for them.
         """
-        if not any(map(str.isalnum, segment)):
+        if not _has_letters(segment):
             return []
-        readable = " ".join(part for word in segment.split() for part in word_parts(word))
-        plain, words = self._phonemes(ELLIPSIS.sub(",", readable))
-        speech = []
+        words: list[str] = []
+        for word in segment.split():
+            words += word_parts(word)
+        utterance = self._read_text(ELLIPSIS.sub(",", " ".join(words)))
+        inputs = []
         at = 0
-        for part in fit(plain, MAX_PHONEMES):
-            at = plain.index(part, at)
+        for part in fit(utterance.phonemes, MAX_PHONEMES):
+            at = utterance.phonemes.index(part, at)
             if not SILENT.issuperset(part):
-                speech.append(self._speech(part, words, at))
+                inputs.append(self._to_input(part, utterance.words, at))
             at += len(part)
-        return speech
+        return inputs
 
-    def _speech(self, phonemes: str, words: Sequence[WordSpan], start: int) -> ModelInput:
+    def _to_input(
+        self,
+        phonemes: str,
+        words: Sequence[WordSpan],
+        start: int,
+    ) -> ModelInput:
         """Ids with a pad behind each phoneme, and which of them each word's are."""
-        ids = [*self._ids[START], *self._ids[PAD]]
-        edges = []
+        pads = self._ids[PAD]
+        ids = [*self._ids[START], *pads]
+        edges = [len(ids)]
         for phoneme in phonemes:
+            ids += self._ids[phoneme]
+            ids += pads
             edges.append(len(ids))
-            ids += [*self._ids[phoneme], *self._ids[PAD]]
-        edges.append(len(ids))
+        ids += self._ids[END]
         stop = start + len(phonemes)
-        found = (
-            WordSpan(word.text, edges[word.first - start], edges[min(word.stop, stop) - start])
-            for word in words
-            if start <= word.first < stop
-        )
-        return ModelInput([*ids, *self._ids[END]], tuple(found))
+        spans = []
+        for word in words:
+            if start <= word.first < stop:
+                first = edges[word.first - start]
+                behind = edges[min(word.stop, stop) - start]
+                spans.append(WordSpan(word.text, first, behind))
+        return ModelInput(ids, tuple(spans))
 
-    def _phonemes(self, text: str) -> tuple[str, list[WordSpan]]:
+    def _read_text(self, text: str) -> _Utterance:
         """All phonemes the model knows, and which of them each word's are."""
-        plain = ""
-        words: list[WordSpan] = []
-        for part, override in self._parts(text):
-            if plain:  # a mark behind a word of the lexicon is not in what is read on
-                plain += self._mark(part)
-            names = [part] if override else [w for w in part.split() if any(map(str.isalnum, w))]
-            groups, alone = ([override], [override]) if override else self._groups(part, names)
-            if not groups:
+        utterance = _Utterance()
+        for part, pronunciation in self._cut_at_lexicon(text):
+            if utterance.phonemes:  # a mark behind a word of the lexicon is not in what is read on
+                utterance.phonemes += self._leading_mark(part)
+            if pronunciation:
+                utterance.append([part], [pronunciation], [pronunciation])
                 continue
-            plain += " " * bool(plain)
-            joined = " ".join(groups)
-            for name, first, stop in spread(names, alone, groups):
-                own = joined[first:stop]
-                first, stop = stop - len(own.lstrip()), first + len(own.rstrip(f"{MARKS} "))
-                if first < stop:
-                    words.append(WordSpan(_core(name), len(plain) + first, len(plain) + stop))
-            plain += joined
-        return plain, words
+            names = [word for word in part.split() if _has_letters(word)]
+            if names:
+                groups, isolated = self._read_groups(part, names)
+                utterance.append(names, isolated, groups)
+        return utterance
 
-    def _mark(self, text: str) -> str:
+    def _leading_mark(self, text: str) -> str:
         """The mark a text begins with, unless it is a full stop inside a segment."""
-        mark, rest = text.lstrip()[:1], text.lstrip()[1:]
-        inside = any(map(str.isalnum, rest))
-        return mark if mark in MARKS and mark in self._ids and (mark != "." or not inside) else ""
+        text = text.lstrip()
+        mark = text[:1]
+        if mark not in MARKS or mark not in self._ids:
+            return ""
+        if mark == "." and _has_letters(text[1:]):
+            return ""
+        return mark
 
-    def _parts(self, text: str) -> Iterator[tuple[str, str]]:
+    def _cut_at_lexicon(self, text: str) -> Iterator[tuple[str, str]]:
         """The text in parts, those of the lexicon with their phonemes, others with none."""
         at = 0
-        for match in self._keys.finditer(text) if self._given else ():
-            word = match.group()
-            override = self._given.get(word, self._given.get(word.lower()))
-            if override is not None:
-                yield text[at : match.start()], ""
-                yield word, override
-                at = match.end()
+        if self._lexicon:
+            for match in self._keys.finditer(text):
+                word = match.group()
+                pronunciation = self._lexicon.get(word, self._lexicon.get(word.lower()))
+                if pronunciation is not None:
+                    yield text[at : match.start()], ""
+                    yield word, pronunciation
+                    at = match.end()
         yield text[at:], ""
 
-    def _groups(self, text: str, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    def _read_groups(
+        self,
+        text: str,
+        names: Sequence[str],
+    ) -> tuple[list[str], list[str]]:
         """Phonemes as the reader groups them, mostly a word each, marks behind the last.
 
-        A full stop inside the segment is that of an abbreviation, as no sentence ends there. And
-        how each of the names is read by itself; all in one go, as asking the reader takes a while.
+        And how each of the names is read by itself; all in one go, as asking the reader takes a
+        while.
         """
-        if not names:
-            return [], []
-        known = self._alone  # another thread may put a new one in its place
-        alone = {name: known[name] for name in names if name in known}
-        unread = [name for name in dict.fromkeys(names) if name not in alone]
+        remembered = self._isolated  # another thread may put a new one in its place
+        isolated = {name: remembered[name] for name in names if name in remembered}
+        unread = [name for name in dict.fromkeys(names) if name not in isolated]
         clauses, *others = self._read([text, *unread])
-        alone |= {name: self._joined(read) for name, read in zip(unread, others, strict=True)}
-        self._remember(alone)
-        return self._grouped(text, clauses), [alone[name] for name in names]
+        for name, word_clauses in zip(unread, others, strict=True):
+            isolated[name] = self._join(word_clauses)
+        self._remember(isolated)
+        return self._to_groups(text, clauses), [isolated[name] for name in names]
 
-    def _remember(self, alone: Mapping[str, str]) -> None:
+    def _remember(self, isolated: Mapping[str, str]) -> None:
         """Several threads may; what one of them forgets is read again."""
-        if len(self._alone) + len(alone) > MAX_ALONE:
-            self._alone = {}
-        self._alone.update(alone)
+        if len(self._isolated) + len(isolated) > MAX_ISOLATED:
+            self._isolated = {}
+        self._isolated.update(isolated)
 
-    def _grouped(self, text: str, clauses: Sequence[Clause]) -> list[str]:
-        ended = text.rstrip("\"'”’»)]}>*_ ")[-1:] in MARKS
+    def _to_groups(
+        self,
+        text: str,
+        clauses: Sequence[Clause],
+    ) -> list[str]:
+        """A full stop inside the segment is that of an abbreviation: no sentence ends there."""
+        has_end = text.rstrip(CLOSERS)[-1:] in MARKS
         groups: list[str] = []
         for number, clause in enumerate(clauses, 1):
-            last = number == len(clauses)
-            mark = clause.mark if (ended if last else clause.mark != ".") else ""
-            known = [self._known(group) for group in clause.phonemes.split()]
-            groups += [group for group in known if group]
-            if groups and mark in self._ids and groups[-1][-1] not in MARKS:
-                groups[-1] += mark
+            sounds = map(self._drop_unknown, clause.phonemes.split())
+            groups += filter(None, sounds)
+            is_mark = clause.mark != "."
+            if number == len(clauses):
+                is_mark = has_end
+            if not is_mark or clause.mark not in self._ids:
+                continue
+            if groups and groups[-1][-1] not in MARKS:
+                groups[-1] += clause.mark
         return groups
 
-    def _known(self, phonemes: str) -> str:
+    def _drop_unknown(self, phonemes: str) -> str:
+        """The phonemes that the model has ids for."""
         decomposed = unicodedata.normalize("NFD", phonemes)
-        return "".join(p for p in decomposed if p in self._ids and p not in (START, END, PAD))
+        return "".join(phoneme for phoneme in decomposed if phoneme in self._sounds)
 
-    def _joined(self, clauses: Sequence[Clause]) -> str:
+    def _join(self, clauses: Sequence[Clause]) -> str:
         """The phonemes of a word, whatever the reader made of it."""
-        return "".join(self._known(clause.phonemes.replace(" ", "")) for clause in clauses)
+        words = [clause.phonemes.replace(" ", "") for clause in clauses]
+        return "".join(map(self._drop_unknown, words))
 
 
-def reader_starting(config: Mapping[str, Any]) -> AbstractContextManager[None]:
+class _Utterance:
+    """Phonemes of a text, and which of them each word's are."""
+
+    def __init__(self) -> None:
+        self.phonemes = ""
+        self.words: list[WordSpan] = []
+
+    def append(
+        self,
+        names: Sequence[str],
+        isolated: Sequence[str],
+        groups: Sequence[str],
+    ) -> None:
+        """Add groups of phonemes that are those of the names: see align_words()."""
+        if not groups:
+            return
+        if self.phonemes:
+            self.phonemes += " "
+        start = len(self.phonemes)
+        self.phonemes += " ".join(groups)
+        for name, first, stop in align_words(names, isolated, groups):
+            phonemes = self.phonemes[start + first : start + stop]
+            behind = start + first + len(phonemes.rstrip(f"{MARKS} "))
+            begin = start + stop - len(phonemes.lstrip())
+            if begin < behind:
+                self.words.append(WordSpan(_core(name), begin, behind))
+
+
+def start_reader_early(config: Mapping[str, Any]) -> AbstractContextManager[None]:
     """Start the voice's reader, if it needs one, while other things are opened."""
-    return starting() if config.get("phoneme_type", "espeak") == "espeak" else nullcontext()
+    if config.get("phoneme_type", "espeak") == "espeak":
+        return start_early()
+    return nullcontext()
 
 
 class _NormalKeys(dict[str, Any]):
@@ -215,88 +272,128 @@ class _NormalKeys(dict[str, Any]):
         return all(super(_NormalKeys, self).__contains__(part) for part in parts)
 
 
-def spread(
-    names: Sequence[str], alone: Sequence[str], groups: Sequence[str]
+def align_words(
+    names: Sequence[str], isolated: Sequence[str], groups: Sequence[str]
 ) -> Iterator[tuple[str, int, int]]:
     """Which characters of the groups, joined by spaces, are whose: name, first, stop.
 
-    A reader may say two words in one go ("of the"), or make many of one ("1,250"). Words that are
-    read as they are alone are sure; those between share what is between, by their lengths.
+    isolated: how each of the names is read by itself. A reader may say two words in one go ("of
+    the"), or make many of one ("1,250"). Words that are read as they are by themselves are sure;
+    those between share what is between, by their lengths.
     """
-    starts = _starts(groups)
-    plain = [_plain(group) for group in groups]
-    bare = [_plain(phonemes) for phonemes in alone]
+    starts = _starts_of(groups)
+    plain_groups = [_drop_marks(group) for group in groups]
+    plain_words = [_drop_marks(phonemes) for phonemes in isolated]
     word = group = 0
     while word < len(names) and group < len(groups):
-        words, taken = _until_sure(bare, plain, word, group)
-        own, read = bare[word : word + words], groups[group : group + taken]
-        alike = words == taken and all(
-            abs(len(mine) - len(theirs)) <= ALIKE
-            for mine, theirs in zip(own, plain[group : group + taken], strict=True)
+        next_word, next_group = _find_sure(plain_words, plain_groups, word, group)
+        begins = _align_run(
+            plain_words[word:next_word],
+            plain_groups[group:next_group],
+            groups[group:next_group],
         )
-        inner = _starts(read)[:-1] if alike else _shares([len(mine) or 1 for mine in own], read)
-        edges = [*(starts[group] + at for at in inner), starts[group + taken]]
-        for name, (first, stop) in zip(names[word:], itertools.pairwise(edges), strict=False):
+        edges = [starts[group] + begin for begin in begins]
+        edges.append(starts[next_group])
+        for name, first, stop in zip(names[word:], edges, edges[1:], strict=False):
             if first < stop:
                 yield name, first, stop
-        word, group = word + words, group + taken
+        word = next_word
+        group = next_group
 
 
-def _shares(sizes: Sequence[int], groups: Sequence[str]) -> list[int]:
+def _align_run(
+    words: Sequence[str], plain_groups: Sequence[str], groups: Sequence[str]
+) -> list[int]:
+    """Where each of the words begins in the groups: a group each if their lengths are alike."""
+    if len(words) == len(plain_groups):
+        pairs = zip(words, plain_groups, strict=True)
+        if all(abs(len(word) - len(group)) <= ALIKE for word, group in pairs):
+            return _starts_of(groups)[:-1]
+    return _share([len(word) or 1 for word in words], groups)
+
+
+def _share(sizes: Sequence[int], groups: Sequence[str]) -> list[int]:
     """Where words of those sizes begin in groups that are theirs together.
 
     Where a group begins nearby, that is taken.
     """
     joined = " ".join(groups)
-    sounds = [at for at, p in enumerate(joined) if p not in STRESSES and p not in f"{MARKS} "]
-    starts = _starts(groups)[:-1]
+    silent = {*STRESSES, *MARKS, " "}
+    sounds = [at for at, phoneme in enumerate(joined) if phoneme not in silent]
+    starts = _starts_of(groups)[:-1]
     begins = [0]
     for size in itertools.accumulate(sizes[:-1]):
-        at = round(size * len(sounds) / sum(sizes))
-        position = sounds[at] if at < len(sounds) else len(joined)
+        number = round(size * len(sounds) / sum(sizes))
+        position = len(joined)
+        if number < len(sounds):
+            position = sounds[number]
         while position > 0 and joined[position - 1] in STRESSES:
             position -= 1
-        near = _nearest(starts, position)
-        begins.append(near if abs(near - position) <= NEAR else position)
+        nearest = _find_nearest(starts, position)
+        if abs(nearest - position) <= NEAR:
+            position = nearest
+        begins.append(position)
     return begins
 
 
-def _nearest(starts: Sequence[int], position: int) -> int:
+def _find_nearest(starts: Sequence[int], position: int) -> int:
     """The start next to the position; of two as near the earlier one."""
     at = bisect.bisect_left(starts, position)
-    return min(starts[max(0, at - 1) : at + 1], key=lambda start: abs(start - position))
+    neighbours = starts[max(0, at - 1) : at + 1]
+    return min(neighbours, key=lambda start: abs(start - position))
 
 
-def _until_sure(
-    bare: Sequence[str], plain: Sequence[str], word: int, group: int
+def _find_sure(
+    words: Sequence[str],
+    groups: Sequence[str],
+    word: int,
+    group: int,
 ) -> tuple[int, int]:
-    """How many words and groups to go on by: up to the next that are sure, at least one of each."""
-    words, groups = len(bare) - word, len(plain) - group
-    for total in range(2, min(words + groups, 2 * RESYNC)):
-        # As many words as groups first, then ever more uneven.
-        for ahead in sorted(range(1, total), key=lambda n: abs(total - 2 * n)):
-            other = total - ahead
-            if ahead < words and other < groups and bare[word + ahead] == plain[group + other]:
-                return ahead, other
-    return words, groups
+    """The next word and the next group that are the same, behind those given; else the ends."""
+    words_left = len(words) - word
+    groups_left = len(groups) - group
+    for total in range(2, min(words_left + groups_left, 2 * RESYNC)):
+        for ahead in _most_even_first(total):
+            next_word = word + ahead
+            next_group = group + total - ahead
+            if next_word >= len(words) or next_group >= len(groups):
+                continue
+            if words[next_word] == groups[next_group]:
+                return next_word, next_group
+    return len(words), len(groups)
 
 
-def _starts(groups: Sequence[str]) -> list[int]:
+def _most_even_first(total: int) -> list[int]:
+    """The ways to go on by so many words and groups: as many of each first, then more uneven."""
+    return sorted(range(1, total), key=lambda words: abs(total - 2 * words))
+
+
+def _starts_of(groups: Sequence[str]) -> list[int]:
     """Where each group begins in all of them, joined by spaces; and where the last ends."""
-    starts = [0]
+    starts = []
+    start = 0
     for group in groups:
-        starts.append(starts[-1] + len(group) + 1)
-    return [*starts[:-1], max(0, starts[-1] - 1)]
+        starts.append(start)
+        start += len(group) + 1
+    return [*starts, max(0, start - 1)]
 
 
-def _plain(phonemes: str) -> str:
+def _drop_marks(phonemes: str) -> str:
+    """Phonemes without stresses and marks."""
     return "".join(p for p in phonemes if p not in STRESSES and p not in MARKS)
 
 
+def _has_letters(text: str) -> bool:
+    """Whether there is a letter or a digit."""
+    return any(map(str.isalnum, text))
+
+
 def _core(word: str) -> str:
-    return word.strip("".join(c for c in set(word) if not c.isalnum()))
+    """A word without what is no letter and no digit at its ends."""
+    others = [character for character in set(word) if not character.isalnum()]
+    return word.strip("".join(others))
 
 
-def _characters(texts: Sequence[str]) -> list[list[Clause]]:
+def _read_characters(texts: Sequence[str]) -> list[list[Clause]]:
     """For voices that are trained on letters."""
     return [[Clause(text, "")] for text in texts]

@@ -1,0 +1,135 @@
+"""How a segment comes out in chunks: how long each is, where it begins, and which words are in it.
+
+What a family does differently is how it computes the samples of a chunk.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..audio import LEAD_S, Samples, Word, lead_samples
+from ..text.phonemizer import ModelInput
+from .base import AudioPiece, ChunkLengths, StreamContext
+
+
+def divide_frames(frame_count: int, size_of: ChunkLengths, min_rest: int = 0) -> list[int]:
+    """How many frames each chunk of a segment holds; they add up to frame_count.
+
+    size_of: how many a chunk should have, by its index in the segment. A rest shorter than half a
+    chunk, or than min_rest, is not left over: it joins the chunk before.
+    """
+    sizes: list[int] = []
+    rest = frame_count
+    while rest:
+        size = max(1, round(size_of(len(sizes))))
+        if rest - size < max(size / 2, min_rest):
+            size = rest
+        sizes.append(size)
+        rest -= size
+    return sizes
+
+
+def chunk_ends_of(sizes: Iterable[int], onset: int) -> list[int]:
+    """Behind which frame each chunk ends, where the first is counted from `onset` on."""
+    return list(itertools.accumulate(sizes, initial=onset))[1:]
+
+
+class Onset(NamedTuple):
+    """Between which samples of a segment its first sound begins."""
+
+    earliest: int
+    latest: int
+
+
+class SegmentTiming(NamedTuple):
+    """How long things last.
+
+    edges: the sample each phoneme begins with, and the one behind the last, [L + 1].
+    hop: samples of a frame.
+    """
+
+    edges: NDArray[np.int64]
+    hop: int
+    sample_rate: int
+
+    def first_sample(self, onset: Onset) -> int:
+        """The sample to begin with, so that silence is left before the first sound."""
+        return max(0, onset.earliest - round(LEAD_S * self.sample_rate))
+
+    def time_words(
+        self,
+        speech: ModelInput,
+        start: int,
+    ) -> tuple[Word, ...]:
+        """When each word is said, in seconds from sample `start` on."""
+        seconds = np.maximum(self.edges - start, 0) / self.sample_rate
+        words = []
+        for span in speech.words:
+            start_s = float(seconds[span.first])
+            end_s = float(seconds[span.stop])
+            words.append(Word(span.text, start_s, end_s))
+        return tuple(words)
+
+
+class PendingWords:
+    """The words of a segment that no chunk has brought yet."""
+
+    def __init__(self, words: Sequence[Word] = ()) -> None:
+        self._words = tuple(words)
+
+    def take_until(self, seconds: float) -> tuple[Word, ...]:
+        """Those that begin before then."""
+        count = sum(word.start_s < seconds for word in self._words)
+        taken = self._words[:count]
+        self._words = self._words[count:]
+        return taken
+
+
+class Frames(Protocol):
+    """A segment's frames, each computed once and only when it is needed."""
+
+    def decode(self, stop: int) -> Any:
+        """What the samples of frames before `stop` are made from, as far as it is new."""
+
+    def vocode(self, decoded: Any, stop: int) -> Samples:
+        """The samples of frames before `stop` that were not given yet."""
+
+
+def stream_frames(
+    frames: Frames,
+    timing: SegmentTiming,
+    onset: Onset | None,
+    ends: Iterable[int],
+    speech: ModelInput,
+    request: StreamContext,
+    first_chunk: int,
+) -> Iterator[AudioPiece]:
+    """A piece for each of the chunks, which end behind the frames `ends`.
+
+    onset: None if the silence in front stays. Else `frames` begin with the one that holds
+    timing.first_sample(onset).
+    """
+    record = request.recorder.span
+    start = 0
+    if onset is not None:
+        start = timing.first_sample(onset)
+    words = PendingWords()
+    for chunk, end in enumerate(ends, first_chunk):
+        with record("decode", chunk):
+            decoded = frames.decode(end)
+        with record("vocode", chunk):
+            samples = frames.vocode(decoded, end)
+        if chunk == first_chunk:
+            samples = samples[start % timing.hop :]
+            if onset is not None:
+                lead = lead_samples(samples, onset.latest - start, timing.sample_rate)
+                samples = samples[lead:]
+                start += lead
+            words = PendingWords(timing.time_words(speech, start))
+        until_s = (end * timing.hop - start) / timing.sample_rate
+        yield AudioPiece(samples, words.take_until(until_s))
