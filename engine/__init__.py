@@ -3,7 +3,7 @@
     from engine import Engine
 
     with Engine(voice="heart") as engine:
-        for chunk in engine.engine("Hello there."):
+        for chunk in engine.stream("Hello there."):
             play(chunk.samples, chunk.sample_rate)
 
 Importing this package is cheap; what a name needs is imported when the name is first used. It sets
