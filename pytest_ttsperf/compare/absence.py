@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pytest_ttsperf.compare.checkout import contents, copies
 from pytest_ttsperf.compare.checkout.contents import Missing
+from pytest_ttsperf.compare.incomparable import Incomparable
 from pytest_ttsperf.errors import (
     ModuleMissing,
     OptionUntaken,
@@ -24,7 +25,7 @@ from pytest_ttsperf.errors import (
     WrongTree,
 )
 from pytest_ttsperf.experiment.plan import TargetFactory
-from pytest_ttsperf.records import Trial
+from pytest_ttsperf.records import Outcome, Trial
 from pytest_ttsperf.targets.spec import kind
 from pytest_ttsperf.targets.worker.source_tree import Tree
 
@@ -35,28 +36,24 @@ INDENT = "            "
 MADE_AT_RUN_TIME = re.compile(r"import \*|__getattr__|globals\(\)|setattr\(")
 
 
-class NotThereError(Exception):
-    """What is measured is new: the old version lacks it. The message says what."""
-
-
-class OldFailedError(Exception):
-    """The old version does not run; the message has its words and the remedy."""
-
-
 def explain(old: TargetFactory, label: str, error: TargetError) -> Exception:
-    """The error that says why the old side failed: NotThereError, OldFailedError or WrongTree."""
+    """The error that says why the baseline failed: Incomparable or WrongTree.
+
+    Incomparable is INCONCLUSIVE where the baseline lacks what is measured, else INVALID.
+    """
     if isinstance(error, WrongTree):
         return error
     found = _missing(old.tree, error)
     lacking = _lacking(old, old.tree, error, found) if old.tree is not None else None
     if lacking:
-        return NotThereError(
+        return Incomparable(
             f"new: {label} cannot be opened as it is now ({lacking}); there is nothing to compare "
-            "with"
+            "with",
+            Outcome.INCONCLUSIVE,
         )
     words = "\n".join(f"{INDENT}{line}" for line in _last_words(error))
     remedies = "\n".join(f"{INDENT[4:]}{line}" for line in _remedies(old, error, found))
-    return OldFailedError(
+    return Incomparable(
         f"{label} does not run, so nothing was compared with it. It says:\n{words}\n{remedies}"
     )
 

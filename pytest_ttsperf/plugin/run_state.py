@@ -340,7 +340,7 @@ class TestState:
             return cells.compare_cells(
                 judged,
                 self.measured,
-                told=against,
+                against=against,
                 gates=lambda phase: markers.choose_metrics(
                     self.item, self.options.margins, self.options.margins_ini, phase
                 ),
