@@ -280,7 +280,7 @@ def _open_arms(spec: ComparisonSpec) -> Iterator[dict[str, OpenTarget]]:
             target.close()
 
 
-def _raise_first_error(spec: ComparisonSpec, opening: Mapping[str, Future[OpenTarget]]) -> None:
+def _raise_first_error(spec: ComparisonSpec, opening: dict[str, Future[OpenTarget]]) -> None:
     """An error of the candidate is reported before those of the baseline."""
     for arm, future in reversed(opening.items()):
         with _explain_baseline_errors(spec, arm):

@@ -28,7 +28,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from msgspec import structs
-from pytest_ttsperf.judge import baseline
+from pytest_ttsperf.baseline import store as baseline
 from pytest_ttsperf.report.artifact import ArtifactWriter
 from tests.unit.baseline.factories import run_of
 from tests.unit.judge.factories import figures, result, run
