@@ -76,7 +76,7 @@ def _lacking(
         return None
     module, _, attribute = old.spec.spec.partition(":")
     if isinstance(error, TargetNotFound):
-        files = contents.module_files(tree.folder, module)
+        files = contents.list_module_files(tree.folder, module)
         if not files:
             return _lacking_module(tree, module)
         is_missing = isinstance(error, ModuleMissing)
@@ -183,7 +183,7 @@ def _remedy(tree: Tree, one: Missing) -> str:
 
 def _elsewhere(old: TargetFactory, tree: Tree) -> list[str]:
     module = old.spec.spec.partition(":")[0]
-    places = contents.module_files(tree.folder, module)
+    places = contents.list_module_files(tree.folder, module)
     ignored = contents.list_ignored_module_files(tree.project, module) if tree.revision else []
     lines = [
         f"{path} is not in the old tree, as git ignores it: {copies.OPTION} takes it over."
