@@ -120,7 +120,7 @@ def differing_dependencies(running: Path, other: Path) -> tuple[str, ...]:
     other_requirements = _requirements(other)
     removed = sorted(other_requirements - running_requirements)
     added = sorted(running_requirements - other_requirements)
-    lock_files = set()
+    lock_files: set[str] = set()
     for folder in (running, other):
         for pattern in EXTRA_FILES:
             lock_files.update(path.name for path in folder.glob(pattern))

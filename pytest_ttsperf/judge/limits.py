@@ -81,11 +81,12 @@ def summarize(sample: Sample) -> Summary:
 
 def _pad(sample: Sample) -> list[float]:
     """The values, with +inf for those that could not be measured."""
-    values = []
+    padded = []
     for value in sample.values:
-        is_measured = value is not None and math.isfinite(value)
-        values.append(value if is_measured else math.inf)
-    return values
+        if value is None or not math.isfinite(value):
+            value = math.inf
+        padded.append(value)
+    return padded
 
 
 def _test(threshold: Threshold, values: list[float]) -> LimitTest:
