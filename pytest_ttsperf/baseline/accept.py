@@ -102,7 +102,11 @@ def _read(file: Path) -> Run:
     return _require_finished(run, str(file))
 
 
-def _read_newest(artifacts: Path, count: int, left_aside: list[str]) -> list[Run]:
+def _read_newest(
+    artifacts: Path,
+    count: int,
+    left_aside: list[str],
+) -> list[Run]:
     runs = list(islice(recent_runs(artifacts, left_aside.append), count))
     if len(runs) < count:
         damaged = "".join(f"\n  cannot be read: {file}" for file in left_aside)

@@ -86,7 +86,7 @@ def why(storage: Path, artifacts: Path, name: str) -> ScreeningReport:
 
 
 def _screen_metrics(baseline: Baseline, result: CellResult | None) -> list[MetricScreening]:
-    metrics = prediction.screened_metrics(baseline.cell)
+    metrics = prediction.select_metrics(baseline.cell)
     screenings = [prediction.predict(metric, baseline) for metric in metrics]
     if result is None:
         return screenings
@@ -115,8 +115,12 @@ def read_storage(storage: Path) -> list[store.Stored]:
     return store.list_stored(storage)
 
 
-def _describe_cell(path: Path, baseline: Baseline, local: set[str]) -> StoredCell:
-    metrics = prediction.screened_metrics(baseline.cell)
+def _describe_cell(
+    path: Path,
+    baseline: Baseline,
+    local: set[str],
+) -> StoredCell:
+    metrics = prediction.select_metrics(baseline.cell)
     history = len(baseline.runs) - len(baseline.counted_runs)
     return StoredCell(
         file=str(path),
@@ -192,7 +196,11 @@ def find_matches(names: Mapping[str, tuple[str, ...]], wanted: str) -> list[str]
     return exact or containing
 
 
-def unknown_cell_text(wanted: str, matches: Sequence[str], every: Sequence[str]) -> str:
+def unknown_cell_text(
+    wanted: str,
+    matches: Sequence[str],
+    every: Sequence[str],
+) -> str:
     """What to say of a name that fits no cell, or several: which it may stand for."""
     found = f"{len(matches)} cells"
     candidates = list(matches)

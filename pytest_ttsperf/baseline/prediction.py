@@ -53,7 +53,7 @@ SCREENED_METRICS = (
 )
 
 
-def screened_metrics(cell: Cell) -> list[ScreenedMetric]:
+def select_metrics(cell: Cell) -> list[ScreenedMetric]:
     """A cold cell has a handful of starts, which carry a median and no tail."""
     if cell.phase == "warm":
         return list(SCREENED_METRICS)

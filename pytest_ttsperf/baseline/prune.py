@@ -44,7 +44,7 @@ def find_prunable(
             continue
         reason = (
             _secret_reason(baseline)
-            or _lost_test_reason(root, baseline.cell.test)
+            or _no_test_reason(root, baseline.cell.test)
             or newer.get(path)
             or _age_reason(baseline, older_than_days, now)
         )
@@ -72,7 +72,7 @@ def _secret_reason(baseline: Baseline) -> str | None:
     return "it holds a secret in plain text, and its cell is stored without it now: change that one"
 
 
-def _lost_test_reason(root: Path, test: str) -> str | None:
+def _no_test_reason(root: Path, test: str) -> str | None:
     """Why a test cannot exist any more; None also when it might come from somewhere else."""
     node_id, _, _ = test.partition("[")
     file, *names = node_id.split("::")
@@ -132,7 +132,11 @@ def _find_superseded(files: Sequence[store.Stored]) -> dict[Path, str]:
     return reasons
 
 
-def _age_reason(baseline: Baseline, days: int | None, now: datetime) -> str | None:
+def _age_reason(
+    baseline: Baseline,
+    days: int | None,
+    now: datetime,
+) -> str | None:
     if days is None:
         return None
     if not baseline.runs:

@@ -40,15 +40,25 @@ def not_positive(metric: ScreenedMetric, value: float | None) -> str:
     return f"{metric.label} {found}, and only positive figures can be compared"
 
 
-def too_few_runs(metric: ScreenedMetric, value: float, runs: int, baseline: Baseline) -> str:
+def too_few_runs(
+    metric: ScreenedMetric,
+    value: float,
+    runs: int,
+    baseline: Baseline,
+) -> str:
     """Too few stored runs have the figure."""
     return (
-        f"{metric.label} is {_amount(value, metric)}: {runs} of {_stored_runs(baseline)} can be "
+        f"{metric.label} is {_amount(value, metric)}: {runs} of {_runs_text(baseline)} can be "
         f"compared with, {MIN_RUNS} are needed; save more (--ttsperf-save)"
     )
 
 
-def deviation(metric: ScreenedMetric, value: float, middle: float, runs: int) -> str:
+def deviation(
+    metric: ScreenedMetric,
+    value: float,
+    middle: float,
+    runs: int,
+) -> str:
     """How far a figure is from the usual one."""
     return (
         f"{metric.label} is {_amount(value, metric)}, {value / middle - 1:+.0%} on the median of "
@@ -90,7 +100,12 @@ def over_limit(
     )
 
 
-def _growth(metric: ScreenedMetric, value: float, baseline: Baseline, result: CellResult) -> str:
+def _growth(
+    metric: ScreenedMetric,
+    value: float,
+    baseline: Baseline,
+    result: CellResult,
+) -> str:
     """`; +11.2 ms on the newest of them, of which vocode +10.9 ms`, as far as stages are known."""
     before = baseline.stages
     now = {row.stage: row.ms for row in result.breakdown.to_first_sound}
@@ -108,7 +123,7 @@ def _growth(metric: ScreenedMetric, value: float, baseline: Baseline, result: Ce
     return f"; {value - newest:+.1f} ms on the newest of them, of which {first} {amount}"
 
 
-def _stored_runs(baseline: Baseline) -> str:
+def _runs_text(baseline: Baseline) -> str:
     """`7 stored runs`, `2 stored runs since one was accepted`."""
     count = len(baseline.counted_runs)
     text = "1 stored run" if count == 1 else f"{count} stored runs"

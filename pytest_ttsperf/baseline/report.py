@@ -31,7 +31,7 @@ def listing(stored: StoredBaseline) -> str:
         for fingerprint, cells in groups.items()
     ]
     blocks += [f"unreadable: {error}" for error in stored.unreadable]
-    blocks += _left_aside_lines(stored.left_aside)
+    blocks += _unreadable_run_lines(stored.left_aside)
     return "\n\n".join(blocks) or "no baselines yet; pytest -m perf --ttsperf-save makes them"
 
 
@@ -65,7 +65,7 @@ def acceptance(done: Acceptance) -> str:
         lines += _acceptance_lines(accepted)
     for refused in done.refused:
         lines.append(f"refused: {cell_label(refused.cell)} of run {refused.run}: {refused.reason}")
-    lines += _left_aside_lines(done.left_aside)
+    lines += _unreadable_run_lines(done.left_aside)
     if done.accepted:
         lines.append(COMMIT_APART)
     return "\n".join(lines)
@@ -96,7 +96,7 @@ def why(report: ScreeningReport) -> str:
     ]
     lines += _history_lines(stored)
     lines += _last_run_lines(report)
-    lines += _left_aside_lines(report.left_aside)
+    lines += _unreadable_run_lines(report.left_aside)
     for screened in report.gates:
         lines += ["", *_screening_lines(screened, report)]
     return "\n".join(lines)
@@ -127,7 +127,7 @@ def _last_run_lines(report: ScreeningReport) -> Iterator[str]:
         )
 
 
-def _left_aside_lines(files: Sequence[str]) -> list[str]:
+def _unreadable_run_lines(files: Sequence[str]) -> list[str]:
     return [f"left aside: {file}; delete it, or restore it" for file in files]
 
 

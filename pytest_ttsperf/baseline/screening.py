@@ -14,7 +14,7 @@ from pytest_ttsperf.baseline.prediction import (
     MIN_RUNS,
     ScreenedMetric,
     predict,
-    screened_metrics,
+    select_metrics,
 )
 from pytest_ttsperf.baseline.store import fingerprints_with, load, path_for
 from pytest_ttsperf.records import Baseline, CellResult, Outcome, Verdict
@@ -46,7 +46,7 @@ def screen(storage: Path, result: CellResult) -> list[Verdict]:
 
 def judge_against(baseline: Baseline, result: CellResult) -> list[Verdict]:
     """Compare a result with a baseline of its own cell and machine, a verdict per metric."""
-    return [_judge(metric, baseline, result) for metric in screened_metrics(result.cell)]
+    return [_judge(metric, baseline, result) for metric in select_metrics(result.cell)]
 
 
 def _nothing_to_compare(reason: str) -> Verdict:

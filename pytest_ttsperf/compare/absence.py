@@ -60,7 +60,11 @@ def explain(old: TargetFactory, label: str, error: TargetError) -> Exception:
     return Incomparable("\n".join(lines))
 
 
-def refuse_silence(old: TargetFactory, label: str, trials: Sequence[Trial]) -> None:
+def refuse_silence(
+    old: TargetFactory,
+    label: str,
+    trials: Sequence[Trial],
+) -> None:
     """Raise what `explain` says, where most trials of the old version ended in an error."""
     errors = [trial.error for trial in trials if trial.error is not None]
     if 2 * len(errors) > len(trials):
@@ -102,7 +106,11 @@ def _lacking_module(tree: Tree, module: str) -> str | None:
     return f"it has no module {module}"
 
 
-def _lacking_attribute(tree: Tree, files: Sequence[str], attribute: str) -> str | None:
+def _lacking_attribute(
+    tree: Tree,
+    files: Sequence[str],
+    attribute: str,
+) -> str | None:
     """Where a name is nowhere in the source, and none is defined at run time."""
     if not all(file.endswith(".py") for file in files):
         return None
@@ -117,7 +125,11 @@ def _lacking_attribute(tree: Tree, files: Sequence[str], attribute: str) -> str 
     return f"its {', '.join(files[:2])} has no {attribute}"
 
 
-def _lacking_name(old: TargetFactory, tree: Tree, error: TargetError) -> str | None:
+def _lacking_name(
+    old: TargetFactory,
+    tree: Tree,
+    error: TargetError,
+) -> str | None:
     """A voice, provider or option that the error names, the new code knows and the old does not."""
     options = old.spec.options
     values = [value for value in options.values() if isinstance(value, str)]
@@ -152,13 +164,17 @@ def _first_line(error: TargetError) -> str:
 
 def _shorten(error: TargetError) -> list[str]:
     """The first line, and the last of the others."""
-    lines = [line.rstrip() for line in str(error).splitlines() if line.strip()]
-    first, *others = lines
+    lines = str(error).splitlines()
+    first, *others = [line.rstrip() for line in lines if line.strip()]
     new = [line for line in others if line.strip(" ^~") and line.strip() not in first]
     return [first, *new[-LAST_LINES:]]
 
 
-def _remedies(old: TargetFactory, error: TargetError, missing: Sequence[Missing]) -> list[str]:
+def _remedies(
+    old: TargetFactory,
+    error: TargetError,
+    missing: Sequence[Missing],
+) -> list[str]:
     tree = old.tree
     if tree is None:
         return ["Compare with a target that runs; ttsperf doctor says what is wrong with it."]

@@ -115,7 +115,8 @@ def _stage_times(block: Block, names: Sequence[str]) -> _StageTimes | None:
         return None
     metric = metric[:, is_complete]
     times = times[:, :, is_complete]
-    usual_ms = np.median(times, axis=2, keepdims=True).mean(axis=1, keepdims=True)
+    medians_ms = np.median(times, axis=2, keepdims=True)
+    usual_ms = medians_ms.mean(axis=1, keepdims=True)
     return _StageTimes(
         slowness=metric - np.median(metric, axis=1).mean(),
         times=times - usual_ms,

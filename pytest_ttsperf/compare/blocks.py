@@ -271,7 +271,10 @@ def _open_arms(spec: ComparisonSpec) -> Iterator[dict[str, OpenTarget]]:
         opening = {
             arm: pool.submit(open_target, source, warm=True) for arm, source in sources.items()
         }
-    opened = {arm: future.result() for arm, future in opening.items() if future.exception() is None}
+    opened = {}
+    for arm, future in opening.items():
+        if future.exception() is None:
+            opened[arm] = future.result()
     try:
         _raise_first_error(spec, opening)
         yield {turn: opened.get(turn, opened["candidate"]) for turn in spec.turns}
@@ -300,7 +303,11 @@ def refuse_silent_baseline(
         absence.refuse_silence(spec.baseline, spec.against, trials)
 
 
-def _refuse_caches(arms: Mapping[str, OpenTarget], plan: Plan, trials: BlockTrials) -> None:
+def _refuse_caches(
+    arms: Mapping[str, OpenTarget],
+    plan: Plan,
+    trials: BlockTrials,
+) -> None:
     """Incomparable for a server that answers a text of this block far faster than a new one.
 
     It was asked for each text more than once, and for all of them if it was compared before.
@@ -320,13 +327,18 @@ def _refuse_caches(arms: Mapping[str, OpenTarget], plan: Plan, trials: BlockTria
         )
 
 
-def _probe_cache(opened: OpenTarget, plan: Plan, text: str) -> list[tuple[float, float]]:
+def _probe_cache(
+    opened: OpenTarget,
+    plan: Plan,
+    text: str,
+) -> list[tuple[float, float]]:
     """Pairs of RTFs: of a text that was spoken before, and of one that never was."""
     rtfs: list[float | None] = []
     for step in schedule.schedule_trials(probe_texts(plan, text), "probe"):
         trial = run_trial_or_fail(opened, step, plan.mode, with_usage=False)
         rtfs.append(definitions.rtf(trial.recording) if trial.recording else None)
     pairs = []
+    # The probes alternate.
     for repeated, new in zip(rtfs[::2], rtfs[1::2], strict=True):
         if repeated is not None and new is not None:
             pairs.append((repeated, new))
@@ -336,7 +348,8 @@ def _probe_cache(opened: OpenTarget, plan: Plan, text: str) -> list[tuple[float,
 def _server_notes(spec: ComparisonSpec) -> list[str]:
     if spec.baseline == spec.candidate:
         return []
-    servers = [source.spec.shown for source in (spec.baseline, spec.candidate) if source.is_server]
+    sources = (spec.baseline, spec.candidate)
+    servers = [source.spec.shown for source in sources if source.is_server]
     if not servers:
         return []
     return [
@@ -399,7 +412,8 @@ def _differences(arms: Mapping[str, OpenTarget]) -> list[str]:
 def summarise_block(trials: BlockTrials, metric: str) -> Block:
     """What one metric is judged by, and where the time went."""
     if metric == PER_PROCESS:
-        return Block(metric=_arms({arm: [trials.rss_peak_mb[arm]] for arm in ARMS}))
+        peaks_mb = {arm: [trials.rss_peak_mb[arm]] for arm in ARMS}
+        return Block(metric=_arms(peaks_mb))
     values = _map_arms(trials, lambda arm: _metric_values(metric, arm))
     is_whole_trial = metric.startswith("rtf")
     times = _map_arms(
@@ -411,7 +425,7 @@ def summarise_block(trials: BlockTrials, metric: str) -> Block:
         return Block(metric=_arms(values))
     return Block(
         metric=_arms(values),
-        elapsed_ms=_arms({arm: [_elapsed_ms(one) for one in times[arm]] for arm in ARMS}),
+        elapsed_ms=_elapsed_arms(times),
         stages_ms={stage: _stage_arms(times, stage) for stage in stages},
     )
 
@@ -443,8 +457,12 @@ def _stage_names(times: Mapping[str, Sequence[StageTimes | None]]) -> set[str]:
     return names
 
 
-def _elapsed_ms(times: StageTimes | None) -> float | None:
-    return times[0] if times is not None else None
+def _elapsed_arms(times: Mapping[str, Sequence[StageTimes | None]]) -> Arms:
+    """How long the window took of which the stages are parts, in each arm."""
+    by_arm = {}
+    for arm, arm_times in times.items():
+        by_arm[arm] = [one[0] if one is not None else None for one in arm_times]
+    return _arms(by_arm)
 
 
 def _stage_arms(times: Mapping[str, Sequence[StageTimes | None]], stage: str) -> Arms:

@@ -121,7 +121,7 @@ def compare_cells(
     measured: Mapping[str, MeasuredCell],
     *,
     against: ComparedVersion | None,
-    gates: MetricsOfPhase,
+    metrics_of: MetricsOfPhase,
     budget_s: float,
     gates_in_run: int,
     version_of: Callable[[str], ComparedVersion],
@@ -136,7 +136,7 @@ def compare_cells(
     for group in _groups(results, against):
         try:
             version = against or version_of(group.label)
-            spec = _comparison_spec(version, group, measured, gates, budget_s, gates_in_run)
+            spec = _comparison_spec(version, group, measured, metrics_of, budget_s, gates_in_run)
             comparisons = run.compare(spec, tell)
         except (MeasurementError, RevisionError) as error:
             comparisons = group.without_comparison(_first_line(error), Outcome.INCONCLUSIVE)
@@ -159,7 +159,11 @@ class _Group(NamedTuple):
     phase: Phase
     results: list[CellResult]
 
-    def without_comparison(self, reason: str, outcome: Outcome) -> dict[str, Comparison]:
+    def without_comparison(
+        self,
+        reason: str,
+        outcome: Outcome,
+    ) -> dict[str, Comparison]:
         """By cell id: why there is none."""
         comparison = Comparison(against=self.label, outcome=outcome, reason=reason)
         return {result.cell.id: comparison for result in self.results}
@@ -182,7 +186,7 @@ def _comparison_spec(
     version: ComparedVersion,
     group: _Group,
     measured: Mapping[str, MeasuredCell],
-    gates: MetricsOfPhase,
+    metrics_of: MetricsOfPhase,
     budget_s: float,
     gates_in_run: int,
 ) -> ComparisonSpec:
@@ -198,7 +202,7 @@ def _comparison_spec(
         _, plan = measured[result.cell.id]
         cells[result.cell.id] = ComparedCell(
             plan=replace(plan, trials=len(result.counted)),
-            metrics=gates(group.phase),
+            metrics=metrics_of(group.phase),
         )
     # A test may have several cells.
     gates_in_test = sum(len(cell.metrics) for cell in cells.values())
@@ -275,7 +279,7 @@ def side_by_side(
     baseline: TargetFactory,
     candidate: TargetFactory,
     presets: Sequence[str],
-    gates: MetricsOfPhase,
+    metrics_of: MetricsOfPhase,
     budget_s: float,
     *,
     cold: bool = False,
@@ -287,7 +291,7 @@ def side_by_side(
     """
     is_cold = cold or baseline.is_per_text or candidate.is_per_text
     phase: Phase = "cold" if is_cold else "warm"
-    metrics = gates(phase)
+    metrics = metrics_of(phase)
     cells = {}
     for preset in presets:
         plan = Plan(test="compare", text=preset, mode="stream", phase=phase, trials=0)

@@ -11,7 +11,11 @@ class Incomparable(Exception):
     INCONCLUSIVE where nothing is wrong, as for what is new; INVALID where something is.
     """
 
-    def __init__(self, reason: str, outcome: Outcome = Outcome.INVALID) -> None:
+    def __init__(
+        self,
+        reason: str,
+        outcome: Outcome = Outcome.INVALID,
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.outcome = outcome

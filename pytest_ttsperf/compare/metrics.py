@@ -107,7 +107,11 @@ def margins_of_lines(lines: Iterable[str], source: str) -> dict[str, float]:
     return found
 
 
-def _margin(name: str, value: object, source: str) -> dict[str, float]:
+def _margin(
+    name: str,
+    value: object,
+    source: str,
+) -> dict[str, float]:
     figures = SHORT.get(name, (name,))
     if figures[0] not in FIGURES:
         hint = ""

@@ -22,7 +22,12 @@ def outcomes(comparison: Comparison) -> list[Outcome]:
     return [change.outcome for change in comparison.changes]
 
 
-def text(baseline: str, candidate: str, found: Mapping[str, Comparison], paint: Paint) -> str:
+def text(
+    baseline: str,
+    candidate: str,
+    found: Mapping[str, Comparison],
+    paint: Paint,
+) -> str:
     """A paragraph for each preset."""
     lines = [f"{candidate} against {baseline}"]
     for preset, comparison in found.items():

@@ -27,7 +27,7 @@ from pytest_ttsperf import git, real
 from pytest_ttsperf.compare.cache_folder import cache_folder
 from pytest_ttsperf.compare.checkout import copies, large_files, repository, submodules
 from pytest_ttsperf.compare.checkout.copies import State, state_of
-from pytest_ttsperf.compare.checkout.git_paths import split_paths
+from pytest_ttsperf.compare.checkout.git_paths import parse_paths
 from pytest_ttsperf.compare.checkout.repository import Repository
 from pytest_ttsperf.compare.checkout.submodules import Submodule
 from pytest_ttsperf.errors import GitError, RevisionError
@@ -103,7 +103,11 @@ def _revision_tree(
     )
 
 
-def _directory_tree(text: str, rootdir: Path, around: Repository | None) -> Tree:
+def _directory_tree(
+    text: str,
+    rootdir: Path,
+    around: Repository | None,
+) -> Tree:
     expanded = Path(os.path.expanduser(text))  # Path's own raises without a home
     folder = (rootdir / expanded).resolve()
     if folder.is_dir():
@@ -226,7 +230,13 @@ def _check_out(
     return worktree
 
 
-def _add_worktree(around: Repository, commit: str, folder: Path, *, network: bool) -> None:
+def _add_worktree(
+    around: Repository,
+    commit: str,
+    folder: Path,
+    *,
+    network: bool,
+) -> None:
     arguments = ("worktree", "add", "--quiet", "--force", "--detach", str(folder), commit)
     settings = large_files.FILTERS_OFF
     try:
@@ -329,7 +339,7 @@ def _is_untouched(worktree: Checkout, commit: str) -> bool:
         )
     except (OSError, GitError):
         return False
-    return all(change[3:] in added for change in split_paths(changes))
+    return all(change[3:] in added for change in parse_paths(changes))
 
 
 def _compile(folder: Path) -> None:

@@ -154,7 +154,11 @@ class ComparisonRun:
     def _judge(self, look: Look) -> CellVerdicts:
         return {cell_id: self._judge_cell(cell_id, look) for cell_id in self.spec.cells}
 
-    def _judge_cell(self, cell_id: str, look: Look) -> tuple[ChangeVerdict, ...]:
+    def _judge_cell(
+        self,
+        cell_id: str,
+        look: Look,
+    ) -> tuple[ChangeVerdict, ...]:
         by_metric = self.blocks[cell_id].by_metric
         changes = [
             decision.decide(by_metric[metric.metric], metric, look)

@@ -39,7 +39,11 @@ def judge(threshold: Threshold, sample: Sample, declared: int) -> Verdict:
     return _judge_percentile(threshold, values, declared)
 
 
-def judge_value(threshold: Threshold, value: float | None, reason: str | None = None) -> Verdict:
+def judge_value(
+    threshold: Threshold,
+    value: float | None,
+    reason: str | None = None,
+) -> Verdict:
     """Judge one number per cell (memory, say) directly; `reason` says why it is missing."""
     if value is None or not math.isfinite(value):
         why = reason or "no reason is known"
@@ -72,7 +76,7 @@ def is_decided_early(threshold: Threshold, sample: Sample, declared: int) -> boo
 
 def summarize(sample: Sample) -> Summary:
     """Put a sample in few numbers; n counts all trials, the figures are of those measured."""
-    values = _measured(_pad(sample))
+    values = _drop_missing(_pad(sample))
     n = len(sample.values)
     missing = n - len(values)
     figures = quantiles.summarize(values, missing)
@@ -93,7 +97,11 @@ def _test(threshold: Threshold, values: list[float]) -> LimitTest:
     return quantiles.limit_test(values, threshold.limit, LEVELS[threshold.statistic])
 
 
-def _judge_percentile(threshold: Threshold, values: list[float], declared: int) -> Verdict:
+def _judge_percentile(
+    threshold: Threshold,
+    values: list[float],
+    declared: int,
+) -> Verdict:
     level = LEVELS[threshold.statistic]
     test = _test(threshold, values)
     outcome = _percentile_outcome(test, declared)
@@ -117,7 +125,7 @@ def _judge_percentile(threshold: Threshold, values: list[float], declared: int) 
         threshold,
         outcome,
         text,
-        value=quantiles.quantile(_measured(values), level),
+        value=quantiles.quantile(_drop_missing(values), level),
         bound=upper,
         n=test.n,
         exceeding=test.exceeding,
@@ -136,7 +144,11 @@ def _percentile_outcome(test: LimitTest, declared: int) -> Outcome:
     return Outcome.INCONCLUSIVE
 
 
-def _judge_max(threshold: Threshold, values: list[float], declared: int) -> Verdict:
+def _judge_max(
+    threshold: Threshold,
+    values: list[float],
+    declared: int,
+) -> Verdict:
     n = len(values)
     exceeding = _count_exceeding(threshold, values)
     text = _sentence(threshold, values)
@@ -156,7 +168,7 @@ def _judge_max(threshold: Threshold, values: list[float], declared: int) -> Verd
         threshold,
         outcome,
         text,
-        value=max(_measured(values)),
+        value=max(_drop_missing(values)),
         n=n,
         exceeding=exceeding,
         trials_needed=needed,
@@ -203,9 +215,13 @@ def _verdict(
 # Wording
 
 
-def _sentence(threshold: Threshold, values: list[float], confidence: str = "") -> str:
+def _sentence(
+    threshold: Threshold,
+    values: list[float],
+    confidence: str = "",
+) -> str:
     """What was measured, how sure, the limit, the count, and what of it was not measured."""
-    measured = _measured(values)
+    measured = _drop_missing(values)
     level = LEVELS.get(threshold.statistic, 1.0)
     value = quantiles.quantile(measured, level)
     exceeding = _count_exceeding(threshold, values)
@@ -225,7 +241,11 @@ def _sentence(threshold: Threshold, values: list[float], confidence: str = "") -
     return text
 
 
-def _confidence(outcome: Outcome, bound: float | None, threshold: Threshold) -> str:
+def _confidence(
+    outcome: Outcome,
+    bound: float | None,
+    threshold: Threshold,
+) -> str:
     if bound is None or math.isinf(bound):
         return ""
     side = "at least" if outcome is Outcome.FAIL else "at most"
@@ -256,7 +276,7 @@ def _amount(value: float, threshold: Threshold) -> str:
     return f"{number} {threshold.unit}".rstrip()
 
 
-def _measured(values: list[float]) -> list[float]:
+def _drop_missing(values: list[float]) -> list[float]:
     return [value for value in values if math.isfinite(value)]
 
 

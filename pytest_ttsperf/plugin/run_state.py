@@ -341,7 +341,7 @@ class TestState:
                 judged,
                 self.measured,
                 against=against,
-                gates=lambda phase: markers.choose_metrics(
+                metrics_of=lambda phase: markers.choose_metrics(
                     self.item, self.options.margins, self.options.margins_ini, phase
                 ),
                 budget_s=self.options.budget_s,

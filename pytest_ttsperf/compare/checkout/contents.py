@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from pytest_ttsperf import git
 from pytest_ttsperf.compare.checkout import large_files
-from pytest_ttsperf.compare.checkout.git_paths import split_paths
+from pytest_ttsperf.compare.checkout.git_paths import parse_paths
 
 LEFT_OUT = frozenset({".git", "__pycache__", "node_modules", "site-packages"})
 NOT_DATA = re.compile(
@@ -25,6 +25,8 @@ NOT_THE_ENGINE = (
 QUOTED = re.compile(r"""['"]([^'"\n]+)['"]""")
 BARE = re.compile(r"""[^\s'"(),;<>\[\]{}=]+""")
 NO_MODULE = re.compile(r"No module named '?([\w.]+)")
+WHOLE_WORD = ("-q", "-F", "-w", "-e")
+"""Options of git grep that only ask whether a word is there by itself."""
 Kind = Literal["ignored", "untracked", "tracked", "pointer"]
 
 
@@ -59,7 +61,7 @@ def has_word(folder: Path, word: str) -> bool:
     """
     if any(mentions(path, word) for path in _list_paths(folder)):
         return True
-    found = git.run(folder, "grep", "--no-index", "-q", "-F", "-w", "-e", word, "--", ".")
+    found = git.run(folder, "grep", "--no-index", *WHOLE_WORD, word, "--", ".")
     return found.code != 1
 
 
@@ -70,10 +72,10 @@ def engine_has_word(project: Path, word: str) -> bool:
     """
     left_out = [f":(exclude,glob){pattern}" for pattern in NOT_THE_ENGINE]
     where = ("--", ".", *left_out)
-    tracked = split_paths(git.output(project, "ls-files", "-z", *where))
+    tracked = parse_paths(git.output(project, "ls-files", "-z", *where))
     if any(mentions(path, word) for path in tracked):
         return True
-    found = git.run(project, "grep", "--untracked", "-q", "-F", "-w", "-e", word, *where)
+    found = git.run(project, "grep", "--untracked", *WHOLE_WORD, word, *where)
     return found.code == 0
 
 
@@ -116,7 +118,7 @@ def list_ignored_data(project: Path) -> list[str]:
 
 def _list_ignored(project: Path, *arguments: str) -> list[str]:
     kinds = ("--others", "--ignored", "--exclude-standard")
-    return split_paths(git.output(project, "ls-files", "-z", *kinds, *arguments))
+    return parse_paths(git.output(project, "ls-files", "-z", *kinds, *arguments))
 
 
 def _list_paths(folder: Path) -> Iterator[str]:
@@ -125,7 +127,7 @@ def _list_paths(folder: Path) -> Iterator[str]:
         for name in files:
             yield (Path(place) / name).relative_to(folder).as_posix()
     if (folder / ".git").exists():  # what a sparse checkout leaves out is in the version too
-        yield from split_paths(git.output(folder, "ls-files", "-z"))
+        yield from parse_paths(git.output(folder, "ls-files", "-z"))
 
 
 def _possible_names(text: str) -> set[str]:
@@ -135,7 +137,12 @@ def _possible_names(text: str) -> set[str]:
     return {name for name in names if name.strip("./~")}
 
 
-def _paths_of_name(name: str, project: Path, folder: Path, bases: list[Path]) -> Iterator[str]:
+def _paths_of_name(
+    name: str,
+    project: Path,
+    folder: Path,
+    bases: list[Path],
+) -> Iterator[str]:
     """Paths in the project that a name may stand for."""
     for top in (folder, folder.resolve()):
         if name.startswith(f"{top}/"):
@@ -149,7 +156,11 @@ def _paths_of_name(name: str, project: Path, folder: Path, bases: list[Path]) ->
             yield place.relative_to(top).as_posix()
 
 
-def _paths_of_module(name: str, project: Path, bases: list[Path]) -> Iterator[str]:
+def _paths_of_module(
+    name: str,
+    project: Path,
+    bases: list[Path],
+) -> Iterator[str]:
     top = project.resolve()
     tail = name.replace(".", "/")
     for base in bases:
@@ -158,7 +169,11 @@ def _paths_of_module(name: str, project: Path, bases: list[Path]) -> Iterator[st
                 yield place.relative_to(top).as_posix()
 
 
-def _missing_kind(project: Path, folder: Path, path: str) -> Kind | None:
+def _missing_kind(
+    project: Path,
+    folder: Path,
+    path: str,
+) -> Kind | None:
     """None for what the running tree lacks, or the old one has."""
     try:
         if not (project / path).exists():
@@ -174,7 +189,11 @@ def _missing_kind(project: Path, folder: Path, path: str) -> Kind | None:
     return "untracked"
 
 
-def _pointer_kind(project: Path, folder: Path, path: str) -> Kind | None:
+def _pointer_kind(
+    project: Path,
+    folder: Path,
+    path: str,
+) -> Kind | None:
     is_pointer = large_files.read_pointer(folder / path) is not None
     is_here = large_files.read_pointer(project / path) is None
     return "pointer" if is_pointer and is_here else None

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pytest_ttsperf import git
-from pytest_ttsperf.compare.checkout.git_paths import split_paths
+from pytest_ttsperf.compare.checkout.git_paths import parse_paths
 from pytest_ttsperf.errors import RevisionError
 
 OPTION = "--ttsperf-against-copy"
@@ -68,7 +68,11 @@ def choose(
     return files
 
 
-def lay(top: Path, folder: Path, files: Mapping[str, State]) -> dict[str, State]:
+def lay(
+    top: Path,
+    folder: Path,
+    files: Mapping[str, State],
+) -> dict[str, State]:
     """Copy files into a tree, but for those it has. RevisionError when one cannot be copied."""
     copied = [path for path in sorted(files) if _copy(top, folder, path)]
     return {path: state_of(folder / path) for path in copied}
@@ -84,7 +88,7 @@ def text(files: Mapping[str, State]) -> str:
 
 
 def _list_tracked(top: Path) -> set[str]:
-    return set(split_paths(git.require(top, "ls-files", "-z", "--recurse-submodules")))
+    return set(parse_paths(git.require(top, "ls-files", "-z", "--recurse-submodules")))
 
 
 def _find_matches(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def split_paths(listed: str | None) -> list[str]:
+def parse_paths(listed: str | None) -> list[str]:
     """The paths in git's output; none where it gave no output."""
     paths = (listed or "").split("\0")
     return [path for path in paths if path]

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from pytest_ttsperf import git
 from pytest_ttsperf.compare.checkout.copies import State, state_of
-from pytest_ttsperf.compare.checkout.git_paths import split_paths
+from pytest_ttsperf.compare.checkout.git_paths import parse_paths
 
 FIRST_LINE = "version https://git-lfs.github.com/spec/v1"
 LARGEST_POINTER_BYTES = 1024
@@ -60,7 +60,7 @@ def list_pointers(folder: Path) -> list[str]:
     listed = git.output(
         folder, "grep", "--no-index", "-l", "-z", "-I", "-F", "-e", FIRST_LINE, "--", "."
     )
-    return [path for path in split_paths(listed) if read_pointer(folder / path)]
+    return [path for path in parse_paths(listed) if read_pointer(folder / path)]
 
 
 def list_stores(git_folders: Iterable[Path]) -> list[Path]:
@@ -88,7 +88,11 @@ def fill(
     return filled
 
 
-def _find_source(running: Path, pointer: Pointer, stores: Sequence[Path]) -> Path | None:
+def _find_source(
+    running: Path,
+    pointer: Pointer,
+    stores: Sequence[Path],
+) -> Path | None:
     digest = pointer.sha256
     for store in stores:
         stored = store / digest[:2] / digest[2:4] / digest

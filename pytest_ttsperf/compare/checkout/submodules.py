@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pytest_ttsperf import git
 from pytest_ttsperf.compare.checkout import large_files
 from pytest_ttsperf.compare.checkout.copies import State, state_of
-from pytest_ttsperf.compare.checkout.git_paths import split_paths
+from pytest_ttsperf.compare.checkout.git_paths import parse_paths
 from pytest_ttsperf.errors import RevisionError
 
 GITLINK = "160000"
@@ -76,7 +76,7 @@ def lay(folder: Path, one: Submodule) -> dict[str, State]:
             place, "ls-files", "-z", "--cached", git_folder=one.git_folder, variables=index
         )
     states = {}
-    for path in split_paths(listed):
+    for path in parse_paths(listed):
         file = place / path
         if file.is_symlink() or file.is_file():
             states[f"{one.path}/{path}"] = state_of(file)
@@ -87,7 +87,7 @@ def _list_links(git_folder: Path, commit: str) -> list[tuple[str, str]]:
     """Path and commit of each submodule."""
     listed = git.require(git_folder, "ls-tree", "-r", "-z", commit, git_folder=git_folder)
     links = []
-    for entry in split_paths(listed):
+    for entry in parse_paths(listed):
         head, _, path = entry.partition("\t")
         mode, _, name = head.split(" ", 2)
         if mode == GITLINK:
@@ -95,7 +95,12 @@ def _list_links(git_folder: Path, commit: str) -> list[tuple[str, str]]:
     return links
 
 
-def _find_clone(git_folder: Path, commit: str, path: str, place: Path) -> Path | None:
+def _find_clone(
+    git_folder: Path,
+    commit: str,
+    path: str,
+    place: Path,
+) -> Path | None:
     """The repository of a submodule that the user has: in use, or left from when it was."""
     if (place / ".git").exists():
         return Path(git.require(place, "rev-parse", "--absolute-git-dir"))

@@ -80,7 +80,11 @@ class Estimate(NamedTuple):
         return self.mean - half_width, self.mean + half_width
 
 
-def effects(metrics: Sequence[Arms], statistic: BlockStatistic, scale: Scale) -> Effects:
+def effects(
+    metrics: Sequence[Arms],
+    statistic: BlockStatistic,
+    scale: Scale,
+) -> Effects:
     """Compare the candidate with the baseline and the baseline with itself, block by block.
 
     The middle: how the arms differ text by text, as in `levels`. On the scale `difference` nothing
@@ -94,7 +98,7 @@ def effects(metrics: Sequence[Arms], statistic: BlockStatistic, scale: Scale) ->
     trim = TRIM
     if scale == "difference" and not is_tail:
         trim = 0.0
-    values = [_on_scale(_measured_by_all(arms), scale) for arms in metrics]
+    values = [_on_scale(_drop_incomplete(arms), scale) for arms in metrics]
     arm_levels = levels(values, trim)
     candidate, control = contrasts(arm_levels.T)
     if not is_tail:
@@ -196,7 +200,7 @@ def _tail_contrasts(residuals: Sequence[Array], level: float) -> Array:
     return contrasts(tails[:, 0])
 
 
-def _measured_by_all(arms: Arms) -> Array:
+def _drop_incomplete(arms: Arms) -> Array:
     """Only the texts that all three arms measured."""
     values = arms.array()
     is_complete = np.isfinite(values).all(axis=0)

@@ -46,7 +46,11 @@ def quantile(values: Sequence[float], p: float) -> float:
     return float(np.quantile(np.asarray(values, dtype=float), p))
 
 
-def upper_bound(values: Sequence[float], p: float, confidence: float = CONFIDENCE) -> float | None:
+def upper_bound(
+    values: Sequence[float],
+    p: float,
+    confidence: float = CONFIDENCE,
+) -> float | None:
     """The p-quantile is at most this with that confidence, whatever the distribution.
 
     An order statistic of the sample (Conover 1999, 3.2, as scipy's `quantile_test` has it); None
@@ -55,7 +59,11 @@ def upper_bound(values: Sequence[float], p: float, confidence: float = CONFIDENC
     return _quantile_bound(values, p, confidence, "less")
 
 
-def lower_bound(values: Sequence[float], p: float, confidence: float = CONFIDENCE) -> float | None:
+def lower_bound(
+    values: Sequence[float],
+    p: float,
+    confidence: float = CONFIDENCE,
+) -> float | None:
     """The p-quantile is at least this with that confidence; None when n is too small."""
     return _quantile_bound(values, p, confidence, "greater")
 
@@ -73,7 +81,12 @@ def _quantile_bound(
 
 
 @functools.lru_cache(maxsize=4096)
-def _bound_index(n: int, p: float, confidence: float, side: Side) -> int | None:
+def _bound_index(
+    n: int,
+    p: float,
+    confidence: float,
+    side: Side,
+) -> int | None:
     """Which of n sorted values is the bound, from 0.
 
     It depends on nothing else, so scipy computes it once, for the numbers 0 to n - 1: a run needs
@@ -89,7 +102,11 @@ def _bound_index(n: int, p: float, confidence: float, side: Side) -> int | None:
     return int(bound)
 
 
-def limit_test(values: Sequence[float], limit: float, p: float) -> LimitTest:
+def limit_test(
+    values: Sequence[float],
+    limit: float,
+    p: float,
+) -> LimitTest:
     """Test whether the p-quantile lies below or above a limit (Conover's quantile test, exact).
 
     A value on the limit meets it: scipy's 'less' counts the values under q, so q is the next
@@ -109,7 +126,11 @@ def limit_test(values: Sequence[float], limit: float, p: float) -> LimitTest:
     )
 
 
-def trials_to_prove(p: float, exceeding: int = 0, alpha: float = 0.05) -> int:
+def trials_to_prove(
+    p: float,
+    exceeding: int = 0,
+    alpha: float = 0.05,
+) -> int:
     """Smallest n with which `exceeding` trials above a limit still prove the p-quantile below it.
 
     The number of trials until one more than `exceeding` exceed has a negative binomial
@@ -126,7 +147,11 @@ def share_excluded(n: int, alpha: float = 0.05) -> float:
     return float(1 - alpha ** (1 / n))
 
 
-def prediction_limit(medians: Sequence[float], alpha: float, floor_sd: float = FLOOR_SD) -> float:
+def prediction_limit(
+    medians: Sequence[float],
+    alpha: float,
+    floor_sd: float = FLOOR_SD,
+) -> float:
     """Give what the next run's median exceeds with probability alpha, if nothing changed.
 
     `medians` are those of K >= 2 earlier runs, all positive; the limit has their unit. In logs:
