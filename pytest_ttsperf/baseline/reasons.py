@@ -110,7 +110,7 @@ def _growth(
     before = baseline.stages
     now = {row.stage: row.ms for row in result.breakdown.to_first_sound}
     if not before or not now:
-        return "; which stage grew is not known, as stages were not told in both runs"
+        return "; which stage grew is not known, as not both runs reported stages"
     stages = sorted({*now, *before})
     growth_ms = {stage: now.get(stage, 0.0) - before.get(stage, 0.0) for stage in stages}
     first = max(stages, key=growth_ms.__getitem__)

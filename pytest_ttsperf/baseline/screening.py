@@ -106,6 +106,6 @@ def _judge(metric: ScreenedMetric, baseline: Baseline, result: CellResult) -> Ve
 
 
 def _clean_revision(baseline: Baseline) -> str | None:
-    """The revision to measure beside this one, if the newest run was of one as it is."""
+    """The revision to compare with, if the newest run was of one without changes."""
     newest = baseline.runs[-1]
     return None if newest.dirty else newest.revision

@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from pytest_ttsperf.compare import absence
 from pytest_ttsperf.compare.incomparable import Incomparable
@@ -40,9 +41,9 @@ from pytest_ttsperf.metrics import stages as metrics_stages
 from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import Arms, Block, ComparedMetric, TargetInfo, Trial
 
-Value = TypeVar("Value")
-StageTimes = tuple[float, dict[str, float]]
+TrialTimes = tuple[float, dict[str, float]]
 """The time of a trial in ms, and by stage what of it the stage was at work in."""
+ArmTimes = Mapping[str, Sequence[TrialTimes | None]]
 
 TEXTS = 16
 """Per process in the first block; how long that takes says how many the others have."""
@@ -414,27 +415,16 @@ def summarise_block(trials: BlockTrials, metric: str) -> Block:
     if metric == PER_PROCESS:
         peaks_mb = {arm: [trials.rss_peak_mb[arm]] for arm in ARMS}
         return Block(metric=_arms(peaks_mb))
-    values = _map_arms(trials, lambda arm: _metric_values(metric, arm))
-    is_whole_trial = metric.startswith("rtf")
-    times = _map_arms(
-        trials,
-        lambda arm: [metrics_stages.stages_ms(trial, whole=is_whole_trial) for trial in arm],
-    )
-    stages = sorted(_stage_names(times))
+    values = {arm: _metric_values(metric, trials.by_arm[arm]) for arm in ARMS}
+    times = {arm: _trial_times(metric, trials.by_arm[arm]) for arm in ARMS}
+    stages = _stage_names(times)
     if not stages:
         return Block(metric=_arms(values))
     return Block(
         metric=_arms(values),
-        elapsed_ms=_elapsed_arms(times),
-        stages_ms={stage: _stage_arms(times, stage) for stage in stages},
+        elapsed_ms=_read_times(times, _whole_ms),
+        stages_ms={stage: _read_times(times, partial(_stage_ms, stage)) for stage in stages},
     )
-
-
-def _map_arms(
-    trials: BlockTrials,
-    function: Callable[[Sequence[Trial]], Value],
-) -> dict[str, Value]:
-    return {arm: function(trials.by_arm[arm]) for arm in ARMS}
 
 
 def _metric_values(metric: str, trials: Sequence[Trial]) -> list[float | None]:
@@ -447,35 +437,38 @@ def _metric_values(metric: str, trials: Sequence[Trial]) -> list[float | None]:
     return values
 
 
-def _stage_names(times: Mapping[str, Sequence[StageTimes | None]]) -> set[str]:
+def _trial_times(metric: str, trials: Sequence[Trial]) -> list[TrialTimes | None]:
+    is_whole_trial = metric.startswith("rtf")
+    return [metrics_stages.stages_ms(trial, whole=is_whole_trial) for trial in trials]
+
+
+def _stage_names(times: ArmTimes) -> list[str]:
     names: set[str] = set()
     for arm_times in times.values():
-        for trial_times in arm_times:
-            if trial_times is not None:
-                _, by_stage = trial_times
+        for one in arm_times:
+            if one is not None:
+                _, by_stage = one
                 names.update(by_stage)
-    return names
+    return sorted(names)
 
 
-def _elapsed_arms(times: Mapping[str, Sequence[StageTimes | None]]) -> Arms:
-    """How long the window took of which the stages are parts, in each arm."""
+def _read_times(times: ArmTimes, read_ms: Callable[[TrialTimes], float]) -> Arms:
+    """A time of each trial; None where its stages were not reported."""
     by_arm = {}
     for arm, arm_times in times.items():
-        by_arm[arm] = [one[0] if one is not None else None for one in arm_times]
+        by_arm[arm] = [None if one is None else read_ms(one) for one in arm_times]
     return _arms(by_arm)
 
 
-def _stage_arms(times: Mapping[str, Sequence[StageTimes | None]], stage: str) -> Arms:
-    """How long one stage was at work, in each arm; 0 where others were told and not this one."""
-    by_arm: dict[str, list[float | None]] = {arm: [] for arm in ARMS}
-    for arm, arm_times in times.items():
-        for trial_times in arm_times:
-            stage_ms = None
-            if trial_times is not None:
-                _, by_stage = trial_times
-                stage_ms = by_stage.get(stage, 0.0)
-            by_arm[arm].append(stage_ms)
-    return _arms(by_arm)
+def _whole_ms(times: TrialTimes) -> float:
+    whole_ms, _ = times
+    return whole_ms
+
+
+def _stage_ms(stage: str, times: TrialTimes) -> float:
+    """0 where other stages were reported and this one was not."""
+    _, by_stage = times
+    return by_stage.get(stage, 0.0)
 
 
 def _arms(by_arm: Mapping[str, Sequence[float | None]]) -> Arms:

@@ -250,7 +250,7 @@ def _add_comparison(
 
 
 def _resolve(doubt: Verdict, compared: Sequence[Verdict]) -> Verdict:
-    """A doubtful verdict by stored numbers, after its version was measured beside this one.
+    """A verdict that stored numbers put in doubt, after their version was measured as well.
 
     Measured in the same minutes, the version decides; where it could not be measured, the stored
     numbers do.

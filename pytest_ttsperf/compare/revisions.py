@@ -152,7 +152,7 @@ class TreeContent(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Of the tree: the commit, and a digest of what it gets beside it."""
+        """Of the tree: the commit, and a digest of what is added to it."""
         lines = [f"{path} {state}" for path, state in sorted(self.copies.items())]
         lines += [f"{one.path} {one.commit}" for one in self.submodules if one.git_folder]
         if not lines:

@@ -1,7 +1,7 @@
-"""Submodules of an old version, laid from the clones that the user has of them.
+"""Submodules of an old version, checked out from the clones that the user has of them.
 
 `git submodule update` would write into the user's configuration and go to the network. Here the
-files of the old commit are written beside nothing of the user's, from his clone's objects alone.
+files of the old commit are written from the objects of the user's clone alone, and away from it.
 """
 
 from __future__ import annotations
