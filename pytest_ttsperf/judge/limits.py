@@ -20,7 +20,6 @@ from pytest_ttsperf.records import Outcome, Sample, Summary, Threshold, Verdict
 ALPHA = 0.05
 ALPHA_EARLY = 0.002
 """Looking after every trial at .05 would redden 18 % of engines exactly on the limit."""
-LEVELS = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 
 
 def judge(threshold: Threshold, sample: Sample, declared: int) -> Verdict:
@@ -94,7 +93,7 @@ def _pad(sample: Sample) -> list[float]:
 
 
 def _test(threshold: Threshold, values: list[float]) -> LimitTest:
-    return quantiles.limit_test(values, threshold.limit, LEVELS[threshold.statistic])
+    return quantiles.limit_test(values, threshold.limit, quantiles.PERCENTILES[threshold.statistic])
 
 
 def _judge_percentile(
@@ -102,7 +101,7 @@ def _judge_percentile(
     values: list[float],
     declared: int,
 ) -> Verdict:
-    level = LEVELS[threshold.statistic]
+    level = quantiles.PERCENTILES[threshold.statistic]
     test = _test(threshold, values)
     outcome = _percentile_outcome(test, declared)
     upper = quantiles.upper_bound(values, level)
@@ -135,11 +134,11 @@ def _judge_percentile(
 
 
 def _percentile_outcome(test: LimitTest, declared: int) -> Outcome:
-    if test.n < declared:
-        return Outcome.FAIL if test.p_greater <= ALPHA_EARLY else Outcome.INCONCLUSIVE
-    if test.p_greater <= ALPHA:
+    is_early = test.n < declared
+    alpha = ALPHA_EARLY if is_early else ALPHA
+    if test.p_greater <= alpha:
         return Outcome.FAIL
-    if test.p_less <= ALPHA:
+    if test.p_less <= ALPHA and not is_early:
         return Outcome.PASS
     return Outcome.INCONCLUSIVE
 
@@ -222,7 +221,7 @@ def _sentence(
 ) -> str:
     """What was measured, how sure, the limit, the count, and what of it was not measured."""
     measured = _drop_missing(values)
-    level = LEVELS.get(threshold.statistic, 1.0)
+    level = quantiles.PERCENTILES.get(threshold.statistic, 1.0)
     value = quantiles.quantile(measured, level)
     exceeding = _count_exceeding(threshold, values)
     missing = len(values) - len(measured)
@@ -248,7 +247,9 @@ def _confidence(
 ) -> str:
     if bound is None or math.isinf(bound):
         return ""
-    side = "at least" if outcome is Outcome.FAIL else "at most"
+    side = "at most"
+    if outcome is Outcome.FAIL:
+        side = "at least"
     return f" ({side} {_amount(bound, threshold)} with 95 % confidence)"
 
 
@@ -256,7 +257,9 @@ def _open_end(needed: int, test: LimitTest, declared: int) -> str:
     text = "; that neither proves nor refutes the limit"
     if test.n < declared:
         text += f" before the {declared} trials declared are made"
-    condition = "no more exceed" if test.exceeding else "none exceeds"
+    condition = "none exceeds"
+    if test.exceeding:
+        condition = "no more exceed"
     return f"{text}, {plural(needed, 'further trial')} would prove it if {condition}"
 
 
@@ -272,7 +275,9 @@ def _limit(threshold: Threshold) -> str:
 
 
 def _amount(value: float, threshold: Threshold) -> str:
-    number = f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
+    number = f"{value:.4g}"
+    if abs(value) >= 1e4:
+        number = f"{value:.0f}"  # and not 1.235e+04
     return f"{number} {threshold.unit}".rstrip()
 
 

@@ -42,7 +42,8 @@ class Estimate(NamedTuple):
     @classmethod
     def of(cls, per_block: Array) -> Estimate:
         """Over at least two blocks; scatter that is only rounding counts as none."""
-        error = float(per_block.std(ddof=1)) / math.sqrt(per_block.size)
+        deviation = float(per_block.std(ddof=1))
+        error = deviation / math.sqrt(per_block.size)
         rounding = 1e-12 * float(np.abs(per_block).max())
         if error <= rounding:
             error = 0.0
@@ -128,7 +129,8 @@ def levels(values: Sequence[Array], trim: float = TRIM) -> Array:
         rows = arms[..., :, np.newaxis, :]
         columns = arms[..., np.newaxis, :, :]
         pairs.append(rows - columns)
-    return np.asarray(trim_mean(pairs, trim).mean(axis=-1), dtype=float)
+    means = trim_mean(pairs, trim)
+    return np.asarray(means.mean(axis=-1), dtype=float)
 
 
 def tail_residuals(arms: Array, arm_levels: Array) -> Array:
@@ -171,12 +173,16 @@ def trim_mean(values: Sequence[Array], trim: float = TRIM) -> Array:
     shapes = {each.shape for each in values}
     if len(shapes) == 1:
         # One call for all blocks, as each call of scipy has a cost of its own.
-        return np.asarray(stats.trim_mean(np.stack(values), trim, axis=-1))
+        means = stats.trim_mean(np.stack(values), trim, axis=-1)
+        return np.asarray(means)
     means = [stats.trim_mean(each, trim, axis=-1) for each in values]
     return np.stack(means)
 
 
-def leave_one_out(figure: Callable[[Sequence[Part]], Array], parts: Sequence[Part]) -> Array:
+def leave_one_out(
+    figure: Callable[[Sequence[Part]], Array],
+    parts: Sequence[Part],
+) -> Array:
     """Give each part's number in a figure of all parts, by the delete-one jackknife (Tukey 1958).
 
     From figures [k] comes [parts, k]: its mean is the figure of all parts, and the standard error
@@ -196,7 +202,8 @@ def _tail_contrasts(residuals: Sequence[Array], level: float) -> Array:
     from scipy.stats import mstats
 
     pooled = np.concatenate(residuals, axis=1)
-    tails = np.asarray(mstats.hdquantiles(pooled, prob=[level], axis=1), dtype=float)
+    quantiles = mstats.hdquantiles(pooled, prob=[level], axis=1)
+    tails = np.asarray(quantiles, dtype=float)
     return contrasts(tails[:, 0])
 
 

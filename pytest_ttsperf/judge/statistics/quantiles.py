@@ -16,6 +16,7 @@ import numpy as np
 
 Side = Literal["less", "greater"]
 CONFIDENCE = 0.95
+PERCENTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 FLOOR_SD = 0.11
 """Run-to-run standard deviation of log medians of unchanged code on a shared machine."""
 MIN_TREND = 8
@@ -201,7 +202,7 @@ def summarize(values: Sequence[float], missing: int = 0) -> dict[str, float | No
         "max": float(np.max(values)),
     }
     padded = [*values, *[np.inf] * missing]
-    for name, p in (("p50", 0.50), ("p95", 0.95), ("p99", 0.99)):
+    for name, p in PERCENTILES.items():
         bound = upper_bound(padded, p)
         if bound == np.inf:
             bound = None

@@ -89,7 +89,9 @@ def plan_blocks(budget_s: float, block_s: float) -> BlockPlan:
         )
     blocks = int(budget_s / block_s + ROUNDING)
     early = math.ceil(EARLY_SHARE * blocks - ROUNDING)
-    has_early_look = MIN_BLOCKS <= early < blocks
+    early_at = None
+    if MIN_BLOCKS <= early < blocks:
+        early_at = early
     shortfall = None
     if blocks < MIN_BLOCKS:
         shortfall = (
@@ -99,7 +101,7 @@ def plan_blocks(budget_s: float, block_s: float) -> BlockPlan:
         )
     return BlockPlan(
         blocks=blocks,
-        early_at=early if has_early_look else None,
+        early_at=early_at,
         seconds=blocks * block_s,
         shortfall=shortfall,
     )
