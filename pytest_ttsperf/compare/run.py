@@ -5,7 +5,7 @@ How a block is measured is `blocks`' matter; what follows from blocks, and how s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from msgspec import structs
@@ -55,12 +55,6 @@ class CellBlocks:
         for metric, blocks in self.by_metric.items():
             blocks.append(summarise_block(trials, metric))
 
-    def extend(self, other: CellBlocks) -> None:
-        """Add all blocks of another."""
-        self.trials += other.trials
-        for metric, blocks in other.by_metric.items():
-            self.by_metric[metric] += blocks
-
 
 class ComparisonRun:
     """One comparison from its first block to its verdicts."""
@@ -89,18 +83,17 @@ class ComparisonRun:
 
     def confirm(self, verdicts: CellVerdicts) -> CellVerdicts:
         """Judge FAILs again, with as many fresh blocks, where a run has many gates."""
-        doubtful = [  # in the order of the cells, which a set would lose
-            cell_id
-            for cell_id, changes in verdicts.items()
-            if any(self._needs_confirmation(change) for change in changes)
-        ]
+        doubtful = []  # in the order of the cells, which a set would lose
+        for cell_id, changes in verdicts.items():
+            if any(self._needs_confirmation(change) for change in changes):
+                doubtful.append(cell_id)
         if not doubtful:
             return verdicts
-        fresh = self._run_fresh_blocks(doubtful)
+        count = max(len(self.blocks[cell_id].trials) for cell_id in doubtful)
+        self._run_fresh_blocks(doubtful, count)
         confirmed = dict(verdicts)
         for cell_id in doubtful:
-            confirmed[cell_id] = self._pool(cell_id, verdicts[cell_id], fresh[cell_id])
-            self.blocks[cell_id].extend(fresh[cell_id])
+            confirmed[cell_id] = self._confirm_cell(cell_id, verdicts[cell_id], count)
         return confirmed
 
     def _run_blocks(self) -> CellVerdicts:
@@ -121,22 +114,23 @@ class ComparisonRun:
                 break
             if done >= plan.blocks:
                 break
-            self._run_next()
+            self._run_next(self.spec)
         self._refuse_silent_baseline()
         return self._judge("end")
 
     def _run_until_planned(self) -> t_rule.BlockPlan:
         plan: t_rule.BlockPlan | None = None
         while plan is None:
-            self._run_next()
+            self._run_next(self.spec)
             plan = plan_blocks(self.spec.budget_s, self.runner.durations_s)
         if plan.shortfall is not None:
             self._refuse_silent_baseline()
             raise Incomparable(plan.shortfall, Outcome.INCONCLUSIVE)
         return plan
 
-    def _run_next(self) -> None:
-        _add(self.blocks, self.runner.run_next(self.spec))
+    def _run_next(self, spec: ComparisonSpec) -> None:
+        for cell_id, trials in self.runner.run_next(spec).items():
+            self.blocks[cell_id].add(trials)
 
     def _tell_progress(self, plan: t_rule.BlockPlan) -> None:
         done = len(self.runner.durations_s)
@@ -169,48 +163,46 @@ class ComparisonRun:
     def _needs_confirmation(self, change: ChangeVerdict) -> bool:
         return decision.needs_confirmation(change, self.spec.gates_in_run)
 
-    def _run_fresh_blocks(self, doubtful: Sequence[str]) -> dict[str, CellBlocks]:
+    def _run_fresh_blocks(self, doubtful: Sequence[str], count: int) -> None:
         """As many blocks as there are already, of these cells alone."""
         cells = {cell_id: self.spec.cells[cell_id] for cell_id in doubtful}
         spec = replace(self.spec, cells=cells)
-        fresh = {cell_id: CellBlocks(cell) for cell_id, cell in cells.items()}
-        count = max(len(self.blocks[cell_id].trials) for cell_id in doubtful)
         for done in range(count):
             self.tell(
                 f"against {self.spec.against}: confirming a FAIL, {done} of {count} fresh blocks"
             )
-            _add(fresh, self.runner.run_next(spec))
-        return fresh
+            self._run_next(spec)
 
-    def _pool(
+    def _confirm_cell(
         self,
         cell_id: str,
         changes: Sequence[ChangeVerdict],
-        fresh: CellBlocks,
+        count: int,
     ) -> tuple[ChangeVerdict, ...]:
-        """The verdicts of a cell, with those confirmed that need it."""
-        blocks = self.blocks[cell_id].by_metric
-        pooled = []
+        """The verdicts of a cell, with those confirmed that need it by what follows `count`."""
+        confirmed = []
         for metric, change in zip(self.spec.cells[cell_id].metrics, changes, strict=True):
-            name = metric.metric
             if self._needs_confirmation(change):
-                change = decision.confirm(blocks[name], fresh.by_metric[name], metric)
-            pooled.append(change)
-        return decision.void_by_control(pooled)
+                blocks = self.blocks[cell_id].by_metric[metric.metric]
+                change = decision.confirm(blocks[:count], blocks[count:], metric)
+            confirmed.append(change)
+        return decision.void_by_control(confirmed)
+
+    def _base_comparison(self) -> Comparison:
+        """What is the same for all cells."""
+        return Comparison(
+            against=self.spec.against,
+            revision=self.spec.revision,
+            seconds=REAL.monotonic() - self._started_s,
+            seed=self.spec.seed,
+        )
 
     def _explain(self, error: Incomparable | WrongTree) -> dict[str, Comparison]:
         """Why there is no comparison, for each cell."""
         outcome = Outcome.INVALID
         if isinstance(error, Incomparable):
             outcome = error.outcome
-        empty = Comparison(
-            against=self.spec.against,
-            revision=self.spec.revision,
-            seconds=REAL.monotonic() - self._started_s,
-            seed=self.spec.seed,
-            outcome=outcome,
-            reason=str(error),
-        )
+        empty = structs.replace(self._base_comparison(), outcome=outcome, reason=str(error))
         return {
             cell_id: structs.replace(empty, gates=cell.metrics)
             for cell_id, cell in self.spec.cells.items()
@@ -224,12 +216,9 @@ class ComparisonRun:
         cpu_idle_inhibited: bool,
     ) -> Comparison:
         blocks = self.blocks[cell_id]
-        return Comparison(
-            against=self.spec.against,
-            revision=self.spec.revision,
+        return structs.replace(
+            self._base_comparison(),
             blocks=len(blocks.trials),
-            seconds=REAL.monotonic() - self._started_s,
-            seed=self.spec.seed,
             cpu_idle_inhibited=cpu_idle_inhibited,
             notes=tuple(dict.fromkeys(self.runner.notes)),
             gates=self.spec.cells[cell_id].metrics,
@@ -283,11 +272,6 @@ def plan_blocks(budget_s: float, durations_s: Sequence[float]) -> t_rule.BlockPl
     if 2 * first_s > budget_s:
         return t_rule.plan_blocks(budget_s, first_s)
     return None
-
-
-def _add(blocks: Mapping[str, CellBlocks], trials: Mapping[str, BlockTrials]) -> None:
-    for cell_id, cell_trials in trials.items():
-        blocks[cell_id].add(cell_trials)
 
 
 def _are_all_decided(verdicts: CellVerdicts) -> bool:

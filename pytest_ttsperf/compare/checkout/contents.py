@@ -107,7 +107,7 @@ def find_missing(
         if kind is not None:
             found.append(Missing(path, kind))
     # Of a folder and a file in it, the file says more.
-    return [one for one in found if not any(_is_above(one, other) for other in found)]
+    return [one for one in found if not _is_above_any(one, found)]
 
 
 def list_ignored_data(project: Path) -> list[str]:
@@ -199,5 +199,5 @@ def _pointer_kind(
     return "pointer" if is_pointer and is_here else None
 
 
-def _is_above(one: Missing, other: Missing) -> bool:
-    return other.path.startswith(f"{one.path}/")
+def _is_above_any(folder: Missing, others: Iterable[Missing]) -> bool:
+    return any(other.path.startswith(f"{folder.path}/") for other in others)
