@@ -53,9 +53,11 @@ def unchanged(texts: int) -> compare_blocks.ComparisonSpec:
     """The default voice with itself, in one cell named `cell`."""
     source = TargetFactory(spec=TargetSpec(spec="engine:Engine"))
     return compare_blocks.ComparisonSpec(
-        old=source,
-        new=source,
-        cells={"cell": (Plan("noise", "short", "stream", "warm", 0), GATES)},
+        baseline=source,
+        candidate=source,
+        cells={
+            "cell": compare_blocks.ComparedCell(Plan("noise", "short", "stream", "warm", 0), GATES)
+        },
         against="itself",
         budget_s=60,
         gates_in_run=len(GATES),
@@ -69,10 +71,10 @@ def record(path: Path, minutes: float, texts: int) -> None:
     series = compare_blocks.BlockRunner(contest)
     until = time.monotonic() + 60 * minutes
     while time.monotonic() < until:
-        spoken = series.block(contest)["cell"]
+        spoken = series.run_next(contest)["cell"]
         line = Recorded(
-            seconds=series.seconds[-1],
-            trials_s=spoken.seconds,
+            seconds=series.durations_s[-1],
+            trials_s=spoken.duration_s,
             blocks={metric: compare_blocks.summarise_block(spoken, metric) for metric in METRICS},
         )
         with path.open("ab") as log:
@@ -93,12 +95,12 @@ def joined(log: Path, by: int) -> list[Recorded]:
     lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
     own = [line for line in lines if line["case"] in names and line["measured"]]
     parts = [list(blocks_of(line["measured"])) for line in own]
-    texts = [[len(block[METRICS[0]].metric.old) for block in each] for each in parts]
+    texts = [[len(block[METRICS[0]].metric.baseline) for block in each] for each in parts]
     spent = np.array([[len(each), sum(each)] for each in texts])
     (opening_s, text_s), *_ = np.linalg.lstsq(spent, [line["compared_s"] for line in own])
     every = [block for each in parts for block in each]
     longer = [_as_one(every[at : at + by]) for at in range(0, len(every) - by + 1, by)]
-    sizes = [len(each[METRICS[0]].metric.old) for each in longer]
+    sizes = [len(each[METRICS[0]].metric.baseline) for each in longer]
     return [
         Recorded(seconds=opening_s + text_s * size, trials_s=text_s * size, blocks=each)
         for each, size in zip(longer, sizes, strict=True)
@@ -166,7 +168,7 @@ def _trimmed_variance(values: np.ndarray, share: float = 0.2) -> float:
 
 def shortened(recorded: Recorded, texts: int, draw: random.Random) -> Recorded:
     """The block as if so many of its texts had been spoken."""
-    size = len(recorded.blocks[METRICS[0]].metric.old)
+    size = len(recorded.blocks[METRICS[0]].metric.baseline)
     kept = sorted(draw.sample(range(size), texts))
     return Recorded(
         seconds=recorded.seconds - recorded.trials_s * (1 - texts / size),
@@ -185,11 +187,11 @@ def _picked(arms: Arms, kept: Sequence[int]) -> Arms:
 def slowed(arms: Arms, level: float, share: float, one_in: int, draw: random.Random) -> Arms:
     """`new` slower by a share of the usual level, in one text of so many."""
     return Arms(
-        old=arms.old,
-        twin=arms.twin,
-        new=tuple(
+        baseline=arms.baseline,
+        control=arms.control,
+        candidate=tuple(
             value if value is None else value + share * level * (draw.random() < 1 / one_in)
-            for value in arms.new
+            for value in arms.candidate
         ),
     )
 
@@ -227,7 +229,7 @@ def replay(recorded: Sequence[Recorded], resamples: int) -> Iterator[str]:
         + " | all PASS |"
     )
     yield "|---" * (5 + 2 * len(labels)) + "|"
-    size = min(len(one.blocks[METRICS[0]].metric.old) for one in recorded)
+    size = min(len(one.blocks[METRICS[0]].metric.baseline) for one in recorded)
     cases = [("none", 0.0, 1), *((f"+{share:.0%}", share, 1) for share in SLOWER)]
     cases.append((f"+{TAIL:.0%} in one of {ONE_IN}", TAIL, ONE_IN))
     for texts in (each for each in SHAPES if each <= size):

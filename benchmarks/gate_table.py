@@ -17,7 +17,7 @@ from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.records import Arms, Block, ChangeVerdict, ComparedMetric, Look, Outcome
 
 OTHERS = {"mean:10%": "pytest-benchmark mean:10%", "min:5%": "pytest-benchmark min:5%"}
-ARMS = ("old", "twin", "new")
+ARMS = ("baseline", "control", "candidate")
 GATES = ("ttfa p50", "ttfa p95", "rtf p50")
 STAGE = "vocode"  # where gate_target.py spends the time
 ENDED_EARLY = 0.8  # of the budget: the early look is at .6 of it
@@ -193,9 +193,9 @@ def turned(group: Sequence[Mapping[str, Block]], new: str) -> dict[str, list[Blo
         metric: [
             Block(
                 metric=Arms(
-                    old=getattr(block[metric].metric, places[0]),
-                    twin=getattr(block[metric].metric, places[1]),
-                    new=getattr(block[metric].metric, places[2]),
+                    baseline=getattr(block[metric].metric, places[0]),
+                    control=getattr(block[metric].metric, places[1]),
+                    candidate=getattr(block[metric].metric, places[2]),
                 )
             )
             for block in group
@@ -224,15 +224,5 @@ def told(
 ) -> tuple[ChangeVerdict, ...]:
     """What the shipped judge says of each gate at one look."""
     return decision.void_by_control(
-        [
-            decision.decide(
-                blocks[gate.metric],
-                margin=gate.margin,
-                statistic=gate.statistic,
-                scale=gate.scale,
-                unit=gate.unit,
-                look=look,
-            )
-            for gate in gates
-        ]
+        [decision.decide(blocks[gate.metric], gate, look) for gate in gates]
     )

@@ -33,7 +33,7 @@ def measure(pairs: int) -> dict[bool, list[np.ndarray]]:
     for pair in range(pairs):
         for kept in (True, False) if pair % 2 else (False, True):
             with inhibit_cpu_idle() if kept else nullcontext():
-                spoken = series.block(contest)["cell"]
+                spoken = series.run_next(contest)["cell"]
             found[kept].append(np.log(blocks.summarise_block(spoken, METRIC).metric.array()))
         print(f"{pair + 1} of {pairs} pairs of blocks", flush=True)
     return found

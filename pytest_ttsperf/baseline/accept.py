@@ -1,4 +1,4 @@
-"""Make runs the new ground of their cells, as `ttsperf baseline accept` does.
+"""Accept runs as what later ones are compared with, as `ttsperf baseline accept` does.
 
 The screen then compares with these and with later runs only; what came before stays in the file
 as history. Nothing else changes what a baseline compares with but `--ttsperf-save`, which adds a
@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from pytest_ttsperf import files
-from pytest_ttsperf.baseline import screening, store
-from pytest_ttsperf.baseline.listing import matching, unknown_cell
-from pytest_ttsperf.baseline.store import baseline_run, traits
+from pytest_ttsperf.baseline import store
+from pytest_ttsperf.baseline.listing import find_matches, unknown_cell_text
+from pytest_ttsperf.baseline.prediction import MIN_RUNS
 from pytest_ttsperf.errors import ArtifactUnreadable, CellUnknown, FileUnreadable
+from pytest_ttsperf.files import read_json, reason_of
 from pytest_ttsperf.records import CellResult, Outcome, Run
 from pytest_ttsperf.records.commands import Acceptance, AcceptedCell, RefusedCell
 from pytest_ttsperf.report.artifact import recent_runs
@@ -24,69 +24,89 @@ from pytest_ttsperf.report.terminal import cell_label
 
 
 def accept(
-    storage: Path, artifacts: Path, named: Sequence[Path], asked: Sequence[str], newest: int
+    storage: Path,
+    artifacts: Path,
+    files: Sequence[Path],
+    cells: Sequence[str],
+    newest: int,
 ) -> Acceptance:
-    """Make runs the ground of their cells: the named artifacts, else the newest finished ones.
+    """Accept runs: the artifacts named by `files`, else the newest finished ones.
 
-    `asked` limits it to some cells. Of several runs the oldest is the ground and the others follow
-    it. Cells that a run found INVALID, or over a fixed limit, are refused. Raises
-    ArtifactUnreadable, CellUnknown, BaselineUnreadable, or BaselineUnwritable.
+    `cells` limits it to cells of these names. Of several runs the oldest is the first that counts,
+    and the others follow it. Cells that a run found INVALID, or over a fixed limit, are refused.
+    Raises ArtifactUnreadable, CellUnknown, BaselineUnreadable, or BaselineUnwritable.
     """
     left_aside: list[str] = []
-    runs = [_read(file) for file in named] or _newest(artifacts, newest, left_aside)
-    runs.sort(key=_started_s)
-    wanted = _select_cells(runs, asked)
+    runs = [_read(file) for file in files]
+    if not runs:
+        runs = _read_newest(artifacts, newest, left_aside)
+    runs.sort(key=_start_time_s)
+    wanted = _select_cells(runs, cells)
     groups: dict[tuple[str, str], list[tuple[Run, CellResult]]] = {}
     refused = []
     for run in runs:
         for result in run.cells:
             if result.cell.id not in wanted:
                 continue
-            reason = _unfit(result)
+            reason = _refusal_reason(result)
             if reason is not None:
                 refused.append(RefusedCell(cell=result.cell, run=run.id, reason=reason))
                 continue
-            groups.setdefault((result.fingerprint, result.cell.id), []).append((run, result))
-    accepted = [_accept(storage, group) for group in groups.values()]
+            group = groups.setdefault((result.fingerprint, result.cell.id), [])
+            group.append((run, result))
+    accepted = [_accept_cell(storage, group) for group in groups.values()]
     return Acceptance(
-        accepted=tuple(accepted), refused=tuple(refused), left_aside=tuple(left_aside)
+        accepted=tuple(accepted),
+        refused=tuple(refused),
+        left_aside=tuple(left_aside),
     )
 
 
-def _accept(storage: Path, group: Sequence[tuple[Run, CellResult]]) -> AcceptedCell:
-    ground: str | None = datetime.now(UTC).isoformat(timespec="seconds")
+def _accept_cell(storage: Path, group: Sequence[tuple[Run, CellResult]]) -> AcceptedCell:
+    accepted: str | None = datetime.now(UTC).isoformat(timespec="seconds")
     for run, result in group:
-        entry = baseline_run(result, run)
-        path = store.append(storage, result, entry, traits(result, run), ground)
-        ground = None
-    stored = store.load(path)
-    counting = len(stored.counting) if stored else 0
+        path = store.append(
+            storage,
+            result,
+            store.summarise_run(result, run),
+            store.describe_fingerprint(result, run),
+            accepted,
+        )
+        accepted = None  # only the oldest, with which the others count as well
+    runs = counted_runs = 0
+    baseline = store.load(path)
+    if baseline is not None:
+        runs = len(baseline.runs)
+        counted_runs = len(baseline.counted_runs)
+    commits = [run.environment.git for run, _ in group]
     return AcceptedCell(
         cell=result.cell,
         fingerprint=result.fingerprint,
         file=str(path),
         runs=tuple(run.id for run, _ in group),
-        counting=counting,
-        wanted=screening.MIN_RUNS,
-        history=len(stored.runs) - counting if stored else 0,
-        dirty=any(
-            run.environment.git is not None and run.environment.git.dirty for run, _ in group
-        ),
+        counted_runs=counted_runs,
+        wanted=MIN_RUNS,
+        history=runs - counted_runs,
+        dirty=any(commit is not None and commit.dirty for commit in commits),
     )
 
 
 def _read(file: Path) -> Run:
     try:
-        run = files.read_json(file, Run)
+        run = read_json(file, Run)
     except (FileNotFoundError, FileUnreadable) as error:
-        reason = error.reason if isinstance(error, FileUnreadable) else files.reason_of(error)
+        reason = error.reason if isinstance(error, FileUnreadable) else reason_of(error)
         raise ArtifactUnreadable(
             f"cannot read the artifact {file}: {reason}; the run_<HHMMSS>.json of a run was wanted"
         ) from error
-    return _is_finished(run, str(file))
+    return _require_finished(run, str(file))
 
 
-def _newest(artifacts: Path, count: int, left_aside: list[str]) -> list[Run]:
+def _read_newest(
+    artifacts: Path,
+    count: int,
+    left_aside: list[str],
+) -> list[Run]:
     runs = list(islice(recent_runs(artifacts, left_aside.append), count))
     if len(runs) < count:
         damaged = "".join(f"\n  cannot be read: {file}" for file in left_aside)
@@ -94,10 +114,10 @@ def _newest(artifacts: Path, count: int, left_aside: list[str]) -> list[Run]:
             f"found {len(runs)} readable runs in {artifacts}, wanted {count}; make them with "
             f"pytest -m perf, or name the folder with --artifacts{damaged}"
         )
-    return [_is_finished(run, f"run {run.id}") for run in runs]
+    return [_require_finished(run, f"run {run.id}") for run in runs]
 
 
-def _is_finished(run: Run, name: str) -> Run:
+def _require_finished(run: Run, name: str) -> Run:
     if not run.finished:
         raise ArtifactUnreadable(
             f"found that {name} was interrupted or is still running, wanted a finished run; wait "
@@ -106,7 +126,7 @@ def _is_finished(run: Run, name: str) -> Run:
     return run
 
 
-def _started_s(run: Run) -> float:
+def _start_time_s(run: Run) -> float:
     try:
         return datetime.fromisoformat(run.started).timestamp()
     except ValueError as error:
@@ -116,28 +136,30 @@ def _started_s(run: Run) -> float:
         ) from error
 
 
-def _select_cells(runs: Iterable[Run], asked: Sequence[str]) -> set[str]:
-    """Ids of the cells that are meant; all when none is named."""
+def _select_cells(runs: Iterable[Run], names: Sequence[str]) -> set[str]:
+    """Ids of the cells that the names stand for; all when there are none."""
     cells = {result.cell.id: result.cell for run in runs for result in run.cells}
     if not cells:
         raise CellUnknown("found no cells in the runs, wanted at least one; run pytest -m perf")
-    if not asked:
+    if not names:
         return set(cells)
-    names = {cell.slug: (cell.slug, cell.id, cell_label(cell)) for cell in cells.values()}
-    ids = {cell.slug: cell.id for cell in cells.values()}
+    by_slug = {cell.slug: cell for cell in cells.values()}
+    aliases = {slug: (slug, cell.id, cell_label(cell)) for slug, cell in by_slug.items()}
     wanted = set()
-    for part in asked:
-        matched = matching(names, part)
-        if len(matched) != 1:
-            raise CellUnknown(unknown_cell(part, matched, list(names)))
-        wanted.add(ids[matched[0]])
+    for name in names:
+        matches = find_matches(aliases, name)
+        if len(matches) != 1:
+            raise CellUnknown(unknown_cell_text(name, matches, list(aliases)))
+        wanted.add(by_slug[matches[0]].id)
     return wanted
 
 
-def _unfit(result: CellResult) -> str | None:
+def _refusal_reason(result: CellResult) -> str | None:
     """Why a result may not become a baseline; a breach of the old baseline is no reason."""
     for verdict in result.verdicts:
-        broken = verdict.outcome is Outcome.FAIL and verdict.gate == "limit"
-        if broken or verdict.outcome is Outcome.INVALID:
+        is_over_limit = verdict.outcome is Outcome.FAIL and verdict.gate == "limit"
+        if is_over_limit or verdict.outcome is Outcome.INVALID:
             return f"{verdict.subject} is {verdict.outcome.value}: {verdict.reason}"
-    return None if any(trial.recording for trial in result.counted) else "no trial was recorded"
+    if not any(trial.recording for trial in result.counted):
+        return "no trial was recorded"
+    return None

@@ -1,4 +1,4 @@
-"""What may be asked of stored baselines: which there are, and how a cell is screened."""
+"""What can be asked of stored baselines: which there are, and how a cell is screened."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 from msgspec import structs
 
-from pytest_ttsperf.baseline import screening, store
+from pytest_ttsperf.baseline import prediction, screening, store
 from pytest_ttsperf.errors import BaselineUnreadable, CellUnknown
 from pytest_ttsperf.machine import fingerprint
-from pytest_ttsperf.records import Baseline, CellResult, Run
+from pytest_ttsperf.records import Baseline, BaselineRun, CellResult, Run
 from pytest_ttsperf.records.commands import (
-    GateReason,
+    MetricScreening,
     ScreeningReport,
     StoredBaseline,
     StoredCell,
@@ -24,83 +24,85 @@ from pytest_ttsperf.report.artifact import recent_runs
 from pytest_ttsperf.report.terminal import cell_label
 
 RECENT_RUNS = 20
-TOLD_NAMES = 8
+SHOWN_NAMES = 8
 
 
 def list_baselines(storage: Path, artifacts: Path) -> StoredBaseline:
     """Every baseline of a storage. CellUnknown when there is no such folder."""
-    found = read_storage(storage)
+    files = read_storage(storage)
     left_aside: dict[str, None] = {}
-    seen_here = _fingerprints_here(artifacts, left_aside)
+    local = _list_local_fingerprints(artifacts, left_aside)
+    cells = []
+    unreadable = []
+    for file in files:
+        if file.baseline is not None:
+            cells.append(_describe_cell(file.path, file.baseline, local))
+        if file.error is not None:
+            unreadable.append(file.error)
     return StoredBaseline(
-        cells=tuple(
-            _stored_cell(one.path, one.baseline, seen_here)
-            for one in found
-            if one.baseline is not None
-        ),
-        unreadable=tuple(one.trouble for one in found if one.trouble is not None),
+        cells=tuple(cells),
+        unreadable=tuple(unreadable),
         left_aside=tuple(left_aside),
     )
 
 
-def find(kept: StoredBaseline, asked: str) -> StoredCell:
-    """The one cell that is meant by a part of its name.
+def find(stored: StoredBaseline, name: str) -> StoredCell:
+    """The one cell that a part of its name stands for.
 
-    CellUnknown lists near ones; BaselineUnreadable when it is the name of a damaged file.
+    CellUnknown lists similar ones; BaselineUnreadable when it is the name of a damaged file.
     """
-    named = {_name(cell): cell for cell in kept.cells}
-    matched = matching(
-        {name: (name, cell.cell.id, cell_label(cell.cell)) for name, cell in named.items()}, asked
-    )
-    if len(matched) == 1:
-        return named[matched[0]]
-    damaged = [trouble for trouble in kept.unreadable if asked.lower() in trouble.lower()]
-    if damaged and not matched:
+    cells = {f"{cell.fingerprint}/{cell.cell.slug}": cell for cell in stored.cells}
+    names = {key: (key, cell.cell.id, cell_label(cell.cell)) for key, cell in cells.items()}
+    matches = find_matches(names, name)
+    if len(matches) == 1:
+        return cells[matches[0]]
+    damaged = [error for error in stored.unreadable if name.lower() in error.lower()]
+    if damaged and not matches:
         raise BaselineUnreadable(damaged[0])
-    raise CellUnknown(unknown_cell(asked, matched, list(named)))
+    raise CellUnknown(unknown_cell_text(name, matches, list(cells)))
 
 
-def why(storage: Path, artifacts: Path, asked: str) -> ScreeningReport:
+def why(storage: Path, artifacts: Path, name: str) -> ScreeningReport:
     """How the cell is screened, and what its last run does against it."""
     every = list_baselines(storage, artifacts)
-    cell = find(every, asked)
-    stored = store.load(Path(cell.file))
-    if stored is None:
+    cell = find(every, name)
+    baseline = store.load(Path(cell.file))
+    if baseline is None:
         raise CellUnknown(f"{cell.file} has gone meanwhile; list the baselines again")
-    run, result = _last(artifacts, cell) or (None, None)
-    is_stored = run is not None and any(one.run == run.id for one in stored.runs)
+    run, result = _last_run(artifacts, cell)
+    is_stored = run is not None and any(stored.run == run.id for stored in baseline.runs)
     if run is not None:
         # A run that is stored already must not be judged against itself.
-        others = tuple(one for one in stored.counting if one.run != run.id)
-        stored = structs.replace(stored, runs=others)
-    judged = {v.subject: v for v in screening.judge_against(stored, result)} if result else {}
-    gates = []
-    for told in screening.predictions(stored):
-        verdict = judged.get(told.gate.label)
-        gates.append(
-            GateReason(
-                label=told.gate.label,
-                unit=told.gate.unit,
-                trials_wanted=told.gate.trials,
-                earlier=told.figures,
-                middle=told.middle,
-                spread=told.spread,
-                floor=told.floor,
-                doubt=told.doubt,
-                limit=told.limit,
-                value=verdict.value if verdict else None,
-                outcome=verdict.outcome if verdict else None,
-                reason=verdict.reason if verdict else None,
-            )
-        )
+        others = tuple(stored for stored in baseline.counted_runs if stored.run != run.id)
+        baseline = structs.replace(baseline, runs=others)
     return ScreeningReport(
-        kept=cell,
-        runs_wanted=screening.MIN_RUNS,
-        gates=tuple(gates),
+        cell=cell,
+        runs_wanted=prediction.MIN_RUNS,
+        gates=tuple(_screen_metrics(baseline, result)),
         last_run=run.id if run else None,
         last_is_stored=is_stored,
         left_aside=every.left_aside,
     )
+
+
+def _screen_metrics(baseline: Baseline, result: CellResult | None) -> list[MetricScreening]:
+    metrics = prediction.select_metrics(baseline.cell)
+    screenings = [prediction.predict(metric, baseline) for metric in metrics]
+    if result is None:
+        return screenings
+    return [
+        structs.replace(
+            screened,
+            value=verdict.value,
+            outcome=verdict.outcome,
+            reason=verdict.reason,
+        )
+        for screened, verdict in zip(
+            screenings,
+            screening.judge_against(baseline, result),
+            strict=True,
+        )
+    ]
 
 
 def read_storage(storage: Path) -> list[store.Stored]:
@@ -113,91 +115,116 @@ def read_storage(storage: Path) -> list[store.Stored]:
     return store.list_stored(storage)
 
 
-def _stored_cell(path: Path, stored: Baseline, seen_here: set[str]) -> StoredCell:
-    gates = screening.screened_metrics(stored.cell)
-    counting = {id(run) for run in stored.counting}
+def _describe_cell(
+    path: Path,
+    baseline: Baseline,
+    local: set[str],
+) -> StoredCell:
+    metrics = prediction.select_metrics(baseline.cell)
+    history = len(baseline.runs) - len(baseline.counted_runs)
     return StoredCell(
         file=str(path),
-        fingerprint=stored.fingerprint,
-        this_machine=_is_here(stored, seen_here),
-        cell=stored.cell,
-        units={gate.label: gate.unit for gate in gates},
+        fingerprint=baseline.fingerprint,
+        this_machine=_is_local(baseline, local),
+        cell=baseline.cell,
+        units={metric.label: metric.unit for metric in metrics},
         runs=tuple(
-            StoredRun(
-                saved=run.saved,
-                run=run.run,
-                revision=run.revision,
-                dirty=run.dirty,
-                n=run.n,
-                figures={gate.label: screening.value_of(run.summary, gate) for gate in gates},
-                notes=run.notes,
-                accepted=run.accepted,
-                counts=id(run) in counting,
-            )
-            for run in stored.runs
+            _describe_run(run, metrics, counts=index >= history)
+            for index, run in enumerate(baseline.runs)
         ),
-        fingerprint_parts=stored.fingerprint_parts,
+        fingerprint_parts=baseline.fingerprint_parts,
     )
 
 
-def _fingerprints_here(artifacts: Path, left_aside: dict[str, None]) -> set[str]:
+def _describe_run(
+    run: BaselineRun,
+    metrics: Sequence[prediction.ScreenedMetric],
+    *,
+    counts: bool,
+) -> StoredRun:
+    return StoredRun(
+        saved=run.saved,
+        run=run.run,
+        revision=run.revision,
+        dirty=run.dirty,
+        n=run.n,
+        figures={metric.label: metric.find_reliable_value(run.summary) for metric in metrics},
+        notes=run.notes,
+        accepted=run.accepted,
+        counts=counts,
+    )
+
+
+def _list_local_fingerprints(artifacts: Path, left_aside: dict[str, None]) -> set[str]:
     """Fingerprints that recent runs on this very machine had."""
-    here = fingerprint.machine()
-    stored = recent_runs(artifacts, lambda file: left_aside.setdefault(file))
-    runs = islice(stored, RECENT_RUNS)
-    return {
-        result.fingerprint
-        for run in runs
-        if run.environment.machine == here
-        for result in run.cells
-    }
+    machine = fingerprint.machine()
+    readable = recent_runs(artifacts, lambda file: left_aside.setdefault(file))
+    fingerprints = set()
+    for run in islice(readable, RECENT_RUNS):
+        if run.environment.machine == machine:
+            fingerprints |= {result.fingerprint for result in run.cells}
+    return fingerprints
 
 
-def _is_here(stored: Baseline, seen_here: set[str]) -> bool | None:
-    here = fingerprint.machine()
-    if stored.fingerprint_parts:
-        own = fingerprint.local_parts(here)
-        return all(
-            stored.fingerprint_parts.get(name) == own.get(name) for name in here.__struct_fields__
-        )
-    if stored.fingerprint in seen_here:
+def _is_local(baseline: Baseline, local: set[str]) -> bool | None:
+    """Whether it is of this machine; None where that is open."""
+    machine = fingerprint.machine()
+    parts = baseline.fingerprint_parts
+    if parts:
+        local_parts = fingerprint.local_parts(machine)
+        names = machine.__struct_fields__
+        return all(parts.get(name) == local_parts.get(name) for name in names)
+    if baseline.fingerprint in local:
         return True
-    common = fingerprint.fingerprint(here, None).rpartition("-unknown-")[0]
-    return None if stored.fingerprint.startswith(f"{common}-") else False
+    common, _, _ = fingerprint.fingerprint(machine, None).rpartition("-unknown-")
+    if baseline.fingerprint.startswith(f"{common}-"):
+        return None
+    return False
 
 
-def _name(cell: StoredCell) -> str:
-    return f"{cell.fingerprint}/{cell.cell.slug}"
+def find_matches(names: Mapping[str, tuple[str, ...]], wanted: str) -> list[str]:
+    """Keys with a name that is the one wanted; else those with a name that contains it."""
+    wanted = wanted.lower()
+    exact = []
+    containing = []
+    for key, aliases in names.items():
+        lowered = [alias.lower() for alias in aliases]
+        if wanted in lowered:
+            exact.append(key)
+        if any(wanted in alias for alias in lowered):
+            containing.append(key)
+    return exact or containing
 
 
-def matching(names: Mapping[str, tuple[str, ...]], asked: str) -> list[str]:
-    """Keys with a name that is `asked`; else those with a name that contains it."""
-    wanted = asked.lower()
-    exact = [key for key, told in names.items() if wanted in {name.lower() for name in told}]
-    return exact or [
-        key for key, told in names.items() if any(wanted in name.lower() for name in told)
-    ]
-
-
-def unknown_cell(asked: str, matched: Sequence[str], every: Sequence[str]) -> str:
-    """What to say of a name that fits no cell, or several: the ones that are meant, or near."""
-    if matched:
-        found, near = f"{len(matched)} cells", list(matched)
-    else:
-        short = {name.partition("/")[2] or name: name for name in every}
-        close = difflib.get_close_matches(asked.lower(), list(short), n=TOLD_NAMES, cutoff=0.3)
-        found, near = "no cell", [short[name] for name in close] or list(every)
-    told = "".join(f"\n  {name}" for name in near[:TOLD_NAMES]) or " none at all"
-    more = f"\n  and {len(near) - TOLD_NAMES} more" if len(near) > TOLD_NAMES else ""
+def unknown_cell_text(
+    wanted: str,
+    matches: Sequence[str],
+    every: Sequence[str],
+) -> str:
+    """What to say of a name that fits no cell, or several: which it may stand for."""
+    found = f"{len(matches)} cells"
+    candidates = list(matches)
+    if not matches:
+        found = "no cell"
+        candidates = _find_similar(wanted, every) or list(every)
+    listed = "".join(f"\n  {name}" for name in candidates[:SHOWN_NAMES]) or " none at all"
+    if len(candidates) > SHOWN_NAMES:
+        listed += f"\n  and {len(candidates) - SHOWN_NAMES} more"
     return (
-        f"found {found} with {asked!r} in the name, wanted exactly one; give more of one of these:"
-        f"{told}{more}"
+        f"found {found} with {wanted!r} in the name, wanted exactly one; give more of one of these:"
+        f"{listed}"
     )
 
 
-def _last(artifacts: Path, cell: StoredCell) -> tuple[Run, CellResult] | None:
+def _find_similar(wanted: str, every: Sequence[str]) -> list[str]:
+    by_slug = {name.partition("/")[2] or name: name for name in every}
+    slugs = difflib.get_close_matches(wanted.lower(), list(by_slug), n=SHOWN_NAMES, cutoff=0.3)
+    return [by_slug[slug] for slug in slugs]
+
+
+def _last_run(artifacts: Path, cell: StoredCell) -> tuple[Run, CellResult] | tuple[None, None]:
     for run in islice(recent_runs(artifacts), RECENT_RUNS):
         for result in run.cells:
             if result.cell.id == cell.cell.id and result.fingerprint == cell.fingerprint:
                 return run, result
-    return None
+    return None, None

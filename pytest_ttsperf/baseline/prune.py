@@ -17,8 +17,10 @@ from pytest_ttsperf.machine import fingerprint as machine_fingerprint
 from pytest_ttsperf.records import Baseline
 from pytest_ttsperf.records.commands import Removal
 
+DEFINITIONS = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
-def prunable(
+
+def find_prunable(
     storage: Path,
     root: Path,
     *,
@@ -31,42 +33,49 @@ def prunable(
     On request also those of a machine whose runtime, threads or voice have changed since
     (`superseded`), and those without a run for some days.
     """
-    found = [one for one in read_storage(storage) if one.baseline is not None]
-    newer = _is_superseded(found) if superseded else {}
+    now = now or datetime.now(UTC)
+    files = read_storage(storage)
+    newer: dict[Path, str] = {}
+    if superseded:
+        newer = _find_superseded(files)
     removals = []
-    for path, stored, _ in found:
-        if stored is None:
+    for path, baseline, _ in files:
+        if baseline is None:
             continue
-        reason = _leaks(stored) or _gone(root, stored.cell.test) or newer.get(path)
-        if reason is None and older_than_days is not None:
-            reason = _is_old(stored, older_than_days, now or datetime.now(UTC))
+        reason = (
+            _secret_reason(baseline)
+            or _no_test_reason(root, baseline.cell.test)
+            or newer.get(path)
+            or _age_reason(baseline, older_than_days, now)
+        )
         if reason is not None:
-            removals.append(Removal(file=str(path), cell=stored.cell, reason=reason))
+            removals.append(Removal(file=str(path), cell=baseline.cell, reason=reason))
     return removals
 
 
 def prune(removals: Sequence[Removal]) -> list[Removal]:
-    """Delete them; one that changed or went meanwhile stays and is told as not removed."""
+    """Delete them; one that changed or went meanwhile is reported as not removed."""
     done = []
     for removal in removals:
         path = Path(removal.file)
-        stored = store.load(path)
-        gone = stored is not None and store.remove(path, stored)
-        done.append(structs.replace(removal, removed=gone))
+        baseline = store.load(path)
+        is_removed = baseline is not None and store.remove(path, baseline)
+        done.append(structs.replace(removal, removed=is_removed))
     return done
 
 
-def _leaks(stored: Baseline) -> str | None:
+def _secret_reason(baseline: Baseline) -> str | None:
     """Files of a version that wrote secrets out: no cell has such a name any more."""
-    target = stored.cell.target
+    target = baseline.cell.target
     if secrets.mask(target) == target:
         return None
     return "it holds a secret in plain text, and its cell is stored without it now: change that one"
 
 
-def _gone(root: Path, test: str) -> str | None:
+def _no_test_reason(root: Path, test: str) -> str | None:
     """Why a test cannot exist any more; None also when it might come from somewhere else."""
-    file, *names = test.partition("[")[0].split("::")
+    node_id, _, _ = test.partition("[")
+    file, *names = node_id.split("::")
     path = root / file
     if not path.exists():
         return f"{file} does not exist"
@@ -75,14 +84,12 @@ def _gone(root: Path, test: str) -> str | None:
     except (OSError, FileUnreadable, SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     for name in names:
-        found = None
-        for node in body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                found = node if node.name == name else found
-            elif not isinstance(node, ast.Expr) and _may_define(node, name):
-                return None
-        if found is None:
+        if any(_may_define(node, name) for node in body):
+            return None
+        definitions = [node for node in body if isinstance(node, DEFINITIONS) and node.name == name]
+        if not definitions:
             return f"{file} has no {name} any more"
+        found = definitions[-1]
         if isinstance(found, ast.ClassDef) and found.bases:
             return None
         body = found.body
@@ -90,11 +97,12 @@ def _gone(root: Path, test: str) -> str | None:
 
 
 def _may_define(node: ast.stmt, name: str) -> bool:
-    """Whether a statement could bring a name into being: an import, an assignment, an `if`."""
+    """Whether a statement other than a definition could define a name: an import, an `if`."""
+    if isinstance(node, DEFINITIONS | ast.Expr):
+        return False
     if isinstance(node, ast.Import | ast.ImportFrom):
-        return any(
-            name in (alias.asname or alias.name, "*") or alias.name == "*" for alias in node.names
-        )
+        imported = [alias.asname or alias.name for alias in node.names]
+        return name in imported or "*" in imported
     return any(
         (isinstance(inner, ast.Name) and inner.id == name)
         or (isinstance(inner, ast.FunctionDef | ast.ClassDef) and inner.name == name)
@@ -102,34 +110,42 @@ def _may_define(node: ast.stmt, name: str) -> bool:
     )
 
 
-def _is_superseded(found: Sequence[store.Stored]) -> dict[Path, str]:
-    """Files of a machine that has a newer baseline of the same cell under another fingerprint."""
+def _find_superseded(files: Sequence[store.Stored]) -> dict[Path, str]:
+    """Files of a machine that has a newer baseline of the same cell under another fingerprint.
+
+    By path, with the reason.
+    """
     groups: dict[tuple[object, ...], list[tuple[datetime, Path, str]]] = {}
-    machine = machine_fingerprint.machine().__struct_fields__
-    for path, stored, _ in found:
-        if stored is None or not stored.fingerprint_parts or not stored.runs:
+    names = machine_fingerprint.machine().__struct_fields__
+    for path, baseline, _ in files:
+        if baseline is None or not baseline.fingerprint_parts or not baseline.runs:
             continue
-        own = tuple(stored.fingerprint_parts.get(name) for name in machine)
-        groups.setdefault((stored.cell.id, *own), []).append(
-            (_newest(stored), path, stored.fingerprint)
-        )
+        machine = [baseline.fingerprint_parts.get(name) for name in names]
+        group = groups.setdefault((baseline.cell.id, *machine), [])
+        group.append((_newest(baseline), path, baseline.fingerprint))
     reasons: dict[Path, str] = {}
     for group in groups.values():
-        *older, (_, _, fingerprint) = sorted(group)
-        reasons |= {
-            path: f"the same machine has newer runs as {fingerprint}" for _, path, _ in older
-        }
+        *older, newest = sorted(group)
+        _, _, fingerprint = newest
+        for _, path, _ in older:
+            reasons[path] = f"the same machine has newer runs as {fingerprint}"
     return reasons
 
 
-def _is_old(stored: Baseline, days: int, now: datetime) -> str | None:
-    if not stored.runs:
+def _age_reason(
+    baseline: Baseline,
+    days: int | None,
+    now: datetime,
+) -> str | None:
+    if days is None:
+        return None
+    if not baseline.runs:
         return "it holds no runs"
-    saved = _newest(stored)
+    saved = _newest(baseline)
     if now - saved <= timedelta(days=days):
         return None
     return f"its newest run is of {saved:%Y-%m-%d}, more than {days} days ago"
 
 
-def _newest(stored: Baseline) -> datetime:
-    return datetime.fromisoformat(stored.runs[-1].saved).astimezone(UTC)
+def _newest(baseline: Baseline) -> datetime:
+    return datetime.fromisoformat(baseline.runs[-1].saved).astimezone(UTC)

@@ -8,7 +8,7 @@ from pytest_ttsperf import secrets
 from pytest_ttsperf.records.commands import (
     Acceptance,
     AcceptedCell,
-    GateReason,
+    MetricScreening,
     Removal,
     ScreeningReport,
     StoredBaseline,
@@ -21,46 +21,51 @@ COMMIT_APART = "Commit the changed files apart from other changes, with the reas
 PRUNE_HINT = "Nothing was deleted; --yes deletes them."
 
 
-def listing(kept: StoredBaseline) -> str:
+def listing(stored: StoredBaseline) -> str:
     """A table for each fingerprint, this machine's first; then what cannot be read."""
     groups: dict[str, list[StoredCell]] = {}
-    for cell in sorted(kept.cells, key=lambda cell: not cell.this_machine):
+    for cell in sorted(stored.cells, key=lambda cell: not cell.this_machine):
         groups.setdefault(cell.fingerprint, []).append(cell)
     blocks = [
-        f"{fingerprint}{_whose(cells[0].this_machine)}\n{_cells(cells)}"
+        f"{fingerprint}{_machine_text(cells[0].this_machine)}\n{_cells_table(cells)}"
         for fingerprint, cells in groups.items()
     ]
-    blocks += [f"unreadable: {trouble}" for trouble in kept.unreadable]
-    blocks += _left_aside(kept.left_aside)
+    blocks += [f"unreadable: {error}" for error in stored.unreadable]
+    blocks += _unreadable_run_lines(stored.left_aside)
     return "\n\n".join(blocks) or "no baselines yet; pytest -m perf --ttsperf-save makes them"
 
 
-def cell(kept: StoredCell) -> str:
+def cell(stored: StoredCell) -> str:
     """One baseline, a line for each run, newest last."""
+    target = secrets.mask(stored.cell.target)
     lines = [
-        f"{cell_label(kept.cell)}: {kept.cell.test}",
-        f"{secrets.mask(kept.cell.target)}, provider {kept.cell.provider}, voice {kept.cell.voice}",
-        f"fingerprint {kept.fingerprint}{_whose(kept.this_machine)}",
+        f"{cell_label(stored.cell)}: {stored.cell.test}",
+        f"{target}, provider {stored.cell.provider}, voice {stored.cell.voice}",
+        f"fingerprint {stored.fingerprint}{_machine_text(stored.this_machine)}",
     ]
-    if kept.fingerprint_parts:
-        lines.append(
-            "  " + ", ".join(f"{name} {told}" for name, told in kept.fingerprint_parts.items())
-        )
-    lines.append(f"file {kept.file}")
-    headings = ("saved", "revision", "n", *_units(kept), "counts")
-    rows = [_run(kept, run) for run in kept.runs]
-    if not rows:
-        return "\n".join([*lines, "", "no runs are in it"])
-    notes = dict.fromkeys(note for run in kept.runs for note in run.notes)
-    told = [f"note ({_share(kept, note)}): {note}" for note in notes]
-    return "\n".join([*lines, "", grid(headings, rows), *([""] if told else []), *told])
+    if stored.fingerprint_parts:
+        parts = [f"{name} {value}" for name, value in stored.fingerprint_parts.items()]
+        lines.append("  " + ", ".join(parts))
+    lines += [f"file {stored.file}", ""]
+    if not stored.runs:
+        return "\n".join([*lines, "no runs are in it"])
+    headings = ("saved", "revision", "n", *_headings(stored), "counts")
+    lines.append(grid(headings, [_run_row(stored, run) for run in stored.runs]))
+    notes = dict.fromkeys(note for run in stored.runs for note in run.notes)
+    if notes:
+        lines.append("")
+    lines += [f"note ({_share_text(stored, note)}): {note}" for note in notes]
+    return "\n".join(lines)
 
 
 def acceptance(done: Acceptance) -> str:
-    """What is the ground now, and what was refused."""
-    lines = [line for cell in done.accepted for line in _acceptance_lines(cell)]
-    lines += [f"refused: {cell_label(r.cell)} of run {r.run}: {r.reason}" for r in done.refused]
-    lines += _left_aside(done.left_aside)
+    """What was accepted, and what was refused."""
+    lines: list[str] = []
+    for accepted in done.accepted:
+        lines += _acceptance_lines(accepted)
+    for refused in done.refused:
+        lines.append(f"refused: {cell_label(refused.cell)} of run {refused.run}: {refused.reason}")
+    lines += _unreadable_run_lines(done.left_aside)
     if done.accepted:
         lines.append(COMMIT_APART)
     return "\n".join(lines)
@@ -72,83 +77,97 @@ def removals(found: Sequence[Removal], deleted: bool) -> str:
         return "nothing to prune"
     lines = []
     for removal in found:
-        did = "would go" if not deleted else "deleted" if removal.removed else "kept (it changed)"
-        lines.append(f"{did}: {cell_label(removal.cell)}: {removal.reason}\n  {removal.file}")
-    return "\n".join([*lines, COMMIT_APART if deleted else PRUNE_HINT])
-
-
-def why(told: ScreeningReport) -> str:
-    """In sentences: what is compared with what, the limits, and what the last run does to them."""
-    kept = told.kept
-    names = [gate.label for gate in told.gates]
-    counting = [run for run in kept.runs if run.counts]
-    history = len(kept.runs) - len(counting)
-    lines = [
-        f"{cell_label(kept.cell)} on {kept.fingerprint}{_whose(kept.this_machine)}",
-        f"With --ttsperf-compare the screen compares {_and(names)} of a run with those of earlier "
-        "runs of the same cell on the same fingerprint, and with nothing else.",
-    ]
-    if counting:
-        lines.append(
-            f"{_count(counting)} compared with, from {_when(counting[0])} to {_when(counting[-1])}."
-        )
-    if history:
-        lines.append(
-            f"{history} older {'is' if history == 1 else 'are'} history, as the run of "
-            f"{counting[0].saved[:16]} was accepted as the new ground."
-        )
-    if told.last_run is None:
-        lines.append("No recent artifact has this cell on this fingerprint; run pytest -m perf.")
-    elif told.last_is_stored:
-        lines.append(
-            f"The last run, {told.last_run}, is stored itself and left out below: it is compared "
-            "with the others."
-        )
-    lines += _left_aside(told.left_aside)
-    for gate in told.gates:
-        lines += ["", *_gate(gate, told)]
+        action = "would go"
+        if deleted:
+            action = "deleted" if removal.removed else "kept (it changed)"
+        lines.append(f"{action}: {cell_label(removal.cell)}: {removal.reason}\n  {removal.file}")
+    lines.append(COMMIT_APART if deleted else PRUNE_HINT)
     return "\n".join(lines)
 
 
-def _left_aside(files: Sequence[str]) -> list[str]:
+def why(report: ScreeningReport) -> str:
+    """In sentences: what is compared with what, the limits, and what the last run does to them."""
+    stored = report.cell
+    names = _join([screened.label for screened in report.gates])
+    lines = [
+        f"{cell_label(stored.cell)} on {stored.fingerprint}{_machine_text(stored.this_machine)}",
+        f"With --ttsperf-compare the screen compares {names} of a run with those of earlier "
+        "runs of the same cell on the same fingerprint, and with nothing else.",
+    ]
+    lines += _history_lines(stored)
+    lines += _last_run_lines(report)
+    lines += _unreadable_run_lines(report.left_aside)
+    for screened in report.gates:
+        lines += ["", *_screening_lines(screened, report)]
+    return "\n".join(lines)
+
+
+def _history_lines(stored: StoredCell) -> Iterator[str]:
+    counted = [run for run in stored.runs if run.counts]
+    if not counted:
+        return
+    verb = "1 run is" if len(counted) == 1 else f"{len(counted)} runs are"
+    yield f"{verb} compared with, from {_when(counted[0])} to {_when(counted[-1])}."
+    history = len(stored.runs) - len(counted)
+    if history:
+        verb = "is" if history == 1 else "are"
+        yield (
+            f"{history} older {verb} history, as the run of "
+            f"{counted[0].saved[:16]} was accepted as the new ground."
+        )
+
+
+def _last_run_lines(report: ScreeningReport) -> Iterator[str]:
+    if report.last_run is None:
+        yield "No recent artifact has this cell on this fingerprint; run pytest -m perf."
+    elif report.last_is_stored:
+        yield (
+            f"The last run, {report.last_run}, is stored itself and left out below: it is compared "
+            "with the others."
+        )
+
+
+def _unreadable_run_lines(files: Sequence[str]) -> list[str]:
     return [f"left aside: {file}; delete it, or restore it" for file in files]
 
 
-def _cells(cells: Sequence[StoredCell]) -> str:
-    units = [_units(cell) for cell in sorted(cells, key=lambda cell: -len(cell.units))]
-    labels = list(dict.fromkeys(label for each in units for label in each))
-    headings = ("cell", "runs", "newest", "revision", *labels)
-    rows = []
-    for each in cells:
-        newest = each.runs[-1] if each.runs else None
-        counting = sum(run.counts for run in each.runs)
-        of = f"{counting} of {len(each.runs)}" if counting < len(each.runs) else str(counting)
-        figures = newest.figures if newest else {}
-        rows.append(
-            (
-                cell_label(each.cell),
-                of,
-                _when(newest) if newest else "-",
-                _revision(newest) if newest else "-",
-                *(_figure(figures.get(label.rpartition(" [")[0] or label)) for label in labels),
-            )
-        )
-    return grid(headings, rows)
+def _cells_table(cells: Sequence[StoredCell]) -> str:
+    # The columns of the cell that has most of them come first.
+    headings: dict[str, str] = {}
+    for cell in sorted(cells, key=lambda cell: -len(cell.units)):
+        for label, heading in zip(cell.units, _headings(cell), strict=True):
+            headings.setdefault(heading, label)
+    rows = [_cell_row(cell, list(headings.values())) for cell in cells]
+    return grid(("cell", "runs", "newest", "revision", *headings), rows)
 
 
-def _units(kept: StoredCell) -> list[str]:
-    return [f"{label} [{unit}]" if unit else label for label, unit in kept.units.items()]
+def _cell_row(cell: StoredCell, labels: Sequence[str]) -> tuple[str, ...]:
+    counted = sum(run.counts for run in cell.runs)
+    runs = str(counted)
+    if counted < len(cell.runs):
+        runs = f"{counted} of {len(cell.runs)}"
+    if not cell.runs:
+        return (cell_label(cell.cell), runs, "-", "-", *["-"] * len(labels))
+    newest = cell.runs[-1]
+    figures = [_figure(newest.figures.get(label)) for label in labels]
+    return (cell_label(cell.cell), runs, _when(newest), _revision(newest), *figures)
 
 
-def _run(kept: StoredCell, run: StoredRun) -> tuple[str, ...]:
-    figures = [_figure(run.figures.get(label)) for label in kept.units]
-    counts = "accepted" if run.accepted else "yes" if run.counts else "history"
+def _headings(stored: StoredCell) -> list[str]:
+    return [f"{label} [{unit}]" if unit else label for label, unit in stored.units.items()]
+
+
+def _run_row(stored: StoredCell, run: StoredRun) -> tuple[str, ...]:
+    figures = [_figure(run.figures.get(label)) for label in stored.units]
+    counts = "yes" if run.counts else "history"
+    if run.accepted:
+        counts = "accepted"
     return (_when(run), _revision(run), str(run.n), *figures, counts)
 
 
-def _share(kept: StoredCell, note: str) -> str:
-    having = sum(note in run.notes for run in kept.runs)
-    return f"{having} of {len(kept.runs)} runs"
+def _share_text(stored: StoredCell, note: str) -> str:
+    count = sum(note in run.notes for run in stored.runs)
+    return f"{count} of {len(stored.runs)} runs"
 
 
 def _figure(value: float | None, unit: str = "") -> str:
@@ -168,20 +187,22 @@ def _revision(run: StoredRun) -> str:
     return run.revision[:10] + ("+changes" if run.dirty else "")
 
 
-def _whose(this_machine: bool | None) -> str:
+def _machine_text(this_machine: bool | None) -> str:
     if this_machine is None:
         return " (perhaps this machine: the files do not say what it stands for)"
     return " (this machine)" if this_machine else " (another machine)"
 
 
 def _acceptance_lines(cell: AcceptedCell) -> Iterator[str]:
-    runs = f"run {cell.runs[0]}" if len(cell.runs) == 1 else f"{len(cell.runs)} runs"
+    runs = f"{len(cell.runs)} runs"
+    if len(cell.runs) == 1:
+        runs = f"run {cell.runs[0]}"
     yield f"accepted: {cell_label(cell.cell)}: {runs}, {cell.file}"
     if cell.history:
         yield f"  {cell.history} earlier runs are history now and no longer compared with"
-    if cell.counting < cell.wanted:
+    if cell.counted_runs < cell.wanted:
         yield (
-            f"  {cell.counting} of the {cell.wanted} runs that the screen needs: INCONCLUSIVE "
+            f"  {cell.counted_runs} of the {cell.wanted} runs that the screen needs: INCONCLUSIVE "
             "until more are saved (--ttsperf-save) or accepted together (--runs)"
         )
     if cell.dirty:
@@ -191,37 +212,45 @@ def _acceptance_lines(cell: AcceptedCell) -> Iterator[str]:
         )
 
 
-def _gate(gate: GateReason, told: ScreeningReport) -> Iterator[str]:
-    unit = gate.unit
-    if not gate.earlier:
-        yield f"{gate.label}: no stored run has it from at least {gate.trials_wanted} trials."
-    else:
-        figures = ", ".join(_figure(figure) for figure in gate.earlier)
-        yield f"{gate.label}: earlier {figures}{' ' + unit if unit else ''}."
-    if gate.limit is None or gate.doubt is None or gate.spread is None:
+def _screening_lines(screened: MetricScreening, report: ScreeningReport) -> Iterator[str]:
+    yield _earlier_line(screened)
+    if screened.limit is None or screened.doubt is None or screened.spread is None:
         yield (
-            f"  {len(gate.earlier)} figures are too few for a limit, {told.runs_wanted} are "
+            f"  {len(screened.earlier)} figures are too few for a limit, {report.runs_wanted} are "
             "needed; save more (--ttsperf-save)."
         )
     else:
-        floor = "" if gate.spread >= gate.floor else f", taken as {gate.floor:.0%}, for that is how"
-        floor += " far shared machines drift from run to run" if floor else ""
+        unit = screened.unit
+        spread = f"{screened.spread:.1%}"
+        if screened.spread < screened.floor:
+            spread += (
+                f", taken as {screened.floor:.0%}, for that is how far shared machines drift from "
+                "run to run"
+            )
         yield (
-            f"  Their median is {_figure(gate.middle, unit)}; from run to run they spread by "
-            f"{gate.spread:.1%}{floor}."
+            f"  Their median is {_figure(screened.middle, unit)}; from run to run they spread by "
+            f"{spread}."
         )
         yield (
-            f"  So unchanged code stays below {_figure(gate.doubt, unit)} in 95 % of runs and "
-            f"below {_figure(gate.limit, unit)} in 99.9 %: over the first is INCONCLUSIVE, over "
-            "the second FAIL."
+            f"  So unchanged code stays below {_figure(screened.doubt, unit)} in 95 % of runs and "
+            f"below {_figure(screened.limit, unit)} in 99.9 %: over the first is INCONCLUSIVE, "
+            "over the second FAIL."
         )
-    if gate.outcome is not None:
-        yield f"  Run {told.last_run}: {gate.outcome.value}: {gate.reason}."
+    if screened.outcome is not None:
+        yield f"  Run {report.last_run}: {screened.outcome.value}: {screened.reason}."
 
 
-def _count(runs: Sequence[StoredRun]) -> str:
-    return "1 run is" if len(runs) == 1 else f"{len(runs)} runs are"
+def _earlier_line(screened: MetricScreening) -> str:
+    if not screened.earlier:
+        return (
+            f"{screened.label}: no stored run has it from at least {screened.trials_wanted} trials."
+        )
+    figures = ", ".join(_figure(figure) for figure in screened.earlier)
+    return f"{screened.label}: earlier {figures} {screened.unit}".rstrip() + "."
 
 
-def _and(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+def _join(names: Sequence[str]) -> str:
+    *others, last = names
+    if not others:
+        return last
+    return f"{', '.join(others)} and {last}"

@@ -34,22 +34,27 @@ from pytest_ttsperf.records import (
 )
 from pytest_ttsperf.records import cell as records_cell
 
+SCHEMA = "ttsperf-baseline/1"
+KEPT_RUNS = 30
+LOCK_TIMEOUT_S = 60.0
+
 
 def save(storage: Path, result: CellResult, run: Run) -> None:
     """Add a result to its cell's baseline. BaselineUnreadable when that is damaged."""
-    append(storage, result, baseline_run(result, run), traits(result, run))
+    entry = summarise_run(result, run)
+    append(storage, result, entry, describe_fingerprint(result, run))
 
 
-def traits(result: CellResult, run: Run) -> dict[str, Json]:
-    """What a result's fingerprint stands for; empty where the target tells otherwise by now."""
-    here = run.environment.machine
-    if machine_fingerprint.fingerprint(here, result.ready) != result.fingerprint:
+def describe_fingerprint(result: CellResult, run: Run) -> dict[str, Json]:
+    """What a result's fingerprint is made of; empty where the target has changed since."""
+    machine = run.environment.machine
+    if machine_fingerprint.fingerprint(machine, result.ready) != result.fingerprint:
         return {}
-    return machine_fingerprint.fingerprint_parts(here, result.ready)
+    return machine_fingerprint.fingerprint_parts(machine, result.ready)
 
 
-def baseline_run(result: CellResult, run: Run) -> BaselineRun:
-    """What a baseline keeps of a cell's run."""
+def summarise_run(result: CellResult, run: Run) -> BaselineRun:
+    """What a baseline stores of a cell's run."""
     git = run.environment.git
     return BaselineRun(
         saved=run.started,
@@ -63,11 +68,6 @@ def baseline_run(result: CellResult, run: Run) -> BaselineRun:
     )
 
 
-SCHEMA = "ttsperf-baseline/1"
-KEPT_RUNS = 30
-LOCK_TIMEOUT_S = 60.0
-
-
 # Files
 
 
@@ -77,7 +77,7 @@ def path_for(storage: Path, fingerprint: str, cell: Cell) -> Path:
 
 
 def fingerprints_with(storage: Path, cell: Cell) -> list[str]:
-    """All fingerprints that have a baseline of this cell, sorted; the own one among them."""
+    """All fingerprints that have a baseline of this cell, sorted; this machine's among them."""
     return sorted(path.parent.name for path in storage.glob(f"*/{cell.slug}.json"))
 
 
@@ -121,35 +121,32 @@ def append(
     result: CellResult,
     run: BaselineRun,
     fingerprint_parts: Mapping[str, Json] | None = None,
-    ground: str | None = None,
+    accepted: str | None = None,
 ) -> Path:
     """Add a run to the baseline of its cell and machine; gives the file written.
 
-    The last 30 runs are kept, and of the newest the counted trials (instants and figures; sound and
-    stage spans are left out) and the median ms by stage up to the first sounding chunk. A run that
-    is there already is replaced, one that is older than others goes before them. `stands_for` is
-    what the fingerprint is made of; `ground`, an instant in ISO 8601, declares this run the first
-    that counts. Raises BaselineUnreadable, and writes nothing, when the file is damaged, belongs to
-    another machine or cell, or stays locked; BaselineUnwritable when it cannot be written.
+    The file holds the last 30 runs, and of the newest the counted trials (instants and figures;
+    sound and stage spans are left out) and the median ms by stage up to the first sounding chunk. A
+    run that is there already is replaced, one that is older than others goes before them.
+    `accepted`, an instant in ISO 8601, declares this run the first that counts. Raises
+    BaselineUnreadable, and writes nothing, when the file is damaged, belongs to another machine or
+    cell, or stays locked; BaselineUnwritable when it cannot be written.
     """
     path = path_for(storage, result.fingerprint, result.cell)
     with _lock(path):
         before = load(path)
-        if before is not None:
-            _check_identity(path, before, result)
-        runs = _with_run(path, before.runs if before else (), run, ground)
-        newest = tuple(_slim(trial) for trial in result.counted)
-        stages: Mapping[str, float] = {row.stage: row.ms for row in result.breakdown.to_first_sound}
-        if before is not None and not _is_same(runs[-1], run):
-            newest, stages = before.newest, before.stages
-        baseline = Baseline(
+        if before is None:
+            before = _empty_baseline(result)
+        _check_identity(path, before, result)
+        runs = _insert_run(path, before.runs, run, accepted)
+        baseline = structs.replace(
+            before,
             cell=_without_port(result.cell),
-            fingerprint=result.fingerprint,
             runs=tuple(runs[-KEPT_RUNS:]),
-            newest=newest,
-            stages=stages,
-            fingerprint_parts=fingerprint_parts or (before.fingerprint_parts if before else {}),
+            fingerprint_parts=fingerprint_parts or before.fingerprint_parts,
         )
+        if _is_same(runs[-1], run):
+            baseline = _with_newest(baseline, result)
         try:
             files.write_file(path, files.encode_json(baseline, is_ordered=True))
         except OSError as error:
@@ -157,24 +154,43 @@ def append(
     return path
 
 
+def _empty_baseline(result: CellResult) -> Baseline:
+    return Baseline(cell=result.cell, fingerprint=result.fingerprint, runs=())
+
+
+def _with_newest(baseline: Baseline, result: CellResult) -> Baseline:
+    """With what is stored of the newest run alone."""
+    return structs.replace(
+        baseline,
+        newest=tuple(_slim(trial) for trial in result.counted),
+        stages={row.stage: row.ms for row in result.breakdown.to_first_sound},
+    )
+
+
 def _without_port(cell: Cell) -> Cell:
     """The cell as it is from run to run: a file in git does not change with a free port."""
     return structs.replace(cell, target=records_cell.target_identity(cell.target))
 
 
-def _with_run(
-    path: Path, runs: Sequence[BaselineRun], run: BaselineRun, ground: str | None
+def _insert_run(
+    path: Path,
+    runs: Sequence[BaselineRun],
+    run: BaselineRun,
+    accepted: str | None,
 ) -> list[BaselineRun]:
-    """The runs with this one in its place by time; a new ground lifts later ones."""
-    same = [one for one in runs if _is_same(one, run)]
-    accepted = ground or next((one.accepted for one in same), None)
-    others = [one for one in runs if one not in same]
-    new = structs.replace(run, accepted=accepted)
-    placed = sorted([*others, new], key=lambda one: _instant(one, path))
-    if ground is None:
-        return placed
-    after = placed.index(new) + 1
-    return placed[:after] + [structs.replace(one, accepted=None) for one in placed[after:]]
+    """The runs with this one in its place by time; if it is accepted, none after it is any more."""
+    others = [other for other in runs if not _is_same(other, run)]
+    replaced = [other for other in runs if _is_same(other, run)]
+    instant = accepted
+    if instant is None and replaced:
+        instant = replaced[0].accepted
+    inserted = structs.replace(run, accepted=instant)
+    ordered = sorted([*others, inserted], key=lambda one: _instant(one, path))
+    if accepted is None:
+        return ordered
+    after = ordered.index(inserted) + 1
+    later = [structs.replace(one, accepted=None) for one in ordered[after:]]
+    return [*ordered[:after], *later]
 
 
 def _is_same(one: BaselineRun, other: BaselineRun) -> bool:
@@ -197,7 +213,7 @@ class Stored(NamedTuple):
 
     path: Path
     baseline: Baseline | None
-    trouble: str | None = None
+    error: str | None = None
 
 
 def list_stored(storage: Path) -> list[Stored]:
@@ -266,6 +282,5 @@ def _check_identity(path: Path, baseline: Baseline, result: CellResult) -> None:
 def _slim(trial: Trial) -> Trial:
     if trial.recording is None:
         return trial
-    return structs.replace(
-        trial, recording=structs.replace(trial.recording.without_pcm(), spans=())
-    )
+    recording = structs.replace(trial.recording.without_pcm(), spans=())
+    return structs.replace(trial, recording=recording)

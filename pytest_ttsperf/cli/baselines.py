@@ -127,7 +127,7 @@ def _prune(told: argparse.Namespace) -> int:
     from pytest_ttsperf.baseline import prune as baseline_prune
     from pytest_ttsperf.baseline import report
 
-    found = baseline_prune.prunable(
+    found = baseline_prune.find_prunable(
         told.storage, told.root, superseded=told.superseded, older_than_days=told.older_than
     )
     delete = told.yes and not told.dry_run

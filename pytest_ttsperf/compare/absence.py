@@ -1,9 +1,9 @@
-"""Why an old version does not run: is what is asked of it new, or has something gone wrong?
+"""Why an old version does not run: is what it should run new, or has something gone wrong?
 
 What is new has nothing to be compared with, and that is no fault. So it is believed only where the
 old tree provably lacks it. Whatever else keeps the old version from running is an error: a model
-file that git ignores, a submodule that is not there, an import that fails. The comparison did not
-take place, and nobody may take that for "no slower".
+file that git ignores, a submodule that is not there, an import that fails. There was no comparison,
+and nobody may take that for "no slower".
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pytest_ttsperf.compare.checkout import contents, copies
 from pytest_ttsperf.compare.checkout.contents import Missing
+from pytest_ttsperf.compare.incomparable import Incomparable
 from pytest_ttsperf.errors import (
     ModuleMissing,
     OptionUntaken,
@@ -24,7 +25,7 @@ from pytest_ttsperf.errors import (
     WrongTree,
 )
 from pytest_ttsperf.experiment.plan import TargetFactory
-from pytest_ttsperf.records import Trial
+from pytest_ttsperf.records import Outcome, Trial
 from pytest_ttsperf.targets.spec import kind
 from pytest_ttsperf.targets.worker.source_tree import Tree
 
@@ -32,36 +33,38 @@ LAST_LINES = 4
 FEW = 5
 TRACEBACK = "Traceback (most recent call last)"
 INDENT = "            "
-MADE_AT_RUN_TIME = re.compile(r"import \*|__getattr__|globals\(\)|setattr\(")
-
-
-class NotThereError(Exception):
-    """What is measured is new: the old version lacks it. The message says what."""
-
-
-class OldFailedError(Exception):
-    """The old version does not run; the message has its words and the remedy."""
+DEFINED_AT_RUN_TIME = re.compile(r"import \*|__getattr__|globals\(\)|setattr\(")
 
 
 def explain(old: TargetFactory, label: str, error: TargetError) -> Exception:
-    """The error that says why the old side failed: NotThereError, OldFailedError or WrongTree."""
+    """The error that says why the baseline failed: Incomparable or WrongTree.
+
+    Incomparable is INCONCLUSIVE where the baseline lacks what is measured, else INVALID.
+    """
     if isinstance(error, WrongTree):
         return error
-    found = _missing(old.tree, error)
-    lacking = _lacking(old, old.tree, error, found) if old.tree is not None else None
+    missing: list[Missing] = []
+    lacking = None
+    if old.tree is not None:
+        missing = _find_missing(old.tree, error)
+        lacking = _lacking(old, old.tree, error, missing)
     if lacking:
-        return NotThereError(
+        return Incomparable(
             f"new: {label} cannot be opened as it is now ({lacking}); there is nothing to compare "
-            "with"
+            "with",
+            Outcome.INCONCLUSIVE,
         )
-    words = "\n".join(f"{INDENT}{line}" for line in _last_words(error))
-    remedies = "\n".join(f"{INDENT[4:]}{line}" for line in _remedies(old, error, found))
-    return OldFailedError(
-        f"{label} does not run, so nothing was compared with it. It says:\n{words}\n{remedies}"
-    )
+    lines = [f"{label} does not run, so nothing was compared with it. It says:"]
+    lines += [f"{INDENT}{line}" for line in _shorten(error)]
+    lines += [f"{INDENT[4:]}{line}" for line in _remedies(old, error, missing)]
+    return Incomparable("\n".join(lines))
 
 
-def refuse_silence(old: TargetFactory, label: str, trials: Sequence[Trial]) -> None:
+def refuse_silence(
+    old: TargetFactory,
+    label: str,
+    trials: Sequence[Trial],
+) -> None:
     """Raise what `explain` says, where most trials of the old version ended in an error."""
     errors = [trial.error for trial in trials if trial.error is not None]
     if 2 * len(errors) > len(trials):
@@ -72,86 +75,110 @@ def refuse_silence(old: TargetFactory, label: str, trials: Sequence[Trial]) -> N
 
 
 def _lacking(
-    old: TargetFactory, tree: Tree, error: TargetError, found: Sequence[Missing]
+    old: TargetFactory,
+    tree: Tree,
+    error: TargetError,
+    missing: Sequence[Missing],
 ) -> str | None:
     """What the old tree provably lacks; None where that is in doubt."""
     if kind(old.spec.spec) != "python":
         return None
     module, _, attribute = old.spec.spec.partition(":")
     if isinstance(error, TargetNotFound):
-        files = contents.module_files(tree.folder, module)
+        files = contents.list_module_files(tree.folder, module)
         if not files:
             return _lacking_module(tree, module)
-        is_missing = isinstance(error, ModuleMissing)
-        return None if is_missing else _lacking_attribute(tree, files, attribute)
+        if isinstance(error, ModuleMissing):
+            return None
+        return _lacking_attribute(tree, files, attribute)
     if isinstance(error, OptionUntaken):
-        return _words(error).partition("\n")[0]
-    has_lost_files = any(one.kind != "tracked" for one in found) or bool(tree.absent)
-    return None if has_lost_files else _lacking_name(old, tree, error)
+        return _first_line(error)
+    if tree.absent or any(one.kind != "tracked" for one in missing):
+        return None
+    return _lacking_name(old, tree, error)
 
 
 def _lacking_module(tree: Tree, module: str) -> str | None:
     if any(not (tree.folder / path).is_file() for path in tree.absent):
         return None  # it may be in a submodule that is not here
-    if tree.revision is not None and contents.list_ignored_module_files(tree.project, module):
+    if _list_ignored_files(tree, module):
         return None
     return f"it has no module {module}"
 
 
-def _lacking_attribute(tree: Tree, files: Sequence[str], attribute: str) -> str | None:
-    """Where a name is nowhere in the source, and none is made at run time."""
+def _lacking_attribute(
+    tree: Tree,
+    files: Sequence[str],
+    attribute: str,
+) -> str | None:
+    """Where a name is nowhere in the source, and none is defined at run time."""
     if not all(file.endswith(".py") for file in files):
         return None
+    names = attribute.split(".")
     for file in files:
-        place = tree.folder / file
-        source = place.read_text("utf-8", "replace") if place.is_file() else ""
-        names = attribute.split(".")
-        if MADE_AT_RUN_TIME.search(source) or all(contents.mentions(source, n) for n in names):
+        path = tree.folder / file
+        source = path.read_text("utf-8", "replace") if path.is_file() else ""
+        if DEFINED_AT_RUN_TIME.search(source):
+            return None
+        if all(contents.mentions(source, name) for name in names):
             return None
     return f"its {', '.join(files[:2])} has no {attribute}"
 
 
-def _lacking_name(old: TargetFactory, tree: Tree, error: TargetError) -> str | None:
+def _lacking_name(
+    old: TargetFactory,
+    tree: Tree,
+    error: TargetError,
+) -> str | None:
     """A voice, provider or option that the error names, the new code knows and the old does not."""
     options = old.spec.options
     values = [value for value in options.values() if isinstance(value, str)]
-    for name in (old.voice, old.provider, *values, *options):
-        if not name or not contents.mentions(_words(error), name):
+    names = [old.voice, old.provider, *values, *options]
+    message = _message(error)
+    for name in names:
+        if not name or not contents.mentions(message, name):
             continue
-        is_new = contents.engine_has_word(tree.project, name)
-        if is_new and not contents.has_word(tree.folder, name):
-            return f"it knows no {name!r}: {_words(error).partition(chr(10))[0]}"
+        is_in_engine = contents.engine_has_word(tree.project, name)
+        if is_in_engine and not contents.has_word(tree.folder, name):
+            return f"it knows no {name!r}: {_first_line(error)}"
     return None
 
 
 # What went wrong
 
 
-def _missing(tree: Tree | None, error: TargetError) -> list[Missing]:
+def _find_missing(tree: Tree, error: TargetError) -> list[Missing]:
     """What of the running tree the error names and the old tree lacks."""
-    if tree is None:
-        return []
     bases = [Path.cwd(), tree.rootdir or tree.project, tree.project]
     return contents.find_missing(tree.project, tree.folder, str(error), bases)
 
 
-def _words(error: TargetError) -> str:
-    """Its message, without the traceback."""
+def _message(error: TargetError) -> str:
+    """Without the traceback."""
     return str(error).partition(TRACEBACK)[0].strip()
 
 
-def _last_words(error: TargetError) -> list[str]:
-    """The first line, and the last ones of what it carries."""
-    first, *others = [line.rstrip() for line in str(error).splitlines() if line.strip()]
+def _first_line(error: TargetError) -> str:
+    return _message(error).partition("\n")[0]
+
+
+def _shorten(error: TargetError) -> list[str]:
+    """The first line, and the last of the others."""
+    lines = str(error).splitlines()
+    first, *others = [line.rstrip() for line in lines if line.strip()]
     new = [line for line in others if line.strip(" ^~") and line.strip() not in first]
     return [first, *new[-LAST_LINES:]]
 
 
-def _remedies(old: TargetFactory, error: TargetError, found: Sequence[Missing]) -> list[str]:
+def _remedies(
+    old: TargetFactory,
+    error: TargetError,
+    missing: Sequence[Missing],
+) -> list[str]:
     tree = old.tree
     if tree is None:
         return ["Compare with a target that runs; ttsperf doctor says what is wrong with it."]
-    lines = [_remedy(tree, one) for one in found[:FEW]]
+    lines = [_remedy(tree, one) for one in missing[:FEW]]
     if tree.absent:
         lines.append(
             f"Not on this machine, and so not in the old tree: {', '.join(tree.absent[:FEW])} "
@@ -159,7 +186,7 @@ def _remedies(old: TargetFactory, error: TargetError, found: Sequence[Missing]) 
             f"{tree.revision})."
         )
     if isinstance(error, ModuleMissing):
-        lines += _elsewhere(old, tree)
+        lines += _module_remedies(old, tree)
     return lines or _guesses(tree)
 
 
@@ -184,10 +211,17 @@ def _remedy(tree: Tree, one: Missing) -> str:
     )
 
 
-def _elsewhere(old: TargetFactory, tree: Tree) -> list[str]:
-    module = old.spec.spec.partition(":")[0]
-    places = contents.module_files(tree.folder, module)
-    ignored = contents.list_ignored_module_files(tree.project, module) if tree.revision else []
+def _list_ignored_files(tree: Tree, module: str) -> list[str]:
+    """Files of a module that the tree lacks as git ignores them."""
+    if tree.revision is None:
+        return []
+    return contents.list_ignored_module_files(tree.project, module)
+
+
+def _module_remedies(old: TargetFactory, tree: Tree) -> list[str]:
+    module, _, _ = old.spec.spec.partition(":")
+    places = contents.list_module_files(tree.folder, module)
+    ignored = _list_ignored_files(tree, module)
     lines = [
         f"{path} is not in the old tree, as git ignores it: {copies.OPTION} takes it over."
         for path in ignored[:FEW]
@@ -202,7 +236,9 @@ def _elsewhere(old: TargetFactory, tree: Tree) -> list[str]:
 
 def _guesses(tree: Tree) -> list[str]:
     lines = []
-    data = contents.list_ignored_data(tree.project) if tree.revision is not None else []
+    data = []
+    if tree.revision is not None:
+        data = contents.list_ignored_data(tree.project)
     if data:
         lines.append(
             f"If it needs what git ignores here ({', '.join(data[:FEW])}): "

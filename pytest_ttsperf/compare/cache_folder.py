@@ -10,7 +10,7 @@ from pytest_ttsperf.errors import RevisionError
 
 
 def cache_folder() -> Path:
-    """The folder in which other versions are laid ready. RevisionError when there is none.
+    """The folder in which other versions are prepared. RevisionError when there is none.
 
     Without a home folder new versions of platformdirs raise, and old ones give a relative
     `~/.cache`, which would be made in the user's project.

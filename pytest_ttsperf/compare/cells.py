@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec import structs
 
 from pytest_ttsperf.compare import revisions, run
-from pytest_ttsperf.compare.blocks import ComparisonSpec
+from pytest_ttsperf.compare.blocks import ComparedCell, ComparisonSpec
 from pytest_ttsperf.errors import MeasurementError, RevisionError, TargetError
 from pytest_ttsperf.experiment.plan import Plan, TargetFactory, with_http_options
 from pytest_ttsperf.records import (
@@ -27,8 +28,10 @@ from pytest_ttsperf.targets import spec as targets_spec
 from pytest_ttsperf.targets.worker.source_tree import Tree
 
 COLD = "cold starts were compared, each counted from when its process was asked for"
+SHOWN_DEPENDENCIES = 4
 MeasuredCell = tuple[TargetFactory, Plan]
 """How a cell was measured."""
+MetricsOfPhase = Callable[[Phase], tuple[ComparedMetric, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +47,28 @@ class ComparedVersion:
         """What is to be said of it before it is measured."""
         if self.tree is None:
             return []
-        return [*(f"{self.label}: {note}" for note in self.tree.notes), *self._differing]
+        remarks = [f"{self.label}: {note}" for note in self.tree.notes]
+        if self.tree.differing and not self.tree.has_own_environment:
+            remarks.append(self._differing_text(self.tree.differing))
+        return remarks
 
-    @property
-    def _differing(self) -> list[str]:
-        if self.tree is None or not self.tree.differing or self.tree.has_own_environment:
-            return []
-        shown = ", ".join(self.tree.differing[:4])
-        more = f" and {len(self.tree.differing) - 4} more" if len(self.tree.differing) > 4 else ""
-        return [
-            f"{self.label} declares other dependencies ({shown}{more}), and both versions run on "
+    def _differing_text(self, dependencies: Sequence[str]) -> str:
+        shown = ", ".join(dependencies[:SHOWN_DEPENDENCIES])
+        if len(dependencies) > SHOWN_DEPENDENCIES:
+            shown += f" and {len(dependencies) - SHOWN_DEPENDENCIES} more"
+        return (
+            f"{self.label} declares other dependencies ({shown}), and both versions run on "
             "those of this environment; --ttsperf-against-install gives it one of its own"
-        ]
+        )
 
     def of(self, source: TargetFactory) -> TargetFactory:
-        """Where the old code of a source comes from."""
+        """The baseline of a source."""
         if self.spec is None:
             return replace(source, tree=self.tree)
-        spec, own = self.spec, source.spec
-        if not spec.options and targets_spec.kind(spec.spec) == targets_spec.kind(own.spec):
-            spec = structs.replace(spec, options=own.options)
+        spec = self.spec
+        is_same_form = targets_spec.kind(spec.spec) == targets_spec.kind(source.spec.spec)
+        if is_same_form and not spec.options:
+            spec = structs.replace(spec, options=source.spec.options)
         return replace(source, spec=with_http_options(spec, {}))
 
 
@@ -76,7 +81,7 @@ def prepare_version(
     copy: Sequence[str] = (),
     fetch: bool = False,
 ) -> ComparedVersion:
-    """Lay ready what `--ttsperf-against` names. RevisionError when it is not to be had.
+    """Prepare what `--ttsperf-against` names. RevisionError when it is not to be had.
 
     `options` are those of another target; without any it gets those of the measured one, if both
     have the same form. `copy` and `fetch` are for a revision: files that git does not track, as
@@ -96,23 +101,27 @@ def prepare_version(
 
 def is_in_doubt(result: CellResult) -> bool:
     """Whether stored numbers suggest that it got slower, and there is a revision to ask."""
-    return any(_is_doubtful(verdict) for verdict in result.verdicts)
+    return _doubtful_revision(result) is not None
+
+
+def _doubtful_revision(result: CellResult) -> str | None:
+    for verdict in result.verdicts:
+        if _is_doubtful(verdict):
+            return verdict.revision
+    return None
 
 
 def _is_doubtful(verdict: Verdict) -> bool:
-    return (
-        verdict.gate == "baseline"
-        and verdict.revision is not None
-        and verdict.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE)
-    )
+    is_not_passed = verdict.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE)
+    return verdict.gate == "baseline" and verdict.revision is not None and is_not_passed
 
 
 def compare_cells(
     results: Sequence[CellResult],
     measured: Mapping[str, MeasuredCell],
     *,
-    told: ComparedVersion | None,
-    gates: Callable[[Phase], tuple[ComparedMetric, ...]],
+    against: ComparedVersion | None,
+    metrics_of: MetricsOfPhase,
     budget_s: float,
     gates_in_run: int,
     version_of: Callable[[str], ComparedVersion],
@@ -120,116 +129,146 @@ def compare_cells(
 ) -> list[CellResult]:
     """The results of one test, with what a comparison says of them.
 
-    With the version told, if one is; a cell that stored numbers put in doubt without one is
-    compared with the revision that these are of, which `version_of` lays ready.
+    They are compared with `against`, if that is a version; otherwise each cell that stored numbers
+    put in doubt is compared with the revision of these numbers, which `version_of` prepares.
     """
     by_cell = {result.cell.id: result for result in results}
-    for (other, _), cells in _groups(results, told).items():
+    for group in _groups(results, against):
         try:
-            version = told or version_of(other)
-            contest = _contest(version, cells, measured, gates, budget_s, gates_in_run)
-            found = run.compare(contest, tell)
+            version = against or version_of(group.label)
+            spec = _comparison_spec(version, group, measured, metrics_of, budget_s, gates_in_run)
+            comparisons = run.compare(spec, tell)
         except (MeasurementError, RevisionError) as error:
-            found = {
-                result.cell.id: Comparison(against=other, reason=_first_line(error))
-                for result in cells
-            }
+            comparisons = group.without_comparison(_first_line(error), Outcome.INCONCLUSIVE)
         except TargetError as error:
             reason = f"the new code failed while it was compared: {error}"
-            found = {
-                result.cell.id: Comparison(against=other, outcome=Outcome.FAIL, reason=reason)
-                for result in cells
-            }
-        for cell, comparison in found.items():
-            by_cell[cell] = _with(by_cell[cell], comparison, answers=told is None)
+            comparisons = group.without_comparison(reason, Outcome.FAIL)
+        for cell_id, comparison in comparisons.items():
+            by_cell[cell_id] = _add_comparison(
+                by_cell[cell_id],
+                comparison,
+                answers_doubt=against is None,
+            )
     return list(by_cell.values())
 
 
-def _groups(
-    results: Iterable[CellResult], told: ComparedVersion | None
-) -> dict[tuple[str, Phase], list[CellResult]]:
-    """Cells by what they are compared with, and by phase."""
-    groups: dict[tuple[str, Phase], list[CellResult]] = {}
+class _Group(NamedTuple):
+    """Cells of one phase that are compared with the same version."""
+
+    label: str
+    phase: Phase
+    results: list[CellResult]
+
+    def without_comparison(
+        self,
+        reason: str,
+        outcome: Outcome,
+    ) -> dict[str, Comparison]:
+        """By cell id: why there is none."""
+        comparison = Comparison(against=self.label, outcome=outcome, reason=reason)
+        return {result.cell.id: comparison for result in self.results}
+
+
+def _groups(results: Iterable[CellResult], against: ComparedVersion | None) -> list[_Group]:
+    groups: dict[tuple[str, Phase], _Group] = {}
     for result in results:
         if result.outcome is Outcome.INVALID or not result.counted:
             continue
-        doubted = next((v.revision for v in result.verdicts if _is_doubtful(v)), None)
-        other = told.label if told else doubted
-        if other is not None:
-            groups.setdefault((other, result.cell.phase), []).append(result)
-    return groups
+        label = against.label if against else _doubtful_revision(result)
+        if label is not None:
+            phase = result.cell.phase
+            group = groups.setdefault((label, phase), _Group(label, phase, []))
+            group.results.append(result)
+    return list(groups.values())
 
 
-def _contest(
+def _comparison_spec(
     version: ComparedVersion,
-    results: Sequence[CellResult],
+    group: _Group,
     measured: Mapping[str, MeasuredCell],
-    gates: Callable[[Phase], tuple[ComparedMetric, ...]],
+    metrics_of: MetricsOfPhase,
     budget_s: float,
     gates_in_run: int,
 ) -> ComparisonSpec:
-    source, _ = measured[results[0].cell.id]
+    source, _ = measured[group.results[0].cell.id]
     if source.inline:
         raise MeasurementError(
             "a comparison needs processes of its own; leave out --ttsperf-inline"
         )
-    old = version.of(source)
-    _refuse_never_warm(old, results[0].cell.phase)
-    cells = {
-        result.cell.id: (
-            replace(measured[result.cell.id][1], trials=len(result.counted)),
-            gates(result.cell.phase),
+    baseline = version.of(source)
+    _refuse_never_warm(baseline, group.phase)
+    cells = {}
+    for result in group.results:
+        _, plan = measured[result.cell.id]
+        cells[result.cell.id] = ComparedCell(
+            plan=replace(plan, trials=len(result.counted)),
+            metrics=metrics_of(group.phase),
         )
-        for result in results
-    }
-    own = sum(len(each) for _, each in cells.values())  # a test may have several cells
+    # A test may have several cells.
+    gates_in_test = sum(len(cell.metrics) for cell in cells.values())
     return ComparisonSpec(
-        old=old,
-        new=source,
+        baseline=baseline,
+        candidate=source,
         cells=cells,
         against=version.label,
         budget_s=budget_s,
-        gates_in_run=max(gates_in_run, own),
+        gates_in_run=max(gates_in_run, gates_in_test),
     )
 
 
-def _refuse_never_warm(old: TargetFactory, phase: Phase) -> None:
+def _refuse_never_warm(baseline: TargetFactory, phase: Phase) -> None:
     """MeasurementError where one arm has nothing warm to compare."""
-    if phase == "warm" and old.is_per_text:
+    if phase == "warm" and baseline.is_per_text:
         raise MeasurementError(
-            f"{old.spec.label} starts a process for each text and is never warm; compare with it "
-            "in a test that asks for the fixture cold_engine"
+            f"{baseline.spec.label} starts a process for each text and is never warm; compare with "
+            "it in a test that asks for the fixture cold_engine"
         )
 
 
-def _with(result: CellResult, comparison: Comparison, *, answers: bool) -> CellResult:
+def _add_comparison(
+    result: CellResult,
+    comparison: Comparison,
+    *,
+    answers_doubt: bool,
+) -> CellResult:
     """The result with its comparison; where it answers a doubt, in the doubtful verdicts' place."""
-    told = run.verdicts(comparison)
-    verdicts = [
-        _resolve(verdict, told) if answers and _is_doubtful(verdict) else verdict
-        for verdict in result.verdicts
-    ]
+    compared = run.verdicts(comparison)
+    if answers_doubt:
+        verdicts = [
+            _resolve(verdict, compared) if _is_doubtful(verdict) else verdict
+            for verdict in result.verdicts
+        ]
+    else:
+        verdicts = [*result.verdicts, *compared]
     notes = [TrustNote(guard="comparison", text=text) for text in comparison.notes]
     return structs.replace(
         result,
         comparison=comparison,
-        verdicts=tuple(verdicts if answers else [*verdicts, *told]),
+        verdicts=tuple(verdicts),
         notes=(*result.notes, *notes),
     )
 
 
-def _resolve(doubt: Verdict, told: Sequence[Verdict]) -> Verdict:
-    """A doubtful verdict by stored numbers, after its version was measured beside this one.
+def _resolve(doubt: Verdict, compared: Sequence[Verdict]) -> Verdict:
+    """A verdict that stored numbers put in doubt, after their version was measured as well.
 
     Measured in the same minutes, the version decides; where it could not be measured, the stored
     numbers do.
     """
-    same = (v for v in told if (v.metric, v.statistic) == (doubt.metric, doubt.statistic))
-    answer = next(same, told[0])
+    answer = compared[0]
+    for verdict in compared:
+        if (verdict.metric, verdict.statistic) == (doubt.metric, doubt.statistic):
+            answer = verdict
+            break
     reason = f"{doubt.reason}. Measured beside it: {answer.reason}"
     if answer.metric is None:
         return structs.replace(doubt, reason=reason)
-    return structs.replace(doubt, outcome=answer.outcome, reason=reason, improved=answer.improved)
+    return structs.replace(
+        doubt,
+        outcome=answer.outcome,
+        reason=reason,
+        improved=answer.improved,
+    )
 
 
 def _first_line(error: Exception) -> str:
@@ -237,10 +276,10 @@ def _first_line(error: Exception) -> str:
 
 
 def side_by_side(
-    old: TargetFactory,
-    new: TargetFactory,
+    baseline: TargetFactory,
+    candidate: TargetFactory,
     presets: Sequence[str],
-    gates: Callable[[Phase], tuple[ComparedMetric, ...]],
+    metrics_of: MetricsOfPhase,
     budget_s: float,
     *,
     cold: bool = False,
@@ -250,22 +289,25 @@ def side_by_side(
     Cold starts are compared if that is asked for, or if one of the two has nothing else;
     MeasurementError for those of a server.
     """
-    phase: Phase = "cold" if cold or old.is_per_text or new.is_per_text else "warm"
-    contest = ComparisonSpec(
-        old=old,
-        new=new,
-        cells={
-            preset: (
-                Plan(test="compare", text=preset, mode="stream", phase=phase, trials=0),
-                gates(phase),
-            )
-            for preset in presets
-        },
-        against=old.spec.label,
+    is_cold = cold or baseline.is_per_text or candidate.is_per_text
+    phase: Phase = "cold" if is_cold else "warm"
+    metrics = metrics_of(phase)
+    cells = {}
+    for preset in presets:
+        plan = Plan(test="compare", text=preset, mode="stream", phase=phase, trials=0)
+        cells[preset] = ComparedCell(plan, metrics)
+    spec = ComparisonSpec(
+        baseline=baseline,
+        candidate=candidate,
+        cells=cells,
+        against=baseline.spec.label,
         budget_s=budget_s,
-        gates_in_run=len(presets) * len(gates(phase)),
+        gates_in_run=len(presets) * len(metrics),
     )
-    found = run.compare(contest, lambda _: None)
-    if phase == "warm":
-        return found
-    return {preset: structs.replace(one, notes=(COLD, *one.notes)) for preset, one in found.items()}
+    comparisons = run.compare(spec, lambda _: None)
+    if is_cold:
+        return {
+            preset: structs.replace(comparison, notes=(COLD, *comparison.notes))
+            for preset, comparison in comparisons.items()
+        }
+    return comparisons

@@ -1,14 +1,15 @@
-"""Is the new code slower than the old? Blocks in, a verdict with the stage that explains it out.
+"""Is the candidate slower than the baseline? Blocks in, a verdict with the responsible stage out.
 
 A t test over blocks, as processes of the same code differ and their trials say nothing about that
-(docs/adr/0020). FAIL needs an effect above the smallest change that counts and sure to be above 0,
-PASS one sure to be below that change; all else is open. Pure: starts, reads and writes nothing.
+(docs/adr/0020). FAIL needs an effect that is above the smallest change that counts and surely above
+0; PASS needs one that is surely below that change; all else is open. Pure: starts, reads and writes
+nothing.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from msgspec import structs
@@ -17,12 +18,12 @@ from pytest_ttsperf.compare.attribution import attribute
 from pytest_ttsperf.judge.statistics.estimators import (
     TAILS,
     effects,
+    is_missing,
     missing_rates,
 )
 from pytest_ttsperf.judge.statistics.t_rule import (
     ALPHA_FAIL,
     ALPHA_PASS,
-    DEFAULT_MARGIN,
     MIN_BLOCKS,
     MOST_BLOCKS,
     Contrast,
@@ -30,135 +31,174 @@ from pytest_ttsperf.judge.statistics.t_rule import (
     blocks_needed,
     plural,
 )
-from pytest_ttsperf.records import Block, ChangeVerdict, Judged, Look, Outcome, Scale
+from pytest_ttsperf.records import (
+    Block,
+    BlockStatistic,
+    ChangeVerdict,
+    ComparedMetric,
+    Look,
+    Outcome,
+)
 
-DELTA_LOST = 0.05
-"""Texts that the new code alone does not speak, as a share; more than that is a FAIL by itself."""
+MISSING_MARGIN = 0.05
+"""Share of texts that the candidate alone does not speak; more than that is a FAIL by itself."""
 GATES_UNCONFIRMED = 3
 
 
 def decide(
     blocks: Sequence[Block],
-    *,
-    margin: float = DEFAULT_MARGIN,
-    statistic: Judged = "p50",
-    scale: Scale = "ratio",
-    unit: str = "",
+    metric: ComparedMetric,
     look: Look = "end",
 ) -> ChangeVerdict:
-    """Judge one gate from its blocks, at the early look or at the end.
+    """Judge one metric from its blocks, at the early look or at the end.
 
-    `delta` is the smallest slow-down that counts: a share (0.03) on the scale `ratio`, in the
-    metric's unit on `difference`. A text that one arm did not measure is left out in all three,
-    and what the new code alone no longer speaks is a FAIL. Raises ValueError for a delta that is
-    not above 0, and for a number of 0 or less on the scale `ratio`.
+    A text that one arm did not measure is left out in all three, and texts that only the candidate
+    no longer speaks are a FAIL. Raises ValueError for a margin that is not above 0, and for a
+    number of 0 or less on the scale `ratio`.
     """
-    if not 0 < margin < math.inf:
-        raise ValueError(f"found {margin} as the smallest change that counts, wanted it above 0")
-    whole = [block for block in blocks if block.metric.is_readable()]
+    if not 0 < metric.margin < math.inf:
+        raise ValueError(
+            f"found {metric.margin} as the smallest change that counts, wanted it above 0"
+        )
+    readable = [block for block in blocks if block.metric.is_readable()]
     draft = ChangeVerdict(
         outcome=Outcome.INCONCLUSIVE,
         reason="",
-        statistic=statistic,
-        scale=scale,
-        unit=unit,
-        margin=margin,
+        statistic=metric.statistic,
+        scale=metric.scale,
+        unit=metric.unit,
+        margin=metric.margin,
         look=look,
-        blocks=len(whole),
-        left_out=len(blocks) - len(whole),
-        raw=tuple(blocks),
+        blocks=len(readable),
+        left_out=len(blocks) - len(readable),
     )
-    if reason := _missing_reason(blocks, look):
-        return structs.replace(draft, outcome=Outcome.FAIL, reason=reason)
-    if len(whole) < MIN_BLOCKS:
-        needed = MIN_BLOCKS - len(whole)
-        return structs.replace(draft, blocks_needed=needed, reason=_too_few(draft, needed))
-    limit = math.log1p(margin) if scale == "ratio" else margin
-    found = effects([block.metric for block in whole], statistic, scale)
-    judged = _apply_rule(draft, Contrast.of(found, limit))
-    judged = structs.replace(judged, attribution=attribute(whole, statistic))
-    judged = structs.replace(judged, reason=_sentence(judged))
-    return _void(judged, judged) if judged.control_fired else judged
+    missing = _missing_reason(blocks, look)
+    if missing is not None:
+        return structs.replace(draft, outcome=Outcome.FAIL, reason=missing)
+    if len(readable) < MIN_BLOCKS:
+        needed = MIN_BLOCKS - len(readable)
+        return structs.replace(
+            draft,
+            blocks_needed=needed,
+            reason=_too_few_text(draft, needed),
+        )
+    contrast = _contrast(readable, metric)
+    verdict = _apply_rule(draft, contrast)
+    verdict = structs.replace(verdict, attribution=attribute(readable, metric.statistic))
+    verdict = structs.replace(verdict, reason=_reason(verdict))
+    if verdict.control_fired:
+        return _void(verdict, verdict)
+    return verdict
 
 
-def needs_confirmation(change: ChangeVerdict, gates: int) -> bool:
+def needs_confirmation(verdict: ChangeVerdict, gates: int) -> bool:
     """Whether to confirm a FAIL with fresh blocks: many gates in a run are many chances to err."""
-    return change.outcome is Outcome.FAIL and gates > GATES_UNCONFIRMED and not change.confirmed
+    is_fail = verdict.outcome is Outcome.FAIL
+    return is_fail and gates > GATES_UNCONFIRMED and not verdict.confirmed
 
 
-def confirm(change: ChangeVerdict, fresh: Sequence[Block]) -> ChangeVerdict:
-    """Judge a gate once more, on its blocks and as many fresh ones pooled."""
-    again = decide(
-        [*change.raw, *fresh],
-        margin=change.margin,
-        statistic=change.statistic,
-        scale=change.scale,
-        unit=change.unit,
-    )
-    reason = f"{again.reason}; {len(fresh)} of the blocks are fresh ones, to confirm a FAIL"
-    return structs.replace(again, confirmed=True, reason=reason)
+def confirm(
+    blocks: Sequence[Block],
+    fresh: Sequence[Block],
+    metric: ComparedMetric,
+) -> ChangeVerdict:
+    """Judge a metric again, from its blocks and as many fresh ones pooled."""
+    pooled = decide([*blocks, *fresh], metric)
+    reason = f"{pooled.reason}; {len(fresh)} of the blocks are fresh ones, to confirm a FAIL"
+    return structs.replace(pooled, confirmed=True, reason=reason)
 
 
-def void_by_control(changes: Sequence[ChangeVerdict]) -> tuple[ChangeVerdict, ...]:
-    """Take back all FAILs of one cell when the control of any of its gates fired."""
-    fired = next((change for change in changes if change.control_fired), None)
+def void_by_control(verdicts: Sequence[ChangeVerdict]) -> tuple[ChangeVerdict, ...]:
+    """Take back all FAILs of one cell when the control of any of its metrics fired."""
+    fired = next((verdict for verdict in verdicts if verdict.control_fired), None)
     if fired is None:
-        return tuple(changes)
-    return tuple(change if change.control_fired else _void(change, fired) for change in changes)
+        return tuple(verdicts)
+    # One whose own control fired has been voided by it already.
+    return tuple(
+        verdict if verdict.control_fired else _void(verdict, fired) for verdict in verdicts
+    )
 
 
-def _apply_rule(draft: ChangeVerdict, test: Contrast) -> ChangeVerdict:
+def _contrast(readable: Sequence[Block], metric: ComparedMetric) -> Contrast:
+    arms = [block.metric for block in readable]
+    per_block = effects(arms, metric.statistic, metric.scale)
+    margin = metric.margin
+    if metric.scale == "ratio":
+        margin = math.log1p(margin)
+    return Contrast.of(per_block, margin)
+
+
+def _apply_rule(draft: ChangeVerdict, contrast: Contrast) -> ChangeVerdict:
     """Fill in the numbers of the test and the outcome of the rule."""
-    fails = test.fails(alpha_fail(draft.statistic, draft.look))
-    passes = test.passes(ALPHA_PASS[draft.look])
-    outcome = Outcome.FAIL if fails else Outcome.PASS if passes else Outcome.INCONCLUSIVE
-    low, high = test.new.interval()
-    shown = math.expm1 if draft.scale == "ratio" else float
+    outcome = _outcome(contrast, draft.statistic, draft.look)
+    needed = None
+    if outcome is Outcome.INCONCLUSIVE:
+        needed = blocks_needed(contrast, draft.statistic)
+    from_scale: Callable[[float], float] = float
+    if draft.scale == "ratio":
+        from_scale = math.expm1
+    candidate, control, margin = contrast
+    low, high = candidate.interval()
     return structs.replace(
         draft,
         outcome=outcome,
-        effect=shown(test.new.mean),
-        low=shown(low),
-        high=shown(high),
-        p_slower=test.new.p_above(0.0),
-        p_within=test.new.p_below(test.limit),
-        improved=test.improves,
-        control_effect=shown(test.control.mean),
-        p_control=test.control.p_apart(0.0),
-        control_fired=test.control_fired,
-        blocks_needed=blocks_needed(test, draft.statistic)
-        if outcome is Outcome.INCONCLUSIVE
-        else None,
+        effect=from_scale(candidate.mean),
+        low=from_scale(low),
+        high=from_scale(high),
+        p_slower=candidate.p_above(0.0),
+        p_within=candidate.p_below(margin),
+        improved=contrast.is_faster,
+        control_effect=from_scale(control.mean),
+        p_control=control.p_apart(0.0),
+        control_fired=contrast.has_control_effect,
+        blocks_needed=needed,
     )
 
 
-def _void(change: ChangeVerdict, by: ChangeVerdict) -> ChangeVerdict:
-    """Without its FAIL or improvement, as the control fired."""
-    if change.outcome is not Outcome.FAIL and not change.improved:
-        return change
-    effect, p_value = by.control_effect or 0.0, by.p_control or 0.0
-    reason = (
-        f"{change.reason}. But the control, the old code against itself, differs by "
-        f"{_amount(effect, by)} (p = {p_value:.1g}) in {by.statistic}: nothing is to be concluded "
-        "from that; run it again when the machine does nothing else"
+def _outcome(contrast: Contrast, statistic: BlockStatistic, look: Look) -> Outcome:
+    if contrast.is_slower(alpha_fail(statistic, look)):
+        return Outcome.FAIL
+    if contrast.is_within_margin(ALPHA_PASS[look]):
+        return Outcome.PASS
+    return Outcome.INCONCLUSIVE
+
+
+def _void(verdict: ChangeVerdict, fired: ChangeVerdict) -> ChangeVerdict:
+    """Without its FAIL or improvement, as the control of `fired` differed."""
+    if verdict.outcome is not Outcome.FAIL and not verdict.improved:
+        return verdict
+    effect = _amount(fired.control_effect or 0.0, fired)
+    p_value = fired.p_control or 0.0
+    outcome = Outcome.INCONCLUSIVE
+    if verdict.improved:
+        outcome = verdict.outcome
+    return structs.replace(
+        verdict,
+        outcome=outcome,
+        improved=False,
+        reason=(
+            f"{verdict.reason}. But the control, the old code against itself, differs by "
+            f"{effect} (p = {p_value:.1g}) in {fired.statistic}: nothing is to be concluded "
+            "from that; run it again when the machine does nothing else"
+        ),
     )
-    outcome = change.outcome if change.improved else Outcome.INCONCLUSIVE
-    return structs.replace(change, outcome=outcome, improved=False, reason=reason)
 
 
-def _missing_reason(blocks: Sequence[Block], look: Look) -> str:
-    """Why the new code fails for texts it did not speak at all; empty when it does not."""
+def _missing_reason(blocks: Sequence[Block], look: Look) -> str | None:
+    """Why the candidate fails for texts it did not speak at all; None when it does not."""
     metrics = [block.metric for block in blocks]
     if len(metrics) < MIN_BLOCKS:
-        return ""
-    test = Contrast.of(missing_rates(metrics), DELTA_LOST)
-    if test.control_fired or not test.fails(ALPHA_FAIL[look]):
-        return ""
-    counts = np.sum([(~np.isfinite(arms.array())).sum(axis=1) for arms in metrics], axis=0)
-    texts = sum(len(arms.new) for arms in metrics)
+        return None
+    contrast = Contrast.of(missing_rates(metrics), MISSING_MARGIN)
+    if contrast.has_control_effect or not contrast.is_slower(ALPHA_FAIL[look]):
+        return None
+    missing = np.concatenate([is_missing(arms) for arms in metrics], axis=1)
+    _, texts = missing.shape
+    baseline, control, candidate = missing.sum(axis=1)
+    p_value = contrast.candidate.p_above(0.0)
     return (
-        f"{counts[2]} of {texts} texts could not be measured with the new code, "
-        f"{counts[0] + counts[1]} of {2 * texts} with the old (p = {test.new.p_above(0.0):.1g}): "
+        f"{candidate} of {texts} texts could not be measured with the new code, "
+        f"{baseline + control} of {2 * texts} with the old (p = {p_value:.1g}): "
         "what could not be measured is not as good as before"
     )
 
@@ -166,66 +206,73 @@ def _missing_reason(blocks: Sequence[Block], look: Look) -> str:
 # Wording
 
 
-def _sentence(change: ChangeVerdict) -> str:
-    """The effect, how sure, of how many blocks, the smallest change that counts, the stage."""
-    effect, low, high = change.effect or 0.0, change.low or 0.0, change.high or 0.0
+def _reason(verdict: ChangeVerdict) -> str:
+    """The effect, how sure, from how many blocks, the smallest change that counts, the stage."""
+    effect = _amount(verdict.effect or 0.0, verdict)
+    low = _amount(verdict.low or 0.0, verdict)
+    high = _amount(verdict.high or 0.0, verdict)
+    margin = _amount(verdict.margin, verdict)
     text = (
-        f"{change.statistic} changed by {_amount(effect, change)} (95 % interval "
-        f"{_amount(low, change)} to {_amount(high, change)}; {_count_text(change)})"
+        f"{verdict.statistic} changed by {effect} (95 % interval {low} to {high}; "
+        f"{_count_text(verdict)})"
     )
-    counts = f"{_amount(change.margin, change)}, the smallest change that counts"
-    if change.outcome is Outcome.FAIL:
-        return f"{text}: slower by more than {counts}{_stage_text(change)}"
-    if change.improved:
-        return f"{text}: an improvement by more than {counts.lstrip('+')}{_stage_text(change)}"
-    if change.outcome is Outcome.PASS:
+    counts = f"{margin}, the smallest change that counts"
+    if verdict.outcome is Outcome.FAIL:
+        return f"{text}: slower by more than {counts}{_stage_text(verdict)}"
+    if verdict.improved:
+        return f"{text}: an improvement by more than {counts.lstrip('+')}{_stage_text(verdict)}"
+    if verdict.outcome is Outcome.PASS:
         return f"{text}: surely below {counts}"
-    return f"{text}: neither surely slower nor surely below {counts}; {_open_end(change)}"
+    return f"{text}: neither surely slower nor surely below {counts}; {_open_end(verdict)}"
 
 
-def _open_end(change: ChangeVerdict) -> str:
-    needed = change.blocks_needed
+def _open_end(verdict: ChangeVerdict) -> str:
+    needed = verdict.blocks_needed
     if needed is None:
         return (
             f"{MOST_BLOCKS} further blocks like these would not decide, so close is it to that "
             "change; choose another smallest change"
         )
+    share = 100 * (needed / verdict.blocks)
     return (
         f"about {plural(needed, 'further block')} like these would decide, "
-        f"{needed / change.blocks:.0%} more time (--ttsperf-budget)".replace("%", " %")
+        f"{share:.0f} % more time (--ttsperf-budget)"
     )
 
 
-def _too_few(change: ChangeVerdict, needed: int) -> str:
+def _too_few_text(verdict: ChangeVerdict, needed: int) -> str:
+    verb = "is" if needed == 1 else "are"
     return (
-        f"{_count_text(change)}: {MIN_BLOCKS} are the fewest that can decide, {needed} more "
-        f"{'is' if needed == 1 else 'are'} needed (--ttsperf-budget)"
+        f"{_count_text(verdict)}: {MIN_BLOCKS} are the fewest that can decide, {needed} more "
+        f"{verb} needed (--ttsperf-budget)"
     )
 
 
-def _count_text(change: ChangeVerdict) -> str:
-    text = plural(change.blocks, "block")
-    if not change.left_out:
+def _count_text(verdict: ChangeVerdict) -> str:
+    text = plural(verdict.blocks, "block")
+    if not verdict.left_out:
         return text
-    return f"{text}, and {change.left_out} left out in which too few texts were measured"
+    return f"{text}, and {verdict.left_out} left out in which too few texts were measured"
 
 
-def _stage_text(change: ChangeVerdict) -> str:
+def _stage_text(verdict: ChangeVerdict) -> str:
     """`; +11.2 ms, of which vocode +10.9 ms (+10.1 to +11.7)`."""
-    found = change.attribution
-    if found is None:
+    attribution = verdict.attribution
+    if attribution is None:
         return "; which stage it is is not known, as stages were not told"
-    text = f"; {found.total_ms:+.1f} ms{' in the slow texts' if change.statistic in TAILS else ''}"
-    if found.explained_by is None:
+    text = f"; {attribution.total_ms:+.1f} ms"
+    if verdict.statistic in TAILS:
+        text += " in the slow texts"
+    if attribution.explained_by is None:
         return f"{text}, in which no single stage surely has a part"
-    first = found.stages[0]
+    first = attribution.stages[0]
     return (
         f"{text}, of which {first.stage} {first.ms:+.1f} ms "
         f"({first.low_ms:+.1f} to {first.high_ms:+.1f})"
     )
 
 
-def _amount(value: float, change: ChangeVerdict) -> str:
-    if change.scale == "ratio":
-        return f"{value:+.1%}".replace("%", " %")
-    return f"{value:+.3g} {change.unit}".rstrip()
+def _amount(value: float, verdict: ChangeVerdict) -> str:
+    if verdict.scale == "ratio":
+        return f"{100 * value:+.1f} %"
+    return f"{value:+.3g} {verdict.unit}".rstrip()

@@ -1,6 +1,6 @@
-"""What two versions are compared by: the figures, and the smallest change of each that counts.
+"""What two versions are compared by: the metrics, and the smallest change of each that counts.
 
-A leaf that imports nothing slow, as every pytest run reads it.
+Imports nothing slow at the top, as every pytest run imports it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ttsperf.errors import LimitError
 
 if TYPE_CHECKING:
-    from pytest_ttsperf.records import ComparedMetric, Phase
+    from pytest_ttsperf.records import BlockStatistic, ComparedMetric, Phase, Scale
 
 
 DEFAULT_MARGIN = 0.03
@@ -28,8 +28,8 @@ class MetricDefault(NamedTuple):
 
     label: str
     metric: str
-    statistic: str
-    scale: str = "ratio"
+    statistic: BlockStatistic
+    scale: Scale = "ratio"
     unit: str = ""
 
 
@@ -55,31 +55,37 @@ WARM_ONLY = frozenset({"ttfa_p95", "heard_p95", "rtf_p95", "rss_peak", "underrun
 def budget_s(text: object, source: str) -> float:
     """`60`, `60s`, `1.5min`, `1h` -> seconds. LimitError names the `source` of anything else."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h)?\s*", str(text))
-    seconds = float(found[1]) * UNITS_S[found[2] or "s"] if found else 0.0
+    seconds = 0.0
+    if found:
+        seconds = float(found[1]) * UNITS_S[found[2] or "s"]
     if not 0 < seconds < math.inf:
         raise LimitError(f"{source}={text!r}; wanted a time above 0, as 60s or 3min")
     return seconds
 
 
 def choose_metrics(phase: Phase, *margins: Mapping[str, float]) -> tuple[ComparedMetric, ...]:
-    """The gates of a test: the usual ones, and what is named; a later mapping wins."""
-    from pytest_ttsperf.records import ComparedMetric
+    """The metrics of a test: the usual ones, and what is named; a later mapping wins."""
+    from pytest_ttsperf.records import ComparedMetric  # msgspec is slow to import
 
     merged = dict.fromkeys(DEFAULT, DEFAULT_MARGIN)
     for each in margins:
         merged.update(each)
-    return tuple(
-        ComparedMetric(
-            label=FIGURES[name].label,
-            metric=FIGURES[name].metric,
-            statistic=FIGURES[name].statistic,  # type: ignore[arg-type]
-            scale=FIGURES[name].scale,  # type: ignore[arg-type]
-            unit=FIGURES[name].unit,
-            margin=margin,
+    compared = []
+    for name, margin in merged.items():
+        if phase == "cold" and name in WARM_ONLY:
+            continue
+        default = FIGURES[name]
+        compared.append(
+            ComparedMetric(
+                label=default.label,
+                metric=default.metric,
+                statistic=default.statistic,
+                scale=default.scale,
+                unit=default.unit,
+                margin=margin,
+            )
         )
-        for name, margin in merged.items()
-        if phase == "warm" or name not in WARM_ONLY
-    )
+    return tuple(compared)
 
 
 def margins_of_keywords(keywords: Mapping[str, object], source: str) -> dict[str, float]:
@@ -101,36 +107,46 @@ def margins_of_lines(lines: Iterable[str], source: str) -> dict[str, float]:
     return found
 
 
-def _margin(name: str, value: object, source: str) -> dict[str, float]:
-    meant = SHORT.get(name, (name,))
-    if meant[0] not in FIGURES:
-        near = difflib.get_close_matches(name, names(), n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+def _margin(
+    name: str,
+    value: object,
+    source: str,
+) -> dict[str, float]:
+    figures = SHORT.get(name, (name,))
+    if figures[0] not in FIGURES:
+        hint = ""
+        for near in difflib.get_close_matches(name, names(), n=1):
+            hint = f" (did you mean {near!r}?)"
         raise LimitError(
             f"{source}: {name!r} cannot be compared{hint}; accepted: {', '.join(names())}"
         )
-    is_share = FIGURES[meant[0]].scale == "ratio"
-    number = _number(value, is_share=is_share)
-    if not 0 < number < math.inf:
+    is_share = FIGURES[figures[0]].scale == "ratio"
+    margin = _parse_number(value, is_share=is_share)
+    if not 0 < margin < math.inf:
         wanted = "a change such as '5%' or 0.05" if is_share else "a number above 0, as 1"
         raise LimitError(f"{source}; wanted {wanted}")
-    return dict.fromkeys(meant, number)
+    return dict.fromkeys(figures, margin)
 
 
-def _number(value: object, *, is_share: bool) -> float:
-    """nan for what is none."""
+def _parse_number(value: object, *, is_share: bool) -> float:
+    """nan for what is no number, or none of the kind."""
     if isinstance(value, bool):
         return math.nan
     if isinstance(value, int | float):
-        # 5 for 5 % would be a gate that never fires.
-        return math.nan if is_share and value >= 1 else float(value)
+        if is_share and value >= 1:
+            return math.nan  # 5 for 5 % would be a gate that never fires
+        return float(value)
     text = str(value).strip()
+    percent = text.removesuffix("%")
     try:
-        if text.endswith("%"):
-            return float(text[:-1]) / 100 if is_share else math.nan
-        return _number(float(text), is_share=is_share)
+        number = float(percent)
     except ValueError:
         return math.nan
+    if percent == text:
+        return _parse_number(number, is_share=is_share)
+    if is_share:
+        return number / 100
+    return math.nan
 
 
 def names() -> list[str]:

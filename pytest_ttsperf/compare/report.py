@@ -1,8 +1,8 @@
-"""Two targets side by side, as text: what each figure did, how surely, and which stage did it."""
+"""Two targets side by side, as text: how each metric changed, how surely, and in which stage."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from pytest_ttsperf.records import ChangeVerdict, Comparison, Outcome
 
@@ -16,24 +16,34 @@ Paint = Callable[[str, str], str]
 
 
 def outcomes(comparison: Comparison) -> list[Outcome]:
-    """Of each gate; of the whole where it did not come about."""
+    """Of each metric; of the whole where there was no comparison."""
     if comparison.reason is not None:
         return [comparison.outcome]
     return [change.outcome for change in comparison.changes]
 
 
-def text(one: str, other: str, found: Mapping[str, Comparison], paint: Paint) -> str:
+def text(
+    baseline: str,
+    candidate: str,
+    found: Mapping[str, Comparison],
+    paint: Paint,
+) -> str:
     """A paragraph for each preset."""
-    lines = [f"{other} against {one}"]
+    lines = [f"{candidate} against {baseline}"]
     for preset, comparison in found.items():
         lines.append(f"{preset}, {comparison.blocks} blocks in {comparison.seconds:.0f} s")
-        if comparison.reason is not None:
-            word = paint(comparison.outcome.value, LEVELS[comparison.outcome])
-            lines.append(f"  {word}  {comparison.reason}")
-        for gate, change in zip(comparison.gates, comparison.changes, strict=False):
-            lines.append(f"  {_word(change, paint)}  {gate.label}: {change.reason}")
-        lines += [f"  note: {note}" for note in comparison.notes]
+        lines += _lines(comparison, paint)
     return "\n".join(lines)
+
+
+def _lines(comparison: Comparison, paint: Paint) -> Iterator[str]:
+    if comparison.reason is not None:
+        word = paint(comparison.outcome.value, LEVELS[comparison.outcome])
+        yield f"  {word}  {comparison.reason}"
+    for metric, change in zip(comparison.gates, comparison.changes, strict=False):
+        yield f"  {_word(change, paint)}  {metric.label}: {change.reason}"
+    for note in comparison.notes:
+        yield f"  note: {note}"
 
 
 def _word(change: ChangeVerdict, paint: Paint) -> str:

@@ -1,4 +1,4 @@
-"""Other versions of the code under measurement: a git revision or a directory, laid ready to open.
+"""Other versions of the code under measurement: a git revision or a directory, ready to be opened.
 
 A revision is checked out as a detached worktree under the user's cache directory, without hooks, so
 that neither the user's working tree nor any branch is touched, whenever and however it ends. A tree
@@ -25,11 +25,11 @@ from filelock import FileLock, Timeout
 
 from pytest_ttsperf import git, real
 from pytest_ttsperf.compare.cache_folder import cache_folder
-from pytest_ttsperf.compare.checkout import copies as checkout_copies
-from pytest_ttsperf.compare.checkout import large_files, repository
-from pytest_ttsperf.compare.checkout import submodules as checkout_submodules
-from pytest_ttsperf.compare.checkout.copies import State
+from pytest_ttsperf.compare.checkout import copies, large_files, repository, submodules
+from pytest_ttsperf.compare.checkout.copies import State, state_of
+from pytest_ttsperf.compare.checkout.git_paths import parse_paths
 from pytest_ttsperf.compare.checkout.repository import Repository
+from pytest_ttsperf.compare.checkout.submodules import Submodule
 from pytest_ttsperf.errors import GitError, RevisionError
 from pytest_ttsperf.secrets import mask
 from pytest_ttsperf.targets.worker.source_tree import Tree
@@ -57,56 +57,86 @@ def checkout(
     does not have. Raises RevisionError.
     """
     home = cache if cache is not None else cache_folder()
-    around, commit = None, None
+    around = None
+    commit = None
     has_secret = mask(text) != text  # the address of a server, perhaps: nothing for git
     if not repository.is_path(text) and not has_secret:
         around = repository.find_around(rootdir, text)
     if around is not None:
         commit = repository.commit_of(around, text, fetch=fetch)
     if around is not None and commit is not None:
-        files = checkout_copies.choose(around.top, rootdir.resolve(), copy, outside=home.resolve())
-        modules = checkout_submodules.of_commit(around.git_folder, commit, around.top, fetch=fetch)
+        files = copies.choose(around.top, rootdir.resolve(), copy, outside=home.resolve())
+        modules = submodules.of_commit(around.git_folder, commit, around.top, fetch=fetch)
         content = TreeContent(commit, files, tuple(modules))
-        laid = _check_out(around, content, home, network=fetch)
-        label = text if commit.startswith(text) else f"{text} ({commit[:10]})"
-        tree = Tree(
-            label, around.top, laid.folder, commit, notes=laid.notes(around.top), absent=laid.absent
-        )
+        tree = _revision_tree(text, around, content, home, fetch=fetch)
     else:
-        tree = _directory(text, rootdir, around)
+        tree = _directory_tree(text, rootdir, around)
         if copy:
-            note = (
-                f"{checkout_copies.OPTION} is for revisions; nothing was copied into {tree.folder}"
-            )
+            note = f"{copies.OPTION} is for revisions; nothing was copied into {tree.folder}"
             tree = tree._replace(notes=(note,))
-    tree = tree._replace(
-        differing=differing_dependencies(tree.project, tree.folder), rootdir=rootdir.resolve()
+    differing = differing_dependencies(tree.project, tree.folder)
+    tree = tree._replace(differing=differing, rootdir=rootdir.resolve())
+    if install is None:
+        return tree
+    return _install(tree, install, home)
+
+
+def _revision_tree(
+    text: str,
+    around: Repository,
+    content: TreeContent,
+    home: Path,
+    *,
+    fetch: bool,
+) -> Tree:
+    worktree = _check_out(around, content, home, network=fetch)
+    label = text
+    if not content.commit.startswith(text):
+        label = f"{text} ({content.commit[:10]})"
+    return Tree(
+        label,
+        around.top,
+        worktree.folder,
+        content.commit,
+        notes=worktree.notes(around.top),
+        absent=worktree.absent,
     )
-    return tree if install is None else _install(tree, install, home)
 
 
-def _directory(text: str, rootdir: Path, around: Repository | None) -> Tree:
-    folder = Path(os.path.expanduser(text))  # Path's own raises without a home
-    folder = (folder if folder.is_absolute() else rootdir / folder).resolve()
+def _directory_tree(
+    text: str,
+    rootdir: Path,
+    around: Repository | None,
+) -> Tree:
+    expanded = Path(os.path.expanduser(text))  # Path's own raises without a home
+    folder = (rootdir / expanded).resolve()
     if folder.is_dir():
-        return Tree(str(text), rootdir.resolve(), folder)
+        return Tree(text, rootdir.resolve(), folder)
     if repository.is_path(text):
         with contextlib.suppress(RevisionError):
             around = repository.find_around(rootdir, text)
     raise RevisionError(repository.why_unknown(text, rootdir, around))
 
 
-def differing_dependencies(ours: Path, theirs: Path) -> tuple[str, ...]:
+def differing_dependencies(running: Path, other: Path) -> tuple[str, ...]:
     """Requirements that only one of two trees declares, and lock files that are not the same."""
-    told = []
-    one, other = _requirements(ours), _requirements(theirs)
-    told += [f"-{requirement}" for requirement in sorted(other - one)]
-    told += [f"+{requirement}" for requirement in sorted(one - other)]
-    names = {
-        path.name for folder in (ours, theirs) for glob in EXTRA_FILES for path in folder.glob(glob)
-    }
-    told += [name for name in sorted(names) if _content(ours / name) != _content(theirs / name)]
-    return tuple(told)
+    running_requirements = _requirements(running)
+    other_requirements = _requirements(other)
+    removed = sorted(other_requirements - running_requirements)
+    added = sorted(running_requirements - other_requirements)
+    lock_files: set[str] = set()
+    for folder in (running, other):
+        for pattern in EXTRA_FILES:
+            lock_files.update(path.name for path in folder.glob(pattern))
+    return (
+        *(f"-{requirement}" for requirement in removed),
+        *(f"+{requirement}" for requirement in added),
+        *(
+            name
+            for name in sorted(lock_files)
+            if _content(running / name) != _content(other / name)
+        ),
+    )
 
 
 # Worktrees
@@ -118,24 +148,27 @@ class TreeContent(NamedTuple):
     commit: str
     copies: Mapping[str, State]
     """Files of the running tree that it gets, as they were there."""
-    submodules: tuple[checkout_submodules.Submodule, ...]
+    submodules: tuple[Submodule, ...]
 
     @property
     def name(self) -> str:
-        """Of the tree: the commit, and a digest of what it gets beside it."""
+        """Of the tree: the commit, and a digest of what is added to it."""
         lines = [f"{path} {state}" for path, state in sorted(self.copies.items())]
         lines += [f"{one.path} {one.commit}" for one in self.submodules if one.git_folder]
-        digest = hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
-        return f"{self.commit[:16]}-{digest[:8]}" if lines else self.commit[:16]
+        if not lines:
+            return self.commit[:16]
+        description = "\n".join(lines).encode(errors="surrogateescape")
+        digest = hashlib.sha256(description).hexdigest()
+        return f"{self.commit[:16]}-{digest[:8]}"
 
 
 class Checkout(NamedTuple):
-    """A tree as it lies there: its folder, and what is in it that git did not lay."""
+    """A worktree: its folder, and what is in it that git did not check out."""
 
     folder: Path
     copied: dict[str, State]
     passed_over: tuple[str, ...]
-    """Files to be copied that the old version has of its own."""
+    """Files to be copied that are in the old version already."""
     filled: dict[str, State]
     """Submodules and large files."""
     modules: tuple[str, ...]
@@ -149,14 +182,16 @@ class Checkout(NamedTuple):
         return (*self.modules, *self.pointers)
 
     def notes(self, running: Path) -> tuple[str, ...]:
-        """What its reader has to know; of what is missing only what the running tree has."""
+        """What the reader has to know; of what is missing only what the running tree has."""
         notes = []
         if self.copied:
-            notes.append(f"copied from the running tree: {checkout_copies.text(self.copied)}")
+            notes.append(f"copied from the running tree: {copies.text(self.copied)}")
         if self.passed_over:
             first = ", ".join(self.passed_over[:3])
             notes.append(f"not copied, as the old version has a file of that name: {first}")
-        lacking = [p for p in self.pointers if large_files.pointer(running / p) is None]
+        lacking = [
+            path for path in self.pointers if large_files.read_pointer(running / path) is None
+        ]
         if lacking:
             notes.append(
                 f"{', '.join(lacking[:3])}: only a Git LFS pointer in the old tree, as the file "
@@ -165,7 +200,13 @@ class Checkout(NamedTuple):
         return tuple(notes)
 
 
-def _check_out(around: Repository, content: TreeContent, home: Path, *, network: bool) -> Checkout:
+def _check_out(
+    around: Repository,
+    content: TreeContent,
+    home: Path,
+    *,
+    network: bool,
+) -> Checkout:
     """The worktree of a commit, made or found. RevisionError when git cannot.
 
     The marker of a whole tree names its folder, which is a new one each time a tree is made: a git
@@ -175,75 +216,90 @@ def _check_out(around: Repository, content: TreeContent, home: Path, *, network:
     trees = home / "trees" / f"{around.top.name}-{digest}"
     marker = trees / f"{content.name}{COMPLETE}"
     with _lock(trees / ".lock"):
-        laid = _read_marker(marker)
-        if laid is None or not _is_untouched(laid, content.commit):
+        worktree = _read_marker(marker)
+        if worktree is None or not _is_untouched(worktree, content.commit):
             marker.unlink(missing_ok=True)
             folder = trees / f"{content.commit[:16]}-{secrets.token_hex(3)}"
             _add_worktree(around, content.commit, folder, network=network)
-            laid = _complete(around, content, folder)
+            worktree = _complete(around, content, folder)
             _compile(folder)
-        elif laid.pointers:
-            laid = _fill(around, content, laid)
-        _write_marker(marker, laid)
+        elif worktree.pointers:
+            worktree = _fill_pointers(around, content, worktree)
+        _write_marker(marker, worktree)
         _prune(around, trees, keep=marker)
-    return laid
+    return worktree
 
 
-def _add_worktree(around: Repository, commit: str, folder: Path, *, network: bool) -> None:
+def _add_worktree(
+    around: Repository,
+    commit: str,
+    folder: Path,
+    *,
+    network: bool,
+) -> None:
     arguments = ("worktree", "add", "--quiet", "--force", "--detach", str(folder), commit)
     settings = large_files.FILTERS_OFF
     try:
         git.require(around.top, *arguments, settings=settings, network=network)
     except GitError as error:
-        partial = git.output(around.top, "config", "--get-regexp", r"^remote\..*\.promisor$")
-        hint = f"; {repository.FETCH_OPTION} gets what a partial clone lacks" if partial else ""
+        hint = ""
+        if git.output(around.top, "config", "--get-regexp", r"^remote\..*\.promisor$"):
+            hint = f"; {repository.FETCH_OPTION} gets what a partial clone lacks"
         raise RevisionError(
             f"{error}\nmend that{hint}, or compare with a directory of your own"
         ) from error
 
 
 def _complete(around: Repository, content: TreeContent, folder: Path) -> Checkout:
-    """Add to a fresh worktree what git does not lay into it."""
-    here = [one for one in content.submodules if one.git_folder is not None]
-    filled = {}
-    for one in here:
-        filled.update(checkout_submodules.lay(folder, one))
-    laid = Checkout(
+    """Add to a fresh worktree what git does not check out."""
+    filled: dict[str, State] = {}
+    absent = []
+    for module in content.submodules:
+        if module.git_folder is None:
+            absent.append(module.path)
+        else:
+            filled |= submodules.lay(folder, module)
+    worktree = Checkout(
         folder=folder,
         copied={},
         passed_over=(),
         filled=filled,
-        modules=tuple(one.path for one in content.submodules if one.git_folder is None),
-        pointers=tuple(large_files.pointers(folder)),
+        modules=tuple(absent),
+        pointers=tuple(large_files.list_pointers(folder)),
     )
-    laid = _fill(around, content, laid)
-    copied = checkout_copies.lay(around.top, folder, content.copies)
+    worktree = _fill_pointers(around, content, worktree)
+    copied = copies.lay(around.top, folder, content.copies)
     passed_over = tuple(sorted(content.copies.keys() - copied.keys()))
-    return laid._replace(copied=copied, passed_over=passed_over)
+    return worktree._replace(copied=copied, passed_over=passed_over)
 
 
-def _fill(around: Repository, content: TreeContent, laid: Checkout) -> Checkout:
+def _fill_pointers(around: Repository, content: TreeContent, worktree: Checkout) -> Checkout:
     """Replace pointers by their files, as far as these are there by now."""
-    if not laid.pointers:
-        return laid
-    every = {path: large_files.pointer(laid.folder / path) for path in laid.pointers}
-    wanted = {path: pointer for path, pointer in every.items() if pointer is not None}
+    if not worktree.pointers:
+        return worktree
+    pointers = {}
+    for path in worktree.pointers:
+        pointer = large_files.read_pointer(worktree.folder / path)
+        if pointer is not None:
+            pointers[path] = pointer
     clones = [one.git_folder for one in content.submodules if one.git_folder is not None]
-    places = large_files.stores([around.common_folder, *clones])
-    filled = large_files.fill(laid.folder, around.top, wanted, places)
-    left = tuple(path for path in wanted if path not in filled)
-    return laid._replace(filled={**laid.filled, **filled}, pointers=left)
+    stores = large_files.list_stores([around.common_folder, *clones])
+    filled = large_files.fill(worktree.folder, around.top, pointers, stores)
+    return worktree._replace(
+        filled=worktree.filled | filled,
+        pointers=tuple(path for path in pointers if path not in filled),
+    )
 
 
 def _read_marker(marker: Path) -> Checkout | None:
-    """The tree that a marker stands for; None for none, or one that cannot be understood."""
+    """The worktree that a marker stands for; None for none, or one that cannot be understood."""
     try:
         content = json.loads(marker.read_text(encoding="utf-8"))
         return Checkout(
             folder=marker.parent / content["folder"],
-            copied=_states(content["copied"]),
+            copied=_to_states(content["copied"]),
             passed_over=tuple(content["passed_over"]),
-            filled=_states(content["filled"]),
+            filled=_to_states(content["filled"]),
             modules=tuple(content["modules"]),
             pointers=tuple(content["pointers"]),
         )
@@ -251,29 +307,28 @@ def _read_marker(marker: Path) -> Checkout | None:
         return None
 
 
-def _states(lines: Mapping[str, Sequence[int]]) -> dict[str, State]:
+def _to_states(lines: Mapping[str, Sequence[int]]) -> dict[str, State]:
     return {path: State(*numbers) for path, numbers in lines.items()}
 
 
-def _write_marker(marker: Path, laid: Checkout) -> None:
-    content = json.dumps({**laid._asdict(), "folder": laid.folder.name})
+def _write_marker(marker: Path, worktree: Checkout) -> None:
+    content = json.dumps({**worktree._asdict(), "folder": worktree.folder.name})
     fresh = marker.with_suffix(".new")
     fresh.write_text(content, encoding="utf-8")
     fresh.replace(marker)
 
 
-def _is_untouched(laid: Checkout, commit: str) -> bool:
-    """Whether a tree is what it was when it was made."""
-    added = {**laid.copied, **laid.filled}
+def _is_untouched(worktree: Checkout, commit: str) -> bool:
+    """Whether a worktree is what it was when it was made."""
+    folder = worktree.folder
+    added = worktree.copied | worktree.filled
     try:
-        if git.output(laid.folder, "rev-parse", "HEAD") != commit:
+        if git.output(folder, "rev-parse", "HEAD") != commit:
             return False
-        if any(
-            checkout_copies.state_of(laid.folder / path) != state for path, state in added.items()
-        ):
+        if any(state_of(folder / path) != state for path, state in added.items()):
             return False
         changes = git.require(
-            laid.folder,
+            folder,
             "status",
             "--porcelain",
             "-z",
@@ -284,14 +339,14 @@ def _is_untouched(laid: Checkout, commit: str) -> bool:
         )
     except (OSError, GitError):
         return False
-    return all(change[3:] in added for change in changes.split("\0") if change)
+    return all(change[3:] in added for change in parse_paths(changes))
 
 
 def _compile(folder: Path) -> None:
     """Bytecode beforehand: else the first start of the old version pays for its compiling."""
     subprocess.run(
         [sys.executable, "-m", "compileall", "-q", "-x", r"[\\/]\.git[\\/]", str(folder)],
-        check=False,  # a file that does not compile is only told when it is imported
+        check=False,  # a file that does not compile is only reported when it is imported
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -307,10 +362,14 @@ def _prune(around: Repository, trees: Path, keep: Path) -> None:
     for marker in markers[:-KEPT_TREES]:
         if marker != keep:
             marker.unlink(missing_ok=True)
-    marked = (_read_marker(marker) for marker in trees.glob(f"*{COMPLETE}"))
-    whole = {laid.folder for laid in marked if laid is not None}
-    here = {path for path in trees.iterdir() if path.is_dir()}
-    for folder in (here | _list_registered(around, trees)) - whole:
+    whole = set()
+    for marker in trees.glob(f"*{COMPLETE}"):
+        worktree = _read_marker(marker)
+        if worktree is not None:
+            whole.add(worktree.folder)
+    folders = {path for path in trees.iterdir() if path.is_dir()}
+    folders |= _list_registered(around, trees)
+    for folder in folders - whole:
         shutil.rmtree(folder, ignore_errors=True)
         git.run(around.top, "worktree", "remove", "--force", "--force", str(folder))
         _forget(around, folder)
@@ -356,16 +415,20 @@ def _lock(path: Path) -> Iterator[None]:
 
 def _install(tree: Tree, extras: str, home: Path) -> Tree:
     """The tree with an environment of its own, made once. RevisionError when pip cannot."""
-    wanted = "\n".join([str(tree.folder), extras, sys.version, *sorted(_requirements(tree.folder))])
-    folder = home / "environments" / hashlib.sha256(wanted.encode()).hexdigest()[:16]
+    requirements = sorted(_requirements(tree.folder))
+    wanted = "\n".join([str(tree.folder), extras, sys.version, *requirements])
+    digest = hashlib.sha256(wanted.encode()).hexdigest()
+    folder = home / "environments" / digest[:16]
     python = folder / "bin" / "python"
     with _lock(folder.with_suffix(".lock")):
         marker = folder / COMPLETE
         if not marker.exists():
             shutil.rmtree(folder, ignore_errors=True)
-            _require([sys.executable, "-m", "venv", str(folder)], "an environment for it")
+            _run_command([sys.executable, "-m", "venv", str(folder)], "an environment for it")
             target = f"{tree.folder}[{extras}]" if extras else str(tree.folder)
-            _require([str(python), "-m", "pip", "install", "-q", "-e", target], "its dependencies")
+            _run_command(
+                [str(python), "-m", "pip", "install", "-q", "-e", target], "its dependencies"
+            )
             marker.touch()
     return tree._replace(python=str(python))
 
@@ -394,7 +457,7 @@ def _content(path: Path) -> bytes | None:
 # Commands
 
 
-def _require(command: list[str], what: str) -> None:
+def _run_command(command: list[str], what: str) -> None:
     done = subprocess.run(
         command,
         capture_output=True,
@@ -405,8 +468,8 @@ def _require(command: list[str], what: str) -> None:
         env=git.without_repository(),  # what pip starts may start a git
     )
     if done.returncode:
-        told = (done.stderr or done.stdout).strip()[-2000:]
+        output = (done.stderr or done.stdout).strip()[-2000:]
         raise RevisionError(
             f"making {what} failed ({' '.join(command[:6])} ...: exit code {done.returncode}):\n"
-            f"{told}\nmend that, or compare with a directory of your own"
+            f"{output}\nmend that, or compare with a directory of your own"
         )

@@ -1,226 +1,282 @@
-"""New against old, side by side: runs blocks until each gate can be judged, or the time is over.
+"""Candidate against baseline: runs blocks until each metric can be judged, or the time is over.
 
-How a block is measured is blocks' matter; what follows from them, and how surely, judge.change's.
+How a block is measured is `blocks`' matter; what follows from blocks, and how surely, `decision`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from msgspec import structs
 
 from pytest_ttsperf.compare import decision
-from pytest_ttsperf.compare.absence import NotThereError, OldFailedError
 from pytest_ttsperf.compare.blocks import (
     BlockRunner,
     BlockTrials,
-    CachedError,
+    ComparedCell,
     ComparisonSpec,
-    TracedError,
-    refuse_silent_old,
+    refuse_silent_baseline,
     summarise_block,
 )
+from pytest_ttsperf.compare.incomparable import Incomparable
 from pytest_ttsperf.errors import WrongTree
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.machine.cpu_idle import inhibit_cpu_idle
 from pytest_ttsperf.real import REAL
-from pytest_ttsperf.records import ChangeVerdict, ComparedMetric, Comparison, Look, Outcome, Verdict
+from pytest_ttsperf.records import Block, ChangeVerdict, Comparison, Look, Outcome, Verdict
 
 OVERRUN = 1.5
 """How far beyond its budget a comparison may go when blocks get slower on the way."""
 Tell = Callable[[str], None]
+CellVerdicts = dict[str, tuple[ChangeVerdict, ...]]
+"""By cell id, one for each of its metrics."""
 
 
-Blocks = dict[str, list[BlockTrials]]
-
-
-def compare(contest: ComparisonSpec, tell: Tell) -> dict[str, Comparison]:
+def compare(spec: ComparisonSpec, tell: Tell) -> dict[str, Comparison]:
     """Run blocks within the budget and judge each cell, by cell id.
 
-    What is new in the new code is INCONCLUSIVE with the reason, old code that does not run is
-    INVALID; TargetError when the new code fails.
+    What is new in the candidate is INCONCLUSIVE with the reason, a baseline that does not run is
+    INVALID; TargetError when the candidate fails.
     """
-    begun = REAL.monotonic()
-    blocks: Blocks = {cell: [] for cell in contest.cells}
-    series = BlockRunner(contest)
-    outcome, judged = Outcome.INCONCLUSIVE, {}
-    try:
-        with inhibit_cpu_idle() as cpu_idle_inhibited:
-            look, reason = _run(contest, series, blocks, tell)
-            refuse_silent_old(contest, blocks)
-            judged = {
-                cell: _judge(contest, cell, blocks[cell], look)
-                for cell in (contest.cells if reason is None else ())
-            }
-            judged = _confirm(contest, series, blocks, judged, tell)
-    except NotThereError as error:
-        reason = str(error)
-    except (WrongTree, CachedError, OldFailedError, TracedError) as error:
-        outcome, reason = Outcome.INVALID, str(error)
-    finally:
-        tell("")
-    if reason is not None:
-        empty = Comparison(
-            against=contest.against,
-            revision=contest.revision,
-            seconds=REAL.monotonic() - begun,
-            seed=contest.seed,
-            outcome=outcome,
-            reason=reason,
-        )
+    return ComparisonRun(spec, tell).run()
+
+
+class CellBlocks:
+    """The blocks of one cell: their trials, and the numbers by metric."""
+
+    def __init__(self, cell: ComparedCell) -> None:
+        self.trials: list[BlockTrials] = []
+        self.by_metric: dict[str, list[Block]] = {metric.metric: [] for metric in cell.metrics}
+
+    def add(self, trials: BlockTrials) -> None:
+        """Add one block."""
+        self.trials.append(trials)
+        for metric, blocks in self.by_metric.items():
+            blocks.append(summarise_block(trials, metric))
+
+
+class ComparisonRun:
+    """One comparison from its first block to its verdicts."""
+
+    def __init__(self, spec: ComparisonSpec, tell: Tell) -> None:
+        self.spec = spec
+        self.tell = tell
+        self.runner = BlockRunner(spec)
+        self.blocks = {cell_id: CellBlocks(cell) for cell_id, cell in spec.cells.items()}
+        self._started_s = REAL.monotonic()
+
+    def run(self) -> dict[str, Comparison]:
+        """All of it; see `compare`."""
+        try:
+            with inhibit_cpu_idle() as is_inhibited:
+                verdicts = self._run_blocks()
+                verdicts = self.confirm(verdicts)
+        except (Incomparable, WrongTree) as error:
+            return self._explain(error)
+        finally:
+            self.tell("")
         return {
-            cell: structs.replace(empty, gates=gates) for cell, (_, gates) in contest.cells.items()
+            cell_id: self._comparison(cell_id, changes, cpu_idle_inhibited=is_inhibited)
+            for cell_id, changes in verdicts.items()
         }
-    return {
-        cell: Comparison(
-            against=contest.against,
-            revision=contest.revision,
-            blocks=len(blocks[cell]),
-            seconds=REAL.monotonic() - begun,
-            seed=contest.seed,
-            cpu_idle_inhibited=cpu_idle_inhibited,
-            notes=tuple(dict.fromkeys(series.notes)),
-            gates=tuple(gate for gate, _ in changes),
-            changes=tuple(structs.replace(found, raw=()) for _, found in changes),
-            measured={
-                gate.metric: tuple(summarise_block(one, gate.metric) for one in blocks[cell])
-                for gate, _ in changes
-            },
+
+    def confirm(self, verdicts: CellVerdicts) -> CellVerdicts:
+        """Judge FAILs again, with as many fresh blocks, where a run has many gates."""
+        doubtful = []  # in the order of the cells, which a set would lose
+        for cell_id, changes in verdicts.items():
+            if any(self._needs_confirmation(change) for change in changes):
+                doubtful.append(cell_id)
+        if not doubtful:
+            return verdicts
+        count = max(len(self.blocks[cell_id].trials) for cell_id in doubtful)
+        self._run_fresh_blocks(doubtful, count)
+        confirmed = dict(verdicts)
+        for cell_id in doubtful:
+            confirmed[cell_id] = self._confirm_cell(cell_id, verdicts[cell_id], count)
+        return confirmed
+
+    def _run_blocks(self) -> CellVerdicts:
+        """Fill `blocks` and judge them. Incomparable where there are too few to look at."""
+        plan = self._run_until_planned()
+        while True:
+            self._tell_progress(plan)
+            done = len(self.runner.durations_s)
+            if done == plan.early_at:
+                verdicts = self._judge("early")
+                if _are_all_decided(verdicts):
+                    self._refuse_silent_baseline()
+                    return verdicts
+            if sum(self.runner.durations_s) > OVERRUN * self.spec.budget_s:
+                self.runner.notes.append(
+                    f"stopped after {done} of {plan.blocks} blocks, which got slower"
+                )
+                break
+            if done >= plan.blocks:
+                break
+            self._run_next(self.spec)
+        self._refuse_silent_baseline()
+        return self._judge("end")
+
+    def _run_until_planned(self) -> t_rule.BlockPlan:
+        plan: t_rule.BlockPlan | None = None
+        while plan is None:
+            self._run_next(self.spec)
+            plan = plan_blocks(self.spec.budget_s, self.runner.durations_s)
+        if plan.shortfall is not None:
+            self._refuse_silent_baseline()
+            raise Incomparable(plan.shortfall, Outcome.INCONCLUSIVE)
+        return plan
+
+    def _run_next(self, spec: ComparisonSpec) -> None:
+        for cell_id, trials in self.runner.run_next(spec).items():
+            self.blocks[cell_id].add(trials)
+
+    def _tell_progress(self, plan: t_rule.BlockPlan) -> None:
+        done = len(self.runner.durations_s)
+        spent_s = sum(self.runner.durations_s)
+        left_s = (plan.blocks - done) * spent_s / done
+        self.tell(
+            f"against {self.spec.against}: {done} of {plan.blocks} blocks, "
+            f"about {max(1, round(left_s))} s left"
         )
-        for cell, changes in judged.items()
-    }
+
+    def _refuse_silent_baseline(self) -> None:
+        trials = {cell_id: blocks.trials for cell_id, blocks in self.blocks.items()}
+        refuse_silent_baseline(self.spec, trials)
+
+    def _judge(self, look: Look) -> CellVerdicts:
+        return {cell_id: self._judge_cell(cell_id, look) for cell_id in self.spec.cells}
+
+    def _judge_cell(
+        self,
+        cell_id: str,
+        look: Look,
+    ) -> tuple[ChangeVerdict, ...]:
+        by_metric = self.blocks[cell_id].by_metric
+        changes = [
+            decision.decide(by_metric[metric.metric], metric, look)
+            for metric in self.spec.cells[cell_id].metrics
+        ]
+        return decision.void_by_control(changes)
+
+    def _needs_confirmation(self, change: ChangeVerdict) -> bool:
+        return decision.needs_confirmation(change, self.spec.gates_in_run)
+
+    def _run_fresh_blocks(self, doubtful: Sequence[str], count: int) -> None:
+        """As many blocks as there are already, of these cells alone."""
+        cells = {cell_id: self.spec.cells[cell_id] for cell_id in doubtful}
+        spec = replace(self.spec, cells=cells)
+        for done in range(count):
+            self.tell(
+                f"against {self.spec.against}: confirming a FAIL, {done} of {count} fresh blocks"
+            )
+            self._run_next(spec)
+
+    def _confirm_cell(
+        self,
+        cell_id: str,
+        changes: Sequence[ChangeVerdict],
+        count: int,
+    ) -> tuple[ChangeVerdict, ...]:
+        """The verdicts of a cell, with those confirmed that need it by what follows `count`."""
+        confirmed = []
+        for metric, change in zip(self.spec.cells[cell_id].metrics, changes, strict=True):
+            if self._needs_confirmation(change):
+                blocks = self.blocks[cell_id].by_metric[metric.metric]
+                change = decision.confirm(blocks[:count], blocks[count:], metric)
+            confirmed.append(change)
+        return decision.void_by_control(confirmed)
+
+    def _base_comparison(self) -> Comparison:
+        """What is the same for all cells."""
+        return Comparison(
+            against=self.spec.against,
+            revision=self.spec.revision,
+            seconds=REAL.monotonic() - self._started_s,
+            seed=self.spec.seed,
+        )
+
+    def _explain(self, error: Incomparable | WrongTree) -> dict[str, Comparison]:
+        """Why there is no comparison, for each cell."""
+        outcome = Outcome.INVALID
+        if isinstance(error, Incomparable):
+            outcome = error.outcome
+        empty = structs.replace(self._base_comparison(), outcome=outcome, reason=str(error))
+        return {
+            cell_id: structs.replace(empty, gates=cell.metrics)
+            for cell_id, cell in self.spec.cells.items()
+        }
+
+    def _comparison(
+        self,
+        cell_id: str,
+        changes: tuple[ChangeVerdict, ...],
+        *,
+        cpu_idle_inhibited: bool,
+    ) -> Comparison:
+        blocks = self.blocks[cell_id]
+        return structs.replace(
+            self._base_comparison(),
+            blocks=len(blocks.trials),
+            cpu_idle_inhibited=cpu_idle_inhibited,
+            notes=tuple(dict.fromkeys(self.runner.notes)),
+            gates=self.spec.cells[cell_id].metrics,
+            changes=changes,
+            measured={metric: tuple(each) for metric, each in blocks.by_metric.items()},
+        )
 
 
 def verdicts(comparison: Comparison) -> list[Verdict]:
-    """One verdict for each gate of a comparison."""
+    """One verdict for each metric of a comparison, or one that says why there is none."""
+    subject = f"against {comparison.against}"
     if comparison.reason is not None:
+        is_invalid = comparison.outcome is Outcome.INVALID
         return [
             Verdict(
-                subject=f"against {comparison.against}",
+                subject=subject,
                 outcome=comparison.outcome,
                 reason=comparison.reason,
-                gate="trust" if comparison.outcome is Outcome.INVALID else "change",
+                gate="trust" if is_invalid else "change",
             )
         ]
     return [
         Verdict(
-            subject=f"{gate.label} against {comparison.against}",
-            outcome=found.outcome,
-            reason=found.reason,
+            subject=f"{metric.label} {subject}",
+            outcome=change.outcome,
+            reason=change.reason,
             gate="change",
-            metric=gate.metric,
-            statistic=gate.statistic if gate.statistic != "value" else None,
-            improved=found.improved,
-            value=found.effect,
-            limit=found.margin,
-            unit=gate.unit,
-            n=found.blocks,
-            p_value=found.p_slower,
+            metric=metric.metric,
+            statistic=metric.statistic if metric.statistic != "value" else None,
+            improved=change.improved,
+            value=change.effect,
+            limit=change.margin,
+            unit=metric.unit,
+            n=change.blocks,
+            p_value=change.p_slower,
         )
-        for gate, found in zip(comparison.gates, comparison.changes, strict=True)
+        for metric, change in zip(comparison.gates, comparison.changes, strict=True)
     ]
 
 
-def plan_blocks(budget_s: float, seconds: Sequence[float]) -> t_rule.BlockPlan | None:
+def plan_blocks(budget_s: float, durations_s: Sequence[float]) -> t_rule.BlockPlan | None:
     """How many blocks there will be, by how long the first took; None while it is too early.
 
     The first block is not like the others: it also fills the page cache, and has its own number of
     texts.
     """
-    first, *others = seconds
-    if others:
-        return t_rule.plan_blocks(budget_s - first + others[0], others[0])
-    return t_rule.plan_blocks(budget_s, first) if 2 * first > budget_s else None
+    first_s, *others_s = durations_s
+    if others_s:
+        second_s = others_s[0]
+        return t_rule.plan_blocks(budget_s - first_s + second_s, second_s)
+    if 2 * first_s > budget_s:
+        return t_rule.plan_blocks(budget_s, first_s)
+    return None
 
 
-def _run(
-    contest: ComparisonSpec, series: BlockRunner, blocks: Blocks, tell: Tell
-) -> tuple[Look, str | None]:
-    """Fill `blocks`. Gives the look they are for, and why there are too few to look at."""
-    plan: t_rule.BlockPlan | None = None
-    while plan is None or len(series.seconds) < plan.blocks:
-        _add(blocks, series.block(contest))
-        plan = plan or plan_blocks(contest.budget_s, series.seconds)
-        if plan is None:
-            continue
-        if plan.shortfall:
-            return "end", plan.shortfall
-        done, spent_s = len(series.seconds), sum(series.seconds)
-        left_s = (plan.blocks - done) * spent_s / done
-        tell(
-            f"against {contest.against}: {done} of {plan.blocks} blocks, "
-            f"about {max(1, round(left_s))} s left"
-        )
-        if done == plan.early_at and _is_decided(contest, blocks):
-            return "early", None
-        if spent_s > OVERRUN * contest.budget_s:
-            series.notes.append(f"stopped after {done} of {plan.blocks} blocks, which got slower")
-            break
-    return "end", None
-
-
-def _is_decided(contest: ComparisonSpec, blocks: Blocks) -> bool:
-    """Whether every gate of every cell is decided at the early look."""
+def _are_all_decided(verdicts: CellVerdicts) -> bool:
     return all(
-        found.outcome is not Outcome.INCONCLUSIVE
-        for cell in contest.cells
-        for _, found in _judge(contest, cell, blocks[cell], "early")
+        change.outcome is not Outcome.INCONCLUSIVE
+        for changes in verdicts.values()
+        for change in changes
     )
-
-
-def _judge(
-    contest: ComparisonSpec, cell: str, blocks: Sequence[BlockTrials], look: Look
-) -> list[tuple[ComparedMetric, ChangeVerdict]]:
-    _, gates = contest.cells[cell]
-    found = [
-        decision.decide(
-            [summarise_block(spoken, gate.metric) for spoken in blocks],
-            margin=gate.margin,
-            statistic=gate.statistic,
-            scale=gate.scale,
-            unit=gate.unit,
-            look=look,
-        )
-        for gate in gates
-    ]
-    return list(zip(gates, decision.void_by_control(found), strict=True))
-
-
-def _confirm(
-    contest: ComparisonSpec,
-    series: BlockRunner,
-    blocks: Blocks,
-    judged: dict[str, list[tuple[ComparedMetric, ChangeVerdict]]],
-    tell: Tell,
-) -> dict[str, list[tuple[ComparedMetric, ChangeVerdict]]]:
-    """FAILs judged once more, with as many fresh blocks, where a run has many gates."""
-    doubted = [  # in the order of the cells, which a set would lose
-        cell
-        for cell, changes in judged.items()
-        if any(decision.needs_confirmation(found, contest.gates_in_run) for _, found in changes)
-    ]
-    if not doubted:
-        return judged
-    again = replace(contest, cells={cell: contest.cells[cell] for cell in doubted})
-    count = max(len(blocks[cell]) for cell in doubted)
-    fresh: Blocks = {cell: [] for cell in doubted}
-    for at in range(count):
-        tell(f"against {contest.against}: confirming a FAIL, {at} of {count} fresh blocks")
-        _add(fresh, series.block(again))
-    for cell in doubted:
-        pooled = [
-            decision.confirm(found, [summarise_block(one, gate.metric) for one in fresh[cell]])
-            if decision.needs_confirmation(found, contest.gates_in_run)
-            else found
-            for gate, found in judged[cell]
-        ]
-        gates = contest.cells[cell][1]
-        judged[cell] = list(zip(gates, decision.void_by_control(pooled), strict=True))
-        blocks[cell] += fresh[cell]
-    return judged
-
-
-def _add(blocks: Blocks, one: Mapping[str, BlockTrials]) -> None:
-    for cell, spoken in one.items():
-        blocks[cell].append(spoken)

@@ -14,12 +14,12 @@ import numpy as np
 
 from pytest_ttsperf.judge.statistics import quantiles
 from pytest_ttsperf.judge.statistics.quantiles import LimitTest
+from pytest_ttsperf.judge.statistics.t_rule import plural
 from pytest_ttsperf.records import Outcome, Sample, Summary, Threshold, Verdict
 
 ALPHA = 0.05
 ALPHA_EARLY = 0.002
 """Looking after every trial at .05 would redden 18 % of engines exactly on the limit."""
-LEVELS = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 
 
 def judge(threshold: Threshold, sample: Sample, declared: int) -> Verdict:
@@ -38,16 +38,29 @@ def judge(threshold: Threshold, sample: Sample, declared: int) -> Verdict:
     return _judge_percentile(threshold, values, declared)
 
 
-def judge_value(threshold: Threshold, value: float | None, reason: str | None = None) -> Verdict:
+def judge_value(
+    threshold: Threshold,
+    value: float | None,
+    reason: str | None = None,
+) -> Verdict:
     """Judge one number per cell (memory, say) directly; `reason` says why it is missing."""
     if value is None or not math.isfinite(value):
         why = reason or "no reason is known"
         text = f"not measured ({why}); what could not be measured fails {_limit(threshold)}"
         return _verdict(threshold, Outcome.FAIL, text)
-    over = value > threshold.limit
-    text = f"{_figure(value, threshold)} is {'over' if over else 'within'} {_limit(threshold)}"
-    outcome = Outcome.FAIL if over else Outcome.PASS
-    return _verdict(threshold, outcome, text, value=value, n=1, exceeding=int(over))
+    outcome = Outcome.PASS
+    place = "within"
+    if value > threshold.limit:
+        outcome = Outcome.FAIL
+        place = "over"
+    return _verdict(
+        threshold,
+        outcome,
+        f"{_amount(value, threshold)} is {place} {_limit(threshold)}",
+        value=value,
+        n=1,
+        exceeding=int(value > threshold.limit),
+    )
 
 
 def is_decided_early(threshold: Threshold, sample: Sample, declared: int) -> bool:
@@ -62,44 +75,57 @@ def is_decided_early(threshold: Threshold, sample: Sample, declared: int) -> boo
 
 def summarize(sample: Sample) -> Summary:
     """Put a sample in few numbers; n counts all trials, the figures are of those measured."""
-    values = [value for value in _pad(sample) if math.isfinite(value)]
+    values = _drop_missing(_pad(sample))
     n = len(sample.values)
-    figures = quantiles.summarize(values, n - len(values))
-    return Summary(metric=sample.metric, n=n, missing=n - len(values), **figures)
+    missing = n - len(values)
+    figures = quantiles.summarize(values, missing)
+    return Summary(metric=sample.metric, n=n, missing=missing, **figures)
 
 
 def _pad(sample: Sample) -> list[float]:
     """The values, with +inf for those that could not be measured."""
-    return [v if v is not None and math.isfinite(v) else math.inf for v in sample.values]
+    padded = []
+    for value in sample.values:
+        if value is None or not math.isfinite(value):
+            value = math.inf
+        padded.append(value)
+    return padded
 
 
 def _test(threshold: Threshold, values: list[float]) -> LimitTest:
-    return quantiles.limit_test(values, threshold.limit, LEVELS[threshold.statistic])
+    return quantiles.limit_test(values, threshold.limit, quantiles.PERCENTILES[threshold.statistic])
 
 
-def _judge_percentile(threshold: Threshold, values: list[float], declared: int) -> Verdict:
-    level = LEVELS[threshold.statistic]
+def _judge_percentile(
+    threshold: Threshold,
+    values: list[float],
+    declared: int,
+) -> Verdict:
+    level = quantiles.PERCENTILES[threshold.statistic]
     test = _test(threshold, values)
-    is_early = test.n < declared
-    if test.p_greater <= (ALPHA_EARLY if is_early else ALPHA):
-        outcome, p_value, needed = Outcome.FAIL, test.p_greater, None
+    outcome = _percentile_outcome(test, declared)
+    upper = quantiles.upper_bound(values, level)
+    bound = None
+    p_value = test.p_less
+    needed = None
+    if outcome is Outcome.FAIL:
         bound = quantiles.lower_bound(values, level)
-    elif not is_early and test.p_less <= ALPHA:
-        outcome, p_value, needed = Outcome.PASS, test.p_less, None
-        bound = quantiles.upper_bound(values, level)
+        p_value = test.p_greater
+    elif outcome is Outcome.PASS:
+        bound = upper
     else:
-        outcome, p_value, bound = Outcome.INCONCLUSIVE, test.p_less, None
         needed = max(quantiles.trials_to_prove(level, test.exceeding), declared) - test.n
     text = _sentence(threshold, values, _confidence(outcome, bound, threshold))
     if needed is not None:
         text += _open_end(needed, test, declared)
-    upper = quantiles.upper_bound(values, level)
+    if upper is not None and math.isinf(upper):
+        upper = None
     return _verdict(
         threshold,
         outcome,
         text,
-        value=quantiles.quantile(_measured_text(values), level),
-        bound=upper if upper is not None and math.isfinite(upper) else None,
+        value=quantiles.quantile(_drop_missing(values), level),
+        bound=upper,
         n=test.n,
         exceeding=test.exceeding,
         p_value=p_value,
@@ -107,15 +133,31 @@ def _judge_percentile(threshold: Threshold, values: list[float], declared: int) 
     )
 
 
-def _judge_max(threshold: Threshold, values: list[float], declared: int) -> Verdict:
+def _percentile_outcome(test: LimitTest, declared: int) -> Outcome:
+    is_early = test.n < declared
+    alpha = ALPHA_EARLY if is_early else ALPHA
+    if test.p_greater <= alpha:
+        return Outcome.FAIL
+    if test.p_less <= ALPHA and not is_early:
+        return Outcome.PASS
+    return Outcome.INCONCLUSIVE
+
+
+def _judge_max(
+    threshold: Threshold,
+    values: list[float],
+    declared: int,
+) -> Verdict:
     n = len(values)
-    exceeding = sum(value > threshold.limit for value in values)
-    text, needed = _sentence(threshold, values), None
+    exceeding = _count_exceeding(threshold, values)
+    text = _sentence(threshold, values)
+    needed = None
     if exceeding:
         outcome = Outcome.FAIL
         text += "; one is enough"
     elif n < declared:
-        outcome, needed = Outcome.INCONCLUSIVE, declared - n
+        outcome = Outcome.INCONCLUSIVE
+        needed = declared - n
         text += f"; {n} of {_trials(declared)} declared were made, {needed} more are needed"
     else:
         outcome = Outcome.PASS
@@ -125,7 +167,7 @@ def _judge_max(threshold: Threshold, values: list[float], declared: int) -> Verd
         threshold,
         outcome,
         text,
-        value=max(_measured_text(values)),
+        value=max(_drop_missing(values)),
         n=n,
         exceeding=exceeding,
         trials_needed=needed,
@@ -172,38 +214,53 @@ def _verdict(
 # Wording
 
 
-def _sentence(threshold: Threshold, values: list[float], confidence: str = "") -> str:
+def _sentence(
+    threshold: Threshold,
+    values: list[float],
+    confidence: str = "",
+) -> str:
     """What was measured, how sure, the limit, the count, and what of it was not measured."""
-    measured = _measured_text(values)
-    level = LEVELS.get(threshold.statistic, 1.0)
-    exceeding = sum(value > threshold.limit for value in values)
+    measured = _drop_missing(values)
+    level = quantiles.PERCENTILES.get(threshold.statistic, 1.0)
+    value = quantiles.quantile(measured, level)
+    exceeding = _count_exceeding(threshold, values)
     missing = len(values) - len(measured)
+    verb = "exceed" if exceeding > 1 else "exceeds"
     text = (
-        f"{threshold.statistic} is {_figure(quantiles.quantile(measured, level), threshold)}"
+        f"{threshold.statistic} is {_amount(value, threshold)}"
         f"{confidence}, {_limit(threshold)}: {exceeding or 'none'} of {_trials(len(values))} "
-        f"exceed{'' if exceeding > 1 else 's'} it"
+        f"{verb} it"
     )
     if missing:
+        pronoun = "it was" if missing == 1 else "they were"
         text += (
-            f", {missing} of them as {'it was' if missing == 1 else 'they were'} not measured: "
+            f", {missing} of them as {pronoun} not measured: "
             "what could not be measured does not meet a limit"
         )
     return text
 
 
-def _confidence(outcome: Outcome, bound: float | None, threshold: Threshold) -> str:
+def _confidence(
+    outcome: Outcome,
+    bound: float | None,
+    threshold: Threshold,
+) -> str:
     if bound is None or math.isinf(bound):
         return ""
-    side = "at least" if outcome is Outcome.FAIL else "at most"
-    return f" ({side} {_figure(bound, threshold)} with 95 % confidence)"
+    side = "at most"
+    if outcome is Outcome.FAIL:
+        side = "at least"
+    return f" ({side} {_amount(bound, threshold)} with 95 % confidence)"
 
 
 def _open_end(needed: int, test: LimitTest, declared: int) -> str:
     text = "; that neither proves nor refutes the limit"
     if test.n < declared:
         text += f" before the {declared} trials declared are made"
-    more = "no more exceed" if test.exceeding else "none exceeds"
-    return f"{text}, {needed} further trial{'' if needed == 1 else 's'} would prove it if {more}"
+    condition = "none exceeds"
+    if test.exceeding:
+        condition = "no more exceed"
+    return f"{text}, {plural(needed, 'further trial')} would prove it if {condition}"
 
 
 def _limit(threshold: Threshold) -> str:
@@ -211,18 +268,26 @@ def _limit(threshold: Threshold) -> str:
     text = f"limit {threshold.limit:.10g} {threshold.unit}".rstrip()
     if threshold.overridden_by is None:
         return text
-    before = "" if threshold.declared is None else f"{threshold.declared:.10g} in the test, "
+    before = ""
+    if threshold.declared is not None:
+        before = f"{threshold.declared:.10g} in the test, "
     return f"{text} ({before}overridden by {threshold.overridden_by})"
 
 
-def _figure(value: float, threshold: Threshold) -> str:
-    number = f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
+def _amount(value: float, threshold: Threshold) -> str:
+    number = f"{value:.4g}"
+    if abs(value) >= 1e4:
+        number = f"{value:.0f}"  # and not 1.235e+04
     return f"{number} {threshold.unit}".rstrip()
 
 
-def _measured_text(values: list[float]) -> list[float]:
+def _drop_missing(values: list[float]) -> list[float]:
     return [value for value in values if math.isfinite(value)]
 
 
+def _count_exceeding(threshold: Threshold, values: list[float]) -> int:
+    return sum(value > threshold.limit for value in values)
+
+
 def _trials(n: int) -> str:
-    return f"{n} trial{'' if n == 1 else 's'}"
+    return plural(n, "trial")

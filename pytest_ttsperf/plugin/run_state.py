@@ -340,8 +340,8 @@ class TestState:
             return cells.compare_cells(
                 judged,
                 self.measured,
-                told=against,
-                gates=lambda phase: markers.choose_metrics(
+                against=against,
+                metrics_of=lambda phase: markers.choose_metrics(
                     self.item, self.options.margins, self.options.margins_ini, phase
                 ),
                 budget_s=self.options.budget_s,

@@ -23,10 +23,10 @@ from pytest_ttsperf.records.comparison import MIN_SHARE as MIN_SHARE
 from pytest_ttsperf.records.comparison import Arms as Arms
 from pytest_ttsperf.records.comparison import Attribution as Attribution
 from pytest_ttsperf.records.comparison import Block as Block
+from pytest_ttsperf.records.comparison import BlockStatistic as BlockStatistic
 from pytest_ttsperf.records.comparison import ChangeVerdict as ChangeVerdict
 from pytest_ttsperf.records.comparison import ComparedMetric as ComparedMetric
 from pytest_ttsperf.records.comparison import Comparison as Comparison
-from pytest_ttsperf.records.comparison import Judged as Judged
 from pytest_ttsperf.records.comparison import Look as Look
 from pytest_ttsperf.records.comparison import Scale as Scale
 from pytest_ttsperf.records.comparison import StageChange as StageChange

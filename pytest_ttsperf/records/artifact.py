@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from msgspec import Struct, field
 
-if TYPE_CHECKING:
-    pass
 from pytest_ttsperf.records.cell import Cell, CellResult
 from pytest_ttsperf.records.machine import Environment, SystemLoad
 from pytest_ttsperf.records.recording import Json, Mode, Trial
@@ -37,18 +35,24 @@ class Bench(Struct, frozen=True, kw_only=True):
     cells: tuple[CellResult, ...]
 
 
-class BaselineRun(Struct, frozen=True, kw_only=True):
-    """One earlier run of a cell: its medians and tails, and where it came from."""
+class RunOrigin(Struct, frozen=True, kw_only=True):
+    """Where the figures of an earlier run come from."""
 
     saved: str
     run: str
     revision: str | None
     dirty: bool | None
     n: int
+    """Counted trials."""
+
+
+class BaselineRun(RunOrigin, frozen=True, kw_only=True):
+    """One earlier run of a cell: its medians and tails, and where it came from."""
+
     summary: dict[str, Summary]
     notes: tuple[str, ...] = ()
     accepted: str | None = None
-    """When it was declared the new ground (ISO 8601): runs before it are history, not compared."""
+    """When it was accepted (ISO 8601): runs before it are history, and not compared with."""
     machine_load: SystemLoad | None = field(name="weather", default=None)
 
 
@@ -63,10 +67,13 @@ class Baseline(Struct, frozen=True, kw_only=True):
     stages: Mapping[str, float] = {}
     """Median milliseconds by stage up to the first sounding chunk, of the newest run."""
     fingerprint_parts: Mapping[str, Json] = field(name="stands_for", default_factory=dict)
-    """What the fingerprint is made of; empty in files written before it was kept."""
+    """What the fingerprint is made of; empty in files that were written before it was stored."""
 
     @property
-    def counting(self) -> tuple[BaselineRun, ...]:
+    def counted_runs(self) -> tuple[BaselineRun, ...]:
         """The runs to compare with: from the newest accepted one on, else all."""
-        first = max((i for i, run in enumerate(self.runs) if run.accepted), default=0)
+        first = 0
+        for index, run in enumerate(self.runs):
+            if run.accepted:
+                first = index
         return self.runs[first:]

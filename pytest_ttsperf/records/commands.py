@@ -1,4 +1,4 @@
-"""What the commands answer, before it is text or JSON. As in `records`, unmeasured is None."""
+"""What the commands report, before it is text or JSON. As in `records`, unmeasured is None."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from pytest_ttsperf.records.artifact import RunOrigin
 from pytest_ttsperf.records.cell import Cell
 from pytest_ttsperf.records.machine import Machine, SystemLoad
 from pytest_ttsperf.records.recording import Json
@@ -15,14 +16,9 @@ from pytest_ttsperf.records.verdict import Outcome
 Level = Literal["good", "unmeasured", "advice", "bad"]
 
 
-class StoredRun(Struct, frozen=True, kw_only=True):
+class StoredRun(RunOrigin, frozen=True, kw_only=True):
     """One run of a baseline, with the figures that the screen looks at."""
 
-    saved: str
-    run: str
-    revision: str | None
-    dirty: bool | None
-    n: int
     figures: Mapping[str, float | None]
     notes: tuple[str, ...]
     accepted: str | None
@@ -36,7 +32,7 @@ class StoredCell(Struct, frozen=True, kw_only=True):
     file: str
     fingerprint: str
     this_machine: bool | None
-    """None where the file does not say what its fingerprint stands for, and no artifact does."""
+    """None where neither the file nor an artifact says what its fingerprint is made of."""
     cell: Cell
     units: Mapping[str, str]
     runs: tuple[StoredRun, ...]
@@ -44,7 +40,7 @@ class StoredCell(Struct, frozen=True, kw_only=True):
 
 
 class StoredBaseline(Struct, frozen=True, kw_only=True):
-    """A whole storage; what could not be read is told."""
+    """A whole storage, and what of it could not be read."""
 
     cells: tuple[StoredCell, ...]
     unreadable: tuple[str, ...]
@@ -53,14 +49,14 @@ class StoredBaseline(Struct, frozen=True, kw_only=True):
 
 
 class AcceptedCell(Struct, frozen=True, kw_only=True):
-    """A cell whose baseline has a new ground."""
+    """A cell of which a run was accepted."""
 
     cell: Cell
     fingerprint: str
     file: str
     runs: tuple[str, ...]
-    counting: int
-    """Runs that the screen now compares with; it needs `wanted`."""
+    counted_runs: int = field(name="counting")
+    """That the screen now compares with; it needs `wanted`."""
     wanted: int
     history: int
     dirty: bool
@@ -92,19 +88,22 @@ class Removal(Struct, frozen=True, kw_only=True):
     removed: bool = False
 
 
-class GateReason(Struct, frozen=True, kw_only=True):
-    """What the screen makes of one figure of a cell."""
+class MetricScreening(Struct, frozen=True, kw_only=True):
+    """What the screen makes of one metric of a cell; None where earlier runs are too few."""
 
     label: str
     unit: str
     trials_wanted: int
     earlier: tuple[float, ...]
+    """The figures of the runs that count."""
     middle: float | None
     spread: float | None
+    """Standard deviation in logs, as it was found; the limits take at least the floor."""
     floor: float
     doubt: float | None
     limit: float | None
     value: float | None = None
+    """Of the last run; None, as its outcome and reason, where there is none."""
     outcome: Outcome | None = None
     reason: str | None = None
 
@@ -112,9 +111,9 @@ class GateReason(Struct, frozen=True, kw_only=True):
 class ScreeningReport(Struct, frozen=True, kw_only=True):
     """How a cell is screened against its earlier runs, and what its last run does against them."""
 
-    kept: StoredCell
+    cell: StoredCell = field(name="kept")
     runs_wanted: int
-    gates: tuple[GateReason, ...]
+    gates: tuple[MetricScreening, ...]
     last_run: str | None
     last_is_stored: bool
     left_aside: tuple[str, ...] = ()
@@ -122,7 +121,7 @@ class ScreeningReport(Struct, frozen=True, kw_only=True):
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """One thing looked at by the doctor; only `advice` and `bad` come with reason and remedy."""
+    """One thing that the doctor checked; only `advice` and `bad` have a reason and a remedy."""
 
     about: str
     level: Level
@@ -142,7 +141,7 @@ class Checkup(Struct, frozen=True, kw_only=True):
     runtimes: Mapping[str, str]
     """Installed distributions of onnxruntime and their versions."""
     providers: tuple[str, ...] | None
-    """Of that onnxruntime; None where it could not be asked."""
+    """Of that onnxruntime; None where it could not say."""
     machine_load: SystemLoad = field(name="weather")
     findings: tuple[Finding, ...]
     fingerprint: str | None = None
@@ -151,5 +150,9 @@ class Checkup(Struct, frozen=True, kw_only=True):
     @property
     def level(self) -> Level:
         """The worst finding."""
-        found = {finding.level for finding in self.findings}
-        return "bad" if "bad" in found else "advice" if "advice" in found else "good"
+        levels = {finding.level for finding in self.findings}
+        if "bad" in levels:
+            return "bad"
+        if "advice" in levels:
+            return "advice"
+        return "good"

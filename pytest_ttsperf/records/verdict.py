@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from msgspec import Struct
-
-if TYPE_CHECKING:
-    pass
 
 Statistic = Literal["p50", "p95", "p99", "max", "value"]
 

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from pytest_ttsperf import git
 from pytest_ttsperf.compare.checkout import large_files
+from pytest_ttsperf.compare.checkout.git_paths import parse_paths
 
 LEFT_OUT = frozenset({".git", "__pycache__", "node_modules", "site-packages"})
 NOT_DATA = re.compile(
@@ -24,6 +25,8 @@ NOT_THE_ENGINE = (
 QUOTED = re.compile(r"""['"]([^'"\n]+)['"]""")
 BARE = re.compile(r"""[^\s'"(),;<>\[\]{}=]+""")
 NO_MODULE = re.compile(r"No module named '?([\w.]+)")
+WHOLE_WORD = ("-q", "-F", "-w", "-e")
+"""Options of git grep that only ask whether a word is there by itself."""
 Kind = Literal["ignored", "untracked", "tracked", "pointer"]
 
 
@@ -35,21 +38,19 @@ class Missing(NamedTuple):
     """What it is to git in the running tree; or what stands in its place in the old one."""
 
 
-def module_files(folder: Path, module: str) -> list[str]:
+def list_module_files(folder: Path, module: str) -> list[str]:
     """Files of a tree that could be a module, wherever in it they are; also those left out."""
     tail = re.escape(module.replace(".", "/"))
     pattern = re.compile(rf"(^|/){tail}(\.py|/[^/]+\.py|\.([^/]*\.)?(so|pyd))$")
-    return sorted({path for path in _paths(folder) if pattern.search(path)})
+    matches = filter(pattern.search, _list_paths(folder))
+    return sorted(set(matches))
 
 
 def list_ignored_module_files(project: Path, module: str) -> list[str]:
     """Files of the running tree that could be a module, and are ignored by git."""
     tail = module.replace(".", "/")
     patterns = [f":(glob)**/{tail}{end}" for end in (".py", "/*.py", ".*so", ".*pyd")]
-    listed = git.output(
-        project, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", *patterns
-    )
-    paths = (path for path in (listed or "").split("\0") if path)
+    paths = _list_ignored(project, "--", *patterns)
     return sorted(path for path in paths if LEFT_OUT.isdisjoint(Path(path).parts))
 
 
@@ -58,9 +59,9 @@ def has_word(folder: Path, word: str) -> bool:
 
     `word` begins and ends with no letter beside it: `amy` is in `amy-low.onnx`, not in `amygdala`.
     """
-    if any(mentions(path, word) for path in _paths(folder)):
+    if any(mentions(path, word) for path in _list_paths(folder)):
         return True
-    found = git.run(folder, "grep", "--no-index", "-q", "-F", "-w", "-e", word, "--", ".")
+    found = git.run(folder, "grep", "--no-index", *WHOLE_WORD, word, "--", ".")
     return found.code != 1
 
 
@@ -71,10 +72,11 @@ def engine_has_word(project: Path, word: str) -> bool:
     """
     left_out = [f":(exclude,glob){pattern}" for pattern in NOT_THE_ENGINE]
     where = ("--", ".", *left_out)
-    listed = git.output(project, "ls-files", "-z", *where) or ""
-    if any(mentions(path, word) for path in listed.split("\0")):
+    tracked = parse_paths(git.output(project, "ls-files", "-z", *where))
+    if any(mentions(path, word) for path in tracked):
         return True
-    return git.run(project, "grep", "--untracked", "-q", "-F", "-w", "-e", word, *where).code == 0
+    found = git.run(project, "grep", "--untracked", *WHOLE_WORD, word, *where)
+    return found.code == 0
 
 
 def mentions(text: str, word: str) -> bool:
@@ -82,63 +84,96 @@ def mentions(text: str, word: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
 
 
-def find_missing(project: Path, folder: Path, text: str, bases: Iterable[Path]) -> list[Missing]:
+def find_missing(
+    project: Path,
+    folder: Path,
+    text: str,
+    bases: Iterable[Path],
+) -> list[Missing]:
     """What an error names that the running tree has and the old one lacks.
 
     Relative names count from `bases`, which are folders of the running tree.
     """
-    places = [base.resolve() for base in bases if base.resolve().is_relative_to(project.resolve())]
-    paths = {path for name in _names(text) for path in _inside(name, project, folder, places)}
-    paths |= {path for name in NO_MODULE.findall(text) for path in _modules(name, places, project)}
-    every = ((path, _kind(project, folder, path)) for path in sorted(paths))
-    found = [Missing(path, kind) for path, kind in every if kind is not None]
-    return [one for one in found if not any(_is_above(one, other) for other in found)]
+    resolved = [base.resolve() for base in bases]
+    inner = [base for base in resolved if base.is_relative_to(project.resolve())]
+    paths: set[str] = set()
+    for name in _possible_names(text):
+        paths.update(_paths_of_name(name, project, folder, inner))
+    for name in NO_MODULE.findall(text):
+        paths.update(_paths_of_module(name, project, inner))
+    found = []
+    for path in sorted(paths):
+        kind = _missing_kind(project, folder, path)
+        if kind is not None:
+            found.append(Missing(path, kind))
+    # Of a folder and a file in it, the file says more.
+    return [one for one in found if not _is_above_any(one, found)]
 
 
 def list_ignored_data(project: Path) -> list[str]:
     """Files and folders at the top of what git ignores, but for what is no data by its name."""
-    listed = git.output(
-        project, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"
-    )
-    paths = [path for path in (listed or "").split("\0") if path]
+    paths = _list_ignored(project, "--directory")
     return [path for path in paths if not NOT_DATA.search(path) and not path.endswith(".pyc")]
 
 
-def _paths(folder: Path) -> Iterator[str]:
+def _list_ignored(project: Path, *arguments: str) -> list[str]:
+    kinds = ("--others", "--ignored", "--exclude-standard")
+    return parse_paths(git.output(project, "ls-files", "-z", *kinds, *arguments))
+
+
+def _list_paths(folder: Path) -> Iterator[str]:
     for place, names, files in os.walk(folder):
         names[:] = [name for name in names if name not in LEFT_OUT]
-        yield from ((Path(place) / name).relative_to(folder).as_posix() for name in files)
+        for name in files:
+            yield (Path(place) / name).relative_to(folder).as_posix()
     if (folder / ".git").exists():  # what a sparse checkout leaves out is in the version too
-        yield from filter(None, (git.output(folder, "ls-files", "-z") or "").split("\0"))
+        yield from parse_paths(git.output(folder, "ls-files", "-z"))
 
 
-def _names(text: str) -> set[str]:
+def _possible_names(text: str) -> set[str]:
     """Whatever could be a path."""
-    bare = (name.rstrip(".:!") for name in BARE.findall(text))
-    return {name for name in (*QUOTED.findall(text), *bare) if name.strip("./~")}
+    names = set(QUOTED.findall(text))
+    names.update(name.rstrip(".:!") for name in BARE.findall(text))
+    return {name for name in names if name.strip("./~")}
 
 
-def _inside(name: str, project: Path, folder: Path, bases: list[Path]) -> Iterator[str]:
+def _paths_of_name(
+    name: str,
+    project: Path,
+    folder: Path,
+    bases: list[Path],
+) -> Iterator[str]:
     """Paths in the project that a name may stand for."""
     for top in (folder, folder.resolve()):
         if name.startswith(f"{top}/"):
             yield os.path.relpath(name, top)
-    if not os.path.isabs(name):
-        for base in bases:
-            place = Path(os.path.normpath(base / name))
-            if place != project.resolve() and place.is_relative_to(project.resolve()):
-                yield place.relative_to(project.resolve()).as_posix()
+    if os.path.isabs(name):
+        return
+    top = project.resolve()
+    for base in bases:
+        place = Path(os.path.normpath(base / name))
+        if place != top and place.is_relative_to(top):
+            yield place.relative_to(top).as_posix()
 
 
-def _modules(name: str, bases: list[Path], project: Path) -> Iterator[str]:
+def _paths_of_module(
+    name: str,
+    project: Path,
+    bases: list[Path],
+) -> Iterator[str]:
+    top = project.resolve()
     tail = name.replace(".", "/")
     for base in bases:
         for pattern in (f"{tail}.py", f"{tail}.*so", f"{tail}.*pyd", f"{tail}/__init__.py"):
             for place in base.glob(pattern):
-                yield place.relative_to(project.resolve()).as_posix()
+                yield place.relative_to(top).as_posix()
 
 
-def _kind(project: Path, folder: Path, path: str) -> Kind | None:
+def _missing_kind(
+    project: Path,
+    folder: Path,
+    path: str,
+) -> Kind | None:
     """None for what the running tree lacks, or the old one has."""
     try:
         if not (project / path).exists():
@@ -154,11 +189,15 @@ def _kind(project: Path, folder: Path, path: str) -> Kind | None:
     return "untracked"
 
 
-def _pointer_kind(project: Path, folder: Path, path: str) -> Kind | None:
-    is_pointer = large_files.pointer(folder / path) is not None
-    is_here = large_files.pointer(project / path) is None
+def _pointer_kind(
+    project: Path,
+    folder: Path,
+    path: str,
+) -> Kind | None:
+    is_pointer = large_files.read_pointer(folder / path) is not None
+    is_here = large_files.read_pointer(project / path) is None
     return "pointer" if is_pointer and is_here else None
 
 
-def _is_above(one: Missing, other: Missing) -> bool:
-    return other.path.startswith(f"{one.path}/")
+def _is_above_any(folder: Missing, others: Iterable[Missing]) -> bool:
+    return any(other.path.startswith(f"{folder.path}/") for other in others)

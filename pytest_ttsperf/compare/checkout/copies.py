@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pytest_ttsperf import git
+from pytest_ttsperf.compare.checkout.git_paths import parse_paths
 from pytest_ttsperf.errors import RevisionError
 
 OPTION = "--ttsperf-against-copy"
 LEFT_OUT = frozenset({".git", "__pycache__"})
+SHOWN_FILES = 3
 
 
 class State(NamedTuple):
@@ -34,23 +36,31 @@ def state_of(path: Path) -> State:
     return State(found.st_size, found.st_mtime_ns)
 
 
-def choose(top: Path, rootdir: Path, patterns: Sequence[str], *, outside: Path) -> dict[str, State]:
+def choose(
+    top: Path,
+    rootdir: Path,
+    patterns: Sequence[str],
+    *,
+    outside: Path,
+) -> dict[str, State]:
     """The files that the patterns match and git does not track, by path below `top`.
 
     Patterns are relative to `rootdir`; a folder stands for all in it. Nothing in `outside` is
-    taken. RevisionError for a pattern that matches no such file.
+    copied. RevisionError for a pattern that matches no such file.
     """
     if not patterns:
         return {}
     tracked = _list_tracked(top)
     files: dict[str, State] = {}
     for pattern in patterns:
-        matches = dict(_matches(top, rootdir, pattern, outside))
+        matches = dict(_find_matches(top, rootdir, pattern, outside))
         untracked = {path: state for path, state in matches.items() if path not in tracked}
         if not untracked:
-            found = "only files that git tracks, which every version has its own of"
+            found = "nothing"
+            if matches:
+                found = "only files that git tracks, which every version has its own of"
             raise RevisionError(
-                f"{OPTION}={pattern}: found {found if matches else 'nothing'} in {rootdir}, wanted "
+                f"{OPTION}={pattern}: found {found} in {rootdir}, wanted "
                 "files of the running tree that git ignores or does not track; correct the "
                 "pattern, which is relative to that folder, or leave it out"
             )
@@ -58,25 +68,35 @@ def choose(top: Path, rootdir: Path, patterns: Sequence[str], *, outside: Path) 
     return files
 
 
-def lay(top: Path, folder: Path, files: Mapping[str, State]) -> dict[str, State]:
-    """Copy files into a tree, those left out that it has. RevisionError when one cannot be."""
-    return {path: state_of(folder / path) for path in sorted(files) if _copy(top, folder, path)}
+def lay(
+    top: Path,
+    folder: Path,
+    files: Mapping[str, State],
+) -> dict[str, State]:
+    """Copy files into a tree, but for those it has. RevisionError when one cannot be copied."""
+    copied = [path for path in sorted(files) if _copy(top, folder, path)]
+    return {path: state_of(folder / path) for path in copied}
 
 
 def text(files: Mapping[str, State]) -> str:
     """How many, how large, and the first of them."""
     size_mb = sum(state.size for state in files.values()) / 1e6
-    first = sorted(files)[:3]
-    more = f" and {len(files) - len(first)} more" if len(files) > len(first) else ""
-    return f"{', '.join(first)}{more} ({size_mb:.3g} MB)"
+    shown = ", ".join(sorted(files)[:SHOWN_FILES])
+    if len(files) > SHOWN_FILES:
+        shown += f" and {len(files) - SHOWN_FILES} more"
+    return f"{shown} ({size_mb:.3g} MB)"
 
 
 def _list_tracked(top: Path) -> set[str]:
-    listed = git.require(top, "ls-files", "-z", "--recurse-submodules")
-    return set(filter(None, listed.split("\0")))
+    return set(parse_paths(git.require(top, "ls-files", "-z", "--recurse-submodules")))
 
 
-def _matches(top: Path, rootdir: Path, pattern: str, outside: Path) -> Iterator[tuple[str, State]]:
+def _find_matches(
+    top: Path,
+    rootdir: Path,
+    pattern: str,
+    outside: Path,
+) -> Iterator[tuple[str, State]]:
     for match in glob.glob(pattern, root_dir=rootdir, recursive=True, include_hidden=True):
         place = Path(os.path.normpath(rootdir / match))
         if not place.is_relative_to(top):
@@ -85,20 +105,21 @@ def _matches(top: Path, rootdir: Path, pattern: str, outside: Path) -> Iterator[
                 "only what is in it has a place in the old tree. Both versions see the same file "
                 "there anyway"
             )
-        for file in _files(place):
+        for file in _list_files(place):
             path = file.relative_to(top)
             if not file.is_relative_to(outside) and LEFT_OUT.isdisjoint(path.parts):
                 yield path.as_posix(), state_of(file)
 
 
-def _files(place: Path) -> Iterator[Path]:
+def _list_files(place: Path) -> Iterator[Path]:
     if place.is_symlink() or not place.is_dir():
         yield place
         return
     for folder, names, files in os.walk(place):
         names[:] = [name for name in names if name not in LEFT_OUT]
-        links = [name for name in names if (Path(folder) / name).is_symlink()]
-        yield from (Path(folder) / name for name in (*files, *links))
+        yield from (Path(folder) / name for name in files)
+        inner = [Path(folder) / name for name in names]
+        yield from (path for path in inner if path.is_symlink())
 
 
 def _copy(top: Path, folder: Path, path: str) -> bool:

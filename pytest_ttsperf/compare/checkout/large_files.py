@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from pytest_ttsperf import git
 from pytest_ttsperf.compare.checkout.copies import State, state_of
+from pytest_ttsperf.compare.checkout.git_paths import parse_paths
 
 FIRST_LINE = "version https://git-lfs.github.com/spec/v1"
 LARGEST_POINTER_BYTES = 1024
@@ -37,7 +38,7 @@ class Pointer(NamedTuple):
     size: int
 
 
-def pointer(path: Path) -> Pointer | None:
+def read_pointer(path: Path) -> Pointer | None:
     """What a file points to; None for a file that is no pointer."""
     try:
         if path.stat().st_size > LARGEST_POINTER_BYTES:
@@ -49,20 +50,20 @@ def pointer(path: Path) -> Pointer | None:
         return None
     name = re.search(r"^oid sha256:([0-9a-f]{64})$", content, re.MULTILINE)
     size = re.search(r"^size (\d+)$", content, re.MULTILINE)
-    return Pointer(name[1], int(size[1])) if name and size else None
+    if name is None or size is None:
+        return None
+    return Pointer(name[1], int(size[1]))
 
 
-def pointers(folder: Path) -> dict[str, Pointer]:
-    """All pointers in a tree, by path."""
+def list_pointers(folder: Path) -> list[str]:
+    """Paths of all pointers in a tree."""
     listed = git.output(
         folder, "grep", "--no-index", "-l", "-z", "-I", "-F", "-e", FIRST_LINE, "--", "."
     )
-    paths = (listed or "").split("\0")
-    every = {path: pointer(folder / path) for path in paths if path}
-    return {path: found for path, found in every.items() if found}
+    return [path for path in parse_paths(listed) if read_pointer(folder / path)]
 
 
-def stores(git_folders: Iterable[Path]) -> list[Path]:
+def list_stores(git_folders: Iterable[Path]) -> list[Path]:
     """Where clones keep large files."""
     folders = []
     for git_folder in git_folders:
@@ -72,31 +73,42 @@ def stores(git_folders: Iterable[Path]) -> list[Path]:
 
 
 def fill(
-    folder: Path, running: Path, found: Mapping[str, Pointer], places: Sequence[Path]
+    folder: Path,
+    running: Path,
+    pointers: Mapping[str, Pointer],
+    stores: Sequence[Path],
 ) -> dict[str, State]:
     """Put files in the place of pointers, as far as they are on this machine."""
     filled = {}
-    for path, wanted in found.items():
-        source = _source(running / path, wanted, places)
+    for path, pointer in pointers.items():
+        source = _find_source(running / path, pointer, stores)
         if source is not None:
             _replace(folder / path, source)
             filled[path] = state_of(folder / path)
     return filled
 
 
-def _source(running: Path, wanted: Pointer, places: Sequence[Path]) -> Path | None:
-    for place in places:
-        stored = place / wanted.sha256[:2] / wanted.sha256[2:4] / wanted.sha256
-        if stored.is_file() and stored.stat().st_size == wanted.size:
+def _find_source(
+    running: Path,
+    pointer: Pointer,
+    stores: Sequence[Path],
+) -> Path | None:
+    digest = pointer.sha256
+    for store in stores:
+        stored = store / digest[:2] / digest[2:4] / digest
+        if stored.is_file() and stored.stat().st_size == pointer.size:
             return stored
-    return running if _is_the_file(running, wanted) else None
+    if _is_the_file(running, pointer):
+        return running
+    return None
 
 
-def _is_the_file(path: Path, wanted: Pointer) -> bool:
-    if not path.is_file() or path.stat().st_size != wanted.size:
+def _is_the_file(path: Path, pointer: Pointer) -> bool:
+    if not path.is_file() or path.stat().st_size != pointer.size:
         return False
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == wanted.sha256
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return digest == pointer.sha256
 
 
 def _replace(path: Path, source: Path) -> None:

@@ -80,7 +80,12 @@ def find_around(folder: Path, text: str) -> Repository | None:
     return Repository(Path(top), Path(git_folder), common, is_shallow == "true")
 
 
-def commit_of(repository: Repository, text: str, *, fetch: bool) -> str | None:
+def commit_of(
+    repository: Repository,
+    text: str,
+    *,
+    fetch: bool,
+) -> str | None:
     """The full name of a commit; None where the repository does not know what is meant.
 
     RevisionError where it was to be fetched and could not be.
@@ -104,7 +109,11 @@ def commit_of(repository: Repository, text: str, *, fetch: bool) -> str | None:
     )
 
 
-def why_unknown(text: str, folder: Path, repository: Repository | None) -> str:
+def why_unknown(
+    text: str,
+    folder: Path,
+    repository: Repository | None,
+) -> str:
     """What to say of a text that is no revision and no directory."""
     where = "(this is no git repository)"
     hint = ""

@@ -1,7 +1,7 @@
-"""Submodules of an old version, laid from the clones that the user has of them.
+"""Submodules of an old version, checked out from the clones that the user has of them.
 
 `git submodule update` would write into the user's configuration and go to the network. Here the
-files of the old commit are written beside nothing of the user's, from his clone's objects alone.
+files of the old commit are written from the objects of the user's clone alone, and away from it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import NamedTuple
 from pytest_ttsperf import git
 from pytest_ttsperf.compare.checkout import large_files
 from pytest_ttsperf.compare.checkout.copies import State, state_of
+from pytest_ttsperf.compare.checkout.git_paths import parse_paths
 from pytest_ttsperf.errors import RevisionError
 
 GITLINK = "160000"
@@ -29,21 +30,26 @@ class Submodule(NamedTuple):
 
 
 def of_commit(
-    git_folder: Path, commit: str, running: Path, *, fetch: bool = False, below: str = ""
+    git_folder: Path,
+    commit: str,
+    running: Path,
+    *,
+    fetch: bool = False,
+    below: str = "",
 ) -> list[Submodule]:
     """The submodules of a commit and theirs in turn; `running` is where they are in use.
 
     RevisionError where one is in use that does not have the commit needed. `fetch` gets it.
     """
     found: list[Submodule] = []
-    for path, wanted in _links(git_folder, commit):
+    for path, wanted in _list_links(git_folder, commit):
         place = running / path
-        clone = _clone(git_folder, commit, path, place)
-        if clone is not None and not _has(clone, wanted):
-            if fetch:
-                _fetch(clone, wanted)
-            if not _has(clone, wanted):
-                clone = _refuse(place, below + path, wanted)
+        clone = _find_clone(git_folder, commit, path, place)
+        if clone is not None and fetch and not _has_commit(clone, wanted):
+            _fetch(clone, wanted)
+        if clone is not None and not _has_commit(clone, wanted):
+            _refuse_in_use(place, below + path, wanted)
+            clone = None
         found.append(Submodule(below + path, wanted, clone))
         if clone is not None:
             inner = f"{below}{path}/"
@@ -69,19 +75,19 @@ def lay(folder: Path, one: Submodule) -> dict[str, State]:
         listed = git.require(
             place, "ls-files", "-z", "--cached", git_folder=one.git_folder, variables=index
         )
-    paths = (f"{one.path}/{path}" for path in listed.split("\0") if path)
-    return {
-        path: state_of(folder / path)
-        for path in paths
-        if (folder / path).is_symlink() or (folder / path).is_file()
-    }
+    states = {}
+    for path in parse_paths(listed):
+        file = place / path
+        if file.is_symlink() or file.is_file():
+            states[f"{one.path}/{path}"] = state_of(file)
+    return states
 
 
-def _links(git_folder: Path, commit: str) -> list[tuple[str, str]]:
+def _list_links(git_folder: Path, commit: str) -> list[tuple[str, str]]:
     """Path and commit of each submodule."""
     listed = git.require(git_folder, "ls-tree", "-r", "-z", commit, git_folder=git_folder)
     links = []
-    for entry in filter(None, listed.split("\0")):
+    for entry in parse_paths(listed):
         head, _, path = entry.partition("\t")
         mode, _, name = head.split(" ", 2)
         if mode == GITLINK:
@@ -89,7 +95,12 @@ def _links(git_folder: Path, commit: str) -> list[tuple[str, str]]:
     return links
 
 
-def _clone(git_folder: Path, commit: str, path: str, place: Path) -> Path | None:
+def _find_clone(
+    git_folder: Path,
+    commit: str,
+    path: str,
+    place: Path,
+) -> Path | None:
     """The repository of a submodule that the user has: in use, or left from when it was."""
     if (place / ".git").exists():
         return Path(git.require(place, "rev-parse", "--absolute-git-dir"))
@@ -110,7 +121,7 @@ def _clone(git_folder: Path, commit: str, path: str, place: Path) -> Path | None
     return None
 
 
-def _has(clone: Path, commit: str) -> bool:
+def _has_commit(clone: Path, commit: str) -> bool:
     wanted = f"{commit}^{{commit}}"
     return git.output(clone, "cat-file", "-e", wanted, git_folder=clone) is not None
 
@@ -121,10 +132,10 @@ def _fetch(clone: Path, commit: str) -> None:
     )
 
 
-def _refuse(place: Path, path: str, commit: str) -> Path | None:
-    """RevisionError for a submodule in use; None for one that is not."""
+def _refuse_in_use(place: Path, path: str, commit: str) -> None:
+    """RevisionError for a submodule that is in use."""
     if not (place / ".git").exists():
-        return None
+        return
     raise RevisionError(
         f"found the submodule {path} without its commit {commit[:10]}, which the old version has; "
         f"get it with git -C {place} fetch origin {commit}, or with --ttsperf-fetch"

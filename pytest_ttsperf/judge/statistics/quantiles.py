@@ -14,7 +14,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+Side = Literal["less", "greater"]
 CONFIDENCE = 0.95
+PERCENTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 FLOOR_SD = 0.11
 """Run-to-run standard deviation of log medians of unchanged code on a shared machine."""
 MIN_TREND = 8
@@ -45,7 +47,11 @@ def quantile(values: Sequence[float], p: float) -> float:
     return float(np.quantile(np.asarray(values, dtype=float), p))
 
 
-def upper_bound(values: Sequence[float], p: float, confidence: float = CONFIDENCE) -> float | None:
+def upper_bound(
+    values: Sequence[float],
+    p: float,
+    confidence: float = CONFIDENCE,
+) -> float | None:
     """The p-quantile is at most this with that confidence, whatever the distribution.
 
     An order statistic of the sample (Conover 1999, 3.2, as scipy's `quantile_test` has it); None
@@ -54,34 +60,54 @@ def upper_bound(values: Sequence[float], p: float, confidence: float = CONFIDENC
     return _quantile_bound(values, p, confidence, "less")
 
 
-def lower_bound(values: Sequence[float], p: float, confidence: float = CONFIDENCE) -> float | None:
+def lower_bound(
+    values: Sequence[float],
+    p: float,
+    confidence: float = CONFIDENCE,
+) -> float | None:
     """The p-quantile is at least this with that confidence; None when n is too small."""
     return _quantile_bound(values, p, confidence, "greater")
 
 
 def _quantile_bound(
-    values: Sequence[float], p: float, confidence: float, side: Literal["less", "greater"]
+    values: Sequence[float],
+    p: float,
+    confidence: float,
+    side: Side,
 ) -> float | None:
-    place = _place(len(values), p, confidence, side)
-    return None if place is None else float(np.sort(np.asarray(values, dtype=float))[place])
+    index = _bound_index(len(values), p, confidence, side)
+    if index is None:
+        return None
+    return sorted(map(float, values))[index]
 
 
 @functools.lru_cache(maxsize=4096)
-def _place(n: int, p: float, confidence: float, side: Literal["less", "greater"]) -> int | None:
+def _bound_index(
+    n: int,
+    p: float,
+    confidence: float,
+    side: Side,
+) -> int | None:
     """Which of n sorted values is the bound, from 0.
 
-    It depends on nothing else, so scipy is asked once, about the numbers 0 to n - 1: a run wants
-    the same few places for each of its metrics, and scipy takes a millisecond for one.
+    It depends on nothing else, so scipy computes it once, for the numbers 0 to n - 1: a run needs
+    the same few for each of its metrics, and scipy takes a millisecond for one.
     """
     from scipy import stats
 
     test = stats.quantile_test(np.arange(n, dtype=float), p=p, alternative=side)
     interval = test.confidence_interval(confidence_level=confidence)
-    place = interval.high if side == "less" else interval.low
-    return None if np.isnan(place) else int(place)
+    bound = interval.high if side == "less" else interval.low
+    if np.isnan(bound):
+        return None
+    return int(bound)
 
 
-def limit_test(values: Sequence[float], limit: float, p: float) -> LimitTest:
+def limit_test(
+    values: Sequence[float],
+    limit: float,
+    p: float,
+) -> LimitTest:
     """Test whether the p-quantile lies below or above a limit (Conover's quantile test, exact).
 
     A value on the limit meets it: scipy's 'less' counts the values under q, so q is the next
@@ -90,7 +116,8 @@ def limit_test(values: Sequence[float], limit: float, p: float) -> LimitTest:
     from scipy import stats
 
     array = np.asarray(values, dtype=float)
-    less = stats.quantile_test(array, q=np.nextafter(limit, np.inf), p=p, alternative="less")
+    above_limit = np.nextafter(limit, np.inf)
+    less = stats.quantile_test(array, q=above_limit, p=p, alternative="less")
     greater = stats.quantile_test(array, q=limit, p=p, alternative="greater")
     return LimitTest(
         n=int(array.size),
@@ -100,7 +127,11 @@ def limit_test(values: Sequence[float], limit: float, p: float) -> LimitTest:
     )
 
 
-def trials_to_prove(p: float, exceeding: int = 0, alpha: float = 0.05) -> int:
+def trials_to_prove(
+    p: float,
+    exceeding: int = 0,
+    alpha: float = 0.05,
+) -> int:
     """Smallest n with which `exceeding` trials above a limit still prove the p-quantile below it.
 
     The number of trials until one more than `exceeding` exceed has a negative binomial
@@ -108,7 +139,8 @@ def trials_to_prove(p: float, exceeding: int = 0, alpha: float = 0.05) -> int:
     """
     from scipy import stats
 
-    return int(stats.nbinom.isf(alpha, exceeding + 1, 1 - p)) + exceeding + 1
+    failures = exceeding + 1
+    return int(stats.nbinom.isf(alpha, failures, 1 - p)) + failures
 
 
 def share_excluded(n: int, alpha: float = 0.05) -> float:
@@ -116,19 +148,25 @@ def share_excluded(n: int, alpha: float = 0.05) -> float:
     return float(1 - alpha ** (1 / n))
 
 
-def prediction_limit(medians: Sequence[float], alpha: float, floor_sd: float = FLOOR_SD) -> float:
-    """Give what the next run's median exceeds with chance alpha, if nothing changed.
+def prediction_limit(
+    medians: Sequence[float],
+    alpha: float,
+    floor_sd: float = FLOOR_SD,
+) -> float:
+    """Give what the next run's median exceeds with probability alpha, if nothing changed.
 
-    `medians` are those of K >= 2 earlier runs, all positive, the limit has their unit. In logs:
+    `medians` are those of K >= 2 earlier runs, all positive; the limit has their unit. In logs:
     mean + t(1 - alpha, K - 1) * s * sqrt(1 + 1/K), s at least `floor_sd`: a few runs made in one
     quiet hour do not show how far a machine drifts.
     """
     from scipy import stats
 
     logs = np.log(np.asarray(medians, dtype=float))
-    s = max(float(logs.std(ddof=1)), floor_sd)
-    t = float(stats.t.isf(alpha, logs.size - 1))
-    return float(np.exp(logs.mean() + t * s * np.sqrt(1 + 1 / logs.size)))
+    runs = logs.size
+    spread = max(float(logs.std(ddof=1)), floor_sd)
+    t = float(stats.t.isf(alpha, runs - 1))
+    margin = t * spread * np.sqrt(1 + 1 / runs)
+    return float(np.exp(logs.mean() + margin))
 
 
 def trend(values: Sequence[float]) -> Trend | None:
@@ -142,11 +180,12 @@ def trend(values: Sequence[float]) -> Trend | None:
     if array.size < MIN_TREND or np.ptp(array) == 0:
         return None
     quarter = array.size // 4
-    first, last = float(np.median(array[:quarter])), float(np.median(array[-quarter:]))
+    first = float(np.median(array[:quarter]))
+    last = float(np.median(array[-quarter:]))
     if first == 0:
         return None
-    p_value = float(stats.kendalltau(np.arange(array.size), array).pvalue)
-    return Trend(p_value=p_value, change=last / first - 1)
+    tau = stats.kendalltau(np.arange(array.size), array)
+    return Trend(p_value=float(tau.pvalue), change=last / first - 1)
 
 
 def summarize(values: Sequence[float], missing: int = 0) -> dict[str, float | None]:
@@ -163,8 +202,10 @@ def summarize(values: Sequence[float], missing: int = 0) -> dict[str, float | No
         "max": float(np.max(values)),
     }
     padded = [*values, *[np.inf] * missing]
-    for name, p in (("p50", 0.50), ("p95", 0.95), ("p99", 0.99)):
+    for name, p in PERCENTILES.items():
         bound = upper_bound(padded, p)
+        if bound == np.inf:
+            bound = None
         figures[name] = quantile(values, p)
-        figures[f"{name}_bound"] = None if bound == np.inf else bound
+        figures[f"{name}_bound"] = bound
     return figures

@@ -13,9 +13,8 @@ from pytest_ttsperf.judge.statistics.estimators import (
     Effects,
     Estimate,
 )
-from pytest_ttsperf.records import Judged, Look
+from pytest_ttsperf.records import BlockStatistic, Look
 
-DEFAULT_MARGIN = 0.03
 ALPHA_FAIL: dict[Look, float] = {"early": 0.001, "end": 0.01}
 ALPHA_PASS: dict[Look, float] = {"early": 0.01, "end": 0.05}
 TAIL_SHARE = 0.5
@@ -26,6 +25,8 @@ EARLY_SHARE = 0.6
 MIN_BLOCKS = 5
 """With fewer, a t test sees hardly any slow-down of 5 %."""
 MOST_BLOCKS = 500
+ROUNDING = 1e-9
+"""A budget of exactly n blocks holds n, whatever the division makes of it."""
 
 
 class BlockPlan(Struct, frozen=True, kw_only=True):
@@ -39,49 +40,58 @@ class BlockPlan(Struct, frozen=True, kw_only=True):
 
 
 class Contrast(NamedTuple):
-    """New against old beside old against old, and the smallest change that counts."""
+    """Candidate against baseline, the baseline against itself, and the change that counts."""
 
-    new: Estimate
+    candidate: Estimate
     control: Estimate
-    limit: float
+    margin: float
 
     @classmethod
-    def of(cls, found: Effects, limit: float) -> Contrast:
+    def of(cls, per_block: Effects, margin: float) -> Contrast:
         """From one number per block each."""
-        return cls(Estimate.of(found.new), Estimate.of(found.control), limit)
+        return cls(
+            candidate=Estimate.of(per_block.candidate),
+            control=Estimate.of(per_block.control),
+            margin=margin,
+        )
 
     @property
-    def control_fired(self) -> bool:
-        """Whether identical code differs, by more than the change that counts."""
-        is_large = abs(self.control.mean) > self.limit
+    def has_control_effect(self) -> bool:
+        """Whether identical code differs by more than the change that counts."""
+        is_large = abs(self.control.mean) > self.margin
         return is_large and self.control.p_apart(0.0) <= ALPHA_CONTROL
 
-    def fails(self, alpha: float) -> bool:
-        """Slower by more than counts, and surely slower."""
-        return self.new.mean > self.limit and self.new.p_above(0.0) <= alpha
-
-    def passes(self, alpha: float) -> bool:
-        """Surely not slower by as much as counts."""
-        return self.new.p_below(self.limit) <= alpha
-
     @property
-    def improves(self) -> bool:
+    def is_faster(self) -> bool:
         """Faster by more than counts, and surely faster."""
-        return -self.new.mean > self.limit and self.new.p_below(0.0) <= ALPHA_IMPROVED
+        is_large = -self.candidate.mean > self.margin
+        return is_large and self.candidate.p_below(0.0) <= ALPHA_IMPROVED
+
+    def is_slower(self, alpha: float) -> bool:
+        """Slower by more than counts, and surely slower."""
+        is_large = self.candidate.mean > self.margin
+        return is_large and self.candidate.p_above(0.0) <= alpha
+
+    def is_within_margin(self, alpha: float) -> bool:
+        """Surely not slower by as much as counts."""
+        return self.candidate.p_below(self.margin) <= alpha
 
 
 def plan_blocks(budget_s: float, block_s: float) -> BlockPlan:
     """Give the blocks of `block_s` seconds each that a budget holds, and when to look early.
 
-    No early look where it would have fewer blocks than can decide. Raises ValueError for a
+    There is no early look where it would have fewer blocks than can decide. Raises ValueError for a
     duration that is not above 0.
     """
     if not (0 < budget_s < math.inf and 0 < block_s < math.inf):
         raise ValueError(
             f"found a budget of {budget_s} s for blocks of {block_s} s, wanted both above 0"
         )
-    blocks = int(budget_s / block_s + 1e-9)
-    early = math.ceil(EARLY_SHARE * blocks - 1e-9)
+    blocks = int(budget_s / block_s + ROUNDING)
+    early = math.ceil(EARLY_SHARE * blocks - ROUNDING)
+    early_at = None
+    if MIN_BLOCKS <= early < blocks:
+        early_at = early
     shortfall = None
     if blocks < MIN_BLOCKS:
         shortfall = (
@@ -91,32 +101,39 @@ def plan_blocks(budget_s: float, block_s: float) -> BlockPlan:
         )
     return BlockPlan(
         blocks=blocks,
-        early_at=early if MIN_BLOCKS <= early < blocks else None,
+        early_at=early_at,
         seconds=blocks * block_s,
         shortfall=shortfall,
     )
 
 
-def alpha_fail(statistic: Judged, look: Look) -> float:
-    return ALPHA_FAIL[look] * (TAIL_SHARE if statistic in TAILS else 1.0)
+def alpha_fail(statistic: BlockStatistic, look: Look) -> float:
+    """How likely a FAIL of unchanged code may be, at most."""
+    if statistic in TAILS:
+        return ALPHA_FAIL[look] * TAIL_SHARE
+    return ALPHA_FAIL[look]
 
 
-def blocks_needed(test: Contrast, statistic: Judged) -> int | None:
+def blocks_needed(contrast: Contrast, statistic: BlockStatistic) -> int | None:
     """Further blocks until the rule at the end decides, if mean and scatter stay as they are."""
     from scipy import stats
 
-    have = test.new.freedom + 1
-    if test.new.error == 0:
+    mean, error, freedom = contrast.candidate
+    if error == 0:
         return None
-    counts = np.arange(have + 1, have + MOST_BLOCKS + 1)
-    errors = test.new.error * np.sqrt(have / counts)
+    blocks = freedom + 1
+    counts = np.arange(blocks + 1, blocks + MOST_BLOCKS + 1)
+    errors = error * np.sqrt(blocks / counts)
     pass_t = stats.t.isf(ALPHA_PASS["end"], counts - 1)
     fail_t = stats.t.isf(alpha_fail(statistic, "end"), counts - 1)
-    would_pass = (test.limit - test.new.mean) / errors >= pass_t
-    would_fail = (test.new.mean > test.limit) & (test.new.mean / errors >= fail_t)
+    would_pass = (contrast.margin - mean) / errors >= pass_t
+    would_fail = (mean > contrast.margin) & (mean / errors >= fail_t)
     decided = counts[would_pass | would_fail]
-    return int(decided[0]) - have if decided.size else None
+    if not decided.size:
+        return None
+    return int(decided[0]) - blocks
 
 
 def plural(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"
+    """`1 block`, `2 blocks`."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"

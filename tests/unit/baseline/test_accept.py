@@ -39,11 +39,11 @@ def test_the_newest_run_is_the_ground_and_earlier_ones_are_history(tmp_path):
     store(tmp_path / "b")
     artifact(tmp_path / "a", result(figures(160, 190, 0.4)), minute=1)
     (done,) = accept(tmp_path).accepted
-    assert (done.counting, done.history, done.wanted) == (1, 6, 5)
+    assert (done.counted_runs, done.history, done.wanted) == (1, 6, 5)
     baseline = stored(tmp_path)
     assert len(baseline.runs) == 7
-    assert [one.run for one in baseline.counting] == ["2025-10-30_100100"]
-    assert baseline.counting[0].revision == "abc1234"
+    assert [one.run for one in baseline.counted_runs] == ["2025-10-30_100100"]
+    assert baseline.counted_runs[0].revision == "abc1234"
     assert baseline.newest[0].recording is not None
 
 
@@ -54,7 +54,7 @@ def test_history_no_longer_judges(tmp_path):
     for minute in range(5):
         artifact(tmp_path / "a", slow, minute=minute)
     (done,) = accept(tmp_path, newest=5).accepted
-    assert done.counting == 5
+    assert done.counted_runs == 5
     assert [v.outcome for v in screen(tmp_path / "b", slow)] == [Outcome.PASS] * 3
     one = screen(tmp_path / "b", result(figures(600, 700, 1.5)))[0]
     assert one.outcome is Outcome.FAIL
@@ -85,7 +85,7 @@ def test_a_stored_run_is_accepted_in_its_place_and_not_twice(tmp_path):
     accept(tmp_path, second)
     (done,) = accept(tmp_path, first).accepted
     assert [one.run[-4:] for one in stored(tmp_path).runs] == ["0100", "0200"]
-    assert (done.counting, done.history) == (2, 0)
+    assert (done.counted_runs, done.history) == (2, 0)
 
 
 def test_an_older_run_goes_before_newer_ones_whose_trials_stay(tmp_path):
@@ -218,7 +218,7 @@ def test_a_kill_in_the_midst_of_writing_leaves_the_old_file(tmp_path):
     assert subprocess.run(command, cwd=ROOT, timeout=60).returncode == -signal.SIGKILL
     assert path.read_bytes() == before
     (done,) = accept(tmp_path, file).accepted  # neither the lock nor the torn file is in the way
-    assert done.counting == 1
+    assert done.counted_runs == 1
     assert [cell.file for cell in listing.list_baselines(tmp_path / "b", tmp_path).cells] == [
         str(path)
     ]

@@ -18,7 +18,7 @@ def cell(test):
 
 
 def reasons(tmp_path, **more):
-    return [one.reason for one in prune.prunable(tmp_path / "b", tmp_path, **more)]
+    return [one.reason for one in prune.find_prunable(tmp_path / "b", tmp_path, **more)]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_superseded_fingerprints_of_one_machine_go_on_request(tmp_path, present)
     store(tmp_path / "b", 1, cell=present, fingerprint="f-other", fingerprint_parts=other)
     store(tmp_path / "b", 1, cell=present, fingerprint="f-silent")
     assert reasons(tmp_path) == []
-    (told,) = prune.prunable(tmp_path / "b", tmp_path, superseded=True)
+    (told,) = prune.find_prunable(tmp_path / "b", tmp_path, superseded=True)
     assert "f-old" in told.file
     assert "newer runs as f-new" in told.reason
 
@@ -89,7 +89,7 @@ def test_superseded_fingerprints_of_one_machine_go_on_request(tmp_path, present)
 def test_pruning_deletes_what_was_found_and_nothing_else(tmp_path, present):
     keep = store(tmp_path / "b", 1, cell=present)
     gone = store(tmp_path / "b", 1, cell=cell("gone.py::test_a"))
-    found = prune.prunable(tmp_path / "b", tmp_path)
+    found = prune.find_prunable(tmp_path / "b", tmp_path)
     assert gone.exists()
     assert [one.removed for one in prune.prune(found)] == [True]
     assert not gone.exists()

@@ -14,7 +14,6 @@ from pytest_ttsperf.baseline.screening import screen
 from pytest_ttsperf.baseline.store import append, fingerprints_with, load, path_for
 from pytest_ttsperf.errors import BaselineUnreadable
 from pytest_ttsperf.records import Outcome
-from tests.unit.judge import factories
 from tests.unit.judge.factories import CELL, figures, result, run
 
 PASS, FAIL, OPEN = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
@@ -119,7 +118,7 @@ def test_files_of_before_runs_could_be_accepted_are_read(tmp_path):
     for one in data["runs"]:
         del one["accepted"], one["weather"]
     path.write_text(json.dumps(data))
-    assert len(load(path).counting) == 6
+    assert len(load(path).counted_runs) == 6
     assert outcomes(tmp_path) == [PASS] * 3
 
 
@@ -131,13 +130,13 @@ def test_a_run_that_is_stored_twice_is_there_once(tmp_path):
 
 def test_runs_before_the_accepted_one_are_kept_and_not_compared_with(tmp_path):
     stored(tmp_path)
-    path = append(tmp_path, result(), run("new"), ground="2025-11-01T00:00:00+00:00")
+    path = append(tmp_path, result(), run("new"), accepted="2025-11-01T00:00:00+00:00")
     found = load(path)
     assert len(found.runs) == 7
-    assert [one.run for one in found.counting] == ["new"]
+    assert [one.run for one in found.counted_runs] == ["new"]
     assert outcomes(tmp_path) == [OPEN] * 3
     append(tmp_path, result(), run("newer"))
-    assert [one.run for one in load(path).counting] == ["new", "newer"]
+    assert [one.run for one in load(path).counted_runs] == ["new", "newer"]
 
 
 def test_a_time_that_cannot_be_understood_is_unreadable(tmp_path):
@@ -202,11 +201,10 @@ def test_cold_cells_are_compared_by_their_median(tmp_path):
 def test_two_processes_appending_at_once_lose_nothing(tmp_path):
     script = (
         "import sys; from pathlib import Path\n"
-        "from tests_making import result, run\n"
+        "from tests.unit.judge.factories import result, run\n"
         "from pytest_ttsperf.baseline.store import append\n"
         "for i in range(12): append(Path(sys.argv[1]), result(), run(f'{sys.argv[2]}{i}'))\n"
     )
-    (tmp_path / "tests_making.py").write_text(Path(factories.__file__).read_text())
     (tmp_path / "append.py").write_text(script)
     root = Path(screening.__file__).parents[2]
     started = [

@@ -21,6 +21,7 @@ from pytest_ttsperf.compare.blocks import (
     PER_PROCESS,
     BlockRunner,
     BlockTrials,
+    ComparedCell,
     ComparisonSpec,
     summarise_block,
     texts_worth,
@@ -100,7 +101,7 @@ def contest(old: str, new: str, budget_s: float = 4.0) -> ComparisonSpec:
     # A control over so few trials must not fire by chance.
     gates = metrics.choose_metrics("warm", {"ttfa_p50": 0.1, "ttfa_p95": 0.6, "rtf_p50": 0.1})
     return ComparisonSpec(
-        old=source(old), new=source(new), cells={"cell": (PLAN, gates)},
+        baseline=source(old), candidate=source(new), cells={"cell": ComparedCell(PLAN, gates)},
         against="main", budget_s=budget_s, gates_in_run=3,
     )  # fmt: skip
 
@@ -134,24 +135,29 @@ def test_cells_are_confirmed_in_their_order_whatever_the_hash_seed(
         return dict.fromkeys(again.cells, SPOKEN_BLOCK)
 
     monkeypatch.setattr(run.decision, "needs_confirmation", lambda found, _: found != "sound")
-    monkeypatch.setattr(run.decision, "confirm", lambda found, fresh: found)
+    monkeypatch.setattr(run.decision, "confirm", lambda blocks, fresh, metric: "doubtful")
     monkeypatch.setattr(run.decision, "void_by_control", lambda found: tuple(found))
     monkeypatch.setattr(run, "summarise_block", lambda one, metric: one)
-    gates = one.cells["cell"][1]
-    judged = {cell: [(gate, "doubtful") for gate in gates] for cell in cells}
-    judged["cell 3"] = [(gate, "sound") for gate in gates]
-    made = {cell: [SPOKEN_BLOCK] for cell in cells}
-    series = types.SimpleNamespace(block=block)
-    run._confirm(several, series, made, judged, lambda _: None)  # type: ignore[arg-type]
+    comparison = run.ComparisonRun(several, lambda _: None)
+    comparison.runner = types.SimpleNamespace(run_next=block)  # type: ignore[assignment]
+    gates = one.cells["cell"].metrics
+    judged = {cell: ("doubtful",) * len(gates) for cell in cells}
+    judged["cell 3"] = ("sound",) * len(gates)
+    made = comparison.blocks
+    for each in made.values():
+        each.add(SPOKEN_BLOCK)
+    comparison.confirm(judged)  # type: ignore[arg-type]
     wanted = tuple(cell for cell in cells if cell != "cell 3")
     assert asked == [wanted]
-    assert [len(made[cell]) for cell in cells] == [1 if cell == "cell 3" else 2 for cell in cells]
+    assert [len(made[cell].trials) for cell in cells] == [
+        1 if cell == "cell 3" else 2 for cell in cells
+    ]
 
 
 def test_each_text_is_spoken_by_all_three_and_in_changing_order() -> None:
     both = contest("Hum", "Slow")
-    made = BlockRunner(both).block(both)["cell"]
-    texts = [[one.text for one in made.trials[arm]] for arm in ARMS]
+    made = BlockRunner(both).run_next(both)["cell"]
+    texts = [[one.text for one in made.by_arm[arm]] for arm in ARMS]
     assert texts[0] == texts[1] == texts[2]
     turns = [name for name, text in SPOKEN if text in texts[0]]
     assert len(turns) == 12
@@ -167,11 +173,11 @@ def test_a_server_and_what_it_is_compared_with_are_asked_equally_often(
         TargetFactory, "is_server", property(lambda self: self.spec.spec.endswith("Hum"))
     )
     both = contest(old, new)
-    made = BlockRunner(both).block(both)["cell"]
-    assert set(made.trials) == set(ARMS)
+    made = BlockRunner(both).run_next(both)["cell"]
+    assert set(made.by_arm) == set(ARMS)
     assert len(made.spare) == (4 if times == 2 else 0)
     # But for the first text, which the probes for caches speak again.
-    for text in (one.text for one in made.trials["new"][1:]):
+    for text in (one.text for one in made.by_arm["candidate"][1:]):
         asked = [name for name, known in SPOKEN if known == text]
         assert {name: asked.count(name) for name in asked} == {"old": times, "new": 2}
 
@@ -185,7 +191,7 @@ def test_a_server_with_itself_needs_no_spare_turn(monkeypatch: pytest.MonkeyPatc
 def test_no_text_comes_twice_before_all_were_spoken() -> None:
     both = contest("Hum", "Hum")
     series = BlockRunner(both)
-    told = [series.block(both)["cell"].trials["new"] for _ in range(5)]
+    told = [series.run_next(both)["cell"].by_arm["candidate"] for _ in range(5)]
     assert [len(each) for each in told] == [4] * 5
     assert len({one.text for each in told for one in each}) == 20
 
@@ -262,9 +268,9 @@ def spoken(**arms: Trial) -> BlockTrials:
 
 def test_what_was_not_measured_is_none_and_never_0() -> None:
     lost = Trial(index=0, kind="trial", process=0, text="x", recording=None, error="it hung")
-    block = summarise_block(spoken(new=lost), "ttfa_sound_ms")
-    assert block.metric.new == (None,)
-    assert block.metric.old == (50.0,)
+    block = summarise_block(spoken(candidate=lost), "ttfa_sound_ms")
+    assert block.metric.candidate == (None,)
+    assert block.metric.baseline == (50.0,)
     assert block.elapsed_ms is None, "no stages were told"
 
 
@@ -278,18 +284,18 @@ def test_stages_are_those_of_the_window_that_the_metric_is_about() -> None:
         Span(stage="vocode", start_ns=40_000_000, end_ns=100_000_000),
     )
     told = structs.replace(first, recording=structs.replace(first.recording, spans=spans))
-    block = summarise_block(spoken(old=told, twin=told, new=told), "ttfa_sound_ms")
+    block = summarise_block(spoken(baseline=told, control=told, candidate=told), "ttfa_sound_ms")
     assert block.elapsed_ms is not None
-    assert block.elapsed_ms.new == (50.0,)
-    assert {name: arms.new for name, arms in block.stages_ms.items()} == {
+    assert block.elapsed_ms.candidate == (50.0,)
+    assert {name: arms.candidate for name, arms in block.stages_ms.items()} == {
         "decode": (40.0,), "vocode": (10.0,)
     }  # fmt: skip
-    whole = summarise_block(spoken(old=told, twin=told, new=told), "rtf")
-    assert whole.stages_ms["vocode"].new == (60.0,)
+    whole = summarise_block(spoken(baseline=told, control=told, candidate=told), "rtf")
+    assert whole.stages_ms["vocode"].candidate == (60.0,)
 
 
 def test_memory_is_one_number_for_each_process() -> None:
-    assert summarise_block(spoken(), PER_PROCESS).metric.new == (100.0,)
+    assert summarise_block(spoken(), PER_PROCESS).metric.candidate == (100.0,)
 
 
 def test_the_order_is_the_same_for_the_same_seed() -> None:

@@ -16,13 +16,15 @@ SHARES = {"text": 0.05, "decode": 0.35, "vocode": 0.55}
 
 
 def arms(values) -> Arms:
-    """From [3, texts] in the order old, twin, new; nan becomes None."""
-    old, twin, new = (tuple(None if x != x else x for x in row) for row in values.tolist())
-    return Arms(old=old, twin=twin, new=new)
+    """From [3, texts] in the order baseline, control, candidate; nan becomes None."""
+    baseline, control, candidate = (
+        tuple(None if x != x else x for x in row) for row in values.tolist()
+    )
+    return Arms(baseline=baseline, control=control, candidate=candidate)
 
 
 def times(rng, blocks: int, *, slower=0.0, tail=0.0, texts=16, process=PROCESS, typical_ms=70.0):
-    """[blocks, 3, texts] in ms, and what of them was added to the new arm.
+    """[blocks, 3, texts] in ms, and what of them was added to the candidate.
 
     `slower` is a share of every new trial, `tail` one of every tenth.
     """

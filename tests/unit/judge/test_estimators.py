@@ -31,7 +31,7 @@ def metrics(seed, blocks=6, **how):
 
 
 def means(found):
-    return found.new.mean(), found.control.mean()
+    return found.candidate.mean(), found.control.mean()
 
 
 # Arms
@@ -41,13 +41,15 @@ def means(found):
 def test_arms_of_other_sizes_are_refused(sizes):
     old, twin, new = ((1.0,) * n for n in sizes)
     with pytest.raises(ValueError, match="wanted the same number of texts"):
-        Arms(old=old, twin=twin, new=new)
+        Arms(baseline=old, control=twin, candidate=new)
 
 
 def test_half_of_the_texts_are_enough():
-    assert Arms(old=(1, None), twin=(1, 2), new=(1, 2)).is_readable()
-    assert not Arms(old=(1, None), twin=(1, 2), new=(None, 2)).is_readable()
-    assert not Arms(old=(1, math.inf, 1), twin=(1, 2, 2), new=(math.nan, 2, 2)).is_readable()
+    assert Arms(baseline=(1, None), control=(1, 2), candidate=(1, 2)).is_readable()
+    assert not Arms(baseline=(1, None), control=(1, 2), candidate=(None, 2)).is_readable()
+    assert not Arms(
+        baseline=(1, math.inf, 1), control=(1, 2, 2), candidate=(math.nan, 2, 2)
+    ).is_readable()
 
 
 # Estimate
@@ -88,7 +90,9 @@ def test_interval_of_the_middle_covers_the_truth_over_drifting_blocks(n):
     hits = []
     for _ in range(300):
         values, _ = times(rng, n, slower=0.05)
-        low, high = Estimate.of(effects([arms(v) for v in values], "p50", "ratio").new).interval()
+        low, high = Estimate.of(
+            effects([arms(v) for v in values], "p50", "ratio").candidate
+        ).interval()
         hits.append(low <= math.log(1.05) <= high)
     low, high = wilson(hits, 0.999)
     assert low <= 0.95 <= high
@@ -120,7 +124,7 @@ def test_tails_are_unbiased_and_scatter_as_their_error_says():
     estimates = []
     for _ in range(250):
         values, _ = times(rng, 7)
-        estimates.append(Estimate.of(effects([arms(v) for v in values], "p95", "ratio").new))
+        estimates.append(Estimate.of(effects([arms(v) for v in values], "p95", "ratio").candidate))
     found = np.array([one.mean for one in estimates])
     assert Estimate.of(found).p_apart(0.0) > 0.001
     told = math.sqrt(np.mean([one.error**2 for one in estimates]))
@@ -139,7 +143,7 @@ def test_a_factor_on_everything_changes_nothing(seed, statistic):
     values, _ = times(np.random.default_rng(seed), 5)
     found = effects([arms(v) for v in values], statistic, "ratio")
     other = effects([arms(v * 1e-3) for v in values], statistic, "ratio")
-    assert other.new == pytest.approx(found.new, abs=1e-9)
+    assert other.candidate == pytest.approx(found.candidate, abs=1e-9)
     assert other.control == pytest.approx(found.control, abs=1e-9)
 
 
@@ -151,7 +155,7 @@ def test_a_factor_on_a_block_changes_nothing(seed, statistic):
     factors = rng.uniform(0.5, 2, (5, 1, 1))
     found = effects([arms(v) for v in values], statistic, "ratio")
     other = effects([arms(v) for v in values * factors], statistic, "ratio")
-    assert other.new == pytest.approx(found.new, abs=1e-9)
+    assert other.candidate == pytest.approx(found.candidate, abs=1e-9)
 
 
 @given(seeds, st.sampled_from(["p50", "p95"]), st.floats(0.5, 2))
@@ -172,7 +176,7 @@ def test_order_of_texts_does_not_matter_and_blocks_keep_their_number(seed, stati
     blocks, texts = rng.permutation(5), rng.permutation(16)
     found = effects([arms(v) for v in values], statistic, "ratio")
     other = effects([arms(v) for v in values[blocks][:, :, texts]], statistic, "ratio")
-    assert other.new == pytest.approx(found.new[blocks], abs=1e-9)
+    assert other.candidate == pytest.approx(found.candidate[blocks], abs=1e-9)
     assert other.control == pytest.approx(found.control[blocks], abs=1e-9)
 
 
@@ -182,7 +186,7 @@ def test_the_two_old_arms_are_alike(seed, statistic):
     values, _ = times(np.random.default_rng(seed), 5)
     found = effects([arms(v) for v in values], statistic, "ratio")
     other = effects([arms(v) for v in values[:, [1, 0, 2]]], statistic, "ratio")
-    assert other.new == pytest.approx(found.new, abs=1e-9)
+    assert other.candidate == pytest.approx(found.candidate, abs=1e-9)
     assert other.control == pytest.approx(-found.control, abs=1e-9)
 
 
@@ -202,8 +206,8 @@ def test_control_and_effect_are_orthogonal():
     rng = np.random.default_rng(2)
     values, _ = times(rng, 1500)
     found = effects([arms(v) for v in values], "p50", "ratio")
-    assert stats.pearsonr(found.new, found.control).pvalue > 1e-3
-    assert found.new.var() / found.control.var() == pytest.approx(0.75, rel=0.15)
+    assert stats.pearsonr(found.candidate, found.control).pvalue > 1e-3
+    assert found.candidate.var() / found.control.var() == pytest.approx(0.75, rel=0.15)
 
 
 def test_a_text_that_one_arm_did_not_measure_is_left_out_in_all():
@@ -213,34 +217,36 @@ def test_a_text_that_one_arm_did_not_measure_is_left_out_in_all():
     for statistic in ("p50", "p95"):
         found = effects([arms(v) for v in holes], statistic, "ratio")
         other = effects([arms(v) for v in np.delete(values, 4, axis=2)], statistic, "ratio")
-        assert found.new == pytest.approx(other.new, abs=1e-12)
+        assert found.candidate == pytest.approx(other.candidate, abs=1e-12)
 
 
 @pytest.mark.parametrize("zero", [0.0, -1.0])
 def test_zero_is_refused_where_logs_are_taken(zero):
-    one = Arms(old=(1.0, 2.0), twin=(1.0, 2.0), new=(1.0, zero))
+    one = Arms(baseline=(1.0, 2.0), control=(1.0, 2.0), candidate=(1.0, zero))
     with pytest.raises(ValueError, match=r"wanted all above 0; compare .* by differences"):
         effects([one] * 3, "p50", "ratio")
 
 
 def test_differences_see_what_is_0_in_most_texts():
     calm, stalled = (0.0,) * 10, (0.0,) * 9 + (2.0,)
-    found = effects([Arms(old=calm, twin=calm, new=stalled)] * 3, "p50", "difference")
-    assert found.new == pytest.approx([0.2] * 3)
+    found = effects([Arms(baseline=calm, control=calm, candidate=stalled)] * 3, "p50", "difference")
+    assert found.candidate == pytest.approx([0.2] * 3)
     assert found.control == pytest.approx([0.0] * 3)
 
 
 def test_the_middle_is_not_moved_by_a_few_wild_texts():
     values = np.full((3, 10), 70.0)
     values[2, :2] = 7000.0
-    assert effects([arms(values)] * 3, "p50", "ratio").new == pytest.approx([0.0] * 3)
-    assert effects([arms(values)] * 3, "p95", "ratio").new.mean() > 1
+    assert effects([arms(values)] * 3, "p50", "ratio").candidate == pytest.approx([0.0] * 3)
+    assert effects([arms(values)] * 3, "p95", "ratio").candidate.mean() > 1
 
 
 def test_lost_is_the_share_of_texts_without_a_number():
-    one = Arms(old=(1, None, 3, 4), twin=(1, 2, 3, 4), new=(None, math.nan, math.inf, 4))
+    one = Arms(
+        baseline=(1, None, 3, 4), control=(1, 2, 3, 4), candidate=(None, math.nan, math.inf, 4)
+    )
     found = missing_rates([one, one])
-    assert found.new == pytest.approx([0.75 - 0.125] * 2)
+    assert found.candidate == pytest.approx([0.75 - 0.125] * 2)
     assert found.control == pytest.approx([0.25] * 2)
 
 
@@ -251,6 +257,6 @@ def test_contrasts():
 def test_scatter_between_blocks_is_that_of_trials_and_processes():
     """What the whole protocol rests on: (3/2) (process^2 + trial^2 / texts), 4 % for trimming."""
     values, _ = times(np.random.default_rng(5), 4000, process=0.015)
-    found = effects([arms(v) for v in values], "p50", "ratio").new
+    found = effects([arms(v) for v in values], "p50", "ratio").candidate
     wanted = 1.5 * (0.015**2 + 1.15 * TRIAL**2 / 16)
     assert found.var() == pytest.approx(wanted, rel=0.15)
