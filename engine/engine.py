@@ -3,26 +3,32 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import AsyncIterable, Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 import numpy as np
 
 from .audio import Audio, Chunk, Word
 from .cache import Cache
 from .errors import EngineClosed, OptionError, TextUnspeakable
-from .models.base import Settings
-from .runtime.providers import CPU, ProviderOptions, SessionOptions, check_require, find_provider
+from .runtime.providers import (
+    CPU,
+    Provider,
+    ProviderOptions,
+    Require,
+    SessionOptions,
+    check_require,
+    find_provider,
+)
 from .streaming import (
     AsyncTextBridge,
     Prefetcher,
     Stream,
     StreamLimiter,
-    close_on_error,
     prefetch_one,
 )
 from .text.segment import incoming, segments
@@ -100,21 +106,21 @@ class Engine:
         """
         self._seed = _check_seed(seed)
         self._trim = trim
-        self._turns = StreamLimiter(_check_limit(max_streams))
+        self._limiter = StreamLimiter(_check_limit(max_streams))
         self._voice = find_voice(voice)
         self._recorder = SpanRecorder()
-        self._helper = Prefetcher(_give_memory_back)
-        options = {**(session or {}), **({} if threads is None else {"threads": threads})}
-        self._model: Model | None = _open(
+        self._prefetcher = Prefetcher(_give_memory_back)
+        session_options = dict(session or {})
+        if threads is not None:
+            session_options["threads"] = threads
+        self._model: Model | None = _open_model(
             self._voice,
-            Settings(
-                find_provider(provider, provider_options),
-                SessionOptions.of(options),
-                check_require(require),
-                lexicon or {},
-                Cache(cache),
-            ),
             self._recorder,
+            provider=find_provider(provider, provider_options),
+            options=SessionOptions.of(session_options),
+            require=check_require(require),
+            lexicon=lexicon or {},
+            cache=Cache(cache),
         )
 
     @property
@@ -135,20 +141,19 @@ class Engine:
         from the first complete clause on. The parts may come asynchronously if the chunks are
         taken with `async for`.
         """
-        request = self._request(_check_speed(speed))
-        pump = AsyncTextBridge(text) if isinstance(text, AsyncIterable) else None
-        if pump is not None:
-            chunks = self._growing(pump, request)
+        request = self._make_request(_check_speed(speed))
+        bridge = None
+        if isinstance(text, AsyncIterable):
+            bridge = AsyncTextBridge(text)
+            chunks = self._speak_parts(bridge, request)
         elif isinstance(text, Iterable) and not isinstance(text, str | bytes):
             # Its parts are asked for in the thread that asks for chunks, and no earlier.
-            chunks = self._growing(text, request)
+            chunks = self._speak_parts(text, request)
         else:
-            chunks = prefetch_one(self._whole(cast(str, text), request), self._helper)
+            chunks = prefetch_one(self._speak(text, request), self._prefetcher)
         self._recorder = request.recorder
-        turn = functools.partial(self._turns.enter, request, request.stop)
-        leave = functools.partial(self._turns.leave, request)
-        delivered = close_on_error(self._delivered(chunks, request), turn, leave)
-        return Stream(delivered, request.stop, pump, request.recorder.spans)
+        delivery = self._deliver(chunks, request)
+        return Stream(delivery, request.stop, bridge, request.recorder.spans)
 
     def astream(self, text: Text, *, speed: float = 1.0) -> Stream:
         """stream(), for those who look for the asynchronous one: it is both."""
@@ -163,7 +168,7 @@ class Engine:
 
         def speak_all() -> None:
             for text in WARM_TEXTS:
-                for _ in self._whole(text, self._request()):
+                for _ in self._speak(text, self._make_request()):
                     pass
 
         return until_steady(speak_all)
@@ -178,14 +183,15 @@ class Engine:
         Nodes are those of every session of the voice, summed per provider; `share` is what part
         of all that is.
         """
-        placement = _placement(self._opened())
+        placement = _placement(self._require_open())
         return {**placement, "voice": self._voice.name, "voice_hash": self._voice.sha256}
 
     def close(self) -> None:
         """Give sessions and voice back. Safe to call twice; any other use raises EngineClosed."""
         model, self._model = self._model, None
         if model is not None:
-            self._helper.close()
+            self._limiter.close()
+            self._prefetcher.close()
             model.close()
             for session in model.sessions():
                 session.close()
@@ -194,7 +200,7 @@ class Engine:
             _give_memory_back(0.0)
 
     def __enter__(self) -> Self:
-        self._opened()
+        self._require_open()
         return self
 
     def __exit__(
@@ -205,60 +211,55 @@ class Engine:
     ) -> None:
         self.close()
 
-    def _opened(self) -> Model:
+    def _require_open(self) -> Model:
         if self._model is None:
             raise EngineClosed("found a closed engine, wanted an open one; make a new Engine")
         return self._model
 
-    def _request(self, speed: float = 1.0) -> StreamContext:
+    def _make_request(self, speed: float = 1.0) -> StreamContext:
         from .models.base import StreamContext
         from .runtime.session import CancelToken
 
-        self._opened()
-        return StreamContext(
-            np.random.default_rng(self._seed), SpanRecorder(), CancelToken(), chunk_s, speed
-        )
+        self._require_open()
+        noise = np.random.default_rng(self._seed)
+        return StreamContext(noise, SpanRecorder(), CancelToken(), chunk_s, speed)
 
-    def _delivered(
+    def _deliver(
         self, chunks: Generator[Chunk, None, None], request: StreamContext
     ) -> Generator[Chunk, None, None]:
-        """The chunks, as long as engine and stream are open."""
+        """The chunks when it is their turn, as long as engine and stream are open."""
         from .runtime.session import Cancelled
 
-        try:
-            for chunk in chunks:
-                yield chunk
-                self._opened()
-                if request.stop.wanted:
+        with self._limiter.turn(request.stop), closing(chunks):
+            while not request.stop.is_set:
+                self._require_open()
+                try:
+                    chunk = next(chunks)
+                except (StopIteration, Cancelled):
                     return
-        except Cancelled:
-            return
-        finally:
-            chunks.close()
+                yield chunk
 
-    def _whole(self, text: str, request: StreamContext) -> Generator[Chunk, None, None]:
-        """A text that is there. What can refuse it does so now; the generator does the rest."""
-        model = self._opened()
+    def _speak(self, text: str, request: StreamContext) -> Generator[Chunk, None, None]:
+        """A text that is all there. What can refuse it does so now, not at the first chunk."""
+        model = self._require_open()
         with request.recorder.span("text"):
             waiting = iter(segments(text))
-        speech: list[ModelInput] = []
         for segment in waiting:
             with request.recorder.span("phonemes", 0):
-                speech = model.read(segment)
-            if speech:
-                return self._chunks(speech, waiting, request)
+                inputs = model.read(segment)
+            if inputs:
+                return self._make_chunks(inputs, waiting, request)
         raise self._unspeakable(repr(text[:40]))
 
-    def _growing(
+    def _speak_parts(
         self, parts: Iterable[str], request: StreamContext
     ) -> Generator[Chunk, None, None]:
         """A text that is still being written."""
-        chunks = self._chunks([], incoming(parts), request)
-        silent = True
-        for chunk in chunks:
-            silent = False
+        is_silent = True
+        for chunk in self._make_chunks([], incoming(parts), request):
+            is_silent = False
             yield chunk
-        if silent and not request.stop.wanted:
+        if is_silent and not request.stop.is_set:
             raise self._unspeakable("the text")
 
     def _unspeakable(self, text: str) -> TextUnspeakable:
@@ -267,39 +268,51 @@ class Engine:
             f"{self._voice.name!r} ({self._voice.language}) can read; check the language"
         )
 
-    def _chunks(
-        self, speech: list[ModelInput], waiting: Iterator[str], request: StreamContext
+    def _make_chunks(
+        self, inputs: list[ModelInput], waiting: Iterator[str], request: StreamContext
     ) -> Generator[Chunk, None, None]:
-        """What was read already, then the segments that wait, one at a time."""
+        """Speak what was read already, then the segments that wait, one at a time."""
         index = frames = 0
         while True:
-            for part in speech:
-                before_s = frames / self.sample_rate
-                for piece in self._opened().stream(part, request, index, trim=self._trim):
+            for part in inputs:
+                start_s = frames / self.sample_rate
+                for piece in self._require_open().stream(part, request, index, trim=self._trim):
                     with request.recorder.span("convert", index):
-                        words = tuple(later(word, before_s) for word in piece.words)
+                        words = tuple(_delay(word, start_s) for word in piece.words)
                         chunk = Chunk(piece.samples, self.sample_rate, words)
                     frames += chunk.frame_count
                     yield chunk
-                    self._opened()
+                    self._require_open()
                     index += 1
             segment = next(waiting, None)
             if segment is None:
                 return
             with request.recorder.span("phonemes", index):
-                speech = self._opened().read(segment)
+                inputs = self._require_open().read(segment)
 
 
-def _open(voice: Voice, settings: Settings, recorder: SpanRecorder) -> Model:
+def _open_model(
+    voice: Voice,
+    recorder: SpanRecorder,
+    *,
+    provider: Provider,
+    options: SessionOptions,
+    require: Require,
+    lexicon: Mapping[str, str],
+    cache: Cache,
+) -> Model:
+    # Late, since all of these import onnxruntime: naming the engine has to stay cheap.
     with recorder.span("import"):
         from .models import family_of
+        from .models.base import Settings
         from .runtime.session import check_available, check_placement
 
         family = family_of(voice)
-    check_available(settings.provider)  # before graphs are made for it
+    check_available(provider)  # before graphs are made for it
+    settings = Settings(provider, options, require, lexicon, cache)
     model: Model = family.open_model(voice, settings, recorder)
-    settings.options.check_stages([session.name for session in model.sessions()])
-    check_placement(_placement(model), settings.require)
+    options.check_stages([session.name for session in model.sessions()])
+    check_placement(_placement(model), require)
     return model
 
 
@@ -316,7 +329,7 @@ def _placement(model: Model) -> dict[str, Any]:
     return combine_cancelled(session.placement() for session in model.sessions())
 
 
-def later(word: Word, by_s: float) -> Word:
+def _delay(word: Word, by_s: float) -> Word:
     """The word, said so many seconds later."""
     return Word(word.text, word.start_s + by_s, word.end_s + by_s)
 

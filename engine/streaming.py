@@ -1,8 +1,8 @@
-"""How chunks get from the engine to whoever listens: one ahead, in turn, and until they stop.
+"""How chunks get from the engine to a listener: one ahead, in turn, and until they are stopped.
 
-A stream is pulled. While a chunk is being listened to, the next one is made, by a helping thread;
-but a listener who comes back at once finds nothing begun, and makes it on the spot: handing work
-from thread to thread costs more than it saves to one who does not wait.
+A stream is pulled. While one chunk is being listened to, a helping thread makes the next one; but a
+listener who comes back at once finds nothing begun, and makes it on the spot: handing work from
+thread to thread costs more than it saves to one who does not wait.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Generator, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -24,18 +25,23 @@ from .timing import StageSpan
 T = TypeVar("T")
 
 PATIENCE_S = 0.002  # so long the helper leaves the next chunk to a listener who comes back
-TIDY_EVERY = 64  # steps
+TIDY_EVERY = 64  # tasks
 END_S = 1.0  # how long closing waits for the helper at most
-LOOK_S = 0.02  # how often one who waits for a turn looks whether it is still wanted
 
 
 class Stoppable(Protocol):
     """Ends the work a stream is doing, from any thread."""
 
-    wanted: bool
+    is_set: bool
 
     def set(self) -> None:
-        """End it."""
+        """End it, and call the listeners."""
+
+    def add_listener(self, listener: Callable[[], object]) -> None:
+        """Have set() call the listener, from the thread that sets."""
+
+    def remove_listener(self, listener: Callable[[], object]) -> None:
+        """Undo add_listener()."""
 
 
 class PrefetchTask(Generic[T]):
@@ -83,31 +89,35 @@ class PrefetchTask(Generic[T]):
             self._done.set()
 
 
-Steps = queue.SimpleQueue[PrefetchTask[Chunk] | None]
+Tasks = queue.SimpleQueue[PrefetchTask[Chunk] | None]
 
 
 class Prefetcher:
-    """One thread that makes steps, started when the first one comes.
+    """One thread that works on tasks, started when the first one comes.
 
-    It ends with close(), with the helper, or with the interpreter, which must not be torn down
+    It ends with close(), with the prefetcher, or with the interpreter, which must not be torn down
     under a run.
     """
 
     def __init__(self, tidy: Callable[[], object] = lambda: None) -> None:
-        """`tidy` is called between two steps now and then."""
+        """`tidy` is called between two tasks now and then."""
         self._tidy = tidy
-        self._steps: Steps = queue.SimpleQueue()
+        self._tasks: Tasks = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._end: Callable[[], object] | None = None
 
-    def offer(self, step: PrefetchTask[Chunk]) -> None:
-        """Let the thread make the step when it has time."""
+    def offer(self, task: PrefetchTask[Chunk]) -> None:
+        """Let the thread work on the task when it has time."""
         with self._lock:
             if self._end is None:
-                work = threading.Thread(target=_work, args=(self._steps, self._tidy), daemon=True)
-                work.start()
-                self._end = weakref.finalize(self, _end, self._steps, work)
-        self._steps.put(step)
+                thread = threading.Thread(
+                    target=_work,
+                    args=(self._tasks, self._tidy),
+                    daemon=True,
+                )
+                thread.start()
+                self._end = weakref.finalize(self, _end, self._tasks, thread)
+        self._tasks.put(task)
 
     def close(self) -> None:
         """End the thread, after what it is at."""
@@ -116,31 +126,32 @@ class Prefetcher:
                 self._end()
 
 
-def _work(steps: Steps, tidy: Callable[[], object]) -> None:
-    made = 0
-    while (step := steps.get()) is not None:
-        step.help()
-        made += 1
-        if made % TIDY_EVERY == 0:
+def _work(tasks: Tasks, tidy: Callable[[], object]) -> None:
+    for count in itertools.count(1):
+        task = tasks.get()
+        if task is None:
+            return
+        task.help()
+        if count % TIDY_EVERY == 0:
             tidy()
 
 
-def _end(steps: Steps, work: threading.Thread) -> None:
-    steps.put(None)
-    if work is not threading.current_thread():
-        work.join(END_S)
+def _end(tasks: Tasks, thread: threading.Thread) -> None:
+    tasks.put(None)
+    if thread is not threading.current_thread():
+        thread.join(END_S)
 
 
 def prefetch_one(source: Iterator[Chunk], helper: Prefetcher) -> Generator[Chunk, None, None]:
     """The same items; while one is out, the next may already be made."""
-    step = PrefetchTask(source)
+    task = PrefetchTask(source)
     try:
-        while items := step.take():
-            step = PrefetchTask(source)
-            helper.offer(step)
+        while items := task.take():
+            task = PrefetchTask(source)
+            helper.offer(task)
             yield from items
     finally:
-        step.drop()
+        task.drop()
 
 
 class StreamLimiter:
@@ -148,61 +159,91 @@ class StreamLimiter:
 
     def __init__(self, limit: int | None) -> None:
         self._limit = limit
-        self._lock = threading.Lock()
-        self._holders: dict[object, int] = {}  # who has a turn, and the thread it last ran in
+        self._changed = threading.Condition()
+        self._holders: dict[object, int] = {}  # streams with a turn, and the thread each began in
         self._waiting: deque[object] = deque()
+        self._is_closed = False
 
-    def enter(self, who: object, stop: Stoppable) -> None:
-        """Wait for a turn, or until the stream is stopped.
+    @contextmanager
+    def turn(self, stop: Stoppable) -> Iterator[None]:
+        """Hold a turn while the body runs. See enter()."""
+        stream = object()
+        self.enter(stream, stop)
+        try:
+            yield
+        finally:
+            self.leave(stream)
+
+    def enter(self, stream: object, stop: Stoppable) -> None:
+        """Wait for a turn, or, without getting one, until `stop` is set or the limiter closed.
 
         Raises EngineBusy where waiting could never end: every turn belongs to this very thread.
         """
         if self._limit is None:
             return
-        with self._lock:
-            self._waiting.append(who)
+        stop.add_listener(self._wake)
         try:
-            while not (self._enters(who) or stop.wanted):
-                threading.Event().wait(LOOK_S)
+            with self._changed:
+                self._wait(stream, stop, self._limit)
         finally:
-            with self._lock:
-                self._waiting.remove(who)
+            stop.remove_listener(self._wake)
 
-    def _enters(self, who: object) -> bool:
-        me = threading.get_ident()
-        with self._lock:
-            if self._waiting[0] is who and len(self._holders) < (self._limit or 0):
-                self._holders[who] = me
-                return True
-            if self._holders and set(self._holders.values()) == {me}:
-                raise EngineBusy(
-                    f"found {len(self._holders)} streams begun in this thread and not ended, "
-                    f"wanted fewer than max_streams={self._limit}; end or close() one first"
-                )
-        return False
+    def _wait(self, stream: object, stop: Stoppable, limit: int) -> None:
+        self._waiting.append(stream)
+        try:
+            while not (stop.is_set or self._is_closed):
+                if len(self._holders) >= limit:
+                    self._check_others(limit)
+                elif self._waiting[0] is stream:
+                    self._holders[stream] = threading.get_ident()
+                    return
+                self._changed.wait()
+        finally:
+            self._waiting.remove(stream)
+            self._changed.notify_all()  # another one is the first now
 
-    def leave(self, who: object) -> None:
-        """Give the turn back."""
-        with self._lock:
-            self._holders.pop(who, None)
+    def _check_others(self, limit: int) -> None:
+        """Raise EngineBusy if nobody but the waiting thread itself could give a turn back."""
+        if set(self._holders.values()) == {threading.get_ident()}:
+            raise EngineBusy(
+                f"found {len(self._holders)} streams begun in this thread and not ended, "
+                f"wanted fewer than max_streams={limit}; end or close() one first"
+            )
+
+    def leave(self, stream: object) -> None:
+        """Give the turn back, if the stream has one."""
+        with self._changed:
+            self._holders.pop(stream, None)
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let nobody wait any longer."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
 
 class Stream:
-    """Chunks as they are made: iterate over it with `for` or `async for`.
+    """Chunks as they are made, to be iterated over with `for` or `async for`.
 
-    close() ends it, from any thread, also while a chunk is being made; so does letting go of it.
+    close() ends it, from any thread, also while a chunk is being made; so does dropping the last
+    reference to it.
     """
 
     def __init__(
         self,
         chunks: Generator[Chunk, None, None],
         stop: Stoppable,
-        pump: AsyncTextBridge | None = None,
+        bridge: AsyncTextBridge | None = None,
         spans: Callable[[], list[StageSpan]] = list,
     ) -> None:
         self._chunks = chunks
         self._stop = stop
-        self._pump = pump
+        self._bridge = bridge
         self._spans = spans
         self._lock = threading.Lock()
 
@@ -210,8 +251,8 @@ class Stream:
         return self
 
     def __next__(self) -> Chunk:
-        if self._pump is not None:
-            self._pump.require_running()
+        if self._bridge is not None:
+            self._bridge.require_running()
         with self._lock:
             return next(self._chunks)
 
@@ -222,8 +263,8 @@ class Stream:
     def close(self) -> None:
         """End it: what is being made is given up, and nothing follows."""
         self._stop.set()
-        if self._pump is not None:
-            self._pump.close()
+        if self._bridge is not None:
+            self._bridge.close()
         with self._lock:
             self._chunks.close()
 
@@ -231,22 +272,17 @@ class Stream:
         return self
 
     async def __anext__(self) -> Chunk:
-        if self._pump is not None:
-            self._pump.start()
-        for chunk in await asyncio.to_thread(self._some):
-            return chunk
-        raise StopAsyncIteration
+        if self._bridge is not None:
+            self._bridge.start()
+        chunk = await asyncio.to_thread(next, self, None)
+        if chunk is None:
+            raise StopAsyncIteration
+        return chunk
 
     async def aclose(self) -> None:
         """close(), without holding up the event loop."""
         self._stop.set()
         await asyncio.to_thread(self.close)
-
-    def _some(self) -> list[Chunk]:
-        try:
-            return [next(self)]
-        except StopIteration:
-            return []
 
     def __enter__(self) -> Self:
         return self
@@ -293,7 +329,10 @@ class AsyncTextBridge:
             self._loop.call_soon_threadsafe(self._task.cancel)
 
     def __iter__(self) -> Iterator[str]:
-        while (part := self._parts.get()) is not None:
+        while True:
+            part = self._parts.get()
+            if part is None:
+                return
             if isinstance(part, BaseException):
                 raise part
             yield part
@@ -307,14 +346,3 @@ class AsyncTextBridge:
             end = error
         finally:
             self._parts.put(end)
-
-
-def close_on_error(
-    chunks: Iterator[Chunk], enter: Callable[[], None], leave: Callable[[], None]
-) -> Generator[Chunk, None, None]:
-    """The same chunks, with a turn taken before the first and given back behind the last."""
-    enter()
-    try:
-        yield from chunks
-    finally:
-        leave()

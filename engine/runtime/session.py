@@ -6,7 +6,7 @@ import itertools
 import math
 import tempfile
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def available_providers() -> list[str]:
 
 
 class Cancelled(Exception):
-    """A run was ended by its Stop; never seen outside the engine."""
+    """A run was ended by its CancelToken; never seen outside the engine."""
 
 
 class CancelToken:
@@ -47,12 +47,24 @@ class CancelToken:
     def __init__(self) -> None:
         self.options = ort.RunOptions()
         self.options.log_severity_level = SEVERITY_FATAL  # an end that is wanted is no error
-        self.wanted = False
+        self.is_set = False
+        self._listeners: list[Callable[[], object]] = []
 
     def set(self) -> None:
-        """End them. From any thread."""
-        self.wanted = True
+        """End them, and call the listeners. From any thread."""
+        # In this order: a listener added from now on finds it set.
+        self.is_set = True
         self.options.terminate = True
+        for listener in tuple(self._listeners):
+            listener()
+
+    def add_listener(self, listener: Callable[[], object]) -> None:
+        """Have set() call the listener, from the thread that sets; look at `is_set` afterwards."""
+        self._listeners.append(listener)
+
+    def remove_listener(self, listener: Callable[[], object]) -> None:
+        """Undo add_listener()."""
+        self._listeners.remove(listener)
 
 
 class Session:
@@ -110,12 +122,12 @@ class Session:
     ) -> dict[str, NDArray[Any]]:
         """Run the whole graph: inputs by name -> outputs by name.
 
-        Raises ModelError, or Stopped after stop.set().
+        Raises ModelError, or Cancelled after stop.set().
         """
         try:
             values = self._session.run(self._outputs, dict(feeds), stop.options if stop else None)
         except Exception as error:
-            if stop is not None and stop.wanted:
+            if stop is not None and stop.is_set:
                 raise Cancelled from None
             shapes = {name: value.shape for name, value in feeds.items()}
             raise ModelError(
