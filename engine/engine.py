@@ -1,5 +1,5 @@
 # ruff: noqa: RUF002 - phonemes look like other letters
-"""The engine: text in, chunks out, the first as early as can be."""
+"""The engine: text in, chunks out, the first one as early as possible."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ Text = str | Iterable[str] | AsyncIterable[str]
 FIRST_CHUNK_S = 0.1
 MAX_CHUNK_S = 0.8
 FREE_MB = 64.0  # may stay with the process, ready for the next runs
-SLOWEST, FASTEST = 0.25, 4.0  # of speaking
+SLOWEST = 0.25
+FASTEST = 4.0  # speed of speaking
 
 # Several lengths, a word no dictionary has, and numbers: every path a real text takes.
 WARM_TEXTS = (
@@ -59,7 +60,7 @@ STEADY_WITHIN = 0.1
 
 
 class WarmUp(TypedDict):
-    """What warming took. `steady` is false if rounds were still getting faster at the last one."""
+    """What warming up took. `steady` is false if the last round was still faster than before."""
 
     rounds: int
     seconds: float
@@ -69,8 +70,8 @@ class WarmUp(TypedDict):
 class Engine:
     """A voice on a session, ready to speak.
 
-    Opening takes a second, so keep an engine and use it for many texts. Several threads may
-    stream from one engine; stages() then tells of the stream that started last.
+    Opening takes a second, so open an engine once and use it for many texts. Several threads may
+    stream from one engine; stages() is then about the stream that started last.
     """
 
     def __init__(
@@ -90,18 +91,18 @@ class Engine:
     ) -> None:
         """Open a voice on an execution provider.
 
-        provider: a name such as "cpu", or the path of a library that brings one.
-        provider_options: its options by name, see providers.CudaOptions and others; of a library
-        whatever texts it reads.
+        provider: a name such as "cpu", or the path of a library that contains one.
+        provider_options: its options by name, see providers.CudaOptions and others; for a library
+        the texts that it reads.
         threads: onnxruntime's intra-op threads, as one number or by stage of the voice
         ({"encode": 2}); None is the engine's own choice.
         seed: of the noise in the voice; the same text and seed give the same bits.
         trim: leave out the silence the voice begins with, but for 30 ms.
         lexicon: pronunciations by word, in the voice's phonemes: {"GIF": "ʤˈɪf"}.
-        max_streams: so many at once; others wait for their turn. None is any number.
+        max_streams: how many at once; further ones wait for their turn. None is any number.
         require: "any", "some" or "all": how much has to run on the provider rather than the CPU.
         session: options of the sessions by name, see providers.SessionOptions.
-        cache: folder for what is made once; None is $TTS_ENGINE_CACHE or the user's own.
+        cache: folder for what is made once; None is $TTS_ENGINE_CACHE, or the user's cache.
         Raises OptionError, VoiceNotFound, VoiceNotInstalled, ProviderUnavailable or ModelError.
         """
         self._seed = _check_seed(seed)
@@ -129,17 +130,17 @@ class Engine:
         return self._voice.sample_rate
 
     def stream(self, text: Text, *, speed: float = 1.0) -> Stream:
-        """The text as chunks, each as soon as it is there; about 100 ms of sound first.
+        """The text as chunks, each as soon as it is made; the first is about 100 ms long.
 
-        speed: from 0.25 to 4; 1 is the voice's own, 2 takes half as long.
+        speed: from 0.25 to 4; 1 is the voice's normal speed, 2 takes half as long.
 
-        A text that is there is checked here, not at the first chunk: TextEmpty or TextUnspeakable
-        if there is nothing to say, OptionTypeError if it is not a str. Characters the voice has no
+        A complete text is checked here, not at the first chunk: TextEmpty or TextUnspeakable if
+        there is nothing to say, OptionTypeError if it is not a str. Characters the voice has no
         sound for are left out. Raises EngineClosed, here or between two chunks.
 
-        A text that is still being written may be given as an iterable of its parts: it is spoken
+        A text that is still being written may be passed as an iterable of its parts: it is spoken
         from the first complete clause on. The parts may come asynchronously if the chunks are
-        taken with `async for`.
+        iterated over with `async for`.
         """
         request = self._make_request(_check_speed(speed))
         bridge = None
@@ -156,15 +157,15 @@ class Engine:
         return Stream(delivery, request.stop, bridge, request.recorder.spans)
 
     def astream(self, text: Text, *, speed: float = 1.0) -> Stream:
-        """stream(), for those who look for the asynchronous one: it is both."""
+        """stream() by another name: its chunks can be iterated over with `async for` as well."""
         return self.stream(text, speed=speed)
 
     def synthesize(self, text: str, *, speed: float = 1.0) -> Audio:
-        """The whole utterance at once: exactly the chunks of stream(), joined."""
+        """The whole utterance at once: the chunks of stream(), joined sample for sample."""
         return Audio.join(self.stream(text, speed=speed), self.sample_rate)
 
     def warm(self) -> WarmUp:
-        """Speak texts of several lengths until it gets no faster. Leaves stages() alone."""
+        """Speak texts of several lengths until it gets no faster. stages() stays as it is."""
 
         def speak_all() -> None:
             for text in WARM_TEXTS:
@@ -178,26 +179,30 @@ class Engine:
         return self._recorder.spans()
 
     def placement(self) -> dict[str, Any]:
-        """What was asked for and what runs: provider, nodes, runtime, threads, voice; JSON-able.
+        """What was requested and what runs: provider, nodes, runtime, threads, voice; JSON-able.
 
-        Nodes are those of every session of the voice, summed per provider; `share` is what part
-        of all that is.
+        Nodes are those of every session of the voice, summed per provider; `share` is each
+        provider's part of them.
         """
-        placement = _placement(self._require_open())
-        return {**placement, "voice": self._voice.name, "voice_hash": self._voice.sha256}
+        placement = _placement_of(self._require_open())
+        placement["voice"] = self._voice.name
+        placement["voice_hash"] = self._voice.sha256
+        return placement
 
     def close(self) -> None:
-        """Give sessions and voice back. Safe to call twice; any other use raises EngineClosed."""
-        model, self._model = self._model, None
-        if model is not None:
-            self._limiter.close()
-            self._prefetcher.close()
-            model.close()
-            for session in model.sessions():
-                session.close()
-                del session
-            del model
-            _give_memory_back(0.0)
+        """Free sessions and voice. Safe to call twice; any other use raises EngineClosed."""
+        model = self._model
+        self._model = None
+        if model is None:
+            return
+        self._limiter.close()
+        self._prefetcher.close()
+        model.close()
+        for session in model.sessions():
+            session.close()
+            del session
+        del model
+        _give_memory_back(0.0)
 
     def __enter__(self) -> Self:
         self._require_open()
@@ -312,21 +317,21 @@ def _open_model(
     settings = Settings(provider, options, require, lexicon, cache)
     model: Model = family.open_model(voice, settings, recorder)
     options.check_stages([session.name for session in model.sessions()])
-    check_placement(_placement(model), require)
+    check_placement(_placement_of(model), require)
     return model
 
 
 def _give_memory_back(above_mb: float = FREE_MB) -> None:
-    """Heaps of pieces of every length keep what they freed, and grow: see docs."""
+    """Heaps that serve pieces of every length hold on to what was freed, and grow: see docs."""
     from .runtime.session import give_memory_back
 
     give_memory_back(above_mb)
 
 
-def _placement(model: Model) -> dict[str, Any]:
-    from .runtime.session import combine_cancelled
+def _placement_of(model: Model) -> dict[str, Any]:
+    from .runtime.session import combine_placements
 
-    return combine_cancelled(session.placement() for session in model.sessions())
+    return combine_placements(session.placement() for session in model.sessions())
 
 
 def _delay(word: Word, by_s: float) -> Word:
@@ -335,16 +340,18 @@ def _delay(word: Word, by_s: float) -> Word:
 
 
 def _check_limit(limit: int | None) -> int | None:
-    if limit is None or (isinstance(limit, int) and not isinstance(limit, bool) and limit > 0):
-        return limit
-    raise OptionError(
-        f"found max_streams={limit!r}, wanted a whole number from 1 on; leave it out for any number"
-    )
+    is_count = isinstance(limit, int) and not isinstance(limit, bool) and limit > 0
+    if limit is not None and not is_count:
+        raise OptionError(
+            f"found max_streams={limit!r}, wanted a whole number from 1 on; "
+            "leave it out for any number"
+        )
+    return limit
 
 
 def _check_speed(speed: float) -> float:
-    fits = isinstance(speed, int | float) and not isinstance(speed, bool)
-    if not (fits and SLOWEST <= speed <= FASTEST):
+    is_number = isinstance(speed, int | float) and not isinstance(speed, bool)
+    if not is_number or not SLOWEST <= speed <= FASTEST:
         raise OptionError(
             f"found speed={speed!r}, wanted a number from {SLOWEST:g} to {FASTEST:g}; 1 is the "
             "voice's own"
@@ -359,9 +366,9 @@ def _check_seed(seed: int) -> int:
 
 
 def chunk_s(index: int) -> float:
-    """How long chunk `index` of an utterance should be: short to start soon, then doubling.
+    """How long chunk `index` of an utterance should be, in seconds: short at first, then doubling.
 
-    Longer chunks cost less each second, and by then as much audio is already playing.
+    Longer chunks cost less per second of audio, and by then enough of it is already playing.
     """
     return min(FIRST_CHUNK_S * 2.0 ** min(index, 10), MAX_CHUNK_S)
 
@@ -379,6 +386,9 @@ def until_steady(
         speak()
         took_ns = now_ns() - began_ns
         rounds += 1
-        steady = best_ns is not None and abs(took_ns - best_ns) <= STEADY_WITHIN * best_ns
-        best_ns = took_ns if best_ns is None else min(best_ns, took_ns)
+        if best_ns is None:
+            best_ns = took_ns
+            continue
+        steady = abs(took_ns - best_ns) <= STEADY_WITHIN * best_ns
+        best_ns = min(best_ns, took_ns)
     return {"rounds": rounds, "seconds": (now_ns() - start_ns) / 1e9, "steady": steady}

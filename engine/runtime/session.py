@@ -183,7 +183,7 @@ class Session:
             )
 
 
-def combine_cancelled(placements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def combine_placements(placements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The placements of an engine's sessions as one: nodes are summed per provider.
 
     `threads` is a number if it is the same for all, else numbers by stage.
