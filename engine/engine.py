@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterable, Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from os import PathLike
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 import numpy as np
@@ -208,12 +207,7 @@ class Engine:
         self._require_open()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _require_open(self) -> Model:

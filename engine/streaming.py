@@ -15,7 +15,6 @@ import weakref
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Generator, Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
 from .audio import Chunk
@@ -287,12 +286,7 @@ class Stream:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def __del__(self) -> None:

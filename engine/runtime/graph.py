@@ -145,11 +145,7 @@ def rowwise(
     for old, new in new_inputs.items():
         nodes.append(helper.make_node("Identity", [new], [old]))
     for node in graph.node:
-        rows = RowConvolution.of(node, weights)
-        if rows is None:
-            nodes.append(node)
-        else:
-            nodes.extend(rows.make_nodes())
+        nodes.extend(_to_rows(node, weights))
     for old, new in outputs.items():
         nodes.append(helper.make_node("Identity", [old], [new]))
     _rename_values(graph.input, new_inputs)
@@ -166,75 +162,87 @@ def _rename_values(values: Iterable[Any], names: Mapping[str, str]) -> None:
         value.name = names.get(value.name, value.name)
 
 
-class RowConvolution:
-    """A ConvInteger over [1, channels, time] as a product of rows."""
+class _Replacement:
+    """Nodes in the place of one, after whose output they are named."""
 
-    def __init__(self, node: Any, attributes: Mapping[str, Any], weights: dict[str, Any]) -> None:
-        self._source = node.input[0]
-        self._source_zero = node.input[2]
-        self._name = node.output[0]
+    def __init__(self, name: str, weights: dict[str, Any]) -> None:
+        self.nodes: list[Any] = []
+        self._name = name
         self._weights = weights
-        self._kernel = numpy_helper.to_array(weights[node.input[1]])
-        self._zero = numpy_helper.to_array(weights[node.input[3]])
-        self._dilation = attributes.get("dilations", [1])[0]
-        self._pads = attributes.get("pads", [0, 0])
-        self._nodes: list[Any] = []
 
-    @classmethod
-    def of(cls, node: Any, weights: dict[str, Any]) -> RowConvolution | None:
-        """None for other nodes, and for one that strides, has groups or no constant byte kernel."""
-        if node.op_type != "ConvInteger":
-            return None
-        attributes = {each.name: helper.get_attribute_value(each) for each in node.attribute}
-        if attributes.get("group", 1) != 1 or attributes.get("strides", [1]) != [1]:
-            return None
-        if node.input[1] not in weights or node.input[3] not in weights:
-            return None
-        convolution = cls(node, attributes, weights)
-        kernel = convolution._kernel
-        return convolution if kernel.ndim == 3 and kernel.dtype == np.uint8 else None
+    def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        output = f"{self._name}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        return output
 
-    def make_nodes(self) -> list[Any]:
-        """The nodes; their constants go to the weights."""
-        rows = self._add("Transpose", self._source, perm=[0, 2, 1])
-        before, after = self._pads
-        if before or after:
-            widths = self._constant(np.array([0, before, 0, 0, after, 0]))
-            rows = self._add("Pad", rows, widths, self._source_zero)
-        kernel_size = self._kernel.shape[-1]
-        if kernel_size > 1:
-            rows = self._add("Concat", *self._shift(rows, kernel_size), axis=2)
-        values = self._kernel
-        zero = self._zero
-        if signed_bytes_add_up():  # the same numbers, counted from the middle
-            values = _count_from_middle(values)
-            zero = _count_from_middle(zero)
-        matrix = self._constant(_to_matrix(values))
-        matrix_zero = self._constant(zero.reshape(()))
-        product = self._add("MatMulInteger", rows, matrix, self._source_zero, matrix_zero)
-        last = helper.make_node("Transpose", [product], [self._name], perm=[0, 2, 1])
-        return [*self._nodes, last]
-
-    def _shift(self, rows: str, kernel_size: int) -> list[str]:
-        """The rows as each entry of the kernel sees them."""
-        axis = self._constant(np.array([1]))
-        shifted = []
-        for entry in range(kernel_size):
-            start = entry * self._dilation
-            stop = start - (kernel_size - 1) * self._dilation or END
-            edges = [self._constant(np.array([edge])) for edge in (start, stop)]
-            shifted.append(self._add("Slice", rows, *edges, axis))
-        return shifted
-
-    def _constant(self, value: Array) -> str:
+    def constant(self, value: Any) -> str:
         key = f"{self._name}_constant_{len(self._weights)}"
-        self._weights[key] = numpy_helper.from_array(value, key)
+        self._weights[key] = numpy_helper.from_array(np.array(value), key)
         return key
 
-    def _add(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        output = f"{self._name}_{len(self._nodes)}"
-        self._nodes.append(helper.make_node(kind, inputs, [output], **attributes))
-        return output
+
+def _to_rows(node: Any, weights: dict[str, Any]) -> list[Any]:
+    """Nodes for a ConvInteger over [1, channels, time], whose constants go to the weights.
+
+    The node itself if it is another one, strides, has groups or no constant byte kernel.
+    """
+    attributes = {each.name: helper.get_attribute_value(each) for each in node.attribute}
+    kernel = _find_byte_kernel(node, attributes, weights)
+    if kernel is None:
+        return [node]
+    source, _, source_zero, zero_name = node.input
+    new = _Replacement(node.output[0], weights)
+    rows = new.add("Transpose", source, perm=[0, 2, 1])
+    before, after = attributes.get("pads", [0, 0])
+    if before or after:
+        rows = new.add("Pad", rows, new.constant([0, before, 0, 0, after, 0]), source_zero)
+    if kernel.shape[-1] > 1:
+        dilation = attributes.get("dilations", [1])[0]
+        rows = _lay_side_by_side(new, rows, kernel.shape[-1], dilation)
+    zero = numpy_helper.to_array(weights[zero_name])
+    if signed_bytes_add_up():  # the same numbers, counted from the middle
+        kernel = _count_from_middle(kernel)
+        zero = _count_from_middle(zero)
+    product = new.add(
+        "MatMulInteger",
+        rows,
+        new.constant(_to_matrix(kernel)),
+        source_zero,
+        new.constant(zero.reshape(())),
+    )
+    last = helper.make_node("Transpose", [product], list(node.output), perm=[0, 2, 1])
+    return [*new.nodes, last]
+
+
+def _find_byte_kernel(
+    node: Any,
+    attributes: Mapping[str, Any],
+    weights: Mapping[str, Any],
+) -> Array | None:
+    if node.op_type != "ConvInteger" or not {node.input[1], node.input[3]} <= weights.keys():
+        return None
+    if attributes.get("group", 1) != 1 or attributes.get("strides", [1]) != [1]:
+        return None
+    kernel = numpy_helper.to_array(weights[node.input[1]])
+    if kernel.ndim != 3 or kernel.dtype != np.uint8:
+        return None
+    return kernel
+
+
+def _lay_side_by_side(
+    new: _Replacement,
+    rows: str,
+    kernel_size: int,
+    dilation: int,
+) -> str:
+    """The rows as each entry of the kernel sees them, in one table."""
+    axis = new.constant([1])
+    shifted = []
+    for start in range(0, kernel_size * dilation, dilation):
+        stop = start - (kernel_size - 1) * dilation or END
+        first = new.constant([start])
+        shifted.append(new.add("Slice", rows, first, new.constant([stop]), axis))
+    return new.add("Concat", *shifted, axis=2)
 
 
 def _count_from_middle(values: Array) -> Array:
