@@ -115,22 +115,21 @@ def wav_header(sample_rate: int, frame_count: int | None = None) -> bytes:
     else:
         data_bytes = frame_count * FRAME_BYTES
         riff_bytes = data_bytes + WAV_HEADER_BYTES - 8
-    sample_format = struct.pack(
-        "<HHIIHH",
+    return struct.pack(
+        "<4sI4s4sIHHIIHH4sI",
+        b"RIFF",
+        riff_bytes,
+        b"WAVE",
+        b"fmt ",
+        16,  # bytes of the format, which follow
         1,  # PCM
         1,  # channel
         sample_rate,
         sample_rate * FRAME_BYTES,
         FRAME_BYTES,
         8 * FRAME_BYTES,
-    )
-    return b"".join(
-        (
-            struct.pack("<4sI4s", b"RIFF", riff_bytes, b"WAVE"),
-            struct.pack("<4sI", b"fmt ", len(sample_format)),
-            sample_format,
-            struct.pack("<4sI", b"data", data_bytes),
-        )
+        b"data",
+        data_bytes,
     )
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterable, Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, TypedDict
@@ -25,6 +25,7 @@ from .runtime.providers import (
 )
 from .streaming import (
     AsyncTextBridge,
+    Chunks,
     Prefetcher,
     Stream,
     StreamLimiter,
@@ -104,9 +105,11 @@ class Engine:
         cache: folder for what is made once; None is $TTS_ENGINE_CACHE, or the user's cache.
         Raises OptionError, VoiceNotFound, VoiceNotInstalled, ProviderUnavailable or ModelError.
         """
-        self._seed = _check_seed(seed)
+        self._seed = _check_count("seed", seed, 0, "leave it out")
+        if max_streams is not None:
+            _check_count("max_streams", max_streams, 1, "leave it out for any number")
         self._trim = trim
-        self._limiter = StreamLimiter(_check_limit(max_streams))
+        self._limiter = StreamLimiter(max_streams)
         self._voice = find_voice(voice)
         self._recorder = SpanRecorder()
         self._prefetcher = Prefetcher(_give_memory_back)
@@ -223,9 +226,7 @@ class Engine:
         noise = np.random.default_rng(self._seed)
         return StreamContext(noise, SpanRecorder(), CancelToken(), chunk_s, speed)
 
-    def _deliver(
-        self, chunks: Generator[Chunk, None, None], request: StreamContext
-    ) -> Generator[Chunk, None, None]:
+    def _deliver(self, chunks: Chunks, request: StreamContext) -> Chunks:
         """The chunks when it is their turn, as long as engine and stream are open."""
         from .runtime.session import Cancelled
 
@@ -238,7 +239,7 @@ class Engine:
                     return
                 yield chunk
 
-    def _speak(self, text: str, request: StreamContext) -> Generator[Chunk, None, None]:
+    def _speak(self, text: str, request: StreamContext) -> Chunks:
         """A text that is all there. What can refuse it does so now, not at the first chunk."""
         model = self._require_open()
         with request.recorder.span("text"):
@@ -250,9 +251,7 @@ class Engine:
                 return self._make_chunks(inputs, waiting, request)
         raise self._unspeakable(repr(text[:40]))
 
-    def _speak_parts(
-        self, parts: Iterable[str], request: StreamContext
-    ) -> Generator[Chunk, None, None]:
+    def _speak_parts(self, parts: Iterable[str], request: StreamContext) -> Chunks:
         """A text that is still being written."""
         is_silent = True
         for chunk in self._make_chunks([], incoming(parts), request):
@@ -269,13 +268,14 @@ class Engine:
 
     def _make_chunks(
         self, inputs: list[ModelInput], waiting: Iterator[str], request: StreamContext
-    ) -> Generator[Chunk, None, None]:
+    ) -> Chunks:
         """Speak what was read already, then the segments that wait, one at a time."""
         index = frames = 0
         while True:
             for part in inputs:
                 start_s = frames / self.sample_rate
-                for piece in self._require_open().stream(part, request, index, trim=self._trim):
+                model = self._require_open()
+                for piece in model.stream(part, request, index, trim=self._trim):
                     with request.recorder.span("convert", index):
                         words = tuple(_delay(word, start_s) for word in piece.words)
                         chunk = Chunk(piece.samples, self.sample_rate, words)
@@ -333,16 +333,6 @@ def _delay(word: Word, by_s: float) -> Word:
     return Word(word.text, word.start_s + by_s, word.end_s + by_s)
 
 
-def _check_limit(limit: int | None) -> int | None:
-    is_count = isinstance(limit, int) and not isinstance(limit, bool) and limit > 0
-    if limit is not None and not is_count:
-        raise OptionError(
-            f"found max_streams={limit!r}, wanted a whole number from 1 on; "
-            "leave it out for any number"
-        )
-    return limit
-
-
 def _check_speed(speed: float) -> float:
     is_number = isinstance(speed, int | float) and not isinstance(speed, bool)
     if not is_number or not SLOWEST <= speed <= FASTEST:
@@ -353,10 +343,12 @@ def _check_speed(speed: float) -> float:
     return float(speed)
 
 
-def _check_seed(seed: int) -> int:
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise OptionError(f"found seed={seed!r}, wanted a whole number from 0 on; leave it out")
-    return seed
+def _check_count(name: str, value: int, least: int, remedy: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise OptionError(
+            f"found {name}={value!r}, wanted a whole number from {least} on; {remedy}"
+        )
+    return value
 
 
 def chunk_s(index: int) -> float:

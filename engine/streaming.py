@@ -22,6 +22,8 @@ from .errors import EngineBusy, OptionTypeError
 from .timing import StageSpan
 
 T = TypeVar("T")
+Action = Callable[[], object]
+Chunks = Generator[Chunk, None, None]
 
 PATIENCE_S = 0.002  # so long the helper leaves the next chunk to a listener who comes back
 TIDY_EVERY = 64  # tasks
@@ -36,10 +38,10 @@ class Stoppable(Protocol):
     def set(self) -> None:
         """End it, and call the listeners."""
 
-    def add_listener(self, listener: Callable[[], object]) -> None:
+    def add_listener(self, listener: Action) -> None:
         """Have set() call the listener, from the thread that sets."""
 
-    def remove_listener(self, listener: Callable[[], object]) -> None:
+    def remove_listener(self, listener: Action) -> None:
         """Undo add_listener()."""
 
 
@@ -98,12 +100,12 @@ class Prefetcher:
     under a run.
     """
 
-    def __init__(self, tidy: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, tidy: Action = lambda: None) -> None:
         """`tidy` is called between two tasks now and then."""
         self._tidy = tidy
         self._tasks: Tasks = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._end: Callable[[], object] | None = None
+        self._end: Action | None = None
 
     def offer(self, task: PrefetchTask[Chunk]) -> None:
         """Let the thread work on the task when it has time."""
@@ -125,7 +127,7 @@ class Prefetcher:
                 self._end()
 
 
-def _work(tasks: Tasks, tidy: Callable[[], object]) -> None:
+def _work(tasks: Tasks, tidy: Action) -> None:
     for count in itertools.count(1):
         task = tasks.get()
         if task is None:
@@ -141,7 +143,7 @@ def _end(tasks: Tasks, thread: threading.Thread) -> None:
         thread.join(END_S)
 
 
-def prefetch_one(source: Iterator[Chunk], helper: Prefetcher) -> Generator[Chunk, None, None]:
+def prefetch_one(source: Iterator[Chunk], helper: Prefetcher) -> Chunks:
     """The same items; while one is out, the next may already be made."""
     task = PrefetchTask(source)
     try:
@@ -203,7 +205,8 @@ class StreamLimiter:
 
     def _check_others(self, limit: int) -> None:
         """Raise EngineBusy if nobody but the waiting thread itself could give a turn back."""
-        if set(self._holders.values()) == {threading.get_ident()}:
+        threads = set(self._holders.values())
+        if threads == {threading.get_ident()}:
             raise EngineBusy(
                 f"found {len(self._holders)} streams begun in this thread and not ended, "
                 f"wanted fewer than max_streams={limit}; end or close() one first"
@@ -235,7 +238,7 @@ class Stream:
 
     def __init__(
         self,
-        chunks: Generator[Chunk, None, None],
+        chunks: Chunks,
         stop: Stoppable,
         bridge: AsyncTextBridge | None = None,
         spans: Callable[[], list[StageSpan]] = list,
@@ -299,14 +302,12 @@ class AsyncTextBridge:
     def __init__(self, source: AsyncIterable[str]) -> None:
         self._source = source
         self._parts: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to pull, in the event loop that is running."""
         if self._task is None:
-            self._loop = asyncio.get_running_loop()
-            self._task = self._loop.create_task(self._pull())
+            self._task = asyncio.create_task(self._pull())
 
     def require_running(self) -> None:
         """Raise OptionTypeError where nobody can pull."""
@@ -319,8 +320,11 @@ class AsyncTextBridge:
     def close(self) -> None:
         """Stop pulling. From any thread."""
         self._parts.put(None)
-        if self._loop is not None and self._task is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._task.cancel)
+        if self._task is None:
+            return
+        loop = self._task.get_loop()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(self._task.cancel)
 
     def __iter__(self) -> Iterator[str]:
         while True:

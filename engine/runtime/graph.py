@@ -132,7 +132,9 @@ def _freeze(one: Array, other: Array) -> Array | None:
 
 
 def rowwise(
-    model: Any, outputs: Mapping[str, str], inputs: Mapping[str, str] | None = None
+    model: Any,
+    outputs: Mapping[str, str],
+    inputs: Mapping[str, str] | None = None,
 ) -> bytes:
     """The model with its byte convolutions as products of rows: the same to the bit, but faster.
 
@@ -314,7 +316,13 @@ class Builder:
         self._inputs.append(helper.make_tensor_value_info(name, kind, shape))
         return name
 
-    def output(self, name: str, value: str, shape: Shape, kind: int = FLOAT) -> None:
+    def output(
+        self,
+        name: str,
+        value: str,
+        shape: Shape,
+        kind: int = FLOAT,
+    ) -> None:
         self._nodes.append(helper.make_node("Identity", [value], [name]))
         self._outputs.append(helper.make_tensor_value_info(name, kind, shape))
 
@@ -327,7 +335,13 @@ class Builder:
         """Add a node of another graph as it is."""
         self._nodes.append(node)
 
-    def several(self, kind: str, *inputs: str, count: int, **attributes: Any) -> list[str]:
+    def several(
+        self,
+        kind: str,
+        *inputs: str,
+        count: int,
+        **attributes: Any,
+    ) -> list[str]:
         """A node with that many outputs."""
         names = [f"cut_{kind}_{len(self._nodes)}_{part}" for part in range(count)]
         self._add_node(kind, inputs, names, attributes)
@@ -344,7 +358,13 @@ class Builder:
         node = helper.make_node(kind, inputs, outputs, name=outputs[0], **attributes)
         self._nodes.append(node)
 
-    def split(self, value: str, sizes: str, count: int, axis: int | None = None) -> list[str]:
+    def split(
+        self,
+        value: str,
+        sizes: str,
+        count: int,
+        axis: int | None = None,
+    ) -> list[str]:
         """The value in `count` parts, cut along its rows by default.
 
         `sizes` is the name of a value: how long each part is.

@@ -58,16 +58,23 @@ CPU = PROVIDERS[0]
 
 
 def _option(
-    kind: type, among: Container[Any] | None = None, *, name: str = "", yes_no: str = "1 0"
+    kind: type,
+    among: Container[Any] | None = None,
+    *,
+    name: str = "",
+    yes_no: str = "1 0",
 ) -> Any:
     """A field: its type, the values it may have, its name in onnxruntime, and its True and False.
 
     Without a name it is called there as here.
     """
-    return field(
-        default=None,
-        metadata={"kind": kind, "among": among, "name": name, "yes_no": yes_no.split()},
-    )
+    metadata = {
+        "kind": kind,
+        "among": among,
+        "name": name,
+        "yes_no": yes_no.split(),
+    }
+    return field(default=None, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +186,8 @@ class OpenVINOOptions(ProviderOptions):
     load_config: str | None = _option(str)
     disable_dynamic_shapes: bool | None = _option(bool, yes_no="True False")
 
+
+Options = Mapping[str, Any] | ProviderOptions
 
 OPTIONS: dict[str, type[ProviderOptions]] = {
     "cpu": CpuOptions,
@@ -295,9 +304,7 @@ def check_require(require: str) -> Require:
     raise OptionError(f"found require={require!r}, wanted one of {', '.join(REQUIRE)}")
 
 
-def find_provider(
-    name: str | PathLike[str], options: Mapping[str, Any] | ProviderOptions | None = None
-) -> Provider:
+def find_provider(name: str | PathLike[str], options: Options | None = None) -> Provider:
     """The provider of that short or full name, or that library, with its options.
 
     Raises OptionError for any other, and for options it does not have. Those of a library are
@@ -318,7 +325,7 @@ def find_provider(
     )
 
 
-def _with_options(provider: Provider, options: Mapping[str, Any] | ProviderOptions) -> Provider:
+def _with_options(provider: Provider, options: Options) -> Provider:
     kind = OPTIONS[provider.name]
     if isinstance(options, Mapping):
         options = kind.of(options)
@@ -331,7 +338,7 @@ def _with_options(provider: Provider, options: Mapping[str, Any] | ProviderOptio
     return replace(provider, options=tuple(texts))
 
 
-def _find_library(path: Path, options: Mapping[str, Any] | ProviderOptions) -> Provider:
+def _find_library(path: Path, options: Options) -> Provider:
     if not isinstance(options, Mapping):
         raise OptionTypeError(f"found provider_options={options!r}, wanted a dict of texts")
     for option, value in options.items():

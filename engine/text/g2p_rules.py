@@ -7,6 +7,7 @@ copy under another module name, and an `import hibari` elsewhere is left alone.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import sys
@@ -80,16 +81,14 @@ def _open_normaliser() -> Callable[[str], str]:
 
 def open_net(model: Path) -> Callable[[str], str | None]:
     """The net for unknown words; it is opened when the first such word comes."""
-    opened: list[Callable[[str], str | None]] = []
 
-    def read(word: str) -> str | None:
-        if not opened:
-            _import_rules(model.parents[1] / "g2p")
-            module = importlib.import_module(f"{MODULE}.oov")
-            opened.append(module.OOV(str(model)))
-        return opened[0](word)
+    @functools.cache
+    def open_once() -> Any:
+        _import_rules(model.parents[1] / "g2p")
+        module = importlib.import_module(f"{MODULE}.oov")
+        return module.OOV(str(model))
 
-    return read
+    return lambda word: open_once()(word)
 
 
 class Overrides:

@@ -57,10 +57,7 @@ def segments(text: str) -> list[str]:
 
     Raises OptionTypeError for anything but a str, TextEmpty for a text without a visible character.
     """
-    if not isinstance(text, str):
-        raise OptionTypeError(
-            f"found a text of type {type(text).__name__}, wanted str; decode bytes with .decode()"
-        )
+    _check_type(text, "a text")
     pieces = [" ".join(words) for words in _pieces(normalise(text))]
     if not pieces:
         raise TextEmpty(
@@ -68,6 +65,13 @@ def segments(text: str) -> list[str]:
             "word; do not send blank text to the engine"
         )
     return pieces
+
+
+def _check_type(text: object, what: str) -> None:
+    if not isinstance(text, str):
+        raise OptionTypeError(
+            f"found {what} of type {type(text).__name__}, wanted str; decode bytes with .decode()"
+        )
 
 
 def _pieces(text: str) -> list[list[str]]:
@@ -88,11 +92,7 @@ def incoming(parts: Iterable[str]) -> Iterator[str]:
     waiting = ""
     has_begun = False
     for part in parts:
-        if not isinstance(part, str):
-            raise OptionTypeError(
-                f"found a part of a text of type {type(part).__name__}, wanted str; "
-                "decode bytes with .decode()"
-            )
+        _check_type(part, "a part of a text")
         waiting = normalise(waiting + part)
         # The last word may go on with the next part.
         end = max(waiting.rfind(" "), waiting.rfind("\n")) + 1
@@ -223,7 +223,8 @@ def _is_abbreviation(stem: str, start: str, *, is_first: bool) -> bool:
 def _initials(stem: str) -> bool:
     """J, U.S, a.m, Ph.D: single letters with stops between them; the first part may be two."""
     head, *rest = stem.split(".")
-    if not head.isalpha() or len(head) > (2 if rest else 1):
+    max_length = 2 if rest else 1
+    if not head.isalpha() or len(head) > max_length:
         return False
     return all(part.isalpha() and len(part) == 1 for part in rest)
 
