@@ -55,7 +55,12 @@ class Cache:
             folder = os.environ.get(VARIABLE)
         self.folder = _expand(folder) if folder else _find_user_folder()
 
-    def get(self, kind: str, key: tuple[str, ...], make: Callable[[], bytes]) -> memoryview:
+    def get(
+        self,
+        kind: str,
+        key: tuple[str, ...],
+        make: Callable[[], bytes],
+    ) -> memoryview:
         """The entry made from that key, from its file if there is an intact one.
 
         The bytes are mapped, not read: only what is looked at takes memory.
@@ -168,10 +173,15 @@ def _delete_older(paths: Iterable[Path], age_s: float) -> None:
 
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=PARTIAL)
+    header = HEADER.pack(MAGIC, len(content), zlib.crc32(content))
+    descriptor, name = tempfile.mkstemp(
+        dir=path.parent,
+        prefix=f".{path.stem}-",
+        suffix=PARTIAL,
+    )
     try:
-        with os.fdopen(number, "wb") as file:
-            file.write(HEADER.pack(MAGIC, len(content), zlib.crc32(content)))
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(header)
             file.write(content)
         os.replace(name, path)
     except BaseException:

@@ -360,7 +360,9 @@ def chunk_s(index: int) -> float:
 
 
 def until_steady(
-    speak: Callable[[], None], *, now_ns: Callable[[], int] = time.perf_counter_ns
+    speak: Callable[[], None],
+    *,
+    now_ns: Callable[[], int] = time.perf_counter_ns,
 ) -> WarmUp:
     """Speak until a round is within a tenth of the fastest one before it, ten rounds at most."""
     start_ns = now_ns()
@@ -377,4 +379,5 @@ def until_steady(
             continue
         steady = abs(took_ns - best_ns) <= STEADY_WITHIN * best_ns
         best_ns = min(best_ns, took_ns)
-    return {"rounds": rounds, "seconds": (now_ns() - start_ns) / 1e9, "steady": steady}
+    seconds = (now_ns() - start_ns) / 1e9
+    return {"rounds": rounds, "seconds": seconds, "steady": steady}

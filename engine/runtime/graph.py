@@ -97,16 +97,15 @@ def freeze_inputs(model: Any, one: Feeds, other: Feeds) -> Any:
     probe = _probe(model, names)
     first = probe.run(one)
     second = probe.run(other)
-    constants = {}
+    frozen = set()
     for name in names:
         constant = _freeze(first[name], second[name])
         if constant is not None:
-            constants[name] = constant
-    nodes = [node for node in graph.node if constants.keys().isdisjoint(node.output)]
+            frozen.add(name)
+            graph.initializer.append(numpy_helper.from_array(constant, name))
+    nodes = [node for node in graph.node if frozen.isdisjoint(node.output)]
     del graph.node[:]
     graph.node.extend(nodes)
-    for name, constant in constants.items():
-        graph.initializer.append(numpy_helper.from_array(constant, name))
     inputs = [value.name for value in graph.input]
     outputs = [value.name for value in graph.output]
     return onnx.utils.Extractor(model).extract_model(inputs, outputs)
@@ -155,6 +154,10 @@ def rowwise(
     del graph.node[:], graph.initializer[:]
     graph.node.extend(nodes)
     graph.initializer.extend(weights.values())
+    return _serialize(model)
+
+
+def _serialize(model: Any) -> bytes:
     content: bytes = model.SerializeToString()
     return content
 
@@ -197,7 +200,8 @@ def _to_rows(node: Any, weights: dict[str, Any]) -> list[Any]:
     rows = new.add("Transpose", source, perm=[0, 2, 1])
     before, after = attributes.get("pads", [0, 0])
     if before or after:
-        rows = new.add("Pad", rows, new.constant([0, before, 0, 0, after, 0]), source_zero)
+        widths = new.constant([0, before, 0, 0, after, 0])
+        rows = new.add("Pad", rows, widths, source_zero)
     if kernel.shape[-1] > 1:
         dilation = attributes.get("dilations", [1])[0]
         rows = _lay_side_by_side(new, rows, kernel.shape[-1], dilation)
@@ -212,7 +216,8 @@ def _to_rows(node: Any, weights: dict[str, Any]) -> list[Any]:
         source_zero,
         new.constant(zero.reshape(())),
     )
-    last = helper.make_node("Transpose", [product], list(node.output), perm=[0, 2, 1])
+    outputs = list(node.output)
+    last = helper.make_node("Transpose", [product], outputs, perm=[0, 2, 1])
     return [*new.nodes, last]
 
 
@@ -387,13 +392,19 @@ class Builder:
 
     def constant(self, value: Any, dtype: Any = np.float32) -> str:
         name = f"cut_constant_{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(np.array(value, dtype), name))
+        array = np.array(value, dtype)
+        self._constants.append(numpy_helper.from_array(array, name))
         return name
 
     def integers(self, *values: int) -> str:
         return self.constant(values, np.int64)
 
-    def rows(self, value: str, start: int | str, stop: int = END) -> str:
+    def rows(
+        self,
+        value: str,
+        start: int | str,
+        stop: int = END,
+    ) -> str:
         """The rows of a table from start, a number or the name of one, to stop.
 
         Both are counted from the end where negative.
@@ -406,7 +417,13 @@ class Builder:
         """The columns of a table from start to stop."""
         return self._slice(value, self.integers(start), stop, self.columns_axis)
 
-    def _slice(self, value: str, start: str, stop: int, axis: int) -> str:
+    def _slice(
+        self,
+        value: str,
+        start: str,
+        stop: int,
+        axis: int,
+    ) -> str:
         return self.add(
             "Slice",
             value,
@@ -480,7 +497,8 @@ class Builder:
         if gain is None:
             gain = np.ones(width, np.float32)
         if span is None:
-            exact = (matrix.astype(np.float32) - np.float32(zero)) * scale * gain
+            centred = matrix.astype(np.float32) - np.float32(zero)
+            exact = centred * scale * gain
             product = self.add("MatMul", value, self.constant(exact))
             return self.add("Add", product, self.constant(bias * gain))
         low, high = span
@@ -518,5 +536,4 @@ class Builder:
             helper.make_opsetid(MICROSOFT, 1),
         ]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
-        content: bytes = model.SerializeToString()
-        return content
+        return _serialize(model)

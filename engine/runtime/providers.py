@@ -348,7 +348,8 @@ def _find_library(path: Path, options: Options) -> Provider:
                 "options itself"
             )
     name = path.name.split(".")[0].removeprefix("lib")
-    return Provider(name, "", "", path, tuple(sorted(options.items())))
+    texts = sorted(options.items())
+    return Provider(name, "", "", path, tuple(texts))
 
 
 def parse_options(name: str, lines: Iterable[str]) -> dict[str, Any]:

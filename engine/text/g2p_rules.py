@@ -123,7 +123,8 @@ class Overrides:
         spelled = ""
         for stop, token in enumerate(tokens[start:], start + 1):
             spelled += token.text
-            phonemes = self._lexicon.get(spelled, self._lexicon.get(spelled.lower()))
+            in_lower_case = self._lexicon.get(spelled.lower())
+            phonemes = self._lexicon.get(spelled, in_lower_case)
             if phonemes is not None:
                 best = (stop, phonemes)
             if token.whitespace:

@@ -105,8 +105,8 @@ class Phonemizer:
         """
         if not any(map(str.isalnum, segment)):
             return []
-        readable = " ".join(chain.from_iterable(map(word_parts, segment.split())))
-        words = read_around(self._read, readable)
+        readable = chain.from_iterable(map(word_parts, segment.split()))
+        words = read_around(self._read, " ".join(readable))
         phonemes, spans = join_words(words, self._vocabulary)
         inputs = []
         start = 0
@@ -202,14 +202,19 @@ def _filter_phonemes(phonemes: str, vocabulary: Container[str]) -> str:
     return " ".join(known.split())
 
 
-def _cut_spans(spans: Iterable[WordSpan], start: int, stop: int) -> tuple[WordSpan, ...]:
+def _cut_spans(
+    spans: Iterable[WordSpan],
+    start: int,
+    stop: int,
+) -> tuple[WordSpan, ...]:
     """The words that begin between start and stop, counted as ids, which have a pad in front."""
     shift = 1 - start
-    return tuple(
-        WordSpan(span.text, span.first + shift, min(span.stop, stop) + shift)
-        for span in spans
-        if start <= span.first < stop
-    )
+    cut = []
+    for span in spans:
+        if start <= span.first < stop:
+            last = min(span.stop, stop)
+            cut.append(WordSpan(span.text, span.first + shift, last + shift))
+    return tuple(cut)
 
 
 def to_the_end(net: Net) -> Net:
