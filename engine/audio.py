@@ -67,7 +67,7 @@ class _Sound:
 class Chunk(_Sound):
     """A piece of audio as a stream yields it, and the words that begin in it.
 
-    Not every voice can tell its words. Raises AudioError for unfit samples.
+    Not every voice reports its words. Raises AudioError for unfit samples.
     """
 
     words: tuple[Word, ...] = ()

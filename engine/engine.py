@@ -150,7 +150,7 @@ class Engine:
             bridge = AsyncTextBridge(text)
             chunks = self._speak_parts(bridge, request)
         elif isinstance(text, Iterable) and not isinstance(text, str | bytes):
-            # Its parts are asked for in the thread that asks for chunks, and no earlier.
+            # Its parts are pulled by the thread that pulls chunks, and no earlier.
             chunks = self._speak_parts(text, request)
         else:
             chunks = prefetch_one(self._speak(text, request), self._prefetcher)

@@ -58,7 +58,7 @@ class PrefetchTask(Generic[T]):
 
     def take(self) -> list[T]:
         """The item in a list, which is empty at the end. Raises what the source raised."""
-        if self._claims():
+        if self._try_claim():
             self._make()
         else:
             self._done.wait()
@@ -68,18 +68,18 @@ class PrefetchTask(Generic[T]):
 
     def help(self) -> None:
         """Make it, unless somebody claims it soon."""
-        if not self._claimed.wait(PATIENCE_S) and self._claims():
+        if not self._claimed.wait(PATIENCE_S) and self._try_claim():
             self._make()
 
     def drop(self) -> None:
         """Make sure that nobody is making it, or will."""
-        if not self._claims():
+        if not self._try_claim():
             self._done.wait()
 
-    def _claims(self) -> bool:
-        mine = self._claim.acquire(blocking=False)
+    def _try_claim(self) -> bool:
+        is_first = self._claim.acquire(blocking=False)
         self._claimed.set()
-        return mine
+        return is_first
 
     def _make(self) -> None:
         try:
@@ -121,7 +121,7 @@ class Prefetcher:
         self._tasks.put(task)
 
     def close(self) -> None:
-        """End the thread, after what it is at."""
+        """End the thread, after the task it is working on."""
         with self._lock:
             if self._end is not None:
                 self._end()
@@ -143,13 +143,13 @@ def _end(tasks: Tasks, thread: threading.Thread) -> None:
         thread.join(END_S)
 
 
-def prefetch_one(source: Iterator[Chunk], helper: Prefetcher) -> Chunks:
+def prefetch_one(source: Iterator[Chunk], prefetcher: Prefetcher) -> Chunks:
     """The same items; while one is out, the next may already be made."""
     task = PrefetchTask(source)
     try:
         while items := task.take():
             task = PrefetchTask(source)
-            helper.offer(task)
+            prefetcher.offer(task)
             yield from items
     finally:
         task.drop()
@@ -263,7 +263,7 @@ class Stream:
         return self._spans()
 
     def close(self) -> None:
-        """End it: what is being made is given up, and nothing follows."""
+        """End it: work on the next chunk is cancelled, and nothing follows."""
         self._stop.set()
         if self._bridge is not None:
             self._bridge.close()

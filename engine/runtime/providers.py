@@ -243,7 +243,7 @@ class SessionOptions:
         return DEFAULT_THREADS if threads is None else threads
 
     def check_stages(self, stages: Collection[str]) -> None:
-        """Raise OptionError if threads are told for a stage that is none of these."""
+        """Raise OptionError if threads are set for a stage that is none of these."""
         if isinstance(self.threads, Mapping):
             _check_names(self.threads, stages, "threads for stage")
 
@@ -297,7 +297,7 @@ def _check_value(name: str, value: Any, kind: type, among: Any) -> None:
 
 
 def check_require(require: str) -> Require:
-    """How much of the graph has to run on the provider asked for. Raises OptionError."""
+    """How much of the graph has to run on the chosen provider. Raises OptionError."""
     for choice in REQUIRE:
         if require == choice:
             return choice

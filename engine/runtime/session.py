@@ -68,7 +68,7 @@ class CancelToken:
 
 
 class Session:
-    """An onnxruntime session on exactly the provider asked for: nothing falls back in silence."""
+    """An onnxruntime session on exactly the chosen provider: nothing falls back in silence."""
 
     def __init__(
         self,
@@ -139,13 +139,13 @@ class Session:
         return dict(zip(self._outputs, values, strict=True))
 
     def close(self) -> None:
-        """Write the profile, if one was asked for."""
+        """Write the profile, if one is wanted."""
         if self._is_profiling:
             self._is_profiling = False
             self._session.end_profiling()
 
     def placement(self) -> dict[str, Any]:
-        """What was asked for and what runs, as JSON-able data.
+        """What was requested and what runs, as JSON-able data.
 
         `nodes` counts graph nodes by the provider that executes them, `share` is that part of all
         nodes; None, not {}, where this onnxruntime does not report it. Registration alone proves
@@ -217,7 +217,7 @@ def _share(nodes: Mapping[str, int] | None) -> dict[str, float] | None:
 
 
 def check_placement(placement: Mapping[str, Any], require: Require) -> None:
-    """Raise ProviderUnavailable if fewer nodes than required run on the provider asked for."""
+    """Raise ProviderUnavailable if fewer nodes than required run on the chosen provider."""
     nodes = placement["nodes"]
     wanted = placement["provider"]
     if require == "any" or wanted == CPU.full_name:
@@ -253,7 +253,7 @@ def optimise_graph(model: bytes, provider: Provider, options: SessionOptions) ->
 
 
 def _choose(provider: Provider, settings: Any) -> tuple[str, dict[str, Any]]:
-    """The provider's full name, and how a session is told of it: in its settings, or beside."""
+    """The provider's full name, and arguments for the session beside its settings."""
     options = dict(provider.options)
     if provider.library is not None:
         devices = _devices(provider.library)

@@ -198,8 +198,8 @@ def _attach_symbols(words: Iterable[SpokenWord]) -> list[SpokenWord]:
 
 def _filter_phonemes(phonemes: str, vocabulary: Container[str]) -> str:
     """Those that the vocabulary knows, with single spaces between them."""
-    known = "".join(char for char in phonemes if char in vocabulary or char.isspace())
-    return " ".join(known.split())
+    filtered = "".join(char for char in phonemes if char in vocabulary or char.isspace())
+    return " ".join(filtered.split())
 
 
 def _cut_spans(
