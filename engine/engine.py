@@ -226,7 +226,11 @@ class Engine:
         noise = np.random.default_rng(self._seed)
         return StreamContext(noise, SpanRecorder(), CancelToken(), chunk_s, speed)
 
-    def _deliver(self, chunks: Chunks, request: StreamContext) -> Chunks:
+    def _deliver(
+        self,
+        chunks: Chunks,
+        request: StreamContext,
+    ) -> Chunks:
         """The chunks when it is their turn, as long as engine and stream are open."""
         from .runtime.session import Cancelled
 
@@ -251,7 +255,11 @@ class Engine:
                 return self._make_chunks(inputs, waiting, request)
         raise self._unspeakable(repr(text[:40]))
 
-    def _speak_parts(self, parts: Iterable[str], request: StreamContext) -> Chunks:
+    def _speak_parts(
+        self,
+        parts: Iterable[str],
+        request: StreamContext,
+    ) -> Chunks:
         """A text that is still being written."""
         is_silent = True
         for chunk in self._make_chunks([], incoming(parts), request):
@@ -267,7 +275,10 @@ class Engine:
         )
 
     def _make_chunks(
-        self, inputs: list[ModelInput], waiting: Iterator[str], request: StreamContext
+        self,
+        inputs: list[ModelInput],
+        waiting: Iterator[str],
+        request: StreamContext,
     ) -> Chunks:
         """Speak what was read already, then the segments that wait, one at a time."""
         index = frames = 0
@@ -343,7 +354,12 @@ def _check_speed(speed: float) -> float:
     return float(speed)
 
 
-def _check_count(name: str, value: int, least: int, remedy: str) -> int:
+def _check_count(
+    name: str,
+    value: int,
+    least: int,
+    remedy: str,
+) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise OptionError(
             f"found {name}={value!r}, wanted a whole number from {least} on; {remedy}"

@@ -250,7 +250,11 @@ def _kokoro_voice(name: str) -> Voice:
     )
 
 
-def _kokoro_voice_at(name: str, model: Path, style: str) -> Voice:
+def _kokoro_voice_at(
+    name: str,
+    model: Path,
+    style: str,
+) -> Voice:
     """A voice from the files of Kokoro's releases."""
     remedy = f"put kokoro-v1.0.onnx and {KOKORO_STYLES} of a Kokoro release into one folder"
     if not model.is_file():

@@ -59,7 +59,11 @@ class SourceGraph:
         """What it is fed with."""
         return [value.name for value in self._model.graph.input]
 
-    def part(self, inputs: Sequence[str], outputs: Sequence[str]) -> Any:
+    def part(
+        self,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+    ) -> Any:
         """The nodes between inputs and outputs, as a model. Raises ModelError."""
         try:
             return onnx.utils.Extractor(self._model).extract_model(list(inputs), list(outputs))
@@ -317,7 +321,12 @@ class Builder:
             self._constants.extend(start.graph.initializer)
             self._inputs.extend(start.graph.input)
 
-    def input(self, name: str, shape: Shape, kind: int = FLOAT) -> str:
+    def input(
+        self,
+        name: str,
+        shape: Shape,
+        kind: int = FLOAT,
+    ) -> str:
         self._inputs.append(helper.make_tensor_value_info(name, kind, shape))
         return name
 
@@ -413,7 +422,12 @@ class Builder:
             start = self.integers(start)
         return self._slice(value, start, stop, self.rows_axis)
 
-    def columns(self, value: str, start: int, stop: int) -> str:
+    def columns(
+        self,
+        value: str,
+        start: int,
+        stop: int,
+    ) -> str:
         """The columns of a table from start to stop."""
         return self._slice(value, self.integers(start), stop, self.columns_axis)
 
@@ -451,7 +465,12 @@ class Builder:
         """The arrays of a layer of the voice."""
         return self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
 
-    def depthwise(self, value: str, name: str, dilation: int) -> str:
+    def depthwise(
+        self,
+        value: str,
+        name: str,
+        dilation: int,
+    ) -> str:
         """Each column of a table through its own kernel; unpadded, so fewer rows come out."""
         weight, bias = self._weight_and_bias(name)
         image = self.add(

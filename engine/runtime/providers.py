@@ -263,7 +263,11 @@ def _check_threads(threads: int, what: str) -> None:
         )
 
 
-def _check_names(found: Iterable[Any], names: Collection[str], what: str) -> None:
+def _check_names(
+    found: Iterable[Any],
+    names: Collection[str],
+    what: str,
+) -> None:
     for name in found:
         if name in names:
             continue
@@ -280,7 +284,12 @@ def _hint(name: str, names: Collection[str], otherwise: str) -> str:
     return otherwise
 
 
-def _check_value(name: str, value: Any, kind: type, among: Any) -> None:
+def _check_value(
+    name: str,
+    value: Any,
+    kind: type,
+    among: Any,
+) -> None:
     wanted = {bool: "True or False", int: "a whole number", str: "a text"}[kind]
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise OptionTypeError(
@@ -304,7 +313,10 @@ def check_require(require: str) -> Require:
     raise OptionError(f"found require={require!r}, wanted one of {', '.join(REQUIRE)}")
 
 
-def find_provider(name: str | PathLike[str], options: Options | None = None) -> Provider:
+def find_provider(
+    name: str | PathLike[str],
+    options: Options | None = None,
+) -> Provider:
     """The provider of that short or full name, or that library, with its options.
 
     Raises OptionError for any other, and for options it does not have. Those of a library are

@@ -119,7 +119,9 @@ class Session:
         self._require_registered()
 
     def run(
-        self, feeds: Mapping[str, NDArray[Any]], stop: CancelToken | None = None
+        self,
+        feeds: Mapping[str, NDArray[Any]],
+        stop: CancelToken | None = None,
     ) -> dict[str, NDArray[Any]]:
         """Run the whole graph: inputs by name -> outputs by name.
 
@@ -216,7 +218,10 @@ def _share(nodes: Mapping[str, int] | None) -> dict[str, float] | None:
     return {name: round(count / total, 4) for name, count in nodes.items()}
 
 
-def check_placement(placement: Mapping[str, Any], require: Require) -> None:
+def check_placement(
+    placement: Mapping[str, Any],
+    require: Require,
+) -> None:
     """Raise ProviderUnavailable if fewer nodes than required run on the chosen provider."""
     nodes = placement["nodes"]
     wanted = placement["provider"]
@@ -236,7 +241,11 @@ def check_placement(placement: Mapping[str, Any], require: Require) -> None:
         )
 
 
-def optimise_graph(model: bytes, provider: Provider, options: SessionOptions) -> bytes:
+def optimise_graph(
+    model: bytes,
+    provider: Provider,
+    options: SessionOptions,
+) -> bytes:
     """The model as onnxruntime would run it on this machine. Raises ModelError."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "optimised.onnx"

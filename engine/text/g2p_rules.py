@@ -27,6 +27,9 @@ NAME_AND_STOP = "Jan."  # a token of the rules, and left in a text only where it
 SURE = 5  # how the rules rate a pronunciation that was given to them
 
 
+Net = Callable[[str], str | None]  # reads unknown words: word -> phonemes
+
+
 class Token(NamedTuple):
     """A word, a part of one or a punctuation mark as read, and whether a space follows."""
 
@@ -38,7 +41,7 @@ class Token(NamedTuple):
 def open_rules(
     assets: Path,
     british: bool,
-    net: Callable[[str], str | None],
+    net: Net,
     lexicon: Mapping[str, str],
     cache: Cache,
 ) -> Callable[[str], list[Token]]:
@@ -79,7 +82,7 @@ def _open_normaliser() -> Callable[[str], str]:
     return normalise
 
 
-def open_net(model: Path) -> Callable[[str], str | None]:
+def open_net(model: Path) -> Net:
     """The net for unknown words; it is opened when the first such word comes."""
 
     @functools.cache
@@ -174,7 +177,11 @@ def _dump_tags(asset: Path) -> bytes:
     return json.dumps(_parse(asset)["tags"]).encode()
 
 
-def _open_table(asset: Path, part: str | None, cache: Cache) -> PackedDict:
+def _open_table(
+    asset: Path,
+    part: str | None,
+    cache: Cache,
+) -> PackedDict:
     """The entries of an asset, or of a part of it, as a table; those of a list have the value 1."""
 
     def make() -> bytes:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ..cache import Cache
 from ..errors import OptionError, OptionTypeError
-from .g2p_rules import Token, open_net, open_rules
+from .g2p_rules import Net, Token, open_net, open_rules
 
 PAD_ID = 0
 MAX_PHONEMES = 400  # the longest string the model was made for
@@ -57,7 +57,6 @@ class ModelInput(NamedTuple):
 
 
 WordReader = Callable[[str], Sequence[SpokenWord]]
-Net = Callable[[str], str | None]
 
 
 class Phonemizer:
@@ -250,7 +249,10 @@ def _squeeze(word: str) -> str:
     return squeezed
 
 
-def read_around(read: WordReader, text: str) -> list[SpokenWord]:
+def read_around(
+    read: WordReader,
+    text: str,
+) -> list[SpokenWord]:
     """The words of the text, halved again and again around whatever makes the rules raise."""
     try:
         return list(read(text))

@@ -194,7 +194,12 @@ def _sentences(words: list[str]) -> Iterator[list[str]]:
         yield sentence
 
 
-def _ends_sentence(word: str, following: str, *, is_first: bool) -> bool:
+def _ends_sentence(
+    word: str,
+    following: str,
+    *,
+    is_first: bool,
+) -> bool:
     """Whether a sentence ends with `word` when `following` comes next."""
     core = word.rstrip(CLOSERS)
     start = following.lstrip(OPENERS)
@@ -207,7 +212,12 @@ def _ends_sentence(word: str, following: str, *, is_first: bool) -> bool:
     return not _is_abbreviation(core.lstrip(OPENERS)[:-1], start, is_first=is_first)
 
 
-def _is_abbreviation(stem: str, start: str, *, is_first: bool) -> bool:
+def _is_abbreviation(
+    stem: str,
+    start: str,
+    *,
+    is_first: bool,
+) -> bool:
     """Whether the full stop behind `stem` belongs to the word and not to the sentence."""
     if stem.isdigit():
         return is_first  # "1. Open the door."
