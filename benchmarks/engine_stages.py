@@ -56,7 +56,7 @@ began = time.perf_counter()
 from engine import Engine
 engine = Engine()
 opened = time.perf_counter()
-next(iter(engine.engine("This is a short test sentence.")))
+next(iter(engine.stream("This is a short test sentence.")))
 first = time.perf_counter()
 stages = {span.stage: (span.end_ns - span.start_ns) / 1e6 for span in engine.stages()}
 import psutil

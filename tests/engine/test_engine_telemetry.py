@@ -16,7 +16,7 @@ SAY = ("-m", "engine", "say", "Hello there.", "-o", "hello.wav")
 LONG_OPEN = (
     "-c",
     "import select, sys; from engine import Engine\n"
-    "with Engine() as engine: list(engine.engine('Hello.')); select.select([], [], [], 12)",
+    "with Engine() as engine: list(engine.stream('Hello.')); select.select([], [], [], 12)",
 )
 """Longer than it takes until an onnxruntime that tells looks its host up."""
 FOREIGN = re.compile(r"(connect|sendto)\(\d+, .*sa_family=AF_INET|resolv\.conf")
