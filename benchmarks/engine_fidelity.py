@@ -215,7 +215,7 @@ def main() -> None:
     options = parser.parse_args()
     texts = sentences(options.sentences, options.seed)
     with Engine() as engine:
-        model = engine._opened()
+        model = engine._require_open()
         assert isinstance(model, HibariModel)
         against_the_whole(model, texts, options.seed)
         against_the_package(model, texts[: options.judged])

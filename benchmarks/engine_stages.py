@@ -203,7 +203,7 @@ def rows_of_layers(frames: int) -> Iterator[tuple[str, int]]:
 
 def floor(engine: Engine) -> None:
     """The least arithmetic of the first chunk."""
-    model = engine._opened()
+    model = engine._require_open()
     assert isinstance(model, HibariModel)
     rates = {"bytes": rate(60, np.int8), "float": rate(60, np.float32)}
     print("floor: " + ", ".join(f"{k} {v / 1e9:.0f} G multiplications/s" for k, v in rates.items()))

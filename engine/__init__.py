@@ -7,7 +7,7 @@
             play(chunk.samples, chunk.sample_rate)
 
 Importing this package is cheap; what a name needs is imported when the name is first used. It sets
-ORT_DISABLE_TELEMETRY=1 unless that is set already: an engine that works at home does not tell.
+ORT_DISABLE_TELEMETRY=1 unless that is set already: an engine that works offline does not report.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,18 +17,21 @@ from .runtime.providers import CPU, parse_options, parse_threads
 from .server.config import HOST, LIMIT_HELP, PORT, TOKEN_VARIABLE, Limits, ServerConfig
 from .voices import DEFAULT_VOICE, all_voices
 
-OK, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+OK = 0
+FAILED = 1
+MISUSED = 2
+INTERRUPTED = 130
 STANDARD = "-"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code is 2 for what the caller can mend, 1 for other failures."""
+    """Run one command; the exit code is 2 for what the caller can fix, 1 for other failures."""
     options = _parser().parse_args(arguments)
     try:
         options.command(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        _discard_broken_output()  # whoever was listening has enough
+        _discard_broken_output()  # the reader of the pipe has enough
     except (OptionError, TextError) as error:
         return _complain(error, MISUSED)
     except (EngineError, OSError) as error:
@@ -40,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _discard_broken_output() -> None:
-    """Let what standard output does not take go nowhere: Python would complain again at exit."""
+    """Discard what standard output does not take: Python would complain again at exit."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -133,19 +136,14 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _say(options: argparse.Namespace) -> None:
-    output = _output(options)
-    text = _standard_input() if options.text == STANDARD else options.text
-    threads = None if options.threads is None else parse_threads(options.threads)
-    with Engine(
-        options.voice,
-        options.provider,
-        provider_options=parse_options(options.provider, options.provider_option),
-        threads=threads,
-        seed=options.seed,
-    ) as engine:
-        chunks = engine.stream(
-            text, speed=options.speed
-        )  # refuses unfit text before a file is touched
+    output = _find_output(options)
+    text = options.text
+    if text == STANDARD:
+        text = sys.stdin.buffer.read().decode("utf-8", "replace")
+    open_engine = _engine_opener(options)
+    with open_engine(options.voice) as engine:
+        # Unfit text is refused here, before a file is touched.
+        chunks = engine.stream(text, speed=options.speed)
         if output is None:
             _write_raw(chunks, sys.stdout.buffer)
         elif options.raw:
@@ -164,28 +162,37 @@ def _serve(options: argparse.Namespace) -> None:
             'pip install "pytest-ttsperf[server]"'
         ) from error
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    threads = None if options.threads is None else parse_threads(options.threads)
+    limits = Limits(**{name: getattr(options, name) for name in LIMIT_HELP})
+    config = ServerConfig(
+        options.host,
+        options.port,
+        os.environ.get(TOKEN_VARIABLE) or None,
+        tuple(options.cors_origin),
+        limits,
+    )
+    serve(config, options.voice or [DEFAULT_VOICE], _engine_opener(options))
+
+
+def _engine_opener(options: argparse.Namespace) -> Callable[[str], Engine]:
+    """What opens an engine on a voice. Raises OptionError at once for options that are unfit."""
+    threads = None
+    if options.threads is not None:
+        threads = parse_threads(options.threads)
     provider_options = parse_options(options.provider, options.provider_option)
-    serve(
-        ServerConfig(
-            options.host,
-            options.port,
-            os.environ.get(TOKEN_VARIABLE) or None,
-            tuple(options.cors_origin),
-            Limits(**{name: getattr(options, name) for name in LIMIT_HELP}),
-        ),
-        options.voice or [DEFAULT_VOICE],
-        lambda voice: Engine(
+
+    def open_engine(voice: str) -> Engine:
+        return Engine(
             voice,
             options.provider,
             provider_options=provider_options,
             threads=threads,
             seed=options.seed,
-        ),
-    )
+        )
+
+    return open_engine
 
 
-def _output(options: argparse.Namespace) -> Path | None:
+def _find_output(options: argparse.Namespace) -> Path | None:
     """The file to write, or None for standard output, which should not be a terminal."""
     if options.output == STANDARD:
         return None
@@ -197,10 +204,6 @@ def _output(options: argparse.Namespace) -> Path | None:
             "or pipe it: | aplay -r 24000 -f S16_LE"
         )
     return None
-
-
-def _standard_input() -> str:
-    return sys.stdin.buffer.read().decode("utf-8", "replace")
 
 
 def _write_raw(chunks: Iterator[Chunk], file: BinaryIO) -> None:
@@ -220,11 +223,13 @@ def _voices(_: argparse.Namespace) -> None:
     voices = all_voices()
     width = max(len(voice.name) for voice in voices)
     for voice in voices:
-        where = "installed" if voice.installed else f"not installed: {voice.remedy}"
+        state = "installed"
+        if not voice.installed:
+            state = f"not installed: {voice.remedy}"
         print(
             f"{voice.name:{width}}  {voice.language:6} {voice.family:7} {voice.sample_rate} Hz "
             f"{voice.size_bytes / 1e6:5.1f} MB  {voice.licence:11} sha256 {voice.sha256[:12]}  "
-            f"{where}"
+            f"{state}"
         )
 
 

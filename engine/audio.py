@@ -10,7 +10,6 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from os import PathLike
-from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
 import numpy as np
@@ -22,7 +21,7 @@ Samples = NDArray[np.float32]
 
 
 class Word(NamedTuple):
-    """A word as it is read, and when it is said: seconds from the start of the stream."""
+    """A word as it is read, and when it is said, in seconds from the start of the stream."""
 
     text: str
     start_s: float
@@ -32,10 +31,11 @@ class Word(NamedTuple):
 QUIET = 0.005  # what stays below is silence
 LEAD_S = 0.03  # of silence before the first sound stays
 PCM16_SCALE = 32768
+FRAME_BYTES = 2  # of 16-bit mono
 WAV_HEADER_BYTES = 44
-# What a WAV header says of a length nobody knows yet; players then read to the end of the stream.
+# What a WAV header says of a length that is not settled yet; players then read to the end.
 WAV_UNKNOWN_BYTES = 0xFFFFFFFF
-MOST_LINKS = 40
+MAX_LINKS = 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +67,7 @@ class _Sound:
 class Chunk(_Sound):
     """A piece of audio as a stream yields it, and the words that begin in it.
 
-    Not every voice can tell its words. Raises AudioError for unfit samples.
+    Not every voice reports its words. Raises AudioError for unfit samples.
     """
 
     words: tuple[Word, ...] = ()
@@ -80,8 +80,9 @@ class Audio(_Sound):
     @classmethod
     def join(cls, chunks: Iterable[Chunk], sample_rate: int) -> Self:
         """The chunks one after the other, sample for sample."""
+        empty = np.zeros(0, np.float32)
         pieces = [chunk.samples for chunk in chunks]
-        return cls(np.concatenate(pieces) if pieces else np.zeros(0, np.float32), sample_rate)
+        return cls(np.concatenate([empty, *pieces]), sample_rate)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write a 16-bit mono WAV file."""
@@ -112,16 +113,23 @@ def wav_header(sample_rate: int, frame_count: int | None = None) -> bytes:
     if frame_count is None:
         data_bytes = riff_bytes = WAV_UNKNOWN_BYTES
     else:
-        data_bytes = frame_count * 2
+        data_bytes = frame_count * FRAME_BYTES
         riff_bytes = data_bytes + WAV_HEADER_BYTES - 8
-    pcm, channels, frame_bytes, bits = 1, 1, 2, 16
-    fields = (16, pcm, channels, sample_rate, sample_rate * frame_bytes, frame_bytes, bits)
-    return b"".join(
-        (
-            struct.pack("<4sI4s", b"RIFF", riff_bytes, b"WAVE"),
-            struct.pack("<4sIHHIIHH", b"fmt ", *fields),
-            struct.pack("<4sI", b"data", data_bytes),
-        )
+    return struct.pack(
+        "<4sI4s4sIHHIIHH4sI",
+        b"RIFF",
+        riff_bytes,
+        b"WAVE",
+        b"fmt ",
+        16,  # bytes of the format, which follow
+        1,  # PCM
+        1,  # channel
+        sample_rate,
+        sample_rate * FRAME_BYTES,
+        FRAME_BYTES,
+        8 * FRAME_BYTES,
+        b"data",
+        data_bytes,
     )
 
 
@@ -130,19 +138,21 @@ def open_output(path: str | PathLike[str]) -> BinaryIO:
 
     Opened by its name, a file that standard output is appended to would be emptied.
     """
-    descriptor = _descriptor(os.fspath(path))
-    return open(path, "wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb")
+    descriptor = _find_descriptor(os.fspath(path))
+    if descriptor is None:
+        return open(path, "wb")
+    return os.fdopen(os.dup(descriptor), "wb")
 
 
-def _descriptor(path: str) -> int | None:
+def _find_descriptor(path: str) -> int | None:
     """The number of the open descriptor that a path leads to, if it leads to one."""
-    wanted = re.compile(rf"(?:/dev/fd|/proc/{os.getpid()}/fd)/(\d+)")
-    for _ in range(MOST_LINKS):
+    pattern = re.compile(rf"(?:/dev/fd|/proc/{os.getpid()}/fd)/(\d+)")
+    for _ in range(MAX_LINKS):
         folder = os.path.realpath(os.path.dirname(path))
         path = os.path.join(folder, os.path.basename(path))
-        found = wanted.fullmatch(path)
-        if found is not None:
-            return int(found[1])
+        match = pattern.fullmatch(path)
+        if match is not None:
+            return int(match[1])
         if not os.path.islink(path):
             return None
         path = os.path.join(folder, os.readlink(path))
@@ -162,7 +172,7 @@ def _can_go_back(file: BinaryIO) -> bool:
 
 
 class WavWriter:
-    """Writes a WAV while it is made: header first, audio as it comes, lengths filled in at the end.
+    """Writes a WAV as it comes: first the header, then audio, and at the end the right lengths.
 
     The file object stays open. One that cannot go back keeps the header of an endless stream.
     """
@@ -179,21 +189,17 @@ class WavWriter:
         self._frame_count += len(samples)
 
     def finish(self) -> None:
-        """Replace the header by one that tells the length."""
+        """Replace the header by one with the real length."""
         if _can_go_back(self._file):
-            self._file.seek(-WAV_HEADER_BYTES - 2 * self._frame_count, 2)
+            data_bytes = self._frame_count * FRAME_BYTES
+            self._file.seek(-WAV_HEADER_BYTES - data_bytes, os.SEEK_END)
             self._file.write(wav_header(self._sample_rate, self._frame_count))
-            self._file.seek(0, 2)
+            self._file.seek(0, os.SEEK_END)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.finish()
 
 
@@ -218,5 +224,7 @@ def lead_samples(samples: Samples, latest: int, sample_rate: int) -> int:
     The first sound is looked for up to `latest`, by which it is taken to have begun.
     """
     loud = np.flatnonzero(np.abs(samples[: latest + 1]) > QUIET)
-    onset = int(loud[0]) if len(loud) else latest
+    onset = latest
+    if len(loud):
+        onset = int(loud[0])
     return max(0, onset - round(LEAD_S * sample_rate))

@@ -1,10 +1,10 @@
-"""What takes long to make and is the same every time, kept under the user's cache directory.
+"""What takes long to make and is the same every time, stored under the user's cache directory.
 
-Nothing depends on it: an entry that is missing, damaged or of another making is made again, and
-where nothing can be written the engine only starts later. Entries are written under another name
-and moved into place, so that a reader, and a second writer, never sees half of one. What nobody
-asked for in a season is thrown away when something else is written: an update leaves entries behind
-that are never asked for again.
+Nothing depends on it: an entry that is missing, damaged or made from something else is made again,
+and where nothing can be written the engine merely starts later. Entries are written under another
+name and moved into place, so that neither a reader nor a second writer ever sees half of one.
+Entries that were not used for three months are deleted when another one is written: an update
+leaves some behind that are never needed again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import tempfile
 import time
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from os import PathLike
 from pathlib import Path
@@ -32,7 +32,7 @@ FOLDER = "tts-engine"
 PARTIAL = ".partial"  # what a file is called while it is written
 MAGIC = b"TTSCACH1"
 DAY_S = 86_400
-KEPT_S = 90 * DAY_S  # after that long unused, an entry goes
+UNUSED_S = 90 * DAY_S  # an entry that was not used for so long is deleted
 HEADER = struct.Struct("<8sQI4x")  # magic, length and checksum of what follows
 
 NO_FOLDER = (
@@ -40,7 +40,7 @@ NO_FOLDER = (
     f"{VARIABLE} to a folder"
 )
 
-_told: set[str] = set()  # folders that were said to be unwritable
+_warned: set[str] = set()  # folders that were reported as unwritable
 
 
 class Cache:
@@ -51,11 +51,17 @@ class Cache:
 
         Without a home folder there may be neither: then everything is made anew each time.
         """
-        chosen = folder if folder is not None else os.environ.get(VARIABLE)
-        self.folder = _expand(chosen) if chosen else _of_user()
+        if folder is None:
+            folder = os.environ.get(VARIABLE)
+        self.folder = _expand(folder) if folder else _find_user_folder()
 
-    def get(self, kind: str, key: tuple[str, ...], make: Callable[[], bytes]) -> memoryview:
-        """The entry made from that key, from its file if there is a sound one.
+    def get(
+        self,
+        kind: str,
+        key: tuple[str, ...],
+        make: Callable[[], bytes],
+    ) -> memoryview:
+        """The entry made from that key, from its file if there is an intact one.
 
         The bytes are mapped, not read: only what is looked at takes memory.
         """
@@ -63,13 +69,13 @@ class Cache:
             _warn_once("", f"{NO_FOLDER}; until then each engine takes seconds longer to open")
             return memoryview(make())
         path = self.path(kind, key)
-        kept = _map_file(path)
-        if kept is not None:
+        entry = _map_file(path)
+        if entry is not None:
             _touch(path)
-            return kept
-        made = make()
+            return entry
+        content = make()
         try:
-            _write(path, made)
+            _write(path, content)
             _prune(self.folder)
         except OSError as error:
             _warn_once(
@@ -77,13 +83,15 @@ class Cache:
                 f"found that {self.folder} cannot be written ({error.strerror or error}); engines "
                 f"work, but each takes seconds longer to open; set {VARIABLE} to another folder",
             )
-            return memoryview(made)
-        # Mapped, so that the second time is like the first; the one made can be forgotten.
-        mapped = _map_file(path)
-        return memoryview(made) if mapped is None else mapped
+            return memoryview(content)
+        # Mapped, so that the first time is like the second, and the content can be freed.
+        entry = _map_file(path)
+        if entry is None:
+            return memoryview(content)
+        return entry
 
     def path(self, kind: str, key: tuple[str, ...]) -> Path:
-        """Where the entry of that key lies, or would. OptionError where there is no folder."""
+        """Where the entry of that key is, or would be. OptionError where there is no folder."""
         if self.folder is None:
             raise OptionError(NO_FOLDER)
         digest = hashlib.sha256("\0".join(key).encode()).hexdigest()
@@ -93,10 +101,12 @@ class Cache:
 def _expand(folder: str | PathLike[str]) -> Path | None:
     """A folder, `~` replaced by the user's home; None where that is not to be found."""
     path = Path(os.path.expanduser(folder))
-    return None if path.parts[:1] and path.parts[0].startswith("~") else path
+    if path.parts and path.parts[0].startswith("~"):
+        return None
+    return path
 
 
-def _of_user() -> Path | None:
+def _find_user_folder() -> Path | None:
     """The folder in the user's cache directory; None where the user has no home.
 
     There new versions of platformdirs raise, and old ones give a relative `~/.cache`.
@@ -107,13 +117,15 @@ def _of_user() -> Path | None:
         folder = user_cache_path(FOLDER)
     except RuntimeError:
         return None
-    return folder if folder.is_absolute() else None
+    if folder.is_absolute():
+        return folder
+    return None
 
 
 def _warn_once(about: str, text: str) -> None:
-    if about in _told:
+    if about in _warned:
         return
-    _told.add(about)
+    _warned.add(about)
     warnings.warn(text, RuntimeWarning, stacklevel=2)
 
 
@@ -130,32 +142,46 @@ def _map_file(path: Path) -> memoryview | None:
         return None
     magic, length, checksum = HEADER.unpack_from(whole)
     content = whole[HEADER.size :]
-    sound = magic == MAGIC and length == len(content) and checksum == zlib.crc32(content)
-    return content if sound else None
+    if magic != MAGIC or length != len(content) or checksum != zlib.crc32(content):
+        return None
+    return content
 
 
 def _touch(path: Path) -> None:
     """Note that an entry is in use, once a day."""
     with contextlib.suppress(OSError):
-        if time.time() - path.stat().st_mtime > DAY_S:
+        if _age_s(path) > DAY_S:
             os.utime(path)
+
+
+def _age_s(path: Path) -> float:
+    return time.time() - path.stat().st_mtime
 
 
 def _prune(folder: Path) -> None:
     """Delete entries long unused, and what writers that were killed left behind."""
-    for path in [*folder.glob("*.bin"), *folder.glob(f".*{PARTIAL}")]:
+    _delete_older(folder.glob("*.bin"), UNUSED_S)
+    _delete_older(folder.glob(f".*{PARTIAL}"), DAY_S)
+
+
+def _delete_older(paths: Iterable[Path], age_s: float) -> None:
+    for path in paths:
         with contextlib.suppress(OSError):
-            kept_s = KEPT_S if path.suffix == ".bin" else DAY_S
-            if time.time() - path.stat().st_mtime > kept_s:
+            if _age_s(path) > age_s:
                 path.unlink()
 
 
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=PARTIAL)
+    header = HEADER.pack(MAGIC, len(content), zlib.crc32(content))
+    descriptor, name = tempfile.mkstemp(
+        dir=path.parent,
+        prefix=f".{path.stem}-",
+        suffix=PARTIAL,
+    )
     try:
-        with os.fdopen(number, "wb") as file:
-            file.write(HEADER.pack(MAGIC, len(content), zlib.crc32(content)))
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(header)
             file.write(content)
         os.replace(name, path)
     except BaseException:
@@ -165,11 +191,11 @@ def _write(path: Path, content: bytes) -> None:
 
 @cache
 def processor() -> str:
-    """What tells one kind of processor from another: optimised graphs are made for one."""
+    """What distinguishes one kind of processor from another: optimised graphs are made for one."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
     except OSError:
         lines = []
-    telling = ("flags", "Features", "model name", "CPU part")
-    found = dict.fromkeys(line for line in lines if line.startswith(telling))
-    return "\n".join([platform.machine(), platform.processor(), *found])
+    fields = ("flags", "Features", "model name", "CPU part")
+    distinct = dict.fromkeys(line for line in lines if line.startswith(fields))
+    return "\n".join([platform.machine(), platform.processor(), *distinct])

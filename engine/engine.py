@@ -1,28 +1,34 @@
 # ruff: noqa: RUF002 - phonemes look like other letters
-"""The engine: text in, chunks out, the first as early as can be."""
+"""The engine: text in, chunks out, the first one as early as possible."""
 
 from __future__ import annotations
 
-import functools
 import time
-from collections.abc import AsyncIterable, Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from os import PathLike
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 import numpy as np
 
 from .audio import Audio, Chunk, Word
 from .cache import Cache
 from .errors import EngineClosed, OptionError, TextUnspeakable
-from .models.base import Settings
-from .runtime.providers import CPU, ProviderOptions, SessionOptions, check_require, find_provider
+from .runtime.providers import (
+    CPU,
+    Provider,
+    ProviderOptions,
+    Require,
+    SessionOptions,
+    check_require,
+    find_provider,
+)
 from .streaming import (
     AsyncTextBridge,
+    Chunks,
     Prefetcher,
     Stream,
     StreamLimiter,
-    close_on_error,
     prefetch_one,
 )
 from .text.segment import incoming, segments
@@ -39,7 +45,8 @@ Text = str | Iterable[str] | AsyncIterable[str]
 FIRST_CHUNK_S = 0.1
 MAX_CHUNK_S = 0.8
 FREE_MB = 64.0  # may stay with the process, ready for the next runs
-SLOWEST, FASTEST = 0.25, 4.0  # of speaking
+SLOWEST = 0.25
+FASTEST = 4.0  # speed of speaking
 
 # Several lengths, a word no dictionary has, and numbers: every path a real text takes.
 WARM_TEXTS = (
@@ -53,7 +60,7 @@ STEADY_WITHIN = 0.1
 
 
 class WarmUp(TypedDict):
-    """What warming took. `steady` is false if rounds were still getting faster at the last one."""
+    """What warming up took. `steady` is false if the last round was still faster than before."""
 
     rounds: int
     seconds: float
@@ -63,8 +70,8 @@ class WarmUp(TypedDict):
 class Engine:
     """A voice on a session, ready to speak.
 
-    Opening takes a second, so keep an engine and use it for many texts. Several threads may
-    stream from one engine; stages() then tells of the stream that started last.
+    Opening takes a second, so open an engine once and use it for many texts. Several threads may
+    stream from one engine; stages() is then about the stream that started last.
     """
 
     def __init__(
@@ -84,37 +91,39 @@ class Engine:
     ) -> None:
         """Open a voice on an execution provider.
 
-        provider: a name such as "cpu", or the path of a library that brings one.
-        provider_options: its options by name, see providers.CudaOptions and others; of a library
-        whatever texts it reads.
+        provider: a name such as "cpu", or the path of a library that contains one.
+        provider_options: its options by name, see providers.CudaOptions and others; for a library
+        the texts that it reads.
         threads: onnxruntime's intra-op threads, as one number or by stage of the voice
         ({"encode": 2}); None is the engine's own choice.
         seed: of the noise in the voice; the same text and seed give the same bits.
         trim: leave out the silence the voice begins with, but for 30 ms.
         lexicon: pronunciations by word, in the voice's phonemes: {"GIF": "ʤˈɪf"}.
-        max_streams: so many at once; others wait for their turn. None is any number.
+        max_streams: how many at once; further ones wait for their turn. None is any number.
         require: "any", "some" or "all": how much has to run on the provider rather than the CPU.
         session: options of the sessions by name, see providers.SessionOptions.
-        cache: folder for what is made once; None is $TTS_ENGINE_CACHE or the user's own.
+        cache: folder for what is made once; None is $TTS_ENGINE_CACHE, or the user's cache.
         Raises OptionError, VoiceNotFound, VoiceNotInstalled, ProviderUnavailable or ModelError.
         """
-        self._seed = _check_seed(seed)
+        self._seed = _check_count("seed", seed, 0, "leave it out")
+        if max_streams is not None:
+            _check_count("max_streams", max_streams, 1, "leave it out for any number")
         self._trim = trim
-        self._turns = StreamLimiter(_check_limit(max_streams))
+        self._limiter = StreamLimiter(max_streams)
         self._voice = find_voice(voice)
         self._recorder = SpanRecorder()
-        self._helper = Prefetcher(_give_memory_back)
-        options = {**(session or {}), **({} if threads is None else {"threads": threads})}
-        self._model: Model | None = _open(
+        self._prefetcher = Prefetcher(_give_memory_back)
+        session_options = dict(session or {})
+        if threads is not None:
+            session_options["threads"] = threads
+        self._model: Model | None = _open_model(
             self._voice,
-            Settings(
-                find_provider(provider, provider_options),
-                SessionOptions.of(options),
-                check_require(require),
-                lexicon or {},
-                Cache(cache),
-            ),
             self._recorder,
+            provider=find_provider(provider, provider_options),
+            options=SessionOptions.of(session_options),
+            require=check_require(require),
+            lexicon=lexicon or {},
+            cache=Cache(cache),
         )
 
     @property
@@ -123,47 +132,46 @@ class Engine:
         return self._voice.sample_rate
 
     def stream(self, text: Text, *, speed: float = 1.0) -> Stream:
-        """The text as chunks, each as soon as it is there; about 100 ms of sound first.
+        """The text as chunks, each as soon as it is made; the first is about 100 ms long.
 
-        speed: from 0.25 to 4; 1 is the voice's own, 2 takes half as long.
+        speed: from 0.25 to 4; 1 is the voice's normal speed, 2 takes half as long.
 
-        A text that is there is checked here, not at the first chunk: TextEmpty or TextUnspeakable
-        if there is nothing to say, OptionTypeError if it is not a str. Characters the voice has no
+        A complete text is checked here, not at the first chunk: TextEmpty or TextUnspeakable if
+        there is nothing to say, OptionTypeError if it is not a str. Characters the voice has no
         sound for are left out. Raises EngineClosed, here or between two chunks.
 
-        A text that is still being written may be given as an iterable of its parts: it is spoken
+        A text that is still being written may be passed as an iterable of its parts: it is spoken
         from the first complete clause on. The parts may come asynchronously if the chunks are
-        taken with `async for`.
+        iterated over with `async for`.
         """
-        request = self._request(_check_speed(speed))
-        pump = AsyncTextBridge(text) if isinstance(text, AsyncIterable) else None
-        if pump is not None:
-            chunks = self._growing(pump, request)
+        request = self._make_request(_check_speed(speed))
+        bridge = None
+        if isinstance(text, AsyncIterable):
+            bridge = AsyncTextBridge(text)
+            chunks = self._speak_parts(bridge, request)
         elif isinstance(text, Iterable) and not isinstance(text, str | bytes):
-            # Its parts are asked for in the thread that asks for chunks, and no earlier.
-            chunks = self._growing(text, request)
+            # Its parts are pulled by the thread that pulls chunks, and no earlier.
+            chunks = self._speak_parts(text, request)
         else:
-            chunks = prefetch_one(self._whole(cast(str, text), request), self._helper)
+            chunks = prefetch_one(self._speak(text, request), self._prefetcher)
         self._recorder = request.recorder
-        turn = functools.partial(self._turns.enter, request, request.stop)
-        leave = functools.partial(self._turns.leave, request)
-        delivered = close_on_error(self._delivered(chunks, request), turn, leave)
-        return Stream(delivered, request.stop, pump, request.recorder.spans)
+        delivery = self._deliver(chunks, request)
+        return Stream(delivery, request.stop, bridge, request.recorder.spans)
 
     def astream(self, text: Text, *, speed: float = 1.0) -> Stream:
-        """stream(), for those who look for the asynchronous one: it is both."""
+        """stream() by another name: its chunks can be iterated over with `async for` as well."""
         return self.stream(text, speed=speed)
 
     def synthesize(self, text: str, *, speed: float = 1.0) -> Audio:
-        """The whole utterance at once: exactly the chunks of stream(), joined."""
+        """The whole utterance at once: the chunks of stream(), joined sample for sample."""
         return Audio.join(self.stream(text, speed=speed), self.sample_rate)
 
     def warm(self) -> WarmUp:
-        """Speak texts of several lengths until it gets no faster. Leaves stages() alone."""
+        """Speak texts of several lengths until it gets no faster. stages() stays as it is."""
 
         def speak_all() -> None:
             for text in WARM_TEXTS:
-                for _ in self._whole(text, self._request()):
+                for _ in self._speak(text, self._make_request()):
                     pass
 
         return until_steady(speak_all)
@@ -173,92 +181,91 @@ class Engine:
         return self._recorder.spans()
 
     def placement(self) -> dict[str, Any]:
-        """What was asked for and what runs: provider, nodes, runtime, threads, voice; JSON-able.
+        """What was requested and what runs: provider, nodes, runtime, threads, voice; JSON-able.
 
-        Nodes are those of every session of the voice, summed per provider; `share` is what part
-        of all that is.
+        Nodes are those of every session of the voice, summed per provider; `share` is each
+        provider's part of them.
         """
-        placement = _placement(self._opened())
-        return {**placement, "voice": self._voice.name, "voice_hash": self._voice.sha256}
+        placement = _placement_of(self._require_open())
+        placement["voice"] = self._voice.name
+        placement["voice_hash"] = self._voice.sha256
+        return placement
 
     def close(self) -> None:
-        """Give sessions and voice back. Safe to call twice; any other use raises EngineClosed."""
-        model, self._model = self._model, None
-        if model is not None:
-            self._helper.close()
-            model.close()
-            for session in model.sessions():
-                session.close()
-                del session
-            del model
-            _give_memory_back(0.0)
+        """Free sessions and voice. Safe to call twice; any other use raises EngineClosed."""
+        model = self._model
+        self._model = None
+        if model is None:
+            return
+        self._limiter.close()
+        self._prefetcher.close()
+        model.close()
+        for session in model.sessions():
+            session.close()
+            del session
+        del model
+        _give_memory_back(0.0)
 
     def __enter__(self) -> Self:
-        self._opened()
+        self._require_open()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _opened(self) -> Model:
+    def _require_open(self) -> Model:
         if self._model is None:
             raise EngineClosed("found a closed engine, wanted an open one; make a new Engine")
         return self._model
 
-    def _request(self, speed: float = 1.0) -> StreamContext:
+    def _make_request(self, speed: float = 1.0) -> StreamContext:
         from .models.base import StreamContext
         from .runtime.session import CancelToken
 
-        self._opened()
-        return StreamContext(
-            np.random.default_rng(self._seed), SpanRecorder(), CancelToken(), chunk_s, speed
-        )
+        self._require_open()
+        noise = np.random.default_rng(self._seed)
+        return StreamContext(noise, SpanRecorder(), CancelToken(), chunk_s, speed)
 
-    def _delivered(
-        self, chunks: Generator[Chunk, None, None], request: StreamContext
-    ) -> Generator[Chunk, None, None]:
-        """The chunks, as long as engine and stream are open."""
+    def _deliver(
+        self,
+        chunks: Chunks,
+        request: StreamContext,
+    ) -> Chunks:
+        """The chunks when it is their turn, as long as engine and stream are open."""
         from .runtime.session import Cancelled
 
-        try:
-            for chunk in chunks:
-                yield chunk
-                self._opened()
-                if request.stop.wanted:
+        with self._limiter.turn(request.stop), closing(chunks):
+            while not request.stop.is_set:
+                self._require_open()
+                try:
+                    chunk = next(chunks)
+                except (StopIteration, Cancelled):
                     return
-        except Cancelled:
-            return
-        finally:
-            chunks.close()
+                yield chunk
 
-    def _whole(self, text: str, request: StreamContext) -> Generator[Chunk, None, None]:
-        """A text that is there. What can refuse it does so now; the generator does the rest."""
-        model = self._opened()
+    def _speak(self, text: str, request: StreamContext) -> Chunks:
+        """A text that is all there. What can refuse it does so now, not at the first chunk."""
+        model = self._require_open()
         with request.recorder.span("text"):
             waiting = iter(segments(text))
-        speech: list[ModelInput] = []
         for segment in waiting:
             with request.recorder.span("phonemes", 0):
-                speech = model.read(segment)
-            if speech:
-                return self._chunks(speech, waiting, request)
+                inputs = model.read(segment)
+            if inputs:
+                return self._make_chunks(inputs, waiting, request)
         raise self._unspeakable(repr(text[:40]))
 
-    def _growing(
-        self, parts: Iterable[str], request: StreamContext
-    ) -> Generator[Chunk, None, None]:
+    def _speak_parts(
+        self,
+        parts: Iterable[str],
+        request: StreamContext,
+    ) -> Chunks:
         """A text that is still being written."""
-        chunks = self._chunks([], incoming(parts), request)
-        silent = True
-        for chunk in chunks:
-            silent = False
+        is_silent = True
+        for chunk in self._make_chunks([], incoming(parts), request):
+            is_silent = False
             yield chunk
-        if silent and not request.stop.wanted:
+        if is_silent and not request.stop.is_set:
             raise self._unspeakable("the text")
 
     def _unspeakable(self, text: str) -> TextUnspeakable:
@@ -267,71 +274,79 @@ class Engine:
             f"{self._voice.name!r} ({self._voice.language}) can read; check the language"
         )
 
-    def _chunks(
-        self, speech: list[ModelInput], waiting: Iterator[str], request: StreamContext
-    ) -> Generator[Chunk, None, None]:
-        """What was read already, then the segments that wait, one at a time."""
+    def _make_chunks(
+        self,
+        inputs: list[ModelInput],
+        waiting: Iterator[str],
+        request: StreamContext,
+    ) -> Chunks:
+        """Speak what was read already, then the segments that wait, one at a time."""
         index = frames = 0
         while True:
-            for part in speech:
-                before_s = frames / self.sample_rate
-                for piece in self._opened().stream(part, request, index, trim=self._trim):
+            for part in inputs:
+                start_s = frames / self.sample_rate
+                model = self._require_open()
+                for piece in model.stream(part, request, index, trim=self._trim):
                     with request.recorder.span("convert", index):
-                        words = tuple(later(word, before_s) for word in piece.words)
+                        words = tuple(_delay(word, start_s) for word in piece.words)
                         chunk = Chunk(piece.samples, self.sample_rate, words)
                     frames += chunk.frame_count
                     yield chunk
-                    self._opened()
+                    self._require_open()
                     index += 1
             segment = next(waiting, None)
             if segment is None:
                 return
             with request.recorder.span("phonemes", index):
-                speech = self._opened().read(segment)
+                inputs = self._require_open().read(segment)
 
 
-def _open(voice: Voice, settings: Settings, recorder: SpanRecorder) -> Model:
+def _open_model(
+    voice: Voice,
+    recorder: SpanRecorder,
+    *,
+    provider: Provider,
+    options: SessionOptions,
+    require: Require,
+    lexicon: Mapping[str, str],
+    cache: Cache,
+) -> Model:
+    # Late, since all of these import onnxruntime: naming the engine has to stay cheap.
     with recorder.span("import"):
         from .models import family_of
+        from .models.base import Settings
         from .runtime.session import check_available, check_placement
 
         family = family_of(voice)
-    check_available(settings.provider)  # before graphs are made for it
+    check_available(provider)  # before graphs are made for it
+    settings = Settings(provider, options, require, lexicon, cache)
     model: Model = family.open_model(voice, settings, recorder)
-    settings.options.check_stages([session.name for session in model.sessions()])
-    check_placement(_placement(model), settings.require)
+    options.check_stages([session.name for session in model.sessions()])
+    check_placement(_placement_of(model), require)
     return model
 
 
 def _give_memory_back(above_mb: float = FREE_MB) -> None:
-    """Heaps of pieces of every length keep what they freed, and grow: see docs."""
+    """Heaps that serve pieces of every length hold on to what was freed, and grow: see docs."""
     from .runtime.session import give_memory_back
 
     give_memory_back(above_mb)
 
 
-def _placement(model: Model) -> dict[str, Any]:
-    from .runtime.session import combine_cancelled
+def _placement_of(model: Model) -> dict[str, Any]:
+    from .runtime.session import combine_placements
 
-    return combine_cancelled(session.placement() for session in model.sessions())
+    return combine_placements(session.placement() for session in model.sessions())
 
 
-def later(word: Word, by_s: float) -> Word:
+def _delay(word: Word, by_s: float) -> Word:
     """The word, said so many seconds later."""
     return Word(word.text, word.start_s + by_s, word.end_s + by_s)
 
 
-def _check_limit(limit: int | None) -> int | None:
-    if limit is None or (isinstance(limit, int) and not isinstance(limit, bool) and limit > 0):
-        return limit
-    raise OptionError(
-        f"found max_streams={limit!r}, wanted a whole number from 1 on; leave it out for any number"
-    )
-
-
 def _check_speed(speed: float) -> float:
-    fits = isinstance(speed, int | float) and not isinstance(speed, bool)
-    if not (fits and SLOWEST <= speed <= FASTEST):
+    is_number = isinstance(speed, int | float) and not isinstance(speed, bool)
+    if not is_number or not SLOWEST <= speed <= FASTEST:
         raise OptionError(
             f"found speed={speed!r}, wanted a number from {SLOWEST:g} to {FASTEST:g}; 1 is the "
             "voice's own"
@@ -339,22 +354,31 @@ def _check_speed(speed: float) -> float:
     return float(speed)
 
 
-def _check_seed(seed: int) -> int:
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise OptionError(f"found seed={seed!r}, wanted a whole number from 0 on; leave it out")
-    return seed
+def _check_count(
+    name: str,
+    value: int,
+    least: int,
+    remedy: str,
+) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise OptionError(
+            f"found {name}={value!r}, wanted a whole number from {least} on; {remedy}"
+        )
+    return value
 
 
 def chunk_s(index: int) -> float:
-    """How long chunk `index` of an utterance should be: short to start soon, then doubling.
+    """How long chunk `index` of an utterance should be, in seconds: short at first, then doubling.
 
-    Longer chunks cost less each second, and by then as much audio is already playing.
+    Longer chunks cost less per second of audio, and by then enough of it is already playing.
     """
     return min(FIRST_CHUNK_S * 2.0 ** min(index, 10), MAX_CHUNK_S)
 
 
 def until_steady(
-    speak: Callable[[], None], *, now_ns: Callable[[], int] = time.perf_counter_ns
+    speak: Callable[[], None],
+    *,
+    now_ns: Callable[[], int] = time.perf_counter_ns,
 ) -> WarmUp:
     """Speak until a round is within a tenth of the fastest one before it, ten rounds at most."""
     start_ns = now_ns()
@@ -366,6 +390,10 @@ def until_steady(
         speak()
         took_ns = now_ns() - began_ns
         rounds += 1
-        steady = best_ns is not None and abs(took_ns - best_ns) <= STEADY_WITHIN * best_ns
-        best_ns = took_ns if best_ns is None else min(best_ns, took_ns)
-    return {"rounds": rounds, "seconds": (now_ns() - start_ns) / 1e9, "steady": steady}
+        if best_ns is None:
+            best_ns = took_ns
+            continue
+        steady = abs(took_ns - best_ns) <= STEADY_WITHIN * best_ns
+        best_ns = min(best_ns, took_ns)
+    seconds = (now_ns() - start_ns) / 1e9
+    return {"rounds": rounds, "seconds": seconds, "steady": steady}

@@ -1,8 +1,8 @@
-"""How chunks get from the engine to whoever listens: one ahead, in turn, and until they stop.
+"""How chunks get from the engine to a listener: one ahead, in turn, and until they are stopped.
 
-A stream is pulled. While a chunk is being listened to, the next one is made, by a helping thread;
-but a listener who comes back at once finds nothing begun, and makes it on the spot: handing work
-from thread to thread costs more than it saves to one who does not wait.
+A stream is pulled. While one chunk is being listened to, a helping thread makes the next one; but a
+listener who comes back at once finds nothing begun, and makes it on the spot: handing work from
+thread to thread costs more than it saves to one who does not wait.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Generator, Iterator
-from types import TracebackType
+from contextlib import contextmanager
 from typing import Generic, Protocol, Self, TypeVar
 
 from .audio import Chunk
@@ -22,20 +22,27 @@ from .errors import EngineBusy, OptionTypeError
 from .timing import StageSpan
 
 T = TypeVar("T")
+Action = Callable[[], object]
+Chunks = Generator[Chunk, None, None]
 
 PATIENCE_S = 0.002  # so long the helper leaves the next chunk to a listener who comes back
-TIDY_EVERY = 64  # steps
+TIDY_EVERY = 64  # tasks
 END_S = 1.0  # how long closing waits for the helper at most
-LOOK_S = 0.02  # how often one who waits for a turn looks whether it is still wanted
 
 
 class Stoppable(Protocol):
     """Ends the work a stream is doing, from any thread."""
 
-    wanted: bool
+    is_set: bool
 
     def set(self) -> None:
-        """End it."""
+        """End it, and call the listeners."""
+
+    def add_listener(self, listener: Action) -> None:
+        """Have set() call the listener, from the thread that sets."""
+
+    def remove_listener(self, listener: Action) -> None:
+        """Undo add_listener()."""
 
 
 class PrefetchTask(Generic[T]):
@@ -51,7 +58,7 @@ class PrefetchTask(Generic[T]):
 
     def take(self) -> list[T]:
         """The item in a list, which is empty at the end. Raises what the source raised."""
-        if self._claims():
+        if self._try_claim():
             self._make()
         else:
             self._done.wait()
@@ -61,18 +68,18 @@ class PrefetchTask(Generic[T]):
 
     def help(self) -> None:
         """Make it, unless somebody claims it soon."""
-        if not self._claimed.wait(PATIENCE_S) and self._claims():
+        if not self._claimed.wait(PATIENCE_S) and self._try_claim():
             self._make()
 
     def drop(self) -> None:
         """Make sure that nobody is making it, or will."""
-        if not self._claims():
+        if not self._try_claim():
             self._done.wait()
 
-    def _claims(self) -> bool:
-        mine = self._claim.acquire(blocking=False)
+    def _try_claim(self) -> bool:
+        is_first = self._claim.acquire(blocking=False)
         self._claimed.set()
-        return mine
+        return is_first
 
     def _make(self) -> None:
         try:
@@ -83,64 +90,69 @@ class PrefetchTask(Generic[T]):
             self._done.set()
 
 
-Steps = queue.SimpleQueue[PrefetchTask[Chunk] | None]
+Tasks = queue.SimpleQueue[PrefetchTask[Chunk] | None]
 
 
 class Prefetcher:
-    """One thread that makes steps, started when the first one comes.
+    """One thread that works on tasks, started when the first one comes.
 
-    It ends with close(), with the helper, or with the interpreter, which must not be torn down
+    It ends with close(), with the prefetcher, or with the interpreter, which must not be torn down
     under a run.
     """
 
-    def __init__(self, tidy: Callable[[], object] = lambda: None) -> None:
-        """`tidy` is called between two steps now and then."""
+    def __init__(self, tidy: Action = lambda: None) -> None:
+        """`tidy` is called between two tasks now and then."""
         self._tidy = tidy
-        self._steps: Steps = queue.SimpleQueue()
+        self._tasks: Tasks = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._end: Callable[[], object] | None = None
+        self._end: Action | None = None
 
-    def offer(self, step: PrefetchTask[Chunk]) -> None:
-        """Let the thread make the step when it has time."""
+    def offer(self, task: PrefetchTask[Chunk]) -> None:
+        """Let the thread work on the task when it has time."""
         with self._lock:
             if self._end is None:
-                work = threading.Thread(target=_work, args=(self._steps, self._tidy), daemon=True)
-                work.start()
-                self._end = weakref.finalize(self, _end, self._steps, work)
-        self._steps.put(step)
+                thread = threading.Thread(
+                    target=_work,
+                    args=(self._tasks, self._tidy),
+                    daemon=True,
+                )
+                thread.start()
+                self._end = weakref.finalize(self, _end, self._tasks, thread)
+        self._tasks.put(task)
 
     def close(self) -> None:
-        """End the thread, after what it is at."""
+        """End the thread, after the task it is working on."""
         with self._lock:
             if self._end is not None:
                 self._end()
 
 
-def _work(steps: Steps, tidy: Callable[[], object]) -> None:
-    made = 0
-    while (step := steps.get()) is not None:
-        step.help()
-        made += 1
-        if made % TIDY_EVERY == 0:
+def _work(tasks: Tasks, tidy: Action) -> None:
+    for count in itertools.count(1):
+        task = tasks.get()
+        if task is None:
+            return
+        task.help()
+        if count % TIDY_EVERY == 0:
             tidy()
 
 
-def _end(steps: Steps, work: threading.Thread) -> None:
-    steps.put(None)
-    if work is not threading.current_thread():
-        work.join(END_S)
+def _end(tasks: Tasks, thread: threading.Thread) -> None:
+    tasks.put(None)
+    if thread is not threading.current_thread():
+        thread.join(END_S)
 
 
-def prefetch_one(source: Iterator[Chunk], helper: Prefetcher) -> Generator[Chunk, None, None]:
+def prefetch_one(source: Iterator[Chunk], prefetcher: Prefetcher) -> Chunks:
     """The same items; while one is out, the next may already be made."""
-    step = PrefetchTask(source)
+    task = PrefetchTask(source)
     try:
-        while items := step.take():
-            step = PrefetchTask(source)
-            helper.offer(step)
+        while items := task.take():
+            task = PrefetchTask(source)
+            prefetcher.offer(task)
             yield from items
     finally:
-        step.drop()
+        task.drop()
 
 
 class StreamLimiter:
@@ -148,61 +160,92 @@ class StreamLimiter:
 
     def __init__(self, limit: int | None) -> None:
         self._limit = limit
-        self._lock = threading.Lock()
-        self._holders: dict[object, int] = {}  # who has a turn, and the thread it last ran in
+        self._changed = threading.Condition()
+        self._holders: dict[object, int] = {}  # streams with a turn, and the thread each began in
         self._waiting: deque[object] = deque()
+        self._is_closed = False
 
-    def enter(self, who: object, stop: Stoppable) -> None:
-        """Wait for a turn, or until the stream is stopped.
+    @contextmanager
+    def turn(self, stop: Stoppable) -> Iterator[None]:
+        """Hold a turn while the body runs. See enter()."""
+        stream = object()
+        self.enter(stream, stop)
+        try:
+            yield
+        finally:
+            self.leave(stream)
+
+    def enter(self, stream: object, stop: Stoppable) -> None:
+        """Wait for a turn, or, without getting one, until `stop` is set or the limiter closed.
 
         Raises EngineBusy where waiting could never end: every turn belongs to this very thread.
         """
         if self._limit is None:
             return
-        with self._lock:
-            self._waiting.append(who)
+        stop.add_listener(self._wake)
         try:
-            while not (self._enters(who) or stop.wanted):
-                threading.Event().wait(LOOK_S)
+            with self._changed:
+                self._wait(stream, stop, self._limit)
         finally:
-            with self._lock:
-                self._waiting.remove(who)
+            stop.remove_listener(self._wake)
 
-    def _enters(self, who: object) -> bool:
-        me = threading.get_ident()
-        with self._lock:
-            if self._waiting[0] is who and len(self._holders) < (self._limit or 0):
-                self._holders[who] = me
-                return True
-            if self._holders and set(self._holders.values()) == {me}:
-                raise EngineBusy(
-                    f"found {len(self._holders)} streams begun in this thread and not ended, "
-                    f"wanted fewer than max_streams={self._limit}; end or close() one first"
-                )
-        return False
+    def _wait(self, stream: object, stop: Stoppable, limit: int) -> None:
+        self._waiting.append(stream)
+        try:
+            while not (stop.is_set or self._is_closed):
+                if len(self._holders) >= limit:
+                    self._check_others(limit)
+                elif self._waiting[0] is stream:
+                    self._holders[stream] = threading.get_ident()
+                    return
+                self._changed.wait()
+        finally:
+            self._waiting.remove(stream)
+            self._changed.notify_all()  # another one is the first now
 
-    def leave(self, who: object) -> None:
-        """Give the turn back."""
-        with self._lock:
-            self._holders.pop(who, None)
+    def _check_others(self, limit: int) -> None:
+        """Raise EngineBusy if nobody but the waiting thread itself could give a turn back."""
+        threads = set(self._holders.values())
+        if threads == {threading.get_ident()}:
+            raise EngineBusy(
+                f"found {len(self._holders)} streams begun in this thread and not ended, "
+                f"wanted fewer than max_streams={limit}; end or close() one first"
+            )
+
+    def leave(self, stream: object) -> None:
+        """Give the turn back, if the stream has one."""
+        with self._changed:
+            self._holders.pop(stream, None)
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let nobody wait any longer."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
 
 class Stream:
-    """Chunks as they are made: iterate over it with `for` or `async for`.
+    """Chunks as they are made, to be iterated over with `for` or `async for`.
 
-    close() ends it, from any thread, also while a chunk is being made; so does letting go of it.
+    close() ends it, from any thread, also while a chunk is being made; so does dropping the last
+    reference to it.
     """
 
     def __init__(
         self,
-        chunks: Generator[Chunk, None, None],
+        chunks: Chunks,
         stop: Stoppable,
-        pump: AsyncTextBridge | None = None,
+        bridge: AsyncTextBridge | None = None,
         spans: Callable[[], list[StageSpan]] = list,
     ) -> None:
         self._chunks = chunks
         self._stop = stop
-        self._pump = pump
+        self._bridge = bridge
         self._spans = spans
         self._lock = threading.Lock()
 
@@ -210,8 +253,8 @@ class Stream:
         return self
 
     def __next__(self) -> Chunk:
-        if self._pump is not None:
-            self._pump.require_running()
+        if self._bridge is not None:
+            self._bridge.require_running()
         with self._lock:
             return next(self._chunks)
 
@@ -220,10 +263,10 @@ class Stream:
         return self._spans()
 
     def close(self) -> None:
-        """End it: what is being made is given up, and nothing follows."""
+        """End it: work on the next chunk is cancelled, and nothing follows."""
         self._stop.set()
-        if self._pump is not None:
-            self._pump.close()
+        if self._bridge is not None:
+            self._bridge.close()
         with self._lock:
             self._chunks.close()
 
@@ -231,32 +274,22 @@ class Stream:
         return self
 
     async def __anext__(self) -> Chunk:
-        if self._pump is not None:
-            self._pump.start()
-        for chunk in await asyncio.to_thread(self._some):
-            return chunk
-        raise StopAsyncIteration
+        if self._bridge is not None:
+            self._bridge.start()
+        chunk = await asyncio.to_thread(next, self, None)
+        if chunk is None:
+            raise StopAsyncIteration
+        return chunk
 
     async def aclose(self) -> None:
         """close(), without holding up the event loop."""
         self._stop.set()
         await asyncio.to_thread(self.close)
 
-    def _some(self) -> list[Chunk]:
-        try:
-            return [next(self)]
-        except StopIteration:
-            return []
-
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def __del__(self) -> None:
@@ -269,14 +302,12 @@ class AsyncTextBridge:
     def __init__(self, source: AsyncIterable[str]) -> None:
         self._source = source
         self._parts: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to pull, in the event loop that is running."""
         if self._task is None:
-            self._loop = asyncio.get_running_loop()
-            self._task = self._loop.create_task(self._pull())
+            self._task = asyncio.create_task(self._pull())
 
     def require_running(self) -> None:
         """Raise OptionTypeError where nobody can pull."""
@@ -289,11 +320,17 @@ class AsyncTextBridge:
     def close(self) -> None:
         """Stop pulling. From any thread."""
         self._parts.put(None)
-        if self._loop is not None and self._task is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._task.cancel)
+        if self._task is None:
+            return
+        loop = self._task.get_loop()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(self._task.cancel)
 
     def __iter__(self) -> Iterator[str]:
-        while (part := self._parts.get()) is not None:
+        while True:
+            part = self._parts.get()
+            if part is None:
+                return
             if isinstance(part, BaseException):
                 raise part
             yield part
@@ -307,14 +344,3 @@ class AsyncTextBridge:
             end = error
         finally:
             self._parts.put(end)
-
-
-def close_on_error(
-    chunks: Iterator[Chunk], enter: Callable[[], None], leave: Callable[[], None]
-) -> Generator[Chunk, None, None]:
-    """The same chunks, with a turn taken before the first and given back behind the last."""
-    enter()
-    try:
-        yield from chunks
-    finally:
-        leave()

@@ -1,4 +1,4 @@
-"""The voices: name -> model files, family, sample rate, licence, hash. Nothing is downloaded."""
+"""Voices by name: their model files, family, sample rate, licence, hash. Nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ class Voice:
             )
 
     def _missing(self) -> Path | None:
-        files = [self.model, *self.more, self.vocabulary, *([self.styles] if self.styles else [])]
+        files = [self.model, *self.more, self.vocabulary]
+        if self.styles is not None:
+            files.append(self.styles)
         return next((file for file in files if not file.is_file()), None)
 
     def read_model(self) -> bytes:
@@ -98,10 +100,12 @@ class Voice:
         import numpy as np
 
         assert self.styles is not None, "the family has styles"
+        rows = None
         try:
-            with np.load(self.styles) as found:
-                names = list(found)
-                rows = found[self.style] if self.style in names else None
+            with np.load(self.styles) as tables:
+                names = list(tables)
+                if self.style in names:
+                    rows = tables[self.style]
         except Exception as error:
             raise ModelError(
                 f"found no style rows in {self.styles} ({error}), wanted an NPZ; {self.remedy}"
@@ -120,10 +124,11 @@ class Voice:
 
 
 def all_voices() -> list[Voice]:
-    """Every voice known by name, installed or not; hibari's only if their package is there."""
+    """Every voice that has a name, installed or not; hibari's only if their package is there."""
     hibari = [_hibari_voice(name, entry) for name, entry in _hibari_registry().items()]
     kokoro = [_kokoro_voice(name) for name in KOKORO_VOICES]
-    return [*hibari, *kokoro, *(make() for make in PIPER_VOICES.values())]
+    piper = [make() for make in PIPER_VOICES.values()]
+    return [*hibari, *kokoro, *piper]
 
 
 def find_voice(name: str) -> Voice:
@@ -162,14 +167,26 @@ def find_voice(name: str) -> Voice:
 
 def _hint(name: str, names: Iterable[str]) -> str:
     near = difflib.get_close_matches(name.lower(), list(names), n=3)
-    return f"did you mean {' or '.join(map(repr, near))}?" if near else "choose one of them"
+    if not near:
+        return "choose one of them"
+    return f"did you mean {' or '.join(map(repr, near))}?"
 
 
 @cache
 def _hibari_assets() -> Path | None:
-    # The package is located, not imported: importing it costs a third of a second.
-    spec = importlib.util.find_spec("hibari")
-    return Path(spec.origin).parent / "assets" if spec and spec.origin else None
+    folder = _find_package("hibari")
+    if folder is None:
+        return None
+    return folder / "assets"
+
+
+@cache
+def _find_package(name: str) -> Path | None:
+    """Its folder. It is located, not imported: importing one costs up to a third of a second."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent
 
 
 @cache
@@ -213,9 +230,9 @@ def _hibari_downloads() -> Path:
 
 
 def _kokoro_voice(name: str) -> Voice:
-    folders = [_folder(KOKORO_PACKAGE)]
-    folders += [_folder(f"{KOKORO_PACKAGE}_model_{part}") for part in range(1, KOKORO_PARTS + 1)]
-    package, *parts = folders
+    parts = []
+    for part in range(1, KOKORO_PARTS + 1):
+        parts.append(_folder(f"{KOKORO_PACKAGE}_model_{part}") / "part.bin")
     return Voice(
         name=name,
         family="kokoro",
@@ -224,29 +241,32 @@ def _kokoro_voice(name: str) -> Voice:
         licence=KOKORO_LICENCE,
         sha256=KOKORO_SHA256,
         size_bytes=KOKORO_BYTES,
-        model=parts[0] / "part.bin",
-        more=tuple(part / "part.bin" for part in parts[1:]),
+        model=parts[0],
+        more=tuple(parts[1:]),
         vocabulary=_kokoro_vocabulary(),
-        styles=package / "data" / "voices_ja.npz",
+        styles=_folder(KOKORO_PACKAGE) / "data" / "voices_ja.npz",
         style=name,
         remedy=f"pip install '{KOKORO_REQUIREMENT}'",
     )
 
 
-def _kokoro_voice_at(name: str, model: Path, style: str) -> Voice:
-    """A voice of the files that Kokoro's own releases are made of."""
+def _kokoro_voice_at(
+    name: str,
+    model: Path,
+    style: str,
+) -> Voice:
+    """A voice from the files of Kokoro's releases."""
     remedy = f"put kokoro-v1.0.onnx and {KOKORO_STYLES} of a Kokoro release into one folder"
     if not model.is_file():
         raise VoiceNotInstalled(f"found no file {model}, wanted it for voice {name!r}; {remedy}")
-    with model.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    language = "en-GB" if style.startswith("b") else "en-US"
     return Voice(
         name=name,
         family="kokoro",
-        language="en-GB" if style.startswith("b") else "en-US",
+        language=language,
         sample_rate=KOKORO_SAMPLE_RATE,
         licence=KOKORO_LICENCE,
-        sha256=sha256,
+        sha256=_hash_file(model),
         size_bytes=model.stat().st_size,
         model=model,
         vocabulary=_kokoro_vocabulary(),
@@ -256,16 +276,19 @@ def _kokoro_voice_at(name: str, model: Path, style: str) -> Voice:
     )
 
 
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _kokoro_vocabulary() -> Path:
-    """Kokoro's ids are hibari's, which was distilled from it; and so are the reading rules."""
+    """Hibari was distilled from Kokoro, so they share phoneme ids and reading rules."""
     return (_hibari_assets() or Path("hibari") / "assets") / "vocab.json"
 
 
-@cache
 def _folder(package: str) -> Path:
-    """Where a package lies, or what to call the place where it does not."""
-    spec = importlib.util.find_spec(package)
-    return Path(spec.origin).parent if spec and spec.origin else Path(package)
+    """The folder of a package; where it is missing, its name, for the message."""
+    return _find_package(package) or Path(package)
 
 
 def _joe() -> Voice:
@@ -288,9 +311,9 @@ PIPER_VOICES = {"joe": _joe}
 
 
 def _piper_voice_at(model: Path) -> Voice:
-    """A voice as piper's makers hand it out: a model and its configuration, `<model>.json`.
+    """A voice as piper's makers publish it: a model and its configuration, `<model>.json`.
 
-    Raises VoiceNotInstalled if one is missing, ModelError if the configuration is none.
+    Raises VoiceNotInstalled if one is missing, ModelError if the configuration cannot be used.
     """
     config = model.with_name(f"{model.name}.json")
     if model.is_file() and model.with_name(KOKORO_STYLES).is_file() and not config.is_file():
@@ -305,23 +328,21 @@ def _piper_voice_at(model: Path) -> Voice:
                 "one folder; check the path, or copy the missing file there"
             )
     try:
-        told = json.loads(config.read_text("utf-8"))
-        sample_rate = int(told["audio"]["sample_rate"])
-        language = str(told.get("language", {}).get("code", "unknown")).replace("_", "-")
+        settings = json.loads(config.read_text("utf-8"))
+        sample_rate = int(settings["audio"]["sample_rate"])
+        code = str(settings.get("language", {}).get("code", "unknown"))
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise ModelError(
             f"found {config} without {error}, wanted the configuration of a piper voice; get the "
             "voice anew"
         ) from error
-    with model.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return Voice(
         name=model.stem,
         family="piper",
-        language=language,
+        language=code.replace("_", "-"),
         sample_rate=sample_rate,
         licence="unknown",
-        sha256=sha256,
+        sha256=_hash_file(model),
         size_bytes=model.stat().st_size,
         model=model,
         vocabulary=config,

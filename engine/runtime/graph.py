@@ -1,6 +1,6 @@
 """The only importer of onnx: takes a voice's graph apart, and builds the graphs of its stages.
 
-What the stages of a family are is told in its own file, such as hibari_cut.
+What the stages of a family are is described in its own file, such as models/hibari/graph.py.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ class SourceGraph:
             self._model = onnx.load_from_string(model)
         except Exception as error:
             raise ModelError(f"found no ONNX graph ({error}); reinstall the voice") from error
-        self.weights = {w.name: numpy_helper.to_array(w) for w in self._model.graph.initializer}
+        self.weights: dict[str, Array] = {}
+        for weight in self._model.graph.initializer:
+            self.weights[weight.name] = numpy_helper.to_array(weight)
 
     @property
     def nodes(self) -> Sequence[Any]:
@@ -57,7 +59,11 @@ class SourceGraph:
         """What it is fed with."""
         return [value.name for value in self._model.graph.input]
 
-    def part(self, inputs: Sequence[str], outputs: Sequence[str]) -> Any:
+    def part(
+        self,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+    ) -> Any:
         """The nodes between inputs and outputs, as a model. Raises ModelError."""
         try:
             return onnx.utils.Extractor(self._model).extract_model(list(inputs), list(outputs))
@@ -69,15 +75,19 @@ class SourceGraph:
 
     def ranges(self, texts: Iterable[Feeds]) -> Ranges:
         """The least and the greatest value that reached each rounding, zero always between."""
-        nodes = self._model.graph.node
-        asked = [node.input[0] for node in nodes if node.op_type == "DynamicQuantizeLinear"]
-        probe = _probe(self._model, asked)
-        ranges = dict.fromkeys(asked, (0.0, 0.0))
+        rounded = [
+            node.input[0]
+            for node in self._model.graph.node
+            if node.op_type == "DynamicQuantizeLinear"
+        ]
+        probe = _probe(self._model, rounded)
+        ranges = dict.fromkeys(rounded, (0.0, 0.0))
         for feeds in texts:
             values = probe.run(feeds)
             for name, (low, high) in ranges.items():
-                value = values[name]
-                ranges[name] = (min(low, float(value.min())), max(high, float(value.max())))
+                least = float(values[name].min())
+                greatest = float(values[name].max())
+                ranges[name] = (min(low, least), max(high, greatest))
         return ranges
 
 
@@ -87,87 +97,173 @@ def freeze_inputs(model: Any, one: Feeds, other: Feeds) -> Any:
     Which entries vary is not reasoned out but seen, in runs over two texts of unlike length.
     """
     graph = model.graph
-    known = {w.name for w in graph.initializer} | {i.name for i in graph.input}
-    known.update(out for node in graph.node if node.op_type == "Constant" for out in node.output)
-    asked = sorted(set(_shapes(graph.node)) - known)
-    probe = _probe(model, asked)
-    first, second = probe.run(one), probe.run(other)
-    constants = {}
-    for name in asked:
-        changes = first[name] != second[name]
-        if not np.any(changes):
-            constants[name] = first[name]
-        elif first[name].dtype == np.int64 and np.ndim(changes) and np.sum(changes) == 1:
-            constants[name] = np.where(changes, np.int64(-1), first[name])
-    nodes = [node for node in graph.node if not constants.keys() & set(node.output)]
+    names = sorted(set(_shapes(graph.node)) - _constant_names(graph))
+    probe = _probe(model, names)
+    first = probe.run(one)
+    second = probe.run(other)
+    frozen = set()
+    for name in names:
+        constant = _freeze(first[name], second[name])
+        if constant is not None:
+            frozen.add(name)
+            graph.initializer.append(numpy_helper.from_array(constant, name))
+    nodes = [node for node in graph.node if frozen.isdisjoint(node.output)]
     del graph.node[:]
     graph.node.extend(nodes)
-    graph.initializer.extend(numpy_helper.from_array(v, name) for name, v in constants.items())
-    inputs, outputs = ([value.name for value in side] for side in (graph.input, graph.output))
+    inputs = [value.name for value in graph.input]
+    outputs = [value.name for value in graph.output]
     return onnx.utils.Extractor(model).extract_model(inputs, outputs)
 
 
+def _constant_names(graph: Any) -> set[str]:
+    """Names of the values that no node computes from others: weights, inputs and constants."""
+    names = {value.name for value in [*graph.initializer, *graph.input]}
+    for node in graph.node:
+        if node.op_type == "Constant":
+            names.update(node.output)
+    return names
+
+
+def _freeze(one: Array, other: Array) -> Array | None:
+    """A value seen in two runs as a constant: -1 where one length varies; None if more does."""
+    varies = one != other
+    if not np.any(varies):
+        return one
+    if one.dtype == np.int64 and np.ndim(varies) and np.sum(varies) == 1:
+        return np.where(varies, np.int64(-1), one)
+    return None
+
+
 def rowwise(
-    model: Any, outputs: Mapping[str, str], inputs: Mapping[str, str] | None = None
+    model: Any,
+    outputs: Mapping[str, str],
+    inputs: Mapping[str, str] | None = None,
 ) -> bytes:
     """The model with its byte convolutions as products of rows: the same to the bit, but faster.
 
     outputs, inputs: what those of the model are called from now on.
     """
-    weights = {w.name: w for w in model.graph.initializer}
-    nodes = [helper.make_node("Identity", [new], [old]) for old, new in (inputs or {}).items()]
-    for node in model.graph.node:
-        nodes.extend(_rows_of(node, weights) if node.op_type == "ConvInteger" else [node])
-    nodes.extend(helper.make_node("Identity", [old], [new]) for old, new in outputs.items())
-    for side, names in ((model.graph.input, inputs or {}), (model.graph.output, outputs)):
-        for value in side:
-            value.name = names.get(value.name, value.name)
-    del model.graph.node[:], model.graph.initializer[:]
-    model.graph.node.extend(nodes)
-    model.graph.initializer.extend(weights.values())
+    new_inputs = inputs or {}
+    graph = model.graph
+    weights = {weight.name: weight for weight in graph.initializer}
+    nodes = []
+    for old, new in new_inputs.items():
+        nodes.append(helper.make_node("Identity", [new], [old]))
+    for node in graph.node:
+        nodes.extend(_to_rows(node, weights))
+    for old, new in outputs.items():
+        nodes.append(helper.make_node("Identity", [old], [new]))
+    _rename_values(graph.input, new_inputs)
+    _rename_values(graph.output, outputs)
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(weights.values())
+    return _serialize(model)
+
+
+def _serialize(model: Any) -> bytes:
     content: bytes = model.SerializeToString()
     return content
 
 
-def _rows_of(node: Any, weights: dict[str, Any]) -> list[Any]:
-    """Nodes for a ConvInteger over [1, channels, time]; itself if it strides or has groups."""
-    told = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-    known = node.input[1] in weights and node.input[3] in weights
-    kernel = numpy_helper.to_array(weights[node.input[1]]) if known else np.zeros(0)
-    strides = told.get("group", 1) != 1 or told.get("strides", [1]) != [1]
-    if strides or kernel.ndim != 3 or kernel.dtype != np.uint8:
-        return [node]
-    values, zero = kernel, numpy_helper.to_array(weights[node.input[3]])
-    if signed_bytes_add_up():  # the same numbers, counted from the middle
-        values = (values.astype(np.int16) - 128).astype(np.int8)
-        zero = (zero.astype(np.int16) - 128).astype(np.int8)
-    name, taps, dilation = node.output[0], kernel.shape[-1], told.get("dilations", [1])[0]
+def _rename_values(values: Iterable[Any], names: Mapping[str, str]) -> None:
+    for value in values:
+        value.name = names.get(value.name, value.name)
 
-    def constant(value: Array) -> str:
-        key = f"{name}_constant_{len(weights)}"
-        weights[key] = numpy_helper.from_array(value, key)
+
+class _Replacement:
+    """Nodes in the place of one, after whose output they are named."""
+
+    def __init__(self, name: str, weights: dict[str, Any]) -> None:
+        self.nodes: list[Any] = []
+        self._name = name
+        self._weights = weights
+
+    def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        output = f"{self._name}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        return output
+
+    def constant(self, value: Any) -> str:
+        key = f"{self._name}_constant_{len(self._weights)}"
+        self._weights[key] = numpy_helper.from_array(np.array(value), key)
         return key
 
-    def add(kind: str, *inputs: str, **attributes: Any) -> str:
-        done.append(helper.make_node(kind, inputs, [f"{name}_{len(done)}"], **attributes))
-        return str(done[-1].output[0])
 
-    done: list[Any] = []
-    rows = add("Transpose", node.input[0], perm=[0, 2, 1])
-    before, after = told.get("pads", [0, 0])
+def _to_rows(node: Any, weights: dict[str, Any]) -> list[Any]:
+    """Nodes for a ConvInteger over [1, channels, time], whose constants go to the weights.
+
+    The node itself if it is another one, strides, has groups or no constant byte kernel.
+    """
+    attributes = {each.name: helper.get_attribute_value(each) for each in node.attribute}
+    kernel = _find_byte_kernel(node, attributes, weights)
+    if kernel is None:
+        return [node]
+    source, _, source_zero, zero_name = node.input
+    new = _Replacement(node.output[0], weights)
+    rows = new.add("Transpose", source, perm=[0, 2, 1])
+    before, after = attributes.get("pads", [0, 0])
     if before or after:
-        rows = add("Pad", rows, constant(np.array([0, before, 0, 0, after, 0])), node.input[2])
-    if taps > 1:
-        axis = constant(np.array([1]))
-        ends = ((tap * dilation, (tap + 1 - taps) * dilation or END) for tap in range(taps))
-        heard = [
-            add("Slice", rows, *(constant(np.array([e])) for e in pair), axis) for pair in ends
-        ]
-        rows = add("Concat", *heard, axis=2)
-    matrix = constant(values.transpose(2, 1, 0).reshape(-1, len(kernel)))
-    product = add("MatMulInteger", rows, matrix, node.input[2], constant(zero.reshape(())))
-    done.append(helper.make_node("Transpose", [product], [name], perm=[0, 2, 1]))
-    return done
+        widths = new.constant([0, before, 0, 0, after, 0])
+        rows = new.add("Pad", rows, widths, source_zero)
+    if kernel.shape[-1] > 1:
+        dilation = attributes.get("dilations", [1])[0]
+        rows = _lay_side_by_side(new, rows, kernel.shape[-1], dilation)
+    zero = numpy_helper.to_array(weights[zero_name])
+    if signed_bytes_add_up():  # the same numbers, counted from the middle
+        kernel = _count_from_middle(kernel)
+        zero = _count_from_middle(zero)
+    product = new.add(
+        "MatMulInteger",
+        rows,
+        new.constant(_to_matrix(kernel)),
+        source_zero,
+        new.constant(zero.reshape(())),
+    )
+    outputs = list(node.output)
+    last = helper.make_node("Transpose", [product], outputs, perm=[0, 2, 1])
+    return [*new.nodes, last]
+
+
+def _find_byte_kernel(
+    node: Any,
+    attributes: Mapping[str, Any],
+    weights: Mapping[str, Any],
+) -> Array | None:
+    if node.op_type != "ConvInteger" or not {node.input[1], node.input[3]} <= weights.keys():
+        return None
+    if attributes.get("group", 1) != 1 or attributes.get("strides", [1]) != [1]:
+        return None
+    kernel = numpy_helper.to_array(weights[node.input[1]])
+    if kernel.ndim != 3 or kernel.dtype != np.uint8:
+        return None
+    return kernel
+
+
+def _lay_side_by_side(
+    new: _Replacement,
+    rows: str,
+    kernel_size: int,
+    dilation: int,
+) -> str:
+    """The rows as each entry of the kernel sees them, in one table."""
+    axis = new.constant([1])
+    shifted = []
+    for start in range(0, kernel_size * dilation, dilation):
+        stop = start - (kernel_size - 1) * dilation or END
+        first = new.constant([start])
+        shifted.append(new.add("Slice", rows, first, new.constant([stop]), axis))
+    return new.add("Concat", *shifted, axis=2)
+
+
+def _count_from_middle(values: Array) -> Array:
+    """Unsigned bytes as signed ones, 128 less each."""
+    return (values.astype(np.int16) - 128).astype(np.int8)
+
+
+def _to_matrix(kernel: Array) -> Array:
+    """[out, in, size] as [size * in, out], for a product with rows side by side."""
+    return kernel.transpose(2, 1, 0).reshape(-1, len(kernel))
 
 
 @cache
@@ -177,27 +273,29 @@ def signed_bytes_add_up() -> bool:
     It is the faster kind wherever processors have an instruction for it; some of the others add
     two products in 16 bits, and what does not fit is cut off.
     """
+    greatest = np.full((1, 64), 255, np.uint8)
     build = Builder({})
-    value = build.input("value", [1, 64], UINT8)
+    value = build.input("value", greatest.shape, UINT8)
     matrix = build.constant(np.full((64, 16), 127), np.int8)
-    build.output("sum", build.add("MatMulInteger", value, matrix), [1, 16], TensorProto.INT32)
+    product = build.add("MatMulInteger", value, matrix)
+    build.output("sum", product, [1, 16], TensorProto.INT32)
     session = Session(build.model("bytes"), CPU, SessionOptions(), optimised=True)
-    feeds = {"value": np.full((1, 64), 255, np.uint8)}
-    return bool(np.all(session.run(feeds)["sum"] == 64 * 127 * 255))
+    sums = session.run({"value": greatest})["sum"]
+    return bool(np.all(sums == 64 * 127 * 255))
 
 
 def _shapes(nodes: Iterable[Any]) -> Iterable[str]:
     """Inputs that say how long something is, and divisors, which come from such lengths."""
     for node in nodes:
         if node.op_type in ("Reshape", "Slice", "Div"):
-            yield from (name for name in node.input[1:] if name)
+            yield from filter(None, node.input[1:])
 
 
-def _probe(model: Any, asked: Sequence[str]) -> Session:
-    """A session that also gives the values asked for, unchanged by any optimisation."""
+def _probe(model: Any, names: Sequence[str]) -> Session:
+    """A session that also gives the values of these names, unchanged by any optimisation."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    copy.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in asked)
+    copy.graph.output.extend(map(helper.make_empty_tensor_value_info, names))
     return Session(copy.SerializeToString(), CPU, SessionOptions(), optimised=True)
 
 
@@ -214,39 +312,80 @@ class Builder:
     def __init__(self, weights: Mapping[str, Array], start: Any = None) -> None:
         """`start` is a model whose nodes come first and whose values can be used by name."""
         self.weights = weights
-        self._nodes: list[Any] = list(start.graph.node) if start else []
-        self._constants: list[Any] = list(start.graph.initializer) if start else []
-        self._inputs: list[Any] = list(start.graph.input) if start else []
+        self._nodes: list[Any] = []
+        self._constants: list[Any] = []
+        self._inputs: list[Any] = []
         self._outputs: list[Any] = []
+        if start is not None:
+            self._nodes.extend(start.graph.node)
+            self._constants.extend(start.graph.initializer)
+            self._inputs.extend(start.graph.input)
 
-    def input(self, name: str, shape: Shape, kind: int = FLOAT) -> str:
+    def input(
+        self,
+        name: str,
+        shape: Shape,
+        kind: int = FLOAT,
+    ) -> str:
         self._inputs.append(helper.make_tensor_value_info(name, kind, shape))
         return name
 
-    def output(self, name: str, value: str, shape: Shape, kind: int = FLOAT) -> None:
+    def output(
+        self,
+        name: str,
+        value: str,
+        shape: Shape,
+        kind: int = FLOAT,
+    ) -> None:
         self._nodes.append(helper.make_node("Identity", [value], [name]))
         self._outputs.append(helper.make_tensor_value_info(name, kind, shape))
 
     def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
         name = f"cut_{kind}_{len(self._nodes)}"
-        self._nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
+        self._add_node(kind, inputs, [name], attributes)
         return name
 
     def take(self, node: Any) -> None:
         """Add a node of another graph as it is."""
         self._nodes.append(node)
 
-    def several(self, kind: str, *inputs: str, count: int, **attributes: Any) -> list[str]:
+    def several(
+        self,
+        kind: str,
+        *inputs: str,
+        count: int,
+        **attributes: Any,
+    ) -> list[str]:
         """A node with that many outputs."""
         names = [f"cut_{kind}_{len(self._nodes)}_{part}" for part in range(count)]
-        node = helper.make_node(kind, list(inputs), names, name=names[0], **attributes)
-        self._nodes.append(node)
+        self._add_node(kind, inputs, names, attributes)
         return names
 
-    def split(self, value: str, sizes: str, count: int, axis: int | None = None) -> list[str]:
-        """The value in `count` parts, its rows if not told; `sizes` names how long each is."""
-        along = self.rows_axis if axis is None else axis
-        return self.several("Split", value, sizes, count=count, axis=along)
+    def _add_node(
+        self,
+        kind: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        attributes: Mapping[str, Any],
+    ) -> None:
+        """A node that is named after its first output."""
+        node = helper.make_node(kind, inputs, outputs, name=outputs[0], **attributes)
+        self._nodes.append(node)
+
+    def split(
+        self,
+        value: str,
+        sizes: str,
+        count: int,
+        axis: int | None = None,
+    ) -> list[str]:
+        """The value in `count` parts, cut along its rows by default.
+
+        `sizes` is the name of a value: how long each part is.
+        """
+        if axis is None:
+            axis = self.rows_axis
+        return self.several("Split", value, sizes, count=count, axis=axis)
 
     def table(self, value: str) -> str:
         """[rows, columns] as a table."""
@@ -262,36 +401,78 @@ class Builder:
 
     def constant(self, value: Any, dtype: Any = np.float32) -> str:
         name = f"cut_constant_{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(np.array(value, dtype), name))
+        array = np.array(value, dtype)
+        self._constants.append(numpy_helper.from_array(array, name))
         return name
 
     def integers(self, *values: int) -> str:
         return self.constant(values, np.int64)
 
-    def rows(self, value: str, start: int | str, stop: int = END) -> str:
+    def rows(
+        self,
+        value: str,
+        start: int | str,
+        stop: int = END,
+    ) -> str:
         """The rows of a table from start, a number or the name of one, to stop.
 
         Both are counted from the end where negative.
         """
-        first = start if isinstance(start, str) else self.integers(start)
-        return self.add("Slice", value, first, self.integers(stop), self.integers(self.rows_axis))
+        if not isinstance(start, str):
+            start = self.integers(start)
+        return self._slice(value, start, stop, self.rows_axis)
 
-    def columns(self, value: str, start: int, stop: int) -> str:
+    def columns(
+        self,
+        value: str,
+        start: int,
+        stop: int,
+    ) -> str:
         """The columns of a table from start to stop."""
-        edges = (self.integers(start), self.integers(stop), self.integers(self.columns_axis))
-        return self.add("Slice", value, *edges)
+        return self._slice(value, self.integers(start), stop, self.columns_axis)
+
+    def _slice(
+        self,
+        value: str,
+        start: str,
+        stop: int,
+        axis: int,
+    ) -> str:
+        return self.add(
+            "Slice",
+            value,
+            start,
+            self.integers(stop),
+            self.integers(axis),
+        )
 
     def column(self, value: str, number: int) -> str:
         """One column of a table."""
         return self.columns(value, number, number + 1)
 
     def norm(self, value: str, name: str) -> str:
-        scale, shift = (self.constant(self.weights[f"{name}.{w}"]) for w in ("weight", "bias"))
-        return self.add("LayerNormalization", value, scale, shift, axis=-1, epsilon=EPSILON)
+        weight, bias = self._weight_and_bias(name)
+        return self.add(
+            "LayerNormalization",
+            value,
+            self.constant(weight),
+            self.constant(bias),
+            axis=-1,
+            epsilon=EPSILON,
+        )
 
-    def depthwise(self, value: str, name: str, dilation: int) -> str:
-        """Each column of a table through its own taps; unpadded, so fewer rows come out."""
-        weight, bias = (self.weights[f"{name}.{part}"] for part in ("weight", "bias"))
+    def _weight_and_bias(self, name: str) -> tuple[Array, Array]:
+        """The arrays of a layer of the voice."""
+        return self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
+
+    def depthwise(
+        self,
+        value: str,
+        name: str,
+        dilation: int,
+    ) -> str:
+        """Each column of a table through its own kernel; unpadded, so fewer rows come out."""
+        weight, bias = self._weight_and_bias(name)
         image = self.add(
             "Conv",
             self.add("Transpose", value, perm=[0, 3, 1, 2]),
@@ -304,19 +485,19 @@ class Builder:
         return self.add("Transpose", image, perm=[0, 2, 3, 1])
 
     def convolution(self, value: str, name: str) -> str:
-        """Every column through taps to every other; unpadded, so fewer rows come out.
+        """Every column through a kernel to every other; unpadded, so fewer rows come out.
 
         It runs as a product of rows: onnxruntime's own convolution rounds a row differently,
         depending on how many others there are.
         """
-        weight, bias = (self.weights[f"{name}.{part}"] for part in ("weight", "bias"))
-        taps = weight.shape[-1]
-        shifted = [
-            self.rows(value, tap, tap + 1 - taps if tap + 1 < taps else END) for tap in range(taps)
-        ]
-        matrix = weight.transpose(2, 1, 0).reshape(-1, len(weight))
+        weight, bias = self._weight_and_bias(name)
+        kernel_size = weight.shape[-1]
+        shifted = []
+        for start in range(kernel_size):
+            stop = start + 1 - kernel_size or END
+            shifted.append(self.rows(value, start, stop))
         wide = self.flat(self.add("Concat", *shifted, axis=COLUMNS))
-        product = self.add("MatMul", wide, self.constant(matrix))
+        product = self.add("MatMul", wide, self.constant(_to_matrix(weight)))
         return self.table(self.add("Add", product, self.constant(bias)))
 
     def dense(
@@ -331,29 +512,47 @@ class Builder:
         matrix = self.weights[f"{name}/Transpose_output_0_quantized"]
         scale = self.weights[f"{name}/Transpose_output_0_scale"]
         zero = self.weights[f"{name}/Transpose_output_0_zero_point"]
-        gains = np.ones(matrix.shape[1], np.float32) if gain is None else gain
+        width = matrix.shape[1]
+        if gain is None:
+            gain = np.ones(width, np.float32)
         if span is None:
-            exact = (matrix.astype(np.float32) - np.float32(zero)) * scale * gains
+            centred = matrix.astype(np.float32) - np.float32(zero)
+            exact = centred * scale * gain
             product = self.add("MatMul", value, self.constant(exact))
-            return self.add("Add", product, self.constant(bias * gains))
-        step = (span[1] - span[0]) / LEVELS
-        middle = round(-span[0] / step)
+            return self.add("Add", product, self.constant(bias * gain))
+        low, high = span
+        step = (high - low) / LEVELS
+        middle = round(-low / step)
+        quantised = self.add(
+            "QuantizeLinear",
+            value,
+            self.constant(step),
+            self.constant(middle, np.uint8),
+        )
         return self.add(
             "MatMulIntegerToFloat",
-            self.add("QuantizeLinear", value, self.constant(step), self.constant(middle, np.uint8)),
+            quantised,
             self.constant(matrix, matrix.dtype),
             self.constant(step),
-            self.constant(scale * gains),
+            self.constant(scale * gain),
             self.constant(middle, np.uint8),
-            self.constant(np.full(matrix.shape[1], zero), matrix.dtype),
-            self.constant(bias * gains),
+            self.constant(np.full(width, zero), matrix.dtype),
+            self.constant(bias * gain),
             domain=MICROSOFT,
         )
 
     def model(self, name: str, opset: int = OPSET) -> bytes:
         """The graph, serialized. Nodes taken from another graph may need a later opset."""
-        graph = helper.make_graph(self._nodes, name, self._inputs, self._outputs, self._constants)
-        opsets = [helper.make_opsetid("", opset), helper.make_opsetid(MICROSOFT, 1)]
+        graph = helper.make_graph(
+            self._nodes,
+            name,
+            self._inputs,
+            self._outputs,
+            self._constants,
+        )
+        opsets = [
+            helper.make_opsetid("", opset),
+            helper.make_opsetid(MICROSOFT, 1),
+        ]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
-        content: bytes = model.SerializeToString()
-        return content
+        return _serialize(model)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Collection, Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from os import PathLike
 from pathlib import Path
@@ -58,16 +58,23 @@ CPU = PROVIDERS[0]
 
 
 def _option(
-    kind: type, among: Container[Any] | None = None, *, name: str = "", yes_no: str = "1 0"
+    kind: type,
+    among: Container[Any] | None = None,
+    *,
+    name: str = "",
+    yes_no: str = "1 0",
 ) -> Any:
     """A field: its type, the values it may have, its name in onnxruntime, and its True and False.
 
     Without a name it is called there as here.
     """
-    return field(
-        default=None,
-        metadata={"kind": kind, "among": among, "name": name, "yes_no": yes_no.split()},
-    )
+    metadata = {
+        "kind": kind,
+        "among": among,
+        "name": name,
+        "yes_no": yes_no.split(),
+    }
+    return field(default=None, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,28 +104,36 @@ class ProviderOptions:
     """
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if value is not None:
-                _check_value(each.name, value, each.metadata["kind"], each.metadata["among"])
+        for option, value in self._set_options():
+            _check_value(
+                option.name,
+                value,
+                option.metadata["kind"],
+                option.metadata["among"],
+            )
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
-        """Options by name. Raises OptionError for a name that is none, with the nearest one."""
-        _check_names(options, [each.name for each in fields(cls)], "provider option")
+        """Options by name. Raises OptionError for an unknown name, with the nearest one."""
+        _check_names(options, _names(cls), "provider option")
         return cls(**options)
 
     def texts(self) -> dict[str, str]:
         """Those that are set, named and written as onnxruntime reads them."""
-        set_ones = [each for each in fields(self) if getattr(self, each.name) is not None]
-        return {each.metadata["name"] or each.name: self._text(each) for each in set_ones}
+        texts = {}
+        for option, value in self._set_options():
+            name = option.metadata["name"] or option.name
+            if isinstance(value, bool):
+                yes, no = option.metadata["yes_no"]
+                value = yes if value else no
+            texts[name] = str(value)
+        return texts
 
-    def _text(self, each: Field[Any]) -> str:
-        value = getattr(self, each.name)
-        if isinstance(value, bool):
-            yes, no = each.metadata["yes_no"]
-            return str(yes if value else no)
-        return str(value)
+    def _set_options(self) -> Iterator[tuple[Field[Any], Any]]:
+        for option in fields(self):
+            value = getattr(self, option.name)
+            if value is not None:
+                yield option, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +187,8 @@ class OpenVINOOptions(ProviderOptions):
     disable_dynamic_shapes: bool | None = _option(bool, yes_no="True False")
 
 
+Options = Mapping[str, Any] | ProviderOptions
+
 OPTIONS: dict[str, type[ProviderOptions]] = {
     "cpu": CpuOptions,
     "coreml": CoreMLOptions,
@@ -214,8 +231,8 @@ class SessionOptions:
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> SessionOptions:
-        """Options by name. Raises OptionError for a name that is none, with the nearest one."""
-        _check_names(options, [each.name for each in fields(cls)], "session option")
+        """Options by name. Raises OptionError for an unknown name, with the nearest one."""
+        _check_names(options, _names(cls), "session option")
         return cls(**options)
 
     def threads_of(self, stage: str) -> int:
@@ -226,9 +243,13 @@ class SessionOptions:
         return DEFAULT_THREADS if threads is None else threads
 
     def check_stages(self, stages: Collection[str]) -> None:
-        """Raise OptionError if threads are told for a stage that is none of these."""
+        """Raise OptionError if threads are set for a stage that is none of these."""
         if isinstance(self.threads, Mapping):
             _check_names(self.threads, stages, "threads for stage")
+
+
+def _names(options: type[ProviderOptions | SessionOptions]) -> list[str]:
+    return [option.name for option in fields(options)]
 
 
 def _check_threads(threads: int, what: str) -> None:
@@ -242,16 +263,33 @@ def _check_threads(threads: int, what: str) -> None:
         )
 
 
-def _check_names(found: Iterable[Any], names: Collection[str], what: str) -> None:
+def _check_names(
+    found: Iterable[Any],
+    names: Collection[str],
+    what: str,
+) -> None:
     for name in found:
-        if name not in names:
-            near = difflib.get_close_matches(str(name), names, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else "leave it out"
-            wanted = f"one of {', '.join(names)}" if names else "none"
-            raise OptionError(f"found {what} {name!r}, wanted {wanted}; {hint}")
+        if name in names:
+            continue
+        wanted = f"one of {', '.join(names)}" if names else "none"
+        hint = _hint(str(name), names, "leave it out")
+        raise OptionError(f"found {what} {name!r}, wanted {wanted}; {hint}")
 
 
-def _check_value(name: str, value: Any, kind: type, among: Any) -> None:
+def _hint(name: str, names: Collection[str], otherwise: str) -> str:
+    """What to do about a name that is none of these."""
+    near = difflib.get_close_matches(name, names, n=1)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return otherwise
+
+
+def _check_value(
+    name: str,
+    value: Any,
+    kind: type,
+    among: Any,
+) -> None:
     wanted = {bool: "True or False", int: "a whole number", str: "a text"}[kind]
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise OptionTypeError(
@@ -263,48 +301,43 @@ def _check_value(name: str, value: Any, kind: type, among: Any) -> None:
         raise OptionError(f"found {name}={value!r}, wanted {among.described}")
     if isinstance(among, range):
         raise OptionError(f"found {name}={value}, wanted {among.start} to {among.stop - 1}")
-    near = difflib.get_close_matches(value, among, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "leave it out for the default"
+    hint = _hint(str(value), among, "leave it out for the default")
     raise OptionError(f"found {name}={value!r}, wanted one of {', '.join(among)}; {hint}")
 
 
 def check_require(require: str) -> Require:
-    """How much of the graph has to run on the provider asked for. Raises OptionError."""
-    for known in REQUIRE:
-        if require == known:
-            return known
+    """How much of the graph has to run on the chosen provider. Raises OptionError."""
+    for choice in REQUIRE:
+        if require == choice:
+            return choice
     raise OptionError(f"found require={require!r}, wanted one of {', '.join(REQUIRE)}")
 
 
 def find_provider(
-    name: str | PathLike[str], options: Mapping[str, Any] | ProviderOptions | None = None
+    name: str | PathLike[str],
+    options: Options | None = None,
 ) -> Provider:
     """The provider of that short or full name, or that library, with its options.
 
-    Raises OptionError for any other, and for options it does not have. Those of a library are not
-    known here: they are texts, and the library reads them.
+    Raises OptionError for any other, and for options it does not have. Those of a library are
+    checked by the library alone: here they are texts.
     """
     if isinstance(name, PathLike) or (isinstance(name, str) and LIBRARY.search(name)):
-        path = Path(os.path.expanduser(name))
-        short = path.name.split(".")[0].removeprefix("lib")
-        return Provider(short, "", "", path, _free(options or {}))
+        return _find_library(Path(os.path.expanduser(name)), options or {})
     if not isinstance(name, str):
         raise OptionTypeError(f"found provider={name!r}, wanted a name such as {CPU.name!r}")
     for provider in PROVIDERS:
         if name.lower() in (provider.name, provider.full_name.lower()):
-            return replace(provider, options=_to_type(provider, options)) if options else provider
+            return _with_options(provider, options) if options else provider
     names = [provider.name for provider in PROVIDERS]
-    near = difflib.get_close_matches(name.lower(), names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"choose {CPU.name!r}, which is always there"
+    hint = _hint(name.lower(), names, f"choose {CPU.name!r}, which is always there")
     raise OptionError(
         f"found provider {name!r}, wanted one of {', '.join(names)}, or the path of a library; "
         f"{hint}"
     )
 
 
-def _to_type(
-    provider: Provider, options: Mapping[str, Any] | ProviderOptions
-) -> tuple[tuple[str, str], ...]:
+def _with_options(provider: Provider, options: Options) -> Provider:
     kind = OPTIONS[provider.name]
     if isinstance(options, Mapping):
         options = kind.of(options)
@@ -313,19 +346,22 @@ def _to_type(
             f"found provider_options={options!r}, wanted {kind.__name__} or a dict for provider "
             f"{provider.name!r}"
         )
-    return tuple(sorted(options.texts().items()))
+    texts = sorted(options.texts().items())
+    return replace(provider, options=tuple(texts))
 
 
-def _free(options: Mapping[str, Any] | ProviderOptions) -> tuple[tuple[str, str], ...]:
+def _find_library(path: Path, options: Options) -> Provider:
     if not isinstance(options, Mapping):
         raise OptionTypeError(f"found provider_options={options!r}, wanted a dict of texts")
-    for name, value in options.items():
-        if not isinstance(name, str) or not isinstance(value, str):
+    for option, value in options.items():
+        if not isinstance(option, str) or not isinstance(value, str):
             raise OptionTypeError(
-                f"found provider option {name!r}={value!r}, wanted texts: a library reads its "
+                f"found provider option {option!r}={value!r}, wanted texts: a library reads its "
                 "options itself"
             )
-    return tuple(sorted(options.items()))
+    name = path.name.split(".")[0].removeprefix("lib")
+    texts = sorted(options.items())
+    return Provider(name, "", "", path, tuple(texts))
 
 
 def parse_options(name: str, lines: Iterable[str]) -> dict[str, Any]:
@@ -333,7 +369,8 @@ def parse_options(name: str, lines: Iterable[str]) -> dict[str, Any]:
     provider = find_provider(name)
     kinds: dict[str, type] = {}
     if provider.library is None:
-        kinds = {each.name: each.metadata["kind"] for each in fields(OPTIONS[provider.name])}
+        for option in fields(OPTIONS[provider.name]):
+            kinds[option.name] = option.metadata["kind"]
     options: dict[str, Any] = {}
     for line in lines:
         key, equals, value = line.partition("=")
@@ -344,10 +381,12 @@ def parse_options(name: str, lines: Iterable[str]) -> dict[str, Any]:
 
 
 def _parse(value: str, kind: type) -> Any:
-    """The value, or the text itself where it is none of that kind: whoever checks it says so."""
+    """The value, or the text itself where it is none of that kind: the check says so later."""
     if kind is bool:
         return {"true": True, "false": False}.get(value.lower(), value)
-    return int(value) if kind is int and re.fullmatch(r"-?[0-9]+", value) else value
+    if kind is int and re.fullmatch(r"-?[0-9]+", value):
+        return int(value)
+    return value
 
 
 def parse_threads(text: str) -> int | dict[str, int]:
@@ -355,8 +394,11 @@ def parse_threads(text: str) -> int | dict[str, int]:
     try:
         if "=" not in text:
             return int(text)
-        pairs = (entry.partition("=") for entry in text.split(","))
-        return {stage.strip(): int(count) for stage, _, count in pairs}
+        threads = {}
+        for entry in text.split(","):
+            stage, _, count = entry.partition("=")
+            threads[stage.strip()] = int(count)
+        return threads
     except ValueError:
         raise OptionError(
             f"found threads {text!r}, wanted a whole number, or one by stage as encode=2,decode=1"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import tempfile
 import threading
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def available_providers() -> list[str]:
 
 
 class Cancelled(Exception):
-    """A run was ended by its Stop; never seen outside the engine."""
+    """A run was ended by its CancelToken; never seen outside the engine."""
 
 
 class CancelToken:
@@ -47,16 +47,28 @@ class CancelToken:
     def __init__(self) -> None:
         self.options = ort.RunOptions()
         self.options.log_severity_level = SEVERITY_FATAL  # an end that is wanted is no error
-        self.wanted = False
+        self.is_set = False
+        self._listeners: list[Callable[[], object]] = []
 
     def set(self) -> None:
-        """End them. From any thread."""
-        self.wanted = True
+        """End them, and call the listeners. From any thread."""
+        # In this order: a listener added from now on finds it set.
+        self.is_set = True
         self.options.terminate = True
+        for listener in tuple(self._listeners):
+            listener()
+
+    def add_listener(self, listener: Callable[[], object]) -> None:
+        """Have set() call the listener, from the thread that sets; look at `is_set` afterwards."""
+        self._listeners.append(listener)
+
+    def remove_listener(self, listener: Callable[[], object]) -> None:
+        """Undo add_listener()."""
+        self._listeners.remove(listener)
 
 
 class Session:
-    """An onnxruntime session on exactly the provider asked for: nothing falls back in silence."""
+    """An onnxruntime session on exactly the chosen provider: nothing falls back in silence."""
 
     def __init__(
         self,
@@ -68,30 +80,31 @@ class Session:
         require: Require = "any",
         optimised: bool = False,
     ) -> None:
-        """`optimised` models are taken as they are: optimised() has made them.
+        """`optimised` models are taken as they are: optimise_graph() has made them.
 
-        `name` is the stage: it tells the profiles of several sessions apart, and threads.
+        `name` is the stage: profiles and numbers of threads are told apart by it.
 
         Raises ProviderUnavailable, or ModelError if onnxruntime refuses the model.
         """
         self.name = name
         self._provider = provider
         self._threads = options.threads_of(name)
-        self._profiles = options.profile is not None
+        self._is_profiling = options.profile is not None
+        refuses_cpu = require == "all" and provider is not CPU
         settings = _ort_options(options, name)
         if options.profile is not None:
             settings.enable_profiling = True
             settings.profile_file_prefix = f"{options.profile}-{name}"
         if optimised:
             settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        if require == "all" and provider is not CPU:
+        if refuses_cpu:
             settings.add_session_config_entry(REFUSE_CPU, "1")
-        # Nodes the provider does not take run on the CPU; placement() tells how many.
+        # Nodes the provider does not take run on the CPU; placement() says how many.
         self._full_name, chain = _choose(provider, settings)
         try:
             self._session: Any = ort.InferenceSession(model, settings, **chain, enable_fallback=0)
         except Exception as error:
-            if require == "all" and provider is not CPU:
+            if refuses_cpu:
                 raise ProviderUnavailable(
                     f"found that {self._full_name} does not take the whole model ({error}), "
                     f"wanted no node left to the CPU; leave require at 'any'"
@@ -100,22 +113,25 @@ class Session:
                 f"found that onnxruntime {ort.__version__} refused the model ({error}), wanted a "
                 f"session on {self._full_name}; try provider {CPU.name!r} or reinstall the voice"
             ) from error
-        # Kept by onnxruntime for the fallback, which is off: as much memory again as weights take.
+        # onnxruntime holds them for the fallback, which is off: the memory of the weights again.
         self._session._model_bytes = None
         self._outputs = [output.name for output in self._session.get_outputs()]
         self._require_registered()
 
     def run(
-        self, feeds: Mapping[str, NDArray[Any]], stop: CancelToken | None = None
+        self,
+        feeds: Mapping[str, NDArray[Any]],
+        stop: CancelToken | None = None,
     ) -> dict[str, NDArray[Any]]:
         """Run the whole graph: inputs by name -> outputs by name.
 
-        Raises ModelError, or Stopped after stop.set().
+        Raises ModelError, or Cancelled after stop.set().
         """
+        run_options = None if stop is None else stop.options
         try:
-            values = self._session.run(self._outputs, dict(feeds), stop.options if stop else None)
+            values = self._session.run(self._outputs, dict(feeds), run_options)
         except Exception as error:
-            if stop is not None and stop.wanted:
+            if stop is not None and stop.is_set:
                 raise Cancelled from None
             shapes = {name: value.shape for name, value in feeds.items()}
             raise ModelError(
@@ -125,17 +141,17 @@ class Session:
         return dict(zip(self._outputs, values, strict=True))
 
     def close(self) -> None:
-        """Write the profile, if one was asked for."""
-        if self._profiles:
-            self._profiles = False
+        """Write the profile, if one is wanted."""
+        if self._is_profiling:
+            self._is_profiling = False
             self._session.end_profiling()
 
     def placement(self) -> dict[str, Any]:
-        """What was asked for and what runs, as JSON-able data.
+        """What was requested and what runs, as JSON-able data.
 
         `nodes` counts graph nodes by the provider that executes them, `share` is that part of all
-        nodes; None, not {}, where this onnxruntime cannot tell. Registration alone proves nothing:
-        a provider may take no node.
+        nodes; None, not {}, where this onnxruntime does not report it. Registration alone proves
+        nothing: a provider may take no node.
         """
         nodes = self._nodes()
         return {
@@ -155,11 +171,10 @@ class Session:
         read_back = getattr(self._session, "get_provider_graph_assignment_info", None)
         if read_back is None:
             return None
-        counts: dict[str, int] = {}
+        counts: Counter[str] = Counter()
         for subgraph in read_back():
-            name = subgraph.ep_name
-            counts[name] = counts.get(name, 0) + len(subgraph.get_nodes())
-        return counts
+            counts[subgraph.ep_name] += len(subgraph.get_nodes())
+        return dict(counts)
 
     def _require_registered(self) -> None:
         registered = self._session.get_providers()
@@ -170,36 +185,46 @@ class Session:
             )
 
 
-def combine_cancelled(placements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def combine_placements(placements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The placements of an engine's sessions as one: nodes are summed per provider.
 
     `threads` is a number if it is the same for all, else numbers by stage.
     """
-    told = list(placements)
-    threads = {placement["stage"]: placement["threads"] for placement in told}
-    nodes: dict[str, int] | None = {}
-    for placement in told:
-        if nodes is None or placement["nodes"] is None:
-            nodes = None
-            continue
-        for name, count in placement["nodes"].items():
-            nodes[name] = nodes.get(name, 0) + count
-    total = {name: value for name, value in told[0].items() if name != "stage"}
-    total.update(nodes=nodes, share=_share(nodes))
+    sessions = list(placements)
+    threads = {placement["stage"]: placement["threads"] for placement in sessions}
+    nodes = _sum_nodes(placement["nodes"] for placement in sessions)
+    combined = dict(sessions[0])
+    del combined["stage"]
+    combined.update(nodes=nodes, share=_share(nodes))
     if len(set(threads.values())) > 1:
-        total["threads"] = threads
-    return total
+        combined["threads"] = threads
+    return combined
+
+
+def _sum_nodes(counts: Iterable[Mapping[str, int] | None]) -> dict[str, int] | None:
+    """Nodes by provider; None if they are not reported for every session."""
+    total: Counter[str] = Counter()
+    for nodes in counts:
+        if nodes is None:
+            return None
+        total.update(nodes)
+    return dict(total)
 
 
 def _share(nodes: Mapping[str, int] | None) -> dict[str, float] | None:
     if nodes is None:
         return None
-    return {name: round(count / sum(nodes.values()), 4) for name, count in nodes.items()}
+    total = sum(nodes.values())
+    return {name: round(count / total, 4) for name, count in nodes.items()}
 
 
-def check_placement(placement: Mapping[str, Any], require: Require) -> None:
-    """Raise ProviderUnavailable if fewer nodes than required run on the provider asked for."""
-    nodes, wanted = placement["nodes"], placement["provider"]
+def check_placement(
+    placement: Mapping[str, Any],
+    require: Require,
+) -> None:
+    """Raise ProviderUnavailable if fewer nodes than required run on the chosen provider."""
+    nodes = placement["nodes"]
+    wanted = placement["provider"]
     if require == "any" or wanted == CPU.full_name:
         return
     if nodes is None:
@@ -207,15 +232,20 @@ def check_placement(placement: Mapping[str, Any], require: Require) -> None:
             f"found that onnxruntime {ort.__version__} cannot tell where nodes run, wanted "
             f"{require} on {wanted}; install onnxruntime 1.24 or later, or leave require at 'any'"
         )
-    elsewhere = sum(count for name, count in nodes.items() if name != wanted)
-    if not nodes.get(wanted) or (require == "all" and elsewhere):
+    on_provider = nodes.get(wanted, 0)
+    elsewhere = sum(nodes.values()) - on_provider
+    if not on_provider or (require == "all" and elsewhere):
         raise ProviderUnavailable(
             f"found nodes {nodes}, wanted {require} of them on {wanted}; choose another provider, "
             "or require='any'"
         )
 
 
-def optimise_graph(model: bytes, provider: Provider, options: SessionOptions) -> bytes:
+def optimise_graph(
+    model: bytes,
+    provider: Provider,
+    options: SessionOptions,
+) -> bytes:
     """The model as onnxruntime would run it on this machine. Raises ModelError."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "optimised.onnx"
@@ -232,15 +262,19 @@ def optimise_graph(model: bytes, provider: Provider, options: SessionOptions) ->
 
 
 def _choose(provider: Provider, settings: Any) -> tuple[str, dict[str, Any]]:
-    """The provider's full name, and how a session is told of it: in its settings, or beside."""
+    """The provider's full name, and arguments for the session beside its settings."""
     options = dict(provider.options)
     if provider.library is not None:
         devices = _devices(provider.library)
         settings.add_provider_for_devices(devices, options)
         return devices[0].ep_name, {}
     check_available(provider)
-    names = list(dict.fromkeys([provider.full_name, CPU.full_name]))
-    return provider.full_name, {"providers": names, "provider_options": [options, {}][: len(names)]}
+    chain = {provider.full_name: options}
+    chain.setdefault(CPU.full_name, {})
+    return provider.full_name, {
+        "providers": list(chain),
+        "provider_options": list(chain.values()),
+    }
 
 
 def check_available(provider: Provider) -> None:
@@ -282,15 +316,21 @@ def _devices(library: Path) -> list[Any]:
 
 def _list_offered(path: Path) -> list[Any]:
     """Its devices, also if somebody else in this process has registered it."""
-    told = ((device, device.ep_metadata.get(LIBRARY_PATH)) for device in ort.get_ep_devices())
-    return [device for device, where in told if where and Path(where).resolve() == path]
+    devices = []
+    for device in ort.get_ep_devices():
+        library = device.ep_metadata.get(LIBRARY_PATH)
+        if library and Path(library).resolve() == path:
+            devices.append(device)
+    return devices
 
 
 def _register(path: Path) -> None:
-    stem = path.name.split(".")[0].removeprefix("lib")
     taken = {*_registered, *available_providers()}
-    names = (stem if number == 1 else f"{stem}-{number}" for number in itertools.count(1))
-    name = next(name for name in names if name not in taken)
+    name = stem = path.name.split(".")[0].removeprefix("lib")
+    number = 1
+    while name in taken:
+        number += 1
+        name = f"{stem}-{number}"
     try:
         ort.register_execution_provider_library(name, str(path))
     except Exception as error:
@@ -331,9 +371,9 @@ def _ort_options(options: SessionOptions, stage: str) -> Any:
 
 
 def give_memory_back(above_mb: float = 0.0) -> None:
-    """Have the C library return what is free to the system, if that is more than so much.
+    """Have the C library return free memory to the system, if it holds more than so much.
 
-    glibc keeps it otherwise. Where it returns it, the next runs have to fetch it anew.
+    glibc keeps it otherwise. After it was returned, the next runs have to fetch it anew.
     """
     import ctypes
 
@@ -344,14 +384,14 @@ def give_memory_back(above_mb: float = 0.0) -> None:
 
 
 def _free_mb(library: Any) -> float:
-    """What glibc holds and nobody uses; infinite where it does not tell (before 2.33)."""
+    """What glibc holds and nobody uses; infinite where it cannot say (before 2.33)."""
     import ctypes
 
-    class Told(ctypes.Structure):
+    class MallInfo2(ctypes.Structure):
         _fields_ = tuple((f"field{place}", ctypes.c_size_t) for place in range(10))
 
-    look = getattr(library, "mallinfo2", None)
-    if look is None:
+    mallinfo2 = getattr(library, "mallinfo2", None)
+    if mallinfo2 is None:
         return math.inf
-    look.restype = Told
-    return float(look().field8) / 2**20  # fordblks, of all its heaps
+    mallinfo2.restype = MallInfo2
+    return float(mallinfo2().field8) / 2**20  # fordblks, of all its heaps

@@ -1,7 +1,7 @@
-"""Which abbreviations are none: "he said no." ends with a word, "no. 5" begins with "number".
+"""Which abbreviations are words: "he said no." ends with one, "no. 5" begins with "number".
 
-The voice package's reading rules write abbreviations out by a table, and see no difference. Of that
-table these are also words, or end a sentence as they are:
+The voice package's reading rules write abbreviations out by a table, wherever they stand. These
+entries of it are also words, or end a sentence as they are:
 
     no.          number    unless a number follows, or "of"
     fig. Fig.    figure    unless a number follows, or "above" or "below"
@@ -10,9 +10,9 @@ table these are also words, or end a sentence as they are:
     Jan.         January   at the end it is a name, unless it follows "in", "last" or a day
     Hon.         Honorable at the end nobody follows who is
 
-NO., NOS. and FIG. are not in the table, and are read like the others. All the rest of it is no word
-in English ("vol.", "Feb."), is said in full wherever it stands ("Main St.", "ask the Prof."), or
-may be either, with nothing around it that tells ("Sat.").
+NO., NOS. and FIG. are not in the table, and are read like the others. The rest of the table is no
+word in English ("vol.", "Feb."), is said in full wherever it stands ("Main St.", "ask the Prof."),
+or may be either, and nothing around it decides ("Sat.").
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from typing import NamedTuple
 
 
 class Rule(NamedTuple):
-    """When an abbreviation is a word: by what does, or does not, stand around it."""
+    """When an abbreviation is a word: what has to stand around it, and what must not."""
 
-    follows: re.Pattern[str] | None = None  # it has to
+    follows: re.Pattern[str] | None = None  # what has to stand before it
     never_follows: re.Pattern[str] | None = None
     never_before: re.Pattern[str] | None = None
-    is_last: bool = False  # it has to be
+    is_last: bool = False  # only where no other word comes after it
 
 
 A_NUMBER = r" ?[(\[\"']*\d"
@@ -52,7 +52,8 @@ RULES = {
     "Fig.": FIG,
     "ed.": Rule(never_follows=EDITIONS),
     "Sun.": Rule(
-        follows=re.compile(r"\b(?:the|our) $", re.IGNORECASE), never_before=re.compile(A_NUMBER)
+        follows=re.compile(r"\b(?:the|our) $", re.IGNORECASE),
+        never_before=re.compile(A_NUMBER),
     ),
     "Jan.": Rule(never_follows=DATES, is_last=True),
     "Hon.": Rule(is_last=True),
@@ -69,16 +70,22 @@ class Abbreviations:
 
     def sub(self, expand: Expand, text: str) -> str:
         """The text with every abbreviation written out by `expand`."""
-        text = NUMBERED.sub(_in_full, text)
-        return self._pattern.sub(lambda found: found[0] if is_word(found) else expand(found), text)
+
+        def replace(match: re.Match[str]) -> str:
+            if is_word(match):
+                return match[0]
+            return expand(match)
+
+        return self._pattern.sub(replace, NUMBERED.sub(_write_out, text))
 
 
-def is_word(found: re.Match[str]) -> bool:
+def is_word(match: re.Match[str]) -> bool:
     """Whether what looks like an abbreviation is a word, and its stop that of the sentence."""
-    rule = RULES.get(found[0])
+    rule = RULES.get(match[0])
     if rule is None:
         return False
-    before, after = found.string[: found.start()], found.string[found.end() :]
+    before = match.string[: match.start()]
+    after = match.string[match.end() :]
     if rule.is_last and any(map(str.isalnum, after)):
         return False
     if rule.follows and not rule.follows.search(before):
@@ -88,6 +95,9 @@ def is_word(found: re.Match[str]) -> bool:
     return not (rule.never_before and rule.never_before.match(after))
 
 
-def _in_full(found: re.Match[str]) -> str:
-    full = IN_FULL[found[1].lower()]
-    return f"{full.capitalize() if found[1][0].isupper() else full} "
+def _write_out(match: re.Match[str]) -> str:
+    abbreviation = match[1]
+    full = IN_FULL[abbreviation.lower()]
+    if abbreviation[0].isupper():
+        full = full.capitalize()
+    return f"{full} "

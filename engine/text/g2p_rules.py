@@ -1,16 +1,17 @@
 """The voice package's English reading rules, without what makes them slow to open.
 
-The rules are the package's own. Its dictionaries are packed once into tables that are looked up
-where they lie, and only the part that reads is imported, not the synthesis beside it. So the rules
-run as a copy under a name of their own, and `import hibari` elsewhere is not touched.
+The rules are the package's own. Its dictionaries are packed once into tables that are looked up in
+place, and only the part that reads is imported, not the synthesis beside it. So the rules run as a
+copy under another module name, and an `import hibari` elsewhere is left alone.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -22,9 +23,11 @@ from .packed_dict import PackedDict, pack
 VERSION = "1"  # of the tables and what is in them
 MODULE = "_tts_engine_reading_rules"
 TAGGER = "tagger.json.gz"
-TAGGER_TABLES = ("tagdict", "weights", "vocab")
 NAME_AND_STOP = "Jan."  # a token of the rules, and left in a text only where it is a name
 SURE = 5  # how the rules rate a pronunciation that was given to them
+
+
+Net = Callable[[str], str | None]  # reads unknown words: word -> phonemes
 
 
 class Token(NamedTuple):
@@ -38,23 +41,21 @@ class Token(NamedTuple):
 def open_rules(
     assets: Path,
     british: bool,
-    net: Callable[[str], str | None],
+    net: Net,
     lexicon: Mapping[str, str],
     cache: Cache,
 ) -> Callable[[str], list[Token]]:
     """What reads a text in tokens. `net` reads unknown words, `lexicon` overrides both."""
-    module = _module(assets.parent / "g2p")
-    module._load_json = lambda name: _load(assets / name, cache)  # type: ignore[attr-defined]
+    module: Any = _import_rules(assets.parent / "g2p")
+    module._load_json = lambda name: _load(assets / name, cache)
     rules = module.G2P(oov=net, british=british)
-    rules.tagger.vocab = _table(assets / TAGGER, "vocab", cache)
-    normalise = _normaliser()
-    longest = max((len(key.split()) for key in lexicon), default=0)
-    given = {" ".join(key.split()): phonemes for key, phonemes in lexicon.items()}
+    rules.tagger.vocab = _open_table(assets / TAGGER, "vocab", cache)
+    normalise = _open_normaliser()
+    overrides = Overrides(lexicon)
 
     def read(text: str) -> list[Token]:
-        tokens = list(_stops_apart(rules.tokenize(normalise(text))))
-        if given:
-            _override(tokens, given, longest)
+        tokens = list(_separate_stops(rules.tokenize(normalise(text))))
+        overrides.apply(tokens)
         return [
             Token(token.text, token.phonemes or "", bool(token.whitespace))
             for token in rules.phonemize_tokens(tokens)
@@ -63,8 +64,8 @@ def open_rules(
     return read
 
 
-def _stops_apart(tokens: Iterable[Any]) -> Iterator[Any]:
-    """The tokens, names with the stop of their sentence in two: the rules take them for months."""
+def _separate_stops(tokens: Iterable[Any]) -> Iterator[Any]:
+    """The tokens, a name and the stop of its sentence in two: the rules would read a month."""
     for token in tokens:
         if token.text == NAME_AND_STOP:
             yield token.copy(text=token.text[:-1], whitespace="")
@@ -72,8 +73,8 @@ def _stops_apart(tokens: Iterable[Any]) -> Iterator[Any]:
         yield token
 
 
-def _normaliser() -> Callable[[str], str]:
-    """What writes numbers and abbreviations out, but for abbreviations that are words."""
+def _open_normaliser() -> Callable[[str], str]:
+    """What writes numbers and abbreviations out, except for abbreviations that are words."""
     module: Any = sys.modules[f"{MODULE}.normalize"]
     if not isinstance(module.RE_ABBREV, Abbreviations):
         module.RE_ABBREV = Abbreviations(module.RE_ABBREV)
@@ -81,54 +82,70 @@ def _normaliser() -> Callable[[str], str]:
     return normalise
 
 
-def open_net(model: Path) -> Callable[[str], str | None]:
+def open_net(model: Path) -> Net:
     """The net for unknown words; it is opened when the first such word comes."""
-    opened: list[Callable[[str], str | None]] = []
 
-    def read(word: str) -> str | None:
-        if not opened:
-            _module(model.parents[1] / "g2p")
-            spec_name = f"{MODULE}.oov"
-            opened.append(importlib.import_module(spec_name).OOV(str(model)))
-        return opened[0](word)
+    @functools.cache
+    def open_once() -> Any:
+        _import_rules(model.parents[1] / "g2p")
+        module = importlib.import_module(f"{MODULE}.oov")
+        return module.OOV(str(model))
 
-    return read
+    return lambda word: open_once()(word)
 
 
-def _override(tokens: list[Any], given: Mapping[str, str], longest: int) -> None:
-    """Give phonemes to the tokens that together spell a key, the longest key first."""
-    at = 0
-    while at < len(tokens):
-        at += _match(tokens, at, given, longest)
+class Overrides:
+    """Pronunciations by word or words, put in place of what the rules would say."""
+
+    def __init__(self, lexicon: Mapping[str, str]) -> None:
+        self._lexicon: dict[str, str] = {}
+        self._max_words = 0
+        for key, phonemes in lexicon.items():
+            words = key.split()
+            self._lexicon[" ".join(words)] = phonemes
+            self._max_words = max(self._max_words, len(words))
+
+    def apply(self, tokens: Sequence[Any]) -> None:
+        """Set the phonemes of tokens that together spell a key, the longest key first."""
+        start = 0
+        while self._lexicon and start < len(tokens):
+            stop, phonemes = self._find(tokens, start)
+            if phonemes is not None:
+                for token in tokens[start:stop]:
+                    token.phonemes = ""
+                    token.rating = SURE
+                tokens[start].phonemes = phonemes
+            start = stop
+
+    def _find(self, tokens: Sequence[Any], start: int) -> tuple[int, str | None]:
+        """Where the longest key that begins with this token ends, and its phonemes.
+
+        Where none does: where the token itself ends, and None.
+        """
+        best: tuple[int, str | None] = (start + 1, None)
+        spelled = ""
+        for stop, token in enumerate(tokens[start:], start + 1):
+            spelled += token.text
+            in_lower_case = self._lexicon.get(spelled.lower())
+            phonemes = self._lexicon.get(spelled, in_lower_case)
+            if phonemes is not None:
+                best = (stop, phonemes)
+            if token.whitespace:
+                spelled += " "
+            if spelled.count(" ") >= self._max_words:
+                break
+        return best
 
 
-def _match(tokens: list[Any], at: int, given: Mapping[str, str], longest: int) -> int:
-    """How many tokens from `at` on are done with: those of a key, else one."""
-    spelled = ""
-    keys: list[tuple[int, str]] = []
-    for stop in range(at + 1, len(tokens) + 1):
-        spelled += tokens[stop - 1].text
-        keys.append((stop, spelled))
-        spelled += " " * bool(tokens[stop - 1].whitespace)
-        if spelled.count(" ") >= longest:
-            break
-    for stop, spelled in reversed(keys):
-        phonemes = given.get(spelled, given.get(spelled.lower()))
-        if phonemes is not None:
-            for token in tokens[at:stop]:
-                token.phonemes, token.rating = "", SURE
-            tokens[at].phonemes = phonemes
-            return stop - at
-    return 1
-
-
-def _module(folder: Path) -> ModuleType:
+def _import_rules(folder: Path) -> ModuleType:
     """The package's reading part, imported by itself."""
-    known = sys.modules.get(MODULE)
-    if known is not None:
-        return known
+    imported = sys.modules.get(MODULE)
+    if imported is not None:
+        return imported
     spec = importlib.util.spec_from_file_location(
-        MODULE, folder / "__init__.py", submodule_search_locations=[str(folder)]
+        MODULE,
+        folder / "__init__.py",
+        submodule_search_locations=[str(folder)],
     )
     assert spec is not None
     assert spec.loader is not None
@@ -145,23 +162,35 @@ def _module(folder: Path) -> ModuleType:
 def _load(asset: Path, cache: Cache) -> Any:
     """What the rules would have read from a file, the large parts of it as tables."""
     if asset.name == TAGGER:
-        small = cache.get("reading-tags", _key(asset), lambda: _tags(asset))
-        parts = {part: _table(asset, part, cache) for part in ("tagdict", "weights")}
-        return {"tags": json.loads(bytes(small)), **parts}
+        tags = cache.get("reading-tags", _key(asset), lambda: _dump_tags(asset))
+        return {
+            "tags": json.loads(bytes(tags)),
+            "tagdict": _open_table(asset, "tagdict", cache),
+            "weights": _open_table(asset, "weights", cache),
+        }
     if asset.name.startswith("lexicon_"):
-        return _table(asset, None, cache)
+        return _open_table(asset, None, cache)
     return _parse(asset)
 
 
-def _tags(asset: Path) -> bytes:
+def _dump_tags(asset: Path) -> bytes:
     return json.dumps(_parse(asset)["tags"]).encode()
 
 
-def _table(asset: Path, part: str | None, cache: Cache) -> PackedDict:
+def _open_table(
+    asset: Path,
+    part: str | None,
+    cache: Cache,
+) -> PackedDict:
+    """The entries of an asset, or of a part of it, as a table; those of a list have the value 1."""
+
     def make() -> bytes:
-        whole = _parse(asset)
-        entries = whole if part is None else whole[part]
-        return pack(entries if isinstance(entries, dict) else dict.fromkeys(entries, 1))
+        entries = _parse(asset)
+        if part is not None:
+            entries = entries[part]
+        if not isinstance(entries, dict):
+            entries = dict.fromkeys(entries, 1)
+        return pack(entries)
 
     kind = f"reading-{asset.name.partition('.')[0]}-{part or 'words'}"
     return PackedDict(cache.get(kind, _key(asset), make))
@@ -177,6 +206,11 @@ def _parse(asset: Path) -> Any:
 
 
 def _key(asset: Path) -> tuple[str, ...]:
-    """The file as it stands: hashing it would take as long as a good part of the opening."""
+    """By path, size and time: hashing the file would take a good part of the opening."""
     state = asset.stat()
-    return (VERSION, str(asset), str(state.st_size), str(state.st_mtime_ns))
+    return (
+        VERSION,
+        str(asset),
+        str(state.st_size),
+        str(state.st_mtime_ns),
+    )

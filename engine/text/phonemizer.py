@@ -9,42 +9,36 @@ long unknown word. This module feeds them nothing they choke on, and loses nothi
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from itertools import groupby
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, groupby
 from pathlib import Path
 from typing import NamedTuple
 
 from ..cache import Cache
 from ..errors import OptionError, OptionTypeError
-from .g2p_rules import Token, open_net, open_rules
-
-
-class _Unlabel(dict[int, int]):
-    """Where label characters go back to."""
-
-    def __missing__(self, code: int) -> int:
-        return code - LABEL
-
+from .g2p_rules import Net, Token, open_net, open_rules
 
 PAD_ID = 0
 MAX_PHONEMES = 400  # the longest string the model was made for
 MAX_WORD_CHARS = 32  # longer words are read in parts
 MAX_REPEATS = 3  # of one symbol: a ruler of a hundred dashes says no more than three
 MAX_LETTERS = 24  # what the net for unknown words sees of a word
+LAST_CHAR = "\ufffd"  # of what is reported of a word; rarer letters are said all the same
 
 BREAKS = (".!?…", ";:,—", "")  # where to cut too long a phoneme string, best first
 STRESSES = "ˈˌ"
 QUIET = ';:,.!?—…"()“” ː'
 SILENT = frozenset(QUIET + STRESSES)
-# While phonemes are filtered and cut, each word's text stands before its phonemes, in private
-# characters: the start of a label, then the text's characters, moved up by as much.
-LABEL = 0xF0000
-LABEL_END = 0xFFFFD
-LABELS = re.compile(f"{chr(LABEL)}([{chr(LABEL + 1)}-{chr(LABEL_END)}]*)")
-UNLABEL = _Unlabel()
 
-Reader = Callable[[str], str | None]
+
+class SpokenWord(NamedTuple):
+    """What stands between two spaces, and how it is said.
+
+    `text` is without the symbols around it: empty for a dash or an ampersand by itself.
+    """
+
+    text: str
+    phonemes: str
 
 
 class WordSpan(NamedTuple):
@@ -62,13 +56,13 @@ class ModelInput(NamedTuple):
     words: tuple[WordSpan, ...]
 
 
+WordReader = Callable[[str], Sequence[SpokenWord]]
+
+
 class Phonemizer:
-    """Turns segments into ids. `read` is text -> phonemes; `vocabulary` is phoneme -> id.
+    """Turns segments into ids. `read` is text -> words; `vocabulary` is phoneme -> id."""
 
-    The phonemes may be labelled() with the words they belong to.
-    """
-
-    def __init__(self, read: Reader, vocabulary: Mapping[str, int]) -> None:
+    def __init__(self, read: WordReader, vocabulary: Mapping[str, int]) -> None:
         self._read = read
         self._vocabulary = vocabulary
 
@@ -86,16 +80,21 @@ class Phonemizer:
         lexicon: pronunciations by word or words, in the voice's phonemes; a key in lower case
         stands for the word in any case. Raises OptionError for a phoneme the voice does not know.
         """
-        known: dict[str, int] = json.loads(vocabulary.read_text("utf-8"))
-        british = language == "en-GB"
-        net = open_net(vocabulary.with_name("oov_gb.onnx" if british else "oov.onnx"))
-        given = check_lexicon(lexicon or {}, known)
-        rules = open_rules(vocabulary.parent, british, to_the_end(net), given, cache or Cache())
-        return cls(lambda text: label_words(rules(text)), known)
+        ids: dict[str, int] = json.loads(vocabulary.read_text("utf-8"))
+        is_british = language == "en-GB"
+        net_file = "oov_gb.onnx" if is_british else "oov.onnx"
+        rules = open_rules(
+            vocabulary.parent,
+            is_british,
+            to_the_end(open_net(vocabulary.with_name(net_file))),
+            check_lexicon(lexicon or {}, ids),
+            cache or Cache(),
+        )
+        return cls(lambda text: join_tokens(rules(text)), ids)
 
     def __call__(self, segment: str) -> list[list[int]]:
         """The ids of read(), without the words."""
-        return [speech.ids for speech in self.read(segment)]
+        return [part.ids for part in self.read(segment)]
 
     def read(self, segment: str) -> list[ModelInput]:
         """The segment in as many parts as the model needs; none if it says nothing.
@@ -105,20 +104,25 @@ class Phonemizer:
         """
         if not any(map(str.isalnum, segment)):
             return []
-        readable = " ".join(part for word in segment.split() for part in word_parts(word))
-        plain, words = strip_labels(read_around(self._read, readable), self._vocabulary)
-        speech = []
-        at = 0
-        for part in fit(plain, MAX_PHONEMES):
-            at = plain.index(part, at)
+        readable = chain.from_iterable(map(word_parts, segment.split()))
+        words = read_around(self._read, " ".join(readable))
+        phonemes, spans = join_words(words, self._vocabulary)
+        inputs = []
+        start = 0
+        for part in fit(phonemes, MAX_PHONEMES):
+            start = phonemes.index(part, start)
+            stop = start + len(part)
             if not SILENT.issuperset(part):
-                ids = [PAD_ID, *(self._vocabulary[p] for p in part), PAD_ID]
-                speech.append(ModelInput(ids, _within(words, at, at + len(part))))
-            at += len(part)
-        return speech
+                ids = [PAD_ID, *(self._vocabulary[phoneme] for phoneme in part), PAD_ID]
+                inputs.append(ModelInput(ids, _cut_spans(spans, start, stop)))
+            start = stop
+        return inputs
 
 
-def check_lexicon(lexicon: Mapping[str, str], vocabulary: Mapping[str, int]) -> dict[str, str]:
+def check_lexicon(
+    lexicon: Mapping[str, str],
+    vocabulary: Collection[str],
+) -> dict[str, str]:
     """The lexicon, if the voice knows every phoneme in it. Raises OptionError."""
     if not isinstance(lexicon, Mapping):
         raise OptionTypeError(f"found lexicon={lexicon!r}, wanted a mapping of words to phonemes")
@@ -134,63 +138,90 @@ def check_lexicon(lexicon: Mapping[str, str], vocabulary: Mapping[str, int]) -> 
     return dict(lexicon)
 
 
-def label_words(tokens: Iterable[Token]) -> str:
-    """Tokens -> phonemes, each word's text before its own. A word goes up to the next space."""
-    done = []
-    text = spoken = ""
+def join_tokens(tokens: Iterable[Token]) -> list[SpokenWord]:
+    """Tokens -> words, each of which goes up to the next space."""
+    words = []
+    text = phonemes = ""
     for token in tokens:
         text += token.text
-        spoken += "".join(p for p in token.phonemes if not LABEL <= ord(p) <= LABEL_END)
+        phonemes += token.phonemes
         if token.spaced:
-            done.append(_label(text) + spoken)
-            text = spoken = ""
-    return " ".join([*done, _label(text) + spoken]).strip()
+            words.append(SpokenWord(_strip_symbols(text), phonemes))
+            text = phonemes = ""
+    if text or phonemes:
+        words.append(SpokenWord(_strip_symbols(text), phonemes))
+    return words
 
 
-def _label(text: str) -> str:
-    core = text.strip("".join(c for c in set(text) if not c.isalnum()))
-    if not core:
-        return ""
-    return chr(LABEL) + "".join(chr(LABEL + ord(c)) for c in core if LABEL + ord(c) <= LABEL_END)
+def _strip_symbols(text: str) -> str:
+    """The text from its first letter or digit to its last."""
+    symbols = "".join(char for char in text if not char.isalnum())
+    return text.strip(symbols)
 
 
-def strip_labels(phonemes: str, vocabulary: Container[str]) -> tuple[str, list[WordSpan]]:
-    """Labelled phonemes -> those the vocabulary knows, single-spaced, and where each word lies.
+def join_words(
+    words: Iterable[SpokenWord],
+    vocabulary: Container[str],
+) -> tuple[str, list[WordSpan]]:
+    """Words -> the phonemes the vocabulary knows, single-spaced, and where each word lies in them.
 
     A word ends with its last sound; one without any sound is left out.
     """
-    plain = ""
-    words: list[WordSpan] = []
-    first, *others = LABELS.split(phonemes)
-    for label, own in zip(["", *others[::2]], [first, *others[1::2]], strict=True):
-        known = "".join(p for p in own if p in vocabulary or p.isspace())
-        own = " ".join(known.split())
-        before = bool(plain) and (known[:1].isspace() or plain.endswith(" "))
-        plain = plain.rstrip() + " " * before
-        sound = own.lstrip(QUIET)
-        core = sound.rstrip(QUIET + STRESSES)
-        if core:
-            start = len(plain) + len(own) - len(sound)
-            words.append(WordSpan(label.translate(UNLABEL), start, start + len(core)))
-        plain += own + " " * known[-1:].isspace()
-    return plain.rstrip(), [word for word in words if word.text]
+    joined = ""
+    spans = []
+    for word in _attach_symbols(words):
+        phonemes = _filter_phonemes(word.phonemes, vocabulary)
+        sounds = phonemes.lstrip(QUIET)
+        first = len(joined) + len(phonemes) - len(sounds)
+        sounds = sounds.rstrip(QUIET + STRESSES)
+        text = "".join(char for char in word.text if char <= LAST_CHAR)
+        if text and sounds:
+            spans.append(WordSpan(text, first, first + len(sounds)))
+        # Of words without a sound only the first leaves its space.
+        if phonemes or not joined:
+            joined += f"{phonemes} "
+    return joined.rstrip(), spans
 
 
-def _within(words: Iterable[WordSpan], start: int, stop: int) -> tuple[WordSpan, ...]:
+def _attach_symbols(words: Iterable[SpokenWord]) -> list[SpokenWord]:
+    """The words, where symbols that stand by themselves are said with the word before them."""
+    attached: list[SpokenWord] = []
+    for word in words:
+        if not word.text and attached:
+            before = attached.pop()
+            word = SpokenWord(before.text, f"{before.phonemes} {word.phonemes}")
+        if word.text or word.phonemes.strip():
+            attached.append(word)
+    return attached
+
+
+def _filter_phonemes(phonemes: str, vocabulary: Container[str]) -> str:
+    """Those that the vocabulary knows, with single spaces between them."""
+    filtered = "".join(char for char in phonemes if char in vocabulary or char.isspace())
+    return " ".join(filtered.split())
+
+
+def _cut_spans(
+    spans: Iterable[WordSpan],
+    start: int,
+    stop: int,
+) -> tuple[WordSpan, ...]:
     """The words that begin between start and stop, counted as ids, which have a pad in front."""
-    return tuple(
-        WordSpan(word.text, word.first - start + 1, min(word.stop, stop) - start + 1)
-        for word in words
-        if start <= word.first < stop
-    )
+    shift = 1 - start
+    cut = []
+    for span in spans:
+        if start <= span.first < stop:
+            last = min(span.stop, stop)
+            cut.append(WordSpan(span.text, span.first + shift, last + shift))
+    return tuple(cut)
 
 
-def to_the_end(net: Reader) -> Reader:
+def to_the_end(net: Net) -> Net:
     """The net for unknown words, reading a word to its end rather than to its 24th letter."""
 
     def read(word: str) -> str:
-        parts = (word[at : at + MAX_LETTERS] for at in range(0, len(word), MAX_LETTERS))
-        return "".join(net(part) or "" for part in parts)
+        starts = range(0, len(word), MAX_LETTERS)
+        return "".join(net(word[at : at + MAX_LETTERS]) or "" for at in starts)
 
     return read
 
@@ -200,31 +231,38 @@ def word_parts(word: str) -> list[str]:
     word = _squeeze(word)
     parts = []
     while len(word) > MAX_WORD_CHARS:
-        head = word[:MAX_WORD_CHARS]
-        symbol = max((at for at, char in enumerate(head) if not char.isalnum()), default=-1)
-        cut = symbol + 1 or MAX_WORD_CHARS
+        cut = MAX_WORD_CHARS
+        while cut and word[cut - 1].isalnum():
+            cut -= 1
+        cut = cut or MAX_WORD_CHARS
         parts.append(word[:cut])
         word = word[cut:]
     return [*parts, word]
 
 
 def _squeeze(word: str) -> str:
-    runs = ((char, len(list(run))) for char, run in groupby(word))
-    return "".join(char * (n if char.isalnum() else min(n, MAX_REPEATS)) for char, n in runs)
+    """The word with at most three of a symbol in a row."""
+    squeezed = ""
+    for char, run in groupby(word):
+        symbols = "".join(run)
+        squeezed += symbols if char.isalnum() else symbols[:MAX_REPEATS]
+    return squeezed
 
 
-def read_around(read: Reader, text: str) -> str:
-    """Phonemes of the text, halved again and again around whatever makes the rules raise."""
+def read_around(
+    read: WordReader,
+    text: str,
+) -> list[SpokenWord]:
+    """The words of the text, halved again and again around whatever makes the rules raise."""
     try:
-        return read(text) or ""
+        return list(read(text))
     except Exception:
         if len(text) < 2:
-            return ""
+            return []
     middle = len(text) // 2
     space = text.rfind(" ", 1, middle)
     cut = space if space > 0 else middle
-    halves = (read_around(read, half) for half in (text[:cut], text[cut:]))
-    return " ".join(half for half in halves if half)
+    return read_around(read, text[:cut]) + read_around(read, text[cut:])
 
 
 def fit(phonemes: str, limit: int) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from ..errors import OptionTypeError, TextEmpty
 
@@ -56,16 +57,8 @@ def segments(text: str) -> list[str]:
 
     Raises OptionTypeError for anything but a str, TextEmpty for a text without a visible character.
     """
-    if not isinstance(text, str):
-        raise OptionTypeError(
-            f"found a text of type {type(text).__name__}, wanted str; decode bytes with .decode()"
-        )
-    pieces = [
-        " ".join(piece)
-        for line in _lines(normalise(text))
-        for sentence in _sentences(line)
-        for piece in _fit(sentence)
-    ]
+    _check_type(text, "a text")
+    pieces = [" ".join(words) for words in _pieces(normalise(text))]
     if not pieces:
         raise TextEmpty(
             f"found a text of {len(text)} characters, none of them visible; wanted at least one "
@@ -74,58 +67,67 @@ def segments(text: str) -> list[str]:
     return pieces
 
 
+def _check_type(text: object, what: str) -> None:
+    if not isinstance(text, str):
+        raise OptionTypeError(
+            f"found {what} of type {type(text).__name__}, wanted str; decode bytes with .decode()"
+        )
+
+
+def _pieces(text: str) -> list[list[str]]:
+    """The segments of a cleaned text, as words."""
+    pieces: list[list[str]] = []
+    for line in _lines(text):
+        for sentence in _sentences(line):
+            pieces.extend(_fit(sentence))
+    return pieces
+
+
 def incoming(parts: Iterable[str]) -> Iterator[str]:
-    """segments() of a text that arrives in parts, each as soon as it is known to be whole.
+    """segments() of a text that arrives in parts, each as soon as it is certain to be whole.
 
     The first is the first clause, so that something is heard soon; then whole sentences follow.
     Raises OptionTypeError for a part that is not a str, TextEmpty if nothing visible ever came.
     """
-    waiting, begun = "", False
+    waiting = ""
+    has_begun = False
     for part in parts:
-        if not isinstance(part, str):
-            raise OptionTypeError(
-                f"found a part of a text of type {type(part).__name__}, wanted str; "
-                "decode bytes with .decode()"
-            )
+        _check_type(part, "a part of a text")
         waiting = normalise(waiting + part)
         # The last word may go on with the next part.
-        settled = waiting[: max(waiting.rfind(" "), waiting.rfind("\n")) + 1]
-        for piece in _settled_chars(settled, begun):
+        end = max(waiting.rfind(" "), waiting.rfind("\n")) + 1
+        for piece in _final_pieces(waiting[:end], has_begun):
             yield " ".join(piece)
-            waiting = _behind(waiting, len(piece))
-            begun = True
-    if not begun or waiting.strip():
+            waiting = _drop_words(waiting, len(piece))
+            has_begun = True
+    if not has_begun or waiting.strip():
         yield from segments(waiting)
 
 
-def _settled_chars(text: str, begun: bool) -> list[list[str]]:
+def _final_pieces(text: str, has_begun: bool) -> list[list[str]]:
     """The segments, as words, that nothing behind this text can change."""
-    pieces = [
-        piece for line in _lines(text) for sentence in _sentences(line) for piece in _fit(sentence)
-    ]
-    whole, growing = pieces[:-1], pieces[-1:]
-    if not whole and growing and not begun:
-        clause = _first_clause(growing[0])
-        return [growing[0][:clause]] if clause else []
-    return whole
+    pieces = _pieces(text)
+    if len(pieces) == 1 and not has_begun:
+        clause = _first_clause(pieces[0])
+        return [clause] if clause else []
+    return pieces[:-1]
 
 
-def _first_clause(words: list[str]) -> int:
-    """How many words the first clause has; 0 if it may go on. A single word is none."""
-    for count in range(2, len(words)):
-        if words[count - 1].endswith(CLAUSE_ENDS) and not _one_number(
-            *words[count - 1 : count + 1]
-        ):
-            return count
-    return 0
+def _first_clause(words: list[str]) -> list[str]:
+    """The words of the first clause; none if it may go on. A single word is no clause."""
+    for count, (word, following) in enumerate(pairwise(words), 1):
+        ends_clause = count > 1 and word.endswith(CLAUSE_ENDS)
+        if ends_clause and not _one_number(word, following):
+            return words[:count]
+    return []
 
 
-def _behind(text: str, words: int) -> str:
+def _drop_words(text: str, count: int) -> str:
     """The text without its first words."""
-    for _ in range(words):
+    for _ in range(count):
         text = text.lstrip()
-        space = next((at for at, char in enumerate(text) if char.isspace()), len(text))
-        text = text[space:]
+        word = text.split(maxsplit=1)[0]
+        text = text[len(word) :]
     return text
 
 
@@ -174,22 +176,30 @@ def _lines(text: str) -> Iterator[list[str]]:
 def _sentences(words: list[str]) -> Iterator[list[str]]:
     """The sentences of a line. Emoji, dashes and lone quotes stay with the sentence before them."""
     sentence: list[str] = []
-    said = 0  # words of this sentence that say something
+    count = 0  # words of this sentence that can be read
     ending = ""  # the last word of it that could end it
     for word in words:
-        speaks = any(map(str.isalnum, word))
-        if speaks and said and _ends_sentence(ending, word, first=said == 1):
+        is_readable = any(map(str.isalnum, word))
+        if is_readable and count and _ends_sentence(ending, word, is_first=count == 1):
             yield sentence
-            sentence, said, ending = [], 0, ""
+            sentence = []
+            count = 0
+            ending = ""
         sentence.append(word)
-        said += speaks
-        if speaks or word[0] in SENTENCE_ENDS + ".":
+        if is_readable:
+            count += 1
+        if is_readable or word[0] in SENTENCE_ENDS + ".":
             ending = word
     if sentence:
         yield sentence
 
 
-def _ends_sentence(word: str, following: str, *, first: bool) -> bool:
+def _ends_sentence(
+    word: str,
+    following: str,
+    *,
+    is_first: bool,
+) -> bool:
     """Whether a sentence ends with `word` when `following` comes next."""
     core = word.rstrip(CLOSERS)
     start = following.lstrip(OPENERS)
@@ -199,13 +209,18 @@ def _ends_sentence(word: str, following: str, *, first: bool) -> bool:
         return True
     if not core.endswith("."):
         return False
-    return not _is_abbreviation(core.lstrip(OPENERS)[:-1], start, first=first)
+    return not _is_abbreviation(core.lstrip(OPENERS)[:-1], start, is_first=is_first)
 
 
-def _is_abbreviation(stem: str, start: str, *, first: bool) -> bool:
+def _is_abbreviation(
+    stem: str,
+    start: str,
+    *,
+    is_first: bool,
+) -> bool:
     """Whether the full stop behind `stem` belongs to the word and not to the sentence."""
     if stem.isdigit():
-        return first  # "1. Open the door."
+        return is_first  # "1. Open the door."
     if stem in NEVER_LAST:
         return True
     if stem in BEFORE_NUMBERS and start[:1].isdigit():
@@ -218,7 +233,8 @@ def _is_abbreviation(stem: str, start: str, *, first: bool) -> bool:
 def _initials(stem: str) -> bool:
     """J, U.S, a.m, Ph.D: single letters with stops between them; the first part may be two."""
     head, *rest = stem.split(".")
-    if not head.isalpha() or len(head) > (2 if rest else 1):
+    max_length = 2 if rest else 1
+    if not head.isalpha() or len(head) > max_length:
         return False
     return all(part.isalpha() and len(part) == 1 for part in rest)
 
@@ -235,14 +251,17 @@ def _bare(word: str) -> str:
 
 def _fit(words: list[str]) -> Iterator[list[str]]:
     """A sentence in pieces of at most MAX_SEGMENT_CHARS; a longer word is a piece of its own."""
-    while (count := _fitting(words)) < len(words):
+    while True:
+        count = _count_fitting(words)
+        if count == len(words):
+            yield words
+            return
         cut = _best_cut(words, count)
         yield words[:cut]
         words = words[cut:]
-    yield words
 
 
-def _fitting(words: list[str]) -> int:
+def _count_fitting(words: list[str]) -> int:
     """How many of the words fit into one segment; at least one."""
     length = -1
     for count, word in enumerate(words):
@@ -254,16 +273,24 @@ def _fitting(words: list[str]) -> int:
 
 def _best_cut(words: list[str], count: int) -> int:
     """Behind the last clause of the later two thirds, else between words, never in a number."""
-    cuts = [at for at in range(1, count + 1) if not _one_whole(words[at - 1], words[at])]
-    clauses = [at for at in cuts if at > count // 3 and words[at - 1].endswith(CLAUSE_ENDS)]
-    return (clauses or cuts or [count])[-1]
+    best = 0
+    for cut in range(count, 0, -1):
+        word = words[cut - 1]
+        if _belong_together(word, words[cut]):
+            continue
+        if cut > count // 3 and word.endswith(CLAUSE_ENDS):
+            return cut
+        best = best or cut
+    return best or count
 
 
-def _one_whole(left: str, right: str) -> bool:
+def _belong_together(left: str, right: str) -> bool:
     """Whether the words are a number in two, or "No." and its number."""
+    if _one_number(left, right):
+        return True
     stem = left.lstrip(OPENERS)
-    numbered = stem.endswith(".") and stem[:-1] in BEFORE_NUMBERS
-    return _one_number(left, right) or (numbered and right.lstrip(OPENERS)[:1].isdigit())
+    is_numbering = stem.endswith(".") and stem[:-1] in BEFORE_NUMBERS
+    return is_numbering and right.lstrip(OPENERS)[:1].isdigit()
 
 
 def _one_number(left: str, right: str) -> bool:

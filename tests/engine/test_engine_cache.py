@@ -237,7 +237,7 @@ def test_without_a_home_everything_is_made_anew_and_said_once(
         raise KeyError(f"getpwuid(): uid not found: {uid}")
 
     monkeypatch.setattr(pwd, "getpwuid", unknown)
-    monkeypatch.setattr(cache_module, "_told", set())
+    monkeypatch.setattr(cache_module, "_warned", set())
     monkeypatch.chdir(tmp_path)
     for name in ("HOME", "XDG_CACHE_HOME", VARIABLE):
         monkeypatch.delenv(name, raising=False)

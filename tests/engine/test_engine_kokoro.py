@@ -23,7 +23,7 @@ from engine.models.kokoro.model import KokoroModel
 from engine.models.kokoro.unsplit import WholeModel
 from engine.models.kokoro.voice import SAMPLE_RATE
 from engine.runtime.providers import CPU, SessionOptions
-from engine.runtime.session import Cancelled, CancelToken, Session, combine_cancelled
+from engine.runtime.session import Cancelled, CancelToken, Session, combine_placements
 from engine.timing import SpanRecorder
 from engine.voices import find_voice
 
@@ -212,7 +212,7 @@ def test_nothing_but_symbols_is_silent(model: KokoroModel) -> None:
 
 
 def test_every_node_is_placed(model: KokoroModel) -> None:
-    placement = combine_cancelled(session.placement() for session in model.sessions())
+    placement = combine_placements(session.placement() for session in model.sessions())
     assert set(placement["nodes"]) == {CPU.full_name}
     assert placement["nodes"][CPU.full_name] > 1000
 

@@ -8,12 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.text.g2p_rules import Token
 from engine.text.phonemizer import (
     MAX_LETTERS,
     MAX_PHONEMES,
     MAX_WORD_CHARS,
     Phonemizer,
+    SpokenWord,
+    WordSpan,
     fit,
+    join_tokens,
+    join_words,
     read_around,
     to_the_end,
     word_parts,
@@ -60,11 +65,37 @@ def test_what_has_no_sound_gives_no_ids(phonemize: Phonemizer, nothing: str) -> 
 
 
 def test_phonemes_the_model_does_not_know_are_dropped() -> None:
-    assert Phonemizer(lambda _: "a§ b☃.", VOCABULARY)("text") == [[0, 2, 1, 3, 5, 0]]
+    words = [SpokenWord("one", "a§"), SpokenWord("two", "b☃.")]
+    assert Phonemizer(lambda _: words, VOCABULARY)("text") == [[0, 2, 1, 3, 5, 0]]
 
 
-def test_rules_that_answer_none_say_nothing() -> None:
-    assert Phonemizer(lambda _: None, VOCABULARY)("text") == []
+def test_rules_that_find_no_word_say_nothing() -> None:
+    assert Phonemizer(lambda _: [], VOCABULARY)("text") == []
+
+
+def test_a_word_goes_up_to_the_next_space() -> None:
+    tokens = [Token("(it", "a", False), Token("'s", "b", False), Token(")", "", True)]
+    assert join_tokens(tokens) == [SpokenWord("it's", "ab")]
+
+
+@pytest.mark.parametrize(
+    ("words", "phonemes", "spans"),
+    [
+        ([("one", "a."), ("two", "b")], "a. b", [("one", 0, 1), ("two", 3, 4)]),
+        ([("one", "a"), ("", ","), ("two", "b")], "a , b", [("one", 0, 1), ("two", 4, 5)]),
+        ([("one", "a"), ("", "b"), ("two", "b")], "a b b", [("one", 0, 3), ("two", 4, 5)]),
+        ([("", ","), ("two", "b")], ", b", [("two", 2, 3)]),
+        ([("one", "a"), ("mute", "☃"), ("two", "b")], "a b", [("one", 0, 1), ("two", 2, 3)]),
+        ([("mute", ""), ("two", "b")], " b", [("two", 1, 2)]),
+        ([("", ""), ("two", "b")], "b", [("two", 0, 1)]),
+        ([("new", "a b"), ("york", "")], "a b", [("new", 0, 3)]),
+    ],
+)
+def test_words_lie_where_their_sounds_are(
+    words: list[tuple[str, str]], phonemes: str, spans: list[tuple[str, int, int]]
+) -> None:
+    joined = join_words([SpokenWord(*word) for word in words], VOCABULARY)
+    assert joined == (phonemes, [WordSpan(*span) for span in spans])
 
 
 @pytest.mark.parametrize(
@@ -90,19 +121,20 @@ def test_numbers_longer_than_the_rules_can_read_are_read_in_halves(phonemize: Ph
 
 
 def test_reading_goes_around_what_makes_the_rules_raise() -> None:
-    def rules(text: str) -> str:
+    def rules(text: str) -> list[SpokenWord]:
         if "bad" in text:
             raise IndexError
-        return text.upper()
+        return [SpokenWord(word, word.upper()) for word in text.split()]
 
-    assert read_around(rules, "one two bad three").split() == ["ONE", "TWO", "B", "AD", "THREE"]
+    words = read_around(rules, "one two bad three")
+    assert [word.phonemes for word in words] == ["ONE", "TWO", "B", "AD", "THREE"]
 
 
 def test_rules_that_always_raise_end_in_nothing() -> None:
-    def rules(text: str) -> str:
+    def rules(text: str) -> list[SpokenWord]:
         raise ValueError(text)
 
-    assert read_around(rules, "one two") == ""
+    assert read_around(rules, "one two") == []
 
 
 @given(st.text(alphabet="ab1/-.", max_size=300))

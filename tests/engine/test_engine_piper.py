@@ -58,7 +58,7 @@ def joe() -> Iterator[Engine]:
 
 
 def model_of(engine: Engine) -> PiperModel:
-    model = engine._opened()
+    model = engine._require_open()
     assert isinstance(model, PiperModel)
     return model
 

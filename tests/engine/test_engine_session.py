@@ -17,7 +17,7 @@ from engine.engine import Engine
 from engine.errors import ModelError, OptionError, OptionTypeError, ProviderUnavailable
 from engine.runtime import session as session_module
 from engine.runtime.providers import CPU, PROVIDERS, Require, SessionOptions, find_provider
-from engine.runtime.session import Session, available_providers, check_placement, combine_cancelled
+from engine.runtime.session import Session, available_providers, check_placement, combine_placements
 from engine.voices import find_voice
 
 
@@ -195,15 +195,15 @@ def test_threads_of_a_stage_are_checked_like_those_of_all() -> None:
 def test_nodes_of_several_sessions_are_summed() -> None:
     one = {"stage": "one", "nodes": {"A": 1, "B": 2}, "threads": 2}
     other = {"stage": "other", "nodes": {"B": 3, "C": 4}, "threads": 2}
-    total = combine_cancelled([one, other])
+    total = combine_placements([one, other])
     assert total["nodes"] == {"A": 1, "B": 5, "C": 4}
     assert total["share"] == {"A": 0.1, "B": 0.5, "C": 0.4}
     assert total["threads"] == 2
     unknown = {"stage": "unknown", "nodes": None, "threads": 1}
     for placements in ([one, unknown], [unknown, one]):
-        assert combine_cancelled(placements)["nodes"] is None
-        assert combine_cancelled(placements)["share"] is None
-        assert combine_cancelled(placements)["threads"] == {"one": 2, "unknown": 1}
+        assert combine_placements(placements)["nodes"] is None
+        assert combine_placements(placements)["share"] is None
+        assert combine_placements(placements)["threads"] == {"one": 2, "unknown": 1}
 
 
 CUDA = "CUDAExecutionProvider"

@@ -7,14 +7,21 @@ import itertools
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from engine.audio import Chunk
 from engine.engine import Engine
-from engine.errors import EngineBusy, OptionError, OptionTypeError, TextEmpty, TextUnspeakable
+from engine.errors import (
+    EngineBusy,
+    EngineClosed,
+    OptionError,
+    OptionTypeError,
+    TextEmpty,
+    TextUnspeakable,
+)
 from engine.runtime.session import Cancelled, CancelToken
 from engine.streaming import (
     TIDY_EVERY,
@@ -223,6 +230,112 @@ def test_who_waits_can_be_stopped() -> None:
     stop.set()
     waiting.join(timeout=5)
     assert not waiting.is_alive()
+
+
+def begin(wait: Callable[..., object], *arguments: object) -> Future[object]:
+    """Call it in a thread that holds nobody up, should it never end."""
+    called: Future[object] = Future()
+
+    def call() -> None:
+        try:
+            called.set_result(wait(*arguments))
+        except BaseException as error:
+            called.set_exception(error)
+
+    threading.Thread(target=call, daemon=True).start()
+    return called
+
+
+class WatchedCondition(threading.Condition):
+    """Counts who goes to sleep, and lets nobody do so for a time only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sleeps = threading.Semaphore(0)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is None, "who looks again and again is not woken"
+        self.sleeps.release()
+        return super().wait()
+
+
+@pytest.mark.parametrize(
+    ("event", "has_turn"),
+    [
+        (lambda turns, _: turns.leave("a"), True),
+        (lambda turns, _: turns.close(), False),
+        (lambda _, stop: stop.set(), False),
+    ],
+    ids=["leave", "close", "stop"],
+)
+def test_who_waits_sleeps_once_and_is_woken(
+    event: Callable[[StreamLimiter, CancelToken], None], has_turn: bool
+) -> None:
+    turns, stop = StreamLimiter(1), CancelToken()
+    turns._changed = watched = WatchedCondition()
+    turns.enter("a", CancelToken())
+    waiting = begin(turns.enter, "b", stop)
+    assert watched.sleeps.acquire(timeout=5)
+    assert not waiting.done()
+    event(turns, stop)
+    waiting.result(timeout=5)
+    assert not watched.sleeps.acquire(blocking=False), "woken by the event, and by nothing before"
+    assert ("b" in turns._holders) is has_turn
+    assert not turns._waiting
+
+
+def test_who_stops_waiting_lets_the_next_one_in() -> None:
+    turns, stop = StreamLimiter(1), CancelToken()
+    turns._changed = watched = WatchedCondition()
+    turns.enter("a", CancelToken())
+    first = begin(turns.enter, "b", stop)
+    assert watched.sleeps.acquire(timeout=5)
+    second = begin(turns.enter, "c", CancelToken())
+    assert watched.sleeps.acquire(timeout=5)
+    with watched:
+        turns._holders.clear()
+        stop.is_set = True
+        watched.notify()  # the first one alone
+    first.result(timeout=5)
+    second.result(timeout=5)
+    assert list(turns._holders) == ["c"]
+
+
+def test_nobody_is_refused_while_another_one_is_about_to_enter() -> None:
+    turns = StreamLimiter(2)
+    turns._changed = watched = WatchedCondition()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(turns.enter, "of the pool", CancelToken()).result(timeout=5)
+        turns.enter("a", CancelToken())
+        turns._waiting.append("first")  # has not been woken yet
+        second = pool.submit(turns.enter, "b", CancelToken())
+        assert watched.sleeps.acquire(timeout=5)
+        turns.leave("a")  # now every turn that is taken belongs to the thread that waits
+        assert watched.sleeps.acquire(timeout=5), "it goes on waiting"
+        turns._waiting.remove("first")
+        turns._wake()
+        second.result(timeout=5)
+
+
+@pytest.mark.parametrize("is_engine_closed", [False, True], ids=["stream", "engine"])
+def test_a_stream_closed_while_it_waits_makes_no_chunk(is_engine_closed: bool) -> None:
+    engine = Engine(max_streams=1)
+    engine._limiter._changed = watched = WatchedCondition()
+    first, second = engine.stream(SHORT), engine.stream(SHORT)
+    next(first)
+    before = second.stages()
+    waiting = begin(next, second, None)
+    assert watched.sleeps.acquire(timeout=5)
+    if is_engine_closed:
+        engine.close()
+        with pytest.raises(EngineClosed):
+            waiting.result(timeout=5)
+    else:
+        second.close()
+        assert waiting.result(timeout=5) is None
+    assert second.stages() == before
+    first.close()
+    engine.close()
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1.5, True, "2"])
