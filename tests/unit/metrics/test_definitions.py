@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from pytest_ttsperf.errors import MeasurementError
 from pytest_ttsperf.metrics import definitions as d
+from pytest_ttsperf.metrics import stages
 from pytest_ttsperf.records import Breakdown, Sample
 from tests.unit.metrics.factories import RATE, recording, sound, trial, usage
 
@@ -201,7 +202,7 @@ def test_breakdown_cuts_spans_to_the_window_and_sorts_by_time():
         [(50, 80), (100, 80)],
         spans=[("decode", 5, 25), ("vocode", 25, 48), ("decode", 48, 90)],
     )
-    found = d.breakdown([trial(rec, heard=sound(0))])
+    found = stages.breakdown([trial(rec, heard=sound(0))])
     assert rows(found.to_first_sound) == {
         "vocode": (23, 0.46),
         "decode": (22, 0.44),
@@ -213,13 +214,13 @@ def test_breakdown_cuts_spans_to_the_window_and_sorts_by_time():
 
 def test_breakdown_counts_overlap_once_per_stage_and_both_stages_fully():
     rec = recording([(100, 80)], spans=[("a", 0, 60), ("a", 40, 80), ("a", 50, 55), ("b", 0, 90)])
-    found = rows(d.breakdown([trial(rec, heard=sound(0))]).to_first_sound)
+    found = rows(stages.breakdown([trial(rec, heard=sound(0))]).to_first_sound)
     assert found == {"a": (80, 0.8), "b": (90, 0.9), "unexplained": (10, 0.1)}
 
 
 def test_breakdown_ignores_spans_outside_the_window():
     rec = recording([(100, 80)], spans=[("open", -50, -10), ("text", -10, 10), ("late", 150, 160)])
-    found = rows(d.breakdown([trial(rec, heard=sound(0))]).to_first_sound)
+    found = rows(stages.breakdown([trial(rec, heard=sound(0))]).to_first_sound)
     assert found == {"open": (0, 0), "text": (10, 0.1), "late": (0, 0), "unexplained": (90, 0.9)}
 
 
@@ -229,13 +230,13 @@ def test_breakdown_is_the_median_over_counted_trials_that_tell_stages():
         return trial(rec, kind=kind, heard=sound(0))
 
     trials = [spoken(10), spoken(20), spoken(60), spoken(99, "warmup"), trial(recording([(9, 9)]))]
-    assert rows(d.breakdown(trials).to_first_sound)["vocode"] == (20, 0.2)
+    assert rows(stages.breakdown(trials).to_first_sound)["vocode"] == (20, 0.2)
 
 
 def test_breakdown_without_spans_or_sound_is_empty():
-    assert d.breakdown([trial(recording([(100, 80)]), heard=sound(0))]) == Breakdown()
+    assert stages.breakdown([trial(recording([(100, 80)]), heard=sound(0))]) == Breakdown()
     silent = recording([(100, 80)], spans=[("decode", 0, 50)])
-    found = d.breakdown([trial(silent, heard=sound(None)), trial(silent), trial(None)])
+    found = stages.breakdown([trial(silent, heard=sound(None)), trial(silent), trial(None)])
     assert found.to_first_sound == ()
     assert rows(found.whole)["decode"] == (50, 0.5)
 
@@ -245,11 +246,14 @@ def test_breakdown_without_spans_or_sound_is_empty():
 )
 def test_explained_within_five_percent_or_a_millisecond(total, busy, expected):
     rec = recording([(total, 80)], spans=[("decode", 0, busy)])
-    assert d.is_explained(d.breakdown([trial(rec, heard=sound(0))]).to_first_sound) is expected
+    assert (
+        stages.is_explained(stages.breakdown([trial(rec, heard=sound(0))]).to_first_sound)
+        is expected
+    )
 
 
 def test_no_stages_are_neither_explained_nor_not():
-    assert d.is_explained(()) is None
+    assert stages.is_explained(()) is None
 
 
 def test_opening_is_no_synthesis():
