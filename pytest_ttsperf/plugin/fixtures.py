@@ -196,7 +196,7 @@ def _ttsperf_source(
         "provider": options.provider_demanded,
         "voice": options.voice_demanded or own_voice is not None,
     }
-    given = TargetSpec(spec=named.spec, options={**own, **options.told_options})
+    given = TargetSpec(spec=named.spec, options={**own, **options.cli_target_options})
     target = _or_skip(state, lambda: with_http_options(given, options.http))
     state.advise(secrets.find(target.spec, target.options))
     return TargetFactory(

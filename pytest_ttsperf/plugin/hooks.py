@@ -9,14 +9,23 @@ import pytest
 
 from pytest_ttsperf import popen  # noqa: F401  (before any test can replace what it has)
 from pytest_ttsperf.errors import LimitError, RevisionError
-from pytest_ttsperf.plugin import fixtures, markers, options, reports, run_state, summary, usage
+from pytest_ttsperf.plugin import (
+    fixtures,
+    markers,
+    option_table,
+    options,
+    reports,
+    run_state,
+    summary,
+    usage,
+)
 
 SUMMARY = pytest.StashKey[summary.RunSummary]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare `--ttsperf-*` and the ini lines."""
-    options.add(parser)
+    option_table.add(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -257,7 +257,7 @@ class TestState:
             phase=phase,
             trials=1 if options.disabled else chosen,
             limits_on=lambda fingerprint: markers.thresholds(
-                self.item, options.overrides_for(fingerprint)
+                self.item, options.overrides.on(fingerprint)
             ),
         )
         return experiment_plan.skip_spoken(plan, self.results.values())
