@@ -120,7 +120,7 @@ class RunSummary:
         for line in lines:
             reporter.write_line(f"note: {line}")
         reporter.write_line("")
-        for line in (terminal.weather_line(results), cost):
+        for line in (terminal.load_line(results), cost):
             if line:
                 reporter.write_line(line)
 
