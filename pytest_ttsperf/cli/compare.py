@@ -8,7 +8,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.cli import targets
@@ -16,9 +16,6 @@ from pytest_ttsperf.cli.output import advise, paint, print_answer
 from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.errors import LimitError
 from pytest_ttsperf.targets import spec as targets_spec
-
-if TYPE_CHECKING:
-    from pytest_ttsperf.experiment.plan import TargetFactory
 
 PRESETS = ("short", "medium", "long")
 
@@ -67,8 +64,13 @@ def _run(arguments: argparse.Namespace) -> int:
     from pytest_ttsperf.compare.cells import side_by_side
     from pytest_ttsperf.records import Comparison, Outcome
 
-    old = _make_factory(arguments.target_a, arguments.option_a, "--option-a", arguments)
-    new = _make_factory(arguments.target_b, arguments.option_b, "--option-b", arguments)
+    demanded = ("provider", "voice")
+    old = targets.make_factory(
+        arguments.target_a, arguments.option_a, "--option-a", arguments, demanded
+    )
+    new = targets.make_factory(
+        arguments.target_b, arguments.option_b, "--option-b", arguments, demanded
+    )
     written_out = [
         *secrets.find(old.spec.spec, old.spec.options),
         *secrets.find(new.spec.spec, new.spec.options),
@@ -91,25 +93,6 @@ def _run(arguments: argparse.Namespace) -> int:
     for comparison in found.values():
         outcomes.update(report.outcomes(comparison))
     return int(not outcomes.isdisjoint((Outcome.FAIL, Outcome.INVALID)))
-
-
-def _make_factory(
-    spec: str, option_lines: list[str], source: str, arguments: argparse.Namespace
-) -> TargetFactory:
-    """One of the two targets; both have the provider and the voice of the command."""
-    demanded = []
-    if arguments.provider is not None:
-        demanded.append("provider")
-    if arguments.voice is not None:
-        demanded.append("voice")
-    return targets.make_factory(
-        spec,
-        option_lines,
-        source,
-        provider=arguments.provider,
-        voice=arguments.voice,
-        demanded=tuple(demanded),
-    )
 
 
 @contextmanager

@@ -41,13 +41,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
     source = None
     if arguments.target is not None:
+        demanded = ["provider"] if arguments.provider else []
         source = targets.make_factory(
-            arguments.target,
-            arguments.option,
-            "--option",
-            provider=arguments.provider,
-            voice=arguments.voice,
-            demanded=("provider",) if arguments.provider else (),
+            arguments.target, arguments.option, "--option", arguments, demanded
         )
         advise(secrets.find(source.spec.spec, source.spec.options))
     checkup = checks.examine(arguments.seconds, source)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_ttsperf.targets import spec as targets_spec
@@ -26,19 +27,21 @@ def make_factory(
     spec: str,
     option_lines: Sequence[str],
     source: str,
-    *,
-    provider: str | None,
-    voice: str | None,
-    demanded: tuple[str, ...],
+    arguments: argparse.Namespace,
+    demanded: Iterable[str],
 ) -> TargetFactory:
-    """Where a target comes from; `source` is the name of the option that the lines are of."""
+    """Where a target comes from, with the command's provider and voice.
+
+    `source` is the name of the option that the lines are of. What is set and among `demanded`, the
+    target has to take.
+    """
     from pytest_ttsperf.experiment.plan import TargetFactory, with_http_options
     from pytest_ttsperf.records import TargetSpec
 
     options = targets_spec.options_of(option_lines, source)
     return TargetFactory(
         spec=with_http_options(TargetSpec(spec=spec, options=options), {}),
-        provider=provider,
-        voice=voice,
-        demanded=demanded,
+        provider=arguments.provider,
+        voice=arguments.voice,
+        demanded=tuple(name for name in demanded if getattr(arguments, name) is not None),
     )

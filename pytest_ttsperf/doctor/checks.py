@@ -103,13 +103,11 @@ def _unmeasured(about: str, system_load: SystemLoad, field: str) -> Finding:
     return Finding(about=about, level="unmeasured", found=f"not measured: {reason}")
 
 
-def _grade(value: float, advice_from: float, bad_from: float) -> Level:
-    """The level of a value that is better the lower it is."""
-    if value >= bad_from:
-        return "bad"
-    if value >= advice_from:
-        return "advice"
-    return "good"
+def _grade(about: str, found: str, value: float, advice_from: float, bad_from: float) -> Finding:
+    """About a value that is better the lower it is."""
+    if value < advice_from:
+        return _good(about, found)
+    return _problem(about, "bad" if value >= bad_from else "advice", found)
 
 
 # The machine
@@ -142,12 +140,9 @@ def _other_load(system_load: SystemLoad, busiest: str | None) -> Finding:
     if cores is None:
         return _unmeasured("other load", system_load, "others_cores")
     found = f"other processes kept {cores:.0%} of one core busy"
-    level = _grade(cores, BUSY_CORES, VERY_BUSY_CORES)
-    if level == "good":
-        return _good("other load", found)
-    if busiest:
+    if busiest and cores >= BUSY_CORES:
         found += f", most of it {busiest}"
-    return _problem("other load", level, found)
+    return _grade("other load", found, cores, BUSY_CORES, VERY_BUSY_CORES)
 
 
 def _steal(system_load: SystemLoad) -> Finding:
@@ -155,10 +150,7 @@ def _steal(system_load: SystemLoad) -> Finding:
     if share is None:
         return _unmeasured("steal", system_load, "steal_share")
     found = f"the host took {share:.1%} of the CPU time for others"
-    level = _grade(share, STEAL, MUCH_STEAL)
-    if level == "good":
-        return _good("steal", found)
-    return _problem("steal", level, found)
+    return _grade("steal", found, share, STEAL, MUCH_STEAL)
 
 
 def _memory(system_load: SystemLoad) -> Finding:
@@ -206,10 +198,7 @@ def _steadiness(pieces_s: Sequence[float]) -> Finding:
     slow_s = sorted(pieces_s)[int(0.95 * len(pieces_s))]
     ratio = slow_s / median(pieces_s)
     found = f"the same work took {ratio - 1:.0%} longer in its slowest twentieth than in the median"
-    level = _grade(ratio, UNSTEADY, VERY_UNSTEADY)
-    if level == "good":
-        return _good("steadiness", found)
-    return _problem("steadiness", level, found)
+    return _grade("steadiness", found, ratio, UNSTEADY, VERY_UNSTEADY)
 
 
 def _time_equal_pieces() -> list[float]:

@@ -280,16 +280,16 @@ def judge(result: CellResult, screened: Iterable[Verdict] = ()) -> CellResult:
     judged = [_judge_limit(result, threshold) for threshold in result.thresholds]
     judged += screened
     if verdicts:
-        judged = [_void(verdict, verdicts[0].subject) for verdict in judged]
+        reason = f"void, as the measurement is not to be believed ({verdicts[0].subject})"
+        judged = [_withdraw_pass(verdict, Outcome.INVALID, reason) for verdict in judged]
     return structs.replace(result, verdicts=(*verdicts, *judged))
 
 
-def _void(verdict: Verdict, guard: str) -> Verdict:
-    """A pass turns INVALID: nothing passes on a measurement that cannot be believed."""
+def _withdraw_pass(verdict: Verdict, outcome: Outcome, reason: str) -> Verdict:
+    """Nothing passes on a measurement in doubt; what has failed anyway stays as it is."""
     if verdict.outcome is not Outcome.PASS:
         return verdict
-    reason = f"void, as the measurement is not to be believed ({guard}); {verdict.reason}"
-    return structs.replace(verdict, outcome=Outcome.INVALID, reason=reason)
+    return structs.replace(verdict, outcome=outcome, reason=f"{reason}; {verdict.reason}")
 
 
 def doubt_provider(result: CellResult, source: TargetFactory) -> CellResult:
@@ -309,16 +309,9 @@ def doubt_provider(result: CellResult, source: TargetFactory) -> CellResult:
         reason=f"{doubts[0].text}; {_way_to_verify(source)}",
         gate="trust",
     )
-    judged = [_doubt(verdict, source.provider) for verdict in result.verdicts]
+    reason = f"nobody knows whether {source.provider} ran"
+    judged = [_withdraw_pass(verdict, Outcome.INCONCLUSIVE, reason) for verdict in result.verdicts]
     return structs.replace(result, verdicts=(doubt, *judged))
-
-
-def _doubt(verdict: Verdict, provider: str | None) -> Verdict:
-    """A pass turns INCONCLUSIVE."""
-    if verdict.outcome is not Outcome.PASS:
-        return verdict
-    reason = f"nobody knows whether {provider} ran; {verdict.reason}"
-    return structs.replace(verdict, outcome=Outcome.INCONCLUSIVE, reason=reason)
 
 
 def _way_to_verify(source: TargetFactory) -> str:

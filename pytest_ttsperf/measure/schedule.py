@@ -30,17 +30,17 @@ class ScheduledTrial:
 
 
 def schedule_trials(
-    texts: Sequence[str], kind: Kind, *, first: int = 0, first_process: int = 0
+    texts: Sequence[str], kind: Kind, *, first: int = 0
 ) -> Iterator[ScheduledTrial]:
     """All texts in one process, in their order."""
-    for offset, text in enumerate(texts):
-        yield ScheduledTrial(first + offset, kind, first_process, text)
+    for index, text in enumerate(texts, start=first):
+        yield ScheduledTrial(index, kind, 0, text)
 
 
 def schedule_cold_trials(texts: Sequence[str], *, first: int = 0) -> Iterator[ScheduledTrial]:
     """Each text in a fresh process of its own."""
-    for offset, text in enumerate(texts):
-        yield ScheduledTrial(first + offset, "trial", first + offset, text)
+    for index, text in enumerate(texts, start=first):
+        yield ScheduledTrial(index, "trial", index, text)
 
 
 class Steady:

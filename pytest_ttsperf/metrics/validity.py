@@ -309,35 +309,36 @@ def check_finite(evidence: Evidence) -> TrustNote | None:
 
 def check_provider(evidence: Evidence) -> TrustNote | None:
     """The provider asked for is the one that ran: read back, never assumed."""
-    asked = evidence.asked_provider
-    if asked is None:
+    provider = evidence.asked_provider
+    if provider is None:
         return None
     nodes = evidence.placement.get("nodes")
     if not isinstance(nodes, Mapping) or not nodes:
         return TrustNote(
             guard=PROVIDER,
-            text=f"unverified: the target does not tell which provider ran, {asked} was asked for",
+            text=f"unverified: the target does not tell which provider ran, {provider} was asked "
+            "for",
         )
-    wanted = _plain(_provider_name(asked, evidence.placement.get("provider")))
+    wanted = _plain(_provider_name(provider, evidence.placement.get("provider")))
     if any(count for name, count in nodes.items() if _plain(name).startswith(wanted)):
         return None
     ran = ", ".join(f"{count} on {name}" for name, count in sorted(nodes.items()) if count)
     return TrustNote(
         guard=PROVIDER,
-        text=f"provider {asked} was asked for and ran 0 nodes ({ran or 'no nodes at all'}): "
+        text=f"provider {provider} was asked for and ran 0 nodes ({ran or 'no nodes at all'}): "
         "install its onnxruntime build or ask for the provider that ran",
         invalid=True,
     )
 
 
-def _provider_name(asked: str, placed: object) -> str:
+def _provider_name(provider: str, placed: object) -> str:
     """The name that nodes are counted under: for a library, the one in the target's placement.
 
     A library cannot be onnxruntime's own CPU provider, whatever the target says.
     """
-    if LIBRARY.search(asked) and isinstance(placed, str) and placed != CPU_PROVIDER:
+    if LIBRARY.search(provider) and isinstance(placed, str) and placed != CPU_PROVIDER:
         return placed
-    return asked
+    return provider
 
 
 def check_load(evidence: Evidence) -> TrustNote | None:
