@@ -400,7 +400,13 @@ def _memory(result: CellResult) -> Memory:
     trials_by_process: dict[int, list[Trial]] = {}
     for trial in sorted(result.counted, key=lambda trial: trial.process):
         trials_by_process.setdefault(trial.process, []).append(trial)
-    each = [definitions.memory(result.idle, trials) for trials in trials_by_process.values()]
+    return _merge_memories(
+        [definitions.memory(result.idle, trials) for trials in trials_by_process.values()]
+    )
+
+
+def _merge_memories(each: Sequence[Memory]) -> Memory:
+    """The worst of each figure over processes; the baseline is that of the first."""
     if not each:
         return Memory()
     if len(each) == 1:

@@ -7,10 +7,11 @@ the time in question: nothing runs while a trial is timed. What cannot be measur
 
 from __future__ import annotations
 
+import operator
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,20 +120,21 @@ def merge_loads(one: SystemLoad | None, other: SystemLoad | None) -> SystemLoad 
         return other or one
     if other is None or not other.seconds:
         return one
-    seconds = one.seconds + other.seconds
-    shares: dict[str, Any] = {}
-    for field in ("steal_share", "others_cores", "memory_stall_share"):
-        first, second = getattr(one, field), getattr(other, field)
-        shares[field] = None
-        if first is not None and second is not None:
-            sum_s = first * one.seconds + second * other.seconds
-            shares[field] = round(sum_s / seconds, 4)
-    amounts: dict[str, Any] = {}
-    for field in ("swapped_mb", "thermal_throttles", "quota_wait_s"):
-        first, second = getattr(one, field), getattr(other, field)
-        amounts[field] = None
-        if first is not None and second is not None:
-            amounts[field] = first + second
+    one_s = one.seconds
+    other_s = other.seconds
+    seconds = one_s + other_s
+    shares = _combine(
+        one,
+        other,
+        ("steal_share", "others_cores", "memory_stall_share"),
+        lambda a, b: round((a * one_s + b * other_s) / seconds, 4),
+    )
+    amounts = _combine(
+        one,
+        other,
+        ("swapped_mb", "thermal_throttles", "quota_wait_s"),
+        operator.add,
+    )
     return SystemLoad(
         load_1m=other.load_1m,
         swap_used_share=other.swap_used_share,
@@ -143,6 +145,20 @@ def merge_loads(one: SystemLoad | None, other: SystemLoad | None) -> SystemLoad 
         **shares,
         **amounts,
     )
+
+
+def _combine(
+    one: SystemLoad,
+    other: SystemLoad,
+    fields: Iterable[str],
+    combine: Callable[[float, float], float],
+) -> dict[str, Any]:
+    """Field -> both values combined; None where one of them was not measured."""
+    combined: dict[str, Any] = {}
+    for field in fields:
+        values = (getattr(one, field), getattr(other, field))
+        combined[field] = None if None in values else combine(*values)
+    return combined
 
 
 def _read_now(root: Path) -> dict[str, _Reading]:

@@ -325,8 +325,8 @@ class TestState:
         elif self.options.save and unreadable is None:
             unreadable = self._save(judged)
         self._set_junit_properties()
-        failures = terminal.failures(judged, self._failing_outcomes())
-        return "\n\n".join(part for part in (failures, unreadable) if part) or None
+        parts = [terminal.failures(judged, self._failing_outcomes()), unreadable]
+        return "\n\n".join(filter(None, parts)) or None
 
     def _judge_cells(self) -> tuple[list[CellResult], str | None]:
         """Judged by the limits and, where asked for, the baselines; or which cannot be read."""

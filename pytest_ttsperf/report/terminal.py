@@ -356,19 +356,21 @@ def _hint(breakdown: Breakdown, verdict: Verdict) -> str:
     if verdict.gate != "limit" or verdict.threshold is None:
         return HINTS[verdict.gate]
     marker = verdict.threshold.marker
+    stage = ""
     if marker == "ttfa":
-        shares = breakdown.to_first_sound
-        window = "time to the first sound"
+        stage = _largest_stage(breakdown.to_first_sound, "time to the first sound")
     elif marker == "rtf":
-        shares = breakdown.whole
-        window = "whole time"
-    else:
-        return HINTS[marker]
-    if shares and shares[0].stage != UNEXPLAINED:
-        return f"look at {shares[0].stage} first, it takes {shares[0].share:.0%} of the {window}"
-    if marker == "rtf" and (verdict.value or 0.0) > 1:
-        return HINTS["slower than playback"]
-    return HINTS[marker]
+        stage = _largest_stage(breakdown.whole, "whole time")
+        if (verdict.value or 0.0) > 1:
+            marker = "slower than playback"
+    return stage or HINTS[marker]
+
+
+def _largest_stage(shares: Sequence[StageShare], window: str) -> str:
+    """Which stage to look at first; empty where stages do not explain the time."""
+    if not shares or shares[0].stage == UNEXPLAINED:
+        return ""
+    return f"look at {shares[0].stage} first, it takes {shares[0].share:.0%} of the {window}"
 
 
 def _lead_in(result: CellResult, verdict: Verdict) -> str:
