@@ -10,7 +10,6 @@ import pytest
 from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import MeasurementError, ProviderMissing, TtsperfError
 from pytest_ttsperf.plugin import markers, run_state, target_fixture, usage
-from pytest_ttsperf.records import cell
 from pytest_ttsperf.targets import spec
 
 if TYPE_CHECKING:
@@ -144,8 +143,10 @@ class Perf:
 
     def _refuse_second_server(self, text: str, mode: Mode) -> None:
         """MeasurementError where two servers would be pooled as one cell."""
+        from pytest_ttsperf.records.cell import target_identity
+
         label = self.engine.source.spec.label
-        first = self._measured.setdefault((cell.target_identity(label), text, mode), label)
+        first = self._measured.setdefault((target_identity(label), text, mode), label)
         if first != label:
             raise MeasurementError(
                 f"this test has measured {first} and now measures {label}, which differs in the "
