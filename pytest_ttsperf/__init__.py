@@ -7,7 +7,7 @@
     def test_short_reply(perf):
         perf.stream("short")
 
-The marks are ordinary pytest marks (`pytest.mark.ttfa` is the same thing); README.md and
+The marks are ordinary pytest marks (`pytest.mark.ttfa` is the same thing); docs/usage.md and
 `pytest --markers` list their keywords. Everything is imported when it is first used.
 """
 

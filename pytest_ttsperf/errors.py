@@ -13,7 +13,7 @@ TtsperfError
 |  |- TargetTimeout      it did not answer in time
 |  |- ProviderMissing    the execution provider asked for is not there
 |  `- WrongTree          code of another version was imported than was to be measured
-|- RevisionError         another version of the code cannot be laid ready
+|- RevisionError         another version of the code cannot be had
 |  `- GitError           git failed (carries its words)
 |     `- GitMissing      there is no git to run
 |- MeasurementError      nothing to measure, or not measurable this way
@@ -35,7 +35,7 @@ class TtsperfError(Exception):
     """Base of everything this plugin raises on purpose.
 
     Messages quote servers and programs, which may quote our request: secrets are taken out here,
-    at the one place that no message goes around.
+    at the one place that every message passes.
     """
 
     def __init__(self, message: object = "") -> None:

@@ -1,7 +1,8 @@
-"""What is stored: one writer and one reader for every file of ours.
+"""One writer and one reader for every file of ours.
 
-A regular file is either whole or not there. What is no regular file (a device, a pipe, a socket, an
-open descriptor) is written to and stays what it is. What cannot be read says why and blocks none.
+A regular file is either whole or not there. Anything else (a device, a pipe, a socket, an open
+descriptor) is written to and stays what it is. A file that cannot be read raises an error that says
+why; none blocks.
 """
 
 from __future__ import annotations
@@ -130,7 +131,8 @@ def encode_json(record: object, *, is_ordered: bool = False) -> bytes:
     try:
         body = msgspec.json.encode(record, order=order)
     except UnicodeEncodeError:
-        body = msgspec.json.encode(_well_formed_in(msgspec.to_builtins(record)), order=order)
+        record = _to_well_formed(msgspec.to_builtins(record))
+        body = msgspec.json.encode(record, order=order)
     return msgspec.json.format(body, indent=1) + b"\n"
 
 
@@ -146,13 +148,13 @@ def well_formed(text: str) -> str:
         return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _well_formed_in(value: Any) -> Any:
+def _to_well_formed(value: Any) -> Any:
     if isinstance(value, str):
         return well_formed(value)
     if isinstance(value, list | tuple):
-        return [_well_formed_in(item) for item in value]
+        return [_to_well_formed(item) for item in value]
     if isinstance(value, dict):
-        return {_well_formed_in(key): _well_formed_in(item) for key, item in value.items()}
+        return {_to_well_formed(key): _to_well_formed(item) for key, item in value.items()}
     return value
 
 
@@ -207,13 +209,16 @@ def _take_over(path: Path, descriptor: int) -> None:
 
 
 def _descriptor_of(place: Path) -> int | None:
+    """The number of a descriptor of this process; None for all else."""
     found = DESCRIPTOR.fullmatch(str(place))
     if found is None:
         return None
     by_device, process, by_process = found.groups()
     if by_device is not None:
         return int(by_device)
-    return int(by_process) if int(process) == os.getpid() else None
+    if int(process) != os.getpid():
+        return None
+    return int(by_process)
 
 
 def _write_stream(place: Path, body: bytes) -> None:
@@ -250,9 +255,9 @@ def _open_stream(place: Path) -> int:
 
 
 def _wait_for_reader(descriptor: int) -> None:
-    waiting = select.poll()
-    waiting.register(descriptor, select.POLLOUT)
-    if not waiting.poll(READER_TIMEOUT_S * 1000):
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    if not poll.poll(READER_TIMEOUT_S * 1000):
         raise TimeoutError(errno.ETIMEDOUT, f"nobody has read from it for {READER_TIMEOUT_S:g} s")
 
 
@@ -260,7 +265,7 @@ def _wait_for_reader(descriptor: int) -> None:
 
 
 def read_file(path: Path) -> bytes:
-    """What a stored file holds. FileNotFoundError when there is nothing of that name.
+    """The content of a stored file. FileNotFoundError when there is nothing of that name.
 
     FileUnreadable when there is something else than a regular file, a link that leads nowhere, a
     file that is too large to be one of ours, or one that may not be read.

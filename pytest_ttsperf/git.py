@@ -1,4 +1,4 @@
-"""Git, started so that it touches nothing of the user's: every git that is run goes through here.
+"""Runs git so that it touches nothing of the user's: every git that is run goes through here.
 
 A run may be started by a git hook, and then the environment names the hook's repository and index:
 any git that inherits these works on them, whichever folder it is started in. So a git gets none of
@@ -55,7 +55,7 @@ class GitOutput(NamedTuple):
     code: int
     output: str
     words: str
-    """What it said of what went wrong."""
+    """What it printed on standard error."""
 
 
 def run(
@@ -130,9 +130,9 @@ def require(
         variables=variables,
     )
     if answer.code:
-        named = [word for word in arguments if not word.startswith("-")]
+        words = [word for word in arguments if not word.startswith("-")]
         raise GitError(
-            f"git {' '.join(named[:2])} failed in {folder} (exit code {answer.code}):\n"
+            f"git {' '.join(words[:2])} failed in {folder} (exit code {answer.code}):\n"
             f"{answer.words or answer.output}"
         )
     return answer.output

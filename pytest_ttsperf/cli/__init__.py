@@ -1,4 +1,4 @@
-"""The command `ttsperf`: reads arguments, asks `experiment`, prints text or JSON.
+"""The command `ttsperf`: reads arguments, hands them to a feature, prints text or JSON.
 
 A command is a module here with `add(commands)`, which declares its arguments and sets `run`: a
 function of the parsed arguments that prints and gives the exit code.
@@ -24,9 +24,9 @@ EPILOG = "Exit codes: 0 all is well, 1 something bad was found, 2 the command wa
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; gives its exit code. argparse leaves by SystemExit(2)."""
     secrets.remember_arguments(sys.argv[1:] if arguments is None else arguments)
-    told = _parser().parse_args(arguments)
+    parsed = _parser().parse_args(arguments)
     try:
-        return int(told.run(told))
+        return int(parsed.run(parsed))
     except (CellUnknown, ArtifactUnreadable, LimitError) as error:
         print(f"ttsperf: {error}", file=sys.stderr)
         return USAGE
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Quotes what it does not understand, without the secrets in it."""
+    """Its errors quote what was not understood, without the secrets in it."""
 
     def error(self, message: str) -> NoReturn:
         super().error(secrets.scrub(message))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pytest_ttsperf.cli.output import tell
+from pytest_ttsperf.cli.output import print_answer
 
 DEFAULT_STORAGE = "baselines"
 DEFAULT_ARTIFACTS = "artifacts"
@@ -28,15 +29,17 @@ not looked at."""
 
 
 def add(commands: Any) -> None:
-    """Declare the command and its own."""
+    """Declare the command and its actions."""
     command = commands.add_parser("baseline", help="stored baselines: list, show, accept, ...")
-    own = command.add_subparsers(required=True, metavar="ACTION")
-    _action(own, "list", _list, "all cells with their runs and newest figures")
-    show = _action(own, "show", _show, "the runs of one cell")
+    actions = command.add_subparsers(required=True, metavar="ACTION")
+    _add_action(actions, "list", _list, "all cells with their runs and newest figures")
+    show = _add_action(actions, "show", _show, "the runs of one cell")
     show.add_argument("cell", metavar="CELL", help=A_CELL)
-    why = _action(own, "why", _why, "what the screen compares a cell with, in sentences")
+    why = _add_action(actions, "why", _why, "what the screen compares a cell with, in sentences")
     why.add_argument("cell", metavar="CELL", help=A_CELL)
-    accept = _action(own, "accept", _accept, "make a run the new ground of its cells", ACCEPT)
+    accept = _add_action(
+        actions, "accept", _accept, "make a run the new ground of its cells", ACCEPT
+    )
     accept.add_argument(
         "what",
         nargs="*",
@@ -46,7 +49,9 @@ def add(commands: Any) -> None:
     accept.add_argument(
         "--runs", type=_count, default=1, metavar="N", help="take the N newest runs (1)"
     )
-    prune = _action(own, "prune", _prune, "find baselines that are of no use any more", PRUNE)
+    prune = _add_action(
+        actions, "prune", _prune, "find baselines that are of no use any more", PRUNE
+    )
     prune.add_argument("--yes", action="store_true", help="delete them")
     prune.add_argument("--dry-run", action="store_true", help="only say which (the default)")
     prune.add_argument(
@@ -62,11 +67,17 @@ def add(commands: Any) -> None:
     )
 
 
-def _action(own: Any, name: str, run: Any, text: str, more: str = "") -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = own.add_parser(
+def _add_action(
+    actions: Any,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    summary: str,
+    description: str = "",
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = actions.add_parser(
         name,
-        help=text,
-        description=more or f"{text[0].upper()}{text[1:]}.",
+        help=summary,
+        description=description or f"{summary[0].upper()}{summary[1:]}.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
@@ -88,53 +99,63 @@ def _action(own: Any, name: str, run: Any, text: str, more: str = "") -> argpars
     return parser
 
 
-def _list(told: argparse.Namespace) -> int:
+def _list(arguments: argparse.Namespace) -> int:
     from pytest_ttsperf.baseline import listing, report
 
-    kept = listing.list_baselines(told.storage, told.artifacts)
-    tell(kept, report.listing(kept), as_json=told.json)
-    return 1 if kept.unreadable else 0
+    stored = listing.list_baselines(arguments.storage, arguments.artifacts)
+    print_answer(stored, report.listing(stored), as_json=arguments.json)
+    return 1 if stored.unreadable else 0
 
 
-def _show(told: argparse.Namespace) -> int:
+def _show(arguments: argparse.Namespace) -> int:
     from pytest_ttsperf.baseline import listing, report
 
-    cell = listing.find(listing.list_baselines(told.storage, told.artifacts), told.cell)
-    tell(cell, report.cell(cell), as_json=told.json)
+    stored = listing.list_baselines(arguments.storage, arguments.artifacts)
+    cell = listing.find(stored, arguments.cell)
+    print_answer(cell, report.cell(cell), as_json=arguments.json)
     return 0
 
 
-def _why(told: argparse.Namespace) -> int:
+def _why(arguments: argparse.Namespace) -> int:
     from pytest_ttsperf.baseline import listing, report
 
-    reasons = listing.why(told.storage, told.artifacts, told.cell)
-    tell(reasons, report.why(reasons), as_json=told.json)
-    return 1 if any(gate.outcome == "FAIL" for gate in reasons.gates) else 0
+    reasons = listing.why(arguments.storage, arguments.artifacts, arguments.cell)
+    print_answer(reasons, report.why(reasons), as_json=arguments.json)
+    return int(any(gate.outcome == "FAIL" for gate in reasons.gates))
 
 
-def _accept(told: argparse.Namespace) -> int:
+def _accept(arguments: argparse.Namespace) -> int:
     from pytest_ttsperf.baseline import accept as baseline_accept
     from pytest_ttsperf.baseline import report
 
-    files = [Path(what) for what in told.what if what.endswith(".json")]
-    cells = [what for what in told.what if not what.endswith(".json")]
-    done = baseline_accept.accept(told.storage, told.artifacts, files, cells, told.runs)
-    tell(done, report.acceptance(done), as_json=told.json)
+    files = [Path(what) for what in arguments.what if what.endswith(".json")]
+    cells = [what for what in arguments.what if not what.endswith(".json")]
+    done = baseline_accept.accept(
+        arguments.storage,
+        arguments.artifacts,
+        files,
+        cells,
+        arguments.runs,
+    )
+    print_answer(done, report.acceptance(done), as_json=arguments.json)
     return 1 if done.refused else 0
 
 
-def _prune(told: argparse.Namespace) -> int:
+def _prune(arguments: argparse.Namespace) -> int:
     from pytest_ttsperf.baseline import prune as baseline_prune
     from pytest_ttsperf.baseline import report
 
-    found = baseline_prune.find_prunable(
-        told.storage, told.root, superseded=told.superseded, older_than_days=told.older_than
+    removals = baseline_prune.find_prunable(
+        arguments.storage,
+        arguments.root,
+        superseded=arguments.superseded,
+        older_than_days=arguments.older_than,
     )
-    delete = told.yes and not told.dry_run
-    if delete:
-        found = baseline_prune.prune(found)
-    tell(found, report.removals(found, delete), as_json=told.json)
-    return 0 if not delete or all(removal.removed for removal in found) else 1
+    is_deleting = arguments.yes and not arguments.dry_run
+    if is_deleting:
+        removals = baseline_prune.prune(removals)
+    print_answer(removals, report.removals(removals, is_deleting), as_json=arguments.json)
+    return int(is_deleting and not all(removal.removed for removal in removals))
 
 
 def _count(text: str) -> int:

@@ -6,12 +6,13 @@ import argparse
 import os
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from pytest_ttsperf import secrets
-from pytest_ttsperf.cli.output import advise, paint, tell
+from pytest_ttsperf.cli import targets
+from pytest_ttsperf.cli.output import advise, paint, print_answer
 from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.errors import LimitError
 from pytest_ttsperf.targets import spec as targets_spec
@@ -50,57 +51,48 @@ def add(commands: Any) -> None:
         metavar="FIGURE:CHANGE",
         help=f"smallest change that counts, as ttfa_p95:7.5%% ({metrics.DEFAULT_MARGIN:.0%}%)",
     )
-    for side in "ab":
-        parser.add_argument(
-            f"--option-{side}",
-            action="append",
-            default=[],
-            metavar="NAME=VALUE",
-            help=f"keyword option of {side.upper()}; may be repeated",
-        )
+    targets.add_option(parser, "--option-a", "A")
+    targets.add_option(parser, "--option-b", "B")
     parser.add_argument("--cold", action="store_true", help="compare starts of fresh processes")
     parser.add_argument("--provider", metavar="NAME", help="execution provider of both")
     parser.add_argument("--voice", metavar="NAME", help="voice of both")
     parser.add_argument("--json", action="store_true", help="print JSON, with all raw numbers")
 
 
-def _run(told: argparse.Namespace) -> int:
+def _run(arguments: argparse.Namespace) -> int:
     from pytest_ttsperf.compare import report as report
     from pytest_ttsperf.compare.cells import side_by_side
-    from pytest_ttsperf.experiment.plan import TargetFactory, with_http_options
-    from pytest_ttsperf.records import Comparison, Outcome, TargetSpec
+    from pytest_ttsperf.records import Comparison, Outcome
 
-    offered: Mapping[str, str | None] = {"provider": told.provider, "voice": told.voice}
-    old, new = (
-        TargetFactory(
-            spec=with_http_options(
-                TargetSpec(spec=spec, options=targets_spec.options_of(lines, source)), {}
-            ),
-            provider=told.provider,
-            voice=told.voice,
-            demanded=tuple(name for name, value in offered.items() if value is not None),
-        )
-        for spec, lines, source in (
-            (told.target_a, told.option_a, "--option-a"),
-            (told.target_b, told.option_b, "--option-b"),
-        )
+    demanded = ("provider", "voice")
+    old = targets.make_factory(
+        arguments.target_a, arguments.option_a, "--option-a", arguments, demanded
     )
-    specified = [one.spec for one in (old, new)]
-    advise(found for one in specified for found in secrets.find(one.spec, one.options))
-    presets = tuple(dict.fromkeys(told.preset or PRESETS[:1]))
-    margins = metrics.margins_of_lines(told.fail, "--fail")
+    new = targets.make_factory(
+        arguments.target_b, arguments.option_b, "--option-b", arguments, demanded
+    )
+    written_out = [
+        *secrets.find(old.spec.spec, old.spec.options),
+        *secrets.find(new.spec.spec, new.spec.options),
+    ]
+    advise(written_out)
+    presets = tuple(dict.fromkeys(arguments.preset or PRESETS[:1]))
+    margins = metrics.margins_of_lines(arguments.fail, "--fail")
     with _modules_of(os.getcwd()):
         found: dict[str, Comparison] = side_by_side(
             old,
             new,
             presets,
             lambda phase: metrics.choose_metrics(phase, margins),
-            told.budget,
-            cold=told.cold,
+            arguments.budget,
+            cold=arguments.cold,
         )
-    tell(found, report.text(old.spec.label, new.spec.label, found, paint), as_json=told.json)
-    bad = (Outcome.FAIL, Outcome.INVALID)
-    return int(any(outcome in bad for one in found.values() for outcome in report.outcomes(one)))
+    text = report.text(old.spec.label, new.spec.label, found, paint)
+    print_answer(found, text, as_json=arguments.json)
+    outcomes: set[Outcome] = set()
+    for comparison in found.values():
+        outcomes.update(report.outcomes(comparison))
+    return int(not outcomes.isdisjoint((Outcome.FAIL, Outcome.INVALID)))
 
 
 @contextmanager
@@ -124,8 +116,8 @@ def _end_of_standard_library(entries: list[str]) -> int:
     library = sysconfig.get_paths()
     standard = {library["stdlib"], library["platstdlib"]}
     standard |= {os.path.join(entry, "lib-dynload") for entry in standard}
-    places = [at for at, entry in enumerate(entries) if entry in standard]
-    return max(places) + 1 if places else 0
+    ends = [place for place, entry in enumerate(entries, start=1) if entry in standard]
+    return max(ends, default=0)
 
 
 def _budget_s(text: str) -> float:

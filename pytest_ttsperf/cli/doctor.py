@@ -6,8 +6,8 @@ import argparse
 from typing import Any
 
 from pytest_ttsperf import secrets
-from pytest_ttsperf.cli.output import advise, paint, tell
-from pytest_ttsperf.targets import spec
+from pytest_ttsperf.cli import targets
+from pytest_ttsperf.cli.output import advise, paint, print_answer
 
 DEFAULT_SECONDS = 2.0
 
@@ -30,37 +30,25 @@ def add(commands: Any) -> None:
         help=f"how long to watch the weather ({DEFAULT_SECONDS:g})",
     )
     parser.add_argument("--target", metavar="SPEC", help="also open this target, of any form")
-    parser.add_argument(
-        "--option",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="keyword option of the target; may be repeated",
-    )
+    targets.add_option(parser, "--option", "the target")
     parser.add_argument("--provider", metavar="NAME", help="with this execution provider")
     parser.add_argument("--voice", metavar="NAME", help="with this voice")
 
 
-def _run(told: argparse.Namespace) -> int:
+def _run(arguments: argparse.Namespace) -> int:
     from pytest_ttsperf.doctor import checks
     from pytest_ttsperf.doctor import report as report
-    from pytest_ttsperf.experiment.plan import TargetFactory, with_http_options
-    from pytest_ttsperf.records import TargetSpec
 
     source = None
-    if told.target is not None:
-        source = TargetFactory(
-            spec=with_http_options(
-                TargetSpec(spec=told.target, options=spec.options_of(told.option, "--option")), {}
-            ),
-            provider=told.provider,
-            voice=told.voice,
-            demanded=("provider",) if told.provider else (),
+    if arguments.target is not None:
+        demanded = ["provider"] if arguments.provider else []
+        source = targets.make_factory(
+            arguments.target, arguments.option, "--option", arguments, demanded
         )
         advise(secrets.find(source.spec.spec, source.spec.options))
-    found = checks.examine(told.seconds, source)
-    tell(found, report.checkup(found, paint), as_json=told.json)
-    return 1 if found.level == "bad" else 0
+    checkup = checks.examine(arguments.seconds, source)
+    print_answer(checkup, report.checkup(checkup, paint), as_json=arguments.json)
+    return int(checkup.level == "bad")
 
 
 def _seconds(text: str) -> float:

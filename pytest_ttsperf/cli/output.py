@@ -21,15 +21,15 @@ def paint(text: str, level: str) -> str:
     return f"\x1b[{COLORS[level]}m{text}\x1b[0m"
 
 
-def tell(answer: object, text: str, *, as_json: bool) -> None:
+def print_answer(answer: object, text: str, *, as_json: bool) -> None:
     """Print an answer as JSON, which is UTF-8 everywhere, or as its text.
 
     What the encoding of standard output lacks is escaped.
     """
     body = text.encode(sys.stdout.encoding or "utf-8", "backslashreplace")
     if as_json:
-        shown = _without_secrets(msgspec.to_builtins(answer))
-        body = msgspec.json.format(msgspec.json.encode(shown), indent=2)
+        masked = _mask_targets(msgspec.to_builtins(answer))
+        body = msgspec.json.format(msgspec.json.encode(masked), indent=2)
     sys.stdout.flush()
     sys.stdout.buffer.write(body + b"\n")
     sys.stdout.flush()
@@ -50,13 +50,12 @@ def advise(written_out: Iterable[secrets.Secret]) -> None:
         print(f"ttsperf: note: {advice}", file=sys.stderr)
 
 
-def _without_secrets(value: Any) -> Any:
+def _mask_targets(value: Any, name: str = "") -> Any:
     """Names of targets masked: files that an older version has written hold them as they were."""
     if isinstance(value, dict):
-        return {
-            name: secrets.mask(each)
-            if name in ("target", "test") and isinstance(each, str)
-            else _without_secrets(each)
-            for name, each in value.items()
-        }
-    return [_without_secrets(each) for each in value] if isinstance(value, list) else value
+        return {name: _mask_targets(each, name) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_mask_targets(each) for each in value]
+    if isinstance(value, str) and name in ("target", "test"):
+        return secrets.mask(value)
+    return value

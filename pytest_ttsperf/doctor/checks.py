@@ -1,7 +1,7 @@
 """Is this machine fit for gating? What `ttsperf doctor` looks at, and what it advises.
 
-Each check gives one finding: what was found, why it matters, what to do. Nothing here imports a
-runtime: its providers are asked for in a process of their own.
+Each check gives a finding: what was found and, from the table of advice, why it matters and what
+to do. Nothing here imports a runtime: another process is asked which providers it has.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from statistics import median
 
 import psutil
 
+from pytest_ttsperf.doctor.advice import ADVICE
 from pytest_ttsperf.errors import TtsperfError
 from pytest_ttsperf.experiment.plan import TargetFactory
 from pytest_ttsperf.experiment.trial import OpenTarget, open_target
@@ -25,7 +26,7 @@ from pytest_ttsperf.machine import fingerprint, load
 from pytest_ttsperf.machine.cpu_idle import DEVICE, can_inhibit_cpu_idle
 from pytest_ttsperf.measure.memory import UNREADABLE
 from pytest_ttsperf.records import Machine, SystemLoad, TargetInfo, TargetSpec, Usage
-from pytest_ttsperf.records.commands import Checkup, Finding
+from pytest_ttsperf.records.commands import Checkup, Finding, Level
 from pytest_ttsperf.targets import spec
 from pytest_ttsperf.targets.child_process import environment as environment_of_children
 from pytest_ttsperf.targets.command.target import FIRST_TEXT
@@ -44,31 +45,34 @@ STALL = 0.01
 UNSTEADY, VERY_UNSTEADY = 1.25, 2.0
 COARSE_CLOCK_S = 2e-6
 PIECES = 200
+STEADY_GOVERNORS = ("performance", "schedutil")
+COMPANIONS = ("onnxruntime-extensions", "onnxruntime-genai")
+"""Distributions that are named like the runtime, and stand beside it."""
 
 
 def examine(seconds: float, source: TargetFactory | None = None) -> Checkup:
-    """Look at everything; takes `seconds` for the weather and a few more for the rest.
+    """Look at everything; takes `seconds` for the machine's load and a few more for the rest.
 
     With `source` its target is opened too, for its placement and fingerprint.
     """
     here = fingerprint.machine()
-    watch = load.LoadMonitor()
-    busy_before = _cpu_by_process()
-    sky = watch.so_far(at_least_s=seconds)
-    busiest = _busiest(busy_before, seconds)
+    monitor = load.LoadMonitor()
+    cpu_before = _cpu_by_process()
+    system_load = monitor.so_far(at_least_s=seconds)
+    busiest = _find_busiest(cpu_before, seconds)
     runtimes = _runtimes()
-    providers, told = _providers(runtimes)
-    target, ready = _target(source)
+    providers, runtime_finding = _providers(runtimes)
+    target_findings, ready = _target(source)
     findings = (
         _cores(here),
-        *_sky(sky, busiest),
-        _steadiness(_pieces_s()),
+        *_system_load(system_load, busiest),
+        _steadiness(_time_equal_pieces()),
         _idling(can_inhibit_cpu_idle()),
         _clock(),
         _power(),
-        told,
+        runtime_finding,
         *_isolation(),
-        *target,
+        *target_findings,
     )
     return Checkup(
         machine=here,
@@ -78,10 +82,32 @@ def examine(seconds: float, source: TargetFactory | None = None) -> Checkup:
         plugin=__version__,
         runtimes=runtimes,
         providers=providers,
-        machine_load=sky,
+        machine_load=system_load,
         findings=tuple(finding for finding in findings if finding is not None),
         fingerprint=fingerprint.fingerprint(here, ready) if ready else None,
     )
+
+
+def _good(about: str, found: str) -> Finding:
+    return Finding(about=about, level="good", found=found)
+
+
+def _problem(problem: str, level: Level, found: str) -> Finding:
+    """A finding with the advice about a problem, which is a key of ADVICE."""
+    about, why, remedy = ADVICE[problem]
+    return Finding(about=about, level=level, found=found, why=why, remedy=remedy)
+
+
+def _unmeasured(about: str, system_load: SystemLoad, field: str) -> Finding:
+    reason = system_load.unmeasured.get(field, "no reason is known")
+    return Finding(about=about, level="unmeasured", found=f"not measured: {reason}")
+
+
+def _grade(about: str, found: str, value: float, advice_from: float, bad_from: float) -> Finding:
+    """About a value that is better the lower it is."""
+    if value < advice_from:
+        return _good(about, found)
+    return _problem(about, "bad" if value >= bad_from else "advice", found)
 
 
 # The machine
@@ -93,167 +119,103 @@ def _cores(here: Machine) -> Finding:
     if here.cpu_quota is not None:
         found += f", a quota allows {here.cpu_quota:g} on average"
     if usable < 2:
-        return Finding(
-            about="cores",
-            level="bad",
-            found=found,
-            why="the engine, the recorder and the rest of the system take turns on one core, and "
-            "every turn is part of a trial",
-            remedy="give the machine or container two cores or more, or widen its affinity",
-        )
+        return _problem("too few cores", "bad", found)
     if here.cpu_quota is not None:
-        return Finding(
-            about="cores",
-            level="advice",
-            found=found,
-            why="a quota stops all processes for the rest of a period, tens of milliseconds, once "
-            "it is used up: tails grow",
-            remedy="pin whole cores (cpuset) in the quota's place",
-        )
-    return Finding(about="cores", level="good", found=found)
+        return _problem("CPU quota", "advice", found)
+    return _good("cores", found)
 
 
-def _sky(sky: SystemLoad, busiest: str | None) -> Iterator[Finding]:
-    yield _others(sky, busiest)
-    yield _steal(sky)
-    yield _memory(sky)
-    yield _governor(sky)
-    if sky.thermal_throttles:
-        yield Finding(
-            about="heat",
-            level="bad",
-            found=f"cores slowed down for heat {sky.thermal_throttles} times",
-            why="a hot machine is slower, and slower the longer it measures",
-            remedy="let it cool, improve the airing, or lower the highest clock rate",
-        )
+def _system_load(system_load: SystemLoad, busiest: str | None) -> Iterator[Finding]:
+    yield _other_load(system_load, busiest)
+    yield _steal(system_load)
+    yield _memory(system_load)
+    yield _governor(system_load)
+    if system_load.thermal_throttles:
+        found = f"cores slowed down for heat {system_load.thermal_throttles} times"
+        yield _problem("heat", "bad", found)
 
 
-def _others(sky: SystemLoad, busiest: str | None) -> Finding:
-    if sky.others_cores is None:
-        return _unmeasured_finding("other load", sky, "others_cores")
-    found = f"other processes kept {sky.others_cores:.0%} of one core busy"
-    if sky.others_cores < BUSY_CORES:
-        return Finding(about="other load", level="good", found=found)
-    return Finding(
-        about="other load",
-        level="bad" if sky.others_cores >= VERY_BUSY_CORES else "advice",
-        found=f"{found}, most of it {busiest}" if busiest else found,
-        why="trials wait for cores and caches that others hold: medians drift and p95s grow, "
-        "though the engine is unchanged",
-        remedy="end it or wait for it, or measure on a machine of its own; absolute limits stay "
-        "judged, stored baselines will doubt",
-    )
+def _other_load(system_load: SystemLoad, busiest: str | None) -> Finding:
+    cores = system_load.others_cores
+    if cores is None:
+        return _unmeasured("other load", system_load, "others_cores")
+    found = f"other processes kept {cores:.0%} of one core busy"
+    if busiest and cores >= BUSY_CORES:
+        found += f", most of it {busiest}"
+    return _grade("other load", found, cores, BUSY_CORES, VERY_BUSY_CORES)
 
 
-def _steal(sky: SystemLoad) -> Finding:
-    if sky.steal_share is None:
-        return _unmeasured_finding("steal", sky, "steal_share")
-    found = f"the host took {sky.steal_share:.1%} of the CPU time for others"
-    if sky.steal_share < STEAL:
-        return Finding(about="steal", level="good", found=found)
-    return Finding(
-        about="steal",
-        level="bad" if sky.steal_share >= MUCH_STEAL else "advice",
-        found=found,
-        why="a virtual machine that is not run cannot tell that it waited: the wait is part of "
-        "whatever was timed",
-        remedy="take a dedicated host or whole cores; else believe differences only that were "
-        "measured in the same minutes",
-    )
+def _steal(system_load: SystemLoad) -> Finding:
+    share = system_load.steal_share
+    if share is None:
+        return _unmeasured("steal", system_load, "steal_share")
+    found = f"the host took {share:.1%} of the CPU time for others"
+    return _grade("steal", found, share, STEAL, MUCH_STEAL)
 
 
-def _memory(sky: SystemLoad) -> Finding:
-    if sky.swapped_mb is None and sky.memory_stall_share is None:
-        return _unmeasured_finding("memory", sky, "swapped_mb")
-    stall = sky.memory_stall_share
-    told = [
-        None if sky.swapped_mb is None else f"{sky.swapped_mb:g} MB were swapped",
-        "pressure is not told" if stall is None else f"{stall:.1%} of the time waited for memory",
-    ]
-    found = ", ".join(text for text in told if text)
-    if (sky.swapped_mb or 0) == 0 and (stall or 0) < STALL:
-        return Finding(about="memory", level="good", found=found)
-    return Finding(
-        about="memory",
-        level="bad",
-        found=found,
-        why="a page that must be fetched from disk costs milliseconds, in some trials and not in "
-        "others, and RSS no longer tells what the engine needs",
-        remedy="free memory, or take a machine with more",
-    )
+def _memory(system_load: SystemLoad) -> Finding:
+    swapped_mb = system_load.swapped_mb
+    stall = system_load.memory_stall_share
+    if swapped_mb is None and stall is None:
+        return _unmeasured("memory", system_load, "swapped_mb")
+    facts = []
+    if swapped_mb is not None:
+        facts.append(f"{swapped_mb:g} MB were swapped")
+    if stall is None:
+        facts.append("pressure is not told")
+    else:
+        facts.append(f"{stall:.1%} of the time waited for memory")
+    found = ", ".join(facts)
+    if (swapped_mb or 0) == 0 and (stall or 0) < STALL:
+        return _good("memory", found)
+    return _problem("memory", "bad", found)
 
 
-def _governor(sky: SystemLoad) -> Finding:
-    if sky.governor is None:
-        return _unmeasured_finding("clock policy", sky, "governor")
-    rate = f" at {sky.clock_mhz:g} MHz" if sky.clock_mhz else ""
-    if sky.governor in ("performance", "schedutil"):
-        return Finding(about="clock policy", level="good", found=f"{sky.governor}{rate}")
-    return Finding(
-        about="clock policy",
-        level="advice",
-        found=f"{sky.governor}{rate}",
-        why="the clock is still low when a short reply begins, so first audio depends on what was "
-        "done before",
-        remedy="cpupower frequency-set -g performance",
-    )
+def _governor(system_load: SystemLoad) -> Finding:
+    governor = system_load.governor
+    if governor is None:
+        return _unmeasured("clock policy", system_load, "governor")
+    found = governor
+    if system_load.clock_mhz:
+        found += f" at {system_load.clock_mhz:g} MHz"
+    if governor in STEADY_GOVERNORS:
+        return _good("clock policy", found)
+    return _problem("clock policy", "advice", found)
 
 
-def _idling(can_be_kept: bool | None) -> Finding | None:
+def _idling(can_inhibit: bool | None) -> Finding | None:
     """Whether comparisons may keep the processors awake; nothing where the system has no way to."""
-    if can_be_kept is None:
+    if can_inhibit is None:
         return None
-    if can_be_kept:
-        return Finding(
-            about="idling", level="good", found="comparisons keep the processors from idling"
-        )
-    return Finding(
-        about="idling",
-        level="advice",
-        found=f"{DEVICE} cannot be written to, so processors idle between trials",
-        why="a trial that must wake a processor is late by chance: a compared p95 needs more time "
-        "until it is decided",
-        remedy=f"run as root, or let this user write there: sudo chown $USER {DEVICE}",
-    )
+    if can_inhibit:
+        return _good("idling", "comparisons keep the processors from idling")
+    found = f"{DEVICE} cannot be written to, so processors idle between trials"
+    return _problem("idling", "advice", found)
 
 
-def _steadiness(pieces_s: list[float]) -> Finding:
+def _steadiness(pieces_s: Sequence[float]) -> Finding:
     """How evenly the same small piece of work goes: what trials would go through."""
-    ratio = sorted(pieces_s)[int(0.95 * len(pieces_s))] / median(pieces_s)
+    slow_s = sorted(pieces_s)[int(0.95 * len(pieces_s))]
+    ratio = slow_s / median(pieces_s)
     found = f"the same work took {ratio - 1:.0%} longer in its slowest twentieth than in the median"
-    if ratio < UNSTEADY:
-        return Finding(about="steadiness", level="good", found=found)
-    return Finding(
-        about="steadiness",
-        level="bad" if ratio >= VERY_UNSTEADY else "advice",
-        found=found,
-        why="a p95 of trials would grow as much without any change of the code",
-        remedy="look at the findings beside this one; where there is none, the machine is shared "
-        "in a way that it does not tell",
-    )
+    return _grade("steadiness", found, ratio, UNSTEADY, VERY_UNSTEADY)
 
 
-def _pieces_s() -> list[float]:
-    took = []
+def _time_equal_pieces() -> list[float]:
+    elapsed_s = []
     for _ in range(PIECES):
-        start = time.perf_counter()
+        start_s = time.perf_counter()
         sum(i * i for i in range(20_000))
-        took.append(time.perf_counter() - start)
-    return took
+        elapsed_s.append(time.perf_counter() - start_s)
+    return elapsed_s
 
 
 def _clock() -> Finding:
     resolution_s = time.get_clock_info("perf_counter").resolution
     found = f"its clock tells {resolution_s * 1e6:g} us apart"
     if resolution_s <= COARSE_CLOCK_S:
-        return Finding(about="clock", level="good", found=found)
-    return Finding(
-        about="clock",
-        level="advice",
-        found=found,
-        why="chunks that come in one burst look simultaneous",
-        remedy="choose another clock source of the system, where it has one",
-    )
+        return _good("clock", found)
+    return _problem("coarse clock", "advice", found)
 
 
 def _power() -> Finding | None:
@@ -262,42 +224,35 @@ def _power() -> Finding | None:
         battery = psutil.sensors_battery()
     if battery is None or battery.power_plugged is not False:
         return None
-    return Finding(
-        about="power",
-        level="advice",
-        found=f"it runs on battery ({battery.percent:.0f} %)",
-        why="on battery the clock is held low",
-        remedy="plug it in",
-    )
-
-
-def _unmeasured_finding(about: str, sky: SystemLoad, field: str) -> Finding:
-    reason = sky.unmeasured.get(field, "no reason is known")
-    return Finding(about=about, level="unmeasured", found=f"not measured: {reason}")
+    return _problem("battery", "advice", f"it runs on battery ({battery.percent:.0f} %)")
 
 
 def _cpu_by_process() -> dict[psutil.Process, float]:
     """CPU seconds of every process that is not ours."""
-    spent = {}
+    cpu_s: dict[psutil.Process, float] = {}
     with contextlib.suppress(*UNREADABLE):
         ours = {psutil.Process(), *psutil.Process().children(recursive=True)}
         for process in psutil.process_iter():
-            if process not in ours:
-                with contextlib.suppress(psutil.Error):
-                    times = process.cpu_times()
-                    spent[process] = times.user + times.system
-    return spent
+            if process in ours:
+                continue
+            with contextlib.suppress(psutil.Error):
+                times = process.cpu_times()
+                cpu_s[process] = times.user + times.system
+    return cpu_s
 
 
-def _busiest(before: Mapping[psutil.Process, float], seconds: float) -> str | None:
-    """`python3 (pid 17, 92 %)`: which other process used most, if any is known."""
-    after = _cpu_by_process()
-    grown = {p: s - before[p] for p, s in after.items() if p in before and s > before[p]}
-    if not grown:
+def _find_busiest(before: Mapping[psutil.Process, float], seconds: float) -> str | None:
+    """`python3 (pid 17, 92 % of one core)`: which other process used most, if any is known."""
+    spent_s: dict[psutil.Process, float] = {}
+    for process, cpu_s in _cpu_by_process().items():
+        if process in before and cpu_s > before[process]:
+            spent_s[process] = cpu_s - before[process]
+    if not spent_s:
         return None
-    top = max(grown, key=lambda process: grown[process])
+    busiest = max(spent_s, key=lambda process: spent_s[process])
+    share = spent_s[busiest] / seconds
     try:
-        return f"{top.name()} (pid {top.pid}, {grown[top] / seconds:.0%} of one core)"
+        return f"{busiest.name()} (pid {busiest.pid}, {share:.0%} of one core)"
     except psutil.Error:
         return None
 
@@ -307,56 +262,54 @@ def _busiest(before: Mapping[psutil.Process, float], seconds: float) -> str | No
 
 def _runtimes() -> dict[str, str]:
     """Every installed distribution of onnxruntime: there is one for each family of providers."""
-    found = {}
+    versions = {}
     for distribution in metadata.distributions():
         name = str(distribution.metadata["Name"]).lower().replace("_", "-")
         if name.startswith("onnxruntime"):
-            found[name] = distribution.version
-    return found
+            versions[name] = distribution.version
+    return versions
 
 
 def _providers(runtimes: Mapping[str, str]) -> tuple[tuple[str, ...] | None, Finding]:
-    """The providers of the runtime that is imported, asked for in a process of its own."""
+    """The providers of the runtime that is imported, and what is to be said about it."""
     if not runtimes:
-        return None, Finding(
-            about="onnxruntime",
-            level="good",
-            found="not installed in this environment; a target that needs none is measured as well",
-        )
+        found = "not installed in this environment; a target that needs none is measured as well"
+        return None, _good("onnxruntime", found)
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", ASK_PROVIDERS],
-            env=environment_of_children(),
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=True,
-            timeout=ASK_TIMEOUT_S,
-        )
-        version, names = json.loads(done.stdout)
+        version, names = _ask_providers()
     except (OSError, subprocess.SubprocessError, ValueError) as error:
-        said = (getattr(error, "stderr", None) or str(error)).strip().rpartition("\n")[2]
-        return None, Finding(
-            about="onnxruntime",
-            level="bad",
-            found=f"{_join_names(runtimes)} cannot be imported: {said}",
-            why="no engine that needs it will open",
-            remedy="install it anew, in a fresh environment",
-        )
+        output = getattr(error, "stderr", None) or str(error)
+        reason = output.strip().rpartition("\n")[2]
+        found = f"{_join_names(runtimes)} cannot be imported: {reason}"
+        return None, _problem("broken onnxruntime", "bad", found)
     found = f"{version} with {', '.join(names)}"
-    own = [name for name in runtimes if not name.startswith("onnxruntime-ep-")]
-    rivals = [name for name in own if name not in ("onnxruntime-extensions", "onnxruntime-genai")]
-    several = [name for name in rivals if _owns_module(name)]
-    if len(several) > 1:
-        return tuple(names), Finding(
-            about="onnxruntime",
-            level="bad",
-            found=f"{found}, from {_join_names({name: runtimes[name] for name in several})}",
-            why="they overwrite each other's module, and which one runs depends on the order they "
-            "were installed in",
-            remedy="keep one, in an environment of its own",
-        )
-    return tuple(names), Finding(about="onnxruntime", level="good", found=found)
+    rivals = {name: version for name, version in runtimes.items() if _is_rival(name)}
+    if len(rivals) > 1:
+        found += f", from {_join_names(rivals)}"
+        return tuple(names), _problem("several onnxruntimes", "bad", found)
+    return tuple(names), _good("onnxruntime", found)
+
+
+def _ask_providers() -> tuple[str, list[str]]:
+    """The version and the providers of onnxruntime, imported in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", ASK_PROVIDERS],
+        env=environment_of_children(),
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=True,
+        timeout=ASK_TIMEOUT_S,
+    )
+    version, names = json.loads(done.stdout)
+    return version, names
+
+
+def _is_rival(distribution: str) -> bool:
+    """Whether a distribution of this name brings the module `onnxruntime` itself."""
+    if distribution.startswith("onnxruntime-ep-") or distribution in COMPANIONS:
+        return False
+    return _owns_module(distribution)
 
 
 def _owns_module(distribution: str) -> bool:
@@ -369,8 +322,7 @@ def _join_names(versions: Mapping[str, str]) -> str:
 
 
 def _isolation() -> Iterator[Finding]:
-    """Open a real target in a process of its own, speak, read its memory, close it."""
-    why = "targets are measured in a process of their own, for their memory and their cold starts"
+    """Open a real target in a process of its own, record it, read its memory, close it."""
     try:
         opened = open_target(TargetFactory(spec=TONE), warm=True)
         try:
@@ -379,87 +331,54 @@ def _isolation() -> Iterator[Finding]:
         finally:
             trouble = opened.close()
     except (TtsperfError, OSError) as error:
-        yield Finding(
-            about="isolation",
-            level="bad",
-            found=f"a worker process did not work: {error}",
-            why=why,
-            remedy="let this user start processes; meanwhile --ttsperf-inline measures without "
-            "memory and cold starts",
-        )
+        yield _problem("no worker", "bad", f"a worker process did not work: {error}")
         return
-    if trouble or (opened.ready.pid and psutil.pid_exists(opened.ready.pid)):
-        yield Finding(
-            about="isolation",
-            level="advice",
-            found=trouble or f"the worker {opened.ready.pid} is still there after it was closed",
-            why="what is left running is load for the next test",
-            remedy="end it, and look why it stays",
-        )
+    pid = opened.ready.pid
+    if trouble is None and pid and psutil.pid_exists(pid):
+        trouble = f"the worker {pid} is still there after it was closed"
+    if trouble:
+        yield _problem("worker left running", "advice", trouble)
     else:
-        found = f"a worker process spoke {len(recording.arrivals_ns)} chunks and is gone"
-        yield Finding(about="isolation", level="good", found=found)
+        chunks = len(recording.arrivals_ns)
+        yield _good("isolation", f"a worker process spoke {chunks} chunks and is gone")
     yield _memory_readings(usage)
 
 
 def _memory_readings(usage: Usage | None) -> Finding:
     if usage is None or not usage.rss_bytes:
-        return Finding(
-            about="memory readings",
-            level="bad",
-            found="the memory of a worker process cannot be read",
-            why="limits on memory would fail as unmeasured",
-            remedy="run as the same user, and let it read its own processes (/proc)",
-        )
+        found = "the memory of a worker process cannot be read"
+        return _problem("unreadable memory", "bad", found)
     found = f"RSS {usage.rss_bytes / 1e6:.0f} MB, peak {usage.rss_peak_bytes / 1e6:.0f} MB"
     if usage.uss_bytes is None:
-        return Finding(
-            about="memory readings",
-            level="advice",
-            found=f"{found}, USS cannot be read",
-            why="a limit on uss_peak_mb would fail as unmeasured",
-            remedy="limit RSS here, or let the user read /proc/<pid>/smaps",
-        )
+        return _problem("unreadable USS", "advice", f"{found}, USS cannot be read")
     found += f", USS {usage.uss_bytes / 1e6:.0f} MB of a worker process"
-    return Finding(about="memory readings", level="good", found=found)
+    return _good("memory readings", found)
 
 
 def _target(source: TargetFactory | None) -> tuple[tuple[Finding, ...], TargetInfo | None]:
     """Whether the target opens, and which provider runs it."""
     if source is None:
         return (), None
+    is_program = spec.kind(source.spec.spec) == "command"
     try:
         opened = open_target(source, warm=False)
-        spoken = _probe_target(opened) if spec.kind(source.spec.spec) == "command" else None
+        audio = _probe_target(opened) if is_program else ""
     except TtsperfError as error:
-        return (
-            Finding(
-                about="target",
-                level="bad",
-                found=str(error).strip(),
-                why="it cannot be measured",
-                remedy="mend what the message names",
-            ),
-        ), None
+        return (_problem("target does not open", "bad", str(error).strip()),), None
     opened.close()
-    if spoken is not None:
-        found = f"{source.spec.label} speaks: {spoken}; a program tells no provider"
-        return (Finding(about="target", level="good", found=found),), opened.ready
-    placement = opened.ready.placement
-    nodes = (placement or {}).get("nodes")
-    if placement is None or not (nodes or "provider" in placement):
-        return (
-            Finding(
-                about="target",
-                level="advice",
-                found=f"{source.spec.label} opens, and does not tell which provider runs it",
-                why="a fallback to another provider would go unseen",
-                remedy="give it placement()",
-            ),
-        ), opened.ready
+    if is_program:
+        found = f"{source.spec.label} speaks: {audio}; a program tells no provider"
+        return (_good("target", found),), opened.ready
+    return (_placement(source, opened.ready.placement or {}),), opened.ready
+
+
+def _placement(source: TargetFactory, placement: Mapping[str, object]) -> Finding:
+    nodes = placement.get("nodes")
+    if not nodes and "provider" not in placement:
+        found = f"{source.spec.label} opens, and does not tell which provider runs it"
+        return _problem("target without placement", "advice", found)
     provider = placement.get("provider") or "the providers that it tells"
-    found = f"{source.spec.label} opens on {provider}, nodes {nodes}"
-    return (Finding(about="target", level="good", found=found),), opened.ready
+    return _good("target", f"{source.spec.label} opens on {provider}, nodes {nodes}")
 
 
 def _probe_target(opened: OpenTarget) -> str:

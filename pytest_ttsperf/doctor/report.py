@@ -25,11 +25,13 @@ def checkup(found: Checkup, paint: Paint = lambda text, _: text) -> str:
 
 
 def _environment(found: Checkup) -> Iterator[str]:
-    here = found.machine
-    memory = "memory not told" if here.memory_gib is None else f"{here.memory_gib} GiB class"
+    machine = found.machine
+    memory = "memory not told"
+    if machine.memory_gib is not None:
+        memory = f"{machine.memory_gib} GiB class"
     yield (
-        f"{here.cpu_model}, {here.cores} cores, {memory}, "
-        f"{here.system} {here.architecture} (kernel {found.kernel or 'not told'})"
+        f"{machine.cpu_model}, {machine.cores} cores, {memory}, "
+        f"{machine.system} {machine.architecture} (kernel {found.kernel or 'not told'})"
     )
     runtimes = ", ".join(f"{name} {version}" for name, version in found.runtimes.items())
     yield f"{found.python}, pytest-ttsperf {found.plugin}, {runtimes or 'no onnxruntime'}"

@@ -1,13 +1,14 @@
-"""Walks one cell through the four stages: measure -> metrics -> judge, ready for report.
+"""One cell from its text to its verdicts: measure, derive the metrics, judge.
 
-Knows nothing of pytest: the plugin and the command line are two doors into it. Everything below
-`derive` is a function of recorded trials, so that pooling and rerunning judge the same way as a
-first measurement.
+Knows nothing of pytest: the plugin and the command line both come in here. `derive` and all that
+comes after it are functions of recorded trials, so that pooled and rerun cells are judged as a
+first measurement is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from msgspec import structs
 
@@ -42,9 +43,12 @@ from pytest_ttsperf.measure import corpus, schedule
 from pytest_ttsperf.metrics import definitions, stages, validity
 from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import (
+    Cell,
     CellResult,
     Memory,
     Outcome,
+    RecorderCost,
+    Sample,
     TargetInfo,
     Threshold,
     Trial,
@@ -78,145 +82,196 @@ def run_once(opened: OpenTarget, plan: Plan) -> CellResult:
 
 
 def measure_warm(opened: OpenTarget, plan: Plan, tell: Tell) -> CellResult:
-    """Warm up until steady, wait until quiet, then speak the trials and the cache probes."""
-    begun = REAL.monotonic()
+    """Warm up until steady, wait until quiet, then run the trials and the cache probes."""
+    start_s = REAL.monotonic()
     fingerprint = _fingerprint(opened.ready)
     thresholds = plan.limits_on(fingerprint)
-    pids = [] if opened.ready.pid is None else [opened.ready.pid]
-    watch = load.LoadMonitor(pids)
-    trials = list(warm_up(opened, plan))
-    notes = _warning_notes(opened.ready)
-    if not is_steady(trials):
-        notes.append(TrustNote(guard="steady", text=f"not steady after {len(trials)} warm-ups"))
-    if opened.meter and not opened.meter.wait_quiet(QUIET_TIMEOUT_S):
-        notes.append(
-            TrustNote(
-                guard="quiet", text=f"the target kept working for {QUIET_TIMEOUT_S:g} s on its own"
-            )
-        )
-    before, watch = watch.so_far(), load.LoadMonitor(pids)
-    per_trial_s, stopped = seconds_per_trial(trials), False
-    texts = trial_texts(plan)
-    for step in schedule.schedule_trials(texts, "trial", first=plan.first):
-        done = step.index - plan.first
-        left_s = per_trial_s * (plan.trials - done)
-        tell(Progress(plan, done, plan.trials, left_s))
-        trials.append(run_trial_or_fail(opened, step, plan.mode))
-        if stopped := is_broken(trials):
-            break
-        if stopped := left_s > WORTH_STOPPING_S and _is_decided(thresholds, trials, plan.trials):
-            break
-    during = watch.so_far()
+    monitor = _monitor_load(opened)
+    warmups = list(warm_up(opened, plan))
+    notes = [*_warning_notes(opened.ready), *_warmup_notes(opened, warmups)]
+    load_before = monitor.so_far()
+
+    monitor = _monitor_load(opened)
+    trials, stopped = _run_trials(opened, plan, thresholds, seconds_per_trial(warmups), tell)
+    load_during = monitor.so_far()
     tell(Progress(plan, plan.trials, plan.trials, 0.0))
-    if opened.meter and not is_broken(trials) and not opened.meter.is_quiet():
+
+    is_usable = not is_broken(trials)
+    if is_usable and opened.meter and not opened.meter.is_quiet():
         notes.append(TrustNote(guard="background", text=WORKS_ON))
-    ready, cost = note_unreadable(opened.ready, opened.meter), None
-    if not is_broken(trials):
-        probes = schedule.schedule_trials(probe_texts(plan, texts[0]), "probe")
-        trials += [run_trial_or_fail(opened, step, plan.mode) for step in probes]
-        placement, cost, tracers = opened.target.inspect()
-        tracers = merge_tracers(ready.tracers, tracers)
-        ready = structs.replace(ready, placement=placement, tracers=tracers)
+    ready = note_unreadable(opened.ready, opened.meter)
+    cost: RecorderCost | None = None
+    if is_usable:
+        trials += _run_cache_probes(opened, plan, trials[0].text)
+        ready, cost = _inspect(opened, ready)
     result = CellResult(
         cell=cell_of(opened.source, opened.ready, plan),
         fingerprint=fingerprint,
         declared_trials=plan.trials,
-        trials=tuple(trials),
+        trials=(*warmups, *trials),
         ready=ready,
         idle=opened.idle,
         thresholds=thresholds,
         notes=tuple(notes),
         recorder_cost=cost,
         stopped_early=stopped,
-        duration_s=REAL.monotonic() - begun,
-        machine_load_before=before,
-        machine_load=during,
+        duration_s=REAL.monotonic() - start_s,
+        machine_load_before=load_before,
+        machine_load=load_during,
     )
     return derive(result)
 
 
+def _monitor_load(opened: OpenTarget) -> load.LoadMonitor:
+    """Watch what else the machine does from now on; the target's own work does not count."""
+    if opened.ready.pid is None:
+        return load.LoadMonitor()
+    return load.LoadMonitor([opened.ready.pid])
+
+
+def _warmup_notes(opened: OpenTarget, warmups: Sequence[Trial]) -> Iterator[TrustNote]:
+    """Wait until the target is quiet; whether it became steady, and quiet."""
+    if not is_steady(warmups):
+        yield TrustNote(guard="steady", text=f"not steady after {len(warmups)} warm-ups")
+    if opened.meter and not opened.meter.wait_quiet(QUIET_TIMEOUT_S):
+        text = f"the target kept working for {QUIET_TIMEOUT_S:g} s on its own"
+        yield TrustNote(guard="quiet", text=text)
+
+
+def _run_trials(
+    opened: OpenTarget,
+    plan: Plan,
+    thresholds: Sequence[Threshold],
+    per_trial_s: float,
+    tell: Tell,
+) -> tuple[list[Trial], bool]:
+    """The trials of a warm cell, and whether they ended early.
+
+    They end when the target is broken, or a limit is and stopping saves enough time.
+    """
+    trials: list[Trial] = []
+    for step in schedule.schedule_trials(trial_texts(plan), "trial", first=plan.first):
+        done = step.index - plan.first
+        left_s = per_trial_s * (plan.trials - done)
+        tell(Progress(plan, done, plan.trials, left_s))
+        trials.append(run_trial_or_fail(opened, step, plan.mode))
+        if is_broken(trials):
+            return trials, True
+        if left_s > WORTH_STOPPING_S and _is_decided(thresholds, trials, plan.trials):
+            return trials, True
+    return trials, False
+
+
+def _run_cache_probes(opened: OpenTarget, plan: Plan, repeated: str) -> list[Trial]:
+    """Trials that show whether a cache answers: of a text spoken before, and of new ones."""
+    probes = schedule.schedule_trials(probe_texts(plan, repeated), "probe")
+    return [run_trial_or_fail(opened, step, plan.mode) for step in probes]
+
+
+def _inspect(opened: OpenTarget, ready: TargetInfo) -> tuple[TargetInfo, RecorderCost]:
+    """What the target tells after its trials, and the recorder's own cost in its process."""
+    placement, cost, tracers = opened.target.inspect()
+    tracers = merge_tracers(ready.tracers, tracers)
+    return structs.replace(ready, placement=placement, tracers=tracers), cost
+
+
+@dataclass(slots=True)
+class _ColdRun:
+    """The cold starts of a cell so far; what a target told holds for the newest of them."""
+
+    trials: list[Trial]
+    ready: TargetInfo | None = None
+    cost: RecorderCost | None = None
+    stopped: bool = False
+
+
 def measure_cold(source: TargetFactory, plan: Plan, tell: Tell) -> CellResult:
-    """Start a fresh process for each trial and tell the phases of its start."""
+    """Start a fresh process for each trial, and tell the phases of its start.
+
+    MeasurementError where there is no process to be started, or no trial to be run.
+    """
     if source.inline:
         raise MeasurementError(
             "a cold start needs a process of its own; leave out --ttsperf-inline for this test"
         )
-    begun = REAL.monotonic()
-    second_texts = warmup_texts(plan, 1)
-    trials: list[Trial] = []
-    ready, cost, stopped = None, None, False
-    elapsed_s: float | None = None
-    watch = load.LoadMonitor()
-    for step in schedule.schedule_cold_trials(trial_texts(plan), first=plan.first):
-        done = step.index - plan.first
-        left_s = None if elapsed_s is None else elapsed_s * (plan.trials - done)
-        tell(Progress(plan, done, plan.trials, left_s))
-        start = REAL.monotonic()
-        trial, ready, cost = run_cold_trial(source, step, second_texts[0], plan.mode)
-        elapsed_s = REAL.monotonic() - start
-        trials.append(trial)
-        thresholds = plan.limits_on(_fingerprint(ready))
-        saves_s = elapsed_s * (plan.trials - done - 1)
-        if stopped := saves_s > WORTH_STOPPING_S and _is_decided(thresholds, trials, plan.trials):
-            break
+    start_s = REAL.monotonic()
+    second_text = warmup_texts(plan, 1)[0]
+    monitor = load.LoadMonitor()
+    cold = _run_cold_trials(source, plan, second_text, tell)
     tell(Progress(plan, plan.trials, plan.trials, 0.0))
-    if ready is None:
+    if cold.ready is None:
         raise MeasurementError(f"{plan.test}: {plan.trials} cold trials measure nothing")
+    fingerprint = _fingerprint(cold.ready)
     result = CellResult(
-        cell=cell_of(source, ready, plan),
-        fingerprint=_fingerprint(ready),
+        cell=cell_of(source, cold.ready, plan),
+        fingerprint=fingerprint,
         declared_trials=plan.trials,
-        trials=tuple(trials),
-        ready=ready,
-        thresholds=thresholds,
-        notes=(*_warning_notes(ready), *_page_cache(trials)),
-        recorder_cost=cost,
-        stopped_early=stopped,
-        duration_s=REAL.monotonic() - begun,
-        machine_load=watch.so_far(),
+        trials=tuple(cold.trials),
+        ready=cold.ready,
+        thresholds=plan.limits_on(fingerprint),
+        notes=(*_warning_notes(cold.ready), *_page_cache_notes(cold.trials)),
+        recorder_cost=cold.cost,
+        stopped_early=cold.stopped,
+        duration_s=REAL.monotonic() - start_s,
+        machine_load=monitor.so_far(),
     )
     return derive(result)
 
 
+def _run_cold_trials(source: TargetFactory, plan: Plan, second_text: str, tell: Tell) -> _ColdRun:
+    """All starts; the first tells how long one takes, and so whether stopping saves enough."""
+    cold = _ColdRun(trials=[])
+    left_s: float | None = None
+    for step in schedule.schedule_cold_trials(trial_texts(plan), first=plan.first):
+        done = step.index - plan.first
+        tell(Progress(plan, done, plan.trials, left_s))
+        start_s = REAL.monotonic()
+        trial, cold.ready, cold.cost = run_cold_trial(source, step, second_text, plan.mode)
+        elapsed_s = REAL.monotonic() - start_s
+        cold.trials.append(trial)
+        left_s = elapsed_s * (plan.trials - done - 1)
+        thresholds = plan.limits_on(_fingerprint(cold.ready))
+        if left_s > WORTH_STOPPING_S and _is_decided(thresholds, cold.trials, plan.trials):
+            cold.stopped = True
+            break
+    return cold
+
+
 def derive(result: CellResult) -> CellResult:
     """Everything that follows from the raw trials: summaries, memory, stages, trust notes."""
-    trials, cell = result.counted, result.cell
-    samples = {name: definitions.sample(name, trials) for name in definitions.METRICS}
+    samples = {name: definitions.sample(name, result.counted) for name in definitions.METRICS}
     for threshold in result.thresholds:
         if threshold.marker != "memory" and threshold.prebuffer_ms:
-            samples[threshold.sample_key] = definitions.sample(
-                threshold.metric, trials, threshold.prebuffer_ms
-            )
-    breakdown = stages.breakdown(trials)
-    found = validity.find_notes(
-        result.trials,
-        samples=samples,
-        ready=result.ready,
-        asked_provider=None if cell.provider == UNNAMED else cell.provider,
-        bands=corpus.speech_band_s,
-        mode=cell.mode,
-        probe_rtf=definitions.sample("rtf", result.trials, kind="probe"),
-        streamed=[
-            definitions.is_streamed(t.recording, t.phases_ms.get("ready", 0.0))
-            for t in trials
-            if t.recording
-        ],
-        trend=quantiles.trend,
-        bands_bind=corpus.is_preset(cell.preset),
-        explained=stages.is_explained(breakdown.to_first_sound),
-    )
-    kept = [note for note in result.notes if note.guard not in {n.guard for n in found}]
-    return structs.replace(
+            samples[threshold.sample_key] = _sample(threshold, result.counted)
+    derived = structs.replace(
         result,
         summary={key: limits.summarize(sample) for key, sample in samples.items()},
         memory=_memory(result),
-        breakdown=breakdown,
-        notes=(*kept, *found),
+        breakdown=stages.breakdown(result.counted),
     )
+    found = validity.find_notes(
+        derived,
+        asked_provider=_asked_provider(result.cell),
+        bands=corpus.speech_band_s,
+        bands_bind=corpus.is_preset(result.cell.preset),
+        trend=quantiles.trend,
+    )
+    renewed = {note.guard for note in found}
+    earlier = [note for note in result.notes if note.guard not in renewed]
+    return structs.replace(derived, notes=(*earlier, *found))
+
+
+def _asked_provider(cell: Cell) -> str | None:
+    return None if cell.provider == UNNAMED else cell.provider
+
+
+def _sample(threshold: Threshold, trials: Sequence[Trial]) -> Sample:
+    """The figures that a limit is about."""
+    return definitions.sample(threshold.metric, trials, threshold.prebuffer_ms)
 
 
 def judge(result: CellResult, screened: Iterable[Verdict] = ()) -> CellResult:
-    """Add the verdicts: trust, each limit, and what its stored baseline made of it."""
+    """Add the verdicts: trust, each limit, and those of the stored baselines (`screened`)."""
     verdicts = [
         Verdict(subject=note.guard, outcome=Outcome.INVALID, reason=note.text, gate="trust")
         for note in result.notes
@@ -225,26 +280,28 @@ def judge(result: CellResult, screened: Iterable[Verdict] = ()) -> CellResult:
     judged = [_judge_limit(result, threshold) for threshold in result.thresholds]
     judged += screened
     if verdicts:
-        judged = [_void(verdict, verdicts[0].subject) for verdict in judged]
+        reason = f"void, as the measurement is not to be believed ({verdicts[0].subject})"
+        judged = [_withdraw_pass(verdict, Outcome.INVALID, reason) for verdict in judged]
     return structs.replace(result, verdicts=(*verdicts, *judged))
 
 
-def _void(verdict: Verdict, guard: str) -> Verdict:
-    """Nothing passes on a measurement that cannot be believed."""
+def _withdraw_pass(verdict: Verdict, outcome: Outcome, reason: str) -> Verdict:
+    """Nothing passes on a measurement in doubt; what has failed anyway stays as it is."""
     if verdict.outcome is not Outcome.PASS:
         return verdict
-    reason = f"void, as the measurement is not to be believed ({guard}); {verdict.reason}"
-    return structs.replace(verdict, outcome=Outcome.INVALID, reason=reason)
+    return structs.replace(verdict, outcome=outcome, reason=f"{reason}; {verdict.reason}")
 
 
 def doubt_provider(result: CellResult, source: TargetFactory) -> CellResult:
     """Nothing passes on a provider that was demanded, and of which nobody knows whether it ran.
 
-    To be asked last, after all verdicts. A provider that is only configured is told as unverified
-    by its note, and no more.
+    Call it last, after all verdicts. A provider that is only configured gets no more than its note,
+    which says that it is unverified.
     """
+    if "provider" not in source.demanded:
+        return result
     doubts = [note for note in result.notes if note.guard == validity.PROVIDER and not note.invalid]
-    if "provider" not in source.demanded or not doubts:
+    if not doubts:
         return result
     doubt = Verdict(
         subject=validity.PROVIDER,
@@ -252,15 +309,9 @@ def doubt_provider(result: CellResult, source: TargetFactory) -> CellResult:
         reason=f"{doubts[0].text}; {_way_to_verify(source)}",
         gate="trust",
     )
-    judged = [_undecided(verdict, source.provider) for verdict in result.verdicts]
+    reason = f"nobody knows whether {source.provider} ran"
+    judged = [_withdraw_pass(verdict, Outcome.INCONCLUSIVE, reason) for verdict in result.verdicts]
     return structs.replace(result, verdicts=(doubt, *judged))
-
-
-def _undecided(verdict: Verdict, provider: str | None) -> Verdict:
-    if verdict.outcome is not Outcome.PASS:
-        return verdict
-    reason = f"nobody knows whether {provider} ran; {verdict.reason}"
-    return structs.replace(verdict, outcome=Outcome.INCONCLUSIVE, reason=reason)
 
 
 def _way_to_verify(source: TargetFactory) -> str:
@@ -281,13 +332,14 @@ def _way_to_verify(source: TargetFactory) -> str:
 def pool(earlier: CellResult, later: CellResult) -> CellResult:
     """One result over the trials of both, as a rerun or a second measurement of a cell wants it."""
     offset = 1 + max((trial.process for trial in earlier.trials), default=-1)
-    moved = tuple(structs.replace(t, process=t.process + offset) for t in later.trials)
+    moved = [structs.replace(trial, process=trial.process + offset) for trial in later.trials]
+    notes = [*earlier.notes, *later.notes, *_server_notes(earlier, later)]
     both = structs.replace(
         later,
         declared_trials=earlier.declared_trials + later.declared_trials,
         trials=(*earlier.trials, *moved),
         idle=earlier.idle,
-        notes=tuple(dict.fromkeys((*earlier.notes, *later.notes, *_two_servers(earlier, later)))),
+        notes=tuple(dict.fromkeys(notes)),
         stopped_early=earlier.stopped_early or later.stopped_early,
         duration_s=earlier.duration_s + later.duration_s,
         machine_load_before=load.merge_loads(
@@ -298,7 +350,7 @@ def pool(earlier: CellResult, later: CellResult) -> CellResult:
     return derive(both)
 
 
-def _two_servers(earlier: CellResult, later: CellResult) -> list[TrustNote]:
+def _server_notes(earlier: CellResult, later: CellResult) -> list[TrustNote]:
     """A suite may have started its server anew for a rerun, on another port."""
     first, second = earlier.cell.target, later.cell.target
     if first == second:
@@ -311,30 +363,25 @@ def _judge_limit(result: CellResult, threshold: Threshold) -> Verdict:
     if threshold.marker == "memory":
         value = getattr(result.memory, threshold.metric)
         return limits.judge_value(threshold, value, result.memory.reason)
-    sample = definitions.sample(threshold.metric, result.counted, threshold.prebuffer_ms)
-    return limits.judge(threshold, sample, result.declared_trials)
+    return limits.judge(threshold, _sample(threshold, result.counted), result.declared_trials)
 
 
 def _warning_notes(ready: TargetInfo) -> list[TrustNote]:
     """What was odd about the target, and did not keep it from being measured."""
-    return [TrustNote(guard="target", text=quirk) for quirk in ready.target_warnings]
+    return [TrustNote(guard="target", text=warning) for warning in ready.target_warnings]
 
 
-def _page_cache(trials: Sequence[Trial]) -> list[TrustNote]:
+def _page_cache_notes(trials: Sequence[Trial]) -> list[TrustNote]:
     """From the second start on, the files that a start reads are in memory already."""
-    told = "model files were read from a filled page cache"
-    return [TrustNote(guard="page-cache", text=told)] if len(trials) > 1 else []
+    if len(trials) < 2:
+        return []
+    return [TrustNote(guard="page-cache", text="model files were read from a filled page cache")]
 
 
 def _is_decided(thresholds: Iterable[Threshold], trials: Sequence[Trial], declared: int) -> bool:
     """Whether a limit is broken beyond doubt, so that going on would only cost time."""
-    counted = [trial for trial in trials if trial.kind == "trial"]
     return any(
-        limits.is_decided_early(
-            threshold,
-            definitions.sample(threshold.metric, counted, threshold.prebuffer_ms),
-            declared,
-        )
+        limits.is_decided_early(threshold, _sample(threshold, trials), declared)
         for threshold in thresholds
         if threshold.marker != "memory"
     )
@@ -350,21 +397,29 @@ def _memory(result: CellResult) -> Memory:
         return Memory(reason=result.ready.pid_missing_because)
     if result.cell.phase == "cold":
         return definitions.memory(result.idle, result.counted)
-    processes = sorted({trial.process for trial in result.counted})
-    each = [
-        definitions.memory(result.idle, [t for t in result.counted if t.process == process])
-        for process in processes
-    ]
-    if len(each) < 2:
-        return each[0] if each else Memory()
+    trials_by_process: dict[int, list[Trial]] = {}
+    for trial in sorted(result.counted, key=lambda trial: trial.process):
+        trials_by_process.setdefault(trial.process, []).append(trial)
+    return _merge_memories(
+        [definitions.memory(result.idle, trials) for trials in trials_by_process.values()]
+    )
 
-    def worst(name: str) -> float | None:
-        return max((v for m in each if (v := getattr(m, name)) is not None), default=None)
 
+def _merge_memories(each: Sequence[Memory]) -> Memory:
+    """The worst of each figure over processes; the baseline is that of the first."""
+    if not each:
+        return Memory()
+    if len(each) == 1:
+        return each[0]
     return Memory(
         rss_baseline_mb=each[0].rss_baseline_mb,
-        rss_peak_mb=worst("rss_peak_mb"),
-        rss_range_mb=worst("rss_range_mb"),
-        uss_peak_mb=worst("uss_peak_mb"),
+        rss_peak_mb=_worst(memory.rss_peak_mb for memory in each),
+        rss_range_mb=_worst(memory.rss_range_mb for memory in each),
+        uss_peak_mb=_worst(memory.uss_peak_mb for memory in each),
         reason=next((memory.reason for memory in each if memory.reason), None),
     )
+
+
+def _worst(figures: Iterable[float | None]) -> float | None:
+    """The largest of those that were measured."""
+    return max((figure for figure in figures if figure is not None), default=None)

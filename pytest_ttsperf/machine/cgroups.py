@@ -1,4 +1,4 @@
-"""What a container may use of its machine, as Linux control groups tell it.
+"""What a container may use of its machine, by the Linux control groups.
 
 Version 2 has `cpu.max` and `cpu.stat` in each folder, version 1 `cpu.cfs_quota_us` and `cpu.stat`
 below its controller `cpu`, which may be mounted by that name, by that of all controllers mounted
@@ -18,8 +18,8 @@ UNITS = {"throttled_usec": 1e6, "throttled_time": 1e9}
 
 def cpu_quota(root: Path = ROOT) -> float | None:
     """How many cores this process may use on average; None where no quota is set or told."""
-    told = [quota for folder in _folders(root) if (quota := _quota(folder)) is not None]
-    return min(told, default=None)
+    quotas = [_quota(folder) for folder in _folders(root)]
+    return min((quota for quota in quotas if quota is not None), default=None)
 
 
 def throttled_s(root: Path = ROOT) -> float | None:
@@ -57,7 +57,7 @@ def _mounts(top: Path, controllers: str) -> list[Path]:
 def _from_inside(base: Path, path: str) -> list[Path]:
     """A group's folder and those above it, up to where its hierarchy is mounted.
 
-    Of a group outside of what this container can see, which is told as `/../..`, only that.
+    A group outside of what this container can see has the path `/../..`: of that, only the mount.
     """
     names = [name for name in path.split("/") if name]
     if ".." in names:
@@ -66,16 +66,20 @@ def _from_inside(base: Path, path: str) -> list[Path]:
 
 
 def _quota(folder: Path) -> float | None:
-    told = _text(folder / "cpu.max")
-    if told is None:
-        quota, period = _text(folder / "cpu.cfs_quota_us"), _text(folder / "cpu.cfs_period_us")
-        told = f"{quota or -1} {period or PERIOD_US}"
-    allowed, _, period = told.partition(" ")
+    """Cores that a folder allows; None where it sets no limit."""
+    limit = _text(folder / "cpu.max")
+    if limit is not None:
+        allowed, _, period = limit.partition(" ")
+    else:
+        allowed = _text(folder / "cpu.cfs_quota_us") or "-1"
+        period = _text(folder / "cpu.cfs_period_us") or ""
     try:
         cores = int(allowed) / int(period or PERIOD_US)
     except (ValueError, ZeroDivisionError):  # also for "max", which is no limit
         return None
-    return cores if cores > 0 else None
+    if cores <= 0:  # -1 is no limit
+        return None
+    return cores
 
 
 def _text(path: Path) -> str | None:

@@ -29,7 +29,7 @@ class RunLocation(NamedTuple):
 def locate_run(folder: Path) -> RunLocation:
     """The machine, and the sources around a folder.
 
-    To be called before any fixture of a test is at work: one that replaces `subprocess.Popen` or
+    Call it before any fixture of a test is at work: one that replaces `subprocess.Popen` or
     clears `os.environ` would give the machine another fingerprint.
     """
     with popen.restore_popen():
@@ -37,7 +37,7 @@ def locate_run(folder: Path) -> RunLocation:
 
 
 class EnvironmentProbe:
-    """Machine, weather and sources of a run: the weather from now on, at any time."""
+    """Machine, sources and load of a run: the load from when the probe is created."""
 
     def __init__(
         self, place: RunLocation, arguments: Iterable[str], versions: tuple[str, str]
@@ -54,8 +54,8 @@ class EnvironmentProbe:
             host=platform.node() or None,
             kernel=platform.release() or None,
         )
-        self._watch = load.LoadMonitor()
+        self._monitor = load.LoadMonitor()
 
     def now(self) -> Environment:
-        """The environment with the weather up to now."""
-        return structs.replace(self._at_start, machine_load_after=self._watch.so_far())
+        """The environment with the load up to now."""
+        return structs.replace(self._at_start, machine_load_after=self._monitor.so_far())

@@ -22,11 +22,9 @@ from pytest_ttsperf.errors import GitError
 from pytest_ttsperf.machine import cgroups, processor
 from pytest_ttsperf.records import Git, Json, Machine, TargetInfo
 
-TOLD = ("provider", "provider_version", "threads", "voice_hash")
-"""What of a target's placement belongs to the identity of its cells, where it tells them."""
+IDENTIFYING = ("provider", "provider_version", "threads", "voice_hash")
+"""What of a target's placement belongs to the identity of its cells, as far as it is there."""
 GIT_TIMEOUT_S = 20.0
-
-
 UNKNOWN = "unknown"
 MODEL_FIELDS = ("model name", "Model", "Hardware", "cpu model", "cpu", "machine", "uarch")
 """Of /proc/cpuinfo, as x86 and newer ARM, then boards, then other processors have them."""
@@ -53,25 +51,25 @@ def fingerprint(here: Machine, ready: TargetInfo | None) -> str:
     Beside the machine: runtime version, provider that ran, threads and voice hash, as far as the
     target tells them.
     """
-    traits = fingerprint_parts(here, ready)
-    parts = [f"{name}={value}" for name, value in traits.items()]
-    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
-    memory = "" if here.memory_gib is None else f"-{here.memory_gib}g"
-    readable = f"{here.system}-{here.architecture}-{here.affinity}c{memory}"
-    provider = str(traits.get("provider") or "unknown").removesuffix("ExecutionProvider")
+    parts = fingerprint_parts(here, ready)
+    lines = [f"{name}={value}" for name, value in parts.items()]
+    digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:8]
+    readable = f"{here.system}-{here.architecture}-{here.affinity}c"
+    if here.memory_gib is not None:
+        readable += f"-{here.memory_gib}g"
+    provider = str(parts.get("provider") or "unknown").removesuffix("ExecutionProvider")
     return re.sub(r"[^a-z0-9.-]+", "-", f"{readable}-{provider}-{digest}".lower())
 
 
 def fingerprint_parts(here: Machine, ready: TargetInfo | None) -> dict[str, Json]:
     """Everything that a fingerprint is made of, in its order."""
-    told = identity(ready)
-    return {**local_parts(here), **{name: told[name] for name in sorted(told)}}
+    return {**local_parts(here), **dict(sorted(identity(ready).items()))}
 
 
 def local_parts(here: Machine) -> dict[str, Json]:
     """The part of a fingerprint that is the machine's."""
     traits = {name: getattr(here, name) for name in here.__struct_fields__}
-    # A machine without a quota has the fingerprint it had before quotas were told.
+    # A machine without a quota has the fingerprint it had before quotas were part of it.
     return {name: value for name, value in traits.items() if value is not None}
 
 
@@ -83,14 +81,14 @@ def identity(ready: TargetInfo | None) -> dict[str, Json]:
     if ready is None:
         return {}
     placement: Mapping[str, Json] = ready.placement or {}
-    told = {name: placement[name] for name in TOLD if name in placement}
+    parts = {name: placement[name] for name in IDENTIFYING if name in placement}
     if placement.get("options"):  # of the provider; without any, numbers stay comparable as before
-        told["options"] = placement["options"]
+        parts["options"] = placement["options"]
     if "onnxruntime" in ready.versions:
-        told["onnxruntime"] = ready.versions["onnxruntime"]
+        parts["onnxruntime"] = ready.versions["onnxruntime"]
     elif "runtime_version" in placement:
-        told["runtime"] = f"{placement.get('runtime')} {placement['runtime_version']}"
-    return told
+        parts["runtime"] = f"{placement.get('runtime')} {placement['runtime_version']}"
+    return parts
 
 
 def git_state(folder: Path) -> Git | None:
@@ -112,7 +110,9 @@ def _git(folder: Path, *arguments: str) -> str | None:
         answer = git.run(folder, *arguments, timeout_s=GIT_TIMEOUT_S)
     except GitError:
         return None
-    return answer.output.strip() if answer.code == 0 else None
+    if answer.code != 0:
+        return None
+    return answer.output.strip()
 
 
 def _cpu_model(root: Path = processor.ROOT) -> str:
@@ -127,8 +127,9 @@ def _model_by_kernel(root: Path) -> str | None:
     except OSError:
         return None
     pairs = [line.partition(":") for line in lines]
-    told = {name.strip(): value.strip() for name, _, value in reversed(pairs)}
-    return next((told[name] for name in MODEL_FIELDS if told.get(name)), None)
+    # Reversed, so that the first of several lines of a name stays.
+    fields = {name.strip(): value.strip() for name, _, value in reversed(pairs)}
+    return next((fields[name] for name in MODEL_FIELDS if fields.get(name)), None)
 
 
 def _memory_gib() -> int | None:

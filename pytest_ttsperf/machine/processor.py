@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_ttsperf import popen
@@ -42,16 +42,21 @@ def _by_kernel(root: Path) -> str | None:
         text = (root / "proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    named = (value for name, value in _pairs(text) if name in KERNEL_FIELDS)
-    return next(_worded(named), None)  # a bare number counts the processors
+    for name, value in _pairs(text):
+        if name in KERNEL_FIELDS and not value.isdigit():  # a bare number counts the processors
+            return value
+    return None
 
 
 def _by_lscpu() -> str | None:
     """What lscpu makes of the numbers that are all that Linux tells of 64-bit ARM."""
-    pairs = list(_pairs(_output("lscpu")))
-    name = next((value for name, value in pairs if name == "model name"), None)
-    model = next((value for name, value in pairs if name == "model"), "")
-    return name or next(_worded([model]), None)
+    fields: dict[str, str] = {}
+    for name, value in _pairs(_output("lscpu")):
+        fields.setdefault(name, value)
+    if "model name" in fields:
+        return fields["model name"]
+    model = fields.get("model", "")
+    return None if model.isdigit() else model or None
 
 
 def _by_registry() -> str | None:
@@ -75,14 +80,9 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
             yield name.strip().lower(), value.strip()
 
 
-def _worded(values: Iterable[str]) -> Iterator[str]:
-    """Those that are more than a number."""
-    return (value for value in values if value and not value.isdigit())
-
-
 def _first_line(text: str) -> str | None:
-    lines = text.strip().splitlines()
-    return lines[0].strip() if lines else None
+    first, _, _ = text.strip().partition("\n")
+    return first.strip() or None
 
 
 def _output(*command: str) -> str:
@@ -98,4 +98,6 @@ def _output(*command: str) -> str:
             )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else ""
+    if done.returncode != 0:
+        return ""
+    return done.stdout.decode("utf-8", "replace")

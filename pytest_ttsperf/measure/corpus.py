@@ -59,9 +59,13 @@ def fresh_texts(preset: str, count: int) -> tuple[str, ...]:
     They make little sense, and no cache of any age can hold them.
     """
     rng = random.SystemRandom()
-    words = [word.strip(".,") for text in _order(preset) for word in text.split()]
-    lengths = [len(text.split()) for text in _order(preset)[:count]]
-    return tuple(f"{' '.join(rng.sample(words, length)).capitalize()}." for length in lengths)
+    order = _order(preset)
+    words = [word.strip(".,") for word in " ".join(order).split()]
+    fresh = []
+    for text in order[:count]:
+        shuffled = " ".join(rng.sample(words, len(text.split())))
+        fresh.append(f"{shuffled.capitalize()}.")
+    return tuple(fresh)
 
 
 def _take(pool: tuple[str, ...], count: int, skip: int, what: str) -> tuple[str, ...]:
@@ -89,7 +93,7 @@ def _place(text: str) -> bytes:
     return sha256(f"{_ORDER}:{text}".encode()).digest()
 
 
-# Seconds of speech: the guard against text cut short and speech sped up. Fitted to the corpus in
+# Seconds of speech: the guard against texts cut short and speech sped up. Fitted to the corpus in
 # the voice "heart": spoken over estimated is 0.83 to 1.13 (short), 0.90 to 1.13 (medium), 0.94 to
 # 1.07 (long), so every text stands at least 1.34 times above the least. Of the first 60 texts each
 # (short, medium, long), 60, 60, 60 fall below it at double speed, which takes 0.53 of the time, and
@@ -107,6 +111,8 @@ _TEENS = tuple(map(int, "01111112111312222322"))
 _TENS = tuple(map(int, "0022222322"))
 _TOKEN = re.compile(r"\d+|[^\W\d_]+(?:'[^\W\d_]+)?")
 _COMMA = re.compile(r"[,;:](?=\s)")
+_MUTE_ENDING = r"([^aeiouyl]|[aeiouy]l)e$|[^aeiouydt]ed$|([^aeiouycgsxzhl]|[aeiouy]l)es$"
+"""Where the last vowel is mute: made, walked, trombones; not table, wanted, boxes."""
 _SENTENCE_END = re.compile(r"(?<!\bDr)(?<!\bM[rs])(?<!\bMrs)(?<!\bProf)[.!?]+\s+(?=[A-Z\"'])")
 
 
@@ -124,8 +130,9 @@ def speech_band_s(text: str) -> tuple[float, float]:
 
 def _seconds_of_token(token: str) -> float:
     syllables = _syllables(token)
-    read_out = token.isdecimal() or token.isupper() or token.casefold() in _ABBREVIATIONS
-    letters = 3 * syllables if read_out else len(token)  # "123", "RTF" and "Dr" sound longer
+    letters = len(token)
+    if token.isdecimal() or token.isupper() or token.casefold() in _ABBREVIATIONS:
+        letters = 3 * syllables  # "123", "RTF" and "Dr" are longer than they are written
     return SECONDS_PER_SYLLABLE * syllables + SECONDS_PER_LETTER * letters
 
 
@@ -137,18 +144,10 @@ def _syllables(token: str) -> int:
     word = token.casefold()
     if word in _ABBREVIATIONS:
         return _ABBREVIATIONS[word]
-    return max(1, len(re.findall(r"[aeiouy]+", word)) - _silent_ending(word))
-
-
-def _silent_ending(word: str) -> int:
-    """1 when the last vowel is mute: made, walked, trombones; not table, wanted, boxes."""
-    return int(
-        bool(
-            re.search(
-                r"([^aeiouyl]|[aeiouy]l)e$|[^aeiouydt]ed$|([^aeiouycgsxzhl]|[aeiouy]l)es$", word
-            )
-        )
-    )
+    count = len(re.findall(r"[aeiouy]+", word))
+    if re.search(_MUTE_ENDING, word):
+        count -= 1
+    return max(1, count)
 
 
 def _syllables_of_number(digits: str) -> int:
@@ -156,6 +155,11 @@ def _syllables_of_number(digits: str) -> int:
         return sum(_TEENS[int(digit)] or 2 for digit in digits)
     thousands, rest = divmod(int(digits), 1000)
     hundreds, rest = divmod(rest, 100)
-    count = _syllables_of_number(str(thousands)) + 2 if thousands else 0
-    count += _TEENS[hundreds] + 2 if hundreds else 0
-    return count + (_TEENS[rest] if rest < 20 else _TENS[rest // 10] + _TEENS[rest % 10])
+    count = 0
+    if thousands:
+        count += _syllables_of_number(str(thousands)) + 2
+    if hundreds:
+        count += _TEENS[hundreds] + 2
+    if rest < 20:
+        return count + _TEENS[rest]
+    return count + _TENS[rest // 10] + _TEENS[rest % 10]

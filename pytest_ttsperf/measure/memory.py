@@ -11,10 +11,13 @@ is left would be a smaller figure, and no warning.
 from __future__ import annotations
 
 import contextlib
+import itertools
+import operator
 import re
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
@@ -46,10 +49,10 @@ class TreeMeter:
         self._started_here = started_here
         self.unreadable: str | None = None
         """Why the tree cannot be read, once that has happened."""
-        self._tree = self._looked_up()
+        self._tree = self._look_up()
 
     def usage(self, peak_bytes: int = 0) -> Usage | None:
-        """RSS, USS and CPU seconds of the tree now; `peak_bytes` is what sampling has seen.
+        """RSS, USS and CPU seconds of the tree now; `peak_bytes` is the highest RSS sampled.
 
         None where it cannot be read, and `unreadable` says why. TargetCrashed when the process at
         its top has ended: nothing would be read as 0.
@@ -59,15 +62,17 @@ class TreeMeter:
                 f"process {self._root.pid}, whose memory was read, has ended; a server that "
                 "answers on was started anew while it was measured"
             )
-        self._tree = self._looked_up()
-        rss, cpu_s = self._rss(self._tree), self.cpu_s()
+        self._tree = self._look_up()
+        rss_bytes = self._rss_bytes(self._tree)
+        cpu_s = self.cpu_s()
         if self.unreadable:
             return None
-        high_water = _high_water(self._root.pid) if self._started_here else 0
+        if self._started_here:
+            peak_bytes = max(peak_bytes, _read_memory(self._root.pid).highest_bytes)
         return Usage(
-            rss_bytes=rss,
-            rss_peak_bytes=max(rss, peak_bytes, high_water),
-            uss_bytes=self._uss(),
+            rss_bytes=rss_bytes,
+            rss_peak_bytes=max(rss_bytes, peak_bytes),
+            uss_bytes=self._uss_bytes(),
             cpu_s=cpu_s,
         )
 
@@ -87,23 +92,17 @@ class TreeMeter:
     def watch_peak(self) -> Iterator[list[int]]:
         """Sample RSS in a thread while the block runs; the list holds the peak afterwards."""
         peak = [0]
-        over = threading.Event()
+        tree = self._tree
+        samples = itertools.count(1)
 
         def sample() -> None:
-            tree, samples = self._tree, 0
-            while not over.wait(SAMPLE_S):
-                samples += 1
-                if samples % SAMPLES_PER_LOOKUP == 0:
-                    tree = self._looked_up()
-                peak[0] = max(peak[0], self._rss(tree))
+            nonlocal tree
+            if next(samples) % SAMPLES_PER_LOOKUP == 0:
+                tree = self._look_up()
+            peak[0] = max(peak[0], self._rss_bytes(tree))
 
-        thread = threading.Thread(target=sample, daemon=True)
-        thread.start()
-        try:
+        with _repeat(sample):
             yield peak
-        finally:
-            over.set()
-            thread.join()
 
     def is_quiet(self) -> bool:
         """Whether the tree uses under a quarter of a core over the next 100 ms."""
@@ -115,20 +114,21 @@ class TreeMeter:
         """Wait until the tree uses under 5 % of a core for 100 ms; False when it never does."""
         return wait_all_quiet([self], timeout_s)
 
-    def _looked_up(self) -> list[psutil.Process]:
+    def _look_up(self) -> list[psutil.Process]:
         try:
             return [self._root, *self._root.children(recursive=True)]
         except psutil.NoSuchProcess:
             return [self._root]
         except UNREADABLE:  # psutil wants to know since when the machine runs, and may not
-            return self._looked_up_by_kernel()
+            return self._look_up_by_kernel()
 
-    def _looked_up_by_kernel(self) -> list[psutil.Process]:
-        found = []
-        for pid in tree(self._root.pid):
+    def _look_up_by_kernel(self) -> list[psutil.Process]:
+        _, *below = tree(self._root.pid)
+        processes = [self._root]
+        for pid in below:
             with contextlib.suppress(psutil.NoSuchProcess):
-                found.append(self._root if pid == self._root.pid else psutil.Process(pid))
-        return found
+                processes.append(psutil.Process(pid))
+        return processes
 
     @contextlib.contextmanager
     def _reading(self, process: psutil.Process) -> Iterator[None]:
@@ -143,14 +143,14 @@ class TreeMeter:
                 f"({type(error).__name__}), so memory and CPU of its tree are not measured"
             )
 
-    def _rss(self, tree: Iterable[psutil.Process]) -> int:
+    def _rss_bytes(self, tree: Iterable[psutil.Process]) -> int:
         total = 0
         for process in tree:
             with self._reading(process):
                 total += process.memory_info().rss
         return total
 
-    def _uss(self) -> int | None:
+    def _uss_bytes(self) -> int | None:
         try:
             return sum(int(process.memory_full_info().uss) for process in self._tree)
         except (*UNREADABLE, AttributeError):
@@ -164,24 +164,31 @@ def wait_all_quiet(meters: Sequence[TreeMeter], timeout_s: float) -> bool:
     while REAL.monotonic() < deadline:
         REAL.sleep(QUIET_WINDOW_S)
         now = [meter.cpu_s() for meter in meters]
-        spent = max((b - a for a, b in zip(before, now, strict=True)), default=0.0)
-        if spent / QUIET_WINDOW_S < QUIET_SHARE:
+        spent_s = max(map(operator.sub, now, before), default=0.0)
+        if spent_s / QUIET_WINDOW_S < QUIET_SHARE:
             return True
         before = now
     return False
 
 
-def _high_water(pid: int) -> int:
-    """Highest RSS the process ever had, in bytes; 0 where the system does not keep it."""
+@contextlib.contextmanager
+def _repeat(action: Callable[[], None]) -> Iterator[None]:
+    """Do it twenty times a second, in a thread, while the block runs."""
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.wait(SAMPLE_S):
+            action()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
     try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return 0
-    found = re.search(r"VmHWM:\s+(\d+) kB", status)
-    return int(found[1]) * 1024 if found else 0
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
-SAMPLE_S = 0.05
 PROC = Path("/proc")
 
 
@@ -195,45 +202,45 @@ class PeakMemory:
 
     def look(self) -> None:
         """Look once: what all have together now, or what one of them had at its highest."""
-        read = [_memory(pid) for pid in tree(self._pid)]
-        together = sum(now for now, _ in read)
-        self.peak_bytes = max([self.peak_bytes, together, *(highest for _, highest in read)])
+        memories = [_read_memory(pid) for pid in tree(self._pid)]
+        together = sum(memory.now_bytes for memory in memories)
+        highest = max(memory.highest_bytes for memory in memories)
+        self.peak_bytes = max(self.peak_bytes, together, highest)
 
 
 @contextlib.contextmanager
 def sample_peak_memory(pid: int) -> Iterator[PeakMemory]:
     """Look twenty times a second, in a thread."""
-    footprint, over = PeakMemory(pid), threading.Event()
-
-    def watch() -> None:
-        while not over.wait(SAMPLE_S):
-            footprint.look()
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield footprint
-    finally:
-        over.set()
-        thread.join()
+    memory = PeakMemory(pid)
+    with _repeat(memory.look):
+        yield memory
 
 
 def tree(pid: int) -> list[int]:
     """A process and all below it, as the kernel lists them; itself alone where it does not."""
-    found, left = [], [pid]
+    found = []
+    left = [pid]
     while left:
-        found.append(left.pop())
+        pid = left.pop()
+        found.append(pid)
         with contextlib.suppress(OSError):  # it may end at any moment
-            for task in PROC.glob(f"{found[-1]}/task/*/children"):
-                left += [int(child) for child in _read(task).split()]
+            for task in PROC.glob(f"{pid}/task/*/children"):
+                left += map(int, _read(task).split())
     return found
 
 
-def _memory(pid: int) -> tuple[int, int]:
-    """Resident now and at the highest, in bytes; 0 for what is gone."""
+class _Memory(NamedTuple):
+    """Of one process."""
+
+    now_bytes: int
+    highest_bytes: int
+
+
+def _read_memory(pid: int) -> _Memory:
+    """Resident now and at the highest; 0 for what is gone, or where the system does not say."""
     status = _read(PROC / str(pid) / "status")
     sizes = dict(re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB", status, re.MULTILINE))
-    return int(sizes.get("VmRSS", 0)) * 1024, int(sizes.get("VmHWM", 0)) * 1024
+    return _Memory(int(sizes.get("VmRSS", 0)) * 1024, int(sizes.get("VmHWM", 0)) * 1024)
 
 
 def _read(path: Path) -> str:

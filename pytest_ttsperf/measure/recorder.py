@@ -1,7 +1,7 @@
 """Stamps one iterator of chunks; nothing else happens in its loop.
 
-Whatever a chunk is, it is only kept here: counting and converting come after the last one, outside
-the timing. `cost` measures what the recorder itself adds, with a target that does nothing.
+Whatever a chunk is, it is only collected here: counting and converting come after the last one,
+outside the timing. `cost` measures what the recorder itself adds, with a target that does nothing.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ async def record_async(
     *,
     now_ns: Callable[[], int] = REAL.perf_counter_ns,
 ) -> Stamped:
-    """The same inside an event loop, whose start is nothing that the target is charged with."""
+    """The same inside an event loop, whose start does not count as the target's time."""
     arrivals: list[tuple[int, Any]] = []
     keep = arrivals.append
     request_ns = now_ns()

@@ -1,11 +1,12 @@
 """In which order texts are spoken, and in which process: pure, nothing is run here.
 
 One target needs little order: warm-ups until steady, then distinct texts, then probes that repeat
-a text. The blocks of several targets join here.
+a text.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -29,17 +30,17 @@ class ScheduledTrial:
 
 
 def schedule_trials(
-    texts: Sequence[str], kind: Kind, *, first: int = 0, first_process: int = 0
+    texts: Sequence[str], kind: Kind, *, first: int = 0
 ) -> Iterator[ScheduledTrial]:
     """All texts in one process, in their order."""
-    for offset, text in enumerate(texts):
-        yield ScheduledTrial(first + offset, kind, first_process, text)
+    for index, text in enumerate(texts, start=first):
+        yield ScheduledTrial(index, kind, 0, text)
 
 
 def schedule_cold_trials(texts: Sequence[str], *, first: int = 0) -> Iterator[ScheduledTrial]:
     """Each text in a fresh process of its own."""
-    for offset, text in enumerate(texts):
-        yield ScheduledTrial(first + offset, "trial", first + offset, text)
+    for index, text in enumerate(texts, start=first):
+        yield ScheduledTrial(index, "trial", index, text)
 
 
 class Steady:
@@ -53,16 +54,17 @@ class Steady:
         self._rtfs: list[float] = []
 
     def feed(self, rtf: float | None) -> None:
-        """Tell one warm-up's RTF; one without sound counts as not steady."""
-        self._rtfs.append(float("inf") if rtf is None else rtf)
+        """Take one warm-up's RTF; one without sound (None) counts as not steady."""
+        self._rtfs.append(math.inf if rtf is None else rtf)
 
     @property
     def reached(self) -> bool:
         """Whether the newest two are within 15 % of the two before, or slower."""
         if len(self._rtfs) < MIN_WARMUPS:
             return False
-        newest, before = median(self._rtfs[-2:]), median(self._rtfs[-4:-2])
-        return newest < float("inf") and newest >= before * (1 - STEADY_WITHIN)
+        newest = median(self._rtfs[-2:])
+        before = median(self._rtfs[-4:-2])
+        return before * (1 - STEADY_WITHIN) <= newest < math.inf
 
     @property
     def exhausted(self) -> bool:

@@ -27,8 +27,8 @@ NEEDED_MS = 30
 def to_samples(recording: Recording) -> NDArray[np.float32]:
     """Give the samples of a recording, shape (frames,), full scale 1.0, read-only.
 
-    Raises MeasurementError when the recording was kept without its sound, or when its sound is not
-    as long as its chunks say.
+    Raises MeasurementError when the recording was stored without its sound, or when its sound is
+    not as long as its chunks say.
     """
     if recording.pcm is UNSET:
         raise MeasurementError(
@@ -60,7 +60,7 @@ def measure_sound(samples: NDArray[np.float32], sample_rate: int) -> Sound:
     - last frame: the end of the last window above the threshold.
     - silence share: windows that are not above the threshold, 0..1; None below 1 ms of audio.
 
-    Samples that are not finite are heard as silence (`metrics.quality` counts them).
+    Samples that are not finite count as silence (`measure_level` counts them).
     """
     edges = np.arange(samples.size * 1000 // sample_rate + 1) * sample_rate // 1000
     power = _window_power(samples, edges)
@@ -73,9 +73,14 @@ def measure_sound(samples: NDArray[np.float32], sample_rate: int) -> Sound:
     active_power = float(active.mean())
     above = power > max(floor, active_power * 10 ** (-BELOW_ACTIVE_DB / 10))
     onset = _first_sustained(above)
+    onset_frame = last_frame = None
+    if onset is not None:
+        last = np.flatnonzero(above)[-1]
+        onset_frame = int(edges[onset])
+        last_frame = int(edges[last + 1])
     return Sound(
-        onset_frame=None if onset is None else int(edges[onset]),
-        last_frame=None if onset is None else int(edges[np.flatnonzero(above)[-1] + 1]),
+        onset_frame=onset_frame,
+        last_frame=last_frame,
         silence_share=float(1 - above.mean()),
         active_level_dbfs=float(10 * np.log10(active_power)),
     )
@@ -90,9 +95,12 @@ def _window_power(samples: NDArray[np.float32], edges: NDArray[np.int64]) -> NDA
     ends = np.arange(1, edges.size)
     starts = np.maximum(ends - WINDOW_MS, 0)
 
-    def window_mean(of: NDArray[np.float64]) -> NDArray[np.float64]:
-        sums = np.concatenate(([0.0], np.cumsum(np.add.reduceat(of, edges[:-1]))))
-        mean: NDArray[np.float64] = (sums[ends] - sums[starts]) / (edges[ends] - edges[starts])
+    lengths = edges[ends] - edges[starts]
+
+    def window_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        per_millisecond = np.add.reduceat(values, edges[:-1])
+        sums = np.concatenate(([0.0], np.cumsum(per_millisecond)))
+        mean: NDArray[np.float64] = (sums[ends] - sums[starts]) / lengths
         return mean
 
     return np.maximum(window_mean(clean * clean) - window_mean(clean) ** 2, 0.0)
@@ -103,8 +111,8 @@ def _first_sustained(above: NDArray[np.bool_]) -> int | None:
     count = np.concatenate(([0], np.cumsum(above)))
     here = np.arange(above.size) + 1
     following = count[np.minimum(here + LOOK_AHEAD_MS, above.size)] - count[here]
-    found = np.flatnonzero(above & (following >= NEEDED_MS))
-    return int(found[0]) if found.size else None
+    onsets = np.flatnonzero(above & (following >= NEEDED_MS))
+    return int(onsets[0]) if onsets.size else None
 
 
 def first_sound_ns(recording: Recording, sound: Sound) -> int | None:
@@ -112,7 +120,8 @@ def first_sound_ns(recording: Recording, sound: Sound) -> int | None:
     arrivals, frames = chunks_of(recording)
     if sound.onset_frame is None or sound.onset_frame >= frames.sum():
         return None
-    return int(arrivals[np.searchsorted(np.cumsum(frames), sound.onset_frame, side="right")])
+    chunk = np.searchsorted(np.cumsum(frames), sound.onset_frame, side="right")
+    return int(arrivals[chunk])
 
 
 CLIPPED_AT = 0.999
@@ -120,15 +129,19 @@ CLIPPED_AT = 0.999
 
 
 def measure_level(samples: NDArray[np.float32]) -> Level:
-    """Peak, share of clipped samples and number of samples that are no number.
+    """Peak, share of clipped samples and count of samples that are NaN or infinite.
 
     `samples` has shape (frames,), full scale is 1.0. Peak and clipping are those of the finite
     samples, None where there are none.
     """
     finite = np.isfinite(samples)
     size = np.abs(samples[finite])
+    peak = clipped_share = None
+    if size.size:
+        peak = float(size.max())
+        clipped_share = float(np.mean(size >= CLIPPED_AT))
     return Level(
-        peak=float(size.max()) if size.size else None,
-        clipped_share=float(np.mean(size >= CLIPPED_AT)) if size.size else None,
+        peak=peak,
+        clipped_share=clipped_share,
         non_finite=int(samples.size - size.size),
     )

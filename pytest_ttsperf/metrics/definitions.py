@@ -2,8 +2,8 @@
 
 t0 is `request_ns`, just before the request is handed over; chunk i arrives at a_i with d_i seconds
 of audio, D is their sum. Chunks without frames (a container header, an empty array) count for
-`ttfb_ms` alone. A metric that cannot be told is None, never 0; instants that cannot be (an arrival
-before the request) are passed on as they are, for `metrics.trust` to refuse.
+`ttfb_ms` alone. A metric that cannot be measured is None, never 0; impossible instants (an arrival
+before the request) are passed on as they are, for `metrics.validity` to refuse.
 
 Sources: RTF as elapsed time over duration of audio is the usual one of speech technology (below 1
 beats real time); time to first byte and first sample are what vendors publish; the onset, the
@@ -29,6 +29,7 @@ from pytest_ttsperf.records import (
     Recording,
     Sample,
     Sound,
+    Span,
     Trial,
     Usage,
 )
@@ -55,14 +56,14 @@ def ttfs_ms(recording: Recording) -> float | None:
 
 
 def lead_in_ms(recording: Recording, sound: Sound) -> float | None:
-    """Audio before the onset; None when nothing is heard."""
+    """Audio before the onset; None when nothing is audible."""
     if sound.onset_frame is None:
         return None
     return sound.onset_frame / recording.sample_rate * 1000
 
 
 def ttfa_sound_ms(recording: Recording, sound: Sound) -> float | None:
-    """Arrival of the chunk that holds the onset - t0: what change is judged on."""
+    """Arrival of the chunk with the onset - t0: what versions are compared by."""
     arrival_ns = first_sound_ns(recording, sound)
     return None if arrival_ns is None else _since_request_ms(recording, arrival_ns)
 
@@ -70,7 +71,7 @@ def ttfa_sound_ms(recording: Recording, sound: Sound) -> float | None:
 def ttfa_ms(recording: Recording, sound: Sound, prebuffer_ms: float = 0.0) -> float | None:
     """Heard: the later of the onset's arrival and its turn in a player with that prebuffer, - t0.
 
-    Silence neither passes as sound nor is free: what leads in is waited for.
+    Silence is no sound, and it takes time: the listener waits for the lead-in as well.
     """
     arrival_ms = ttfa_sound_ms(recording, sound)
     lead_ms = lead_in_ms(recording, sound)
@@ -129,7 +130,9 @@ def gaps_ms(recording: Recording) -> tuple[float, ...] | None:
     arrivals, _ = chunks_of(recording)
     waits = np.diff(arrivals)
     apart = waits[waits >= COALESCE_NS]
-    return tuple(((apart if apart.size else waits) / NS_PER_MS).tolist()) or None
+    if apart.size:
+        waits = apart
+    return tuple((waits / NS_PER_MS).tolist()) or None
 
 
 def gap_p95_ms(recording: Recording) -> float | None:
@@ -159,20 +162,23 @@ def is_streamed(recording: Recording, opening_ms: float = 0.0) -> bool | None:
     if arrivals.size < 2:
         return None
     opened_ns = recording.request_ns + opening_ms * NS_PER_MS + ROUNDING_NS
-    stages = [
+    synthesis = [
         span
         for span in recording.spans
-        if span.stage != CONVERT
-        and not span.stage.startswith(CLIENT)
-        and opened_ns < span.end_ns
-        and span.start_ns <= recording.end_ns
+        if _is_synthesis(span) and opened_ns < span.end_ns and span.start_ns <= recording.end_ns
     ]
-    if not stages:
+    if not synthesis:
         return False if is_sliced(recording, opening_ms) else None
     first_ns = int(arrivals[0])
-    if any(span.start_ns >= first_ns for span in stages):
+    if any(span.start_ns >= first_ns for span in synthesis):
         return True
-    return None if any(span.end_ns > first_ns for span in stages) else False
+    if any(span.end_ns > first_ns for span in synthesis):
+        return None
+    return False
+
+
+def _is_synthesis(span: Span) -> bool:
+    return span.stage != CONVERT and not span.stage.startswith(CLIENT)
 
 
 def is_sliced(recording: Recording, opening_ms: float = 0.0) -> bool:
@@ -192,7 +198,9 @@ def cpu_s_per_audio_s(trial: Trial) -> float | None:
     if trial.usage is None or trial.recording is None:
         return None
     audio_s = duration_s(trial.recording)
-    return None if audio_s is None else trial.usage.cpu_s / audio_s
+    if audio_s is None:
+        return None
+    return trial.usage.cpu_s / audio_s
 
 
 def memory(baseline: Usage | None, trials: Sequence[Trial]) -> Memory:
@@ -210,58 +218,73 @@ def memory(baseline: Usage | None, trials: Sequence[Trial]) -> Memory:
             reason="not the target: the CPU time of the process tree that was read did not rise "
             f"in any of {len(readings)} trials"
         )
-    rss = [usage.rss_bytes for usage in readings]
-    uss = [usage.uss_bytes for usage in readings if usage.uss_bytes is not None]
+    rss_bytes = [usage.rss_bytes for usage in readings]
+    range_bytes = reason = None
+    if len(readings) > 1:
+        range_bytes = max(rss_bytes) - min(rss_bytes)
+    else:
+        reason = "one trial has no range: at least two are needed"
+    uss_bytes = [usage.uss_bytes for usage in readings if usage.uss_bytes is not None]
     return Memory(
-        rss_baseline_mb=None if baseline is None else baseline.rss_bytes / BYTES_PER_MB,
-        rss_peak_mb=max(usage.rss_peak_bytes for usage in readings) / BYTES_PER_MB,
-        rss_range_mb=(max(rss) - min(rss)) / BYTES_PER_MB if len(rss) > 1 else None,
-        uss_peak_mb=max(uss) / BYTES_PER_MB if uss else None,
-        reason=None if len(rss) > 1 else "one trial has no range: at least two are needed",
+        rss_baseline_mb=_to_mb(baseline.rss_bytes if baseline else None),
+        rss_peak_mb=_to_mb(max(usage.rss_peak_bytes for usage in readings)),
+        rss_range_mb=_to_mb(range_bytes),
+        uss_peak_mb=_to_mb(max(uss_bytes, default=None)),
+        reason=reason,
     )
+
+
+def _to_mb(size_bytes: int | None) -> float | None:
+    return None if size_bytes is None else size_bytes / BYTES_PER_MB
 
 
 # The table
 
 
+Measure = Callable[[Trial, float], float | None]
+"""Of a trial and a prebuffer in ms."""
+
+
 class Metric(NamedTuple):
-    """One metric: its unit, what it is, and how it comes from a trial and a prebuffer in ms."""
+    """One metric: its unit, what it is, and how it is computed."""
 
     unit: str
     doc: str
-    of: Callable[[Trial, float], float | None]
+    of: Measure
 
 
-def _raw(of: Callable[[Recording], float | None]) -> Callable[[Trial, float], float | None]:
+def _of_recording(measure: Callable[[Recording], float | None]) -> Measure:
     """A metric of the instants alone."""
-    return lambda trial, _: None if trial.recording is None else of(trial.recording)
 
-
-def _of_sound(
-    of: Callable[[Recording, Sound], float | None],
-) -> Callable[[Trial, float], float | None]:
-    """A metric of the instants and of what is audible."""
-
-    def measure(trial: Trial, _: float) -> float | None:
-        if trial.recording is None or trial.sound is None:
-            return None
-        return of(trial.recording, trial.sound)
-
-    return measure
-
-
-def _of_playback(
-    of: Callable[[playback.Playback], float | None],
-) -> Callable[[Trial, float], float | None]:
-    """A metric of the simulated player."""
-
-    def measure(trial: Trial, prebuffer_ms: float) -> float | None:
+    def of(trial: Trial, _: float) -> float | None:
         if trial.recording is None:
             return None
-        value = of(playback.play(trial.recording, prebuffer_ms))
+        return measure(trial.recording)
+
+    return of
+
+
+def _of_sound(measure: Callable[[Recording, Sound], float | None]) -> Measure:
+    """A metric of the instants and of what is audible."""
+
+    def of(trial: Trial, _: float) -> float | None:
+        if trial.recording is None or trial.sound is None:
+            return None
+        return measure(trial.recording, trial.sound)
+
+    return of
+
+
+def _of_playback(field: str) -> Measure:
+    """A metric of the simulated player: a field of Playback."""
+
+    def of(trial: Trial, prebuffer_ms: float) -> float | None:
+        if trial.recording is None:
+            return None
+        value: float | None = getattr(playback.play(trial.recording, prebuffer_ms), field)
         return None if value is None else float(value)
 
-    return measure
+    return of
 
 
 def _ttfa_ms(trial: Trial, prebuffer_ms: float) -> float | None:
@@ -275,36 +298,32 @@ def _silence_share(trial: Trial, _: float) -> float | None:
 
 
 METRICS: Mapping[str, Metric] = {
-    "ttfb_ms": Metric("ms", "first byte", _raw(ttfb_ms)),
-    "ttfs_ms": Metric("ms", "first sample, silent or not", _raw(ttfs_ms)),
+    "ttfb_ms": Metric("ms", "first byte", _of_recording(ttfb_ms)),
+    "ttfs_ms": Metric("ms", "first sample, silent or not", _of_recording(ttfs_ms)),
     "lead_in_ms": Metric("ms", "audio before the onset", _of_sound(lead_in_ms)),
     "ttfa_sound_ms": Metric("ms", "arrival of the first sounding chunk", _of_sound(ttfa_sound_ms)),
     "ttfa_ms": Metric("ms", "first sound heard from a player", _ttfa_ms),
-    "rtf": Metric("", "time over duration of audio", _raw(rtf)),
-    "rtf_stream": Metric("", "the same after the first chunk", _raw(rtf_stream)),
-    "gap_p95_ms": Metric("ms", "95 % of a trial's gaps are no longer", _raw(gap_p95_ms)),
-    "gap_max_ms": Metric("ms", "longest gap", _raw(gap_max_ms)),
-    "underruns": Metric("", "interruptions of the player", _of_playback(lambda p: p.underruns)),
-    "stall_ms": Metric("ms", "their total time", _of_playback(lambda p: p.stall_ms)),
-    "longest_stall_ms": Metric(
-        "ms", "the longest of them", _of_playback(lambda p: p.longest_stall_ms)
-    ),
-    "stall_ratio": Metric(
-        "", "their share of the time played", _of_playback(lambda p: p.stall_ratio)
-    ),
+    "rtf": Metric("", "time over duration of audio", _of_recording(rtf)),
+    "rtf_stream": Metric("", "the same after the first chunk", _of_recording(rtf_stream)),
+    "gap_p95_ms": Metric("ms", "95 % of a trial's gaps are no longer", _of_recording(gap_p95_ms)),
+    "gap_max_ms": Metric("ms", "longest gap", _of_recording(gap_max_ms)),
+    "underruns": Metric("", "interruptions of the player", _of_playback("underruns")),
+    "stall_ms": Metric("ms", "their total time", _of_playback("stall_ms")),
+    "longest_stall_ms": Metric("ms", "the longest of them", _of_playback("longest_stall_ms")),
+    "stall_ratio": Metric("", "their share of the time played", _of_playback("stall_ratio")),
     "prebuffer_needed_ms": Metric(
-        "ms", "smallest prebuffer without a stall", _raw(playback.prebuffer_needed_ms)
+        "ms", "smallest prebuffer without a stall", _of_recording(playback.prebuffer_needed_ms)
     ),
     "start_delay_needed_ms": Metric(
         "ms",
         "smallest wait after the first chunk without one",
-        _raw(playback.start_delay_needed_ms),
+        _of_recording(playback.start_delay_needed_ms),
     ),
     "silence_share": Metric("", "share of the audio below the threshold", _silence_share),
     "cpu_s_per_audio_s": Metric(
         "", "CPU seconds per second of audio", lambda trial, _: cpu_s_per_audio_s(trial)
     ),
-    "audio_s": Metric("s", "duration of the audio", _raw(duration_s)),
+    "audio_s": Metric("s", "duration of the audio", _of_recording(duration_s)),
     "speech_s": Metric("s", "audio without the silence around it", _of_sound(speech_s)),
 }
 
@@ -316,10 +335,9 @@ def sample(
 
     Raises MeasurementError for a metric that is not in METRICS.
     """
-    try:
-        of = METRICS[metric].of
-    except KeyError:
-        known = ", ".join(METRICS)
-        raise MeasurementError(f"no metric is called {metric!r}; there are: {known}") from None
-    counted = (trial for trial in trials if trial.kind == kind)
-    return Sample(metric=metric, values=tuple(of(trial, prebuffer_ms) for trial in counted))
+    if metric not in METRICS:
+        names = ", ".join(METRICS)
+        raise MeasurementError(f"no metric is called {metric!r}; there are: {names}")
+    measure = METRICS[metric].of
+    values = [measure(trial, prebuffer_ms) for trial in trials if trial.kind == kind]
+    return Sample(metric=metric, values=tuple(values))

@@ -1,4 +1,4 @@
-"""A simulated player: what a listener would have heard, from the instants of one recording.
+"""A simulated player: what a listener would hear, from the instants of one recording.
 
 The player takes every chunk the moment it arrives (reads are not coalesced, chunks without sound
 are ignored). It starts when `prebuffer_ms` of audio are buffered or the stream has ended, plays in
@@ -95,7 +95,8 @@ def start_delay_needed_ms(recording: Recording) -> float | None:
     if not arrivals.size:
         return None
     rate = recording.sample_rate
-    return float(_behind(arrivals, frames, int(arrivals[0]), rate).max() / (rate * NS_PER_MS))
+    behind = _behind(arrivals, frames, int(arrivals[0]), rate)
+    return float(behind.max() / (rate * NS_PER_MS))
 
 
 def _frames_in(prebuffer_ms: float, rate: int) -> int:
@@ -120,6 +121,7 @@ def _behind(arrivals: Integers, frames: Integers, start_ns: int, rate: int) -> I
 
 def _stalls(arrivals: Integers, frames: Integers, start_ns: int, rate: int) -> Integers:
     """The stalls of at least 1 ms: each new record of being behind is one, of that much more."""
-    delay = np.maximum.accumulate(np.maximum(_behind(arrivals, frames, start_ns, rate), 0))
+    behind = np.maximum(_behind(arrivals, frames, start_ns, rate), 0)
+    delay = np.maximum.accumulate(behind)
     stalls = np.diff(delay, prepend=0)
     return stalls[stalls >= SHORTEST_STALL_NS * rate]

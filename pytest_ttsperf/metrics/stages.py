@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_ttsperf.metrics.audio import first_sound_ns
 from pytest_ttsperf.metrics.playback import NS_PER_MS
 from pytest_ttsperf.records import (
     Breakdown,
     Recording,
-    Span,
     StageShare,
     Trial,
 )
@@ -35,21 +36,22 @@ def breakdown(trials: Sequence[Trial]) -> Breakdown:
     """Which stages the time went to: up to the first sounding chunk, and over the whole trial.
 
     Per stage and trial: the time in which at least one of its spans was at work, cut to the window
-    (overlapping spans count once). A stage's row is the median over the counted trials that tell
+    (overlapping spans count once). A stage's row is the median over the counted trials that have
     stages, 0 where a trial has none of it, in ms and as share of the window; the last kind of row,
     `unexplained`, is the time in which no stage was at work. Stages that work at the same time
     each have their own: shares may add up to more than 1. Largest first; empty without spans.
     """
-    told = [
-        (trial.recording, trial.sound)
-        for trial in trials
-        if trial.kind == "trial" and trial.recording is not None and trial.recording.spans
-    ]
-    to_sound = [(recording, first_sound_ns(recording, sound)) for recording, sound in told if sound]
-    return Breakdown(
-        to_first_sound=_shares([(rec, end_ns) for rec, end_ns in to_sound if end_ns is not None]),
-        whole=_shares([(recording, recording.end_ns) for recording, _ in told]),
-    )
+    to_sound: list[_Window] = []
+    whole: list[_Window] = []
+    for trial in trials:
+        recording = trial.recording
+        if trial.kind != "trial" or recording is None or not recording.spans:
+            continue
+        whole.append(_Window(recording, recording.end_ns))
+        sound_ns = first_sound_ns(recording, trial.sound) if trial.sound else None
+        if sound_ns is not None:
+            to_sound.append(_Window(recording, sound_ns))
+    return Breakdown(to_first_sound=_shares(to_sound), whole=_shares(whole))
 
 
 def stages_ms(trial: Trial, *, whole: bool) -> tuple[float, dict[str, float]] | None:
@@ -61,60 +63,67 @@ def stages_ms(trial: Trial, *, whole: bool) -> tuple[float, dict[str, float]] | 
     recording = trial.recording
     if recording is None or not recording.spans:
         return None
-    until_ns = recording.end_ns if whole else None
-    if until_ns is None and trial.sound is not None:
-        until_ns = first_sound_ns(recording, trial.sound)
-    if until_ns is None:
+    end_ns: int | None = recording.end_ns
+    if not whole:
+        end_ns = first_sound_ns(recording, trial.sound) if trial.sound else None
+    if end_ns is None:
         return None
+    window = _Window(recording, end_ns)
     names = sorted({span.stage for span in recording.spans})
-    busy = {name: [span for span in recording.spans if span.stage == name] for name in names}
-    start_ns = recording.request_ns
-    return (
-        (until_ns - start_ns) / NS_PER_MS,
-        {name: _union_ns(busy[name], start_ns, until_ns) / NS_PER_MS for name in names},
-    )
+    return window.length_ns / NS_PER_MS, {name: window.busy_ns(name) / NS_PER_MS for name in names}
 
 
 def is_explained(rows: Sequence[StageShare]) -> bool | None:
     """Whether stages account for a window within 5 % or 1 ms; None for an empty breakdown."""
-    unexplained = [row for row in rows if row.stage == UNEXPLAINED]
-    if not unexplained:
-        return None
-    return unexplained[0].share <= EXPLAINED_WITHIN or unexplained[0].ms <= EXPLAINED_WITHIN_MS
+    for row in rows:
+        if row.stage == UNEXPLAINED:
+            return row.share <= EXPLAINED_WITHIN or row.ms <= EXPLAINED_WITHIN_MS
+    return None
 
 
-def _shares(windows: Sequence[tuple[Recording, int]]) -> tuple[StageShare, ...]:
-    """Rows for the windows from each request to the instant given with it."""
-    windows = [(rec, end_ns) for rec, end_ns in windows if end_ns > rec.request_ns]
-    stages = sorted({span.stage for rec, _ in windows for span in rec.spans})
+class _Window(NamedTuple):
+    """The time from a request to an instant after it."""
+
+    recording: Recording
+    end_ns: int
+
+    @property
+    def length_ns(self) -> int:
+        return self.end_ns - self.recording.request_ns
+
+    def busy_ns(self, stage: str | None = None) -> int:
+        """How much of it is covered by at least one span of a stage, or of any."""
+        covered_ns = 0
+        until_ns = self.recording.request_ns
+        for span in sorted(self.recording.spans, key=lambda span: span.start_ns):
+            if stage not in (None, span.stage):
+                continue
+            last_ns = min(span.end_ns, self.end_ns)
+            covered_ns += max(last_ns - max(span.start_ns, until_ns), 0)
+            until_ns = max(until_ns, last_ns)
+        return covered_ns
+
+
+def _shares(windows: Sequence[_Window]) -> tuple[StageShare, ...]:
+    """A row for each stage, and one for the time without any; largest first."""
+    windows = [window for window in windows if window.length_ns > 0]
+    stages = sorted({span.stage for window in windows for span in window.recording.spans})
     if not stages:
         return ()
-    rows = [_share(windows, stage) for stage in stages]
-    return tuple(sorted([*rows, _share(windows, None)], key=lambda row: -row.ms))
+    length_ns = np.array([window.length_ns for window in windows])
+    idle_ns = length_ns - np.array([window.busy_ns() for window in windows])
+    rows = []
+    for stage in stages:
+        busy_ns = np.array([window.busy_ns(stage) for window in windows])
+        rows.append(_share(stage, busy_ns, length_ns))
+    rows.append(_share(UNEXPLAINED, idle_ns, length_ns))
+    return tuple(sorted(rows, key=lambda row: -row.ms))
 
 
-def _share(windows: Sequence[tuple[Recording, int]], stage: str | None) -> StageShare:
-    """One row: the median of a stage's time, or, for None, of the time without any stage."""
-    length = np.array([end_ns - rec.request_ns for rec, end_ns in windows])
-    busy = np.array(
-        [
-            _union_ns([s for s in rec.spans if stage in (None, s.stage)], rec.request_ns, end_ns)
-            for rec, end_ns in windows
-        ]
-    )
-    spent = length - busy if stage is None else busy
+def _share(stage: str, spent_ns: NDArray[np.int64], length_ns: NDArray[np.int64]) -> StageShare:
+    """The median over trials; both arrays have the shape (trials,)."""
     return StageShare(
-        stage=stage or UNEXPLAINED,
-        ms=float(np.median(spent)) / NS_PER_MS,
-        share=float(np.median(spent / length)),
+        stage=stage,
+        ms=float(np.median(spent_ns)) / NS_PER_MS,
+        share=float(np.median(spent_ns / length_ns)),
     )
-
-
-def _union_ns(spans: Sequence[Span], start_ns: int, end_ns: int) -> int:
-    """How much of a window is covered by at least one span."""
-    covered, until_ns = 0, start_ns
-    for span in sorted(spans, key=lambda span: span.start_ns):
-        last_ns = min(span.end_ns, end_ns)
-        covered += max(last_ns - max(span.start_ns, until_ns), 0)
-        until_ns = max(until_ns, last_ns)
-    return covered

@@ -1,19 +1,21 @@
-"""Reasons not to believe a measurement: each guard springs one trap that gave a false number.
+"""Reasons not to believe a measurement: each guard catches one trap that once gave a false number.
 
 A guard is a function of the evidence that returns a note or None. `invalid` notes void the cell;
-the others are told beside its verdicts. Guards only look at figures: where one needs a metric it
-is handed in, computed by `metrics.definitions`.
+the others are reported beside its verdicts. What a guard needs beyond the recorded trials is
+computed by `metrics.definitions`, or is part of the evidence.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import NamedTuple
 
-from pytest_ttsperf.records import Mode, Sample, TargetInfo, Trial, TrustNote
+from pytest_ttsperf.metrics import definitions, stages
+from pytest_ttsperf.records import CellResult, Kind, Recording, Trial, TrustNote
 
 LATENCIES = ("ttfb_ms", "ttfs_ms", "ttfa_sound_ms")
 FLOOR_RTF = 0.001
@@ -43,72 +45,69 @@ Bands = Callable[[str], tuple[float, float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What the guards may look at."""
+    """What the guards look at: a result, and what it is held against (see `find_notes`)."""
 
-    counted: tuple[Trial, ...]
-    probes: tuple[Trial, ...]
-    samples: Mapping[str, Sample]
-    probe_rtf: Sample | None
-    streamed: Sequence[bool | None]
-    trend: Trend | None
-    ready: TargetInfo | None
+    result: CellResult
     asked_provider: str | None
     bands: Bands | None
     bands_bind: bool
-    explained: bool | None
-    mode: Mode
+    trend: Trend | None
 
-    def values(self, metric: str) -> tuple[float | None, ...]:
-        """A metric of the counted trials, empty when it was not computed."""
-        sample = self.samples.get(metric)
-        return () if sample is None else sample.values
+    @property
+    def counted(self) -> tuple[Trial, ...]:
+        """The trials that make up the samples."""
+        return self.result.counted
 
-    def known(self, metric: str) -> list[float]:
-        """Its values that were measured."""
+    @property
+    def recordings(self) -> list[Recording]:
+        """Those of the counted trials that did not fail."""
+        return [trial.recording for trial in self.counted if trial.recording is not None]
+
+    @property
+    def placement(self) -> Mapping[str, object]:
+        """What the target says of where it runs; empty where it says nothing."""
+        ready = self.result.ready
+        if ready is None or ready.placement is None:
+            return {}
+        return ready.placement
+
+    def values(self, metric: str, kind: Kind = "trial") -> tuple[float | None, ...]:
+        """A metric of the trials of a kind, in their order."""
+        return definitions.sample(metric, self.result.trials, kind=kind).values
+
+    def measured(self, metric: str) -> list[float]:
+        """A metric of the counted trials, without those in which it could not be measured."""
         return [value for value in self.values(metric) if value is not None]
 
 
 def find_notes(
-    trials: Sequence[Trial],
+    result: CellResult,
     *,
-    ready: TargetInfo | None,
-    asked_provider: str | None,
-    bands: Bands | None,
-    mode: Mode,
-    samples: Mapping[str, Sample],
-    probe_rtf: Sample | None = None,
-    streamed: Sequence[bool | None] = (),
-    trend: Trend | None = None,
+    asked_provider: str | None = None,
+    bands: Bands | None = None,
     bands_bind: bool = True,
-    explained: bool | None = None,
+    trend: Trend | None = None,
 ) -> tuple[TrustNote, ...]:
-    """All that speaks against believing the trials of one cell, in the order of GUARDS.
+    """All that speaks against believing one cell, in the order of GUARDS.
 
-    `samples` are those of the counted trials by metric name, `probe_rtf` is the `rtf` of the
-    probes, `streamed` holds `is_streamed` of each counted trial's recording, `trend` is a test
-    like `judge.stats.trend`, `bands_bind` says whether leaving a band voids the cell, `explained`
-    whether the stages add up to the time to the first sound. What is not given is not guarded.
+    The result has its trials and its breakdown; notes that it already carries are not looked at.
+    `asked_provider` is the one the target was opened with, None for its default; `bands` are
+    credible durations, and `bands_bind` says whether leaving them voids the cell; `trend` is a test
+    like `judge.statistics.quantiles.trend`. A guard without what it needs finds nothing.
     """
     evidence = Evidence(
-        counted=tuple(trial for trial in trials if trial.kind == "trial"),
-        probes=tuple(trial for trial in trials if trial.kind == "probe"),
-        samples=samples,
-        probe_rtf=probe_rtf,
-        streamed=streamed,
-        trend=trend,
-        ready=ready,
+        result=result,
         asked_provider=asked_provider,
         bands=bands,
         bands_bind=bands_bind,
-        explained=explained,
-        mode=mode,
+        trend=trend,
     )
     found = (guard(evidence) for guard in GUARDS)
     return tuple(note for note in found if note is not None)
 
 
 def check_failures(evidence: Evidence) -> TrustNote | None:
-    """A text of a preset can be spoken: a target that raises or ends over one is broken."""
+    """Every text can be spoken: a target that raises or dies over one is broken."""
     errors = [trial.error for trial in evidence.counted if trial.error is not None]
     if not errors:
         return None
@@ -120,9 +119,9 @@ def check_failures(evidence: Evidence) -> TrustNote | None:
 
 
 def check_latency(evidence: Evidence) -> TrustNote | None:
-    """Sound cannot be there before it was asked for, nor at that very instant."""
+    """Sound cannot be there before it was requested, nor at that very instant."""
     for metric in LATENCIES:
-        wrong = [value for value in evidence.known(metric) if value <= 0]
+        wrong = [value for value in evidence.measured(metric) if value <= 0]
         if wrong:
             return TrustNote(
                 guard="latency",
@@ -135,25 +134,29 @@ def check_latency(evidence: Evidence) -> TrustNote | None:
 
 
 def check_tracers(evidence: Evidence) -> TrustNote | None:
-    """Nothing looks on while the target works, as that takes time, and more here than there.
+    """No debugger or profiler slows the target down, by more in some places than in others.
 
-    Where the target is inline, too: its figures are those of a debugger, so they are not judged.
+    This holds for an inline target, too: its figures would be those of a debugger.
     """
-    tracers = evidence.ready.tracers if evidence.ready else ()
-    if not tracers:
+    ready = evidence.result.ready
+    if ready is None or not ready.tracers:
         return None
     return TrustNote(
         guard="traced",
-        text=f"the target was traced by {', '.join(tracers)}: the figures are the tracer's as much "
-        "as the engine's. Run without it, or with --ttsperf-disable, which measures nothing",
+        text=f"the target was traced by {', '.join(ready.tracers)}: the figures are the tracer's "
+        "as much as the engine's. Run without it, or with --ttsperf-disable, which measures "
+        "nothing",
         invalid=True,
     )
 
 
 def check_order(evidence: Evidence) -> TrustNote | None:
     """Chunks arrive one after another."""
-    recordings = [trial.recording for trial in evidence.counted if trial.recording]
-    wrong = [rec for rec in recordings if list(rec.arrivals_ns) != sorted(rec.arrivals_ns)]
+    wrong = [
+        recording
+        for recording in evidence.recordings
+        if list(recording.arrivals_ns) != sorted(recording.arrivals_ns)
+    ]
     if not wrong:
         return None
     return TrustNote(
@@ -165,96 +168,115 @@ def check_order(evidence: Evidence) -> TrustNote | None:
 
 
 def check_speed(evidence: Evidence) -> TrustNote | None:
-    """Faster than anything that synthesises."""
-    known = evidence.known("rtf")
-    if not known or median(known) >= FLOOR_RTF:
+    """The target is not faster than anything that synthesises."""
+    rtfs = evidence.measured("rtf")
+    if not rtfs or median(rtfs) >= FLOOR_RTF:
         return None
     return TrustNote(
         guard="floor",
-        text=f"the median rtf of {len(known)} trials is {median(known):.2g}, below the physical "
+        text=f"the median rtf of {len(rtfs)} trials is {median(rtfs):.2g}, below the physical "
         f"floor of {FLOOR_RTF:g}: a cache or precomputed audio answered",
         invalid=True,
     )
+
+
+class SpokenDuration(NamedTuple):
+    """Seconds of speech in a trial, and the band in which they are credible."""
+
+    speech_s: float
+    least_s: float
+    most_s: float
 
 
 def check_duration(evidence: Evidence) -> TrustNote | None:
     """The speech lasts as long as its text can: silence around it does not count.
 
     The band is that of English. A preset is English, so leaving its band voids the cell; a text
-    of the test's own may be in any language, so it is only told.
+    of the test's own may be in any language, so it is only reported.
     """
-    if evidence.bands is None:
+    durations = _durations(evidence)
+    short = [each for each in durations if each.speech_s < each.least_s]
+    long = [each for each in durations if each.speech_s > each.most_s]
+    outside = len(short) + len(long)
+    if outside <= OUTSIDE_SHARE * len(durations):
         return None
-    measured = [
-        (speech_s, evidence.bands(trial.text))
-        for trial, speech_s in zip(evidence.counted, evidence.values("speech_s"), strict=False)
-        if speech_s is not None
-    ]
-    short = [(got, low) for got, (low, _) in measured if got < low]
-    long = [(got, high) for got, (_, high) in measured if got > high]
-    if len(short) + len(long) <= OUTSIDE_SHARE * len(measured):
-        return None
-    cause = _wrong_rate(evidence, measured) or (
+    if short:
+        example_s = short[0].speech_s
+        expected = f"at least {short[0].least_s:.2f} s"
+    else:
+        example_s = long[0].speech_s
+        expected = f"at most {long[0].most_s:.2f} s"
+    cause = _wrong_rate(evidence, durations) or (
         "the text is truncated, repeated or padded, or the speed was changed; listen to it"
     )
-    (got, bound), side = (short[0], "at least") if short else (long[0], "at most")
     return TrustNote(
         guard="duration",
-        text=f"the speech of {_of(len(short) + len(long), measured)} is not as long as its text "
-        f"is in English ({len(short)} too short, {len(long)} too long; {got:.2f} s where {side} "
-        f"{bound:.2f} s are expected): {cause}",
+        text=f"the speech of {_of(outside, durations)} is not as long as its text is in English "
+        f"({len(short)} too short, {len(long)} too long; {example_s:.2f} s where {expected} are "
+        f"expected): {cause}",
         invalid=evidence.bands_bind,
     )
 
 
-SpokenDuration = tuple[float, tuple[float, float]]
-"""Seconds of speech, and the band in which they are credible."""
+def _durations(evidence: Evidence) -> list[SpokenDuration]:
+    if evidence.bands is None:
+        return []
+    durations = []
+    for trial, speech_s in zip(evidence.counted, evidence.values("speech_s"), strict=True):
+        if speech_s is not None:
+            durations.append(SpokenDuration(speech_s, *evidence.bands(trial.text)))
+    return durations
 
 
-def _wrong_rate(evidence: Evidence, measured: Sequence[SpokenDuration]) -> str | None:
+def _wrong_rate(evidence: Evidence, durations: Sequence[SpokenDuration]) -> str | None:
     """Where the rate is only supposed and another would explain the duration: which, what to do."""
-    supposed = evidence.ready.sample_rate if evidence.ready else None
-    if supposed is None or evidence.ready is None or not evidence.ready.is_rate_supposed:
+    ready = evidence.result.ready
+    if ready is None or not ready.is_rate_supposed or ready.sample_rate is None:
         return None
-    credible = [rate for rate in SAMPLE_RATES if _is_credible(measured, supposed / rate)]
+    supposed = ready.sample_rate
+    credible = [rate for rate in SAMPLE_RATES if _is_credible(durations, supposed / rate)]
     if not credible:
         return None
-    nearest = sorted(credible, key=lambda rate: _distance(measured, supposed / rate))
-    named = " or ".join(f"{rate} Hz" for rate in nearest[:2])
+    nearest = sorted(credible, key=lambda rate: _distance(durations, supposed / rate))
+    rates = " or ".join(f"{rate} Hz" for rate in nearest[:2])
     return (
         f"most likely the sample rate is wrong. It was supposed to be {supposed} Hz, as nothing in "
-        f"the sound tells it; at {named} the speech would be as long as its text. Set the true one "
+        f"the sound tells it; at {rates} the speech would be as long as its text. Set the true one "
         "(a server: sample_rate in --ttsperf-http-template; a program: --ttsperf-target-option "
         "rate=...), or have WAV sent. Else the text is truncated, repeated or padded; listen to it"
     )
 
 
-def _is_credible(measured: Sequence[SpokenDuration], factor: float) -> bool:
+def _is_credible(durations: Sequence[SpokenDuration], factor: float) -> bool:
     """Whether the speech would be as long as its texts if it lasted so many times as long."""
-    outside = [1 for got, (low, high) in measured if not low <= got * factor <= high]
-    return len(outside) <= OUTSIDE_SHARE * len(measured)
+    outside = [
+        each for each in durations if not each.least_s <= each.speech_s * factor <= each.most_s
+    ]
+    return len(outside) <= OUTSIDE_SHARE * len(durations)
 
 
-def _distance(measured: Sequence[SpokenDuration], factor: float) -> float:
+def _distance(durations: Sequence[SpokenDuration], factor: float) -> float:
     """How far the speech would be from the middle of its bands, in logs."""
     logs = [
-        math.log(got * factor / ((low + high) / 2))
-        for got, (low, high) in measured
-        if got > 0 and high > 0
+        math.log(each.speech_s * factor / ((each.least_s + each.most_s) / 2))
+        for each in durations
+        if each.speech_s > 0 and each.most_s > 0
     ]
-    return abs(median(logs)) if logs else math.inf
+    if not logs:
+        return math.inf
+    return abs(median(logs))
 
 
 def check_silence(evidence: Evidence) -> TrustNote | None:
-    """Something is to be heard."""
-    heard = [trial.sound for trial in evidence.counted if trial.sound is not None]
-    without = [sound for sound in heard if sound.onset_frame is None]
-    if not without:
+    """There is audible sound in every trial."""
+    sounds = [trial.sound for trial in evidence.counted if trial.sound is not None]
+    silent = [sound for sound in sounds if sound.onset_frame is None]
+    if not silent:
         return None
     return TrustNote(
         guard="silence",
-        text=f"nothing is to be heard in {_of(len(without), heard)}",
-        invalid=len(without) == len(heard),
+        text=f"nothing is to be heard in {_of(len(silent), sounds)}",
+        invalid=len(silent) == len(sounds),
     )
 
 
@@ -287,92 +309,102 @@ def check_finite(evidence: Evidence) -> TrustNote | None:
 
 def check_provider(evidence: Evidence) -> TrustNote | None:
     """The provider asked for is the one that ran: read back, never assumed."""
-    asked = evidence.asked_provider
-    if asked is None:
+    provider = evidence.asked_provider
+    if provider is None:
         return None
-    placement = evidence.ready.placement if evidence.ready else None
-    nodes = (placement or {}).get("nodes")
+    nodes = evidence.placement.get("nodes")
     if not isinstance(nodes, Mapping) or not nodes:
         return TrustNote(
             guard=PROVIDER,
-            text=f"unverified: the target does not tell which provider ran, {asked} was asked for",
+            text=f"unverified: the target does not tell which provider ran, {provider} was asked "
+            "for",
         )
-    wanted = _plain(_provider_name(asked, (placement or {}).get("provider")))
+    wanted = _plain(_provider_name(provider, evidence.placement.get("provider")))
     if any(count for name, count in nodes.items() if _plain(name).startswith(wanted)):
         return None
     ran = ", ".join(f"{count} on {name}" for name, count in sorted(nodes.items()) if count)
     return TrustNote(
         guard=PROVIDER,
-        text=f"provider {asked} was asked for and ran 0 nodes ({ran or 'no nodes at all'}): "
+        text=f"provider {provider} was asked for and ran 0 nodes ({ran or 'no nodes at all'}): "
         "install its onnxruntime build or ask for the provider that ran",
         invalid=True,
     )
 
 
-def _provider_name(asked: str, told: object) -> str:
-    """The name that nodes are counted under: the target tells that of a library's provider.
+def _provider_name(provider: str, placed: object) -> str:
+    """The name that nodes are counted under: for a library, the one in the target's placement.
 
-    A library cannot be onnxruntime's own CPU provider, whatever the target tells.
+    A library cannot be onnxruntime's own CPU provider, whatever the target says.
     """
-    if LIBRARY.search(asked) and isinstance(told, str) and told != CPU_PROVIDER:
-        return told
-    return asked
+    if LIBRARY.search(provider) and isinstance(placed, str) and placed != CPU_PROVIDER:
+        return placed
+    return provider
 
 
 def check_load(evidence: Evidence) -> TrustNote | None:
-    """A target does not use more cores than the threads it tells, by stage or for all."""
-    told = (evidence.ready.placement or {}).get("threads") if evidence.ready else None
-    if isinstance(told, Mapping):
-        told = max((count for count in told.values() if isinstance(count, int)), default=None)
-    work = [
-        (trial.usage.cpu_s, (trial.recording.end_ns - trial.recording.request_ns) / 1e9)
-        for trial in evidence.counted
-        if trial.usage and trial.recording
-    ]
-    spent_s, lasted_s = sum(cpu for cpu, _ in work), sum(wall for _, wall in work)
-    if not isinstance(told, int) or lasted_s < MIN_CPU_WINDOW_S:
+    """A target does not use more cores than the threads in its placement, by stage or for all."""
+    threads = evidence.placement.get("threads")
+    if isinstance(threads, Mapping):
+        counts = [count for count in threads.values() if isinstance(count, int)]
+        threads = max(counts, default=None)
+    if not isinstance(threads, int):
         return None
-    cores = spent_s / lasted_s
-    if cores <= told * CORES_SLACK:
+    cpu_s = elapsed_s = 0.0
+    for trial in evidence.counted:
+        if trial.usage and trial.recording:
+            cpu_s += trial.usage.cpu_s
+            elapsed_s += (trial.recording.end_ns - trial.recording.request_ns) / 1e9
+    if elapsed_s < MIN_CPU_WINDOW_S:
+        return None
+    cores = cpu_s / elapsed_s
+    if cores <= threads * CORES_SLACK:
         return None
     return TrustNote(
         guard="threads",
-        text=f"the target tells {told} threads and keeps {cores:.1f} cores busy while it speaks; "
-        "a pool of another library may be unpinned (OMP_NUM_THREADS), so figures depend on what "
-        "else runs",
+        text=f"the target tells {threads} threads and keeps {cores:.1f} cores busy while it "
+        "speaks; a pool of another library may be unpinned (OMP_NUM_THREADS), so figures depend on "
+        "what else runs",
     )
 
 
 def check_cache(evidence: Evidence) -> TrustNote | None:
     """A text takes as long whether it was spoken before or never, or a cache answers it."""
-    spoken = {trial.text for trial in evidence.counted}
-    values = evidence.probe_rtf.values if evidence.probe_rtf else ()
-    probes = [
-        (trial.text in spoken, rtf)
-        for trial, rtf in zip(evidence.probes, values, strict=False)
-        if rtf is not None
-    ]
-    known = evidence.known("rtf")
-    repeating = [rtf for repeats, rtf in probes if repeats]
-    unheard = [rtf for repeats, rtf in probes if not repeats]
-    if not known:
+    rtfs = evidence.measured("rtf")
+    if not rtfs:
         return None
-    apart = is_cache(list(zip(repeating, unheard, strict=False)))
-    if unheard and apart and median(known) < CACHE_RATIO * min(unheard):
+    texts = {trial.text for trial in evidence.counted}
+    repeated, fresh = _probe_rtfs(evidence, texts)
+    is_apart = is_cache(list(zip(repeated, fresh, strict=False)))
+    if fresh and is_apart and median(rtfs) < CACHE_RATIO * min(fresh):
         return TrustNote(
             guard="cache",
             text=f"texts that nobody has spoken before take longer than the trials did (rtf "
-            f"{median(unheard):.2g} against {median(known):.2g}): a cache answered the trials; "
+            f"{median(fresh):.2g} against {median(rtfs):.2g}): a cache answered the trials; "
             "empty it, or measure distinct texts",
             invalid=True,
         )
-    if len(spoken) > 1 and repeating and median(repeating) < CACHE_RATIO * median(known):
+    if len(texts) > 1 and repeated and median(repeated) < CACHE_RATIO * median(rtfs):
         return TrustNote(
             guard="cache",
-            text=f"a cache serves repeated texts (rtf {median(repeating):.2g} against "
-            f"{median(known):.2g}); the figures are from distinct texts",
+            text=f"a cache serves repeated texts (rtf {median(repeated):.2g} against "
+            f"{median(rtfs):.2g}); the figures are from distinct texts",
         )
     return None
+
+
+def _probe_rtfs(evidence: Evidence, texts: Collection[str]) -> tuple[list[float], list[float]]:
+    """RTFs of the probes that repeat one of these texts, and of those of a fresh text."""
+    repeated: list[float] = []
+    fresh: list[float] = []
+    probes = [trial for trial in evidence.result.trials if trial.kind == "probe"]
+    for trial, rtf in zip(probes, evidence.values("rtf", "probe"), strict=True):
+        if rtf is None:
+            continue
+        if trial.text in texts:
+            repeated.append(rtf)
+        else:
+            fresh.append(rtf)
+    return repeated, fresh
 
 
 def is_cache(probes: Sequence[tuple[float, float]]) -> bool:
@@ -380,51 +412,56 @@ def is_cache(probes: Sequence[tuple[float, float]]) -> bool:
 
     A moment of noise slows neighbours alike, a cache tells them apart every time.
     """
-    return all(known < CACHE_RATIO * new for known, new in probes)
+    return all(repeated < CACHE_RATIO * fresh for repeated, fresh in probes)
 
 
 def check_trend(evidence: Evidence) -> TrustNote | None:
     """Trials are exchangeable: the last are no slower or faster than the first."""
+    if evidence.trend is None:
+        return None
     for metric in TREND_METRICS:
-        known = evidence.known(metric)
-        found = evidence.trend(known) if evidence.trend else None
+        values = evidence.measured(metric)
+        found = evidence.trend(values)
         if found is None:
             continue
         p_value, change = found
-        if p_value < TREND_P and abs(change) > TREND_CHANGE:
-            return TrustNote(
-                guard="trend",
-                text=f"{metric} {'rises' if change > 0 else 'falls'} over the trials: "
-                f"{change:+.0%} from the first quarter to the last (n={len(known)}, Kendall's "
-                f"p = {p_value:.2g}); the target was still warming up, or heats or leaks",
-            )
+        if p_value >= TREND_P or abs(change) <= TREND_CHANGE:
+            continue
+        direction = "rises" if change > 0 else "falls"
+        return TrustNote(
+            guard="trend",
+            text=f"{metric} {direction} over the trials: {change:+.0%} from the first quarter to "
+            f"the last (n={len(values)}, Kendall's p = {p_value:.2g}); the target was still "
+            "warming up, or heats or leaks",
+        )
     return None
 
 
 def check_clock(evidence: Evidence) -> TrustNote | None:
-    """Stages lie within the trial they are told for."""
-    told = [trial.recording for trial in evidence.counted if trial.recording]
-    told = [recording for recording in told if recording.spans]
-    strange = [
-        recording
-        for recording in told
-        if all(
-            span.end_ns < recording.request_ns or span.start_ns > recording.end_ns
-            for span in recording.spans
-        )
-    ]
+    """Stages lie within the trial they belong to."""
+    with_stages = [recording for recording in evidence.recordings if recording.spans]
+    strange = [recording for recording in with_stages if _has_foreign_stages(recording)]
     if not strange:
         return None
     return TrustNote(
         guard="stages",
-        text=f"all stages of {_of(len(strange), told)} lie outside of it: they are of another "
-        "trial, or on another clock than time.perf_counter_ns; no stage explains these figures",
+        text=f"all stages of {_of(len(strange), with_stages)} lie outside of it: they are of "
+        "another trial, or on another clock than time.perf_counter_ns; no stage explains these "
+        "figures",
+    )
+
+
+def _has_foreign_stages(recording: Recording) -> bool:
+    """Whether no stage overlaps the trial."""
+    return all(
+        span.end_ns < recording.request_ns or span.start_ns > recording.end_ns
+        for span in recording.spans
     )
 
 
 def check_stages(evidence: Evidence) -> TrustNote | None:
-    """The stages that a target tells add up to the time to the first sound."""
-    if evidence.explained is not False:
+    """The stages of a target add up to the time to the first sound."""
+    if stages.is_explained(evidence.result.breakdown.to_first_sound) is not False:
         return None
     return TrustNote(
         guard="explained",
@@ -438,13 +475,19 @@ def check_streaming(evidence: Evidence) -> TrustNote | None:
 
     One trial may look sliced because its reader was late; that most of them do is no chance.
     """
-    told = evidence.streamed
-    if evidence.mode != "stream" or 2 * told.count(False) <= len(told):
+    if evidence.result.cell.mode != "stream":
+        return None
+    streamed = [
+        definitions.is_streamed(trial.recording, trial.phases_ms.get("ready", 0.0))
+        for trial in evidence.counted
+        if trial.recording
+    ]
+    if 2 * streamed.count(False) <= len(streamed):
         return None
     return TrustNote(
         guard="stream",
-        text=f"not streamed: in {_of(told.count(False), told)} all work was done before the first "
-        "chunk arrived; finished audio was cut into chunks",
+        text=f"not streamed: in {_of(streamed.count(False), streamed)} all work was done before "
+        "the first chunk arrived; finished audio was cut into chunks",
     )
 
 
@@ -470,8 +513,10 @@ GUARDS: tuple[Guard, ...] = (
 
 
 def _of(count: int, whole: Sequence[object]) -> str:
-    return f"{count} of {len(whole)} trial{'' if len(whole) == 1 else 's'}"
+    trials = "trial" if len(whole) == 1 else "trials"
+    return f"{count} of {len(whole)} {trials}"
 
 
 def _plain(provider: str) -> str:
+    """`NvTensorRTRTXExecutionProvider` and `nv_tensorrt_rtx` begin alike in this form."""
     return "".join(letter for letter in provider.lower() if letter.isalnum())

@@ -45,7 +45,7 @@ class Measurement:
     @property
     def recordings(self) -> tuple[Recording, ...]:
         """The raw instants of the counted trials."""
-        return tuple(t.recording for t in self.result.counted if t.recording is not None)
+        return tuple(trial.recording for trial in self.result.counted if trial.recording)
 
     def __repr__(self) -> str:
         ttfa, rtf = self["ttfa_ms"], self["rtf"]
@@ -68,7 +68,7 @@ class WarmEngine:
 
     @property
     def ready(self) -> TargetInfo:
-        """What the target told of itself: sample rate, placement, versions."""
+        """What the target says of itself: sample rate, placement, versions."""
         return self.opened.ready
 
     def record(self, text: str, mode: Mode = "stream") -> Recording:
@@ -113,7 +113,7 @@ class ColdEngine:
 
 
 class Perf:
-    """Measures at once what it is told to speak; its test is judged when the body is over."""
+    """Measures at once what it is given to speak; its test is judged when the body is over."""
 
     def __init__(self, engine: WarmEngine | ColdEngine, state: run_state.TestState) -> None:
         self.engine = engine
@@ -172,7 +172,7 @@ def ttsperf_target(request: pytest.FixtureRequest) -> str | TargetSpec:
 def _ttsperf_provider(request: pytest.FixtureRequest) -> str | None:
     """The provider of this parametrisation; set by `pytest_generate_tests`."""
     if hasattr(request, "param"):
-        return str(request.param) if request.param is not None else None
+        return None if request.param is None else str(request.param)
     # The engine was asked for by request.getfixturevalue, so the test is not parametrised.
     return run_state.run_state_of(request.config).options.providers[0]
 
@@ -191,20 +191,24 @@ def _ttsperf_source(
     _note_use(request.node)
     named = _or_skip(state, lambda: target_fixture.as_spec(ttsperf_target))
     is_configured = isinstance(ttsperf_target, str) and named.spec == options.target
-    own = dict(options.target_options) if is_configured else named.options
-    own_voice = markers.voice(request.node)
-    demanded = {
-        "provider": options.provider_demanded,
-        "voice": options.voice_demanded or own_voice is not None,
-    }
-    given = TargetSpec(spec=named.spec, options={**own, **options.told_options})
-    target = _or_skip(state, lambda: with_http_options(given, options.http))
+    target_options = options.target_options if is_configured else named.options
+    test_voice = markers.voice(request.node)
+    demanded = []
+    if options.provider_demanded:
+        demanded.append("provider")
+    if options.voice_demanded or test_voice is not None:
+        demanded.append("voice")
+    target = TargetSpec(
+        spec=named.spec,
+        options={**target_options, **options.cli_target_options},
+    )
+    target = _or_skip(state, lambda: with_http_options(target, options.http))
     state.advise(secrets.find(target.spec, target.options))
     return TargetFactory(
         spec=target,
         provider=_ttsperf_provider,
-        voice=own_voice or options.voice,
-        demanded=tuple(name for name, is_demanded in demanded.items() if is_demanded),
+        voice=test_voice or options.voice,
+        demanded=tuple(demanded),
         timeout_s=options.timeout_s,
         inline=options.inline,
     )
@@ -263,7 +267,7 @@ def _note_use(item: pytest.Item) -> None:
 def _or_skip(state: run_state.TestState, work: Callable[[], T]) -> T:
     """Do it, turning a provider that is missing and was only configured into a skip.
 
-    What is known to go wrong with a target fails the test by its message alone.
+    An error of ours fails the test by its message alone, without a traceback.
     """
     __tracebackhide__ = True
     try:

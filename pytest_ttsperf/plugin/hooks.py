@@ -9,18 +9,27 @@ import pytest
 
 from pytest_ttsperf import popen  # noqa: F401  (before any test can replace what it has)
 from pytest_ttsperf.errors import LimitError, RevisionError
-from pytest_ttsperf.plugin import fixtures, markers, options, reports, run_state, summary, usage
+from pytest_ttsperf.plugin import (
+    fixtures,
+    markers,
+    option_table,
+    options,
+    reports,
+    run_state,
+    summary,
+    usage,
+)
 
 SUMMARY = pytest.StashKey[summary.RunSummary]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare `--ttsperf-*` and the ini lines."""
-    options.add(parser)
+    option_table.add(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Read the options, declare the marks, and lay the fixtures ready."""
+    """Read the options, declare the marks, and register the fixtures."""
     config.stash[run_state.RUN] = run_state.RunState(config, options.read(config))
     config.stash[SUMMARY] = summary.RunSummary(config)
     config.pluginmanager.register(config.stash[SUMMARY], "ttsperf-summary")
@@ -60,15 +69,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Tell how long the performance tests will take."""
+    """Say how long the performance tests will take."""
     selected = [item for item in session.items if markers.is_perf(item)]
     session.config.stash[SUMMARY].selected = [item.nodeid for item in selected]
     if selected and not session.config.getoption("collectonly"):
         try:
-            run_state.run_state_of(session.config).lay_ready(len(selected))
+            run_state.run_state_of(session.config).prepare(len(selected))
         except (RevisionError, LimitError) as error:
             raise pytest.UsageError(str(error)) from error
-        summary.tell_expected_duration(run_state.run_state_of(session.config), selected)
+        summary.announce_duration(run_state.run_state_of(session.config), selected)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -1,7 +1,7 @@
 """Ini lines as people write them: as texts, or with TOML's own types in pytest.toml (pytest 9).
 
 pytest itself takes one type for each line. Here a number may be written as a number or as a text,
-and keyword options as a list of NAME=VALUE or as a table; anything else is told by its name.
+and keyword options as a list of NAME=VALUE or as a table; an error names any other line.
 """
 
 from __future__ import annotations
@@ -46,14 +46,21 @@ def words(config: pytest.Config, name: str) -> list[str]:
     """A line that is a list of words, or a text of words with blanks between them."""
     value = _value(config, name)
     wanted = 'a list of texts, as ["cpu"]'
+    if not isinstance(value, str):
+        return _check_texts(name, value, wanted)
     try:
-        found = shlex.split(value) if isinstance(value, str) else value
+        return shlex.split(value)
     except ValueError as error:  # a quotation that is not closed
         raise _wrong_type(name, value, wanted) from error
-    return _texts(name, found, wanted)
 
 
-def lines(config: pytest.Config, name: str, *, joint: str = "=", quoted: bool = False) -> list[str]:
+def lines(
+    config: pytest.Config,
+    name: str,
+    *,
+    joint: str = "=",
+    quoted: bool = False,
+) -> list[str]:
     """A line that is a list of `NAME=VALUE` (or with another joint), a table, or a text of lines.
 
     With `quoted` a text in a table stays one behind the joint, also where it reads as a number.
@@ -61,10 +68,11 @@ def lines(config: pytest.Config, name: str, *, joint: str = "=", quoted: bool = 
     value = _value(config, name)
     if isinstance(value, Mapping):
         return [f"{key}{joint}{_as_text(name, each, quoted)}" for key, each in value.items()]
-    found = value
     if isinstance(value, str):
-        found = [line.strip() for line in value.split("\n") if line.strip()]
-    return _texts(name, found, f"a list of texts such as NAME{joint}VALUE, or a table of such")
+        stripped = [line.strip() for line in value.split("\n")]
+        return [line for line in stripped if line]
+    wanted = f"a list of texts such as NAME{joint}VALUE, or a table of such"
+    return _check_texts(name, value, wanted)
 
 
 def _value(config: pytest.Config, name: str) -> Any:
@@ -91,13 +99,13 @@ def _toml_table(config: pytest.Config) -> Mapping[str, Any]:
     return table if isinstance(table, dict) else {}
 
 
-def _texts(name: str, found: Any, wanted: str) -> list[str]:
-    if not isinstance(found, list):
-        raise _wrong_type(name, found, wanted)
-    for each in found:
+def _check_texts(name: str, value: Any, wanted: str) -> list[str]:
+    if not isinstance(value, list):
+        raise _wrong_type(name, value, wanted)
+    for each in value:
         if not isinstance(each, str):
             raise _wrong_type(name, each, wanted)
-    return found
+    return value
 
 
 def _as_text(name: str, value: object, quoted: bool) -> str:

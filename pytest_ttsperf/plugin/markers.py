@@ -1,4 +1,4 @@
-"""Marks into thresholds, checked at collection, with every mistake told by test and keyword.
+"""Marks into thresholds, checked at collection; an error names the test and the keyword.
 
 A limit is looked up per keyword on the parameter, the function, the class and the module, nearest
 first. On tests that use none of our fixtures, marks of our names without a keyword of ours belong
@@ -7,22 +7,15 @@ to somebody else and are left alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+import difflib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.errors import LimitError
-
-if TYPE_CHECKING:
-    from pytest_ttsperf.records import ComparedMetric, Phase
-
-import difflib
-import math
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from pytest_ttsperf.plugin import usage
 
 if TYPE_CHECKING:
@@ -36,14 +29,10 @@ DESCRIPTION = (
 )
 
 
-def choose_metrics_of_mark(
-    mark: pytest.Mark | None, told: Mapping[str, float], ini: Mapping[str, float], phase: Phase
-) -> tuple[ComparedMetric, ...]:
-    """The gates of a test. LimitError for a mark that cannot be understood."""
-    return metrics.choose_metrics(phase, ini, {} if mark is None else _margins_of_mark(mark), told)
-
-
-def _margins_of_mark(mark: pytest.Mark) -> dict[str, float]:
+def _margins_of_mark(mark: pytest.Mark | None) -> dict[str, float]:
+    """Metric -> smallest change that counts. LimitError for a mark that cannot be understood."""
+    if mark is None:
+        return {}
     if mark.args:
         raise LimitError(
             f"@{MARK} takes keywords only, such as ttfa='5%'; "
@@ -53,7 +42,7 @@ def _margins_of_mark(mark: pytest.Mark) -> dict[str, float]:
 
 
 class Limit(NamedTuple):
-    """What a keyword limits: a metric of metrics.definitions and how it is looked at."""
+    """What a keyword limits: a statistic of a metric of `metrics.definitions`."""
 
     metric: str
     statistic: str
@@ -83,6 +72,8 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "ttfa": ("prebuffer_ms", "onset"),
     "cadence": ("prebuffer_ms",),
 }
+PLAYED = ("ttfa_ms", "underruns")
+"""Metrics that depend on the player's prebuffer."""
 ONSETS = ("heard", "sample")
 DESCRIPTIONS = {
     "perf": "a performance test; added by every mark below and by the fixtures perf, warm_engine "
@@ -110,35 +101,47 @@ class Override(NamedTuple):
 
 def is_perf(item: pytest.Item) -> bool:
     """Whether the test is to carry the mark `perf`: it uses our fixtures, or states a limit."""
-    return usage.uses_ours(item) or any(
-        _is_claimed(mark) for name in LIMITS for mark in item.iter_markers(name)
-    )
+    if usage.uses_ours(item):
+        return True
+    marks = [mark for name in LIMITS for mark in item.iter_markers(name)]
+    return any(_is_ours(mark) for mark in marks)
 
 
-def _is_claimed(mark: pytest.Mark) -> bool:
+def _is_ours(mark: pytest.Mark) -> bool:
     """Whether a mark is ours on a test that uses none of our fixtures: by its keywords."""
-    known = {*LIMITS[mark.name], *SETTINGS.get(mark.name, ())}
-    return not known.isdisjoint(mark.kwargs)
+    return not set(_accepted(mark.name)).isdisjoint(mark.kwargs)
+
+
+def _accepted(marker: str) -> tuple[str, ...]:
+    """The keywords of a mark: limits, and settings of how they are measured."""
+    return (*LIMITS[marker], *SETTINGS.get(marker, ()))
 
 
 def check(item: pytest.Item) -> None:
     """LimitError when a mark of this test cannot be understood."""
-    if is_perf(item):
-        if usage.uses_ours(item):
-            _refuse_empty(item)
-        merge_limits(item)
-        trials(item)
-        voice(item)
-        choose_metrics(item, {}, {}, "warm")
+    if not is_perf(item):
+        return
+    if usage.uses_ours(item):
+        _refuse_empty(item)
+    merge_limits(item)
+    trials(item)
+    voice(item)
+    choose_metrics(item, {}, {}, "warm")
 
 
 def choose_metrics(
-    item: pytest.Item, told: Mapping[str, float], ini: Mapping[str, float], phase: Phase
+    item: pytest.Item,
+    command_line: Mapping[str, float],
+    ini: Mapping[str, float],
+    phase: Phase,
 ) -> tuple[ComparedMetric, ...]:
-    """What the test is compared by with another version; LimitError names the test."""
-    mark = item.get_closest_marker(MARK)
+    """By what the test is compared with another version; the margins are by metric.
+
+    LimitError names the test.
+    """
     try:
-        return choose_metrics_of_mark(mark, told, ini, phase)
+        mark = _margins_of_mark(item.get_closest_marker(MARK))
+        return metrics.choose_metrics(phase, ini, mark, command_line)
     except LimitError as error:
         raise LimitError(f"{item.nodeid}: {error}") from error
 
@@ -147,51 +150,63 @@ def thresholds(item: pytest.Item, overrides: Iterable[Override] = ()) -> tuple[T
     """The test's limits, each with the override in force, if any."""
     from pytest_ttsperf.records import Threshold
 
-    replaced = {override.key: override for override in overrides}
+    by_key = {override.key: override for override in overrides}
     found = []
     for marker, keywords in merge_limits(item).items():
-        prebuffer_ms = float(keywords.get("prebuffer_ms", 0.0))
         onset = keywords.get("onset", "heard")
         for keyword, limit in LIMITS[marker].items():
             if keyword not in keywords:
                 continue
             metric = "ttfs_ms" if onset == "sample" else limit.metric
-            looks_at_playback = metric in ("ttfa_ms", "underruns")
-            declared = float(keywords[keyword])
-            override = replaced.get(f"{marker}_{keyword}")
-            found.append(
-                Threshold(
-                    marker=marker,
-                    keyword=keyword,
-                    metric=metric,
-                    statistic=limit.statistic,  # type: ignore[arg-type]
-                    limit=override.limit if override else declared,
-                    prebuffer_ms=prebuffer_ms if looks_at_playback else 0.0,
-                    onset=onset,
-                    declared=declared if override else None,
-                    overridden_by=override.source if override else None,
-                )
+            prebuffer_ms = 0.0
+            if metric in PLAYED:
+                prebuffer_ms = float(keywords.get("prebuffer_ms", 0.0))
+            threshold = Threshold(
+                marker=marker,
+                keyword=keyword,
+                metric=metric,
+                statistic=limit.statistic,  # type: ignore[arg-type]
+                limit=float(keywords[keyword]),
+                prebuffer_ms=prebuffer_ms,
+                onset=onset,
             )
+            found.append(_replace_limit(threshold, by_key.get(f"{marker}_{keyword}")))
     return tuple(found)
+
+
+def _replace_limit(threshold: Threshold, override: Override | None) -> Threshold:
+    from msgspec import structs
+
+    if override is None:
+        return threshold
+    return structs.replace(
+        threshold,
+        limit=override.limit,
+        declared=threshold.limit,
+        overridden_by=override.source,
+    )
 
 
 def merge_limits(item: pytest.Item) -> dict[str, dict[str, Any]]:
     """Mark -> keyword -> value, the nearest mark winning keyword by keyword."""
     merged: dict[str, dict[str, Any]] = {}
-    ours = usage.uses_ours(item)
-    for marker in LIMITS:
+    uses_ours = usage.uses_ours(item)
+    for marker, limits in LIMITS.items():
+        keywords: dict[str, Any] = {}
         for mark in item.iter_markers(marker):
-            if not ours and not _is_claimed(mark):
+            if not uses_ours and not _is_ours(mark):
                 continue
             _check_mark(item.nodeid, mark)
             for keyword, value in mark.kwargs.items():
-                merged.setdefault(marker, {}).setdefault(keyword, value)
-        given = merged.get(marker, {})
-        if given and not set(given) & set(LIMITS[marker]):
+                keywords.setdefault(keyword, value)  # nearer marks come first, and win
+        if not keywords:
+            continue
+        if limits.keys().isdisjoint(keywords):
             raise LimitError(
-                f"{item.nodeid}: @{marker} with only {', '.join(given)} limits nothing; "
-                f"add one of {', '.join(LIMITS[marker])}"
+                f"{item.nodeid}: @{marker} with only {', '.join(keywords)} limits nothing; "
+                f"add one of {', '.join(limits)}"
             )
+        merged[marker] = keywords
     return merged
 
 
@@ -200,9 +215,9 @@ def trials(item: pytest.Item) -> int | None:
     mark = item.get_closest_marker("trials")
     if mark is None:
         return None
-    count = mark.args[0] if len(mark.args) == 1 and not mark.kwargs else None
+    count = _only_argument(mark)
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-        raise LimitError(f"{item.nodeid}: {_as_written(mark)}; wanted @trials(n) with n >= 1")
+        raise LimitError(f"{item.nodeid}: {_show_mark(mark)}; wanted @trials(n) with n >= 1")
     return count
 
 
@@ -211,25 +226,34 @@ def voice(item: pytest.Item) -> str | None:
     mark = item.get_closest_marker("voice")
     if mark is None:
         return None
-    name = mark.args[0] if len(mark.args) == 1 and not mark.kwargs else None
+    name = _only_argument(mark)
     if not isinstance(name, str) or not name:
-        raise LimitError(f'{item.nodeid}: {_as_written(mark)}; wanted @voice("name")')
+        raise LimitError(f'{item.nodeid}: {_show_mark(mark)}; wanted @voice("name")')
     return name
 
 
+def _only_argument(mark: pytest.Mark) -> object:
+    """The argument of a mark that has one; None for any other mark."""
+    if len(mark.args) != 1 or mark.kwargs:
+        return None
+    argument: object = mark.args[0]
+    return argument
+
+
 def parse_override(text: str, source: str) -> Override:
-    """`ttfa_p95_ms=800` into an override; LimitError names the known keys."""
-    known = [f"{marker}_{keyword}" for marker, words in LIMITS.items() for keyword in words]
-    key, equals, value = (part.strip() for part in text.partition("="))
-    if key not in known:
+    """`ttfa_p95_ms=800` into an override; LimitError names the keys there are."""
+    keys = [f"{marker}_{keyword}" for marker, limits in LIMITS.items() for keyword in limits]
+    key, _, value = text.partition("=")
+    key = key.strip()
+    if key not in keys:
         raise LimitError(
-            f"{source}: {key!r} is no limit{_near(key, known)}; known are {', '.join(known)}"
+            f"{source}: {key!r} is no limit{_suggest(key, keys)}; known are {', '.join(keys)}"
         )
     try:
-        limit = float(value) if equals else math.nan
+        limit = float(value)
     except ValueError:
         limit = math.nan
-    if not math.isfinite(limit) or limit < 0:
+    if not _is_limit(limit):
         raise LimitError(f"{source}: {text!r}; wanted {key}=NUMBER with a number of at least 0")
     return Override(key, limit, source)
 
@@ -239,7 +263,7 @@ def _refuse_empty(item: pytest.Item) -> None:
 
     A bare mark beside the limits of a class or module is one, too: nobody can tell what it adds.
     """
-    accepted = {name: (*LIMITS[name], *SETTINGS.get(name, ())) for name in LIMITS}
+    accepted = {name: _accepted(name) for name in LIMITS}
     accepted[MARK] = tuple(metrics.names())
     for name, keywords in accepted.items():
         for mark in item.iter_markers(name):
@@ -251,16 +275,16 @@ def _refuse_empty(item: pytest.Item) -> None:
 
 
 def _check_mark(nodeid: str, mark: pytest.Mark) -> None:
-    accepted = (*LIMITS[mark.name], *SETTINGS.get(mark.name, ()))
+    accepted = _accepted(mark.name)
     if mark.args:
         raise LimitError(
-            f"{nodeid}: {_as_written(mark)} gives a limit without its name; "
+            f"{nodeid}: {_show_mark(mark)} gives a limit without its name; "
             f"accepted keywords: {', '.join(accepted)}"
         )
     for keyword, value in mark.kwargs.items():
         if keyword not in accepted:
             raise LimitError(
-                f"{nodeid}: @{mark.name} has no keyword {keyword!r}{_near(keyword, accepted)}; "
+                f"{nodeid}: @{mark.name} has no keyword {keyword!r}{_suggest(keyword, accepted)}; "
                 f"accepted keywords: {', '.join(accepted)}"
             )
         if keyword == "onset":
@@ -274,16 +298,17 @@ def _check_mark(nodeid: str, mark: pytest.Mark) -> None:
 
 
 def _is_limit(value: object) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and value >= 0  # type: ignore[arg-type,operator]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and value >= 0
 
 
-def _near(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+def _suggest(word: str, words: Sequence[str]) -> str:
+    near = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
-def _as_written(mark: pytest.Mark) -> str:
+def _show_mark(mark: pytest.Mark) -> str:
     arguments = [repr(value) for value in mark.args]
     arguments += [f"{key}={value!r}" for key, value in mark.kwargs.items()]
     return f"@{mark.name}({', '.join(arguments)})"

@@ -1,8 +1,8 @@
 """What is written while tests run: the expected duration, and one progress line.
 
 On a terminal the line is rewritten in place and wiped afterwards; elsewhere (CI, a file) a
-measurement that is long, or that no earlier run knows, tells once how long it will take. Nothing is
-written under -q.
+measurement that is long, or that no earlier run has a duration for, says once how long it will
+take. Nothing is written under -q.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ class ProgressLine:
         self._config = config
         self._rewritten_at = 0.0
         self._open_line = False
-        self.known: set[str] = set()
-        """Tests whose duration was told before the run began."""
+        self.announced: set[str] = set()
+        """Tests whose duration was announced before the run began."""
 
     def line(self, text: str) -> None:
         """One line of its own, unless -q."""
         reporter = self._reporter
         if reporter is None:
             return
-        with self.uncaptured():
+        with self.suspend_capture():
             reporter.ensure_newline()
             reporter.write_line(text)
 
@@ -49,22 +49,27 @@ class ProgressLine:
             reporter.flush()
 
     def progress(self, progress: Progress) -> None:
-        """Tell how far a measurement is."""
+        """Show how far a measurement is."""
         reporter = self._reporter
         if reporter is None:
             return
         if not reporter.isatty:
-            long = (progress.remaining_s or 0.0) >= LONG_S
-            if progress.done == 0 and (long or progress.plan.test not in self.known):
+            if progress.done == 0 and self._is_news(progress):
                 self.line(f"  {progress_text(progress)}")
-            return
-        over = progress.done >= progress.of
-        self._rewrite("" if over else progress_text(progress))
+        elif progress.done >= progress.of:
+            self._rewrite("")
+        else:
+            self._rewrite(progress_text(progress))
+
+    def _is_news(self, progress: Progress) -> bool:
+        """Whether a measurement is long, or its duration was not announced."""
+        is_long = (progress.remaining_s or 0.0) >= LONG_S
+        return is_long or progress.plan.test not in self.announced
 
     def text(self, text: str) -> None:
-        """Tell how far something is that is no measurement of trials; empty when it is over.
+        """Show how far something is that is no measurement of trials; empty when it is over.
 
-        Elsewhere than on a terminal it is told by its summary alone.
+        Elsewhere than on a terminal only the summary reports it.
         """
         reporter = self._reporter
         if reporter is not None and reporter.isatty:
@@ -72,11 +77,12 @@ class ProgressLine:
 
     def _rewrite(self, text: str) -> None:
         """Put a text in the place of the last, at most some times a second; wipe it if empty."""
-        now, reporter = REAL.monotonic(), self._reporter
-        if text and now - self._rewritten_at < REWRITE_S:
+        now_s = REAL.monotonic()
+        if text and now_s - self._rewritten_at < REWRITE_S:
             return
-        self._rewritten_at = now
-        with self.uncaptured():
+        self._rewritten_at = now_s
+        reporter = self._reporter
+        with self.suspend_capture():
             if not self._open_line:
                 reporter.ensure_newline()
             reporter.rewrite(text, erase=True)
@@ -89,23 +95,26 @@ class ProgressLine:
             return None
         return self._config.pluginmanager.get_plugin("terminalreporter")
 
-    def uncaptured(self) -> AbstractContextManager[None]:
+    def suspend_capture(self) -> AbstractContextManager[None]:
         """While it lasts, the standard streams are those that pytest was started with."""
         manager = self._config.pluginmanager.get_plugin("capturemanager")
         if manager is None:
             return nullcontext()
-        uncaptured: AbstractContextManager[None] = manager.global_and_fixture_disabled()
-        return uncaptured
+        suspended: AbstractContextManager[None] = manager.global_and_fixture_disabled()
+        return suspended
 
 
 def progress_text(progress: Progress) -> str:
     """`short stream warm  23 of 59 trials, about 4 s left`."""
     plan = progress.plan
-    preset = plan.text if len(plan.text) <= 20 else plan.text[:17] + "..."
-    text = f"{preset} {plan.mode} {plan.phase}: "
-    text += f"{progress.done} of {progress.of}" if progress.done else str(progress.of)
-    text += " trials" if plan.phase == "warm" else " starts"
+    preset = plan.text
+    if len(preset) > 20:
+        preset = f"{preset[:17]}..."
+    count, left = str(progress.of), ""
+    if progress.done:
+        count, left = f"{progress.done} of {progress.of}", " left"
+    unit = "trials" if plan.phase == "warm" else "starts"
+    text = f"{preset} {plan.mode} {plan.phase}: {count} {unit}"
     if progress.remaining_s is not None:
-        left = " left" if progress.done else ""
         text += f", about {max(1, round(progress.remaining_s))} s{left}"
     return text

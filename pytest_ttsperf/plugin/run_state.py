@@ -1,6 +1,6 @@
 """What a run has measured so far, and how a test is judged by it.
 
-One Ledger per pytest process, one TestState per item; a state outlives a rerun of its item, so
+One RunState per pytest process, one TestState per item; a state outlives a rerun of its item, so
 that the trials of both attempts are judged together.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_ttsperf.compare.cells import ComparedVersion, MeasuredCell
     from pytest_ttsperf.experiment.plan import Plan, Progress, TargetFactory
     from pytest_ttsperf.machine.environment import EnvironmentProbe, RunLocation
-    from pytest_ttsperf.records import CellResult, Mode, Outcome, Phase, Run
+    from pytest_ttsperf.records import CellResult, Mode, Outcome, Phase, Run, Threshold
     from pytest_ttsperf.report.artifact import ArtifactWriter, Loss
 
 
@@ -34,12 +34,12 @@ STATE = pytest.StashKey["TestState"]()
 
 
 def run_state_of(config: pytest.Config) -> RunState:
-    """The run's ledger."""
+    """The state of the run."""
     return config.stash[RUN]
 
 
 def state_of(item: pytest.Item) -> TestState:
-    """The item's state, made at its first use."""
+    """The item's state, created at its first use."""
     if STATE not in item.stash:
         item.stash[STATE] = TestState(item, run_state_of(item.config))
     return item.stash[STATE]
@@ -62,14 +62,14 @@ class RunState:
     def __init__(self, config: pytest.Config, options: Options) -> None:
         self.config = config
         self.options = options
-        self.screen = ProgressLine(config)
+        self.progress_line = ProgressLine(config)
         self.results: dict[str, CellResult] = {}
         self._writer: ArtifactWriter | None = None
         self._run: Run | None = None
-        self._place: RunLocation | None = None
-        self._surroundings: EnvironmentProbe | None = None
+        self._location: RunLocation | None = None
+        self._environment: EnvironmentProbe | None = None
         self.against: ComparedVersion | None = None
-        """The version to compare with, laid ready."""
+        """The version to compare with, checked out."""
         self.gates_in_run = 0
         self.left_aside: dict[str, None] = {}
         """Stored files that could not be read, each with the reason, in the order of reading."""
@@ -77,18 +77,18 @@ class RunState:
         """What the last attempt to write the artifact could not write: the next may heal it."""
         self._unsaved: list[str] = []
 
-    def lay_ready(self, tests: int) -> None:
-        """Look around and get the version to compare with, before any test runs. RevisionError.
+    def prepare(self, tests: int) -> None:
+        """Read the environment and get the version to compare with, before any test runs.
 
-        All that is slow to import is imported here too: in a test that has stopped time it would be
-        imported with false clocks.
+        RevisionError where that version cannot be had. All that is slow to import is imported here
+        too: in a test that has stopped time it would be imported with false clocks.
         """
         from pytest_ttsperf.compare import cells
         from pytest_ttsperf.machine import environment
         from pytest_ttsperf.report import artifact, terminal  # noqa: F401
 
         if not self.options.disabled:
-            self._place = environment.locate_run(self.config.rootpath)
+            self._location = environment.locate_run(self.config.rootpath)
         self.gates_in_run = tests * len(metrics.DEFAULT)
         if self.options.against is not None:
             self.against = cells.prepare_version(
@@ -114,15 +114,19 @@ class RunState:
     @property
     def artifact(self) -> str | None:
         """Where the run's artifact is, relative to the root; None before anything was measured."""
-        return None if self._writer is None else self.shown(self._writer.run_path)
+        if self._writer is None:
+            return None
+        return self._show_path(self._writer.run_path)
 
-    def shown(self, path: Path) -> str:
-        """A path as it is told: relative to the root if it is below it."""
+    def _show_path(self, path: Path) -> str:
+        """Relative to the root if it is below it."""
         root = self.config.rootpath
-        return str(path.relative_to(root) if path.is_relative_to(root) else path)
+        if path.is_relative_to(root):
+            path = path.relative_to(root)
+        return str(path)
 
     def store(self, results: Iterable[CellResult]) -> None:
-        """Keep results under their cell and rewrite the artifact."""
+        """Add results, or replace those of the same cells, and rewrite the artifact."""
         self.results.update({result.cell.id: result for result in results})
         if self.results:
             self._write(is_last=False)
@@ -132,27 +136,31 @@ class RunState:
         if self._writer is None:
             return
         if self._writer.has_stream:
-            self.screen.end_line()
-        with self.screen.uncaptured():  # standard output is pytest's own while it captures
+            self.progress_line.end_line()
+        # Standard output is pytest's own while it captures.
+        with self.progress_line.suspend_capture():
             self._write(is_last=True)
 
     def _write(self, *, is_last: bool) -> None:
         from msgspec import structs
 
-        run, writer = self._begun()
-        finished = is_last and bool(self.results)
-        run = structs.replace(run, finished=finished, cells=tuple(self.results.values()))
+        run, writer = self._begin()
+        run = structs.replace(
+            run,
+            finished=is_last and bool(self.results),
+            cells=tuple(self.results.values()),
+        )
         self._unwritten = writer.write(run, is_last=is_last)
 
     @property
     def losses(self) -> list[str]:
         """What of the results could not be stored, each with why and what to do."""
-        return [*(self._loss(loss) for loss in self._unwritten), *self._unsaved]
+        return [*map(self._explain_loss, self._unwritten), *self._unsaved]
 
-    def _loss(self, loss: Loss) -> str:
-        option = "artifacts" if loss.path != self.options.json else "json"
+    def _explain_loss(self, loss: Loss) -> str:
+        option = "json" if loss.path == self.options.json else "artifacts"
         return (
-            f"{self.shown(loss.path)} cannot be written: {loss.reason}; mend that, or choose "
+            f"{self._show_path(loss.path)} cannot be written: {loss.reason}; mend that, or choose "
             f"another place with --ttsperf-{option}, and run again"
         )
 
@@ -161,7 +169,7 @@ class RunState:
         self.left_aside[file] = None
 
     def save_baseline(self, result: CellResult) -> str | None:
-        """Store a result that may serve as a baseline; tells why where it may not.
+        """Store a result that may serve as a baseline; gives the reason where it may not.
 
         BaselineUnreadable when there is a damaged one; one that cannot be written is a loss of the
         run.
@@ -171,7 +179,7 @@ class RunState:
 
         if result.outcome in (Outcome.FAIL, Outcome.INVALID):
             return f"{result.cell.slug}: {result.outcome.value}, not saved"
-        run, _ = self._begun()
+        run, _ = self._begin()
         try:
             baseline_store.save(self.options.storage, result, run)
         except BaselineUnwritable as error:
@@ -180,39 +188,42 @@ class RunState:
 
     def begin(self) -> None:
         """Claim the artifact and read the environment, before anything is measured."""
-        self._begun()
+        self._begin()
 
-    def _begun(self) -> tuple[Run, ArtifactWriter]:
+    def _begin(self) -> tuple[Run, ArtifactWriter]:
+        """The run with its environment as it is now, and its writer; both are created once."""
         from msgspec import structs
 
-        if self._run is None or self._writer is None or self._surroundings is None:
-            from pytest_ttsperf.machine import environment
-            from pytest_ttsperf.report import artifact
-            from pytest_ttsperf.version import __version__
+        from pytest_ttsperf.report import artifact
 
-            started = real.now()
-            place = self._place or environment.locate_run(self.config.rootpath)
-            self._surroundings = environment.EnvironmentProbe(
-                place,
-                [
-                    files.well_formed(str(argument))
-                    for argument in self.config.invocation_params.args
-                ],
-                versions=(__version__, pytest.__version__),
-            )
-            writer = self._claimed(started)
-            run = artifact.new_run(writer.run_id, started, self._surroundings.now())
-            losses = writer.write(run)
-            if losses:
-                writer.withdraw()
-                raise MeasurementError(self._loss(losses[0]))
-            self._writer, self._run = writer, run
-        return (
-            structs.replace(self._run, environment=self._surroundings.now()),
-            self._writer,
-        )
+        started = real.now()
+        if self._environment is None:
+            self._environment = self._probe_environment()
+        environment = self._environment.now()
+        if self._run is not None and self._writer is not None:
+            return structs.replace(self._run, environment=environment), self._writer
+        writer = self._claim_artifact(started)
+        run = artifact.new_run(writer.run_id, started, environment)
+        losses = writer.write(run)
+        if losses:
+            writer.withdraw()
+            raise MeasurementError(self._explain_loss(losses[0]))
+        self._writer = writer
+        self._run = run
+        return run, writer
 
-    def _claimed(self, started: datetime) -> ArtifactWriter:
+    def _probe_environment(self) -> EnvironmentProbe:
+        from pytest_ttsperf.machine import environment
+        from pytest_ttsperf.version import __version__
+
+        location = self._location or environment.locate_run(self.config.rootpath)
+        arguments = [
+            files.well_formed(str(argument)) for argument in self.config.invocation_params.args
+        ]
+        versions = (__version__, pytest.__version__)
+        return environment.EnvironmentProbe(location, arguments, versions=versions)
+
+    def _claim_artifact(self, started: datetime) -> ArtifactWriter:
         from pytest_ttsperf.report import artifact
 
         folder = self.options.artifacts
@@ -230,52 +241,60 @@ class TestState:
 
     __test__ = False
 
-    def __init__(self, item: pytest.Item, ledger: RunState) -> None:
+    def __init__(self, item: pytest.Item, run: RunState) -> None:
         self.item = item
-        self.options = ledger.options
+        self.options = run.options
         self.results: dict[str, CellResult] = {}
         self.measured: dict[str, MeasuredCell] = {}
         self.provider_missing = False
         self.remarks: list[str] = []
-        self._ledger = ledger
+        self._run = run
 
     def plan(self, text: str, mode: Mode, phase: Phase) -> Plan:
         """What `perf.stream(text)` is to measure, with the trials and limits in force."""
         from pytest_ttsperf.experiment import plan as experiment_plan
 
-        limits, options = markers.thresholds(self.item), self.options
-        if not options.disabled:
-            self._ledger.begin()
-        told = options.trials if phase == "warm" else options.cold_trials
-        own = markers.trials(self.item)
-        ini = options.trials_ini if phase == "warm" else None
-        chosen = told or own or ini or experiment_plan.default_trials(phase, limits)
+        trials = 1
+        if not self.options.disabled:
+            self._run.begin()
+            trials = self._choose_trials(phase)
         plan = experiment_plan.Plan(
             test=files.well_formed(self.item.nodeid),
             text=text,
             mode=mode,
             phase=phase,
-            trials=1 if options.disabled else chosen,
-            limits_on=lambda fingerprint: markers.thresholds(
-                self.item, options.overrides_for(fingerprint)
-            ),
+            trials=trials,
+            limits_on=self._limits_on,
         )
         return experiment_plan.skip_spoken(plan, self.results.values())
 
+    def _choose_trials(self, phase: Phase) -> int:
+        """By the command line, the mark, ini, or what the limits need, in this order."""
+        from pytest_ttsperf.experiment import plan as experiment_plan
+
+        marked = markers.trials(self.item)
+        if phase == "warm":
+            chosen = self.options.trials or marked or self.options.trials_ini
+        else:
+            chosen = self.options.cold_trials or marked
+        return chosen or experiment_plan.default_trials(phase, markers.thresholds(self.item))
+
+    def _limits_on(self, fingerprint: str) -> tuple[Threshold, ...]:
+        return markers.thresholds(self.item, self.options.overrides.on(fingerprint))
+
     def advise(self, written_out: Iterable[secrets.Secret]) -> None:
         """Say, once in a run, that secrets of the target are better taken from variables."""
-        options = self.options
-        against = secrets.find(options.against or "", options.against_options)
+        against = secrets.find(self.options.against or "", self.options.against_options)
         advice = secrets.advice([*written_out, *against])
         if advice is not None:
             self.remarks.append(advice)
 
     def progress(self, progress: Progress) -> None:
         """Hand progress to the terminal."""
-        self._ledger.screen.progress(progress)
+        self._run.progress_line.progress(progress)
 
     def add(self, result: CellResult, source: TargetFactory, plan: Plan) -> CellResult:
-        """Keep a result, pooled with what this cell has already, and how it was measured."""
+        """Add a result, pooled with what this cell has already, and how it was measured."""
         from pytest_ttsperf.experiment import cell as cell_run
 
         self.measured[result.cell.id] = source, plan
@@ -293,47 +312,57 @@ class TestState:
         if self.options.disabled:
             return None
         if not self.results:
-            return None if body_raised else self._measured_nothing()
-        unreadable = None
-        storage = self.options.storage if self.options.compare else None
-        try:
-            judged = [self._judge_cell(result, storage) for result in self.results.values()]
-        except BaselineUnreadable as error:
-            unreadable = str(error)
-            judged = [cell_run.judge(result) for result in self.results.values()]
+            return None if body_raised else self._explain_nothing()
+        judged, unreadable = self._judge_cells()
         judged = [
             cell_run.doubt_provider(result, self.measured[result.cell.id][0])
-            for result in self._compared(judged)
+            for result in self._compare(judged)
         ]
         self.results = {result.cell.id: result for result in judged}
-        self._ledger.store(judged)
+        self._run.store(judged)
         if self.options.save and body_raised:
             self.remarks.append(f"{self.item.name}: its body raised, nothing was saved")
         elif self.options.save and unreadable is None:
             unreadable = self._save(judged)
-        self._tell_junit()
-        told = terminal.failures(judged, self._failing())
-        return "\n\n".join(part for part in (told, unreadable) if part) or None
+        self._set_junit_properties()
+        parts = [terminal.failures(judged, self._failing_outcomes()), unreadable]
+        return "\n\n".join(filter(None, parts)) or None
+
+    def _judge_cells(self) -> tuple[list[CellResult], str | None]:
+        """Judged by the limits and, where asked for, the baselines; or which cannot be read."""
+        from pytest_ttsperf.experiment import cell as cell_run
+
+        results = list(self.results.values())
+        if self.options.compare:
+            try:
+                return [self._judge_beside_baseline(result) for result in results], None
+            except BaselineUnreadable as error:
+                unreadable = str(error)
+        else:
+            unreadable = None
+        return [cell_run.judge(result) for result in results], unreadable
 
     def _save(self, judged: Iterable[CellResult]) -> str | None:
-        """Store what may serve as a baseline; tells which damaged ones it would have to replace."""
+        """Store what may serve as a baseline; gives the damaged ones it would have to replace."""
         damaged = []
         for result in judged:
             try:
-                left_out = self._ledger.save_baseline(result)
+                reason = self._run.save_baseline(result)
             except BaselineUnreadable as error:
                 damaged.append(str(error))
                 continue
-            if left_out is not None:
-                self.remarks.append(left_out)
+            if reason is not None:
+                self.remarks.append(reason)
         return "\n\n".join(damaged) or None
 
-    def _compared(self, judged: list[CellResult]) -> list[CellResult]:
-        """The results with their comparison: with the version asked for, or, where the screen
-        against the baseline fired, with the one that the baseline is of."""
+    def _compare(self, judged: list[CellResult]) -> list[CellResult]:
+        """Add comparisons: with the version of --ttsperf-against, or with a baseline's.
+
+        The latter for results that screening against that baseline has put in doubt.
+        """
         from pytest_ttsperf.compare import cells
 
-        against = self._ledger.against
+        against = self._run.against
         if against is None and not any(cells.is_in_doubt(result) for result in judged):
             return judged
         with popen.restore_popen():
@@ -345,26 +374,28 @@ class TestState:
                     self.item, self.options.margins, self.options.margins_ini, phase
                 ),
                 budget_s=self.options.budget_s,
-                gates_in_run=self._ledger.gates_in_run,
-                version_of=self._ledger.version_of,
-                tell=self._ledger.screen.text,
+                gates_in_run=self._run.gates_in_run,
+                version_of=self._run.version_of,
+                tell=self._run.progress_line.text,
             )
 
-    def _failing(self) -> list[Outcome]:
+    def _failing_outcomes(self) -> list[Outcome]:
         from pytest_ttsperf.records import Outcome
 
-        failing = [Outcome.FAIL, Outcome.INVALID]
-        return [*failing, Outcome.INCONCLUSIVE] if self.options.inconclusive_fails else failing
+        outcomes = [Outcome.FAIL, Outcome.INVALID]
+        if self.options.inconclusive_fails:
+            outcomes.append(Outcome.INCONCLUSIVE)
+        return outcomes
 
-    def _judge_cell(self, result: CellResult, storage: Path | None) -> CellResult:
-        """Judged by its limits and, with a storage, beside its baseline. BaselineUnreadable."""
+    def _judge_beside_baseline(self, result: CellResult) -> CellResult:
+        """By its limits and its baseline. BaselineUnreadable."""
         from pytest_ttsperf.baseline import screening
         from pytest_ttsperf.experiment import cell as cell_run
 
-        screened = [] if storage is None else screening.screen(storage, result)
-        return cell_run.judge(result, screened)
+        return cell_run.judge(result, screening.screen(self.options.storage, result))
 
-    def _measured_nothing(self) -> str | None:
+    def _explain_nothing(self) -> str | None:
+        """Why a test that has limits fails if it has measured nothing."""
         limits = markers.thresholds(self.item)
         if not limits:
             return None
@@ -381,14 +412,20 @@ class TestState:
             "perf.synthesize(...) in its body"
         )
 
-    def _tell_junit(self) -> None:
-        kept = [pair for pair in self.item.user_properties if not pair[0].startswith("ttsperf.")]
+    def _set_junit_properties(self) -> None:
+        """The verdicts, in the place of those of an earlier attempt."""
+        properties = [
+            (name, value)
+            for name, value in self.item.user_properties
+            if not name.startswith("ttsperf.")
+        ]
         for result in self.results.values():
             cell = result.cell
             for verdict in result.verdicts:
                 name = f"ttsperf.{cell.preset}.{cell.mode}.{cell.phase}.{verdict.subject}"
-                kept.append((name.replace(" ", "_"), f"{verdict.outcome}: {verdict.reason}"))
-        self.item.user_properties[:] = kept
+                value = f"{verdict.outcome}: {verdict.reason}"
+                properties.append((name.replace(" ", "_"), value))
+        self.item.user_properties[:] = properties
 
 
 def report_data(state: TestState) -> dict[str, Any]:
@@ -405,7 +442,7 @@ def report_data(state: TestState) -> dict[str, Any]:
 
 
 def files_data(run: RunState) -> dict[str, list[str]]:
-    """What is to be said of the run's files, for the process that prints the summary."""
+    """Files that could not be read or written, for the process that prints the summary."""
     return {"left_aside": list(run.left_aside), "losses": run.losses}
 
 

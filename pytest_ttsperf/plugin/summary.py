@@ -1,11 +1,13 @@
 """The end of a run as its user sees it, gathered from test reports.
 
-Reports and not the ledger, because under pytest-xdist the tests ran in another process.
+Reports and not the state of the run, because under pytest-xdist the tests ran in another process.
 """
 
 from __future__ import annotations
 
 import os
+from collections import defaultdict
+from collections.abc import Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ import pytest
 from pytest_ttsperf.plugin import run_state
 
 if TYPE_CHECKING:
+    from pytest_ttsperf.compare.cells import ComparedVersion
     from pytest_ttsperf.records import CellResult
 
 
@@ -29,38 +32,41 @@ class RunSummary:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._told: dict[str, dict[str, Any]] = {}
+        self._data: dict[str, dict[str, Any]] = {}
+        """What the report of each test carries, by node id."""
         self._left_aside: dict[str, None] = {}
         self._losses: list[str] = []
         self.selected: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep the newest word on each test; a rerun's replaces its first attempt's."""
+        """Collect the newest report of each test; a rerun's replaces its first attempt's."""
         data = getattr(report, "ttsperf", None)
         if data is not None:
-            self._told[report.nodeid] = data
+            self._data[report.nodeid] = data
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take over what a worker of pytest-xdist has to say of its files."""
+        """Add the files that a worker of pytest-xdist could not read or write."""
         self._add_files(getattr(node, "workeroutput", {}).get("ttsperf", {}))
 
     def settle(self, session: pytest.Session, exitstatus: int) -> None:
-        """Fail a run that has lost results, or whose performance tests were all skipped for want
-        of their provider."""
-        of_files = run_state.files_data(run_state.run_state_of(self._config))
-        self._add_files(of_files)
+        """Fail a run that has lost results, or in which every performance test was skipped.
+
+        Skipped for want of its provider, that is.
+        """
+        files = run_state.files_data(run_state.run_state_of(self._config))
+        self._add_files(files)
         if hasattr(self._config, "workeroutput"):
-            self._config.workeroutput["ttsperf"] = of_files
+            self._config.workeroutput["ttsperf"] = files
         if (self._all_skipped or self._losses) and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def _add_files(self, of_files: dict[str, Any]) -> None:
-        self._left_aside |= dict.fromkeys(of_files.get("left_aside", []))
-        self._losses += of_files.get("losses", [])
+    def _add_files(self, files: dict[str, Any]) -> None:
+        self._left_aside |= dict.fromkeys(files.get("left_aside", []))
+        self._losses += files.get("losses", [])
 
     def print(self, reporter: Any) -> None:
-        """The table, what is not certain, the weather, the recorder's cost, the artifact."""
+        """The table, what is not certain, the machine's load, the recorder's cost, the artifact."""
         results = self._results()
         if self._all_skipped:
             reporter.section("ttsperf", red=True)
@@ -81,18 +87,22 @@ class RunSummary:
             reporter.section("ttsperf")
             reporter.write_line(terminal.table(results, _painter(reporter)))
             self._print_remarks(reporter, results)
-        undecided = terminal.no_decision_text(
-            results, against=run_state.run_state_of(self._config).options.against
-        )
-        last = [f"{terminal.counts(results)}{self._artifact()}", undecided]
-        reporter.write_line(f"ttsperf: {'; '.join(part for part in last if part)}")
+        parts = [terminal.counts(results)]
+        paths = {data["artifact"] for data in self._data.values() if data["artifact"]}
+        if paths:
+            parts.append(f"artifact {', '.join(sorted(paths))}")
+        against = run_state.run_state_of(self._config).options.against
+        undecided = terminal.no_decision_text(results, against=against)
+        if undecided:
+            parts.append(undecided)
+        reporter.write_line(f"ttsperf: {'; '.join(parts)}")
 
     def _print_left_aside(self, reporter: Any) -> None:
-        told = list(self._left_aside)
-        for line in told[:MOST_FILES]:
+        files = list(self._left_aside)
+        for line in files[:MOST_FILES]:
             reporter.write_line(f"ttsperf: left aside: {line}; delete it, or restore it")
-        if len(told) > MOST_FILES:
-            reporter.write_line(f"ttsperf: left aside: {len(told) - MOST_FILES} more files")
+        if len(files) > MOST_FILES:
+            reporter.write_line(f"ttsperf: left aside: {len(files) - MOST_FILES} more files")
 
     def _print_losses(self, reporter: Any) -> None:
         if not self._losses:
@@ -106,26 +116,26 @@ class RunSummary:
 
     @property
     def _all_skipped(self) -> bool:
-        missing = [data for data in self._told.values() if data["provider_missing"]]
+        missing = [data for data in self._data.values() if data["provider_missing"]]
         return bool(self.selected) and len(missing) == len(self.selected)
 
     def _print_remarks(self, reporter: Any, results: list[CellResult]) -> None:
         from pytest_ttsperf.report import terminal
 
-        own = [line for data in self._told.values() for line in data["remarks"]]
-        lines = [*terminal.remarks(results), *dict.fromkeys(own)]
-        cost = terminal.recorder_line(r.recorder_cost for r in results if r.recorder_cost)
+        of_tests = [line for data in self._data.values() for line in data["remarks"]]
+        lines = [*terminal.remarks(results), *dict.fromkeys(of_tests)]
+        costs = [result.recorder_cost for result in results if result.recorder_cost]
         if lines:
             reporter.write_line("")
         for line in lines:
             reporter.write_line(f"note: {line}")
         reporter.write_line("")
-        for line in (terminal.weather_line(results), cost):
+        for line in (terminal.load_line(results), terminal.recorder_line(costs)):
             if line:
                 reporter.write_line(line)
 
     def _results(self) -> list[CellResult]:
-        if not self._told:
+        if not self._data:
             return []
         import msgspec
 
@@ -133,13 +143,9 @@ class RunSummary:
 
         return [
             msgspec.convert(raw, CellResult)
-            for data in self._told.values()
+            for data in self._data.values()
             for raw in data["results"]
         ]
-
-    def _artifact(self) -> str:
-        paths = {data["artifact"] for data in self._told.values() if data["artifact"]}
-        return f"; artifact {', '.join(sorted(paths))}" if paths else ""
 
 
 def _painter(reporter: Any) -> Any:
@@ -153,23 +159,29 @@ def _painter(reporter: Any) -> Any:
     return paint
 
 
-def tell_expected_duration(run: run_state.RunState, selected: list[pytest.Item]) -> None:
+def announce_duration(run: run_state.RunState, selected: list[pytest.Item]) -> None:
     """Say before sampling how long it will take, as far as an earlier run can tell."""
     if run.options.disabled:
         return
-    took = _durations_s(run, {item.nodeid for item in selected})
-    run.screen.known = set(took)
-    count = f"{len(selected)} performance test{'s' if len(selected) > 1 else ''}"
-    if not took:
-        told = "no earlier run tells how long; each says so after its warm-up"
-    else:
-        share = "" if len(took) == len(selected) else f" for {len(took)} of them"
-        told = f"about {max(1, round(sum(took.values())))} s{share}, by earlier runs"
-    run.screen.line(f"ttsperf: {count}, {told}{_ci_advice(run)}")
+    durations_s = _durations_s(run, {item.nodeid for item in selected})
+    run.progress_line.announced = set(durations_s)
+    duration = _duration_text(durations_s, len(selected))
+    tests = "performance tests" if len(selected) > 1 else "performance test"
+    lines = [f"{len(selected)} {tests}, {duration}{_ci_advice(run)}"]
     if run.against is not None:
-        run.screen.line(f"ttsperf: {_worst_case(run, len(selected))}")
-        for line in run.against.remarks:
-            run.screen.line(f"ttsperf: {line}")
+        lines += [_worst_case(run, run.against, len(selected)), *run.against.remarks]
+    for line in lines:
+        run.progress_line.line(f"ttsperf: {line}")
+
+
+def _duration_text(durations_s: Mapping[str, float], tests: int) -> str:
+    if not durations_s:
+        return "no earlier run tells how long; each says so after its warm-up"
+    share = ""
+    if len(durations_s) < tests:
+        share = f" for {len(durations_s)} of them"
+    seconds = max(1, round(sum(durations_s.values())))
+    return f"about {seconds} s{share}, by earlier runs"
 
 
 def _ci_advice(run: run_state.RunState) -> str:
@@ -183,14 +195,16 @@ def _ci_advice(run: run_state.RunState) -> str:
     )
 
 
-def _worst_case(run: run_state.RunState, tests: int) -> str:
+def _worst_case(run: run_state.RunState, against: ComparedVersion, tests: int) -> str:
     """How long the comparisons take at most: each budget, and as long again to confirm a FAIL."""
-    assert run.against is not None
-    most_s = tests * run.options.budget_s * (2 if run.gates_in_run > UNCONFIRMED else 1)
+    most_s = tests * run.options.budget_s
+    condition = ""
+    if run.gates_in_run > UNCONFIRMED:
+        most_s *= 2
+        condition = ", if every test has a FAIL to confirm"
     return (
-        f"compared with {run.against.label} in blocks of three processes, at most "
-        f"{run.options.budget_s:g} s a test and {most_s / 60:.1f} min in all"
-        + (", if every test has a FAIL to confirm" if run.gates_in_run > UNCONFIRMED else "")
+        f"compared with {against.label} in blocks of three processes, at most "
+        f"{run.options.budget_s:g} s a test and {most_s / 60:.1f} min in all{condition}"
     )
 
 
@@ -198,13 +212,14 @@ def _durations_s(run: run_state.RunState, tests: set[str]) -> dict[str, float]:
     """How long each test took the last time it ran, as far as recent artifacts tell."""
     from pytest_ttsperf.report.artifact import recent_runs
 
-    took: dict[str, float] = {}
+    durations_s: dict[str, float] = {}
     stored = recent_runs(run.options.artifacts, run.leave_aside)
     for earlier in islice(stored, RECENT_RUNS):
-        spent: dict[str, float] = {}
+        of_run_s: dict[str, float] = defaultdict(float)
         for result in earlier.cells:
-            spent[result.cell.test] = spent.get(result.cell.test, 0.0) + result.duration_s
-        took = {**{test: s for test, s in spent.items() if test in tests}, **took}
-        if len(took) == len(tests):
+            if result.cell.test in tests:
+                of_run_s[result.cell.test] += result.duration_s
+        durations_s = {**of_run_s, **durations_s}  # newer runs come first, and win
+        if len(durations_s) == len(tests):
             break
-    return took
+    return durations_s

@@ -78,16 +78,19 @@ class ArtifactWriter:
         One that fails keeps no other from being written. Files of groups that were renamed are
         removed.
         """
-        bodies = {self.run_path: files.encode_json(run)}
-        groups = {self._folder / name: bench for name, bench in self._groups(run).items()}
-        bodies |= {path: files.encode_json(bench) for path, bench in groups.items()}
-        losses = [_write(path, body) for path, body in bodies.items()]
+        run_body = files.encode_json(run)
+        losses = [_write(self.run_path, run_body)]
+        written = set()
+        for name, bench in self._groups(run).items():
+            path = self._folder / name
+            losses.append(_write(path, files.encode_json(bench)))
+            written.add(path)
         if self._copy_to is not None:
-            losses.append(_copy_aside(self._copy_to, bodies[self.run_path], is_last))
-        for stale in self._written - set(groups):
+            losses.append(_copy_aside(self._copy_to, run_body, is_last))
+        for stale in self._written - written:
             with contextlib.suppress(OSError):
                 stale.unlink()
-        self._written = set(groups)
+        self._written = written
         return tuple(loss for loss in losses if loss is not None)
 
     def withdraw(self) -> None:
@@ -135,7 +138,7 @@ def _write(path: Path, body: bytes, *, in_place: bool = False) -> Loss | None:
 
 
 def _copy_aside(path: Path, body: bytes, is_last: bool) -> Loss | None:
-    """Write the run to where it was asked for as well; a stream is only looked at until the end."""
+    """Write the run to a further place; a stream is only checked until the last call."""
     try:
         if not is_last and files.is_stream(path):
             files.check_stream(path)
@@ -152,14 +155,14 @@ def _by_provider_and_voice(results: Sequence[CellResult]) -> dict[str, list[Cell
         kinds[result.cell.provider, result.cell.voice].append(result)
     if len(kinds) == 1:
         return {"": list(results)}
-    split: dict[str, list[CellResult]] = {}
+    by_tail: dict[str, list[CellResult]] = {}
     for (provider, voice), cells in kinds.items():
         raw = f"_{provider}_{voice}"
         tail = re.sub(r"[^\w.-]+", "-", raw)  # either may be a path
-        if tail in split:
+        if tail in by_tail:
             tail += f"-{hashlib.sha256(raw.encode()).hexdigest()[:8]}"
-        split[tail] = cells
-    return split
+        by_tail[tail] = cells
+    return by_tail
 
 
 def recent_runs(root: Path, leave_aside: Callable[[str], None] | None = None) -> Iterator[Run]:
@@ -188,11 +191,12 @@ def _changed_ns(path: Path) -> int:
 
 def _is_beginning(path: Path) -> bool:
     try:
-        found = path.lstat()
+        status = path.lstat()
     except OSError:
         return False
-    is_empty = stat.S_ISREG(found.st_mode) and found.st_size == 0
-    return is_empty and real.now().timestamp() - found.st_mtime < BEGINNING_S
+    if not stat.S_ISREG(status.st_mode) or status.st_size > 0:
+        return False
+    return real.now().timestamp() - status.st_mtime < BEGINNING_S
 
 
 def schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
@@ -218,8 +222,8 @@ def _without_indents(node: Any) -> Any:
 def read_schema(name: str) -> dict[str, Any]:
     """The schema as the package ships it; `name` is a key of SCHEMAS."""
     body = resources.files(__package__).joinpath("schemas", f"{name}.json").read_bytes()
-    loaded: dict[str, Any] = msgspec.json.decode(body)
-    return loaded
+    content: dict[str, Any] = msgspec.json.decode(body)
+    return content
 
 
 def new_run(run_id: str, started: datetime, environment: Environment) -> Run:

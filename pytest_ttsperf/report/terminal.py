@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pytest_ttsperf.records import (
@@ -23,11 +24,14 @@ WORTH_TELLING = 0.01
 HEADINGS = ("cell, metric", "n", "p50", "p95", "95 % bound", "limit", "verdict")
 Paint = Callable[[str, Outcome | None], str]
 """Colours a verdict's text; terminals without colour leave it as it is."""
+Row = tuple[str, ...]
 HINTS = {
     "ttfa": "make the first chunk smaller or compute less before it; the target may offer stages() "
     "to tell where the time goes",
-    "rtf": "the engine is slower than playback: fewer or faster steps per second of audio, more "
-    "threads, another provider",
+    "slower than playback": "the engine is slower than playback: fewer or faster steps per second "
+    "of audio, more threads, another provider",
+    "rtf": "the engine keeps up with playback, but not within the limit: fewer or faster steps per "
+    "second of audio, more threads, another provider",
     "cadence": "chunks come later than playback needs them: smaller first chunks, computing the "
     "next chunk while the last one plays, or a larger prebuffer in the player",
     "memory": "look at rss_bytes of each trial in the artifact: a step is a cache or an arena, a "
@@ -42,17 +46,17 @@ HINTS = {
 
 def table(results: Sequence[CellResult], paint: Paint = lambda text, _: text) -> str:
     """A line per cell and below it a row per verdict, worst cell first."""
-    rows = {
-        result.cell.id: [(outcome, row) for outcome, row in _rows(result)] for result in results
-    }
-    widths = _widths([HEADINGS, *(row for group in rows.values() for _, row in group)])
+    cells = [(result, list(_rows(result))) for result in sorted(results, key=_worst_first)]
+    texts: list[Row] = [HEADINGS]
+    for _, rows in cells:
+        texts += [row for _, row in rows]
+    widths = _widths(texts)
     lines = _heading(HEADINGS, widths)
-    for result in sorted(results, key=_worst_first):
+    for result, rows in cells:
         lines.append(_cell_label(result))
-        for outcome, row in rows[result.cell.id]:
-            body = _align(row, widths)
+        for outcome, row in rows:
             verdict = row[-1]
-            lines.append(body[: len(body) - len(verdict)] + paint(verdict, outcome))
+            lines.append(_align(row, widths).removesuffix(verdict) + paint(verdict, outcome))
     return "\n".join(lines)
 
 
@@ -70,61 +74,73 @@ def failures(results: Iterable[CellResult], outcomes: Iterable[Outcome]) -> str:
         verdicts = [
             verdict
             for verdict in result.verdicts
-            if verdict.outcome in wanted
-            and (verdict.gate == "trust" or verdict.outcome is not Outcome.INVALID)
+            if verdict.outcome in wanted and not _is_voided(verdict)
         ]
         if verdicts:
             blocks.append("\n".join(_explain(result, verdicts)))
     return "\n\n".join(blocks)
 
 
+def _is_voided(verdict: Verdict) -> bool:
+    """Whether another verdict says why this one is void."""
+    return verdict.outcome is Outcome.INVALID and verdict.gate != "trust"
+
+
 def remarks(results: Iterable[CellResult]) -> list[str]:
     """Trust notes and inconclusive reasons, one line each; what several cells share stands once."""
     cells: dict[str, list[str]] = {}
     for result in sorted(results, key=_worst_first):
-        told = [
-            f"{verdict.subject}: {verdict.reason}"
-            for verdict in result.verdicts
-            if verdict.outcome is Outcome.INCONCLUSIVE or verdict.improved
-        ]
-        judged = {verdict.subject for verdict in result.verdicts if verdict.gate == "trust"}
-        told += [
-            f"{note.guard}: {note.text}"
-            for note in result.notes
-            if not note.invalid and note.guard not in judged
-        ]
-        for text in told:
+        for text in _remarks(result):
             cells.setdefault(text, []).append(_cell_label(result))
-    return [
-        f"{labels[0] if len(labels) == 1 else f'{len(labels)} cells'}: {text}"
-        for text, labels in cells.items()
-    ]
+    return [f"{_cells_label(labels)}: {text}" for text, labels in cells.items()]
+
+
+def _remarks(result: CellResult) -> Iterator[str]:
+    """Open and improved verdicts, and the notes that no verdict repeats."""
+    judged = set()
+    for verdict in result.verdicts:
+        if verdict.outcome is Outcome.INCONCLUSIVE or verdict.improved:
+            yield f"{verdict.subject}: {verdict.reason}"
+        if verdict.gate == "trust":
+            judged.add(verdict.subject)
+    for note in result.notes:
+        if not note.invalid and note.guard not in judged:
+            yield f"{note.guard}: {note.text}"
+
+
+def _cells_label(labels: Sequence[str]) -> str:
+    return labels[0] if len(labels) == 1 else f"{len(labels)} cells"
 
 
 def counts(results: Sequence[CellResult]) -> str:
     """`7 PASS, 1 INCONCLUSIVE`, worst first."""
-    outcomes = [verdict.outcome for result in results for verdict in result.verdicts]
-    told = [f"{outcomes.count(o)} {o.value}" for o in Outcome if o in outcomes]
-    better = sum(verdict.improved for result in results for verdict in result.verdicts)
-    if better:
-        told.append(f"{better} better than before")
-    return ", ".join(told) or "nothing judged"
+    outcomes = Counter(verdict.outcome for verdict in _verdicts(results))
+    texts = [f"{outcomes[outcome]} {outcome.value}" for outcome in Outcome if outcomes[outcome]]
+    improved = sum(verdict.improved for verdict in _verdicts(results))
+    if improved:
+        texts.append(f"{improved} better than before")
+    return ", ".join(texts) or "nothing judged"
+
+
+def _verdicts(results: Iterable[CellResult]) -> list[Verdict]:
+    return [verdict for result in results for verdict in result.verdicts]
 
 
 def no_decision_text(results: Sequence[CellResult], *, against: str | None) -> str:
     """That a run has decided nothing, or compared nothing with `against`; empty when it has."""
     comparisons = [result.comparison for result in results if result.comparison]
-    gates = [verdict for result in results for verdict in result.verdicts]
-    changes = [verdict for verdict in gates if verdict.gate == "change"]
-    label = comparisons[0].against if comparisons else against
-    if label is not None and not any(comparison.blocks for comparison in comparisons):
-        return f"NOTHING WAS COMPARED with {label}"
-    if label is not None and _are_open(changes):
-        return f"NO GATE WAS DECIDED against {label}: it may be slower, and may not"
-    return "NO GATE WAS DECIDED" if _are_open(gates) else ""
+    if comparisons:
+        against = comparisons[0].against
+    verdicts = _verdicts(results)
+    if against is not None:
+        if not any(comparison.blocks for comparison in comparisons):
+            return f"NOTHING WAS COMPARED with {against}"
+        if _are_open(verdict for verdict in verdicts if verdict.gate == "change"):
+            return f"NO GATE WAS DECIDED against {against}: it may be slower, and may not"
+    return "NO GATE WAS DECIDED" if _are_open(verdicts) else ""
 
 
-def _are_open(verdicts: Sequence[Verdict]) -> bool:
+def _are_open(verdicts: Iterable[Verdict]) -> bool:
     """Whether there are any, and none is decided."""
     outcomes = {verdict.outcome for verdict in verdicts}
     return outcomes == {Outcome.INCONCLUSIVE}
@@ -132,50 +148,57 @@ def _are_open(verdicts: Sequence[Verdict]) -> bool:
 
 def recorder_line(costs: Iterable[RecorderCost]) -> str | None:
     """What the recorder itself added, at worst over the cells."""
-    known = list(costs)
-    if not known:
+    costs = list(costs)
+    if not costs:
         return None
-    ttfa, chunk = max(c.ttfa_us for c in known), max(c.per_chunk_us for c in known)
-    return f"recorder's own cost: {ttfa:.1f} us on TTFA, {chunk:.2f} us a chunk (null target)"
+    ttfa_us = max(cost.ttfa_us for cost in costs)
+    per_chunk_us = max(cost.per_chunk_us for cost in costs)
+    return (
+        f"recorder's own cost: {ttfa_us:.1f} us on TTFA, {per_chunk_us:.2f} us a chunk "
+        "(null target)"
+    )
 
 
-def weather_line(results: Iterable[CellResult]) -> str | None:
+def load_line(results: Iterable[CellResult]) -> str | None:
     """What else the machine did during the trials; the worst cell by name where it stands out."""
-    known = [(result, result.machine_load) for result in results if result.machine_load]
-    if not known:
+    measured = [(result, result.machine_load) for result in results if result.machine_load]
+    if not measured:
         return None
-    worst, sky = max(known, key=lambda pair: pair[1].others_cores or 0.0)
-    told = [_others(sky), _steal([each for _, each in known])]
-    told += _troubles([each for _, each in known])
-    where = f" (worst: {_cell_label(worst)})" if len(known) > 1 and sky.others_cores else ""
-    return f"weather during the trials{where}: {', '.join(told)}"
+    loads = [load for _, load in measured]
+    worst, worst_load = max(measured, key=lambda pair: pair[1].others_cores or 0.0)
+    where = ""
+    if len(loads) > 1 and worst_load.others_cores:
+        where = f" (worst: {_cell_label(worst)})"
+    facts = [_others(worst_load), _steal(loads), *_troubles(loads)]
+    return f"weather during the trials{where}: {', '.join(facts)}"
 
 
-def _others(sky: SystemLoad) -> str:
-    if sky.others_cores is None:
-        return f"other load not measured ({sky.unmeasured.get('others_cores', 'no reason told')})"
-    return f"{sky.others_cores:.0%} of one core was used by others"
+def _others(load: SystemLoad) -> str:
+    if load.others_cores is None:
+        return f"other load not measured ({load.unmeasured.get('others_cores', 'no reason told')})"
+    return f"{load.others_cores:.0%} of one core was used by others"
 
 
-def _steal(skies: Sequence[SystemLoad]) -> str:
-    told = [sky.steal_share for sky in skies if sky.steal_share is not None]
-    if not told:
-        return f"steal not measured ({skies[0].unmeasured.get('steal_share', 'no reason told')})"
-    return f"steal {'up to ' if len(told) > 1 else ''}{max(told):.0%}"
+def _steal(loads: Sequence[SystemLoad]) -> str:
+    shares = [load.steal_share for load in loads if load.steal_share is not None]
+    if not shares:
+        return f"steal not measured ({loads[0].unmeasured.get('steal_share', 'no reason told')})"
+    up_to = "up to " if len(shares) > 1 else ""
+    return f"steal {up_to}{max(shares):.0%}"
 
 
-def _troubles(skies: Sequence[SystemLoad]) -> Iterator[str]:
-    """What is told only when it happened."""
-    swapped_mb = sum(sky.swapped_mb or 0.0 for sky in skies)
+def _troubles(loads: Sequence[SystemLoad]) -> Iterator[str]:
+    """What is reported only when it happened."""
+    swapped_mb = sum(load.swapped_mb or 0.0 for load in loads)
     if swapped_mb:
         yield f"{number(swapped_mb, 'MB')} swapped"
-    stall = max(sky.memory_stall_share or 0.0 for sky in skies)
+    stall = max(load.memory_stall_share or 0.0 for load in loads)
     if stall >= WORTH_TELLING:
         yield f"up to {stall:.0%} of the time some process waited for memory"
-    throttles = sum(sky.thermal_throttles or 0 for sky in skies)
+    throttles = sum(load.thermal_throttles or 0 for load in loads)
     if throttles:
         yield f"cores slowed down for heat {throttles} times"
-    waited_s = sum(sky.quota_wait_s or 0.0 for sky in skies)
+    waited_s = sum(load.quota_wait_s or 0.0 for load in loads)
     if waited_s:
         yield f"a CPU quota held processes back for {waited_s:.2g} s"
 
@@ -184,8 +207,17 @@ def number(value: float | None, unit: str = "") -> str:
     """A number as people read it; `-` for what was not measured."""
     if value is None:
         return "-"
-    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
-    text = f"{value:.{digits}f}" if value else "0"
+    size = abs(value)
+    if size == 0:
+        text = "0"
+    elif size >= 100:
+        text = f"{value:.0f}"
+    elif size >= 10:
+        text = f"{value:.1f}"
+    elif size >= 1:
+        text = f"{value:.2f}"
+    else:
+        text = f"{value:.3f}"
     return f"{text} {unit}".strip()
 
 
@@ -198,53 +230,62 @@ def limit_text(threshold: Threshold) -> str:
     return f"{text} (was {was})"
 
 
-def _rows(result: CellResult) -> Iterator[tuple[Outcome | None, tuple[str, ...]]]:
-    verdicts = sorted(result.verdicts, key=lambda v: v.outcome.rank)
-    if not verdicts:
-        summary = result.summary.get("ttfa_ms")
-        yield None, ("  ttfa", *_figures(result, summary), "-", "no limit")
-    for verdict in verdicts:
-        yield verdict.outcome, _row(result, verdict)
+def _rows(result: CellResult) -> Iterator[tuple[Outcome | None, Row]]:
+    """A row per verdict, or one without a limit."""
+    if not result.verdicts:
+        figures = _figures(result, result.summary.get("ttfa_ms"))
+        yield None, ("  ttfa", *figures, "-", "no limit")
+    for verdict in sorted(result.verdicts, key=lambda verdict: verdict.outcome.rank):
+        if verdict.gate == "change":
+            yield verdict.outcome, _change_row(result, verdict)
+        else:
+            yield verdict.outcome, _row(result, verdict)
 
 
-def _row(result: CellResult, verdict: Verdict) -> tuple[str, ...]:
-    if verdict.gate == "change":
-        return _change_row(result, verdict)
+def _row(result: CellResult, verdict: Verdict) -> Row:
     threshold = verdict.threshold
-    limit = limit_text(threshold) if threshold else number(verdict.limit, verdict.unit)
-    key = threshold.sample_key if threshold else verdict.metric or ""
-    statistic = threshold.statistic if threshold else verdict.statistic
-    figures = _figures(result, result.summary.get(key), statistic)
-    if threshold is not None and threshold.marker == "memory":
+    if threshold is None:
+        figures = _figures(result, result.summary.get(verdict.metric or ""), verdict.statistic)
+        limit = number(verdict.limit, verdict.unit)
+    elif threshold.marker == "memory":
         figures = (str(_trials(result)), number(verdict.value), "", "")
+        limit = limit_text(threshold)
+    else:
+        summary = result.summary.get(threshold.sample_key)
+        figures = _figures(result, summary, threshold.statistic)
+        limit = limit_text(threshold)
     return f"  {verdict.subject}", *figures, limit, verdict.outcome.value
 
 
-def _change_row(result: CellResult, verdict: Verdict) -> tuple[str, ...]:
+def _change_row(result: CellResult, verdict: Verdict) -> Row:
     """Blocks, the change, what it is at most with 95 %, and the smallest that counts."""
-    found = _change(result, verdict)
-    outcome = f"{verdict.outcome.value}{' (better)' if verdict.improved else ''}"
-    if found is None:
-        return f"  {verdict.subject}", "-", "-", "", "-", "-", outcome
+    subject = f"  {verdict.subject}"
+    outcome = verdict.outcome.value
+    if verdict.improved:
+        outcome += " (better)"
+    change = _find_change(result, verdict)
+    if change is None:
+        return subject, "-", "-", "", "-", "-", outcome
     return (
-        f"  {verdict.subject}",
-        f"{found.blocks} blocks",
-        change_text(found.effect, found),
+        subject,
+        f"{change.blocks} blocks",
+        change_text(change.effect, change),
         "",
-        f"<= {change_text(found.high, found)}",
-        change_text(found.margin, found),
+        f"<= {change_text(change.high, change)}",
+        change_text(change.margin, change),
         outcome,
     )
 
 
-def _change(result: CellResult, verdict: Verdict) -> ChangeVerdict | None:
+def _find_change(result: CellResult, verdict: Verdict) -> ChangeVerdict | None:
     """What a comparison found that a verdict is about."""
     comparison = result.comparison
     if comparison is None:
         return None
-    pairs = zip(comparison.gates, comparison.changes, strict=False)
-    return next((found for gate, found in pairs if gate.metric == verdict.metric
-                 and verdict.statistic in (gate.statistic, None)), None)  # fmt: skip
+    for gate, change in zip(comparison.gates, comparison.changes, strict=False):
+        if gate.metric == verdict.metric and verdict.statistic in (gate.statistic, None):
+            return change
+    return None
 
 
 def change_text(value: float | None, change: ChangeVerdict) -> str:
@@ -257,21 +298,27 @@ def change_text(value: float | None, change: ChangeVerdict) -> str:
 
 
 def _figures(
-    result: CellResult, summary: Summary | None, judged: str | None = None
+    result: CellResult, summary: Summary | None, statistic: str | None = None
 ) -> tuple[str, str, str, str]:
     """n, p50, p95 and the bound of the percentile judged, which few trials do not have."""
     if summary is None or summary.p95 is None:
         return str(_trials(result)), "-", "-", "-"
-    bounds = {"p50": summary.p50_bound, "p99": summary.p99_bound}
-    bound = bounds.get(judged or "", summary.p95_bound)
-    told = "n too small" if bound is None else f"<= {number(bound)}"
-    if judged == "max":
-        told = ""
-    return str(summary.n), number(summary.p50), number(summary.p95), told
+    bound = summary.p95_bound
+    if statistic == "p50":
+        bound = summary.p50_bound
+    elif statistic == "p99":
+        bound = summary.p99_bound
+    if statistic == "max":
+        bound_text = ""
+    elif bound is None:
+        bound_text = "n too small"
+    else:
+        bound_text = f"<= {number(bound)}"
+    return str(summary.n), number(summary.p50), number(summary.p95), bound_text
 
 
 def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
-    return [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [max(map(len, column)) for column in zip(*rows, strict=True)]
 
 
 def _heading(headings: Sequence[str], widths: Sequence[int]) -> list[str]:
@@ -286,44 +333,53 @@ def _align(row: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _explain(result: CellResult, verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """Lines about one cell: each verdict with what speaks for it, then what to try."""
     cell = result.cell
+    stopped = ", stopped early" if result.stopped_early else ""
     yield (
         f"{_cell_label(result)}: {cell.target}, voice {cell.voice}, "
-        f"{_trials(result)} of {result.declared_trials} trials"
-        + (", stopped early" if result.stopped_early else "")
+        f"{_trials(result)} of {result.declared_trials} trials{stopped}"
     )
     for verdict in verdicts:
         yield f"  {verdict.outcome.value}  {verdict.subject}: {verdict.reason}"
         for line in (_lead_in(result, verdict), _stages(result.breakdown, verdict)):
             if line:
                 yield f"        {line}"
-    for gate in dict.fromkeys(_hint_key(verdict) for verdict in verdicts):
-        yield f"  Try: {_largest_stage(result.breakdown, gate) or HINTS[gate]}."
+    for hint in dict.fromkeys(_hint(result.breakdown, verdict) for verdict in verdicts):
+        yield f"  Try: {hint}."
 
 
-def _largest_stage(breakdown: Breakdown, gate: str) -> str:
-    """Which stage to look at first, where the target's stages explain the time at all."""
-    shares = {"ttfa": breakdown.to_first_sound, "rtf": breakdown.whole}.get(gate, ())
+def _hint(breakdown: Breakdown, verdict: Verdict) -> str:
+    """What to try; the largest stage, where the target's stages explain the time at all."""
+    if verdict.gate == "limit" and verdict.value is None:
+        return HINTS["unmeasured"]
+    if verdict.gate != "limit" or verdict.threshold is None:
+        return HINTS[verdict.gate]
+    marker = verdict.threshold.marker
+    stage = ""
+    if marker == "ttfa":
+        stage = _largest_stage(breakdown.to_first_sound, "time to the first sound")
+    elif marker == "rtf":
+        stage = _largest_stage(breakdown.whole, "whole time")
+        if (verdict.value or 0.0) > 1:
+            marker = "slower than playback"
+    return stage or HINTS[marker]
+
+
+def _largest_stage(shares: Sequence[StageShare], window: str) -> str:
+    """Which stage to look at first; empty where stages do not explain the time."""
     if not shares or shares[0].stage == UNEXPLAINED:
         return ""
-    window = "time to the first sound" if gate == "ttfa" else "whole time"
     return f"look at {shares[0].stage} first, it takes {shares[0].share:.0%} of the {window}"
-
-
-def _hint_key(verdict: Verdict) -> str:
-    if verdict.gate == "limit" and verdict.value is None:
-        return "unmeasured"
-    if verdict.gate == "limit" and verdict.threshold is not None:
-        return verdict.threshold.marker
-    return verdict.gate
 
 
 def _lead_in(result: CellResult, verdict: Verdict) -> str:
     """What of a heard TTFA is waiting for audio, and what is silence inside the audio."""
-    waited, silent = result.summary.get("ttfa_sound_ms"), result.summary.get("lead_in_ms")
-    if verdict.metric != "ttfa_ms" or waited is None or silent is None or silent.p50 is None:
+    if verdict.metric != "ttfa_ms":
         return ""
-    if silent.p50 < 1:
+    waited = result.summary.get("ttfa_sound_ms")
+    silent = result.summary.get("lead_in_ms")
+    if waited is None or silent is None or silent.p50 is None or silent.p50 < 1:
         return ""
     return (
         f"median: the chunk with the first sound came after {number(waited.p50, 'ms')}, and "
@@ -340,11 +396,11 @@ def _stages(breakdown: Breakdown, verdict: Verdict) -> str:
     return ""
 
 
-def _shares(what: str, shares: Sequence[StageShare]) -> str:
+def _shares(window: str, shares: Sequence[StageShare]) -> str:
     if not shares:
         return "stages: not told by the target (it may offer stages())"
-    told = ", ".join(f"{s.stage} {number(s.ms)} ms ({s.share:.0%})" for s in shares[:4])
-    return f"stages {what}, median: {told}"
+    largest = [f"{each.stage} {number(each.ms)} ms ({each.share:.0%})" for each in shares[:4]]
+    return f"stages {window}, median: {', '.join(largest)}"
 
 
 def _cell_label(result: CellResult) -> str:
@@ -362,4 +418,5 @@ def _trials(result: CellResult) -> int:
 
 
 def _worst_first(result: CellResult) -> tuple[int, str]:
-    return (result.outcome.rank if result.outcome else len(Outcome), result.cell.id)
+    rank = result.outcome.rank if result.outcome else len(Outcome)
+    return rank, result.cell.id

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_ttsperf.compare import metrics
-from pytest_ttsperf.plugin import options
+from pytest_ttsperf.plugin import option_table, options
 
 PAGE = Path(__file__).parents[2] / "docs" / "options.md"
 ROW = re.compile(r"^\| `((?:--)?ttsperf[-_]\S*)` \| (.+?) \| (.+) \|$", re.MULTILINE)
@@ -21,7 +21,7 @@ class Declared:
     def __init__(self) -> None:
         self.helps: dict[str, str] = {}
         self.switches: list[str] = []
-        options.add(self)  # type: ignore[arg-type]
+        option_table.add(self)  # type: ignore[arg-type]
 
     def getgroup(self, _name: str, _description: str) -> Declared:
         return self

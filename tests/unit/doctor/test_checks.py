@@ -25,7 +25,9 @@ CALM = SystemLoad(
 
 def levels(**changed):
     sky = structs.replace(CALM, **changed)
-    return {finding.about: finding.level for finding in checks._sky(sky, "make (pid 7, 90%)")}
+    return {
+        finding.about: finding.level for finding in checks._system_load(sky, "make (pid 7, 90%)")
+    }
 
 
 def test_a_calm_sky_is_good():
@@ -56,7 +58,7 @@ def test_each_trouble_is_found(about, changed, level):
 
 def test_what_is_not_good_says_why_and_what_to_do():
     sky = structs.replace(CALM, others_cores=0.9, steal_share=0.2, swapped_mb=1.0, governor="x")
-    found = [finding for finding in checks._sky(sky, None) if finding.level != "good"]
+    found = [finding for finding in checks._system_load(sky, None) if finding.level != "good"]
     assert len(found) == 4
     assert all(finding.why and finding.remedy for finding in found)
 

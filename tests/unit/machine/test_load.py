@@ -69,7 +69,7 @@ def test_what_our_children_do_is_ours():
     child = subprocess.Popen([sys.executable, "-c", WORK])
     try:
         ours = load.LoadMonitor()
-        blind = ours._start.own_s
+        blind = ours._start.ours_s
         sky = ours.so_far(at_least_s=0.5)
         spent = load._cpu_time_of_tree_s([]) - blind
     finally:

@@ -131,6 +131,25 @@ def test_failures_name_the_stage_to_look_at_first() -> None:
     assert "Try: look at decode first, it takes 80% of the time to the first sound." in text
 
 
+@pytest.mark.parametrize(("rtf", "is_slower"), [(0.30, False), (1.0, False), (1.2, True)])
+def test_only_an_engine_above_real_time_is_called_slower_than_playback(
+    rtf: float, is_slower: bool
+) -> None:
+    limit = Threshold(marker="rtf", keyword="p95", metric="rtf", statistic="p95", limit=0.25)
+    failed = Verdict(
+        subject="rtf p95",
+        outcome=Outcome.FAIL,
+        reason="over the limit",
+        metric="rtf",
+        value=rtf,
+        threshold=limit,
+    )
+    cell = structs.replace(result("test_a"), verdicts=(failed,))
+    text = terminal.failures([cell], [Outcome.FAIL])
+    assert "Try: the engine " in text
+    assert ("slower than playback" in text) is is_slower
+
+
 def sky(**more: float | None) -> SystemLoad:
     known = {"others_cores": 0.48, "steal_share": 0.02, "seconds": 1.0, **more}
     return SystemLoad(load_1m=None, swap_used_share=None, governor=None, **known)
@@ -139,7 +158,7 @@ def sky(**more: float | None) -> SystemLoad:
 def test_weather_line_tells_the_worst_cell_and_only_troubles_that_were() -> None:
     calm = structs.replace(result("test_a"), machine_load=sky())
     told = "weather during the trials: 48% of one core was used by others, steal 2%"
-    assert terminal.weather_line([calm]) == told
+    assert terminal.load_line([calm]) == told
     wild = structs.replace(
         result("test_b"),
         machine_load=sky(
@@ -147,7 +166,7 @@ def test_weather_line_tells_the_worst_cell_and_only_troubles_that_were() -> None
             thermal_throttles=4, quota_wait_s=0.5,
         ),
     )  # fmt: skip
-    text = terminal.weather_line([calm, wild]) or ""
+    text = terminal.load_line([calm, wild]) or ""
     assert "(worst: test_b short stream warm): 150% of one core" in text
     assert "steal up to 10%" in text
     for trouble in ("3.00 MB swapped", "20% of the time", "heat 4 times", "for 0.5 s"):
@@ -159,6 +178,6 @@ def test_weather_that_was_not_measured_is_told_as_such() -> None:
         load_1m=None, steal_share=None, swap_used_share=None, governor=None,
         unmeasured={"others_cores": "too short", "steal_share": "no host"},
     )  # fmt: skip
-    text = terminal.weather_line([structs.replace(result("test_a"), machine_load=blind)]) or ""
+    text = terminal.load_line([structs.replace(result("test_a"), machine_load=blind)]) or ""
     assert "other load not measured (too short), steal not measured (no host)" in text
-    assert terminal.weather_line([result("test_a")]) is None
+    assert terminal.load_line([result("test_a")]) is None

@@ -1,0 +1,180 @@
+"""Every option and every ini line: its name, its form and its help, as `pytest --help` lists them.
+
+A new one is a row here, a field of `options.Options`, a line of `options.read`, and a row of
+docs/options.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import pytest
+
+from pytest_ttsperf.targets import spec
+
+PREFIX = "--ttsperf-"
+INI_PREFIX = "ttsperf_"
+INCONCLUSIVE = ("warn", "fail")
+CONNECTIONS = ("keep", "fresh")
+
+
+class Option(NamedTuple):
+    """An option of the command line, and what argparse takes about it."""
+
+    name: str
+    """Without the prefix that all have."""
+    help: str
+    attributes: dict[str, Any]
+
+
+class IniLine(NamedTuple):
+    """A line of pytest's configuration, and the type it has there."""
+
+    name: str
+    """Without the prefix that all have."""
+    help: str
+    type: Literal["args", "linelist"] | None = None
+
+
+def _value(name: str, metavar: str, text: str, convert: type | None = None) -> Option:
+    attributes: dict[str, Any] = {"metavar": metavar}
+    if convert is not None:
+        attributes["type"] = convert
+    return Option(name, text, attributes)
+
+
+def _repeatable(name: str, metavar: str, text: str) -> Option:
+    return Option(name, text, {"metavar": metavar, "action": "append", "default": []})
+
+
+def _switch(name: str, text: str) -> Option:
+    return Option(name, text, {"action": "store_true"})
+
+
+def _choice(name: str, choices: tuple[str, ...], text: str) -> Option:
+    return Option(name, text, {"choices": choices})
+
+
+OPTIONS = (
+    _value("target", "SPEC", f"what to measure: {spec.FORMS}"),
+    _repeatable(
+        "target-option",
+        "NAME=VALUE",
+        "keyword option of the target, as voice=heart or threads=2; may be repeated",
+    ),
+    Option(
+        "provider",
+        "execution providers to measure, as cpu or coreml; a missing one is an error",
+        # Unset is not empty here: only providers of the command line are demanded.
+        {"metavar": "NAME[,NAME]", "action": "append"},
+    ),
+    _value("voice", "NAME", "voice the target is asked for"),
+    _value("trials", "N", "trials of each warm cell", int),
+    _value("cold-trials", "N", "process starts of each cold cell", int),
+    _value("timeout", "S", "longest wait for one answer (60 s)", float),
+    _switch("inline", "run the target in pytest's own process (no memory, no cold starts)"),
+    _switch("disable", "run each test once, unmeasured"),
+    _switch("save", "store this run's cells as baselines"),
+    _switch("compare", "assert against the stored baselines"),
+    _value(
+        "against",
+        "REV",
+        "compare with a git revision, a directory or a target, interleaved",
+    ),
+    _repeatable(
+        "against-option",
+        "NAME=VALUE",
+        "keyword option of the target to compare with; may be repeated",
+    ),
+    Option(
+        "against-install",
+        "install that revision, with these extras, in an environment of its own",
+        {"metavar": "EXTRAS", "nargs": "?", "const": ""},
+    ),
+    _repeatable(
+        "against-copy",
+        "PATTERN",
+        "files that git does not track and the old version needs, as models/*.onnx: copied "
+        "from the running tree; may be repeated",
+    ),
+    _switch("fetch", "fetch the revision to compare with, where the clone does not have it"),
+    _value("budget", "TIME", "longest time for the comparison of one test, as 60s or 3min (60s)"),
+    _repeatable(
+        "compare-fail",
+        "FIGURE:CHANGE",
+        "smallest change that makes a comparison fail, as ttfa_p95:7.5%% (3%%)",
+    ),
+    _value("storage", "DIR", "where baselines are kept (baselines/)"),
+    _value("artifacts", "DIR", "where artifacts are written (artifacts/)"),
+    _value("json", "FILE", "write the run's artifact to this file as well"),
+    _choice(
+        "inconclusive",
+        INCONCLUSIVE,
+        "what an INCONCLUSIVE verdict does to its test (warn)",
+    ),
+    _repeatable(
+        "limit",
+        "KEY=NUMBER",
+        "put another limit in a test's place, as ttfa_p95_ms=800",
+    ),
+    _value(
+        "http-preset",
+        "NAME",
+        "how a server by http:// is asked: openai (default), kokoro-fastapi or piper",
+    ),
+    _value(
+        "http-template",
+        "JSON",
+        "how another is: path, method, headers, body with {text} and {voice}, format, "
+        "sample_rate; a file, or the object itself",
+    ),
+    _choice(
+        "http-connection",
+        CONNECTIONS,
+        "keep one connection, or open a fresh one for each trial",
+    ),
+)
+INI_LINES = (
+    IniLine("target", f"what to measure: {spec.FORMS}"),
+    IniLine(
+        "target_options",
+        "keyword options of ttsperf_target, one a line: voice=heart",
+        "linelist",
+    ),
+    IniLine("provider", "execution providers; a missing one is skipped", "args"),
+    IniLine("voice", "voice the target is asked for"),
+    IniLine("trials", "trials of each warm cell"),
+    IniLine("timeout", "longest wait for one answer, in seconds"),
+    IniLine("http_preset", "how a server by http:// is asked"),
+    IniLine("http_template", "how another is: a JSON file, or the object itself"),
+    IniLine("http_connection", "keep or fresh"),
+    IniLine("storage", "where baselines are kept"),
+    IniLine("artifacts", "where artifacts are written"),
+    IniLine("inconclusive", "warn or fail"),
+    IniLine("budget", "longest time for the comparison of one test, as 60s or 3min"),
+    IniLine(
+        "against_copy",
+        "files that git does not track and an old version needs, one pattern a line",
+        "linelist",
+    ),
+    IniLine(
+        "compare_fail",
+        "smallest changes that make a comparison fail, one a line: ttfa_p95:7.5%",
+        "linelist",
+    ),
+    IniLine(
+        "limits",
+        "limits in the place of the tests' own, one a line: ttfa_p95_ms=800; "
+        "with 'FINGERPRINT: ' before it only there",
+        "linelist",
+    ),
+)
+
+
+def add(parser: pytest.Parser) -> None:
+    """Declare all of them to pytest."""
+    group = parser.getgroup("ttsperf", "performance of text-to-speech engines")
+    for option in OPTIONS:
+        group.addoption(PREFIX + option.name, help=option.help, **option.attributes)
+    for line in INI_LINES:
+        parser.addini(INI_PREFIX + line.name, line.help, type=line.type)
