@@ -229,18 +229,18 @@ def tree(pid: int) -> list[int]:
     return found
 
 
-class _Memory(NamedTuple):
+class _ProcessMemory(NamedTuple):
     """Of one process."""
 
     now_bytes: int
     highest_bytes: int
 
 
-def _read_memory(pid: int) -> _Memory:
+def _read_memory(pid: int) -> _ProcessMemory:
     """Resident now and at the highest; 0 for what is gone, or where the system does not say."""
     status = _read(PROC / str(pid) / "status")
     sizes = dict(re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB", status, re.MULTILINE))
-    return _Memory(int(sizes.get("VmRSS", 0)) * 1024, int(sizes.get("VmHWM", 0)) * 1024)
+    return _ProcessMemory(int(sizes.get("VmRSS", 0)) * 1024, int(sizes.get("VmHWM", 0)) * 1024)
 
 
 def _read(path: Path) -> str:

@@ -29,7 +29,7 @@ DEFAULT_ARTIFACTS = "artifacts"
 
 
 @dataclass(frozen=True, slots=True)
-class Overrides:
+class LimitOverrides:
     """Limits that stand in the place of the tests' own, by where they were set."""
 
     ini: tuple[Override, ...]
@@ -91,7 +91,7 @@ class Options:
     json: Path | None
     http: Mapping[str, object]
     """How a target by http:// is asked: connection, preset and template, those that are set."""
-    overrides: Overrides
+    overrides: LimitOverrides
 
 
 def read(config: pytest.Config) -> Options:
@@ -310,7 +310,7 @@ def _inconclusive(config: pytest.Config) -> str:
     return word
 
 
-def _overrides(config: pytest.Config) -> Overrides:
+def _overrides(config: pytest.Config) -> LimitOverrides:
     source = "ini ttsperf_limits"
     general: list[Override] = []
     machine: list[tuple[str, Override]] = []
@@ -322,7 +322,7 @@ def _overrides(config: pytest.Config) -> Overrides:
         else:
             general.append(parse_override(line, source))
     command_line = [parse_override(text, f"{PREFIX}limit") for text in _option(config, "limit")]
-    return Overrides(tuple(general), tuple(machine), tuple(command_line))
+    return LimitOverrides(tuple(general), tuple(machine), tuple(command_line))
 
 
 def _count(value: object, name: str) -> int | None:

@@ -124,7 +124,7 @@ class EspeakProcess:
             answer = self._exchange(request)
         if "error" in answer:
             raise ReaderError(answer["error"])
-        return [[Clause(*clause) for clause in clauses] for clauses in answer["clauses"]]
+        return [_to_clauses(clauses) for clauses in answer["clauses"]]
 
     def close(self) -> None:
         """End the process. The next text would start it again."""
@@ -192,6 +192,10 @@ class EspeakProcess:
             ours.settimeout(self._patience_s)
             child = self._child = Child(process, ours)
         return child
+
+
+def _to_clauses(rows: list[list[Any]]) -> list[Clause]:
+    return [Clause(*row) for row in rows]
 
 
 def _describe_end(code: int) -> str:

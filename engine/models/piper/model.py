@@ -97,7 +97,9 @@ def _load_graphs(
     store = GraphStore(voice, settings, CUT_VERSION, cut)
     graphs = store.load(GRAPHS)
     plan = json.loads(bytes(store.get("plan", lambda: cut("plan"))))
-    stages = {chain: [Stage(*stage) for stage in plan[chain]] for chain in CHAINS}
+    stages: dict[str, list[Stage]] = {}
+    for chain in CHAINS:
+        stages[chain] = [Stage(*stage) for stage in plan[chain]]
     return graphs, stages
 
 
