@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pytest_ttsperf.cli import lazy
 from pytest_ttsperf.cli.output import print_answer
 
 DEFAULT_STORAGE = "baselines"
@@ -100,52 +101,40 @@ def _add_action(
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from pytest_ttsperf.baseline import listing, report
-
-    stored = listing.list_baselines(arguments.storage, arguments.artifacts)
-    print_answer(stored, report.listing(stored), as_json=arguments.json)
+    stored = lazy.listing.list_baselines(arguments.storage, arguments.artifacts)
+    print_answer(stored, lazy.baseline_report.listing(stored), as_json=arguments.json)
     return 1 if stored.unreadable else 0
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from pytest_ttsperf.baseline import listing, report
-
-    stored = listing.list_baselines(arguments.storage, arguments.artifacts)
-    cell = listing.find(stored, arguments.cell)
-    print_answer(cell, report.cell(cell), as_json=arguments.json)
+    stored = lazy.listing.list_baselines(arguments.storage, arguments.artifacts)
+    cell = lazy.listing.find(stored, arguments.cell)
+    print_answer(cell, lazy.baseline_report.cell(cell), as_json=arguments.json)
     return 0
 
 
 def _why(arguments: argparse.Namespace) -> int:
-    from pytest_ttsperf.baseline import listing, report
-
-    reasons = listing.why(arguments.storage, arguments.artifacts, arguments.cell)
-    print_answer(reasons, report.why(reasons), as_json=arguments.json)
+    reasons = lazy.listing.why(arguments.storage, arguments.artifacts, arguments.cell)
+    print_answer(reasons, lazy.baseline_report.why(reasons), as_json=arguments.json)
     return int(any(gate.outcome == "FAIL" for gate in reasons.gates))
 
 
 def _accept(arguments: argparse.Namespace) -> int:
-    from pytest_ttsperf.baseline import accept as baseline_accept
-    from pytest_ttsperf.baseline import report
-
     files = [Path(what) for what in arguments.what if what.endswith(".json")]
     cells = [what for what in arguments.what if not what.endswith(".json")]
-    done = baseline_accept.accept(
+    done = lazy.accept.accept(
         arguments.storage,
         arguments.artifacts,
         files,
         cells,
         arguments.runs,
     )
-    print_answer(done, report.acceptance(done), as_json=arguments.json)
+    print_answer(done, lazy.baseline_report.acceptance(done), as_json=arguments.json)
     return 1 if done.refused else 0
 
 
 def _prune(arguments: argparse.Namespace) -> int:
-    from pytest_ttsperf.baseline import prune as baseline_prune
-    from pytest_ttsperf.baseline import report
-
-    removals = baseline_prune.find_prunable(
+    removals = lazy.prune.find_prunable(
         arguments.storage,
         arguments.root,
         superseded=arguments.superseded,
@@ -153,8 +142,10 @@ def _prune(arguments: argparse.Namespace) -> int:
     )
     is_deleting = arguments.yes and not arguments.dry_run
     if is_deleting:
-        removals = baseline_prune.prune(removals)
-    print_answer(removals, report.removals(removals, is_deleting), as_json=arguments.json)
+        removals = lazy.prune.prune(removals)
+    print_answer(
+        removals, lazy.baseline_report.removals(removals, is_deleting), as_json=arguments.json
+    )
     return int(is_deleting and not all(removal.removed for removal in removals))
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pytest_ttsperf import secrets
-from pytest_ttsperf.cli import targets
+from pytest_ttsperf.cli import lazy, targets
 from pytest_ttsperf.cli.output import advise, paint, print_answer
 from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.errors import LimitError
@@ -60,10 +60,6 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from pytest_ttsperf.compare import report as report
-    from pytest_ttsperf.compare.cells import side_by_side
-    from pytest_ttsperf.records import Comparison, Outcome
-
     demanded = ("provider", "voice")
     old = targets.make_factory(
         arguments.target_a, arguments.option_a, "--option-a", arguments, demanded
@@ -79,7 +75,7 @@ def _run(arguments: argparse.Namespace) -> int:
     presets = tuple(dict.fromkeys(arguments.preset or PRESETS[:1]))
     margins = metrics.margins_of_lines(arguments.fail, "--fail")
     with _modules_of(os.getcwd()):
-        found: dict[str, Comparison] = side_by_side(
+        found: dict[str, lazy.records.Comparison] = lazy.cells.side_by_side(
             old,
             new,
             presets,
@@ -87,12 +83,12 @@ def _run(arguments: argparse.Namespace) -> int:
             arguments.budget,
             cold=arguments.cold,
         )
-    text = report.text(old.spec.label, new.spec.label, found, paint)
+    text = lazy.compare_report.text(old.spec.label, new.spec.label, found, paint)
     print_answer(found, text, as_json=arguments.json)
-    outcomes: set[Outcome] = set()
+    outcomes: set[lazy.records.Outcome] = set()
     for comparison in found.values():
-        outcomes.update(report.outcomes(comparison))
-    return int(not outcomes.isdisjoint((Outcome.FAIL, Outcome.INVALID)))
+        outcomes.update(lazy.compare_report.outcomes(comparison))
+    return int(not outcomes.isdisjoint((lazy.records.Outcome.FAIL, lazy.records.Outcome.INVALID)))
 
 
 @contextmanager

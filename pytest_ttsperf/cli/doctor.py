@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from pytest_ttsperf import secrets
-from pytest_ttsperf.cli import targets
+from pytest_ttsperf.cli import lazy, targets
 from pytest_ttsperf.cli.output import advise, paint, print_answer
 
 DEFAULT_SECONDS = 2.0
@@ -36,9 +36,6 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from pytest_ttsperf.doctor import checks
-    from pytest_ttsperf.doctor import report as report
-
     source = None
     if arguments.target is not None:
         demanded = ["provider"] if arguments.provider else []
@@ -46,8 +43,8 @@ def _run(arguments: argparse.Namespace) -> int:
             arguments.target, arguments.option, "--option", arguments, demanded
         )
         advise(secrets.find(source.spec.spec, source.spec.options))
-    checkup = checks.examine(arguments.seconds, source)
-    print_answer(checkup, report.checkup(checkup, paint), as_json=arguments.json)
+    checkup = lazy.checks.examine(arguments.seconds, source)
+    print_answer(checkup, lazy.doctor_report.checkup(checkup, paint), as_json=arguments.json)
     return int(checkup.level == "bad")
 
 

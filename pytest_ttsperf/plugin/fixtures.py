@@ -9,7 +9,7 @@ import pytest
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import MeasurementError, ProviderMissing, TtsperfError
-from pytest_ttsperf.plugin import markers, run_state, target_fixture, usage
+from pytest_ttsperf.plugin import lazy, markers, run_state, target_fixture, usage
 from pytest_ttsperf.targets import spec
 
 if TYPE_CHECKING:
@@ -77,15 +77,11 @@ class WarmEngine:
 
     def measure(self, plan: Plan, tell: Tell) -> CellResult:
         """Measure a plan on this engine."""
-        from pytest_ttsperf.experiment import cell as cell_run
-
-        return cell_run.measure_warm(self.opened, plan, tell)
+        return lazy.cell.measure_warm(self.opened, plan, tell)
 
     def once(self, plan: Plan) -> CellResult:
         """One trial of the plan, unmeasured (--ttsperf-disable)."""
-        from pytest_ttsperf.experiment import cell as cell_run
-
-        return cell_run.run_once(self.opened, plan)
+        return lazy.cell.run_once(self.opened, plan)
 
 
 class ColdEngine:
@@ -96,18 +92,13 @@ class ColdEngine:
 
     def measure(self, plan: Plan, tell: Tell) -> CellResult:
         """Measure a plan with a fresh process for each trial."""
-        from pytest_ttsperf.experiment import cell as cell_run
-
-        return cell_run.measure_cold(self.source, plan, tell)
+        return lazy.cell.measure_cold(self.source, plan, tell)
 
     def once(self, plan: Plan) -> CellResult:
         """One trial of the plan, unmeasured (--ttsperf-disable)."""
-        from pytest_ttsperf.experiment import cell as cell_run
-        from pytest_ttsperf.experiment import trial
-
-        opened = trial.open_target(self.source, warm=False)
+        opened = lazy.trial.open_target(self.source, warm=False)
         try:
-            return cell_run.run_once(opened, plan)
+            return lazy.cell.run_once(opened, plan)
         finally:
             opened.close()
 
@@ -143,10 +134,10 @@ class Perf:
 
     def _refuse_second_server(self, text: str, mode: Mode) -> None:
         """MeasurementError where two servers would be pooled as one cell."""
-        from pytest_ttsperf.records.cell import target_identity
-
         label = self.engine.source.spec.label
-        first = self._measured.setdefault((target_identity(label), text, mode), label)
+        first = self._measured.setdefault(
+            (lazy.records_cell.target_identity(label), text, mode), label
+        )
         if first != label:
             raise MeasurementError(
                 f"this test has measured {first} and now measures {label}, which differs in the "
@@ -180,12 +171,9 @@ def _ttsperf_provider(request: pytest.FixtureRequest) -> str | None:
 @pytest.fixture
 def _ttsperf_source(
     request: pytest.FixtureRequest,
-    ttsperf_target: str | TargetSpec,
+    ttsperf_target: str | lazy.records.TargetSpec,
     _ttsperf_provider: str | None,
-) -> TargetFactory:
-    from pytest_ttsperf.experiment.plan import TargetFactory, with_http_options
-    from pytest_ttsperf.records import TargetSpec
-
+) -> lazy.plan.TargetFactory:
     options = run_state.run_state_of(request.config).options
     state = run_state.state_of(request.node)
     _note_use(request.node)
@@ -198,13 +186,13 @@ def _ttsperf_source(
         demanded.append("provider")
     if options.voice_demanded or test_voice is not None:
         demanded.append("voice")
-    target = TargetSpec(
+    target = lazy.records.TargetSpec(
         spec=named.spec,
         options={**target_options, **options.cli_target_options},
     )
-    target = _or_skip(state, lambda: with_http_options(target, options.http))
+    target = _or_skip(state, lambda: lazy.plan.with_http_options(target, options.http))
     state.advise(secrets.find(target.spec, target.options))
-    return TargetFactory(
+    return lazy.plan.TargetFactory(
         spec=target,
         provider=_ttsperf_provider,
         voice=test_voice or options.voice,
@@ -219,10 +207,8 @@ def warm_engine(
     request: pytest.FixtureRequest, _ttsperf_source: TargetFactory
 ) -> Iterator[WarmEngine]:
     """A warmed target, parametrised by provider, in one worker process for this test."""
-    from pytest_ttsperf.experiment import trial
-
     state = run_state.state_of(request.node)
-    opened = _or_skip(state, lambda: trial.open_target(_ttsperf_source, warm=True))
+    opened = _or_skip(state, lambda: lazy.trial.open_target(_ttsperf_source, warm=True))
     yield WarmEngine(opened)
     trouble = opened.close()
     if trouble:

@@ -16,7 +16,7 @@ import pytest
 
 from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.errors import LimitError
-from pytest_ttsperf.plugin import usage
+from pytest_ttsperf.plugin import lazy, usage
 
 if TYPE_CHECKING:
     from pytest_ttsperf.records import ComparedMetric, Phase, Threshold
@@ -146,10 +146,10 @@ def choose_metrics(
         raise LimitError(f"{item.nodeid}: {error}") from error
 
 
-def thresholds(item: pytest.Item, overrides: Iterable[Override] = ()) -> tuple[Threshold, ...]:
+def thresholds(
+    item: pytest.Item, overrides: Iterable[Override] = ()
+) -> tuple[lazy.records.Threshold, ...]:
     """The test's limits, each with the override in force, if any."""
-    from pytest_ttsperf.records import Threshold
-
     by_key = {override.key: override for override in overrides}
     found = []
     for marker, keywords in merge_limits(item).items():
@@ -161,7 +161,7 @@ def thresholds(item: pytest.Item, overrides: Iterable[Override] = ()) -> tuple[T
             prebuffer_ms = 0.0
             if metric in PLAYED:
                 prebuffer_ms = float(keywords.get("prebuffer_ms", 0.0))
-            threshold = Threshold(
+            threshold = lazy.records.Threshold(
                 marker=marker,
                 keyword=keyword,
                 metric=metric,

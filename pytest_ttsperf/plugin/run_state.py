@@ -15,7 +15,7 @@ import pytest
 from pytest_ttsperf import files, popen, real, secrets
 from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.errors import BaselineUnreadable, BaselineUnwritable, MeasurementError
-from pytest_ttsperf.plugin import markers, usage
+from pytest_ttsperf.plugin import lazy, markers, usage
 from pytest_ttsperf.plugin.options import Options
 from pytest_ttsperf.plugin.progress import ProgressLine
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_ttsperf.compare.cells import ComparedVersion, MeasuredCell
     from pytest_ttsperf.experiment.plan import Plan, Progress, TargetFactory
     from pytest_ttsperf.machine.environment import EnvironmentProbe, RunLocation
-    from pytest_ttsperf.records import CellResult, Mode, Outcome, Phase, Run, Threshold
+    from pytest_ttsperf.records import CellResult, Mode, Phase, Run, Threshold
     from pytest_ttsperf.report.artifact import ArtifactWriter, Loss
 
 
@@ -83,15 +83,12 @@ class RunState:
         RevisionError where that version cannot be had. All that is slow to import is imported here
         too: in a test that has stopped time it would be imported with false clocks.
         """
-        from pytest_ttsperf.compare import cells
-        from pytest_ttsperf.machine import environment
-        from pytest_ttsperf.report import artifact, terminal  # noqa: F401
-
+        lazy.load_all()
         if not self.options.disabled:
-            self._location = environment.locate_run(self.config.rootpath)
+            self._location = lazy.environment.locate_run(self.config.rootpath)
         self.gates_in_run = tests * len(metrics.DEFAULT)
         if self.options.against is not None:
-            self.against = cells.prepare_version(
+            self.against = lazy.cells.prepare_version(
                 self.options.against,
                 self.config.rootpath,
                 install=self.options.against_install,
@@ -102,9 +99,7 @@ class RunState:
 
     def version_of(self, revision: str) -> ComparedVersion:
         """The version that stored numbers are of. RevisionError."""
-        from pytest_ttsperf.compare import cells
-
-        return cells.prepare_version(
+        return lazy.cells.prepare_version(
             revision,
             self.config.rootpath,
             copy=self.options.against_copy,
@@ -174,14 +169,11 @@ class RunState:
         BaselineUnreadable when there is a damaged one; one that cannot be written is a loss of the
         run.
         """
-        from pytest_ttsperf.baseline import store as baseline_store
-        from pytest_ttsperf.records import Outcome
-
-        if result.outcome in (Outcome.FAIL, Outcome.INVALID):
+        if result.outcome in (lazy.records.Outcome.FAIL, lazy.records.Outcome.INVALID):
             return f"{result.cell.slug}: {result.outcome.value}, not saved"
         run, _ = self._begin()
         try:
-            baseline_store.save(self.options.storage, result, run)
+            lazy.store.save(self.options.storage, result, run)
         except BaselineUnwritable as error:
             self._unsaved.append(str(error))
         return None
@@ -194,8 +186,6 @@ class RunState:
         """The run with its environment as it is now, and its writer; both are created once."""
         from msgspec import structs
 
-        from pytest_ttsperf.report import artifact
-
         started = real.now()
         if self._environment is None:
             self._environment = self._probe_environment()
@@ -203,7 +193,7 @@ class RunState:
         if self._run is not None and self._writer is not None:
             return structs.replace(self._run, environment=environment), self._writer
         writer = self._claim_artifact(started)
-        run = artifact.new_run(writer.run_id, started, environment)
+        run = lazy.artifact.new_run(writer.run_id, started, environment)
         losses = writer.write(run)
         if losses:
             writer.withdraw()
@@ -213,22 +203,19 @@ class RunState:
         return run, writer
 
     def _probe_environment(self) -> EnvironmentProbe:
-        from pytest_ttsperf.machine import environment
         from pytest_ttsperf.version import __version__
 
-        location = self._location or environment.locate_run(self.config.rootpath)
+        location = self._location or lazy.environment.locate_run(self.config.rootpath)
         arguments = [
             files.well_formed(str(argument)) for argument in self.config.invocation_params.args
         ]
         versions = (__version__, pytest.__version__)
-        return environment.EnvironmentProbe(location, arguments, versions=versions)
+        return lazy.environment.EnvironmentProbe(location, arguments, versions=versions)
 
     def _claim_artifact(self, started: datetime) -> ArtifactWriter:
-        from pytest_ttsperf.report import artifact
-
         folder = self.options.artifacts
         try:
-            return artifact.ArtifactWriter(folder, started, copy_to=self.options.json)
+            return lazy.artifact.ArtifactWriter(folder, started, copy_to=self.options.json)
         except OSError as error:
             raise MeasurementError(
                 f"artifacts cannot be written to {folder}: {files.reason_of(error)} "
@@ -252,13 +239,11 @@ class TestState:
 
     def plan(self, text: str, mode: Mode, phase: Phase) -> Plan:
         """What `perf.stream(text)` is to measure, with the trials and limits in force."""
-        from pytest_ttsperf.experiment import plan as experiment_plan
-
         trials = 1
         if not self.options.disabled:
             self._run.begin()
             trials = self._choose_trials(phase)
-        plan = experiment_plan.Plan(
+        plan = lazy.plan.Plan(
             test=files.well_formed(self.item.nodeid),
             text=text,
             mode=mode,
@@ -266,18 +251,16 @@ class TestState:
             trials=trials,
             limits_on=self._limits_on,
         )
-        return experiment_plan.skip_spoken(plan, self.results.values())
+        return lazy.plan.skip_spoken(plan, self.results.values())
 
     def _choose_trials(self, phase: Phase) -> int:
         """By the command line, the mark, ini, or what the limits need, in this order."""
-        from pytest_ttsperf.experiment import plan as experiment_plan
-
         marked = markers.trials(self.item)
         if phase == "warm":
             chosen = self.options.trials or marked or self.options.trials_ini
         else:
             chosen = self.options.cold_trials or marked
-        return chosen or experiment_plan.default_trials(phase, markers.thresholds(self.item))
+        return chosen or lazy.plan.default_trials(phase, markers.thresholds(self.item))
 
     def _limits_on(self, fingerprint: str) -> tuple[Threshold, ...]:
         return markers.thresholds(self.item, self.options.overrides.on(fingerprint))
@@ -295,27 +278,22 @@ class TestState:
 
     def add(self, result: CellResult, source: TargetFactory, plan: Plan) -> CellResult:
         """Add a result, pooled with what this cell has already, and how it was measured."""
-        from pytest_ttsperf.experiment import cell as cell_run
-
         self.measured[result.cell.id] = source, plan
         earlier = self.results.get(result.cell.id)
         if earlier is not None:
-            result = cell_run.pool(earlier, result)
+            result = lazy.cell.pool(earlier, result)
         self.results[result.cell.id] = result
         return result
 
     def judge(self, body_raised: bool) -> str | None:
         """Judge everything measured, write the artifact; the failure text, or None."""
-        from pytest_ttsperf.experiment import cell as cell_run
-        from pytest_ttsperf.report import terminal
-
         if self.options.disabled:
             return None
         if not self.results:
             return None if body_raised else self._explain_nothing()
         judged, unreadable = self._judge_cells()
         judged = [
-            cell_run.doubt_provider(result, self.measured[result.cell.id][0])
+            lazy.cell.doubt_provider(result, self.measured[result.cell.id][0])
             for result in self._compare(judged)
         ]
         self.results = {result.cell.id: result for result in judged}
@@ -325,13 +303,11 @@ class TestState:
         elif self.options.save and unreadable is None:
             unreadable = self._save(judged)
         self._set_junit_properties()
-        parts = [terminal.failures(judged, self._failing_outcomes()), unreadable]
+        parts = [lazy.terminal.failures(judged, self._failing_outcomes()), unreadable]
         return "\n\n".join(filter(None, parts)) or None
 
     def _judge_cells(self) -> tuple[list[CellResult], str | None]:
         """Judged by the limits and, where asked for, the baselines; or which cannot be read."""
-        from pytest_ttsperf.experiment import cell as cell_run
-
         results = list(self.results.values())
         if self.options.compare:
             try:
@@ -340,7 +316,7 @@ class TestState:
                 unreadable = str(error)
         else:
             unreadable = None
-        return [cell_run.judge(result) for result in results], unreadable
+        return [lazy.cell.judge(result) for result in results], unreadable
 
     def _save(self, judged: Iterable[CellResult]) -> str | None:
         """Store what may serve as a baseline; gives the damaged ones it would have to replace."""
@@ -360,13 +336,11 @@ class TestState:
 
         The latter for results that screening against that baseline has put in doubt.
         """
-        from pytest_ttsperf.compare import cells
-
         against = self._run.against
-        if against is None and not any(cells.is_in_doubt(result) for result in judged):
+        if against is None and not any(lazy.cells.is_in_doubt(result) for result in judged):
             return judged
         with popen.restore_popen():
-            return cells.compare_cells(
+            return lazy.cells.compare_cells(
                 judged,
                 self.measured,
                 against=against,
@@ -379,20 +353,15 @@ class TestState:
                 tell=self._run.progress_line.text,
             )
 
-    def _failing_outcomes(self) -> list[Outcome]:
-        from pytest_ttsperf.records import Outcome
-
-        outcomes = [Outcome.FAIL, Outcome.INVALID]
+    def _failing_outcomes(self) -> list[lazy.records.Outcome]:
+        outcomes = [lazy.records.Outcome.FAIL, lazy.records.Outcome.INVALID]
         if self.options.inconclusive_fails:
-            outcomes.append(Outcome.INCONCLUSIVE)
+            outcomes.append(lazy.records.Outcome.INCONCLUSIVE)
         return outcomes
 
     def _judge_beside_baseline(self, result: CellResult) -> CellResult:
         """By its limits and its baseline. BaselineUnreadable."""
-        from pytest_ttsperf.baseline import screening
-        from pytest_ttsperf.experiment import cell as cell_run
-
-        return cell_run.judge(result, screening.screen(self.options.storage, result))
+        return lazy.cell.judge(result, lazy.screening.screen(self.options.storage, result))
 
     def _explain_nothing(self) -> str | None:
         """Why a test that has limits fails if it has measured nothing."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ttsperf.plugin import run_state
+from pytest_ttsperf.plugin import lazy, run_state
 
 if TYPE_CHECKING:
     from pytest_ttsperf.compare.cells import ComparedVersion
@@ -81,18 +81,16 @@ class RunSummary:
         self._print_losses(reporter)
 
     def _print_results(self, reporter: Any, results: list[CellResult]) -> None:
-        from pytest_ttsperf.report import terminal
-
         if self._config.get_verbosity() >= 0:
             reporter.section("ttsperf")
-            reporter.write_line(terminal.table(results, _painter(reporter)))
+            reporter.write_line(lazy.terminal.table(results, _painter(reporter)))
             self._print_remarks(reporter, results)
-        parts = [terminal.counts(results)]
+        parts = [lazy.terminal.counts(results)]
         paths = {data["artifact"] for data in self._data.values() if data["artifact"]}
         if paths:
             parts.append(f"artifact {', '.join(sorted(paths))}")
         against = run_state.run_state_of(self._config).options.against
-        undecided = terminal.no_decision_text(results, against=against)
+        undecided = lazy.terminal.no_decision_text(results, against=against)
         if undecided:
             parts.append(undecided)
         reporter.write_line(f"ttsperf: {'; '.join(parts)}")
@@ -120,29 +118,25 @@ class RunSummary:
         return bool(self.selected) and len(missing) == len(self.selected)
 
     def _print_remarks(self, reporter: Any, results: list[CellResult]) -> None:
-        from pytest_ttsperf.report import terminal
-
         of_tests = [line for data in self._data.values() for line in data["remarks"]]
-        lines = [*terminal.remarks(results), *dict.fromkeys(of_tests)]
+        lines = [*lazy.terminal.remarks(results), *dict.fromkeys(of_tests)]
         costs = [result.recorder_cost for result in results if result.recorder_cost]
         if lines:
             reporter.write_line("")
         for line in lines:
             reporter.write_line(f"note: {line}")
         reporter.write_line("")
-        for line in (terminal.load_line(results), terminal.recorder_line(costs)):
+        for line in (lazy.terminal.load_line(results), lazy.terminal.recorder_line(costs)):
             if line:
                 reporter.write_line(line)
 
-    def _results(self) -> list[CellResult]:
+    def _results(self) -> list[lazy.records.CellResult]:
         if not self._data:
             return []
         import msgspec
 
-        from pytest_ttsperf.records import CellResult
-
         return [
-            msgspec.convert(raw, CellResult)
+            msgspec.convert(raw, lazy.records.CellResult)
             for data in self._data.values()
             for raw in data["results"]
         ]
@@ -210,10 +204,8 @@ def _worst_case(run: run_state.RunState, against: ComparedVersion, tests: int) -
 
 def _durations_s(run: run_state.RunState, tests: set[str]) -> dict[str, float]:
     """How long each test took the last time it ran, as far as recent artifacts tell."""
-    from pytest_ttsperf.report.artifact import recent_runs
-
     durations_s: dict[str, float] = {}
-    stored = recent_runs(run.options.artifacts, run.leave_aside)
+    stored = lazy.artifact.recent_runs(run.options.artifacts, run.leave_aside)
     for earlier in islice(stored, RECENT_RUNS):
         of_run_s: dict[str, float] = defaultdict(float)
         for result in earlier.cells:

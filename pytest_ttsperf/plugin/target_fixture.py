@@ -7,22 +7,21 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from pytest_ttsperf.errors import TargetShapeError
+from pytest_ttsperf.plugin import lazy
 from pytest_ttsperf.targets import spec
 
 if TYPE_CHECKING:
-    from pytest_ttsperf.records import TargetSpec
+    pass
 
 
 WANTED = f"a text ({spec.FORMS}) or TargetSpec(spec=..., options={{...}})"
 
 
-def as_spec(value: object) -> TargetSpec:
+def as_spec(value: object) -> lazy.records.TargetSpec:
     """A text or a TargetSpec as a TargetSpec. TargetShapeError for anything else."""
-    from pytest_ttsperf.records import TargetSpec
-
     if isinstance(value, str):
-        return TargetSpec(spec=value)
-    if not isinstance(value, TargetSpec):
+        return lazy.records.TargetSpec(spec=value)
+    if not isinstance(value, lazy.records.TargetSpec):
         raise TargetShapeError(
             f"the fixture ttsperf_target gave {_describe(value)}; wanted {WANTED}. {_remedy(value)}"
         )

@@ -1,0 +1,37 @@
+"""The command's one door to what is slow to import: `ttsperf --help` pays for nothing behind it."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_ttsperf import records as records
+    from pytest_ttsperf.baseline import accept as accept
+    from pytest_ttsperf.baseline import listing as listing
+    from pytest_ttsperf.baseline import prune as prune
+    from pytest_ttsperf.compare import cells as cells
+    from pytest_ttsperf.doctor import checks as checks
+    from pytest_ttsperf.experiment import plan as plan
+
+MODULES = {
+    "accept": "pytest_ttsperf.baseline.accept",
+    "baseline_report": "pytest_ttsperf.baseline.report",
+    "cells": "pytest_ttsperf.compare.cells",
+    "checks": "pytest_ttsperf.doctor.checks",
+    "compare_report": "pytest_ttsperf.compare.report",
+    "doctor_report": "pytest_ttsperf.doctor.report",
+    "listing": "pytest_ttsperf.baseline.listing",
+    "plan": "pytest_ttsperf.experiment.plan",
+    "prune": "pytest_ttsperf.baseline.prune",
+    "records": "pytest_ttsperf.records",
+}
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name not in MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(MODULES[name])
+    globals()[name] = module
+    return module

@@ -1,0 +1,50 @@
+"""The plugin's one door to what is slow to import: a module is imported when it is first used.
+
+A suite without performance tests pays for nothing behind it; tests/plugin/test_cost.py holds that.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_ttsperf import records as records
+    from pytest_ttsperf.baseline import screening as screening
+    from pytest_ttsperf.baseline import store as store
+    from pytest_ttsperf.compare import cells as cells
+    from pytest_ttsperf.experiment import cell as cell
+    from pytest_ttsperf.experiment import plan as plan
+    from pytest_ttsperf.experiment import trial as trial
+    from pytest_ttsperf.machine import environment as environment
+    from pytest_ttsperf.report import artifact as artifact
+    from pytest_ttsperf.report import terminal as terminal
+
+MODULES = {
+    "artifact": "pytest_ttsperf.report.artifact",
+    "cell": "pytest_ttsperf.experiment.cell",
+    "cells": "pytest_ttsperf.compare.cells",
+    "environment": "pytest_ttsperf.machine.environment",
+    "plan": "pytest_ttsperf.experiment.plan",
+    "records": "pytest_ttsperf.records",
+    "records_cell": "pytest_ttsperf.records.cell",
+    "screening": "pytest_ttsperf.baseline.screening",
+    "store": "pytest_ttsperf.baseline.store",
+    "terminal": "pytest_ttsperf.report.terminal",
+    "trial": "pytest_ttsperf.experiment.trial",
+}
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name not in MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(MODULES[name])
+    globals()[name] = module
+    return module
+
+
+def load_all() -> None:
+    """Import everything now: in a test that has stopped time it would be with false clocks."""
+    for name in MODULES:
+        __getattr__(name)
