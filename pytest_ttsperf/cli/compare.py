@@ -67,8 +67,9 @@ def add(commands: Any) -> None:
 def _run(told: argparse.Namespace) -> int:
     from pytest_ttsperf.compare import report as report
     from pytest_ttsperf.compare.cells import side_by_side
-    from pytest_ttsperf.experiment.plan import TargetFactory, with_http_options
+    from pytest_ttsperf.experiment.plan import TargetFactory
     from pytest_ttsperf.records import Comparison, Outcome, TargetSpec
+    from pytest_ttsperf.targets.server.run_options import with_http_options
 
     offered: Mapping[str, str | None] = {"provider": told.provider, "voice": told.voice}
     old, new = (

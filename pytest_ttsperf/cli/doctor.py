@@ -44,8 +44,9 @@ def add(commands: Any) -> None:
 def _run(told: argparse.Namespace) -> int:
     from pytest_ttsperf.doctor import checks
     from pytest_ttsperf.doctor import report as report
-    from pytest_ttsperf.experiment.plan import TargetFactory, with_http_options
+    from pytest_ttsperf.experiment.plan import TargetFactory
     from pytest_ttsperf.records import TargetSpec
+    from pytest_ttsperf.targets.server.run_options import with_http_options
 
     source = None
     if told.target is not None:

@@ -25,7 +25,6 @@ from pytest_ttsperf.errors import (
 )
 from pytest_ttsperf.experiment.plan import TargetFactory
 from pytest_ttsperf.records import Trial
-from pytest_ttsperf.targets.spec import kind
 from pytest_ttsperf.targets.worker.source_tree import Tree
 
 LAST_LINES = 4
@@ -75,7 +74,7 @@ def _lacking(
     old: TargetFactory, tree: Tree, error: TargetError, found: Sequence[Missing]
 ) -> str | None:
     """What the old tree provably lacks; None where that is in doubt."""
-    if kind(old.spec.spec) != "python":
+    if not old.can_swap_code:
         return None
     module, _, attribute = old.spec.spec.partition(":")
     if isinstance(error, TargetNotFound):

@@ -91,7 +91,7 @@ class ComparisonSpec:
     @property
     def turns(self) -> tuple[str, ...]:
         """Who speaks each text: a process that has two of the arms is asked twice as often."""
-        is_uneven = self.old.is_server and self.old != self.new
+        is_uneven = self.old.lifecycle == "external" and self.old != self.new
         return (*ARMS, SPARE) if is_uneven else ARMS
 
 
@@ -198,7 +198,7 @@ def _refuse_tracers(
 def _open_target(contest: ComparisonSpec) -> Iterator[dict[str, OpenTarget]]:
     """Fresh processes, opened at the same time and warmed; all closed in the end."""
     sources = {"old": contest.old, "twin": contest.old, "new": contest.new}
-    if SPARE in contest.turns and contest.new.is_server:
+    if SPARE in contest.turns and contest.new.lifecycle == "external":
         sources[SPARE] = contest.new
     with ThreadPoolExecutor(len(sources)) as pool:
         opening = {arm: pool.submit(open_target, one, warm=True) for arm, one in sources.items()}
@@ -262,7 +262,7 @@ def _refuse_caches(arms: Mapping[str, OpenTarget], plan: Plan, spoken: BlockTria
     """
     for arm in ("old", "new"):
         opened = arms[arm]
-        if not opened.source.is_server:
+        if opened.source.lifecycle != "external":
             continue
         probes = [
             run_trial_or_fail(opened, step, plan.mode, with_usage=False)
@@ -283,7 +283,7 @@ def _refuse_caches(arms: Mapping[str, OpenTarget], plan: Plan, spoken: BlockTria
 
 
 def _two_starts(contest: ComparisonSpec) -> list[str]:
-    servers = [one.spec.shown for one in (contest.old, contest.new) if one.is_server]
+    servers = [one.spec.shown for one in (contest.old, contest.new) if one.lifecycle == "external"]
     if not servers or contest.old == contest.new:
         return []
     return [

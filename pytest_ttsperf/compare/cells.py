@@ -11,7 +11,7 @@ from msgspec import structs
 from pytest_ttsperf.compare import revisions, run
 from pytest_ttsperf.compare.blocks import ComparisonSpec
 from pytest_ttsperf.errors import MeasurementError, RevisionError, TargetError
-from pytest_ttsperf.experiment.plan import Plan, TargetFactory, with_http_options
+from pytest_ttsperf.experiment.plan import Plan, TargetFactory
 from pytest_ttsperf.records import (
     CellResult,
     ComparedMetric,
@@ -24,6 +24,7 @@ from pytest_ttsperf.records import (
     Verdict,
 )
 from pytest_ttsperf.targets import spec as targets_spec
+from pytest_ttsperf.targets.server.run_options import with_http_options
 from pytest_ttsperf.targets.worker.source_tree import Tree
 
 COLD = "cold starts were compared, each counted from when its process was asked for"
@@ -62,7 +63,7 @@ class ComparedVersion:
         if self.spec is None:
             return replace(source, tree=self.tree)
         spec, own = self.spec, source.spec
-        if not spec.options and targets_spec.kind(spec.spec) == targets_spec.kind(own.spec):
+        if not spec.options and targets_spec.kind_of(spec.spec) == targets_spec.kind_of(own.spec):
             spec = structs.replace(spec, options=own.options)
         return replace(source, spec=with_http_options(spec, {}))
 
@@ -195,7 +196,7 @@ def _contest(
 
 def _refuse_never_warm(old: TargetFactory, phase: Phase) -> None:
     """MeasurementError where one arm has nothing warm to compare."""
-    if phase == "warm" and old.is_per_text:
+    if phase == "warm" and old.lifecycle == "per_text":
         raise MeasurementError(
             f"{old.spec.label} starts a process for each text and is never warm; compare with it "
             "in a test that asks for the fixture cold_engine"
@@ -250,7 +251,7 @@ def side_by_side(
     Cold starts are compared if that is asked for, or if one of the two has nothing else;
     MeasurementError for those of a server.
     """
-    phase: Phase = "cold" if cold or old.is_per_text or new.is_per_text else "warm"
+    phase: Phase = "cold" if cold or "per_text" in (old.lifecycle, new.lifecycle) else "warm"
     contest = ComparisonSpec(
         old=old,
         new=new,

@@ -26,7 +26,6 @@ from pytest_ttsperf.machine.cpu_idle import DEVICE, can_inhibit_cpu_idle
 from pytest_ttsperf.measure.memory import UNREADABLE
 from pytest_ttsperf.records import Machine, SystemLoad, TargetInfo, TargetSpec, Usage
 from pytest_ttsperf.records.commands import Checkup, Finding
-from pytest_ttsperf.targets import spec
 from pytest_ttsperf.targets.child_process import environment as environment_of_children
 from pytest_ttsperf.targets.command.target import FIRST_TEXT
 from pytest_ttsperf.version import __version__
@@ -430,7 +429,7 @@ def _target(source: TargetFactory | None) -> tuple[tuple[Finding, ...], TargetIn
         return (), None
     try:
         opened = open_target(source, warm=False)
-        spoken = _probe_target(opened) if spec.kind(source.spec.spec) == "command" else None
+        spoken = _probe_target(opened) if not opened.target.is_proven_by_opening else None
     except TtsperfError as error:
         return (
             Finding(

@@ -5,11 +5,8 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-
-from msgspec import structs
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import MeasurementError
@@ -18,7 +15,6 @@ from pytest_ttsperf.measure import corpus, schedule
 from pytest_ttsperf.records import (
     Cell,
     CellResult,
-    Json,
     Mode,
     Phase,
     TargetInfo,
@@ -26,14 +22,8 @@ from pytest_ttsperf.records import (
     Threshold,
 )
 from pytest_ttsperf.targets import spec as targets_spec
-from pytest_ttsperf.targets.base import Target
-from pytest_ttsperf.targets.command import target
-from pytest_ttsperf.targets.python.inline import InlineTarget
-from pytest_ttsperf.targets.server import request_template
-from pytest_ttsperf.targets.server.target import ServerTarget
-from pytest_ttsperf.targets.spec import SERVERS, kind
-from pytest_ttsperf.targets.worker.parent import WorkerTarget
-from pytest_ttsperf.targets.worker.source_tree import Tree, TreeOverride
+from pytest_ttsperf.targets.base import Lifecycle, Target, TargetRequest
+from pytest_ttsperf.targets.worker.source_tree import Tree
 
 UNNAMED = "default"
 """The provider or voice of a target that was asked for none and tells none."""
@@ -57,86 +47,67 @@ class TargetFactory:
 
     def __post_init__(self) -> None:
         """MeasurementError for another version of what is not imported."""
-        if self.is_server and self.tree is not None:
+        if self.tree is None or self.can_swap_code:
+            return
+        if self.lifecycle == "external":
             raise MeasurementError(
                 f"{self.spec.shown} runs already: another version of the code cannot be put in its "
                 "place; start that version too, and compare with its address"
             )
-        if kind(self.spec.spec) == "command" and self.tree is not None:
-            raise MeasurementError(
-                f"{self.spec.shown} is not imported, so it would be the same at {self.tree.label}; "
-                "name that version's program itself: --ttsperf-against=cmd:..."
-            )
+        prefix = targets_spec.kind_of(self.spec.spec).prefixes[0]
+        raise MeasurementError(
+            f"{self.spec.shown} is not imported, so it would be the same at {self.tree.label}; "
+            f"name that version's program itself: --ttsperf-against={prefix}..."
+        )
 
     @property
-    def is_per_text(self) -> bool:
-        """Whether each trial is a fresh start of it, so that there is nothing warm to measure."""
-        return kind(self.spec.spec) == "command" and target.is_once(self.spec)
+    def lifecycle(self) -> Lifecycle:
+        """How long its process lives: `kept`, `per_text` or `external`."""
+        return self._new_target().lifecycle
 
     @property
-    def is_server(self) -> bool:
-        """Whether it runs already, before it is measured."""
-        return kind(self.spec.spec) in SERVERS
+    def can_swap_code(self) -> bool:
+        """Whether it is imported code, in whose place another version can be opened."""
+        return self._new_target().can_swap_code
+
+    @property
+    def placement_remedy(self) -> str:
+        """How such a target comes to say which provider runs it."""
+        return self._new_target().placement_remedy
 
     def make(self) -> Target:
-        """A target to open, by the form of its spec.
+        """A target to open, of the kind that its spec has.
 
         MeasurementError for one that cannot be inline, VariableUnset for one whose `{env:NAME}`
-        is not set.
-        A `module:callable` has a process of its own unless asked for inline.
+        is not set. A `module:callable` has a process of its own unless it is to be inline.
         """
         targets_spec.resolve(self.spec.spec)
         targets_spec.resolve_options(self.spec.options)
         secrets.remember(self.spec.spec, self.spec.options)
-        pairs = {"provider": self.provider, "voice": self.voice}
-        offered = {name: value for name, value in pairs.items() if value is not None}
-        if self.inline and kind(self.spec.spec) != "python":
+        target = self._new_target()
+        if self.inline and not target.can_swap_code:
             raise MeasurementError(
                 f"{self.spec.shown} runs in a process of its own already; leave out "
                 "--ttsperf-inline, which is for module:callable"
             )
-        match kind(self.spec.spec):
-            case "command":
-                return target.CommandTarget(
-                    self.spec, offered=offered, demanded=self.demanded, timeout_s=self.timeout_s
-                )
-            case "http" | "wyoming":
-                return ServerTarget(
-                    self.spec, offered=offered, demanded=self.demanded, timeout_s=self.timeout_s
-                )
-            case "python":
-                return self._in_python(offered)
+        return target
 
-    def _in_python(self, offered: dict[str, str]) -> Target:
-        if self.inline:
-            return InlineTarget(self.spec, offered=offered, demanded=self.demanded)
-        return WorkerTarget(
-            self.spec,
-            offered=offered,
-            demanded=self.demanded,
-            timeout_s=self.timeout_s,
-            mirror=self.tree
-            and TreeOverride(ours=str(self.tree.project), theirs=str(self.tree.folder)),
-            python=self.tree.python if self.tree else sys.executable,
+    def _new_target(self) -> Target:
+        offered = {}
+        if self.provider is not None:
+            offered["provider"] = self.provider
+        if self.voice is not None:
+            offered["voice"] = self.voice
+        return targets_spec.new_target(
+            TargetRequest(
+                spec=self.spec,
+                offered=offered,
+                demanded=self.demanded,
+                timeout_s=self.timeout_s,
+                is_inline=self.inline,
+                tree=self.tree,
+            )
         )
-
-
-def with_http_options(spec: TargetSpec, http: Mapping[str, Json]) -> TargetSpec:
-    """A server's spec with the run's options for HTTP; its own come first.
-
-    Whether the connection is kept is always among them: it is another cell otherwise. TargetError
-    for a form that cannot be understood.
-    """
-    if kind(spec.spec) not in SERVERS:
-        return spec
-    if kind(spec.spec) == "wyoming":
-        given = {"connection": http.get("connection", "keep"), **spec.options}
-        return structs.replace(spec, options=given)
-    given = {**http, **spec.options}
-    form = request_template.form_of(
-        given.get("preset"), given.get("template"), given.get("connection")
-    )
-    return structs.replace(spec, options={**given, "connection": form.connection})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from statistics import mean
@@ -16,7 +16,6 @@ from pytest_ttsperf.measure.memory import TreeMeter
 from pytest_ttsperf.metrics import audio, definitions
 from pytest_ttsperf.records import Mode, RecorderCost, Recording, Span, TargetInfo, Trial, Usage
 from pytest_ttsperf.targets.base import Target
-from pytest_ttsperf.targets.command.target import CommandTarget
 
 OPENING = ("process", "import", "open")
 FAILURES_IN_A_ROW = 3
@@ -47,7 +46,7 @@ def open_target(source: TargetFactory, *, warm: bool) -> OpenTarget:
             target.warm()
         meter = None
         if target.isolated and ready.pid is not None:
-            meter = TreeMeter(ready.pid, started_here=not source.is_server)
+            meter = TreeMeter(ready.pid, started_here=target.lifecycle != "external")
         idle = meter.usage() if meter and warm else None
         if meter and meter.unreadable:
             ready, meter = note_unreadable(ready, meter), None
@@ -147,12 +146,12 @@ def _rtf(trial: Trial) -> float | None:
 def run_cold_trial(
     source: TargetFactory, step: schedule.ScheduledTrial, second_text: str, mode: Mode
 ) -> tuple[Trial, TargetInfo, RecorderCost]:
-    """Start, speak twice, close: the first run counted from the start of the process.
+    """Start, synthesize twice, close: the first run counts from the start of the process.
 
-    A program that starts anew for each text speaks once: its second run would be another first.
+    Where each text has a process of its own there is one run: a second would be another first.
     MeasurementError for a server, which cannot be started from here.
     """
-    if source.is_server:
+    if source.lifecycle == "external":
         raise MeasurementError(
             f"{source.spec.shown} runs already, so it has no cold start that could be measured; "
             "measure it warm, or name what starts it as cmd: or module:callable"
@@ -160,8 +159,8 @@ def run_cold_trial(
     opened = open_target(source, warm=False)
     try:
         ready = opened.ready
-        if source.is_per_text:
-            return _anew(opened, step, mode)
+        if opened.target.lifecycle == "per_text":
+            return _run_process_trial(opened, step, mode)
         first = opened.target.record(step.text, mode)
         usage = opened.meter.usage() if opened.meter else None
         ready = note_unreadable(ready, opened.meter)
@@ -176,25 +175,33 @@ def run_cold_trial(
         "first_run": definitions.ttfs_ms(first),
         "second_run": definitions.ttfs_ms(second),
     }
-    told = {name: value for name, value in phases.items() if value is not None}
     return (
-        structs.replace(trial, phases_ms=told),
+        _with_phases(trial, phases),
         structs.replace(ready, placement=placement, tracers=merge_tracers(ready.tracers, tracers)),
         cost,
     )
 
 
-def _anew(
+def _run_process_trial(
     opened: OpenTarget, step: schedule.ScheduledTrial, mode: Mode
 ) -> tuple[Trial, TargetInfo, RecorderCost]:
+    """The one run of a process that is there for one text."""
     recording = opened.target.record(step.text, mode)
-    spent = opened.target.spent if isinstance(opened.target, CommandTarget) else None
-    trial = _to_trial(step, recording, spent.usage if spent else None)
-    first_ms = definitions.ttfs_ms(recording)
-    phases = {**(spent.phases_ms if spent else {}), "first_run": first_ms}
-    told = {name: value for name, value in phases.items() if value is not None}
+    process = opened.target.process_usage
+    usage = None
+    phases: dict[str, float | None] = {}
+    if process is not None:
+        usage = process.usage
+        phases.update(process.phases_ms)
+    phases["first_run"] = definitions.ttfs_ms(recording)
+    trial = _to_trial(step, recording, usage)
     cost = opened.target.inspect().cost
-    return structs.replace(trial, phases_ms=told), opened.ready, cost
+    return _with_phases(trial, phases), opened.ready, cost
+
+
+def _with_phases(trial: Trial, phases_ms: Mapping[str, float | None]) -> Trial:
+    measured = {name: value for name, value in phases_ms.items() if value is not None}
+    return structs.replace(trial, phases_ms=measured)
 
 
 def merge_tracers(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[str, ...]:

@@ -182,8 +182,9 @@ def _ttsperf_source(
     ttsperf_target: str | TargetSpec,
     _ttsperf_provider: str | None,
 ) -> TargetFactory:
-    from pytest_ttsperf.experiment.plan import TargetFactory, with_http_options
+    from pytest_ttsperf.experiment.plan import TargetFactory
     from pytest_ttsperf.records import TargetSpec
+    from pytest_ttsperf.targets.server.run_options import with_http_options
 
     options = run_state.run_state_of(request.config).options
     state = run_state.state_of(request.node)

@@ -12,6 +12,9 @@ FIELDS = (
 )  # fmt: skip
 """What is read of a placement, or at least kept; a target may tell more beside these."""
 COUNTS = "{'CPUExecutionProvider': 12}"
+TELL_PLACEMENT = f"give it placement(), which counts nodes by provider, as {COUNTS}"
+ELSEWHERE = "measure it as module:callable or over HTTP, where it can tell its placement"
+"""The way out for what can tell none."""
 FORMS = (
     f"a dict that counts nodes by provider, as {COUNTS}; or one of which `nodes` is "
     f"that, beside any of {', '.join(FIELDS[1:])}; or None where it does not know"

@@ -5,48 +5,84 @@ A leaf that imports nothing slow, as every pytest run reads it.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import LimitError, VariableUnset
 
-Kind = Literal["python", "http", "wyoming", "command"]
-PREFIXES: Mapping[str, Kind] = {
-    "http://": "http",
-    "https://": "http",
-    "wyoming://": "wyoming",
-    "cmd:": "command",
-}
+if TYPE_CHECKING:
+    from pytest_ttsperf.targets.base import Target, TargetRequest
+
+PYTHON = "python"
+
+
+class TargetKind(NamedTuple):
+    """One kind of target: how its specs begin, and what makes one."""
+
+    name: str
+    prefixes: tuple[str, ...]
+    factory: str
+    """`module:function`, imported once such a target is wanted.
+
+    The function takes a `base.TargetRequest` and returns a `base.Target` that is not yet open.
+    """
+
+
+KINDS: list[TargetKind] = [
+    TargetKind("http", ("http://", "https://"), "pytest_ttsperf.targets.server.target:new_target"),
+    TargetKind("wyoming", ("wyoming://",), "pytest_ttsperf.targets.server.target:new_target"),
+    TargetKind("command", ("cmd:",), "pytest_ttsperf.targets.command.target:new_target"),
+    TargetKind(PYTHON, ("",), "pytest_ttsperf.targets.python.target:new_target"),
+]
+"""The first whose prefix fits is it; what fits no other is taken for `module:callable`.
+
+A new kind of target is one row here, before the last, and the module that it names.
+"""
 FORMS = (
     "module:callable (engine:Engine), http://host:port, wyoming://host:port or "
     "cmd:program arguments"
 )
-_PYTHON = re.compile(r"[\w.]+:[\w.]+")
 
 
-def kind(spec: str) -> Kind:
-    """Which form a spec has; what fits no other is taken for `module:callable`.
+def kind_of(spec: str) -> TargetKind:
+    """The kind that a spec is of.
 
     VariableUnset where all of it comes by a variable, `{env:TTS_URL}`, that is not set.
     """
     if spec.startswith("{env:"):
         spec = resolve(spec)
-    return next((named for prefix, named in PREFIXES.items() if spec.startswith(prefix)), "python")
+    return next(kind for kind in KINDS if spec.startswith(kind.prefixes))
+
+
+def new_target(request: TargetRequest) -> Target:
+    """A target of the kind that its spec has, not yet open."""
+    module, _, function = kind_of(request.spec.spec).factory.partition(":")
+    make: Callable[[TargetRequest], Target] = getattr(importlib.import_module(module), function)
+    return make(request)
+
+
+def is_url_scheme(word: str) -> bool:
+    """Whether a kind of target has specs that begin with the word and a colon."""
+    starts = f"{word}:"
+    return any(prefix.startswith(starts) for kind in KINDS for prefix in kind.prefixes)
 
 
 def is_spec(text: str) -> bool:
     """Whether the text names a target in any form, and not a version of the code."""
-    return kind(text) != "python" or is_python(text)
+    return kind_of(text).name != PYTHON or is_python(text)
 
 
 def is_python(text: str) -> bool:
     """Whether the text has the form `module:callable`, dots allowed on either side."""
-    plain = resolve(text) if text.startswith("{env:") else text
-    return kind(plain) == "python" and re.fullmatch(secrets.PYTHON, plain) is not None
+    if text.startswith("{env:"):
+        text = resolve(text)
+    has_form = re.fullmatch(secrets.PYTHON, text) is not None
+    return has_form and kind_of(text).name == PYTHON
 
 
 def resolve(text: str, place: str = "the target") -> str:
@@ -112,7 +148,3 @@ def _value(text: str) -> Any:
 def _no_number(text: str) -> Any:
     """NaN and Infinity are no JSON, though Python reads them: they stay text."""
     raise ValueError(text)
-
-
-SERVERS: tuple[Kind, ...] = ("http", "wyoming")
-"""Kinds that run already, somewhere, before they are measured."""

@@ -24,8 +24,9 @@ from pytest_ttsperf.measure.recorder import cost
 from pytest_ttsperf.records import Mode, Recording, TargetInfo, TargetSpec
 from pytest_ttsperf.targets import spec as targets_spec
 from pytest_ttsperf.targets import tracing
-from pytest_ttsperf.targets.base import Inspection, without_secrets
+from pytest_ttsperf.targets.base import Inspection, Lifecycle, without_secrets
 from pytest_ttsperf.targets.child_process import NO_TELEMETRY
+from pytest_ttsperf.targets.placement import TELL_PLACEMENT
 from pytest_ttsperf.targets.python import calling
 from pytest_ttsperf.targets.python.adapter import (
     PythonAdapter,
@@ -45,6 +46,11 @@ class InlineTarget:
     """A target in this process; see `targets.Target` for the protocol."""
 
     isolated = False
+    lifecycle: Lifecycle = "kept"
+    can_swap_code = True
+    is_proven_by_opening = True
+    placement_remedy = TELL_PLACEMENT
+    process_usage = None
 
     def __init__(
         self,

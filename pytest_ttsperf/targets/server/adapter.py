@@ -110,7 +110,7 @@ def open_adapter(
 
     make: Callable[..., Client] = HttpClient
     known: tuple[str, ...] = ("preset", "template", "connection")
-    if targets_spec.kind(spec) == "wyoming":
+    if targets_spec.kind_of(spec).name == "wyoming":
         make, known = WyomingClient, ("connection", "quiet")
     for name in options:
         if name not in known:

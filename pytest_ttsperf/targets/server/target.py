@@ -9,7 +9,8 @@ from msgspec import structs
 from pytest_ttsperf.errors import TargetCrashed, TargetTimeout
 from pytest_ttsperf.records import Mode, Recording, TargetInfo, TargetSpec
 from pytest_ttsperf.targets import spec as targets_spec
-from pytest_ttsperf.targets.base import Inspection
+from pytest_ttsperf.targets.base import Inspection, Lifecycle, TargetRequest
+from pytest_ttsperf.targets.placement import COUNTS, ELSEWHERE
 from pytest_ttsperf.targets.server import port_owner, request_template
 from pytest_ttsperf.targets.server.wyoming import DEFAULT_PORT
 from pytest_ttsperf.targets.worker.parent import WorkerTarget
@@ -19,6 +20,10 @@ class ServerTarget:
     """A server by `http://`, `https://` or `wyoming://`; see `targets.Target` for the protocol."""
 
     isolated = True
+    lifecycle: Lifecycle = "external"
+    can_swap_code = False
+    is_proven_by_opening = True
+    process_usage = None
 
     def __init__(
         self,
@@ -30,11 +35,26 @@ class ServerTarget:
     ) -> None:
         self._spec = spec
         self._new_client = partial(
-            WorkerTarget, spec, offered=offered, demanded=demanded, timeout_s=timeout_s
+            WorkerTarget,
+            spec,
+            offered=offered,
+            demanded=demanded,
+            timeout_s=timeout_s,
+            is_client=True,
         )
         self._client = self._new_client()
         self._is_lost = False
         self._owner = port_owner.Owner(None)
+
+    @property
+    def placement_remedy(self) -> str:
+        """Over HTTP a status can be asked for; Wyoming has no event for it."""
+        if targets_spec.kind_of(self._spec.spec).name == "wyoming":
+            return ELSEWHERE
+        return (
+            f'have the server tell its placement, nodes by provider, as {{"placement": {COUNTS}}}, '
+            "under the path that `status` in --ttsperf-http-template names"
+        )
 
     def open(self) -> TargetInfo:
         """Ask for one sentence, and look up whose the port is."""
@@ -85,6 +105,16 @@ class ServerTarget:
 
     def _looked_up(self) -> port_owner.Owner:
         url = targets_spec.resolve(self._spec.spec)
-        default = DEFAULT_PORT if targets_spec.kind(url) == "wyoming" else None
+        default = DEFAULT_PORT if targets_spec.kind_of(url).name == "wyoming" else None
         _, host, port, _ = request_template.address(url, default)
         return port_owner.owner(host, port)
+
+
+def new_target(request: TargetRequest) -> ServerTarget:
+    """For `spec.KINDS`."""
+    return ServerTarget(
+        request.spec,
+        offered=request.offered,
+        demanded=request.demanded,
+        timeout_s=request.timeout_s,
+    )

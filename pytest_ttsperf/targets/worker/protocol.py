@@ -6,13 +6,16 @@ outside its timing.
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
+from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from pytest_ttsperf.records import Json, Mode, RecorderCost, Recording, TargetInfo
-from pytest_ttsperf.targets.worker.source_tree import TreeOverride
+from pytest_ttsperf.targets.worker.source_tree import Tree
 
 _LENGTH = struct.Struct("!Q")
 
@@ -27,7 +30,17 @@ class OpenRequest(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     sys_path: tuple[bytes, ...]
     """As the file system has them: not every folder has a name in UTF-8."""
     spawned_ns: int
-    mirror: TreeOverride | None = None
+    tree: Tree | None = None
+    """Another version of the code, to be imported in place of the running one."""
+
+
+class ConnectRequest(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Be the client of a server that runs already. `offered` is passed as far as it takes it."""
+
+    spec: str
+    options: dict[str, Json]
+    offered: dict[str, str]
+    demanded: tuple[str, ...]
 
 
 class WarmRequest(msgspec.Struct, frozen=True, tag=True):
@@ -81,11 +94,26 @@ class FailedReply(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     traceback: str
 
 
-Request = OpenRequest | WarmRequest | RecordRequest | InspectRequest | CloseRequest
+Request = OpenRequest | ConnectRequest | WarmRequest | RecordRequest | InspectRequest | CloseRequest
 Reply = OpenedReply | RecordedReply | InspectedReply | DoneReply | FailedReply
 
-_encoder = msgspec.msgpack.Encoder()
-_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+
+def _path_to_bytes(value: Any) -> bytes:
+    """A path as the file system has it. TypeError for what else msgpack has no form for."""
+    if isinstance(value, Path):
+        return os.fsencode(value)
+    raise TypeError(f"found {type(value).__name__} in a message, wanted plain data")
+
+
+def _path_from_bytes(_: type, value: bytes) -> Path:
+    return Path(os.fsdecode(value))
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_path_to_bytes)
+_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(
+    Request,
+    dec_hook=_path_from_bytes,
+)
 _replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 
 

@@ -25,7 +25,7 @@ from pytest_ttsperf.targets import spec as targets_spec
     ],
 )
 def test_kinds(spec: str, kind: str) -> None:
-    assert targets_spec.kind(spec) == kind
+    assert targets_spec.kind_of(spec).name == kind
     assert targets_spec.is_spec(spec) is (spec != "nonsense")
 
 

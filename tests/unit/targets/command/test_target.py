@@ -111,8 +111,8 @@ def test_chunks_are_stamped_as_they_come(script: Any) -> None:
 def test_a_run_tells_its_phases_cpu_and_memory(script: Any) -> None:
     target = script("x = bytearray(30_000_000)\nout(PCM)\ntime.sleep(0.2)", **RAW)
     recording = target.record("x", "stream")
-    assert target.spent.phases_ms["process"] > 0
-    assert 30e6 < target.spent.usage.rss_peak_bytes < 100e6, "the program's, and not ours"
+    assert target.process_usage.phases_ms["process"] > 0
+    assert 30e6 < target.process_usage.usage.rss_peak_bytes < 100e6, "the program's, and not ours"
     assert recording.cpu_ns > 0
 
 

@@ -1,0 +1,20 @@
+"""`module:callable` as target: in a worker of its own, or in pytest's process."""
+
+from __future__ import annotations
+
+from pytest_ttsperf.targets.base import Target, TargetRequest
+from pytest_ttsperf.targets.python.inline import InlineTarget
+from pytest_ttsperf.targets.worker.parent import WorkerTarget
+
+
+def new_target(request: TargetRequest) -> Target:
+    """For `spec.KINDS`."""
+    if request.is_inline:
+        return InlineTarget(request.spec, offered=request.offered, demanded=request.demanded)
+    return WorkerTarget(
+        request.spec,
+        offered=request.offered,
+        demanded=request.demanded,
+        timeout_s=request.timeout_s,
+        tree=request.tree,
+    )
