@@ -27,16 +27,18 @@ class TargetKind(NamedTuple):
     name: str
     prefixes: tuple[str, ...]
     factory: str
-    """`module:function`, imported once such a target is wanted.
+    """`module:callable`, imported once such a target is wanted.
 
-    The function takes a `base.TargetRequest` and returns a `base.Target` that is not yet open.
+    It takes a `base.TargetRequest` and returns a `base.Target` that is not yet open.
     """
 
 
 KINDS: list[TargetKind] = [
-    TargetKind("http", ("http://", "https://"), "pytest_ttsperf.targets.server.target:new_target"),
-    TargetKind("wyoming", ("wyoming://",), "pytest_ttsperf.targets.server.target:new_target"),
-    TargetKind("command", ("cmd:",), "pytest_ttsperf.targets.command.target:new_target"),
+    TargetKind(
+        "http", ("http://", "https://"), "pytest_ttsperf.targets.server.target:ServerTarget"
+    ),
+    TargetKind("wyoming", ("wyoming://",), "pytest_ttsperf.targets.server.target:ServerTarget"),
+    TargetKind("command", ("cmd:",), "pytest_ttsperf.targets.command.target:CommandTarget"),
     TargetKind(PYTHON, ("",), "pytest_ttsperf.targets.python.target:new_target"),
 ]
 """The first whose prefix fits is it; what fits no other is taken for `module:callable`.
@@ -61,8 +63,8 @@ def kind_of(spec: str) -> TargetKind:
 
 def new_target(request: TargetRequest) -> Target:
     """A target of the kind that its spec has, not yet open."""
-    module, _, function = kind_of(request.spec.spec).factory.partition(":")
-    make: Callable[[TargetRequest], Target] = getattr(importlib.import_module(module), function)
+    module, _, name = kind_of(request.spec.spec).factory.partition(":")
+    make: Callable[[TargetRequest], Target] = getattr(importlib.import_module(module), name)
     return make(request)
 
 

@@ -24,7 +24,7 @@ from pytest_ttsperf.errors import (
 from pytest_ttsperf.measure.memory import sample_peak_memory
 from pytest_ttsperf.measure.recorder import cost
 from pytest_ttsperf.real import REAL
-from pytest_ttsperf.records import Json, Mode, Recording, TargetInfo, TargetSpec, Usage
+from pytest_ttsperf.records import Json, Mode, Recording, TargetInfo, Usage
 from pytest_ttsperf.targets import spec as targets_spec
 from pytest_ttsperf.targets import tracing
 from pytest_ttsperf.targets.base import Inspection, Lifecycle, ProcessUsage, TargetRequest
@@ -51,20 +51,13 @@ class CommandTarget:
     is_proven_by_opening = False
     placement_remedy = ELSEWHERE
 
-    def __init__(
-        self,
-        spec: TargetSpec,
-        *,
-        offered: dict[str, str],
-        demanded: tuple[str, ...] = (),
-        timeout_s: float = 60.0,
-    ) -> None:
-        """`offered` fills `{provider}` and `{voice}` in the arguments."""
-        self._spec = spec
-        self._offered = offered
-        self._demanded = demanded
-        self._timeout_s = timeout_s
-        self._is_once = str(spec.options.get("protocol", "once")) != "lines"
+    def __init__(self, request: TargetRequest) -> None:
+        """What is offered fills `{provider}` and `{voice}` in the arguments."""
+        self._spec = request.spec
+        self._offered = request.offered
+        self._demanded = request.demanded
+        self._timeout_s = request.timeout_s
+        self._is_once = str(request.spec.options.get("protocol", "once")) != "lines"
         self.lifecycle: Lifecycle = "per_text" if self._is_once else "kept"
         self.isolated = not self._is_once
         self._arguments: list[str] = []
@@ -337,16 +330,6 @@ class CommandTarget:
                 "that out"
             )
         return rate
-
-
-def new_target(request: TargetRequest) -> CommandTarget:
-    """For `spec.KINDS`."""
-    return CommandTarget(
-        request.spec,
-        offered=request.offered,
-        demanded=request.demanded,
-        timeout_s=request.timeout_s,
-    )
 
 
 def _has_place(words: Sequence[str], place: str) -> bool:

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, TypeVar
 from pytest_ttsperf import real, secrets
 from pytest_ttsperf.errors import ProviderMissing, TargetError, TargetFailed
 from pytest_ttsperf.measure.recorder import cost
-from pytest_ttsperf.records import Mode, Recording, TargetInfo, TargetSpec
+from pytest_ttsperf.records import Mode, Recording, TargetInfo
 from pytest_ttsperf.targets import spec as targets_spec
 from pytest_ttsperf.targets import tracing
-from pytest_ttsperf.targets.base import Inspection, Lifecycle, without_secrets
+from pytest_ttsperf.targets.base import Inspection, Lifecycle, TargetRequest, without_secrets
 from pytest_ttsperf.targets.child_process import NO_TELEMETRY
 from pytest_ttsperf.targets.placement import TELL_PLACEMENT
 from pytest_ttsperf.targets.python import calling
@@ -52,16 +52,9 @@ class InlineTarget:
     placement_remedy = TELL_PLACEMENT
     process_usage = None
 
-    def __init__(
-        self,
-        spec: TargetSpec,
-        *,
-        offered: dict[str, str],
-        demanded: tuple[str, ...] = (),
-    ) -> None:
-        self._spec = spec
-        self._offered = offered
-        self._demanded = demanded
+    def __init__(self, request: TargetRequest) -> None:
+        self._request = request
+        self._spec = request.spec
         self._adapter: PythonAdapter | None = None
         self._in_thread: Future[object] | None = None
 
@@ -79,8 +72,8 @@ class InlineTarget:
                 found,
                 spec,
                 options,
-                self._offered,
-                self._demanded,
+                self._request.offered,
+                self._request.demanded,
                 calling.LazyEventLoop(new_event_loop),
             )
         except TargetError:

@@ -10,11 +10,5 @@ from pytest_ttsperf.targets.worker.parent import WorkerTarget
 def new_target(request: TargetRequest) -> Target:
     """For `spec.KINDS`."""
     if request.is_inline:
-        return InlineTarget(request.spec, offered=request.offered, demanded=request.demanded)
-    return WorkerTarget(
-        request.spec,
-        offered=request.offered,
-        demanded=request.demanded,
-        timeout_s=request.timeout_s,
-        tree=request.tree,
-    )
+        return InlineTarget(request)
+    return WorkerTarget(request)

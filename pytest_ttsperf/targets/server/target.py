@@ -7,7 +7,7 @@ from functools import partial
 from msgspec import structs
 
 from pytest_ttsperf.errors import TargetCrashed, TargetTimeout
-from pytest_ttsperf.records import Mode, Recording, TargetInfo, TargetSpec
+from pytest_ttsperf.records import Mode, Recording, TargetInfo
 from pytest_ttsperf.targets import spec as targets_spec
 from pytest_ttsperf.targets.base import Inspection, Lifecycle, TargetRequest
 from pytest_ttsperf.targets.placement import COUNTS, ELSEWHERE
@@ -25,23 +25,9 @@ class ServerTarget:
     is_proven_by_opening = True
     process_usage = None
 
-    def __init__(
-        self,
-        spec: TargetSpec,
-        *,
-        offered: dict[str, str],
-        demanded: tuple[str, ...] = (),
-        timeout_s: float = 60.0,
-    ) -> None:
-        self._spec = spec
-        self._new_client = partial(
-            WorkerTarget,
-            spec,
-            offered=offered,
-            demanded=demanded,
-            timeout_s=timeout_s,
-            is_client=True,
-        )
+    def __init__(self, request: TargetRequest) -> None:
+        self._spec = request.spec
+        self._new_client = partial(WorkerTarget, request, is_client=True)
         self._client = self._new_client()
         self._is_lost = False
         self._owner = port_owner.Owner(None)
@@ -108,13 +94,3 @@ class ServerTarget:
         default = DEFAULT_PORT if targets_spec.kind_of(url).name == "wyoming" else None
         _, host, port, _ = request_template.address(url, default)
         return port_owner.owner(host, port)
-
-
-def new_target(request: TargetRequest) -> ServerTarget:
-    """For `spec.KINDS`."""
-    return ServerTarget(
-        request.spec,
-        offered=request.offered,
-        demanded=request.demanded,
-        timeout_s=request.timeout_s,
-    )

@@ -31,13 +31,13 @@ from pytest_ttsperf.errors import (
     WrongTree,
 )
 from pytest_ttsperf.real import REAL
-from pytest_ttsperf.records import Mode, Recording, TargetInfo, TargetSpec
+from pytest_ttsperf.records import Mode, Recording, TargetInfo
 from pytest_ttsperf.targets import tracing
-from pytest_ttsperf.targets.base import Inspection, Lifecycle, without_secrets
+from pytest_ttsperf.targets.base import Inspection, Lifecycle, TargetRequest, without_secrets
 from pytest_ttsperf.targets.child_process import ChildProcess, describe_exit, environment
 from pytest_ttsperf.targets.placement import TELL_PLACEMENT
 from pytest_ttsperf.targets.worker import protocol
-from pytest_ttsperf.targets.worker.source_tree import Tree, counterpart_folder
+from pytest_ttsperf.targets.worker.source_tree import counterpart_folder
 
 POLL_S = 0.25
 CLOSE_S = 5.0
@@ -71,27 +71,12 @@ class WorkerTarget:
     placement_remedy = TELL_PLACEMENT
     process_usage = None
 
-    def __init__(
-        self,
-        spec: TargetSpec,
-        *,
-        offered: dict[str, str],
-        demanded: tuple[str, ...] = (),
-        timeout_s: float = 60.0,
-        tree: Tree | None = None,
-        is_client: bool = False,
-    ) -> None:
-        """`tree` has the target imported from another tree, by the interpreter of that.
-
-        With `is_client` the worker imports nothing: it is the client of a server.
-        """
-        self._spec = spec
-        self._tree = tree
+    def __init__(self, request: TargetRequest, *, is_client: bool = False) -> None:
+        """With `is_client` the worker imports no target: it is the client of a server."""
+        self._request = request
+        self._spec = request.spec
+        self._tree = request.tree
         self._is_client = is_client
-        self._python = tree.python if tree is not None else sys.executable
-        self._offered = offered
-        self._demanded = demanded
-        self._timeout_s = timeout_s
         self._process: ChildProcess | None = None
         self._connection: socket.socket | None = None
         self._lifeline: int | None = None
@@ -110,8 +95,8 @@ class WorkerTarget:
             return protocol.ConnectRequest(
                 spec=self._spec.spec,
                 options=self._spec.options,
-                offered=self._offered,
-                demanded=self._demanded,
+                offered=self._request.offered,
+                demanded=self._request.demanded,
             )
         tree = None
         if self._tree is not None:
@@ -119,8 +104,8 @@ class WorkerTarget:
         return protocol.OpenRequest(
             spec=self._spec.spec,
             options=self._spec.options,
-            offered=self._offered,
-            demanded=self._demanded,
+            offered=self._request.offered,
+            demanded=self._request.demanded,
             sys_path=tuple(os.fsencode(entry or os.getcwd()) for entry in sys.path),
             spawned_ns=spawned_ns,
             tree=tree,
@@ -199,24 +184,24 @@ class WorkerTarget:
             os.close(read_end)
         return self._process.executed_monotonic_ns
 
-    @property
-    def _has_own_environment(self) -> bool:
-        return self._python != sys.executable
-
     def _new_process(self, *descriptors: int) -> ChildProcess:
         hidden: set[str] = set()
-        if self._has_own_environment:
-            # What PYTHONPATH adds belongs to the running environment, and comes behind its own.
-            hidden = {"PYTHONPATH", "PYTHONHOME"}
         folder = None
         if self._tree is not None:
             folder = counterpart_folder(self._tree, os.getcwd())
+            if self._tree.has_own_environment:
+                # What PYTHONPATH adds belongs to the running one, and comes behind its own.
+                hidden = {"PYTHONPATH", "PYTHONHOME"}
         return ChildProcess(env=environment(hidden), cwd=folder, pass_fds=descriptors)
 
     def _arguments(self, connection_fd: int, lifeline_fd: int) -> list[str]:
-        searched = sys.path if self._has_own_environment else []
+        python = sys.executable
+        searched: list[str] = []
+        if self._tree is not None and self._tree.has_own_environment:
+            python = self._tree.python
+            searched = sys.path
         return [
-            self._python,
+            python,
             "-P",
             "-c",
             _RUN_START_FILE,
@@ -232,7 +217,7 @@ class WorkerTarget:
             raise TargetCrashed(f"target {self._spec.label} is not open, or its worker was closed")
         try:
             protocol.send(self._connection, request)
-            self._wait_readable(self._timeout_s)
+            self._wait_readable(self._request.timeout_s)
             reply = protocol.receive_reply(self._connection)
         except (EOFError, OSError):
             self._raise_crashed()
@@ -276,8 +261,8 @@ class WorkerTarget:
         output = self._process.output_tail()
         self._end()
         raise TargetTimeout(
-            f"target {self._spec.label} gave no answer within {self._timeout_s:g} s and was "
-            f"ended; --ttsperf-timeout allows more.\nIts last words:\n{output}"
+            f"target {self._spec.label} gave no answer within {self._request.timeout_s:g} s and "
+            f"was ended; --ttsperf-timeout allows more.\nIts last words:\n{output}"
         )
 
     def _raise_failed(self, reply: protocol.FailedReply) -> NoReturn:
