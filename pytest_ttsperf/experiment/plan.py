@@ -26,7 +26,7 @@ from pytest_ttsperf.targets.base import Lifecycle, Target, TargetRequest
 from pytest_ttsperf.targets.worker.source_tree import Tree
 
 UNNAMED = "default"
-"""The provider or voice of a target that was asked for none and tells none."""
+"""The provider or voice of a target where none is named, neither by the run nor by itself."""
 PERCENTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 DEFAULT_WARM_PERCENTILE = 0.95
 DEFAULT_COLD_PERCENTILE = 0.50
@@ -122,7 +122,7 @@ class Plan:
     limits_on: Callable[[str], tuple[Threshold, ...]] = lambda _: ()
     """The limits in force on a fingerprint; they may differ from machine to machine."""
     first: int = 0
-    """Trials already spoken in this cell; they are not spoken again."""
+    """Trials that this cell has already; their texts are not used again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,35 +136,37 @@ class Progress:
 
 
 def default_trials(phase: Phase, thresholds: Iterable[Threshold]) -> int:
-    """The fewest trials that can prove the strictest percentile asked for.
+    """The fewest trials that can prove the strictest percentile of the thresholds.
 
     Warm cells get at least what proves a p95 (59), cold ones what proves a p50 (5 starts).
     """
-    floor = DEFAULT_WARM_PERCENTILE if phase == "warm" else DEFAULT_COLD_PERCENTILE
     if phase == "cold":
-        return quantiles.trials_to_prove(floor)
-    asked = [PERCENTILES[t.statistic] for t in thresholds if t.statistic in PERCENTILES]
-    return quantiles.trials_to_prove(max([floor, *asked]))
+        return quantiles.trials_to_prove(DEFAULT_COLD_PERCENTILE)
+    strictest = DEFAULT_WARM_PERCENTILE
+    for threshold in thresholds:
+        strictest = max(strictest, PERCENTILES.get(threshold.statistic, 0.0))
+    return quantiles.trials_to_prove(strictest)
 
 
 def skip_spoken(plan: Plan, earlier: Iterable[CellResult]) -> Plan:
-    """The plan, going on with fresh texts where this test has spoken some of them already."""
-    same = (
-        len(result.counted)
-        for result in earlier
-        if (result.cell.preset, result.cell.mode, result.cell.phase)
-        == (preset_name(plan.text), plan.mode, plan.phase)
-    )
-    return replace(plan, first=sum(same))
+    """The plan, going on with fresh texts where this test has used some of them already."""
+    wanted = (preset_name(plan.text), plan.mode, plan.phase)
+    count = 0
+    for result in earlier:
+        cell = result.cell
+        if (cell.preset, cell.mode, cell.phase) == wanted:
+            count += len(result.counted)
+    return replace(plan, first=count)
 
 
 def cell_of(source: TargetFactory, ready: TargetInfo, plan: Plan) -> Cell:
-    told = ready.placement or {}
+    """What the results of a plan belong to: the identity that baselines are looked up by."""
+    placement = ready.placement or {}
     return Cell(
         test=plan.test,
         target=source.spec.label,
         provider=source.provider or UNNAMED,
-        voice=source.voice or str(told.get("voice") or UNNAMED),
+        voice=source.voice or str(placement.get("voice") or UNNAMED),
         preset=preset_name(plan.text),
         mode=plan.mode,
         phase=plan.phase,
@@ -175,28 +177,39 @@ def preset_name(text: str) -> str:
     """A preset's name, or a name for a text of the test's own: its first words and a digest."""
     if corpus.is_preset(text):
         return text
-    first = "-".join(re.findall(r"[^\W_]+", text.lower())[:3])[:24] or "text"
-    return f"{first}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    words = re.findall(r"[^\W_]+", text.lower())
+    beginning = "-".join(words[:3])[:24] or "text"
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return f"{beginning}-{digest}"
 
 
 def trial_texts(plan: Plan) -> Sequence[str]:
+    """A fresh text of its preset for each trial, or one text of the test's own for all."""
     if corpus.is_preset(plan.text):
         return corpus.texts(plan.text, plan.trials, skip=plan.first)
     return [_free_text(plan.text)] * plan.trials
 
 
 def warmup_texts(plan: Plan, count: int) -> Sequence[str]:
-    return corpus.warmup_texts(plan.text if corpus.is_preset(plan.text) else "short", count)
+    """Texts that no trial uses."""
+    return corpus.warmup_texts(_preset(plan), count)
 
 
-def probe_texts(plan: Plan, spoken: str) -> Sequence[str]:
-    """What finds caches: a text the trials have spoken, and in turn one that nobody ever has."""
-    preset = plan.text if corpus.is_preset(plan.text) else "short"
-    unheard = corpus.fresh_texts(preset, schedule.PROBES)
-    return [text for new in unheard for text in (spoken, new)]
+def probe_texts(plan: Plan, used: str) -> Sequence[str]:
+    """What finds caches: a text that the trials have used, and in turn one that nobody ever has."""
+    texts = []
+    for fresh in corpus.fresh_texts(_preset(plan), schedule.PROBES):
+        texts += [used, fresh]
+    return texts
+
+
+def _preset(plan: Plan) -> str:
+    """Where further texts come from."""
+    return plan.text if corpus.is_preset(plan.text) else "short"
 
 
 def _free_text(text: str) -> str:
+    """A text of the test's own. MeasurementError for what looks like a preset, misspelt."""
     near = difflib.get_close_matches(text, corpus.PRESETS, n=1, cutoff=0.7)
     if near and " " not in text.strip():
         raise MeasurementError(

@@ -28,7 +28,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from msgspec import structs
-from pytest_ttsperf.baseline import store
+from pytest_ttsperf.judge import baseline
 from pytest_ttsperf.report.artifact import ArtifactWriter
 from tests.unit.baseline.factories import run_of
 from tests.unit.judge.factories import figures, result, run
@@ -41,7 +41,7 @@ for number in range(count):
     entry = structs.replace(run(f"{name}-{number}", summary), saved=saved)
     losses = writer.write(run_of(result(summary), name=f"{name}-{number}"))
     assert losses == (), losses
-    store.append(Path("baselines"), result(summary), entry)
+    baseline.append(Path("baselines"), result(summary), entry)
     print(f"{name}-{number}", writer.run_path.name, flush=True)
 """
 
