@@ -260,11 +260,13 @@ def _start_guardian(
     """Start it with the descriptors of its source, of the control and of the launch socket."""
     source, control, launch = descriptors
     merges_output = stdout is None
-    numbers = (source, os.getpid(), control, launch, int(merges_output), int(adopts), *pass_fds)
+    if stdout is None:
+        stdout = subprocess.DEVNULL
+    arguments = [source, os.getpid(), control, launch, int(merges_output), int(adopts), *pass_fds]
     return Popen(
-        [sys.executable, "-I", "-S", "-c", _RUN_GUARDIAN, *map(str, numbers)],
+        [sys.executable, "-I", "-S", "-c", _RUN_GUARDIAN, *map(str, arguments)],
         stdin=stdin,
-        stdout=subprocess.DEVNULL if stdout is None else stdout,
+        stdout=stdout,
         stderr=subprocess.DEVNULL,
         bufsize=0,
         env=dict(env),

@@ -89,8 +89,9 @@ class Guardian:
     def serve(self) -> None:
         """Answer until it is to end, or its parent has; then end all that was started."""
         poll = select.poll()
-        for descriptor in (self._control, self._wakes, self._output.read_end):
-            poll.register(descriptor, select.POLLIN)
+        poll.register(self._control, select.POLLIN)
+        poll.register(self._wakes, select.POLLIN)
+        poll.register(self._output.read_end, select.POLLIN)
         parent = _open_descriptor_of(self._parent_pid)
         if parent is not None:
             poll.register(parent, select.POLLIN)
@@ -250,10 +251,12 @@ class OutputTail:
 
 def below(top: int, parent_of: dict[int, int], *, deep: bool) -> list[int]:
     """The children of a process; with `deep` theirs, too."""
-    found = [pid for pid, parent in parent_of.items() if parent == top]
-    if deep:
-        for child in list(found):
-            found += below(child, parent_of, deep=True)
+    children = [pid for pid, parent in parent_of.items() if parent == top]
+    if not deep:
+        return children
+    found = list(children)
+    for child in children:
+        found += below(child, parent_of, deep=True)
     return found
 
 
@@ -279,9 +282,8 @@ def _parents_by_proc() -> Iterator[tuple[int, int]]:
 def _parents_by_ps() -> Iterator[tuple[int, int]]:
     import subprocess
 
-    listed = subprocess.run(
-        ["ps", "-A", "-o", "pid=", "-o", "ppid="], capture_output=True, check=False
-    )
+    command = ["ps", "-A", "-o", "pid=", "-o", "ppid="]
+    listed = subprocess.run(command, capture_output=True, check=False)
     for line in listed.stdout.splitlines():
         pid, parent = line.split()
         yield int(pid), int(parent)

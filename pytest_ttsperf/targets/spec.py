@@ -70,8 +70,7 @@ def new_target(request: TargetRequest) -> Target:
 
 def is_url_scheme(word: str) -> bool:
     """Whether a kind of target has specs that begin with the word and a colon."""
-    starts = f"{word}:"
-    return any(prefix.startswith(starts) for kind in KINDS for prefix in kind.prefixes)
+    return kind_of(f"{word}://").name != PYTHON
 
 
 def is_spec(text: str) -> bool:
@@ -128,25 +127,28 @@ def options_of(lines: Iterable[str], source: str) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for line in lines:
-        name, equals, value = (part.strip() for part in line.partition("="))
+        name, equals, value = line.partition("=")
+        name = name.strip()
+        value = value.strip()
         if not equals or not name.isidentifier():
             raise LimitError(
                 f"{source}: found {secrets.mask(line)!r}, wanted NAME=VALUE, as voice=heart"
             )
         if name in found:
-            first, second = (secrets.mask_value(name, each) for each in (found[name], value))
+            first = secrets.mask_value(name, found[name])
+            second = secrets.mask_value(name, value)
             raise LimitError(f"{source}: found {name} twice ({first!r}, {second!r}); give it once")
-        found[name] = _value(value)
+        found[name] = _parse_value(value)
     return found
 
 
-def _value(text: str) -> Any:
+def _parse_value(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_no_number)
+        return json.loads(text, parse_constant=_refuse_constant)
     except ValueError:
         return text
 
 
-def _no_number(text: str) -> Any:
+def _refuse_constant(text: str) -> Any:
     """NaN and Infinity are no JSON, though Python reads them: they stay text."""
     raise ValueError(text)

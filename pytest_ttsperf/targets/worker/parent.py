@@ -93,10 +93,10 @@ class WorkerTarget:
     def _open_request(self, spawned_ns: int) -> protocol.Request:
         if self._is_client:
             return protocol.ConnectRequest(
-                spec=self._spec.spec,
-                options=self._spec.options,
-                offered=self._request.offered,
-                demanded=self._request.demanded,
+                self._spec.spec,
+                self._spec.options,
+                self._request.offered,
+                self._request.demanded,
             )
         tree = None
         if self._tree is not None:

@@ -20,13 +20,26 @@ from pytest_ttsperf.targets.worker.source_tree import Tree
 _LENGTH = struct.Struct("!Q")
 
 
-class OpenRequest(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Import and call the target. `offered` is passed as far as the callable accepts it."""
+class Message(msgspec.Struct, frozen=True, tag=True):
+    """What is sent: its class name is on the wire, before its fields."""
+
+
+class TargetMessage(Message, frozen=True):
+    """A target as its spec names it. What is `offered` is passed as far as the target takes it."""
 
     spec: str
     options: dict[str, Json]
     offered: dict[str, str]
     demanded: tuple[str, ...]
+
+
+class ConnectRequest(TargetMessage, frozen=True):
+    """Be the client of a server that runs already."""
+
+
+class OpenRequest(TargetMessage, frozen=True):
+    """Import and call the target."""
+
     sys_path: tuple[bytes, ...]
     """As the file system has them: not every folder has a name in UTF-8."""
     spawned_ns: int
@@ -34,47 +47,38 @@ class OpenRequest(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Another version of the code, to be imported in place of the running one."""
 
 
-class ConnectRequest(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Be the client of a server that runs already. `offered` is passed as far as it takes it."""
-
-    spec: str
-    options: dict[str, Json]
-    offered: dict[str, str]
-    demanded: tuple[str, ...]
-
-
-class WarmRequest(msgspec.Struct, frozen=True, tag=True):
+class WarmRequest(Message, frozen=True):
     """Call the target's own `warm()`, if it has one."""
 
 
-class RecordRequest(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class RecordRequest(Message, frozen=True):
     """Run one timed synthesis."""
 
     text: str
     mode: Mode
 
 
-class InspectRequest(msgspec.Struct, frozen=True, tag=True):
+class InspectRequest(Message, frozen=True):
     """Read the placement again and measure the recorder itself."""
 
 
-class CloseRequest(msgspec.Struct, frozen=True, tag=True):
+class CloseRequest(Message, frozen=True):
     """Close the target and end the process."""
 
 
-class OpenedReply(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class OpenedReply(Message, frozen=True):
     """The target is open."""
 
     ready: TargetInfo
 
 
-class RecordedReply(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class RecordedReply(Message, frozen=True):
     """One trial is over."""
 
     recording: Recording
 
 
-class InspectedReply(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class InspectedReply(Message, frozen=True):
     """How the target stands after the run."""
 
     placement: dict[str, Json] | None
@@ -82,11 +86,11 @@ class InspectedReply(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     tracers: tuple[str, ...] = ()
 
 
-class DoneReply(msgspec.Struct, frozen=True, tag=True):
+class DoneReply(Message, frozen=True):
     """It is done, and there is nothing to tell."""
 
 
-class FailedReply(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class FailedReply(Message, frozen=True):
     """The target raised. `kinds` are the class names of the exception, nearest first."""
 
     kinds: tuple[str, ...]

@@ -79,7 +79,7 @@ def verify_origin(tree: Tree, module: str) -> None:
             "would be the same code; an import hook or an install that is not editable wins over "
             "the tree. Uninstall the project from this environment, or install it with pip -e"
         )
-    strays = sorted(_imported_from_project(tree))
+    strays = sorted(_modules_of_project(tree))
     if strays:
         raise WrongTree(
             f"found {', '.join(strays[:FEW])} imported from the running version, wanted all of the "
@@ -87,7 +87,7 @@ def verify_origin(tree: Tree, module: str) -> None:
         )
 
 
-def _imported_from_project(tree: Tree) -> Iterator[str]:
+def _modules_of_project(tree: Tree) -> Iterator[str]:
     """Modules of the running version that are loaded, but for the plugin's own."""
     for name, module in list(sys.modules.items()):
         package = name.partition(".")[0]
@@ -116,10 +116,10 @@ def _is_own_code(entry: str, tree: Tree) -> bool:
         return False
     if not _is_within(entry, tree.project) or _is_within(entry, tree.folder):
         return False
-    environments = [
-        place for place in (sys.prefix, sys.base_prefix) if _is_within(place, tree.project)
-    ]
-    return not any(_is_within(entry, place) for place in environments)
+    for environment in (sys.prefix, sys.base_prefix):
+        if _is_within(environment, tree.project) and _is_within(entry, environment):
+            return False
+    return True
 
 
 def _counterpart(entry: str, tree: Tree) -> str:

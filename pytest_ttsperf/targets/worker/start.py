@@ -13,7 +13,10 @@ import sys
 
 connection_fd, lifeline_fd, plugin_folder, *further = sys.argv[2:]
 searched = list(sys.path)
-sys.path[:] = [plugin_folder, *searched, *(entry for entry in further if entry not in searched)]
+sys.path.insert(0, plugin_folder)
+for entry in further:
+    if entry not in searched:
+        sys.path.append(entry)
 
 from pytest_ttsperf.targets.worker.child import main  # noqa: E402
 
