@@ -47,9 +47,12 @@ class TargetFactory:
 
     def __post_init__(self) -> None:
         """MeasurementError for another version of what is not imported."""
-        if self.tree is None or self.can_swap_code:
+        # Also where there is no other version: what such a target needs is imported now, and not
+        # within a test, which may have replaced the clock or the network.
+        target = self._new_target()
+        if self.tree is None or target.can_swap_code:
             return
-        if self.lifecycle == "external":
+        if target.lifecycle == "external":
             raise MeasurementError(
                 f"{self.spec.shown} runs already: another version of the code cannot be put in its "
                 "place; start that version too, and compare with its address"

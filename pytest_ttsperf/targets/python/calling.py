@@ -101,7 +101,10 @@ def is_engine(found: object) -> bool:
         listed = list(inspect.signature(found).parameters.values())  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return False
-    return bool(listed) and listed[0].name in TEXT_NAMES and listed[0].default is listed[0].empty
+    if not listed:
+        return False
+    first = listed[0]
+    return first.name in TEXT_NAMES and first.default is first.empty
 
 
 def require(accepted: Parameters, keywords: Iterable[str], called: str) -> None:
@@ -166,8 +169,8 @@ class SynthesisCall:
         self._loop = loop
         self._whole = whole
         function = inspect.unwrap(getattr(method, "func", method))
-        self._is_async = inspect.isasyncgenfunction(function)
-        self._is_async = self._is_async or inspect.iscoroutinefunction(function)
+        is_generator = inspect.isasyncgenfunction(function)
+        self._is_async = is_generator or inspect.iscoroutinefunction(function)
 
     def record(self, text: str) -> Stamped:
         """One timed synthesis."""

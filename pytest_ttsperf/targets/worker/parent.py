@@ -47,6 +47,7 @@ TRACEBACK_S = 0.2
 _PLUGIN_FOLDER = str(Path(__file__).resolve().parents[3])
 _START_FILE = str(Path(__file__).with_name("start.py"))
 _RUN_START_FILE = "import sys; exec(compile(open(sys.argv[1]).read(), sys.argv[1], 'exec'))"
+"""The file says why it is run in this way."""
 _ERRORS: dict[str, type[TargetError]] = {
     "ModuleMissing": ModuleMissing,
     "OptionUntaken": OptionUntaken,
