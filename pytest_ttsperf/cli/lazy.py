@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from pytest_ttsperf.compare import cells as cells
     from pytest_ttsperf.doctor import checks as checks
     from pytest_ttsperf.experiment import plan as plan
+    from pytest_ttsperf.targets.server import run_options as run_options
 
 MODULES = {
+    "run_options": "pytest_ttsperf.targets.server.run_options",
     "accept": "pytest_ttsperf.baseline.accept",
     "baseline_report": "pytest_ttsperf.baseline.report",
     "cells": "pytest_ttsperf.compare.cells",

@@ -38,7 +38,9 @@ def make_factory(
     """
     options = targets_spec.options_of(option_lines, source)
     return lazy.plan.TargetFactory(
-        spec=lazy.plan.with_http_options(lazy.records.TargetSpec(spec=spec, options=options), {}),
+        spec=lazy.run_options.with_http_options(
+            lazy.records.TargetSpec(spec=spec, options=options), {}
+        ),
         provider=arguments.provider,
         voice=arguments.voice,
         demanded=tuple(name for name in demanded if getattr(arguments, name) is not None),

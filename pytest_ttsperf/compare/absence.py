@@ -26,7 +26,6 @@ from pytest_ttsperf.errors import (
 )
 from pytest_ttsperf.experiment.plan import TargetFactory
 from pytest_ttsperf.records import Outcome, Trial
-from pytest_ttsperf.targets.spec import kind
 from pytest_ttsperf.targets.worker.source_tree import Tree
 
 LAST_LINES = 4
@@ -81,7 +80,7 @@ def _lacking(
     missing: Sequence[Missing],
 ) -> str | None:
     """What the old tree provably lacks; None where that is in doubt."""
-    if kind(old.spec.spec) != "python":
+    if not old.can_swap_code:
         return None
     module, _, attribute = old.spec.spec.partition(":")
     if isinstance(error, TargetNotFound):

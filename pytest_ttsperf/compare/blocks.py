@@ -97,7 +97,7 @@ class ComparisonSpec:
     @property
     def turns(self) -> tuple[str, ...]:
         """Who speaks each text: a server that has two of the arms is asked twice as often."""
-        is_uneven = self.baseline.is_server and self.baseline != self.candidate
+        is_uneven = self.baseline.lifecycle == "external" and self.baseline != self.candidate
         return (*ARMS, SPARE) if is_uneven else ARMS
 
 
@@ -266,7 +266,7 @@ def _open_arms(spec: ComparisonSpec) -> Iterator[dict[str, OpenTarget]]:
         "control": spec.baseline,
         "candidate": spec.candidate,
     }
-    if SPARE in spec.turns and spec.candidate.is_server:
+    if SPARE in spec.turns and spec.candidate.lifecycle == "external":
         sources[SPARE] = spec.candidate
     with ThreadPoolExecutor(len(sources)) as pool:
         opening = {
@@ -315,7 +315,7 @@ def _refuse_caches(
     """
     for arm in ("baseline", "candidate"):
         opened = arms[arm]
-        if not opened.source.is_server:
+        if opened.source.lifecycle != "external":
             continue
         probes = _probe_cache(opened, plan, trials.by_arm[arm][0].text)
         if not probes or not validity.is_cache(probes):
@@ -350,7 +350,7 @@ def _server_notes(spec: ComparisonSpec) -> list[str]:
     if spec.baseline == spec.candidate:
         return []
     sources = (spec.baseline, spec.candidate)
-    servers = [source.spec.shown for source in sources if source.is_server]
+    servers = [source.spec.shown for source in sources if source.lifecycle == "external"]
     if not servers:
         return []
     return [

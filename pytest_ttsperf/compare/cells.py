@@ -12,7 +12,7 @@ from msgspec import structs
 from pytest_ttsperf.compare import revisions, run
 from pytest_ttsperf.compare.blocks import ComparedCell, ComparisonSpec
 from pytest_ttsperf.errors import MeasurementError, RevisionError, TargetError
-from pytest_ttsperf.experiment.plan import Plan, TargetFactory, with_http_options
+from pytest_ttsperf.experiment.plan import Plan, TargetFactory
 from pytest_ttsperf.records import (
     CellResult,
     ComparedMetric,
@@ -25,6 +25,7 @@ from pytest_ttsperf.records import (
     Verdict,
 )
 from pytest_ttsperf.targets import spec as targets_spec
+from pytest_ttsperf.targets.server.run_options import with_http_options
 from pytest_ttsperf.targets.worker.source_tree import Tree
 
 COLD = "cold starts were compared, each counted from when its process was asked for"
@@ -66,7 +67,7 @@ class ComparedVersion:
         if self.spec is None:
             return replace(source, tree=self.tree)
         spec = self.spec
-        is_same_form = targets_spec.kind(spec.spec) == targets_spec.kind(source.spec.spec)
+        is_same_form = targets_spec.kind_of(spec.spec) == targets_spec.kind_of(source.spec.spec)
         if is_same_form and not spec.options:
             spec = structs.replace(spec, options=source.spec.options)
         return replace(source, spec=with_http_options(spec, {}))
@@ -218,7 +219,7 @@ def _comparison_spec(
 
 def _refuse_never_warm(baseline: TargetFactory, phase: Phase) -> None:
     """MeasurementError where one arm has nothing warm to compare."""
-    if phase == "warm" and baseline.is_per_text:
+    if phase == "warm" and baseline.lifecycle == "per_text":
         raise MeasurementError(
             f"{baseline.spec.label} starts a process for each text and is never warm; compare with "
             "it in a test that asks for the fixture cold_engine"
@@ -289,7 +290,7 @@ def side_by_side(
     Cold starts are compared if that is asked for, or if one of the two has nothing else;
     MeasurementError for those of a server.
     """
-    is_cold = cold or baseline.is_per_text or candidate.is_per_text
+    is_cold = cold or "per_text" in (baseline.lifecycle, candidate.lifecycle)
     phase: Phase = "cold" if is_cold else "warm"
     metrics = metrics_of(phase)
     cells = {}

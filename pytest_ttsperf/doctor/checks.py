@@ -27,7 +27,6 @@ from pytest_ttsperf.machine.cpu_idle import DEVICE, can_inhibit_cpu_idle
 from pytest_ttsperf.measure.memory import UNREADABLE
 from pytest_ttsperf.records import Machine, SystemLoad, TargetInfo, TargetSpec, Usage
 from pytest_ttsperf.records.commands import Checkup, Finding, Level
-from pytest_ttsperf.targets import spec
 from pytest_ttsperf.targets.child_process import environment as environment_of_children
 from pytest_ttsperf.targets.command.target import FIRST_TEXT
 from pytest_ttsperf.version import __version__
@@ -359,9 +358,9 @@ def _target(source: TargetFactory | None) -> tuple[tuple[Finding, ...], TargetIn
     """Whether the target opens, and which provider runs it."""
     if source is None:
         return (), None
-    is_program = spec.kind(source.spec.spec) == "command"
     try:
         opened = open_target(source, warm=False)
+        is_program = not opened.target.is_proven_by_opening
         audio = _probe_target(opened) if is_program else ""
     except TtsperfError as error:
         return (_problem("target does not open", "bad", str(error).strip()),), None

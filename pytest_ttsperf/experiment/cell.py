@@ -55,8 +55,6 @@ from pytest_ttsperf.records import (
     TrustNote,
     Verdict,
 )
-from pytest_ttsperf.targets import spec
-from pytest_ttsperf.targets.placement import COUNTS
 
 Tell = Callable[[Progress], None]
 QUIET_TIMEOUT_S = 5.0
@@ -315,18 +313,7 @@ def doubt_provider(result: CellResult, source: TargetFactory) -> CellResult:
 
 
 def _way_to_verify(source: TargetFactory) -> str:
-    match spec.kind(source.spec.spec):
-        case "python":
-            way = f"give it placement(), which counts nodes by provider, as {COUNTS}"
-        case "http":
-            way = (
-                "have the server tell its placement, nodes by provider, as "
-                f'{{"placement": {COUNTS}}}, under the path that `status` '
-                "in --ttsperf-http-template names"
-            )
-        case _:
-            way = "measure it as module:callable or over HTTP, where it can tell its placement"
-    return f"{way}, or leave out --ttsperf-provider"
+    return f"{source.placement_remedy}, or leave out --ttsperf-provider"
 
 
 def pool(earlier: CellResult, later: CellResult) -> CellResult:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-
-from msgspec import structs
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import MeasurementError
@@ -18,7 +15,6 @@ from pytest_ttsperf.measure import corpus, schedule
 from pytest_ttsperf.records import (
     Cell,
     CellResult,
-    Json,
     Mode,
     Phase,
     TargetInfo,
@@ -26,17 +22,11 @@ from pytest_ttsperf.records import (
     Threshold,
 )
 from pytest_ttsperf.targets import spec as targets_spec
-from pytest_ttsperf.targets.base import Target
-from pytest_ttsperf.targets.command import target
-from pytest_ttsperf.targets.python.inline import InlineTarget
-from pytest_ttsperf.targets.server import request_template
-from pytest_ttsperf.targets.server.target import ServerTarget
-from pytest_ttsperf.targets.spec import SERVERS, kind
-from pytest_ttsperf.targets.worker.parent import WorkerTarget
-from pytest_ttsperf.targets.worker.source_tree import Tree, TreeOverride
+from pytest_ttsperf.targets.base import Lifecycle, Target, TargetRequest
+from pytest_ttsperf.targets.worker.source_tree import Tree
 
 UNNAMED = "default"
-"""The provider or voice of a target that was asked for none and tells none."""
+"""The provider or voice of a target where none is named, neither by the run nor by itself."""
 PERCENTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 DEFAULT_WARM_PERCENTILE = 0.95
 DEFAULT_COLD_PERCENTILE = 0.50
@@ -57,86 +47,70 @@ class TargetFactory:
 
     def __post_init__(self) -> None:
         """MeasurementError for another version of what is not imported."""
-        if self.is_server and self.tree is not None:
+        # Also where there is no other version: what such a target needs is imported now, and not
+        # within a test, which may have replaced the clock or the network.
+        target = self._new_target()
+        if self.tree is None or target.can_swap_code:
+            return
+        if target.lifecycle == "external":
             raise MeasurementError(
                 f"{self.spec.shown} runs already: another version of the code cannot be put in its "
                 "place; start that version too, and compare with its address"
             )
-        if kind(self.spec.spec) == "command" and self.tree is not None:
-            raise MeasurementError(
-                f"{self.spec.shown} is not imported, so it would be the same at {self.tree.label}; "
-                "name that version's program itself: --ttsperf-against=cmd:..."
-            )
+        prefix = targets_spec.kind_of(self.spec.spec).prefixes[0]
+        raise MeasurementError(
+            f"{self.spec.shown} is not imported, so it would be the same at {self.tree.label}; "
+            f"name that version's program itself: --ttsperf-against={prefix}..."
+        )
 
     @property
-    def is_per_text(self) -> bool:
-        """Whether each trial is a fresh start of it, so that there is nothing warm to measure."""
-        return kind(self.spec.spec) == "command" and target.is_once(self.spec)
+    def lifecycle(self) -> Lifecycle:
+        """How long its process lives: `kept`, `per_text` or `external`."""
+        return self._new_target().lifecycle
 
     @property
-    def is_server(self) -> bool:
-        """Whether it runs already, before it is measured."""
-        return kind(self.spec.spec) in SERVERS
+    def can_swap_code(self) -> bool:
+        """Whether it is imported code, in whose place another version can be opened."""
+        return self._new_target().can_swap_code
+
+    @property
+    def placement_remedy(self) -> str:
+        """How such a target comes to say which provider runs it."""
+        return self._new_target().placement_remedy
 
     def make(self) -> Target:
-        """A target to open, by the form of its spec.
+        """A target to open, of the kind that its spec has.
 
         MeasurementError for one that cannot be inline, VariableUnset for one whose `{env:NAME}`
-        is not set.
-        A `module:callable` has a process of its own unless asked for inline.
+        is not set. A `module:callable` has a process of its own unless it is to be inline.
         """
         targets_spec.resolve(self.spec.spec)
         targets_spec.resolve_options(self.spec.options)
         secrets.remember(self.spec.spec, self.spec.options)
-        pairs = {"provider": self.provider, "voice": self.voice}
-        offered = {name: value for name, value in pairs.items() if value is not None}
-        if self.inline and kind(self.spec.spec) != "python":
+        target = self._new_target()
+        if self.inline and not target.can_swap_code:
             raise MeasurementError(
                 f"{self.spec.shown} runs in a process of its own already; leave out "
                 "--ttsperf-inline, which is for module:callable"
             )
-        match kind(self.spec.spec):
-            case "command":
-                return target.CommandTarget(
-                    self.spec, offered=offered, demanded=self.demanded, timeout_s=self.timeout_s
-                )
-            case "http" | "wyoming":
-                return ServerTarget(
-                    self.spec, offered=offered, demanded=self.demanded, timeout_s=self.timeout_s
-                )
-            case "python":
-                return self._in_python(offered)
+        return target
 
-    def _in_python(self, offered: dict[str, str]) -> Target:
-        if self.inline:
-            return InlineTarget(self.spec, offered=offered, demanded=self.demanded)
-        return WorkerTarget(
-            self.spec,
-            offered=offered,
-            demanded=self.demanded,
-            timeout_s=self.timeout_s,
-            mirror=self.tree
-            and TreeOverride(ours=str(self.tree.project), theirs=str(self.tree.folder)),
-            python=self.tree.python if self.tree else sys.executable,
+    def _new_target(self) -> Target:
+        offered = {}
+        if self.provider is not None:
+            offered["provider"] = self.provider
+        if self.voice is not None:
+            offered["voice"] = self.voice
+        return targets_spec.new_target(
+            TargetRequest(
+                spec=self.spec,
+                offered=offered,
+                demanded=self.demanded,
+                timeout_s=self.timeout_s,
+                is_inline=self.inline,
+                tree=self.tree,
+            )
         )
-
-
-def with_http_options(spec: TargetSpec, http: Mapping[str, Json]) -> TargetSpec:
-    """A server's spec with the run's options for HTTP; its own come first.
-
-    Whether the connection is kept is always among them: it is another cell otherwise. TargetError
-    for a form that cannot be understood.
-    """
-    if kind(spec.spec) not in SERVERS:
-        return spec
-    if kind(spec.spec) == "wyoming":
-        given = {"connection": http.get("connection", "keep"), **spec.options}
-        return structs.replace(spec, options=given)
-    given = {**http, **spec.options}
-    form = request_template.build_template(
-        given.get("preset"), given.get("template"), given.get("connection")
-    )
-    return structs.replace(spec, options={**given, "connection": form.connection})
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +125,7 @@ class Plan:
     limits_on: Callable[[str], tuple[Threshold, ...]] = lambda _: ()
     """The limits in force on a fingerprint; they may differ from machine to machine."""
     first: int = 0
-    """Trials already spoken in this cell; they are not spoken again."""
+    """Trials that this cell has already; their texts are not used again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,35 +139,37 @@ class Progress:
 
 
 def default_trials(phase: Phase, thresholds: Iterable[Threshold]) -> int:
-    """The fewest trials that can prove the strictest percentile asked for.
+    """The fewest trials that can prove the strictest percentile of the thresholds.
 
     Warm cells get at least what proves a p95 (59), cold ones what proves a p50 (5 starts).
     """
-    floor = DEFAULT_WARM_PERCENTILE if phase == "warm" else DEFAULT_COLD_PERCENTILE
     if phase == "cold":
-        return quantiles.trials_to_prove(floor)
-    asked = [PERCENTILES[t.statistic] for t in thresholds if t.statistic in PERCENTILES]
-    return quantiles.trials_to_prove(max([floor, *asked]))
+        return quantiles.trials_to_prove(DEFAULT_COLD_PERCENTILE)
+    strictest = DEFAULT_WARM_PERCENTILE
+    for threshold in thresholds:
+        strictest = max(strictest, PERCENTILES.get(threshold.statistic, 0.0))
+    return quantiles.trials_to_prove(strictest)
 
 
 def skip_spoken(plan: Plan, earlier: Iterable[CellResult]) -> Plan:
-    """The plan, going on with fresh texts where this test has spoken some of them already."""
-    same = (
-        len(result.counted)
-        for result in earlier
-        if (result.cell.preset, result.cell.mode, result.cell.phase)
-        == (preset_name(plan.text), plan.mode, plan.phase)
-    )
-    return replace(plan, first=sum(same))
+    """The plan, going on with fresh texts where this test has used some of them already."""
+    wanted = (preset_name(plan.text), plan.mode, plan.phase)
+    count = 0
+    for result in earlier:
+        cell = result.cell
+        if (cell.preset, cell.mode, cell.phase) == wanted:
+            count += len(result.counted)
+    return replace(plan, first=count)
 
 
 def cell_of(source: TargetFactory, ready: TargetInfo, plan: Plan) -> Cell:
-    told = ready.placement or {}
+    """What the results of a plan belong to: the identity that baselines are looked up by."""
+    placement = ready.placement or {}
     return Cell(
         test=plan.test,
         target=source.spec.label,
         provider=source.provider or UNNAMED,
-        voice=source.voice or str(told.get("voice") or UNNAMED),
+        voice=source.voice or str(placement.get("voice") or UNNAMED),
         preset=preset_name(plan.text),
         mode=plan.mode,
         phase=plan.phase,
@@ -204,28 +180,39 @@ def preset_name(text: str) -> str:
     """A preset's name, or a name for a text of the test's own: its first words and a digest."""
     if corpus.is_preset(text):
         return text
-    first = "-".join(re.findall(r"[^\W_]+", text.lower())[:3])[:24] or "text"
-    return f"{first}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    words = re.findall(r"[^\W_]+", text.lower())
+    beginning = "-".join(words[:3])[:24] or "text"
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return f"{beginning}-{digest}"
 
 
 def trial_texts(plan: Plan) -> Sequence[str]:
+    """A fresh text of its preset for each trial, or one text of the test's own for all."""
     if corpus.is_preset(plan.text):
         return corpus.texts(plan.text, plan.trials, skip=plan.first)
     return [_free_text(plan.text)] * plan.trials
 
 
 def warmup_texts(plan: Plan, count: int) -> Sequence[str]:
-    return corpus.warmup_texts(plan.text if corpus.is_preset(plan.text) else "short", count)
+    """Texts that no trial uses."""
+    return corpus.warmup_texts(_preset(plan), count)
 
 
-def probe_texts(plan: Plan, spoken: str) -> Sequence[str]:
-    """What finds caches: a text the trials have spoken, and in turn one that nobody ever has."""
-    preset = plan.text if corpus.is_preset(plan.text) else "short"
-    unheard = corpus.fresh_texts(preset, schedule.PROBES)
-    return [text for new in unheard for text in (spoken, new)]
+def probe_texts(plan: Plan, used: str) -> Sequence[str]:
+    """What finds caches: a text that the trials have used, and in turn one that nobody ever has."""
+    texts = []
+    for fresh in corpus.fresh_texts(_preset(plan), schedule.PROBES):
+        texts += [used, fresh]
+    return texts
+
+
+def _preset(plan: Plan) -> str:
+    """Where further texts come from."""
+    return plan.text if corpus.is_preset(plan.text) else "short"
 
 
 def _free_text(text: str) -> str:
+    """A text of the test's own. MeasurementError for what looks like a preset, misspelt."""
     near = difflib.get_close_matches(text, corpus.PRESETS, n=1, cutoff=0.7)
     if near and " " not in text.strip():
         raise MeasurementError(

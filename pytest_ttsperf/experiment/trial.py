@@ -1,11 +1,11 @@
-"""Speaking and listening: an open target, warm and cold trials with everything raw about them."""
+"""An open target, and its warm and cold trials with everything raw about them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
+from typing import NamedTuple
 
 from msgspec import structs
 
@@ -16,7 +16,6 @@ from pytest_ttsperf.measure.memory import TreeMeter
 from pytest_ttsperf.metrics import audio, definitions
 from pytest_ttsperf.records import Mode, RecorderCost, Recording, Span, TargetInfo, Trial, Usage
 from pytest_ttsperf.targets.base import Target
-from pytest_ttsperf.targets.command.target import CommandTarget
 
 OPENING = ("process", "import", "open")
 FAILURES_IN_A_ROW = 3
@@ -35,7 +34,9 @@ class OpenTarget:
     def close(self) -> str | None:
         """Close the target; safe to call twice. Gives what was wrong with it, if anything."""
         trouble = self.target.close()
-        return f"target {self.source.spec.label}: {trouble}" if trouble else None
+        if trouble is None:
+            return None
+        return f"target {self.source.spec.label}: {trouble}"
 
 
 def open_target(source: TargetFactory, *, warm: bool) -> OpenTarget:
@@ -45,16 +46,24 @@ def open_target(source: TargetFactory, *, warm: bool) -> OpenTarget:
         ready = target.open()
         if warm:
             target.warm()
-        meter = None
-        if target.isolated and ready.pid is not None:
-            meter = TreeMeter(ready.pid, started_here=not source.is_server)
-        idle = meter.usage() if meter and warm else None
-        if meter and meter.unreadable:
-            ready, meter = note_unreadable(ready, meter), None
+        meter = _new_meter(target, ready)
+        idle = None
+        if meter is not None and warm:
+            idle = meter.usage()
+        if meter is not None and meter.unreadable:
+            ready = note_unreadable(ready, meter)
+            meter = None
     except BaseException:
         target.close()
         raise
     return OpenTarget(source, target, ready, meter, idle)
+
+
+def _new_meter(target: Target, ready: TargetInfo) -> TreeMeter | None:
+    """What reads the memory and CPU time of its processes; None where these are not its own."""
+    if not target.isolated or ready.pid is None:
+        return None
+    return TreeMeter(ready.pid, started_here=target.lifecycle != "external")
 
 
 def note_unreadable(ready: TargetInfo, meter: TreeMeter | None) -> TargetInfo:
@@ -65,26 +74,36 @@ def note_unreadable(ready: TargetInfo, meter: TreeMeter | None) -> TargetInfo:
 
 
 def run_trial(
-    opened: OpenTarget, step: schedule.ScheduledTrial, mode: Mode, *, with_usage: bool = True
+    opened: OpenTarget,
+    step: schedule.ScheduledTrial,
+    mode: Mode,
+    *,
+    with_usage: bool = True,
 ) -> Trial:
-    """One trial with its sound heard and its resources read. TargetError when the target fails."""
-    if not with_usage:
+    """One trial with its sound analyzed and, `with_usage`, its memory and CPU time read.
+
+    TargetError when the target fails.
+    """
+    meter = opened.meter
+    if meter is None or not with_usage:
         return _to_trial(step, opened.target.record(step.text, mode), None)
-    cpu_before_s = opened.meter.cpu_s() if opened.meter else 0.0
-    with opened.meter.watch_peak() if opened.meter else nullcontext([0]) as peak:
+    cpu_before_s = meter.cpu_s()
+    with meter.watch_peak() as peak:
         recording = opened.target.record(step.text, mode)
-    usage = None
-    if opened.meter:
-        usage = opened.meter.usage(peak[0])
-    if usage:
-        # The tree is counted in ticks of 10 ms; what the process itself spent is known exactly.
-        own_s = (recording.cpu_ns or 0) / 1e9
-        usage = structs.replace(usage, cpu_s=max(usage.cpu_s - cpu_before_s, own_s))
+    usage = meter.usage(peak[0])
+    if usage is not None:
+        # The tree is counted in ticks of 10 ms; what the process itself spent is exact.
+        process_s = (recording.cpu_ns or 0) / 1e9
+        usage = structs.replace(usage, cpu_s=max(usage.cpu_s - cpu_before_s, process_s))
     return _to_trial(step, recording, usage)
 
 
 def run_trial_or_fail(
-    opened: OpenTarget, step: schedule.ScheduledTrial, mode: Mode, *, with_usage: bool = True
+    opened: OpenTarget,
+    step: schedule.ScheduledTrial,
+    mode: Mode,
+    *,
+    with_usage: bool = True,
 ) -> Trial:
     """A trial in any case: where the target raised, ended or hung, it carries the error."""
     try:
@@ -106,7 +125,11 @@ def is_broken(trials: Sequence[Trial]) -> bool:
     return len(last) == FAILURES_IN_A_ROW and all(trial.error is not None for trial in last)
 
 
-def _to_trial(step: schedule.ScheduledTrial, recording: Recording, usage: Usage | None) -> Trial:
+def _to_trial(
+    step: schedule.ScheduledTrial,
+    recording: Recording,
+    usage: Usage | None,
+) -> Trial:
     samples = audio.to_samples(recording)
     return Trial(
         index=step.index,
@@ -121,7 +144,7 @@ def _to_trial(step: schedule.ScheduledTrial, recording: Recording, usage: Usage 
 
 
 def warm_up(opened: OpenTarget, plan: Plan) -> Iterator[Trial]:
-    """Speak warm-ups until they are steady, or for as many as there are."""
+    """Run warm-ups until they are steady, or for as many as there are."""
     steady = schedule.Steady()
     texts = warmup_texts(plan, schedule.MAX_WARMUPS)
     for step in schedule.schedule_trials(texts, "warmup"):
@@ -141,18 +164,31 @@ def is_steady(warmups: Iterable[Trial]) -> bool:
 
 
 def _rtf(trial: Trial) -> float | None:
-    return definitions.rtf(trial.recording) if trial.recording else None
+    if trial.recording is None:
+        return None
+    return definitions.rtf(trial.recording)
+
+
+class ColdTrial(NamedTuple):
+    """A trial of a process of its own, and what that process was like."""
+
+    trial: Trial
+    ready: TargetInfo
+    cost: RecorderCost
 
 
 def run_cold_trial(
-    source: TargetFactory, step: schedule.ScheduledTrial, second_text: str, mode: Mode
-) -> tuple[Trial, TargetInfo, RecorderCost]:
-    """Start, speak twice, close: the first run counted from the start of the process.
+    source: TargetFactory,
+    step: schedule.ScheduledTrial,
+    second_text: str,
+    mode: Mode,
+) -> ColdTrial:
+    """Start, synthesize twice, close: the first run counts from the start of the process.
 
-    A program that starts anew for each text speaks once: its second run would be another first.
+    Where each text has a process of its own there is one run: a second would be another first.
     MeasurementError for a server, which cannot be started from here.
     """
-    if source.is_server:
+    if source.lifecycle == "external":
         raise MeasurementError(
             f"{source.spec.shown} runs already, so it has no cold start that could be measured; "
             "measure it warm, or name what starts it as cmd: or module:callable"
@@ -160,55 +196,66 @@ def run_cold_trial(
     opened = open_target(source, warm=False)
     try:
         ready = opened.ready
-        if source.is_per_text:
-            return _anew(opened, step, mode)
+        if opened.target.lifecycle == "per_text":
+            return _run_process_trial(opened, step, mode)
         first = opened.target.record(step.text, mode)
-        usage = opened.meter.usage() if opened.meter else None
-        ready = note_unreadable(ready, opened.meter)
+        usage = None
+        if opened.meter is not None:
+            usage = opened.meter.usage()
+            ready = note_unreadable(ready, opened.meter)
         second = opened.target.record(second_text, mode)
         placement, cost, tracers = opened.target.inspect()
     finally:
         opened.close()
     trial = _to_trial(step, _from_process_start(first, ready), usage)
-    phases = {
-        **ready.phases_ms,
-        **{span.stage: (span.end_ns - span.start_ns) / 1e6 for span in ready.spans},
-        "first_run": definitions.ttfs_ms(first),
-        "second_run": definitions.ttfs_ms(second),
-    }
-    told = {name: value for name, value in phases.items() if value is not None}
-    return (
-        structs.replace(trial, phases_ms=told),
-        structs.replace(ready, placement=placement, tracers=merge_tracers(ready.tracers, tracers)),
-        cost,
-    )
+    phases: dict[str, float | None] = dict(ready.phases_ms)
+    for span in ready.spans:
+        phases[span.stage] = (span.end_ns - span.start_ns) / 1e6
+    phases["first_run"] = definitions.ttfs_ms(first)
+    phases["second_run"] = definitions.ttfs_ms(second)
+    tracers = merge_tracers(ready.tracers, tracers)
+    ready = structs.replace(ready, placement=placement, tracers=tracers)
+    return ColdTrial(_with_phases(trial, phases), ready, cost)
 
 
-def _anew(
-    opened: OpenTarget, step: schedule.ScheduledTrial, mode: Mode
-) -> tuple[Trial, TargetInfo, RecorderCost]:
+def _run_process_trial(
+    opened: OpenTarget,
+    step: schedule.ScheduledTrial,
+    mode: Mode,
+) -> ColdTrial:
+    """The one run of a process that is there for one text."""
     recording = opened.target.record(step.text, mode)
-    spent = opened.target.spent if isinstance(opened.target, CommandTarget) else None
-    trial = _to_trial(step, recording, spent.usage if spent else None)
-    first_ms = definitions.ttfs_ms(recording)
-    phases = {**(spent.phases_ms if spent else {}), "first_run": first_ms}
-    told = {name: value for name, value in phases.items() if value is not None}
+    process = opened.target.process_usage
+    usage = None
+    phases: dict[str, float | None] = {}
+    if process is not None:
+        usage = process.usage
+        phases.update(process.phases_ms)
+    phases["first_run"] = definitions.ttfs_ms(recording)
+    trial = _to_trial(step, recording, usage)
     cost = opened.target.inspect().cost
-    return structs.replace(trial, phases_ms=told), opened.ready, cost
+    return ColdTrial(_with_phases(trial, phases), opened.ready, cost)
+
+
+def _with_phases(trial: Trial, phases_ms: Mapping[str, float | None]) -> Trial:
+    measured = {name: value for name, value in phases_ms.items() if value is not None}
+    return structs.replace(trial, phases_ms=measured)
 
 
 def merge_tracers(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[str, ...]:
     """What was seen at either time, once."""
-    return tuple(dict.fromkeys((*before, *after)))
+    return tuple(dict.fromkeys(before + after))
 
 
 def _from_process_start(recording: Recording, ready: TargetInfo) -> Recording:
-    """A cold request is handed over when its process is asked for: t0 moves there."""
+    """A cold request begins when its process is started: t0 moves there."""
     if ready.process_ns is None:
         return recording
-    at_ns, opening = ready.process_ns, []
+    at_ns = ready.process_ns
+    opening = []
     for phase in OPENING:
-        until_ns = at_ns + int(ready.phases_ms.get(phase, 0.0) * 1e6)
+        duration_ms = ready.phases_ms.get(phase, 0.0)
+        until_ns = at_ns + int(duration_ms * 1e6)
         if phase != "open" or not ready.spans:
             opening.append(Span(stage=phase, start_ns=at_ns, end_ns=until_ns))
         at_ns = until_ns
@@ -221,5 +268,9 @@ def _from_process_start(recording: Recording, ready: TargetInfo) -> Recording:
 
 def seconds_per_trial(warmups: Sequence[Trial]) -> float:
     """How long a trial takes, by the last warm-ups."""
-    recordings = [trial.recording for trial in warmups[-2:] if trial.recording]
-    return mean((r.end_ns - r.request_ns) / 1e9 for r in recordings) if recordings else 0.0
+    seconds = []
+    for trial in warmups[-2:]:
+        recording = trial.recording
+        if recording is not None:
+            seconds.append((recording.end_ns - recording.request_ns) / 1e9)
+    return mean(seconds) if seconds else 0.0

@@ -190,7 +190,7 @@ def _ttsperf_source(
         spec=named.spec,
         options={**target_options, **options.cli_target_options},
     )
-    target = _or_skip(state, lambda: lazy.plan.with_http_options(target, options.http))
+    target = _or_skip(state, lambda: lazy.run_options.with_http_options(target, options.http))
     state.advise(secrets.find(target.spec, target.options))
     return lazy.plan.TargetFactory(
         spec=target,

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from pytest_ttsperf.machine import environment as environment
     from pytest_ttsperf.report import artifact as artifact
     from pytest_ttsperf.report import terminal as terminal
+    from pytest_ttsperf.targets.server import run_options as run_options
 
 MODULES = {
+    "run_options": "pytest_ttsperf.targets.server.run_options",
     "artifact": "pytest_ttsperf.report.artifact",
     "cell": "pytest_ttsperf.experiment.cell",
     "cells": "pytest_ttsperf.compare.cells",

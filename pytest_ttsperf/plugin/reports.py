@@ -30,13 +30,10 @@ def scrub(report: pytest.TestReport) -> None:
 
 def parameter_id(value: object) -> str | None:
     """An id for a server or program as parameter that holds a secret; None for all else."""
-    if not isinstance(value, str) or value.partition(":")[0] not in SCHEMES:
+    if not isinstance(value, str) or not spec.is_url_scheme(value.partition(":")[0]):
         return None
     shown = secrets.mask(value)
     return None if shown == value else shown
-
-
-SCHEMES = {prefix.partition(":")[0] for prefix in spec.PREFIXES}
 
 
 def _without(value: Any) -> Any:

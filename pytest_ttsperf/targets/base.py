@@ -1,24 +1,66 @@
-"""What can be measured, one file each, behind one protocol."""
+"""What can be measured, behind one protocol; each kind has a folder, and a row in `spec.KINDS`."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from msgspec import structs
 
 from pytest_ttsperf import secrets
-from pytest_ttsperf.records import Json, Mode, RecorderCost, Recording, TargetInfo
+from pytest_ttsperf.records import (
+    Json,
+    Mode,
+    RecorderCost,
+    Recording,
+    TargetInfo,
+    TargetSpec,
+    Usage,
+)
+from pytest_ttsperf.targets.worker.source_tree import Tree
+
+Lifecycle = Literal["kept", "per_text", "external"]
+"""How long the process of a target lives.
+
+- `kept`: started by us, and synthesizes one text after the other.
+- `per_text`: started by us for each text anew, so that nothing of it is ever warm.
+- `external`: runs before it is measured and goes on afterwards, so that it has no cold start.
+"""
+
+
+class TargetRequest(NamedTuple):
+    """Which target is wanted, and how it is to run."""
+
+    spec: TargetSpec
+    offered: dict[str, str]
+    """Provider and voice, where one was named: passed as far as the target takes them."""
+    demanded: tuple[str, ...] = ()
+    """Which of these the target must take, as somebody has asked for them."""
+    timeout_s: float = 60.0
+    """For one answer."""
+    is_inline: bool = False
+    """In this process, if its code is imported at all."""
+    tree: Tree | None = None
+    """Another version of the code, to be imported in place of the running one."""
 
 
 class Inspection(NamedTuple):
     """What an open target and its process look like after the trials."""
 
     placement: dict[str, Json] | None
-    """Which provider runs how many nodes, under `nodes`; None where the target does not tell."""
+    """Which provider runs how many nodes, under `nodes`; None where the target does not say."""
     cost: RecorderCost
     """What the recorder itself cost there."""
     tracers: tuple[str, ...] = ()
     """Debuggers, profilers and the like that are at work there."""
+
+
+class ProcessUsage(NamedTuple):
+    """What a process took that was started for one text."""
+
+    phases_ms: dict[str, float]
+    cpu_ns: int | None
+    usage: Usage | None
+    """None for a run so short that its memory was never seen."""
 
 
 class Target(Protocol):
@@ -32,13 +74,37 @@ class Target(Protocol):
 
     or a dict with that under `nodes`, and beside it what belongs to a cell's identity (`provider`,
     `provider_version`, `runtime`, `runtime_version`, `threads`, `voice_hash`, `options`) and what
-    is only kept (`requested`, `registered`, `share`, `voice`, anything else). None, or a dict
+    is only stored (`requested`, `registered`, `share`, `voice`, anything else). None, or a dict
     without `nodes`, verifies no provider. Counts are whole numbers from 0 on; names are those of
     ONNX Runtime, or any that begin with the name that is asked for. Any other shape is an error.
     """
 
-    isolated: bool
-    """Whether it has a process of its own, so that memory and cold starts are its own."""
+    @property
+    def isolated(self) -> bool:
+        """Whether it has a process of its own, so that memory and cold starts are its own."""
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """How long its process lives."""
+
+    @property
+    def can_swap_code(self) -> bool:
+        """Whether it is imported code: then another version of it can be opened in its place.
+
+        It can also be opened in pytest's own process.
+        """
+
+    @property
+    def is_proven_by_opening(self) -> bool:
+        """Whether it is known to work once it is open; else only its first trial shows that."""
+
+    @property
+    def placement_remedy(self) -> str:
+        """What to do so that it says which provider runs it: an imperative clause."""
+
+    @property
+    def process_usage(self) -> ProcessUsage | None:
+        """Of the last trial's own process, where each text has one; else None."""
 
     def open(self) -> TargetInfo:
         """Open it. TargetError and its kinds when that fails."""
@@ -55,7 +121,7 @@ class Target(Protocol):
     def close(self) -> str | None:
         """Close it and leave no process behind; safe to call twice.
 
-        Gives what was wrong with the closing, which fails no measurement but is worth telling.
+        Returns what was wrong with the closing: it fails no measurement, but is worth showing.
         """
 
 
@@ -64,5 +130,5 @@ def without_secrets(ready: TargetInfo) -> TargetInfo:
     return structs.replace(
         ready,
         placement=secrets.scrub_value("placement", ready.placement),
-        target_warnings=tuple(secrets.scrub(quirk) for quirk in ready.target_warnings),
+        target_warnings=tuple(secrets.scrub(warning) for warning in ready.target_warnings),
     )

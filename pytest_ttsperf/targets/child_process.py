@@ -1,4 +1,4 @@
-"""One measured process, seen from pytest: its start, its end, its last words.
+"""One measured process, seen from pytest: its start, its end, and the last of its output.
 
 It is the child of a `guardian`, so that nothing of it outlives the run, whatever ends that. The
 guardian is there before the process is asked for and is not between us and what it writes: a start
@@ -26,26 +26,28 @@ from pytest_ttsperf.targets import guardian, tracing
 
 NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 READY_S = 30.0
-"""A guardian is there within milliseconds; on a machine that hardly moves, within seconds."""
+"""A guardian answers within milliseconds; on a machine that hardly moves, within seconds."""
 ANSWER_S = 10.0
 END_S = 2 * guardian.PATIENCE_S
 ROUND_S = 0.002
-SHOWN_CHARACTERS = guardian.LAST_BYTES // 2
-"""Of the last words: half of what is there, so that a secret at their beginning is seen whole."""
-NO_WORDS = "(it said nothing)"
-_START = (
+SHOWN_CHARACTERS = guardian.TAIL_BYTES // 2
+"""Of its output: half of what is stored, so that a secret at the beginning is seen whole."""
+NO_OUTPUT = "(it said nothing)"
+_RUN_GUARDIAN = (
     "import sys; exec(compile(open(int(sys.argv[1]), closefd=False).read(), 'guardian', 'exec'))"
 )
-"""By a descriptor, as somebody may end the run by `pkill -f pytest`: it is not in its name."""
+"""Runs `guardian.py` from a descriptor: by its path, `pkill -f pytest` would end it with the run.
+"""
 
 
 def environment(hidden: Iterable[str] = ()) -> dict[str, str]:
-    """The variables of what we start: ours, but those that are `hidden`, of coverage or of a hook.
+    """The variables of what we start: ours, without those that are `hidden`, of coverage or of git.
 
-    A git that a target runs would work on the repository and the index of the hook that started us.
+    Git's, as a git that a target runs would work on the repository and the index of the hook that
+    started us.
 
-    onnxruntime tells its makers of each first session, in a file and over the network, within the
-    time that is measured; it is not to, unless its variable says otherwise.
+    onnxruntime reports each first session to its makers, in a file and over the network, within the
+    time that is measured; it is switched off, unless its variable says otherwise.
     """
     variables = tracing.without_coverage(git.without_repository())
     for name in hidden:
@@ -66,40 +68,38 @@ class ChildProcess:
         pass_fds: Iterable[int] = (),
         adopts: bool = sys.platform == "linux",
     ) -> None:
-        """Have all ready but the process itself; without a `stdout` that is a part of its words.
+        """Have all ready but the process itself.
 
-        `adopts` is whether the orphans of what it starts are ended with it, too.
+        Without a `stdout`, what it writes there is a part of `output_tail`. `adopts` is whether the
+        orphans of what it starts are ended with it, too.
         """
-        passed = tuple(pass_fds)
-        self._control, control = real.socketpair()
-        self._launch, launch = real.socketpair()
-        flags = (int(stdout is None), int(adopts))
         self._received = b""
         self._strays: list[psutil.Process] = []
         self._is_ended = False
+        self._adopts = adopts
         self.pid = 0
         """Of the process itself, also before it is started."""
         self._cpu_before_s = 0.0
-        self.executed_ns = self.executed_monotonic_ns = 0
-        """When it was started, on time.perf_counter_ns and on time.monotonic_ns."""
+        self.executed_ns = 0
+        """When it was started, on time.perf_counter_ns."""
+        self.executed_monotonic_ns = 0
+        """The same on time.monotonic_ns."""
         self.returncode: int | None = None
         """As subprocess has it; None while it runs."""
         self.cpu_s: float | None = None
         """User and system seconds, of it and of the children it waited for; None while it runs."""
+        self._control, control = real.socketpair()
+        self._launch, launch = real.socketpair()
         try:
             with open(guardian.__file__, "rb") as source:
-                inherited = (source.fileno(), control.fileno(), launch.fileno())
-                numbers = (inherited[0], os.getpid(), *inherited[1:], *flags, *passed)
-                self._guardian = Popen(
-                    [sys.executable, "-I", "-S", "-c", _START, *map(str, numbers)],
+                self._guardian = _start_guardian(
+                    [source.fileno(), control.fileno(), launch.fileno()],
+                    pass_fds=tuple(pass_fds),
+                    adopts=adopts,
                     stdin=stdin,
-                    stdout=subprocess.DEVNULL if stdout is None else stdout,
-                    stderr=subprocess.DEVNULL,
-                    bufsize=0,
-                    env=dict(env),
+                    stdout=stdout,
+                    env=env,
                     cwd=cwd,
-                    pass_fds=(*inherited, *passed),
-                    start_new_session=True,
                 )
         except BaseException:
             self._control.close()
@@ -109,7 +109,7 @@ class ChildProcess:
             control.close()
             launch.close()
         try:
-            _, pid, is_reaper = self._answer(READY_S)
+            _, pid, is_reaper = self._receive_answer(READY_S)
             self._launch.recv(len(guardian.READY))
         except BaseException:
             self.end()
@@ -125,14 +125,16 @@ class ChildProcess:
         body = b"".join(word + b"\0" for word in words)
         self._launch.sendall(b"%d\n%s" % (len(body), body))
         report = b""
-        while got := self._launch.recv(64):  # its end is the moment at which it is executed
-            report += got
-        instants, _, number = report.partition(b"\n")
-        if number or not instants:
-            code = int(number or errno.ESRCH)
+        while data := self._launch.recv(64):  # its end is the moment at which it is executed
+            report += data
+        instants, _, error_number = report.partition(b"\n")
+        if error_number or not instants:
+            code = int(error_number or errno.ESRCH)
             raise OSError(code, os.strerror(code), os.fsdecode(words[0]))
-        cpu_ns, self.executed_monotonic_ns, self.executed_ns = map(int, instants.split())
+        cpu_ns, monotonic_ns, perf_counter_ns = map(int, instants.split())
         self._cpu_before_s = cpu_ns / 1e9
+        self.executed_monotonic_ns = monotonic_ns
+        self.executed_ns = perf_counter_ns
 
     @property
     def stdin(self) -> IO[bytes] | None:
@@ -146,15 +148,20 @@ class ChildProcess:
 
     def poll(self) -> int | None:
         """Its exit code; None while it runs."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.wait(0.0)
-        return self.returncode
+        return self.wait_for_exit_code(0.0)
+
+    def wait_for_exit_code(self, timeout_s: float) -> int | None:
+        """Its exit code, once it has ended; None when it has not by then."""
+        try:
+            return self.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
 
     def wait(self, timeout_s: float) -> int:
         """Its exit code, once it has ended. subprocess.TimeoutExpired when it does not."""
         if self.returncode is None:
             try:
-                self._take_end(self._answer(timeout_s))
+                self._note_end(self._receive_answer(timeout_s))
             except TimeoutError:
                 raise subprocess.TimeoutExpired(f"process {self.pid}", timeout_s) from None
             except OSError:  # its guardian was killed, and took it along
@@ -167,21 +174,22 @@ class ChildProcess:
         with contextlib.suppress(OSError):
             self._send(f"signal {int(number)}")
 
-    def last_words(self) -> str:
+    def output_tail(self) -> str:
         """The end of what it printed."""
-        words = ""
+        text = ""
         with contextlib.suppress(OSError):
-            self._send("words")
-            kind, *rest = self._answer(ANSWER_S)
+            self._send("tail")
+            kind, *words = self._receive_answer(ANSWER_S)
             if kind == "ended":
-                self._take_end([kind, *rest])
-                kind, *rest = self._answer(ANSWER_S)
-            words = secrets.scrub(bytes.fromhex("".join(rest)).decode(errors="replace"))
-        return words[-SHOWN_CHARACTERS:].strip() or NO_WORDS
+                self._note_end([kind, *words])
+                kind, *words = self._receive_answer(ANSWER_S)
+            text = bytes.fromhex("".join(words)).decode(errors="replace")
+        shown = secrets.scrub(text)[-SHOWN_CHARACTERS:].strip()
+        return shown or NO_OUTPUT
 
     def remember_tree(self) -> None:
         """Where orphans cannot be adopted: note what it has started, before it ends by itself."""
-        if not self._adopts:
+        if self.pid and not self._adopts:
             with contextlib.suppress(psutil.Error):
                 self._strays = psutil.Process(self.pid).children(recursive=True)
 
@@ -192,11 +200,7 @@ class ChildProcess:
         self._is_ended = True
         if self.returncode is None:
             self.remember_tree()
-        with contextlib.suppress(OSError):
-            self._send("end")
-        if not real.wait_until(lambda: self._guardian.poll() is not None, END_S, every_s=ROUND_S):
-            self._guardian.kill()
-            self._guardian.wait()
+        self._end_guardian()
         was_killed = self._guardian.returncode != 0
         if was_killed and self.pid:  # it can no longer end anything
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -211,7 +215,14 @@ class ChildProcess:
                 with contextlib.suppress(OSError):
                     pipe.close()
 
-    def _take_end(self, answer: list[str]) -> None:
+    def _end_guardian(self) -> None:
+        with contextlib.suppress(OSError):
+            self._send("end")
+        if not real.wait_until(lambda: self._guardian.poll() is not None, END_S, every_s=ROUND_S):
+            self._guardian.kill()
+            self._guardian.wait()
+
+    def _note_end(self, answer: list[str]) -> None:
         _, code, cpu_s = answer
         self.returncode = int(code)
         self.cpu_s = max(0.0, float(cpu_s) - self._cpu_before_s)
@@ -219,17 +230,56 @@ class ChildProcess:
     def _send(self, request: str) -> None:
         self._control.sendall(request.encode() + b"\n")
 
-    def _answer(self, timeout_s: float) -> list[str]:
-        """The next line. TimeoutError when none comes, OSError when none will."""
+    def _receive_answer(self, timeout_s: float) -> list[str]:
+        """The next line, in words. TimeoutError when none comes, OSError when none will."""
         deadline = REAL.monotonic() + timeout_s
         readable = select.poll()
         readable.register(self._control, select.POLLIN)
         while b"\n" not in self._received:
-            if not readable.poll(max(0.0, deadline - REAL.monotonic()) * 1e3):
+            left_s = max(0.0, deadline - REAL.monotonic())
+            if not readable.poll(left_s * 1e3):
                 raise TimeoutError("the guardian of a process gave no answer")
-            got = self._control.recv(1 << 16)
-            if not got:
+            data = self._control.recv(1 << 16)
+            if not data:
                 raise ConnectionError("the guardian of a process has ended")
-            self._received += got
+            self._received += data
         line, _, self._received = self._received.partition(b"\n")
         return line.decode().split(" ")
+
+
+def _start_guardian(
+    descriptors: list[int],
+    *,
+    pass_fds: tuple[int, ...],
+    adopts: bool,
+    stdin: int | IO[bytes],
+    stdout: int | IO[bytes] | None,
+    env: Mapping[str, str],
+    cwd: str | None,
+) -> Popen[bytes]:
+    """Start it with the descriptors of its source, of the control and of the launch socket."""
+    source, control, launch = descriptors
+    merges_output = stdout is None
+    if stdout is None:
+        stdout = subprocess.DEVNULL
+    arguments = [source, os.getpid(), control, launch, int(merges_output), int(adopts), *pass_fds]
+    return Popen(
+        [sys.executable, "-I", "-S", "-c", _RUN_GUARDIAN, *map(str, arguments)],
+        stdin=stdin,
+        stdout=stdout,
+        stderr=subprocess.DEVNULL,
+        bufsize=0,
+        env=dict(env),
+        cwd=cwd,
+        pass_fds=(*descriptors, *pass_fds),
+        start_new_session=True,
+    )
+
+
+def describe_exit(code: int | None, still_runs: str) -> str:
+    """How a process ended, by its exit code; `still_runs` says what is so while there is none."""
+    if code is None:
+        return still_runs
+    if code < 0:
+        return f"killed by {signal.Signals(-code).name}"
+    return f"exit code {code}"

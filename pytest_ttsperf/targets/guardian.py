@@ -1,13 +1,13 @@
 """The parent of one measured process: whatever ends the run, nothing of it stays behind.
 
-Run as a script by `child_process.ChildProcess`, which says what it may be told. It has forked
-before the process is asked for: what will be the process waits for its arguments in a descriptor of
-pytest's, and only has to execute the program. So the guardian is in no measured time, and in the
-way of no audio.
+Run as a script by `child_process.ChildProcess`, which sends it requests. It forks before the
+process is wanted: what will be the process waits for its arguments at a descriptor of pytest's, and
+only has to execute the program. So the guardian takes no measured time, and stands in the way of no
+audio.
 
 On Linux it adopts the orphans of everything below it (PR_SET_CHILD_SUBREAPER in prctl(2)): a
 process that was forked twice, in a session of its own, is ended like any other. What the process
-prints is read here, so that it never waits for pytest, and only the last of it is kept.
+prints is read here, so that it never waits for pytest, and all but the last of it is dropped.
 
 Nothing but the standard library is imported, and little of that: it starts with each process.
 """
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
     Dispositions = Mapping[int, Any]
 
-LAST_BYTES = 8000
-"""Of what the process prints; the rest is read and forgotten."""
+TAIL_BYTES = 8000
+"""Of what the process prints; the rest is read and dropped."""
 PIPE_BYTES = 1 << 20
-"""What it may print at once before it would have to wait for us."""
+"""What it can print at once before it would have to wait for us."""
 READ_BYTES = 1 << 20
 PATIENCE_S = 5.0
 """For the ending of what was killed; more only if the system does not let it go."""
@@ -56,42 +56,50 @@ class Guardian:
         self._has_ended = False
         self._is_over = False
         self._request = b""
-        self._words = Words()
+        self._output = OutputTail()
         self._dispositions = _wake_on(signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP)
         self._wakes, wake = os.pipe()
         for descriptor in (self._wakes, wake):
             os.set_blocking(descriptor, False)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
 
-    def fork(self, launch: int, passed: tuple[int, ...], *, merges: bool) -> None:
-        """Have a child that waits at `launch` for what it is to be.
+    def fork(self, launch: int, passed: tuple[int, ...], *, merges_output: bool) -> None:
+        """Fork a child that waits at `launch` for the arguments of its program.
 
-        With `merges` its output is a part of its words. `passed` are its, and no longer ours.
+        Its standard error is read here, with `merges_output` its standard output, too. The
+        descriptors `passed` are for the program, and closed here.
         """
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._dispositions)
         self._pid = os.fork()
         if self._pid == 0:
-            become(launch, self._words.write_end, self._dispositions, mask, merges=merges)
+            become(
+                launch,
+                self._output.write_end,
+                self._dispositions,
+                mask,
+                merges_output=merges_output,
+            )
         signal.pthread_sigmask(signal.SIG_UNBLOCK, self._dispositions)
         nothing = os.open(os.devnull, os.O_RDWR)
         os.dup2(nothing, 0)
         os.dup2(nothing, 1)
-        for descriptor in (nothing, launch, self._words.write_end, *passed):
+        for descriptor in (nothing, launch, self._output.write_end, *passed):
             os.close(descriptor)
 
     def serve(self) -> None:
         """Answer until it is to end, or its parent has; then end all that was started."""
         poll = select.poll()
-        for descriptor in (self._control, self._wakes, self._words.read_end):
-            poll.register(descriptor, select.POLLIN)
-        parent = _descriptor_of(self._parent_pid)
+        poll.register(self._control, select.POLLIN)
+        poll.register(self._wakes, select.POLLIN)
+        poll.register(self._output.read_end, select.POLLIN)
+        parent = _open_descriptor_of(self._parent_pid)
         if parent is not None:
             poll.register(parent, select.POLLIN)
         self._answer(f"ready {self._pid} {int(self._adopts)}")
         while not self._is_over and os.getppid() == self._parent_pid:
             ready = {descriptor for descriptor, _ in poll.poll()}
-            if self._words.read_end in ready and not self._words.read():
-                poll.unregister(self._words.read_end)
+            if self._output.read_end in ready and not self._output.read():
+                poll.unregister(self._output.read_end)
             if self._wakes in ready:
                 self._take_signals()
             if self._control in ready:
@@ -111,7 +119,8 @@ class Guardian:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._pid, signal.SIGKILL)
         while _has_children() and time.monotonic() < deadline:
-            for pid in below(os.getpid(), dict(parents()), deep=not self._adopts):
+            parent_of = dict(parents())
+            for pid in below(os.getpid(), parent_of, deep=not self._adopts):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
             time.sleep(ROUND_S)
@@ -123,15 +132,15 @@ class Guardian:
             self._is_over = True
 
     def _take_requests(self) -> None:
-        got = os.read(self._control, READ_BYTES)
-        if not got:
+        data = os.read(self._control, READ_BYTES)
+        if not data:
             self._is_over = True
             return
-        *requests, self._request = (self._request + got).split(b"\n")
+        *requests, self._request = (self._request + data).split(b"\n")
         for request in requests:
-            if request == b"words":
-                self._words.read()
-                self._answer(f"words {self._words.last.hex()}")
+            if request == b"tail":
+                self._output.read()
+                self._answer(f"tail {self._output.tail.hex()}")
             elif request == b"end":
                 self._is_over = True
             else:
@@ -143,7 +152,7 @@ class Guardian:
                 os.kill(self._pid, number)
 
     def _reap(self) -> None:
-        """Take note of whatever has ended; the end of the process itself is told."""
+        """Take note of whatever has ended, and report the end of the process itself."""
         with contextlib.suppress(ChildProcessError):
             while True:
                 pid, status, usage = os.wait4(-1, os.WNOHANG)
@@ -163,30 +172,30 @@ class Guardian:
 
 def become(
     launch: int,
-    words: int,
+    output: int,
     dispositions: Dispositions,
     mask: Iterable[int],
     *,
-    merges: bool,
+    merges_output: bool,
 ) -> NoReturn:
-    """In the child: wait for the arguments, and turn into that program.
+    """In the child: wait for the arguments, and become that program.
 
-    Just before, the instants on both clocks of this machine are written to `launch`, and the CPU
-    time that was ours: what follows is the program's. `launch` is closed by the turning, or the
-    number of an error comes.
+    Just before, the CPU time that was ours and the instants on both clocks of this machine are
+    written to `launch`: what follows is the program's. The execution closes `launch`; if it fails,
+    the number of the error is written there.
     """
     try:
         os.setsid()
         _control_process(PR_SET_PDEATHSIG, signal.SIGKILL)  # a guardian may be killed, too
-        os.dup2(words, 2)
-        if merges:
-            os.dup2(words, 1)
+        os.dup2(output, 2)
+        if merges_output:
+            os.dup2(output, 1)
         for number, disposition in dispositions.items():
             signal.signal(number, disposition)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.get_exec_path()  # imports what it needs
         os.write(launch, READY)
-        arguments = receive_descriptors(launch)
+        arguments = receive_arguments(launch)
         if arguments:
             clocks = (time.process_time_ns(), time.monotonic_ns(), time.perf_counter_ns())
             os.write(launch, b"%d %d %d\n" % clocks)
@@ -197,15 +206,16 @@ def become(
         os._exit(NO_EXECUTION)
 
 
-def receive_descriptors(launch: int) -> list[bytes]:
-    """A size in bytes, a newline and that many bytes, in which each argument ends with a 0.
+def receive_arguments(launch: int) -> list[bytes]:
+    """Read a size in bytes, a newline and that many bytes, in which each argument ends with a 0.
 
-    Nothing when the other end was closed.
+    An empty list when the other end was closed.
     """
     data = b""
     while b"\n" not in data:
         data += os.read(launch, 1) or b"0\n"
-    size, arguments = int(data), b""
+    size = int(data)
+    arguments = b""
     while len(arguments) < size:
         more = os.read(launch, READ_BYTES)
         if not more:
@@ -214,12 +224,12 @@ def receive_descriptors(launch: int) -> list[bytes]:
     return arguments.split(b"\0")[:-1]
 
 
-class Words:
+class OutputTail:
     """A pipe that is always read, and the last of what went through it."""
 
     def __init__(self) -> None:
         self.read_end, self.write_end = os.pipe()
-        self.last = b""
+        self.tail = b""
         self._buffer = bytearray(READ_BYTES)
         os.set_blocking(self.read_end, False)
         if sys.platform == "linux":
@@ -234,17 +244,19 @@ class Words:
             size = os.readv(self.read_end, [self._buffer])
         except BlockingIOError:
             return True
-        newest = bytes(self._buffer[max(0, size - LAST_BYTES) : size])
-        self.last = (self.last + newest)[-LAST_BYTES:]
+        newest = bytes(self._buffer[max(0, size - TAIL_BYTES) : size])
+        self.tail = (self.tail + newest)[-TAIL_BYTES:]
         return size > 0
 
 
 def below(top: int, parent_of: dict[int, int], *, deep: bool) -> list[int]:
     """The children of a process; with `deep` theirs, too."""
-    found = [pid for pid, parent in parent_of.items() if parent == top]
-    if deep:
-        for child in list(found):
-            found += below(child, parent_of, deep=True)
+    children = [pid for pid, parent in parent_of.items() if parent == top]
+    if not deep:
+        return children
+    found = list(children)
+    for child in children:
+        found += below(child, parent_of, deep=True)
     return found
 
 
@@ -258,18 +270,20 @@ def parents() -> Iterator[tuple[int, int]]:
 
 def _parents_by_proc() -> Iterator[tuple[int, int]]:
     for name in os.listdir("/proc"):
-        if name.isdigit():
-            with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
-                # The name stands in brackets and may hold anything, brackets among it.
-                yield int(name), int(file.read().rpartition(b")")[2].split()[1])
+        if not name.isdigit():
+            continue
+        with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
+            # The program's name stands in brackets and may hold anything, brackets among it.
+            _, _, fields = file.read().rpartition(b")")
+            _, parent, *_ = fields.split()
+            yield int(name), int(parent)
 
 
 def _parents_by_ps() -> Iterator[tuple[int, int]]:
     import subprocess
 
-    listed = subprocess.run(
-        ["ps", "-A", "-o", "pid=", "-o", "ppid="], capture_output=True, check=False
-    )
+    command = ["ps", "-A", "-o", "pid=", "-o", "ppid="]
+    listed = subprocess.run(command, capture_output=True, check=False)
     for line in listed.stdout.splitlines():
         pid, parent = line.split()
         yield int(pid), int(parent)
@@ -296,8 +310,8 @@ def _control_process(option: int, argument: int) -> bool:
     return bool(result == 0)
 
 
-def _descriptor_of(pid: int) -> int | None:
-    """What becomes readable when that process ends, whoever else holds our control open."""
+def _open_descriptor_of(pid: int) -> int | None:
+    """A descriptor that is readable once that process has ended, whoever holds control open."""
     if not hasattr(os, "pidfd_open"):
         return None
     try:
@@ -307,21 +321,26 @@ def _descriptor_of(pid: int) -> int | None:
 
 
 def _wake_on(*numbers: signal.Signals) -> Dispositions:
-    """Have these signals wake us; gives what the program is to have for them, and for others."""
-    before: dict[int, Any] = {number: signal.signal(number, lambda *_: None) for number in numbers}
+    """Have these signals wake us; returns what the program is to do for them, and for others."""
+    dispositions: dict[int, Any] = {}
+    for number in numbers:
+        dispositions[number] = signal.signal(number, lambda *_: None)
     # Python ignores these two; a program expects what subprocess gives it.
-    return {**before, signal.SIGPIPE: signal.SIG_DFL, signal.SIGXFSZ: signal.SIG_DFL}
+    dispositions[signal.SIGPIPE] = signal.SIG_DFL
+    dispositions[signal.SIGXFSZ] = signal.SIG_DFL
+    return dispositions
 
 
-def main(words: list[str]) -> None:
+def main(arguments: list[str]) -> None:
     """Be the guardian of one process, to its end."""
-    source, parent_pid, control, launch, merges, adopts, *passed = (int(word) for word in words)
+    numbers = [int(argument) for argument in arguments]
+    source, parent_pid, control, launch, merges_output, adopts, *passed = numbers
     os.close(source)
     for descriptor in (control, launch):
         os.set_inheritable(descriptor, False)
     guardian = Guardian(parent_pid, control, adopts=bool(adopts))
     try:
-        guardian.fork(launch, tuple(passed), merges=bool(merges))
+        guardian.fork(launch, tuple(passed), merges_output=bool(merges_output))
         guardian.serve()
     finally:
         guardian.end_all()

@@ -5,48 +5,85 @@ A leaf that imports nothing slow, as every pytest run reads it.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import LimitError, VariableUnset
 
-Kind = Literal["python", "http", "wyoming", "command"]
-PREFIXES: Mapping[str, Kind] = {
-    "http://": "http",
-    "https://": "http",
-    "wyoming://": "wyoming",
-    "cmd:": "command",
-}
+if TYPE_CHECKING:
+    from pytest_ttsperf.targets.base import Target, TargetRequest
+
+PYTHON = "python"
+
+
+class TargetKind(NamedTuple):
+    """One kind of target: how its specs begin, and what makes one."""
+
+    name: str
+    prefixes: tuple[str, ...]
+    factory: str
+    """`module:callable`, imported once such a target is wanted.
+
+    It takes a `base.TargetRequest` and returns a `base.Target` that is not yet open.
+    """
+
+
+KINDS: list[TargetKind] = [
+    TargetKind(
+        "http", ("http://", "https://"), "pytest_ttsperf.targets.server.target:ServerTarget"
+    ),
+    TargetKind("wyoming", ("wyoming://",), "pytest_ttsperf.targets.server.target:ServerTarget"),
+    TargetKind("command", ("cmd:",), "pytest_ttsperf.targets.command.target:CommandTarget"),
+    TargetKind(PYTHON, ("",), "pytest_ttsperf.targets.python.target:new_target"),
+]
+"""The first whose prefix fits is it; what fits no other is taken for `module:callable`.
+
+A new kind of target is one row here, before the last, and the module that it names.
+"""
 FORMS = (
     "module:callable (engine:Engine), http://host:port, wyoming://host:port or "
     "cmd:program arguments"
 )
-_PYTHON = re.compile(r"[\w.]+:[\w.]+")
 
 
-def kind(spec: str) -> Kind:
-    """Which form a spec has; what fits no other is taken for `module:callable`.
+def kind_of(spec: str) -> TargetKind:
+    """The kind that a spec is of.
 
     VariableUnset where all of it comes by a variable, `{env:TTS_URL}`, that is not set.
     """
     if spec.startswith("{env:"):
         spec = resolve(spec)
-    return next((named for prefix, named in PREFIXES.items() if spec.startswith(prefix)), "python")
+    return next(kind for kind in KINDS if spec.startswith(kind.prefixes))
+
+
+def new_target(request: TargetRequest) -> Target:
+    """A target of the kind that its spec has, not yet open."""
+    module, _, name = kind_of(request.spec.spec).factory.partition(":")
+    make: Callable[[TargetRequest], Target] = getattr(importlib.import_module(module), name)
+    return make(request)
+
+
+def is_url_scheme(word: str) -> bool:
+    """Whether a kind of target has specs that begin with the word and a colon."""
+    return kind_of(f"{word}://").name != PYTHON
 
 
 def is_spec(text: str) -> bool:
     """Whether the text names a target in any form, and not a version of the code."""
-    return kind(text) != "python" or is_python(text)
+    return kind_of(text).name != PYTHON or is_python(text)
 
 
 def is_python(text: str) -> bool:
     """Whether the text has the form `module:callable`, dots allowed on either side."""
-    plain = resolve(text) if text.startswith("{env:") else text
-    return kind(plain) == "python" and re.fullmatch(secrets.PYTHON, plain) is not None
+    if text.startswith("{env:"):
+        text = resolve(text)
+    has_form = re.fullmatch(secrets.PYTHON, text) is not None
+    return has_form and kind_of(text).name == PYTHON
 
 
 def resolve(text: str, place: str = "the target") -> str:
@@ -90,29 +127,28 @@ def options_of(lines: Iterable[str], source: str) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for line in lines:
-        name, equals, value = (part.strip() for part in line.partition("="))
+        name, equals, value = line.partition("=")
+        name = name.strip()
+        value = value.strip()
         if not equals or not name.isidentifier():
             raise LimitError(
                 f"{source}: found {secrets.mask(line)!r}, wanted NAME=VALUE, as voice=heart"
             )
         if name in found:
-            first, second = (secrets.mask_value(name, each) for each in (found[name], value))
+            first = secrets.mask_value(name, found[name])
+            second = secrets.mask_value(name, value)
             raise LimitError(f"{source}: found {name} twice ({first!r}, {second!r}); give it once")
-        found[name] = _value(value)
+        found[name] = _parse_value(value)
     return found
 
 
-def _value(text: str) -> Any:
+def _parse_value(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_no_number)
+        return json.loads(text, parse_constant=_refuse_constant)
     except ValueError:
         return text
 
 
-def _no_number(text: str) -> Any:
+def _refuse_constant(text: str) -> Any:
     """NaN and Infinity are no JSON, though Python reads them: they stay text."""
     raise ValueError(text)
-
-
-SERVERS: tuple[Kind, ...] = ("http", "wyoming")
-"""Kinds that run already, somewhere, before they are measured."""

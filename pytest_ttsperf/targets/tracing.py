@@ -6,7 +6,6 @@ the tracer's as the engine's.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import sys
@@ -22,7 +21,7 @@ SWITCHES = {
     "PYTHONPROFILEIMPORTTIME": "the timing of imports",
     "PYTHONASYNCIODEBUG": "asyncio's debug mode",
 }
-"""Of Python, by environment: what they switch on and nothing else in Python tells."""
+"""Of Python, by environment: what they switch on, where nothing else in Python shows it."""
 PRELOADED = re.compile(
     r"heaptrack|vgpreload|bytehound|libprofiler|lib(a|t|ub|m)san|ittnotify_collector|malloc_debug",
     re.IGNORECASE,
@@ -34,13 +33,15 @@ PROC = Path("/proc")
 
 def without_coverage(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables of a process that is to be measured."""
-    return {
-        name: value for name, value in environment.items() if not COVERAGE_VARIABLES.fullmatch(name)
-    }
+    variables = dict(environment)
+    for name in environment:
+        if COVERAGE_VARIABLES.fullmatch(name):
+            del variables[name]
+    return variables
 
 
 def remarks() -> tuple[str, ...]:
-    """What is to be said of what is kept out."""
+    """What a reader must know of what was left out."""
     left_out = sorted(name for name in os.environ if COVERAGE_VARIABLES.fullmatch(name))
     if not left_out:
         return ()
@@ -52,7 +53,7 @@ def remarks() -> tuple[str, ...]:
 
 
 def tracers() -> tuple[str, ...]:
-    """What traces this process and its Python code, each with how to be rid of it."""
+    """What traces this process and its Python code, each with what switched it on."""
     found = [*_functions(), *_tools(), *_switches(os.environ), *from_outside()]
     return tuple(dict.fromkeys(found))
 
@@ -65,10 +66,12 @@ def _functions() -> Iterator[str]:
         "threading.settrace": threading.gettrace(),
         "threading.setprofile": threading.getprofile(),
     }
-    names = {name: _owner(hook) for name, hook in hooks.items() if hook is not None}
-    for owner in dict.fromkeys(names.values()):
-        ways = " and ".join(name for name, other in names.items() if other == owner)
-        yield f"{owner} (by {ways})"
+    ways: dict[str, list[str]] = {}
+    for name, hook in hooks.items():
+        if hook is not None:
+            ways.setdefault(_owner(hook), []).append(name)
+    for owner, names in ways.items():
+        yield f"{owner} (by {' and '.join(names)})"
 
 
 def _owner(hook: Any) -> str:
@@ -79,7 +82,7 @@ def _owner(hook: Any) -> str:
 
 
 def _tools() -> Iterator[str]:
-    """Of Python 3.12 and later: all that look on by sys.monitoring."""
+    """Of Python 3.12 and later: all that observe by sys.monitoring."""
     monitoring: Any = getattr(sys, "monitoring", None)
     if monitoring is None:
         return
@@ -121,27 +124,30 @@ def from_outside() -> Iterator[str]:
 
 
 def _libraries() -> Iterator[str]:
-    """File names of what is loaded, as far as the system tells, and of what was to be."""
+    """File names of what is loaded, as far as the system shows it, and of what was to be."""
     for variable in PRELOADS:
         for path in re.split(r"[ :]", os.environ.get(variable, "")):
             yield os.path.basename(path)
-    with contextlib.suppress(OSError, UnicodeError):
-        for line in (PROC / "self/maps").read_text(encoding="utf-8", errors="replace").splitlines():
-            yield os.path.basename(line.rpartition(" ")[2])
+    for line in _read_proc("self/maps").splitlines():
+        _, _, path = line.rpartition(" ")
+        yield os.path.basename(path)
 
 
 def _tracer_pid() -> int:
-    """The process that traces this one; 0 for none, and where the system does not tell."""
-    try:
-        status = (PROC / "self/status").read_text(encoding="utf-8", errors="replace")
-    except (OSError, UnicodeError):
+    """The process that traces this one; 0 for none, and where the system does not show it."""
+    found = re.search(r"^TracerPid:\s+(\d+)$", _read_proc("self/status"), re.MULTILINE)
+    if found is None:
         return 0
-    found = re.search(r"^TracerPid:\s+(\d+)$", status, re.MULTILINE)
-    return int(found[1]) if found else 0
+    return int(found[1])
 
 
 def _name(pid: int) -> str:
+    return _read_proc(f"{pid}/comm").strip() or "a tracer"
+
+
+def _read_proc(name: str) -> str:
+    """A file of Linux's /proc; empty where there is none, or it cannot be read."""
     try:
-        return (PROC / str(pid) / "comm").read_text(encoding="utf-8", errors="replace").strip()
+        return (PROC / name).read_text(encoding="utf-8", errors="replace")
     except (OSError, UnicodeError):
-        return "a tracer"
+        return ""

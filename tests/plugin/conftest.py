@@ -16,7 +16,10 @@ import scipy.stats  # noqa: F401
 # pytester forgets what a run inside this process has imported, and numpy cannot be imported
 # twice: so all that the plugin imports late is imported here, once.
 import pytest_ttsperf.experiment.cell
-import pytest_ttsperf.report.terminal  # noqa: F401
+import pytest_ttsperf.report.terminal
+import pytest_ttsperf.targets.command.target
+import pytest_ttsperf.targets.python.target
+import pytest_ttsperf.targets.server.target  # noqa: F401
 from pytest_ttsperf.compare import blocks
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.machine import load

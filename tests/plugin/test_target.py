@@ -187,5 +187,5 @@ def test_a_traceback_starts_in_the_target_and_is_told_once(others: Project) -> N
     text = result.stdout.str().partition("short test summary info")[0]  # CI repeats it there
     assert text.count("Traceback (most recent call last)") == 1
     assert "OSError: model file is gone" in text
-    assert "worker_child.py" not in text
+    assert "worker/child.py" not in text
     assert "During handling" not in text

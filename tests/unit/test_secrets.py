@@ -216,9 +216,9 @@ def test_what_is_remembered_is_scrubbed_however_it_is_written(
 def test_a_variable_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TTS_UNIT_URL", raising=False)
     with pytest.raises(VariableUnset, match="not set; export TTS_UNIT_URL"):
-        targets_spec.kind("{env:TTS_UNIT_URL}")
+        targets_spec.kind_of("{env:TTS_UNIT_URL}")
     monkeypatch.setenv("TTS_UNIT_URL", "wyoming://host:1")
-    assert targets_spec.kind("{env:TTS_UNIT_URL}") == "wyoming"
+    assert targets_spec.kind_of("{env:TTS_UNIT_URL}").name == "wyoming"
     assert targets_spec.is_spec("{env:TTS_UNIT_URL}")
     assert targets_spec.resolve_options({"a": ["x{env:TTS_UNIT_URL}", {"b": 2}]}) == {
         "a": ["xwyoming://host:1", {"b": 2}]

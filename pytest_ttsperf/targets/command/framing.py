@@ -1,6 +1,6 @@
-"""How the audio of one line ends, when a command goes on living: three ways, one to be named.
+"""How the audio of one line ends, when a command lives on: three ways, one of which is named.
 
-Each takes what was read, in order, and gives the audio in it; `over` says when the answer is
+Each takes what was read, in order, and returns the audio in it; `is_over` says when the answer is
 complete.
 """
 
@@ -23,7 +23,7 @@ WAYS = (
 class Framing(Protocol):
     """The state of one answer."""
 
-    over: bool
+    is_over: bool
     quiet_s: float | None
     """After how long without a byte it is over; None when something else ends it."""
 
@@ -37,27 +37,34 @@ class LengthPrefixed:
     quiet_s: float | None = None
 
     def __init__(self) -> None:
-        self.over = False
-        self._left = 0
+        self.is_over = False
+        self._piece_left = 0
         self._head = b""
 
     def feed(self, data: bytes) -> bytes:
-        """See `Ending`."""
-        audio = []
+        """See `Framing`."""
+        audio = bytearray()
         while data:
-            if self.over:
+            if self.is_over:
                 raise TargetShapeError(f"found {len(data)} bytes behind the size 0 that ends")
-            if self._left:
-                audio.append(data[: self._left])
-                data = data[self._left :]
-                self._left -= len(audio[-1])
-                continue
-            taken = LENGTH.size - len(self._head)
-            self._head, data = self._head + data[:taken], data[taken:]
-            if len(self._head) == LENGTH.size:
-                (self._left,) = LENGTH.unpack(self._head)
-                self._head, self.over = b"", self._left == 0
-        return b"".join(audio)
+            if self._piece_left:
+                piece = data[: self._piece_left]
+                self._piece_left -= len(piece)
+                audio += piece
+                data = data[len(piece) :]
+            else:
+                data = self._feed_head(data)
+        return bytes(audio)
+
+    def _feed_head(self, data: bytes) -> bytes:
+        """Take what is missing of a size; returns the rest."""
+        missing = LENGTH.size - len(self._head)
+        self._head += data[:missing]
+        if len(self._head) == LENGTH.size:
+            (self._piece_left,) = LENGTH.unpack(self._head)
+            self._head = b""
+            self.is_over = self._piece_left == 0
+        return data[missing:]
 
 
 class Delimited:
@@ -66,61 +73,71 @@ class Delimited:
     quiet_s: float | None = None
 
     def __init__(self, mark: bytes) -> None:
-        self.over = False
+        self.is_over = False
         self._mark = mark
-        self._held = b""
+        self._pending = b""
 
     def feed(self, data: bytes) -> bytes:
-        """See `Ending`. What may be the beginning of the mark comes with the next bytes."""
-        data = self._held + data
-        audio, found, rest = data.partition(self._mark)
+        """See `Framing`. What may be the beginning of the mark comes with the next bytes."""
+        audio, mark, rest = (self._pending + data).partition(self._mark)
         if rest:
             raise TargetShapeError(f"found {len(rest)} bytes behind the end mark")
-        self.over = bool(found)
-        kept = 0 if found else self._beginnings(audio)
-        self._held = audio[len(audio) - kept :]
-        return audio[: len(audio) - kept]
+        self._pending = b""
+        if mark:
+            self.is_over = True
+            return audio
+        end = len(audio) - self._possible_mark_bytes(audio)
+        self._pending = audio[end:]
+        return audio[:end]
 
-    def _beginnings(self, audio: bytes) -> int:
+    def _possible_mark_bytes(self, audio: bytes) -> int:
         """How many of the last bytes the mark may begin with."""
-        longest = min(len(self._mark) - 1, len(audio))
-        return next((n for n in range(longest, 0, -1) if audio.endswith(self._mark[:n])), 0)
+        for count in range(len(self._mark) - 1, 0, -1):
+            if audio.endswith(self._mark[:count]):
+                return count
+        return 0
 
 
 class IdleTimeout:
     """Nothing comes any more."""
 
     def __init__(self, seconds: float) -> None:
-        self.over = False
+        self.is_over = False
         self.quiet_s: float | None = seconds
 
     def feed(self, data: bytes) -> bytes:
-        """See `Ending`."""
+        """See `Framing`."""
         return data
 
 
-def open_framing(told: str) -> Framing:
+def open_framing(end: str) -> Framing:
     """A fresh state for one answer. TargetShapeError for what is no way to end."""
-    way, _, detail = told.partition(":")
-    if told == "length":
+    if end == "length":
         return LengthPrefixed()
-    if way == "mark" and (mark := _bytes(detail)):
-        return Delimited(mark)
-    if way == "quiet" and (seconds := _seconds(detail)):
-        return IdleTimeout(seconds)
-    raise TargetShapeError(f"found end={told!r}, wanted {WAYS}")
+    way, _, detail = end.partition(":")
+    if way == "mark":
+        mark = _parse_hex(detail)
+        if mark:
+            return Delimited(mark)
+    if way == "quiet":
+        seconds = _parse_seconds(detail)
+        if seconds is not None:
+            return IdleTimeout(seconds)
+    raise TargetShapeError(f"found end={end!r}, wanted {WAYS}")
 
 
-def _bytes(text: str) -> bytes:
+def _parse_hex(text: str) -> bytes | None:
     try:
         return bytes.fromhex(text)
     except ValueError:
-        return b""
+        return None
 
 
-def _seconds(text: str) -> float | None:
+def _parse_seconds(text: str) -> float | None:
     try:
         seconds = float(text)
     except ValueError:
         return None
-    return seconds if 0 < seconds < math.inf else None
+    if not 0 < seconds < math.inf:
+        return None
+    return seconds

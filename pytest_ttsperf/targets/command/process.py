@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import subprocess
 from typing import IO, NamedTuple, NoReturn
 
 from pytest_ttsperf.errors import TargetCrashed, TargetFailed, TargetShapeError, TargetTimeout
 from pytest_ttsperf.real import REAL
-from pytest_ttsperf.targets.child_process import ChildProcess, environment
+from pytest_ttsperf.targets.child_process import ChildProcess, describe_exit, environment
 from pytest_ttsperf.targets.command.framing import Framing
 
 READ_BYTES = 1 << 16
 MOST_BYTES = 1 << 28
 """Of one answer: more than an hour of audio, and less than fills the memory."""
 CLOSE_S = 5.0
+STILL_RUNS = "it goes on without an output"
 
 
 class Read(NamedTuple):
@@ -64,48 +64,60 @@ class CommandProcess:
         """User and system seconds; None until its end was waited for."""
         return self._process.cpu_s
 
-    def read(self, answer: Framing | None, timeout_s: float) -> tuple[list[Read], int]:
-        """Audio with the instants of its arrival, to the end of the answer, or of the output."""
+    def read(self, framing: Framing | None, timeout_s: float) -> tuple[list[Read], int]:
+        """Audio with the instants of its arrival, and when it was over, on time.perf_counter_ns.
+
+        It is over with the answer, by its framing; without one, with the output. TargetTimeout when
+        that takes longer, TargetCrashed when the output ends within an answer.
+        """
         reads: list[Read] = []
-        deadline, size = REAL.monotonic() + timeout_s, 0
-        quiet_s = answer.quiet_s if answer else None
-        while answer is None or not answer.over:
+        size = 0
+        deadline = REAL.monotonic() + timeout_s
+        while framing is None or not framing.is_over:
             left_s = deadline - REAL.monotonic()
-            wait_s = min(left_s, quiet_s) if quiet_s is not None and reads else left_s
+            wait_s = left_s
+            if reads and framing is not None and framing.quiet_s is not None:
+                wait_s = min(left_s, framing.quiet_s)
             if not self._readable.poll(max(0.0, wait_s * 1e3)):
                 if wait_s < left_s:
-                    return reads, reads[-1].at_ns
-                self.timed_out(f"gave no whole answer within {timeout_s:g} s")
+                    break  # quiet for long enough
+                self.raise_timeout(f"gave no whole answer within {timeout_s:g} s")
             data = os.read(self._out, READ_BYTES)
             at_ns = REAL.perf_counter_ns()
-            if not data:
-                if answer is None:
-                    return reads, at_ns
-                self._crashed()
-            reads.append(Read(at_ns, answer.feed(data) if answer else data))
             size += len(data)
-            if size > MOST_BYTES:
-                raise TargetShapeError(
-                    f"target {self._label} wrote more than {MOST_BYTES >> 20} MB for one text; "
-                    "wanted the audio of that text"
-                )
+            self._refuse_size(size)
+            if data:
+                reads.append(Read(at_ns, data if framing is None else framing.feed(data)))
+            elif framing is None:
+                return reads, at_ns
+            else:
+                self._raise_crashed()
         return reads, reads[-1].at_ns
+
+    def _refuse_size(self, size: int) -> None:
+        if size > MOST_BYTES:
+            raise TargetShapeError(
+                f"target {self._label} wrote more than {MOST_BYTES >> 20} MB for one text; "
+                "wanted the audio of that text"
+            )
 
     def write(self, data: bytes, timeout_s: float) -> None:
         """Hand over a line, to a process that may be slow to read it."""
         assert self._process.stdin is not None
-        into = self._process.stdin.fileno()
-        os.set_blocking(into, False)
+        stdin = self._process.stdin.fileno()
+        os.set_blocking(stdin, False)
         writable = select.poll()
-        writable.register(into, select.POLLOUT)
-        deadline, view = REAL.monotonic() + timeout_s, memoryview(data)
+        writable.register(stdin, select.POLLOUT)
+        deadline = REAL.monotonic() + timeout_s
+        rest = memoryview(data)
         try:
-            while view:
-                if not writable.poll(max(0.0, (deadline - REAL.monotonic()) * 1e3)):
-                    self.timed_out(f"did not read its text within {timeout_s:g} s")
-                view = view[os.write(into, view) :]
+            while rest:
+                left_s = max(0.0, deadline - REAL.monotonic())
+                if not writable.poll(left_s * 1e3):
+                    self.raise_timeout(f"did not read its text within {timeout_s:g} s")
+                rest = rest[os.write(stdin, rest) :]
         except BrokenPipeError:
-            self._crashed()
+            self._raise_crashed()
 
     def refuse_leftovers(self) -> None:
         """TargetShapeError when something came after the end of the last answer."""
@@ -113,53 +125,41 @@ class CommandProcess:
             return
         late = len(os.read(self._out, READ_BYTES))
         if not late:
-            self._crashed()
+            self._raise_crashed()
         raise TargetShapeError(
             f"target {self._label} wrote {late} bytes after its answer was taken for complete; "
             "with end=quiet:SECONDS, allow more seconds"
         )
 
-    def ended(self, timeout_s: float) -> int | None:
+    def close_input(self) -> int | None:
         """Close its input and wait for its end; the exit code, None when it goes on."""
         if self._process.stdin is not None:
             self._process.stdin.close()
-        try:
-            return self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return None
+        return self._process.wait_for_exit_code(CLOSE_S)
 
-    def timed_out(self, what: str) -> NoReturn:
+    def raise_timeout(self, what: str) -> NoReturn:
         """End it, and raise TargetTimeout."""
-        words = self.last_words()
+        output = self.stderr_tail()
         self.kill()
         raise TargetTimeout(
             f"target {self._label} {what} and was ended; --ttsperf-timeout allows more.\n"
-            f"Its last words:\n{words}"
+            f"Its last words:\n{output}"
         )
 
-    def _crashed(self) -> NoReturn:
-        code = self.ended(CLOSE_S)
-        words = self.last_words()
+    def _raise_crashed(self) -> NoReturn:
+        code = self.close_input()
+        output = self.stderr_tail()
         self.kill()
         raise TargetCrashed(
-            f"target {self._label} ended its output ({describe_exit(code)}) before its "
+            f"target {self._label} ended its output ({describe_exit(code, STILL_RUNS)}) before its "
             "answer was over.\n"
-            f"Its last words:\n{words}"
+            f"Its last words:\n{output}"
         )
 
-    def last_words(self) -> str:
+    def stderr_tail(self) -> str:
         """The end of what it said on standard error."""
-        return self._process.last_words()
+        return self._process.output_tail()
 
     def kill(self) -> None:
         """End it and all that it started, and close its pipes; safe to call twice."""
         self._process.end()
-
-
-def describe_exit(code: int | None) -> str:
-    """How it ended, by its exit code; None while it has not."""
-    if code is None:
-        return "it goes on without an output"
-    if code < 0:
-        return f"killed by {signal.Signals(-code).name}"
-    return f"exit code {code}"

@@ -1,8 +1,8 @@
 """A program as target: `cmd:piper --model x --output-raw`, audio on its standard output.
 
 With `protocol=once`, the default, each trial starts the program anew: a cold start, counted from
-the moment at which it is executed. With `protocol=lines` it goes on living, reads one
-line for each text and says by `end` where its answer is over: warm. No shell is used. POSIX only.
+the moment at which it is executed. With `protocol=lines` the program lives on and reads a line for
+each text, and `end` says where its answer is over: warm. No shell is used. POSIX only.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import (
@@ -24,129 +24,135 @@ from pytest_ttsperf.errors import (
 from pytest_ttsperf.measure.memory import sample_peak_memory
 from pytest_ttsperf.measure.recorder import cost
 from pytest_ttsperf.real import REAL
-from pytest_ttsperf.records import Mode, Recording, TargetInfo, TargetSpec, Usage
+from pytest_ttsperf.records import Json, Mode, Recording, TargetInfo, Usage
 from pytest_ttsperf.targets import spec as targets_spec
 from pytest_ttsperf.targets import tracing
-from pytest_ttsperf.targets.base import Inspection
+from pytest_ttsperf.targets.base import Inspection, Lifecycle, ProcessUsage, TargetRequest
+from pytest_ttsperf.targets.child_process import describe_exit
 from pytest_ttsperf.targets.command.framing import WAYS, open_framing
-from pytest_ttsperf.targets.command.process import CommandProcess, Read, describe_exit
-from pytest_ttsperf.targets.decoders.base import is_mixed
+from pytest_ttsperf.targets.command.process import CLOSE_S, STILL_RUNS, CommandProcess, Read
+from pytest_ttsperf.targets.decoders.base import Decoder, is_mixed
 from pytest_ttsperf.targets.decoders.factory import detect_decoder
+from pytest_ttsperf.targets.placement import ELSEWHERE
 from pytest_ttsperf.targets.python.samples import is_rate
 
 PREFIX = "cmd:"
 TEXT = "{text}"
 OPTIONS = ("protocol", "end", "rate")
-CLOSE_S = 5.0
 FIRST_TEXT = "Hello, this is the first sentence."
-
-
-class CommandUsage(NamedTuple):
-    """What one run of a program took, beside its recording."""
-
-    phases_ms: dict[str, float]
-    cpu_ns: int | None
-    usage: Usage | None
+HEADER_READS = 64
+"""Of an answer: whatever its header is, that many reads hold it."""
 
 
 class CommandTarget:
-    """A program; see `targets.Target` for the protocol."""
+    """A program; see `targets.base.Target` for the protocol."""
 
-    def __init__(
-        self,
-        spec: TargetSpec,
-        *,
-        offered: dict[str, str],
-        demanded: tuple[str, ...] = (),
-        timeout_s: float = 60.0,
-    ) -> None:
-        """`offered` fills `{provider}` and `{voice}` in the arguments."""
-        self._spec = spec
-        self._offered = offered
-        self._demanded = demanded
-        self._timeout_s = timeout_s
-        self.isolated = not is_once(spec)
+    can_swap_code = False
+    is_proven_by_opening = False
+    placement_remedy = ELSEWHERE
+
+    def __init__(self, request: TargetRequest) -> None:
+        """What is offered fills `{provider}` and `{voice}` in the arguments."""
+        self._spec = request.spec
+        self._offered = request.offered
+        self._demanded = request.demanded
+        self._timeout_s = request.timeout_s
+        self._is_once = str(request.spec.options.get("protocol", "once")) != "lines"
+        self.lifecycle: Lifecycle = "per_text" if self._is_once else "kept"
+        self.isolated = not self._is_once
         self._arguments: list[str] = []
         self._rate: int | None = None
         self._end: str | None = None
         self._running: CommandProcess | None = None
-        self.spent: CommandUsage | None = None
+        self.process_usage: ProcessUsage | None = None
         """Of the last trial, where that was a process of its own."""
 
-    @property
-    def is_once(self) -> bool:
-        """Whether each trial starts the program anew, so that all of them are cold."""
-        return is_once(self._spec)
-
     def open(self) -> TargetInfo:
-        """Read the command line and, if the program is to live, start it."""
-        self._arguments = self._words()
+        """Read the command line and, if the program is to live on, start it."""
+        self._arguments = self._parse_command()
         self._take_options()
-        if self.is_once:
-            return TargetInfo(
-                pid=None,
-                sample_rate=self._rate,
-                is_rate_supposed=self._rate is not None,
-                target_warnings=tracing.remarks(),
-                tracers=tuple(tracing.from_outside()),
-            )
-        self._running = CommandProcess(self._arguments, self._spec.label, subprocess.PIPE)
-        started_ns = REAL.perf_counter_ns()
-        executed_ns = self._running.executed_ns
+        pid = process_ns = None
+        phases_ms = {}
+        if not self._is_once:
+            self._running = CommandProcess(self._arguments, self._spec.label, subprocess.PIPE)
+            started_ns = REAL.perf_counter_ns()
+            pid = self._running.pid
+            process_ns = self._running.executed_ns
+            phases_ms["process"] = (started_ns - process_ns) / 1e6
         return TargetInfo(
-            pid=self._running.pid,
+            pid=pid,
             sample_rate=self._rate,
             is_rate_supposed=self._rate is not None,
-            phases_ms={"process": (started_ns - executed_ns) / 1e6},
-            process_ns=executed_ns,
+            phases_ms=phases_ms,
+            process_ns=process_ns,
             target_warnings=tracing.remarks(),
             tracers=tuple(tracing.from_outside()),
         )
 
     def warm(self) -> None:
-        """One sentence, which waits until a program that lives has loaded what it needs.
+        """One sentence, which waits until a program that lives on has loaded what it needs.
 
         MeasurementError for a program that starts anew for each text.
         """
-        if self.is_once:
+        if self._is_once:
             raise MeasurementError(
                 f"target {self._spec.label} starts a process for each text, so nothing of it is "
                 "ever warm; measure it cold (have the test ask for the fixture cold_engine), or "
                 "keep it running with --ttsperf-target-option protocol=lines, if it can read "
                 "line by line"
             )
-        self._line(FIRST_TEXT)
+        self._run_line(FIRST_TEXT)
 
     def record(self, text: str, mode: Mode) -> Recording:
         """One timed synthesis; bytes become samples after the last of them."""
-        self.spent = None
-        if self.is_once:
-            request_ns, reads, end_ns = self._once(text)
+        self.process_usage = None
+        if self._is_once:
+            request_ns, reads, end_ns = self._run_once(text)
         else:
-            request_ns, reads, end_ns = self._line(text)
-        return self._recording(request_ns, reads, end_ns, mode)
+            request_ns, reads, end_ns = self._run_line(text)
+        return self._to_recording(request_ns, reads, end_ns, mode)
 
     def inspect(self) -> Inspection:
-        """A program tells no placement."""
+        """A program says nothing of its placement."""
         return Inspection(None, cost(), tuple(tracing.from_outside()))
 
     def close(self) -> str | None:
         """End the program and all that it started; safe to call twice."""
-        running, self._running = self._running, None
-        if running is None:
+        process, self._running = self._running, None
+        if process is None:
             return None
-        code = running.ended(CLOSE_S)
-        running.kill()
+        code = process.close_input()
+        process.kill()
         if code is None:
             return f"it did not end within {CLOSE_S:g} s of the end of its input, and was killed"
-        return None if code == 0 else f"it ended badly ({describe_exit(code)})"
+        if code != 0:
+            return f"it ended badly ({describe_exit(code, STILL_RUNS)})"
+        return None
 
-    # What was asked for
+    # The command line and the options
 
-    def _words(self) -> list[str]:
+    def _parse_command(self) -> list[str]:
+        words = self._split_command()
+        if shutil.which(words[0]) is None:
+            raise TargetNotFound(
+                f"found no program {words[0]!r} on PATH; install it, or write its path"
+            )
+        for name in ("provider", "voice"):
+            words = self._fill_in(words, name)
+        if not self._is_once and _has_place(words, TEXT):
+            raise TargetShapeError(
+                f"found {TEXT} in the command and protocol=lines; wanted a program that reads its "
+                "texts line by line: leave one of the two out"
+            )
+        return words
+
+    def _split_command(self) -> list[str]:
+        """The words of the command, with the values of variables in place."""
         text = self._spec.spec
-        is_whole = not text.startswith(PREFIX)  # all of it comes by a variable
-        line = (targets_spec.resolve(text) if is_whole else text).removeprefix(PREFIX)
+        comes_by_variable = not text.startswith(PREFIX)
+        if comes_by_variable:
+            text = targets_spec.resolve(text)
+        line = text.removeprefix(PREFIX)
         try:
             words = shlex.split(line)
         except ValueError as error:
@@ -156,36 +162,28 @@ class CommandTarget:
             ) from error
         if not words:
             raise TargetNotFound("found cmd: with nothing behind it; wanted cmd:program arguments")
-        if not is_whole:  # word by word, so that a value with blanks is one
-            words = [targets_spec.resolve(word) for word in words]
-        if shutil.which(words[0]) is None:
-            raise TargetNotFound(
-                f"found no program {words[0]!r} on PATH; install it, or write its path"
-            )
-        for name in ("provider", "voice"):
-            words = self._filled(words, name)
-        if not self.is_once and any(TEXT in word for word in words):
-            raise TargetShapeError(
-                f"found {TEXT} in the command and protocol=lines; wanted a program that reads its "
-                "texts line by line: leave one of the two out"
-            )
-        return words
+        if comes_by_variable:
+            return words
+        return [targets_spec.resolve(word) for word in words]  # a value with blanks stays one word
 
-    def _filled(self, words: list[str], name: str) -> list[str]:
+    def _fill_in(self, words: list[str], name: str) -> list[str]:
+        """Put the provider or the voice where the command has a place for it."""
         place = "{" + name + "}"
-        wanted = any(place in word for word in words)
-        if wanted and name not in self._offered:
+        has_place = _has_place(words, place)
+        if has_place and name not in self._offered:
             raise TargetShapeError(f"found {place} in the command; wanted --ttsperf-{name} too")
-        if not wanted and name in self._demanded:
+        if not has_place and name in self._demanded:
             raise TargetShapeError(
                 f"{name} {self._offered.get(name)!r} was asked for, but the command has no place "
                 f"for it; write {place} where it belongs, or leave out --ttsperf-{name}"
             )
-        return [word.replace(place, self._offered[name]) for word in words] if wanted else words
+        if not has_place:
+            return words
+        return [word.replace(place, self._offered[name]) for word in words]
 
     def _take_options(self) -> None:
         options = targets_spec.resolve_options(self._spec.options)
-        unknown = sorted({*options} - {*OPTIONS})
+        unknown = sorted(set(options) - set(OPTIONS))
         if unknown:
             raise TargetShapeError(
                 f"found the option {unknown[0]} for a command; wanted {', '.join(OPTIONS)}: what "
@@ -196,74 +194,88 @@ class CommandTarget:
                 f"found protocol={options['protocol']!r}, wanted once (a process for each text) or "
                 "lines (a process that reads line by line)"
             )
-        end, rate = options.get("end"), options.get("rate")
-        if self.is_once and end is not None:
-            raise TargetShapeError(f"found end={end!r} without protocol=lines; add that")
-        if not self.is_once:
-            if end is None:
-                raise TargetShapeError(f"found protocol=lines without an end, wanted {WAYS}")
-            open_framing(str(end))
-            self._end = str(end)
-        if rate is not None and not is_rate(rate):
+        self._end = self._parse_end(options)
+        rate = options.get("rate")
+        if rate is None:
+            self._rate = None
+        elif is_rate(rate):
+            self._rate = int(rate)
+        else:
             raise TargetShapeError(f"found rate={rate!r}, wanted a sample rate in Hz, as 22050")
-        self._rate = None if rate is None else int(rate)
+
+    def _parse_end(self, options: Mapping[str, Json]) -> str | None:
+        """How an answer ends; None where it ends with the process."""
+        end = options.get("end")
+        if self._is_once:
+            if end is not None:
+                raise TargetShapeError(f"found end={end!r} without protocol=lines; add that")
+            return None
+        if end is None:
+            raise TargetShapeError(f"found protocol=lines without an end, wanted {WAYS}")
+        open_framing(str(end))
+        return str(end)
 
     # A process for each text
 
-    def _once(self, text: str) -> tuple[int, list[Read], int]:
-        in_arguments = any(TEXT in word for word in self._arguments)
+    def _run_once(self, text: str) -> tuple[int, list[Read], int]:
         arguments = [word.replace(TEXT, text) for word in self._arguments]
-        with tempfile.TemporaryFile() as told:
-            if not in_arguments:
-                told.write(text.encode() + b"\n")
-                told.seek(0)
-            running = CommandProcess(arguments, self._spec.label, told)
+        with tempfile.TemporaryFile() as stdin:
+            if not _has_place(self._arguments, TEXT):
+                stdin.write(text.encode() + b"\n")
+                stdin.seek(0)
+            process = CommandProcess(arguments, self._spec.label, stdin)
             started_ns = REAL.perf_counter_ns()
-            request_ns = running.executed_ns
+            request_ns = process.executed_ns
             try:
-                with sample_peak_memory(running.pid) as footprint:
-                    reads, end_ns = running.read(None, self._timeout_s)
-                    footprint.look()
-                code = running.ended(CLOSE_S)
-                if code is None:
-                    running.timed_out(f"did not end within {CLOSE_S:g} s of closing its output")
-                if code != 0:
-                    raise TargetFailed(
-                        f"target {self._spec.label} failed ({describe_exit(code)}).\n"
-                        f"Its last words:\n{running.last_words()}"
-                    )
-                if not any(read.audio for read in reads):
-                    raise TargetShapeError(
-                        f"target {self._spec.label} wrote nothing to its standard output; wanted "
-                        "WAV or raw 16-bit PCM there (piper: --output-raw). "
-                        f"Its last words:\n{running.last_words()}"
-                    )
+                with sample_peak_memory(process.pid) as memory:
+                    reads, end_ns = process.read(None, self._timeout_s)
+                    memory.look()
+                self._require_success(process, reads)
             finally:
-                running.kill()
-        cpu_s = running.cpu_s
-        self.spent = CommandUsage(
+                process.kill()
+        cpu_s = process.cpu_s
+        cpu_ns = None if cpu_s is None else int(cpu_s * 1e9)
+        self.process_usage = ProcessUsage(
             phases_ms={"process": (started_ns - request_ns) / 1e6},
-            cpu_ns=None if cpu_s is None else int(cpu_s * 1e9),
-            usage=_usage(footprint.peak_bytes, cpu_s),
+            cpu_ns=cpu_ns,
+            usage=_usage(memory.peak_bytes, cpu_s),
         )
         return request_ns, reads, end_ns
 
-    # A process that goes on living
+    def _require_success(self, process: CommandProcess, reads: Sequence[Read]) -> None:
+        """TargetError for a program that does not end, ends badly, or has written nothing."""
+        label = self._spec.label
+        code = process.close_input()
+        if code is None:
+            process.raise_timeout(f"did not end within {CLOSE_S:g} s of closing its output")
+        if code != 0:
+            raise TargetFailed(
+                f"target {label} failed ({describe_exit(code, STILL_RUNS)}).\n"
+                f"Its last words:\n{process.stderr_tail()}"
+            )
+        if not any(read.audio for read in reads):
+            raise TargetShapeError(
+                f"target {label} wrote nothing to its standard output; wanted "
+                "WAV or raw 16-bit PCM there (piper: --output-raw). "
+                f"Its last words:\n{process.stderr_tail()}"
+            )
 
-    def _line(self, text: str) -> tuple[int, list[Read], int]:
+    # A process that lives on
+
+    def _run_line(self, text: str) -> tuple[int, list[Read], int]:
         if self._running is None or self._end is None:
             raise TargetCrashed(f"target {self._spec.label} is not open, or has ended")
-        if len(text.splitlines()) != 1:
+        lines = len(text.splitlines())
+        if lines != 1:
             raise TargetShapeError(
-                f"found a text of {len(text.splitlines())} lines, wanted one: with protocol=lines "
-                "a line is a text"
+                f"found a text of {lines} lines, wanted one: with protocol=lines a line is a text"
             )
         try:
             self._running.refuse_leftovers()
-            answer = open_framing(self._end)
+            framing = open_framing(self._end)
             request_ns = REAL.perf_counter_ns()
             self._running.write(text.encode() + b"\n", self._timeout_s)
-            reads, end_ns = self._running.read(answer, self._timeout_s)
+            reads, end_ns = self._running.read(framing, self._timeout_s)
         except BaseException:  # also Ctrl-C: what it says next would be the answer to another text
             self._running.kill()
             self._running = None
@@ -272,46 +284,65 @@ class CommandTarget:
 
     # From bytes to samples
 
-    def _recording(self, request_ns: int, reads: list[Read], end_ns: int, mode: Mode) -> Recording:
+    def _to_recording(
+        self,
+        request_ns: int,
+        reads: Sequence[Read],
+        end_ns: int,
+        mode: Mode,
+    ) -> Recording:
         import numpy as np
 
-        container = detect_decoder(b"".join(read.audio for read in reads[:64]), self._rate)
-        pieces = [container.feed(read.audio) for read in reads]
-        pieces[-1] = np.concatenate([pieces[-1], container.finish()])  # came with the last byte
-        rate = container.sample_rate
-        if rate is None:
-            raise TargetShapeError(
-                f"target {self._spec.label} wrote no whole header; wanted audio behind one"
-            )
-        if is_mixed(container.notes):
-            raise TargetShapeError(
-                f"target {self._spec.label} wrote audio of several channels; wanted mono"
-            )
-        if self._rate not in (None, rate):
-            raise TargetShapeError(
-                f"target {self._spec.label} wrote audio at {rate} Hz, and rate={self._rate} was "
-                "given; leave that out"
-            )
-        sound = np.concatenate(pieces)
-        whole = mode == "nonstream"
+        head = b"".join(read.audio for read in reads[:HEADER_READS])
+        decoder = detect_decoder(head, self._rate)
+        pieces = [decoder.feed(read.audio) for read in reads]
+        pieces[-1] = np.concatenate([pieces[-1], decoder.finish()])  # came with the last byte
+        pcm = np.concatenate(pieces).astype("<f4", copy=False)
+        arrivals_ns = tuple(read.at_ns for read in reads)
+        frame_counts = tuple(len(piece) for piece in pieces)
+        if mode == "nonstream":
+            arrivals_ns = (end_ns,)
+            frame_counts = (len(pcm),)
+        cpu_ns = None
+        if self.process_usage is not None:
+            cpu_ns = self.process_usage.cpu_ns
         return Recording(
             request_ns=request_ns,
-            arrivals_ns=(end_ns,) if whole else tuple(read.at_ns for read in reads),
-            frame_counts=(len(sound),) if whole else tuple(len(piece) for piece in pieces),
+            arrivals_ns=arrivals_ns,
+            frame_counts=frame_counts,
             end_ns=end_ns,
-            sample_rate=rate,
-            cpu_ns=self.spent and self.spent.cpu_ns,
-            pcm=sound.astype("<f4", copy=False).tobytes(),
+            sample_rate=self._sample_rate(decoder),
+            cpu_ns=cpu_ns,
+            pcm=pcm.tobytes(),
         )
 
+    def _sample_rate(self, decoder: Decoder) -> int:
+        """In Hz. TargetShapeError for audio that has no single rate, or more than one channel."""
+        label = self._spec.label
+        rate = decoder.sample_rate
+        if rate is None:
+            raise TargetShapeError(f"target {label} wrote no whole header; wanted audio behind one")
+        if is_mixed(decoder.notes):
+            raise TargetShapeError(f"target {label} wrote audio of several channels; wanted mono")
+        if self._rate not in (None, rate):
+            raise TargetShapeError(
+                f"target {label} wrote audio at {rate} Hz, and rate={self._rate} was given; leave "
+                "that out"
+            )
+        return rate
 
-def is_once(spec: TargetSpec) -> bool:
-    """Whether a command's spec says that each text is a process of its own."""
-    return str(spec.options.get("protocol", "once")) != "lines"
+
+def _has_place(words: Sequence[str], place: str) -> bool:
+    return any(place in word for word in words)
 
 
 def _usage(peak_bytes: int, cpu_s: float | None) -> Usage | None:
     """None for a run so short that its memory was never seen."""
     if not peak_bytes or cpu_s is None:
         return None
-    return Usage(rss_bytes=peak_bytes, rss_peak_bytes=peak_bytes, uss_bytes=None, cpu_s=cpu_s)
+    return Usage(
+        rss_bytes=peak_bytes,
+        rss_peak_bytes=peak_bytes,
+        uss_bytes=None,
+        cpu_s=cpu_s,
+    )

@@ -1,8 +1,8 @@
 """From `module:callable` to something that can be recorded, and from its chunks to a Recording.
 
-Used on both sides of the process border (`inline` and the worker's child), imports no engine by
-name, and numpy only once there is a chunk to convert, so that a cold start pays for the target
-alone.
+Used on both sides of the process border: by `inline` and by the worker's child. It imports no
+engine by name, and numpy only once there is a chunk to convert, so that a cold start is the
+target's alone.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pytest_ttsperf.targets import spec as targets_spec
 from pytest_ttsperf.targets.python import calling, samples
 
 _REPORTED_VERSIONS = ("onnxruntime", "numpy", "torch")
+SHOWN_FOLDERS = 4
 
 
 def find_callable(spec: str) -> Any:
@@ -47,15 +48,19 @@ def find_callable(spec: str) -> Any:
     for name in path.split("."):
         if not hasattr(found, name):
             raise TargetNotFound(
-                f"target {spec!r}: {found!r} has no {name!r}; it has "
-                f"{', '.join(n for n in dir(found) if not n.startswith('_')) or 'nothing public'}"
+                f"target {spec!r}: {found!r} has no {name!r}; it has {_public_names(found)}"
             )
         found = getattr(found, name)
-    if not callable(found) and not calling.speaks_itself(found):
+    if not callable(found) and not calling.is_engine(found):
         raise TargetNotFound(
             f"target {spec!r} is {type(found).__name__}, wanted a callable, or {calling.WANTED}"
         )
     return found
+
+
+def _public_names(found: object) -> str:
+    names = [name for name in dir(found) if not name.startswith("_")]
+    return ", ".join(names) or "nothing public"
 
 
 def open_adapter(
@@ -66,26 +71,27 @@ def open_adapter(
     demanded: Iterable[str],
     loop: calling.LazyEventLoop | None = None,
 ) -> PythonAdapter:
-    """Call what `find` has found, unless it speaks itself, and make it uniform.
+    """Call what `find_callable` has found, unless it is an engine itself, and make it uniform.
 
-    `options` go to it or, those that it does not take, to the method that speaks; so do those of
-    `offered` (provider, voice) that are taken at all. What nothing takes is an error, offered
+    `options` go to it or, those that it does not take, to the method that synthesizes; so do those
+    of `offered` (provider, voice) that are taken at all. What nothing takes is an error, offered
     things only where they were demanded on the command line or by a mark.
     """
     loop = loop or calling.LazyEventLoop()
-    given: dict[str, Json] = {}
+    keywords: dict[str, Json] = {}
     target = found
     try:
-        if not calling.speaks_itself(found):
-            wants = calling.parameters(found)
-            given = {**wants.offered(offered), **wants.options(options)}
-            calling.require(wants, given, f"target {spec!r}")
-            target = loop.settled(found(**given))
+        if not calling.is_engine(found):
+            accepted = calling.parameters(found)
+            keywords.update(accepted.select_offered(offered))
+            keywords.update(accepted.select_options(options))
+            calling.require(accepted, keywords, f"target {spec!r}")
+            target = loop.resolve(found(**keywords))
         return PythonAdapter(
             target,
             spec,
-            options={name: value for name, value in options.items() if name not in given},
-            offered={name: value for name, value in offered.items() if name not in given},
+            options={name: value for name, value in options.items() if name not in keywords},
+            offered={name: value for name, value in offered.items() if name not in keywords},
             demanded=demanded,
             loop=loop,
         )
@@ -107,7 +113,7 @@ class PythonAdapter:
         demanded: Iterable[str],
         loop: calling.LazyEventLoop,
     ) -> None:
-        """`options` and `offered` are what is left for the method that speaks."""
+        """`options` and `offered` are what is left for the method that synthesizes."""
         self._target = target
         self._spec = spec
         self._loop = loop
@@ -115,26 +121,27 @@ class PythonAdapter:
         if name is None:
             raise TargetShapeError(
                 f"target {spec!r} gave {type(target).__name__}, which has "
-                f"{', '.join(n for n in dir(target) if not n.startswith('_')) or 'nothing public'}"
-                f"; wanted {calling.WANTED}"
+                f"{_public_names(target)}; wanted {calling.WANTED}"
             )
-        wants = calling.parameters(calling.method(target, name), behind_text=True)
-        named = {n: v for n, v in options.items() if n != "sample_rate" or n in wants.named}
-        keywords = {**wants.offered(offered), **wants.options(named)}
-        own_rate = options.get("sample_rate") if "sample_rate" not in keywords else None
-        method = spec if name == calling.CALL else f"{spec}: {name}(text)"
-        self._refuse_untaken(method, named, offered, demanded, keywords)
-        calling.require(wants, keywords, f"target {method}")
-        self._stream = self._voicing(name, keywords, whole=False)
-        self._nonstream = self._voicing(self._whole_name(name, keywords), keywords, whole=True)
-        self._told_rate = self._rate(own_rate)
-        self.sample_rate = self._told_rate or self._rate_of_module()
-        """In Hz; None where only the chunks tell it."""
+        accepted = calling.parameters(calling.method(target, name), behind_text=True)
+        options = dict(options)
+        rate = None
+        if "sample_rate" not in accepted.names:  # then it is for us: no engine need take it
+            rate = options.pop("sample_rate", None)
+        keywords = {**accepted.select_offered(offered), **accepted.select_options(options)}
+        described = spec if name == calling.CALL else f"{spec}: {name}(text)"
+        self._refuse_untaken_offers(offered, demanded, keywords)
+        self._refuse_untaken_options(described, options, keywords)
+        calling.require(accepted, keywords, f"target {described}")
+        self._stream = self._synthesis_call(name, keywords, whole=False)
+        whole_name = self._whole_name(name, keywords)
+        self._nonstream = self._synthesis_call(whole_name, keywords, whole=True)
+        self._declared_rate = self._find_declared_rate(rate)
+        self.sample_rate = self._declared_rate or self._rate_of_module()
+        """In Hz; None where only the chunks have it."""
 
-    def _refuse_untaken(
+    def _refuse_untaken_offers(
         self,
-        method: str,
-        options: Mapping[str, Json],
         offered: Mapping[str, str],
         demanded: Iterable[str],
         keywords: Mapping[str, Json],
@@ -146,6 +153,13 @@ class PythonAdapter:
                     f"method that speaks takes `{name}=`; add the parameter or leave out "
                     f"--ttsperf-{name}"
                 )
+
+    def _refuse_untaken_options(
+        self,
+        method: str,
+        options: Mapping[str, Json],
+        keywords: Mapping[str, Json],
+    ) -> None:
         for name in options:
             if name not in keywords:
                 value = secrets.mask_value(name, options[name])
@@ -154,32 +168,39 @@ class PythonAdapter:
                     f"{method} takes `{name}=`; correct the name, or leave it out"
                 )
 
-    def _voicing(
-        self, name: str, keywords: Mapping[str, Json], *, whole: bool
+    def _synthesis_call(
+        self,
+        name: str,
+        keywords: Mapping[str, Json],
+        *,
+        whole: bool,
     ) -> calling.SynthesisCall:
         method = calling.method(self._target, name)
-        wants = calling.parameters(method, behind_text=True)
-        taken = wants.options(keywords)
-        spoken = partial(method, **taken) if taken else method
-        return calling.SynthesisCall(spoken, self._spec, self._loop, whole=whole)
+        accepted = calling.parameters(method, behind_text=True).select_options(keywords)
+        if accepted:
+            method = partial(method, **accepted)
+        return calling.SynthesisCall(method, self._spec, self._loop, whole=whole)
 
     def _whole_name(self, streaming: str, keywords: Mapping[str, Json]) -> str:
         """The method that gives all at once, else the one that streams."""
         for name in calling.WHOLE:
             method = getattr(self._target, name, None)
-            if name != streaming and callable(method):
-                wants = calling.parameters(method, behind_text=True)
-                if set(wants.required) <= set(keywords):
-                    return name
+            if name == streaming or not callable(method):
+                continue
+            accepted = calling.parameters(method, behind_text=True)
+            if set(accepted.required) <= set(keywords):
+                return name
         return streaming
 
-    def _rate(self, told: Json) -> int | None:
+    def _find_declared_rate(self, option: Json) -> int | None:
+        """The rate by the option, else by the target or its config; None where none has it."""
         config = getattr(self._target, "config", None)
-        for rate in (
-            told,
+        rates = (
+            option,
             getattr(self._target, "sample_rate", None),
             getattr(config, "sample_rate", None),
-        ):
+        )
+        for rate in rates:
             if rate is None:
                 continue
             if not samples.is_rate(rate):
@@ -194,46 +215,49 @@ class PythonAdapter:
         """`SAMPLE_RATE` of the module that the spec names."""
         module = sys.modules.get(self._spec.partition(":")[0])
         rate = getattr(module, "SAMPLE_RATE", None)
-        return int(rate) if rate is not None and samples.is_rate(rate) else None
+        if rate is None or not samples.is_rate(rate):
+            return None
+        return int(rate)
 
     def warm(self) -> bool:
         """Run the target's own warm-up; False when it offers none."""
-        return self._offer("warm")[0]
+        is_offered, _ = self._call_if_offered("warm")
+        return is_offered
 
     def close(self) -> None:
         """Close the target, if it can be closed."""
         try:
-            self._offer("close")
+            self._call_if_offered("close")
         finally:
             self._loop.close()
 
     def placement(self) -> dict[str, Json] | None:
-        """Which provider runs how many nodes, as the target tells; None when it does not.
+        """Which provider runs how many nodes, as the target says; None when it does not.
 
         TargetShapeError for what is none of `placement.FORMS`.
         """
-        offered, told = self._offer("placement")
-        if not offered:
+        is_offered, placement = self._call_if_offered("placement")
+        if not is_offered:
             return None
         source = f"{self._spec}.placement()"
         try:
-            return targets_placement.understood(_plain(told, source))
+            return targets_placement.normalize(_to_json(placement, source))
         except ValueError as error:
             raise TargetShapeError(f"{source}: {error}") from None
 
     def spans(self) -> tuple[Span, ...]:
-        """Stage spans of the last trial (after opening: of the opening); () when not told."""
-        offered, told = self._offer("stages")
-        if not offered:
+        """Stage spans of the last trial (after opening: of the opening); () without `stages()`."""
+        is_offered, stages = self._call_if_offered("stages")
+        if not is_offered:
             return ()
-        if told is None or not hasattr(told, "__iter__"):
-            raise TargetShapeError(f"{self._spec}.stages() gave {told!r}; wanted a list of spans")
-        return tuple(_span(entry, self._spec) for entry in told)
+        if stages is None or not hasattr(stages, "__iter__"):
+            raise TargetShapeError(f"{self._spec}.stages() gave {stages!r}; wanted a list of spans")
+        return tuple(_to_span(entry, self._spec) for entry in stages)
 
     def opening_spans(self) -> tuple[tuple[Span, ...], tuple[str, ...]]:
-        """Stages of the opening, if the target tells them, and what went wrong in asking.
+        """Stages of the opening, if the target has them, and what went wrong with `stages()`.
 
-        `stages()` is of the last trial; a target may well have none before its first.
+        That is of the last trial; a target may well have none before its first.
         """
         try:
             return self.spans(), ()
@@ -244,71 +268,83 @@ class PythonAdapter:
 
     def record(self, text: str, mode: Mode) -> Recording:
         """One timed synthesis; converts and counts after the last chunk."""
-        voicing = self._stream if mode == "stream" else self._nonstream
+        call = self._stream if mode == "stream" else self._nonstream
         before_ns = REAL.process_time_ns()
-        stamped = voicing.stamped(text)
-        return self._recording(stamped, cpu_ns=REAL.process_time_ns() - before_ns)
+        stamped = call.record(text)
+        return self._to_recording(stamped, cpu_ns=REAL.process_time_ns() - before_ns)
 
-    def _recording(self, stamped: Stamped, cpu_ns: int) -> Recording:
+    def _to_recording(self, stamped: Stamped, cpu_ns: int) -> Recording:
         import numpy as np
 
         pieces, rate = samples.decode_chunks(
             [chunk for _, chunk in stamped.arrivals],
             self._spec,
-            told_rate=self._told_rate,
+            declared_rate=self._declared_rate,
             fallback=self.sample_rate,
         )
+        pcm = b""
+        if pieces:
+            pcm = np.concatenate(pieces).astype("<f4", copy=False).tobytes()
         return Recording(
             request_ns=stamped.request_ns,
-            arrivals_ns=tuple(at for at, _ in stamped.arrivals),
+            arrivals_ns=tuple(at_ns for at_ns, _ in stamped.arrivals),
             frame_counts=tuple(len(piece) for piece in pieces),
             end_ns=stamped.end_ns,
             sample_rate=rate,
             spans=self.spans(),
             cpu_ns=cpu_ns,
-            pcm=np.concatenate(pieces).astype("<f4", copy=False).tobytes() if pieces else b"",
+            pcm=pcm,
         )
 
-    def _offer(self, name: str) -> tuple[bool, Any]:
+    def _call_if_offered(self, name: str) -> tuple[bool, Any]:
+        """Whether the target has that method, and what it returned."""
         method = getattr(self._target, name, None)
-        return (True, self._loop.settled(method())) if callable(method) else (False, None)
+        if not callable(method):
+            return False, None
+        return True, self._loop.resolve(method())
 
 
 def _folders() -> list[str]:
     """The first of the folders that are searched, without the interpreter's own."""
-    library = (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)
-    own = tuple(os.path.join(prefix, "lib") for prefix in library)
-    return [entry for entry in sys.path if not entry.startswith(own)][:4]
+    prefixes = (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)
+    libraries = tuple(os.path.join(prefix, "lib") for prefix in prefixes)
+    return [entry for entry in sys.path if not entry.startswith(libraries)][:SHOWN_FOLDERS]
 
 
 def library_versions() -> dict[str, str]:
     """Versions of the runtimes that the target has imported by now."""
-    loaded = ((name, sys.modules.get(name)) for name in _REPORTED_VERSIONS)
-    return {name: str(module.__version__) for name, module in loaded if module is not None}
+    versions = {}
+    for name in _REPORTED_VERSIONS:
+        module = sys.modules.get(name)
+        if module is not None:
+            versions[name] = str(module.__version__)
+    return versions
 
 
-def _plain(told: Any, source: str) -> Json:
-    """What a target tells, as plain JSON: numpy's numbers become Python's, tuples lists."""
-    if told is None or isinstance(told, bool | str):
-        return told
-    if isinstance(told, Mapping):
-        return {str(key): _plain(value, source) for key, value in told.items()}
-    if isinstance(told, Integral) and -(2**63) <= int(told) < 2**63:
-        return int(told)
-    if isinstance(told, Real):
-        return float(told)
-    if isinstance(told, list | tuple | set | frozenset):
-        return [_plain(value, source) for value in told]
-    raise TargetShapeError(f"{source} gave {told!r} in it; wanted numbers, texts, lists and dicts")
+def _to_json(value: Any, source: str) -> Json:
+    """What a target says, as plain JSON: numpy's numbers become Python's, tuples lists."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _to_json(each, source) for key, each in value.items()}
+    if isinstance(value, Integral) and -(2**63) <= int(value) < 2**63:
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_to_json(each, source) for each in value]
+    raise TargetShapeError(f"{source} gave {value!r} in it; wanted numbers, texts, lists and dicts")
 
 
-def _span(entry: Any, spec: str) -> Span:
+def _to_span(entry: Any, spec: str) -> Span:
     try:
         if isinstance(entry, tuple | list):
             stage, chunk, start_ns, end_ns = entry
         else:
-            stage, chunk = entry.stage, entry.chunk
-            start_ns, end_ns = entry.start_ns, entry.end_ns
+            stage = entry.stage
+            chunk = entry.chunk
+            start_ns = entry.start_ns
+            end_ns = entry.end_ns
         span = Span(
             stage=str(stage),
             chunk=None if chunk is None else int(chunk),

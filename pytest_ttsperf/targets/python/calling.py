@@ -1,4 +1,4 @@
-"""How other people's objects are spoken with: which method, with which keywords, awaited or not.
+"""How other people's engines are called: which method, with which keywords, awaited or not.
 
 Only names and signatures are looked at; nothing is called here but what the recorder times.
 """
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     import asyncio
 
 
+_VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 METHODS = ("stream", "create_stream", "synthesize_stream", "synthesize")
-"""What speaks, in the order in which it is looked for; behind them, calling the object itself."""
+"""What synthesizes, in the order in which it is looked for; last, calling the object itself."""
 CALL = "__call__"
 WHOLE = ("synthesize", "create")
 TEXT_NAMES = ("text", "input", "sentence", "prompt")
-"""What the first parameter of a callable is called that speaks by itself."""
+"""What the first parameter of a callable is called that synthesizes by itself."""
 WANTED = (
     f"an object with {', '.join(f'`{name}(text)`' for name in METHODS)}, or a callable whose first "
     f"parameter is called {' or '.join(TEXT_NAMES)}; it gives, or yields, or is awaited for, "
@@ -32,44 +33,51 @@ WANTED = (
 
 
 class Parameters(NamedTuple):
-    """What a callable can be given by keyword."""
+    """Which keywords a callable accepts."""
 
-    named: frozenset[str]
+    names: frozenset[str]
     required: tuple[str, ...]
     takes_all: bool
     is_known: bool = True
-    """False for what is written in C and tells no signature."""
+    """False for what is written in C and has no signature to read."""
 
-    def options(self, options: Mapping[str, Json]) -> dict[str, Json]:
-        """Those of the given that it takes; all where it cannot be told."""
-        takes_all = self.takes_all or not self.is_known
-        return {name: value for name, value in options.items() if takes_all or name in self.named}
+    def select_options(self, options: Mapping[str, Json]) -> dict[str, Json]:
+        """Those of the options that it takes; all of them where that is not known."""
+        if self.takes_all or not self.is_known:
+            return dict(options)
+        return {name: value for name, value in options.items() if name in self.names}
 
-    def offered(self, offered: Mapping[str, str]) -> dict[str, str]:
-        """Those that it surely takes."""
-        return {n: value for n, value in offered.items() if self.takes_all or n in self.named}
+    def select_offered(self, offered: Mapping[str, str]) -> dict[str, str]:
+        """Those of the offered that it surely takes."""
+        if self.takes_all:
+            return dict(offered)
+        return {name: value for name, value in offered.items() if name in self.names}
 
 
-def parameters(called: Callable[..., Any], *, behind_text: bool = False) -> Parameters:
+def parameters(function: Callable[..., Any], *, behind_text: bool = False) -> Parameters:
     """The parameters of a callable, with `behind_text` those behind the first."""
     try:
-        found = list(inspect.signature(called).parameters.values())
+        listed = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         return Parameters(frozenset(), (), takes_all=False, is_known=False)
-    own = found[1:] if behind_text and found and found[0].kind not in _VARIABLE else found
-    by_name = [p for p in own if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if behind_text and listed and listed[0].kind not in _VARIABLE:
+        listed = listed[1:]
+    names = set()
+    required = []
+    for one in listed:
+        if one.kind in (one.KEYWORD_ONLY, one.POSITIONAL_OR_KEYWORD):
+            names.add(one.name)
+        if one.kind not in _VARIABLE and one.default is one.empty:
+            required.append(one.name)
     return Parameters(
-        named=frozenset(p.name for p in by_name),
-        required=tuple(p.name for p in own if p.kind not in _VARIABLE and p.default is p.empty),
-        takes_all=any(p.kind is p.VAR_KEYWORD for p in own),
+        names=frozenset(names),
+        required=tuple(required),
+        takes_all=any(one.kind is one.VAR_KEYWORD for one in listed),
     )
 
 
-_VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-
-
 def method_of(target: object) -> str | None:
-    """The name of the method that speaks; None when there is none."""
+    """The name of the method that synthesizes; None when there is none."""
     for name in (*METHODS, CALL):
         if callable(getattr(target, name, None)):
             return name
@@ -77,26 +85,32 @@ def method_of(target: object) -> str | None:
 
 
 def method(target: Any, name: str) -> Callable[..., Any]:
-    """The method of that name; for a call, what is called, which tells its parameters."""
-    return target if name == CALL else getattr(target, name)  # type: ignore[no-any-return]
+    """The method of that name; for a call, the object itself, which has the signature to read."""
+    if name == CALL:
+        return target  # type: ignore[no-any-return]
+    return getattr(target, name)  # type: ignore[no-any-return]
 
 
-def speaks_itself(found: object) -> bool:
-    """Whether what a spec names is the speaker, and not what makes one."""
+def is_engine(found: object) -> bool:
+    """Whether what a spec names synthesizes itself, and is not what makes an engine."""
     if isinstance(found, type):
         return False
     if any(callable(getattr(found, name, None)) for name in METHODS):
         return True
     try:
-        first = next(iter(inspect.signature(found).parameters.values()), None)  # type: ignore[arg-type]
+        listed = list(inspect.signature(found).parameters.values())  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return False
-    return first is not None and first.name in TEXT_NAMES and first.default is first.empty
+    if not listed:
+        return False
+    first = listed[0]
+    return first.name in TEXT_NAMES and first.default is first.empty
 
 
-def require(wants: Parameters, given: Iterable[str], called: str) -> None:
-    """TargetShapeError when something is needed that is not given."""
-    missing = [name for name in wants.required if name not in set(given)]
+def require(accepted: Parameters, keywords: Iterable[str], called: str) -> None:
+    """TargetShapeError when a required parameter is not among the keywords."""
+    present = set(keywords)
+    missing = [name for name in accepted.required if name not in present]
     if missing:
         raise TargetShapeError(
             f"{called} needs {', '.join(f'{name}=' for name in missing)}; give it with "
@@ -114,16 +128,18 @@ class LazyEventLoop:
         self._new_loop = new_loop
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Run to the end, and give the result."""
+        """Run to the end; returns the result."""
         if self._runner is None:
             import asyncio
 
             self._runner = asyncio.Runner(loop_factory=self._new_loop)
         return self._runner.run(work)
 
-    def settled(self, thing: Any) -> Any:
-        """What it is, awaited if it must be."""
-        return self.run(_await_result(thing)) if inspect.isawaitable(thing) else thing
+    def resolve(self, thing: Any) -> Any:
+        """The thing itself, or what it gives when it is awaited, if it must be."""
+        if not inspect.isawaitable(thing):
+            return thing
+        return self.run(_await_result(thing))
 
     def close(self) -> None:
         """End what still runs in it."""
@@ -137,63 +153,74 @@ class _IsAsyncError(Exception):
 
 
 class SynthesisCall:
-    """One way to speak: a method with its keywords, stamped whether it is awaited or not."""
+    """One way to synthesize: a method with its keywords, timed whether it is awaited or not."""
 
     def __init__(
-        self, method: Callable[[str], Any], spec: str, loop: LazyEventLoop, *, whole: bool
+        self,
+        method: Callable[[str], Any],
+        spec: str,
+        loop: LazyEventLoop,
+        *,
+        whole: bool,
     ) -> None:
+        """With `whole` all audio counts as one chunk, in parts, that arrives at the end."""
         self._method = method
         self._spec = spec
         self._loop = loop
         self._whole = whole
-        told = inspect.unwrap(getattr(method, "func", method))
-        self._is_async = inspect.isasyncgenfunction(told) or inspect.iscoroutinefunction(told)
+        function = inspect.unwrap(getattr(method, "func", method))
+        is_generator = inspect.isasyncgenfunction(function)
+        self._is_async = is_generator or inspect.iscoroutinefunction(function)
 
-    def stamped(self, text: str) -> Stamped:
-        """One timed synthesis. With `whole` it is one chunk, in parts, when all is there."""
+    def record(self, text: str) -> Stamped:
+        """One timed synthesis."""
         if not self._is_async:
             try:
-                return record(self._joined if self._whole else self._begun, text)
+                return record(self._join if self._whole else self._stream, text)
             except _IsAsyncError:
-                self._is_async = True  # a call made nothing yet: it is made anew, awaited
-        begun = self._joined_async if self._whole else self._begun_async
-        stamped: Stamped = self._loop.run(record_async(begun, text))
+                self._is_async = True  # that call did not begin anything: call again, and await
+        begin = self._join_async if self._whole else self._stream_async
+        stamped: Stamped = self._loop.run(record_async(begin, text))
         return stamped
 
-    def _begun(self, text: str) -> Iterable[Any]:
+    def _stream(self, text: str) -> Iterable[Any]:
         return self._chunks(self._method(text))
 
-    def _joined(self, text: str) -> Iterable[Any]:
+    def _join(self, text: str) -> Iterable[Any]:
         return ([*self._chunks(self._method(text))],)
 
-    def _chunks(self, spoken: Any) -> Iterable[Any]:
-        if hasattr(spoken, "__next__"):
-            return spoken  # type: ignore[no-any-return]
-        if is_chunk(spoken):
-            return (spoken,)
-        if inspect.iscoroutine(spoken):
-            spoken.close()
+    def _chunks(self, returned: Any) -> Iterable[Any]:
+        """What the method returned, as chunks. _IsAsyncError where it must be awaited first."""
+        if hasattr(returned, "__next__"):
+            return returned  # type: ignore[no-any-return]
+        if is_chunk(returned):
+            return (returned,)
+        if inspect.iscoroutine(returned):
+            returned.close()
             raise _IsAsyncError
-        if hasattr(spoken, "__aiter__") or inspect.isawaitable(spoken):
+        if hasattr(returned, "__aiter__") or inspect.isawaitable(returned):
             raise _IsAsyncError
-        if not hasattr(spoken, "__iter__"):
+        if not hasattr(returned, "__iter__"):
             raise TargetShapeError(
-                f"{self._spec} gave {type(spoken).__name__} for a text; wanted {ACCEPTED}, or an "
+                f"{self._spec} gave {type(returned).__name__} for a text; wanted {ACCEPTED}, or an "
                 "iterator of such"
             )
-        return spoken  # type: ignore[no-any-return]
+        return returned  # type: ignore[no-any-return]
 
-    async def _begun_async(self, text: str) -> AsyncIterator[Any]:
-        spoken = self._method(text)
-        if inspect.isawaitable(spoken):
-            spoken = await spoken
-        return spoken if hasattr(spoken, "__aiter__") else _each(self._chunks(spoken))
+    async def _stream_async(self, text: str) -> AsyncIterator[Any]:
+        returned = self._method(text)
+        if inspect.isawaitable(returned):
+            returned = await returned
+        if hasattr(returned, "__aiter__"):
+            return returned  # type: ignore[no-any-return]
+        return _iterate_async(self._chunks(returned))
 
-    async def _joined_async(self, text: str) -> AsyncIterator[Any]:
-        return _each(([chunk async for chunk in await self._begun_async(text)],))
+    async def _join_async(self, text: str) -> AsyncIterator[Any]:
+        chunks = [chunk async for chunk in await self._stream_async(text)]
+        return _iterate_async((chunks,))
 
 
-async def _each(chunks: Iterable[Any]) -> AsyncIterator[Any]:
+async def _iterate_async(chunks: Iterable[Any]) -> AsyncIterator[Any]:
     for chunk in chunks:
         yield chunk
 

@@ -1,9 +1,9 @@
 """The target in pytest's own process, for those who want to step into it with a debugger.
 
 Its memory cannot be told from pytest's and it has no cold start, so both stay unmeasured. Inside an
-asynchronous test, whose event loop is running in this thread, it works in another: a loop of its
-own, or of what it calls, could not run in this one. What was measured beside a debugger is shown
-and not judged: it is INVALID, as in a worker.
+asynchronous test, whose event loop is running in this thread, it works in another thread: a loop of
+its own, or of what it calls, could not run in this one. What was measured beside a debugger is
+shown and not judged: it is INVALID, as in a worker.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, TypeVar
 from pytest_ttsperf import real, secrets
 from pytest_ttsperf.errors import ProviderMissing, TargetError, TargetFailed
 from pytest_ttsperf.measure.recorder import cost
-from pytest_ttsperf.records import Mode, Recording, TargetInfo, TargetSpec
+from pytest_ttsperf.records import Mode, Recording, TargetInfo
 from pytest_ttsperf.targets import spec as targets_spec
 from pytest_ttsperf.targets import tracing
-from pytest_ttsperf.targets.base import Inspection, without_secrets
+from pytest_ttsperf.targets.base import Inspection, Lifecycle, TargetRequest, without_secrets
 from pytest_ttsperf.targets.child_process import NO_TELEMETRY
+from pytest_ttsperf.targets.placement import TELL_PLACEMENT
 from pytest_ttsperf.targets.python import calling
 from pytest_ttsperf.targets.python.adapter import (
     PythonAdapter,
@@ -42,21 +43,19 @@ T = TypeVar("T")
 
 
 class InlineTarget:
-    """A target in this process; see `targets.Target` for the protocol."""
+    """A target in this process; see `targets.base.Target` for the protocol."""
 
     isolated = False
+    lifecycle: Lifecycle = "kept"
+    can_swap_code = True
+    is_proven_by_opening = True
+    placement_remedy = TELL_PLACEMENT
+    process_usage = None
 
-    def __init__(
-        self,
-        spec: TargetSpec,
-        *,
-        offered: dict[str, str],
-        demanded: tuple[str, ...] = (),
-    ) -> None:
-        self._spec = spec
-        self._offered = offered
-        self._demanded = demanded
-        self._speaker: PythonAdapter | None = None
+    def __init__(self, request: TargetRequest) -> None:
+        self._request = request
+        self._spec = request.spec
+        self._adapter: PythonAdapter | None = None
         self._in_thread: Future[object] | None = None
 
     def open(self) -> TargetInfo:
@@ -69,27 +68,26 @@ class InlineTarget:
         options = targets_spec.resolve_options(self._spec.options)
         found = find_callable(spec)
         try:
-            self._speaker = open_adapter(
+            self._adapter = open_adapter(
                 found,
                 spec,
                 options,
-                self._offered,
-                self._demanded,
+                self._request.offered,
+                self._request.demanded,
                 calling.LazyEventLoop(new_event_loop),
             )
         except TargetError:
             raise
         except Exception as error:
-            if any(kind.__name__ == "ProviderUnavailable" for kind in type(error).__mro__):
+            names = {kind.__name__ for kind in type(error).__mro__}
+            if "ProviderUnavailable" in names:
                 raise ProviderMissing(str(error)) from error
-            raise TargetFailed(
-                f"target {self._spec.label} raised {type(error).__name__}: {error}"
-            ) from error
-        spans, target_warnings = self._speaker.opening_spans()
+            raise self._failure(error) from error
+        spans, target_warnings = self._adapter.opening_spans()
         ready = TargetInfo(
             pid=os.getpid(),
-            sample_rate=self._speaker.sample_rate,
-            placement=self._speaker.placement(),
+            sample_rate=self._adapter.sample_rate,
+            placement=self._adapter.placement(),
             versions=library_versions(),
             spans=spans,
             target_warnings=target_warnings,
@@ -99,7 +97,7 @@ class InlineTarget:
 
     def warm(self) -> None:
         """The target's own `warm()`, if it has one."""
-        self._beside_loops(self._open_speaker.warm)
+        self._beside_loops(self._open_adapter.warm)
 
     def record(self, text: str, mode: Mode) -> Recording:
         """One timed synthesis in this process."""
@@ -107,36 +105,37 @@ class InlineTarget:
 
     def _record_here(self, text: str, mode: Mode) -> Recording:
         try:
-            return self._open_speaker.record(text, mode)
+            return self._open_adapter.record(text, mode)
         except TargetError:
             raise
         except Exception as error:
-            raise TargetFailed(
-                f"target {self._spec.label} raised {type(error).__name__}: {error}"
-            ) from error
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> TargetFailed:
+        return TargetFailed(f"target {self._spec.label} raised {type(error).__name__}: {error}")
 
     def inspect(self) -> Inspection:
         """The placement and the tracers as of now, and the recorder's own cost."""
         return self._beside_loops(self._inspect_here)
 
     def _inspect_here(self) -> Inspection:
-        placement = secrets.scrub_value("placement", self._open_speaker.placement())
+        placement = secrets.scrub_value("placement", self._open_adapter.placement())
         return Inspection(placement, cost(), tracing.tracers())
 
     def close(self) -> str | None:
         """Close the target."""
-        speaker, self._speaker = self._speaker, None
+        adapter, self._adapter = self._adapter, None
         if self._is_at_work:
             return "it was still at work when its test ended, in a thread that cannot be ended"
         try:
-            if speaker is not None:
-                self._beside_loops(speaker.close)
+            if adapter is not None:
+                self._beside_loops(adapter.close)
         except Exception as error:
             return f"its close() raised {type(error).__name__}: {secrets.scrub(str(error))}"
         return None
 
     def _beside_loops(self, work: Callable[[], T]) -> T:
-        """Do it in a thread in which no event loop is running: this one, if there is none."""
+        """Do it in a thread in which no event loop is running: this one, if none runs here."""
         if self._is_at_work:
             raise TargetFailed(
                 f"target {self._spec.label} is still at work on what was interrupted; leave out "
@@ -164,10 +163,10 @@ class InlineTarget:
         return self._in_thread is not None and not self._in_thread.done()
 
     @property
-    def _open_speaker(self) -> PythonAdapter:
-        if self._speaker is None:
+    def _open_adapter(self) -> PythonAdapter:
+        if self._adapter is None:
             raise TargetFailed(f"target {self._spec.label} is not open")
-        return self._speaker
+        return self._adapter
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

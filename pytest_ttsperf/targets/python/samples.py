@@ -1,7 +1,6 @@
 """What a target may yield, and how it becomes samples; all of it outside the timing.
 
-numpy is imported only once there is a chunk to convert, so that a cold start pays for the target
-alone.
+numpy is imported only once there is a chunk to convert, so that a cold start is the target's alone.
 """
 
 from __future__ import annotations
@@ -9,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_ttsperf.errors import TargetShapeError
 from pytest_ttsperf.targets.decoders.scale import FloatScale
 from pytest_ttsperf.targets.decoders.signatures import HEAD_BYTES, container_name
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 ACCEPTED = (
     "mono float32 or int16 numpy arrays, 16-bit PCM as bytes (little-endian, mono), objects with "
@@ -21,42 +24,50 @@ ACCEPTED = (
 )
 BYTES = (bytes, bytearray, memoryview)
 FRAME_BYTES = 2
+LOWEST_RATE = 1000
+HIGHEST_RATE = 768_000
+"""In Hz."""
 
 
 class DecodedChunks(NamedTuple):
     """Chunks as sound: each a float32 array, shape [frames], all at one rate in Hz."""
 
-    pieces: list[Any]
+    pieces: list[NDArray[np.float32]]
     sample_rate: int
 
 
 def is_chunk(thing: Any) -> bool:
     """Whether this is audio itself, and no iterable of such."""
     if isinstance(thing, tuple):
-        return len(thing) == 2 and isinstance(thing[1], Real) and is_chunk(thing[0])
-    return (
-        isinstance(thing, BYTES)
-        or hasattr(thing, "samples")
-        or hasattr(thing, "audio_int16_bytes")
-        or (hasattr(thing, "dtype") and hasattr(thing, "shape"))
-    )
+        return _is_samples_and_rate(thing)
+    if isinstance(thing, BYTES):
+        return True
+    if hasattr(thing, "samples") or hasattr(thing, "audio_int16_bytes"):
+        return True
+    return hasattr(thing, "dtype") and hasattr(thing, "shape")
+
+
+def _is_samples_and_rate(pair: tuple[Any, ...]) -> bool:
+    if len(pair) != 2:
+        return False
+    samples, rate = pair
+    return isinstance(rate, Real) and is_chunk(samples)
 
 
 def decode_chunks(
-    chunks: Sequence[Any], spec: str, *, told_rate: int | None, fallback: int | None
+    chunks: Sequence[Any],
+    spec: str,
+    *,
+    declared_rate: int | None,
+    fallback: int | None,
 ) -> DecodedChunks:
     """All chunks of one trial as sound; a list among them is one chunk in parts.
 
-    `told_rate` is what the target says itself; its chunks must agree. Without either, `fallback`
-    is the rate. TargetShapeError for chunks of another shape.
+    `declared_rate` is what the target says itself; its chunks must agree. Without either,
+    `fallback` is the rate. TargetShapeError for chunks of another shape.
     """
-    import numpy as np
-
-    reader = _Reader(spec, told_rate)
-    pieces = []
-    for chunk in chunks:
-        parts = [reader.read(part) for part in (chunk if isinstance(chunk, list) else [chunk])]
-        pieces.append(np.concatenate(parts) if parts else np.zeros(0, np.float32))
+    reader = _Reader(spec, declared_rate)
+    pieces = [reader.read_parts(chunk) for chunk in chunks]
     if reader.left:
         raise TargetShapeError(
             f"{spec} yielded an odd number of bytes; wanted whole 16-bit samples"
@@ -73,27 +84,36 @@ def decode_chunks(
 
 
 class _Reader:
-    """Reads chunk after chunk; keeps a half sample for the next one, and the rate."""
+    """Reads chunk after chunk; remembers the rate, and half a sample until the next chunk."""
 
     def __init__(self, spec: str, rate: int | None) -> None:
         self._spec = spec
-        self._said_by = f"{spec} says sample_rate={rate}"
+        self._rate_source = f"{spec} says sample_rate={rate}"
         self.rate = rate
         self.left = b""
         self.arrays: list[Any] = []
         self.scale = FloatScale()
-        self._begun = False
+        self._has_seen_bytes = False
 
-    def read(self, chunk: Any) -> Any:
-        """One chunk as a float32 array, shape [frames]."""
+    def read_parts(self, chunk: Any) -> NDArray[np.float32]:
+        """One chunk, which may be a list of parts, as a float32 array, shape [frames]."""
+        import numpy as np
+
+        if not isinstance(chunk, list):
+            chunk = [chunk]
+        parts = [self._read(part) for part in chunk]
+        return np.concatenate([np.zeros(0, np.float32), *parts])
+
+    def _read(self, chunk: Any) -> Any:
         import numpy as np
 
         samples, rate, channels = _parts_of(chunk)
-        self._check(rate, channels)
+        self._check_channels(channels)
+        self._check_rate(rate)
         if isinstance(samples, BYTES):
             samples = self._from_bytes(samples)
-        ok = isinstance(samples, np.ndarray) and samples.ndim == 1
-        if not ok or samples.dtype not in (np.float32, np.int16):
+        is_mono = isinstance(samples, np.ndarray) and samples.ndim == 1
+        if not is_mono or samples.dtype not in (np.float32, np.int16):
             raise TargetShapeError(
                 f"{self._spec} yielded {inspect_chunk(chunk)}; wanted {ACCEPTED}"
             )
@@ -103,43 +123,50 @@ class _Reader:
         self.scale.add(samples)
         return samples
 
-    def _check(self, rate: Any, channels: Any) -> None:
+    def _check_channels(self, channels: Any) -> None:
         if channels != 1:
             raise TargetShapeError(f"{self._spec} yielded {channels} channels; wanted one (mono)")
+
+    def _check_rate(self, rate: Any) -> None:
         if rate is None:
             return
         if not is_rate(rate):
             raise TargetShapeError(f"{self._spec} yielded a chunk at {rate!r} Hz; wanted a rate")
-        if self.rate is not None and rate != self.rate:
-            raise TargetShapeError(
-                f"{self._said_by}, a chunk says {rate}; they must agree, or every duration is wrong"
-            )
         if self.rate is None:
-            self.rate, self._said_by = int(rate), f"{self._spec} yielded a chunk at {rate} Hz"
+            self.rate = int(rate)
+            self._rate_source = f"{self._spec} yielded a chunk at {rate} Hz"
+        elif rate != self.rate:
+            raise TargetShapeError(
+                f"{self._rate_source}, a chunk says {rate}; they must agree, or every duration is "
+                "wrong"
+            )
 
-    def _from_bytes(self, data: Any) -> Any:
+    def _from_bytes(self, data: Any) -> NDArray[np.int16]:
         """16-bit samples; a view of the target's own memory wherever that is possible."""
         import numpy as np
 
         view = memoryview(data)
-        if not view.contiguous or (view.itemsize > 1 and view.format not in ("h", "<h")):
+        is_16_bit = view.itemsize == 1 or view.format in ("h", "<h")
+        if not view.contiguous or not is_16_bit:
             raise TargetShapeError(
                 f"{self._spec} yielded a memoryview of {view.format!r}; wanted {ACCEPTED}"
             )
         flat = view.cast("B")
-        if not self._begun and len(flat):
-            self._begun = True
-            self._refuse_container(bytes(flat[:HEAD_BYTES]))
-        if self.left or len(flat) % FRAME_BYTES:
-            whole = self.left + bytes(flat)
-            cut = len(whole) - len(whole) % FRAME_BYTES
-            self.left = whole[cut:]
-            self.arrays.append(np.frombuffer(flat, np.uint8))
-            return np.frombuffer(whole[:cut], "<i2")
-        return np.frombuffer(flat, "<i2")
+        self._refuse_container(flat)
+        if not self.left and len(flat) % FRAME_BYTES == 0:
+            return np.frombuffer(flat, "<i2")
+        whole = self.left + bytes(flat)
+        end = len(whole) - len(whole) % FRAME_BYTES
+        self.left = whole[end:]
+        self.arrays.append(np.frombuffer(flat, np.uint8))
+        return np.frombuffer(whole[:end], "<i2")
 
-    def _refuse_container(self, start: bytes) -> None:
-        name = container_name(start)
+    def _refuse_container(self, data: memoryview) -> None:
+        """TargetShapeError for the first bytes, where they are those of a file format."""
+        if self._has_seen_bytes or not len(data):
+            return
+        self._has_seen_bytes = True
+        name = container_name(bytes(data[:HEAD_BYTES]))
         if name is not None:
             raise TargetShapeError(
                 f"{self._spec} yielded bytes that begin as {name}; wanted 16-bit PCM without a "
@@ -148,23 +175,25 @@ class _Reader:
 
 
 def refuse_reused(arrays: Iterable[Any], spec: str) -> None:
-    """An engine that fills one buffer again and again would be heard wrongly: say so.
+    """TargetShapeError for an engine that fills one buffer again and again: its sound is lost.
 
     Memory that is read-only, or two views that do not overlap, cannot have been overwritten.
     """
-    ends = sorted(_addresses(a) for a in arrays if a.size and a.flags.writeable)
-    if any(start < end for (_, end), (start, _) in pairwise(ends)):
-        raise TargetShapeError(
-            f"{spec} yielded the same buffer twice, so an earlier chunk may have been "
-            "overwritten; yield a copy of each chunk (or, if it is a constant, make it "
-            "read-only: array.setflags(write=False))"
-        )
+    writeable = [array for array in arrays if array.size and array.flags.writeable]
+    ranges = sorted(map(_addresses, writeable))
+    for (_, end), (start, _) in pairwise(ranges):
+        if start < end:
+            raise TargetShapeError(
+                f"{spec} yielded the same buffer twice, so an earlier chunk may have been "
+                "overwritten; yield a copy of each chunk (or, if it is a constant, make it "
+                "read-only: array.setflags(write=False))"
+            )
 
 
 def is_rate(rate: object) -> bool:
     """Whether this can be a sample rate in Hz."""
     try:
-        return 1000 <= int(rate) <= 768_000  # type: ignore[call-overload,no-any-return]
+        return LOWEST_RATE <= int(rate) <= HIGHEST_RATE  # type: ignore[call-overload,no-any-return]
     except (TypeError, ValueError):
         return False
 
@@ -172,21 +201,24 @@ def is_rate(rate: object) -> bool:
 def inspect_chunk(chunk: Any) -> str:
     """What was found in a chunk's place, for a message."""
     if isinstance(chunk, tuple):
-        return f"a tuple of {len(chunk)} ({', '.join(inspect_chunk(part) for part in chunk)})"
+        return f"a tuple of {len(chunk)} ({', '.join(map(inspect_chunk, chunk))})"
+    name = type(chunk).__name__
     samples = getattr(chunk, "samples", chunk)
-    shape, dtype = getattr(samples, "shape", None), getattr(samples, "dtype", None)
-    return f"{type(chunk).__name__}" + (f" of {dtype}, shape {shape}" if dtype is not None else "")
+    dtype = getattr(samples, "dtype", None)
+    if dtype is None:
+        return name
+    return f"{name} of {dtype}, shape {getattr(samples, 'shape', None)}"
 
 
 def _parts_of(chunk: Any) -> tuple[Any, Any, Any]:
-    """The samples of a chunk, its rate if it tells one, and how many channels it has."""
+    """The samples of a chunk, its rate if it has one, and how many channels it has."""
     if isinstance(chunk, tuple) and is_chunk(chunk):
-        return chunk[0], chunk[1], 1
-    rate, channels = getattr(chunk, "sample_rate", None), getattr(chunk, "sample_channels", 1)
-    if hasattr(chunk, "samples"):
-        return chunk.samples, rate, channels
-    if hasattr(chunk, "audio_int16_bytes"):
-        return chunk.audio_int16_bytes, rate, channels
+        samples, rate = chunk
+        return samples, rate, 1
+    for name in ("samples", "audio_int16_bytes"):
+        if hasattr(chunk, name):
+            rate = getattr(chunk, "sample_rate", None)
+            return getattr(chunk, name), rate, getattr(chunk, "sample_channels", 1)
     return chunk, None, 1
 
 

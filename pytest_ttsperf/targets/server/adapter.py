@@ -120,7 +120,7 @@ def open_adapter(
 
     make_client: Callable[..., Client] = HttpClient
     option_names: tuple[str, ...] = ("preset", "template", "connection")
-    if targets_spec.kind(spec) == "wyoming":
+    if targets_spec.kind_of(spec).name == "wyoming":
         make_client = WyomingClient
         option_names = ("connection", "quiet")
     for name in options:

@@ -10,9 +10,10 @@ from functools import partial
 from msgspec import structs
 
 from pytest_ttsperf.errors import TargetCrashed, TargetTimeout
-from pytest_ttsperf.records import Mode, Recording, TargetInfo, TargetSpec
+from pytest_ttsperf.records import Mode, Recording, TargetInfo
 from pytest_ttsperf.targets import spec as targets_spec
-from pytest_ttsperf.targets.base import Inspection
+from pytest_ttsperf.targets.base import Inspection, Lifecycle, TargetRequest
+from pytest_ttsperf.targets.placement import COUNTS, ELSEWHERE
 from pytest_ttsperf.targets.server import port_owner, request_template
 from pytest_ttsperf.targets.worker.parent import WorkerTarget
 
@@ -21,26 +22,27 @@ class ServerTarget:
     """A server by `http://`, `https://` or `wyoming://`; see `targets.Target` for the protocol."""
 
     isolated = True
+    lifecycle: Lifecycle = "external"
+    can_swap_code = False
+    is_proven_by_opening = True
+    process_usage = None
 
-    def __init__(
-        self,
-        spec: TargetSpec,
-        *,
-        offered: dict[str, str],
-        demanded: tuple[str, ...] = (),
-        timeout_s: float = 60.0,
-    ) -> None:
-        self._spec = spec
-        self._new_client = partial(
-            WorkerTarget,
-            spec,
-            offered=offered,
-            demanded=demanded,
-            timeout_s=timeout_s,
-        )
+    def __init__(self, request: TargetRequest) -> None:
+        self._spec = request.spec
+        self._new_client = partial(WorkerTarget, request, is_client=True)
         self._client = self._new_client()
         self._is_lost = False
         self._owner = port_owner.Owner(None)
+
+    @property
+    def placement_remedy(self) -> str:
+        """Over HTTP a status can be asked for; Wyoming has no event for it."""
+        if targets_spec.kind_of(self._spec.spec).name == "wyoming":
+            return ELSEWHERE
+        return (
+            f'have the server tell its placement, nodes by provider, as {{"placement": {COUNTS}}}, '
+            "under the path that `status` in --ttsperf-http-template names"
+        )
 
     def open(self) -> TargetInfo:
         """Ask for one sentence, and find the process that owns the port."""

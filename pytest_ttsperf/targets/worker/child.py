@@ -1,8 +1,8 @@
 """The worker's own side: runs the target in this process and answers its parent.
 
-Started by `worker.WorkerTarget` with two inherited descriptors: the socket to talk over, and a
-lifeline whose end of file means that the parent is gone, however it went. Standard output and
-error belong to the target and are kept by the parent as its last words.
+Started by `parent.WorkerTarget` through `start.py`, with two inherited descriptors: the socket to
+talk over, and a lifeline whose end of file means that the parent is gone, however it went. Standard
+output and error belong to the target; the last of them is what a crash is reported with.
 """
 
 from __future__ import annotations
@@ -23,18 +23,17 @@ from pytest_ttsperf.records import TargetInfo
 from pytest_ttsperf.targets import spec as targets_spec
 from pytest_ttsperf.targets import tracing
 from pytest_ttsperf.targets.python import adapter
-from pytest_ttsperf.targets.spec import SERVERS, kind
 from pytest_ttsperf.targets.worker import protocol, source_tree
 
 if TYPE_CHECKING:
     from pytest_ttsperf.targets.server.adapter import ServerAdapter
 
-
-_OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_WORKER_FOLDER = os.path.dirname(os.path.abspath(__file__))
+_PLUGIN_FOLDER = os.path.dirname(os.path.dirname(_WORKER_FOLDER))
 
 
 def main(connection_fd: int, lifeline_fd: int) -> None:
-    """Serve requests until told to close or until the parent is gone."""
+    """Serve requests until one says to close, or until the parent is gone."""
     started_ns = time.monotonic_ns()
     for descriptor in (connection_fd, lifeline_fd):
         os.set_inheritable(descriptor, False)
@@ -45,9 +44,9 @@ def main(connection_fd: int, lifeline_fd: int) -> None:
 
 
 def serve(connection: socket.socket, started_ns: int) -> None:
-    """Answer what is asked, until told to close or until nobody asks any more.
+    """Answer requests until one says to close, or until the other end is gone.
 
-    `started_ns` is when this process began to be ours, on time.monotonic_ns.
+    `started_ns` is when code of the plugin began to run here, on time.monotonic_ns.
     """
     child = _Child(started_ns)
     try:
@@ -72,8 +71,8 @@ def _end_with_parent(lifeline_fd: int) -> None:
 class _Child:
     def __init__(self, started_ns: int) -> None:
         self._started_ns = started_ns
-        self._speaker: adapter.PythonAdapter | ServerAdapter | None = None
-        self._mirror: source_tree.TreeOverride | None = None
+        self._adapter: adapter.PythonAdapter | ServerAdapter | None = None
+        self._tree: source_tree.Tree | None = None
         self._module = ""
         self.closed = False
 
@@ -81,17 +80,18 @@ class _Child:
         match request:
             case protocol.OpenRequest():
                 return self._open(request)
+            case protocol.ConnectRequest():
+                return self._connect(request)
             case protocol.WarmRequest():
-                self._open_speaker.warm()
+                self._open_adapter.warm()
                 return protocol.DoneReply()
             case protocol.RecordRequest():
-                return protocol.RecordedReply(
-                    recording=self._open_speaker.record(request.text, request.mode)
-                )
+                recording = self._open_adapter.record(request.text, request.mode)
+                return protocol.RecordedReply(recording=recording)
             case protocol.InspectRequest():
                 self._check_origin()
                 return protocol.InspectedReply(
-                    placement=self._open_speaker.placement(),
+                    placement=self._open_adapter.placement(),
                     cost=cost(),
                     tracers=tracing.tracers(),
                 )
@@ -101,52 +101,52 @@ class _Child:
 
     def close(self) -> None:
         self.closed = True
-        if self._speaker is not None:
-            self._speaker.close()
-            self._speaker = None
+        if self._adapter is not None:
+            self._adapter.close()
+            self._adapter = None
 
     @property
-    def _open_speaker(self) -> adapter.PythonAdapter | ServerAdapter:
-        if self._speaker is None:
-            raise RuntimeError("the worker was asked to speak before its target was open")
-        return self._speaker
+    def _open_adapter(self) -> adapter.PythonAdapter | ServerAdapter:
+        if self._adapter is None:
+            raise RuntimeError("the worker was asked for something before its target was open")
+        return self._adapter
 
     def _check_origin(self) -> None:
         """Raise WrongTree if code of another version was imported, also after the opening."""
-        if self._mirror is not None:
-            source_tree.verify_origin(self._mirror, self._module)
+        if self._tree is not None:
+            source_tree.verify_origin(self._tree, self._module)
 
-    def _open_server(self, request: protocol.OpenRequest) -> protocol.OpenedReply:
+    def _connect(self, request: protocol.ConnectRequest) -> protocol.OpenedReply:
         from pytest_ttsperf.targets.server import adapter as server_adapter
 
-        self._speaker = server_adapter.open_adapter(
-            request.spec, request.options, request.offered, request.demanded
+        secrets.remember(request.spec, request.options)
+        self._adapter = server_adapter.open_adapter(
+            request.spec,
+            request.options,
+            request.offered,
+            request.demanded,
         )
+        _, target_warnings = self._adapter.opening_spans()
         ready = TargetInfo(
             pid=None,
-            sample_rate=self._speaker.sample_rate,
-            is_rate_supposed=self._speaker.is_rate_supposed,
-            placement=self._speaker.placement(),
-            target_warnings=self._speaker.opening_spans()[1],
+            sample_rate=self._adapter.sample_rate,
+            is_rate_supposed=self._adapter.is_rate_supposed,
+            placement=self._adapter.placement(),
+            target_warnings=target_warnings,
             tracers=tracing.tracers(),
         )
         return protocol.OpenedReply(ready=ready)
 
     def _open(self, request: protocol.OpenRequest) -> protocol.OpenedReply:
         secrets.remember(request.spec, request.options)
-        if kind(request.spec) in SERVERS:
-            return self._open_server(request)
         spec = targets_spec.resolve(request.spec)
-        self._mirror, self._module = request.mirror, spec.partition(":")[0]
-        entries = [os.fsdecode(entry) for entry in request.sys_path]
-        if request.mirror is None:
-            sys.path[:] = _searched(sys.path, entries)
-        else:
-            sys.path[:] = source_tree.import_paths(request.mirror, [*sys.path, *entries])
-        begun_ns = time.monotonic_ns()
+        self._tree = request.tree
+        self._module = spec.partition(":")[0]
+        sys.path[:] = _search_path(request)
+        begin_ns = time.monotonic_ns()
         found = adapter.find_callable(spec)
         imported_ns = time.monotonic_ns()
-        self._speaker = adapter.open_adapter(
+        self._adapter = adapter.open_adapter(
             found,
             spec,
             targets_spec.resolve_options(request.options),
@@ -155,42 +155,42 @@ class _Child:
         )
         opened_ns = time.monotonic_ns()
         self._check_origin()
-        spans, target_warnings = self._speaker.opening_spans()
+        spans, target_warnings = self._adapter.opening_spans()
         to_recorder_clock_ns = time.perf_counter_ns() - time.monotonic_ns()
-        return protocol.OpenedReply(
-            ready=TargetInfo(
-                pid=os.getpid(),
-                sample_rate=self._speaker.sample_rate,
-                placement=self._speaker.placement(),
-                versions=adapter.library_versions(),
-                spans=spans,
-                target_warnings=target_warnings,
-                tracers=tracing.tracers(),
-                phases_ms={
-                    "process": (self._started_ns - request.spawned_ns) / 1e6,
-                    "import": (imported_ns - begun_ns) / 1e6,
-                    "open": (opened_ns - imported_ns) / 1e6,
-                    "ready": (opened_ns - request.spawned_ns) / 1e6,
-                },
-                process_ns=request.spawned_ns + to_recorder_clock_ns,
-            )
+        ready = TargetInfo(
+            pid=os.getpid(),
+            sample_rate=self._adapter.sample_rate,
+            placement=self._adapter.placement(),
+            versions=adapter.library_versions(),
+            spans=spans,
+            target_warnings=target_warnings,
+            tracers=tracing.tracers(),
+            phases_ms={
+                "process": (self._started_ns - request.spawned_ns) / 1e6,
+                "import": (imported_ns - begin_ns) / 1e6,
+                "open": (opened_ns - imported_ns) / 1e6,
+                "ready": (opened_ns - request.spawned_ns) / 1e6,
+            },
+            process_ns=request.spawned_ns + to_recorder_clock_ns,
         )
+        return protocol.OpenedReply(ready=ready)
 
 
-def _searched(here: list[str], there: list[str]) -> list[str]:
-    """The search path of this process, with what whoever started it has besides.
-
-    In its order, where it has all that is searched here; else its own entries come first.
-    """
+def _search_path(request: protocol.OpenRequest) -> list[str]:
+    """Where this process looks for modules: all that its parent searches is among it."""
+    here = list(sys.path)
+    there = [os.fsdecode(entry) for entry in request.sys_path]
+    if request.tree is not None:
+        return source_tree.import_paths(request.tree, [*here, *there])
     if set(here) <= set(there):
-        return there
+        return there  # in the parent's order, which may matter
     return [*(entry for entry in there if entry not in here), *here]
 
 
 def _failure_reply(error: Exception) -> protocol.FailedReply:
     """The error with its traceback, which starts at the target's own first frame."""
     frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER):
+    while frames is not None and _is_plugin_code(frames.tb_frame.f_code.co_filename):
         frames = frames.tb_next
     error = error.with_traceback(frames or error.__traceback__)
     return protocol.FailedReply(
@@ -198,3 +198,7 @@ def _failure_reply(error: Exception) -> protocol.FailedReply:
         message=str(error),
         traceback="".join(traceback.format_exception(error)),
     )
+
+
+def _is_plugin_code(file: str) -> bool:
+    return file.startswith(_PLUGIN_FOLDER)

@@ -1,7 +1,7 @@
 """The target in a process of its own, seen from its parent.
 
 So the memory is the engine's alone, a crash is an error with its last words, and a hang ends at
-the timeout. Arrivals are stamped inside the process (`worker_child`). POSIX only: it inherits
+the timeout. Arrivals are stamped inside the process (`child`). POSIX only: it inherits
 descriptors and is killed as a process group.
 """
 
@@ -11,7 +11,6 @@ import os
 import selectors
 import signal
 import socket
-import subprocess
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -32,25 +31,23 @@ from pytest_ttsperf.errors import (
     WrongTree,
 )
 from pytest_ttsperf.real import REAL
-from pytest_ttsperf.records import Mode, Recording, TargetInfo, TargetSpec
+from pytest_ttsperf.records import Mode, Recording, TargetInfo
 from pytest_ttsperf.targets import tracing
-from pytest_ttsperf.targets.base import Inspection, without_secrets
-from pytest_ttsperf.targets.child_process import ChildProcess, environment
-from pytest_ttsperf.targets.worker import protocol, source_tree
+from pytest_ttsperf.targets.base import Inspection, Lifecycle, TargetRequest, without_secrets
+from pytest_ttsperf.targets.child_process import ChildProcess, describe_exit, environment
+from pytest_ttsperf.targets.placement import TELL_PLACEMENT
+from pytest_ttsperf.targets.worker import protocol
 from pytest_ttsperf.targets.worker.source_tree import counterpart_folder
 
 POLL_S = 0.25
 CLOSE_S = 5.0
-_PLUGIN_ROOT = str(Path(__file__).resolve().parents[3])
-# The running plugin and no other: not one in the folder that the worker starts in, which may be an
-# older version's. Another interpreter finds what the plugin needs behind its own packages.
-_START = (
-    "import sys; root, *more = sys.argv[3:]; known = list(sys.path); "
-    "sys.path[:] = [root, *known, *(entry for entry in more if entry not in known)]; "
-    "from pytest_ttsperf.targets.worker.child import main; "
-    "root in known or sys.path.remove(root); "
-    "main(int(sys.argv[1]), int(sys.argv[2]))"
-)
+STILL_RUNS = "it closed its connection"
+TRACEBACK_S = 0.2
+"""For a process that hangs, to print where."""
+_PLUGIN_FOLDER = str(Path(__file__).resolve().parents[3])
+_START_FILE = str(Path(__file__).with_name("start.py"))
+_RUN_START_FILE = "import sys; exec(compile(open(sys.argv[1]).read(), sys.argv[1], 'exec'))"
+"""The file says why it is run in this way."""
 _ERRORS: dict[str, type[TargetError]] = {
     "ModuleMissing": ModuleMissing,
     "OptionUntaken": OptionUntaken,
@@ -62,31 +59,25 @@ _ERRORS: dict[str, type[TargetError]] = {
 
 
 class _TooLateError(Exception):
-    """No answer within the time given."""
+    """No answer within the time that is allowed."""
 
 
 class WorkerTarget:
-    """One worker process with one target; see `targets.Target` for the protocol."""
+    """One worker process with one target; see `targets.base.Target` for the protocol."""
 
     isolated = True
+    lifecycle: Lifecycle = "kept"
+    can_swap_code = True
+    is_proven_by_opening = True
+    placement_remedy = TELL_PLACEMENT
+    process_usage = None
 
-    def __init__(
-        self,
-        spec: TargetSpec,
-        *,
-        offered: dict[str, str],
-        demanded: tuple[str, ...] = (),
-        timeout_s: float = 60.0,
-        mirror: source_tree.TreeOverride | None = None,
-        python: str = sys.executable,
-    ) -> None:
-        """`mirror` has the target imported from another tree, `python` by another interpreter."""
-        self._spec = spec
-        self._mirror = mirror
-        self._python = python
-        self._offered = offered
-        self._demanded = demanded
-        self._timeout_s = timeout_s
+    def __init__(self, request: TargetRequest, *, is_client: bool = False) -> None:
+        """With `is_client` the worker imports no target: it is the client of a server."""
+        self._request = request
+        self._spec = request.spec
+        self._tree = request.tree
+        self._is_client = is_client
         self._process: ChildProcess | None = None
         self._connection: socket.socket | None = None
         self._lifeline: int | None = None
@@ -94,21 +85,31 @@ class WorkerTarget:
     def open(self) -> TargetInfo:
         """Start the process and open the target in it."""
         spawned_ns = self._start()
-        reply = self._ask(
-            protocol.OpenRequest(
-                spec=self._spec.spec,
-                options=self._spec.options,
-                offered=self._offered,
-                demanded=self._demanded,
-                sys_path=tuple(os.fsencode(entry or os.getcwd()) for entry in sys.path),
-                spawned_ns=spawned_ns,
-                mirror=self._mirror,
-            )
-        )
+        reply = self._ask(self._open_request(spawned_ns))
         assert isinstance(reply, protocol.OpenedReply), reply
         ready = reply.ready
-        return without_secrets(
-            structs.replace(ready, target_warnings=(*ready.target_warnings, *tracing.remarks()))
+        target_warnings = (*ready.target_warnings, *tracing.remarks())
+        return without_secrets(structs.replace(ready, target_warnings=target_warnings))
+
+    def _open_request(self, spawned_ns: int) -> protocol.Request:
+        if self._is_client:
+            return protocol.ConnectRequest(
+                self._spec.spec,
+                self._spec.options,
+                self._request.offered,
+                self._request.demanded,
+            )
+        tree = None
+        if self._tree is not None:
+            tree = self._tree.only_folders()
+        return protocol.OpenRequest(
+            spec=self._spec.spec,
+            options=self._spec.options,
+            offered=self._request.offered,
+            demanded=self._request.demanded,
+            sys_path=tuple(os.fsencode(entry or os.getcwd()) for entry in sys.path),
+            spawned_ns=spawned_ns,
+            tree=tree,
         )
 
     def warm(self) -> None:
@@ -131,59 +132,46 @@ class WorkerTarget:
     def close(self) -> str | None:
         """End the process and everything it started. Safe to call twice, or on a dead worker.
 
-        Gives what was wrong with the target's own closing, if anything was.
+        Returns what was wrong with the target's own closing, if anything was.
         """
         if self._process is None:
             return None
         self._process.remember_tree()
         try:
-            return self._closed_well(self._process)
+            return self._close_target(self._process)
         finally:
             self._end()
 
-    def _closed_well(self, process: ChildProcess) -> str | None:
+    def _close_target(self, process: ChildProcess) -> str | None:
+        """Have the target closed and its process end by itself; returns what was wrong with it."""
         if process.poll() is not None or self._connection is None:
             return None
         try:
             protocol.send(self._connection, protocol.CloseRequest())
             self._wait_readable(CLOSE_S)
             reply = protocol.receive_reply(self._connection)
-            code = _exit_code(process, CLOSE_S)
+            code = process.wait_for_exit_code(CLOSE_S)
         except (OSError, EOFError):
-            return f"its process ended while it was closed ({_how(_exit_code(process, CLOSE_S))})"
+            code = process.wait_for_exit_code(CLOSE_S)
+            return f"its process ended while it was closed ({describe_exit(code, STILL_RUNS)})"
         except _TooLateError:
             code = None
         if code is None:
             return f"it was not closed within {CLOSE_S:g} s, and its process was ended"
         if isinstance(reply, protocol.FailedReply):
             return f"its close() raised {reply.kinds[0]}: {secrets.scrub(reply.message)}"
-        return None if code == 0 else f"its process ended badly ({_how(code)})"
+        if code != 0:
+            return f"its process ended badly ({describe_exit(code, STILL_RUNS)})"
+        return None
 
     def _start(self) -> int:
-        """Start the process; gives when it was executed, on time.monotonic_ns."""
+        """Start the process; returns when it was executed, on time.monotonic_ns."""
         ours, theirs = real.socketpair()
         read_end, self._lifeline = os.pipe()
         self._connection = ours
-        own = self._python != sys.executable
         try:
-            self._process = ChildProcess(
-                # What PYTHONPATH adds belongs to the running environment, and comes behind its own.
-                env=environment({"PYTHONPATH", "PYTHONHOME"} if own else ()),
-                cwd=counterpart_folder(self._mirror, os.getcwd()) if self._mirror else None,
-                pass_fds=(theirs.fileno(), read_end),
-            )
-            self._process.start(
-                [
-                    self._python,
-                    "-P",
-                    "-c",
-                    _START,
-                    str(theirs.fileno()),
-                    str(read_end),
-                    _PLUGIN_ROOT,
-                    *(sys.path if own else ()),
-                ]
-            )
+            self._process = self._new_process(theirs.fileno(), read_end)
+            self._process.start(self._arguments(theirs.fileno(), read_end))
         except OSError as error:
             self._end()
             raise TargetFailed(
@@ -197,22 +185,50 @@ class WorkerTarget:
             os.close(read_end)
         return self._process.executed_monotonic_ns
 
+    def _new_process(self, *descriptors: int) -> ChildProcess:
+        hidden: set[str] = set()
+        folder = None
+        if self._tree is not None:
+            folder = counterpart_folder(self._tree, os.getcwd())
+            if self._tree.has_own_environment:
+                # What PYTHONPATH adds belongs to the running one, and comes behind its own.
+                hidden = {"PYTHONPATH", "PYTHONHOME"}
+        return ChildProcess(env=environment(hidden), cwd=folder, pass_fds=descriptors)
+
+    def _arguments(self, connection_fd: int, lifeline_fd: int) -> list[str]:
+        python = sys.executable
+        searched: list[str] = []
+        if self._tree is not None and self._tree.has_own_environment:
+            python = self._tree.python
+            searched = sys.path
+        return [
+            python,
+            "-P",
+            "-c",
+            _RUN_START_FILE,
+            _START_FILE,
+            str(connection_fd),
+            str(lifeline_fd),
+            _PLUGIN_FOLDER,
+            *searched,
+        ]
+
     def _ask(self, request: protocol.Request) -> protocol.Reply:
         if self._connection is None:
             raise TargetCrashed(f"target {self._spec.label} is not open, or its worker was closed")
         try:
             protocol.send(self._connection, request)
-            self._wait_readable(self._timeout_s)
+            self._wait_readable(self._request.timeout_s)
             reply = protocol.receive_reply(self._connection)
         except (EOFError, OSError):
-            self._crashed()
+            self._raise_crashed()
         except _TooLateError:
-            self._timed_out()
+            self._raise_timeout()
         except BaseException:  # Ctrl-C, a test's own timeout: it is busy, do not wait for it
             self._end()
             raise
         if isinstance(reply, protocol.FailedReply):
-            self._raise(reply)
+            self._raise_failed(reply)
         return reply
 
     def _wait_readable(self, timeout_s: float) -> None:
@@ -229,35 +245,37 @@ class WorkerTarget:
                     raise EOFError
         raise _TooLateError
 
-    def _crashed(self) -> NoReturn:
+    def _raise_crashed(self) -> NoReturn:
         assert self._process is not None
-        code = _exit_code(self._process, CLOSE_S)
-        words = self._process.last_words()
+        code = self._process.wait_for_exit_code(CLOSE_S)
+        output = self._process.output_tail()
         self._end()
         raise TargetCrashed(
-            f"target {self._spec.label}: its worker process ended ({_how(code)}) before it "
-            f"answered.\nIts last words:\n{words}"
+            f"target {self._spec.label}: its worker process ended "
+            f"({describe_exit(code, STILL_RUNS)}) before it answered.\nIts last words:\n{output}"
         )
 
-    def _timed_out(self) -> NoReturn:
+    def _raise_timeout(self) -> NoReturn:
         assert self._process is not None
-        self._process.send_signal(signal.SIGUSR1)  # faulthandler tells where it hangs
-        REAL.sleep(0.2)
-        words = self._process.last_words()
+        self._process.send_signal(signal.SIGUSR1)  # faulthandler prints where it hangs
+        REAL.sleep(TRACEBACK_S)
+        output = self._process.output_tail()
         self._end()
         raise TargetTimeout(
-            f"target {self._spec.label} gave no answer within {self._timeout_s:g} s and was "
-            f"ended; --ttsperf-timeout allows more.\nIts last words:\n{words}"
+            f"target {self._spec.label} gave no answer within {self._request.timeout_s:g} s and "
+            f"was ended; --ttsperf-timeout allows more.\nIts last words:\n{output}"
         )
 
-    def _raise(self, failed: protocol.FailedReply) -> NoReturn:
-        kind = next((_ERRORS[name] for name in failed.kinds if name in _ERRORS), TargetFailed)
-        if kind is TargetFailed and TargetFailed.__name__ not in failed.kinds:
-            raise TargetFailed(
-                f"target {self._spec.label} raised {failed.kinds[0]}: {failed.message}\n"
-                f"{failed.traceback}"
-            )
-        raise kind(failed.message)
+    def _raise_failed(self, reply: protocol.FailedReply) -> NoReturn:
+        """The error that a reply stands for, as one of ours."""
+        for name in reply.kinds:
+            if name in _ERRORS:
+                raise _ERRORS[name](reply.message)
+        if TargetFailed.__name__ in reply.kinds:
+            raise TargetFailed(reply.message)
+        raise TargetFailed(
+            f"target {self._spec.label} raised {reply.kinds[0]}: {reply.message}\n{reply.traceback}"
+        )
 
     def _end(self) -> None:
         if self._process is not None:
@@ -267,19 +285,3 @@ class WorkerTarget:
         if self._lifeline is not None:
             os.close(self._lifeline)
         self._process = self._connection = self._lifeline = None
-
-
-def _exit_code(process: ChildProcess, timeout_s: float) -> int | None:
-    """The exit code of a process that ends by then; None when it does not."""
-    try:
-        return process.wait(timeout_s)
-    except subprocess.TimeoutExpired:
-        return None
-
-
-def _how(code: int | None) -> str:
-    if code is None:
-        return "it closed its connection"
-    if code < 0:
-        return f"killed by {signal.Signals(-code).name}"
-    return f"exit code {code}"

@@ -6,62 +6,79 @@ outside its timing.
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
+from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from pytest_ttsperf.records import Json, Mode, RecorderCost, Recording, TargetInfo
-from pytest_ttsperf.targets.worker.source_tree import TreeOverride
+from pytest_ttsperf.targets.worker.source_tree import Tree
 
 _LENGTH = struct.Struct("!Q")
 
 
-class OpenRequest(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Import and call the target. `offered` is passed as far as the callable accepts it."""
+class Message(msgspec.Struct, frozen=True, tag=True):
+    """What is sent: its class name is on the wire, before its fields."""
+
+
+class TargetMessage(Message, frozen=True):
+    """A target as its spec names it. What is `offered` is passed as far as the target takes it."""
 
     spec: str
     options: dict[str, Json]
     offered: dict[str, str]
     demanded: tuple[str, ...]
+
+
+class ConnectRequest(TargetMessage, frozen=True):
+    """Be the client of a server that runs already."""
+
+
+class OpenRequest(TargetMessage, frozen=True):
+    """Import and call the target."""
+
     sys_path: tuple[bytes, ...]
     """As the file system has them: not every folder has a name in UTF-8."""
     spawned_ns: int
-    mirror: TreeOverride | None = None
+    tree: Tree | None = None
+    """Another version of the code, to be imported in place of the running one."""
 
 
-class WarmRequest(msgspec.Struct, frozen=True, tag=True):
+class WarmRequest(Message, frozen=True):
     """Call the target's own `warm()`, if it has one."""
 
 
-class RecordRequest(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class RecordRequest(Message, frozen=True):
     """Run one timed synthesis."""
 
     text: str
     mode: Mode
 
 
-class InspectRequest(msgspec.Struct, frozen=True, tag=True):
+class InspectRequest(Message, frozen=True):
     """Read the placement again and measure the recorder itself."""
 
 
-class CloseRequest(msgspec.Struct, frozen=True, tag=True):
+class CloseRequest(Message, frozen=True):
     """Close the target and end the process."""
 
 
-class OpenedReply(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class OpenedReply(Message, frozen=True):
     """The target is open."""
 
     ready: TargetInfo
 
 
-class RecordedReply(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class RecordedReply(Message, frozen=True):
     """One trial is over."""
 
     recording: Recording
 
 
-class InspectedReply(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class InspectedReply(Message, frozen=True):
     """How the target stands after the run."""
 
     placement: dict[str, Json] | None
@@ -69,11 +86,11 @@ class InspectedReply(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     tracers: tuple[str, ...] = ()
 
 
-class DoneReply(msgspec.Struct, frozen=True, tag=True):
+class DoneReply(Message, frozen=True):
     """It is done, and there is nothing to tell."""
 
 
-class FailedReply(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class FailedReply(Message, frozen=True):
     """The target raised. `kinds` are the class names of the exception, nearest first."""
 
     kinds: tuple[str, ...]
@@ -81,11 +98,26 @@ class FailedReply(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     traceback: str
 
 
-Request = OpenRequest | WarmRequest | RecordRequest | InspectRequest | CloseRequest
+Request = OpenRequest | ConnectRequest | WarmRequest | RecordRequest | InspectRequest | CloseRequest
 Reply = OpenedReply | RecordedReply | InspectedReply | DoneReply | FailedReply
 
-_encoder = msgspec.msgpack.Encoder()
-_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+
+def _path_to_bytes(value: Any) -> bytes:
+    """A path as the file system has it. TypeError for what else msgpack has no form for."""
+    if isinstance(value, Path):
+        return os.fsencode(value)
+    raise TypeError(f"found {type(value).__name__} in a message, wanted plain data")
+
+
+def _path_from_bytes(_: type, value: bytes) -> Path:
+    return Path(os.fsdecode(value))
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_path_to_bytes)
+_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(
+    Request,
+    dec_hook=_path_from_bytes,
+)
 _replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 
 

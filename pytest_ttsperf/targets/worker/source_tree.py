@@ -3,19 +3,20 @@
 The running plugin is imported already, so both arms of a comparison are measured by the same code.
 Every import path inside the project is replaced by its counterpart in the other tree; an editable
 install of the project, which would win otherwise, is among them. What was imported from the
-project all the same is told by name.
+project all the same is named in an error.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from pytest_ttsperf.errors import WrongTree
+
+PLUGIN = "pytest_ttsperf"
+FEW = 3
 
 
 class Tree(NamedTuple):
@@ -42,87 +43,89 @@ class Tree(NamedTuple):
         """Whether it runs on its own dependencies."""
         return self.python != sys.executable
 
+    def only_folders(self) -> Tree:
+        """All that a worker needs of it, and no text that UTF-8 may have no form for."""
+        return Tree(label="", project=self.project, folder=self.folder)
 
-OWN_PACKAGE = "pytest_ttsperf"
 
-
-def import_paths(mirror: TreeOverride, entries: Iterable[str]) -> list[str]:
+def import_paths(tree: Tree, entries: Iterable[str]) -> list[str]:
     """`sys.path` for the other tree: its folders first, then what belongs to neither."""
-    known = [*entries, *_editable_folders()]
-    inside = [entry for entry in known if _belongs(entry, mirror)]
-    theirs = [_counterpart(entry, mirror) for entry in inside]
-    others = [entry for entry in known if entry not in inside]
-    return list(dict.fromkeys([*theirs, *others]))
+    searched = [*entries, *_editable_folders()]
+    inside = [entry for entry in searched if _is_own_code(entry, tree)]
+    counterparts = [_counterpart(entry, tree) for entry in inside]
+    others = [entry for entry in searched if entry not in inside]
+    return list(dict.fromkeys([*counterparts, *others]))
 
 
-def counterpart_folder(mirror: TreeOverride, here: str) -> str | None:
-    """Where in the other tree a worker should be, if here is in the project; None if there is no
-    such folder."""
-    if not _is_within(here, mirror.ours):
+def counterpart_folder(tree: Tree, here: str) -> str | None:
+    """Where in the other tree a worker should be, if `here` is in the project.
+
+    None if there is no such folder.
+    """
+    if not _is_within(here, tree.project):
         return here
-    counterpart = _counterpart(here, mirror)
-    return counterpart if Path(counterpart).is_dir() else None
+    counterpart = _counterpart(here, tree)
+    if not Path(counterpart).is_dir():
+        return None
+    return counterpart
 
 
-def verify_origin(mirror: TreeOverride, module: str) -> None:
+def verify_origin(tree: Tree, module: str) -> None:
     """Raise WrongTree unless `module` and all that was imported comes from the other tree."""
     origin = getattr(sys.modules.get(module), "__file__", None)
-    if origin is None or not _is_within(origin, mirror.theirs):
+    if origin is None or not _is_within(origin, tree.folder):
         raise WrongTree(
-            f"found {module} imported from {origin}, wanted it from {mirror.theirs}: both arms "
+            f"found {module} imported from {origin}, wanted it from {tree.folder}: both arms "
             "would be the same code; an import hook or an install that is not editable wins over "
             "the tree. Uninstall the project from this environment, or install it with pip -e"
         )
-    strays = sorted(
-        f"{name} ({file})"
-        for name, loaded in list(sys.modules.items())
-        if (file := getattr(loaded, "__file__", None))
-        and name.partition(".")[0] not in (OWN_PACKAGE, "__main__")
-        and _belongs(file, mirror)
-    )
+    strays = sorted(_modules_of_project(tree))
     if strays:
         raise WrongTree(
-            f"found {', '.join(strays[:3])} imported from the running version, wanted all of the "
-            f"project from {mirror.theirs}: the two are mixed. Import it by its package"
+            f"found {', '.join(strays[:FEW])} imported from the running version, wanted all of the "
+            f"project from {tree.folder}: the two are mixed. Import it by its package"
         )
 
 
-def _editable_folders() -> list[str]:
+def _modules_of_project(tree: Tree) -> Iterator[str]:
+    """Modules of the running version that are loaded, but for the plugin's own."""
+    for name, module in list(sys.modules.items()):
+        package = name.partition(".")[0]
+        if package in (PLUGIN, "__main__"):
+            continue
+        file = getattr(module, "__file__", None)
+        if file and _is_own_code(file, tree):
+            yield f"{name} ({file})"
+
+
+def _editable_folders() -> Iterator[str]:
     """Folders that setuptools' editable installs map their packages to."""
-    modules = (sys.modules.get(getattr(finder, "__module__", "")) for finder in sys.meta_path)
-    mappings = (getattr(module, "MAPPING", None) for module in modules)
-    return [
-        str(Path(place).parent)
-        for mapping in mappings
-        if isinstance(mapping, dict)
-        for place in mapping.values()
-        if isinstance(place, str)
-    ]
+    for finder in sys.meta_path:
+        module = sys.modules.get(getattr(finder, "__module__", ""))
+        mapping = getattr(module, "MAPPING", None)
+        if not isinstance(mapping, dict):
+            continue
+        for place in mapping.values():
+            if isinstance(place, str):
+                yield str(Path(place).parent)
 
 
-def _belongs(entry: str, mirror: TreeOverride) -> bool:
+def _is_own_code(entry: str, tree: Tree) -> bool:
     """Whether a path is the project's own code: not its environment, not the other tree."""
-    environments = [sys.prefix, sys.base_prefix]
-    return (
-        _is_within(entry, mirror.ours)
-        and not _is_within(entry, mirror.theirs)
-        and not any(
-            _is_within(entry, place) for place in environments if _is_within(place, mirror.ours)
-        )
-        and "site-packages" not in Path(entry).parts
-    )
+    if "site-packages" in Path(entry).parts:
+        return False
+    if not _is_within(entry, tree.project) or _is_within(entry, tree.folder):
+        return False
+    for environment in (sys.prefix, sys.base_prefix):
+        if _is_within(environment, tree.project) and _is_within(entry, environment):
+            return False
+    return True
 
 
-def _counterpart(entry: str, mirror: TreeOverride) -> str:
-    return str(Path(mirror.theirs) / Path(entry).resolve().relative_to(Path(mirror.ours).resolve()))
+def _counterpart(entry: str, tree: Tree) -> str:
+    inside = Path(entry).resolve().relative_to(tree.project.resolve())
+    return str(tree.folder / inside)
 
 
-def _is_within(path: str, folder: str) -> bool:
+def _is_within(path: str | Path, folder: str | Path) -> bool:
     return Path(path).resolve().is_relative_to(Path(folder).resolve())
-
-
-class TreeOverride(msgspec.Struct, frozen=True, kw_only=True):
-    """Two folders with the same layout: whatever would come from `ours` comes from `theirs`."""
-
-    ours: str
-    theirs: str

@@ -170,7 +170,9 @@ def test_a_server_and_what_it_is_compared_with_are_asked_equally_often(
 ) -> None:
     """What was used a moment ago is faster. Where the server is the new one, nothing is shared."""
     monkeypatch.setattr(
-        TargetFactory, "is_server", property(lambda self: self.spec.spec.endswith("Hum"))
+        TargetFactory,
+        "lifecycle",
+        property(lambda self: "external" if self.spec.spec.endswith("Hum") else "kept"),
     )
     both = contest(old, new)
     made = BlockRunner(both).run_next(both)["cell"]
@@ -183,7 +185,7 @@ def test_a_server_and_what_it_is_compared_with_are_asked_equally_often(
 
 
 def test_a_server_with_itself_needs_no_spare_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(TargetFactory, "is_server", property(lambda self: True))
+    monkeypatch.setattr(TargetFactory, "lifecycle", property(lambda self: "external"))
     assert contest("Hum", "Hum").turns == ARMS
     assert contest("Hum", "Slow").turns == (*ARMS, blocks.SPARE)
 

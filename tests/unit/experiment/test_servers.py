@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from pytest_ttsperf.errors import MeasurementError, TargetShapeError
-from pytest_ttsperf.experiment.plan import TargetFactory, with_http_options
+from pytest_ttsperf.experiment.plan import TargetFactory
 from pytest_ttsperf.experiment.trial import run_cold_trial
 from pytest_ttsperf.measure.schedule import ScheduledTrial
 from pytest_ttsperf.records import TargetSpec
+from pytest_ttsperf.targets.server.run_options import with_http_options
 from pytest_ttsperf.targets.worker.source_tree import Tree
 
 URL = "http://127.0.0.1:8000"

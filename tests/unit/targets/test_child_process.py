@@ -72,7 +72,7 @@ def test_a_process_ends_with_its_exit_code_its_time_and_its_words(make: Make) ->
     assert child.poll() == 7
     assert child.cpu_s is not None
     assert child.cpu_s >= 0
-    assert child.last_words() == "out\nerr"
+    assert child.output_tail() == "out\nerr"
     child.end()
     child.end()
 
@@ -85,7 +85,7 @@ def test_output_that_is_ours_comes_straight_and_is_no_word(make: Make) -> None:
     child.stdin.close()
     assert child.stdout.read() == b"in"
     assert child.wait(PATIENT_S) == 0
-    assert child.last_words() == "err"
+    assert child.output_tail() == "err"
 
 
 def test_signals_and_how_it_ended(make: Make) -> None:
@@ -93,7 +93,7 @@ def test_signals_and_how_it_ended(make: Make) -> None:
     assert child.poll() is None
     with pytest.raises(subprocess.TimeoutExpired):
         child.wait(0.01)
-    assert child.last_words() == "(it said nothing)"
+    assert child.output_tail() == "(it said nothing)"
     child.send_signal(signal.SIGTERM)
     assert child.wait(PATIENT_S) == -signal.SIGTERM
     child.send_signal(signal.SIGTERM)
@@ -129,7 +129,7 @@ def test_a_program_gets_the_signals_that_it_would_get_from_subprocess(make: Make
     expected = subprocess.run(
         command, capture_output=True, text=True, start_new_session=True, env=environment()
     )
-    assert child.last_words() == expected.stdout
+    assert child.output_tail() == expected.stdout
 
 
 def test_no_descriptor_is_left_over(make: Make) -> None:
@@ -137,7 +137,7 @@ def test_no_descriptor_is_left_over(make: Make) -> None:
     child = make("sh", "-c", list_them)
     child.wait(PATIENT_S)
     expected = subprocess.run(["sh", "-c", list_them], capture_output=True, text=True)
-    assert child.last_words() == expected.stdout.strip()
+    assert child.output_tail() == expected.stdout.strip()
 
 
 def test_the_start_is_counted_from_the_execution(make: Make) -> None:
@@ -145,7 +145,7 @@ def test_the_start_is_counted_from_the_execution(make: Make) -> None:
     before_ns = time.perf_counter_ns()
     child.start([sys.executable, "-c", "import time; print(time.perf_counter_ns(), flush=True)"])
     child.wait(PATIENT_S)
-    assert before_ns <= child.executed_ns <= int(child.last_words())
+    assert before_ns <= child.executed_ns <= int(child.output_tail())
     apart_ns = time.perf_counter_ns() - time.monotonic_ns()
     assert abs(child.executed_monotonic_ns + apart_ns - child.executed_ns) < 1e9
 
@@ -158,9 +158,9 @@ def test_much_talk_is_read_and_little_of_it_is_remembered(make: Make) -> None:
         while child.poll() is None:
             peak = max(peak, guard.memory_info().rss)
     finally:
-        words = child.last_words()
+        words = child.output_tail()
     assert words.endswith("the end")
-    assert len(words) <= guardian.LAST_BYTES
+    assert len(words) <= guardian.TAIL_BYTES
     assert 0 < peak < 60e6, "far less than what was printed"
 
 
@@ -315,9 +315,9 @@ def test_arguments_come_in_pieces_and_may_hold_anything() -> None:
     body = b"say\0two\nlines\0\0"
     os.write(write_end, b"%d\n" % len(body))
     os.write(write_end, body)
-    assert guardian.receive_descriptors(read_end) == [b"say", b"two\nlines", b""]
+    assert guardian.receive_arguments(read_end) == [b"say", b"two\nlines", b""]
     os.write(write_end, b"9\nhalf")
     os.close(write_end)
-    assert guardian.receive_descriptors(read_end) == []
-    assert guardian.receive_descriptors(read_end) == []
+    assert guardian.receive_arguments(read_end) == []
+    assert guardian.receive_arguments(read_end) == []
     os.close(read_end)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from pytest_ttsperf.records import Json
-from pytest_ttsperf.targets.placement import FIELDS, understood
+from pytest_ttsperf.targets.placement import FIELDS, normalize
 
 NODES: Json = {"CPUExecutionProvider": 12, "CoreMLExecutionProvider": 0}
 
 
 def test_a_plain_mapping_is_taken_for_the_nodes() -> None:
-    assert understood(NODES) == {"nodes": NODES}
+    assert normalize(NODES) == {"nodes": NODES}
 
 
 @pytest.mark.parametrize(
@@ -25,12 +25,12 @@ def test_a_plain_mapping_is_taken_for_the_nodes() -> None:
     ],
 )
 def test_the_whole_form_stays_as_it_is(told: dict[str, Json]) -> None:
-    assert understood(told) == told
+    assert normalize(told) == told
 
 
 @pytest.mark.parametrize("told", [None, {}])
 def test_nothing_is_nothing(told: Json) -> None:
-    assert understood(told) is None
+    assert normalize(told) is None
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,6 @@ def test_any_other_form_is_an_error_that_names_those_that_are_understood(told: J
     with pytest.raises(
         ValueError, match=r"wanted a dict that counts nodes by provider, as .*or None"
     ) as caught:
-        understood(told)
+        normalize(told)
     assert str(caught.value).startswith(f"found {told!r}")
     assert all(field in str(caught.value) for field in FIELDS)

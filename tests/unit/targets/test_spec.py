@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 
 from pytest_ttsperf.errors import LimitError
-from pytest_ttsperf.records import cell
+from pytest_ttsperf.records import TargetSpec, cell
 from pytest_ttsperf.targets import spec as targets_spec
+from pytest_ttsperf.targets.base import Lifecycle, TargetRequest
+from pytest_ttsperf.targets.python.inline import InlineTarget
 
 
 @pytest.mark.parametrize(
@@ -25,7 +28,7 @@ from pytest_ttsperf.targets import spec as targets_spec
     ],
 )
 def test_kinds(spec: str, kind: str) -> None:
-    assert targets_spec.kind(spec) == kind
+    assert targets_spec.kind_of(spec).name == kind
     assert targets_spec.is_spec(spec) is (spec != "nonsense")
 
 
@@ -97,3 +100,37 @@ def test_the_port_of_a_loopback_address_is_no_identity(label: str, identity: str
 )
 def test_other_labels_are_their_own_identity(label: str) -> None:
     assert cell.target_identity(label) == label
+
+
+def test_each_row_names_a_class_that_can_be_imported() -> None:
+    for kind in targets_spec.KINDS:
+        spec = TargetSpec(spec=f"{kind.prefixes[0]}x:y")
+        target = targets_spec.new_target(TargetRequest(spec, {}))
+        assert target.lifecycle in get_args(Lifecycle)
+
+
+@pytest.mark.parametrize(
+    ("spec", "lifecycle", "can_swap_code"),
+    [
+        (TargetSpec(spec="engine:Engine"), "kept", True),
+        (TargetSpec(spec="http://localhost:1"), "external", False),
+        (TargetSpec(spec="wyoming://localhost:1"), "external", False),
+        (TargetSpec(spec="cmd:piper"), "per_text", False),
+        (TargetSpec(spec="cmd:piper", options={"protocol": "lines"}), "kept", False),
+    ],
+)
+def test_a_target_says_how_it_lives(spec: TargetSpec, lifecycle: str, can_swap_code: bool) -> None:
+    target = targets_spec.new_target(TargetRequest(spec, {}))
+    assert (target.lifecycle, target.can_swap_code) == (lifecycle, can_swap_code)
+    inline = targets_spec.new_target(TargetRequest(spec, {}, is_inline=True))
+    assert isinstance(inline, InlineTarget) is can_swap_code
+
+
+def test_a_new_kind_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = targets_spec.TargetKind("toy", ("toy:",), "types:SimpleNamespace")
+    assert targets_spec.kind_of("toy:x").name == "python"
+    monkeypatch.setattr(targets_spec, "KINDS", [row, *targets_spec.KINDS])
+    assert targets_spec.kind_of("toy:x") is row
+    assert targets_spec.is_spec("toy:any words")
+    assert targets_spec.is_url_scheme("toy")
+    assert not targets_spec.is_python("toy:x")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_ttsperf.records import TargetSpec
+from pytest_ttsperf.targets.base import TargetRequest
 from pytest_ttsperf.targets.command.target import CommandTarget
 from pytest_ttsperf.targets.worker.parent import WorkerTarget
 
@@ -31,7 +32,7 @@ if __name__ == "__main__":
 
 
 def speak_in_worker() -> None:
-    target = WorkerTarget(TargetSpec(spec="telling_engine:Engine"), offered={})
+    target = WorkerTarget(TargetRequest(TargetSpec(spec="telling_engine:Engine"), {}))
     try:
         target.open()
         target.record("Hello.", "stream")
@@ -41,7 +42,7 @@ def speak_in_worker() -> None:
 
 def speak_in_program() -> None:
     line = f"cmd:{shlex.quote(sys.executable)} telling_engine.py"
-    target = CommandTarget(TargetSpec(spec=line, options={"rate": 16000}), offered={})
+    target = CommandTarget(TargetRequest(TargetSpec(spec=line, options={"rate": 16000}), {}))
     target.open()
     target.record("Hello.", "stream")
 

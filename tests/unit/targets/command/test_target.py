@@ -26,6 +26,7 @@ from pytest_ttsperf.errors import (
 )
 from pytest_ttsperf.metrics.audio import to_samples
 from pytest_ttsperf.records import Recording, TargetSpec
+from pytest_ttsperf.targets.base import TargetRequest
 from pytest_ttsperf.targets.command.target import CommandTarget
 from tests.unit.targets.decoders.test_encoded import KINDS, payload
 
@@ -60,7 +61,9 @@ def script(tmp_path: Path) -> Iterator[Any]:
         path.write_text(HEAD + body)
         spec = f"cmd:{shlex.quote(sys.executable)} -S -E {shlex.quote(str(path))} {arguments}"
         made.append(
-            CommandTarget(TargetSpec(spec=spec, options=options), offered={}, timeout_s=timeout_s)
+            CommandTarget(
+                TargetRequest(TargetSpec(spec=spec, options=options), {}, timeout_s=timeout_s)
+            )
         )
         made[-1].open()
         return made[-1]
@@ -111,8 +114,8 @@ def test_chunks_are_stamped_as_they_come(script: Any) -> None:
 def test_a_run_tells_its_phases_cpu_and_memory(script: Any) -> None:
     target = script("x = bytearray(30_000_000)\nout(PCM)\ntime.sleep(0.2)", **RAW)
     recording = target.record("x", "stream")
-    assert target.spent.phases_ms["process"] > 0
-    assert 30e6 < target.spent.usage.rss_peak_bytes < 100e6, "the program's, and not ours"
+    assert target.process_usage.phases_ms["process"] > 0
+    assert 30e6 < target.process_usage.usage.rss_peak_bytes < 100e6, "the program's, and not ours"
     assert recording.cpu_ns > 0
 
 
@@ -250,7 +253,7 @@ def test_lines_are_spoken_by_one_process(script: Any, end: str) -> None:
 
 def test_an_open_process_is_the_one_that_is_metered() -> None:
     spec = TargetSpec(spec="cmd:cat", options={"end": "length", **LINES})
-    target = CommandTarget(spec, offered={})
+    target = CommandTarget(TargetRequest(spec, {}))
     assert target.isolated
     ready = target.open()
     try:
@@ -343,19 +346,17 @@ def test_closing_ends_a_program_that_does_not_listen(
 def test_command_lines_that_cannot_be_understood(
     spec: str, options: dict[str, Any], error: type[TargetError], told: str
 ) -> None:
-    target = CommandTarget(TargetSpec(spec=spec, options=options), offered={})
+    target = CommandTarget(TargetRequest(TargetSpec(spec=spec, options=options), {}))
     with pytest.raises(error, match=told):
         target.open()
 
 
 def test_voice_and_provider_have_their_places_or_are_told() -> None:
     spec = TargetSpec(spec="cmd:echo --voice={voice} hello", options=RAW)
-    target = CommandTarget(spec, offered={"voice": "heart", "provider": "cpu"})
+    target = CommandTarget(TargetRequest(spec, {"voice": "heart", "provider": "cpu"}))
     target.open()
     recording = target.record("x", "stream")
     assert recording.pcm
     assert sum(recording.frame_counts) == len("--voice=heart hello\n") // 2
     with pytest.raises(TargetShapeError, match="provider 'cpu' was asked for"):
-        CommandTarget(
-            spec, offered={"voice": "x", "provider": "cpu"}, demanded=("provider",)
-        ).open()
+        CommandTarget(TargetRequest(spec, {"voice": "x", "provider": "cpu"}, ("provider",))).open()

@@ -18,7 +18,7 @@ FULL = SOUND / np.abs(SOUND).max()
 
 def from_python(sound: np.ndarray) -> None:
     halves = np.array_split(sound.astype(np.float32), 2)
-    samples.decode_chunks(halves, "toy:Engine", told_rate=24_000, fallback=None)
+    samples.decode_chunks(halves, "toy:Engine", declared_rate=24_000, fallback=None)
 
 
 def from_wav(sound: np.ndarray, bits: int = 32) -> None:

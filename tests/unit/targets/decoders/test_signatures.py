@@ -85,4 +85,6 @@ def test_no_bytes_break_it(data: bytes, content_type: str | None, wanted: str | 
 @pytest.mark.parametrize("kind", ["mp3", "opus", "flac", "aac"])
 def test_a_python_target_that_yields_a_file_is_told(kind: str) -> None:
     with pytest.raises(TargetShapeError, match="begin as"):
-        samples.decode_chunks([payload(kind, 6000)], "mine:Engine", told_rate=24_000, fallback=None)
+        samples.decode_chunks(
+            [payload(kind, 6000)], "mine:Engine", declared_rate=24_000, fallback=None
+        )

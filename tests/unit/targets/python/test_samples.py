@@ -413,11 +413,11 @@ def test_objects_that_speak_may_be_named(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_bytes_may_be_cut_anywhere(cuts: list[int]) -> None:
     data, edges = WAVE.tobytes(), [0, *sorted(cuts), 2002]
     parts = [data[a:b] for a, b in pairwise(edges)]
-    pieces, _ = decode_chunks(parts, "x", told_rate=RATE, fallback=None)
+    pieces, _ = decode_chunks(parts, "x", declared_rate=RATE, fallback=None)
     assert len(pieces) == len(parts)
     assert np.array_equal(np.concatenate(pieces), FLOATS)
 
 
 def test_a_list_is_one_chunk_and_an_empty_one_has_no_sound() -> None:
-    pieces, _ = decode_chunks([[WAVE, WAVE.copy()], []], "x", told_rate=RATE, fallback=None)
+    pieces, _ = decode_chunks([[WAVE, WAVE.copy()], []], "x", declared_rate=RATE, fallback=None)
     assert [len(piece) for piece in pieces] == [2002, 0]

@@ -13,7 +13,7 @@ from pytest_ttsperf.targets.server.request_template import (
     has_place_for_voice,
     parse_address,
 )
-from pytest_ttsperf.targets.spec import kind
+from pytest_ttsperf.targets.spec import kind_of
 
 
 def test_openais_form_is_the_default() -> None:
@@ -109,4 +109,4 @@ def test_addresses() -> None:
     ],
 )
 def test_a_spec_names_its_kind(spec: str, named: str) -> None:
-    assert kind(spec) == named
+    assert kind_of(spec).name == named

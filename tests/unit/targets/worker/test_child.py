@@ -105,7 +105,7 @@ def test_errors_are_replies_and_begin_in_the_target(ask: Any, folder: Path) -> N
     assert failed.kinds[:2] == ("ValueError", "Exception")
     assert failed.message == "no such word"
     assert "asked_engine.py" in failed.traceback
-    assert "worker_child.py" not in failed.traceback
+    assert "worker/child.py" not in failed.traceback
     assert ask(protocol.RecordRequest(text="Hello.", mode="nonstream")).recording.frame_counts == (
         2400,
     )
@@ -130,8 +130,8 @@ def test_of_two_trees_the_other_one_is_imported(ask: Any, folder: Path, tmp_path
     ours = tmp_path / "ours"
     ours.mkdir()
     (ours / "asked_engine.py").write_text(ENGINE)
-    mirror = source_tree.TreeOverride(ours=str(ours), theirs=str(theirs))
-    assert ask(opening(ours, mirror=mirror)).ready.sample_rate == 8000
+    tree = source_tree.Tree("theirs", ours, theirs)
+    assert ask(opening(ours, tree=tree)).ready.sample_rate == 8000
     assert ask(protocol.InspectRequest()).placement["nodes"] == {"CPU": 3}
 
 
