@@ -129,6 +129,7 @@ def checked(python: Path, folder: Path) -> dict[int, list[str]]:
     return said
 
 
+@pytest.mark.starts
 def test_the_wheel_holds_the_package_alone_and_says_that_it_is_typed(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "pytest_ttsperf/py.typed" in names
@@ -137,6 +138,7 @@ def test_the_wheel_holds_the_package_alone_and_says_that_it_is_typed(wheel: Path
     assert tops == {"pytest_ttsperf"}
 
 
+@pytest.mark.starts
 def test_a_type_checker_of_users_knows_the_marks_and_the_fixture(
     users_python: Path, tmp_path: Path
 ) -> None:

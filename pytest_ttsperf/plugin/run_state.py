@@ -18,6 +18,7 @@ from pytest_ttsperf.errors import BaselineUnreadable, BaselineUnwritable, Measur
 from pytest_ttsperf.plugin import lazy, markers, usage
 from pytest_ttsperf.plugin.options import Options
 from pytest_ttsperf.plugin.progress import ProgressLine
+from pytest_ttsperf.targets import spec
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -84,6 +85,7 @@ class RunState:
         too: in a test that has stopped time it would be imported with false clocks.
         """
         lazy.load_all()
+        spec.load_kinds()
         if not self.options.disabled:
             self._location = lazy.environment.locate_run(self.config.rootpath)
         self.gates_in_run = tests * len(metrics.DEFAULT)

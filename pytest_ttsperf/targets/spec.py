@@ -68,6 +68,12 @@ def new_target(request: TargetRequest) -> Target:
     return make(request)
 
 
+def load_kinds() -> None:
+    """Import what makes targets, of every kind, before a test stops time or closes the network."""
+    for kind in KINDS:
+        importlib.import_module(kind.factory.partition(":")[0])
+
+
 def is_url_scheme(word: str) -> bool:
     """Whether a kind of target has specs that begin with the word and a colon."""
     return kind_of(f"{word}://").name != PYTHON
