@@ -24,7 +24,6 @@ import tokenize
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,9 +44,10 @@ IRREGULAR = {
 }  # fmt: skip
 VERBS_IN_ED = {"feed", "need", "seed", "embed", "speed", "proceed", "exceed", "read"}
 FEATURES = {
-    "files with an A/B comparison in them": re.compile(r"\b(Contest|ComparisonSpec|Arms|Block)\b"),
-    "files with stored baselines in them": re.compile(r"\b(BaselineRun|Baseline|StoredBaseline)\b"),
+    "an A/B comparison": re.compile(r"\.(against|comparing|compare\.\w+)$"),
+    "stored baselines": re.compile(r"\.(keeping|accepting|pruning|judge\.baseline|baseline\.\w+)$"),
 }
+"""Modules by which a feature is entered, before and after it got a room of its own."""
 
 
 class Code:
@@ -148,14 +148,30 @@ def is_participle(name: str) -> bool:
 
 
 def longest_chain(graph: Mapping[str, set[str]]) -> int:
-    """Modules in the longest way of imports; 0 where there is a circle."""
+    """Modules in the longest way of imports, each circle taken for one module."""
+    reach = {name: reachable(graph, name) for name in graph}
     length: dict[str, int] = {}
-    try:
-        for name in TopologicalSorter(graph).static_order():
-            length[name] = 1 + max((length[wanted] for wanted in graph[name]), default=0)
-    except CycleError:
-        return 0
+    # Who imports a circle reaches as many as its members do, and comes after them.
+    order = sorted(graph, key=lambda name: (len(reach[name]), name not in reach[name]))
+    for name in order:
+        behind = [length[other] for other in reach[name] if name not in reach[other]]
+        length[name] = 1 + max(behind, default=0)
     return max(length.values(), default=0)
+
+
+def modules_of_feature(graph: Mapping[str, set[str]], entries: re.Pattern[str]) -> set[str]:
+    """The entries, and what nothing else leads to: what would go if the feature went."""
+    own = {name for name in graph if entries.search(name)}
+    left = {name: wanted - own for name, wanted in graph.items() if name not in own}
+    imported = {wanted for wanted_names in graph.values() for wanted in wanted_names}
+    doors = {name for name in left if name not in imported}
+    staying = set(doors)
+    for door in doors:
+        staying |= reachable(left, door)
+    behind = set(own)
+    for name in own:
+        behind |= reachable(graph, name)
+    return behind - staying
 
 
 def circles(graph: Mapping[str, set[str]]) -> int:
@@ -205,8 +221,11 @@ def figures(root: Path, folder: str | None = None) -> dict[str, float]:
         "modules with one importer": sum(len(names) == 1 for names in importers.values()),
         "longest chain of imports": longest_chain(graph),
     }
-    for label, pattern in FEATURES.items():
-        found[label] = sum(bool(pattern.search(code.source)) for code in files.values())
+    for label, entries in FEATURES.items():
+        names = modules_of_feature(graph, entries)
+        found[f"files of {label}"] = len(names)
+        folders = {name.split(".checkout")[0].rpartition(".")[0] for name in names}
+        found[f"folders of {label}"] = len(folders)
     readme = root / "README.md"
     if folder is None and readme.exists():
         found["README, words"] = len(readme.read_text(encoding="utf-8").split())
