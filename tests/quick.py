@@ -99,8 +99,8 @@ def _is_marked_by_its_place(item: pytest.Item) -> bool:
 
 
 def is_quick(item: pytest.Item) -> bool:
-    """Whether the test promises to start nothing."""
-    return item.get_closest_marker(MARK) is None
+    """Whether the test promises to start nothing; scripts in benchmarks/ promise no such thing."""
+    return item.nodeid.startswith("tests/") and item.get_closest_marker(MARK) is None
 
 
 def fail_if_started(started: list[str]) -> None:

@@ -56,3 +56,20 @@ def test_it_is_failed_with_the_remedy() -> None:
     quick.fail_if_started([])
     with pytest.raises(pytest.fail.Exception, match=r"started a process; a server. Mark it"):
         quick.fail_if_started(["a process", "a server", "a process"])
+
+
+class Item:
+    """As much of a test as the rule looks at."""
+
+    def __init__(self, nodeid: str, *marks: str) -> None:
+        self.nodeid = nodeid
+        self._marks = marks
+
+    def get_closest_marker(self, name: str) -> str | None:
+        return name if name in self._marks else None
+
+
+def test_only_tests_of_the_suite_promise_to_start_nothing() -> None:
+    assert quick.is_quick(Item("tests/unit/test_x.py::test_y"))
+    assert not quick.is_quick(Item("tests/unit/test_x.py::test_y", quick.MARK))
+    assert not quick.is_quick(Item("benchmarks/gate_test.py::test_gate"))
