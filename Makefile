@@ -11,7 +11,9 @@ PERF   ?= --ttsperf-compare
 GGML   := onnxruntime-ggml==0.2.0
 # The tests of the code may share the cores; `make perf` may not. More workers than two cores, as most
 # of a test is waiting for processes, and stealing, as a few files take most of the time.
-PARALLEL ?= -n 2 --dist loadfile
+PARALLEL ?= -n 4 --dist worksteal
+# Coverage makes each process slower; with more of them at once, tests that wait would wait in vain.
+COVERED ?= -n 2 --dist loadfile
 
 # The packages that the engine is compared with bring eighty others along: they stay out of .venv.
 PEERS       := .venv-peers
@@ -44,7 +46,7 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest $(PARALLEL)
+	$(BIN)/python -m coverage run -m pytest $(COVERED)
 	$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage report --skip-covered
 

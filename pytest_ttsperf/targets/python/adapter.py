@@ -305,10 +305,11 @@ class PythonAdapter:
 
 
 def _folders() -> list[str]:
-    """The first of the folders that are searched, without the interpreter's own."""
+    """The first of the folders that are searched, each once, without the interpreter's own."""
     prefixes = (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)
     libraries = tuple(os.path.join(prefix, "lib") for prefix in prefixes)
-    return [entry for entry in sys.path if not entry.startswith(libraries)][:SHOWN_FOLDERS]
+    folders = [entry for entry in sys.path if not entry.startswith(libraries)]
+    return list(dict.fromkeys(folders))[:SHOWN_FOLDERS]
 
 
 def library_versions() -> dict[str, str]:
