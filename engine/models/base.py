@@ -64,7 +64,7 @@ class Model(Protocol):
 
         trim: leave the silence in front of the stream away but for a breath, and what silence
         between sentences is longer than a pause. What is left is sample for sample what it would
-        have been. Raises ModelError, or Stopped.
+        have been. Raises ModelError, or Cancelled.
         """
 
     def sessions(self) -> Sequence[Session]:

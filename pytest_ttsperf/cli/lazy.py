@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-from types import ModuleType
 from typing import TYPE_CHECKING
 
+from pytest_ttsperf.late import importer
+
 if TYPE_CHECKING:
+    import pytest_ttsperf.baseline.report
+    import pytest_ttsperf.compare.report
+    import pytest_ttsperf.doctor.report
     from pytest_ttsperf import records as records
     from pytest_ttsperf.baseline import accept as accept
     from pytest_ttsperf.baseline import listing as listing
@@ -16,8 +19,11 @@ if TYPE_CHECKING:
     from pytest_ttsperf.experiment import plan as plan
     from pytest_ttsperf.targets.server import run_options as run_options
 
+    baseline_report = pytest_ttsperf.baseline.report
+    compare_report = pytest_ttsperf.compare.report
+    doctor_report = pytest_ttsperf.doctor.report
+
 MODULES = {
-    "run_options": "pytest_ttsperf.targets.server.run_options",
     "accept": "pytest_ttsperf.baseline.accept",
     "baseline_report": "pytest_ttsperf.baseline.report",
     "cells": "pytest_ttsperf.compare.cells",
@@ -28,12 +34,8 @@ MODULES = {
     "plan": "pytest_ttsperf.experiment.plan",
     "prune": "pytest_ttsperf.baseline.prune",
     "records": "pytest_ttsperf.records",
+    "run_options": "pytest_ttsperf.targets.server.run_options",
 }
 
-
-def __getattr__(name: str) -> ModuleType:
-    if name not in MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(MODULES[name])
-    globals()[name] = module
-    return module
+if not TYPE_CHECKING:  # to a type checker a name that is missing here is an error
+    __getattr__ = importer(__name__, MODULES)

@@ -6,10 +6,12 @@ A suite without performance tests pays for nothing behind it; tests/plugin/test_
 from __future__ import annotations
 
 import importlib
-from types import ModuleType
 from typing import TYPE_CHECKING
 
+from pytest_ttsperf.late import importer
+
 if TYPE_CHECKING:
+    import pytest_ttsperf.records.cell
     from pytest_ttsperf import records as records
     from pytest_ttsperf.baseline import screening as screening
     from pytest_ttsperf.baseline import store as store
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
     from pytest_ttsperf.report import terminal as terminal
     from pytest_ttsperf.targets.server import run_options as run_options
 
+    records_cell = pytest_ttsperf.records.cell
+
 MODULES = {
-    "run_options": "pytest_ttsperf.targets.server.run_options",
     "artifact": "pytest_ttsperf.report.artifact",
     "cell": "pytest_ttsperf.experiment.cell",
     "cells": "pytest_ttsperf.compare.cells",
@@ -31,22 +34,18 @@ MODULES = {
     "plan": "pytest_ttsperf.experiment.plan",
     "records": "pytest_ttsperf.records",
     "records_cell": "pytest_ttsperf.records.cell",
+    "run_options": "pytest_ttsperf.targets.server.run_options",
     "screening": "pytest_ttsperf.baseline.screening",
     "store": "pytest_ttsperf.baseline.store",
     "terminal": "pytest_ttsperf.report.terminal",
     "trial": "pytest_ttsperf.experiment.trial",
 }
 
-
-def __getattr__(name: str) -> ModuleType:
-    if name not in MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(MODULES[name])
-    globals()[name] = module
-    return module
+if not TYPE_CHECKING:  # to a type checker a name that is missing here is an error
+    __getattr__ = importer(__name__, MODULES)
 
 
 def load_all() -> None:
     """Import everything now: in a test that has stopped time it would be with false clocks."""
-    for name in MODULES:
-        __getattr__(name)
+    for name in MODULES.values():
+        importlib.import_module(name)

@@ -42,7 +42,7 @@ class Cell(Struct, frozen=True, kw_only=True):
 
     @property
     def id(self) -> str:
-        """All seven parts in one line; stable across runs and machines (see specs.identity)."""
+        """All seven parts in one line; stable across runs and machines (see target_identity)."""
         target = target_identity(self.target)
         return " | ".join(
             (self.test, target, self.provider, self.voice, self.preset, self.mode, self.phase)
