@@ -23,13 +23,14 @@ from engine.models.piper.espeak_process import (
     ReaderError,
     command,
 )
+from tests.engine.dying_reader import DEADLY, let_the_reader_die
 
 pytest.importorskip("piper")
 
-DEADLY = "p.m. " * 1000  # as it is, espeak dies of it; of 49 only most of the time
+DOTTED_FOR_LONG = "p.m. " * 10000  # uncut, a new espeak dies of it; of 49 only most of the time
 HARMLESS = "Nothing to fear."
 DOTTED = [
-    DEADLY,
+    "p.m. " * 1000,
     "a.b." * 49,
     "p.m. " * 60,
     "w.w.w. " * 60,
@@ -68,7 +69,7 @@ def test_a_text_that_espeak_dies_of_is_an_error_for_that_text_alone(process: Esp
     before = process.read("en-us", [HARMLESS])
     victim = process.pid
     with pytest.raises(ReaderDied, match=r"SIGSEGV|SIGABRT|SIGBUS"):
-        process.read("en-us", [DEADLY])
+        process.read("en-us", [DOTTED_FOR_LONG])
     assert victim is not None
     assert not psutil.pid_exists(victim)  # nor is it a zombie
     assert process.read("en-us", [HARMLESS]) == before
@@ -78,8 +79,7 @@ def test_a_text_that_espeak_dies_of_is_an_error_for_that_text_alone(process: Esp
 def test_what_kills_the_process_is_unspeakable(
     reader: EspeakReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Were there another deadly text than those that are cut: here they are not."""
-    monkeypatch.setattr(espeak_process, "readable_parts", lambda text: [text])
+    let_the_reader_die(monkeypatch)
     with pytest.raises(TextUnspeakable, match=r"cannot read \(its process ended by SIG"):
         reader([DEADLY])
     assert reader([HARMLESS]) == EspeakReader("en-us")([HARMLESS])

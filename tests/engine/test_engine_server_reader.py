@@ -15,12 +15,13 @@ from websockets.sync.client import connect
 
 from engine.engine import Engine
 from engine.server.config import Limits, ServerConfig
+from tests.engine.dying_reader import DEADLY, let_the_reader_die
 from tests.engine.server_process import SPEECH, served, wish
 
 pytest.importorskip("piper")
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLY = ["p.m. " * 300, "a.b." * 150, "\u044f." * 300]
+DOTTED = ["p.m. " * 300, "a.b." * 150, "\u044f." * 300]
 LONG = "This is said to somebody who listens while others send what nobody can read. " * 4
 HARMLESS = "Nothing to fear."
 
@@ -38,7 +39,7 @@ def test_no_text_of_dotted_letters_ends_the_server() -> None:
             with httpx.stream("POST", f"{url}{SPEECH}", json=wish(LONG, voice="joe")) as other:
                 parts = other.iter_raw()
                 content = next(parts)
-                for text in DEADLY:
+                for text in DOTTED:
                     with httpx.stream(
                         "POST", f"{url}{SPEECH}", json=wish(text, voice="joe"), timeout=60
                     ) as answer:
@@ -57,25 +58,12 @@ def test_no_text_of_dotted_letters_ends_the_server() -> None:
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """Of a server whose reader is given whatever comes, uncut, and so really dies."""
+    """Of a server whose reader really dies of one text."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engine.models.piper.espeak_process.readable_parts", lambda text: [text])
+        let_the_reader_die(patch)
         options = ServerConfig(port=0, limits=Limits(streams=2))
         with served(options, lambda _: Engine("joe")) as address:
             yield address
-
-
-ATTEMPTS = 8
-"""espeak writes past a buffer and dies of what lay behind it: nearly always, and not always."""
-
-
-def deadly_answer(url: str) -> httpx.Response:
-    """The answer to a text of which the reader died; fails where it survived all of them."""
-    for _ in range(ATTEMPTS):
-        answer = httpx.post(f"{url}{SPEECH}", json=wish("p.m. " * 800), timeout=60)
-        if answer.status_code != 200:
-            return answer
-    pytest.fail(f"the reader survived {ATTEMPTS} texts that overwrite its memory")
 
 
 def test_who_sends_what_the_reader_dies_of_is_told(url: str) -> None:
@@ -83,7 +71,7 @@ def test_who_sends_what_the_reader_dies_of_is_told(url: str) -> None:
     with httpx.stream("POST", f"{url}{SPEECH}", json=wish(LONG)) as other:
         parts = other.iter_raw()
         next(parts)
-        answer = deadly_answer(url)
+        answer = httpx.post(f"{url}{SPEECH}", json=wish(DEADLY), timeout=60)
         assert answer.status_code == 400
         error = answer.json()["error"]
         assert (error["type"], error["code"], error["param"]) == (
@@ -118,12 +106,7 @@ def test_over_a_websocket_too_and_the_talk_goes_on(url: str) -> None:
                 if isinstance(answer, str):
                     yield json.loads(answer)
 
-        errors = []
-        for _ in range(ATTEMPTS):
-            until_the_end = messages_until(messages_of("p.m. " * 800), ("error", "done"))
-            errors = [message for message in until_the_end if message["type"] == "error"]
-            if errors:
-                break
-        (error,) = errors
+        until_the_end = messages_until(messages_of(DEADLY), ("error", "done"))
+        (error,) = [message for message in until_the_end if message["type"] == "error"]
         assert "espeak-ng cannot read" in str(error["error"])
         assert "done" in (message["type"] for message in messages_of(HARMLESS))
