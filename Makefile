@@ -15,6 +15,10 @@ PARALLEL ?= -n 4 --dist worksteal
 # Coverage makes each process slower; with more of them at once, tests that wait would wait in vain.
 COVERED ?= -n 2 --dist loadfile
 
+# Some seven hundred small processes are started by the tests, and each would make threads for linear
+# algebra that have nothing to do. Never for `make perf`: what is measured there runs as it does elsewhere.
+test quick check: export OPENBLAS_NUM_THREADS = 1
+
 # The packages that the engine is compared with bring eighty others along: they stay out of .venv.
 PEERS       := .venv-peers
 PEERS_READY := $(PEERS)/.ready

@@ -1,7 +1,8 @@
 """Arrays in, numbers out: the few statistics that verdicts are made of.
 
-Whatever scipy has is scipy's; it is imported late, as it takes most of a second and a test session
-that measures nothing should not pay for it. Values are finite, or +inf for a trial that could not
+The distributions are scipy's, from `scipy.special`: `scipy.stats` has them too, and takes half a
+second to import. Both are imported late, as a test session that measures nothing should not pay
+for them. Values are finite, or +inf for a trial that could not
 be measured (it exceeds every limit); an empty array is the caller's error.
 """
 
@@ -88,19 +89,19 @@ def _bound_index(
     confidence: float,
     side: Side,
 ) -> int | None:
-    """Which of n sorted values is the bound, from 0.
+    """Which of n sorted values is the bound, from 0; None if none is.
 
-    It depends on nothing else, so scipy computes it once, for the numbers 0 to n - 1: a run needs
-    the same few for each of its metrics, and scipy takes a millisecond for one.
+    The number of values up to the p-quantile has a binomial distribution. It depends on nothing
+    else: a run needs the same few for each of its metrics.
     """
-    from scipy import stats
+    from scipy import special
 
-    test = stats.quantile_test(np.arange(n, dtype=float), p=p, alternative=side)
-    interval = test.confidence_interval(confidence_level=confidence)
-    bound = interval.high if side == "less" else interval.low
-    if np.isnan(bound):
-        return None
-    return int(bound)
+    at_most = special.bdtr(np.arange(n), n, p)
+    if side == "less":
+        reaching = np.flatnonzero(at_most >= confidence)
+        return int(reaching[0]) if reaching.size else None
+    unlikely = np.flatnonzero(at_most < 1 - confidence)
+    return int(unlikely[-1]) if unlikely.size else None
 
 
 def limit_test(
@@ -110,20 +111,20 @@ def limit_test(
 ) -> LimitTest:
     """Test whether the p-quantile lies below or above a limit (Conover's quantile test, exact).
 
-    A value on the limit meets it: scipy's 'less' counts the values under q, so q is the next
-    number above the limit there.
+    A value on the limit meets it. If the quantile lies on the limit, the number of values that meet
+    it has a binomial distribution.
     """
-    from scipy import stats
+    from scipy import special
 
     array = np.asarray(values, dtype=float)
-    above_limit = np.nextafter(limit, np.inf)
-    less = stats.quantile_test(array, q=above_limit, p=p, alternative="less")
-    greater = stats.quantile_test(array, q=limit, p=p, alternative="greater")
+    n = int(array.size)
+    meeting = int(np.count_nonzero(array <= limit))
+    fewer = meeting - 1
     return LimitTest(
-        n=int(array.size),
-        exceeding=int(np.count_nonzero(array > limit)),
-        p_less=float(less.pvalue),
-        p_greater=float(greater.pvalue),
+        n=n,
+        exceeding=n - meeting,
+        p_less=float(special.bdtrc(fewer, n, p)),
+        p_greater=float(special.bdtr(meeting, n, p)),
     )
 
 
@@ -134,13 +135,15 @@ def trials_to_prove(
 ) -> int:
     """Smallest n with which `exceeding` trials above a limit still prove the p-quantile below it.
 
-    The number of trials until one more than `exceeding` exceed has a negative binomial
-    distribution; n is where it is at most alpha likely not to have come yet.
+    The number of trials that exceed has a binomial distribution; with so many trials so few are at
+    most alpha likely, if as many exceed as the limit allows.
     """
-    from scipy import stats
+    from scipy import special
 
-    failures = exceeding + 1
-    return int(stats.nbinom.isf(alpha, failures, 1 - p)) + failures
+    n = exceeding + 1
+    while special.bdtr(exceeding, n, 1 - p) > alpha:
+        n += 1
+    return n
 
 
 def share_excluded(n: int, alpha: float = 0.05) -> float:
@@ -159,12 +162,12 @@ def prediction_limit(
     mean + t(1 - alpha, K - 1) * s * sqrt(1 + 1/K), s at least `floor_sd`: a few runs made in one
     quiet hour do not show how far a machine drifts.
     """
-    from scipy import stats
+    from scipy import special
 
     logs = np.log(np.asarray(medians, dtype=float))
     runs = logs.size
     spread = max(float(logs.std(ddof=1)), floor_sd)
-    t = float(stats.t.isf(alpha, runs - 1))
+    t = -float(special.stdtrit(runs - 1, alpha))
     margin = t * spread * np.sqrt(1 + 1 / runs)
     return float(np.exp(logs.mean() + margin))
 
@@ -174,8 +177,6 @@ def trend(values: Sequence[float]) -> Trend | None:
 
     None for fewer than 8 values, values that are all the same, or a first quarter at 0.
     """
-    from scipy import stats
-
     array = np.asarray(values, dtype=float)
     if array.size < MIN_TREND or np.ptp(array) == 0:
         return None
@@ -184,6 +185,8 @@ def trend(values: Sequence[float]) -> Trend | None:
     last = float(np.median(array[-quarter:]))
     if first == 0:
         return None
+    from scipy import stats  # late: few values are no trend, and need not wait for it
+
     tau = stats.kendalltau(np.arange(array.size), array)
     return Trend(p_value=float(tau.pvalue), change=last / first - 1)
 
