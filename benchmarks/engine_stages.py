@@ -169,12 +169,10 @@ def rate(rows: int, kind: type[np.generic]) -> float:
     from engine.runtime.session import Session
 
     build = Builder({})
-    weights = np.ones((DECODE_WIDTH, SPECTRA_WIDTH))
+    weights = np.ones((DECODE_WIDTH, SPECTRA_WIDTH), kind)
     whole = kind is np.int8
     value = build.input("x", ["n", DECODE_WIDTH], TensorProto.UINT8 if whole else TensorProto.FLOAT)
-    product = build.add(
-        "MatMulInteger" if whole else "MatMul", value, build.constant(weights, kind)
-    )
+    product = value.apply("MatMulInteger" if whole else "MatMul", weights)
     build.output("y", product, ["n", "m"], TensorProto.INT32 if whole else TensorProto.FLOAT)
     session = Session(build.model("product"), CPU, SessionOptions())
     feeds = {"x": np.ones((rows, DECODE_WIDTH), np.uint8 if whole else np.float32)}
