@@ -63,7 +63,10 @@ def table(results: Sequence[CellResult], paint: Paint = lambda text, _: text) ->
 def grid(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Rows below their headings: the first and last column to the left, the others to the right."""
     widths = _widths([headings, *rows])
-    return "\n".join([*_heading(headings, widths), *(_align(row, widths) for row in rows)])
+    lines = _heading(headings, widths)
+    for row in rows:
+        lines.append(_align(row, widths))
+    return "\n".join(lines)
 
 
 def failures(results: Iterable[CellResult], outcomes: Iterable[Outcome]) -> str:
@@ -71,11 +74,8 @@ def failures(results: Iterable[CellResult], outcomes: Iterable[Outcome]) -> str:
     wanted = set(outcomes)
     blocks = []
     for result in sorted(results, key=_worst_first):
-        verdicts = [
-            verdict
-            for verdict in result.verdicts
-            if verdict.outcome in wanted and not _is_voided(verdict)
-        ]
+        verdicts = [verdict for verdict in result.verdicts if verdict.outcome in wanted]
+        verdicts = [verdict for verdict in verdicts if not _is_voided(verdict)]
         if verdicts:
             blocks.append("\n".join(_explain(result, verdicts)))
     return "\n\n".join(blocks)
@@ -207,17 +207,8 @@ def number(value: float | None, unit: str = "") -> str:
     """A number as people read it; `-` for what was not measured."""
     if value is None:
         return "-"
-    size = abs(value)
-    if size == 0:
-        text = "0"
-    elif size >= 100:
-        text = f"{value:.0f}"
-    elif size >= 10:
-        text = f"{value:.1f}"
-    elif size >= 1:
-        text = f"{value:.2f}"
-    else:
-        text = f"{value:.3f}"
+    decimals = sum(abs(value) < bound for bound in (1, 10, 100))
+    text = f"{value:.{decimals}f}" if value else "0"
     return f"{text} {unit}".strip()
 
 
@@ -303,11 +294,8 @@ def _figures(
     """n, p50, p95 and the bound of the percentile judged, which few trials do not have."""
     if summary is None or summary.p95 is None:
         return str(_trials(result)), "-", "-", "-"
-    bound = summary.p95_bound
-    if statistic == "p50":
-        bound = summary.p50_bound
-    elif statistic == "p99":
-        bound = summary.p99_bound
+    bounds = {"p50": summary.p50_bound, "p99": summary.p99_bound}
+    bound = bounds.get(statistic or "p95", summary.p95_bound)
     if statistic == "max":
         bound_text = ""
     elif bound is None:
