@@ -105,12 +105,7 @@ class ProviderOptions:
 
     def __post_init__(self) -> None:
         for option, value in self._set_options():
-            _check_value(
-                option.name,
-                value,
-                option.metadata["kind"],
-                option.metadata["among"],
-            )
+            _check_value(option, value)
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
@@ -284,12 +279,10 @@ def _hint(name: str, names: Collection[str], otherwise: str) -> str:
     return otherwise
 
 
-def _check_value(
-    name: str,
-    value: Any,
-    kind: type,
-    among: Any,
-) -> None:
+def _check_value(option: Field[Any], value: Any) -> None:
+    name = option.name
+    kind = option.metadata["kind"]
+    among = option.metadata["among"]
     wanted = {bool: "True or False", int: "a whole number", str: "a text"}[kind]
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise OptionTypeError(

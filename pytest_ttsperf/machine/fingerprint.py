@@ -122,11 +122,7 @@ def _cpu_model(root: Path = processor.ROOT) -> str:
 
 def _model_by_kernel(root: Path) -> str | None:
     """What Linux calls the processor, or at least the board it is on."""
-    try:
-        lines = (root / "proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return None
-    pairs = [line.partition(":") for line in lines]
+    pairs = [line.partition(":") for line in processor.cpuinfo(root).splitlines()]
     # Reversed, so that the first of several lines of a name stays.
     fields = {name.strip(): value.strip() for name, _, value in reversed(pairs)}
     return next((fields[name] for name in MODEL_FIELDS if fields.get(name)), None)
