@@ -304,6 +304,12 @@ class Value:
         """The same entries in another shape; one length may be -1."""
         return self.apply("Reshape", shape)
 
+    def transpose(self, *axes: int) -> Value:
+        return self.apply("Transpose", perm=axes)
+
+    def cast(self, kind: int) -> Value:
+        return self.apply("Cast", to=kind)
+
     def between(self, start: int | Value, stop: int, axis: int) -> Value:
         """What lies from start to stop on an axis; both count from the end where negative."""
         first = start if isinstance(start, Value) else [start]
@@ -337,7 +343,8 @@ class Builder:
         return Value(self, name)
 
     def output(self, name: str, value: Operand, shape: Shape, kind: int = FLOAT) -> None:
-        self.nodes.append(helper.make_node("Identity", [self._name_of(value)], [name]))
+        source = self._name_of(value)
+        self.nodes.append(helper.make_node("Identity", [source], [name]))
         self._outputs.append(helper.make_tensor_value_info(name, kind, shape))
 
     def add(self, kind: str, *inputs: Operand, **attributes: Any) -> Value:
@@ -414,7 +421,8 @@ class Builder:
     def depthwise(self, value: Value, name: str, dilation: int) -> Value:
         """Each column of a table through its own kernel; unpadded, so fewer rows come out."""
         weight, bias = self._weight_and_bias(name)
-        image = value.apply("Transpose", perm=[0, 3, 1, 2]).apply(
+        image = value.transpose(0, 3, 1, 2)
+        image = image.apply(
             "Conv",
             weight[:, :, None, :],
             bias,
@@ -422,7 +430,7 @@ class Builder:
             dilations=[1, dilation],
             group=len(weight),
         )
-        return image.apply("Transpose", perm=[0, 2, 3, 1])
+        return image.transpose(0, 2, 3, 1)
 
     def convolution(self, value: Value, weight: Array, bias: Array) -> Value:
         """Every column through a kernel to every other; unpadded, so fewer rows come out.
@@ -459,7 +467,8 @@ class Builder:
         low, high = span
         step = (high - low) / LEVELS
         middle = np.array(round(-low / step), np.uint8)
-        return value.apply("QuantizeLinear", step, middle).apply(
+        quantised = value.apply("QuantizeLinear", step, middle)
+        return quantised.apply(
             "MatMulIntegerToFloat",
             matrix,
             step,

@@ -59,10 +59,12 @@ def _from_inside(base: Path, path: str) -> list[Path]:
 
     A group outside of what this container can see has the path `/../..`: of that, only the mount.
     """
-    names = [name for name in path.split("/") if name]
-    if ".." in names:
-        names = []
-    return [base.joinpath(*names[:depth]) for depth in range(len(names), -1, -1)]
+    folders = [base]
+    names = list(filter(None, path.split("/")))
+    if ".." not in names:
+        for name in names:
+            folders.insert(0, folders[0] / name)
+    return folders
 
 
 def _quota(folder: Path) -> float | None:

@@ -180,25 +180,31 @@ def _others(load: SystemLoad) -> str:
 
 
 def _steal(loads: Sequence[SystemLoad]) -> str:
-    shares = [load.steal_share for load in loads if load.steal_share is not None]
+    shares = _measured(loads, "steal_share")
     if not shares:
         return f"steal not measured ({loads[0].unmeasured.get('steal_share', 'no reason told')})"
     up_to = "up to " if len(shares) > 1 else ""
     return f"steal {up_to}{max(shares):.0%}"
 
 
+def _measured(loads: Iterable[SystemLoad], field: str) -> list[float]:
+    """A field of each load, but for those in which it was not measured."""
+    values = [getattr(load, field) for load in loads]
+    return [value for value in values if value is not None]
+
+
 def _troubles(loads: Sequence[SystemLoad]) -> Iterator[str]:
     """What is reported only when it happened."""
-    swapped_mb = sum(load.swapped_mb or 0.0 for load in loads)
+    swapped_mb = sum(_measured(loads, "swapped_mb"))
     if swapped_mb:
         yield f"{number(swapped_mb, 'MB')} swapped"
-    stall = max(load.memory_stall_share or 0.0 for load in loads)
+    stall = max(_measured(loads, "memory_stall_share"), default=0.0)
     if stall >= WORTH_TELLING:
         yield f"up to {stall:.0%} of the time some process waited for memory"
-    throttles = sum(load.thermal_throttles or 0 for load in loads)
+    throttles = sum(_measured(loads, "thermal_throttles"))
     if throttles:
         yield f"cores slowed down for heat {throttles} times"
-    waited_s = sum(load.quota_wait_s or 0.0 for load in loads)
+    waited_s = sum(_measured(loads, "quota_wait_s"))
     if waited_s:
         yield f"a CPU quota held processes back for {waited_s:.2g} s"
 
@@ -316,8 +322,9 @@ def _heading(headings: Sequence[str], widths: Sequence[int]) -> list[str]:
 def _align(row: Sequence[str], widths: Sequence[int]) -> str:
     """First and last column to the left, figures to the right."""
     first, *middle, last = row
-    figures = [text.rjust(width) for text, width in zip(middle, widths[1:-1], strict=True)]
-    return "  ".join([first.ljust(widths[0]), *figures, last])
+    first_width, *middle_widths, _ = widths
+    figures = map(str.rjust, middle, middle_widths)
+    return "  ".join([first.ljust(first_width), *figures, last])
 
 
 def _explain(result: CellResult, verdicts: Sequence[Verdict]) -> Iterator[str]:

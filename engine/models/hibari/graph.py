@@ -101,8 +101,10 @@ def _cut_encoder(original: SourceGraph, feeds: Sequence[Feeds]) -> bytes:
     build = Builder(weights, freeze_inputs(part, shortest, longest))
     acoustic = build.add("Squeeze", ACOUSTIC, [0])
     build.output("acoustic", acoustic, ["L", ACOUSTIC_WIDTH])
-    text = build.add("Squeeze", TEXT, [0]) @ weights["pn.pro_in.weight"][..., 0].T
-    build.output("text", text + weights["pn.pro_in.bias"], ["L", PROSODY_WIDTH])
+    weight = weights["pn.pro_in.weight"][..., 0].T
+    text = build.add("Squeeze", TEXT, [0]) @ weight
+    text = text + weights["pn.pro_in.bias"]
+    build.output("text", text, ["L", PROSODY_WIDTH])
     build.output("steps", STEPS, ["S"], INT64)
     return build.model("encode")
 
@@ -130,7 +132,8 @@ def _build_prosody(weights: Weights, ranges: Ranges | None) -> bytes:
         carry.append(build.rows(value, -shares[layer]))
         value = _add_block(build, value, "pn", f"pro.{layer}", dilation, ranges)
     _add_frames(build, value, acoustic.apply("Gather", now, axis=0))
-    build.output("carry", build.flat(build.stack(*carry)), ["c", PROSODY_WIDTH])
+    state_out = build.flat(build.stack(*carry))
+    build.output("carry", state_out, ["c", PROSODY_WIDTH])
     return build.model("prosody")
 
 
@@ -139,13 +142,15 @@ def _add_frames(build: Builder, value: Value, acoustic: Value) -> None:
     weight = build.weights["pn.pro_out.weight"][..., 0].T
     # Four numbers a step: the pitch of both frames, then the voicing of both.
     four = build.flat(value) @ weight + build.weights["pn.pro_out.bias"]
-    frames = four.reshape(-1, 2, 2).apply("Transpose", perm=[0, 2, 1]).reshape(1, 1, -1, 2)
+    pairs = four.reshape(-1, 2, 2).transpose(0, 2, 1)
+    frames = pairs.reshape(1, 1, -1, 2)
     frames = frames * np.array([PITCH_SCALE, VOICING_SCALE])
     pitch = build.columns(frames, 0, 1)
     voicing = build.columns(frames, 1, 2) / FEATURE_SCALE
     voiced = pitch.apply("Relu") + PITCH_FLOOR
     log_pitch = voiced.apply("Log") / FEATURE_SCALE
-    twice = acoustic.apply("Concat", acoustic, axis=1).reshape(1, 1, -1, ACOUSTIC_WIDTH)
+    twice = acoustic.apply("Concat", acoustic, axis=1)
+    twice = twice.reshape(1, 1, -1, ACOUSTIC_WIDTH)
     features = build.join(twice, log_pitch, voicing)
     build.output("features", build.flat(features), ["f", FEATURE_WIDTH])
     build.output("pitch", pitch.reshape(-1), ["f"])

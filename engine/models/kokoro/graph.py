@@ -274,7 +274,7 @@ class _GeneratorPart(_Rows, ABC):
         low = self.columns(ranges, 0, 1)
         high = self.columns(ranges, 1, 2)
         scale = (high - low) / LEVELS
-        zero = (-(low / scale)).apply("Round").apply("Cast", to=UINT8)
+        zero = (-(low / scale)).apply("Round").cast(UINT8)
         scales = self._split_by_layer(scale)
         zeros = self._split_by_layer(zero)
         for layer, one_scale, one_zero in zip(self._layers, scales, zeros, strict=True):
@@ -325,7 +325,8 @@ class _GeneratorPart(_Rows, ABC):
         padding = zero.apply("Expand", [dilation * (kernel_size // 2), self.width])
         value = self.stack(padding, value, padding)
         which = self._which_rows(value, kernel_size, dilation)
-        value = value.apply("Gather", which, axis=0).reshape(-1, kernel_size * self.width)
+        value = value.apply("Gather", which, axis=0)
+        value = value.reshape(-1, kernel_size * self.width)
         if norm is None or self._measures:
             factor = self.constant(np.full(self.width, weight.scale))
             summand = self.constant(self._array(f"{convolution}.bias"))
@@ -347,7 +348,8 @@ class _GeneratorPart(_Rows, ABC):
         """Which rows each row is made from, [n, kernel_size]; once for all blocks of that shape."""
         key = kernel_size, dilation
         if key not in self._row_numbers:
-            size = padded.apply("Shape", start=0, end=1).apply("Squeeze", [0])
+            size = padded.apply("Shape", start=0, end=1)
+            size = size.apply("Squeeze", [0])
             count = size - dilation * (kernel_size - 1)
             starts = self.add("Range", 0, count, 1).apply("Unsqueeze", [1])
             self._row_numbers[key] = starts + range(0, kernel_size * dilation, dilation)
@@ -364,7 +366,7 @@ class _GeneratorPart(_Rows, ABC):
 
     def _add_range(self, scale: Value, zero: Value) -> Value:
         """[1, 2]: the least and the greatest value that bytes of that scale stand for."""
-        middle = zero.apply("Cast", to=FLOAT)
+        middle = zero.cast(FLOAT)
         low = (self.constant(0.0) - middle) * scale
         high = (self.constant(LEVELS) - middle) * scale
         return self.join(low.reshape(1, 1), high.reshape(1, 1))
@@ -394,7 +396,9 @@ class _GeneratorPart(_Rows, ABC):
         ahead = self.columns(product, 0, half)
         behind = self.columns(product, half, kernel_size * width)
         rows = self.pad(ahead, 0, 1, half) + self.pad(behind, 1, 0, half)
-        rows = self.rows(rows.reshape(-1, width), step // 2, -(step // 2))
+        rows = rows.reshape(-1, width)
+        margin = step // 2
+        rows = self.rows(rows, margin, -margin)
         return rows + self._array(self.upsampling_bias)
 
 
@@ -415,7 +419,8 @@ class _CoarsePart(_GeneratorPart):
         """Twelve rows of waves, three of them before its own, for each sixth."""
         weight = self._weight_of("noise_convs.0/Conv_quant").dequantise()
         sixths = self.pad(waves, 3, 2, WAVE_WIDTH).reshape(-1, FINE_STEP * WAVE_WIDTH)
-        twelve = self.join(self.rows(sixths, 0, -1), self.rows(sixths, 1))
+        following = self.rows(sixths, 1)
+        twelve = self.join(self.rows(sixths, 0, -1), following)
         return twelve @ to_matrix(weight) + self._array("noise_convs.0.bias")
 
     def _add_output(self, value: Value) -> None:
@@ -457,7 +462,8 @@ class _FinePart(_GeneratorPart):
             parts.append(self.pad(part, block, blocks - 1 - block, HOP))
         total = self.add("Sum", *parts)
         # Half a wave at each end is what the original pads its source with.
-        self.output("samples", self.rows(total, 2, -2).reshape(-1), ["s"])
+        samples = self.rows(total, 2, -2).reshape(-1)
+        self.output("samples", samples, ["s"])
 
     def _add_spectrum(self, value: Value) -> Value:
         """The real parts of each wave's spectrum, and beside them the imaginary ones."""

@@ -218,7 +218,7 @@ class _EncoderRewriter:
         distances = np.arange(-reach, reach + 1)
         wanted = column + distances[None]
         clipped = wanted.apply("Clip", 0, scalar - 1)
-        is_there = wanted.apply("Equal", clipped).apply("Cast", to=FLOAT)
+        is_there = wanted.apply("Equal", clipped).cast(FLOAT)
         shape = build.add("Concat", [1, heads], count, [len(distances)], axis=0)
         self._neighbours = clipped.apply("Expand", shape), is_there
         return self._neighbours
@@ -250,16 +250,18 @@ class _EncoderRewriter:
         Durkan et al., Neural Spline Flows, 2019, section 3.1: x for a given y.
         """
         bins = (count + 1) // 3
-        rows = parameters.apply("Transpose", perm=[0, 2, 1])
-        y = value.apply("Transpose", perm=[0, 2, 1])
-        widths, heights, slopes = self._build.split(rows, [bins, bins, bins - 1], 3, axis=2)
+        rows = parameters.transpose(0, 2, 1)
+        y = value.transpose(0, 2, 1)
+        sizes = [bins, bins, bins - 1]
+        widths, heights, slopes = self._build.split(rows, sizes, 3, axis=2)
         left, wide = self._add_knots(widths, bins, width)
         low, high = self._add_knots(heights, bins, width)
         slopes = self._add_slopes(slopes)
         # As many knots below the value as the number of its bin says.
         inner = low.between(1, bins, axis=2)
-        below = y.apply("GreaterOrEqual", inner).apply("Cast", to=FLOAT)
-        which = below.apply("ReduceSum", [2], keepdims=1).apply("Cast", to=INT64)
+        below = y.apply("GreaterOrEqual", inner).cast(FLOAT)
+        bin_number = below.apply("ReduceSum", [2], keepdims=1)
+        which = bin_number.cast(INT64)
         tables = (
             left.between(0, bins, axis=2),
             wide,
@@ -280,7 +282,8 @@ class _EncoderRewriter:
         part = c * 2.0 / (-b - root)
         x = part * w + x0
         is_far = y.apply("Abs").apply("Greater", TAIL)
-        return is_far.apply("Where", y, x).apply("Transpose", perm=[0, 2, 1])
+        result = is_far.apply("Where", y, x)
+        return result.transpose(0, 2, 1)
 
     def _add_slopes(self, inner: Value) -> Value:
         """The slope at each knot, both ends included."""
@@ -295,4 +298,6 @@ class _EncoderRewriter:
         inner = edges.between(0, bins - 1, axis=2) * (2 * TAIL) - TAIL
         low = inner.apply("Pad", [0, 0, 1, 0, 0, 0], -TAIL)
         knots = low.apply("Pad", [0, 0, 0, 0, 0, 1], TAIL)
-        return knots, knots.between(1, bins + 1, axis=2) - knots.between(0, bins, axis=2)
+        starts = knots.between(0, bins, axis=2)
+        stops = knots.between(1, bins + 1, axis=2)
+        return knots, stops - starts
