@@ -46,9 +46,9 @@ from .architecture import (
     DECODE_LAYERS,
     DECODE_WIDTH,
     FEATURE_WIDTH,
-    KERNEL_SIZE,
     PROSODY_DILATIONS,
     PROSODY_WIDTH,
+    REACH,
     SPECTRA_WIDTH,
     encoder_feeds,
 )
@@ -118,7 +118,7 @@ def _build_prosody(weights: Weights, ranges: Ranges | None) -> bytes:
     state = build.input("state", ["r", PROSODY_WIDTH])
     tail = build.table(build.input("tail", ["p", PROSODY_WIDTH]))
     # Each layer's share of the state. At the start there is half of it: zeros for what was before.
-    shares = [(KERNEL_SIZE - 1) * dilation for dilation in PROSODY_DILATIONS]
+    shares = [2 * REACH * dilation for dilation in PROSODY_DILATIONS]
     rows = state.apply("Shape", start=0, end=1)
     sizes = rows * shares / [sum(shares)]
     before = build.split(build.table(state), sizes, len(shares))
@@ -127,7 +127,7 @@ def _build_prosody(weights: Weights, ranges: Ranges | None) -> bytes:
     for layer, dilation in enumerate(PROSODY_DILATIONS):
         if layer == QUANTISED_PROSODY_LAYERS:
             ranges = None
-        padding = build.rows(tail, 0, KERNEL_SIZE // 2 * dilation)
+        padding = build.rows(tail, 0, REACH * dilation)
         value = build.stack(before[layer], value, padding)
         carry.append(build.rows(value, -shares[layer]))
         value = _add_block(build, value, "pn", f"pro.{layer}", dilation, ranges)
@@ -167,7 +167,7 @@ def _build_decoder(weights: Weights, ranges: Ranges | None) -> bytes:
     carry = []
     for layer in range(DECODE_LAYERS):
         value = build.stack(before[layer], value, tail)
-        carry.append(build.rows(value, 1 - KERNEL_SIZE))
+        carry.append(build.rows(value, -2 * REACH))
         value = _add_block(build, value, "m", f"dec.{layer}", 1, ranges)
     value = build.norm(build.rows(value, skip), "m.dec_norm")
     quant_range = None
@@ -202,5 +202,5 @@ def _add_block(
     bias = weights[f"{folder}.pw2.bias"]
     gain = weights[f"{folder}.gamma"]
     inner = build.dense(inner, f"/{name}/pw2", bias, wide, gain)
-    reach = KERNEL_SIZE // 2 * dilation
+    reach = REACH * dilation
     return build.rows(value, reach, -reach) + inner

@@ -30,9 +30,9 @@ from .architecture import (
     DECODE_LAYERS,
     DECODE_WIDTH,
     FEATURE_WIDTH,
-    KERNEL_SIZE,
     PROSODY_DILATIONS,
     PROSODY_WIDTH,
+    REACH,
     SPECTRA_WIDTH,
     encoder_feeds,
 )
@@ -44,7 +44,6 @@ CUT_VERSION = "4"  # of what graph.py makes: a graph cached under another one is
 FRAMES_PER_STEP = 2
 STEP_SAMPLES = FRAMES_PER_STEP * HOP
 
-REACH = KERNEL_SIZE // 2  # rows that a convolution looks ahead, and back
 DECODE_LOOKAHEAD = REACH * (1 + DECODE_LAYERS)  # frames, for spectra
 PROSODY_LOOKAHEAD = REACH * sum(PROSODY_DILATIONS)  # steps, for pitch
 PROSODY_TAIL = REACH * max(PROSODY_DILATIONS)
