@@ -196,7 +196,8 @@ def _add_as_rows(build: Builder, node: Any, weights: Mapping[str, Any]) -> None:
         zero = count_from_middle(zero)
     product = rows.apply("MatMulInteger", to_matrix(kernel), source_zero, zero.reshape(()))
     outputs = list(node.output)
-    build.take(helper.make_node("Transpose", [product.name], outputs, perm=[0, 2, 1]))
+    last = helper.make_node("Transpose", [product.name], outputs, perm=[0, 2, 1])
+    build.take(last)
 
 
 def _find_byte_kernel(

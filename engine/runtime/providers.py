@@ -214,9 +214,9 @@ class SessionOptions:
     def __post_init__(self) -> None:
         for name in ("arena", "spinning", "memory_pattern"):
             value = getattr(self, name)
-            if value is not None and not isinstance(value, bool):
+            if not isinstance(value, bool | None):
                 raise OptionTypeError(f"found {name}={value!r}, wanted True or False")
-        if self.profile is not None and not isinstance(self.profile, str):
+        if not isinstance(self.profile, str | None):
             raise OptionTypeError(f"found profile={self.profile!r}, wanted a path as str")
         if isinstance(self.threads, Mapping):
             for stage, threads in self.threads.items():

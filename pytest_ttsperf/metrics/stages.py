@@ -111,8 +111,11 @@ def _shares(windows: Iterable[_Window]) -> tuple[StageShare, ...]:
         return ()
     length_ns = np.array([window.length_ns for window in windows])
     idle_ns = length_ns - np.array([window.busy_ns() for window in windows])
+    stages: set[str] = set()
+    for window in windows:
+        stages.update(window.stages())
     rows = []
-    for stage in sorted(set().union(*(window.stages() for window in windows))):
+    for stage in sorted(stages):
         busy_ns = np.array([window.busy_ns(stage) for window in windows])
         rows.append(_share(stage, busy_ns, length_ns))
     rows.append(_share(UNEXPLAINED, idle_ns, length_ns))

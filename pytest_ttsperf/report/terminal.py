@@ -180,14 +180,14 @@ def _others(load: SystemLoad) -> str:
 
 
 def _steal(loads: Sequence[SystemLoad]) -> str:
-    shares = _measured(loads, "steal_share")
+    shares = _values_of(loads, "steal_share")
     if not shares:
         return f"steal not measured ({loads[0].unmeasured.get('steal_share', 'no reason told')})"
     up_to = "up to " if len(shares) > 1 else ""
     return f"steal {up_to}{max(shares):.0%}"
 
 
-def _measured(loads: Iterable[SystemLoad], field: str) -> list[float]:
+def _values_of(loads: Iterable[SystemLoad], field: str) -> list[float]:
     """A field of each load, but for those in which it was not measured."""
     values = [getattr(load, field) for load in loads]
     return [value for value in values if value is not None]
@@ -195,16 +195,16 @@ def _measured(loads: Iterable[SystemLoad], field: str) -> list[float]:
 
 def _troubles(loads: Sequence[SystemLoad]) -> Iterator[str]:
     """What is reported only when it happened."""
-    swapped_mb = sum(_measured(loads, "swapped_mb"))
+    swapped_mb = sum(_values_of(loads, "swapped_mb"))
     if swapped_mb:
         yield f"{number(swapped_mb, 'MB')} swapped"
-    stall = max(_measured(loads, "memory_stall_share"), default=0.0)
+    stall = max(_values_of(loads, "memory_stall_share"), default=0.0)
     if stall >= WORTH_TELLING:
         yield f"up to {stall:.0%} of the time some process waited for memory"
-    throttles = sum(_measured(loads, "thermal_throttles"))
+    throttles = sum(_values_of(loads, "thermal_throttles"))
     if throttles:
         yield f"cores slowed down for heat {throttles} times"
-    waited_s = sum(_measured(loads, "quota_wait_s"))
+    waited_s = sum(_values_of(loads, "quota_wait_s"))
     if waited_s:
         yield f"a CPU quota held processes back for {waited_s:.2g} s"
 
