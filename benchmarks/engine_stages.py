@@ -32,6 +32,7 @@ from engine.models.hibari.architecture import (
     KERNEL_SIZE,
     PROSODY_DILATIONS,
     PROSODY_WIDTH,
+    REACH,
     SPECTRA_WIDTH,
 )
 from engine.models.hibari.model import (
@@ -169,12 +170,10 @@ def rate(rows: int, kind: type[np.generic]) -> float:
     from engine.runtime.session import Session
 
     build = Builder({})
-    weights = np.ones((DECODE_WIDTH, SPECTRA_WIDTH))
+    weights = np.ones((DECODE_WIDTH, SPECTRA_WIDTH), kind)
     whole = kind is np.int8
     value = build.input("x", ["n", DECODE_WIDTH], TensorProto.UINT8 if whole else TensorProto.FLOAT)
-    product = build.add(
-        "MatMulInteger" if whole else "MatMul", value, build.constant(weights, kind)
-    )
+    product = value.apply("MatMulInteger" if whole else "MatMul", weights)
     build.output("y", product, ["n", "m"], TensorProto.INT32 if whole else TensorProto.FLOAT)
     session = Session(build.model("product"), CPU, SessionOptions())
     feeds = {"x": np.ones((rows, DECODE_WIDTH), np.uint8 if whole else np.float32)}
@@ -189,14 +188,14 @@ def rate(rows: int, kind: type[np.generic]) -> float:
 def rows_of_layers(frames: int) -> Iterator[tuple[str, int]]:
     """Multiplications of the first chunk's window, layer by layer, and of which kind."""
     block = 2 * DECODE_WIDTH * 3 * DECODE_WIDTH
-    first_layer = frames + DECODE_LOOKAHEAD - KERNEL_SIZE // 2
+    first_layer = frames + DECODE_LOOKAHEAD - REACH
     yield "float", first_layer * KERNEL_SIZE * FEATURE_WIDTH * DECODE_WIDTH
     for layer in range(DECODE_LAYERS):
-        yield "bytes", (frames + (DECODE_LAYERS - 1 - layer) * (KERNEL_SIZE // 2)) * block
+        yield "bytes", (frames + (DECODE_LAYERS - 1 - layer) * REACH) * block
     yield "bytes", frames * DECODE_WIDTH * SPECTRA_WIDTH
     ahead = PROSODY_LOOKAHEAD
     for layer, dilation in enumerate(PROSODY_DILATIONS):
-        ahead -= KERNEL_SIZE // 2 * dilation
+        ahead -= REACH * dilation
         steps = (frames + DECODE_LOOKAHEAD) // FRAMES_PER_STEP + ahead
         yield "bytes" if layer < 4 else "float", steps * 4 * PROSODY_WIDTH**2
 

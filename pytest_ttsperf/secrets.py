@@ -172,10 +172,10 @@ class _Masker:
         if isinstance(value, list | tuple):
             masked = [self.mask_value(name, each, is_inside=is_inside) for each in value]
             return type(value)(masked)
-        if not is_secret:
-            return self.mask_text(value) if isinstance(value, str) else value
         if isinstance(value, str):
-            return self.hide(name, value)
+            return self.hide(name, value) if is_secret else self.mask_text(value)
+        if not is_secret:
+            return value
         self.found.append(Secret(name, str(value)))
         return MASK
 

@@ -46,6 +46,10 @@ class Onset(NamedTuple):
     latest: int
 
 
+NO_ONSET = Onset(0, 0)
+"""Where the silence in front stays: everything counts from the first sample on."""
+
+
 class SegmentTiming(NamedTuple):
     """How long things last.
 
@@ -61,11 +65,12 @@ class SegmentTiming(NamedTuple):
         """The sample to begin with, so that silence is left before the first sound."""
         return max(0, onset.earliest - round(LEAD_S * self.sample_rate))
 
-    def time_words(
-        self,
-        speech: ModelInput,
-        start: int,
-    ) -> tuple[Word, ...]:
+    def onset(self, pad_end: int, before_s: tuple[float, float]) -> Onset:
+        """The first sound begins between so and so long before the pad in front ends."""
+        early, late = (max(0, pad_end - round(before * self.sample_rate)) for before in before_s)
+        return Onset(early, late)
+
+    def time_words(self, speech: ModelInput, start: int) -> tuple[Word, ...]:
         """When each word is said, in seconds from sample `start` on."""
         seconds = np.maximum(self.edges - start, 0) / self.sample_rate
         words = []
@@ -103,7 +108,7 @@ class Frames(Protocol):
 def stream_frames(
     frames: Frames,
     timing: SegmentTiming,
-    onset: Onset | None,
+    onset: Onset,
     ends: Iterable[int],
     speech: ModelInput,
     request: StreamContext,
@@ -111,13 +116,10 @@ def stream_frames(
 ) -> Iterator[AudioPiece]:
     """A piece for each of the chunks, which end behind the frames `ends`.
 
-    onset: None if the silence in front stays. Else `frames` begin with the one that holds
-    timing.first_sample(onset).
+    `frames` begin with the one that holds timing.first_sample(onset).
     """
     record = request.recorder.span
-    start = 0
-    if onset is not None:
-        start = timing.first_sample(onset)
+    start = timing.first_sample(onset)
     words = PendingWords()
     for chunk, end in enumerate(ends, first_chunk):
         with record("decode", chunk):
@@ -126,10 +128,9 @@ def stream_frames(
             samples = frames.vocode(decoded, end)
         if chunk == first_chunk:
             samples = samples[start % timing.hop :]
-            if onset is not None:
-                lead = lead_samples(samples, onset.latest - start, timing.sample_rate)
-                samples = samples[lead:]
-                start += lead
+            lead = lead_samples(samples, onset.latest - start, timing.sample_rate)
+            samples = samples[lead:]
+            start += lead
             words = PendingWords(timing.time_words(speech, start))
         until_s = (end * timing.hop - start) / timing.sample_rate
         yield AudioPiece(samples, words.take_until(until_s))

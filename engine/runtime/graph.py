@@ -6,8 +6,9 @@ What the stages of a family are is described in its own file, such as models/hib
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias, Union
 
 import numpy as np
 import onnx
@@ -24,7 +25,7 @@ MICROSOFT = "com.microsoft"
 EPSILON = 1e-5
 END = 2**40  # behind the last row of anything
 ROWS, COLUMNS = 2, 3  # axes of a table
-LEVELS = 255  # of an unsigned byte, zero left out
+LEVELS = 255.0  # of an unsigned byte, zero left out
 INT64 = TensorProto.INT64
 FLOAT = TensorProto.FLOAT
 UINT8 = TensorProto.UINT8
@@ -146,18 +147,18 @@ def rowwise(
     new_inputs = inputs or {}
     graph = model.graph
     weights = {weight.name: weight for weight in graph.initializer}
-    nodes = []
+    build = Builder({})
     for old, new in new_inputs.items():
-        nodes.append(helper.make_node("Identity", [new], [old]))
+        build.take(helper.make_node("Identity", [new], [old]))
     for node in graph.node:
-        nodes.extend(_to_rows(node, weights))
+        _add_as_rows(build, node, weights)
     for old, new in outputs.items():
-        nodes.append(helper.make_node("Identity", [old], [new]))
+        build.take(helper.make_node("Identity", [old], [new]))
     _rename_values(graph.input, new_inputs)
     _rename_values(graph.output, outputs)
-    del graph.node[:], graph.initializer[:]
-    graph.node.extend(nodes)
-    graph.initializer.extend(weights.values())
+    del graph.node[:]
+    graph.node.extend(build.nodes)
+    graph.initializer.extend(build.constants)
     return _serialize(model)
 
 
@@ -171,58 +172,32 @@ def _rename_values(values: Iterable[Any], names: Mapping[str, str]) -> None:
         value.name = names.get(value.name, value.name)
 
 
-class _Replacement:
-    """Nodes in the place of one, after whose output they are named."""
+def _add_as_rows(build: Builder, node: Any, weights: Mapping[str, Any]) -> None:
+    """Add a ConvInteger over [1, channels, time] as a product of rows.
 
-    def __init__(self, name: str, weights: dict[str, Any]) -> None:
-        self.nodes: list[Any] = []
-        self._name = name
-        self._weights = weights
-
-    def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        output = f"{self._name}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
-        return output
-
-    def constant(self, value: Any) -> str:
-        key = f"{self._name}_constant_{len(self._weights)}"
-        self._weights[key] = numpy_helper.from_array(np.array(value), key)
-        return key
-
-
-def _to_rows(node: Any, weights: dict[str, Any]) -> list[Any]:
-    """Nodes for a ConvInteger over [1, channels, time], whose constants go to the weights.
-
-    The node itself if it is another one, strides, has groups or no constant byte kernel.
+    As it is if it is another node, strides, has groups or no constant byte kernel.
     """
     attributes = {each.name: helper.get_attribute_value(each) for each in node.attribute}
     kernel = _find_byte_kernel(node, attributes, weights)
     if kernel is None:
-        return [node]
+        build.take(node)
+        return
     source, _, source_zero, zero_name = node.input
-    new = _Replacement(node.output[0], weights)
-    rows = new.add("Transpose", source, perm=[0, 2, 1])
+    rows = build.add("Transpose", source, perm=[0, 2, 1])
     before, after = attributes.get("pads", [0, 0])
     if before or after:
-        widths = new.constant([0, before, 0, 0, after, 0])
-        rows = new.add("Pad", rows, widths, source_zero)
+        rows = rows.apply("Pad", [0, before, 0, 0, after, 0], source_zero)
     if kernel.shape[-1] > 1:
         dilation = attributes.get("dilations", [1])[0]
-        rows = _lay_side_by_side(new, rows, kernel.shape[-1], dilation)
+        rows = _lay_side_by_side(rows, kernel.shape[-1], dilation)
     zero = numpy_helper.to_array(weights[zero_name])
     if signed_bytes_add_up():  # the same numbers, counted from the middle
-        kernel = _count_from_middle(kernel)
-        zero = _count_from_middle(zero)
-    product = new.add(
-        "MatMulInteger",
-        rows,
-        new.constant(_to_matrix(kernel)),
-        source_zero,
-        new.constant(zero.reshape(())),
-    )
+        kernel = count_from_middle(kernel)
+        zero = count_from_middle(zero)
+    product = rows.apply("MatMulInteger", to_matrix(kernel), source_zero, zero.reshape(()))
     outputs = list(node.output)
-    last = helper.make_node("Transpose", [product], outputs, perm=[0, 2, 1])
-    return [*new.nodes, last]
+    last = helper.make_node("Transpose", [product.name], outputs, perm=[0, 2, 1])
+    build.take(last)
 
 
 def _find_byte_kernel(
@@ -240,28 +215,21 @@ def _find_byte_kernel(
     return kernel
 
 
-def _lay_side_by_side(
-    new: _Replacement,
-    rows: str,
-    kernel_size: int,
-    dilation: int,
-) -> str:
+def _lay_side_by_side(rows: Value, kernel_size: int, dilation: int) -> Value:
     """The rows as each entry of the kernel sees them, in one table."""
-    axis = new.constant([1])
     shifted = []
     for start in range(0, kernel_size * dilation, dilation):
         stop = start - (kernel_size - 1) * dilation or END
-        first = new.constant([start])
-        shifted.append(new.add("Slice", rows, first, new.constant([stop]), axis))
-    return new.add("Concat", *shifted, axis=2)
+        shifted.append(rows.between(start, stop, axis=1))
+    return rows.build.add("Concat", *shifted, axis=2)
 
 
-def _count_from_middle(values: Array) -> Array:
+def count_from_middle(values: Array) -> Array:
     """Unsigned bytes as signed ones, 128 less each."""
     return (values.astype(np.int16) - 128).astype(np.int8)
 
 
-def _to_matrix(kernel: Array) -> Array:
+def to_matrix(kernel: Array) -> Array:
     """[out, in, size] as [size * in, out], for a product with rows side by side."""
     return kernel.transpose(2, 1, 0).reshape(-1, len(kernel))
 
@@ -276,8 +244,7 @@ def signed_bytes_add_up() -> bool:
     greatest = np.full((1, 64), 255, np.uint8)
     build = Builder({})
     value = build.input("value", greatest.shape, UINT8)
-    matrix = build.constant(np.full((64, 16), 127), np.int8)
-    product = build.add("MatMulInteger", value, matrix)
+    product = value.apply("MatMulInteger", np.full((64, 16), 127, np.int8))
     build.output("sum", product, [1, 16], TensorProto.INT32)
     session = Session(build.model("bytes"), CPU, SessionOptions(), optimised=True)
     sums = session.run({"value": greatest})["sum"]
@@ -299,8 +266,59 @@ def _probe(model: Any, names: Sequence[str]) -> Session:
     return Session(copy.SerializeToString(), CPU, SessionOptions(), optimised=True)
 
 
+Operand: TypeAlias = Union["Value", str, Array, Sequence[int], float]
+"""What a node takes: a value, the name of one, or a constant; see Builder.constant()."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A tensor of a graph under construction. Each operator adds the node that computes it."""
+
+    build: Builder
+    name: str
+
+    __array_ufunc__ = None  # an array on the left leaves the operation to this class
+
+    def apply(self, kind: str, *others: Operand, **attributes: Any) -> Value:
+        """The result of a node of that kind: this value is its first input."""
+        return self.build.add(kind, self, *others, **attributes)
+
+    def __add__(self, other: Operand) -> Value:
+        return self.apply("Add", other)
+
+    def __sub__(self, other: Operand) -> Value:
+        return self.apply("Sub", other)
+
+    def __mul__(self, other: Operand) -> Value:
+        return self.apply("Mul", other)
+
+    def __truediv__(self, other: Operand) -> Value:
+        return self.apply("Div", other)
+
+    def __matmul__(self, other: Operand) -> Value:
+        return self.apply("MatMul", other)
+
+    def __neg__(self) -> Value:
+        return self.apply("Neg")
+
+    def reshape(self, *shape: int) -> Value:
+        """The same entries in another shape; one length may be -1."""
+        return self.apply("Reshape", shape)
+
+    def transpose(self, *axes: int) -> Value:
+        return self.apply("Transpose", perm=axes)
+
+    def cast(self, kind: int) -> Value:
+        return self.apply("Cast", to=kind)
+
+    def between(self, start: int | Value, stop: int, axis: int) -> Value:
+        """What lies from start to stop on an axis; both count from the end where negative."""
+        first = start if isinstance(start, Value) else [start]
+        return self.apply("Slice", first, [stop], [axis])
+
+
 class Builder:
-    """A graph under construction. Methods add nodes and name what comes out of them.
+    """A graph under construction. Methods add nodes and give what comes out of them.
 
     A table of rows is a tensor [1, 1, rows, columns] here: turned round, that is a picture one
     pixel high, which is what onnxruntime has its fast convolutions for. table() and flat() lead
@@ -312,202 +330,131 @@ class Builder:
     def __init__(self, weights: Mapping[str, Array], start: Any = None) -> None:
         """`start` is a model whose nodes come first and whose values can be used by name."""
         self.weights = weights
-        self._nodes: list[Any] = []
-        self._constants: list[Any] = []
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
         self._inputs: list[Any] = []
         self._outputs: list[Any] = []
         if start is not None:
-            self._nodes.extend(start.graph.node)
-            self._constants.extend(start.graph.initializer)
+            self.nodes.extend(start.graph.node)
+            self.constants.extend(start.graph.initializer)
             self._inputs.extend(start.graph.input)
 
-    def input(
-        self,
-        name: str,
-        shape: Shape,
-        kind: int = FLOAT,
-    ) -> str:
+    def input(self, name: str, shape: Shape, kind: int = FLOAT) -> Value:
         self._inputs.append(helper.make_tensor_value_info(name, kind, shape))
-        return name
+        return Value(self, name)
 
-    def output(
-        self,
-        name: str,
-        value: str,
-        shape: Shape,
-        kind: int = FLOAT,
-    ) -> None:
-        self._nodes.append(helper.make_node("Identity", [value], [name]))
+    def output(self, name: str, value: Operand, shape: Shape, kind: int = FLOAT) -> None:
+        source = self._name_of(value)
+        self.nodes.append(helper.make_node("Identity", [source], [name]))
         self._outputs.append(helper.make_tensor_value_info(name, kind, shape))
 
-    def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        name = f"cut_{kind}_{len(self._nodes)}"
-        self._add_node(kind, inputs, [name], attributes)
-        return name
+    def add(self, kind: str, *inputs: Operand, **attributes: Any) -> Value:
+        return self.several(kind, *inputs, count=1, **attributes)[0]
 
     def take(self, node: Any) -> None:
         """Add a node of another graph as it is."""
-        self._nodes.append(node)
+        self.nodes.append(node)
 
-    def several(
-        self,
-        kind: str,
-        *inputs: str,
-        count: int,
-        **attributes: Any,
-    ) -> list[str]:
-        """A node with that many outputs."""
-        names = [f"cut_{kind}_{len(self._nodes)}_{part}" for part in range(count)]
-        self._add_node(kind, inputs, names, attributes)
-        return names
+    def several(self, kind: str, *inputs: Operand, count: int, **attributes: Any) -> list[Value]:
+        """A node with that many outputs; it is named after the first."""
+        names = [self._name_of(operand) for operand in inputs]
+        outputs = [f"cut_{kind}_{len(self.nodes)}_{part}" for part in range(count)]
+        node = helper.make_node(kind, names, outputs, name=outputs[0], **attributes)
+        self.nodes.append(node)
+        return [Value(self, output) for output in outputs]
 
-    def _add_node(
-        self,
-        kind: str,
-        inputs: Sequence[str],
-        outputs: Sequence[str],
-        attributes: Mapping[str, Any],
-    ) -> None:
-        """A node that is named after its first output."""
-        node = helper.make_node(kind, inputs, outputs, name=outputs[0], **attributes)
-        self._nodes.append(node)
+    def _name_of(self, operand: Operand) -> str:
+        if isinstance(operand, str):
+            return operand
+        if not isinstance(operand, Value):
+            operand = self.constant(operand)
+        return operand.name
+
+    def constant(self, value: Array | Sequence[int] | float) -> Value:
+        """Fractions as float32, everything else as it is."""
+        array = np.asarray(value)
+        if array.dtype.kind == "f":
+            array = array.astype(np.float32)
+        name = f"cut_constant_{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(array, name))
+        return Value(self, name)
 
     def split(
-        self,
-        value: str,
-        sizes: str,
-        count: int,
-        axis: int | None = None,
-    ) -> list[str]:
-        """The value in `count` parts, cut along its rows by default.
-
-        `sizes` is the name of a value: how long each part is.
-        """
+        self, value: Value, sizes: Operand, count: int, axis: int | None = None
+    ) -> list[Value]:
+        """The value in `count` parts of these sizes, cut along its rows by default."""
         if axis is None:
             axis = self.rows_axis
         return self.several("Split", value, sizes, count=count, axis=axis)
 
-    def table(self, value: str) -> str:
+    def table(self, value: Value) -> Value:
         """[rows, columns] as a table."""
-        return self.add("Unsqueeze", value, self.integers(0, 1))
+        return value.apply("Unsqueeze", [0, 1])
 
-    def flat(self, value: str) -> str:
+    def flat(self, value: Value) -> Value:
         """A table as [rows, columns]."""
-        return self.add("Squeeze", value, self.integers(0, 1))
+        return value.apply("Squeeze", [0, 1])
 
-    def stacked(self, *values: str) -> str:
+    def stack(self, *values: Operand) -> Value:
         """Tables one below the other."""
-        return self.add("Concat", *values, axis=ROWS)
+        return self.add("Concat", *values, axis=self.rows_axis)
 
-    def constant(self, value: Any, dtype: Any = np.float32) -> str:
-        name = f"cut_constant_{len(self._constants)}"
-        array = np.array(value, dtype)
-        self._constants.append(numpy_helper.from_array(array, name))
-        return name
+    def join(self, *values: Operand) -> Value:
+        """Tables side by side."""
+        return self.add("Concat", *values, axis=self.columns_axis)
 
-    def integers(self, *values: int) -> str:
-        return self.constant(values, np.int64)
+    def rows(self, value: Value, start: int | Value, stop: int = END) -> Value:
+        """The rows of a table from start to stop."""
+        return value.between(start, stop, self.rows_axis)
 
-    def rows(
-        self,
-        value: str,
-        start: int | str,
-        stop: int = END,
-    ) -> str:
-        """The rows of a table from start, a number or the name of one, to stop.
-
-        Both are counted from the end where negative.
-        """
-        if not isinstance(start, str):
-            start = self.integers(start)
-        return self._slice(value, start, stop, self.rows_axis)
-
-    def columns(
-        self,
-        value: str,
-        start: int,
-        stop: int,
-    ) -> str:
+    def columns(self, value: Value, start: int, stop: int) -> Value:
         """The columns of a table from start to stop."""
-        return self._slice(value, self.integers(start), stop, self.columns_axis)
+        return value.between(start, stop, self.columns_axis)
 
-    def _slice(
-        self,
-        value: str,
-        start: str,
-        stop: int,
-        axis: int,
-    ) -> str:
-        return self.add(
-            "Slice",
-            value,
-            start,
-            self.integers(stop),
-            self.integers(axis),
-        )
-
-    def column(self, value: str, number: int) -> str:
-        """One column of a table."""
-        return self.columns(value, number, number + 1)
-
-    def norm(self, value: str, name: str) -> str:
+    def norm(self, value: Value, name: str) -> Value:
         weight, bias = self._weight_and_bias(name)
-        return self.add(
-            "LayerNormalization",
-            value,
-            self.constant(weight),
-            self.constant(bias),
-            axis=-1,
-            epsilon=EPSILON,
-        )
+        return value.apply("LayerNormalization", weight, bias, axis=-1, epsilon=EPSILON)
 
     def _weight_and_bias(self, name: str) -> tuple[Array, Array]:
         """The arrays of a layer of the voice."""
         return self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
 
-    def depthwise(
-        self,
-        value: str,
-        name: str,
-        dilation: int,
-    ) -> str:
+    def depthwise(self, value: Value, name: str, dilation: int) -> Value:
         """Each column of a table through its own kernel; unpadded, so fewer rows come out."""
         weight, bias = self._weight_and_bias(name)
-        image = self.add(
+        image = value.transpose(0, 3, 1, 2)
+        image = image.apply(
             "Conv",
-            self.add("Transpose", value, perm=[0, 3, 1, 2]),
-            self.constant(weight[:, :, None, :]),
-            self.constant(bias),
+            weight[:, :, None, :],
+            bias,
             kernel_shape=[1, weight.shape[-1]],
             dilations=[1, dilation],
             group=len(weight),
         )
-        return self.add("Transpose", image, perm=[0, 2, 3, 1])
+        return image.transpose(0, 2, 3, 1)
 
-    def convolution(self, value: str, name: str) -> str:
+    def convolution(self, value: Value, weight: Array, bias: Array) -> Value:
         """Every column through a kernel to every other; unpadded, so fewer rows come out.
 
         It runs as a product of rows: onnxruntime's own convolution rounds a row differently,
         depending on how many others there are.
         """
-        weight, bias = self._weight_and_bias(name)
         kernel_size = weight.shape[-1]
         shifted = []
         for start in range(kernel_size):
             stop = start + 1 - kernel_size or END
             shifted.append(self.rows(value, start, stop))
-        wide = self.flat(self.add("Concat", *shifted, axis=COLUMNS))
-        product = self.add("MatMul", wide, self.constant(_to_matrix(weight)))
-        return self.table(self.add("Add", product, self.constant(bias)))
+        wide = self.flat(self.join(*shifted))
+        return self.table(wide @ to_matrix(weight) + bias)
 
     def dense(
         self,
-        value: str,
+        value: Value,
         name: str,
         bias: Array,
         span: tuple[float, float] | None,
         gain: Array | None = None,
-    ) -> str:
+    ) -> Value:
         """(value @ weights + bias) * gain; the product in bytes if the value's span is given."""
         matrix = self.weights[f"{name}/Transpose_output_0_quantized"]
         scale = self.weights[f"{name}/Transpose_output_0_scale"]
@@ -517,42 +464,25 @@ class Builder:
             gain = np.ones(width, np.float32)
         if span is None:
             centred = matrix.astype(np.float32) - np.float32(zero)
-            exact = centred * scale * gain
-            product = self.add("MatMul", value, self.constant(exact))
-            return self.add("Add", product, self.constant(bias * gain))
+            return value @ (centred * scale * gain) + bias * gain
         low, high = span
         step = (high - low) / LEVELS
-        middle = round(-low / step)
-        quantised = self.add(
-            "QuantizeLinear",
-            value,
-            self.constant(step),
-            self.constant(middle, np.uint8),
-        )
-        return self.add(
+        middle = np.array(round(-low / step), np.uint8)
+        quantised = value.apply("QuantizeLinear", step, middle)
+        return quantised.apply(
             "MatMulIntegerToFloat",
-            quantised,
-            self.constant(matrix, matrix.dtype),
-            self.constant(step),
-            self.constant(scale * gain),
-            self.constant(middle, np.uint8),
-            self.constant(np.full(width, zero), matrix.dtype),
-            self.constant(bias * gain),
+            matrix,
+            step,
+            scale * gain,
+            middle,
+            np.full(width, zero, matrix.dtype),
+            bias * gain,
             domain=MICROSOFT,
         )
 
     def model(self, name: str, opset: int = OPSET) -> bytes:
         """The graph, serialized. Nodes taken from another graph may need a later opset."""
-        graph = helper.make_graph(
-            self._nodes,
-            name,
-            self._inputs,
-            self._outputs,
-            self._constants,
-        )
-        opsets = [
-            helper.make_opsetid("", opset),
-            helper.make_opsetid(MICROSOFT, 1),
-        ]
+        graph = helper.make_graph(self.nodes, name, self._inputs, self._outputs, self.constants)
+        opsets = [helper.make_opsetid("", opset), helper.make_opsetid(MICROSOFT, 1)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
         return _serialize(model)

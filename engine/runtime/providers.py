@@ -105,12 +105,7 @@ class ProviderOptions:
 
     def __post_init__(self) -> None:
         for option, value in self._set_options():
-            _check_value(
-                option.name,
-                value,
-                option.metadata["kind"],
-                option.metadata["among"],
-            )
+            _check_value(option, value)
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
@@ -219,9 +214,9 @@ class SessionOptions:
     def __post_init__(self) -> None:
         for name in ("arena", "spinning", "memory_pattern"):
             value = getattr(self, name)
-            if value is not None and not isinstance(value, bool):
+            if not isinstance(value, bool | None):
                 raise OptionTypeError(f"found {name}={value!r}, wanted True or False")
-        if self.profile is not None and not isinstance(self.profile, str):
+        if not isinstance(self.profile, str | None):
             raise OptionTypeError(f"found profile={self.profile!r}, wanted a path as str")
         if isinstance(self.threads, Mapping):
             for stage, threads in self.threads.items():
@@ -284,12 +279,10 @@ def _hint(name: str, names: Collection[str], otherwise: str) -> str:
     return otherwise
 
 
-def _check_value(
-    name: str,
-    value: Any,
-    kind: type,
-    among: Any,
-) -> None:
+def _check_value(option: Field[Any], value: Any) -> None:
+    name = option.name
+    kind = option.metadata["kind"]
+    among = option.metadata["among"]
     wanted = {bool: "True or False", int: "a whole number", str: "a text"}[kind]
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise OptionTypeError(

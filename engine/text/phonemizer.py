@@ -102,20 +102,16 @@ class Phonemizer:
         A segment without a letter or a digit says nothing: a ruler of equals signs is no sum.
         Phonemes the model does not know are dropped: it has no sound for them.
         """
-        if not any(map(str.isalnum, segment)):
+        text = to_readable(segment)
+        if not text:
             return []
-        readable = chain.from_iterable(map(word_parts, segment.split()))
-        words = read_around(self._read, " ".join(readable))
+        words = read_around(self._read, text)
         phonemes, spans = join_words(words, self._vocabulary)
         inputs = []
-        start = 0
-        for part in fit(phonemes, MAX_PHONEMES):
-            start = phonemes.index(part, start)
-            stop = start + len(part)
-            if not SILENT.issuperset(part):
-                ids = [PAD_ID, *(self._vocabulary[phoneme] for phoneme in part), PAD_ID]
-                inputs.append(ModelInput(ids, _cut_spans(spans, start, stop)))
-            start = stop
+        for start, part in cut_to_fit(phonemes, MAX_PHONEMES):
+            ids = [PAD_ID, *(self._vocabulary[phoneme] for phoneme in part), PAD_ID]
+            edges = range(1, len(ids))
+            inputs.append(ModelInput(ids, cut_spans(spans, start, edges)))
         return inputs
 
 
@@ -146,14 +142,14 @@ def join_tokens(tokens: Iterable[Token]) -> list[SpokenWord]:
         text += token.text
         phonemes += token.phonemes
         if token.spaced:
-            words.append(SpokenWord(_strip_symbols(text), phonemes))
+            words.append(SpokenWord(strip_symbols(text), phonemes))
             text = phonemes = ""
     if text or phonemes:
-        words.append(SpokenWord(_strip_symbols(text), phonemes))
+        words.append(SpokenWord(strip_symbols(text), phonemes))
     return words
 
 
-def _strip_symbols(text: str) -> str:
+def strip_symbols(text: str) -> str:
     """The text from its first letter or digit to its last."""
     symbols = "".join(char for char in text if not char.isalnum())
     return text.strip(symbols)
@@ -201,18 +197,19 @@ def _filter_phonemes(phonemes: str, vocabulary: Container[str]) -> str:
     return " ".join(filtered.split())
 
 
-def _cut_spans(
-    spans: Iterable[WordSpan],
-    start: int,
-    stop: int,
-) -> tuple[WordSpan, ...]:
-    """The words that begin between start and stop, counted as ids, which have a pad in front."""
-    shift = 1 - start
+def cut_spans(spans: Iterable[WordSpan], start: int, edges: Sequence[int]) -> tuple[WordSpan, ...]:
+    """The words that begin in a part of the phonemes, counted as ids.
+
+    `start` is the part's first phoneme; `edges` are where the ids of each begin, and where those of
+    the last end.
+    """
+    stop = start + len(edges) - 1
     cut = []
     for span in spans:
         if start <= span.first < stop:
-            last = min(span.stop, stop)
-            cut.append(WordSpan(span.text, span.first + shift, last + shift))
+            first = edges[span.first - start]
+            behind = edges[min(span.stop, stop) - start]
+            cut.append(WordSpan(span.text, first, behind))
     return tuple(cut)
 
 
@@ -224,6 +221,13 @@ def to_the_end(net: Net) -> Net:
         return "".join(net(word[at : at + MAX_LETTERS]) or "" for at in starts)
 
     return read
+
+
+def to_readable(segment: str) -> str:
+    """The segment with its words short enough to be read; empty without a letter or a digit."""
+    if not any(map(str.isalnum, segment)):
+        return ""
+    return " ".join(chain.from_iterable(map(word_parts, segment.split())))
 
 
 def word_parts(word: str) -> list[str]:
@@ -273,6 +277,16 @@ def fit(phonemes: str, limit: int) -> Iterator[str]:
         phonemes = phonemes[cut:].lstrip()
     if phonemes:
         yield phonemes
+
+
+def cut_to_fit(phonemes: str, limit: int) -> Iterator[tuple[int, str]]:
+    """fit(), with where each piece begins, and without those that are silent."""
+    start = 0
+    for part in fit(phonemes, limit):
+        start = phonemes.index(part, start)
+        if not SILENT.issuperset(part):
+            yield start, part
+        start += len(part)
 
 
 def _last_break(window: str, limit: int) -> int:

@@ -18,14 +18,14 @@ UNITS = {"throttled_usec": 1e6, "throttled_time": 1e9}
 
 def cpu_quota(root: Path = ROOT) -> float | None:
     """How many cores this process may use on average; None where no quota is set or told."""
-    quotas = [_quota(folder) for folder in _folders(root)]
-    return min((quota for quota in quotas if quota is not None), default=None)
+    quotas = filter(None, map(_quota, _folders(root)))
+    return min(quotas, default=None)
 
 
 def throttled_s(root: Path = ROOT) -> float | None:
     """Seconds for which a quota has held this process's group back; None where it is not told."""
     for folder in _folders(root):
-        for line in (_text(folder / "cpu.stat") or "").splitlines():
+        for line in _text(folder / "cpu.stat").splitlines():
             name, _, value = line.partition(" ")
             if name in UNITS and value.isdigit():
                 return int(value) / UNITS[name]
@@ -35,7 +35,7 @@ def throttled_s(root: Path = ROOT) -> float | None:
 def _folders(root: Path) -> list[Path]:
     """The folders of this process's group and its parents, innermost first."""
     found = []
-    for line in (_text(root / "proc/self/cgroup") or "").splitlines():
+    for line in _text(root / "proc/self/cgroup").splitlines():
         number, _, rest = line.partition(":")
         controllers, colon, path = rest.partition(":")
         if not colon or not number.isdigit():
@@ -59,31 +59,32 @@ def _from_inside(base: Path, path: str) -> list[Path]:
 
     A group outside of what this container can see has the path `/../..`: of that, only the mount.
     """
-    names = [name for name in path.split("/") if name]
-    if ".." in names:
-        names = []
-    return [base.joinpath(*names[:depth]) for depth in range(len(names), -1, -1)]
+    folders = [base]
+    names = list(filter(None, path.split("/")))
+    if ".." not in names:
+        for name in names:
+            folders.insert(0, folders[0] / name)
+    return folders
 
 
 def _quota(folder: Path) -> float | None:
     """Cores that a folder allows; None where it sets no limit."""
-    limit = _text(folder / "cpu.max")
-    if limit is not None:
-        allowed, _, period = limit.partition(" ")
-    else:
-        allowed = _text(folder / "cpu.cfs_quota_us") or "-1"
-        period = _text(folder / "cpu.cfs_period_us") or ""
+    allowed, _, period = _text(folder / "cpu.max").partition(" ")
+    if not allowed:
+        allowed = _text(folder / "cpu.cfs_quota_us")
+        period = _text(folder / "cpu.cfs_period_us")
     try:
         cores = int(allowed) / int(period or PERIOD_US)
-    except (ValueError, ZeroDivisionError):  # also for "max", which is no limit
+    except (ValueError, ZeroDivisionError):  # also for "max", or where no file tells a limit
         return None
     if cores <= 0:  # -1 is no limit
         return None
     return cores
 
 
-def _text(path: Path) -> str | None:
+def _text(path: Path) -> str:
+    """What a file holds; "" where it cannot be read."""
     try:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, ValueError):  # ValueError: bytes that are no text
-        return None
+        return ""

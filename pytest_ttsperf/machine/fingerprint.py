@@ -122,14 +122,11 @@ def _cpu_model(root: Path = processor.ROOT) -> str:
 
 def _model_by_kernel(root: Path) -> str | None:
     """What Linux calls the processor, or at least the board it is on."""
-    try:
-        lines = (root / "proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return None
-    pairs = [line.partition(":") for line in lines]
-    # Reversed, so that the first of several lines of a name stays.
-    fields = {name.strip(): value.strip() for name, _, value in reversed(pairs)}
-    return next((fields[name] for name in MODEL_FIELDS if fields.get(name)), None)
+    fields: dict[str, str] = {}
+    for line in processor.cpuinfo(root).splitlines():
+        name, _, value = line.partition(":")
+        fields.setdefault(name.strip(), value.strip())  # the first of several lines of a name
+    return next(filter(None, map(fields.get, MODEL_FIELDS)), None)
 
 
 def _memory_gib() -> int | None:

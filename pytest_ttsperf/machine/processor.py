@@ -37,12 +37,16 @@ def _names(root: Path) -> Iterator[str | None]:
         yield _first_line(_output("sysctl", "-n", "hw.model"))
 
 
-def _by_kernel(root: Path) -> str | None:
+def cpuinfo(root: Path) -> str:
+    """What Linux tells of its processors; "" elsewhere."""
     try:
-        text = (root / "proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        return (root / "proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return None
-    for name, value in _pairs(text):
+        return ""
+
+
+def _by_kernel(root: Path) -> str | None:
+    for name, value in _pairs(cpuinfo(root)):
         if name in KERNEL_FIELDS and not value.isdigit():  # a bare number counts the processors
             return value
     return None

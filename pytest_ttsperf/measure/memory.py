@@ -240,7 +240,9 @@ def _read_memory(pid: int) -> _ProcessMemory:
     """Resident now and at the highest; 0 for what is gone, or where the system does not say."""
     status = _read(PROC / str(pid) / "status")
     sizes = dict(re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB", status, re.MULTILINE))
-    return _ProcessMemory(int(sizes.get("VmRSS", 0)) * 1024, int(sizes.get("VmHWM", 0)) * 1024)
+    now_kib = int(sizes.get("VmRSS", 0))
+    highest_kib = int(sizes.get("VmHWM", 0))
+    return _ProcessMemory(now_kib * 1024, highest_kib * 1024)
 
 
 def _read(path: Path) -> str:

@@ -46,13 +46,15 @@ def ttfb_ms(recording: Recording) -> float | None:
     """First body byte - t0, whatever the byte is."""
     if not recording.arrivals_ns:
         return None
-    return (recording.arrivals_ns[0] - recording.request_ns) / NS_PER_MS
+    return _since_request_ms(recording, recording.arrivals_ns[0])
 
 
 def ttfs_ms(recording: Recording) -> float | None:
     """First sample of a chunk that has any - t0; silence counts."""
     arrivals, _ = chunks_of(recording)
-    return _since_request_ms(recording, int(arrivals[0])) if arrivals.size else None
+    if not arrivals.size:
+        return None
+    return _since_request_ms(recording, int(arrivals[0]))
 
 
 def lead_in_ms(recording: Recording, sound: Sound) -> float | None:
@@ -241,90 +243,71 @@ def _to_mb(size_bytes: int | None) -> float | None:
 # The table
 
 
-Measure = Callable[[Trial, float], float | None]
-"""Of a trial and a prebuffer in ms."""
+RECORDING = ("recording",)
+SOUND = ("recording", "sound")
 
 
 class Metric(NamedTuple):
-    """One metric: its unit, what it is, and how it is computed."""
+    """One metric: its unit, what it is, how it is computed, and of what."""
 
     unit: str
     doc: str
-    of: Measure
+    measure: Callable[..., float | None]
+    arguments: Sequence[str] = RECORDING
+    """What it is computed of: parts of a trial, the `trial` itself, or `prebuffer_ms`."""
 
-
-def _of_recording(measure: Callable[[Recording], float | None]) -> Measure:
-    """A metric of the instants alone."""
-
-    def of(trial: Trial, _: float) -> float | None:
-        if trial.recording is None:
+    def of(self, trial: Trial, prebuffer_ms: float) -> float | None:
+        """Its value for a trial; None where the trial lacks what it is computed of."""
+        values = {
+            "trial": trial,
+            "recording": trial.recording,
+            "sound": trial.sound,
+            "prebuffer_ms": prebuffer_ms,
+        }
+        arguments = [values[name] for name in self.arguments]
+        if None in arguments:
             return None
-        return measure(trial.recording)
-
-    return of
+        return self.measure(*arguments)
 
 
-def _of_sound(measure: Callable[[Recording, Sound], float | None]) -> Measure:
-    """A metric of the instants and of what is audible."""
-
-    def of(trial: Trial, _: float) -> float | None:
-        if trial.recording is None or trial.sound is None:
-            return None
-        return measure(trial.recording, trial.sound)
-
-    return of
-
-
-def _of_playback(field: str) -> Measure:
+def _playback_metric(unit: str, doc: str, field: str) -> Metric:
     """A metric of the simulated player: a field of Playback."""
 
-    def of(trial: Trial, prebuffer_ms: float) -> float | None:
-        if trial.recording is None:
-            return None
-        value: float | None = getattr(playback.play(trial.recording, prebuffer_ms), field)
+    def measure(recording: Recording, prebuffer_ms: float) -> float | None:
+        value: float | None = getattr(playback.play(recording, prebuffer_ms), field)
         return None if value is None else float(value)
 
-    return of
-
-
-def _ttfa_ms(trial: Trial, prebuffer_ms: float) -> float | None:
-    if trial.recording is None or trial.sound is None:
-        return None
-    return ttfa_ms(trial.recording, trial.sound, prebuffer_ms)
-
-
-def _silence_share(trial: Trial, _: float) -> float | None:
-    return None if trial.sound is None else trial.sound.silence_share
+    return Metric(unit, doc, measure, ("recording", "prebuffer_ms"))
 
 
 METRICS: Mapping[str, Metric] = {
-    "ttfb_ms": Metric("ms", "first byte", _of_recording(ttfb_ms)),
-    "ttfs_ms": Metric("ms", "first sample, silent or not", _of_recording(ttfs_ms)),
-    "lead_in_ms": Metric("ms", "audio before the onset", _of_sound(lead_in_ms)),
-    "ttfa_sound_ms": Metric("ms", "arrival of the first sounding chunk", _of_sound(ttfa_sound_ms)),
-    "ttfa_ms": Metric("ms", "first sound heard from a player", _ttfa_ms),
-    "rtf": Metric("", "time over duration of audio", _of_recording(rtf)),
-    "rtf_stream": Metric("", "the same after the first chunk", _of_recording(rtf_stream)),
-    "gap_p95_ms": Metric("ms", "95 % of a trial's gaps are no longer", _of_recording(gap_p95_ms)),
-    "gap_max_ms": Metric("ms", "longest gap", _of_recording(gap_max_ms)),
-    "underruns": Metric("", "interruptions of the player", _of_playback("underruns")),
-    "stall_ms": Metric("ms", "their total time", _of_playback("stall_ms")),
-    "longest_stall_ms": Metric("ms", "the longest of them", _of_playback("longest_stall_ms")),
-    "stall_ratio": Metric("", "their share of the time played", _of_playback("stall_ratio")),
+    "ttfb_ms": Metric("ms", "first byte", ttfb_ms),
+    "ttfs_ms": Metric("ms", "first sample, silent or not", ttfs_ms),
+    "lead_in_ms": Metric("ms", "audio before the onset", lead_in_ms, SOUND),
+    "ttfa_sound_ms": Metric("ms", "arrival of the first sounding chunk", ttfa_sound_ms, SOUND),
+    "ttfa_ms": Metric("ms", "first sound heard from a player", ttfa_ms, (*SOUND, "prebuffer_ms")),
+    "rtf": Metric("", "time over duration of audio", rtf),
+    "rtf_stream": Metric("", "the same after the first chunk", rtf_stream),
+    "gap_p95_ms": Metric("ms", "95 % of a trial's gaps are no longer", gap_p95_ms),
+    "gap_max_ms": Metric("ms", "longest gap", gap_max_ms),
+    "underruns": _playback_metric("", "interruptions of the player", "underruns"),
+    "stall_ms": _playback_metric("ms", "their total time", "stall_ms"),
+    "longest_stall_ms": _playback_metric("ms", "the longest of them", "longest_stall_ms"),
+    "stall_ratio": _playback_metric("", "their share of the time played", "stall_ratio"),
     "prebuffer_needed_ms": Metric(
-        "ms", "smallest prebuffer without a stall", _of_recording(playback.prebuffer_needed_ms)
+        "ms", "smallest prebuffer without a stall", playback.prebuffer_needed_ms
     ),
     "start_delay_needed_ms": Metric(
-        "ms",
-        "smallest wait after the first chunk without one",
-        _of_recording(playback.start_delay_needed_ms),
+        "ms", "smallest wait after the first chunk without one", playback.start_delay_needed_ms
     ),
-    "silence_share": Metric("", "share of the audio below the threshold", _silence_share),
+    "silence_share": Metric(
+        "", "share of the audio below the threshold", lambda sound: sound.silence_share, ("sound",)
+    ),
     "cpu_s_per_audio_s": Metric(
-        "", "CPU seconds per second of audio", lambda trial, _: cpu_s_per_audio_s(trial)
+        "", "CPU seconds per second of audio", cpu_s_per_audio_s, ("trial",)
     ),
-    "audio_s": Metric("s", "duration of the audio", _of_recording(duration_s)),
-    "speech_s": Metric("s", "audio without the silence around it", _of_sound(speech_s)),
+    "audio_s": Metric("s", "duration of the audio", duration_s),
+    "speech_s": Metric("s", "audio without the silence around it", speech_s, SOUND),
 }
 
 
@@ -338,6 +321,6 @@ def sample(
     if metric not in METRICS:
         names = ", ".join(METRICS)
         raise MeasurementError(f"no metric is called {metric!r}; there are: {names}")
-    measure = METRICS[metric].of
-    values = [measure(trial, prebuffer_ms) for trial in trials if trial.kind == kind]
+    value_of = METRICS[metric].of
+    values = [value_of(trial, prebuffer_ms) for trial in trials if trial.kind == kind]
     return Sample(metric=metric, values=tuple(values))

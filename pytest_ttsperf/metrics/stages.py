@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,12 +10,7 @@ from numpy.typing import NDArray
 
 from pytest_ttsperf.metrics.audio import first_sound_ns
 from pytest_ttsperf.metrics.playback import NS_PER_MS
-from pytest_ttsperf.records import (
-    Breakdown,
-    Recording,
-    StageShare,
-    Trial,
-)
+from pytest_ttsperf.records import Breakdown, Recording, StageShare, Trial
 
 LATE = 50
 """A burst is late when it was waited for at least this many times as long as it took."""
@@ -41,17 +36,11 @@ def breakdown(trials: Sequence[Trial]) -> Breakdown:
     `unexplained`, is the time in which no stage was at work. Stages that work at the same time
     each have their own: shares may add up to more than 1. Largest first; empty without spans.
     """
-    to_sound: list[_Window] = []
-    whole: list[_Window] = []
-    for trial in trials:
-        recording = trial.recording
-        if trial.kind != "trial" or recording is None or not recording.spans:
-            continue
-        whole.append(_Window(recording, recording.end_ns))
-        sound_ns = first_sound_ns(recording, trial.sound) if trial.sound else None
-        if sound_ns is not None:
-            to_sound.append(_Window(recording, sound_ns))
-    return Breakdown(to_first_sound=_shares(to_sound), whole=_shares(whole))
+    counted = [trial for trial in trials if trial.kind == "trial"]
+    return Breakdown(
+        to_first_sound=_shares(_windows(counted, whole=False)),
+        whole=_shares(_windows(counted, whole=True)),
+    )
 
 
 def stages_ms(trial: Trial, *, whole: bool) -> tuple[float, dict[str, float]] | None:
@@ -60,17 +49,10 @@ def stages_ms(trial: Trial, *, whole: bool) -> tuple[float, dict[str, float]] | 
     The window is the whole trial, or that to the first sounding chunk. None without it or without
     stages.
     """
-    recording = trial.recording
-    if recording is None or not recording.spans:
-        return None
-    end_ns: int | None = recording.end_ns
-    if not whole:
-        end_ns = first_sound_ns(recording, trial.sound) if trial.sound else None
-    if end_ns is None:
-        return None
-    window = _Window(recording, end_ns)
-    names = sorted({span.stage for span in recording.spans})
-    return window.length_ns / NS_PER_MS, {name: window.busy_ns(name) / NS_PER_MS for name in names}
+    for window in _windows([trial], whole=whole):
+        busy_ms = {name: window.busy_ns(name) / NS_PER_MS for name in window.stages()}
+        return window.length_ns / NS_PER_MS, busy_ms
+    return None
 
 
 def is_explained(rows: Sequence[StageShare]) -> bool | None:
@@ -91,6 +73,10 @@ class _Window(NamedTuple):
     def length_ns(self) -> int:
         return self.end_ns - self.recording.request_ns
 
+    def stages(self) -> list[str]:
+        """The names of all stages that the trial has, in their order."""
+        return sorted({span.stage for span in self.recording.spans})
+
     def busy_ns(self, stage: str | None = None) -> int:
         """How much of it is covered by at least one span of a stage, or of any."""
         covered_ns = 0
@@ -104,16 +90,32 @@ class _Window(NamedTuple):
         return covered_ns
 
 
-def _shares(windows: Sequence[_Window]) -> tuple[StageShare, ...]:
+def _windows(trials: Iterable[Trial], *, whole: bool) -> Iterator[_Window]:
+    """The time of each trial that has stages, or that to its first sounding chunk if it has one."""
+    for trial in trials:
+        recording = trial.recording
+        if recording is None or not recording.spans:
+            continue
+        if whole:
+            yield _Window(recording, recording.end_ns)
+            continue
+        sound_ns = first_sound_ns(recording, trial.sound) if trial.sound else None
+        if sound_ns is not None:
+            yield _Window(recording, sound_ns)
+
+
+def _shares(windows: Iterable[_Window]) -> tuple[StageShare, ...]:
     """A row for each stage, and one for the time without any; largest first."""
     windows = [window for window in windows if window.length_ns > 0]
-    stages = sorted({span.stage for window in windows for span in window.recording.spans})
-    if not stages:
+    if not windows:
         return ()
     length_ns = np.array([window.length_ns for window in windows])
     idle_ns = length_ns - np.array([window.busy_ns() for window in windows])
+    stages: set[str] = set()
+    for window in windows:
+        stages.update(window.stages())
     rows = []
-    for stage in stages:
+    for stage in sorted(stages):
         busy_ns = np.array([window.busy_ns(stage) for window in windows])
         rows.append(_share(stage, busy_ns, length_ns))
     rows.append(_share(UNEXPLAINED, idle_ns, length_ns))

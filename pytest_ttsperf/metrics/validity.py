@@ -249,10 +249,8 @@ def _wrong_rate(evidence: Evidence, durations: Sequence[SpokenDuration]) -> str 
 
 def _is_credible(durations: Sequence[SpokenDuration], factor: float) -> bool:
     """Whether the speech would be as long as its texts if it lasted so many times as long."""
-    outside = [
-        each for each in durations if not each.least_s <= each.speech_s * factor <= each.most_s
-    ]
-    return len(outside) <= OUTSIDE_SHARE * len(durations)
+    outside = sum(not each.least_s <= each.speech_s * factor <= each.most_s for each in durations)
+    return outside <= OUTSIDE_SHARE * len(durations)
 
 
 def _distance(durations: Sequence[SpokenDuration], factor: float) -> float:

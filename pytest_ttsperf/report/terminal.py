@@ -63,7 +63,10 @@ def table(results: Sequence[CellResult], paint: Paint = lambda text, _: text) ->
 def grid(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Rows below their headings: the first and last column to the left, the others to the right."""
     widths = _widths([headings, *rows])
-    return "\n".join([*_heading(headings, widths), *(_align(row, widths) for row in rows)])
+    lines = _heading(headings, widths)
+    for row in rows:
+        lines.append(_align(row, widths))
+    return "\n".join(lines)
 
 
 def failures(results: Iterable[CellResult], outcomes: Iterable[Outcome]) -> str:
@@ -71,11 +74,8 @@ def failures(results: Iterable[CellResult], outcomes: Iterable[Outcome]) -> str:
     wanted = set(outcomes)
     blocks = []
     for result in sorted(results, key=_worst_first):
-        verdicts = [
-            verdict
-            for verdict in result.verdicts
-            if verdict.outcome in wanted and not _is_voided(verdict)
-        ]
+        verdicts = [verdict for verdict in result.verdicts if verdict.outcome in wanted]
+        verdicts = [verdict for verdict in verdicts if not _is_voided(verdict)]
         if verdicts:
             blocks.append("\n".join(_explain(result, verdicts)))
     return "\n\n".join(blocks)
@@ -180,25 +180,31 @@ def _others(load: SystemLoad) -> str:
 
 
 def _steal(loads: Sequence[SystemLoad]) -> str:
-    shares = [load.steal_share for load in loads if load.steal_share is not None]
+    shares = _values_of(loads, "steal_share")
     if not shares:
         return f"steal not measured ({loads[0].unmeasured.get('steal_share', 'no reason told')})"
     up_to = "up to " if len(shares) > 1 else ""
     return f"steal {up_to}{max(shares):.0%}"
 
 
+def _values_of(loads: Iterable[SystemLoad], field: str) -> list[float]:
+    """A field of each load, but for those in which it was not measured."""
+    values = [getattr(load, field) for load in loads]
+    return [value for value in values if value is not None]
+
+
 def _troubles(loads: Sequence[SystemLoad]) -> Iterator[str]:
     """What is reported only when it happened."""
-    swapped_mb = sum(load.swapped_mb or 0.0 for load in loads)
+    swapped_mb = sum(_values_of(loads, "swapped_mb"))
     if swapped_mb:
         yield f"{number(swapped_mb, 'MB')} swapped"
-    stall = max(load.memory_stall_share or 0.0 for load in loads)
+    stall = max(_values_of(loads, "memory_stall_share"), default=0.0)
     if stall >= WORTH_TELLING:
         yield f"up to {stall:.0%} of the time some process waited for memory"
-    throttles = sum(load.thermal_throttles or 0 for load in loads)
+    throttles = sum(_values_of(loads, "thermal_throttles"))
     if throttles:
         yield f"cores slowed down for heat {throttles} times"
-    waited_s = sum(load.quota_wait_s or 0.0 for load in loads)
+    waited_s = sum(_values_of(loads, "quota_wait_s"))
     if waited_s:
         yield f"a CPU quota held processes back for {waited_s:.2g} s"
 
@@ -207,17 +213,8 @@ def number(value: float | None, unit: str = "") -> str:
     """A number as people read it; `-` for what was not measured."""
     if value is None:
         return "-"
-    size = abs(value)
-    if size == 0:
-        text = "0"
-    elif size >= 100:
-        text = f"{value:.0f}"
-    elif size >= 10:
-        text = f"{value:.1f}"
-    elif size >= 1:
-        text = f"{value:.2f}"
-    else:
-        text = f"{value:.3f}"
+    decimals = sum(abs(value) < bound for bound in (1, 10, 100))
+    text = f"{value:.{decimals}f}" if value else "0"
     return f"{text} {unit}".strip()
 
 
@@ -303,11 +300,8 @@ def _figures(
     """n, p50, p95 and the bound of the percentile judged, which few trials do not have."""
     if summary is None or summary.p95 is None:
         return str(_trials(result)), "-", "-", "-"
-    bound = summary.p95_bound
-    if statistic == "p50":
-        bound = summary.p50_bound
-    elif statistic == "p99":
-        bound = summary.p99_bound
+    bounds = {"p50": summary.p50_bound, "p99": summary.p99_bound}
+    bound = bounds.get(statistic or "p95", summary.p95_bound)
     if statistic == "max":
         bound_text = ""
     elif bound is None:
@@ -328,8 +322,9 @@ def _heading(headings: Sequence[str], widths: Sequence[int]) -> list[str]:
 def _align(row: Sequence[str], widths: Sequence[int]) -> str:
     """First and last column to the left, figures to the right."""
     first, *middle, last = row
-    figures = [text.rjust(width) for text, width in zip(middle, widths[1:-1], strict=True)]
-    return "  ".join([first.ljust(widths[0]), *figures, last])
+    first_width, *middle_widths, _ = widths
+    figures = map(str.rjust, middle, middle_widths)
+    return "  ".join([first.ljust(first_width), *figures, last])
 
 
 def _explain(result: CellResult, verdicts: Sequence[Verdict]) -> Iterator[str]:

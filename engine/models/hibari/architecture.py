@@ -15,7 +15,8 @@ ACOUSTIC_WIDTH = 128
 FEATURE_WIDTH = ACOUSTIC_WIDTH + 2  # and the pitch and the voicing
 DECODE_WIDTH = 256
 SPECTRA_WIDTH = 5 * BINS
-KERNEL_SIZE = 7  # of every convolution; half of them, times the dilation, look ahead
+KERNEL_SIZE = 7  # of every convolution
+REACH = KERNEL_SIZE // 2  # rows that one looks ahead, and back, times its dilation
 PROSODY_DILATIONS = (1, 2, 4, 8, 1, 2)
 DECODE_LAYERS = 8  # and one before them, which has no state of its own
 

@@ -27,9 +27,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from ...errors import ModelError
 from ...runtime.graph import (
-    COLUMNS,
     INT64,
     MICROSOFT,
     Array,
@@ -37,17 +38,17 @@ from ...runtime.graph import (
     Feeds,
     Ranges,
     SourceGraph,
+    Value,
     freeze_inputs,
 )
-from ..arithmetic import Value
 from .architecture import (
     ACOUSTIC_WIDTH,
     DECODE_LAYERS,
     DECODE_WIDTH,
     FEATURE_WIDTH,
-    KERNEL_SIZE,
     PROSODY_DILATIONS,
     PROSODY_WIDTH,
+    REACH,
     SPECTRA_WIDTH,
     encoder_feeds,
 )
@@ -96,15 +97,13 @@ def _cut_encoder(original: SourceGraph, feeds: Sequence[Feeds]) -> bytes:
     """The part before the frames; and the net's first layer, which is cheaper per phoneme."""
     part = original.part(["ids", "speed"], [ACOUSTIC, TEXT, STEPS])
     shortest, *_, longest = sorted(feeds, key=lambda feed: feed["ids"].size)
-    build = Builder(original.weights, freeze_inputs(part, shortest, longest))
-    batch = build.integers(0)
-    weight = original.weights["pn.pro_in.weight"][..., 0].T
-    text = build.add("Squeeze", TEXT, batch)
-    text = build.add("MatMul", text, build.constant(weight))
-    acoustic = build.add("Squeeze", ACOUSTIC, batch)
+    weights = original.weights
+    build = Builder(weights, freeze_inputs(part, shortest, longest))
+    acoustic = build.add("Squeeze", ACOUSTIC, [0])
     build.output("acoustic", acoustic, ["L", ACOUSTIC_WIDTH])
-    bias = build.constant(original.weights["pn.pro_in.bias"])
-    text = build.add("Add", text, bias)
+    weight = weights["pn.pro_in.weight"][..., 0].T
+    text = build.add("Squeeze", TEXT, [0]) @ weight
+    text = text + weights["pn.pro_in.bias"]
     build.output("text", text, ["L", PROSODY_WIDTH])
     build.output("steps", STEPS, ["S"], INT64)
     return build.model("encode")
@@ -119,48 +118,42 @@ def _build_prosody(weights: Weights, ranges: Ranges | None) -> bytes:
     state = build.input("state", ["r", PROSODY_WIDTH])
     tail = build.table(build.input("tail", ["p", PROSODY_WIDTH]))
     # Each layer's share of the state. At the start there is half of it: zeros for what was before.
-    shares = [(KERNEL_SIZE - 1) * dilation for dilation in PROSODY_DILATIONS]
-    rows = build.add("Shape", state, start=0, end=1)
-    rows = build.add("Mul", rows, build.integers(*shares))
-    sizes = build.add("Div", rows, build.integers(sum(shares)))
+    shares = [2 * REACH * dilation for dilation in PROSODY_DILATIONS]
+    rows = state.apply("Shape", start=0, end=1)
+    sizes = rows * shares / [sum(shares)]
     before = build.split(build.table(state), sizes, len(shares))
-    value = build.table(build.add("Gather", text, ahead, axis=0))
+    value = build.table(text.apply("Gather", ahead, axis=0))
     carry = []
     for layer, dilation in enumerate(PROSODY_DILATIONS):
         if layer == QUANTISED_PROSODY_LAYERS:
             ranges = None
-        padding = build.rows(tail, 0, KERNEL_SIZE // 2 * dilation)
-        value = build.stacked(before[layer], value, padding)
+        padding = build.rows(tail, 0, REACH * dilation)
+        value = build.stack(before[layer], value, padding)
         carry.append(build.rows(value, -shares[layer]))
         value = _add_block(build, value, "pn", f"pro.{layer}", dilation, ranges)
-    _add_frames(build, value, build.add("Gather", acoustic, now, axis=0))
-    state_out = build.flat(build.stacked(*carry))
+    _add_frames(build, value, acoustic.apply("Gather", now, axis=0))
+    state_out = build.flat(build.stack(*carry))
     build.output("carry", state_out, ["c", PROSODY_WIDTH])
     return build.model("prosody")
 
 
-def _add_frames(build: Builder, value: str, acoustic: str) -> None:
+def _add_frames(build: Builder, value: Value, acoustic: Value) -> None:
     """Steps -> frames: their pitch in Hz, and what the decoder takes of them."""
     weight = build.weights["pn.pro_out.weight"][..., 0].T
-    bias = build.weights["pn.pro_out.bias"]
     # Four numbers a step: the pitch of both frames, then the voicing of both.
-    four = build.add("MatMul", build.flat(value), build.constant(weight))
-    four = build.add("Add", four, build.constant(bias))
-    pairs = build.add("Reshape", four, build.integers(-1, 2, 2))
-    frames = build.add("Transpose", pairs, perm=[0, 2, 1])
-    frames = build.add("Reshape", frames, build.integers(1, 1, -1, 2))
-    frames = build.add("Mul", frames, build.constant([PITCH_SCALE, VOICING_SCALE]))
-    pitch = Value(build, build.column(frames, 0))
-    voicing = Value(build, build.column(frames, 1))
+    four = build.flat(value) @ weight + build.weights["pn.pro_out.bias"]
+    pairs = four.reshape(-1, 2, 2).transpose(0, 2, 1)
+    frames = pairs.reshape(1, 1, -1, 2)
+    frames = frames * np.array([PITCH_SCALE, VOICING_SCALE])
+    pitch = build.columns(frames, 0, 1)
+    voicing = build.columns(frames, 1, 2) / FEATURE_SCALE
     voiced = pitch.apply("Relu") + PITCH_FLOOR
-    scale = Value(build, build.constant(FEATURE_SCALE))
-    twice = build.add("Concat", acoustic, acoustic, axis=1)
-    twice = build.add("Reshape", twice, build.integers(1, 1, -1, ACOUSTIC_WIDTH))
-    log_pitch = voiced.apply("Log") / scale
-    voicing = voicing / scale
-    features = build.add("Concat", twice, log_pitch.name, voicing.name, axis=COLUMNS)
+    log_pitch = voiced.apply("Log") / FEATURE_SCALE
+    twice = acoustic.apply("Concat", acoustic, axis=1)
+    twice = twice.reshape(1, 1, -1, ACOUSTIC_WIDTH)
+    features = build.join(twice, log_pitch, voicing)
     build.output("features", build.flat(features), ["f", FEATURE_WIDTH])
-    build.output("pitch", pitch.apply("Reshape", build.integers(-1)).name, ["f"])
+    build.output("pitch", pitch.reshape(-1), ["f"])
 
 
 def _build_decoder(weights: Weights, ranges: Ranges | None) -> bytes:
@@ -169,13 +162,12 @@ def _build_decoder(weights: Weights, ranges: Ranges | None) -> bytes:
     state = build.input("state", [DECODE_LAYERS, 1, "r", DECODE_WIDTH])
     tail = build.table(build.input("tail", ["p", DECODE_WIDTH]))
     skip = build.input("skip", [1], INT64)
-    value = build.convolution(features, "m.dec_in")
-    sizes = build.integers(*[1] * DECODE_LAYERS)
-    before = build.split(state, sizes, DECODE_LAYERS, axis=0)
+    value = build.convolution(features, weights["m.dec_in.weight"], weights["m.dec_in.bias"])
+    before = build.split(state, [1] * DECODE_LAYERS, DECODE_LAYERS, axis=0)
     carry = []
     for layer in range(DECODE_LAYERS):
-        value = build.stacked(before[layer], value, tail)
-        carry.append(build.rows(value, 1 - KERNEL_SIZE))
+        value = build.stack(before[layer], value, tail)
+        carry.append(build.rows(value, -2 * REACH))
         value = _add_block(build, value, "m", f"dec.{layer}", 1, ranges)
     value = build.norm(build.rows(value, skip), "m.dec_norm")
     quant_range = None
@@ -190,12 +182,12 @@ def _build_decoder(weights: Weights, ranges: Ranges | None) -> bytes:
 
 def _add_block(
     build: Builder,
-    value: str,
+    value: Value,
     net: str,
     name: str,
     dilation: int,
     ranges: Ranges | None,
-) -> str:
+) -> Value:
     """A residual block: rows with those it looks back and ahead on -> rows."""
     weights = build.weights
     folder = f"{net}.{name}"
@@ -206,10 +198,9 @@ def _add_block(
     inner = build.depthwise(value, f"{folder}.dw", dilation)
     inner = build.norm(inner, f"{folder}.norm")
     inner = build.dense(inner, f"/{name}/pw1", weights[f"{folder}.pw1.bias"], narrow)
-    inner = build.add("Gelu", inner, domain=MICROSOFT)
+    inner = inner.apply("Gelu", domain=MICROSOFT)
     bias = weights[f"{folder}.pw2.bias"]
     gain = weights[f"{folder}.gamma"]
     inner = build.dense(inner, f"/{name}/pw2", bias, wide, gain)
-    reach = KERNEL_SIZE // 2 * dilation
-    value = build.rows(value, reach, -reach)
-    return build.add("Add", value, inner)
+    reach = REACH * dilation
+    return build.rows(value, reach, -reach) + inner

@@ -25,14 +25,14 @@ from ...timing import SpanRecorder
 from ...voices import Voice
 from ..base import AudioPiece, ChunkLengths, PhonemizedModel, Settings, StreamContext
 from ..graph_store import GraphStore, cut_together, open_sessions
-from ..windows import Onset, SegmentTiming, chunk_ends_of, divide_frames, stream_frames
+from ..windows import NO_ONSET, Onset, SegmentTiming, chunk_ends_of, divide_frames, stream_frames
 from .architecture import (
     DECODE_LAYERS,
     DECODE_WIDTH,
     FEATURE_WIDTH,
-    KERNEL_SIZE,
     PROSODY_DILATIONS,
     PROSODY_WIDTH,
+    REACH,
     SPECTRA_WIDTH,
     encoder_feeds,
 )
@@ -44,7 +44,6 @@ CUT_VERSION = "4"  # of what graph.py makes: a graph cached under another one is
 FRAMES_PER_STEP = 2
 STEP_SAMPLES = FRAMES_PER_STEP * HOP
 
-REACH = KERNEL_SIZE // 2  # rows that a convolution looks ahead, and back
 DECODE_LOOKAHEAD = REACH * (1 + DECODE_LAYERS)  # frames, for spectra
 PROSODY_LOOKAHEAD = REACH * sum(PROSODY_DILATIONS)  # steps, for pitch
 PROSODY_TAIL = REACH * max(PROSODY_DILATIONS)
@@ -121,9 +120,8 @@ class HibariEncoding(NamedTuple):
 
     def onset(self) -> Onset:
         """When the first sound begins, judged by the pad in front of it."""
-        pad_end = int(self.timing().edges[1])
-        early, late = (max(0, pad_end - round(before * SAMPLE_RATE)) for before in ONSET_S)
-        return Onset(early, late)
+        timing = self.timing()
+        return timing.onset(int(timing.edges[1]), ONSET_S)
 
 
 class HibariModel(PhonemizedModel):
@@ -150,21 +148,15 @@ class HibariModel(PhonemizedModel):
         with request.recorder.span("encode", first_chunk):
             encoded = self.encode(speech.ids, request.stop, request.speed)
         timing = encoded.timing()
-        onset = None
-        first_block = onset_block = 0
+        onset = NO_ONSET
         if trim and first_chunk == 0:  # what is between sentences is a pause
             onset = encoded.onset()
-            first_block = timing.first_sample(onset) // HOP
-            onset_block = onset.latest // HOP
-        vocoder = Vocoder(request.noise, first_block)
+        vocoder = Vocoder(request.noise, timing.first_sample(onset) // HOP)
         spectra = HibariFrames(
-            encoded,
-            self._prosody,
-            self._decode,
-            vocoder.first_frame,
-            request.stop,
+            encoded, self._prosody, self._decode, vocoder.first_frame, request.stop
         )
         frames = _VocodedFrames(spectra, vocoder, encoded.frame_count)
+        onset_block = onset.latest // HOP
         ends = chunk_ends(encoded.frame_count, onset_block, first_chunk, request.chunk_s)
         yield from stream_frames(frames, timing, onset, ends, speech, request, first_chunk)
 

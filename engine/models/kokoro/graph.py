@@ -30,7 +30,6 @@ import numpy as np
 
 from ...errors import ModelError
 from ...runtime.graph import (
-    END,
     EPSILON,
     FLOAT,
     LEVELS,
@@ -39,10 +38,12 @@ from ...runtime.graph import (
     Array,
     Builder,
     SourceGraph,
+    Value,
+    count_from_middle,
     rowwise,
     signed_bytes_add_up,
+    to_matrix,
 )
-from ..arithmetic import Value
 
 STYLE_WIDTH = 128  # the half of a style row that the generator takes
 FEATURE_WIDTH = 512
@@ -99,17 +100,17 @@ def cut_whole(original: SourceGraph) -> bytes:
 
 
 class _Affine(NamedTuple):
-    """Names of a factor and a summand of each channel."""
+    """A factor and a summand of each channel."""
 
-    factor: str
-    summand: str
+    factor: Value
+    summand: Value
 
 
 class _Quantisation(NamedTuple):
-    """Names of the scale and the zero of bytes."""
+    """The scale and the zero of bytes."""
 
-    scale: str
-    zero: str
+    scale: Value
+    zero: Value
 
 
 class _QuantisedWeight(NamedTuple):
@@ -130,19 +131,17 @@ class _Rows(Builder):
 
     rows_axis, columns_axis = 0, 1
 
-    def zeros(self, rows: int, columns: int) -> str:
-        return self.constant(np.zeros((rows, columns)))
+    def table(self, value: Value) -> Value:
+        return value
 
-    def reshape(self, value: str, *shape: int) -> str:
-        return self.add("Reshape", value, self.integers(*shape))
+    def flat(self, value: Value) -> Value:
+        return value
 
-    def stack(self, *values: str) -> str:
-        """Tables one below the other."""
-        return self.add("Concat", *values, axis=self.rows_axis)
-
-    def join(self, *values: str) -> str:
-        """Tables side by side."""
-        return self.add("Concat", *values, axis=self.columns_axis)
+    def pad(self, value: Value, before: int, after: int, width: int) -> Value:
+        """The value with rows of zeros around it."""
+        front = np.zeros((before, width), np.float32)
+        back = np.zeros((after, width), np.float32)
+        return self.stack(front, value, back)
 
 
 class _GeneratorPart(_Rows, ABC):
@@ -166,9 +165,9 @@ class _GeneratorPart(_Rows, ABC):
         self._measures = measures
         self._inputs_of = {node.name: list(node.input) for node in original.nodes}
         self._layers = self._name_layers()
-        self._row_numbers: dict[tuple[int, int], str] = {}  # by kernel size and dilation
-        self._norms: list[str] = []
-        self._ranges: list[str] = []
+        self._row_numbers: dict[tuple[int, int], Value] = {}  # by kernel size and dilation
+        self._norms: list[Value] = []
+        self._ranges: list[Value] = []
         self._affine: dict[str, _Affine] = {}  # both by layer, from the style on
         self._quantisation: dict[str, _Quantisation] = {}
 
@@ -187,47 +186,47 @@ class _GeneratorPart(_Rows, ABC):
         style = self.input("style", [1, STYLE_WIDTH])
         self._add_inputs_of_layers(style)
         noise = self._add_block(self._add_noise(waves), self.noise_block)
-        value = self.add("LeakyRelu", value, alpha=SLOPE)
-        value = self.add("Add", self._upsample(value), noise)
+        value = value.apply("LeakyRelu", alpha=SLOPE)
+        value = self._upsample(value) + noise
         one, two, three = [self._add_block(value, name) for name in self.value_blocks]
-        total = self.add("Add", self.add("Add", one, two), three)
-        value = self.add("Mul", total, self.constant(1 / 3))
-        self._add_output(value)
+        self._add_output((one + two + three) * (1 / 3))
         if self._measures:
             self.output("norms", self.stack(*self._norms), ["a", self.width])
             self.output("spans", self.stack(*self._ranges), ["b", 2])
         return self.model(self.name)
 
     @abstractmethod
-    def _add_noise(self, waves: str) -> str:
+    def _add_noise(self, waves: Value) -> Value:
         """Waves -> as many rows as the part has."""
 
     @abstractmethod
-    def _add_output(self, value: str) -> None:
+    def _add_output(self, value: Value) -> None:
         """Rows -> what the part gives."""
 
     # Inputs of the layers -----------------------------------------------------------------------
 
-    def _add_inputs_of_layers(self, style: str) -> None:
+    def _add_inputs_of_layers(self, style: Value) -> None:
         """What each layer takes from the style and, unless it is measured, from outside."""
         count = len(self._layers)
         factor, summand = self._add_style(style)
         if not self._measures:
             norms = self.input("norms", [2 * count, self.width])
             factor, summand = self._fold_norms(factor, summand, norms)
-        each = self.integers(*[1] * count)
-        factors = self.split(factor.name, each, count)
-        summands = self.split(summand.name, each, count)
-        flat = self.integers(self.width)
+        factors = self._split_by_layer(factor)
+        summands = self._split_by_layer(summand)
         for layer, one_factor, one_summand in zip(self._layers, factors, summands, strict=True):
             self._affine[layer] = _Affine(
-                self.add("Reshape", one_factor, flat),
-                self.add("Reshape", one_summand, flat),
+                one_factor.reshape(self.width), one_summand.reshape(self.width)
             )
         if not self._measures:
             self._add_quantisation(self.input("spans", [count, 2]))
 
-    def _add_style(self, style: str) -> tuple[Value, Value]:
+    def _split_by_layer(self, table: Value) -> list[Value]:
+        """A row for each layer."""
+        count = len(self._layers)
+        return self.split(table, [1] * count, count)
+
+    def _add_style(self, style: Value) -> tuple[Value, Value]:
         """What each layer is multiplied by and has added, after its norm; all in one product."""
         width = self.width
         factors = []
@@ -238,69 +237,54 @@ class _GeneratorPart(_Rows, ABC):
             weight = self._weight_of(f"{layer}/fc/Gemm_MatMul_quant").dequantise()
             factors.append(weight[..., :width])
             summands.append(weight[..., width:])
-            bias = self.weights[f"{_folder_of(layer)}.fc.bias"]
+            bias = self._array(f"{layer}.fc.bias")
             factor_biases.append(bias[:width] + 1)
             summand_biases.append(bias[width:])
         matrix = np.concatenate([*factors, *summands], axis=1)
         bias = np.concatenate([*factor_biases, *summand_biases])
-        values = self._add_linear(style, matrix, bias)
         count = len(self._layers)
-        table = self.reshape(values, 2 * count, width)
-        factor = self.rows(table, 0, count)
-        summand = self.rows(table, count)
-        return Value(self, factor), Value(self, summand)
+        table = (style @ matrix + bias).reshape(2 * count, width)
+        return self.rows(table, 0, count), self.rows(table, count)
 
-    def _fold_norms(
-        self,
-        factor: Value,
-        summand: Value,
-        norms: str,
-    ) -> tuple[Value, Value]:
+    def _fold_norms(self, factor: Value, summand: Value, norms: Value) -> tuple[Value, Value]:
         """(x - mean) / spread * factor + summand as one product and one sum, for all layers.
 
         For a layer that follows a convolution, the scale and the bias of that are part of it too.
         """
         count = len(self._layers)
-        pairs = Value(self, self.reshape(norms, count, 2, self.width))
-        mean = pairs.apply("Gather", self.constant(0, np.int64), axis=1)
-        variance = pairs.apply("Gather", self.constant(1, np.int64), axis=1)
+        pairs = norms.reshape(count, 2, self.width)
+        mean = pairs.apply("Gather", 0, axis=1)
+        variance = pairs.apply("Gather", 1, axis=1)
         factor = factor / self._add_spread(variance)
         scales = np.ones((count, 1))
         biases = np.zeros((count, self.width))
         for row, layer in enumerate(self._layers):
-            if _follows_convolution(layer):
-                convolution = _convolution_before(layer)
+            if "adain2" in layer:  # the second of a turn, with a convolution before it
+                convolution = layer.replace("adain2", "convs1")
                 scales[row] = self._weight_of(f"{convolution}/Conv_quant").scale
-                biases[row] = self.weights[f"{_folder_of(convolution)}.bias"]
-        shift = Value(self, self.constant(biases)) - mean
-        summand = summand + factor * shift
-        return factor * scales, summand
+                biases[row] = self._array(f"{convolution}.bias")
+        shift = self.constant(biases) - mean
+        return factor * scales, summand + factor * shift
 
     def _add_spread(self, variance: Value) -> Value:
-        spread = variance + EPSILON
-        return spread.apply("Sqrt")
+        return (variance + EPSILON).apply("Sqrt")
 
-    def _add_quantisation(self, ranges: str) -> None:
+    def _add_quantisation(self, ranges: Value) -> None:
         """The scale and the zero of each layer's bytes."""
-        low = Value(self, self.columns(ranges, 0, 1))
-        high = Value(self, self.columns(ranges, 1, 2))
+        low = self.columns(ranges, 0, 1)
+        high = self.columns(ranges, 1, 2)
         scale = (high - low) / LEVELS
-        zero = -(low / scale)
-        zero = zero.apply("Round").apply("Cast", to=UINT8)
-        count = len(self._layers)
-        each = self.integers(*[1] * count)
-        scales = self.split(scale.name, each, count)
-        zeros = self.split(zero.name, each, count)
-        axes = self.integers(0, 1)
+        zero = (-(low / scale)).apply("Round").cast(UINT8)
+        scales = self._split_by_layer(scale)
+        zeros = self._split_by_layer(zero)
         for layer, one_scale, one_zero in zip(self._layers, scales, zeros, strict=True):
             self._quantisation[layer] = _Quantisation(
-                self.add("Squeeze", one_scale, axes),
-                self.add("Squeeze", one_zero, axes),
+                one_scale.apply("Squeeze", [0, 1]), one_zero.apply("Squeeze", [0, 1])
             )
 
     # Layers -------------------------------------------------------------------------------------
 
-    def _add_block(self, value: str, block: str) -> str:
+    def _add_block(self, value: Value, block: str) -> Value:
         """Three residual turns, each of two convolutions."""
         for turn, dilation in enumerate(DILATIONS):
             first, second = f"{block}/adain1.{turn}", f"{block}/adain2.{turn}"
@@ -310,140 +294,112 @@ class _GeneratorPart(_Rows, ABC):
             if self._measures:
                 inner = self._add_norm(inner, second)
             inner = self._add_snake(inner, f"{block}.alpha2.{turn}")
-            inner = self._convolve(inner, second, 1)
-            value = self.add("Add", inner, value)
+            value = self._convolve(inner, second, 1) + value
         return value
 
-    def _add_norm(self, name: str, layer: str) -> str:
-        value = Value(self, name)
-        factor = Value(self, self._affine[layer].factor)
-        summand = Value(self, self._affine[layer].summand)
+    def _add_norm(self, value: Value, layer: str) -> Value:
+        factor, summand = self._affine[layer]
         if self._measures:
             mean = value.apply("ReduceMean", axes=[0], keepdims=1)
             value = value - mean
             variance = (value * value).apply("ReduceMean", axes=[0], keepdims=1)
-            self._norms += [mean.name, variance.name]
+            self._norms += [mean, variance]
             factor = factor / self._add_spread(variance)
-        return (value * factor + summand).name
+        return value * factor + summand
 
-    def _add_snake(self, name: str, alpha: str) -> str:
+    def _add_snake(self, value: Value, alpha: str) -> Value:
         """x + sin(a x)^2 / a"""
-        value = Value(self, name)
-        alphas = self.weights[f"{FOLDER}.{alpha}"].reshape(-1)
+        alphas = self._array(alpha).reshape(-1)
         wave = (value * alphas).apply("Sin")
-        square = wave * wave
-        return (value + square * (1 / alphas)).name
+        return value + wave * wave * (1 / alphas)
 
-    def _convolve(
-        self,
-        value: str,
-        layer: str,
-        dilation: int,
-        norm: str | None = None,
-    ) -> str:
+    def _convolve(self, value: Value, layer: str, dilation: int, norm: str | None = None) -> Value:
         """The convolution that follows a layer; as many rows as there were: zeros are beyond them.
 
         `norm` is the layer whose norm is folded in, unless norms are measured.
         """
-        convolution = _convolution_after(layer)
+        convolution = layer.replace("adain", "convs")
         weight = self._weight_of(f"{convolution}/Conv_quant")
         value, (scale, zero) = self._quantise(value, layer)
         kernel_size = weight.values.shape[-1]
-        padding_rows = self.integers(dilation * (kernel_size // 2), self.width)
-        padding = self.add("Expand", zero, padding_rows)
+        padding = zero.apply("Expand", [dilation * (kernel_size // 2), self.width])
         value = self.stack(padding, value, padding)
         which = self._which_rows(value, kernel_size, dilation)
-        value = self.add("Gather", value, which, axis=0)
-        value = self.reshape(value, -1, kernel_size * self.width)
+        value = value.apply("Gather", which, axis=0)
+        value = value.reshape(-1, kernel_size * self.width)
         if norm is None or self._measures:
             factor = self.constant(np.full(self.width, weight.scale))
-            summand = self.constant(self.weights[f"{_folder_of(convolution)}.bias"])
+            summand = self.constant(self._array(f"{convolution}.bias"))
         else:
             factor, summand = self._affine[norm]
-        matrix = weight.values.transpose(2, 1, 0).reshape(-1, self.width)
-        return self.add(
+        matrix = to_matrix(weight.values)
+        return value.apply(
             "MatMulIntegerToFloat",
-            value,
-            self.constant(matrix, matrix.dtype),
+            matrix,
             scale,
             factor,
             zero,
-            self.constant(np.full(self.width, weight.zero), matrix.dtype),
+            np.full(self.width, weight.zero, matrix.dtype),
             summand,
             domain=MICROSOFT,
         )
 
-    def _which_rows(self, padded: str, kernel_size: int, dilation: int) -> str:
+    def _which_rows(self, padded: Value, kernel_size: int, dilation: int) -> Value:
         """Which rows each row is made from, [n, kernel_size]; once for all blocks of that shape."""
         key = kernel_size, dilation
         if key not in self._row_numbers:
-            zero = self.constant(0, np.int64)
-            one = self.constant(1, np.int64)
-            size = self.add("Shape", padded, start=0, end=1)
-            size = self.add("Squeeze", size, self.integers(0))
-            margin = self.constant(dilation * (kernel_size - 1), np.int64)
-            count = self.add("Sub", size, margin)
-            starts = self.add("Range", zero, count, one)
-            starts = self.add("Unsqueeze", starts, self.integers(1))
-            shifts = self.integers(*range(0, kernel_size * dilation, dilation))
-            self._row_numbers[key] = self.add("Add", starts, shifts)
+            size = padded.apply("Shape", start=0, end=1)
+            size = size.apply("Squeeze", [0])
+            count = size - dilation * (kernel_size - 1)
+            starts = self.add("Range", 0, count, 1).apply("Unsqueeze", [1])
+            self._row_numbers[key] = starts + range(0, kernel_size * dilation, dilation)
         return self._row_numbers[key]
 
-    def _quantise(
-        self,
-        value: str,
-        layer: str,
-    ) -> tuple[str, _Quantisation]:
+    def _quantise(self, value: Value, layer: str) -> tuple[Value, _Quantisation]:
         """The value in bytes, and what they stand for."""
         if self._measures:
             value, scale, zero = self.several("DynamicQuantizeLinear", value, count=3)
             self._ranges.append(self._add_range(scale, zero))
             return value, _Quantisation(scale, zero)
         quantisation = self._quantisation[layer]
-        return self.add("QuantizeLinear", value, *quantisation), quantisation
+        return value.apply("QuantizeLinear", *quantisation), quantisation
 
-    def _add_range(self, scale: str, zero: str) -> str:
+    def _add_range(self, scale: Value, zero: Value) -> Value:
         """[1, 2]: the least and the greatest value that bytes of that scale stand for."""
-        middle = self.add("Cast", zero, to=FLOAT)
-        ends = []
-        for end in (0.0, LEVELS):
-            distance = self.add("Sub", self.constant(end), middle)
-            ends.append(self.add("Mul", distance, scale))
-        return self.join(*[self.reshape(end, 1, 1) for end in ends])
+        middle = zero.cast(FLOAT)
+        low = (self.constant(0.0) - middle) * scale
+        high = (self.constant(LEVELS) - middle) * scale
+        return self.join(low.reshape(1, 1), high.reshape(1, 1))
+
+    def _array(self, name: str) -> Array:
+        """One of the generator's arrays, by the name of its node or of its own."""
+        return self.weights[f"{FOLDER}.{name.replace('/', '.')}"]
 
     def _weight_of(self, node: str) -> _QuantisedWeight:
         """The weight of a node of the original."""
         _, name, _, zero_name, *_ = self._inputs_of[f"{NET}/{node}"]
         values = self.weights[name]
-        zero = np.squeeze(self.weights[zero_name]).astype(np.int16)
-        scale_name = name.removesuffix("_quantized") + "_scale"
-        scale = np.squeeze(self.weights[scale_name])
+        zero = np.squeeze(self.weights[zero_name])
+        scale = np.squeeze(self.weights[name.removesuffix("_quantized") + "_scale"])
         if values.dtype == np.uint8 and signed_bytes_add_up():  # the same numbers
-            values = (values.astype(np.int16) - 128).astype(np.int8)
-            zero = zero - 128
+            values = count_from_middle(values)
+            zero = count_from_middle(zero)
         return _QuantisedWeight(values, scale, zero)
 
-    def _upsample(self, value: str) -> str:
+    def _upsample(self, value: Value) -> Value:
         """Several rows for each: a transposed convolution, twice as long as its step."""
         step = self.step
         weight = self.weights[self.upsampling]
         _, width, kernel_size = weight.shape
         half = step * width
-        matrix = weight.transpose(0, 2, 1).reshape(len(weight), -1)
-        product = self.add("MatMul", value, self.constant(matrix))
-        nothing = self.zeros(1, half)
-        ahead = self.stack(self.columns(product, 0, half), nothing)
+        product = value @ weight.transpose(0, 2, 1).reshape(len(weight), -1)
+        ahead = self.columns(product, 0, half)
         behind = self.columns(product, half, kernel_size * width)
-        behind = self.stack(nothing, behind)
-        rows = self.add("Add", ahead, behind)
-        rows = self.reshape(rows, -1, width)
-        rows = self.rows(rows, step // 2, -(step // 2))
-        bias = self.weights[f"{FOLDER}.{self.upsampling_bias}"]
-        return self.add("Add", rows, self.constant(bias))
-
-    def _add_linear(self, value: str, matrix: Array, bias: Array) -> str:
-        product = self.add("MatMul", value, self.constant(matrix))
-        return self.add("Add", product, self.constant(bias))
+        rows = self.pad(ahead, 0, 1, half) + self.pad(behind, 1, 0, half)
+        rows = rows.reshape(-1, width)
+        margin = step // 2
+        rows = self.rows(rows, margin, -margin)
+        return rows + self._array(self.upsampling_bias)
 
 
 class _CoarsePart(_GeneratorPart):
@@ -459,19 +415,15 @@ class _CoarsePart(_GeneratorPart):
     noise_block = "noise_res.0"
     value_blocks = ("resblocks.0", "resblocks.1", "resblocks.2")
 
-    def _add_noise(self, waves: str) -> str:
+    def _add_noise(self, waves: Value) -> Value:
         """Twelve rows of waves, three of them before its own, for each sixth."""
         weight = self._weight_of("noise_convs.0/Conv_quant").dequantise()
-        front = self.zeros(3, WAVE_WIDTH)
-        back = self.zeros(2, WAVE_WIDTH)
-        value = self.stack(front, waves, back)
-        value = self.reshape(value, -1, FINE_STEP * WAVE_WIDTH)
-        following = self.rows(value, 0, -1), self.rows(value, 1)
-        value = self.join(*following)
-        matrix = weight.transpose(2, 1, 0).reshape(-1, len(weight))
-        return self._add_linear(value, matrix, self.weights[f"{FOLDER}.noise_convs.0.bias"])
+        sixths = self.pad(waves, 3, 2, WAVE_WIDTH).reshape(-1, FINE_STEP * WAVE_WIDTH)
+        following = self.rows(sixths, 1)
+        twelve = self.join(self.rows(sixths, 0, -1), following)
+        return twelve @ to_matrix(weight) + self._array("noise_convs.0.bias")
 
-    def _add_output(self, value: str) -> None:
+    def _add_output(self, value: Value) -> None:
         self.output("rows", value, ["r", COARSE_WIDTH])
 
 
@@ -488,68 +440,39 @@ class _FinePart(_GeneratorPart):
     noise_block = "noise_res.1"
     value_blocks = ("resblocks.3", "resblocks.4", "resblocks.5")
 
-    def _add_noise(self, waves: str) -> str:
+    def _add_noise(self, waves: Value) -> Value:
         """Each row of waves by itself."""
         weight = self._weight_of("noise_convs.1/Conv_quant").dequantise()
-        matrix = weight[..., 0].T
-        return self._add_linear(waves, matrix, self.weights[f"{FOLDER}.noise_convs.1.bias"])
+        return waves @ weight[..., 0].T + self._array("noise_convs.1.bias")
 
-    def _upsample(self, value: str) -> str:
+    def _upsample(self, value: Value) -> Value:
         """With one row more in front, which mirrors the second."""
         value = super()._upsample(value)
         return self.stack(self.rows(value, 1, 2), value)
 
-    def _add_output(self, value: str) -> None:
+    def _add_output(self, value: Value) -> None:
         """Rows -> magnitude and phase -> samples, overlapped."""
-        value = self.add("LeakyRelu", value, alpha=LAST_SLOPE)
-        both = self._add_spectrum(value)
-        basis = self.weights[f"{FOLDER}.stft.istft.stft.inverse_basis"][:, 0]
-        waves = self.add("MatMul", both, self.constant(basis * LOUDNESS))
+        both = self._add_spectrum(value.apply("LeakyRelu", alpha=LAST_SLOPE))
+        basis = self._array("stft.istft.stft.inverse_basis")[:, 0]
+        waves = both @ (basis * LOUDNESS)
         blocks = WAVE_SAMPLES // HOP
         parts = []
         for block in range(blocks):
             part = self.columns(waves, block * HOP, block * HOP + HOP)
-            front = self.zeros(block, HOP)
-            back = self.zeros(blocks - 1 - block, HOP)
-            parts.append(self.stack(front, part, back))
+            parts.append(self.pad(part, block, blocks - 1 - block, HOP))
         total = self.add("Sum", *parts)
         # Half a wave at each end is what the original pads its source with.
-        samples = self.reshape(self.rows(total, 2, -2), -1)
+        samples = self.rows(total, 2, -2).reshape(-1)
         self.output("samples", samples, ["s"])
 
-    def _add_spectrum(self, value: str) -> str:
+    def _add_spectrum(self, value: Value) -> Value:
         """The real parts of each wave's spectrum, and beside them the imaginary ones."""
         weight = self.weights[f"{NET}/Mul_2_output_0"]
-        kernel_size = weight.shape[-1]
-        nothing = self.zeros(kernel_size // 2, FINE_WIDTH)
-        value = self.stack(nothing, value, nothing)
-        shifted = []
-        for shift in range(kernel_size):
-            stop = shift + 1 - kernel_size or END
-            shifted.append(self.rows(value, shift, stop))
-        matrix = weight.transpose(2, 1, 0).reshape(-1, WAVE_WIDTH)
-        bias = self.weights[f"{FOLDER}.conv_post.bias"]
-        polar = self._add_linear(self.join(*shifted), matrix, bias)
-        magnitude = self.add("Exp", self.columns(polar, 0, WAVE_WIDTH // 2))
-        phase = self.add("Sin", self.columns(polar, WAVE_WIDTH // 2, WAVE_WIDTH))
-        real = self.add("Mul", magnitude, self.add("Cos", phase))
-        imaginary = self.add("Mul", magnitude, self.add("Sin", phase))
+        reach = weight.shape[-1] // 2
+        value = self.pad(value, reach, reach, FINE_WIDTH)
+        polar = self.convolution(value, weight, self._array("conv_post.bias"))
+        magnitude = self.columns(polar, 0, WAVE_WIDTH // 2).apply("Exp")
+        phase = self.columns(polar, WAVE_WIDTH // 2, WAVE_WIDTH).apply("Sin")
+        real = magnitude * phase.apply("Cos")
+        imaginary = magnitude * phase.apply("Sin")
         return self.join(real, imaginary)
-
-
-def _folder_of(name: str) -> str:
-    return f"{FOLDER}.{name.replace('/', '.')}"
-
-
-def _follows_convolution(layer: str) -> bool:
-    """Whether a layer is the second of a turn, with a convolution before it."""
-    return "adain2" in layer
-
-
-def _convolution_before(layer: str) -> str:
-    """The convolution before the second layer of a turn."""
-    return layer.replace("adain2", "convs1")
-
-
-def _convolution_after(layer: str) -> str:
-    return layer.replace("adain", "convs")

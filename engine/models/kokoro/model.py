@@ -97,12 +97,38 @@ class KokoroGraphs:
     def __init__(self, voice: Voice, settings: Settings) -> None:
         self._voice = voice
         self._settings = settings
-        self._cutter = _GraphCutter(voice)
-        self._store = GraphStore(voice, settings, CUT_VERSION, self._cutter.cut)
+        self._cut = functools.cache(self._cut_part)
+        self._store = GraphStore(voice, settings, CUT_VERSION, self._cut)
+
+    @functools.cached_property
+    def _original(self) -> SourceGraph:
+        """The voice's model, which is read when it is first needed."""
+        from ...runtime.graph import SourceGraph
+
+        return SourceGraph(self._voice.read_model())
+
+    def _cut_part(self, name: str) -> bytes:
+        """A part of the graph. Raises ModelError for a graph of another make."""
+        from .graph import cut_generator, cut_head, cut_waves, cut_whole
+
+        if name in PARTS:
+            return cut_generator(self._original, name, measures=False)
+        cut = {"head": cut_head, "waves": cut_waves, "whole": cut_whole}[name]
+        return cut(self._original)
 
     def can_be_cut(self) -> bool:
-        """Whether the graph is one that graph.py can take apart."""
-        return bytes(self._store.get("known", self._cutter.try_to_cut)) == b"known"
+        """Whether the graph is one that graph.py can take apart. Raises ModelError if damaged."""
+        return bytes(self._store.get("known", self._try_to_cut)) == b"known"
+
+    def _try_to_cut(self) -> bytes:
+        """b"known" or b"unknown": whether all parts can be cut."""
+        self._original  # noqa: B018 - a damaged one is an error, not a graph of another make
+        try:
+            for name in GRAPHS:
+                self._cut(name)
+        except ModelError:
+            return b"unknown"
+        return b"known"
 
     def load(self, names: Sequence[str]) -> dict[str, memoryview]:
         """Parts of the graph, as sessions on the provider take them."""
@@ -119,7 +145,7 @@ class KokoroGraphs:
 
         measuring = {}
         for part in PARTS:
-            graph = cut_generator(self._cutter.original, part, measures=True)
+            graph = cut_generator(self._original, part, measures=True)
             measuring[part] = Session(graph, CPU, self._settings.options)
 
         def measure(text: str) -> list[MeasuredSentence]:
@@ -130,44 +156,6 @@ class KokoroGraphs:
             return sentences
 
         return measure_sentences(measure)
-
-
-class _GraphCutter:
-    """Cuts a voice's model, which is read when it is first needed."""
-
-    def __init__(self, voice: Voice) -> None:
-        self._voice = voice
-        self._graphs: dict[str, bytes] = {}
-
-    @functools.cached_property
-    def original(self) -> SourceGraph:
-        from ...runtime.graph import SourceGraph
-
-        return SourceGraph(self._voice.read_model())
-
-    def cut(self, name: str) -> bytes:
-        """A part of the graph. Raises ModelError for a graph of another make."""
-        if name not in self._graphs:
-            self._graphs[name] = self._cut_anew(name)
-        return self._graphs[name]
-
-    def _cut_anew(self, name: str) -> bytes:
-        from .graph import cut_generator, cut_head, cut_waves, cut_whole
-
-        if name in PARTS:
-            return cut_generator(self.original, name, measures=False)
-        cut = {"head": cut_head, "waves": cut_waves, "whole": cut_whole}[name]
-        return cut(self.original)
-
-    def try_to_cut(self) -> bytes:
-        """b"known" or b"unknown": whether all parts can be cut. Raises ModelError if damaged."""
-        self.original  # noqa: B018 - a damaged one is an error, not a graph of another make
-        try:
-            for name in GRAPHS:
-                self.cut(name)
-        except ModelError:
-            return b"unknown"
-        return b"known"
 
 
 class Sentence(NamedTuple):
@@ -275,11 +263,10 @@ class KokoroModel(PhonemizedModel):
         for chunk, (begin, end) in enumerate(edges, first_chunk):
             samples = windows.compute(begin, end, chunk)
             if chunk == first_chunk:
-                if trim:
-                    latest = (bounds.onset - bounds.first) * HOP
-                    lead = lead_samples(samples, latest, SAMPLE_RATE)
-                    samples = samples[lead:]
-                    start += lead
+                latest = (bounds.onset - bounds.first) * HOP
+                lead = lead_samples(samples, latest, SAMPLE_RATE)
+                samples = samples[lead:]
+                start += lead
                 words = PendingWords(timing.time_words(speech, start))
             until_s = (end * HOP - start) / SAMPLE_RATE
             if end == bounds.stop:

@@ -18,8 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...runtime.graph import EPSILON, FLOAT, INT64, Array, Builder
-from ..arithmetic import Value
+from ...runtime.graph import EPSILON, FLOAT, INT64, Array, Builder, Value
 from .node_links import NodeLinks
 
 # Of the splines: how far they reach, and the least of widths, heights and slopes, as piper trains.
@@ -28,17 +27,14 @@ END_SLOPE = math.log(math.expm1(1 - LEAST))  # what makes the slope at both ends
 
 
 class RewritePath(NamedTuple):
-    """A shorter way to a value: what adds it to the graph, called with the names it starts from."""
+    """A shorter way to a value: what adds it to the graph, called with where it starts."""
 
     starts: Sequence[str]
-    add: Callable[..., str]
+    add: Callable[..., Value]
 
 
 def shorten_encoder(
-    build: Builder,
-    nodes: Sequence[Any],
-    ids: str,
-    outputs: Sequence[str],
+    build: Builder, nodes: Sequence[Any], ids: Value, outputs: Sequence[str]
 ) -> list[str]:
     """Add the nodes to a graph, shorter; the new names of its outputs.
 
@@ -48,19 +44,14 @@ def shorten_encoder(
 
 
 class _EncoderRewriter:
-    def __init__(
-        self,
-        build: Builder,
-        nodes: Sequence[Any],
-        ids: str,
-    ) -> None:
+    def __init__(self, build: Builder, nodes: Sequence[Any], ids: Value) -> None:
         self._build = build
         self._nodes = nodes
         self._ids = ids
         self._links = NodeLinks(nodes)
         self._rewrites: dict[str, RewritePath] = {}  # by what they lead to
         self._names: dict[str, str] = {}  # of values that come from elsewhere now
-        self._neighbours: tuple[str, str] | None = None
+        self._neighbours: tuple[Value, Value] | None = None
 
     def add(self, outputs: Sequence[str]) -> list[str]:
         """Add what the outputs depend on; their new names."""
@@ -75,11 +66,7 @@ class _EncoderRewriter:
         return [self._rename(name) for name in outputs]
 
     def _rewrite(
-        self,
-        name: str,
-        starts: Sequence[str],
-        add: Callable[..., str],
-        *parameters: Any,
+        self, name: str, starts: Sequence[str], add: Callable[..., Value], *parameters: Any
     ) -> None:
         """Note a shorter way to a value; `add` is called with the parameters in front."""
         self._rewrites[name] = RewritePath(starts, functools.partial(add, *parameters))
@@ -88,13 +75,14 @@ class _EncoderRewriter:
         """Add a node, or the shorter way to what it gives."""
         name = node.output[0]
         if name in self._rewrites:
-            starts, add = self._rewrites[name]
-            self._names[name] = add(*map(self._rename, starts))
+            path = self._rewrites[name]
+            starts = [Value(self._build, self._rename(start)) for start in path.starts]
+            self._names[name] = path.add(*starts).name
             return
         for at, value in enumerate(node.input):
             node.input[at] = self._rename(value)
         if self._is_wide(node):
-            self._names[name] = self._add_image_convolution(node)
+            self._names[name] = self._add_image_convolution(node).name
         else:
             self._build.take(node)
 
@@ -105,7 +93,7 @@ class _EncoderRewriter:
         weights = self._build.weights.get(node.input[1])
         return weights is not None and min(weights.shape[1:3]) > 1
 
-    def _add_image_convolution(self, node: Any) -> str:
+    def _add_image_convolution(self, node: Any) -> Value:
         """A convolution as one of an image one pixel high: there onnxruntime is faster."""
         build = self._build
         value, weights, *bias = node.input
@@ -113,14 +101,10 @@ class _EncoderRewriter:
         for option in node.attribute:
             if option.name == "pads":
                 before, after = option.ints
-        image = build.add(
-            "Conv",
-            build.add("Unsqueeze", value, build.integers(2)),
-            build.constant(build.weights[weights][:, :, None]),
-            *bias,
-            pads=[0, before, 0, after],
-        )
-        return build.add("Squeeze", image, build.integers(2))
+        image = build.add("Unsqueeze", value, [2])
+        kernel = build.weights[weights][:, :, None]
+        image = image.apply("Conv", kernel, *bias, pads=[0, before, 0, after])
+        return image.apply("Squeeze", [2])
 
     def _rename(self, name: str) -> str:
         return self._names.get(name, name)
@@ -162,7 +146,7 @@ class _EncoderRewriter:
         for node in products:
             others = [name for name in node.input if name != mask]
             if len(others) == 1:
-                self._rewrite(node.output[0], others, str)
+                self._rewrite(node.output[0], others, lambda other: other)
 
     def _shorten_norms(self) -> None:
         users = self._links.users
@@ -182,9 +166,8 @@ class _EncoderRewriter:
         weight: str = next(name for name in node.input if name in self._build.weights)
         return weight
 
-    def _add_norm(self, gain: str, shift: str, value: str) -> str:
-        inputs = (value, gain, shift)
-        return self._build.add("LayerNormalization", *inputs, axis=-1, epsilon=EPSILON)
+    def _add_norm(self, gain: str, shift: str, value: Value) -> Value:
+        return value.apply("LayerNormalization", gain, shift, axis=-1, epsilon=EPSILON)
 
     # Attention ----------------------------------------------------------------------------------
 
@@ -210,49 +193,35 @@ class _EncoderRewriter:
         near = next(name for name in total.input if name != mixed)
         self._rewrite(near, [weights], self._add_near_values, values)
 
-    def _add_near_scores(self, keys: Array, plain: str, query: str) -> str:
+    def _add_near_scores(self, keys: Array, plain: Value, query: Value) -> Value:
         """Scores and, for the phonemes around each, those of their distance."""
-        build = self._build
         positions, is_there = self._add_neighbours(keys)
-        matrix = build.constant(keys[None].swapaxes(2, 3))
-        near = build.add("MatMul", query, matrix)
-        near = build.add("Mul", near, is_there)
-        return build.add("ScatterElements", plain, positions, near, axis=-1, reduction="add")
+        near = (query @ keys[None].swapaxes(2, 3)) * is_there
+        return plain.apply("ScatterElements", positions, near, axis=-1, reduction="add")
 
-    def _add_near_values(self, values: Array, weights: str) -> str:
-        build = self._build
+    def _add_near_values(self, values: Array, weights: Value) -> Value:
         positions, is_there = self._add_neighbours(values)
-        near = build.add("GatherElements", weights, positions, axis=-1)
-        near = build.add("Mul", near, is_there)
-        return build.add("MatMul", near, build.constant(values[None]))
+        near = weights.apply("GatherElements", positions, axis=-1) * is_there
+        return near @ values[None]
 
-    def _add_neighbours(self, table: Array) -> tuple[str, str]:
+    def _add_neighbours(self, table: Array) -> tuple[Value, Value]:
         """Which phonemes lie around each, [1, heads, L, around], and whether they do, 1 or 0."""
         if self._neighbours is not None:
             return self._neighbours
         build = self._build
         reach = table.shape[1] // 2
-        embedding = self._find_user(self._ids, "Gather").input[0]
+        embedding = self._find_user(self._ids.name, "Gather").input[0]
         heads = build.weights[embedding].shape[1] // table.shape[2]
-        count = build.add("Shape", self._ids, start=1, end=2)
-        scalar = build.add("Squeeze", count)
-        row = build.add("Range", self._integer(0), scalar, self._integer(1))
+        count = self._ids.apply("Shape", start=1, end=2)
+        scalar = count.apply("Squeeze")
+        column = build.add("Range", 0, scalar, 1).apply("Unsqueeze", [1])
         distances = np.arange(-reach, reach + 1)
-        steps = build.constant(distances[None], np.int64)
-        column = build.add("Unsqueeze", row, build.integers(1))
-        wanted = build.add("Add", column, steps)
-        last = build.add("Sub", scalar, self._integer(1))
-        clipped = build.add("Clip", wanted, self._integer(0), last)
-        is_there = build.add("Equal", wanted, clipped)
-        is_there = build.add("Cast", is_there, to=FLOAT)
-        front = build.integers(1, heads)
-        around = build.integers(len(distances))
-        shape = build.add("Concat", front, count, around, axis=0)
-        self._neighbours = build.add("Expand", clipped, shape), is_there
+        wanted = column + distances[None]
+        clipped = wanted.apply("Clip", 0, scalar - 1)
+        is_there = wanted.apply("Equal", clipped).cast(FLOAT)
+        shape = build.add("Concat", [1, heads], count, [len(distances)], axis=0)
+        self._neighbours = clipped.apply("Expand", shape), is_there
         return self._neighbours
-
-    def _integer(self, number: int) -> str:
-        return self._build.constant(number, np.int64)
 
     # Splines ------------------------------------------------------------------------------------
 
@@ -275,88 +244,60 @@ class _EncoderRewriter:
                 return halves
         raise ValueError(f"{folder} splits no channels")
 
-    def _add_spline(
-        self,
-        count: int,
-        width: int,
-        parameters: str,
-        value: str,
-    ) -> str:
+    def _add_spline(self, count: int, width: int, parameters: Value, value: Value) -> Value:
         """Where a monotonic rational-quadratic spline takes a value, backwards.
 
         Durkan et al., Neural Spline Flows, 2019, section 3.1: x for a given y.
         """
-        build = self._build
         bins = (count + 1) // 3
-        rows = build.add("Transpose", parameters, perm=[0, 2, 1])
-        y = Value(build, build.add("Transpose", value, perm=[0, 2, 1]))
-        sizes = build.constant([bins, bins, bins - 1], np.int64)
-        widths, heights, slopes = build.split(rows, sizes, 3, axis=2)
+        rows = parameters.transpose(0, 2, 1)
+        y = value.transpose(0, 2, 1)
+        sizes = [bins, bins, bins - 1]
+        widths, heights, slopes = self._build.split(rows, sizes, 3, axis=2)
         left, wide = self._add_knots(widths, bins, width)
         low, high = self._add_knots(heights, bins, width)
         slopes = self._add_slopes(slopes)
-        inner = self._columns(low, 1, bins)
         # As many knots below the value as the number of its bin says.
-        below = y.apply("GreaterOrEqual", inner).apply("Cast", to=FLOAT)
-        bin_count = below.apply("ReduceSum", build.integers(2), keepdims=1)
-        which = bin_count.apply("Cast", to=INT64).name
+        inner = low.between(1, bins, axis=2)
+        below = y.apply("GreaterOrEqual", inner).cast(FLOAT)
+        bin_number = below.apply("ReduceSum", [2], keepdims=1)
+        which = bin_number.cast(INT64)
         tables = (
-            self._columns(left, 0, bins),
+            left.between(0, bins, axis=2),
             wide,
-            self._columns(low, 0, bins),
+            low.between(0, bins, axis=2),
             high,
-            self._columns(slopes, 0, bins),
-            self._columns(slopes, 1, bins + 1),
+            slopes.between(0, bins, axis=2),
+            slopes.between(1, bins + 1, axis=2),
         )
-        x0, w, y0, h, d0, d1 = (
-            Value(build, table).apply("GatherElements", which, axis=2) for table in tables
-        )
+        x0, w, y0, h, d0, d1 = (table.apply("GatherElements", which, axis=2) for table in tables)
         mean = h / w
-        two = Value(build, build.constant(2.0))
         rise = y - y0
-        bend = d0 + d1 - two * mean
+        bend = d0 + d1 - mean * 2.0
         bent = rise * bend
         a = bent + h * (mean - d0)
         b = h * d0 - bent
         c = -mean * rise
-        four = Value(build, build.constant(4.0))
-        four_ac = four * (a * c)
-        root = (b * b - four_ac).apply("Sqrt")
-        part = two * c / (-b - root)
+        root = (b * b - a * c * 4.0).apply("Sqrt")
+        part = c * 2.0 / (-b - root)
         x = part * w + x0
-        is_far = y.apply("Abs").apply("Greater", build.constant(TAIL))
-        result = is_far.apply("Where", y.name, x.name)
-        return result.apply("Transpose", perm=[0, 2, 1]).name
+        is_far = y.apply("Abs").apply("Greater", TAIL)
+        result = is_far.apply("Where", y, x)
+        return result.transpose(0, 2, 1)
 
-    def _add_slopes(self, inner: str) -> str:
+    def _add_slopes(self, inner: Value) -> Value:
         """The slope at each knot, both ends included."""
-        build = self._build
-        ends = build.constant([0, 0, 1, 0, 0, 1], np.int64)
-        slopes = Value(build, build.add("Pad", inner, ends, build.constant(END_SLOPE)))
-        return (slopes.apply("Softplus") + LEAST).name
+        slopes = inner.apply("Pad", [0, 0, 1, 0, 0, 1], END_SLOPE)
+        return slopes.apply("Softplus") + LEAST
 
-    def _add_knots(
-        self,
-        parameters: str,
-        bins: int,
-        width: int,
-    ) -> tuple[str, str]:
+    def _add_knots(self, parameters: Value, bins: int, width: int) -> tuple[Value, Value]:
         """Where the bins begin, and where the last ends; and how wide they are."""
-        build = self._build
-        logits = Value(build, parameters) / math.sqrt(width)
-        share = logits.apply("Softmax", axis=2)
+        share = (parameters / math.sqrt(width)).apply("Softmax", axis=2)
         share = share * (1 - LEAST * bins) + LEAST
-        edges = share.apply("CumSum", self._integer(2)).name
-        inner = Value(build, self._columns(edges, 0, bins - 1))
-        inner = inner * (2 * TAIL) - TAIL
-        before = build.constant([0, 0, 1, 0, 0, 0], np.int64)
-        low = inner.apply("Pad", before, build.constant(-TAIL))
-        behind = build.constant([0, 0, 0, 0, 0, 1], np.int64)
-        knots = low.apply("Pad", behind, build.constant(TAIL)).name
-        stops = self._columns(knots, 1, bins + 1)
-        starts = self._columns(knots, 0, bins)
-        return knots, build.add("Sub", stops, starts)
-
-    def _columns(self, value: str, start: int, stop: int) -> str:
-        integers = self._build.integers
-        return self._build.add("Slice", value, integers(start), integers(stop), integers(2))
+        edges = share.apply("CumSum", 2)
+        inner = edges.between(0, bins - 1, axis=2) * (2 * TAIL) - TAIL
+        low = inner.apply("Pad", [0, 0, 1, 0, 0, 0], -TAIL)
+        knots = low.apply("Pad", [0, 0, 0, 0, 0, 1], TAIL)
+        starts = knots.between(0, bins, axis=2)
+        stops = knots.between(1, bins + 1, axis=2)
+        return knots, stops - starts

@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import EngineError, ModelError
-from ...runtime.graph import END, INT64, OPSET, Array, Builder, Feeds, SourceGraph
+from ...runtime.graph import END, INT64, OPSET, Array, Builder, Feeds, SourceGraph, Value
 from ...runtime.providers import CPU, SessionOptions
 from ...runtime.session import Session
 from .chain import Stage
@@ -181,15 +181,15 @@ def _build_encoder(original: SourceGraph, tensors: _PartTensors, *, shorter: boo
     part = original.part([IDS, LENGTHS, SCALES, *speaker, tensors.duration_noise], outputs)
     nodes = _take_nodes(part)
     build = Builder(original.weights, part)
-    build.input(IDS, [1, "L"], INT64)
+    ids = build.input(IDS, [1, "L"], INT64)
     build.input(LENGTHS, [1], INT64)
     build.input(SCALES, [3])
     for name in speaker:
         build.input(name, [1], INT64)
     noise = build.input("noise", [1, 2, "L"])
-    rename_inputs(nodes, {tensors.duration_noise: noise})
+    rename_inputs(nodes, {tensors.duration_noise: noise.name})
     if shorter:
-        outputs = shorten_encoder(build, nodes, IDS, outputs)
+        outputs = shorten_encoder(build, nodes, ids, outputs)
     else:
         for node in nodes:
             build.take(node)
@@ -298,7 +298,7 @@ class _ChainBuilder(Builder):
         head = _find_decoder_head(original.nodes)
         self._width: int = self.weights[head.input[1]].shape[1]
         # Of the stage that was begun last: see _begin().
-        self._window = ""
+        self._window = self._edges
         self._spans: dict[str, _Span] = {}  # of each value that depends on columns
         self._stage_width = self._width
         self._factor = 1
@@ -329,37 +329,25 @@ class _ChainBuilder(Builder):
         width = self._spans[value].width
         self._begin(self._end(value), width, value)
 
-    def _begin(self, columns: str, width: int, value: str) -> None:
+    def _begin(self, columns: Value, width: int, value: str) -> None:
         """Start a stage with new columns; it takes them, behind its state, for `value`."""
         state = self.input(f"state_{len(self.stages)}", self._shape(width, "s"))
-        self._window = self.add("Concat", state, columns, axis=-1)
-        rename_inputs(self._source_nodes, {value: self._window})
-        self._spans = {self._window: _Span(0, width)}
+        self._window = state.apply("Concat", columns, axis=-1)
+        rename_inputs(self._source_nodes, {value: self._window.name})
+        self._spans = {self._window.name: _Span(0, width)}
         self._stage_width = width
         self._factor = 1
 
-    def _end(self, value: str) -> str:
+    def _end(self, value: str) -> Value:
         """End a stage: what is new of `value`, and what the next run needs again."""
         number = len(self.stages)
         context = -(-self._spans[value].context // self._factor)
         self.stages.append(Stage(context, self._factor, self._stage_width))
-        axis = self.integers(-1)
-        start = self.integers(-2 * context)
-        carry = self.add("Slice", self._window, start, self.integers(END), axis)
+        carry = self._window.between(-2 * context, END, axis=-1)
         self.output(f"carry_{number}", carry, self._shape(self._stage_width, "c"))
-        first = self._edge(2 * number)
-        stop = self._edge(2 * number + 1)
-        return self.add("Slice", value, first, stop, axis)
-
-    def _edge(self, number: int) -> str:
-        integers = self.integers
-        return self.add(
-            "Slice",
-            self._edges,
-            integers(number),
-            integers(number + 1),
-            integers(0),
-        )
+        first = self._edges.between(2 * number, 2 * number + 1, axis=0)
+        stop = self._edges.between(2 * number + 1, 2 * number + 2, axis=0)
+        return self.add("Slice", value, first, stop, [-1])
 
     def _measure(self, node: Any) -> None:
         """Work out the span of what comes out of the node."""

@@ -28,7 +28,7 @@ from ...timing import SpanRecorder
 from ...voices import Voice
 from ..base import AudioPiece, Settings, StreamContext
 from ..graph_store import GraphStore, cut_together, open_sessions
-from ..windows import Onset, SegmentTiming, chunk_ends_of, divide_frames, stream_frames
+from ..windows import NO_ONSET, Onset, SegmentTiming, chunk_ends_of, divide_frames, stream_frames
 from .chain import Arrays, Chain, Floats, Stage
 from .phonemizer import PiperPhonemizer, start_reader_early
 
@@ -165,17 +165,16 @@ class PiperModel:
         with request.recorder.span("encode", first_chunk):
             encoded = self.encode(speech.ids, noise, request.stop, request.speed)
         timing = SegmentTiming(encoded.edges() * self.hop, self.hop, self.sample_rate)
-        onset = None
-        first_frame = onset_frame = 0
+        onset = NO_ONSET
         if trim and first_chunk == 0:  # what is between sentences is a pause
             onset = self._find_onset(timing)
-            first_frame = timing.first_sample(onset) // self.hop
-            onset_frame = onset.latest // self.hop
+        onset_frame = onset.latest // self.hop
         sizes = divide_frames(
             encoded.frame_count - onset_frame,
             lambda index: request.chunk_s(first_chunk + index) * self.sample_rate / self.hop,
         )
         ends = chunk_ends_of(sizes, onset_frame)
+        first_frame = timing.first_sample(onset) // self.hop
         frames = PiperFrames(encoded, self, noise, first_frame, request.stop)
         yield from stream_frames(frames, timing, onset, ends, speech, request, first_chunk)
 
@@ -216,9 +215,9 @@ class PiperModel:
     def _find_onset(self, timing: SegmentTiming) -> Onset:
         """When the first sound begins, judged by the pad in front of it."""
         pad_end = int(timing.edges[self._phonemize.pad_count])
-        early, late = (max(0, pad_end - round(before * self.sample_rate)) for before in ONSET_S)
+        onset = timing.onset(pad_end, ONSET_S)
         last_frame = int(timing.edges[-1]) - self.hop
-        return Onset(early, min(late, last_frame))
+        return Onset(onset.earliest, min(onset.latest, last_frame))
 
 
 class PiperFrames:

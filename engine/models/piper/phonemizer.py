@@ -17,13 +17,14 @@ from typing import Any
 
 from ...errors import ModelError
 from ...text.phonemizer import (
-    SILENT,
     STRESSES,
     ModelInput,
     WordSpan,
     check_lexicon,
-    fit,
-    word_parts,
+    cut_spans,
+    cut_to_fit,
+    strip_symbols,
+    to_readable,
 )
 from .espeak_process import Clause, EspeakReader, start_early
 
@@ -96,27 +97,16 @@ class PiperPhonemizer:
         A segment without a letter or a digit says nothing: a ruler of equals signs is no sum.
         Phonemes the model does not know are dropped: it has no sound for them.
         """
-        if not _has_letters(segment):
+        text = to_readable(segment)
+        if not text:
             return []
-        words: list[str] = []
-        for word in segment.split():
-            words += word_parts(word)
-        utterance = self._read_text(ELLIPSIS.sub(",", " ".join(words)))
+        utterance = self._read_text(ELLIPSIS.sub(",", text))
         inputs = []
-        at = 0
-        for part in fit(utterance.phonemes, MAX_PHONEMES):
-            at = utterance.phonemes.index(part, at)
-            if not SILENT.issuperset(part):
-                inputs.append(self._to_input(part, utterance.words, at))
-            at += len(part)
+        for start, part in cut_to_fit(utterance.phonemes, MAX_PHONEMES):
+            inputs.append(self._to_input(part, utterance.words, start))
         return inputs
 
-    def _to_input(
-        self,
-        phonemes: str,
-        words: Sequence[WordSpan],
-        start: int,
-    ) -> ModelInput:
+    def _to_input(self, phonemes: str, words: Sequence[WordSpan], start: int) -> ModelInput:
         """Ids with a pad behind each phoneme, and which of them each word's are."""
         pads = self._ids[PAD]
         ids = [*self._ids[START], *pads]
@@ -126,14 +116,7 @@ class PiperPhonemizer:
             ids += pads
             edges.append(len(ids))
         ids += self._ids[END]
-        stop = start + len(phonemes)
-        spans = []
-        for word in words:
-            if start <= word.first < stop:
-                first = edges[word.first - start]
-                behind = edges[min(word.stop, stop) - start]
-                spans.append(WordSpan(word.text, first, behind))
-        return ModelInput(ids, tuple(spans))
+        return ModelInput(ids, cut_spans(words, start, edges))
 
     def _read_text(self, text: str) -> _Utterance:
         """All phonemes the model knows, and which of them each word's are."""
@@ -254,7 +237,7 @@ class _Utterance:
             behind = start + first + len(phonemes.rstrip(f"{MARKS} "))
             begin = start + stop - len(phonemes.lstrip())
             if begin < behind:
-                self.words.append(WordSpan(_core(name), begin, behind))
+                self.words.append(WordSpan(strip_symbols(name), begin, behind))
 
 
 def start_reader_early(config: Mapping[str, Any]) -> AbstractContextManager[None]:
@@ -386,12 +369,6 @@ def _drop_marks(phonemes: str) -> str:
 def _has_letters(text: str) -> bool:
     """Whether there is a letter or a digit."""
     return any(map(str.isalnum, text))
-
-
-def _core(word: str) -> str:
-    """A word without what is no letter and no digit at its ends."""
-    others = [character for character in set(word) if not character.isalnum()]
-    return word.strip("".join(others))
 
 
 def _read_characters(texts: Sequence[str]) -> list[list[Clause]]:
