@@ -21,13 +21,12 @@ import sys
 from statistics import median
 
 import psutil
+from random_texts import random_text
 from scipy.stats import theilslopes
 
 from engine.engine import Engine
 from engine.runtime.session import give_memory_back
-from pytest_ttsperf.measure import corpus
 
-WORDS = sorted({word.strip(".,?!") for text in corpus.texts("long", 600) for word in text.split()})
 ALLOWED_MB = 1.0  # in a thousand requests
 NOTED_EVERY = 10
 HELD_EVERY = 50
@@ -43,21 +42,13 @@ def used_mb() -> float:
     return float(psutil.Process().memory_full_info().uss) / 2**20
 
 
-def a_text(draw: random.Random, most: int) -> str:
-    """1 to so many random words, in sentences."""
-    words = [draw.choice(WORDS) for _ in range(draw.randint(1, most))]
-    for at in range(12, len(words), 13):
-        words[at] += "."
-    return " ".join(words).capitalize() + "."
-
-
 def over_requests(
     engine: Engine, count: int, most: int, draw: random.Random
 ) -> tuple[list[float], list[float]]:
     """MB after every few requests; and MB held, after more of them."""
     noted, held = [], []
     for number in range(1, count + 1):
-        stream = engine.stream(a_text(draw, most))
+        stream = engine.stream(random_text(draw, most))
         for _ in itertools.islice(stream, 1 if number % CLOSED_EVERY == 0 else None):
             pass
         stream.close()
