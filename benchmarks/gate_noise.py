@@ -130,10 +130,11 @@ def count_texts(block: Mapping[str, Block]) -> int:
 
 def _as_one(parts: Sequence[Mapping[str, Block]]) -> dict[str, Block]:
     """All texts of all parts, with each arm at the level that it has in the first."""
-    return {
-        metric: Block(metric=_levelled_arms([part[metric].metric for part in parts]))
-        for metric in parts[0]
-    }
+    joined = {}
+    for metric in parts[0]:
+        arms = [part[metric].metric for part in parts]
+        joined[metric] = Block(metric=_levelled_arms(arms))
+    return joined
 
 
 def _levelled_arms(parts: Sequence[Arms]) -> Arms:
@@ -263,13 +264,9 @@ def groups_of(
 
 def replay(recorded: Sequence[Recorded], resamples: int) -> Iterator[str]:
     """A table's rows."""
-    labels = [gate.label for gate in GATES]
-    yield (
-        "| texts | budget | blocks | change | "
-        + " | ".join(f"{label} FAIL | PASS" for label in labels)
-        + " | all PASS |"
-    )
-    yield "|---" * (5 + 2 * len(labels)) + "|"
+    heads = [f"{gate.label} FAIL | PASS" for gate in GATES]
+    yield f"| texts | budget | blocks | change | {' | '.join(heads)} | all PASS |"
+    yield "|---" * (5 + 2 * len(heads)) + "|"
     size = min(count_texts(one.blocks) for one in recorded)
     shapes = [texts for texts in SHAPES if texts <= size]
     for texts, budget_s in itertools.product(shapes, BUDGETS_S):

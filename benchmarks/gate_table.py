@@ -79,10 +79,9 @@ def table(log: Path) -> str:
     now; how often that says something else than was said then stands below.
     """
     by_case = lines_by_case(log)
-    judgements = {
-        case: [Judgement(line, judge_again(case, line)) for line in lines]
-        for case, lines in by_case.items()
-    }
+    judgements: dict[Case, list[Judgement]] = {}
+    for case, lines in by_case.items():
+        judgements[case] = [Judgement(line, judge_again(case, line)) for line in lines]
     all_judgements = list(itertools.chain(*judgements.values()))
     gates = sum(len(judgement.verdicts) for judgement in all_judgements)
     return "\n".join(
@@ -185,9 +184,13 @@ def _benchmark_rows(
     for case, lines in by_case.items():
         others = [line["others"] for line in lines if line["others"]]
         if others:
-            shares = (proportion([each[name] for each in others]) for name in OTHERS.values())
-            rows.append((case.name, *shares))
+            rows.append((case.name, *(_share_of(name, others) for name in OTHERS.values())))
     return rows
+
+
+def _share_of(name: str, answers: Sequence[Mapping[str, bool]]) -> str:
+    """How many of these say yes by that name."""
+    return proportion([answer[name] for answer in answers])
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -79,7 +79,10 @@ class Row(NamedTuple):
     figure: str
     phase: str = "warm"
     preset: str | None = None
-    highest: bool = False  # the highest of all trials, as it tells of the whole process
+    highest: bool = False  # the highest of all trials, as it is of the whole process
+
+    def is_about(self, trial: Trial) -> bool:
+        return trial.phase == self.phase and self.preset in (None, trial.preset)
 
 
 def per_preset(name: str, unit: str, figure: str) -> list[Row]:
@@ -138,25 +141,29 @@ class Line(NamedTuple):
 
 
 def lines(family: Family, trials: Sequence[Trial]) -> list[Line]:
-    return [line(row, family, [t for t in trials if t.phase == row.phase]) for row in ROWS]
+    """Every row, in its order."""
+    return [line(row, family, trials) for row in ROWS]
 
 
 def line(row: Row, family: Family, trials: Sequence[Trial]) -> Line:
     """Compare in one row. The peer's figure is that of the trials in which both sides count."""
-    of_row = [trial for trial in trials if row.preset in (None, trial.preset)]
-    pairs_by_peer = {peer: enough_pairs(row, family.ours, peer, of_row) for peer in family.peers}
-    ratios = {peer: ratio_of(row, pairs) for peer, pairs in pairs_by_peer.items() if pairs}
+    of_row = [trial for trial in trials if row.is_about(trial)]
+    pairs_by_peer: dict[str, list[tuple[float, float]]] = {}
+    for peer in family.peers:
+        pairs = enough_pairs(row, family.ours, peer, of_row)
+        if pairs:
+            pairs_by_peer[peer] = pairs
     values: dict[str, float | None] = dict.fromkeys(family.sides)
     goal = family.goals.get(row.name)
-    if not ratios:
+    if not pairs_by_peer:
         return Line(row, values, None, None, None, 0, goal)
-    for peer in ratios:
-        values[peer] = middle(row, [theirs for _, theirs in pairs_by_peer[peer]])
-    worst = max(ratios, key=lambda peer: ratios[peer])
+    for peer, pairs in pairs_by_peer.items():
+        values[peer] = middle_of(row, pairs)[1]
+    worst = max(pairs_by_peer, key=lambda peer: ratio_of(row, pairs_by_peer[peer]))
     pairs = pairs_by_peer[worst]
-    values[family.ours] = middle(row, [ours for ours, _ in pairs])
+    values[family.ours] = middle_of(row, pairs)[0]
     interval = None if row.highest else bootstrap(pairs)
-    return Line(row, values, worst, ratios[worst], interval, len(pairs), goal)
+    return Line(row, values, worst, ratio_of(row, pairs), interval, len(pairs), goal)
 
 
 def enough_pairs(
@@ -164,19 +171,22 @@ def enough_pairs(
 ) -> list[tuple[float, float]]:
     """The figures of both sides; none where too few of the peer's trials have one."""
     pairs = paired(row.figure, ours, peer, trials, counted=not row.highest)
-    asked = sum(trial.side == peer for trial in trials)
-    return pairs if len(pairs) >= asked * ENOUGH else []
+    of_peer = sum(trial.side == peer for trial in trials)
+    return pairs if len(pairs) >= of_peer * ENOUGH else []
 
 
-def middle(row: Row, values: Sequence[float]) -> float:
-    """The median, or the highest where the row is about the whole process."""
-    return max(values) if row.highest else median(values)
+def middle_of(row: Row, pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Of either side the median, or the highest where the row is about the whole process."""
+    ours, theirs = zip(*pairs, strict=True)
+    if row.highest:
+        return max(ours), max(theirs)
+    return median(ours), median(theirs)
 
 
 def ratio_of(row: Row, pairs: Sequence[tuple[float, float]]) -> float:
     """The engine's figure over the peer's."""
-    ours, theirs = zip(*pairs, strict=True)
-    return middle(row, ours) / middle(row, theirs)
+    ours, theirs = middle_of(row, pairs)
+    return ours / theirs
 
 
 def paired(
@@ -285,18 +295,16 @@ def emphasise(cell: str) -> str:
 
 def counted(family: Family, trials: Sequence[Trial]) -> str:
     """How many trials of each side count, and how much audio it makes of a long text."""
-    return "\n".join(
-        count_of_side(side, [trial for trial in trials if trial.side == side])
-        for side in family.sides
-    )
+    return "\n".join(count_of_side(side, trials) for side in family.sides)
 
 
 def count_of_side(side: str, trials: Sequence[Trial]) -> str:
-    """The line of one side, of its trials."""
-    long_texts = [trial for trial in trials if (trial.phase, trial.preset) == ("warm", "long")]
+    """The line of one side."""
+    of_side = [trial for trial in trials if trial.side == side]
+    long_texts = [trial for trial in of_side if (trial.phase, trial.preset) == ("warm", "long")]
     audio_s = [trial.figures["audio_s"] or 0.0 for trial in long_texts]
     middle_s = f"{median(audio_s):.1f}" if audio_s else "-"
     return (
-        f"{side}: {sum(trial.counts for trial in trials)} of {len(trials)} trials without an "
+        f"{side}: {sum(trial.counts for trial in of_side)} of {len(of_side)} trials without an "
         f"underrun, {middle_s} s of audio for a long text"
     )

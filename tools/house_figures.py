@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import ast
 import io
+import itertools
 import re
 import subprocess
 import sys
@@ -223,15 +224,17 @@ def figures_of_text(codes: Sequence[Code]) -> dict[str, float]:
     """How dense the lines are, and how things are named."""
     tokens = sum(code.tokens_by_line.total() for code in codes)
     lines = sum(len(code.tokens_by_line) for code in codes)
-    functions = [name for code in codes for name in code.functions]
-    classes = Counter(name for code in codes for name in code.classes)
+    functions = list(itertools.chain(*(code.functions for code in codes)))
+    classes = Counter(itertools.chain(*(code.classes for code in codes)))
+    decisions = sum(code.decisions for code in codes)
+    ternaries = sum(code.ternaries for code in codes)
     return {
         "files": len(codes),
         "code lines": lines,
         "tokens": tokens,
         "tokens a code line": tokens / lines,
-        "decisions in 100 lines": 100 * sum(code.decisions for code in codes) / lines,
-        "ternaries in 100 lines": 100 * sum(code.ternaries for code in codes) / lines,
+        "decisions in 100 lines": 100 * decisions / lines,
+        "ternaries in 100 lines": 100 * ternaries / lines,
         "participle names, %": 100 * sum(map(is_participle, functions)) / max(1, len(functions)),
         "class names defined twice": sum(count > 1 for count in classes.values()),
     }
@@ -260,12 +263,14 @@ def figures_of_imports(
 
 def read(root: Path, folder: str | None) -> dict[str, Code]:
     """The code of both packages, or what of it lies in one folder or file."""
-    paths = [path for package in PACKAGES for path in sorted((root / package).rglob("*.py"))]
-    if folder is not None:
-        paths = [path for path in paths if path.is_relative_to(root / folder)]
+    paths: list[Path] = []
+    for package in PACKAGES:
+        paths += sorted((root / package).rglob("*.py"))
+    inside = root / (folder or "")
+    paths = [path for path in paths if path.is_relative_to(inside)]
     if not paths:
-        sys.exit(f"found no Python below {folder or root}, wanted one of {', '.join(PACKAGES)}")
-    codes = [Code(path, root) for path in paths]
+        sys.exit(f"found no Python below {inside}, wanted one of {', '.join(PACKAGES)}")
+    codes = (Code(path, root) for path in paths)
     return {code.name: code for code in codes}
 
 
