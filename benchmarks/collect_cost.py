@@ -49,8 +49,8 @@ def main() -> int:
             (collect_ms(folder, with_plugin=True), collect_ms(folder, with_plugin=False))
             for _ in range(options.pairs)
         ]
-    added_ms = median(own - bare for own, bare in pairs)
-    ratio = median(own / bare for own, bare in pairs)
+    added_ms = median(with_it - bare for with_it, bare in pairs)
+    ratio = median(with_it / bare for with_it, bare in pairs)
     print(f"pairs {options.pairs}, interleaved; bare median {median(b for _, b in pairs):.0f} ms")
     print(f"with / without the plugin: {ratio:.3f}")
     print(f"added: {added_ms:.1f} ms   (goal < {GOAL_MS:g})")

@@ -15,11 +15,11 @@ import argparse
 import itertools
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from hearing import PACKAGES, Listener, Score, compared, mel_distance_db
+from hearing import PACKAGES, Listener, Score, compare, mel_distance_db
 from hibari import Hibari
 from numpy.typing import NDArray
 
@@ -33,6 +33,8 @@ from engine.runtime.session import CancelToken, Session
 from engine.text.phonemizer import PAD_ID, ModelInput
 from engine.timing import SpanRecorder
 from engine.voices import find_voice
+
+FLUX_WINDOW = 256
 
 WORDS = """
     able about above again air alone among animal answer apple around ask autumn away back bad
@@ -65,13 +67,13 @@ WORDS = """
 def sentences(count: int, seed: int) -> list[str]:
     """Random words, 1 to 25 of them, with a comma here and there."""
     rng = random.Random(seed)  # noqa: S311 - texts, not secrets
-    made = []
+    texts = []
     for _ in range(count):
         words = [rng.choice(WORDS) for _ in range(rng.randint(1, 25))]
         for at in range(3, len(words) - 2, 6):
             words[at] += rng.choice(["", ","])
-        made.append(" ".join(words).capitalize() + rng.choice([".", ".", "?", "!"]))
-    return made
+        texts.append(" ".join(words).capitalize() + rng.choice([".", ".", "?", "!"]))
+    return texts
 
 
 def schedule(rng: random.Random) -> Callable[[int], float]:
@@ -105,10 +107,15 @@ def float_model(model: HibariModel) -> HibariModel:
     """The voice with nothing rounded behind the encoder."""
     heart = find_voice("heart")
     vocabulary = json.loads(heart.vocabulary.read_text("utf-8"))
-    ids = [[PAD_ID, *(vocabulary[p] for p in text), PAD_ID] for text in CALIBRATION]
+    ids = [padded_ids(vocabulary, phonemes) for phonemes in CALIBRATION]
     graphs = cut(heart.read_model(), ids, quantised=False).values()
     encode, prosody, decode = (Session(graph, CPU, SessionOptions()) for graph in graphs)
     return HibariModel(encode, prosody, decode, model._phonemize)
+
+
+def padded_ids(vocabulary: Mapping[str, int], phonemes: str) -> list[int]:
+    """As the encoder takes them."""
+    return [PAD_ID, *(vocabulary[phoneme] for phoneme in phonemes), PAD_ID]
 
 
 def pitch(model: HibariModel, speech: ModelInput, steps: Iterator[int]) -> NDArray[np.float32]:
@@ -124,15 +131,18 @@ def pitch(model: HibariModel, speech: ModelInput, steps: Iterator[int]) -> NDArr
 
 def flux(samples: NDArray[np.float32], at: NDArray[np.int64]) -> NDArray[np.float64]:
     """How much louder each band gets, in nepers, at each of those samples."""
-    size = 256
-    window = np.hanning(size)
-    sides = (
-        np.abs(np.fft.rfft(np.stack([samples[a + d : a + d + size] for a in at]) * window))
-        for d in (-size, 0)
-    )
-    before, after = (np.log(side + 1e-3) for side in sides)
+    before, after = (log_bands(samples, at + shift) for shift in (-FLUX_WINDOW, 0))
     rising: NDArray[np.float64] = np.maximum(after - before, 0).mean(axis=1)
     return rising
+
+
+def log_bands(samples: NDArray[np.float32], at: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Log of each band's amplitude in the windows that begin at those samples."""
+    frames = np.stack([samples[start : start + FLUX_WINDOW] for start in at])
+    bands: NDArray[np.float64] = np.log(
+        np.abs(np.fft.rfft(frames * np.hanning(FLUX_WINDOW))) + 1e-3
+    )
+    return bands
 
 
 def against_the_whole(model: HibariModel, texts: Sequence[str], seed: int) -> None:
@@ -203,7 +213,7 @@ def against_the_package(model: HibariModel, texts: Sequence[str]) -> None:
     if listener is None:
         print(f"  not heard: install {', '.join(PACKAGES)} (extra [hearing])")
     else:
-        print(compared(scores["ours"], scores["package"]).table(("engine", "package")))
+        print(compare(scores["ours"], scores["package"]).table(("engine", "package")))
 
 
 def main() -> None:

@@ -21,13 +21,12 @@ import sys
 from statistics import median
 
 import psutil
+from random_texts import random_text
 from scipy.stats import theilslopes
 
 from engine.engine import Engine
 from engine.runtime.session import give_memory_back
-from pytest_ttsperf.measure import corpus
 
-WORDS = sorted({word.strip(".,?!") for text in corpus.texts("long", 600) for word in text.split()})
 ALLOWED_MB = 1.0  # in a thousand requests
 NOTED_EVERY = 10
 HELD_EVERY = 50
@@ -38,17 +37,9 @@ OPENINGS = 6
 def used_mb() -> float:
     """What the process has for itself: whether a file's pages are its own depends on others."""
     if sys.platform == "linux":
-        told = psutil.Process().memory_info()
-        return float(told.rss - told.shared) / 2**20
+        memory = psutil.Process().memory_info()
+        return float(memory.rss - memory.shared) / 2**20
     return float(psutil.Process().memory_full_info().uss) / 2**20
-
-
-def a_text(draw: random.Random, most: int) -> str:
-    """1 to so many random words, in sentences."""
-    words = [draw.choice(WORDS) for _ in range(draw.randint(1, most))]
-    for at in range(12, len(words), 13):
-        words[at] += "."
-    return " ".join(words).capitalize() + "."
 
 
 def over_requests(
@@ -57,7 +48,7 @@ def over_requests(
     """MB after every few requests; and MB held, after more of them."""
     noted, held = [], []
     for number in range(1, count + 1):
-        stream = engine.stream(a_text(draw, most))
+        stream = engine.stream(random_text(draw, most))
         for _ in itertools.islice(stream, 1 if number % CLOSED_EVERY == 0 else None):
             pass
         stream.close()
@@ -95,9 +86,9 @@ def main() -> int:
     with Engine(options.voice) as engine:
         engine.warm()
         noted, held = over_requests(engine, options.requests, options.words, draw)
-    told = theilslopes(held[len(held) // 2 :])
+    fit = theilslopes(held[len(held) // 2 :])
     per_thousand = 1000 / HELD_EVERY
-    slope, low, high = (per_thousand * of for of in (told.slope, told.low_slope, told.high_slope))
+    slope, low, high = (per_thousand * of for of in (fit.slope, fit.low_slope, fit.high_slope))
     grew = low > ALLOWED_MB
     print(f"voice {options.voice}, {options.requests} requests of 1 to {options.words} words")
     print(f"  before it was opened           {before_mb:.1f} MB")

@@ -10,6 +10,7 @@ the least arithmetic that the first chunk needs, at the rate this machine reache
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -116,21 +117,25 @@ def variants(rounds: int) -> None:
         engine.warm()
     taken: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
     for _ in range(rounds):
-        for text in TEXTS:
-            for name, engine in engines.items():
-                taken[name, text].append(first_and_whole(engine, TEXTS[text]))
+        for text, (name, engine) in itertools.product(TEXTS, engines.items()):
+            taken[name, text].append(first_and_whole(engine, TEXTS[text]))
     print("first chunk / whole, ratio to the engine as shipped")
     for name in VARIANTS:
-        ratios = []
-        for text in TEXTS:
-            pairs = zip(taken[name, text], taken["as shipped", text], strict=True)
-            both = [(a[0] / b[0], a[1] / b[1]) for a, b in pairs]
-            ratios.append(
-                " / ".join(f"{statistics.median(r):.2f}" for r in zip(*both, strict=True))
-            )
-        print(f"  {name:24} " + "   ".join(f"{t}: {r}" for t, r in zip(TEXTS, ratios, strict=True)))
+        ratios = [
+            f"{text}: {median_ratios(taken[name, text], taken['as shipped', text])}"
+            for text in TEXTS
+        ]
+        print(f"  {name:24} " + "   ".join(ratios))
     for engine in engines.values():
         engine.close()
+
+
+def median_ratios(
+    seconds: Sequence[tuple[float, float]], shipped: Sequence[tuple[float, float]]
+) -> str:
+    """Of the first chunk and of the whole, paired by round."""
+    ratios = np.array(seconds) / np.array(shipped)
+    return " / ".join(f"{ratio:.2f}" for ratio in np.median(ratios, axis=0))
 
 
 def listening(engine: Engine, rounds: int) -> None:
@@ -157,8 +162,8 @@ def openings() -> None:
             run = subprocess.run(
                 [sys.executable, "-c", OPEN], env=environment, capture_output=True, check=True
             )
-            told = json.loads(run.stdout)
-            print(f"  {label:13}" + ", ".join(f"{k} {v:.0f}" for k, v in told.items()))
+            figures = json.loads(run.stdout)
+            print(f"  {label:13}" + ", ".join(f"{k} {v:.0f}" for k, v in figures.items()))
 
 
 def rate(rows: int, kind: type[np.generic]) -> float:

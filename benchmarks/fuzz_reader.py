@@ -172,8 +172,8 @@ def outcome_of(way: Any, text: str) -> tuple[str | None, float]:
     try:
         fault = way.read(text)
     except EngineError as error:
-        known = type(error).__name__ in ("TextEmpty", "TextUnspeakable")
-        fault = None if known and "espeak-ng" not in str(error) else repr(error)[:200]
+        is_answer = type(error).__name__ in ("TextEmpty", "TextUnspeakable")
+        fault = None if is_answer and "espeak-ng" not in str(error) else repr(error)[:200]
     except Exception as error:
         fault = f"raised {error!r}"[:200]
     took_s = time.perf_counter() - began_s

@@ -17,15 +17,25 @@ many together as one longer block: its processes are those of the first.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
-from gate_table import ARMS, CASES, blocks_of, judged, proportion
+from gate_table import (
+    ARMS,
+    all_blocks,
+    blocks_of,
+    disjoint_groups,
+    judge,
+    proportion,
+    unchanged_lines,
+)
 
 from pytest_ttsperf.compare import blocks as compare_blocks
 from pytest_ttsperf.compare import metrics
@@ -49,7 +59,7 @@ class Recorded(msgspec.Struct, frozen=True):
     blocks: dict[str, Block]
 
 
-def unchanged(texts: int) -> compare_blocks.ComparisonSpec:
+def compare_with_itself(texts: int) -> compare_blocks.ComparisonSpec:
     """The default voice with itself, in one cell named `cell`."""
     source = TargetFactory(spec=TargetSpec(spec="engine:Engine"))
     return compare_blocks.ComparisonSpec(
@@ -67,15 +77,15 @@ def unchanged(texts: int) -> compare_blocks.ComparisonSpec:
 
 def record(path: Path, minutes: float, texts: int) -> None:
     """Append blocks to the file until the time is over."""
-    contest = unchanged(texts)
-    series = compare_blocks.BlockRunner(contest)
+    comparison = compare_with_itself(texts)
+    runner = compare_blocks.BlockRunner(comparison)
     until = time.monotonic() + 60 * minutes
     while time.monotonic() < until:
-        spoken = series.run_next(contest)["cell"]
+        trials = runner.run_next(comparison)["cell"]
         line = Recorded(
-            seconds=series.durations_s[-1],
-            trials_s=spoken.duration_s,
-            blocks={metric: compare_blocks.summarise_block(spoken, metric) for metric in METRICS},
+            seconds=runner.durations_s[-1],
+            trials_s=trials.duration_s,
+            blocks={metric: compare_blocks.summarise_block(trials, metric) for metric in METRICS},
         )
         with path.open("ab") as log:
             log.write(msgspec.json.encode(line) + b"\n")
@@ -86,48 +96,60 @@ def read(path: Path) -> list[Recorded]:
     return [msgspec.json.decode(line, type=Recorded) for line in path.read_bytes().splitlines()]
 
 
-def joined(log: Path, by: int) -> list[Recorded]:
+def join_blocks(log: Path, by: int) -> list[Recorded]:
     """Of gate_quality.py's log; what a block and a text took is fitted to its comparisons.
 
     Those that are too short for the longest of SHAPES are left out.
     """
-    names = {case.name for case in CASES if case.percent == 0 and not case.busy}
-    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
-    own = [line for line in lines if line["case"] in names and line["measured"]]
-    parts = [list(blocks_of(line["measured"])) for line in own]
-    texts = [[len(block[METRICS[0]].metric.baseline) for block in each] for each in parts]
-    spent = np.array([[len(each), sum(each)] for each in texts])
-    (opening_s, text_s), *_ = np.linalg.lstsq(spent, [line["compared_s"] for line in own])
-    every = [block for each in parts for block in each]
-    longer = [_as_one(every[at : at + by]) for at in range(0, len(every) - by + 1, by)]
-    sizes = [len(each[METRICS[0]].metric.baseline) for each in longer]
-    return [
-        Recorded(seconds=opening_s + text_s * size, trials_s=text_s * size, blocks=each)
-        for each, size in zip(longer, sizes, strict=True)
-        if size >= max(SHAPES)
-    ]
+    lines = unchanged_lines(json.loads(line) for line in log.read_text("utf-8").splitlines())
+    opening_s, text_s = fit_durations(lines)
+    recorded = []
+    for parts in disjoint_groups(all_blocks(lines), by):
+        block = _as_one(parts)
+        size = count_texts(block)
+        if size >= max(SHAPES):
+            spoken_s = text_s * size
+            recorded.append(Recorded(seconds=opening_s + spoken_s, trials_s=spoken_s, blocks=block))
+    return recorded
+
+
+def fit_durations(lines: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    """Seconds that a block and that each of its texts took, by least squares."""
+    counts = []
+    for line in lines:
+        sizes = [count_texts(block) for block in blocks_of(line["measured"])]
+        counts.append([len(sizes), sum(sizes)])
+    fit, *_ = np.linalg.lstsq(np.array(counts), [line["compared_s"] for line in lines])
+    return float(fit[0]), float(fit[1])
+
+
+def count_texts(block: Mapping[str, Block]) -> int:
+    """How many texts each of its arms spoke."""
+    return len(block[METRICS[0]].metric.baseline)
 
 
 def _as_one(parts: Sequence[Mapping[str, Block]]) -> dict[str, Block]:
     """All texts of all parts, with each arm at the level that it has in the first."""
-    one = {}
+    joined = {}
     for metric in parts[0]:
         arms = [part[metric].metric for part in parts]
-        levelled = levels([np.log(each.array()) for each in arms])
-        factors = np.exp(levelled[0] - levelled)
-        one[metric] = Block(
-            metric=Arms(
-                **{
-                    name: tuple(
-                        value if value is None else value * factor
-                        for each, factor in zip(arms, factors[:, at], strict=True)
-                        for value in getattr(each, name)
-                    )
-                    for at, name in enumerate(ARMS)
-                }
-            )
-        )
-    return one
+        joined[metric] = Block(metric=_levelled_arms(arms))
+    return joined
+
+
+def _levelled_arms(parts: Sequence[Arms]) -> Arms:
+    levelled = levels([np.log(arms.array()) for arms in parts])
+    factors = np.exp(levelled[0] - levelled)
+    values: dict[str, list[float | None]] = {name: [] for name in ARMS}
+    for arms, part_factors in zip(parts, factors, strict=True):
+        for name, factor in zip(ARMS, part_factors, strict=True):
+            values[name] += _scaled(getattr(arms, name), factor)
+    return Arms(**{name: tuple(each) for name, each in values.items()})
+
+
+def _scaled(values: Sequence[float | None], factor: float) -> list[float | None]:
+    """What was not measured stays so."""
+    return [None if value is None else value * factor for value in values]
 
 
 # Deviations
@@ -166,26 +188,31 @@ def _trimmed_variance(values: np.ndarray, share: float = 0.2) -> float:
 # Replay
 
 
-def shortened(recorded: Recorded, texts: int, draw: random.Random) -> Recorded:
+def shorten(recorded: Recorded, texts: int, draw: random.Random) -> Recorded:
     """The block as if so many of its texts had been spoken."""
-    size = len(recorded.blocks[METRICS[0]].metric.baseline)
-    kept = sorted(draw.sample(range(size), texts))
+    size = count_texts(recorded.blocks)
+    places = sorted(draw.sample(range(size), texts))
     return Recorded(
         seconds=recorded.seconds - recorded.trials_s * (1 - texts / size),
         trials_s=recorded.trials_s * texts / size,
         blocks={
-            name: Block(metric=_picked(block.metric, kept))
+            name: Block(metric=_pick(block.metric, places))
             for name, block in recorded.blocks.items()
         },
     )
 
 
-def _picked(arms: Arms, kept: Sequence[int]) -> Arms:
-    return Arms(**{name: tuple(getattr(arms, name)[at] for at in kept) for name in ARMS})
+def _pick(arms: Arms, places: Sequence[int]) -> Arms:
+    """Of each arm the values at those places."""
+    values: dict[str, tuple[float | None, ...]] = {}
+    for name in ARMS:
+        arm = getattr(arms, name)
+        values[name] = tuple(arm[place] for place in places)
+    return Arms(**values)
 
 
-def slowed(arms: Arms, level: float, share: float, one_in: int, draw: random.Random) -> Arms:
-    """`new` slower by a share of the usual level, in one text of so many."""
+def slow_down(arms: Arms, level: float, share: float, one_in: int, draw: random.Random) -> Arms:
+    """The candidate slower by a share of the usual level, in one text of so many."""
     return Arms(
         baseline=arms.baseline,
         control=arms.control,
@@ -196,61 +223,81 @@ def slowed(arms: Arms, level: float, share: float, one_in: int, draw: random.Ran
     )
 
 
-def verdicts(
-    group: Sequence[Recorded], share: float, one_in: int, draw: random.Random
-) -> list[Outcome]:
+class SlowDown(NamedTuple):
+    """What is put into the candidate: a share of the usual level, in one text of so many."""
+
+    name: str
+    share: float
+    one_in: int
+
+
+SLOW_DOWNS = (
+    SlowDown("none", 0.0, 1),
+    *(SlowDown(f"+{share:.0%}", share, 1) for share in SLOWER),
+    SlowDown(f"+{TAIL:.0%} in one of {ONE_IN}", TAIL, ONE_IN),
+)
+
+
+def judge_slower(group: Sequence[Recorded], slow: SlowDown, draw: random.Random) -> list[Outcome]:
     """What the judge says of one group, made slower."""
     slower = {}
     for metric in METRICS:
         plain = [one.blocks[metric].metric for one in group]
         level = float(np.median([arms.array() for arms in plain]))
-        slower[metric] = [Block(metric=slowed(arms, level, share, one_in, draw)) for arms in plain]
-    return judged(slower, GATES)
+        slower[metric] = [
+            Block(metric=slow_down(arms, level, slow.share, slow.one_in, draw)) for arms in plain
+        ]
+    return judge(slower, GATES)
 
 
-def groups(
+def groups_of(
     recorded: Sequence[Recorded], texts: int, budget_s: float, resamples: int
-) -> list[list[Recorded]]:
+) -> Sequence[Sequence[Recorded]]:
     """As many blocks as the budget holds: disjoint runs, or so many drawn with replacement."""
     draw = random.Random(texts)  # noqa: S311 - a choice of blocks, no secret
-    short = [shortened(one, texts, draw) for one in recorded]
+    short = [shorten(one, texts, draw) for one in recorded]
     count = int(budget_s / np.mean([one.seconds for one in short]))
     if resamples:
         return [draw.choices(short, k=count) for _ in range(resamples)]
-    return [short[at : at + count] for at in range(0, len(short) - count + 1, count)]
+    return disjoint_groups(short, count)
 
 
 def replay(recorded: Sequence[Recorded], resamples: int) -> Iterator[str]:
     """A table's rows."""
-    labels = [gate.label for gate in GATES]
-    yield (
-        "| texts | budget | blocks | change | "
-        + " | ".join(f"{label} FAIL | PASS" for label in labels)
-        + " | all PASS |"
-    )
-    yield "|---" * (5 + 2 * len(labels)) + "|"
-    size = min(len(one.blocks[METRICS[0]].metric.baseline) for one in recorded)
-    cases = [("none", 0.0, 1), *((f"+{share:.0%}", share, 1) for share in SLOWER)]
-    cases.append((f"+{TAIL:.0%} in one of {ONE_IN}", TAIL, ONE_IN))
-    for texts in (each for each in SHAPES if each <= size):
-        for budget_s in BUDGETS_S:
-            own = groups(recorded, texts, budget_s, resamples)
-            if not own:
-                continue
-            for name, share, one_in in cases:
-                draw = random.Random(1)  # noqa: S311
-                told = [verdicts(group, share, one_in, draw) for group in own]
-                cells = [
-                    proportion([each[at] is outcome for each in told])
-                    for at in range(len(GATES))
-                    for outcome in (Outcome.FAIL, Outcome.PASS)
-                ]
-                all_pass = proportion([all(c is Outcome.PASS for c in each) for each in told])
-                yield (
-                    f"| {texts} | {budget_s:.0f} s | {len(own[0])} | {name} | "
-                    + " | ".join([*cells, all_pass])
-                    + " |"
-                )
+    heads = [f"{gate.label} FAIL | PASS" for gate in GATES]
+    yield f"| texts | budget | blocks | change | {' | '.join(heads)} | all PASS |"
+    yield "|---" * (5 + 2 * len(heads)) + "|"
+    size = min(count_texts(one.blocks) for one in recorded)
+    shapes = [texts for texts in SHAPES if texts <= size]
+    for texts, budget_s in itertools.product(shapes, BUDGETS_S):
+        groups = groups_of(recorded, texts, budget_s, resamples)
+        for slow in SLOW_DOWNS if groups else ():
+            shares = " | ".join(replay_shares(groups, slow))
+            yield f"| {texts} | {budget_s:.0f} s | {len(groups[0])} | {slow.name} | {shares} |"
+
+
+def replay_shares(groups: Sequence[Sequence[Recorded]], slow: SlowDown) -> list[str]:
+    """How many groups FAIL and PASS by each gate, and how many PASS by all."""
+    draw = random.Random(1)  # noqa: S311
+    outcomes = [judge_slower(group, slow, draw) for group in groups]
+    shares = []
+    for of_gate in zip(*outcomes, strict=True):
+        for outcome in (Outcome.FAIL, Outcome.PASS):
+            shares.append(proportion([each is outcome for each in of_gate]))
+    shares.append(proportion([set(each) == {Outcome.PASS} for each in outcomes]))
+    return shares
+
+
+def print_deviations(recorded: Sequence[Recorded]) -> None:
+    """How long a block takes, and how much its parts differ."""
+    each_s = np.mean([one.seconds for one in recorded])
+    opening_s = np.mean([one.seconds - one.trials_s for one in recorded])
+    print(f"{len(recorded)} blocks of {each_s:.1f} s, of which {opening_s:.1f} s are not trials")
+    for metric in METRICS:
+        shares = deviations(recorded, metric)
+        texts = shares.pop("texts")
+        listed = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
+        print(f"{metric}, {texts:.0f} texts, deviations: {listed}")
 
 
 def main() -> int:
@@ -261,19 +308,13 @@ def main() -> int:
     parser.add_argument("--texts", type=int, default=64, help="in each block")
     parser.add_argument("--joined", type=int, metavar="N", help="by N; FILE is of gate_quality.py")
     parser.add_argument("--resamples", type=int, default=0, help="draw groups (bootstrap)")
-    told = parser.parse_args()
-    if told.record:
-        record(told.file, told.record, told.texts)
-    recorded = joined(told.file, told.joined) if told.joined else read(told.file)
-    each_s = np.mean([one.seconds for one in recorded])
-    opening_s = np.mean([one.seconds - one.trials_s for one in recorded])
-    print(f"{len(recorded)} blocks of {each_s:.1f} s, of which {opening_s:.1f} s are not trials")
-    for metric in METRICS:
-        shares = deviations(recorded, metric)
-        texts = shares.pop("texts")
-        told_shares = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
-        print(f"{metric}, {texts:.0f} texts, deviations: {told_shares}")
-    for row in replay(recorded, told.resamples):
+    options = parser.parse_args()
+    if options.record:
+        record(options.file, options.record, options.texts)
+    joined = options.joined
+    recorded = join_blocks(options.file, joined) if joined else read(options.file)
+    print_deviations(recorded)
+    for row in replay(recorded, options.resamples):
         print(row)
     return 0
 

@@ -29,6 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -44,7 +45,7 @@ from pytest_ttsperf.experiment.plan import trial_texts
 from pytest_ttsperf.experiment.trial import run_trial, warm_up
 from pytest_ttsperf.measure import schedule
 from pytest_ttsperf.metrics import definitions
-from pytest_ttsperf.records import TargetSpec
+from pytest_ttsperf.records import TargetSpec, Trial
 
 ROOT = Path(__file__).resolve().parents[1]
 SLOW = Path("benchmarks") / "gate_slow.json"
@@ -62,10 +63,10 @@ class Trees:
         self.revision = run(["git", "rev-parse", "HEAD"], folder).strip()
 
     @contextlib.contextmanager
-    def slowed(self, told: Mapping[str, float], *, old: bool) -> Iterator[str]:
+    def slow_down(self, instruction: Mapping[str, float], *, old: bool) -> Iterator[str]:
         """Put the instruction into the working tree, or into a commit to compare it with."""
         path = self.folder / SLOW
-        path.write_text(json.dumps(told), "utf-8")
+        path.write_text(json.dumps(instruction), "utf-8")
         try:
             if old:
                 run(["git", "add", "-f", str(SLOW)], self.folder)
@@ -84,7 +85,7 @@ def run(command: Sequence[str], folder: Path) -> str:
 
 
 @contextlib.contextmanager
-def kept_busy(busy: bool) -> Iterator[None]:
+def keep_busy(busy: bool) -> Iterator[None]:
     """With one core of the machine at work on something else."""
     process = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if busy else None
     try:
@@ -107,13 +108,16 @@ def medians() -> dict[str, float]:
         trials = [run_trial(opened, step, plan.mode, with_usage=False) for step in steps]
     finally:
         opened.close()
-    return {
-        name: median(v for v in definitions.sample(metric, trials).values if v is not None)
-        for name, metric in (("ttfa", "ttfa_sound_ms"), ("rtf", "rtf"))
-    }
+    return {"ttfa": median_of("ttfa_sound_ms", trials), "rtf": median_of("rtf", trials)}
 
 
-def instruction(case: Case, now: Mapping[str, float]) -> dict[str, float]:
+def median_of(metric: str, trials: Sequence[Trial]) -> float:
+    """Over the trials in which it could be measured."""
+    values = definitions.sample(metric, trials).values
+    return median(value for value in values if value is not None)
+
+
+def instruction_for(case: Case, now: Mapping[str, float]) -> dict[str, float]:
     """What gate_target.py is told. To be 10 % faster than the old, the old is 11.1 % slower."""
     share = case.percent / 100
     if share < 0:
@@ -126,17 +130,17 @@ def instruction(case: Case, now: Mapping[str, float]) -> dict[str, float]:
 def compare(trees: Trees, case: Case) -> dict[str, Any]:
     """One comparison, as a line of the log."""
     started = datetime.now().astimezone().isoformat(timespec="seconds")
-    with kept_busy(case.busy):
+    with keep_busy(case.busy):
         now = medians() if case.percent else {"ttfa": 0.0, "rtf": 0.0}
-        with trees.slowed(instruction(case, now), old=case.percent < 0) as revision:
+        with trees.slow_down(instruction_for(case, now), old=case.percent < 0) as revision:
             if case.percent == 0:
                 (trees.folder / SLOW).unlink()
-            told = gate(trees, case, revision)
+            answer = gate(trees, case, revision)
             beside = case.budget_s == 60 and case not in QUICK
             others = benchmark(trees, revision) if beside else {}
     return {
         "case": case.name, "started": started, "revision": trees.revision, "now": now,
-        **told, "others": others,
+        **answer, "others": others,
     }  # fmt: skip
 
 
@@ -211,48 +215,57 @@ def main() -> int:
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--replay", action="store_true")
     parser.add_argument("--quick", action="store_true")
-    told = parser.parse_args()
-    if told.replay:
-        print("\n".join(replay(told.log)))
+    options = parser.parse_args()
+    if options.replay:
+        print("\n".join(replay(options.log)))
         return 0
-    if told.table:
-        print(table(told.log))
+    if options.table:
+        print(table(options.log))
         return 0
     with tempfile.TemporaryDirectory() as folder:
         os.environ.setdefault("XDG_CACHE_HOME", f"{folder}/cache")
         trees = Trees(Path(folder) / "clone")
-        if told.quick:
+        if options.quick:
             return quick(trees)
-        campaign(trees, told)
-    print(table(told.log))
+        run_campaign(trees, options)
+    print(table(options.log))
     return 0
 
 
-def campaign(trees: Trees, told: argparse.Namespace) -> None:
+def run_campaign(trees: Trees, options: argparse.Namespace) -> None:
     """Cases in turns, until each has its count."""
-    begun, left = time.monotonic(), told.most
-    names = told.only or [case.name for case in CASES]
-    unknown = set(names) - {case.name for case in CASES}
-    if unknown:
-        raise SystemExit(f"found {unknown}, wanted some of {[case.name for case in CASES]}")
-    done = dict.fromkeys(names, 0)
-    if told.log.exists():
-        for line in told.log.read_text("utf-8").splitlines():
-            name = json.loads(line)["case"]
-            done[name] = done.get(name, 0) + 1
-    while waiting := [
-        case for case in CASES if case.name in names and done[case.name] < told.count
-    ]:
-        if left == 0 or (time.monotonic() - begun) / 60 > told.minutes:
+    end = time.monotonic() + 60 * options.minutes
+    cases = named_cases(options.only)
+    done = count_comparisons(options.log)
+    for _ in range(options.most):
+        waiting = [case for case in cases if done[case.name] < options.count]
+        if not waiting or time.monotonic() > end:
             return
-        left -= 1
         case = min(waiting, key=lambda one: done[one.name])
         line = compare(trees, case)
-        with told.log.open("a", encoding="utf-8") as log:
+        with options.log.open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
         done[case.name] += 1
         outcomes = {name: gate["outcome"] for name, gate in line["gates"].items()}
-        print(f"{case.name}: {done[case.name]} of {told.count}, {outcomes}", flush=True)
+        print(f"{case.name}: {done[case.name]} of {options.count}, {outcomes}", flush=True)
+
+
+def named_cases(names: Sequence[str] | None) -> list[Case]:
+    """The cases of those names, or all; SystemExit for a name that no case has."""
+    if not names:
+        return list(CASES)
+    unknown = set(names) - {case.name for case in CASES}
+    if unknown:
+        raise SystemExit(f"found {unknown}, wanted some of {[case.name for case in CASES]}")
+    return [case for case in CASES if case.name in names]
+
+
+def count_comparisons(log: Path) -> Counter[str]:
+    """How many the log has of each case."""
+    if not log.exists():
+        return Counter()
+    lines = log.read_text("utf-8").splitlines()
+    return Counter(json.loads(line)["case"] for line in lines)
 
 
 def quick(trees: Trees) -> int:

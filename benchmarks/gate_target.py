@@ -37,17 +37,18 @@ class Slowed:
         return getattr(self._engine, name)
 
 
-def slow_down(told: dict[str, float]) -> None:
+def slow_down(instruction: dict[str, float]) -> None:
     """Have the vocoder take longer from now on, in this process."""
     push: Callable[..., Any] = vocoder.Vocoder.push
     draw = random.Random(time.time_ns())  # noqa: S311 - a choice of trials, no secret
 
     def slowed(self: Any, spectra: Any) -> Any:
         samples = push(self, spectra)
-        wait_s = told["per_audio_s"] * len(samples) / vocoder.SAMPLE_RATE
+        wait_s = instruction["per_audio_s"] * len(samples) / vocoder.SAMPLE_RATE
         if not getattr(self, "_begun", False):
             self._begun = True
-            wait_s += told["first_ms"] / 1e3 * (draw.random() < 1 / told["one_in"])
+            is_slow = draw.random() < 1 / instruction["one_in"]
+            wait_s += instruction["first_ms"] / 1e3 * is_slow
         spin(wait_s)
         return samples
 

@@ -61,9 +61,9 @@ class Listener:
         self._decoder.start_utt()
         self._decoder.process_raw((low * 32767).astype("<i2").tobytes(), full_utt=True)
         self._decoder.end_utt()
-        heard = self._decoder.hyp()
+        hypothesis = self._decoder.hyp()
         said = re.sub(r"[^a-z' ]", "", text.lower())
-        result = jiwer.process_words(said, heard.hypstr if heard else "")
+        result = jiwer.process_words(said, hypothesis.hypstr if hypothesis else "")
         errors = result.substitutions + result.deletions + result.insertions
         opinion = self._opinion.run(low, sr=JUDGE_RATE)["ovrl_mos"]
         return Score(errors, len(said.split()), float(opinion))
@@ -98,11 +98,11 @@ class Comparison(NamedTuple):
         return "\n".join(rows)
 
 
-def compared(one: Sequence[Score], other: Sequence[Score]) -> Comparison:
+def compare(one: Sequence[Score], other: Sequence[Score]) -> Comparison:
     """Scores of the same sentences, in the same order."""
     words = sum(score.words for score in one)
-    errors = np.array([[score.errors for score in side] for side in (one, other)])
-    opinions = np.array([[score.opinion for score in side] for side in (one, other)])
+    errors = np.stack([field_of(side, "errors") for side in (one, other)])
+    opinions = np.stack([field_of(side, "opinion") for side in (one, other)])
     wrong, liked = errors.sum(axis=1) / words, opinions.mean(axis=1)
     return Comparison(
         (float(wrong[0]), float(wrong[1])),
@@ -110,6 +110,11 @@ def compared(one: Sequence[Score], other: Sequence[Score]) -> Comparison:
         interval((errors[0] - errors[1]) * len(one) / words),
         interval(opinions[0] - opinions[1]),
     )
+
+
+def field_of(scores: Sequence[Score], field: str) -> NDArray[Any]:
+    """One field of each score."""
+    return np.array([getattr(score, field) for score in scores])
 
 
 def interval(values: NDArray[Any]) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import socket
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as (pid, port):
         run, code = measured(Path(folder), port, arguments.trials)
-    wrong = [*(["pytest failed"] if code else []), *unbelievable(run, pid, arguments.trials)]
+    wrong = [*(["pytest failed"] if code else []), *find_problems(run, pid, arguments.trials)]
     for line in wrong or ["all figures hold"]:
         print(line)
     return 1 if wrong else 0
@@ -96,8 +97,8 @@ def measured(folder: Path, port: int, trials: int) -> tuple[dict[str, Any], int]
         cwd=folder,
         check=False,
     )
-    told: dict[str, Any] = json.loads((folder / "run.json").read_text("utf-8"))
-    return told, done.returncode
+    run: dict[str, Any] = json.loads((folder / "run.json").read_text("utf-8"))
+    return run, done.returncode
 
 
 def by_the_package() -> Callable[[str], int]:
@@ -110,24 +111,38 @@ def by_the_package() -> Callable[[str], int]:
     return lambda text: sum(len(c.audio_int16_array) for c in voice.synthesize(text, steady))
 
 
-def unbelievable(run: dict[str, Any], pid: int, trials: int) -> Iterator[str]:
+def find_problems(run: dict[str, Any], pid: int, trials: int) -> Iterator[str]:
     """What does not hold of the cells."""
-    own_count = by_the_package()
+    count_samples = by_the_package()
     for cell in run["cells"]:
         name = cell["cell"]["preset"]
-        spoken = [trial for trial in cell["trials"] if trial["kind"] == "trial"]
-        if len(spoken) != trials or not all(trial["recording"] for trial in spoken):
-            yield f"{name}: found {len(spoken)} trials, wanted {trials}, each with a recording"
+        counted = [trial for trial in cell["trials"] if trial["kind"] == "trial"]
+        if len(counted) != trials or not all(trial["recording"] for trial in counted):
+            yield f"{name}: found {len(counted)} trials, wanted {trials}, each with a recording"
             continue
-        for trial in spoken:
-            found, wanted = sum(trial["recording"]["frame_counts"]), own_count(trial["text"])
-            if found != wanted:
-                yield f"{name}: found {found} samples, wanted {wanted} for {trial['text']!r}"
-        if cell["ready"]["pid"] != pid:
-            yield f"{name}: the memory is of process {cell['ready']['pid']}, not of the server"
-        if cell["memory"]["rss_peak_mb"] is None:
-            yield f"{name}: no memory ({cell['memory']['reason']})"
-        yield from (f"{name}: {note['text']}" for note in cell["notes"] if note["invalid"])
+        problems = itertools.chain(
+            wrong_lengths(counted, count_samples), problems_of_cell(cell, pid)
+        )
+        yield from (f"{name}: {problem}" for problem in problems)
+
+
+def wrong_lengths(
+    trials: Iterable[dict[str, Any]], count_samples: Callable[[str], int]
+) -> Iterator[str]:
+    """Texts of which the server gave more or fewer samples than the package itself."""
+    for trial in trials:
+        found, wanted = sum(trial["recording"]["frame_counts"]), count_samples(trial["text"])
+        if found != wanted:
+            yield f"found {found} samples, wanted {wanted} for {trial['text']!r}"
+
+
+def problems_of_cell(cell: dict[str, Any], pid: int) -> Iterator[str]:
+    """What is wrong with the memory, and reasons not to believe the numbers."""
+    if cell["ready"]["pid"] != pid:
+        yield f"the memory is of process {cell['ready']['pid']}, not of the server"
+    if cell["memory"]["rss_peak_mb"] is None:
+        yield f"no memory ({cell['memory']['reason']})"
+    yield from (note["text"] for note in cell["notes"] if note["invalid"])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 
 import numpy as np
-from gate_noise import unchanged
+from gate_noise import compare_with_itself
 
 from pytest_ttsperf.compare import blocks
 from pytest_ttsperf.judge.statistics.estimators import contrasts, levels, tail_residuals
@@ -27,19 +27,19 @@ LATE = (0.80, 0.90, 0.95, 0.98)
 
 def measure(pairs: int) -> dict[bool, list[np.ndarray]]:
     """Logs of TTFA of each block, [3, texts], by whether the processors were kept awake."""
-    contest = unchanged(TEXTS)
-    series = blocks.BlockRunner(contest)
+    comparison = compare_with_itself(TEXTS)
+    runner = blocks.BlockRunner(comparison)
     found: dict[bool, list[np.ndarray]] = {True: [], False: []}
     for pair in range(pairs):
-        for kept in (True, False) if pair % 2 else (False, True):
-            with inhibit_cpu_idle() if kept else nullcontext():
-                spoken = series.run_next(contest)["cell"]
-            found[kept].append(np.log(blocks.summarise_block(spoken, METRIC).metric.array()))
+        for awake in (True, False) if pair % 2 else (False, True):
+            with inhibit_cpu_idle() if awake else nullcontext():
+                trials = runner.run_next(comparison)["cell"]
+            found[awake].append(np.log(blocks.summarise_block(trials, METRIC).metric.array()))
         print(f"{pair + 1} of {pairs} pairs of blocks", flush=True)
     return found
 
 
-def told(logs: Sequence[np.ndarray]) -> dict[str, float]:
+def summarise(logs: Sequence[np.ndarray]) -> dict[str, float]:
     """Of many blocks; percent but for the median, which is in ms."""
     placed = levels(logs)
     late = np.concatenate(
@@ -61,10 +61,10 @@ def main() -> None:
     if not can_inhibit_cpu_idle():
         raise SystemExit(f"{DEVICE} cannot be written to; run this as root on Linux")
     found = measure(options.pairs)
-    idling, kept = told(found[False]), told(found[True])
+    idling, awake = summarise(found[False]), summarise(found[True])
     print("| TTFA | idling | kept awake | ratio |\n|---|---|---|---|")
     for name, value in idling.items():
-        print(f"| {name} | {value:.2f} | {kept[name]:.2f} | {kept[name] / value:.2f} |")
+        print(f"| {name} | {value:.2f} | {awake[name]:.2f} | {awake[name] / value:.2f} |")
 
 
 if __name__ == "__main__":

@@ -14,14 +14,15 @@ worse beyond noise in either.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from hearing import Listener, Score, compared, mel_distance_db
+from hearing import Listener, Score, compare, mel_distance_db
 from numpy.typing import NDArray
 
 from engine.cache import Cache
@@ -40,7 +41,7 @@ THEN = "and nobody was surprised|because it was raining|but the door was closed|
 SHORT = "not today|good morning everyone|please come in|why should we wait|that is enough for now"
 
 
-class Heard(NamedTuple):
+class SentenceScores(NamedTuple):
     """Of one sentence: how either side was heard, and how far they are apart."""
 
     windows: Score
@@ -87,57 +88,72 @@ def say(model: Model, text: str) -> NDArray[np.float32]:
     return np.concatenate(pieces)
 
 
-class Kept:
-    """Sentences that were heard, in a file if there is one."""
+class ScoreFile:
+    """Scores of sentences, in a file if there is one."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._heard: dict[tuple[str, str, str], Heard] = {}
+        self._scores: dict[tuple[str, str, str], SentenceScores] = {}
         for line in path.read_text("utf-8").splitlines() if path and path.exists() else ():
             version, voice, text, windows, whole, distance_db = json.loads(line)
-            heard = Heard(Score(*windows), Score(*whole), distance_db)
-            self._heard[version, voice, text] = heard
+            scores = SentenceScores(Score(*windows), Score(*whole), distance_db)
+            self._scores[version, voice, text] = scores
 
-    def get(self, voice: str, text: str) -> Heard | None:
-        """What was heard, if windows were made as they are now."""
-        return self._heard.get((kokoro_model.CUT_VERSION, voice, text))
+    def get(self, voice: str, text: str) -> SentenceScores | None:
+        """Those of a sentence, if windows were made as they are now."""
+        return self._scores.get((kokoro_model.CUT_VERSION, voice, text))
 
-    def add(self, voice: str, text: str, heard: Heard) -> None:
-        """Keep it."""
+    def add(self, voice: str, text: str, scores: SentenceScores) -> None:
+        """Keep them."""
         key = (kokoro_model.CUT_VERSION, voice, text)
-        self._heard[key] = heard
+        self._scores[key] = scores
         if self._path:
             with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps([*key, *heard]) + "\n")
+                file.write(json.dumps([*key, *scores]) + "\n")
 
 
-def hear(name: str, texts: Collection[str], listener: Listener, kept: Kept) -> Iterator[Heard]:
+def hear(
+    name: str, texts: Collection[str], listener: Listener, store: ScoreFile
+) -> Iterator[SentenceScores]:
     """Both sides of one voice."""
-    if any(kept.get(name, text) is None for text in texts):
+    if any(store.get(name, text) is None for text in texts):
         voice, settings = find_voice(name), Settings(CPU, SessionOptions(), "any", {}, Cache())
         sides = [
             kokoro_model.open_model(voice, settings, SpanRecorder(), windows=streamed)
             for streamed in (False, True)
         ]
     for text in texts:
-        heard = kept.get(name, text)
-        if heard is None:
+        scores = store.get(name, text)
+        if scores is None:
             one, other = (say(side, text) for side in sides)
             assert one.shape == other.shape, "the head fixes the length"
-            scores = listener.score(other, text), listener.score(one, text)
-            heard = Heard(*scores, mel_distance_db(one, other))
-            kept.add(name, text, heard)
-        yield heard
+            scores = SentenceScores(
+                listener.score(other, text),
+                listener.score(one, text),
+                mel_distance_db(one, other),
+            )
+            store.add(name, text, scores)
+        yield scores
 
 
-def tell(title: str, heard: Collection[Heard]) -> bool:
+def print_scores(title: str, scores: Collection[SentenceScores]) -> bool:
     """Print the figures of these; whether windows are worse."""
-    told = compared([one.windows for one in heard], [one.whole for one in heard])
-    print(f"{title}: {len(heard)} sentences")
-    print(told.table(("windows", "whole")))
-    quantiles = np.quantile([one.distance_db for one in heard], [0.5, 0.9, 1])
+    comparison = compare([one.windows for one in scores], [one.whole for one in scores])
+    print(f"{title}: {len(scores)} sentences")
+    print(comparison.table(("windows", "whole")))
+    quantiles = np.quantile([one.distance_db for one in scores], [0.5, 0.9, 1])
     print("  log-mel distance, dB: median {:.2f}, p90 {:.2f}, worst {:.2f}".format(*quantiles))
-    return told.worse
+    return comparison.worse
+
+
+def print_all(by_seed: Mapping[int, Sequence[SentenceScores]]) -> bool:
+    """Seed by seed, and together where there are several; whether windows are worse in the last."""
+    worse = False
+    for seed, scores in by_seed.items():
+        worse = print_scores(f"seed {seed}", scores)
+    if len(by_seed) > 1:
+        worse = print_scores("together", list(itertools.chain(*by_seed.values())))
+    return worse
 
 
 def main() -> int:
@@ -149,22 +165,18 @@ def main() -> int:
     parser.add_argument("--voices", default=",".join(KOKORO_VOICES))
     options = parser.parse_args()
     names = options.voices.split(",")
-    listener, kept = Listener(), Kept(options.keep)
+    listener, store = Listener(), ScoreFile(options.keep)
     said: list[str] = []
-    by_seed: dict[int, list[Heard]] = {}
+    by_seed: dict[int, list[SentenceScores]] = {}
     for seed in options.seed or [7]:
         texts = sentences(options.sentences, seed, said)
         said += texts
         by_seed[seed] = []
         # A share of neighbours: shapes take turns, so each voice says every one of them.
         for name, share in zip(names, np.array_split(np.array(texts), len(names)), strict=True):
-            by_seed[seed] += hear(name, share.tolist(), listener, kept)
+            by_seed[seed] += hear(name, share.tolist(), listener, store)
             print(f"seed {seed}, {name}: {len(by_seed[seed])} of {len(texts)}", flush=True)
-    for seed, heard in by_seed.items():
-        worse = tell(f"seed {seed}", heard)
-    if len(by_seed) > 1:
-        worse = tell("together", [one for heard in by_seed.values() for one in heard])
-    return int(worse)
+    return int(print_all(by_seed))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 Seeded sentences from templates and the word lists of `corpus_words`. Each candidate is spoken by
 the real voice and kept when it lasts as long as the preset's own wording, opens with a word no
-other text opens with, and shares few words with those already kept. The same voice gives the same
+other text opens with, and shares few words with those already corpus. The same voice gives the same
 files. Name presets to write only those.
 """
 
@@ -318,7 +318,7 @@ def clauses(text: str) -> list[str]:
     return [part.casefold() for part in parts if len(part.split()) > 2]
 
 
-class Kept:
+class Corpus:
     """The texts of one preset taken so far, and why another may not join them."""
 
     def __init__(self, preset: str) -> None:
@@ -369,27 +369,27 @@ def near(length: Length, wanted: Length) -> bool:
 
 def make(preset: str, speaker: Speaker, size: int = SIZE) -> tuple[list[str], list[float]]:
     """The preset's texts, and their seconds of speech relative to the first one's."""
-    kept = Kept(preset)
+    corpus = Corpus(preset)
     writer = Writer(SEED + len(preset))
     wanted = speaker.length(FIRST[preset])
     fewest, most = WORD_COUNTS[preset]
     phonemes = speaker.phoneme_count(FIRST[preset])
-    kept.add(FIRST[preset])
+    corpus.add(FIRST[preset])
     ratios = [1.0]
     for attempt in range(400_000):
-        if len(kept.texts) == size:
-            return kept.texts, ratios
+        if len(corpus.texts) == size:
+            return corpus.texts, ratios
         text = writer.fill(writer.template(preset), w.FIELDS[attempt % len(w.FIELDS)])
-        if not fewest <= len(text.split()) <= most or not kept.fits(text):
+        if not fewest <= len(text.split()) <= most or not corpus.fits(text):
             continue
         if abs(speaker.phoneme_count(text) / phonemes - 1) > 2 * MAX_OFF:
             continue  # spares most of the speaking
         length = speaker.length(text)
         if near(length, wanted):
-            kept.add(text)
+            corpus.add(text)
             ratios.append(length.speech_s / wanted.speech_s)
             writer.used.update(writer.here)
-    raise SystemExit(f"{preset}: {len(kept.texts)} texts of {size}; widen the word lists")
+    raise SystemExit(f"{preset}: {len(corpus.texts)} texts of {size}; widen the word lists")
 
 
 def main() -> None:

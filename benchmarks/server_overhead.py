@@ -64,7 +64,7 @@ def http_ttfa_ms(connection: http.client.HTTPConnection, text: str, name: str) -
     return took_ms
 
 
-def started(voice: str) -> tuple[subprocess.Popen[str], int]:
+def start_server(voice: str) -> tuple[subprocess.Popen[str], int]:
     """A warm server and its port."""
     command = [sys.executable, "-m", "engine", "serve", "--port", "0", "--voice", voice]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, encoding="utf-8")
@@ -78,7 +78,7 @@ def started(voice: str) -> tuple[subprocess.Popen[str], int]:
     raise SystemExit("found a server that ended, wanted one that is ready")
 
 
-def measured(
+def measure(
     rounds: int, formats: Sequence[str], engine: Engine, connection: http.client.HTTPConnection
 ) -> dict[str, tuple[Floats, Floats]]:
     """TTFA in ms by format: the engine's own and over HTTP, paired by index."""
@@ -86,15 +86,15 @@ def measured(
     index = 0
     for turn in range(-2, rounds):
         for name in random.sample(formats, len(formats)):
-            own_ms = more_ms = 0.0
+            engine_ms = http_ms = 0.0
             for side in random.sample(("engine", "http"), 2):
                 index += 1
                 if side == "engine":
-                    own_ms = engine_ttfa_ms(engine, text_of(index))
+                    engine_ms = engine_ttfa_ms(engine, text_of(index))
                 else:
-                    more_ms = http_ttfa_ms(connection, text_of(index), name)
+                    http_ms = http_ttfa_ms(connection, text_of(index), name)
             if turn >= 0:
-                found[name].append((own_ms, more_ms))
+                found[name].append((engine_ms, http_ms))
     return {name: (np.array(pairs)[:, 0], np.array(pairs)[:, 1]) for name, pairs in found.items()}
 
 
@@ -106,12 +106,12 @@ def main() -> int:
     parser.add_argument("--formats", default=",".join(FORMATS), help="default: %(default)s")
     options = parser.parse_args()
     random.seed(0)
-    process, port = started(options.voice)
+    process, port = start_server(options.voice)
     connection = http.client.HTTPConnection("127.0.0.1", port)
     try:
         with Engine(options.voice) as engine:
             engine.warm()
-            found = measured(options.rounds, options.formats.split(","), engine, connection)
+            found = measure(options.rounds, options.formats.split(","), engine, connection)
     finally:
         connection.close()
         process.terminate()
@@ -120,16 +120,18 @@ def main() -> int:
     print(
         "format  engine: min     p50     p95   http: min     p50     p95   more, p50   ratio, p50"
     )
-    for name, (own, http_ms) in found.items():
-        figures = [f"{f(side):7.2f}" for side in (own, http_ms) for f in (np.min, np.median, p95)]
+    for name, (engine_ms, http_ms) in found.items():
+        figures = [
+            f"{f(side):7.2f}" for side in (engine_ms, http_ms) for f in (np.min, np.median, p95)
+        ]
         print(
             f"{name:8} {' '.join(figures[:3])}  {' '.join(figures[3:])}  "
-            f"{np.median(http_ms - own):10.2f} {np.median(http_ms / own):12.2f}"
+            f"{np.median(http_ms - engine_ms):10.2f} {np.median(http_ms / engine_ms):12.2f}"
         )
     if "pcm" not in found:
         return 0
-    own, http_ms = found["pcm"]
-    more_ms = float(np.median(http_ms - own))
+    engine_ms, http_ms = found["pcm"]
+    more_ms = float(np.median(http_ms - engine_ms))
     print(f"pcm over HTTP: {more_ms:.2f} ms more than the engine's own (goal < {GOAL_MS:g})")
     return int(more_ms >= GOAL_MS)
 

@@ -12,9 +12,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 BANNED = {"told", "heard", "spoken", "kept", "made", "asked", "given", "known", "own"}
 """Participles that name anything and therefore nothing."""
-FILES = sorted(
-    path for name in ("pytest_ttsperf", "engine") for path in (ROOT / name).rglob("*.py")
-)
+
+
+def python_files(*folders: str) -> list[Path]:
+    return sorted(path for name in folders for path in (ROOT / name).rglob("*.py"))
+
+
+PRODUCT_FILES = python_files("pytest_ttsperf", "engine")
+FILES = [*PRODUCT_FILES, *python_files("benchmarks", "tools")]
 
 
 def bound_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
@@ -58,7 +63,7 @@ def test_names_mean_something_and_lines_are_read_once(path: Path) -> None:
 def test_a_class_name_is_one_class() -> None:
     classes = Counter(
         node.name
-        for path in FILES
+        for path in PRODUCT_FILES
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ClassDef)
     )

@@ -16,13 +16,14 @@ from __future__ import annotations
 import argparse
 import ast
 import io
+import itertools
 import re
 import subprocess
 import sys
 import tempfile
 import tokenize
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from pathlib import Path
 
@@ -104,10 +105,7 @@ class Code:
 
     def imports(self, names: Mapping[str, Code]) -> Iterator[tuple[str, bool]]:
         """Modules among `names` that it imports, and whether inside a function."""
-        late: set[int] = set()
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                late.update(id(child) for child in ast.walk(node))
+        late = self._late_nodes()
         for node in ast.walk(self.tree):
             if isinstance(node, ast.ImportFrom):
                 base = self._base_of(node)
@@ -116,6 +114,14 @@ class Code:
                     wanted = longer if longer in names else base
                     if wanted in names and wanted != self.name:
                         yield wanted, id(node) in late
+
+    def _late_nodes(self) -> set[int]:
+        """The identities of all nodes inside functions."""
+        late: set[int] = set()
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                late.update(id(child) for child in ast.walk(node))
+        return late
 
     def _base_of(self, node: ast.ImportFrom) -> str:
         if not node.level:
@@ -161,26 +167,28 @@ def longest_chain(graph: Mapping[str, set[str]]) -> int:
 
 def modules_of_feature(graph: Mapping[str, set[str]], entries: re.Pattern[str]) -> set[str]:
     """The entries, and what nothing else leads to: what would go if the feature went."""
-    own = {name for name in graph if entries.search(name)}
-    left = {name: wanted - own for name, wanted in graph.items() if name not in own}
+    inside = {name for name in graph if entries.search(name)}
+    left = {name: wanted - inside for name, wanted in graph.items() if name not in inside}
     imported = {wanted for wanted_names in graph.values() for wanted in wanted_names}
-    doors = {name for name in left if name not in imported}
-    staying = set(doors)
-    for door in doors:
-        staying |= reachable(left, door)
-    behind = set(own)
-    for name in own:
-        behind |= reachable(graph, name)
-    return behind - staying
+    doors = left.keys() - imported
+    return reachable_from(graph, inside) - reachable_from(left, doors)
+
+
+def reachable_from(graph: Mapping[str, set[str]], starts: Set[str]) -> set[str]:
+    """The starts, and all that they lead to."""
+    found = set(starts)
+    for start in starts:
+        found |= reachable(graph, start)
+    return found
 
 
 def circles(graph: Mapping[str, set[str]]) -> int:
     """Strongly connected components of more than one module."""
     reach = {name: reachable(graph, name) for name in graph}
-    in_circle = {name for name in graph if name in reach[name]}
-    groups = {
-        frozenset(other for other in reach[name] if name in reach[other]) for name in in_circle
-    }
+    groups = set()
+    for name in graph:
+        if name in reach[name]:
+            groups.add(frozenset(other for other in reach[name] if name in reach[other]))
     return len(groups)
 
 
@@ -197,30 +205,10 @@ def reachable(graph: Mapping[str, set[str]], start: str) -> set[str]:
 
 def figures(root: Path, folder: str | None = None) -> dict[str, float]:
     """All figures of one tree."""
-    files = read(root, folder)
-    tokens = sum(sum(code.tokens_by_line.values()) for code in files.values())
-    lines = sum(len(code.tokens_by_line) for code in files.values())
-    functions = [name for code in files.values() for name in code.functions]
-    classes = Counter(name for code in files.values() for name in code.classes)
-    graph = {name: {wanted for wanted, _ in code.imports(files)} for name, code in files.items()}
-    importers: dict[str, set[str]] = defaultdict(set)
-    for name, wanted_names in graph.items():
-        for wanted in wanted_names:
-            importers[wanted].add(name)
-    found = {
-        "files": len(files),
-        "code lines": lines,
-        "tokens": tokens,
-        "tokens a code line": tokens / lines,
-        "decisions in 100 lines": 100 * sum(c.decisions for c in files.values()) / lines,
-        "ternaries in 100 lines": 100 * sum(c.ternaries for c in files.values()) / lines,
-        "participle names, %": 100 * sum(map(is_participle, functions)) / max(1, len(functions)),
-        "class names defined twice": sum(count > 1 for count in classes.values()),
-        "circles of imports": circles(graph),
-        "late imports": sum(late for code in files.values() for _, late in code.imports(files)),
-        "modules with one importer": sum(len(names) == 1 for names in importers.values()),
-        "longest chain of imports": longest_chain(graph),
-    }
+    codes = read(root, folder)
+    graph = graph_of(codes)
+    found = figures_of_text(list(codes.values()))
+    found |= figures_of_imports(codes, graph)
     for label, entries in FEATURES.items():
         names = modules_of_feature(graph, entries)
         found[f"files of {label}"] = len(names)
@@ -232,18 +220,61 @@ def figures(root: Path, folder: str | None = None) -> dict[str, float]:
     return found
 
 
+def figures_of_text(codes: Sequence[Code]) -> dict[str, float]:
+    """How dense the lines are, and how things are named."""
+    tokens = sum(code.tokens_by_line.total() for code in codes)
+    lines = sum(len(code.tokens_by_line) for code in codes)
+    functions = list(itertools.chain(*(code.functions for code in codes)))
+    classes = Counter(itertools.chain(*(code.classes for code in codes)))
+    decisions = sum(code.decisions for code in codes)
+    ternaries = sum(code.ternaries for code in codes)
+    return {
+        "files": len(codes),
+        "code lines": lines,
+        "tokens": tokens,
+        "tokens a code line": tokens / lines,
+        "decisions in 100 lines": 100 * decisions / lines,
+        "ternaries in 100 lines": 100 * ternaries / lines,
+        "participle names, %": 100 * sum(map(is_participle, functions)) / max(1, len(functions)),
+        "class names defined twice": sum(count > 1 for count in classes.values()),
+    }
+
+
+def graph_of(codes: Mapping[str, Code]) -> dict[str, set[str]]:
+    """Each module with those that it imports."""
+    graph: dict[str, set[str]] = {}
+    for name, code in codes.items():
+        graph[name] = {wanted for wanted, _ in code.imports(codes)}
+    return graph
+
+
+def figures_of_imports(
+    codes: Mapping[str, Code], graph: Mapping[str, set[str]]
+) -> dict[str, float]:
+    """How modules hang together."""
+    importers = Counter(wanted for wanted_names in graph.values() for wanted in wanted_names)
+    return {
+        "circles of imports": circles(graph),
+        "late imports": sum(late for code in codes.values() for _, late in code.imports(codes)),
+        "modules with one importer": sum(count == 1 for count in importers.values()),
+        "longest chain of imports": longest_chain(graph),
+    }
+
+
 def read(root: Path, folder: str | None) -> dict[str, Code]:
-    paths = [path for package in PACKAGES for path in sorted((root / package).rglob("*.py"))]
-    if folder is not None:
-        wanted = root / folder
-        paths = [path for path in paths if path == wanted or wanted in path.parents]
+    """The code of both packages, or what of it lies in one folder or file."""
+    paths: list[Path] = []
+    for package in PACKAGES:
+        paths += sorted((root / package).rglob("*.py"))
+    inside = root / (folder or "")
+    paths = [path for path in paths if path.is_relative_to(inside)]
     if not paths:
-        sys.exit(f"found no Python below {folder or root}, wanted one of {', '.join(PACKAGES)}")
-    codes = [Code(path, root) for path in paths]
+        sys.exit(f"found no Python below {inside}, wanted one of {', '.join(PACKAGES)}")
+    codes = (Code(path, root) for path in paths)
     return {code.name: code for code in codes}
 
 
-def checked_out(commit: str, place: Path) -> Path:
+def check_out(commit: str, place: Path) -> Path:
     """The files of a commit, in a folder."""
     archive = subprocess.run(
         ["git", "-C", str(ROOT), "archive", commit], check=True, capture_output=True
@@ -276,8 +307,13 @@ def main() -> None:
     columns = {}
     for commit in options.commits:
         with tempfile.TemporaryDirectory() as place:
-            columns[commit[:10]] = figures(checked_out(commit, Path(place)), options.room)
+            columns[commit[:10]] = figures(check_out(commit, Path(place)), options.room)
     columns["working tree"] = figures(ROOT, options.room)
+    print_columns(columns)
+
+
+def print_columns(columns: Mapping[str, Mapping[str, float]]) -> None:
+    """Side by side, by the rows of the working tree."""
     print(f"{'':38}" + "".join(f"{label:>14}" for label in columns))
     for label in columns["working tree"]:
         cells = [f"{column.get(label, float('nan')):14,.4g}" for column in columns.values()]
