@@ -60,12 +60,12 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    demanded = ("provider", "voice")
+    requested = ("provider", "voice")
     old = targets.make_factory(
-        arguments.target_a, arguments.option_a, "--option-a", arguments, demanded
+        arguments.target_a, arguments.option_a, "--option-a", arguments, requested
     )
     new = targets.make_factory(
-        arguments.target_b, arguments.option_b, "--option-b", arguments, demanded
+        arguments.target_b, arguments.option_b, "--option-b", arguments, requested
     )
     written_out = [
         *secrets.find(old.spec.spec, old.spec.options),

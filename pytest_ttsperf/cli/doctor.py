@@ -38,9 +38,9 @@ def add(commands: Any) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     source = None
     if arguments.target is not None:
-        demanded = ["provider"] if arguments.provider else []
+        requested = ["provider"] if arguments.provider else []
         source = targets.make_factory(
-            arguments.target, arguments.option, "--option", arguments, demanded
+            arguments.target, arguments.option, "--option", arguments, requested
         )
         advise(secrets.find(source.spec.spec, source.spec.options))
     checkup = lazy.checks.examine(arguments.seconds, source)

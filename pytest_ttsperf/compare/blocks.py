@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from statistics import median
 from typing import NamedTuple
 
@@ -29,6 +28,7 @@ from pytest_ttsperf.experiment.trial import (
     OpenTarget,
     merge_tracers,
     open_target,
+    rtf_of,
     run_cold_trial,
     run_trial_or_fail,
     warm_up,
@@ -43,7 +43,6 @@ from pytest_ttsperf.records import Arms, Block, ComparedMetric, TargetInfo, Tria
 
 TrialTimes = tuple[float, dict[str, float]]
 """The time of a trial in ms, and by stage what of it the stage was at work in."""
-ArmTimes = Mapping[str, Sequence[TrialTimes | None]]
 
 TEXTS = 16
 """Per process in the first block; how long that takes says how many the others have."""
@@ -152,18 +151,10 @@ class BlockRunner:
         self._next_text += 1 if spec.is_cold else self.texts
         if self._adapts_texts:
             self._adapts_texts = False
-            self.texts = self._count_texts_worth(spec, trials)
+            trials_s = sum(block.duration_s for block in trials.values())
+            opening_s = self.durations_s[-1] - trials_s
+            self.texts = texts_worth(opening_s, trials_s / self.texts, spec.budget_s)
         return trials
-
-    def _count_texts_worth(
-        self,
-        spec: ComparisonSpec,
-        trials: Mapping[str, BlockTrials],
-    ) -> int:
-        trials_s = sum(block.duration_s for block in trials.values())
-        opening_s = self.durations_s[-1] - trials_s
-        round_s = trials_s / self.texts
-        return texts_worth(opening_s, round_s, spec.budget_s)
 
     def _run_block(self, spec: ComparisonSpec) -> dict[str, BlockTrials]:
         """One block in every cell, of the texts that follow those of the blocks before."""
@@ -299,8 +290,7 @@ def refuse_silent_baseline(
     for cell_blocks in blocks.values():
         trials: list[Trial] = []
         for block in cell_blocks:
-            for arm in BASELINE_ARMS:
-                trials += block.by_arm[arm]
+            trials += block.by_arm["baseline"] + block.by_arm["control"]
         absence.refuse_silence(spec.baseline, spec.against, trials)
 
 
@@ -336,8 +326,7 @@ def _probe_cache(
     """Pairs of RTFs: of a text that was spoken before, and of one that never was."""
     rtfs: list[float | None] = []
     for step in schedule.schedule_trials(probe_texts(plan, text), "probe"):
-        trial = run_trial_or_fail(opened, step, plan.mode, with_usage=False)
-        rtfs.append(definitions.rtf(trial.recording) if trial.recording else None)
+        rtfs.append(rtf_of(run_trial_or_fail(opened, step, plan.mode, with_usage=False)))
     pairs = []
     # The probes alternate.
     for repeated, new in zip(rtfs[::2], rtfs[1::2], strict=True):
@@ -347,11 +336,9 @@ def _probe_cache(
 
 
 def _server_notes(spec: ComparisonSpec) -> list[str]:
-    if spec.baseline == spec.candidate:
-        return []
     sources = (spec.baseline, spec.candidate)
     servers = [source.spec.shown for source in sources if source.lifecycle == "external"]
-    if not servers:
+    if not servers or spec.baseline == spec.candidate:
         return []
     return [
         f"{' and '.join(servers)}: one start in all blocks, so what two starts of the same code "
@@ -400,11 +387,12 @@ def _differences(arms: Mapping[str, OpenTarget]) -> list[str]:
     """What the arms run on, where it is not the same: `threads 1 -> 2`."""
     baseline = fingerprint.identity(arms["baseline"].ready)
     candidate = fingerprint.identity(arms["candidate"].ready)
-    return [
-        f"{name} {baseline.get(name)} -> {candidate.get(name)}"
-        for name in sorted({*baseline, *candidate})
-        if baseline.get(name) != candidate.get(name)
-    ]
+    notes = []
+    for name in sorted(baseline.keys() | candidate.keys()):
+        before, after = baseline.get(name), candidate.get(name)
+        if before != after:
+            notes.append(f"{name} {before} -> {after}")
+    return notes
 
 
 # Numbers
@@ -415,15 +403,22 @@ def summarise_block(trials: BlockTrials, metric: str) -> Block:
     if metric == PER_PROCESS:
         peaks_mb = {arm: [trials.rss_peak_mb[arm]] for arm in ARMS}
         return Block(metric=_arms(peaks_mb))
-    values = {arm: _metric_values(metric, trials.by_arm[arm]) for arm in ARMS}
-    times = {arm: _trial_times(metric, trials.by_arm[arm]) for arm in ARMS}
-    stages = _stage_names(times)
+    is_whole = metric.startswith("rtf")
+    values: dict[str, list[float | None]] = {}
+    times: dict[str, list[TrialTimes | None]] = {}
+    stages: set[str] = set()
+    for arm in ARMS:
+        arm_trials = trials.by_arm[arm]
+        values[arm] = _metric_values(metric, arm_trials)
+        times[arm] = [metrics_stages.stages_ms(trial, whole=is_whole) for trial in arm_trials]
+        for _, by_stage in filter(None, times[arm]):
+            stages.update(by_stage)
     if not stages:
         return Block(metric=_arms(values))
     return Block(
         metric=_arms(values),
-        elapsed_ms=_read_times(times, _whole_ms),
-        stages_ms={stage: _read_times(times, partial(_stage_ms, stage)) for stage in stages},
+        elapsed_ms=_arms_of_stage(times, None),
+        stages_ms={stage: _arms_of_stage(times, stage) for stage in sorted(stages)},
     )
 
 
@@ -437,38 +432,20 @@ def _metric_values(metric: str, trials: Sequence[Trial]) -> list[float | None]:
     return values
 
 
-def _trial_times(metric: str, trials: Sequence[Trial]) -> list[TrialTimes | None]:
-    is_whole_trial = metric.startswith("rtf")
-    return [metrics_stages.stages_ms(trial, whole=is_whole_trial) for trial in trials]
+def _arms_of_stage(
+    times: Mapping[str, Sequence[TrialTimes | None]],
+    stage: str | None,
+) -> Arms:
+    """The time of a stage in each trial, or all of it; None where no stages were reported."""
+    return _arms({arm: [_time_ms(one, stage) for one in each] for arm, each in times.items()})
 
 
-def _stage_names(times: ArmTimes) -> list[str]:
-    names: set[str] = set()
-    for arm_times in times.values():
-        for one in arm_times:
-            if one is not None:
-                _, by_stage = one
-                names.update(by_stage)
-    return sorted(names)
-
-
-def _read_times(times: ArmTimes, read_ms: Callable[[TrialTimes], float]) -> Arms:
-    """A time of each trial; None where its stages were not reported."""
-    by_arm = {}
-    for arm, arm_times in times.items():
-        by_arm[arm] = [None if one is None else read_ms(one) for one in arm_times]
-    return _arms(by_arm)
-
-
-def _whole_ms(times: TrialTimes) -> float:
-    whole_ms, _ = times
-    return whole_ms
-
-
-def _stage_ms(stage: str, times: TrialTimes) -> float:
+def _time_ms(times: TrialTimes | None, stage: str | None) -> float | None:
     """0 where other stages were reported and this one was not."""
-    _, by_stage = times
-    return by_stage.get(stage, 0.0)
+    if times is None:
+        return None
+    whole_ms, by_stage = times
+    return whole_ms if stage is None else by_stage.get(stage, 0.0)
 
 
 def _arms(by_arm: Mapping[str, Sequence[float | None]]) -> Arms:

@@ -124,19 +124,17 @@ def differing_dependencies(running: Path, other: Path) -> tuple[str, ...]:
     other_requirements = _requirements(other)
     removed = sorted(other_requirements - running_requirements)
     added = sorted(running_requirements - other_requirements)
-    lock_files: set[str] = set()
-    for folder in (running, other):
-        for pattern in EXTRA_FILES:
-            lock_files.update(path.name for path in folder.glob(pattern))
-    return (
-        *(f"-{requirement}" for requirement in removed),
-        *(f"+{requirement}" for requirement in added),
-        *(
-            name
-            for name in sorted(lock_files)
-            if _content(running / name) != _content(other / name)
-        ),
-    )
+    differing = [f"-{requirement}" for requirement in removed]
+    differing += [f"+{requirement}" for requirement in added]
+    lock_files = _list_lock_files(running) | _list_lock_files(other)
+    for name in sorted(lock_files):
+        if _content(running / name) != _content(other / name):
+            differing.append(name)
+    return tuple(differing)
+
+
+def _list_lock_files(folder: Path) -> set[str]:
+    return {path.name for pattern in EXTRA_FILES for path in folder.glob(pattern)}
 
 
 # Worktrees
@@ -223,7 +221,7 @@ def _check_out(
             _add_worktree(around, content.commit, folder, network=network)
             worktree = _complete(around, content, folder)
             _compile(folder)
-        elif worktree.pointers:
+        else:
             worktree = _fill_pointers(around, content, worktree)
         _write_marker(marker, worktree)
         _prune(around, trees, keep=marker)
@@ -259,14 +257,8 @@ def _complete(around: Repository, content: TreeContent, folder: Path) -> Checkou
             absent.append(module.path)
         else:
             filled |= submodules.lay(folder, module)
-    worktree = Checkout(
-        folder=folder,
-        copied={},
-        passed_over=(),
-        filled=filled,
-        modules=tuple(absent),
-        pointers=tuple(large_files.list_pointers(folder)),
-    )
+    pointers = tuple(large_files.list_pointers(folder))
+    worktree = Checkout(folder, {}, (), filled, tuple(absent), pointers)
     worktree = _fill_pointers(around, content, worktree)
     copied = copies.lay(around.top, folder, content.copies)
     passed_over = tuple(sorted(content.copies.keys() - copied.keys()))
@@ -362,11 +354,8 @@ def _prune(around: Repository, trees: Path, keep: Path) -> None:
     for marker in markers[:-KEPT_TREES]:
         if marker != keep:
             marker.unlink(missing_ok=True)
-    whole = set()
-    for marker in trees.glob(f"*{COMPLETE}"):
-        worktree = _read_marker(marker)
-        if worktree is not None:
-            whole.add(worktree.folder)
+    worktrees = map(_read_marker, trees.glob(f"*{COMPLETE}"))
+    whole = {worktree.folder for worktree in worktrees if worktree is not None}
     folders = {path for path in trees.iterdir() if path.is_dir()}
     folders |= _list_registered(around, trees)
     for folder in folders - whole:
@@ -378,9 +367,12 @@ def _prune(around: Repository, trees: Path, keep: Path) -> None:
 def _list_registered(around: Repository, trees: Path) -> set[Path]:
     """Worktrees below `trees` that the repository knows of, whether they are there or not."""
     listed = git.output(around.top, "worktree", "list", "--porcelain") or ""
-    lines = (line.removeprefix("worktree ") for line in listed.splitlines())
-    places = {Path(line) for line in lines if line.startswith("/")}
-    return {trees / place.name for place in places if place.parent == trees.resolve()}
+    folders = set()
+    for line in listed.splitlines():
+        place = Path(line.removeprefix("worktree "))
+        if place.parent == trees.resolve():
+            folders.add(trees / place.name)
+    return folders
 
 
 def _forget(around: Repository, folder: Path) -> None:
@@ -419,18 +411,17 @@ def _install(tree: Tree, extras: str, home: Path) -> Tree:
     wanted = "\n".join([str(tree.folder), extras, sys.version, *requirements])
     digest = hashlib.sha256(wanted.encode()).hexdigest()
     folder = home / "environments" / digest[:16]
-    python = folder / "bin" / "python"
+    python = str(folder / "bin" / "python")
     with _lock(folder.with_suffix(".lock")):
         marker = folder / COMPLETE
         if not marker.exists():
             shutil.rmtree(folder, ignore_errors=True)
             _run_command([sys.executable, "-m", "venv", str(folder)], "an environment for it")
             target = f"{tree.folder}[{extras}]" if extras else str(tree.folder)
-            _run_command(
-                [str(python), "-m", "pip", "install", "-q", "-e", target], "its dependencies"
-            )
+            install = [python, "-m", "pip", "install", "-q", "-e", target]
+            _run_command(install, "its dependencies")
             marker.touch()
-    return tree._replace(python=str(python))
+    return tree._replace(python=python)
 
 
 def _requirements(folder: Path) -> set[str]:

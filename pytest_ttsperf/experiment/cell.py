@@ -291,12 +291,12 @@ def _withdraw_pass(verdict: Verdict, outcome: Outcome, reason: str) -> Verdict:
 
 
 def doubt_provider(result: CellResult, source: TargetFactory) -> CellResult:
-    """Nothing passes on a provider that was demanded, and of which nobody knows whether it ran.
+    """Nothing passes on a provider that was requested, and of which nobody knows whether it ran.
 
     Call it last, after all verdicts. A provider that is only configured gets no more than its note,
     which says that it is unverified.
     """
-    if "provider" not in source.demanded:
+    if "provider" not in source.requested:
         return result
     doubts = [note for note in result.notes if note.guard == validity.PROVIDER and not note.invalid]
     if not doubts:

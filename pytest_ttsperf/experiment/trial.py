@@ -149,7 +149,7 @@ def warm_up(opened: OpenTarget, plan: Plan) -> Iterator[Trial]:
     texts = warmup_texts(plan, schedule.MAX_WARMUPS)
     for step in schedule.schedule_trials(texts, "warmup"):
         trial = run_trial(opened, step, plan.mode)
-        steady.feed(_rtf(trial))
+        steady.feed(rtf_of(trial))
         yield trial
         if steady.reached:
             return
@@ -159,11 +159,12 @@ def is_steady(warmups: Iterable[Trial]) -> bool:
     """Whether these warm-ups have become steady."""
     steady = schedule.Steady()
     for trial in warmups:
-        steady.feed(_rtf(trial))
+        steady.feed(rtf_of(trial))
     return steady.reached
 
 
-def _rtf(trial: Trial) -> float | None:
+def rtf_of(trial: Trial) -> float | None:
+    """Its real-time factor; None where there is none."""
     if trial.recording is None:
         return None
     return definitions.rtf(trial.recording)

@@ -181,11 +181,11 @@ def _ttsperf_source(
     is_configured = isinstance(ttsperf_target, str) and named.spec == options.target
     target_options = options.target_options if is_configured else named.options
     test_voice = markers.voice(request.node)
-    demanded = []
-    if options.provider_demanded:
-        demanded.append("provider")
-    if options.voice_demanded or test_voice is not None:
-        demanded.append("voice")
+    requested = []
+    if options.provider_requested:
+        requested.append("provider")
+    if options.voice_requested or test_voice is not None:
+        requested.append("voice")
     target = lazy.records.TargetSpec(
         spec=named.spec,
         options={**target_options, **options.cli_target_options},
@@ -196,7 +196,7 @@ def _ttsperf_source(
         spec=target,
         provider=_ttsperf_provider,
         voice=test_voice or options.voice,
-        demanded=tuple(demanded),
+        requested=tuple(requested),
         timeout_s=options.timeout_s,
         inline=options.inline,
     )
@@ -259,7 +259,7 @@ def _or_skip(state: run_state.TestState, work: Callable[[], T]) -> T:
     try:
         return work()
     except ProviderMissing as error:
-        if not state.options.provider_demanded:
+        if not state.options.provider_requested:
             state.provider_missing = True
             pytest.skip(f"provider not available: {error}")
         raise pytest.fail.Exception(str(error), pytrace=False) from None

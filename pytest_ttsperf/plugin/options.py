@@ -58,10 +58,10 @@ class Options:
     """Those of the command line alone, for a target that a fixture names."""
     providers: tuple[str | None, ...]
     """At least one; None for the target's default."""
-    provider_demanded: bool
+    provider_requested: bool
     """Whether the command line names it, so that a missing one is an error."""
     voice: str | None
-    voice_demanded: bool
+    voice_requested: bool
     trials: int | None
     trials_ini: int | None
     cold_trials: int | None
@@ -112,9 +112,9 @@ def _read(config: pytest.Config) -> Options:
         target_options={**_ini_target_options(config), **cli_target_options},
         cli_target_options=cli_target_options,
         providers=_providers(config),
-        provider_demanded=_option(config, "provider") is not None,
+        provider_requested=_option(config, "provider") is not None,
         voice=_option_or_ini(config, "voice"),
-        voice_demanded=_option(config, "voice") is not None,
+        voice_requested=_option(config, "voice") is not None,
         trials=_count(_option(config, "trials"), f"{PREFIX}trials"),
         trials_ini=_count(ini.number(config, "trials"), "ini ttsperf_trials"),
         cold_trials=_count(_option(config, "cold-trials"), f"{PREFIX}cold-trials"),

@@ -52,10 +52,10 @@ class CommandTarget:
     placement_remedy = ELSEWHERE
 
     def __init__(self, request: TargetRequest) -> None:
-        """What is offered fills `{provider}` and `{voice}` in the arguments."""
+        """A provider and a voice fill `{provider}` and `{voice}` in the arguments."""
         self._spec = request.spec
-        self._offered = request.offered
-        self._demanded = request.demanded
+        self._available = request.available
+        self._requested = request.requested
         self._timeout_s = request.timeout_s
         self._is_once = str(request.spec.options.get("protocol", "once")) != "lines"
         self.lifecycle: Lifecycle = "per_text" if self._is_once else "kept"
@@ -170,16 +170,16 @@ class CommandTarget:
         """Put the provider or the voice where the command has a place for it."""
         place = "{" + name + "}"
         has_place = _has_place(words, place)
-        if has_place and name not in self._offered:
+        if has_place and name not in self._available:
             raise TargetShapeError(f"found {place} in the command; wanted --ttsperf-{name} too")
-        if not has_place and name in self._demanded:
+        if not has_place and name in self._requested:
             raise TargetShapeError(
-                f"{name} {self._offered.get(name)!r} was asked for, but the command has no place "
+                f"{name} {self._available.get(name)!r} was asked for, but the command has no place "
                 f"for it; write {place} where it belongs, or leave out --ttsperf-{name}"
             )
         if not has_place:
             return words
-        return [word.replace(place, self._offered[name]) for word in words]
+        return [word.replace(place, self._available[name]) for word in words]
 
     def _take_options(self) -> None:
         options = targets_spec.resolve_options(self._spec.options)

@@ -36,12 +36,7 @@ _CHUNK_NAMES = (
     b"smpl",
     *RIFF_NAMES,
 )
-_FOLLOWERS = {
-    b"RIFF": b"WAVE",
-    b"RF64": b"WAVE",
-    b"BW64": b"WAVE",
-    b"LIST": b"INFO",
-}
+_FOLLOWERS = {**dict.fromkeys(RIFF_NAMES, b"WAVE"), b"LIST": b"INFO"}
 """Name and, behind four bytes of a size, what must follow: they end sound of unknown length."""
 _FOLLOWER_BYTES = 12
 _FOLLOWER = re.compile(
@@ -208,13 +203,10 @@ class Wav(BufferedDecoder):
         if size == _SIZE_IN_DS64 and self._ds64_size:
             size = self._ds64_size
         self._is_in_data = True
-        if _is_placeholder(size, self._shape):
-            self._bytes_left = None
-            self._may_be_padded = False
-            return
-        self._bytes_left = size
+        is_sized = not _is_placeholder(size, self._shape)
+        self._bytes_left = size if is_sized else None
         # Whole frames that are odd: of 8 or 24 bits, mono.
-        self._may_be_padded = size % 2 == 1
+        self._may_be_padded = is_sized and size % 2 == 1
 
 
 def _parse_format(body: bytes) -> PcmShape:

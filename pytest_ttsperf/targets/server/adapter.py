@@ -107,8 +107,8 @@ class ServerAdapter:
 def open_adapter(
     spec: str,
     options: dict[str, Json],
-    offered: dict[str, str],
-    demanded: tuple[str, ...],
+    available: dict[str, str],
+    requested: tuple[str, ...],
 ) -> ServerAdapter:
     """Reach the server that `spec` names. TargetError says what is in the way.
 
@@ -132,8 +132,8 @@ def open_adapter(
             )
     client = make_client(
         spec,
-        voice=offered.get("voice"),
-        needs_voice="voice" in demanded,
+        voice=available.get("voice"),
+        needs_voice="voice" in requested,
         **options,
     )
     try:

@@ -189,9 +189,7 @@ class WyomingClient:
         fields: dict[str, Any] = {}
         if before is not None:
             fields = before._asdict()
-        for name in _Shape._fields:
-            if name in data:
-                fields[name] = data[name]
+        fields |= {name: data[name] for name in _Shape._fields if name in data}
         missing = [name for name in _Shape._fields if name not in fields]
         if missing:
             raise TargetShapeError(
@@ -200,7 +198,7 @@ class WyomingClient:
                 f"(found {data})"
             )
         try:
-            shape = _Shape(**{name: int(value) for name, value in fields.items()})
+            shape = _Shape(*(int(fields[name]) for name in _Shape._fields))
         except (TypeError, ValueError) as error:
             raise TargetShapeError(
                 f"target {self._url} sent {kind} with {data}; wanted whole numbers as "
