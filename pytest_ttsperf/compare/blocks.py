@@ -310,7 +310,7 @@ def _refuse_caches(
         probes = _probe_cache(opened, plan, trials.by_arm[arm][0].text)
         if not probes or not validity.is_cache(probes):
             continue
-        repeated, new = (median(rtfs) for rtfs in zip(*probes, strict=True))
+        repeated, new = map(median, zip(*probes, strict=True))
         raise Incomparable(
             f"{opened.source.spec.shown} answers a text that it has spoken from a cache (rtf "
             f"{repeated:.2g} against {new:.2g} for a new one), and here each text is asked for "
@@ -376,9 +376,10 @@ def _texts(plan: Plan, positions: range) -> Sequence[str]:
 
     When all have been spoken they start again: in fresh processes, as each block has them.
     """
-    if not corpus.is_preset(plan.text):
-        return [plan.text] * len(positions)
-    pool = corpus.texts(plan.text, corpus.trial_count(plan.text))
+    text = plan.text
+    if not corpus.is_preset(text):
+        return [text] * len(positions)
+    pool = corpus.texts(text, corpus.trial_count(text))
     start = plan.first + plan.trials
     return [pool[(start + position) % len(pool)] for position in positions]
 
@@ -437,7 +438,10 @@ def _arms_of_stage(
     stage: str | None,
 ) -> Arms:
     """The time of a stage in each trial, or all of it; None where no stages were reported."""
-    return _arms({arm: [_time_ms(one, stage) for one in each] for arm, each in times.items()})
+    by_arm = {}
+    for arm, arm_times in times.items():
+        by_arm[arm] = [_time_ms(one, stage) for one in arm_times]
+    return _arms(by_arm)
 
 
 def _time_ms(times: TrialTimes | None, stage: str | None) -> float | None:

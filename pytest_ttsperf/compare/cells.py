@@ -67,8 +67,8 @@ class ComparedVersion:
         if self.spec is None:
             return replace(source, tree=self.tree)
         spec = self.spec
-        is_same_form = targets_spec.kind_of(spec.spec) == targets_spec.kind_of(source.spec.spec)
-        if is_same_form and not spec.options:
+        kind = targets_spec.kind_of(spec.spec)
+        if not spec.options and kind == targets_spec.kind_of(source.spec.spec):
             spec = structs.replace(spec, options=source.spec.options)
         return replace(source, spec=with_http_options(spec, {}))
 
@@ -106,10 +106,8 @@ def is_in_doubt(result: CellResult) -> bool:
 
 
 def _doubtful_revision(result: CellResult) -> str | None:
-    for verdict in result.verdicts:
-        if _is_doubtful(verdict):
-            return verdict.revision
-    return None
+    doubtful = filter(_is_doubtful, result.verdicts)
+    return next((verdict.revision for verdict in doubtful), None)
 
 
 def _is_doubtful(verdict: Verdict) -> bool:
@@ -256,11 +254,8 @@ def _resolve(doubt: Verdict, compared: Sequence[Verdict]) -> Verdict:
     Measured in the same minutes, the version decides; where it could not be measured, the stored
     numbers do.
     """
-    answer = compared[0]
-    for verdict in compared:
-        if (verdict.metric, verdict.statistic) == (doubt.metric, doubt.statistic):
-            answer = verdict
-            break
+    by_figure = {(verdict.metric, verdict.statistic): verdict for verdict in compared}
+    answer = by_figure.get((doubt.metric, doubt.statistic), compared[0])
     reason = f"{doubt.reason}. Measured beside it: {answer.reason}"
     if answer.metric is None:
         return structs.replace(doubt, reason=reason)
@@ -306,9 +301,9 @@ def side_by_side(
         gates_in_run=len(presets) * len(metrics),
     )
     comparisons = run.compare(spec, lambda _: None)
-    if is_cold:
-        return {
-            preset: structs.replace(comparison, notes=(COLD, *comparison.notes))
-            for preset, comparison in comparisons.items()
-        }
-    return comparisons
+    if not is_cold:
+        return comparisons
+    return {
+        preset: structs.replace(comparison, notes=(COLD, *comparison.notes))
+        for preset, comparison in comparisons.items()
+    }

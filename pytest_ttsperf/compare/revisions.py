@@ -269,14 +269,12 @@ def _fill_pointers(around: Repository, content: TreeContent, worktree: Checkout)
     """Replace pointers by their files, as far as these are there by now."""
     if not worktree.pointers:
         return worktree
-    pointers = {}
-    for path in worktree.pointers:
-        pointer = large_files.read_pointer(worktree.folder / path)
-        if pointer is not None:
-            pointers[path] = pointer
+    folder = worktree.folder
+    read = {path: large_files.read_pointer(folder / path) for path in worktree.pointers}
+    pointers = {path: pointer for path, pointer in read.items() if pointer is not None}
     clones = [one.git_folder for one in content.submodules if one.git_folder is not None]
     stores = large_files.list_stores([around.common_folder, *clones])
-    filled = large_files.fill(worktree.folder, around.top, pointers, stores)
+    filled = large_files.fill(folder, around.top, pointers, stores)
     return worktree._replace(
         filled=worktree.filled | filled,
         pointers=tuple(path for path in pointers if path not in filled),
@@ -356,8 +354,7 @@ def _prune(around: Repository, trees: Path, keep: Path) -> None:
             marker.unlink(missing_ok=True)
     worktrees = map(_read_marker, trees.glob(f"*{COMPLETE}"))
     whole = {worktree.folder for worktree in worktrees if worktree is not None}
-    folders = {path for path in trees.iterdir() if path.is_dir()}
-    folders |= _list_registered(around, trees)
+    folders = _list_registered(around, trees).union(filter(Path.is_dir, trees.iterdir()))
     for folder in folders - whole:
         shutil.rmtree(folder, ignore_errors=True)
         git.run(around.top, "worktree", "remove", "--force", "--force", str(folder))

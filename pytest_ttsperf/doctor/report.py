@@ -39,7 +39,7 @@ def _environment(found: Checkup) -> Iterator[str]:
         yield f"fingerprint of the target here: {found.fingerprint}"
     load = found.machine_load.load_1m
     yield (
-        f"weather over {found.machine_load.seconds or 0:.1f} s; load of the last minute "
+        f"watched for {found.machine_load.seconds or 0:.1f} s; load of the last minute "
         f"{'not told' if load is None else load}"
     )
 

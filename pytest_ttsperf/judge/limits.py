@@ -48,18 +48,15 @@ def judge_value(
         why = reason or "no reason is known"
         text = f"not measured ({why}); what could not be measured fails {_limit(threshold)}"
         return _verdict(threshold, Outcome.FAIL, text)
-    outcome = Outcome.PASS
-    place = "within"
-    if value > threshold.limit:
-        outcome = Outcome.FAIL
-        place = "over"
+    is_over = value > threshold.limit
+    place = "over" if is_over else "within"
     return _verdict(
         threshold,
-        outcome,
+        Outcome.FAIL if is_over else Outcome.PASS,
         f"{_amount(value, threshold)} is {place} {_limit(threshold)}",
         value=value,
         n=1,
-        exceeding=int(value > threshold.limit),
+        exceeding=int(is_over),
     )
 
 

@@ -236,15 +236,11 @@ def _has_workers(config: pytest.Config) -> bool:
 
 
 def _http(config: pytest.Config) -> dict[str, object]:
-    http: dict[str, object] = {}
-    preset = _option_or_ini(config, "http-preset")
-    if preset is not None:
-        http["preset"] = preset
     connection = _option_or_ini(config, "http-connection")
-    if connection is not None:
-        if connection not in CONNECTIONS:
-            raise LimitError(f"ini ttsperf_http_connection={connection!r}; wanted keep or fresh")
-        http["connection"] = connection
+    if connection not in (None, *CONNECTIONS):
+        raise LimitError(f"ini ttsperf_http_connection={connection!r}; wanted keep or fresh")
+    texts = {"preset": _option_or_ini(config, "http-preset"), "connection": connection}
+    http: dict[str, object] = {name: text for name, text in texts.items() if text is not None}
     template = _http_template(config)
     if template is not None:
         http["template"] = _to_object(config, template)
@@ -300,7 +296,8 @@ def _providers(config: pytest.Config) -> tuple[str | None, ...]:
     if entries is None:
         entries = ini.words(config, "provider")
     names = [name.strip() for name in ",".join(entries).split(",")]
-    return tuple(dict.fromkeys(name for name in names if name)) or (None,)
+    named = dict.fromkeys(filter(None, names))
+    return tuple(named) or (None,)
 
 
 def _inconclusive(config: pytest.Config) -> str:
@@ -321,7 +318,8 @@ def _overrides(config: pytest.Config) -> LimitOverrides:
             machine.append((mark, parse_override(limit, f"{source} for {mark}")))
         else:
             general.append(parse_override(line, source))
-    command_line = [parse_override(text, f"{PREFIX}limit") for text in _option(config, "limit")]
+    option = f"{PREFIX}limit"
+    command_line = [parse_override(text, option) for text in _option(config, "limit")]
     return LimitOverrides(tuple(general), tuple(machine), tuple(command_line))
 
 

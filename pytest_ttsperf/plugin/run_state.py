@@ -294,11 +294,11 @@ class TestState:
         if not self.results:
             return None if body_raised else self._explain_nothing()
         judged, unreadable = self._judge_cells()
-        judged = [
-            lazy.cell.doubt_provider(result, self.measured[result.cell.id][0])
-            for result in self._compare(judged)
-        ]
-        self.results = {result.cell.id: result for result in judged}
+        for result in self._compare(judged):
+            cell_id = result.cell.id
+            source, _ = self.measured[cell_id]
+            self.results[cell_id] = lazy.cell.doubt_provider(result, source)
+        judged = list(self.results.values())
         self._run.store(judged)
         if self.options.save and body_raised:
             self.remarks.append(f"{self.item.name}: its body raised, nothing was saved")
@@ -310,14 +310,13 @@ class TestState:
 
     def _judge_cells(self) -> tuple[list[CellResult], str | None]:
         """Judged by the limits and, where asked for, the baselines; or which cannot be read."""
-        results = list(self.results.values())
+        results = self.results.values()
+        unreadable = None
         if self.options.compare:
             try:
                 return [self._judge_beside_baseline(result) for result in results], None
             except BaselineUnreadable as error:
                 unreadable = str(error)
-        else:
-            unreadable = None
         return [lazy.cell.judge(result) for result in results], unreadable
 
     def _save(self, judged: Iterable[CellResult]) -> str | None:
@@ -385,11 +384,8 @@ class TestState:
 
     def _set_junit_properties(self) -> None:
         """The verdicts, in the place of those of an earlier attempt."""
-        properties = [
-            (name, value)
-            for name, value in self.item.user_properties
-            if not name.startswith("ttsperf.")
-        ]
+        earlier = self.item.user_properties
+        properties = [entry for entry in earlier if not entry[0].startswith("ttsperf.")]
         for result in self.results.values():
             cell = result.cell
             for verdict in result.verdicts:

@@ -33,16 +33,14 @@ PROC = Path("/proc")
 
 def without_coverage(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables of a process that is to be measured."""
-    variables = dict(environment)
-    for name in environment:
-        if COVERAGE_VARIABLES.fullmatch(name):
-            del variables[name]
-    return variables
+    return {
+        name: value for name, value in environment.items() if not COVERAGE_VARIABLES.fullmatch(name)
+    }
 
 
 def remarks() -> tuple[str, ...]:
     """What a reader must know of what was left out."""
-    left_out = sorted(name for name in os.environ if COVERAGE_VARIABLES.fullmatch(name))
+    left_out = sorted(filter(COVERAGE_VARIABLES.fullmatch, os.environ))
     if not left_out:
         return ()
     return (

@@ -196,12 +196,9 @@ class CommandTarget:
             )
         self._end = self._parse_end(options)
         rate = options.get("rate")
-        if rate is None:
-            self._rate = None
-        elif is_rate(rate):
-            self._rate = int(rate)
-        else:
+        if rate is not None and not is_rate(rate):
             raise TargetShapeError(f"found rate={rate!r}, wanted a sample rate in Hz, as 22050")
+        self._rate = None if rate is None else int(rate)
 
     def _parse_end(self, options: Mapping[str, Json]) -> str | None:
         """How an answer ends; None where it ends with the process."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pytest_ttsperf.errors import TargetShapeError
 from pytest_ttsperf.targets.decoders import signatures
 from pytest_ttsperf.targets.decoders.base import Decoder
@@ -37,10 +39,10 @@ def create_decoder(kind: str, sample_rate: int | None) -> Decoder:
         return open_pcm(PcmShape(sample_rate))
     from pytest_ttsperf.targets.decoders import flac, mpeg, ogg_opus
 
-    if kind == "flac":
-        return flac.Flac()
-    if kind == "opus":
-        return ogg_opus.OggOpus()
-    if kind == "mp3":
-        return mpeg.open_mp3()
-    return mpeg.open_aac()
+    openers: dict[str, Callable[[], Decoder]] = {
+        "flac": flac.Flac,
+        "opus": ogg_opus.OggOpus,
+        "mp3": mpeg.open_mp3,
+        "aac": mpeg.open_aac,
+    }
+    return openers[kind]()

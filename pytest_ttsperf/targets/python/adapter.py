@@ -197,22 +197,18 @@ class PythonAdapter:
 
     def _find_declared_rate(self, option: Json) -> int | None:
         """The rate by the option, else by the target or its config; None where none has it."""
-        config = getattr(self._target, "config", None)
-        rates = (
-            option,
-            getattr(self._target, "sample_rate", None),
-            getattr(config, "sample_rate", None),
-        )
-        for rate in rates:
+        rate = option
+        for holder in (self._target, getattr(self._target, "config", None)):
             if rate is None:
-                continue
-            if not samples.is_rate(rate):
-                raise TargetShapeError(
-                    f"target {self._spec!r} gave {type(self._target).__name__} with "
-                    f"sample_rate={rate!r}; wanted the rate of its samples in Hz, as 24000"
-                )
-            return int(rate)
-        return None
+                rate = getattr(holder, "sample_rate", None)
+        if rate is None:
+            return None
+        if not samples.is_rate(rate):
+            raise TargetShapeError(
+                f"target {self._spec!r} gave {type(self._target).__name__} with "
+                f"sample_rate={rate!r}; wanted the rate of its samples in Hz, as 24000"
+            )
+        return int(rate)
 
     def _rate_of_module(self) -> int | None:
         """`SAMPLE_RATE` of the module that the spec names."""
@@ -329,12 +325,8 @@ def _folders() -> list[str]:
 
 def library_versions() -> dict[str, str]:
     """Versions of the runtimes that the target has imported by now."""
-    versions = {}
-    for name in _REPORTED_VERSIONS:
-        module = sys.modules.get(name)
-        if module is not None:
-            versions[name] = str(module.__version__)
-    return versions
+    modules = {name: sys.modules.get(name) for name in _REPORTED_VERSIONS}
+    return {name: str(module.__version__) for name, module in modules.items() if module is not None}
 
 
 def _to_json(value: Any, source: str) -> Json:

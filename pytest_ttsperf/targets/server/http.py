@@ -172,15 +172,18 @@ class HttpClient:
     def _spans(self, exchange: _Exchange) -> tuple[Span, ...]:
         """Stages as seen from here, and those that the server reports."""
         first_ns, _ = exchange.reads[0]
-        spans: tuple[Span, ...] = (
-            Span(stage=SEND, start_ns=exchange.begun_ns, end_ns=exchange.sent_ns),
-            Span(stage=WAIT, start_ns=exchange.sent_ns, end_ns=first_ns),
-            Span(stage=BODY, start_ns=first_ns, end_ns=exchange.end_ns),
-        )
+        sent_ns = exchange.sent_ns
+        spans: list[Span] = []
         if not self._keeps_connection:
-            spans = (*self._connection.spans, *spans)
+            spans += self._connection.spans
+        spans += [
+            Span(stage=SEND, start_ns=exchange.begun_ns, end_ns=sent_ns),
+            Span(stage=WAIT, start_ns=sent_ns, end_ns=first_ns),
+            Span(stage=BODY, start_ns=first_ns, end_ns=exchange.end_ns),
+        ]
         headers = exchange.response.headers.get_all("Server-Timing") or []
-        return (*spans, *place_server_spans(headers, exchange.sent_ns, exchange.head_ns))
+        spans += place_server_spans(headers, sent_ns, exchange.head_ns)
+        return tuple(spans)
 
     def _read_status(self) -> dict[str, Json] | None:
         """The placement under the status path, on a separate connection; None without one."""

@@ -74,8 +74,12 @@ def _find_local_owner(host: str, addresses: set[str], port: int) -> Owner:
 
 def _holders(listeners: Iterable[_Listener], addresses: set[str], port: int) -> set[int]:
     """Processes that listen there."""
-    places = {(address, port) for address in (*addresses, *_ANY)}
-    return {listener.pid for listener in listeners if (listener.address, listener.port) in places}
+    everywhere = addresses.union(_ANY)
+    pids = set()
+    for listener in listeners:
+        if listener.port == port and listener.address in everywhere:
+            pids.add(listener.pid)
+    return pids
 
 
 def _relatives(pids: Iterable[int]) -> set[Any]:
@@ -117,11 +121,8 @@ def _find_top(pids: Collection[int], port: int) -> Owner:
 
 def _common_ancestor(pids: Collection[int]) -> int | None:
     """The one of these that is, or is above, each of them."""
-    lines = [_ancestors(pid) for pid in pids]
-    for pid in pids:
-        if all(pid in line for line in lines):
-            return pid
-    return None
+    shared = set(pids).intersection(*map(_ancestors, pids))
+    return next(iter(shared), None)
 
 
 def _listeners() -> Iterator[_Listener]:

@@ -242,11 +242,8 @@ def _build_body(body: Json, headers: dict[str, str], values: Mapping[str, str]) 
     """The body with its values; its Content-Type is completed in the headers."""
     if body is None:
         return None
-    type_header = "Content-Type"
-    for name in headers:
-        if name.lower() == "content-type":
-            type_header = name
-            break
+    type_names = (name for name in headers if name.lower() == "content-type")
+    type_header = next(type_names, "Content-Type")
     if isinstance(body, str):
         content_type = headers.setdefault(type_header, "text/plain; charset=utf-8")
         return _fill_text(body, values, bodies.escape_for(content_type)).encode()

@@ -114,14 +114,15 @@ class WyomingClient:
         if not reads:
             raise TargetFailed(f"target {self._url} ended its answer without sound")
         first_ns, _ = reads[0]
-        spans: tuple[Span, ...] = (
+        spans: list[Span] = []
+        if not self._keeps_connection:
+            spans += self._connect_spans
+        spans += [
             Span(stage=WAIT, start_ns=sent_ns, end_ns=first_ns),
             Span(stage=BODY, start_ns=first_ns, end_ns=end_ns),
-        )
-        if not self._keeps_connection:
-            spans = (*self._connect_spans, *spans)
+        ]
         decoder = Pcm(shape.rate, bits=8 * shape.width, channels=shape.channels)
-        return TimedResponse(request_ns, end_ns, reads, decoder, spans)
+        return TimedResponse(request_ns, end_ns, reads, decoder, tuple(spans))
 
     def placement(self) -> dict[str, Json] | None:
         """None: the protocol has no place for it."""

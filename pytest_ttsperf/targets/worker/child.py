@@ -172,7 +172,7 @@ class _Child:
 def _search_path(request: protocol.OpenRequest) -> list[str]:
     """Where this process looks for modules: all that its parent searches is among it."""
     here = list(sys.path)
-    there = [os.fsdecode(entry) for entry in request.sys_path]
+    there = list(map(os.fsdecode, request.sys_path))
     if request.tree is not None:
         return source_tree.import_paths(request.tree, [*here, *there])
     if set(here) <= set(there):
