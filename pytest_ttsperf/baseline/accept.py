@@ -7,6 +7,7 @@ run.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -42,18 +43,18 @@ def accept(
         runs = _read_newest(artifacts, newest, left_aside)
     runs.sort(key=_start_time_s)
     wanted = _select_cells(runs, cells)
-    groups: dict[tuple[str, str], list[tuple[Run, CellResult]]] = {}
+    groups: dict[tuple[str, str], list[tuple[Run, CellResult]]] = defaultdict(list)
     refused = []
     for run in runs:
         for result in run.cells:
-            if result.cell.id not in wanted:
+            cell = result.cell
+            if cell.id not in wanted:
                 continue
             reason = _refusal_reason(result)
-            if reason is not None:
-                refused.append(RefusedCell(cell=result.cell, run=run.id, reason=reason))
-                continue
-            group = groups.setdefault((result.fingerprint, result.cell.id), [])
-            group.append((run, result))
+            if reason is None:
+                groups[result.fingerprint, cell.id].append((run, result))
+            else:
+                refused.append(RefusedCell(cell=cell, run=run.id, reason=reason))
     accepted = [_accept_cell(storage, group) for group in groups.values()]
     return Acceptance(
         accepted=tuple(accepted),
@@ -145,7 +146,9 @@ def _select_cells(runs: Iterable[Run], names: Sequence[str]) -> set[str]:
 
 def _find_slug(by_slug: Mapping[str, Cell], name: str) -> str:
     """The one that a part of its cell's name stands for. CellUnknown."""
-    aliases = {slug: (slug, cell.id, cell_label(cell)) for slug, cell in by_slug.items()}
+    aliases = {}
+    for slug, cell in by_slug.items():
+        aliases[slug] = (slug, cell.id, cell_label(cell))
     matches = find_matches(aliases, name)
     if len(matches) != 1:
         raise CellUnknown(unknown_cell_text(name, matches, list(aliases)))

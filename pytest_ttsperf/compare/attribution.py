@@ -87,7 +87,8 @@ def _shifts(parts: Sequence[_StageTimes], statistic: BlockStatistic) -> Array:
 
 def _slow_shift(parts: Sequence[_StageTimes], share: float) -> Array:
     """[rows]: how much longer the candidate's slow texts take than the baselines' slow texts."""
-    slowness, times = (np.concatenate(each, axis=-1) for each in zip(*parts, strict=True))
+    slowness = np.concatenate([part.slowness for part in parts], axis=1)
+    times = np.concatenate([part.times for part in parts], axis=2)
     threshold = np.quantile(slowness, 1 - share, axis=1, keepdims=True)
     is_slow = slowness >= threshold
     totals = (times * is_slow).sum(axis=2)

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import math
 import random
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
@@ -39,7 +40,7 @@ from pytest_ttsperf.measure.memory import wait_all_quiet
 from pytest_ttsperf.metrics import definitions, validity
 from pytest_ttsperf.metrics import stages as metrics_stages
 from pytest_ttsperf.real import REAL
-from pytest_ttsperf.records import Arms, Block, ComparedMetric, TargetInfo, Trial
+from pytest_ttsperf.records import Arms, Block, ComparedMetric, Trial
 
 TrialTimes = tuple[float, dict[str, float]]
 """The time of a trial in ms, and by stage what of it the stage was at work in."""
@@ -145,15 +146,17 @@ class BlockRunner:
         """
         started_s = REAL.monotonic()
         trials = self._run_block(spec)
-        self.durations_s.append(REAL.monotonic() - started_s)
+        duration_s = REAL.monotonic() - started_s
+        self.durations_s.append(duration_s)
         if len(self.durations_s) == 1:
             refuse_silent_baseline(spec, {cell: [block] for cell, block in trials.items()})
         self._next_text += 1 if spec.is_cold else self.texts
         if self._adapts_texts:
             self._adapts_texts = False
             trials_s = sum(block.duration_s for block in trials.values())
-            opening_s = self.durations_s[-1] - trials_s
-            self.texts = texts_worth(opening_s, trials_s / self.texts, spec.budget_s)
+            opening_s = duration_s - trials_s
+            round_s = trials_s / self.texts
+            self.texts = texts_worth(opening_s, round_s, spec.budget_s)
         return trials
 
     def _run_block(self, spec: ComparisonSpec) -> dict[str, BlockTrials]:
@@ -180,7 +183,7 @@ class BlockRunner:
                     opened = arms[arm]
                     # This also checks again where the code of the target came from.
                     tracers = opened.target.inspect().tracers
-                    _refuse_tracers(opened.source, opened.ready, tracers)
+                    _refuse_tracers(opened.source, merge_tracers(opened.ready.tracers, tracers))
         return trials
 
     def _run_warm_block(
@@ -193,22 +196,21 @@ class BlockRunner:
     ) -> BlockTrials:
         for arm, opened in arms.items():
             with _explain_baseline_errors(spec, arm):
-                for _ in warm_up(opened, plan):
-                    pass
+                deque(warm_up(opened, plan), maxlen=0)
         meters = [opened.meter for opened in arms.values() if opened.meter]
         if not wait_all_quiet(meters, QUIET_TIMEOUT_S):
             self.notes.append(
                 f"the targets kept working for {QUIET_TIMEOUT_S:g} s, and so disturb each other"
             )
-        trials: dict[str, list[Trial]] = {arm: [] for arm in arms}
+        trials: dict[str, tuple[Trial, ...]] = dict.fromkeys((*ARMS, SPARE), ())
         for step in schedule.schedule_trials(texts, "trial"):
             for arm in order.sample(list(arms), len(arms)):
                 trial = run_trial_or_fail(arms[arm], step, plan.mode, with_usage=False)
-                trials[arm].append(trial)
+                trials[arm] += (trial,)
         return BlockTrials(
-            by_arm={arm: tuple(trials[arm]) for arm in ARMS},
+            spare=trials.pop(SPARE),
+            by_arm=trials,
             rss_peak_mb={arm: _peak_mb(arms[arm]) for arm in ARMS},
-            spare=tuple(trials.get(SPARE, ())),
         )
 
 
@@ -224,16 +226,11 @@ def texts_worth(opening_s: float, round_s: float, budget_s: float) -> int:
     return round(min(texts, MOST_TEXTS))
 
 
-def _refuse_tracers(
-    source: TargetFactory,
-    ready: TargetInfo,
-    tracers: tuple[str, ...] = (),
-) -> None:
+def _refuse_tracers(source: TargetFactory, tracers: tuple[str, ...]) -> None:
     """Incomparable for a target that a debugger or profiler slows down."""
-    found = merge_tracers(ready.tracers, tracers)
-    if found:
+    if tracers:
         raise Incomparable(
-            f"{source.spec.label} was traced by {', '.join(found)}: what was compared is the "
+            f"{source.spec.label} was traced by {', '.join(tracers)}: what was compared is the "
             "tracer's as much as the engine's; run without it"
         )
 
@@ -259,27 +256,21 @@ def _open_arms(spec: ComparisonSpec) -> Iterator[dict[str, OpenTarget]]:
     }
     if SPARE in spec.turns and spec.candidate.lifecycle == "external":
         sources[SPARE] = spec.candidate
+    opening = {}
     with ThreadPoolExecutor(len(sources)) as pool:
-        opening = {
-            arm: pool.submit(open_target, source, warm=True) for arm, source in sources.items()
-        }
-    opened = {}
-    for arm, future in opening.items():
-        if future.exception() is None:
-            opened[arm] = future.result()
+        for arm, source in sources.items():
+            opening[arm] = pool.submit(open_target, source, warm=True)
     try:
-        _raise_first_error(spec, opening)
+        opened = {}
+        # An error of the candidate is reported before those of the baseline.
+        for arm, future in reversed(opening.items()):
+            with _explain_baseline_errors(spec, arm):
+                opened[arm] = future.result()
         yield {turn: opened.get(turn, opened["candidate"]) for turn in spec.turns}
     finally:
-        for target in opened.values():
-            target.close()
-
-
-def _raise_first_error(spec: ComparisonSpec, opening: dict[str, Future[OpenTarget]]) -> None:
-    """An error of the candidate is reported before those of the baseline."""
-    for arm, future in reversed(opening.items()):
-        with _explain_baseline_errors(spec, arm):
-            future.result()
+        for future in opening.values():
+            if future.exception() is None:
+                future.result().close()
 
 
 def refuse_silent_baseline(
@@ -366,7 +357,7 @@ def _run_cold_block(
         source = spec.candidate if arm == "candidate" else spec.baseline
         with _explain_baseline_errors(spec, arm):
             trial, ready, _ = run_cold_trial(source, step, second, plan.mode)
-            _refuse_tracers(source, ready)
+            _refuse_tracers(source, ready.tracers)
         trials[arm] = (trial,)
     return BlockTrials(trials, dict.fromkeys(ARMS))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -169,16 +170,14 @@ class _Group(NamedTuple):
 
 
 def _groups(results: Iterable[CellResult], against: ComparedVersion | None) -> list[_Group]:
-    groups: dict[tuple[str, Phase], _Group] = {}
+    groups: dict[tuple[str, Phase], list[CellResult]] = defaultdict(list)
     for result in results:
         if result.outcome is Outcome.INVALID or not result.counted:
             continue
         label = against.label if against else _doubtful_revision(result)
         if label is not None:
-            phase = result.cell.phase
-            group = groups.setdefault((label, phase), _Group(label, phase, []))
-            group.results.append(result)
-    return list(groups.values())
+            groups[label, result.cell.phase].append(result)
+    return [_Group(label, phase, members) for (label, phase), members in groups.items()]
 
 
 def _comparison_spec(
@@ -288,10 +287,8 @@ def side_by_side(
     is_cold = cold or "per_text" in (baseline.lifecycle, candidate.lifecycle)
     phase: Phase = "cold" if is_cold else "warm"
     metrics = metrics_of(phase)
-    cells = {}
-    for preset in presets:
-        plan = Plan(test="compare", text=preset, mode="stream", phase=phase, trials=0)
-        cells[preset] = ComparedCell(plan, metrics)
+    plan = Plan(test="compare", text="", mode="stream", phase=phase, trials=0)
+    cells = {preset: ComparedCell(replace(plan, text=preset), metrics) for preset in presets}
     spec = ComparisonSpec(
         baseline=baseline,
         candidate=candidate,

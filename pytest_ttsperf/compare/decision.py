@@ -110,12 +110,12 @@ def confirm(
 
 def void_by_control(verdicts: Sequence[ChangeVerdict]) -> tuple[ChangeVerdict, ...]:
     """Take back all FAILs of one cell when the control of any of its metrics fired."""
-    fired = next((verdict for verdict in verdicts if verdict.control_fired), None)
-    if fired is None:
+    fired = [verdict for verdict in verdicts if verdict.control_fired]
+    if not fired:
         return tuple(verdicts)
     # One whose own control fired has been voided by it already.
     return tuple(
-        verdict if verdict.control_fired else _void(verdict, fired) for verdict in verdicts
+        verdict if verdict.control_fired else _void(verdict, fired[0]) for verdict in verdicts
     )
 
 

@@ -90,14 +90,13 @@ def _revision_tree(
     fetch: bool,
 ) -> Tree:
     worktree = _check_out(around, content, home, network=fetch)
-    label = text
-    if not content.commit.startswith(text):
-        label = f"{text} ({content.commit[:10]})"
+    commit = content.commit
+    label = text if commit.startswith(text) else f"{text} ({commit[:10]})"
     return Tree(
         label,
         around.top,
         worktree.folder,
-        content.commit,
+        commit,
         notes=worktree.notes(around.top),
         absent=worktree.absent,
     )
@@ -122,12 +121,11 @@ def differing_dependencies(running: Path, other: Path) -> tuple[str, ...]:
     """Requirements that only one of two trees declares, and lock files that are not the same."""
     running_requirements = _requirements(running)
     other_requirements = _requirements(other)
-    removed = sorted(other_requirements - running_requirements)
-    added = sorted(running_requirements - other_requirements)
-    differing = [f"-{requirement}" for requirement in removed]
-    differing += [f"+{requirement}" for requirement in added]
-    lock_files = _list_lock_files(running) | _list_lock_files(other)
-    for name in sorted(lock_files):
+    removed = other_requirements - running_requirements
+    added = running_requirements - other_requirements
+    differing = [f"-{requirement}" for requirement in sorted(removed)]
+    differing += [f"+{requirement}" for requirement in sorted(added)]
+    for name in sorted(_list_lock_files(running) | _list_lock_files(other)):
         if _content(running / name) != _content(other / name):
             differing.append(name)
     return tuple(differing)

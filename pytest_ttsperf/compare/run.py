@@ -48,7 +48,9 @@ class CellBlocks:
 
     def __init__(self, cell: ComparedCell) -> None:
         self.trials: list[BlockTrials] = []
-        self.by_metric: dict[str, list[Block]] = {metric.metric: [] for metric in cell.metrics}
+        self.by_metric: dict[str, list[Block]] = {}
+        for metric in cell.metrics:
+            self.by_metric[metric.metric] = []
 
     def add(self, trials: BlockTrials) -> None:
         """Add one block."""

@@ -300,14 +300,15 @@ def doubt_provider(result: CellResult, source: TargetFactory) -> CellResult:
     doubts = [note for note in result.notes if note.guard == validity.PROVIDER and not note.invalid]
     if not doubts:
         return result
+    inconclusive = Outcome.INCONCLUSIVE
     doubt = Verdict(
         subject=validity.PROVIDER,
-        outcome=Outcome.INCONCLUSIVE,
+        outcome=inconclusive,
         reason=f"{doubts[0].text}; {source.placement_remedy}, or leave out --ttsperf-provider",
         gate="trust",
     )
     reason = f"nobody knows whether {source.provider} ran"
-    judged = [_withdraw_pass(verdict, Outcome.INCONCLUSIVE, reason) for verdict in result.verdicts]
+    judged = [_withdraw_pass(verdict, inconclusive, reason) for verdict in result.verdicts]
     return structs.replace(result, verdicts=(doubt, *judged))
 
 

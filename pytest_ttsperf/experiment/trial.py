@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import mean
 from typing import NamedTuple
 
@@ -109,14 +109,7 @@ def run_trial_or_fail(
     try:
         return run_trial(opened, step, mode, with_usage=with_usage)
     except TargetError as error:
-        return Trial(
-            index=step.index,
-            kind=step.kind,
-            process=step.process,
-            text=step.text,
-            recording=None,
-            error=str(error),
-        )
+        return Trial(**asdict(step), recording=None, error=str(error))
 
 
 def is_broken(trials: Sequence[Trial]) -> bool:
@@ -132,10 +125,7 @@ def _to_trial(
 ) -> Trial:
     samples = audio.to_samples(recording)
     return Trial(
-        index=step.index,
-        kind=step.kind,
-        process=step.process,
-        text=step.text,
+        **asdict(step),
         recording=recording.without_pcm(),
         sound=audio.measure_sound(samples, recording.sample_rate),
         level=audio.measure_level(samples),

@@ -9,6 +9,7 @@ be wrong. `max` fails on the first trial over. A trial that could not be measure
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -181,30 +182,19 @@ def _verdict(
     threshold: Threshold,
     outcome: Outcome,
     reason: str,
-    *,
-    value: float | None = None,
-    bound: float | None = None,
-    n: int = 0,
-    exceeding: int | None = None,
-    p_value: float | None = None,
-    trials_needed: int | None = None,
+    **more: Any,
 ) -> Verdict:
-    """A verdict on a threshold; what the threshold itself says is taken from it."""
+    """A verdict on a threshold, with `more` fields; what the threshold says is taken from it."""
     return Verdict(
         subject=threshold.label,
         outcome=outcome,
         reason=reason,
         metric=threshold.metric,
         statistic=threshold.statistic,
-        value=value,
-        bound=bound,
         limit=threshold.limit,
         unit=threshold.unit,
-        n=n,
-        exceeding=exceeding,
-        p_value=p_value,
-        trials_needed=trials_needed,
         threshold=threshold,
+        **more,
     )
 
 

@@ -155,16 +155,12 @@ def _option(config: pytest.Config, name: str) -> Any:
 def _option_or_ini(config: pytest.Config, name: str) -> str | None:
     """A text that has the same name in both."""
     value: str | None = _option(config, name)
-    if value is not None:
-        return value
-    return ini.text(config, name.replace("-", "_"))
+    return ini.text(config, name.replace("-", "_")) if value is None else value
 
 
 def _number(config: pytest.Config, name: str) -> str | int | float | None:
     value: str | float | None = _option(config, name)
-    if value is not None:
-        return value
-    return ini.number(config, name)
+    return ini.number(config, name) if value is None else value
 
 
 def _keyword_options(config: pytest.Config, name: str) -> dict[str, Any]:
@@ -180,28 +176,28 @@ def _ini_target_options(config: pytest.Config) -> dict[str, Any]:
 
 
 def _remember_secrets(config: pytest.Config) -> None:
+    template = _http_template(config)
+    if isinstance(template, dict):
+        template = json.dumps(template, default=str)
     texts = [
         *_option(config, "target-option"),
         *_option(config, "against-option"),
         *ini.lines(config, "target_options", quoted=True),
+        _option_or_ini(config, "target"),
+        _option(config, "against"),
+        template,
     ]
-    template = _http_template(config)
-    if isinstance(template, dict):
-        template = json.dumps(template, default=str)
-    for text in (_option_or_ini(config, "target"), _option(config, "against"), template):
-        if text is not None:
-            texts.append(text)
-    secrets.remember_arguments(texts)
+    secrets.remember_arguments([text for text in texts if text is not None])
 
 
 def _folder(config: pytest.Config, name: str, default: str) -> Path:
     """A folder: one of the command line from where pytest was started, one of ini from the root."""
     folder: Path
     path: str | None = _option(config, name)
-    if path is not None:
-        folder = config.invocation_params.dir / path
-    else:
+    if path is None:
         folder = config.rootpath / (ini.text(config, name) or default)
+    else:
+        folder = config.invocation_params.dir / path
     if folder.exists() and not folder.is_dir():
         raise LimitError(f"{PREFIX}{name}: {folder} is a file; wanted a folder, or none yet")
     return folder
@@ -239,8 +235,11 @@ def _http(config: pytest.Config) -> dict[str, object]:
     connection = _option_or_ini(config, "http-connection")
     if connection not in (None, *CONNECTIONS):
         raise LimitError(f"ini ttsperf_http_connection={connection!r}; wanted keep or fresh")
-    texts = {"preset": _option_or_ini(config, "http-preset"), "connection": connection}
-    http: dict[str, object] = {name: text for name, text in texts.items() if text is not None}
+    preset = _option_or_ini(config, "http-preset")
+    http: dict[str, object] = {}
+    for name, text in (("preset", preset), ("connection", connection)):
+        if text is not None:
+            http[name] = text
     template = _http_template(config)
     if template is not None:
         http["template"] = _to_object(config, template)
@@ -250,9 +249,7 @@ def _http(config: pytest.Config) -> dict[str, object]:
 def _http_template(config: pytest.Config) -> str | dict[str, Any] | None:
     """A JSON object, the text of one, or the name of a file with one."""
     template: str | None = _option(config, "http-template")
-    if template is not None:
-        return template
-    return ini.text_or_table(config, "http_template")
+    return ini.text_or_table(config, "http_template") if template is None else template
 
 
 def _to_object(config: pytest.Config, template: str | dict[str, Any]) -> object:

@@ -171,7 +171,8 @@ class RunState:
         BaselineUnreadable when there is a damaged one; one that cannot be written is a loss of the
         run.
         """
-        if result.outcome in (lazy.records.Outcome.FAIL, lazy.records.Outcome.INVALID):
+        outcome = lazy.records.Outcome
+        if result.outcome in (outcome.FAIL, outcome.INVALID):
             return f"{result.cell.slug}: {result.outcome.value}, not saved"
         run, _ = self._begin()
         try:
@@ -207,10 +208,9 @@ class RunState:
     def _probe_environment(self) -> EnvironmentProbe:
         from pytest_ttsperf.version import __version__
 
-        location = self._location or lazy.environment.locate_run(self.config.rootpath)
-        arguments = [
-            files.well_formed(str(argument)) for argument in self.config.invocation_params.args
-        ]
+        config = self.config
+        location = self._location or lazy.environment.locate_run(config.rootpath)
+        arguments = [files.well_formed(str(argument)) for argument in config.invocation_params.args]
         versions = (__version__, pytest.__version__)
         return lazy.environment.EnvironmentProbe(location, arguments, versions=versions)
 
@@ -355,9 +355,10 @@ class TestState:
             )
 
     def _failing_outcomes(self) -> list[lazy.records.Outcome]:
-        outcomes = [lazy.records.Outcome.FAIL, lazy.records.Outcome.INVALID]
+        outcome = lazy.records.Outcome
+        outcomes = [outcome.FAIL, outcome.INVALID]
         if self.options.inconclusive_fails:
-            outcomes.append(lazy.records.Outcome.INCONCLUSIVE)
+            outcomes.append(outcome.INCONCLUSIVE)
         return outcomes
 
     def _judge_beside_baseline(self, result: CellResult) -> CellResult:

@@ -54,11 +54,13 @@ class RunSummary:
 
         Skipped for want of its provider, that is.
         """
-        files = run_state.files_data(run_state.run_state_of(self._config))
+        config = self._config
+        files = run_state.files_data(run_state.run_state_of(config))
         self._add_files(files)
-        if hasattr(self._config, "workeroutput"):
-            self._config.workeroutput["ttsperf"] = files
-        if (self._all_skipped or self._losses) and exitstatus == pytest.ExitCode.OK:
+        if hasattr(config, "workeroutput"):
+            config.workeroutput["ttsperf"] = files
+        is_failure = self._all_skipped or self._losses
+        if is_failure and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _add_files(self, files: dict[str, Any]) -> None:
@@ -184,8 +186,8 @@ def _duration_text(durations_s: Mapping[str, float], tests: int) -> str:
 
 def _ci_advice(run: run_state.RunState) -> str:
     """What to set where nobody reads the output of a run that passed."""
-    is_in_ci = os.environ.get("CI", "").lower() not in ("", "0", "false", "no")
-    if not is_in_ci or run.options.inconclusive_is_set:
+    ci = os.environ.get("CI", "").lower()
+    if ci in ("", "0", "false", "no") or run.options.inconclusive_is_set:
         return ""
     return (
         "; CI is set, and INCONCLUSIVE verdicts pass: --ttsperf-inconclusive=fail makes them fail "

@@ -106,10 +106,8 @@ class CommandTarget:
     def record(self, text: str, mode: Mode) -> Recording:
         """One timed synthesis; bytes become samples after the last of them."""
         self.process_usage = None
-        if self._is_once:
-            request_ns, reads, end_ns = self._run_once(text)
-        else:
-            request_ns, reads, end_ns = self._run_line(text)
+        run = self._run_once if self._is_once else self._run_line
+        request_ns, reads, end_ns = run(text)
         return self._to_recording(request_ns, reads, end_ns, mode)
 
     def inspect(self) -> Inspection:
@@ -169,17 +167,18 @@ class CommandTarget:
     def _fill_in(self, words: list[str], name: str) -> list[str]:
         """Put the provider or the voice where the command has a place for it."""
         place = "{" + name + "}"
+        value = self._available.get(name)
         has_place = _has_place(words, place)
-        if has_place and name not in self._available:
-            raise TargetShapeError(f"found {place} in the command; wanted --ttsperf-{name} too")
         if not has_place and name in self._requested:
             raise TargetShapeError(
-                f"{name} {self._available.get(name)!r} was asked for, but the command has no place "
+                f"{name} {value!r} was asked for, but the command has no place "
                 f"for it; write {place} where it belongs, or leave out --ttsperf-{name}"
             )
         if not has_place:
             return words
-        return [word.replace(place, self._available[name]) for word in words]
+        if value is None:
+            raise TargetShapeError(f"found {place} in the command; wanted --ttsperf-{name} too")
+        return [word.replace(place, value) for word in words]
 
     def _take_options(self) -> None:
         options = targets_spec.resolve_options(self._spec.options)
@@ -296,7 +295,7 @@ class CommandTarget:
         pieces[-1] = np.concatenate([pieces[-1], decoder.finish()])  # came with the last byte
         pcm = np.concatenate(pieces).astype("<f4", copy=False)
         arrivals_ns = tuple(read.at_ns for read in reads)
-        frame_counts = tuple(len(piece) for piece in pieces)
+        frame_counts = tuple(map(len, pieces))
         if mode == "nonstream":
             arrivals_ns = (end_ns,)
             frame_counts = (len(pcm),)

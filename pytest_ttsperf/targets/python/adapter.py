@@ -299,7 +299,7 @@ class PythonAdapter:
         return Recording(
             request_ns=stamped.request_ns,
             arrivals_ns=tuple(at_ns for at_ns, _ in stamped.arrivals),
-            frame_counts=tuple(len(piece) for piece in pieces),
+            frame_counts=tuple(map(len, pieces)),
             end_ns=stamped.end_ns,
             sample_rate=rate,
             spans=self.spans(),

@@ -113,10 +113,10 @@ def build_template(
     fields: dict[str, Json] = {}
     if preset is not None:
         fields = _preset_fields(preset)
-    body = fields.get("body")
-    fields.update(changes)
-    if isinstance(body, dict) and isinstance(changes.get("body"), dict):
-        fields["body"] = {**body, **changes["body"]}
+    below, above = fields.get("body"), changes.get("body")
+    fields |= changes
+    if isinstance(below, dict) and isinstance(above, dict):
+        fields["body"] = below | above
     if connection is not None:
         fields["connection"] = connection
     return _validate(fields)

@@ -94,7 +94,8 @@ class WorkerTarget:
 
     def _open_request(self, spawned_ns: int) -> protocol.Request:
         request = self._request
-        target = (self._spec.spec, self._spec.options, request.available, request.requested)
+        spec = request.spec
+        target = (spec.spec, spec.options, request.available, request.requested)
         if self._is_client:
             return protocol.ConnectRequest(*target)
         tree = None
