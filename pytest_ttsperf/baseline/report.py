@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.records.commands import (
@@ -56,11 +57,13 @@ def cell(stored: StoredCell) -> str:
     if not stored.runs:
         return "\n".join([*lines, "no runs are in it"])
     headings = ("saved", "revision", "n", *_headings(stored), "counts")
-    lines.append(grid(headings, [_run_row(stored, run) for run in stored.runs]))
-    notes = dict.fromkeys(note for run in stored.runs for note in run.notes)
+    rows = [_run_row(stored, run) for run in stored.runs]
+    lines.append(grid(headings, rows))
+    counts = Counter(chain.from_iterable(set(run.notes) for run in stored.runs))
+    notes = dict.fromkeys(chain.from_iterable(run.notes for run in stored.runs))
     if notes:
         lines.append("")
-    lines += [f"note ({_share_text(stored, note)}): {note}" for note in notes]
+    lines += [f"note ({counts[note]} of {len(rows)} runs): {note}" for note in notes]
     return "\n".join(lines)
 
 
@@ -170,11 +173,6 @@ def _run_row(stored: StoredCell, run: StoredRun) -> tuple[str, ...]:
     if run.accepted:
         counts = "accepted"
     return (_when(run), _revision(run), str(run.n), *map(_figure, figures), counts)
-
-
-def _share_text(stored: StoredCell, note: str) -> str:
-    count = sum(note in run.notes for run in stored.runs)
-    return f"{count} of {len(stored.runs)} runs"
 
 
 def _figure(value: float | None, unit: str = "") -> str:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_ttsperf.cli import lazy
 from pytest_ttsperf.targets import spec as targets_spec
-
-if TYPE_CHECKING:
-    pass
 
 
 def add_option(parser: Any, name: str, target: str) -> None:

@@ -47,35 +47,26 @@ def quantile(values: Sequence[float], p: float) -> float:
     return float(np.quantile(np.asarray(values, dtype=float), p))
 
 
-def upper_bound(
-    values: Sequence[float],
-    p: float,
-    confidence: float = CONFIDENCE,
-) -> float | None:
-    """The p-quantile is at most this with that confidence, whatever the distribution.
+def upper_bound(values: Sequence[float], p: float) -> float | None:
+    """The p-quantile is at most this with 95 % confidence, whatever the distribution.
 
     An order statistic of the sample (Conover 1999, 3.2, as scipy's `quantile_test` has it); None
     when n is too small for any to do (below 59 for p = 0.95).
     """
-    return _quantile_bound(values, p, confidence, "less")
+    return _quantile_bound(values, p, "less")
 
 
-def lower_bound(
-    values: Sequence[float],
-    p: float,
-    confidence: float = CONFIDENCE,
-) -> float | None:
-    """The p-quantile is at least this with that confidence; None when n is too small."""
-    return _quantile_bound(values, p, confidence, "greater")
+def lower_bound(values: Sequence[float], p: float) -> float | None:
+    """The p-quantile is at least this with 95 % confidence; None when n is too small."""
+    return _quantile_bound(values, p, "greater")
 
 
 def _quantile_bound(
     values: Sequence[float],
     p: float,
-    confidence: float,
     side: Side,
 ) -> float | None:
-    index = _bound_index(len(values), p, confidence, side)
+    index = _bound_index(len(values), p, side)
     if index is None:
         return None
     return sorted(map(float, values))[index]
@@ -85,7 +76,6 @@ def _quantile_bound(
 def _bound_index(
     n: int,
     p: float,
-    confidence: float,
     side: Side,
 ) -> int | None:
     """Which of n sorted values is the bound, from 0.
@@ -96,7 +86,7 @@ def _bound_index(
     from scipy import stats
 
     test = stats.quantile_test(np.arange(n, dtype=float), p=p, alternative=side)
-    interval = test.confidence_interval(confidence_level=confidence)
+    interval = test.confidence_interval(confidence_level=CONFIDENCE)
     bound = interval.high if side == "less" else interval.low
     if np.isnan(bound):
         return None
@@ -143,9 +133,9 @@ def trials_to_prove(
     return int(stats.nbinom.isf(alpha, failures, 1 - p)) + failures
 
 
-def share_excluded(n: int, alpha: float = 0.05) -> float:
-    """n trials of which none exceeds show that at most this share does, with 1 - alpha."""
-    return float(1 - alpha ** (1 / n))
+def share_excluded(n: int) -> float:
+    """n trials of which none exceeds show that at most this share does, with 95 % confidence."""
+    return float(1 - 0.05 ** (1 / n))
 
 
 def prediction_limit(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pytest_ttsperf.errors import TargetShapeError
 from pytest_ttsperf.targets.decoders import signatures
 from pytest_ttsperf.targets.decoders.base import Decoder
-from pytest_ttsperf.targets.decoders.pcm import PcmShape, open_pcm
+from pytest_ttsperf.targets.decoders.pcm import Pcm, PcmShape
 from pytest_ttsperf.targets.decoders.wav import Wav
 
 
@@ -36,7 +36,7 @@ def create_decoder(kind: str, sample_rate: int | None) -> Decoder:
     if kind == "wav":
         return Wav()
     if kind == "pcm":
-        return open_pcm(PcmShape(sample_rate))
+        return Pcm(PcmShape(sample_rate))
     from pytest_ttsperf.targets.decoders import flac, mpeg, ogg_opus
 
     openers: dict[str, Callable[[], Decoder]] = {

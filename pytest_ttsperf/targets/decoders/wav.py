@@ -10,7 +10,7 @@ import numpy as np
 from pytest_ttsperf.errors import TargetFailed, TargetShapeError
 from pytest_ttsperf.targets.decoders import tags
 from pytest_ttsperf.targets.decoders.base import NOTHING, BufferedDecoder, Samples
-from pytest_ttsperf.targets.decoders.pcm import Pcm, PcmShape, open_pcm
+from pytest_ttsperf.targets.decoders.pcm import Pcm, PcmShape
 
 PLACEHOLDER_BYTES = 500_000_000
 PLACEHOLDER_S = 3600
@@ -197,7 +197,7 @@ class Wav(BufferedDecoder):
         if self._shape is None:
             raise TargetFailed("the WAV's sound comes before its format: it is damaged")
         if self._pcm is None:
-            self._pcm = open_pcm(self._shape)
+            self._pcm = Pcm(self._shape)
             self.sample_rate = self._pcm.sample_rate
             self.notes = self._pcm.notes
         if size == _SIZE_IN_DS64 and self._ds64_size:
