@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from statistics import median
 from typing import NamedTuple
 
@@ -112,10 +113,9 @@ class BlockTrials(NamedTuple):
     def duration_s(self) -> float:
         """Of all trials, the spare ones included."""
         duration_ns = 0
-        for trials in (*self.by_arm.values(), self.spare):
-            for trial in trials:
-                if trial.recording is not None:
-                    duration_ns += trial.recording.end_ns - trial.recording.request_ns
+        for trial in chain(*self.by_arm.values(), self.spare):
+            if trial.recording is not None:
+                duration_ns += trial.recording.end_ns - trial.recording.request_ns
         return duration_ns / 1e9
 
 
@@ -338,9 +338,7 @@ def _server_notes(spec: ComparisonSpec) -> list[str]:
 
 
 def _peak_mb(opened: OpenTarget) -> float | None:
-    if opened.meter is None:
-        return None
-    usage = opened.meter.usage()
+    usage = opened.meter.usage() if opened.meter else None
     return usage.rss_peak_bytes / 1e6 if usage else None
 
 

@@ -153,9 +153,13 @@ class TreeContent(NamedTuple):
         lines += [f"{one.path} {one.commit}" for one in self.submodules if one.git_folder]
         if not lines:
             return self.commit[:16]
-        description = "\n".join(lines).encode(errors="surrogateescape")
-        digest = hashlib.sha256(description).hexdigest()
-        return f"{self.commit[:16]}-{digest[:8]}"
+        return f"{self.commit[:16]}-{_digest(lines, 8)}"
+
+
+def _digest(lines: Sequence[str], length: int) -> str:
+    """The beginning of the lines' SHA-256, in hexadecimal."""
+    text = "\n".join(lines).encode(errors="surrogateescape")
+    return hashlib.sha256(text).hexdigest()[:length]
 
 
 class Checkout(NamedTuple):
@@ -208,8 +212,7 @@ def _check_out(
     The marker of a whole tree names its folder, which is a new one each time a tree is made: a git
     that outlives its parent's kill goes on writing into the old one.
     """
-    digest = hashlib.sha256(str(around.top).encode()).hexdigest()[:10]
-    trees = home / "trees" / f"{around.top.name}-{digest}"
+    trees = home / "trees" / f"{around.top.name}-{_digest([str(around.top)], 10)}"
     marker = trees / f"{content.name}{COMPLETE}"
     with _lock(trees / ".lock"):
         worktree = _read_marker(marker)
@@ -403,9 +406,8 @@ def _lock(path: Path) -> Iterator[None]:
 def _install(tree: Tree, extras: str, home: Path) -> Tree:
     """The tree with an environment of its own, made once. RevisionError when pip cannot."""
     requirements = sorted(_requirements(tree.folder))
-    wanted = "\n".join([str(tree.folder), extras, sys.version, *requirements])
-    digest = hashlib.sha256(wanted.encode()).hexdigest()
-    folder = home / "environments" / digest[:16]
+    wanted = [str(tree.folder), extras, sys.version, *requirements]
+    folder = home / "environments" / _digest(wanted, 16)
     python = str(folder / "bin" / "python")
     with _lock(folder.with_suffix(".lock")):
         marker = folder / COMPLETE

@@ -21,7 +21,8 @@ def checkup(found: Checkup, paint: Paint = lambda text, _: text) -> str:
     lines = [*_environment(found), ""]
     for finding in found.findings:
         lines += _finding(finding, paint)
-    return "\n".join([*lines, "", paint(FIT[found.level], found.level)])
+    verdict = paint(FIT[found.level], found.level)
+    return "\n".join([*lines, "", verdict])
 
 
 def _environment(found: Checkup) -> Iterator[str]:

@@ -89,23 +89,22 @@ class RunState:
         if not self.options.disabled:
             self._location = lazy.environment.locate_run(self.config.rootpath)
         self.gates_in_run = tests * len(metrics.DEFAULT)
-        if self.options.against is not None:
-            self.against = lazy.cells.prepare_version(
-                self.options.against,
-                self.config.rootpath,
-                install=self.options.against_install,
-                options=self.options.against_options,
-                copy=self.options.against_copy,
-                fetch=self.options.fetch,
+        options = self.options
+        if options.against is not None:
+            self.against = self.version_of(
+                options.against,
+                install=options.against_install,
+                options=options.against_options,
             )
 
-    def version_of(self, revision: str) -> ComparedVersion:
-        """The version that stored numbers are of. RevisionError."""
+    def version_of(self, revision: str, **more: Any) -> ComparedVersion:
+        """The version that stored numbers are of, or with `more` another one. RevisionError."""
         return lazy.cells.prepare_version(
             revision,
             self.config.rootpath,
             copy=self.options.against_copy,
             fetch=self.options.fetch,
+            **more,
         )
 
     @property

@@ -134,7 +134,7 @@ def test_a_program_gets_the_signals_that_it_would_get_from_subprocess(make: Make
 def test_no_descriptor_is_left_over(make: Make) -> None:
     list_them = "ls /dev/fd | tr '\\n' ' '"
     child = make("sh", "-c", list_them)
-    child.wait_for_exit_code(PATIENT_S)
+    assert child.wait_for_exit_code(PATIENT_S) is not None
     expected = subprocess.run(["sh", "-c", list_them], capture_output=True, text=True)
     assert child.output_tail() == expected.stdout.strip()
 
@@ -143,7 +143,7 @@ def test_the_start_is_counted_from_the_execution(make: Make) -> None:
     child = make()
     before_ns = time.perf_counter_ns()
     child.start([sys.executable, "-c", "import time; print(time.perf_counter_ns(), flush=True)"])
-    child.wait_for_exit_code(PATIENT_S)
+    assert child.wait_for_exit_code(PATIENT_S) is not None
     assert before_ns <= child.executed_ns <= int(child.output_tail())
     apart_ns = time.perf_counter_ns() - time.monotonic_ns()
     assert abs(child.executed_monotonic_ns + apart_ns - child.executed_ns) < 1e9
@@ -304,7 +304,7 @@ def test_parents_are_those_of_the_system(list_all: Callable[[], object]) -> None
         found = dict(list_all())  # type: ignore[call-overload]
     finally:
         child.kill()
-        child.wait_for_exit_code()
+        child.wait()
     assert found[child.pid] == os.getpid()
     assert found[os.getpid()] == os.getppid()
 
