@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_ttsperf.experiment import cell, plan
+from pytest_ttsperf.experiment import plan
 from pytest_ttsperf.records import TargetSpec
 from tests.plugin.conftest import Project
 
@@ -190,4 +190,4 @@ def test_a_program_or_server_says_how_it_can_be_verified() -> None:
     }
     for spec, way in ways.items():
         source = plan.TargetFactory(TargetSpec(spec=spec), provider="cpu", requested=("provider",))
-        assert way in cell._way_to_verify(source)
+        assert way in source.placement_remedy

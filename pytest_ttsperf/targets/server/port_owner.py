@@ -128,9 +128,7 @@ def _common_ancestor(pids: Collection[int]) -> int | None:
 def _listeners() -> Iterator[_Listener]:
     """Every TCP socket of this machine that listens."""
     try:
-        for entry in psutil.net_connections("tcp"):
-            if entry.status == psutil.CONN_LISTEN:
-                yield _listener(entry.pid or _HIDDEN, entry)
+        yield from _listening(psutil.net_connections("tcp"))
     except psutil.AccessDenied:  # macOS shows each user only their own processes
         yield from _listeners_of(psutil.process_iter())
 
@@ -142,14 +140,15 @@ def _listeners_of(processes: Iterable[Any]) -> Iterator[_Listener]:
             entries = read_connections("tcp")
         except psutil.Error:
             continue
-        for entry in entries:
-            if entry.status == psutil.CONN_LISTEN:
-                yield _listener(process.pid, entry)
+        yield from _listening(entries, process.pid)
 
 
-def _listener(pid: int, entry: Any) -> _Listener:
-    address = entry.laddr.ip.removeprefix("::ffff:")
-    return _Listener(pid, address, entry.laddr.port)
+def _listening(entries: Iterable[Any], pid: int | None = None) -> Iterator[_Listener]:
+    """Those of the connections that listen: of one process, or each with the process it names."""
+    for entry in entries:
+        if entry.status == psutil.CONN_LISTEN:
+            address = entry.laddr.ip.removeprefix("::ffff:")
+            yield _Listener(pid or entry.pid or _HIDDEN, address, entry.laddr.port)
 
 
 def _local_addresses() -> set[str]:
