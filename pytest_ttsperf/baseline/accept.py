@@ -7,7 +7,8 @@ run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -17,7 +18,7 @@ from pytest_ttsperf.baseline.listing import find_matches, unknown_cell_text
 from pytest_ttsperf.baseline.prediction import MIN_RUNS
 from pytest_ttsperf.errors import ArtifactUnreadable, CellUnknown, FileUnreadable
 from pytest_ttsperf.files import read_json, reason_of
-from pytest_ttsperf.records import CellResult, Outcome, Run
+from pytest_ttsperf.records import Cell, CellResult, Outcome, Run
 from pytest_ttsperf.records.commands import Acceptance, AcceptedCell, RefusedCell
 from pytest_ttsperf.report.artifact import recent_runs
 from pytest_ttsperf.report.terminal import cell_label
@@ -42,18 +43,18 @@ def accept(
         runs = _read_newest(artifacts, newest, left_aside)
     runs.sort(key=_start_time_s)
     wanted = _select_cells(runs, cells)
-    groups: dict[tuple[str, str], list[tuple[Run, CellResult]]] = {}
+    groups: dict[tuple[str, str], list[tuple[Run, CellResult]]] = defaultdict(list)
     refused = []
     for run in runs:
         for result in run.cells:
-            if result.cell.id not in wanted:
+            cell = result.cell
+            if cell.id not in wanted:
                 continue
             reason = _refusal_reason(result)
-            if reason is not None:
-                refused.append(RefusedCell(cell=result.cell, run=run.id, reason=reason))
-                continue
-            group = groups.setdefault((result.fingerprint, result.cell.id), [])
-            group.append((run, result))
+            if reason is None:
+                groups[result.fingerprint, cell.id].append((run, result))
+            else:
+                refused.append(RefusedCell(cell=cell, run=run.id, reason=reason))
     accepted = [_accept_cell(storage, group) for group in groups.values()]
     return Acceptance(
         accepted=tuple(accepted),
@@ -64,30 +65,24 @@ def accept(
 
 def _accept_cell(storage: Path, group: Sequence[tuple[Run, CellResult]]) -> AcceptedCell:
     accepted: str | None = datetime.now(UTC).isoformat(timespec="seconds")
+    runs = []
+    is_dirty = False
     for run, result in group:
-        path = store.append(
-            storage,
-            result,
-            store.summarise_run(result, run),
-            store.describe_fingerprint(result, run),
-            accepted,
-        )
+        path, baseline = store.save(storage, result, run, accepted)
         accepted = None  # only the oldest, with which the others count as well
-    runs = counted_runs = 0
-    baseline = store.load(path)
-    if baseline is not None:
-        runs = len(baseline.runs)
-        counted_runs = len(baseline.counted_runs)
-    commits = [run.environment.git for run, _ in group]
+        runs.append(run.id)
+        commit = run.environment.git
+        is_dirty |= commit is not None and commit.dirty
+    counted_runs = len(baseline.counted_runs)
     return AcceptedCell(
         cell=result.cell,
         fingerprint=result.fingerprint,
         file=str(path),
-        runs=tuple(run.id for run, _ in group),
+        runs=tuple(runs),
         counted_runs=counted_runs,
         wanted=MIN_RUNS,
-        history=runs - counted_runs,
-        dirty=any(commit is not None and commit.dirty for commit in commits),
+        history=len(baseline.runs) - counted_runs,
+        dirty=is_dirty,
     )
 
 
@@ -138,20 +133,26 @@ def _start_time_s(run: Run) -> float:
 
 def _select_cells(runs: Iterable[Run], names: Sequence[str]) -> set[str]:
     """Ids of the cells that the names stand for; all when there are none."""
-    cells = {result.cell.id: result.cell for run in runs for result in run.cells}
-    if not cells:
+    by_slug: dict[str, Cell] = {}
+    for run in runs:
+        by_slug |= {result.cell.slug: result.cell for result in run.cells}
+    if not by_slug:
         raise CellUnknown("found no cells in the runs, wanted at least one; run pytest -m perf")
-    if not names:
-        return set(cells)
-    by_slug = {cell.slug: cell for cell in cells.values()}
-    aliases = {slug: (slug, cell.id, cell_label(cell)) for slug, cell in by_slug.items()}
-    wanted = set()
-    for name in names:
-        matches = find_matches(aliases, name)
-        if len(matches) != 1:
-            raise CellUnknown(unknown_cell_text(name, matches, list(aliases)))
-        wanted.add(by_slug[matches[0]].id)
-    return wanted
+    slugs = list(by_slug)
+    if names:
+        slugs = [_find_slug(by_slug, name) for name in names]
+    return {by_slug[slug].id for slug in slugs}
+
+
+def _find_slug(by_slug: Mapping[str, Cell], name: str) -> str:
+    """The one that a part of its cell's name stands for. CellUnknown."""
+    aliases = {}
+    for slug, cell in by_slug.items():
+        aliases[slug] = (slug, cell.id, cell_label(cell))
+    matches = find_matches(aliases, name)
+    if len(matches) != 1:
+        raise CellUnknown(unknown_cell_text(name, matches, list(aliases)))
+    return matches[0]
 
 
 def _refusal_reason(result: CellResult) -> str | None:

@@ -33,15 +33,12 @@ def list_baselines(storage: Path, artifacts: Path) -> StoredBaseline:
     left_aside: dict[str, None] = {}
     local = _list_local_fingerprints(artifacts, left_aside)
     cells = []
-    unreadable = []
-    for file in files:
-        if file.baseline is not None:
-            cells.append(_describe_cell(file.path, file.baseline, local))
-        if file.error is not None:
-            unreadable.append(file.error)
+    for path, baseline, _ in files:
+        if baseline is not None:
+            cells.append(_describe_cell(path, baseline, local))
     return StoredBaseline(
         cells=tuple(cells),
-        unreadable=tuple(unreadable),
+        unreadable=tuple(file.error for file in files if file.error is not None),
         left_aside=tuple(left_aside),
     )
 
@@ -51,9 +48,14 @@ def find(stored: StoredBaseline, name: str) -> StoredCell:
 
     CellUnknown lists similar ones; BaselineUnreadable when it is the name of a damaged file.
     """
-    cells = {f"{cell.fingerprint}/{cell.cell.slug}": cell for cell in stored.cells}
-    names = {key: (key, cell.cell.id, cell_label(cell.cell)) for key, cell in cells.items()}
-    matches = find_matches(names, name)
+    cells: dict[str, StoredCell] = {}
+    aliases = {}
+    for stored_cell in stored.cells:
+        cell = stored_cell.cell
+        key = f"{stored_cell.fingerprint}/{cell.slug}"
+        cells[key] = stored_cell
+        aliases[key] = (key, cell.id, cell_label(cell))
+    matches = find_matches(aliases, name)
     if len(matches) == 1:
         return cells[matches[0]]
     damaged = [error for error in stored.unreadable if name.lower() in error.lower()]
@@ -70,16 +72,19 @@ def why(storage: Path, artifacts: Path, name: str) -> ScreeningReport:
     if baseline is None:
         raise CellUnknown(f"{cell.file} has gone meanwhile; list the baselines again")
     run, result = _last_run(artifacts, cell)
-    is_stored = run is not None and any(stored.run == run.id for stored in baseline.runs)
+    last_run = None
+    is_stored = False
     if run is not None:
+        last_run = run.id
+        is_stored = any(stored.run == last_run for stored in baseline.runs)
         # A run that is stored already must not be judged against itself.
-        others = tuple(stored for stored in baseline.counted_runs if stored.run != run.id)
-        baseline = structs.replace(baseline, runs=others)
+        others = [stored for stored in baseline.counted_runs if stored.run != last_run]
+        baseline = structs.replace(baseline, runs=tuple(others))
     return ScreeningReport(
         cell=cell,
         runs_wanted=prediction.MIN_RUNS,
         gates=tuple(_screen_metrics(baseline, result)),
-        last_run=run.id if run else None,
+        last_run=last_run,
         last_is_stored=is_stored,
         left_aside=every.left_aside,
     )
@@ -90,19 +95,15 @@ def _screen_metrics(baseline: Baseline, result: CellResult | None) -> list[Metri
     screenings = [prediction.predict(metric, baseline) for metric in metrics]
     if result is None:
         return screenings
-    return [
-        structs.replace(
-            screened,
+    verdicts = screening.judge_against(baseline, result)
+    for index, verdict in enumerate(verdicts):
+        screenings[index] = structs.replace(
+            screenings[index],
             value=verdict.value,
             outcome=verdict.outcome,
             reason=verdict.reason,
         )
-        for screened, verdict in zip(
-            screenings,
-            screening.judge_against(baseline, result),
-            strict=True,
-        )
-    ]
+    return screenings
 
 
 def read_storage(storage: Path) -> list[store.Stored]:
@@ -217,14 +218,18 @@ def unknown_cell_text(
 
 
 def _find_similar(wanted: str, every: Sequence[str]) -> list[str]:
-    by_slug = {name.partition("/")[2] or name: name for name in every}
-    slugs = difflib.get_close_matches(wanted.lower(), list(by_slug), n=SHOWN_NAMES, cutoff=0.3)
+    by_slug = {}
+    for name in every:
+        _, _, slug = name.rpartition("/")
+        by_slug[slug] = name
+    slugs = difflib.get_close_matches(wanted.lower(), by_slug, n=SHOWN_NAMES, cutoff=0.3)
     return [by_slug[slug] for slug in slugs]
 
 
 def _last_run(artifacts: Path, cell: StoredCell) -> tuple[Run, CellResult] | tuple[None, None]:
+    wanted = (cell.cell.id, cell.fingerprint)
     for run in islice(recent_runs(artifacts), RECENT_RUNS):
         for result in run.cells:
-            if result.cell.id == cell.cell.id and result.fingerprint == cell.fingerprint:
+            if (result.cell.id, result.fingerprint) == wanted:
                 return run, result
     return None, None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -115,20 +116,20 @@ def _find_superseded(files: Sequence[store.Stored]) -> dict[Path, str]:
 
     By path, with the reason.
     """
-    groups: dict[tuple[object, ...], list[tuple[datetime, Path, str]]] = {}
+    groups: dict[tuple[object, ...], list[tuple[datetime, Path, str]]] = defaultdict(list)
     names = machine_fingerprint.machine().__struct_fields__
     for path, baseline, _ in files:
         if baseline is None or not baseline.fingerprint_parts or not baseline.runs:
             continue
-        machine = [baseline.fingerprint_parts.get(name) for name in names]
-        group = groups.setdefault((baseline.cell.id, *machine), [])
-        group.append((_newest(baseline), path, baseline.fingerprint))
+        machine = map(baseline.fingerprint_parts.get, names)
+        entry = (_newest(baseline), path, baseline.fingerprint)
+        groups[baseline.cell.id, *machine].append(entry)
     reasons: dict[Path, str] = {}
     for group in groups.values():
-        *older, newest = sorted(group)
-        _, _, fingerprint = newest
+        *older, (_, _, newest) = sorted(group)
+        reason = f"the same machine has newer runs as {newest}"
         for _, path, _ in older:
-            reasons[path] = f"the same machine has newer runs as {fingerprint}"
+            reasons[path] = reason
     return reasons
 
 

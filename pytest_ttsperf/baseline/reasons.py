@@ -111,9 +111,10 @@ def _growth(
     now = {row.stage: row.ms for row in result.breakdown.to_first_sound}
     if not before or not now:
         return "; which stage grew is not known, as not both runs reported stages"
-    stages = sorted({*now, *before})
-    growth_ms = {stage: now.get(stage, 0.0) - before.get(stage, 0.0) for stage in stages}
-    first = max(stages, key=growth_ms.__getitem__)
+    growth_ms = {}
+    for stage in sorted({*now, *before}):
+        growth_ms[stage] = now.get(stage, 0.0) - before.get(stage, 0.0)
+    first = max(growth_ms, key=growth_ms.__getitem__)
     if growth_ms[first] <= 0:
         return "; no stage grew up to the first sound"
     amount = f"{growth_ms[first]:+.1f} ms"

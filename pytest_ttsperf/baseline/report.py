@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.records.commands import (
@@ -19,17 +21,22 @@ from pytest_ttsperf.report.terminal import cell_label, grid, number
 
 COMMIT_APART = "Commit the changed files apart from other changes, with the reason."
 PRUNE_HINT = "Nothing was deleted; --yes deletes them."
+MACHINES = {
+    True: "this machine",
+    False: "another machine",
+    None: "perhaps this machine: the files do not say what it stands for",
+}
+"""Whether a fingerprint is that of this machine."""
 
 
 def listing(stored: StoredBaseline) -> str:
     """A table for each fingerprint, this machine's first; then what cannot be read."""
-    groups: dict[str, list[StoredCell]] = {}
+    groups: dict[str, list[StoredCell]] = defaultdict(list)
     for cell in sorted(stored.cells, key=lambda cell: not cell.this_machine):
-        groups.setdefault(cell.fingerprint, []).append(cell)
-    blocks = [
-        f"{fingerprint}{_machine_text(cells[0].this_machine)}\n{_cells_table(cells)}"
-        for fingerprint, cells in groups.items()
-    ]
+        groups[cell.fingerprint].append(cell)
+    blocks = []
+    for cells in groups.values():
+        blocks.append(f"{_fingerprint_text(cells[0])}\n{_cells_table(cells)}")
     blocks += [f"unreadable: {error}" for error in stored.unreadable]
     blocks += _unreadable_run_lines(stored.left_aside)
     return "\n\n".join(blocks) or "no baselines yet; pytest -m perf --ttsperf-save makes them"
@@ -41,7 +48,7 @@ def cell(stored: StoredCell) -> str:
     lines = [
         f"{cell_label(stored.cell)}: {stored.cell.test}",
         f"{target}, provider {stored.cell.provider}, voice {stored.cell.voice}",
-        f"fingerprint {stored.fingerprint}{_machine_text(stored.this_machine)}",
+        f"fingerprint {_fingerprint_text(stored)}",
     ]
     if stored.fingerprint_parts:
         parts = [f"{name} {value}" for name, value in stored.fingerprint_parts.items()]
@@ -50,11 +57,13 @@ def cell(stored: StoredCell) -> str:
     if not stored.runs:
         return "\n".join([*lines, "no runs are in it"])
     headings = ("saved", "revision", "n", *_headings(stored), "counts")
-    lines.append(grid(headings, [_run_row(stored, run) for run in stored.runs]))
-    notes = dict.fromkeys(note for run in stored.runs for note in run.notes)
+    rows = [_run_row(stored, run) for run in stored.runs]
+    lines.append(grid(headings, rows))
+    counts = Counter(chain.from_iterable(set(run.notes) for run in stored.runs))
+    notes = dict.fromkeys(chain.from_iterable(run.notes for run in stored.runs))
     if notes:
         lines.append("")
-    lines += [f"note ({_share_text(stored, note)}): {note}" for note in notes]
+    lines += [f"note ({counts[note]} of {len(rows)} runs): {note}" for note in notes]
     return "\n".join(lines)
 
 
@@ -90,7 +99,7 @@ def why(report: ScreeningReport) -> str:
     stored = report.cell
     names = _join([screened.label for screened in report.gates])
     lines = [
-        f"{cell_label(stored.cell)} on {stored.fingerprint}{_machine_text(stored.this_machine)}",
+        f"{cell_label(stored.cell)} on {_fingerprint_text(stored)}",
         f"With --ttsperf-compare the screen compares {names} of a run with those of earlier "
         "runs of the same cell on the same fingerprint, and with nothing else.",
     ]
@@ -135,22 +144,23 @@ def _cells_table(cells: Sequence[StoredCell]) -> str:
     # The columns of the cell that has most of them come first.
     headings: dict[str, str] = {}
     for cell in sorted(cells, key=lambda cell: -len(cell.units)):
-        for label, heading in zip(cell.units, _headings(cell), strict=True):
-            headings.setdefault(heading, label)
-    rows = [_cell_row(cell, list(headings.values())) for cell in cells]
+        columns = zip(_headings(cell), cell.units, strict=True)
+        headings |= dict(columns)
+    rows = [_cell_row(cell, headings.values()) for cell in cells]
     return grid(("cell", "runs", "newest", "revision", *headings), rows)
 
 
-def _cell_row(cell: StoredCell, labels: Sequence[str]) -> tuple[str, ...]:
+def _cell_row(cell: StoredCell, labels: Collection[str]) -> tuple[str, ...]:
     counted = sum(run.counts for run in cell.runs)
     runs = str(counted)
     if counted < len(cell.runs):
         runs = f"{counted} of {len(cell.runs)}"
-    if not cell.runs:
-        return (cell_label(cell.cell), runs, "-", "-", *["-"] * len(labels))
-    newest = cell.runs[-1]
-    figures = [_figure(newest.figures.get(label)) for label in labels]
-    return (cell_label(cell.cell), runs, _when(newest), _revision(newest), *figures)
+    newest = ["-"] * (2 + len(labels))
+    if cell.runs:
+        run = cell.runs[-1]
+        figures = map(run.figures.get, labels)
+        newest = [_when(run), _revision(run), *map(_figure, figures)]
+    return (cell_label(cell.cell), runs, *newest)
 
 
 def _headings(stored: StoredCell) -> list[str]:
@@ -158,16 +168,11 @@ def _headings(stored: StoredCell) -> list[str]:
 
 
 def _run_row(stored: StoredCell, run: StoredRun) -> tuple[str, ...]:
-    figures = [_figure(run.figures.get(label)) for label in stored.units]
+    figures = map(run.figures.get, stored.units)
     counts = "yes" if run.counts else "history"
     if run.accepted:
         counts = "accepted"
-    return (_when(run), _revision(run), str(run.n), *figures, counts)
-
-
-def _share_text(stored: StoredCell, note: str) -> str:
-    count = sum(note in run.notes for run in stored.runs)
-    return f"{count} of {len(stored.runs)} runs"
+    return (_when(run), _revision(run), str(run.n), *map(_figure, figures), counts)
 
 
 def _figure(value: float | None, unit: str = "") -> str:
@@ -187,10 +192,8 @@ def _revision(run: StoredRun) -> str:
     return run.revision[:10] + ("+changes" if run.dirty else "")
 
 
-def _machine_text(this_machine: bool | None) -> str:
-    if this_machine is None:
-        return " (perhaps this machine: the files do not say what it stands for)"
-    return " (this machine)" if this_machine else " (another machine)"
+def _fingerprint_text(stored: StoredCell) -> str:
+    return f"{stored.fingerprint} ({MACHINES[stored.this_machine]})"
 
 
 def _acceptance_lines(cell: AcceptedCell) -> Iterator[str]:

@@ -18,6 +18,7 @@ from pytest_ttsperf.baseline.prediction import (
 )
 from pytest_ttsperf.baseline.store import fingerprints_with, load, path_for
 from pytest_ttsperf.records import Baseline, CellResult, Outcome, Verdict
+from pytest_ttsperf.records.commands import MetricScreening
 
 
 def screen(storage: Path, result: CellResult) -> list[Verdict]:
@@ -31,17 +32,24 @@ def screen(storage: Path, result: CellResult) -> list[Verdict]:
     if baseline is None:
         fingerprints = fingerprints_with(storage, result.cell)
         others = [found for found in fingerprints if found != result.fingerprint]
+        reason = f"there is no baseline of this cell in {path.parent}"
         if others:
-            return [_nothing_to_compare(reasons.foreign(others))]
-        return [_nothing_to_compare(f"there is no baseline of this cell in {path.parent}")]
-    if baseline.fingerprint != result.fingerprint:
-        return [_nothing_to_compare(reasons.foreign([baseline.fingerprint]))]
-    if baseline.cell.id != result.cell.id:
+            reason = reasons.foreign(others)
+    elif baseline.fingerprint != result.fingerprint:
+        reason = reasons.foreign([baseline.fingerprint])
+    elif baseline.cell.id != result.cell.id:
         reason = f"{path} is the baseline of another cell, {baseline.cell.id}"
-        return [_nothing_to_compare(reason)]
-    if not baseline.runs:
-        return [_nothing_to_compare(f"the baseline {path} holds no runs")]
-    return judge_against(baseline, result)
+    elif not baseline.runs:
+        reason = f"the baseline {path} holds no runs"
+    else:
+        return judge_against(baseline, result)
+    nothing_to_compare = Verdict(
+        subject="baseline",
+        outcome=Outcome.INCONCLUSIVE,
+        reason=f"{reason}; save {MIN_RUNS} runs on this machine (--ttsperf-save)",
+        gate="baseline",
+    )
+    return [nothing_to_compare]
 
 
 def judge_against(baseline: Baseline, result: CellResult) -> list[Verdict]:
@@ -49,24 +57,26 @@ def judge_against(baseline: Baseline, result: CellResult) -> list[Verdict]:
     return [_judge(metric, baseline, result) for metric in select_metrics(result.cell)]
 
 
-def _nothing_to_compare(reason: str) -> Verdict:
-    return Verdict(
-        subject="baseline",
-        outcome=Outcome.INCONCLUSIVE,
-        reason=f"{reason}; save {MIN_RUNS} runs on this machine (--ttsperf-save)",
-        gate="baseline",
-    )
-
-
 def _judge(metric: ScreenedMetric, baseline: Baseline, result: CellResult) -> Verdict:
     prediction = predict(metric, baseline)
     value = metric.find_value(result.summary)
     trials = metric.count_trials(result.summary)
     runs = len(prediction.earlier)
-    open_verdict = Verdict(
+    outcome = Outcome.INCONCLUSIVE
+    reason = ""
+    if value is None and runs:
+        outcome = Outcome.FAIL
+        reason = reasons.not_measured(metric, runs)
+    elif value is not None and trials < metric.trials:
+        reason = reasons.too_few_trials(metric, trials)
+    elif value is None or value <= 0:
+        reason = reasons.not_positive(metric, value)
+    elif prediction.limit is None:
+        reason = reasons.too_few_runs(metric, value, runs, baseline)
+    verdict = Verdict(
         subject=metric.label,
-        outcome=Outcome.INCONCLUSIVE,
-        reason="",
+        outcome=outcome,
+        reason=reason,
         gate="baseline",
         metric=metric.metric,
         statistic=metric.statistic,
@@ -74,35 +84,47 @@ def _judge(metric: ScreenedMetric, baseline: Baseline, result: CellResult) -> Ve
         unit=metric.unit,
         n=runs,
     )
-    if value is not None and trials < metric.trials:
-        reason = reasons.too_few_trials(metric, trials)
-        return structs.replace(open_verdict, reason=reason)
-    if value is None and runs:
-        reason = reasons.not_measured(metric, runs)
-        return structs.replace(open_verdict, outcome=Outcome.FAIL, reason=reason)
-    if value is None or value <= 0:
-        reason = reasons.not_positive(metric, value)
-        return structs.replace(open_verdict, reason=reason)
-    middle, doubt, limit = prediction.middle, prediction.doubt, prediction.limit
-    if middle is None or doubt is None or limit is None:
-        reason = reasons.too_few_runs(metric, value, runs, baseline)
-        return structs.replace(open_verdict, reason=reason)
-    reason = reasons.deviation(metric, value, middle, runs)
-    revision = _clean_revision(baseline)
-    if value > limit:
-        reason += reasons.over_limit(metric, value, limit, baseline, result)
-        return structs.replace(
-            open_verdict,
-            outcome=Outcome.FAIL,
-            reason=reason,
-            limit=limit,
-            revision=revision,
-        )
-    reason += reasons.doubt_text(metric, doubt)
+    if reason:
+        return verdict
+    return _compare(verdict, metric, prediction, baseline, result)
+
+
+def _compare(
+    verdict: Verdict,
+    metric: ScreenedMetric,
+    prediction: MetricScreening,
+    baseline: Baseline,
+    result: CellResult,
+) -> Verdict:
+    """The verdict on a value, by the limits of the prediction: all of them are there."""
+    value, middle = verdict.value, prediction.middle
+    doubt, limit = prediction.doubt, prediction.limit
+    assert value is not None
+    assert middle is not None
+    assert doubt is not None
+    assert limit is not None
+    outcome = Outcome.PASS
+    bound = doubt
+    revision = None
+    reason = reasons.deviation(metric, value, middle, verdict.n)
     if value > doubt:
+        outcome = Outcome.INCONCLUSIVE
+        revision = _clean_revision(baseline)
+    if value > limit:
+        outcome = Outcome.FAIL
+        bound = limit
+        reason += reasons.over_limit(metric, value, limit, baseline, result)
+    else:
+        reason += reasons.doubt_text(metric, doubt)
+    if outcome is Outcome.INCONCLUSIVE:
         reason += reasons.in_doubt(metric, limit, baseline)
-        return structs.replace(open_verdict, reason=reason, limit=doubt, revision=revision)
-    return structs.replace(open_verdict, outcome=Outcome.PASS, reason=reason, limit=doubt)
+    return structs.replace(
+        verdict,
+        outcome=outcome,
+        reason=reason,
+        limit=bound,
+        revision=revision,
+    )
 
 
 def _clean_revision(baseline: Baseline) -> str | None:

@@ -39,10 +39,15 @@ KEPT_RUNS = 30
 LOCK_TIMEOUT_S = 60.0
 
 
-def save(storage: Path, result: CellResult, run: Run) -> None:
-    """Add a result to its cell's baseline. BaselineUnreadable when that is damaged."""
+def save(
+    storage: Path,
+    result: CellResult,
+    run: Run,
+    accepted: str | None = None,
+) -> tuple[Path, Baseline]:
+    """Add a result of a run to its cell's baseline; see `append`."""
     entry = summarise_run(result, run)
-    append(storage, result, entry, describe_fingerprint(result, run))
+    return append(storage, result, entry, describe_fingerprint(result, run), accepted)
 
 
 def describe_fingerprint(result: CellResult, run: Run) -> dict[str, Json]:
@@ -122,8 +127,8 @@ def append(
     run: BaselineRun,
     fingerprint_parts: Mapping[str, Json] | None = None,
     accepted: str | None = None,
-) -> Path:
-    """Add a run to the baseline of its cell and machine; gives the file written.
+) -> tuple[Path, Baseline]:
+    """Add a run to the baseline of its cell and machine; gives the file written and its content.
 
     The file holds the last 30 runs, and of the newest the counted trials (instants and figures;
     sound and stage spans are left out) and the median ms by stage up to the first sounding chunk. A
@@ -134,9 +139,8 @@ def append(
     """
     path = path_for(storage, result.fingerprint, result.cell)
     with _lock(path):
-        before = load(path)
-        if before is None:
-            before = _empty_baseline(result)
+        empty = Baseline(cell=result.cell, fingerprint=result.fingerprint, runs=())
+        before = load(path) or empty
         _check_identity(path, before, result)
         runs = _insert_run(path, before.runs, run, accepted)
         baseline = structs.replace(
@@ -151,11 +155,7 @@ def append(
             files.write_file(path, files.encode_json(baseline, is_ordered=True))
         except OSError as error:
             raise _unwritable(path, error) from error
-    return path
-
-
-def _empty_baseline(result: CellResult) -> Baseline:
-    return Baseline(cell=result.cell, fingerprint=result.fingerprint, runs=())
+    return path, baseline
 
 
 def _with_newest(baseline: Baseline, result: CellResult) -> Baseline:
@@ -179,11 +179,13 @@ def _insert_run(
     accepted: str | None,
 ) -> list[BaselineRun]:
     """The runs with this one in its place by time; if it is accepted, none after it is any more."""
-    others = [other for other in runs if not _is_same(other, run)]
-    replaced = [other for other in runs if _is_same(other, run)]
     instant = accepted
-    if instant is None and replaced:
-        instant = replaced[0].accepted
+    others = []
+    for other in runs:
+        if not _is_same(other, run):
+            others.append(other)
+        elif instant is None:
+            instant = other.accepted
     inserted = structs.replace(run, accepted=instant)
     ordered = sorted([*others, inserted], key=lambda one: _instant(one, path))
     if accepted is None:

@@ -60,17 +60,17 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    demanded = ("provider", "voice")
+    requested = ("provider", "voice")
     old = targets.make_factory(
-        arguments.target_a, arguments.option_a, "--option-a", arguments, demanded
+        arguments.target_a, arguments.option_a, "--option-a", arguments, requested
     )
     new = targets.make_factory(
-        arguments.target_b, arguments.option_b, "--option-b", arguments, demanded
+        arguments.target_b, arguments.option_b, "--option-b", arguments, requested
     )
-    written_out = [
-        *secrets.find(old.spec.spec, old.spec.options),
-        *secrets.find(new.spec.spec, new.spec.options),
-    ]
+    old_name = old.spec.label
+    new_name = new.spec.label
+    written_out = secrets.find(old.spec.spec, old.spec.options)
+    written_out += secrets.find(new.spec.spec, new.spec.options)
     advise(written_out)
     presets = tuple(dict.fromkeys(arguments.preset or PRESETS[:1]))
     margins = metrics.margins_of_lines(arguments.fail, "--fail")
@@ -83,12 +83,13 @@ def _run(arguments: argparse.Namespace) -> int:
             arguments.budget,
             cold=arguments.cold,
         )
-    text = lazy.compare_report.text(old.spec.label, new.spec.label, found, paint)
+    text = lazy.compare_report.text(old_name, new_name, found, paint)
     print_answer(found, text, as_json=arguments.json)
     outcomes: set[lazy.records.Outcome] = set()
     for comparison in found.values():
         outcomes.update(lazy.compare_report.outcomes(comparison))
-    return int(not outcomes.isdisjoint((lazy.records.Outcome.FAIL, lazy.records.Outcome.INVALID)))
+    bad = {lazy.records.Outcome.FAIL, lazy.records.Outcome.INVALID}
+    return int(bool(outcomes & bad))
 
 
 @contextmanager

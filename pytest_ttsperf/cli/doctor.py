@@ -16,7 +16,7 @@ def add(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "doctor",
-        help="this machine: environment, weather, runtime, what keeps it from gating",
+        help="this machine: environment, disturbances, runtime, what keeps it from gating",
         description="Look whether this machine is fit for gating, and advise. Exit code 1 when "
         "something bad was found.",
     )
@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
         type=_seconds,
         default=DEFAULT_SECONDS,
         metavar="S",
-        help=f"how long to watch the weather ({DEFAULT_SECONDS:g})",
+        help=f"how long to watch for disturbances ({DEFAULT_SECONDS:g})",
     )
     parser.add_argument("--target", metavar="SPEC", help="also open this target, of any form")
     targets.add_option(parser, "--option", "the target")
@@ -38,9 +38,9 @@ def add(commands: Any) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     source = None
     if arguments.target is not None:
-        demanded = ["provider"] if arguments.provider else []
+        requested = ["provider"] if arguments.provider else []
         source = targets.make_factory(
-            arguments.target, arguments.option, "--option", arguments, demanded
+            arguments.target, arguments.option, "--option", arguments, requested
         )
         advise(secrets.find(source.spec.spec, source.spec.options))
     checkup = lazy.checks.examine(arguments.seconds, source)

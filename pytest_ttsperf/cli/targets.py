@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_ttsperf.cli import lazy
 from pytest_ttsperf.targets import spec as targets_spec
-
-if TYPE_CHECKING:
-    pass
 
 
 def add_option(parser: Any, name: str, target: str) -> None:
@@ -29,11 +26,11 @@ def make_factory(
     option_lines: Sequence[str],
     source: str,
     arguments: argparse.Namespace,
-    demanded: Iterable[str],
+    requested: Iterable[str],
 ) -> lazy.plan.TargetFactory:
     """Where a target comes from, with the command's provider and voice.
 
-    `source` is the name of the option that the lines are of. What is set and among `demanded`, the
+    `source` is the name of the option that the lines are of. What is set and among `requested`, the
     target has to take.
     """
     options = targets_spec.options_of(option_lines, source)
@@ -43,5 +40,5 @@ def make_factory(
         ),
         provider=arguments.provider,
         voice=arguments.voice,
-        demanded=tuple(name for name in demanded if getattr(arguments, name) is not None),
+        requested=tuple(name for name in requested if getattr(arguments, name) is not None),
     )

@@ -42,11 +42,14 @@ def explain(old: TargetFactory, label: str, error: TargetError) -> Exception:
     """
     if isinstance(error, WrongTree):
         return error
+    tree = old.tree
     missing: list[Missing] = []
     lacking = None
-    if old.tree is not None:
-        missing = _find_missing(old.tree, error)
-        lacking = _lacking(old, old.tree, error, missing)
+    if tree is not None:
+        # What of the running tree the error names and the old tree lacks.
+        bases = [Path.cwd(), tree.rootdir or tree.project, tree.project]
+        missing = contents.find_missing(tree.project, tree.folder, str(error), bases)
+        lacking = _lacking(old, tree, error, missing)
     if lacking:
         return Incomparable(
             f"new: {label} cannot be opened as it is now ({lacking}); there is nothing to compare "
@@ -134,22 +137,17 @@ def _lacking_name(
     values = [value for value in options.values() if isinstance(value, str)]
     names = [old.voice, old.provider, *values, *options]
     message = _message(error)
-    for name in names:
-        if not name or not contents.mentions(message, name):
-            continue
-        is_in_engine = contents.engine_has_word(tree.project, name)
-        if is_in_engine and not contents.has_word(tree.folder, name):
+    for name in filter(None, names):
+        if (
+            contents.mentions(message, name)
+            and contents.engine_has_word(tree.project, name)
+            and not contents.has_word(tree.folder, name)
+        ):
             return f"it knows no {name!r}: {_first_line(error)}"
     return None
 
 
 # What went wrong
-
-
-def _find_missing(tree: Tree, error: TargetError) -> list[Missing]:
-    """What of the running tree the error names and the old tree lacks."""
-    bases = [Path.cwd(), tree.rootdir or tree.project, tree.project]
-    return contents.find_missing(tree.project, tree.folder, str(error), bases)
 
 
 def _message(error: TargetError) -> str:
@@ -163,9 +161,12 @@ def _first_line(error: TargetError) -> str:
 
 def _shorten(error: TargetError) -> list[str]:
     """The first line, and the last of the others."""
-    lines = str(error).splitlines()
-    first, *others = [line.rstrip() for line in lines if line.strip()]
-    new = [line for line in others if line.strip(" ^~") and line.strip() not in first]
+    lines = [line.rstrip() for line in str(error).splitlines()]
+    first, *others = filter(None, lines)
+    new = []
+    for line in others:
+        if line.strip(" ^~") and line.strip() not in first:
+            new.append(line)
     return [first, *new[-LAST_LINES:]]
 
 

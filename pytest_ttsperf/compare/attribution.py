@@ -54,21 +54,21 @@ def attribute(
     if len(parts) < MIN_BLOCKS or not names:
         return None
     per_block = _shifts(parts, statistic)
-    total, *rows = (Estimate.of(column) for column in per_block.T)
-    changes = [
-        _stage_change(name, row, total.mean)
-        for name, row in zip([*names, OUTSIDE], rows, strict=True)
-    ]
-    direction = math.copysign(1, total.mean)
+    total, *shifts = map(Estimate.of, per_block.T)
+    total_ms = total.mean
+    changes = []
+    for name, shift in zip([*names, OUTSIDE], shifts, strict=True):
+        changes.append(_stage_change(name, shift, total_ms))
+    direction = math.copysign(1, total_ms)
     stages = sorted(changes, key=lambda change: -change.ms * direction)
     first = stages[0]
-    is_same_direction = first.ms * total.mean > 0
+    is_same_direction = first.ms * total_ms > 0
     excludes_zero = first.low_ms * first.high_ms > 0
     explained_by = None
     if is_same_direction and excludes_zero:
         explained_by = first.stage
     return Attribution(
-        total_ms=total.mean,
+        total_ms=total_ms,
         stages=tuple(stages),
         explained_by=explained_by,
     )
@@ -89,8 +89,10 @@ def _slow_shift(parts: Sequence[_StageTimes], share: float) -> Array:
     """[rows]: how much longer the candidate's slow texts take than the baselines' slow texts."""
     slowness = np.concatenate([part.slowness for part in parts], axis=1)
     times = np.concatenate([part.times for part in parts], axis=2)
-    is_slow = slowness >= np.quantile(slowness, 1 - share, axis=1, keepdims=True)
-    means = (times * is_slow).sum(axis=2) / is_slow.sum(axis=1)
+    threshold = np.quantile(slowness, 1 - share, axis=1, keepdims=True)
+    is_slow = slowness >= threshold
+    totals = (times * is_slow).sum(axis=2)
+    means = totals / is_slow.sum(axis=1)
     candidate, _ = contrasts(means.T)
     return np.asarray(candidate, dtype=float)
 
@@ -101,26 +103,21 @@ def _stage_times(block: Block, names: Sequence[str]) -> _StageTimes | None:
         return None
     metric = block.metric.array()
     elapsed = block.elapsed_ms.array()
-    absent = np.zeros_like(elapsed)
-    stages = [
-        block.stages_ms[name].array() if name in block.stages_ms else absent for name in names
-    ]
+    stages = []
+    for name in names:
+        arms = block.stages_ms.get(name)
+        stages.append(np.zeros_like(elapsed) if arms is None else arms.array())
     _check_sizes([metric, elapsed, *stages])
     outside = elapsed - np.sum(stages, axis=0)
-    times = np.stack([elapsed, *stages, outside])
-    has_times = np.isfinite(times).all(axis=(0, 1))
-    has_metric = np.isfinite(metric).all(axis=0)
-    is_complete = has_times & has_metric
+    rows = np.stack([metric, elapsed, *stages, outside])
+    is_complete = np.isfinite(rows).all(axis=(0, 1))
     if is_complete.mean() < MIN_SHARE:
         return None
-    metric = metric[:, is_complete]
-    times = times[:, :, is_complete]
-    medians_ms = np.median(times, axis=2, keepdims=True)
-    usual_ms = medians_ms.mean(axis=1, keepdims=True)
-    return _StageTimes(
-        slowness=metric - np.median(metric, axis=1).mean(),
-        times=times - usual_ms,
-    )
+    rows = rows[:, :, is_complete]
+    medians = np.median(rows, axis=2, keepdims=True)
+    usual = medians.mean(axis=1, keepdims=True)
+    slowness, *times = rows - usual
+    return _StageTimes(slowness, np.stack(times))
 
 
 def _check_sizes(arrays: Sequence[Array]) -> None:

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from itertools import chain
 from statistics import median
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ from pytest_ttsperf.experiment.trial import (
     OpenTarget,
     merge_tracers,
     open_target,
+    rtf_of,
     run_cold_trial,
     run_trial_or_fail,
     warm_up,
@@ -39,11 +41,10 @@ from pytest_ttsperf.measure.memory import wait_all_quiet
 from pytest_ttsperf.metrics import definitions, validity
 from pytest_ttsperf.metrics import stages as metrics_stages
 from pytest_ttsperf.real import REAL
-from pytest_ttsperf.records import Arms, Block, ComparedMetric, TargetInfo, Trial
+from pytest_ttsperf.records import Arms, Block, ComparedMetric, Trial
 
 TrialTimes = tuple[float, dict[str, float]]
 """The time of a trial in ms, and by stage what of it the stage was at work in."""
-ArmTimes = Mapping[str, Sequence[TrialTimes | None]]
 
 TEXTS = 16
 """Per process in the first block; how long that takes says how many the others have."""
@@ -112,10 +113,9 @@ class BlockTrials(NamedTuple):
     def duration_s(self) -> float:
         """Of all trials, the spare ones included."""
         duration_ns = 0
-        for trials in (*self.by_arm.values(), self.spare):
-            for trial in trials:
-                if trial.recording is not None:
-                    duration_ns += trial.recording.end_ns - trial.recording.request_ns
+        for trial in chain(*self.by_arm.values(), self.spare):
+            if trial.recording is not None:
+                duration_ns += trial.recording.end_ns - trial.recording.request_ns
         return duration_ns / 1e9
 
 
@@ -146,24 +146,18 @@ class BlockRunner:
         """
         started_s = REAL.monotonic()
         trials = self._run_block(spec)
-        self.durations_s.append(REAL.monotonic() - started_s)
+        duration_s = REAL.monotonic() - started_s
+        self.durations_s.append(duration_s)
         if len(self.durations_s) == 1:
             refuse_silent_baseline(spec, {cell: [block] for cell, block in trials.items()})
         self._next_text += 1 if spec.is_cold else self.texts
         if self._adapts_texts:
             self._adapts_texts = False
-            self.texts = self._count_texts_worth(spec, trials)
+            trials_s = sum(block.duration_s for block in trials.values())
+            opening_s = duration_s - trials_s
+            round_s = trials_s / self.texts
+            self.texts = texts_worth(opening_s, round_s, spec.budget_s)
         return trials
-
-    def _count_texts_worth(
-        self,
-        spec: ComparisonSpec,
-        trials: Mapping[str, BlockTrials],
-    ) -> int:
-        trials_s = sum(block.duration_s for block in trials.values())
-        opening_s = self.durations_s[-1] - trials_s
-        round_s = trials_s / self.texts
-        return texts_worth(opening_s, round_s, spec.budget_s)
 
     def _run_block(self, spec: ComparisonSpec) -> dict[str, BlockTrials]:
         """One block in every cell, of the texts that follow those of the blocks before."""
@@ -189,7 +183,7 @@ class BlockRunner:
                     opened = arms[arm]
                     # This also checks again where the code of the target came from.
                     tracers = opened.target.inspect().tracers
-                    _refuse_tracers(opened.source, opened.ready, tracers)
+                    _refuse_tracers(opened.source, merge_tracers(opened.ready.tracers, tracers))
         return trials
 
     def _run_warm_block(
@@ -202,22 +196,21 @@ class BlockRunner:
     ) -> BlockTrials:
         for arm, opened in arms.items():
             with _explain_baseline_errors(spec, arm):
-                for _ in warm_up(opened, plan):
-                    pass
+                deque(warm_up(opened, plan), maxlen=0)
         meters = [opened.meter for opened in arms.values() if opened.meter]
         if not wait_all_quiet(meters, QUIET_TIMEOUT_S):
             self.notes.append(
                 f"the targets kept working for {QUIET_TIMEOUT_S:g} s, and so disturb each other"
             )
-        trials: dict[str, list[Trial]] = {arm: [] for arm in arms}
+        trials: dict[str, tuple[Trial, ...]] = dict.fromkeys((*ARMS, SPARE), ())
         for step in schedule.schedule_trials(texts, "trial"):
             for arm in order.sample(list(arms), len(arms)):
                 trial = run_trial_or_fail(arms[arm], step, plan.mode, with_usage=False)
-                trials[arm].append(trial)
+                trials[arm] += (trial,)
         return BlockTrials(
-            by_arm={arm: tuple(trials[arm]) for arm in ARMS},
+            spare=trials.pop(SPARE),
+            by_arm=trials,
             rss_peak_mb={arm: _peak_mb(arms[arm]) for arm in ARMS},
-            spare=tuple(trials.get(SPARE, ())),
         )
 
 
@@ -233,16 +226,11 @@ def texts_worth(opening_s: float, round_s: float, budget_s: float) -> int:
     return round(min(texts, MOST_TEXTS))
 
 
-def _refuse_tracers(
-    source: TargetFactory,
-    ready: TargetInfo,
-    tracers: tuple[str, ...] = (),
-) -> None:
+def _refuse_tracers(source: TargetFactory, tracers: tuple[str, ...]) -> None:
     """Incomparable for a target that a debugger or profiler slows down."""
-    found = merge_tracers(ready.tracers, tracers)
-    if found:
+    if tracers:
         raise Incomparable(
-            f"{source.spec.label} was traced by {', '.join(found)}: what was compared is the "
+            f"{source.spec.label} was traced by {', '.join(tracers)}: what was compared is the "
             "tracer's as much as the engine's; run without it"
         )
 
@@ -268,27 +256,21 @@ def _open_arms(spec: ComparisonSpec) -> Iterator[dict[str, OpenTarget]]:
     }
     if SPARE in spec.turns and spec.candidate.lifecycle == "external":
         sources[SPARE] = spec.candidate
+    opening = {}
     with ThreadPoolExecutor(len(sources)) as pool:
-        opening = {
-            arm: pool.submit(open_target, source, warm=True) for arm, source in sources.items()
-        }
-    opened = {}
-    for arm, future in opening.items():
-        if future.exception() is None:
-            opened[arm] = future.result()
+        for arm, source in sources.items():
+            opening[arm] = pool.submit(open_target, source, warm=True)
     try:
-        _raise_first_error(spec, opening)
+        opened = {}
+        # An error of the candidate is reported before those of the baseline.
+        for arm, future in reversed(opening.items()):
+            with _explain_baseline_errors(spec, arm):
+                opened[arm] = future.result()
         yield {turn: opened.get(turn, opened["candidate"]) for turn in spec.turns}
     finally:
-        for target in opened.values():
-            target.close()
-
-
-def _raise_first_error(spec: ComparisonSpec, opening: dict[str, Future[OpenTarget]]) -> None:
-    """An error of the candidate is reported before those of the baseline."""
-    for arm, future in reversed(opening.items()):
-        with _explain_baseline_errors(spec, arm):
-            future.result()
+        for future in opening.values():
+            if future.exception() is None:
+                future.result().close()
 
 
 def refuse_silent_baseline(
@@ -299,8 +281,7 @@ def refuse_silent_baseline(
     for cell_blocks in blocks.values():
         trials: list[Trial] = []
         for block in cell_blocks:
-            for arm in BASELINE_ARMS:
-                trials += block.by_arm[arm]
+            trials += block.by_arm["baseline"] + block.by_arm["control"]
         absence.refuse_silence(spec.baseline, spec.against, trials)
 
 
@@ -320,7 +301,7 @@ def _refuse_caches(
         probes = _probe_cache(opened, plan, trials.by_arm[arm][0].text)
         if not probes or not validity.is_cache(probes):
             continue
-        repeated, new = (median(rtfs) for rtfs in zip(*probes, strict=True))
+        repeated, new = map(median, zip(*probes, strict=True))
         raise Incomparable(
             f"{opened.source.spec.shown} answers a text that it has spoken from a cache (rtf "
             f"{repeated:.2g} against {new:.2g} for a new one), and here each text is asked for "
@@ -336,8 +317,7 @@ def _probe_cache(
     """Pairs of RTFs: of a text that was spoken before, and of one that never was."""
     rtfs: list[float | None] = []
     for step in schedule.schedule_trials(probe_texts(plan, text), "probe"):
-        trial = run_trial_or_fail(opened, step, plan.mode, with_usage=False)
-        rtfs.append(definitions.rtf(trial.recording) if trial.recording else None)
+        rtfs.append(rtf_of(run_trial_or_fail(opened, step, plan.mode, with_usage=False)))
     pairs = []
     # The probes alternate.
     for repeated, new in zip(rtfs[::2], rtfs[1::2], strict=True):
@@ -347,11 +327,9 @@ def _probe_cache(
 
 
 def _server_notes(spec: ComparisonSpec) -> list[str]:
-    if spec.baseline == spec.candidate:
-        return []
     sources = (spec.baseline, spec.candidate)
     servers = [source.spec.shown for source in sources if source.lifecycle == "external"]
-    if not servers:
+    if not servers or spec.baseline == spec.candidate:
         return []
     return [
         f"{' and '.join(servers)}: one start in all blocks, so what two starts of the same code "
@@ -360,9 +338,7 @@ def _server_notes(spec: ComparisonSpec) -> list[str]:
 
 
 def _peak_mb(opened: OpenTarget) -> float | None:
-    if opened.meter is None:
-        return None
-    usage = opened.meter.usage()
+    usage = opened.meter.usage() if opened.meter else None
     return usage.rss_peak_bytes / 1e6 if usage else None
 
 
@@ -379,7 +355,7 @@ def _run_cold_block(
         source = spec.candidate if arm == "candidate" else spec.baseline
         with _explain_baseline_errors(spec, arm):
             trial, ready, _ = run_cold_trial(source, step, second, plan.mode)
-            _refuse_tracers(source, ready)
+            _refuse_tracers(source, ready.tracers)
         trials[arm] = (trial,)
     return BlockTrials(trials, dict.fromkeys(ARMS))
 
@@ -389,9 +365,10 @@ def _texts(plan: Plan, positions: range) -> Sequence[str]:
 
     When all have been spoken they start again: in fresh processes, as each block has them.
     """
-    if not corpus.is_preset(plan.text):
-        return [plan.text] * len(positions)
-    pool = corpus.texts(plan.text, corpus.trial_count(plan.text))
+    text = plan.text
+    if not corpus.is_preset(text):
+        return [text] * len(positions)
+    pool = corpus.texts(text, corpus.trial_count(text))
     start = plan.first + plan.trials
     return [pool[(start + position) % len(pool)] for position in positions]
 
@@ -400,11 +377,12 @@ def _differences(arms: Mapping[str, OpenTarget]) -> list[str]:
     """What the arms run on, where it is not the same: `threads 1 -> 2`."""
     baseline = fingerprint.identity(arms["baseline"].ready)
     candidate = fingerprint.identity(arms["candidate"].ready)
-    return [
-        f"{name} {baseline.get(name)} -> {candidate.get(name)}"
-        for name in sorted({*baseline, *candidate})
-        if baseline.get(name) != candidate.get(name)
-    ]
+    notes = []
+    for name in sorted(baseline.keys() | candidate.keys()):
+        before, after = baseline.get(name), candidate.get(name)
+        if before != after:
+            notes.append(f"{name} {before} -> {after}")
+    return notes
 
 
 # Numbers
@@ -415,15 +393,22 @@ def summarise_block(trials: BlockTrials, metric: str) -> Block:
     if metric == PER_PROCESS:
         peaks_mb = {arm: [trials.rss_peak_mb[arm]] for arm in ARMS}
         return Block(metric=_arms(peaks_mb))
-    values = {arm: _metric_values(metric, trials.by_arm[arm]) for arm in ARMS}
-    times = {arm: _trial_times(metric, trials.by_arm[arm]) for arm in ARMS}
-    stages = _stage_names(times)
+    is_whole = metric.startswith("rtf")
+    values: dict[str, list[float | None]] = {}
+    times: dict[str, list[TrialTimes | None]] = {}
+    stages: set[str] = set()
+    for arm in ARMS:
+        arm_trials = trials.by_arm[arm]
+        values[arm] = _metric_values(metric, arm_trials)
+        times[arm] = [metrics_stages.stages_ms(trial, whole=is_whole) for trial in arm_trials]
+        for _, by_stage in filter(None, times[arm]):
+            stages.update(by_stage)
     if not stages:
         return Block(metric=_arms(values))
     return Block(
         metric=_arms(values),
-        elapsed_ms=_read_times(times, _whole_ms),
-        stages_ms={stage: _read_times(times, partial(_stage_ms, stage)) for stage in stages},
+        elapsed_ms=_arms_of_stage(times, None),
+        stages_ms={stage: _arms_of_stage(times, stage) for stage in sorted(stages)},
     )
 
 
@@ -437,38 +422,23 @@ def _metric_values(metric: str, trials: Sequence[Trial]) -> list[float | None]:
     return values
 
 
-def _trial_times(metric: str, trials: Sequence[Trial]) -> list[TrialTimes | None]:
-    is_whole_trial = metric.startswith("rtf")
-    return [metrics_stages.stages_ms(trial, whole=is_whole_trial) for trial in trials]
-
-
-def _stage_names(times: ArmTimes) -> list[str]:
-    names: set[str] = set()
-    for arm_times in times.values():
-        for one in arm_times:
-            if one is not None:
-                _, by_stage = one
-                names.update(by_stage)
-    return sorted(names)
-
-
-def _read_times(times: ArmTimes, read_ms: Callable[[TrialTimes], float]) -> Arms:
-    """A time of each trial; None where its stages were not reported."""
+def _arms_of_stage(
+    times: Mapping[str, Sequence[TrialTimes | None]],
+    stage: str | None,
+) -> Arms:
+    """The time of a stage in each trial, or all of it; None where no stages were reported."""
     by_arm = {}
     for arm, arm_times in times.items():
-        by_arm[arm] = [None if one is None else read_ms(one) for one in arm_times]
+        by_arm[arm] = [_time_ms(one, stage) for one in arm_times]
     return _arms(by_arm)
 
 
-def _whole_ms(times: TrialTimes) -> float:
-    whole_ms, _ = times
-    return whole_ms
-
-
-def _stage_ms(stage: str, times: TrialTimes) -> float:
+def _time_ms(times: TrialTimes | None, stage: str | None) -> float | None:
     """0 where other stages were reported and this one was not."""
-    _, by_stage = times
-    return by_stage.get(stage, 0.0)
+    if times is None:
+        return None
+    whole_ms, by_stage = times
+    return whole_ms if stage is None else by_stage.get(stage, 0.0)
 
 
 def _arms(by_arm: Mapping[str, Sequence[float | None]]) -> Arms:

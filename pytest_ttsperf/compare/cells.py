@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,8 +68,8 @@ class ComparedVersion:
         if self.spec is None:
             return replace(source, tree=self.tree)
         spec = self.spec
-        is_same_form = targets_spec.kind_of(spec.spec) == targets_spec.kind_of(source.spec.spec)
-        if is_same_form and not spec.options:
+        kind = targets_spec.kind_of(spec.spec)
+        if not spec.options and kind == targets_spec.kind_of(source.spec.spec):
             spec = structs.replace(spec, options=source.spec.options)
         return replace(source, spec=with_http_options(spec, {}))
 
@@ -106,10 +107,8 @@ def is_in_doubt(result: CellResult) -> bool:
 
 
 def _doubtful_revision(result: CellResult) -> str | None:
-    for verdict in result.verdicts:
-        if _is_doubtful(verdict):
-            return verdict.revision
-    return None
+    doubtful = filter(_is_doubtful, result.verdicts)
+    return next((verdict.revision for verdict in doubtful), None)
 
 
 def _is_doubtful(verdict: Verdict) -> bool:
@@ -171,16 +170,14 @@ class _Group(NamedTuple):
 
 
 def _groups(results: Iterable[CellResult], against: ComparedVersion | None) -> list[_Group]:
-    groups: dict[tuple[str, Phase], _Group] = {}
+    groups: dict[tuple[str, Phase], list[CellResult]] = defaultdict(list)
     for result in results:
         if result.outcome is Outcome.INVALID or not result.counted:
             continue
         label = against.label if against else _doubtful_revision(result)
         if label is not None:
-            phase = result.cell.phase
-            group = groups.setdefault((label, phase), _Group(label, phase, []))
-            group.results.append(result)
-    return list(groups.values())
+            groups[label, result.cell.phase].append(result)
+    return [_Group(label, phase, members) for (label, phase), members in groups.items()]
 
 
 def _comparison_spec(
@@ -256,11 +253,8 @@ def _resolve(doubt: Verdict, compared: Sequence[Verdict]) -> Verdict:
     Measured in the same minutes, the version decides; where it could not be measured, the stored
     numbers do.
     """
-    answer = compared[0]
-    for verdict in compared:
-        if (verdict.metric, verdict.statistic) == (doubt.metric, doubt.statistic):
-            answer = verdict
-            break
+    by_figure = {(verdict.metric, verdict.statistic): verdict for verdict in compared}
+    answer = by_figure.get((doubt.metric, doubt.statistic), compared[0])
     reason = f"{doubt.reason}. Measured beside it: {answer.reason}"
     if answer.metric is None:
         return structs.replace(doubt, reason=reason)
@@ -293,10 +287,8 @@ def side_by_side(
     is_cold = cold or "per_text" in (baseline.lifecycle, candidate.lifecycle)
     phase: Phase = "cold" if is_cold else "warm"
     metrics = metrics_of(phase)
-    cells = {}
-    for preset in presets:
-        plan = Plan(test="compare", text=preset, mode="stream", phase=phase, trials=0)
-        cells[preset] = ComparedCell(plan, metrics)
+    plan = Plan(test="compare", text="", mode="stream", phase=phase, trials=0)
+    cells = {preset: ComparedCell(replace(plan, text=preset), metrics) for preset in presets}
     spec = ComparisonSpec(
         baseline=baseline,
         candidate=candidate,
@@ -306,9 +298,9 @@ def side_by_side(
         gates_in_run=len(presets) * len(metrics),
     )
     comparisons = run.compare(spec, lambda _: None)
-    if is_cold:
-        return {
-            preset: structs.replace(comparison, notes=(COLD, *comparison.notes))
-            for preset, comparison in comparisons.items()
-        }
-    return comparisons
+    if not is_cold:
+        return comparisons
+    return {
+        preset: structs.replace(comparison, notes=(COLD, *comparison.notes))
+        for preset, comparison in comparisons.items()
+    }

@@ -110,12 +110,12 @@ def confirm(
 
 def void_by_control(verdicts: Sequence[ChangeVerdict]) -> tuple[ChangeVerdict, ...]:
     """Take back all FAILs of one cell when the control of any of its metrics fired."""
-    fired = next((verdict for verdict in verdicts if verdict.control_fired), None)
-    if fired is None:
+    fired = [verdict for verdict in verdicts if verdict.control_fired]
+    if not fired:
         return tuple(verdicts)
     # One whose own control fired has been voided by it already.
     return tuple(
-        verdict if verdict.control_fired else _void(verdict, fired) for verdict in verdicts
+        verdict if verdict.control_fired else _void(verdict, fired[0]) for verdict in verdicts
     )
 
 
@@ -167,7 +167,7 @@ def _void(verdict: ChangeVerdict, fired: ChangeVerdict) -> ChangeVerdict:
     """Without its FAIL or improvement, as the control of `fired` differed."""
     if verdict.outcome is not Outcome.FAIL and not verdict.improved:
         return verdict
-    effect = _amount(fired.control_effect or 0.0, fired)
+    effect = _amount(fired.control_effect, fired)
     p_value = fired.p_control or 0.0
     outcome = Outcome.INCONCLUSIVE
     if verdict.improved:
@@ -208,9 +208,9 @@ def _missing_reason(blocks: Sequence[Block], look: Look) -> str | None:
 
 def _reason(verdict: ChangeVerdict) -> str:
     """The effect, how sure, from how many blocks, the smallest change that counts, the stage."""
-    effect = _amount(verdict.effect or 0.0, verdict)
-    low = _amount(verdict.low or 0.0, verdict)
-    high = _amount(verdict.high or 0.0, verdict)
+    effect = _amount(verdict.effect, verdict)
+    low = _amount(verdict.low, verdict)
+    high = _amount(verdict.high, verdict)
     margin = _amount(verdict.margin, verdict)
     text = (
         f"{verdict.statistic} changed by {effect} (95 % interval {low} to {high}; "
@@ -272,7 +272,8 @@ def _stage_text(verdict: ChangeVerdict) -> str:
     )
 
 
-def _amount(value: float, verdict: ChangeVerdict) -> str:
+def _amount(value: float | None, verdict: ChangeVerdict) -> str:
+    value = value or 0.0
     if verdict.scale == "ratio":
         return f"{100 * value:+.1f} %"
     return f"{value:+.3g} {verdict.unit}".rstrip()

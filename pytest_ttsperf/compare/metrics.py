@@ -74,17 +74,7 @@ def choose_metrics(phase: Phase, *margins: Mapping[str, float]) -> tuple[Compare
     for name, margin in merged.items():
         if phase == "cold" and name in WARM_ONLY:
             continue
-        default = FIGURES[name]
-        compared.append(
-            ComparedMetric(
-                label=default.label,
-                metric=default.metric,
-                statistic=default.statistic,
-                scale=default.scale,
-                unit=default.unit,
-                margin=margin,
-            )
-        )
+        compared.append(ComparedMetric(**FIGURES[name]._asdict(), margin=margin))
     return tuple(compared)
 
 
@@ -130,23 +120,17 @@ def _margin(
 
 def _parse_number(value: object, *, is_share: bool) -> float:
     """nan for what is no number, or none of the kind."""
-    if isinstance(value, bool):
-        return math.nan
-    if isinstance(value, int | float):
-        if is_share and value >= 1:
-            return math.nan  # 5 for 5 % would be a gate that never fires
-        return float(value)
     text = str(value).strip()
     percent = text.removesuffix("%")
     try:
         number = float(percent)
     except ValueError:
         return math.nan
-    if percent == text:
-        return _parse_number(number, is_share=is_share)
-    if is_share:
-        return number / 100
-    return math.nan
+    if percent != text:
+        return number / 100 if is_share else math.nan
+    if is_share and number >= 1:
+        return math.nan  # 5 for 5 % would be a gate that never fires
+    return number
 
 
 def names() -> list[str]:

@@ -90,14 +90,13 @@ def _revision_tree(
     fetch: bool,
 ) -> Tree:
     worktree = _check_out(around, content, home, network=fetch)
-    label = text
-    if not content.commit.startswith(text):
-        label = f"{text} ({content.commit[:10]})"
+    commit = content.commit
+    label = text if commit.startswith(text) else f"{text} ({commit[:10]})"
     return Tree(
         label,
         around.top,
         worktree.folder,
-        content.commit,
+        commit,
         notes=worktree.notes(around.top),
         absent=worktree.absent,
     )
@@ -122,21 +121,18 @@ def differing_dependencies(running: Path, other: Path) -> tuple[str, ...]:
     """Requirements that only one of two trees declares, and lock files that are not the same."""
     running_requirements = _requirements(running)
     other_requirements = _requirements(other)
-    removed = sorted(other_requirements - running_requirements)
-    added = sorted(running_requirements - other_requirements)
-    lock_files: set[str] = set()
-    for folder in (running, other):
-        for pattern in EXTRA_FILES:
-            lock_files.update(path.name for path in folder.glob(pattern))
-    return (
-        *(f"-{requirement}" for requirement in removed),
-        *(f"+{requirement}" for requirement in added),
-        *(
-            name
-            for name in sorted(lock_files)
-            if _content(running / name) != _content(other / name)
-        ),
-    )
+    removed = other_requirements - running_requirements
+    added = running_requirements - other_requirements
+    differing = [f"-{requirement}" for requirement in sorted(removed)]
+    differing += [f"+{requirement}" for requirement in sorted(added)]
+    for name in sorted(_list_lock_files(running) | _list_lock_files(other)):
+        if _content(running / name) != _content(other / name):
+            differing.append(name)
+    return tuple(differing)
+
+
+def _list_lock_files(folder: Path) -> set[str]:
+    return {path.name for pattern in EXTRA_FILES for path in folder.glob(pattern)}
 
 
 # Worktrees
@@ -157,9 +153,13 @@ class TreeContent(NamedTuple):
         lines += [f"{one.path} {one.commit}" for one in self.submodules if one.git_folder]
         if not lines:
             return self.commit[:16]
-        description = "\n".join(lines).encode(errors="surrogateescape")
-        digest = hashlib.sha256(description).hexdigest()
-        return f"{self.commit[:16]}-{digest[:8]}"
+        return f"{self.commit[:16]}-{_digest(lines, 8)}"
+
+
+def _digest(lines: Sequence[str], length: int) -> str:
+    """The beginning of the lines' SHA-256, in hexadecimal."""
+    text = "\n".join(lines).encode(errors="surrogateescape")
+    return hashlib.sha256(text).hexdigest()[:length]
 
 
 class Checkout(NamedTuple):
@@ -212,8 +212,7 @@ def _check_out(
     The marker of a whole tree names its folder, which is a new one each time a tree is made: a git
     that outlives its parent's kill goes on writing into the old one.
     """
-    digest = hashlib.sha256(str(around.top).encode()).hexdigest()[:10]
-    trees = home / "trees" / f"{around.top.name}-{digest}"
+    trees = home / "trees" / f"{around.top.name}-{_digest([str(around.top)], 10)}"
     marker = trees / f"{content.name}{COMPLETE}"
     with _lock(trees / ".lock"):
         worktree = _read_marker(marker)
@@ -223,7 +222,7 @@ def _check_out(
             _add_worktree(around, content.commit, folder, network=network)
             worktree = _complete(around, content, folder)
             _compile(folder)
-        elif worktree.pointers:
+        else:
             worktree = _fill_pointers(around, content, worktree)
         _write_marker(marker, worktree)
         _prune(around, trees, keep=marker)
@@ -259,14 +258,8 @@ def _complete(around: Repository, content: TreeContent, folder: Path) -> Checkou
             absent.append(module.path)
         else:
             filled |= submodules.lay(folder, module)
-    worktree = Checkout(
-        folder=folder,
-        copied={},
-        passed_over=(),
-        filled=filled,
-        modules=tuple(absent),
-        pointers=tuple(large_files.list_pointers(folder)),
-    )
+    pointers = tuple(large_files.list_pointers(folder))
+    worktree = Checkout(folder, {}, (), filled, tuple(absent), pointers)
     worktree = _fill_pointers(around, content, worktree)
     copied = copies.lay(around.top, folder, content.copies)
     passed_over = tuple(sorted(content.copies.keys() - copied.keys()))
@@ -277,14 +270,12 @@ def _fill_pointers(around: Repository, content: TreeContent, worktree: Checkout)
     """Replace pointers by their files, as far as these are there by now."""
     if not worktree.pointers:
         return worktree
-    pointers = {}
-    for path in worktree.pointers:
-        pointer = large_files.read_pointer(worktree.folder / path)
-        if pointer is not None:
-            pointers[path] = pointer
+    folder = worktree.folder
+    read = {path: large_files.read_pointer(folder / path) for path in worktree.pointers}
+    pointers = {path: pointer for path, pointer in read.items() if pointer is not None}
     clones = [one.git_folder for one in content.submodules if one.git_folder is not None]
     stores = large_files.list_stores([around.common_folder, *clones])
-    filled = large_files.fill(worktree.folder, around.top, pointers, stores)
+    filled = large_files.fill(folder, around.top, pointers, stores)
     return worktree._replace(
         filled=worktree.filled | filled,
         pointers=tuple(path for path in pointers if path not in filled),
@@ -362,13 +353,9 @@ def _prune(around: Repository, trees: Path, keep: Path) -> None:
     for marker in markers[:-KEPT_TREES]:
         if marker != keep:
             marker.unlink(missing_ok=True)
-    whole = set()
-    for marker in trees.glob(f"*{COMPLETE}"):
-        worktree = _read_marker(marker)
-        if worktree is not None:
-            whole.add(worktree.folder)
-    folders = {path for path in trees.iterdir() if path.is_dir()}
-    folders |= _list_registered(around, trees)
+    worktrees = map(_read_marker, trees.glob(f"*{COMPLETE}"))
+    whole = {worktree.folder for worktree in worktrees if worktree is not None}
+    folders = _list_registered(around, trees).union(filter(Path.is_dir, trees.iterdir()))
     for folder in folders - whole:
         shutil.rmtree(folder, ignore_errors=True)
         git.run(around.top, "worktree", "remove", "--force", "--force", str(folder))
@@ -378,9 +365,12 @@ def _prune(around: Repository, trees: Path, keep: Path) -> None:
 def _list_registered(around: Repository, trees: Path) -> set[Path]:
     """Worktrees below `trees` that the repository knows of, whether they are there or not."""
     listed = git.output(around.top, "worktree", "list", "--porcelain") or ""
-    lines = (line.removeprefix("worktree ") for line in listed.splitlines())
-    places = {Path(line) for line in lines if line.startswith("/")}
-    return {trees / place.name for place in places if place.parent == trees.resolve()}
+    folders = set()
+    for line in listed.splitlines():
+        place = Path(line.removeprefix("worktree "))
+        if place.parent == trees.resolve():
+            folders.add(trees / place.name)
+    return folders
 
 
 def _forget(around: Repository, folder: Path) -> None:
@@ -416,21 +406,19 @@ def _lock(path: Path) -> Iterator[None]:
 def _install(tree: Tree, extras: str, home: Path) -> Tree:
     """The tree with an environment of its own, made once. RevisionError when pip cannot."""
     requirements = sorted(_requirements(tree.folder))
-    wanted = "\n".join([str(tree.folder), extras, sys.version, *requirements])
-    digest = hashlib.sha256(wanted.encode()).hexdigest()
-    folder = home / "environments" / digest[:16]
-    python = folder / "bin" / "python"
+    wanted = [str(tree.folder), extras, sys.version, *requirements]
+    folder = home / "environments" / _digest(wanted, 16)
+    python = str(folder / "bin" / "python")
     with _lock(folder.with_suffix(".lock")):
         marker = folder / COMPLETE
         if not marker.exists():
             shutil.rmtree(folder, ignore_errors=True)
             _run_command([sys.executable, "-m", "venv", str(folder)], "an environment for it")
             target = f"{tree.folder}[{extras}]" if extras else str(tree.folder)
-            _run_command(
-                [str(python), "-m", "pip", "install", "-q", "-e", target], "its dependencies"
-            )
+            install = [python, "-m", "pip", "install", "-q", "-e", target]
+            _run_command(install, "its dependencies")
             marker.touch()
-    return tree._replace(python=str(python))
+    return tree._replace(python=python)
 
 
 def _requirements(folder: Path) -> set[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from msgspec import structs
 
@@ -47,7 +48,9 @@ class CellBlocks:
 
     def __init__(self, cell: ComparedCell) -> None:
         self.trials: list[BlockTrials] = []
-        self.by_metric: dict[str, list[Block]] = {metric.metric: [] for metric in cell.metrics}
+        self.by_metric: dict[str, list[Block]] = {}
+        for metric in cell.metrics:
+            self.by_metric[metric.metric] = []
 
     def add(self, trials: BlockTrials) -> None:
         """Add one block."""
@@ -85,7 +88,7 @@ class ComparisonRun:
         """Judge FAILs again, with as many fresh blocks, where a run has many gates."""
         doubtful = []  # in the order of the cells, which a set would lose
         for cell_id, changes in verdicts.items():
-            if any(self._needs_confirmation(change) for change in changes):
+            if any(map(self._needs_confirmation, changes)):
                 doubtful.append(cell_id)
         if not doubtful:
             return verdicts
@@ -199,9 +202,7 @@ class ComparisonRun:
 
     def _explain(self, error: Incomparable | WrongTree) -> dict[str, Comparison]:
         """Why there is no comparison, for each cell."""
-        outcome = Outcome.INVALID
-        if isinstance(error, Incomparable):
-            outcome = error.outcome
+        outcome = error.outcome if isinstance(error, Incomparable) else Outcome.INVALID
         empty = structs.replace(self._base_comparison(), outcome=outcome, reason=str(error))
         return {
             cell_id: structs.replace(empty, gates=cell.metrics)
@@ -275,8 +276,5 @@ def plan_blocks(budget_s: float, durations_s: Sequence[float]) -> t_rule.BlockPl
 
 
 def _are_all_decided(verdicts: CellVerdicts) -> bool:
-    return all(
-        change.outcome is not Outcome.INCONCLUSIVE
-        for changes in verdicts.values()
-        for change in changes
-    )
+    changes = chain.from_iterable(verdicts.values())
+    return all(change.outcome is not Outcome.INCONCLUSIVE for change in changes)

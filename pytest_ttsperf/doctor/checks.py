@@ -61,7 +61,7 @@ def examine(seconds: float, source: TargetFactory | None = None) -> Checkup:
     busiest = _find_busiest(cpu_before, seconds)
     runtimes = _runtimes()
     providers, runtime_finding = _providers(runtimes)
-    target_findings, ready = _target(source)
+    target_finding, ready = _target(source)
     findings = (
         _cores(here),
         *_system_load(system_load, busiest),
@@ -71,7 +71,7 @@ def examine(seconds: float, source: TargetFactory | None = None) -> Checkup:
         _power(),
         runtime_finding,
         *_isolation(),
-        *target_findings,
+        target_finding,
     )
     return Checkup(
         machine=here,
@@ -354,21 +354,21 @@ def _memory_readings(usage: Usage | None) -> Finding:
     return _good("memory readings", found)
 
 
-def _target(source: TargetFactory | None) -> tuple[tuple[Finding, ...], TargetInfo | None]:
+def _target(source: TargetFactory | None) -> tuple[Finding | None, TargetInfo | None]:
     """Whether the target opens, and which provider runs it."""
     if source is None:
-        return (), None
+        return None, None
     try:
         opened = open_target(source, warm=False)
         is_program = not opened.target.is_proven_by_opening
         audio = _probe_target(opened) if is_program else ""
     except TtsperfError as error:
-        return (_problem("target does not open", "bad", str(error).strip()),), None
+        return _problem("target does not open", "bad", str(error).strip()), None
     opened.close()
     if is_program:
         found = f"{source.spec.label} speaks: {audio}; a program tells no provider"
-        return (_good("target", found),), opened.ready
-    return (_placement(source, opened.ready.placement or {}),), opened.ready
+        return _good("target", found), opened.ready
+    return _placement(source, opened.ready.placement or {}), opened.ready
 
 
 def _placement(source: TargetFactory, placement: Mapping[str, object]) -> Finding:

@@ -21,7 +21,8 @@ def checkup(found: Checkup, paint: Paint = lambda text, _: text) -> str:
     lines = [*_environment(found), ""]
     for finding in found.findings:
         lines += _finding(finding, paint)
-    return "\n".join([*lines, "", paint(FIT[found.level], found.level)])
+    verdict = paint(FIT[found.level], found.level)
+    return "\n".join([*lines, "", verdict])
 
 
 def _environment(found: Checkup) -> Iterator[str]:
@@ -39,7 +40,7 @@ def _environment(found: Checkup) -> Iterator[str]:
         yield f"fingerprint of the target here: {found.fingerprint}"
     load = found.machine_load.load_1m
     yield (
-        f"weather over {found.machine_load.seconds or 0:.1f} s; load of the last minute "
+        f"watched for {found.machine_load.seconds or 0:.1f} s; load of the last minute "
         f"{'not told' if load is None else load}"
     )
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 
 from msgspec import structs
 
@@ -43,7 +45,6 @@ from pytest_ttsperf.measure import corpus, schedule
 from pytest_ttsperf.metrics import definitions, stages, validity
 from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import (
-    Cell,
     CellResult,
     Memory,
     Outcome,
@@ -122,9 +123,8 @@ def measure_warm(opened: OpenTarget, plan: Plan, tell: Tell) -> CellResult:
 
 def _monitor_load(opened: OpenTarget) -> load.LoadMonitor:
     """Watch what else the machine does from now on; the target's own work does not count."""
-    if opened.ready.pid is None:
-        return load.LoadMonitor()
-    return load.LoadMonitor([opened.ready.pid])
+    pid = opened.ready.pid
+    return load.LoadMonitor([] if pid is None else [pid])
 
 
 def _warmup_notes(opened: OpenTarget, warmups: Sequence[Trial]) -> Iterator[TrustNote]:
@@ -148,8 +148,8 @@ def _run_trials(
     They end when the target is broken, or a limit is and stopping saves enough time.
     """
     trials: list[Trial] = []
-    for step in schedule.schedule_trials(trial_texts(plan), "trial", first=plan.first):
-        done = step.index - plan.first
+    steps = schedule.schedule_trials(trial_texts(plan), "trial", first=plan.first)
+    for done, step in enumerate(steps):
         left_s = per_trial_s * (plan.trials - done)
         tell(Progress(plan, done, plan.trials, left_s))
         trials.append(run_trial_or_fail(opened, step, plan.mode))
@@ -220,8 +220,8 @@ def _run_cold_trials(source: TargetFactory, plan: Plan, second_text: str, tell: 
     """All starts; the first tells how long one takes, and so whether stopping saves enough."""
     cold = _ColdRun(trials=[])
     left_s: float | None = None
-    for step in schedule.schedule_cold_trials(trial_texts(plan), first=plan.first):
-        done = step.index - plan.first
+    steps = schedule.schedule_cold_trials(trial_texts(plan), first=plan.first)
+    for done, step in enumerate(steps):
         tell(Progress(plan, done, plan.trials, left_s))
         start_s = REAL.monotonic()
         trial, cold.ready, cold.cost = run_cold_trial(source, step, second_text, plan.mode)
@@ -237,30 +237,28 @@ def _run_cold_trials(source: TargetFactory, plan: Plan, second_text: str, tell: 
 
 def derive(result: CellResult) -> CellResult:
     """Everything that follows from the raw trials: summaries, memory, stages, trust notes."""
-    samples = {name: definitions.sample(name, result.counted) for name in definitions.METRICS}
+    cell = result.cell
+    trials = result.counted
+    samples = {name: definitions.sample(name, trials) for name in definitions.METRICS}
     for threshold in result.thresholds:
         if threshold.marker != "memory" and threshold.prebuffer_ms:
-            samples[threshold.sample_key] = _sample(threshold, result.counted)
+            samples[threshold.sample_key] = _sample(threshold, trials)
     derived = structs.replace(
         result,
         summary={key: limits.summarize(sample) for key, sample in samples.items()},
         memory=_memory(result),
-        breakdown=stages.breakdown(result.counted),
+        breakdown=stages.breakdown(trials),
     )
     found = validity.find_notes(
         derived,
-        asked_provider=_asked_provider(result.cell),
+        asked_provider=None if cell.provider == UNNAMED else cell.provider,
         bands=corpus.speech_band_s,
-        bands_bind=corpus.is_preset(result.cell.preset),
+        bands_bind=corpus.is_preset(cell.preset),
         trend=quantiles.trend,
     )
     renewed = {note.guard for note in found}
     earlier = [note for note in result.notes if note.guard not in renewed]
     return structs.replace(derived, notes=(*earlier, *found))
-
-
-def _asked_provider(cell: Cell) -> str | None:
-    return None if cell.provider == UNNAMED else cell.provider
 
 
 def _sample(threshold: Threshold, trials: Sequence[Trial]) -> Sample:
@@ -270,16 +268,17 @@ def _sample(threshold: Threshold, trials: Sequence[Trial]) -> Sample:
 
 def judge(result: CellResult, screened: Iterable[Verdict] = ()) -> CellResult:
     """Add the verdicts: trust, each limit, and those of the stored baselines (`screened`)."""
-    verdicts = [
-        Verdict(subject=note.guard, outcome=Outcome.INVALID, reason=note.text, gate="trust")
-        for note in result.notes
-        if note.invalid
-    ]
+    invalid = Outcome.INVALID
+    verdicts = []
+    for note in result.notes:
+        if note.invalid:
+            verdict = Verdict(subject=note.guard, outcome=invalid, reason=note.text, gate="trust")
+            verdicts.append(verdict)
     judged = [_judge_limit(result, threshold) for threshold in result.thresholds]
     judged += screened
     if verdicts:
         reason = f"void, as the measurement is not to be believed ({verdicts[0].subject})"
-        judged = [_withdraw_pass(verdict, Outcome.INVALID, reason) for verdict in judged]
+        judged = [_withdraw_pass(verdict, invalid, reason) for verdict in judged]
     return structs.replace(result, verdicts=(*verdicts, *judged))
 
 
@@ -291,47 +290,45 @@ def _withdraw_pass(verdict: Verdict, outcome: Outcome, reason: str) -> Verdict:
 
 
 def doubt_provider(result: CellResult, source: TargetFactory) -> CellResult:
-    """Nothing passes on a provider that was demanded, and of which nobody knows whether it ran.
+    """Nothing passes on a provider that was requested, and of which nobody knows whether it ran.
 
     Call it last, after all verdicts. A provider that is only configured gets no more than its note,
     which says that it is unverified.
     """
-    if "provider" not in source.demanded:
+    if "provider" not in source.requested:
         return result
     doubts = [note for note in result.notes if note.guard == validity.PROVIDER and not note.invalid]
     if not doubts:
         return result
+    inconclusive = Outcome.INCONCLUSIVE
     doubt = Verdict(
         subject=validity.PROVIDER,
-        outcome=Outcome.INCONCLUSIVE,
-        reason=f"{doubts[0].text}; {_way_to_verify(source)}",
+        outcome=inconclusive,
+        reason=f"{doubts[0].text}; {source.placement_remedy}, or leave out --ttsperf-provider",
         gate="trust",
     )
     reason = f"nobody knows whether {source.provider} ran"
-    judged = [_withdraw_pass(verdict, Outcome.INCONCLUSIVE, reason) for verdict in result.verdicts]
+    judged = [_withdraw_pass(verdict, inconclusive, reason) for verdict in result.verdicts]
     return structs.replace(result, verdicts=(doubt, *judged))
-
-
-def _way_to_verify(source: TargetFactory) -> str:
-    return f"{source.placement_remedy}, or leave out --ttsperf-provider"
 
 
 def pool(earlier: CellResult, later: CellResult) -> CellResult:
     """One result over the trials of both, as a rerun or a second measurement of a cell wants it."""
-    offset = 1 + max((trial.process for trial in earlier.trials), default=-1)
-    moved = [structs.replace(trial, process=trial.process + offset) for trial in later.trials]
+    trials = list(earlier.trials)
+    offset = 1 + max((trial.process for trial in trials), default=-1)
+    for trial in later.trials:
+        trials.append(structs.replace(trial, process=trial.process + offset))
     notes = [*earlier.notes, *later.notes, *_server_notes(earlier, later)]
+    load_before = load.merge_loads(earlier.machine_load_before, later.machine_load_before)
     both = structs.replace(
         later,
         declared_trials=earlier.declared_trials + later.declared_trials,
-        trials=(*earlier.trials, *moved),
+        trials=tuple(trials),
         idle=earlier.idle,
         notes=tuple(dict.fromkeys(notes)),
         stopped_early=earlier.stopped_early or later.stopped_early,
         duration_s=earlier.duration_s + later.duration_s,
-        machine_load_before=load.merge_loads(
-            earlier.machine_load_before, later.machine_load_before
-        ),
+        machine_load_before=load_before,
         machine_load=load.merge_loads(earlier.machine_load, later.machine_load),
     )
     return derive(both)
@@ -380,33 +377,35 @@ def _fingerprint(ready: TargetInfo) -> str:
 
 def _memory(result: CellResult) -> Memory:
     """Per process, the worst of each figure; cold trials, one process each, are taken together."""
-    if result.ready and result.ready.pid_missing_because:
-        return Memory(reason=result.ready.pid_missing_because)
+    ready = result.ready
+    if ready and ready.pid_missing_because:
+        return Memory(reason=ready.pid_missing_because)
+    trials = result.counted
     if result.cell.phase == "cold":
-        return definitions.memory(result.idle, result.counted)
-    trials_by_process: dict[int, list[Trial]] = {}
-    for trial in sorted(result.counted, key=lambda trial: trial.process):
-        trials_by_process.setdefault(trial.process, []).append(trial)
-    return _merge_memories(
-        [definitions.memory(result.idle, trials) for trials in trials_by_process.values()]
-    )
+        return definitions.memory(result.idle, trials)
+    by_process = attrgetter("process")
+    memories = []
+    for _, of_process in groupby(sorted(trials, key=by_process), by_process):
+        memories.append(definitions.memory(result.idle, list(of_process)))
+    return _merge_memories(memories)
 
 
 def _merge_memories(each: Sequence[Memory]) -> Memory:
     """The worst of each figure over processes; the baseline is that of the first."""
-    if not each:
-        return Memory()
-    if len(each) == 1:
-        return each[0]
-    return Memory(
-        rss_baseline_mb=each[0].rss_baseline_mb,
-        rss_peak_mb=_worst(memory.rss_peak_mb for memory in each),
-        rss_range_mb=_worst(memory.rss_range_mb for memory in each),
-        uss_peak_mb=_worst(memory.uss_peak_mb for memory in each),
-        reason=next((memory.reason for memory in each if memory.reason), None),
-    )
+    merged = each[0] if each else Memory()
+    for memory in each[1:]:
+        merged = structs.replace(
+            merged,
+            rss_peak_mb=_worse(merged.rss_peak_mb, memory.rss_peak_mb),
+            rss_range_mb=_worse(merged.rss_range_mb, memory.rss_range_mb),
+            uss_peak_mb=_worse(merged.uss_peak_mb, memory.uss_peak_mb),
+            reason=merged.reason or memory.reason,
+        )
+    return merged
 
 
-def _worst(figures: Iterable[float | None]) -> float | None:
-    """The largest of those that were measured."""
-    return max((figure for figure in figures if figure is not None), default=None)
+def _worse(one: float | None, other: float | None) -> float | None:
+    """The larger of those that were measured."""
+    if one is None or other is None:
+        return other if one is None else one
+    return max(one, other)

@@ -39,7 +39,7 @@ class TargetFactory:
     spec: TargetSpec
     provider: str | None = None
     voice: str | None = None
-    demanded: tuple[str, ...] = ()
+    requested: tuple[str, ...] = ()
     timeout_s: float = 60.0
     inline: bool = False
     tree: Tree | None = None
@@ -96,16 +96,16 @@ class TargetFactory:
         return target
 
     def _new_target(self) -> Target:
-        offered = {}
+        available = {}
         if self.provider is not None:
-            offered["provider"] = self.provider
+            available["provider"] = self.provider
         if self.voice is not None:
-            offered["voice"] = self.voice
+            available["voice"] = self.voice
         return targets_spec.new_target(
             TargetRequest(
                 spec=self.spec,
-                offered=offered,
-                demanded=self.demanded,
+                available=available,
+                requested=self.requested,
                 timeout_s=self.timeout_s,
                 is_inline=self.inline,
                 tree=self.tree,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import mean
 from typing import NamedTuple
 
@@ -109,14 +109,7 @@ def run_trial_or_fail(
     try:
         return run_trial(opened, step, mode, with_usage=with_usage)
     except TargetError as error:
-        return Trial(
-            index=step.index,
-            kind=step.kind,
-            process=step.process,
-            text=step.text,
-            recording=None,
-            error=str(error),
-        )
+        return Trial(**asdict(step), recording=None, error=str(error))
 
 
 def is_broken(trials: Sequence[Trial]) -> bool:
@@ -132,10 +125,7 @@ def _to_trial(
 ) -> Trial:
     samples = audio.to_samples(recording)
     return Trial(
-        index=step.index,
-        kind=step.kind,
-        process=step.process,
-        text=step.text,
+        **asdict(step),
         recording=recording.without_pcm(),
         sound=audio.measure_sound(samples, recording.sample_rate),
         level=audio.measure_level(samples),
@@ -149,7 +139,7 @@ def warm_up(opened: OpenTarget, plan: Plan) -> Iterator[Trial]:
     texts = warmup_texts(plan, schedule.MAX_WARMUPS)
     for step in schedule.schedule_trials(texts, "warmup"):
         trial = run_trial(opened, step, plan.mode)
-        steady.feed(_rtf(trial))
+        steady.feed(rtf_of(trial))
         yield trial
         if steady.reached:
             return
@@ -159,11 +149,12 @@ def is_steady(warmups: Iterable[Trial]) -> bool:
     """Whether these warm-ups have become steady."""
     steady = schedule.Steady()
     for trial in warmups:
-        steady.feed(_rtf(trial))
+        steady.feed(rtf_of(trial))
     return steady.reached
 
 
-def _rtf(trial: Trial) -> float | None:
+def rtf_of(trial: Trial) -> float | None:
+    """Its real-time factor; None where there is none."""
     if trial.recording is None:
         return None
     return definitions.rtf(trial.recording)

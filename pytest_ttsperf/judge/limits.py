@@ -9,6 +9,7 @@ be wrong. `max` fails on the first trial over. A trial that could not be measure
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -48,18 +49,15 @@ def judge_value(
         why = reason or "no reason is known"
         text = f"not measured ({why}); what could not be measured fails {_limit(threshold)}"
         return _verdict(threshold, Outcome.FAIL, text)
-    outcome = Outcome.PASS
-    place = "within"
-    if value > threshold.limit:
-        outcome = Outcome.FAIL
-        place = "over"
+    is_over = value > threshold.limit
+    place = "over" if is_over else "within"
     return _verdict(
         threshold,
-        outcome,
+        Outcome.FAIL if is_over else Outcome.PASS,
         f"{_amount(value, threshold)} is {place} {_limit(threshold)}",
         value=value,
         n=1,
-        exceeding=int(value > threshold.limit),
+        exceeding=int(is_over),
     )
 
 
@@ -184,30 +182,19 @@ def _verdict(
     threshold: Threshold,
     outcome: Outcome,
     reason: str,
-    *,
-    value: float | None = None,
-    bound: float | None = None,
-    n: int = 0,
-    exceeding: int | None = None,
-    p_value: float | None = None,
-    trials_needed: int | None = None,
+    **more: Any,
 ) -> Verdict:
-    """A verdict on a threshold; what the threshold itself says is taken from it."""
+    """A verdict on a threshold, with `more` fields; what the threshold says is taken from it."""
     return Verdict(
         subject=threshold.label,
         outcome=outcome,
         reason=reason,
         metric=threshold.metric,
         statistic=threshold.statistic,
-        value=value,
-        bound=bound,
         limit=threshold.limit,
         unit=threshold.unit,
-        n=n,
-        exceeding=exceeding,
-        p_value=p_value,
-        trials_needed=trials_needed,
         threshold=threshold,
+        **more,
     )
 
 

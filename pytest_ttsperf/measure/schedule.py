@@ -65,8 +65,3 @@ class Steady:
         newest = median(self._rtfs[-2:])
         before = median(self._rtfs[-4:-2])
         return before * (1 - STEADY_WITHIN) <= newest < math.inf
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether it is time to stop waiting."""
-        return len(self._rtfs) >= MAX_WARMUPS

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
         TargetInfo,
         TargetSpec,
     )
-
-
-T = TypeVar("T")
 
 
 class Measurement:
@@ -58,6 +55,8 @@ class Measurement:
 class WarmEngine:
     """A target that is open and warmed, in a process of its own."""
 
+    phase: Phase = "warm"
+
     def __init__(self, opened: OpenTarget) -> None:
         self.opened = opened
 
@@ -86,6 +85,8 @@ class WarmEngine:
 
 class ColdEngine:
     """A target that is started anew for each trial."""
+
+    phase: Phase = "cold"
 
     def __init__(self, source: TargetFactory) -> None:
         self.source = source
@@ -124,20 +125,20 @@ class Perf:
         __tracebackhide__ = True
         if not isinstance(text, str) or not text.strip():
             raise MeasurementError(f"perf was given {text!r}; wanted a preset or a text")
-        phase: Phase = "cold" if isinstance(self.engine, ColdEngine) else "warm"
-        _or_skip(self._state, lambda: self._refuse_second_server(text, mode))
-        plan = _or_skip(self._state, lambda: self._state.plan(text, mode, phase))
-        if self._state.options.disabled:
-            return Measurement(_or_skip(self._state, lambda: self.engine.once(plan)))
-        result = _or_skip(self._state, lambda: self.engine.measure(plan, self._state.progress))
-        return Measurement(self._state.add(result, self.engine.source, plan))
+        state = self._state
+        with _Outcomes(state):
+            self._refuse_second_server(text, mode)
+            plan = state.plan(text, mode, self.engine.phase)
+            if state.options.disabled:
+                return Measurement(self.engine.once(plan))
+            result = self.engine.measure(plan, state.progress)
+        return Measurement(state.add(result, self.engine.source, plan))
 
     def _refuse_second_server(self, text: str, mode: Mode) -> None:
         """MeasurementError where two servers would be pooled as one cell."""
         label = self.engine.source.spec.label
-        first = self._measured.setdefault(
-            (lazy.records_cell.target_identity(label), text, mode), label
-        )
+        identity = lazy.records_cell.target_identity(label)
+        first = self._measured.setdefault((identity, text, mode), label)
         if first != label:
             raise MeasurementError(
                 f"this test has measured {first} and now measures {label}, which differs in the "
@@ -177,26 +178,28 @@ def _ttsperf_source(
     options = run_state.run_state_of(request.config).options
     state = run_state.state_of(request.node)
     _note_use(request.node)
-    named = _or_skip(state, lambda: target_fixture.as_spec(ttsperf_target))
+    with _Outcomes(state):
+        named = target_fixture.as_spec(ttsperf_target)
     is_configured = isinstance(ttsperf_target, str) and named.spec == options.target
     target_options = options.target_options if is_configured else named.options
     test_voice = markers.voice(request.node)
-    demanded = []
-    if options.provider_demanded:
-        demanded.append("provider")
-    if options.voice_demanded or test_voice is not None:
-        demanded.append("voice")
+    requested = []
+    if options.provider_requested:
+        requested.append("provider")
+    if options.voice_requested or test_voice is not None:
+        requested.append("voice")
     target = lazy.records.TargetSpec(
         spec=named.spec,
         options={**target_options, **options.cli_target_options},
     )
-    target = _or_skip(state, lambda: lazy.run_options.with_http_options(target, options.http))
+    with _Outcomes(state):
+        target = lazy.run_options.with_http_options(target, options.http)
     state.advise(secrets.find(target.spec, target.options))
     return lazy.plan.TargetFactory(
         spec=target,
         provider=_ttsperf_provider,
         voice=test_voice or options.voice,
-        demanded=tuple(demanded),
+        requested=tuple(requested),
         timeout_s=options.timeout_s,
         inline=options.inline,
     )
@@ -208,7 +211,8 @@ def warm_engine(
 ) -> Iterator[WarmEngine]:
     """A warmed target, parametrised by provider, in one worker process for this test."""
     state = run_state.state_of(request.node)
-    opened = _or_skip(state, lambda: lazy.trial.open_target(_ttsperf_source, warm=True))
+    with _Outcomes(state):
+        opened = lazy.trial.open_target(_ttsperf_source, warm=True)
     yield WarmEngine(opened)
     trouble = opened.close()
     if trouble:
@@ -247,21 +251,28 @@ def _note_use(item: pytest.Item) -> None:
         return
     item.stash[usage.ASKED_AT_RUN_TIME] = True
     run_state.refuse_beside_workers(item.config)
-    _or_skip(run_state.state_of(item), lambda: markers.check(item))
+    with _Outcomes(run_state.state_of(item)):
+        markers.check(item)
 
 
-def _or_skip(state: run_state.TestState, work: Callable[[], T]) -> T:
-    """Do it, turning a provider that is missing and was only configured into a skip.
+class _Outcomes:
+    """Turns errors of ours into outcomes of the test.
 
-    An error of ours fails the test by its message alone, without a traceback.
+    A provider that is missing and was only configured is a skip. Any other error fails the test by
+    its message alone, without a traceback.
     """
-    __tracebackhide__ = True
-    try:
-        return work()
-    except ProviderMissing as error:
-        if not state.options.provider_demanded:
-            state.provider_missing = True
+
+    def __init__(self, state: run_state.TestState) -> None:
+        self._state = state
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        __tracebackhide__ = True
+        is_missing = isinstance(error, ProviderMissing)
+        if is_missing and not self._state.options.provider_requested:
+            self._state.provider_missing = True
             pytest.skip(f"provider not available: {error}")
-        raise pytest.fail.Exception(str(error), pytrace=False) from None
-    except TtsperfError as error:
-        raise pytest.fail.Exception(str(error), pytrace=False) from None
+        if isinstance(error, TtsperfError):
+            raise pytest.fail.Exception(str(error), pytrace=False) from None

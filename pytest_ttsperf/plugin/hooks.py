@@ -30,11 +30,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options, declare the marks, and register the fixtures."""
+    manager = config.pluginmanager
+    run_summary = summary.RunSummary(config)
     config.stash[run_state.RUN] = run_state.RunState(config, options.read(config))
-    config.stash[SUMMARY] = summary.RunSummary(config)
-    config.pluginmanager.register(config.stash[SUMMARY], "ttsperf-summary")
-    config.pluginmanager.register(fixtures, "ttsperf-fixtures")
-    usage.yield_to_others(config.pluginmanager, fixtures)
+    config.stash[SUMMARY] = run_summary
+    manager.register(run_summary, "ttsperf-summary")
+    manager.register(fixtures, "ttsperf-fixtures")
+    usage.yield_to_others(manager, fixtures)
     for name, description in markers.DESCRIPTIONS.items():
         separator = "" if description.startswith("(") else ": "
         config.addinivalue_line("markers", f"{name}{separator}{description}")
@@ -48,9 +50,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     unseen = [name for name in usage.INTERNAL if name not in metafunc.fixturenames]
     metafunc.fixturenames.extend(unseen)
     providers = run_state.run_state_of(metafunc.config).options.providers
-    metafunc.parametrize(
-        "_ttsperf_provider", providers, indirect=True, ids=[name or "default" for name in providers]
-    )
+    ids = [name or "default" for name in providers]
+    metafunc.parametrize("_ttsperf_provider", providers, indirect=True, ids=ids)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
@@ -70,14 +71,17 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Say how long the performance tests will take."""
-    selected = [item for item in session.items if markers.is_perf(item)]
-    session.config.stash[SUMMARY].selected = [item.nodeid for item in selected]
-    if selected and not session.config.getoption("collectonly"):
-        try:
-            run_state.run_state_of(session.config).prepare(len(selected))
-        except (RevisionError, LimitError) as error:
-            raise pytest.UsageError(str(error)) from error
-        summary.announce_duration(run_state.run_state_of(session.config), selected)
+    config = session.config
+    selected = [item.nodeid for item in session.items if markers.is_perf(item)]
+    config.stash[SUMMARY].selected = selected
+    if not selected or config.getoption("collectonly"):
+        return
+    run = run_state.run_state_of(config)
+    try:
+        run.prepare(len(selected))
+    except (RevisionError, LimitError) as error:
+        raise pytest.UsageError(str(error)) from error
+    summary.announce_duration(run, selected)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

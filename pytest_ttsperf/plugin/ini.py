@@ -20,26 +20,21 @@ PREFIX = "ttsperf_"
 
 def text(config: pytest.Config, name: str) -> str | None:
     """A line that is a text; None where it is not set."""
-    value = _value(config, name)
-    if not isinstance(value, str):
-        raise _wrong_type(name, value, 'a text, as "..."')
-    return value or None
+    return _value_of(config, name, (str,), 'a text, as "..."') or None
 
 
 def number(config: pytest.Config, name: str) -> str | int | float | None:
     """A line that is a number, or a text that has one; None where it is not set."""
-    value = _value(config, name)
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise _wrong_type(name, value, "a number, or a text that has one")
+    wanted = "a number, or a text that has one"
+    value = _value_of(config, name, (str, int, float), wanted)
+    if isinstance(value, bool):
+        raise _wrong_type(name, value, wanted)
     return None if value == "" else value
 
 
 def text_or_table(config: pytest.Config, name: str) -> str | dict[str, Any] | None:
     """A line that is a text or a table; None where it is not set."""
-    value = _value(config, name)
-    if not isinstance(value, str | dict):
-        raise _wrong_type(name, value, "a text or a table")
-    return value or None
+    return _value_of(config, name, (str, dict), "a text or a table") or None
 
 
 def words(config: pytest.Config, name: str) -> list[str]:
@@ -73,6 +68,14 @@ def lines(
         return [line for line in stripped if line]
     wanted = f"a list of texts such as NAME{joint}VALUE, or a table of such"
     return _check_texts(name, value, wanted)
+
+
+def _value_of(config: pytest.Config, name: str, types: tuple[type, ...], wanted: str) -> Any:
+    """The value of a line, which is of one of the types."""
+    value = _value(config, name)
+    if not isinstance(value, types):
+        raise _wrong_type(name, value, wanted)
+    return value
 
 
 def _value(config: pytest.Config, name: str) -> Any:

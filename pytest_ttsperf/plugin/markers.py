@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -19,7 +20,7 @@ from pytest_ttsperf.errors import LimitError
 from pytest_ttsperf.plugin import lazy, usage
 
 if TYPE_CHECKING:
-    from pytest_ttsperf.records import ComparedMetric, Phase, Threshold
+    from pytest_ttsperf.records import ComparedMetric, Phase
 
 
 MARK = "regression"
@@ -49,8 +50,7 @@ class Limit(NamedTuple):
 
 
 def _percentiles(metric: str, unit: str) -> dict[str, Limit]:
-    names = ("p50", "p95", "p99", "max")
-    return {f"{name}{unit}": Limit(metric, name) for name in names}
+    return {f"{name}{unit}": Limit(metric, name) for name in ("p50", "p95", "p99", "max")}
 
 
 LIMITS: Mapping[str, Mapping[str, Limit]] = {
@@ -103,8 +103,8 @@ def is_perf(item: pytest.Item) -> bool:
     """Whether the test is to carry the mark `perf`: it uses our fixtures, or states a limit."""
     if usage.uses_ours(item):
         return True
-    marks = [mark for name in LIMITS for mark in item.iter_markers(name)]
-    return any(_is_ours(mark) for mark in marks)
+    marks = chain.from_iterable(map(item.iter_markers, LIMITS))
+    return any(map(_is_ours, marks))
 
 
 def _is_ours(mark: pytest.Mark) -> bool:
@@ -150,6 +150,8 @@ def thresholds(
     item: pytest.Item, overrides: Iterable[Override] = ()
 ) -> tuple[lazy.records.Threshold, ...]:
     """The test's limits, each with the override in force, if any."""
+    from msgspec import structs
+
     by_key = {override.key: override for override in overrides}
     found = []
     for marker, keywords in merge_limits(item).items():
@@ -158,33 +160,26 @@ def thresholds(
             if keyword not in keywords:
                 continue
             metric = "ttfs_ms" if onset == "sample" else limit.metric
-            prebuffer_ms = 0.0
-            if metric in PLAYED:
-                prebuffer_ms = float(keywords.get("prebuffer_ms", 0.0))
+            prebuffer_ms = keywords.get("prebuffer_ms", 0.0) if metric in PLAYED else 0.0
             threshold = lazy.records.Threshold(
                 marker=marker,
                 keyword=keyword,
                 metric=metric,
                 statistic=limit.statistic,  # type: ignore[arg-type]
                 limit=float(keywords[keyword]),
-                prebuffer_ms=prebuffer_ms,
+                prebuffer_ms=float(prebuffer_ms),
                 onset=onset,
             )
-            found.append(_replace_limit(threshold, by_key.get(f"{marker}_{keyword}")))
+            override = by_key.get(threshold.key)
+            if override is not None:
+                threshold = structs.replace(
+                    threshold,
+                    limit=override.limit,
+                    declared=threshold.limit,
+                    overridden_by=override.source,
+                )
+            found.append(threshold)
     return tuple(found)
-
-
-def _replace_limit(threshold: Threshold, override: Override | None) -> Threshold:
-    from msgspec import structs
-
-    if override is None:
-        return threshold
-    return structs.replace(
-        threshold,
-        limit=override.limit,
-        declared=threshold.limit,
-        overridden_by=override.source,
-    )
 
 
 def merge_limits(item: pytest.Item) -> dict[str, dict[str, Any]]:
@@ -242,7 +237,9 @@ def _only_argument(mark: pytest.Mark) -> object:
 
 def parse_override(text: str, source: str) -> Override:
     """`ttfa_p95_ms=800` into an override; LimitError names the keys there are."""
-    keys = [f"{marker}_{keyword}" for marker, limits in LIMITS.items() for keyword in limits]
+    keys = []
+    for marker, limits in LIMITS.items():
+        keys += [f"{marker}_{keyword}" for keyword in limits]
     key, _, value = text.partition("=")
     key = key.strip()
     if key not in keys:

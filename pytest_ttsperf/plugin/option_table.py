@@ -65,7 +65,7 @@ OPTIONS = (
     Option(
         "provider",
         "execution providers to measure, as cpu or coreml; a missing one is an error",
-        # Unset is not empty here: only providers of the command line are demanded.
+        # Unset is not empty here: only providers of the command line are requested.
         {"metavar": "NAME[,NAME]", "action": "append"},
     ),
     _value("voice", "NAME", "voice the target is asked for"),

@@ -58,10 +58,10 @@ class Options:
     """Those of the command line alone, for a target that a fixture names."""
     providers: tuple[str | None, ...]
     """At least one; None for the target's default."""
-    provider_demanded: bool
+    provider_requested: bool
     """Whether the command line names it, so that a missing one is an error."""
     voice: str | None
-    voice_demanded: bool
+    voice_requested: bool
     trials: int | None
     trials_ini: int | None
     cold_trials: int | None
@@ -112,9 +112,9 @@ def _read(config: pytest.Config) -> Options:
         target_options={**_ini_target_options(config), **cli_target_options},
         cli_target_options=cli_target_options,
         providers=_providers(config),
-        provider_demanded=_option(config, "provider") is not None,
+        provider_requested=_option(config, "provider") is not None,
         voice=_option_or_ini(config, "voice"),
-        voice_demanded=_option(config, "voice") is not None,
+        voice_requested=_option(config, "voice") is not None,
         trials=_count(_option(config, "trials"), f"{PREFIX}trials"),
         trials_ini=_count(ini.number(config, "trials"), "ini ttsperf_trials"),
         cold_trials=_count(_option(config, "cold-trials"), f"{PREFIX}cold-trials"),
@@ -155,16 +155,12 @@ def _option(config: pytest.Config, name: str) -> Any:
 def _option_or_ini(config: pytest.Config, name: str) -> str | None:
     """A text that has the same name in both."""
     value: str | None = _option(config, name)
-    if value is not None:
-        return value
-    return ini.text(config, name.replace("-", "_"))
+    return ini.text(config, name.replace("-", "_")) if value is None else value
 
 
 def _number(config: pytest.Config, name: str) -> str | int | float | None:
     value: str | float | None = _option(config, name)
-    if value is not None:
-        return value
-    return ini.number(config, name)
+    return ini.number(config, name) if value is None else value
 
 
 def _keyword_options(config: pytest.Config, name: str) -> dict[str, Any]:
@@ -180,28 +176,28 @@ def _ini_target_options(config: pytest.Config) -> dict[str, Any]:
 
 
 def _remember_secrets(config: pytest.Config) -> None:
+    template = _http_template(config)
+    if isinstance(template, dict):
+        template = json.dumps(template, default=str)
     texts = [
         *_option(config, "target-option"),
         *_option(config, "against-option"),
         *ini.lines(config, "target_options", quoted=True),
+        _option_or_ini(config, "target"),
+        _option(config, "against"),
+        template,
     ]
-    template = _http_template(config)
-    if isinstance(template, dict):
-        template = json.dumps(template, default=str)
-    for text in (_option_or_ini(config, "target"), _option(config, "against"), template):
-        if text is not None:
-            texts.append(text)
-    secrets.remember_arguments(texts)
+    secrets.remember_arguments([text for text in texts if text is not None])
 
 
 def _folder(config: pytest.Config, name: str, default: str) -> Path:
     """A folder: one of the command line from where pytest was started, one of ini from the root."""
     folder: Path
     path: str | None = _option(config, name)
-    if path is not None:
-        folder = config.invocation_params.dir / path
-    else:
+    if path is None:
         folder = config.rootpath / (ini.text(config, name) or default)
+    else:
+        folder = config.invocation_params.dir / path
     if folder.exists() and not folder.is_dir():
         raise LimitError(f"{PREFIX}{name}: {folder} is a file; wanted a folder, or none yet")
     return folder
@@ -236,15 +232,14 @@ def _has_workers(config: pytest.Config) -> bool:
 
 
 def _http(config: pytest.Config) -> dict[str, object]:
-    http: dict[str, object] = {}
-    preset = _option_or_ini(config, "http-preset")
-    if preset is not None:
-        http["preset"] = preset
     connection = _option_or_ini(config, "http-connection")
-    if connection is not None:
-        if connection not in CONNECTIONS:
-            raise LimitError(f"ini ttsperf_http_connection={connection!r}; wanted keep or fresh")
-        http["connection"] = connection
+    if connection not in (None, *CONNECTIONS):
+        raise LimitError(f"ini ttsperf_http_connection={connection!r}; wanted keep or fresh")
+    preset = _option_or_ini(config, "http-preset")
+    http: dict[str, object] = {}
+    for name, text in (("preset", preset), ("connection", connection)):
+        if text is not None:
+            http[name] = text
     template = _http_template(config)
     if template is not None:
         http["template"] = _to_object(config, template)
@@ -254,9 +249,7 @@ def _http(config: pytest.Config) -> dict[str, object]:
 def _http_template(config: pytest.Config) -> str | dict[str, Any] | None:
     """A JSON object, the text of one, or the name of a file with one."""
     template: str | None = _option(config, "http-template")
-    if template is not None:
-        return template
-    return ini.text_or_table(config, "http_template")
+    return ini.text_or_table(config, "http_template") if template is None else template
 
 
 def _to_object(config: pytest.Config, template: str | dict[str, Any]) -> object:
@@ -300,7 +293,8 @@ def _providers(config: pytest.Config) -> tuple[str | None, ...]:
     if entries is None:
         entries = ini.words(config, "provider")
     names = [name.strip() for name in ",".join(entries).split(",")]
-    return tuple(dict.fromkeys(name for name in names if name)) or (None,)
+    named = dict.fromkeys(filter(None, names))
+    return tuple(named) or (None,)
 
 
 def _inconclusive(config: pytest.Config) -> str:
@@ -321,7 +315,8 @@ def _overrides(config: pytest.Config) -> LimitOverrides:
             machine.append((mark, parse_override(limit, f"{source} for {mark}")))
         else:
             general.append(parse_override(line, source))
-    command_line = [parse_override(text, f"{PREFIX}limit") for text in _option(config, "limit")]
+    option = f"{PREFIX}limit"
+    command_line = [parse_override(text, option) for text in _option(config, "limit")]
     return LimitOverrides(tuple(general), tuple(machine), tuple(command_line))
 
 

@@ -89,23 +89,22 @@ class RunState:
         if not self.options.disabled:
             self._location = lazy.environment.locate_run(self.config.rootpath)
         self.gates_in_run = tests * len(metrics.DEFAULT)
-        if self.options.against is not None:
-            self.against = lazy.cells.prepare_version(
-                self.options.against,
-                self.config.rootpath,
-                install=self.options.against_install,
-                options=self.options.against_options,
-                copy=self.options.against_copy,
-                fetch=self.options.fetch,
+        options = self.options
+        if options.against is not None:
+            self.against = self.version_of(
+                options.against,
+                install=options.against_install,
+                options=options.against_options,
             )
 
-    def version_of(self, revision: str) -> ComparedVersion:
-        """The version that stored numbers are of. RevisionError."""
+    def version_of(self, revision: str, **more: Any) -> ComparedVersion:
+        """The version that stored numbers are of, or with `more` another one. RevisionError."""
         return lazy.cells.prepare_version(
             revision,
             self.config.rootpath,
             copy=self.options.against_copy,
             fetch=self.options.fetch,
+            **more,
         )
 
     @property
@@ -171,7 +170,8 @@ class RunState:
         BaselineUnreadable when there is a damaged one; one that cannot be written is a loss of the
         run.
         """
-        if result.outcome in (lazy.records.Outcome.FAIL, lazy.records.Outcome.INVALID):
+        outcome = lazy.records.Outcome
+        if result.outcome in (outcome.FAIL, outcome.INVALID):
             return f"{result.cell.slug}: {result.outcome.value}, not saved"
         run, _ = self._begin()
         try:
@@ -207,10 +207,9 @@ class RunState:
     def _probe_environment(self) -> EnvironmentProbe:
         from pytest_ttsperf.version import __version__
 
-        location = self._location or lazy.environment.locate_run(self.config.rootpath)
-        arguments = [
-            files.well_formed(str(argument)) for argument in self.config.invocation_params.args
-        ]
+        config = self.config
+        location = self._location or lazy.environment.locate_run(config.rootpath)
+        arguments = [files.well_formed(str(argument)) for argument in config.invocation_params.args]
         versions = (__version__, pytest.__version__)
         return lazy.environment.EnvironmentProbe(location, arguments, versions=versions)
 
@@ -294,11 +293,11 @@ class TestState:
         if not self.results:
             return None if body_raised else self._explain_nothing()
         judged, unreadable = self._judge_cells()
-        judged = [
-            lazy.cell.doubt_provider(result, self.measured[result.cell.id][0])
-            for result in self._compare(judged)
-        ]
-        self.results = {result.cell.id: result for result in judged}
+        for result in self._compare(judged):
+            cell_id = result.cell.id
+            source, _ = self.measured[cell_id]
+            self.results[cell_id] = lazy.cell.doubt_provider(result, source)
+        judged = list(self.results.values())
         self._run.store(judged)
         if self.options.save and body_raised:
             self.remarks.append(f"{self.item.name}: its body raised, nothing was saved")
@@ -310,14 +309,13 @@ class TestState:
 
     def _judge_cells(self) -> tuple[list[CellResult], str | None]:
         """Judged by the limits and, where asked for, the baselines; or which cannot be read."""
-        results = list(self.results.values())
+        results = self.results.values()
+        unreadable = None
         if self.options.compare:
             try:
                 return [self._judge_beside_baseline(result) for result in results], None
             except BaselineUnreadable as error:
                 unreadable = str(error)
-        else:
-            unreadable = None
         return [lazy.cell.judge(result) for result in results], unreadable
 
     def _save(self, judged: Iterable[CellResult]) -> str | None:
@@ -356,9 +354,10 @@ class TestState:
             )
 
     def _failing_outcomes(self) -> list[lazy.records.Outcome]:
-        outcomes = [lazy.records.Outcome.FAIL, lazy.records.Outcome.INVALID]
+        outcome = lazy.records.Outcome
+        outcomes = [outcome.FAIL, outcome.INVALID]
         if self.options.inconclusive_fails:
-            outcomes.append(lazy.records.Outcome.INCONCLUSIVE)
+            outcomes.append(outcome.INCONCLUSIVE)
         return outcomes
 
     def _judge_beside_baseline(self, result: CellResult) -> CellResult:
@@ -385,11 +384,8 @@ class TestState:
 
     def _set_junit_properties(self) -> None:
         """The verdicts, in the place of those of an earlier attempt."""
-        properties = [
-            (name, value)
-            for name, value in self.item.user_properties
-            if not name.startswith("ttsperf.")
-        ]
+        earlier = self.item.user_properties
+        properties = [entry for entry in earlier if not entry[0].startswith("ttsperf.")]
         for result in self.results.values():
             cell = result.cell
             for verdict in result.verdicts:

@@ -54,11 +54,13 @@ class RunSummary:
 
         Skipped for want of its provider, that is.
         """
-        files = run_state.files_data(run_state.run_state_of(self._config))
+        config = self._config
+        files = run_state.files_data(run_state.run_state_of(config))
         self._add_files(files)
-        if hasattr(self._config, "workeroutput"):
-            self._config.workeroutput["ttsperf"] = files
-        if (self._all_skipped or self._losses) and exitstatus == pytest.ExitCode.OK:
+        if hasattr(config, "workeroutput"):
+            config.workeroutput["ttsperf"] = files
+        is_failure = self._all_skipped or self._losses
+        if is_failure and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _add_files(self, files: dict[str, Any]) -> None:
@@ -85,22 +87,21 @@ class RunSummary:
             reporter.section("ttsperf")
             reporter.write_line(lazy.terminal.table(results, _painter(reporter)))
             self._print_remarks(reporter, results)
-        parts = [lazy.terminal.counts(results)]
+        parts: list[str | None] = [lazy.terminal.counts(results)]
         paths = {data["artifact"] for data in self._data.values() if data["artifact"]}
         if paths:
             parts.append(f"artifact {', '.join(sorted(paths))}")
         against = run_state.run_state_of(self._config).options.against
-        undecided = lazy.terminal.no_decision_text(results, against=against)
-        if undecided:
-            parts.append(undecided)
-        reporter.write_line(f"ttsperf: {'; '.join(parts)}")
+        parts.append(lazy.terminal.no_decision_text(results, against=against))
+        reporter.write_line(f"ttsperf: {'; '.join(filter(None, parts))}")
 
     def _print_left_aside(self, reporter: Any) -> None:
         files = list(self._left_aside)
         for line in files[:MOST_FILES]:
             reporter.write_line(f"ttsperf: left aside: {line}; delete it, or restore it")
-        if len(files) > MOST_FILES:
-            reporter.write_line(f"ttsperf: left aside: {len(files) - MOST_FILES} more files")
+        more = len(files) - MOST_FILES
+        if more > 0:
+            reporter.write_line(f"ttsperf: left aside: {more} more files")
 
     def _print_losses(self, reporter: Any) -> None:
         if not self._losses:
@@ -108,8 +109,8 @@ class RunSummary:
         reporter.write_line("ttsperf: results of this run are lost, so it fails:", red=True)
         for line in self._losses[:MOST_FILES]:
             reporter.write_line(f"  {line}", red=True)
-        if len(self._losses) > MOST_FILES:
-            more = len(self._losses) - MOST_FILES
+        more = len(self._losses) - MOST_FILES
+        if more > 0:
             reporter.write_line(f"  and {more} more files", red=True)
 
     @property
@@ -118,28 +119,29 @@ class RunSummary:
         return bool(self.selected) and len(missing) == len(self.selected)
 
     def _print_remarks(self, reporter: Any, results: list[CellResult]) -> None:
-        of_tests = [line for data in self._data.values() for line in data["remarks"]]
-        lines = [*lazy.terminal.remarks(results), *dict.fromkeys(of_tests)]
-        costs = [result.recorder_cost for result in results if result.recorder_cost]
+        of_tests: dict[str, None] = {}
+        for data in self._data.values():
+            of_tests |= dict.fromkeys(data["remarks"])
+        lines = [*lazy.terminal.remarks(results), *of_tests]
         if lines:
             reporter.write_line("")
         for line in lines:
             reporter.write_line(f"note: {line}")
         reporter.write_line("")
-        for line in (lazy.terminal.load_line(results), lazy.terminal.recorder_line(costs)):
-            if line:
-                reporter.write_line(line)
+        costs = [result.recorder_cost for result in results if result.recorder_cost]
+        figures = (lazy.terminal.load_line(results), lazy.terminal.recorder_line(costs))
+        for line in filter(None, figures):
+            reporter.write_line(line)
 
     def _results(self) -> list[lazy.records.CellResult]:
         if not self._data:
             return []
         import msgspec
 
-        return [
-            msgspec.convert(raw, lazy.records.CellResult)
-            for data in self._data.values()
-            for raw in data["results"]
-        ]
+        results: list[CellResult] = []
+        for data in self._data.values():
+            results += msgspec.convert(data["results"], list[lazy.records.CellResult])
+        return results
 
 
 def _painter(reporter: Any) -> Any:
@@ -153,17 +155,21 @@ def _painter(reporter: Any) -> Any:
     return paint
 
 
-def announce_duration(run: run_state.RunState, selected: list[pytest.Item]) -> None:
-    """Say before sampling how long it will take, as far as an earlier run can tell."""
+def announce_duration(run: run_state.RunState, selected: list[str]) -> None:
+    """Say before sampling how long it will take, as far as an earlier run can tell.
+
+    `selected` are the node ids of the performance tests.
+    """
     if run.options.disabled:
         return
-    durations_s = _durations_s(run, {item.nodeid for item in selected})
+    count = len(selected)
+    durations_s = _durations_s(run, set(selected))
     run.progress_line.announced = set(durations_s)
-    duration = _duration_text(durations_s, len(selected))
-    tests = "performance tests" if len(selected) > 1 else "performance test"
-    lines = [f"{len(selected)} {tests}, {duration}{_ci_advice(run)}"]
+    duration = _duration_text(durations_s, count)
+    tests = "performance tests" if count > 1 else "performance test"
+    lines = [f"{count} {tests}, {duration}{_ci_advice(run)}"]
     if run.against is not None:
-        lines += [_worst_case(run, run.against, len(selected)), *run.against.remarks]
+        lines += [_worst_case(run, run.against, count), *run.against.remarks]
     for line in lines:
         run.progress_line.line(f"ttsperf: {line}")
 
@@ -180,8 +186,8 @@ def _duration_text(durations_s: Mapping[str, float], tests: int) -> str:
 
 def _ci_advice(run: run_state.RunState) -> str:
     """What to set where nobody reads the output of a run that passed."""
-    is_in_ci = os.environ.get("CI", "").lower() not in ("", "0", "false", "no")
-    if not is_in_ci or run.options.inconclusive_is_set:
+    ci = os.environ.get("CI", "").lower()
+    if ci in ("", "0", "false", "no") or run.options.inconclusive_is_set:
         return ""
     return (
         "; CI is set, and INCONCLUSIVE verdicts pass: --ttsperf-inconclusive=fail makes them fail "
@@ -209,8 +215,9 @@ def _durations_s(run: run_state.RunState, tests: set[str]) -> dict[str, float]:
     for earlier in islice(stored, RECENT_RUNS):
         of_run_s: dict[str, float] = defaultdict(float)
         for result in earlier.cells:
-            if result.cell.test in tests:
-                of_run_s[result.cell.test] += result.duration_s
+            test = result.cell.test
+            if test in tests:
+                of_run_s[test] += result.duration_s
         durations_s = {**of_run_s, **durations_s}  # newer runs come first, and win
         if len(durations_s) == len(tests):
             break

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
 from pytest_ttsperf.errors import TargetShapeError
 from pytest_ttsperf.plugin import lazy
 from pytest_ttsperf.targets import spec
-
-if TYPE_CHECKING:
-    pass
-
 
 WANTED = f"a text ({spec.FORMS}) or TargetSpec(spec=..., options={{...}})"
 
@@ -31,7 +26,8 @@ def as_spec(value: object) -> lazy.records.TargetSpec:
             f"wanted a text ({spec.FORMS}). {_remedy(value.spec)}"
         )
     options = value.options
-    if not isinstance(options, Mapping) or not all(isinstance(name, str) for name in options):
+    is_by_name = isinstance(options, Mapping) and all(isinstance(name, str) for name in options)
+    if not is_by_name:
         raise TargetShapeError(
             f"the fixture ttsperf_target gave a TargetSpec whose options are {_describe(options)}; "
             "wanted keyword options by name, as options={'threads': 2}"

@@ -52,10 +52,8 @@ def yield_to_others(manager: pytest.PytestPluginManager, plugin: object) -> None
 
 def _is_ours(definition: Any) -> bool:
     function = getattr(definition, "func", None)
-    return (
-        getattr(function, "__module__", None) == HOME
-        and getattr(function, "__name__", None) in FIXTURES
-    )
+    module = getattr(function, "__module__", None)
+    return module == HOME and getattr(function, "__name__", None) in FIXTURES
 
 
 def _definitions(info: Any) -> Iterator[Any]:

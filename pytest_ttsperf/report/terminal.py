@@ -170,7 +170,7 @@ def load_line(results: Iterable[CellResult]) -> str | None:
     if len(loads) > 1 and worst_load.others_cores:
         where = f" (worst: {_cell_label(worst)})"
     facts = [_others(worst_load), _steal(loads), *_troubles(loads)]
-    return f"weather during the trials{where}: {', '.join(facts)}"
+    return f"disturbances during the trials{where}: {', '.join(facts)}"
 
 
 def _others(load: SystemLoad) -> str:

@@ -31,9 +31,9 @@ class TargetRequest(NamedTuple):
     """Which target is wanted, and how it is to run."""
 
     spec: TargetSpec
-    offered: dict[str, str]
-    """Provider and voice, where one was named: passed as far as the target takes them."""
-    demanded: tuple[str, ...] = ()
+    available: dict[str, str]
+    """Provider and voice, where one is named: passed as far as the target takes them."""
+    requested: tuple[str, ...] = ()
     """Which of these the target must take, as somebody has asked for them."""
     timeout_s: float = 60.0
     """For one answer."""

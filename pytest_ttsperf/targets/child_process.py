@@ -152,21 +152,13 @@ class ChildProcess:
 
     def wait_for_exit_code(self, timeout_s: float) -> int | None:
         """Its exit code, once it has ended; None when it has not by then."""
-        try:
-            return self.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return None
-
-    def wait(self, timeout_s: float) -> int:
-        """Its exit code, once it has ended. subprocess.TimeoutExpired when it does not."""
         if self.returncode is None:
             try:
                 self._note_end(self._receive_answer(timeout_s))
             except TimeoutError:
-                raise subprocess.TimeoutExpired(f"process {self.pid}", timeout_s) from None
+                return None
             except OSError:  # its guardian was killed, and took it along
                 self.returncode = -signal.SIGKILL
-        assert self.returncode is not None
         return self.returncode
 
     def send_signal(self, number: signal.Signals) -> None:

@@ -89,12 +89,10 @@ class Guardian:
     def serve(self) -> None:
         """Answer until it is to end, or its parent has; then end all that was started."""
         poll = select.poll()
-        poll.register(self._control, select.POLLIN)
-        poll.register(self._wakes, select.POLLIN)
-        poll.register(self._output.read_end, select.POLLIN)
         parent = _open_descriptor_of(self._parent_pid)
-        if parent is not None:
-            poll.register(parent, select.POLLIN)
+        for descriptor in (self._control, self._wakes, self._output.read_end, parent):
+            if descriptor is not None:
+                poll.register(descriptor, select.POLLIN)
         self._answer(f"ready {self._pid} {int(self._adopts)}")
         while not self._is_over and os.getppid() == self._parent_pid:
             ready = {descriptor for descriptor, _ in poll.poll()}

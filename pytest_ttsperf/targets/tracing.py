@@ -33,16 +33,14 @@ PROC = Path("/proc")
 
 def without_coverage(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables of a process that is to be measured."""
-    variables = dict(environment)
-    for name in environment:
-        if COVERAGE_VARIABLES.fullmatch(name):
-            del variables[name]
-    return variables
+    return {
+        name: value for name, value in environment.items() if not COVERAGE_VARIABLES.fullmatch(name)
+    }
 
 
 def remarks() -> tuple[str, ...]:
     """What a reader must know of what was left out."""
-    left_out = sorted(name for name in os.environ if COVERAGE_VARIABLES.fullmatch(name))
+    left_out = sorted(filter(COVERAGE_VARIABLES.fullmatch, os.environ))
     if not left_out:
         return ()
     return (
@@ -96,15 +94,16 @@ def _switches(environment: Mapping[str, str]) -> Iterator[str]:
     """Of the interpreter: each is on for all of the process."""
     import tracemalloc
 
-    if tracemalloc.is_tracing():
-        yield "tracemalloc (PYTHONTRACEMALLOC, -X tracemalloc or tracemalloc.start())"
-    if sys.flags.dev_mode:
-        yield "Python's development mode (PYTHONDEVMODE or -X dev)"
-    if sys.flags.verbose:
-        yield "the telling of imports (PYTHONVERBOSE or -v)"
-    is_mapped = getattr(sys, "is_stack_trampoline_active", None)
-    if is_mapped is not None and is_mapped():
-        yield "support for perf (PYTHONPERFSUPPORT or -X perf)"
+    is_mapped = getattr(sys, "is_stack_trampoline_active", bool)
+    flags = {
+        "tracemalloc (PYTHONTRACEMALLOC, -X tracemalloc or tracemalloc.start())": (
+            tracemalloc.is_tracing()
+        ),
+        "Python's development mode (PYTHONDEVMODE or -X dev)": sys.flags.dev_mode,
+        "the telling of imports (PYTHONVERBOSE or -v)": sys.flags.verbose,
+        "support for perf (PYTHONPERFSUPPORT or -X perf)": is_mapped(),
+    }
+    yield from filter(flags.__getitem__, flags)
     if sys.flags.ignore_environment:
         return
     for name, what in SWITCHES.items():

@@ -9,7 +9,7 @@ WARM = "@trials(5)\ndef test_x(perf): perf.stream('short')"
 COLD = "@trials(5)\ndef test_x(perf, cold_engine): perf.stream('short')"
 
 
-def test_the_artifact_has_the_weather_before_and_during_the_trials(project: Project) -> None:
+def test_the_artifact_has_the_load_before_and_during_the_trials(project: Project) -> None:
     project.test(WARM)
     project.run().assert_outcomes(passed=1)
     (cell,) = project.cells()
@@ -36,12 +36,14 @@ def test_the_summary_tells_it_and_no_verdict_changes(project: Project) -> None:
     with stranger():
         result = project.run()
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["weather during the trials: *% of one core was used by others*"])
+    result.stdout.fnmatch_lines(
+        ["disturbances during the trials: *% of one core was used by others*"]
+    )
     assert set(project.verdicts().values()) == {"PASS"}
     assert project.cells()[0]["weather"]["others_cores"] > 0
 
 
-def test_a_stored_run_keeps_its_weather_and_what_its_fingerprint_stands_for(
+def test_a_stored_run_keeps_its_load_and_what_its_fingerprint_stands_for(
     project: Project,
 ) -> None:
     import json

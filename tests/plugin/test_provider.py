@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_ttsperf.experiment import cell, plan
+from pytest_ttsperf.experiment import plan
 from pytest_ttsperf.records import TargetSpec
 from tests.plugin.conftest import Project
 
@@ -69,7 +69,7 @@ def test_a_provider_asked_of_a_target_that_takes_none_is_an_error(project: Proje
     result = project.run("--ttsperf-target=plain:plain", "--ttsperf-provider=cpu")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*provider 'cpu' was asked for*takes `provider=`*"])
-    project.run("--ttsperf-target=plain:plain").assert_outcomes(passed=1)  # ini: only offered
+    project.run("--ttsperf-target=plain:plain").assert_outcomes(passed=1)  # ini: only available
 
 
 def test_artifacts_of_several_providers_are_told_apart(project: Project) -> None:
@@ -189,5 +189,5 @@ def test_a_program_or_server_says_how_it_can_be_verified() -> None:
         "cmd:say {provider}": "measure it as module:callable or over HTTP",
     }
     for spec, way in ways.items():
-        source = plan.TargetFactory(TargetSpec(spec=spec), provider="cpu", demanded=("provider",))
-        assert way in cell._way_to_verify(source)
+        source = plan.TargetFactory(TargetSpec(spec=spec), provider="cpu", requested=("provider",))
+        assert way in source.placement_remedy

@@ -25,6 +25,8 @@ NOT_THE_ENGINE = (
 QUOTED = re.compile(r"""['"]([^'"\n]+)['"]""")
 BARE = re.compile(r"""[^\s'"(),;<>\[\]{}=]+""")
 NO_MODULE = re.compile(r"No module named '?([\w.]+)")
+MODULE_ENDS = (".py", "/*.py", ".*so", ".*pyd")
+"""Behind a module's name, as patterns of its files."""
 WHOLE_WORD = ("-q", "-F", "-w", "-e")
 """Options of git grep that only ask whether a word is there by itself."""
 Kind = Literal["ignored", "untracked", "tracked", "pointer"]
@@ -42,14 +44,13 @@ def list_module_files(folder: Path, module: str) -> list[str]:
     """Files of a tree that could be a module, wherever in it they are; also those left out."""
     tail = re.escape(module.replace(".", "/"))
     pattern = re.compile(rf"(^|/){tail}(\.py|/[^/]+\.py|\.([^/]*\.)?(so|pyd))$")
-    matches = filter(pattern.search, _list_paths(folder))
-    return sorted(set(matches))
+    return sorted(set(filter(pattern.search, _list_paths(folder))))
 
 
 def list_ignored_module_files(project: Path, module: str) -> list[str]:
     """Files of the running tree that could be a module, and are ignored by git."""
     tail = module.replace(".", "/")
-    patterns = [f":(glob)**/{tail}{end}" for end in (".py", "/*.py", ".*so", ".*pyd")]
+    patterns = [f":(glob)**/{tail}{end}" for end in MODULE_ENDS]
     paths = _list_ignored(project, "--", *patterns)
     return sorted(path for path in paths if LEFT_OUT.isdisjoint(Path(path).parts))
 
@@ -94,20 +95,20 @@ def find_missing(
 
     Relative names count from `bases`, which are folders of the running tree.
     """
-    resolved = [base.resolve() for base in bases]
-    inner = [base for base in resolved if base.is_relative_to(project.resolve())]
+    top = project.resolve()
+    inner = [base.resolve() for base in bases if base.resolve().is_relative_to(top)]
     paths: set[str] = set()
     for name in _possible_names(text):
-        paths.update(_paths_of_name(name, project, folder, inner))
+        paths.update(_paths_of_name(name, top, folder, inner))
     for name in NO_MODULE.findall(text):
-        paths.update(_paths_of_module(name, project, inner))
-    found = []
-    for path in sorted(paths):
+        paths.update(_paths_of_module(name, top, inner))
+    found: list[Missing] = []
+    # Of a folder and a file in it, the file says more: it comes first.
+    for path in sorted(paths, reverse=True):
         kind = _missing_kind(project, folder, path)
-        if kind is not None:
+        if kind is not None and not any(one.path.startswith(f"{path}/") for one in found):
             found.append(Missing(path, kind))
-    # Of a folder and a file in it, the file says more.
-    return [one for one in found if not _is_above_any(one, found)]
+    return found[::-1]
 
 
 def list_ignored_data(project: Path) -> list[str]:
@@ -123,9 +124,9 @@ def _list_ignored(project: Path, *arguments: str) -> list[str]:
 
 def _list_paths(folder: Path) -> Iterator[str]:
     for place, names, files in os.walk(folder):
-        names[:] = [name for name in names if name not in LEFT_OUT]
-        for name in files:
-            yield (Path(place) / name).relative_to(folder).as_posix()
+        names[:] = set(names) - LEFT_OUT
+        inside = Path(place).relative_to(folder)
+        yield from ((inside / name).as_posix() for name in files)
     if (folder / ".git").exists():  # what a sparse checkout leaves out is in the version too
         yield from parse_paths(git.output(folder, "ls-files", "-z"))
 
@@ -139,17 +140,16 @@ def _possible_names(text: str) -> set[str]:
 
 def _paths_of_name(
     name: str,
-    project: Path,
+    top: Path,
     folder: Path,
     bases: list[Path],
 ) -> Iterator[str]:
-    """Paths in the project that a name may stand for."""
-    for top in (folder, folder.resolve()):
-        if name.startswith(f"{top}/"):
-            yield os.path.relpath(name, top)
+    """Paths in the project, which begins at `top`, that a name may stand for."""
+    for place in (folder, folder.resolve()):
+        if name.startswith(f"{place}/"):
+            yield os.path.relpath(name, place)
     if os.path.isabs(name):
         return
-    top = project.resolve()
     for base in bases:
         place = Path(os.path.normpath(base / name))
         if place != top and place.is_relative_to(top):
@@ -158,10 +158,9 @@ def _paths_of_name(
 
 def _paths_of_module(
     name: str,
-    project: Path,
+    top: Path,
     bases: list[Path],
 ) -> Iterator[str]:
-    top = project.resolve()
     tail = name.replace(".", "/")
     for base in bases:
         for pattern in (f"{tail}.py", f"{tail}.*so", f"{tail}.*pyd", f"{tail}/__init__.py"):
@@ -179,7 +178,9 @@ def _missing_kind(
         if not (project / path).exists():
             return None
         if (folder / path).exists():
-            return _pointer_kind(project, folder, path)
+            is_pointer = large_files.read_pointer(folder / path) is not None
+            is_here = large_files.read_pointer(project / path) is None
+            return "pointer" if is_pointer and is_here else None
     except OSError:  # too long for a name, or not for us to see
         return None
     if git.output(project, "ls-files", "-z", "--", f":(literal){path}"):
@@ -187,17 +188,3 @@ def _missing_kind(
     if git.run(project, "check-ignore", "-q", "--", path).code == 0:
         return "ignored"
     return "untracked"
-
-
-def _pointer_kind(
-    project: Path,
-    folder: Path,
-    path: str,
-) -> Kind | None:
-    is_pointer = large_files.read_pointer(folder / path) is not None
-    is_here = large_files.read_pointer(project / path) is None
-    return "pointer" if is_pointer and is_here else None
-
-
-def _is_above_any(folder: Missing, others: Iterable[Missing]) -> bool:
-    return any(other.path.startswith(f"{folder.path}/") for other in others)

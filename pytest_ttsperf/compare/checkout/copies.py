@@ -50,7 +50,7 @@ def choose(
     """
     if not patterns:
         return {}
-    tracked = _list_tracked(top)
+    tracked = set(parse_paths(git.require(top, "ls-files", "-z", "--recurse-submodules")))
     files: dict[str, State] = {}
     for pattern in patterns:
         matches = dict(_find_matches(top, rootdir, pattern, outside))
@@ -87,10 +87,6 @@ def text(files: Mapping[str, State]) -> str:
     return f"{shown} ({size_mb:.3g} MB)"
 
 
-def _list_tracked(top: Path) -> set[str]:
-    return set(parse_paths(git.require(top, "ls-files", "-z", "--recurse-submodules")))
-
-
 def _find_matches(
     top: Path,
     rootdir: Path,
@@ -116,10 +112,10 @@ def _list_files(place: Path) -> Iterator[Path]:
         yield place
         return
     for folder, names, files in os.walk(place):
-        names[:] = [name for name in names if name not in LEFT_OUT]
-        yield from (Path(folder) / name for name in files)
-        inner = [Path(folder) / name for name in names]
-        yield from (path for path in inner if path.is_symlink())
+        names[:] = set(names) - LEFT_OUT
+        yield from map(Path(folder).joinpath, files)
+        inner = map(Path(folder).joinpath, names)
+        yield from filter(Path.is_symlink, inner)
 
 
 def _copy(top: Path, folder: Path, path: str) -> bool:

@@ -117,14 +117,14 @@ def why_unknown(
     """What to say of a text that is no revision and no directory."""
     where = "(this is no git repository)"
     hint = ""
-    if repository is None and "GIT_DIR" in os.environ:
-        where = "(there is no git repository around this folder, and GIT_DIR is not followed)"
     if repository is not None:
         where = f"of the repository around {folder}"
         hint = "fetch it first (git fetch), or "
+    elif "GIT_DIR" in os.environ:
+        where = "(there is no git repository around this folder, and GIT_DIR is not followed)"
     if repository is not None and repository.is_shallow:
         count = git.output(repository.top, "rev-list", "--count", "HEAD") or "?"
-        where = f"of the repository around {folder}, a shallow clone with {count} of its commits"
+        where += f", a shallow clone with {count} of its commits"
         hint = (
             "get the others (git fetch --unshallow; in CI fetch-depth: 0 of actions/checkout or "
             f"GIT_DEPTH: 0), give {FETCH_OPTION}, or "
@@ -146,15 +146,16 @@ def _fetches(repository: Repository, text: str) -> Iterator[Fetch]:
     if not remotes:
         return
     default = "origin" if "origin" in remotes else remotes[0]
-    depth = ("--depth=1",) if repository.is_shallow else ()
+    little: tuple[str, ...] = ("--no-tags",)
+    everything: tuple[str, ...] = (default,)
+    if repository.is_shallow:
+        little = ("--no-tags", "--depth=1")
+        everything = ("--unshallow", default)
     remote, _, branch = text.partition("/")
     is_whole_name = re.search(r"[~^@:{]", text) is None
     if is_whole_name and remote in remotes and branch:
         line = f"+refs/heads/{branch}:refs/remotes/{text}"
-        yield Fetch(("--no-tags", *depth, remote, line), text)
+        yield Fetch((*little, remote, line), text)
     elif is_whole_name:
-        yield Fetch(("--no-tags", *depth, default, text), FETCHED)
-    if repository.is_shallow:
-        yield Fetch(("--unshallow", default), text)
-    else:
-        yield Fetch((default,), text)
+        yield Fetch((*little, default, text), FETCHED)
+    yield Fetch(everything, text)

@@ -48,35 +48,26 @@ def quantile(values: Sequence[float], p: float) -> float:
     return float(np.quantile(np.asarray(values, dtype=float), p))
 
 
-def upper_bound(
-    values: Sequence[float],
-    p: float,
-    confidence: float = CONFIDENCE,
-) -> float | None:
-    """The p-quantile is at most this with that confidence, whatever the distribution.
+def upper_bound(values: Sequence[float], p: float) -> float | None:
+    """The p-quantile is at most this with 95 % confidence, whatever the distribution.
 
     An order statistic of the sample (Conover 1999, 3.2, as scipy's `quantile_test` has it); None
     when n is too small for any to do (below 59 for p = 0.95).
     """
-    return _quantile_bound(values, p, confidence, "less")
+    return _quantile_bound(values, p, "less")
 
 
-def lower_bound(
-    values: Sequence[float],
-    p: float,
-    confidence: float = CONFIDENCE,
-) -> float | None:
-    """The p-quantile is at least this with that confidence; None when n is too small."""
-    return _quantile_bound(values, p, confidence, "greater")
+def lower_bound(values: Sequence[float], p: float) -> float | None:
+    """The p-quantile is at least this with 95 % confidence; None when n is too small."""
+    return _quantile_bound(values, p, "greater")
 
 
 def _quantile_bound(
     values: Sequence[float],
     p: float,
-    confidence: float,
     side: Side,
 ) -> float | None:
-    index = _bound_index(len(values), p, confidence, side)
+    index = _bound_index(len(values), p, side)
     if index is None:
         return None
     return sorted(map(float, values))[index]
@@ -86,7 +77,6 @@ def _quantile_bound(
 def _bound_index(
     n: int,
     p: float,
-    confidence: float,
     side: Side,
 ) -> int | None:
     """Which of n sorted values is the bound, from 0; None if none is.
@@ -98,9 +88,9 @@ def _bound_index(
 
     at_most = special.bdtr(np.arange(n), n, p)
     if side == "less":
-        reaching = np.flatnonzero(at_most >= confidence)
+        reaching = np.flatnonzero(at_most >= CONFIDENCE)
         return int(reaching[0]) if reaching.size else None
-    unlikely = np.flatnonzero(at_most < 1 - confidence)
+    unlikely = np.flatnonzero(at_most < 1 - CONFIDENCE)
     return int(unlikely[-1]) if unlikely.size else None
 
 
@@ -146,9 +136,9 @@ def trials_to_prove(
     return n
 
 
-def share_excluded(n: int, alpha: float = 0.05) -> float:
-    """n trials of which none exceeds show that at most this share does, with 1 - alpha."""
-    return float(1 - alpha ** (1 / n))
+def share_excluded(n: int) -> float:
+    """n trials of which none exceeds show that at most this share does, with 95 % confidence."""
+    return float(1 - 0.05 ** (1 / n))
 
 
 def prediction_limit(

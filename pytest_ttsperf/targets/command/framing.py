@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
+from contextlib import suppress
 from typing import Protocol
 
 from pytest_ttsperf.errors import TargetShapeError
@@ -115,29 +116,9 @@ def open_framing(end: str) -> Framing:
     if end == "length":
         return LengthPrefixed()
     way, _, detail = end.partition(":")
-    if way == "mark":
-        mark = _parse_hex(detail)
-        if mark:
+    with suppress(ValueError):
+        if way == "mark" and (mark := bytes.fromhex(detail)):
             return Delimited(mark)
-    if way == "quiet":
-        seconds = _parse_seconds(detail)
-        if seconds is not None:
+        if way == "quiet" and 0 < (seconds := float(detail)) < math.inf:
             return IdleTimeout(seconds)
     raise TargetShapeError(f"found end={end!r}, wanted {WAYS}")
-
-
-def _parse_hex(text: str) -> bytes | None:
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        return None
-
-
-def _parse_seconds(text: str) -> float | None:
-    try:
-        seconds = float(text)
-    except ValueError:
-        return None
-    if not 0 < seconds < math.inf:
-        return None
-    return seconds

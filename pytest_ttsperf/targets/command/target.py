@@ -52,10 +52,10 @@ class CommandTarget:
     placement_remedy = ELSEWHERE
 
     def __init__(self, request: TargetRequest) -> None:
-        """What is offered fills `{provider}` and `{voice}` in the arguments."""
+        """A provider and a voice fill `{provider}` and `{voice}` in the arguments."""
         self._spec = request.spec
-        self._offered = request.offered
-        self._demanded = request.demanded
+        self._available = request.available
+        self._requested = request.requested
         self._timeout_s = request.timeout_s
         self._is_once = str(request.spec.options.get("protocol", "once")) != "lines"
         self.lifecycle: Lifecycle = "per_text" if self._is_once else "kept"
@@ -106,10 +106,8 @@ class CommandTarget:
     def record(self, text: str, mode: Mode) -> Recording:
         """One timed synthesis; bytes become samples after the last of them."""
         self.process_usage = None
-        if self._is_once:
-            request_ns, reads, end_ns = self._run_once(text)
-        else:
-            request_ns, reads, end_ns = self._run_line(text)
+        run = self._run_once if self._is_once else self._run_line
+        request_ns, reads, end_ns = run(text)
         return self._to_recording(request_ns, reads, end_ns, mode)
 
     def inspect(self) -> Inspection:
@@ -169,17 +167,18 @@ class CommandTarget:
     def _fill_in(self, words: list[str], name: str) -> list[str]:
         """Put the provider or the voice where the command has a place for it."""
         place = "{" + name + "}"
+        value = self._available.get(name)
         has_place = _has_place(words, place)
-        if has_place and name not in self._offered:
-            raise TargetShapeError(f"found {place} in the command; wanted --ttsperf-{name} too")
-        if not has_place and name in self._demanded:
+        if not has_place and name in self._requested:
             raise TargetShapeError(
-                f"{name} {self._offered.get(name)!r} was asked for, but the command has no place "
+                f"{name} {value!r} was asked for, but the command has no place "
                 f"for it; write {place} where it belongs, or leave out --ttsperf-{name}"
             )
         if not has_place:
             return words
-        return [word.replace(place, self._offered[name]) for word in words]
+        if value is None:
+            raise TargetShapeError(f"found {place} in the command; wanted --ttsperf-{name} too")
+        return [word.replace(place, value) for word in words]
 
     def _take_options(self) -> None:
         options = targets_spec.resolve_options(self._spec.options)
@@ -196,12 +195,9 @@ class CommandTarget:
             )
         self._end = self._parse_end(options)
         rate = options.get("rate")
-        if rate is None:
-            self._rate = None
-        elif is_rate(rate):
-            self._rate = int(rate)
-        else:
+        if rate is not None and not is_rate(rate):
             raise TargetShapeError(f"found rate={rate!r}, wanted a sample rate in Hz, as 22050")
+        self._rate = None if rate is None else int(rate)
 
     def _parse_end(self, options: Mapping[str, Json]) -> str | None:
         """How an answer ends; None where it ends with the process."""
@@ -299,7 +295,7 @@ class CommandTarget:
         pieces[-1] = np.concatenate([pieces[-1], decoder.finish()])  # came with the last byte
         pcm = np.concatenate(pieces).astype("<f4", copy=False)
         arrivals_ns = tuple(read.at_ns for read in reads)
-        frame_counts = tuple(len(piece) for piece in pieces)
+        frame_counts = tuple(map(len, pieces))
         if mode == "nonstream":
             arrivals_ns = (end_ns,)
             frame_counts = (len(pcm),)

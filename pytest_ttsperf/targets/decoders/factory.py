@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pytest_ttsperf.errors import TargetShapeError
 from pytest_ttsperf.targets.decoders import signatures
 from pytest_ttsperf.targets.decoders.base import Decoder
-from pytest_ttsperf.targets.decoders.pcm import PcmShape, open_pcm
+from pytest_ttsperf.targets.decoders.pcm import Pcm, PcmShape
 from pytest_ttsperf.targets.decoders.wav import Wav
 
 
@@ -34,13 +36,13 @@ def create_decoder(kind: str, sample_rate: int | None) -> Decoder:
     if kind == "wav":
         return Wav()
     if kind == "pcm":
-        return open_pcm(PcmShape(sample_rate))
+        return Pcm(PcmShape(sample_rate))
     from pytest_ttsperf.targets.decoders import flac, mpeg, ogg_opus
 
-    if kind == "flac":
-        return flac.Flac()
-    if kind == "opus":
-        return ogg_opus.OggOpus()
-    if kind == "mp3":
-        return mpeg.open_mp3()
-    return mpeg.open_aac()
+    openers: dict[str, Callable[[], Decoder]] = {
+        "flac": flac.Flac,
+        "opus": ogg_opus.OggOpus,
+        "mp3": mpeg.open_mp3,
+        "aac": mpeg.open_aac,
+    }
+    return openers[kind]()

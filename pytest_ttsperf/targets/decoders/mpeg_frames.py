@@ -50,9 +50,9 @@ def adts_frame_bytes(data: bytes) -> int:
 
 def detect_frames(data: bytes) -> str | None:
     """`mp3` or `aac` where these bytes surely are frames of it."""
-    if _are_frames(data, mp3_frame_bytes, constant_bits=0b1111_1110_0000_1100):
+    if _are_frames(data, mp3_frame_bytes, 0b1111_1110_0000_1100):
         return "mp3"
-    if _are_frames(data, adts_frame_bytes, constant_bits=0b1111_1111_1111_1100):
+    if _are_frames(data, adts_frame_bytes, 0b1111_1111_1111_1100):
         return "aac"
     return None
 
@@ -60,17 +60,17 @@ def detect_frames(data: bytes) -> str | None:
 def _are_frames(
     data: bytes,
     measure_frame: Callable[[bytes], int],
-    *,
     constant_bits: int,
 ) -> bool:
     """Whether frames follow one another; `constant_bits` are those of bytes 1 and 2 that stay."""
-    first = int.from_bytes(data[1:3], "big") & constant_bits
+    headers = set()
     for _ in range(SURE_FRAMES):
+        headers.add(int.from_bytes(data[1:3], "big") & constant_bits)
         try:
             size = measure_frame(data[:8])
         except TargetFailed:
             return False
-        if size == 0 or int.from_bytes(data[1:3], "big") & constant_bits != first:
+        if size == 0 or len(headers) > 1:
             return False
         data = data[size:]
     return True

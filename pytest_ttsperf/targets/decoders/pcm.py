@@ -29,34 +29,22 @@ class PcmShape:
     notes: tuple[str, ...] = ()
 
 
-def open_pcm(shape: PcmShape) -> Pcm:
-    """A decoder of bare samples. TargetShapeError where nothing says their rate."""
-    if shape.sample_rate is None:
-        raise TargetShapeError(
-            "found bare PCM, whose rate nothing says; add sample_rate to --ttsperf-http-template"
-        )
-    return Pcm(
-        shape.sample_rate,
-        bits=shape.bits,
-        channels=shape.channels,
-        is_float=shape.is_float,
-    )
-
-
 class Pcm:
-    """Bare samples, little-endian: 16-bit mono by default. TargetShapeError for other widths."""
+    """Bare samples, little-endian.
 
-    def __init__(
-        self,
-        sample_rate: int,
-        *,
-        bits: int = 16,
-        channels: int = 1,
-        is_float: bool = False,
-    ) -> None:
+    TargetShapeError for widths that are not read, and where nothing says the rate.
+    """
+
+    def __init__(self, shape: PcmShape) -> None:
+        sample_rate, bits, channels = shape.sample_rate, shape.bits, shape.channels
+        if sample_rate is None:
+            raise TargetShapeError(
+                "found bare PCM, whose rate nothing says; add sample_rate to "
+                "--ttsperf-http-template"
+            )
         kind = "integer"
         widths = _INTEGER_BITS
-        if is_float:
+        if shape.is_float:
             kind = "float"
             widths = _FLOAT_BITS
         if bits not in widths or channels < 1 or sample_rate < 1:
@@ -67,9 +55,7 @@ class Pcm:
             )
         self.sample_rate: int | None = sample_rate
         self.notes = mix_down_notes(channels)
-        self._bits = bits
-        self._channels = channels
-        self._is_float = is_float
+        self._shape = shape
         self._frame_bytes = bits // 8 * channels
         self._rest = b""
         self._scale = FloatScale()
@@ -79,10 +65,11 @@ class Pcm:
         data = self._rest + data
         whole = len(data) - len(data) % self._frame_bytes
         self._rest = data[whole:]
-        flat = to_floats(data[:whole], self._bits, self._is_float)
-        if self._is_float:
+        shape = self._shape
+        flat = to_floats(data[:whole], shape.bits, shape.is_float)
+        if shape.is_float:
             self._scale.add(flat)
-        return mix_down(flat.reshape(-1, self._channels))
+        return mix_down(flat.reshape(-1, shape.channels))
 
     def finish(self) -> Samples:
         """See `Decoder`."""

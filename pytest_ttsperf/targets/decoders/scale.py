@@ -44,15 +44,11 @@ class FloatScale:
         """TargetShapeError for samples that cannot have a full scale of 1."""
         if self._squares <= MOST_RMS**2 * self._count:
             return
-        name, size = self._guess_scale()
+        # The smallest scale that the peak fits into; the largest where it fits none.
+        fitting = [name for name, size in _SCALES.items() if self._peak <= size]
+        name = next(iter(fitting), "int32")
+        size = _SCALES[name]
         raise TargetShapeError(
             f"{source} float samples up to {self._peak:g}; wanted -1 to 1. They look to be on the "
             f"scale of {name}: divide them by {size}"
         )
-
-    def _guess_scale(self) -> tuple[str, int]:
-        """The smallest scale that the peak fits into, by name; the largest where it fits none."""
-        for name, size in _SCALES.items():
-            if self._peak <= size:
-                return name, size
-        return name, size

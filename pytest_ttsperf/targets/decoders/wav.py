@@ -10,7 +10,7 @@ import numpy as np
 from pytest_ttsperf.errors import TargetFailed, TargetShapeError
 from pytest_ttsperf.targets.decoders import tags
 from pytest_ttsperf.targets.decoders.base import NOTHING, BufferedDecoder, Samples
-from pytest_ttsperf.targets.decoders.pcm import Pcm, PcmShape, open_pcm
+from pytest_ttsperf.targets.decoders.pcm import Pcm, PcmShape
 
 PLACEHOLDER_BYTES = 500_000_000
 PLACEHOLDER_S = 3600
@@ -36,12 +36,7 @@ _CHUNK_NAMES = (
     b"smpl",
     *RIFF_NAMES,
 )
-_FOLLOWERS = {
-    b"RIFF": b"WAVE",
-    b"RF64": b"WAVE",
-    b"BW64": b"WAVE",
-    b"LIST": b"INFO",
-}
+_FOLLOWERS = {**dict.fromkeys(RIFF_NAMES, b"WAVE"), b"LIST": b"INFO"}
 """Name and, behind four bytes of a size, what must follow: they end sound of unknown length."""
 _FOLLOWER_BYTES = 12
 _FOLLOWER = re.compile(
@@ -202,19 +197,16 @@ class Wav(BufferedDecoder):
         if self._shape is None:
             raise TargetFailed("the WAV's sound comes before its format: it is damaged")
         if self._pcm is None:
-            self._pcm = open_pcm(self._shape)
+            self._pcm = Pcm(self._shape)
             self.sample_rate = self._pcm.sample_rate
             self.notes = self._pcm.notes
         if size == _SIZE_IN_DS64 and self._ds64_size:
             size = self._ds64_size
         self._is_in_data = True
-        if _is_placeholder(size, self._shape):
-            self._bytes_left = None
-            self._may_be_padded = False
-            return
-        self._bytes_left = size
+        is_sized = not _is_placeholder(size, self._shape)
+        self._bytes_left = size if is_sized else None
         # Whole frames that are odd: of 8 or 24 bits, mono.
-        self._may_be_padded = size % 2 == 1
+        self._may_be_padded = is_sized and size % 2 == 1
 
 
 def _parse_format(body: bytes) -> PcmShape:

@@ -13,18 +13,21 @@ import sys
 from collections.abc import Iterable, Mapping
 from functools import partial
 from numbers import Integral, Real
+from operator import attrgetter
 from typing import Any
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import ModuleMissing, OptionUntaken, TargetNotFound, TargetShapeError
 from pytest_ttsperf.measure.recorder import Stamped
 from pytest_ttsperf.real import REAL
-from pytest_ttsperf.records import Json, Mode, Recording, Span
+from pytest_ttsperf.records import Json, Mode, Recording, Span, TargetInfo
 from pytest_ttsperf.targets import placement as targets_placement
 from pytest_ttsperf.targets import spec as targets_spec
+from pytest_ttsperf.targets import tracing
 from pytest_ttsperf.targets.python import calling, samples
 
 _REPORTED_VERSIONS = ("onnxruntime", "numpy", "torch")
+_SPAN_FIELDS = attrgetter("stage", "chunk", "start_ns", "end_ns")
 SHOWN_FOLDERS = 4
 
 
@@ -67,15 +70,15 @@ def open_adapter(
     found: Any,
     spec: str,
     options: Mapping[str, Json],
-    offered: Mapping[str, str],
-    demanded: Iterable[str],
+    available: Mapping[str, str],
+    requested: Iterable[str],
     loop: calling.LazyEventLoop | None = None,
 ) -> PythonAdapter:
     """Call what `find_callable` has found, unless it is an engine itself, and make it uniform.
 
     `options` go to it or, those that it does not take, to the method that synthesizes; so do those
-    of `offered` (provider, voice) that are taken at all. What nothing takes is an error, offered
-    things only where they were demanded on the command line or by a mark.
+    of `available` (provider, voice) that are taken at all. What nothing takes is an error, the
+    provider and the voice only where they were `requested` on the command line or by a mark.
     """
     loop = loop or calling.LazyEventLoop()
     keywords: dict[str, Json] = {}
@@ -83,7 +86,7 @@ def open_adapter(
     try:
         if not calling.is_engine(found):
             accepted = calling.parameters(found)
-            keywords.update(accepted.select_offered(offered))
+            keywords.update(accepted.select_available(available))
             keywords.update(accepted.select_options(options))
             calling.require(accepted, keywords, f"target {spec!r}")
             target = loop.resolve(found(**keywords))
@@ -91,8 +94,8 @@ def open_adapter(
             target,
             spec,
             options={name: value for name, value in options.items() if name not in keywords},
-            offered={name: value for name, value in offered.items() if name not in keywords},
-            demanded=demanded,
+            available={name: value for name, value in available.items() if name not in keywords},
+            requested=requested,
             loop=loop,
         )
     except BaseException:
@@ -109,11 +112,11 @@ class PythonAdapter:
         spec: str,
         *,
         options: Mapping[str, Json],
-        offered: Mapping[str, str],
-        demanded: Iterable[str],
+        available: Mapping[str, str],
+        requested: Iterable[str],
         loop: calling.LazyEventLoop,
     ) -> None:
-        """`options` and `offered` are what is left for the method that synthesizes."""
+        """`options` and `available` are what is left for the method that synthesizes."""
         self._target = target
         self._spec = spec
         self._loop = loop
@@ -128,9 +131,9 @@ class PythonAdapter:
         rate = None
         if "sample_rate" not in accepted.names:  # then it is for us: no engine need take it
             rate = options.pop("sample_rate", None)
-        keywords = {**accepted.select_offered(offered), **accepted.select_options(options)}
+        keywords = {**accepted.select_available(available), **accepted.select_options(options)}
         described = spec if name == calling.CALL else f"{spec}: {name}(text)"
-        self._refuse_untaken_offers(offered, demanded, keywords)
+        self._refuse_untaken_requests(available, requested, keywords)
         self._refuse_untaken_options(described, options, keywords)
         calling.require(accepted, keywords, f"target {described}")
         self._stream = self._synthesis_call(name, keywords, whole=False)
@@ -140,16 +143,16 @@ class PythonAdapter:
         self.sample_rate = self._declared_rate or self._rate_of_module()
         """In Hz; None where only the chunks have it."""
 
-    def _refuse_untaken_offers(
+    def _refuse_untaken_requests(
         self,
-        offered: Mapping[str, str],
-        demanded: Iterable[str],
+        available: Mapping[str, str],
+        requested: Iterable[str],
         keywords: Mapping[str, Json],
     ) -> None:
-        for name in demanded:
-            if name in offered and name not in keywords:
+        for name in requested:
+            if name in available and name not in keywords:
                 raise OptionUntaken(
-                    f"{name} {offered[name]!r} was asked for, but neither {self._spec} nor the "
+                    f"{name} {available[name]!r} was asked for, but neither {self._spec} nor the "
                     f"method that speaks takes `{name}=`; add the parameter or leave out "
                     f"--ttsperf-{name}"
                 )
@@ -194,22 +197,18 @@ class PythonAdapter:
 
     def _find_declared_rate(self, option: Json) -> int | None:
         """The rate by the option, else by the target or its config; None where none has it."""
-        config = getattr(self._target, "config", None)
-        rates = (
-            option,
-            getattr(self._target, "sample_rate", None),
-            getattr(config, "sample_rate", None),
-        )
-        for rate in rates:
+        rate = option
+        for holder in (self._target, getattr(self._target, "config", None)):
             if rate is None:
-                continue
-            if not samples.is_rate(rate):
-                raise TargetShapeError(
-                    f"target {self._spec!r} gave {type(self._target).__name__} with "
-                    f"sample_rate={rate!r}; wanted the rate of its samples in Hz, as 24000"
-                )
-            return int(rate)
-        return None
+                rate = getattr(holder, "sample_rate", None)
+        if rate is None:
+            return None
+        if not samples.is_rate(rate):
+            raise TargetShapeError(
+                f"target {self._spec!r} gave {type(self._target).__name__} with "
+                f"sample_rate={rate!r}; wanted the rate of its samples in Hz, as 24000"
+            )
+        return int(rate)
 
     def _rate_of_module(self) -> int | None:
         """`SAMPLE_RATE` of the module that the spec names."""
@@ -219,15 +218,29 @@ class PythonAdapter:
             return None
         return int(rate)
 
+    def describe_opening(self, **more: Any) -> TargetInfo:
+        """What the target says of itself once it is open, and `more` fields of that."""
+        spans, target_warnings = self.opening_spans()
+        return TargetInfo(
+            pid=os.getpid(),
+            sample_rate=self.sample_rate,
+            placement=self.placement(),
+            versions=library_versions(),
+            spans=spans,
+            target_warnings=target_warnings,
+            tracers=tracing.tracers(),
+            **more,
+        )
+
     def warm(self) -> bool:
         """Run the target's own warm-up; False when it offers none."""
-        is_offered, _ = self._call_if_offered("warm")
-        return is_offered
+        is_defined, _ = self._call_if_defined("warm")
+        return is_defined
 
     def close(self) -> None:
         """Close the target, if it can be closed."""
         try:
-            self._call_if_offered("close")
+            self._call_if_defined("close")
         finally:
             self._loop.close()
 
@@ -236,8 +249,8 @@ class PythonAdapter:
 
         TargetShapeError for what is none of `placement.FORMS`.
         """
-        is_offered, placement = self._call_if_offered("placement")
-        if not is_offered:
+        is_defined, placement = self._call_if_defined("placement")
+        if not is_defined:
             return None
         source = f"{self._spec}.placement()"
         try:
@@ -247,8 +260,8 @@ class PythonAdapter:
 
     def spans(self) -> tuple[Span, ...]:
         """Stage spans of the last trial (after opening: of the opening); () without `stages()`."""
-        is_offered, stages = self._call_if_offered("stages")
-        if not is_offered:
+        is_defined, stages = self._call_if_defined("stages")
+        if not is_defined:
             return ()
         if stages is None or not hasattr(stages, "__iter__"):
             raise TargetShapeError(f"{self._spec}.stages() gave {stages!r}; wanted a list of spans")
@@ -282,21 +295,19 @@ class PythonAdapter:
             declared_rate=self._declared_rate,
             fallback=self.sample_rate,
         )
-        pcm = b""
-        if pieces:
-            pcm = np.concatenate(pieces).astype("<f4", copy=False).tobytes()
+        pcm = np.concatenate([np.zeros(0, "<f4"), *pieces])
         return Recording(
             request_ns=stamped.request_ns,
             arrivals_ns=tuple(at_ns for at_ns, _ in stamped.arrivals),
-            frame_counts=tuple(len(piece) for piece in pieces),
+            frame_counts=tuple(map(len, pieces)),
             end_ns=stamped.end_ns,
             sample_rate=rate,
             spans=self.spans(),
             cpu_ns=cpu_ns,
-            pcm=pcm,
+            pcm=pcm.astype("<f4", copy=False).tobytes(),
         )
 
-    def _call_if_offered(self, name: str) -> tuple[bool, Any]:
+    def _call_if_defined(self, name: str) -> tuple[bool, Any]:
         """Whether the target has that method, and what it returned."""
         method = getattr(self._target, name, None)
         if not callable(method):
@@ -314,12 +325,8 @@ def _folders() -> list[str]:
 
 def library_versions() -> dict[str, str]:
     """Versions of the runtimes that the target has imported by now."""
-    versions = {}
-    for name in _REPORTED_VERSIONS:
-        module = sys.modules.get(name)
-        if module is not None:
-            versions[name] = str(module.__version__)
-    return versions
+    modules = {name: sys.modules.get(name) for name in _REPORTED_VERSIONS}
+    return {name: str(module.__version__) for name, module in modules.items() if module is not None}
 
 
 def _to_json(value: Any, source: str) -> Json:
@@ -339,13 +346,8 @@ def _to_json(value: Any, source: str) -> Json:
 
 def _to_span(entry: Any, spec: str) -> Span:
     try:
-        if isinstance(entry, tuple | list):
-            stage, chunk, start_ns, end_ns = entry
-        else:
-            stage = entry.stage
-            chunk = entry.chunk
-            start_ns = entry.start_ns
-            end_ns = entry.end_ns
+        fields = entry if isinstance(entry, tuple | list) else _SPAN_FIELDS(entry)
+        stage, chunk, start_ns, end_ns = fields
         span = Span(
             stage=str(stage),
             chunk=None if chunk is None else int(chunk),

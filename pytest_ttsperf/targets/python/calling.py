@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pytest_ttsperf.errors import TargetShapeError
 from pytest_ttsperf.measure.recorder import Stamped, record, record_async
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import asyncio
 
 
+T = TypeVar("T")
 _VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 METHODS = ("stream", "create_stream", "synthesize_stream", "synthesize")
 """What synthesizes, in the order in which it is looked for; last, calling the object itself."""
@@ -43,22 +44,19 @@ class Parameters(NamedTuple):
 
     def select_options(self, options: Mapping[str, Json]) -> dict[str, Json]:
         """Those of the options that it takes; all of them where that is not known."""
-        if self.takes_all or not self.is_known:
-            return dict(options)
-        return {name: value for name, value in options.items() if name in self.names}
+        return self.select_available(options) if self.is_known else dict(options)
 
-    def select_offered(self, offered: Mapping[str, str]) -> dict[str, str]:
-        """Those of the offered that it surely takes."""
+    def select_available(self, available: Mapping[str, T]) -> dict[str, T]:
+        """Those that it surely takes."""
         if self.takes_all:
-            return dict(offered)
-        return {name: value for name, value in offered.items() if name in self.names}
+            return dict(available)
+        return {name: value for name, value in available.items() if name in self.names}
 
 
 def parameters(function: Callable[..., Any], *, behind_text: bool = False) -> Parameters:
     """The parameters of a callable, with `behind_text` those behind the first."""
-    try:
-        listed = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):
+    listed = _read_signature(function)
+    if listed is None:
         return Parameters(frozenset(), (), takes_all=False, is_known=False)
     if behind_text and listed and listed[0].kind not in _VARIABLE:
         listed = listed[1:]
@@ -74,6 +72,14 @@ def parameters(function: Callable[..., Any], *, behind_text: bool = False) -> Pa
         required=tuple(required),
         takes_all=any(one.kind is one.VAR_KEYWORD for one in listed),
     )
+
+
+def _read_signature(function: Any) -> list[inspect.Parameter] | None:
+    """The parameters in their order; None for what has no signature to read."""
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return None
 
 
 def method_of(target: object) -> str | None:
@@ -97,10 +103,7 @@ def is_engine(found: object) -> bool:
         return False
     if any(callable(getattr(found, name, None)) for name in METHODS):
         return True
-    try:
-        listed = list(inspect.signature(found).parameters.values())  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return False
+    listed = _read_signature(found)
     if not listed:
         return False
     first = listed[0]

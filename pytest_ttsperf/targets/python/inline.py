@@ -31,7 +31,6 @@ from pytest_ttsperf.targets.python import calling
 from pytest_ttsperf.targets.python.adapter import (
     PythonAdapter,
     find_callable,
-    library_versions,
     open_adapter,
 )
 
@@ -72,8 +71,8 @@ class InlineTarget:
                 found,
                 spec,
                 options,
-                self._request.offered,
-                self._request.demanded,
+                self._request.available,
+                self._request.requested,
                 calling.LazyEventLoop(new_event_loop),
             )
         except TargetError:
@@ -83,17 +82,7 @@ class InlineTarget:
             if "ProviderUnavailable" in names:
                 raise ProviderMissing(str(error)) from error
             raise self._failure(error) from error
-        spans, target_warnings = self._adapter.opening_spans()
-        ready = TargetInfo(
-            pid=os.getpid(),
-            sample_rate=self._adapter.sample_rate,
-            placement=self._adapter.placement(),
-            versions=library_versions(),
-            spans=spans,
-            target_warnings=target_warnings,
-            tracers=tracing.tracers(),
-        )
-        return without_secrets(ready)
+        return without_secrets(self._adapter.describe_opening())
 
     def warm(self) -> None:
         """The target's own `warm()`, if it has one."""

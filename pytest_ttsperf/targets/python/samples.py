@@ -39,19 +39,12 @@ class DecodedChunks(NamedTuple):
 def is_chunk(thing: Any) -> bool:
     """Whether this is audio itself, and no iterable of such."""
     if isinstance(thing, tuple):
-        return _is_samples_and_rate(thing)
+        return len(thing) == 2 and isinstance(thing[1], Real) and is_chunk(thing[0])
     if isinstance(thing, BYTES):
         return True
     if hasattr(thing, "samples") or hasattr(thing, "audio_int16_bytes"):
         return True
     return hasattr(thing, "dtype") and hasattr(thing, "shape")
-
-
-def _is_samples_and_rate(pair: tuple[Any, ...]) -> bool:
-    if len(pair) != 2:
-        return False
-    samples, rate = pair
-    return isinstance(rate, Real) and is_chunk(samples)
 
 
 def decode_chunks(
@@ -218,7 +211,8 @@ def _parts_of(chunk: Any) -> tuple[Any, Any, Any]:
     for name in ("samples", "audio_int16_bytes"):
         if hasattr(chunk, name):
             rate = getattr(chunk, "sample_rate", None)
-            return getattr(chunk, name), rate, getattr(chunk, "sample_channels", 1)
+            channels = getattr(chunk, "sample_channels", 1)
+            return getattr(chunk, name), rate, channels
     return chunk, None, 1
 
 

@@ -74,7 +74,7 @@ class ServerAdapter:
         self._check_rate(sample_rate)
         self._add_notes(response)
         arrivals_ns = [at_ns for at_ns, _ in response.reads]
-        frame_counts = [len(part) for part in parts]
+        frame_counts = list(map(len, parts))
         frame_counts[-1] += len(rest)  # what a decoder holds to the end came with the last byte
         if mode == "nonstream":
             arrivals_ns = [response.end_ns]
@@ -107,8 +107,8 @@ class ServerAdapter:
 def open_adapter(
     spec: str,
     options: dict[str, Json],
-    offered: dict[str, str],
-    demanded: tuple[str, ...],
+    available: dict[str, str],
+    requested: tuple[str, ...],
 ) -> ServerAdapter:
     """Reach the server that `spec` names. TargetError says what is in the way.
 
@@ -123,21 +123,21 @@ def open_adapter(
     if targets_spec.kind_of(spec).name == "wyoming":
         make_client = WyomingClient
         option_names = ("connection", "quiet")
-    for name in options:
+    label = secrets.mask(spec)
+    for name, value in options.items():
         if name not in option_names:
-            value = secrets.mask_value(name, options[name])
             raise TargetShapeError(
-                f"target {secrets.mask(spec)} was given {name}={value!r}; wanted "
+                f"target {label} was given {name}={secrets.mask_value(name, value)!r}; wanted "
                 f"{' or '.join(option_names)}"
             )
     client = make_client(
         spec,
-        voice=offered.get("voice"),
-        needs_voice="voice" in demanded,
+        voice=available.get("voice"),
+        needs_voice="voice" in requested,
         **options,
     )
     try:
-        return ServerAdapter(client, secrets.mask(spec))
+        return ServerAdapter(client, label)
     except BaseException:
         client.close()
         raise

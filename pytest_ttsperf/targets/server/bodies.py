@@ -72,10 +72,7 @@ def _to_texts(fields: Json, kind: str) -> dict[str, str]:
             raise TargetShapeError(
                 f"found {name}={value!r} in a body for {kind}; wanted a text or a number"
             )
-        text = value
-        if not isinstance(value, str):
-            text = json.dumps(value)
-        texts[name] = text
+        texts[name] = value if isinstance(value, str) else json.dumps(value)
     return texts
 
 

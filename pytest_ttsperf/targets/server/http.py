@@ -11,9 +11,9 @@ import json
 import re
 import socket
 import ssl
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
+from time import perf_counter_ns
 from typing import Any, NamedTuple
 
 from pytest_ttsperf import secrets
@@ -43,8 +43,6 @@ BODY = "http.body"
 SERVER = "server."
 """Before the names of stages that the server reports of itself."""
 
-Now = Callable[[], int]
-
 
 class HttpClient:
     """See `client.Client`."""
@@ -58,7 +56,6 @@ class HttpClient:
         preset: str | None = None,
         template: Mapping[str, Json] | str | None = None,
         connection: str | None = None,
-        now_ns: Now = time.perf_counter_ns,
     ) -> None:
         self._template = request_template.build_template(preset, template, connection)
         if needs_voice and not request_template.has_place_for_voice(self._template):
@@ -69,10 +66,9 @@ class HttpClient:
             )
         self._url = secrets.mask(url)
         self._voice = voice
-        self._now_ns = now_ns
         address = request_template.parse_address(spec.resolve(url))
         self._path = address.path
-        self._connection = _Connection(address, now_ns)
+        self._connection = _Connection(address)
         self._keeps_connection = self._template.connection == "keep"
         self._provider: str | None = None
         self._served_voice: str | None = None
@@ -87,7 +83,7 @@ class HttpClient:
     def ask(self, text: str, mode: Mode) -> TimedResponse:  # noqa: ARG002  (same for both)
         """Send one text, read the answer to its end."""
         request = request_template.build_request(self._template, self._path, text, self._voice)
-        request_ns = self._now_ns()
+        request_ns = perf_counter_ns()
         if self._connection.sock is None:
             self._connect()
         exchange = self._exchange(request)
@@ -138,20 +134,19 @@ class HttpClient:
     def _exchange(self, request: request_template.HttpRequest) -> _Exchange:
         """Send a request and read its answer, on a connection that is open."""
         connection = self._connection
-        now_ns = self._now_ns
         reads: list[TimedRead] = []
         try:
-            begun_ns = now_ns()
+            begun_ns = perf_counter_ns()
             connection.request(request.method, request.path, request.body, request.headers)
-            sent_ns = now_ns()
+            sent_ns = perf_counter_ns()
             response = connection.getresponse()
-            head_ns = now_ns()
+            head_ns = perf_counter_ns()
             response_head.refuse_errors(
                 response, self._url, request.method, secrets.mask(request.path)
             )
             response_head.refuse_compressed(response, self._url)
-            _drain(response, reads, now_ns)
-            end_ns = now_ns()
+            _drain(response, reads)
+            end_ns = perf_counter_ns()
         except BaseException as error:
             connection.close()
             if isinstance(error, OSError | HTTPException):
@@ -172,21 +167,24 @@ class HttpClient:
     def _spans(self, exchange: _Exchange) -> tuple[Span, ...]:
         """Stages as seen from here, and those that the server reports."""
         first_ns, _ = exchange.reads[0]
-        spans: tuple[Span, ...] = (
-            Span(stage=SEND, start_ns=exchange.begun_ns, end_ns=exchange.sent_ns),
-            Span(stage=WAIT, start_ns=exchange.sent_ns, end_ns=first_ns),
-            Span(stage=BODY, start_ns=first_ns, end_ns=exchange.end_ns),
-        )
+        sent_ns = exchange.sent_ns
+        spans: list[Span] = []
         if not self._keeps_connection:
-            spans = (*self._connection.spans, *spans)
+            spans += self._connection.spans
+        spans += [
+            Span(stage=SEND, start_ns=exchange.begun_ns, end_ns=sent_ns),
+            Span(stage=WAIT, start_ns=sent_ns, end_ns=first_ns),
+            Span(stage=BODY, start_ns=first_ns, end_ns=exchange.end_ns),
+        ]
         headers = exchange.response.headers.get_all("Server-Timing") or []
-        return (*spans, *place_server_spans(headers, exchange.sent_ns, exchange.head_ns))
+        spans += place_server_spans(headers, sent_ns, exchange.head_ns)
+        return tuple(spans)
 
     def _read_status(self) -> dict[str, Json] | None:
         """The placement under the status path, on a separate connection; None without one."""
         if not self._template.status:
             return None
-        connection = _Connection(self._connection.address, self._now_ns)
+        connection = _Connection(self._connection.address)
         path = request_template.strip_version(self._path) + self._template.status
         headers = request_template.build_request(self._template, "", "", None).headers
         headers.pop("Content-Type", None)
@@ -229,18 +227,17 @@ class _Connection(HTTPConnection):
 
     response_class = _Response
 
-    def __init__(self, address: request_template.Address, now_ns: Now) -> None:
+    def __init__(self, address: request_template.Address) -> None:
         super().__init__(address.host, address.port)
         self.address = address
         self.default_port = request_template.DEFAULT_PORTS[address.scheme]
         self.spans: tuple[Span, ...] = ()
-        self._now_ns = now_ns
 
     def connect(self) -> None:
         """Open it. OSError when that fails, TLS included."""
-        begun_ns = self._now_ns()
+        begun_ns = perf_counter_ns()
         plain = connect(self.host, self.port)
-        connected_ns = self._now_ns()
+        connected_ns = perf_counter_ns()
         self.spans = (Span(stage=CONNECT, start_ns=begun_ns, end_ns=connected_ns),)
         if self.address.scheme == "https":
             try:
@@ -248,7 +245,7 @@ class _Connection(HTTPConnection):
             except BaseException:
                 plain.close()
                 raise
-            handshake = Span(stage=TLS, start_ns=connected_ns, end_ns=self._now_ns())
+            handshake = Span(stage=TLS, start_ns=connected_ns, end_ns=perf_counter_ns())
             self.spans = (*self.spans, handshake)
         plain.settimeout(None)  # how long an answer may take is decided by the worker's parent
         self.sock = plain
@@ -330,11 +327,7 @@ def find_placement(status: Json, voice: str | None = None) -> dict[str, Json] | 
     return None
 
 
-def _drain(
-    response: HTTPResponse,
-    reads: list[TimedRead],
-    now_ns: Now,
-) -> None:
+def _drain(response: HTTPResponse, reads: list[TimedRead]) -> None:
     """Stamp what arrives until the end. HTTPException or OSError when it ends too early."""
     bytes_left = response.length
     read = response.read1
@@ -343,7 +336,7 @@ def _drain(
         data = read(min(READ_BYTES, bytes_left or READ_BYTES))
         if not data:
             break
-        append((now_ns(), data))
+        append((perf_counter_ns(), data))
         if bytes_left is not None:
             bytes_left -= len(data)
     if bytes_left:

@@ -9,7 +9,7 @@ from pytest_ttsperf.errors import TargetShapeError
 from pytest_ttsperf.targets.decoders import signatures
 from pytest_ttsperf.targets.decoders.base import Decoder
 from pytest_ttsperf.targets.decoders.factory import create_decoder
-from pytest_ttsperf.targets.decoders.pcm import open_pcm
+from pytest_ttsperf.targets.decoders.pcm import Pcm
 from pytest_ttsperf.targets.server import response_head, sse
 from pytest_ttsperf.targets.server.request_template import RequestTemplate
 
@@ -59,4 +59,4 @@ def _open_payload(kind: str, headers: Message, template: RequestTemplate) -> Pay
     if kind != "pcm":
         return Payload(create_decoder(kind, None), ())
     shape = response_head.read_pcm_shape(headers, template.sample_rate)
-    return Payload(open_pcm(shape), shape.notes, shape.is_rate_supposed)
+    return Payload(Pcm(shape), shape.notes, shape.is_rate_supposed)

@@ -74,8 +74,12 @@ def _find_local_owner(host: str, addresses: set[str], port: int) -> Owner:
 
 def _holders(listeners: Iterable[_Listener], addresses: set[str], port: int) -> set[int]:
     """Processes that listen there."""
-    places = {(address, port) for address in (*addresses, *_ANY)}
-    return {listener.pid for listener in listeners if (listener.address, listener.port) in places}
+    everywhere = addresses.union(_ANY)
+    pids = set()
+    for listener in listeners:
+        if listener.port == port and listener.address in everywhere:
+            pids.add(listener.pid)
+    return pids
 
 
 def _relatives(pids: Iterable[int]) -> set[Any]:
@@ -117,19 +121,14 @@ def _find_top(pids: Collection[int], port: int) -> Owner:
 
 def _common_ancestor(pids: Collection[int]) -> int | None:
     """The one of these that is, or is above, each of them."""
-    lines = [_ancestors(pid) for pid in pids]
-    for pid in pids:
-        if all(pid in line for line in lines):
-            return pid
-    return None
+    shared = set(pids).intersection(*map(_ancestors, pids))
+    return next(iter(shared), None)
 
 
 def _listeners() -> Iterator[_Listener]:
     """Every TCP socket of this machine that listens."""
     try:
-        for entry in psutil.net_connections("tcp"):
-            if entry.status == psutil.CONN_LISTEN:
-                yield _listener(entry.pid or _HIDDEN, entry)
+        yield from _listening(psutil.net_connections("tcp"))
     except psutil.AccessDenied:  # macOS shows each user only their own processes
         yield from _listeners_of(psutil.process_iter())
 
@@ -141,14 +140,15 @@ def _listeners_of(processes: Iterable[Any]) -> Iterator[_Listener]:
             entries = read_connections("tcp")
         except psutil.Error:
             continue
-        for entry in entries:
-            if entry.status == psutil.CONN_LISTEN:
-                yield _listener(process.pid, entry)
+        yield from _listening(entries, process.pid)
 
 
-def _listener(pid: int, entry: Any) -> _Listener:
-    address = entry.laddr.ip.removeprefix("::ffff:")
-    return _Listener(pid, address, entry.laddr.port)
+def _listening(entries: Iterable[Any], pid: int | None = None) -> Iterator[_Listener]:
+    """Those of the connections that listen: of one process, or each with the process it names."""
+    for entry in entries:
+        if entry.status == psutil.CONN_LISTEN:
+            address = entry.laddr.ip.removeprefix("::ffff:")
+            yield _Listener(pid or entry.pid or _HIDDEN, address, entry.laddr.port)
 
 
 def _local_addresses() -> set[str]:

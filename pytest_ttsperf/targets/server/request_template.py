@@ -113,10 +113,10 @@ def build_template(
     fields: dict[str, Json] = {}
     if preset is not None:
         fields = _preset_fields(preset)
-    body = fields.get("body")
-    fields.update(changes)
-    if isinstance(body, dict) and isinstance(changes.get("body"), dict):
-        fields["body"] = {**body, **changes["body"]}
+    below, above = fields.get("body"), changes.get("body")
+    fields |= changes
+    if isinstance(below, dict) and isinstance(above, dict):
+        fields["body"] = below | above
     if connection is not None:
         fields["connection"] = connection
     return _validate(fields)
@@ -242,11 +242,8 @@ def _build_body(body: Json, headers: dict[str, str], values: Mapping[str, str]) 
     """The body with its values; its Content-Type is completed in the headers."""
     if body is None:
         return None
-    type_header = "Content-Type"
-    for name in headers:
-        if name.lower() == "content-type":
-            type_header = name
-            break
+    type_names = (name for name in headers if name.lower() == "content-type")
+    type_header = next(type_names, "Content-Type")
     if isinstance(body, str):
         content_type = headers.setdefault(type_header, "text/plain; charset=utf-8")
         return _fill_text(body, values, bodies.escape_for(content_type)).encode()

@@ -129,14 +129,19 @@ def describe_body(body: bytes, content_type: str | None, size: str | None = None
 
 def _to_text(body: bytes) -> str | None:
     """Printable text; None for bytes that are none."""
-    text = secrets.scrub(body.decode(errors="replace").strip())  # before it is cut
-    unprintable = {letter for letter in text if not letter.isprintable() and not letter.isspace()}
-    strange = sum(map(text.count, unprintable)) + text.count("\N{REPLACEMENT CHARACTER}")
+    decoded = body.decode(errors="replace")
+    text = secrets.scrub(decoded.strip())  # before it is cut
+    printable = ""
+    strange = text.count("\N{REPLACEMENT CHARACTER}")
+    for letter in text:
+        if letter.isprintable() or letter.isspace():
+            printable += letter
+        else:
+            printable += "?"
+            strange += 1
     if strange > STRANGE_SHARE * len(text):
         return None
-    for letter in unprintable:
-        text = text.replace(letter, "?")
-    return text
+    return printable
 
 
 def _find_message(text: str) -> str:

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import json
 import socket
-import time
-from collections.abc import Callable
+from time import perf_counter_ns
 from typing import Any, NamedTuple
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import TargetFailed, TargetShapeError
 from pytest_ttsperf.records import Json, Mode, Span
 from pytest_ttsperf.targets import spec
-from pytest_ttsperf.targets.decoders.pcm import Pcm
+from pytest_ttsperf.targets.decoders.pcm import Pcm, PcmShape
 from pytest_ttsperf.targets.server import request_template
 from pytest_ttsperf.targets.server.client import (
     READ_BYTES,
@@ -59,7 +58,6 @@ class WyomingClient:
         needs_voice: bool = False,  # noqa: ARG002  (there is always a place for it)
         connection: str = "keep",
         quiet: float | None = None,
-        now_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         if connection not in request_template.CONNECTION_MODES:
             raise TargetShapeError(f"found connection={connection!r}; wanted keep or fresh")
@@ -69,7 +67,6 @@ class WyomingClient:
             )
         self._url = secrets.mask(url)
         self._voice = voice
-        self._now_ns = now_ns
         self._address = request_template.parse_address(spec.resolve(url))
         self._keeps_connection = connection == "keep"
         self._socket: socket.socket | None = None
@@ -99,12 +96,12 @@ class WyomingClient:
     def ask(self, text: str, mode: Mode) -> TimedResponse:  # noqa: ARG002  (the same for both)
         """Send one text, read to the end of its sound."""
         request = self._encode_request(text)
-        request_ns = self._now_ns()
+        request_ns = perf_counter_ns()
         connection = self._socket or self._connect()
         reads: list[TimedRead] = []
         try:
             connection.sendall(request)
-            sent_ns = self._now_ns()
+            sent_ns = perf_counter_ns()
             shape, end_ns = self._read_answer(reads, sent_ns)
         except BaseException as error:
             self.close()
@@ -114,14 +111,15 @@ class WyomingClient:
         if not reads:
             raise TargetFailed(f"target {self._url} ended its answer without sound")
         first_ns, _ = reads[0]
-        spans: tuple[Span, ...] = (
+        spans: list[Span] = []
+        if not self._keeps_connection:
+            spans += self._connect_spans
+        spans += [
             Span(stage=WAIT, start_ns=sent_ns, end_ns=first_ns),
             Span(stage=BODY, start_ns=first_ns, end_ns=end_ns),
-        )
-        if not self._keeps_connection:
-            spans = (*self._connect_spans, *spans)
-        decoder = Pcm(shape.rate, bits=8 * shape.width, channels=shape.channels)
-        return TimedResponse(request_ns, end_ns, reads, decoder, spans)
+        ]
+        decoder = Pcm(PcmShape(shape.rate, 8 * shape.width, shape.channels))
+        return TimedResponse(request_ns, end_ns, reads, decoder, tuple(spans))
 
     def placement(self) -> dict[str, Json] | None:
         """None: the protocol has no place for it."""
@@ -135,13 +133,13 @@ class WyomingClient:
         self._buffer = b""
 
     def _connect(self) -> socket.socket:
-        begun_ns = self._now_ns()
+        begun_ns = perf_counter_ns()
         try:
             self._socket = connect(self._address.host, self._address.port)
         except OSError as error:
             raise not_reachable(self._url, error) from error
         self._socket.settimeout(None)
-        self._connect_spans = (Span(stage=CONNECT, start_ns=begun_ns, end_ns=self._now_ns()),)
+        self._connect_spans = (Span(stage=CONNECT, start_ns=begun_ns, end_ns=perf_counter_ns()),)
         return self._socket
 
     def _encode_request(self, text: str) -> bytes:
@@ -156,7 +154,7 @@ class WyomingClient:
         end_ns: int | None = None
         while end_ns is None or self._goes_on(reads, sent_ns):
             kind, data, payload = self._read_event()
-            arrived_ns = self._now_ns()
+            arrived_ns = perf_counter_ns()
             if kind in ("audio-start", "audio-chunk"):
                 shape = self._read_shape(kind, data, shape)
                 if end_ns is not None:
@@ -189,9 +187,7 @@ class WyomingClient:
         fields: dict[str, Any] = {}
         if before is not None:
             fields = before._asdict()
-        for name in _Shape._fields:
-            if name in data:
-                fields[name] = data[name]
+        fields |= {name: data[name] for name in _Shape._fields if name in data}
         missing = [name for name in _Shape._fields if name not in fields]
         if missing:
             raise TargetShapeError(
@@ -200,7 +196,7 @@ class WyomingClient:
                 f"(found {data})"
             )
         try:
-            shape = _Shape(**{name: int(value) for name, value in fields.items()})
+            shape = _Shape(*(int(fields[name]) for name in _Shape._fields))
         except (TypeError, ValueError) as error:
             raise TargetShapeError(
                 f"target {self._url} sent {kind} with {data}; wanted whole numbers as "

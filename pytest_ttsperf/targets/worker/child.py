@@ -123,8 +123,8 @@ class _Child:
         self._adapter = server_adapter.open_adapter(
             request.spec,
             request.options,
-            request.offered,
-            request.demanded,
+            request.available,
+            request.requested,
         )
         _, target_warnings = self._adapter.opening_spans()
         ready = TargetInfo(
@@ -146,25 +146,18 @@ class _Child:
         begin_ns = time.monotonic_ns()
         found = adapter.find_callable(spec)
         imported_ns = time.monotonic_ns()
-        self._adapter = adapter.open_adapter(
+        opened = adapter.open_adapter(
             found,
             spec,
             targets_spec.resolve_options(request.options),
-            request.offered,
-            request.demanded,
+            request.available,
+            request.requested,
         )
         opened_ns = time.monotonic_ns()
+        self._adapter = opened
         self._check_origin()
-        spans, target_warnings = self._adapter.opening_spans()
         to_recorder_clock_ns = time.perf_counter_ns() - time.monotonic_ns()
-        ready = TargetInfo(
-            pid=os.getpid(),
-            sample_rate=self._adapter.sample_rate,
-            placement=self._adapter.placement(),
-            versions=adapter.library_versions(),
-            spans=spans,
-            target_warnings=target_warnings,
-            tracers=tracing.tracers(),
+        ready = opened.describe_opening(
             phases_ms={
                 "process": (self._started_ns - request.spawned_ns) / 1e6,
                 "import": (imported_ns - begin_ns) / 1e6,
@@ -179,7 +172,7 @@ class _Child:
 def _search_path(request: protocol.OpenRequest) -> list[str]:
     """Where this process looks for modules: all that its parent searches is among it."""
     here = list(sys.path)
-    there = [os.fsdecode(entry) for entry in request.sys_path]
+    there = list(map(os.fsdecode, request.sys_path))
     if request.tree is not None:
         return source_tree.import_paths(request.tree, [*here, *there])
     if set(here) <= set(there):

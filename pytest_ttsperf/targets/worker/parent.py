@@ -52,6 +52,7 @@ _ERRORS: dict[str, type[TargetError]] = {
     "ModuleMissing": ModuleMissing,
     "OptionUntaken": OptionUntaken,
     "ProviderUnavailable": ProviderMissing,
+    "TargetFailed": TargetFailed,
     "TargetNotFound": TargetNotFound,
     "TargetShapeError": TargetShapeError,
     "WrongTree": WrongTree,
@@ -92,21 +93,16 @@ class WorkerTarget:
         return without_secrets(structs.replace(ready, target_warnings=target_warnings))
 
     def _open_request(self, spawned_ns: int) -> protocol.Request:
+        request = self._request
+        spec = request.spec
+        target = (spec.spec, spec.options, request.available, request.requested)
         if self._is_client:
-            return protocol.ConnectRequest(
-                self._spec.spec,
-                self._spec.options,
-                self._request.offered,
-                self._request.demanded,
-            )
+            return protocol.ConnectRequest(*target)
         tree = None
         if self._tree is not None:
             tree = self._tree.only_folders()
         return protocol.OpenRequest(
-            spec=self._spec.spec,
-            options=self._spec.options,
-            offered=self._request.offered,
-            demanded=self._request.demanded,
+            *target,
             sys_path=tuple(os.fsencode(entry or os.getcwd()) for entry in sys.path),
             spawned_ns=spawned_ns,
             tree=tree,
@@ -271,8 +267,6 @@ class WorkerTarget:
         for name in reply.kinds:
             if name in _ERRORS:
                 raise _ERRORS[name](reply.message)
-        if TargetFailed.__name__ in reply.kinds:
-            raise TargetFailed(reply.message)
         raise TargetFailed(
             f"target {self._spec.label} raised {reply.kinds[0]}: {reply.message}\n{reply.traceback}"
         )

@@ -25,12 +25,12 @@ class Message(msgspec.Struct, frozen=True, tag=True):
 
 
 class TargetMessage(Message, frozen=True):
-    """A target as its spec names it. What is `offered` is passed as far as the target takes it."""
+    """A target as its spec names it; see `targets.base.TargetRequest`."""
 
     spec: str
     options: dict[str, Json]
-    offered: dict[str, str]
-    demanded: tuple[str, ...]
+    available: dict[str, str]
+    requested: tuple[str, ...]
 
 
 class ConnectRequest(TargetMessage, frozen=True):

@@ -50,11 +50,14 @@ class Tree(NamedTuple):
 
 def import_paths(tree: Tree, entries: Iterable[str]) -> list[str]:
     """`sys.path` for the other tree: its folders first, then what belongs to neither."""
-    searched = [*entries, *_editable_folders()]
-    inside = [entry for entry in searched if _is_own_code(entry, tree)]
-    counterparts = [_counterpart(entry, tree) for entry in inside]
-    others = [entry for entry in searched if entry not in inside]
-    return list(dict.fromkeys([*counterparts, *others]))
+    counterparts = []
+    others = []
+    for entry in (*entries, *_editable_folders()):
+        if _is_own_code(entry, tree):
+            counterparts.append(_counterpart(entry, tree))
+        else:
+            others.append(entry)
+    return list(dict.fromkeys(counterparts + others))
 
 
 def counterpart_folder(tree: Tree, here: str) -> str | None:

@@ -55,7 +55,7 @@ def store(
         summary = figures(80 + i % 3, 96 + i % 3, 0.2)
         entry = msgspec.structs.replace(run(f"run{i}", summary, revision), saved=at(i - 100))
         made = result(summary, fingerprint=fingerprint, cell=cell)
-        path = baseline_store.append(storage, made, entry, fingerprint_parts)
+        path, _ = baseline_store.append(storage, made, entry, fingerprint_parts)
     return path
 
 

@@ -23,7 +23,7 @@ EARLIER = [figures(ttfa, ttfa * 1.2, ttfa / 400) for ttfa in (78, 81, 80, 79, 82
 def stored(tmp_path, summaries=EARLIER, *, stages=None, revision="abc1234", fingerprint="linux-1"):
     for i, summary in enumerate(summaries):
         one = result(summary, stages=stages, fingerprint=fingerprint)
-        path = append(tmp_path, one, run(f"run{i}", summary, revision))
+        path, _ = append(tmp_path, one, run(f"run{i}", summary, revision))
     return path
 
 
@@ -124,13 +124,13 @@ def test_files_of_before_runs_could_be_accepted_are_read(tmp_path):
 
 def test_a_run_that_is_stored_twice_is_there_once(tmp_path):
     append(tmp_path, result(), run("a", figures(80)))
-    path = append(tmp_path, result(), run("a", figures(90)))
+    path, _ = append(tmp_path, result(), run("a", figures(90)))
     assert [one.summary["ttfa_sound_ms"].p50 for one in load(path).runs] == [90]
 
 
 def test_runs_before_the_accepted_one_are_kept_and_not_compared_with(tmp_path):
     stored(tmp_path)
-    path = append(tmp_path, result(), run("new"), accepted="2025-11-01T00:00:00+00:00")
+    path, _ = append(tmp_path, result(), run("new"), accepted="2025-11-01T00:00:00+00:00")
     found = load(path)
     assert len(found.runs) == 7
     assert [one.run for one in found.counted_runs] == ["new"]
@@ -404,7 +404,7 @@ def test_a_server_on_another_port_of_this_machine_is_the_same_cell(tmp_path):
     assert here != there, "what a reader is shown keeps the port"
     for number, cell in enumerate((here, there)):
         measured = result(cell=cell)
-        path = append(tmp_path, measured, run(f"run {number}"))
+        path, _ = append(tmp_path, measured, run(f"run {number}"))
     stored = load(path)
     assert stored is not None
     assert stored.cell.target == "http://127.0.0.1(connection='keep')"

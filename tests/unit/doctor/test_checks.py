@@ -131,15 +131,15 @@ def test_a_busy_core_is_no_machine_for_gating():
 @pytest.mark.starts
 def test_the_target_that_was_asked_for_is_opened():
     good = TargetFactory(spec=TargetSpec(spec="pytest_ttsperf.doctor.tone_target:Tone"))
-    (finding,), ready = checks._target(good)
+    finding, ready = checks._target(good)
     assert finding.level == "advice"
     assert "does not tell which provider" in finding.found
     assert ready is not None
     plain = TargetFactory(spec=TargetSpec(spec="tests.unit.baseline.factories:Placed"))
-    (finding,), _ = checks._target(plain)
+    finding, _ = checks._target(plain)
     assert finding.level == "good"
     assert "nodes {'CPUExecutionProvider': 12}" in finding.found
-    (finding,), ready = checks._target(TargetFactory(spec=TargetSpec(spec="nowhere:X")))
+    finding, ready = checks._target(TargetFactory(spec=TargetSpec(spec="nowhere:X")))
     assert (finding.level, ready) == ("bad", None)
     assert "nowhere" in finding.found
 

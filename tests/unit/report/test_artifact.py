@@ -93,13 +93,13 @@ results = st.builds(
     ).map(tuple),
     verdicts=st.lists(verdicts, max_size=2).map(tuple),
 )  # fmt: skip
-WEATHER = SystemLoad(load_1m=None, steal_share=None, swap_used_share=None, governor=None)
+QUIET_LOAD = SystemLoad(load_1m=None, steal_share=None, swap_used_share=None, governor=None)
 ENVIRONMENT = Environment(
     machine=Machine(
         cpu_model="x", cores=2, affinity=2, memory_gib=32, system="Linux", architecture="x86_64",
         python="3.11",
     ),
-    machine_load_before=WEATHER, machine_load_after=None, git=None,
+    machine_load_before=QUIET_LOAD, machine_load_after=None, git=None,
     plugin_version="0", pytest_version="9",
     arguments=(),
 )  # fmt: skip

@@ -155,9 +155,9 @@ def sky(**more: float | None) -> SystemLoad:
     return SystemLoad(load_1m=None, swap_used_share=None, governor=None, **known)
 
 
-def test_weather_line_tells_the_worst_cell_and_only_troubles_that_were() -> None:
+def test_load_line_tells_the_worst_cell_and_only_troubles_that_were() -> None:
     calm = structs.replace(result("test_a"), machine_load=sky())
-    told = "weather during the trials: 48% of one core was used by others, steal 2%"
+    told = "disturbances during the trials: 48% of one core was used by others, steal 2%"
     assert terminal.load_line([calm]) == told
     wild = structs.replace(
         result("test_b"),
@@ -173,7 +173,7 @@ def test_weather_line_tells_the_worst_cell_and_only_troubles_that_were() -> None
         assert trouble in text
 
 
-def test_weather_that_was_not_measured_is_told_as_such() -> None:
+def test_load_that_was_not_measured_is_told_as_such() -> None:
     blind = SystemLoad(
         load_1m=None, steal_share=None, swap_used_share=None, governor=None,
         unmeasured={"others_cores": "too short", "steal_share": "no host"},

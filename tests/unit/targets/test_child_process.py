@@ -68,7 +68,7 @@ def daemon(child: ChildProcess, folder: Path) -> int:
 
 def test_a_process_ends_with_its_exit_code_its_time_and_its_words(make: Make) -> None:
     child = make("sh", "-c", "echo out; echo err >&2; exit 7")
-    assert child.wait(PATIENT_S) == 7
+    assert child.wait_for_exit_code(PATIENT_S) == 7
     assert child.poll() == 7
     assert child.cpu_s is not None
     assert child.cpu_s >= 0
@@ -84,18 +84,17 @@ def test_output_that_is_ours_comes_straight_and_is_no_word(make: Make) -> None:
     child.stdin.write(b"in")
     child.stdin.close()
     assert child.stdout.read() == b"in"
-    assert child.wait(PATIENT_S) == 0
+    assert child.wait_for_exit_code(PATIENT_S) == 0
     assert child.output_tail() == "err"
 
 
 def test_signals_and_how_it_ended(make: Make) -> None:
     child = make("sleep", "600")
     assert child.poll() is None
-    with pytest.raises(subprocess.TimeoutExpired):
-        child.wait(0.01)
+    assert child.wait_for_exit_code(0.01) is None
     assert child.output_tail() == "(it said nothing)"
     child.send_signal(signal.SIGTERM)
-    assert child.wait(PATIENT_S) == -signal.SIGTERM
+    assert child.wait_for_exit_code(PATIENT_S) == -signal.SIGTERM
     child.send_signal(signal.SIGTERM)
 
 
@@ -125,7 +124,7 @@ def test_a_program_gets_the_signals_that_it_would_get_from_subprocess(make: Make
     lines = "grep -E '^Sig(Ign|Blk)' /proc/self/status" if sys.platform == "linux" else "true"
     command = ["sh", "-c", f'{lines}; exec "$0" -c "$1"', sys.executable, ask]
     child = make(*command)
-    assert child.wait(PATIENT_S) == 0
+    assert child.wait_for_exit_code(PATIENT_S) == 0
     expected = subprocess.run(
         command, capture_output=True, text=True, start_new_session=True, env=environment()
     )
@@ -135,7 +134,7 @@ def test_a_program_gets_the_signals_that_it_would_get_from_subprocess(make: Make
 def test_no_descriptor_is_left_over(make: Make) -> None:
     list_them = "ls /dev/fd | tr '\\n' ' '"
     child = make("sh", "-c", list_them)
-    child.wait(PATIENT_S)
+    assert child.wait_for_exit_code(PATIENT_S) is not None
     expected = subprocess.run(["sh", "-c", list_them], capture_output=True, text=True)
     assert child.output_tail() == expected.stdout.strip()
 
@@ -144,7 +143,7 @@ def test_the_start_is_counted_from_the_execution(make: Make) -> None:
     child = make()
     before_ns = time.perf_counter_ns()
     child.start([sys.executable, "-c", "import time; print(time.perf_counter_ns(), flush=True)"])
-    child.wait(PATIENT_S)
+    assert child.wait_for_exit_code(PATIENT_S) is not None
     assert before_ns <= child.executed_ns <= int(child.output_tail())
     apart_ns = time.perf_counter_ns() - time.monotonic_ns()
     assert abs(child.executed_monotonic_ns + apart_ns - child.executed_ns) < 1e9
@@ -185,7 +184,7 @@ def test_a_daemon_ends_though_its_starter_has_ended_before(make: Make, tmp_path:
     child = make("sh", "-c", DAEMON, stdout=subprocess.PIPE)
     pid = daemon(child, tmp_path)
     child.send_signal(signal.SIGKILL)
-    assert child.wait(PATIENT_S) == -signal.SIGKILL
+    assert child.wait_for_exit_code(PATIENT_S) == -signal.SIGKILL
     child.end()
     assert is_gone(pid)
 
@@ -215,7 +214,7 @@ def test_without_adoption_children_are_remembered(make: Make) -> None:
     pid = int(child.stdout.readline())
     child.remember_tree()
     child.stdin.close()
-    assert child.wait(PATIENT_S) == 0
+    assert child.wait_for_exit_code(PATIENT_S) == 0
     child.end()
     wait_for(lambda: is_gone(pid), "the end of the child")
 
@@ -228,7 +227,7 @@ def test_a_guardian_that_is_killed_takes_the_process_along(
     psutil.Process(child.pid).parent().send_signal(number)
     if sys.platform == "linux":
         wait_for(lambda: is_gone(child.pid), "the end of the process")
-    assert child.wait(PATIENT_S) == -signal.SIGKILL
+    assert child.wait_for_exit_code(PATIENT_S) == -signal.SIGKILL
     child.end()
     wait_for(lambda: is_gone(child.pid), "the end of the process")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pytest_ttsperf.errors import TargetShapeError
-from pytest_ttsperf.targets.decoders.pcm import Pcm
+from pytest_ttsperf.targets.decoders.pcm import Pcm, PcmShape
 from pytest_ttsperf.targets.decoders.wav import Wav
 from pytest_ttsperf.targets.python import samples
 from tests.unit.targets import sounds
@@ -31,7 +31,7 @@ def from_wide_wav(sound: np.ndarray) -> None:
 
 
 def from_bare_floats(sound: np.ndarray) -> None:
-    heard(Pcm(24_000, bits=32, is_float=True), sound.astype("<f4").tobytes())
+    heard(Pcm(PcmShape(24_000, bits=32, is_float=True)), sound.astype("<f4").tobytes())
 
 
 WAYS = [from_python, from_wav, from_wide_wav, from_bare_floats]

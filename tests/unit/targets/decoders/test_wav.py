@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pytest_ttsperf.errors import TargetError, TargetFailed, TargetShapeError
 from pytest_ttsperf.targets.decoders.base import Decoder, Samples
-from pytest_ttsperf.targets.decoders.pcm import Pcm
+from pytest_ttsperf.targets.decoders.pcm import Pcm, PcmShape
 from pytest_ttsperf.targets.decoders.signatures import detect_format
 from pytest_ttsperf.targets.decoders.wav import Wav
 from tests.unit.targets.sounds import RATE, chunk, speechlike, wav
@@ -190,12 +190,12 @@ def test_a_damaged_wav_is_told(data: bytes, told: str) -> None:
 
 @given(cuts=st.lists(st.integers(0, 700), max_size=30))
 def test_any_cutting_of_bare_pcm_gives_the_same_samples(cuts: list[int]) -> None:
-    np.testing.assert_array_equal(heard(Pcm(RATE), SOUND.tobytes(), cuts), HEARD)
+    np.testing.assert_array_equal(heard(Pcm(PcmShape(RATE)), SOUND.tobytes(), cuts), HEARD)
 
 
 def test_half_a_sample_at_the_end_is_told() -> None:
     with pytest.raises(TargetFailed, match="cut short"):
-        heard(Pcm(RATE), SOUND.tobytes()[:-1])
+        heard(Pcm(PcmShape(RATE)), SOUND.tobytes()[:-1])
 
 
 @given(data=st.binary(max_size=200), cuts=st.lists(st.integers(0, 200), max_size=9))

@@ -239,14 +239,14 @@ def test_options_find_their_place() -> None:
         engines.append(Told(model, threads))
         return engines[-1]
 
-    offered = {"voice": "heart", "provider": "cpu"}
-    made = adapter.open_adapter(make, "x:make", {"model": "m", "speed": 2.0}, offered, ("voice",))
+    available = {"voice": "heart", "provider": "cpu"}
+    made = adapter.open_adapter(make, "x:make", {"model": "m", "speed": 2.0}, available, ("voice",))
     made.record("Hello there.", "stream")
     assert engines[0].told == {"model": "m", "threads": 1, "voice": "heart", "speed": 2.0}
 
 
 @pytest.mark.parametrize(
-    ("options", "demanded", "told"),
+    ("options", "requested", "told"),
     [
         ({}, (), "needs model=; give it with --ttsperf-target-option model=VALUE"),
         ({"model": "m", "sped": 2}, (), "option sped=2 was given, but neither"),
@@ -255,10 +255,10 @@ def test_options_find_their_place() -> None:
     ],
 )
 def test_options_that_nothing_takes(
-    options: dict[str, Any], demanded: tuple[str, ...], told: str
+    options: dict[str, Any], requested: tuple[str, ...], told: str
 ) -> None:
     with pytest.raises(TargetShapeError, match=told):
-        adapter.open_adapter(Told, "x:Told", options, {"provider": "cpu"}, demanded)
+        adapter.open_adapter(Told, "x:Told", options, {"provider": "cpu"}, requested)
 
 
 def test_a_method_that_needs_more_than_a_text() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_ttsperf.errors import TargetFailed, TargetShapeError
 from pytest_ttsperf.records import Json, Mode
-from pytest_ttsperf.targets.decoders.pcm import Pcm
+from pytest_ttsperf.targets.decoders.pcm import Pcm, PcmShape
 from pytest_ttsperf.targets.server.adapter import ServerAdapter, open_adapter
 from pytest_ttsperf.targets.server.client import TimedResponse
 
@@ -31,7 +31,9 @@ class Scripted:
 
     def ask(self, text: str, mode: Mode) -> TimedResponse:
         reads = [(110 + 10 * index, data) for index, data in enumerate(self.reads)]
-        return TimedResponse(100, 200, reads, Pcm(self.rates.pop(0), channels=self.channels))
+        return TimedResponse(
+            100, 200, reads, Pcm(PcmShape(self.rates.pop(0), channels=self.channels))
+        )
 
     def placement(self) -> dict[str, Json] | None:
         return {"provider": "x"}

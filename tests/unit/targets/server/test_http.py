@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_ttsperf.errors import TargetFailed, TargetShapeError
 from pytest_ttsperf.targets.decoders.factory import create_decoder
-from pytest_ttsperf.targets.decoders.pcm import Pcm
+from pytest_ttsperf.targets.decoders.pcm import Pcm, PcmShape
 from pytest_ttsperf.targets.server.http import find_placement, place_server_spans
 from pytest_ttsperf.targets.server.sse import Events
 from tests.unit.targets.decoders.test_wav import heard
@@ -90,14 +90,14 @@ DONE = {"type": "speech.audio.done", "usage": {}}
 def test_any_cutting_of_events_gives_the_same_samples(cuts: list[int]) -> None:
     data = SOUND.tobytes()
     parts = [margin(data[at : at + 33]) for at in range(0, len(data), 33)]
-    stream = Events(Pcm(16_000))
+    stream = Events(Pcm(PcmShape(16_000)))
     samples = heard(stream, told({"type": "other"}, *parts, DONE), cuts)
     np.testing.assert_array_equal(samples, SOUND.astype(np.float32) / 32768)
     assert (stream.sample_rate, stream.notes) == (16_000, ())
 
 
 def test_a_sound_shorter_than_what_tells_its_container_is_heard() -> None:
-    assert len(heard(Events(Pcm(16_000)), told(margin(b"\1\2"), DONE))) == 1
+    assert len(heard(Events(Pcm(PcmShape(16_000))), told(margin(b"\1\2"), DONE))) == 1
 
 
 @pytest.mark.parametrize(
@@ -111,4 +111,4 @@ def test_a_sound_shorter_than_what_tells_its_container_is_heard() -> None:
 )
 def test_events_that_end_badly_are_told(data: bytes, says: str) -> None:
     with pytest.raises(TargetFailed, match=says):
-        heard(Events(Pcm(16_000)), data)
+        heard(Events(Pcm(PcmShape(16_000))), data)

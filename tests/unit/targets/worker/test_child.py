@@ -72,8 +72,8 @@ def opening(folder: Path, **more: Any) -> protocol.OpenRequest:
     return protocol.OpenRequest(
         spec="asked_engine:Engine",
         options=more.pop("options", {}),
-        offered={"voice": "heart", "provider": "cpu"},
-        demanded=(),
+        available={"voice": "heart", "provider": "cpu"},
+        requested=(),
         sys_path=(os.fsencode(folder),),
         spawned_ns=time.monotonic_ns(),
         **more,
