@@ -91,7 +91,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if config.option.markexpr != WITHOUT or not collection_path.is_relative_to(config.rootpath):
         return None
     place = collection_path.relative_to(config.rootpath).as_posix()
-    return True if _starts_by_folder(place) and place.endswith(".py") else None
+    if place.endswith(".py") and _starts_by_folder(place):
+        return True
+    return None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -6,16 +6,27 @@ other workers of xdist read it from the same cache.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+from engine import engine as engine_module
 from engine.cache import VARIABLE
 from engine.engine import Engine
+
+
+@pytest.fixture(scope="session", autouse=True)
+def certificates_read_once() -> Iterator[None]:
+    """Each call of httpx makes a client, and each client reads all certificates there are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +57,9 @@ def voice(cache_folder: Path, filling: FileLock) -> Iterator[Engine]:
     with filling:
         engine = Engine("heart")
     with engine:
-        engine.warm()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(engine_module, "MAX_WARM_ROUNDS", 2)  # a busy machine is never steady
+            engine.warm()
         yield engine
 
 

@@ -13,9 +13,7 @@ TEXT = "The quick brown fox jumps over the lazy dog. Nobody asked why."
 
 
 @pytest.mark.parametrize("name", ["voice", "joe"], ids=["heart", "joe"])
-def test_faster_is_shorter_and_no_word_is_lost(
-    name: str, request: pytest.FixtureRequest
-) -> None:
+def test_faster_is_shorter_and_no_word_is_lost(name: str, request: pytest.FixtureRequest) -> None:
     engine: Engine = request.getfixturevalue(name)
     spoken = {speed: list(engine.stream(TEXT, speed=speed)) for speed in (0.5, 1.0, 1.5)}
     lengths_s = [sum(chunk.duration_s for chunk in chunks) for chunks in spoken.values()]
