@@ -201,20 +201,27 @@ def leave_one_out(
 
 
 def _tail_contrasts(residuals: Sequence[Array], level: float) -> Array:
-    pooled = np.sort(np.concatenate(residuals, axis=1), axis=1)
+    pooled = np.concatenate(residuals, axis=1)
     if pooled.shape[1] < 2:
         return np.zeros(2)  # one value has no tail
-    weights = _harrell_davis_weights(pooled.shape[1], level)
-    tails = [np.dot(weights, arm) for arm in pooled]
-    return contrasts(np.array(tails))
+    return contrasts(harrell_davis(pooled, level))
+
+
+def harrell_davis(values: Array, level: float) -> Array:
+    """Quantiles [rows] of [rows, values], as scipy.stats.mstats.hdquantiles has them, but sooner.
+
+    Of rows with two values or more.
+    """
+    weights = _harrell_davis_weights(values.shape[1], level)
+    quantiles = [np.dot(weights, row) for row in np.sort(values, axis=1)]
+    return np.array(quantiles)
 
 
 @functools.lru_cache(maxsize=256)
 def _harrell_davis_weights(count: int, level: float) -> Array:
     """How much each of so many sorted values counts in their quantile at `level`.
 
-    The jackknife asks for the same few counts again and again, so they are kept;
-    scipy.stats.mstats.hdquantiles works them out anew for each arm.
+    The jackknife asks for the same few counts again and again; scipy works them out each time.
     """
     from scipy import stats
 
