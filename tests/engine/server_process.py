@@ -12,7 +12,9 @@ from typing import Any
 
 import httpx
 import numpy as np
+import pytest
 
+from engine import engine as engine_module
 from engine.audio import Chunk
 from engine.engine import Engine
 from engine.server.config import ServerConfig
@@ -97,7 +99,8 @@ def served(
     options: ServerConfig, open_engine: Callable[[str], Any] = Engine, *, ready: bool = True
 ) -> Iterator[str]:
     """A server on a free port, as its address."""
-    with listen(options) as listening:
+    with listen(options) as listening, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine_module, "MAX_WARM_ROUNDS", 2)  # a busy machine is never steady
         server = Server(options, VoicePool(["heart"], open_engine))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
+from filelock import FileLock
 
 from engine.engine import Engine
 from engine.text.phonemizer import Phonemizer
@@ -17,11 +18,12 @@ Read = Callable[[str], tuple[str, list[str]]]
 
 
 @pytest.fixture(scope="module", params=["en-US", "en-GB"])
-def read(request: pytest.FixtureRequest) -> Read:
+def read(request: pytest.FixtureRequest, filling: FileLock) -> Read:
     """Phonemes of a segment, and its words; by the rules of heart and the voices of kokoro."""
     vocabulary = find_voice("heart").vocabulary
     symbols = {number: symbol for symbol, number in json.loads(vocabulary.read_text()).items()}
-    phonemize = Phonemizer.open(vocabulary, request.param)
+    with filling:
+        phonemize = Phonemizer.open(vocabulary, request.param)
 
     def read(segment: str) -> tuple[str, list[str]]:
         (speech,) = phonemize.read(segment)

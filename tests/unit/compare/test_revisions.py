@@ -93,8 +93,11 @@ def test_hooks_of_the_repository_do_not_run(repository: Path, cache: Path, tmp_p
     assert not (tmp_path / "ran").exists()
 
 
+MANY = 1000  # files that take long enough to kill their writer in the midst of them
+
+
 def test_a_kill_in_the_midst_leaves_the_repository_as_it_was(repository: Path, cache: Path) -> None:
-    for number in range(3000):
+    for number in range(MANY):
         (repository / f"file{number}.py").write_text(f"number = {number}\n" * 20)
     commit(repository, "many\n")
     before = state(repository)
@@ -112,7 +115,7 @@ def test_a_kill_in_the_midst_leaves_the_repository_as_it_was(repository: Path, c
     process.wait()
     assert state(repository) == before
     tree = checkout("main", repository, cache=cache)
-    assert len(list(tree.folder.glob("file*.py"))) == 3000
+    assert len(list(tree.folder.glob("file*.py"))) == MANY
     assert state(repository) == before
 
 

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.stats import mstats
 
+from pytest_ttsperf.judge.statistics import estimators
 from pytest_ttsperf.judge.statistics.estimators import (
     Estimate,
     contrasts,
     effects,
+    harrell_davis,
     leave_one_out,
     missing_rates,
 )
@@ -117,6 +119,20 @@ def test_leave_one_out_of_a_tail_is_scipys_jackknife(values, level):
     assert found.mean() == pytest.approx(figure(values)[0], abs=1e-9)
     scipys = float(mstats.hdquantiles_sd(np.array(values), prob=[level])[0])
     assert Estimate.of(found).error == pytest.approx(scipys, rel=1e-6, abs=1e-9)
+
+
+@given(seeds, st.integers(2, 60), st.sampled_from([0.95, 0.99]))
+@settings(max_examples=examples(30))
+def test_quantiles_are_scipys(seed, count, level):
+    values = np.random.default_rng(seed).normal(size=(3, count))
+    expected = np.asarray(mstats.hdquantiles(values, prob=[level], axis=1))[:, 0]
+    np.testing.assert_allclose(harrell_davis(values, level), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("texts", [0, 1])
+def test_one_value_has_no_tail(texts):
+    residuals = [np.ones((3, texts))]
+    np.testing.assert_array_equal(estimators._tail_contrasts(residuals, 0.95), [0.0, 0.0])
 
 
 def test_tails_are_unbiased_and_scatter_as_their_error_says():

@@ -314,7 +314,7 @@ def test_a_text_of_two_lines_is_no_line(script: Any) -> None:
 def test_closing_ends_a_program_that_does_not_listen(
     script: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pytest_ttsperf.targets.command.target.CLOSE_S", 0.2)
+    monkeypatch.setattr("pytest_ttsperf.targets.command.process.CLOSE_S", 0.2)
     target = script("while True: time.sleep(1)", end="length", **LINES)
     assert "was killed" in target.close()
     assert target.close() is None

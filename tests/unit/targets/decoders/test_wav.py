@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_ttsperf.errors import TargetError, TargetFailed, TargetShapeError
@@ -16,6 +16,7 @@ from pytest_ttsperf.targets.decoders.base import Decoder, Samples
 from pytest_ttsperf.targets.decoders.pcm import Pcm, PcmShape
 from pytest_ttsperf.targets.decoders.signatures import detect_format
 from pytest_ttsperf.targets.decoders.wav import Wav
+from tests.examples import examples
 from tests.unit.targets.sounds import RATE, chunk, speechlike, wav
 
 FRAMES = 300
@@ -33,6 +34,7 @@ def heard(container: Decoder, data: bytes, cuts: Sequence[int] = ()) -> Samples:
 
 @pytest.mark.parametrize("size", [None, 0, 0xFFFFFFFF, 0x7FFFFFFF], ids=str)
 @pytest.mark.parametrize("before", [b"", ODD], ids=["plain", "chunks"])
+@settings(max_examples=examples(40))
 @given(cuts=st.lists(st.integers(0, 2000), max_size=30))
 def test_any_cutting_of_a_wav_gives_the_same_samples(
     size: int | None, before: bytes, cuts: list[int]
@@ -109,6 +111,7 @@ PLACEHOLDERS = (
 
 @pytest.mark.parametrize("size", PLACEHOLDERS)
 @pytest.mark.parametrize("after", [b"", chunk(b"LIST", b"INFOISFT\x05\0\0\0Lavf\0")], ids=len)
+@settings(max_examples=examples(25))
 @given(cuts=st.lists(st.integers(0, 2000), max_size=30))
 def test_a_size_that_its_writer_did_not_know_is_no_promise(
     size: int, after: bytes, cuts: list[int]
