@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psutil
 import pytest
@@ -71,12 +73,20 @@ def test_cpu_rises_with_work_and_the_tree_gets_quiet(tree: subprocess.Popen[str]
     assert meter.wait_quiet(10.0)
 
 
-def test_a_tree_that_never_rests_is_told() -> None:
-    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+@contextmanager
+def burning() -> Iterator[int]:
+    """The pid of a tree of four processes that never rest: one might get no core for a while."""
+    program = "import os; os.fork(); os.fork()\nwhile True: pass"
+    with subprocess.Popen([sys.executable, "-c", program], start_new_session=True) as busy:
         try:
-            assert not TreeMeter(busy.pid).wait_quiet(0.5)
+            yield busy.pid
         finally:
-            busy.kill()
+            os.killpg(busy.pid, signal.SIGKILL)
+
+
+def test_a_tree_that_never_rests_is_told() -> None:
+    with burning() as pid:
+        assert not TreeMeter(pid).wait_quiet(0.5)
 
 
 def test_peak_is_at_least_what_was_read(tree: subprocess.Popen[str]) -> None:
@@ -115,12 +125,9 @@ def test_a_peak_that_is_over_is_still_known() -> None:
 
 def test_quiet_and_busy_processes_are_told_apart(tree: subprocess.Popen[str]) -> None:
     assert TreeMeter(tree.pid).is_quiet()
-    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
-        try:
-            meter = TreeMeter(busy.pid)
-            assert not all(meter.is_quiet() for _ in range(10))  # others may hold the cores
-        finally:
-            busy.kill()
+    with burning() as pid:
+        meter = TreeMeter(pid)
+        assert not all(meter.is_quiet() for _ in range(10))  # others may hold the cores
 
 
 def test_a_tree_that_has_ended_is_told_and_not_read_as_nothing(tree: subprocess.Popen[str]) -> None:
