@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import select
+import signal
+import subprocess
+import sys
 import textwrap
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +31,11 @@ from pytest_ttsperf.compare import blocks
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.machine import load
 from pytest_ttsperf.measure import memory
+from pytest_ttsperf.targets import tracing
 
 BLOCKS = 5
 """Of a comparison, however fast the machine is just now."""
+FORK_SERVER = Path(__file__).parent / "fork_server.py"
 SHORT_LOOK_S = 0.04
 """At whether a target is quiet and how loaded the machine is: here nobody reads the figures."""
 LIGHT = " ".join(f"-p no:{name}" for name in ("anyio", "benchmark", "hypothesispytest", "randomly"))
@@ -81,11 +90,63 @@ def only_cpu(provider="cpu"):
 '''
 
 
+class ForkServer:
+    """Runs pytest in processes of their own; it starts fork_server.py when it is first asked."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def run(self, arguments: list[str], folder: Path, timeout_s: float) -> int:
+        """Give the exit code of pytest; its output is in the folder's files `stdout` and `stderr`.
+
+        TimeoutError, and the process is ended, where it takes longer.
+        """
+        paths = filter(None, [str(folder), os.environ.get("PYTHONPATH")])
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        request = {"arguments": arguments, "folder": str(folder), "environment": environment}
+        process = self._started()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(request).encode() + b"\n")
+        pid = int(process.stdout.readline())
+        ready, _, _ = select.select([process.stdout], [], [], timeout_s)
+        if not ready:
+            os.kill(pid, signal.SIGKILL)
+        code = int(process.stdout.readline())
+        if not ready:
+            raise TimeoutError(f"pytest {arguments} took more than {timeout_s:g} s")
+        return code
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, FORK_SERVER],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+                env=tracing.without_coverage(os.environ),
+            )
+        return self._process
+
+    def close(self) -> None:
+        """End it, if it was started."""
+        if self._process is not None:
+            self._process.communicate()
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[ForkServer]:
+    server = ForkServer()
+    yield server
+    server.close()
+
+
 class Project:
     """A pytest project of its own, below pytester's folder."""
 
-    def __init__(self, pytester: pytest.Pytester) -> None:
+    def __init__(self, pytester: pytest.Pytester, forks: ForkServer) -> None:
         self.pytester = pytester
+        self.forks = forks
         self.path = pytester.path
         pytester.makepyfile(engines=ENGINES)
         self.ini(ttsperf_target="engines:Telling", ttsperf_provider="cpu")
@@ -104,6 +165,13 @@ class Project:
     def run(self, *arguments: str) -> pytest.RunResult:
         """Run pytest in the scratch project, in this process."""
         return self.pytester.runpytest("-p", "no:randomly", *arguments, no_reraise_ctrlc=True)
+
+    def run_apart(self, *arguments: str, timeout_s: float = 90) -> pytest.RunResult:
+        """Run pytest in the scratch project, in a process of its own."""
+        begun = time.perf_counter()
+        code = self.forks.run(list(arguments), self.path, timeout_s)
+        lines = [(self.path / name).read_text().splitlines() for name in ("stdout", "stderr")]
+        return pytest.RunResult(code, *lines, duration=time.perf_counter() - begun)
 
     def artifacts(self, pattern: str = "run_*.json") -> list[dict[str, Any]]:
         """The artifacts written so far, oldest first."""
@@ -126,13 +194,17 @@ class Project:
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+def project(
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    forks: ForkServer,
+) -> Project:
     """A project on somebody's own machine, wherever this suite runs: CI is not set."""
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setattr(memory, "QUIET_WINDOW_S", SHORT_LOOK_S)
     monkeypatch.setattr(load, "MIN_WINDOW_S", SHORT_LOOK_S)
     monkeypatch.setenv("PYTEST_ADDOPTS", LIGHT)
-    return Project(pytester)
+    return Project(pytester, forks)
 
 
 @pytest.fixture
