@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import compileall
+import contextlib
 import json
 import os
 import select
@@ -10,9 +12,9 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import filelock  # noqa: F401
 import hypothesis  # noqa: F401  (its plugin imports it late, for a second at a time)
@@ -35,6 +37,7 @@ from pytest_ttsperf.targets import tracing
 
 BLOCKS = 5
 """Of a comparison, however fast the machine is just now."""
+ROOT = Path(__file__).resolve().parents[2]
 FORK_SERVER = Path(__file__).parent / "fork_server.py"
 SHORT_LOOK_S = 0.04
 """At whether a target is quiet and how loaded the machine is: here nobody reads the figures."""
@@ -90,17 +93,44 @@ def only_cpu(provider="cpu"):
 '''
 
 
+class ForkedRun:
+    """A run of pytest in a process of its own, which leads a session of its own."""
+
+    def __init__(self, pid: int, replies: IO[bytes]) -> None:
+        self.pid = pid
+        self._replies = replies
+        self._code: int | None = None
+
+    def wait(self, timeout_s: float) -> int:
+        """Give its exit code, or minus the signal that ended it.
+
+        TimeoutError, and it is killed, where that takes longer.
+        """
+        if self._code is not None:
+            return self._code
+        ready, _, _ = select.select([self._replies], [], [], timeout_s)
+        if not ready:
+            self.kill()
+            raise TimeoutError(f"pytest took more than {timeout_s:g} s")
+        self._code = int(self._replies.readline())
+        return self._code
+
+    def kill(self) -> None:
+        """End it, if it is not over, and wait for that."""
+        if self._code is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            self._code = int(self._replies.readline())
+
+
 class ForkServer:
-    """Runs pytest in processes of their own; it starts fork_server.py when it is first asked."""
+    """Runs pytest, one run at a time; it starts fork_server.py when it is first asked."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
-    def run(self, arguments: list[str], folder: Path, timeout_s: float) -> int:
-        """Give the exit code of pytest; its output is in the folder's files `stdout` and `stderr`.
-
-        TimeoutError, and the process is ended, where it takes longer.
-        """
+    def start(self, arguments: Sequence[str], folder: Path) -> ForkedRun:
+        """Start `python -m pytest` there; the files `stdout` and `stderr` take what it prints."""
         paths = filter(None, [str(folder), os.environ.get("PYTHONPATH")])
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
         request = {"arguments": arguments, "folder": str(folder), "environment": environment}
@@ -108,14 +138,7 @@ class ForkServer:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(json.dumps(request).encode() + b"\n")
-        pid = int(process.stdout.readline())
-        ready, _, _ = select.select([process.stdout], [], [], timeout_s)
-        if not ready:
-            os.kill(pid, signal.SIGKILL)
-        code = int(process.stdout.readline())
-        if not ready:
-            raise TimeoutError(f"pytest {arguments} took more than {timeout_s:g} s")
-        return code
+        return ForkedRun(int(process.stdout.readline()), process.stdout)
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
@@ -132,6 +155,15 @@ class ForkServer:
         """End it, if it was started."""
         if self._process is not None:
             self._process.communicate()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compile_once() -> None:
+    """Where PYTHONDONTWRITEBYTECODE is set, each process would compile all that it imports anew."""
+    if not sys.dont_write_bytecode:
+        return
+    for name in ("pytest_ttsperf", "engine", "tests"):
+        compileall.compile_dir(ROOT / name, quiet=2)
 
 
 @pytest.fixture(scope="session")
@@ -169,7 +201,7 @@ class Project:
     def run_apart(self, *arguments: str, timeout_s: float = 90) -> pytest.RunResult:
         """Run pytest in the scratch project, in a process of its own."""
         begun = time.perf_counter()
-        code = self.forks.run(list(arguments), self.path, timeout_s)
+        code = self.forks.start(arguments, self.path).wait(timeout_s)
         lines = [(self.path / name).read_text().splitlines() for name in ("stdout", "stderr")]
         return pytest.RunResult(code, *lines, duration=time.perf_counter() - begun)
 
