@@ -34,6 +34,7 @@ from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.machine import load
 from pytest_ttsperf.measure import memory
 from pytest_ttsperf.targets import tracing
+from pytest_ttsperf.targets.server import port_owner
 
 BLOCKS = 5
 """Of a comparison, however fast the machine is just now."""
@@ -225,6 +226,11 @@ class Project:
         return {v["subject"]: v["outcome"] for cell in self.cells() for v in cell["verdicts"]}
 
 
+def look_at_no_relatives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who shares a server's port costs 10 ms for each process above or beside it: see its tests."""
+    monkeypatch.setattr(port_owner, "_relatives", lambda pids: set())
+
+
 @pytest.fixture
 def project(
     pytester: pytest.Pytester,
@@ -235,6 +241,7 @@ def project(
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setattr(memory, "QUIET_WINDOW_S", SHORT_LOOK_S)
     monkeypatch.setattr(load, "MIN_WINDOW_S", SHORT_LOOK_S)
+    look_at_no_relatives(monkeypatch)
     monkeypatch.setenv("PYTEST_ADDOPTS", LIGHT)
     return Project(pytester, forks)
 
