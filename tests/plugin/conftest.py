@@ -161,7 +161,7 @@ class ForkServer:
 @pytest.fixture(scope="session", autouse=True)
 def _compile_once() -> None:
     """Where PYTHONDONTWRITEBYTECODE is set, each process would compile all that it imports anew."""
-    if not sys.dont_write_bytecode:
+    if "PYTHONDONTWRITEBYTECODE" not in os.environ:
         return
     for name in ("pytest_ttsperf", "engine", "tests"):
         compileall.compile_dir(ROOT / name, quiet=2)
@@ -239,6 +239,8 @@ def project(
 ) -> Project:
     """A project on somebody's own machine, wherever this suite runs: CI is not set."""
     monkeypatch.delenv("CI", raising=False)
+    # A file of a scratch project may be written twice in a second, which bytecode does not notice.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setattr(memory, "QUIET_WINDOW_S", SHORT_LOOK_S)
     monkeypatch.setattr(load, "MIN_WINDOW_S", SHORT_LOOK_S)
     look_at_no_relatives(monkeypatch)
