@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import compileall
+import contextlib
 import json
+import os
+import select
+import signal
+import subprocess
+import sys
 import textwrap
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import filelock  # noqa: F401
 import hypothesis  # noqa: F401  (its plugin imports it late, for a second at a time)
@@ -24,9 +33,13 @@ from pytest_ttsperf.compare import blocks
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.machine import load
 from pytest_ttsperf.measure import memory
+from pytest_ttsperf.targets import tracing
+from pytest_ttsperf.targets.server import port_owner
 
 BLOCKS = 5
 """Of a comparison, however fast the machine is just now."""
+ROOT = Path(__file__).resolve().parents[2]
+FORK_SERVER = Path(__file__).parent / "fork_server.py"
 SHORT_LOOK_S = 0.04
 """At whether a target is quiet and how loaded the machine is: here nobody reads the figures."""
 LIGHT = " ".join(f"-p no:{name}" for name in ("anyio", "benchmark", "hypothesispytest", "randomly"))
@@ -81,11 +94,92 @@ def only_cpu(provider="cpu"):
 '''
 
 
+class ForkedRun:
+    """A run of pytest in a process of its own, which leads a session of its own."""
+
+    def __init__(self, pid: int, replies: IO[bytes]) -> None:
+        self.pid = pid
+        self._replies = replies
+        self._code: int | None = None
+
+    def wait(self, timeout_s: float) -> int:
+        """Give its exit code, or minus the signal that ended it.
+
+        TimeoutError, and it is killed, where that takes longer.
+        """
+        if self._code is not None:
+            return self._code
+        ready, _, _ = select.select([self._replies], [], [], timeout_s)
+        if not ready:
+            self.kill()
+            raise TimeoutError(f"pytest took more than {timeout_s:g} s")
+        self._code = int(self._replies.readline())
+        return self._code
+
+    def kill(self) -> None:
+        """End it, if it is not over, and wait for that."""
+        if self._code is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            self._code = int(self._replies.readline())
+
+
+class ForkServer:
+    """Runs pytest, one run at a time; it starts fork_server.py when it is first asked."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, arguments: Sequence[str], folder: Path) -> ForkedRun:
+        """Start `python -m pytest` there; the files `stdout` and `stderr` take what it prints."""
+        paths = filter(None, [str(folder), os.environ.get("PYTHONPATH")])
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        request = {"arguments": arguments, "folder": str(folder), "environment": environment}
+        process = self._started()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(request).encode() + b"\n")
+        return ForkedRun(int(process.stdout.readline()), process.stdout)
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, FORK_SERVER],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+                env=tracing.without_coverage(os.environ),
+            )
+        return self._process
+
+    def close(self) -> None:
+        """End it, if it was started."""
+        if self._process is not None:
+            self._process.communicate()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compile_once() -> None:
+    """Where PYTHONDONTWRITEBYTECODE is set, each process would compile all that it imports anew."""
+    if "PYTHONDONTWRITEBYTECODE" not in os.environ:
+        return
+    for name in ("pytest_ttsperf", "engine", "tests"):
+        compileall.compile_dir(ROOT / name, quiet=2)
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[ForkServer]:
+    server = ForkServer()
+    yield server
+    server.close()
+
+
 class Project:
     """A pytest project of its own, below pytester's folder."""
 
-    def __init__(self, pytester: pytest.Pytester) -> None:
+    def __init__(self, pytester: pytest.Pytester, forks: ForkServer) -> None:
         self.pytester = pytester
+        self.forks = forks
         self.path = pytester.path
         pytester.makepyfile(engines=ENGINES)
         self.ini(ttsperf_target="engines:Telling", ttsperf_provider="cpu")
@@ -104,6 +198,13 @@ class Project:
     def run(self, *arguments: str) -> pytest.RunResult:
         """Run pytest in the scratch project, in this process."""
         return self.pytester.runpytest("-p", "no:randomly", *arguments, no_reraise_ctrlc=True)
+
+    def run_apart(self, *arguments: str, timeout_s: float = 90) -> pytest.RunResult:
+        """Run pytest in the scratch project, in a process of its own."""
+        begun = time.perf_counter()
+        code = self.forks.start(arguments, self.path).wait(timeout_s)
+        lines = [(self.path / name).read_text().splitlines() for name in ("stdout", "stderr")]
+        return pytest.RunResult(code, *lines, duration=time.perf_counter() - begun)
 
     def artifacts(self, pattern: str = "run_*.json") -> list[dict[str, Any]]:
         """The artifacts written so far, oldest first."""
@@ -125,14 +226,26 @@ class Project:
         return {v["subject"]: v["outcome"] for cell in self.cells() for v in cell["verdicts"]}
 
 
+def look_at_no_relatives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who shares a server's port costs 10 ms for each process above or beside it: see its tests."""
+    monkeypatch.setattr(port_owner, "_relatives", lambda pids: set())
+
+
 @pytest.fixture
-def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+def project(
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    forks: ForkServer,
+) -> Project:
     """A project on somebody's own machine, wherever this suite runs: CI is not set."""
     monkeypatch.delenv("CI", raising=False)
+    # A file of a scratch project may be written twice in a second, which bytecode does not notice.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setattr(memory, "QUIET_WINDOW_S", SHORT_LOOK_S)
     monkeypatch.setattr(load, "MIN_WINDOW_S", SHORT_LOOK_S)
+    look_at_no_relatives(monkeypatch)
     monkeypatch.setenv("PYTEST_ADDOPTS", LIGHT)
-    return Project(pytester)
+    return Project(pytester, forks)
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_an_interrupted_run_keeps_what_it_has(project: Project) -> None:
 
 def test_a_crash_in_the_middle_keeps_the_tests_before(project: Project) -> None:
     project.test(TWO.format(body="__import__('os')._exit(3)"))
-    result = project.pytester.runpytest_subprocess("-p", "no:randomly")
+    result = project.run_apart("-p", "no:randomly")
     assert result.ret == 3
     (run,) = project.artifacts()
     assert run["finished"] is False

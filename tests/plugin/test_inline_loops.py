@@ -138,8 +138,8 @@ def test_what_hangs_in_its_thread_keeps_no_run_from_ending(looping: Project) -> 
             perf.stream("short")
         """
     )
-    result = looping.pytester.runpytest_subprocess(
-        "-p", "no:randomly", "--ttsperf-inline", "--ttsperf-target=loops:Hangs", timeout=60
+    result = looping.run_apart(
+        "-p", "no:randomly", "--ttsperf-inline", "--ttsperf-target=loops:Hangs", timeout_s=60
     )
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*loops:Hangs is still at work on what was interrupted*"])

@@ -70,7 +70,7 @@ def use(project: Project, fixture: str) -> None:
 
 def run(project: Project, *arguments: str) -> pytest.RunResult:
     """In a process of its own, whose machine is looked at anew."""
-    return project.pytester.runpytest_subprocess("-p", "no:randomly", *arguments, timeout=90)
+    return project.run_apart("-p", "no:randomly", *arguments)
 
 
 @pytest.fixture(scope="module")

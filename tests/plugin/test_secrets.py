@@ -100,7 +100,7 @@ def key_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 def run(project: Project, *arguments: str) -> str:
     """A run in a process of its own with all that leaves files; what it printed."""
-    done = project.pytester.runpytest_subprocess(
+    done = project.run_apart(
         "-p", "no:randomly", "-v", "-ra", "--junitxml=junit.xml", "--ttsperf-json=all.json",
         "--ttsperf-save", *arguments,
     )  # fmt: skip

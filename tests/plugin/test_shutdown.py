@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import subprocess
 import sys
 import time
 import uuid
@@ -15,9 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.plugin.conftest import Project
+from tests.plugin.conftest import ForkedRun, Project
 
 PATIENT_S = 30.0
+Starter = Callable[..., ForkedRun]
 
 DYING = '''
 import subprocess
@@ -118,41 +118,22 @@ def test_a_hang_ends_at_the_timeout_and_says_where(dying: Project) -> None:
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    processes: list[subprocess.Popen[bytes]] = []
+def start() -> Iterator[Starter]:
+    """Start pytest in a process of its own, and wait until its engine hangs."""
+    runs: list[ForkedRun] = []
 
-    def starter(project: Project, *arguments: str) -> subprocess.Popen[bytes]:
-        processes.append(started(project, *arguments))
-        return processes[-1]
-
-    yield starter
-    for process in processes:
-        process.kill()
-        process.wait()
-
-
-def started(project: Project, *arguments: str) -> subprocess.Popen[bytes]:
-    # Where tests run in the background, SIGINT comes ignored, and a child would inherit that.
-    run = (
-        "import signal, sys, pytest; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "sys.exit(pytest.main(['-p', 'no:randomly', *sys.argv[1:]]))"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", run, *(arguments or ["--ttsperf-target=dying:Hangs"])],
-        cwd=project.path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
+    def start(project: Project, *arguments: str) -> ForkedRun:
+        asked = arguments or ("--ttsperf-target=dying:Hangs",)
+        runs.append(project.forks.start(["-p", "no:randomly", *asked], project.path))
         wait_for(Path(project.path / "hanging").exists, "the engine's hanging")
-    except AssertionError:
-        process.kill()
-        raise
-    return process
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        run.kill()
 
 
-def test_ctrl_c(dying: Project, start: Callable[..., subprocess.Popen[bytes]]) -> None:
+def test_ctrl_c(dying: Project, start: Starter) -> None:
     process = start(dying)
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(PATIENT_S) == pytest.ExitCode.INTERRUPTED
@@ -160,11 +141,9 @@ def test_ctrl_c(dying: Project, start: Callable[..., subprocess.Popen[bytes]]) -
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_pytest_killed(
-    dying: Project, number: signal.Signals, start: Callable[..., subprocess.Popen[bytes]]
-) -> None:
+def test_pytest_killed(dying: Project, number: signal.Signals, start: Starter) -> None:
     process = start(dying)
-    process.send_signal(number)
+    os.kill(process.pid, number)
     process.wait(PATIENT_S)
     wait_for(lambda: all_gone(dying), "the worker's end")
 
@@ -226,7 +205,7 @@ def escaping(project: Project) -> tuple[Project, dict[str, list[str]], str]:
 
 
 def left(marker: str) -> list[int]:
-    """Processes that have the word in their command line, but pytest itself."""
+    """Processes that have the word in their command line, which that of pytest has not."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -245,11 +224,11 @@ def test_a_daemon_of_the_engine_ends_with_the_run(
     escaping: tuple[Project, dict[str, list[str]], str],
     kind: str,
     number: signal.Signals,
-    start: Callable[..., subprocess.Popen[bytes]],
+    start: Starter,
 ) -> None:
     project, arguments, marker = escaping
     process = start(project, *arguments[kind])
-    wait_for(lambda: len(left(marker)) > 1, "the engine's start")
-    process.send_signal(number)
+    wait_for(lambda: bool(left(marker)), "the engine's start")
+    os.kill(process.pid, number)
     process.wait(PATIENT_S)
     wait_for(lambda: not left(marker), "the end of all that was started")

@@ -86,7 +86,7 @@ def frozen(request: pytest.FixtureRequest, project: Project) -> Project:
 
 def run(project: Project, *arguments: str) -> pytest.RunResult:
     """In a process of its own, which would not end if something waited by a stopped clock."""
-    return project.pytester.runpytest_subprocess("-p", "no:randomly", *arguments, timeout=90)
+    return project.run_apart("-p", "no:randomly", *arguments)
 
 
 def assert_measured_rightly(project: Project) -> None:
