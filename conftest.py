@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 
 import pytest
 
 # Some tests import onnxruntime themselves, which would look up a host of its makers.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-
-# Each worker of pytest-xdist would compile all tests anew where PYTHONDONTWRITEBYTECODE is set.
-sys.dont_write_bytecode = False
 
 pytest_plugins = ["pytester", "tests.quick"]
 
