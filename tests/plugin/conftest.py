@@ -29,21 +29,22 @@ import pytest_ttsperf.report.terminal
 import pytest_ttsperf.targets.command.target
 import pytest_ttsperf.targets.python.target
 import pytest_ttsperf.targets.server.target  # noqa: F401
-from pytest_ttsperf.compare import blocks
+from pytest_ttsperf.compare import blocks, decision
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.machine import load
 from pytest_ttsperf.measure import memory
 from pytest_ttsperf.targets import tracing
 from pytest_ttsperf.targets.server import port_owner
 
-BLOCKS = 5
-"""Of a comparison, however fast the machine is just now."""
+BLOCKS = 3
+"""Of a comparison, however fast the machine is just now: enough for a change of three times."""
 ROOT = Path(__file__).resolve().parents[2]
 FORK_SERVER = Path(__file__).parent / "fork_server.py"
 SHORT_LOOK_S = 0.04
 """At whether a target is quiet and how loaded the machine is: here nobody reads the figures."""
 LIGHT = " ".join(f"-p no:{name}" for name in ("anyio", "benchmark", "hypothesispytest", "randomly"))
 """Plugins that a run of a scratch project has no use for: importing them takes a second."""
+INLINE = "--ttsperf-inline"
 QUIET_ASYNCIO = "asyncio_default_fixture_loop_scope = function"
 
 ENGINES = '''
@@ -189,6 +190,10 @@ class Project:
         body = "\n".join(f"{key} = {value}" for key, value in lines.items())
         self.pytester.makeini(f"[pytest]\npythonpath = .\n{QUIET_ASYNCIO}\n{body}\n")
 
+    def measure_inline(self) -> None:
+        """Have the engine run in pytest's own process: half the cost, for tests of all else."""
+        self.ini(ttsperf_target="engines:Telling", ttsperf_provider="cpu", addopts=INLINE)
+
     def test(self, source: str) -> None:
         """Write the project's test file, with all marks imported."""
         names = "cadence, memory, rtf, trials, ttfa, voice"
@@ -257,6 +262,7 @@ def repository(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setattr(blocks, "texts_worth", lambda *_: 4)
     few = t_rule.BlockPlan(blocks=BLOCKS, early_at=None, seconds=60.0)
     monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: few)
+    monkeypatch.setattr(decision, "MIN_BLOCKS", BLOCKS)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     # A control over so few trials must not fire by chance.
     wide = "".join(f"\n    {name}" for name in ("ttfa_p50:10%", "ttfa_p95:60%", "rtf_p50:10%"))

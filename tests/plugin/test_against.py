@@ -9,7 +9,7 @@ from tests.plugin.repository import TEST, changes, commit, commit_all, git
 
 
 def test_a_slow_commit_is_red_with_its_stage_and_its_revert_is_not(repository: Project) -> None:
-    slow = commit(repository, "first_s=0.012", "first_s=0.018")
+    slow = commit(repository, "first_s=0.012", "first_s=0.036")
     result = repository.run("--ttsperf-against=HEAD~1")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
@@ -23,15 +23,15 @@ def test_a_slow_commit_is_red_with_its_stage_and_its_revert_is_not(repository: P
     assert cell["comparison"]["revision"] == git(repository, "rev-parse", "HEAD~1")
     assert len(cell["comparison"]["measured"]["ttfa_sound_ms"]) == cell["comparison"]["blocks"]
 
-    commit(repository, "first_s=0.018", "first_s=0.012")
+    commit(repository, "first_s=0.036", "first_s=0.012")
     repository.run(f"--ttsperf-against={slow}~1").assert_outcomes(passed=1)
     assert changes(repository)["ttfa p50"] != "FAIL"
 
 
 def test_the_smallest_change_that_counts_can_be_told(repository: Project) -> None:
-    commit(repository, "first_s=0.012", "first_s=0.018")
+    commit(repository, "first_s=0.012", "first_s=0.036")
     repository.test(
-        "from pytest_ttsperf import regression\n@regression(ttfa='90%', rtf='90%')" + TEST
+        "from pytest_ttsperf import regression\n@regression(ttfa='400%', rtf='400%')" + TEST
     )
     repository.run("--ttsperf-against=HEAD~1").assert_outcomes(passed=1)
     wide = "--ttsperf-compare-fail=ttfa_p50:5%"

@@ -72,7 +72,7 @@ def modelled(repository: Project) -> Project:
     write(repository, "models/voice.bin", "7")
     append(repository, OPENS_A_MODEL)
     commit_all(repository, "with a model")
-    commit(repository, "first_s=0.012", "first_s=0.030")
+    commit(repository, "first_s=0.012", "first_s=0.036")
     return repository
 
 

@@ -75,7 +75,7 @@ def test_the_old_code_runs_on_its_own_dependencies(
     repository: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The engine is the same; the release of what it depends on is not."""
-    old = pause(tmp_path / "pause-1", "1.0", first_s=0.030)
+    old = pause(tmp_path / "pause-1", "1.0", first_s=0.045)
     new = pause(tmp_path / "pause-2", "2.0", first_s=0.012)
     engines = repository.path / "engines.py"
     engines.write_text(

@@ -25,7 +25,7 @@ def test_another_plugin_in_the_old_tree_is_not_the_one_that_measures(
     (old / "__init__.py").write_text("raise SystemExit('the old plugin was imported')\n")
     commit_all(repository, "an old plugin")
     git(repository, "rm", "-rq", "pytest_ttsperf")
-    commit(repository, "first_s=0.012", "first_s=0.018")
+    commit(repository, "first_s=0.012", "first_s=0.036")
     monkeypatch.setenv("PYTHONPATH", str(repository.path))
     repository.run("--ttsperf-against=HEAD~1").assert_outcomes(failed=1)
     assert changes(repository)["ttfa p50"] == "FAIL", "the old arm ran the old engine"
@@ -53,7 +53,7 @@ def test_an_import_hook_that_mixes_the_versions_is_invalid(
 def test_another_target_can_be_compared_with(repository: Project) -> None:
     engines = repository.path / "engines.py"
     slow = (
-        "\nclass Slow(Telling):\n    def __init__(self):\n        super().__init__(first_s=0.03)\n"
+        "\nclass Slow(Telling):\n    def __init__(self):\n        super().__init__(first_s=0.045)\n"
     )
     engines.write_text(engines.read_text() + slow)
     result = repository.run("--ttsperf-against=engines:Slow")
@@ -67,7 +67,7 @@ def test_stored_numbers_in_doubt_are_settled_beside_their_revision(repository: P
     """A screen that cries wolf is answered by measuring the old code in the same minutes."""
     for _ in range(5):
         repository.run("--ttsperf-save").assert_outcomes(passed=1)
-    commit(repository, "first_s=0.012", "first_s=0.030")
+    commit(repository, "first_s=0.012", "first_s=0.045")
     repository.run("--ttsperf-compare").assert_outcomes(failed=1)
     (verdict,) = (v for v in repository.cells()[0]["verdicts"] if v["subject"] == "ttfa_sound p50")
     assert verdict["outcome"] == "FAIL"

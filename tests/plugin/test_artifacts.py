@@ -49,6 +49,7 @@ def test_names_and_contents(project: Project) -> None:
 
 
 def test_artifacts_match_their_shipped_schemas(project: Project) -> None:
+    project.measure_inline()
     project.test(TWO.format(body="perf.stream('short')"))
     project.run("--ttsperf-save").assert_outcomes(passed=2)
     kinds = {"run-1": "run_*.json", "bench-1": "bench_*.json"}
@@ -66,6 +67,7 @@ def test_shipped_schemas_are_those_of_the_records() -> None:
 
 
 def test_an_interrupted_run_keeps_what_it_has(project: Project) -> None:
+    project.measure_inline()
     project.test(TWO.format(body="raise KeyboardInterrupt"))
     result = project.run()
     assert result.ret == pytest.ExitCode.INTERRUPTED
@@ -74,6 +76,7 @@ def test_an_interrupted_run_keeps_what_it_has(project: Project) -> None:
 
 
 def test_a_crash_in_the_middle_keeps_the_tests_before(project: Project) -> None:
+    project.measure_inline()
     project.test(TWO.format(body="__import__('os')._exit(3)"))
     result = project.run_apart("-p", "no:randomly")
     assert result.ret == 3
@@ -94,6 +97,7 @@ def test_two_runs_in_one_second_do_not_overwrite(project: Project, tmp_path: obj
 
 
 def test_recent_runs_pass_over_damaged_files(project: Project) -> None:
+    project.measure_inline()
     project.test(TWO.format(body="pass"))
     project.run()
     (path,) = project.artifact_paths()

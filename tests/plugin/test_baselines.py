@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.plugin.conftest import Project
 
 TEST = """
@@ -18,6 +20,11 @@ def ttsperf_target():
 def test_x(perf):
     perf.stream("short")
 """
+
+
+@pytest.fixture(autouse=True)
+def _inline(project: Project) -> None:
+    project.measure_inline()
 
 
 def saved(project: Project, times: int) -> None:

@@ -28,8 +28,16 @@ LOST = "ttsperf: results of this run are lost, so it fails:"
 
 
 @pytest.fixture
-def measured(project: Project) -> Project:
-    project.test(TEST)
+def inline(project: Project) -> Project:
+    """Where files go has nothing to do with where the engine runs."""
+    project.measure_inline()
+    return project
+
+
+@pytest.fixture
+def measured(inline: Project) -> Project:
+    inline.test(TEST)
+    return inline
     return project
 
 
@@ -205,10 +213,10 @@ def test_after(perf, request):
 """
 
 
-def test_a_disk_that_gets_full_loses_files_and_no_verdicts(project: Project) -> None:
-    project.test(FILLING.format(body="pass"))
-    with small_disk(project.path / "disk") as disk:
-        told = project.run("--ttsperf-artifacts=disk/artifacts", "--ttsperf-save")
+def test_a_disk_that_gets_full_loses_files_and_no_verdicts(inline: Project) -> None:
+    inline.test(FILLING.format(body="pass"))
+    with small_disk(inline.path / "disk") as disk:
+        told = inline.run("--ttsperf-artifacts=disk/artifacts", "--ttsperf-save")
         told.assert_outcomes(passed=2)
         assert told.ret == pytest.ExitCode.TESTS_FAILED
         told.stdout.fnmatch_lines(
@@ -224,23 +232,23 @@ def test_a_disk_that_gets_full_loses_files_and_no_verdicts(project: Project) -> 
         )
         assert "Traceback" not in told.stdout.str()
         assert not list(disk.rglob(".*"))
-    assert len(list(project.path.glob("baselines/*/*.json"))) == 2
+    assert len(list(inline.path.glob("baselines/*/*.json"))) == 2
 
 
-def test_a_disk_that_has_room_again_in_time_has_lost_nothing(project: Project) -> None:
-    project.test(FILLING.format(body="(request.config.rootpath / 'disk/ballast').unlink()"))
-    with small_disk(project.path / "disk", 512) as disk:
-        told = project.run("--ttsperf-artifacts=disk/artifacts")
+def test_a_disk_that_has_room_again_in_time_has_lost_nothing(inline: Project) -> None:
+    inline.test(FILLING.format(body="(request.config.rootpath / 'disk/ballast').unlink()"))
+    with small_disk(inline.path / "disk", 512) as disk:
+        told = inline.run("--ttsperf-artifacts=disk/artifacts")
         assert told.ret == 0
         told.stdout.no_fnmatch_line(LOST)
         (path,) = disk.glob("artifacts/bench/*/run_*.json")
         assert len(json.loads(path.read_text())["cells"]) == 2
 
 
-def test_a_baseline_that_finds_no_room_is_told(project: Project) -> None:
-    project.test(FILLING.format(body="pass"))
-    with small_disk(project.path / "disk") as disk:
-        told = project.run("--ttsperf-storage=disk/baselines", "--ttsperf-save")
+def test_a_baseline_that_finds_no_room_is_told(inline: Project) -> None:
+    inline.test(FILLING.format(body="pass"))
+    with small_disk(inline.path / "disk") as disk:
+        told = inline.run("--ttsperf-storage=disk/baselines", "--ttsperf-save")
         told.assert_outcomes(passed=2)
         assert told.ret == pytest.ExitCode.TESTS_FAILED
         told.stdout.fnmatch_lines(
@@ -261,9 +269,9 @@ def test_x(perf):
 """
 
 
-def test_a_limit_on_the_size_of_files_is_told(project: Project) -> None:
-    project.test(LIMITED)
-    code, out = in_process_of_its_own(project, "-p", "no:cacheprovider")
+def test_a_limit_on_the_size_of_files_is_told(inline: Project) -> None:
+    inline.test(LIMITED)
+    code, out = in_process_of_its_own(inline, "-p", "no:cacheprovider")
     assert code == pytest.ExitCode.TESTS_FAILED
     lines = pytest.LineMatcher(out.splitlines())
     lines.fnmatch_lines(["*ttfa p50*PASS*", LOST, "*cannot be written: File too large*"])
@@ -283,9 +291,9 @@ def test_x(perf):
 
 
 @pytest.mark.parametrize("workers", [(), ("-n1",)])
-def test_a_folder_taken_away_meanwhile_is_told(project: Project, workers: tuple[str, ...]) -> None:
-    project.test(TAKEN_AWAY)
-    told = project.run(*workers)
+def test_a_folder_taken_away_meanwhile_is_told(inline: Project, workers: tuple[str, ...]) -> None:
+    inline.test(TAKEN_AWAY)
+    told = inline.run(*workers)
     told.assert_outcomes(passed=1)
     assert told.ret == pytest.ExitCode.TESTS_FAILED
     told.stdout.fnmatch_lines(["*ttfa p50*PASS*", LOST, "*artifacts/bench/*cannot be written: *"])
@@ -348,22 +356,22 @@ def test_what_is_written_has_the_mode_of_the_umask(measured: Project, mask: int)
 # Locales and homes
 
 
-def test_a_locale_without_utf_8(project: Project) -> None:
-    project.test(TEST.replace('"short"', '"Grüße aus Köln am Rhein."'))
-    folder = project.path / os.fsdecode("größe".encode("latin-1"))
+def test_a_locale_without_utf_8(inline: Project) -> None:
+    inline.test(TEST.replace('"short"', '"Grüße aus Köln am Rhein."'))
+    folder = inline.path / os.fsdecode("größe".encode("latin-1"))
     folder.mkdir()
-    (project.path / "test_it.py").rename(folder / "test_it.py")
+    (inline.path / "test_it.py").rename(folder / "test_it.py")
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     environment = {**os.environ, **plain, "PYTHONIOENCODING": "ascii"}
     options = ["-p", "no:cacheprovider", "--ttsperf-save", "--ttsperf-json=run.json"]
     for _ in range(2):
-        code, out = in_process_of_its_own(project, *options, env=environment)
+        code, out = in_process_of_its_own(inline, *options, env=environment)
         assert code == 0, out
-    (cell,) = json.loads((project.path / "run.json").read_text("utf-8"))["cells"]
+    (cell,) = json.loads((inline.path / "run.json").read_text("utf-8"))["cells"]
     counted = {trial["text"] for trial in cell["trials"] if trial["kind"] == "trial"}
     assert counted == {"Grüße aus Köln am Rhein."}
     assert cell["cell"]["test"].startswith("gr")
-    (path,) = project.path.glob("baselines/*/*.json")
+    (path,) = inline.path.glob("baselines/*/*.json")
     assert len(json.loads(path.read_text("utf-8"))["runs"]) == 2
 
 
