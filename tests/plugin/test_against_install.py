@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
 
+from pytest_ttsperf.compare import revisions
 from tests.plugin.conftest import Project
 from tests.plugin.repository import commit_all
 
@@ -94,6 +96,25 @@ def test_the_old_code_runs_on_its_own_dependencies(
     result.stdout.no_fnmatch_line("*declares other dependencies*")
 
 
+@pytest.fixture
+def lent_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Environments borrow the pip of the running one: to unpack another takes two seconds."""
+    spec = importlib.util.find_spec("pip")
+    assert spec is not None
+    assert spec.origin is not None
+    lent = tmp_path / "lent"
+    lent.mkdir()
+    (lent / "pip").symlink_to(Path(spec.origin).parent)
+    monkeypatch.setenv("PYTHONPATH", str(lent))
+    run = revisions._run_command
+
+    def run_without_pip(command: list[str], what: str) -> None:
+        run([*command, "--without-pip"] if "venv" in command else command, what)
+
+    monkeypatch.setattr(revisions, "_run_command", run_without_pip)
+
+
+@pytest.mark.usefixtures("lent_pip")
 def test_dependencies_that_cannot_be_installed_are_told(
     repository: Project, tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ def test_xdist_with_one_worker_measures_and_prints_the_table(project: Project) -
 
 
 def test_benchmark(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.measure_inline()
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # it would switch itself off there
     monkeypatch.delenv("PYTEST_ADDOPTS")
     project.test(PASSING + "def test_b(benchmark): benchmark(lambda: sum(range(100)))\n")
@@ -37,6 +38,7 @@ def test_benchmark(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_asyncio(project: Project) -> None:
+    project.measure_inline()
     project.test(
         """
         @pytest.mark.asyncio
@@ -95,11 +97,13 @@ def test_rerun_adds_its_trials_and_judges_all(project: Project) -> None:
 
 
 def test_x_stops_at_the_first_failure(project: Project) -> None:
+    project.measure_inline()
     project.test(FAILING + PASSING)
     project.run("-x").assert_outcomes(failed=1)
 
 
 def test_lf_reruns_only_what_failed(project: Project) -> None:
+    project.measure_inline()
     project.test(FAILING + PASSING)
     project.run().assert_outcomes(failed=1, passed=1)
     result = project.run("--lf")
@@ -118,6 +122,7 @@ def test_pdb_is_entered_at_a_broken_limit(project: Project) -> None:
 
 
 def test_progress_line_on_a_terminal(project: Project) -> None:
+    project.measure_inline()
     project.test("@trials(30)\n@ttfa(max_ms=5000)\ndef test_p(perf): perf.stream('short')\n")
     child = project.pytester.spawn_pytest("-p no:randomly")
     child.expect(r"short stream warm: \d+ of 30 trials, about \d+ s left")

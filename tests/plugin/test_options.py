@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.plugin.conftest import Project
+from tests.plugin.conftest import INLINE, Project
 
+# Where no worker is looked at the engine runs inline, which costs half.
 TEST = "@ttfa(p50_ms=5000)\ndef test_x(perf):\n    perf.stream('short')"
 
 
 def test_voice_mark_wins_over_option_and_option_over_ini(project: Project) -> None:
-    project.ini(ttsperf_target="engines:Telling", ttsperf_voice="ini")
+    project.ini(ttsperf_target="engines:Telling", ttsperf_voice="ini", addopts=INLINE)
     project.test(
         """
         @trials(3)
@@ -28,7 +29,7 @@ def test_voice_mark_wins_over_option_and_option_over_ini(project: Project) -> No
 
 
 def test_trials_option_wins_over_mark_and_mark_over_ini(project: Project) -> None:
-    project.ini(ttsperf_target="engines:Telling", ttsperf_trials="4")
+    project.ini(ttsperf_target="engines:Telling", ttsperf_trials="4", addopts=INLINE)
     project.test(
         """
         def test_a(perf): assert perf.stream("short")["rtf"].n == NA
@@ -42,6 +43,7 @@ def test_trials_option_wins_over_mark_and_mark_over_ini(project: Project) -> Non
 
 
 def test_default_trials_can_prove_a_p95(project: Project) -> None:
+    project.measure_inline()
     project.test(TEST.replace("p50_ms", "p95_ms"))
     project.run("--ttsperf-inconclusive=fail").assert_outcomes(passed=1)
     assert project.cells()[0]["declared_trials"] == 59
@@ -75,6 +77,7 @@ def test_options_that_cannot_be_understood(
 
 
 def test_limit_option_overrides_and_shows_both(project: Project) -> None:
+    project.measure_inline()
     project.test(f"@trials(5)\n{TEST}")
     result = project.run("--ttsperf-limit", "ttfa_p50_ms=1")
     result.assert_outcomes(failed=1)
@@ -86,6 +89,7 @@ def test_limit_option_overrides_and_shows_both(project: Project) -> None:
 
 
 def test_ini_limits_hold_for_one_fingerprint_only(project: Project) -> None:
+    project.measure_inline()
     project.test(f"@trials(5)\n{TEST}")
     project.run().assert_outcomes(passed=1)
     here = project.cells()[0]["fingerprint"]
@@ -97,6 +101,7 @@ def test_ini_limits_hold_for_one_fingerprint_only(project: Project) -> None:
 
 
 def test_inconclusive_warns_or_fails(project: Project) -> None:
+    project.measure_inline()
     project.test(TEST.replace("p50_ms", "p95_ms"))
     result = project.run("--ttsperf-trials=3")
     result.assert_outcomes(passed=1)
@@ -107,6 +112,7 @@ def test_inconclusive_warns_or_fails(project: Project) -> None:
 
 
 def test_junit_properties_carry_the_verdicts(project: Project) -> None:
+    project.measure_inline()
     project.test(TEST.replace("p50_ms", "p95_ms"))
     project.run("--ttsperf-trials=3", "--junit-xml=report.xml")
     xml = (project.path / "report.xml").read_text()
@@ -175,6 +181,7 @@ def test_inline_provider_missing(project: Project) -> None:
 
 
 def test_storage_and_artifacts_folders(project: Project) -> None:
+    project.measure_inline()
     project.test("@trials(3)\n" + TEST)
     project.run(
         "--ttsperf-save", "--ttsperf-storage=kept", "--ttsperf-artifacts=out"
@@ -185,6 +192,7 @@ def test_storage_and_artifacts_folders(project: Project) -> None:
 
 
 def test_json_writes_the_run_to_a_file_of_ones_own(project: Project) -> None:
+    project.measure_inline()
     project.test("@trials(3)\n" + TEST)
     project.run("--ttsperf-json=out/mine.json").assert_outcomes(passed=1)
     copy = (project.path / "out" / "mine.json").read_text()
@@ -210,6 +218,7 @@ def test_a_timeout_shorter_than_a_look_is_kept(project: Project) -> None:
 
 
 def test_quiet_prints_one_line_and_no_progress(project: Project) -> None:
+    project.measure_inline()
     project.test("@trials(5)\n" + TEST)
     loud, quiet = project.run(), project.run("-q")
     assert "cell, metric" in loud.stdout.str()
@@ -220,6 +229,7 @@ def test_quiet_prints_one_line_and_no_progress(project: Project) -> None:
 
 
 def test_expected_duration_is_told_from_the_latest_run(project: Project) -> None:
+    project.measure_inline()
     project.test("@trials(3)\n" + TEST)
     first, second = project.run(), project.run()
     first.stdout.fnmatch_lines(["ttsperf: 1 performance test, no earlier run tells how long*"])
