@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import compileall
 import contextlib
+import functools
 import json
 import os
 import select
@@ -13,6 +14,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import IO, Any
 
@@ -42,8 +44,11 @@ ROOT = Path(__file__).resolve().parents[2]
 FORK_SERVER = Path(__file__).parent / "fork_server.py"
 SHORT_LOOK_S = 0.04
 """At whether a target is quiet and how loaded the machine is: here nobody reads the figures."""
-LIGHT = " ".join(f"-p no:{name}" for name in ("anyio", "benchmark", "hypothesispytest", "randomly"))
+ALL_DISTRIBUTIONS = metadata.distributions
+LEFT_OUT = ("anyio", "benchmark", "hypothesispytest", "randomly")
 """Plugins that a run of a scratch project has no use for: importing them takes a second."""
+LIGHT = " ".join([*(f"-p no:{name}" for name in LEFT_OUT), "--no-header"])
+"""The header tells the version of each plugin, which takes as long as to collect the tests."""
 INLINE = "--ttsperf-inline"
 QUIET_ASYNCIO = "asyncio_default_fixture_loop_scope = function"
 
@@ -52,9 +57,10 @@ import os, signal, sys, time
 import numpy as np
 
 RATE = 24000
+HUM = np.sin(2 * np.pi * 180 * np.arange(RATE) / RATE)  # a second of it, and goes on as it began
 
 def tone(seconds, lead_in_s=0.0, level=0.3):
-    sound = np.sin(2 * np.pi * 180 * np.arange(round(RATE * seconds)) / RATE) * level
+    sound = np.resize(HUM, round(RATE * seconds)) * level
     return np.concatenate([np.zeros(round(RATE * lead_in_s)), sound]).astype(np.float32)
 
 class Tone:
@@ -231,6 +237,16 @@ class Project:
         return {v["subject"]: v["outcome"] for cell in self.cells() for v in cell["verdicts"]}
 
 
+@functools.cache
+def plugin_distributions() -> list[metadata.Distribution]:
+    """Those that bring plugins of pytest, which each run would look for among all others."""
+    return [
+        found
+        for found in ALL_DISTRIBUTIONS()
+        if any(point.group == "pytest11" for point in found.entry_points)
+    ]
+
+
 def look_at_no_relatives(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who shares a server's port costs 10 ms for each process above or beside it: see its tests."""
     monkeypatch.setattr(port_owner, "_relatives", lambda pids: set())
@@ -250,6 +266,7 @@ def project(
     monkeypatch.setattr(load, "MIN_WINDOW_S", SHORT_LOOK_S)
     look_at_no_relatives(monkeypatch)
     monkeypatch.setenv("PYTEST_ADDOPTS", LIGHT)
+    monkeypatch.setattr(metadata, "distributions", plugin_distributions)
     return Project(pytester, forks)
 
 

@@ -38,7 +38,6 @@ def inline(project: Project) -> Project:
 def measured(inline: Project) -> Project:
     inline.test(TEST)
     return inline
-    return project
 
 
 def in_process_of_its_own(project: Project, *arguments: str, **more: object) -> tuple[int, str]:
