@@ -142,7 +142,7 @@ def test_memory_is_the_servers(
     speaking: Project, base: str, running: subprocess.Popen[str]
 ) -> None:
     speaking.test(f"@memory(rss_range_mb=300)\n{TEST}")
-    speaking.run(f"--ttsperf-target={base}").assert_outcomes(passed=1)
+    speaking.run(f"--ttsperf-target={base}/computes").assert_outcomes(passed=1)
     cell = speaking.cells()[0]
     assert cell["ready"]["pid"] == running.pid
     assert cell["memory"]["rss_baseline_mb"] > speech_server.BALLAST_MB
