@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import compileall
 import contextlib
+import gc
 import json
 import os
 import select
@@ -24,17 +25,26 @@ import scipy.stats  # noqa: F401
 
 # pytester forgets what a run inside this process has imported, and numpy cannot be imported
 # twice: so all that the plugin imports late is imported here, once.
+import pytest_ttsperf.baseline.screening
+import pytest_ttsperf.baseline.store
+import pytest_ttsperf.compare.cells
+import pytest_ttsperf.compare.run
 import pytest_ttsperf.experiment.cell
+import pytest_ttsperf.machine.environment
+import pytest_ttsperf.report.artifact
 import pytest_ttsperf.report.terminal
 import pytest_ttsperf.targets.command.target
 import pytest_ttsperf.targets.python.target
+import pytest_ttsperf.targets.server.run_options
 import pytest_ttsperf.targets.server.target  # noqa: F401
 from pytest_ttsperf.compare import blocks
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.machine import load
 from pytest_ttsperf.measure import memory
 from pytest_ttsperf.targets import tracing
-from pytest_ttsperf.targets.server import port_owner
+
+# Each run inside this process collects garbage ten times, and would look through all of this.
+gc.freeze()
 
 BLOCKS = 5
 """Of a comparison, however fast the machine is just now."""
@@ -226,11 +236,6 @@ class Project:
         return {v["subject"]: v["outcome"] for cell in self.cells() for v in cell["verdicts"]}
 
 
-def look_at_no_relatives(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who shares a server's port costs 10 ms for each process above or beside it: see its tests."""
-    monkeypatch.setattr(port_owner, "_relatives", lambda pids: set())
-
-
 @pytest.fixture
 def project(
     pytester: pytest.Pytester,
@@ -243,7 +248,6 @@ def project(
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setattr(memory, "QUIET_WINDOW_S", SHORT_LOOK_S)
     monkeypatch.setattr(load, "MIN_WINDOW_S", SHORT_LOOK_S)
-    look_at_no_relatives(monkeypatch)
     monkeypatch.setenv("PYTEST_ADDOPTS", LIGHT)
     return Project(pytester, forks)
 
