@@ -52,8 +52,10 @@ ROOT = Path(__file__).resolve().parents[2]
 FORK_SERVER = Path(__file__).parent / "fork_server.py"
 SHORT_LOOK_S = 0.04
 """At whether a target is quiet and how loaded the machine is: here nobody reads the figures."""
-LIGHT = " ".join(f"-p no:{name}" for name in ("anyio", "benchmark", "hypothesispytest", "randomly"))
+UNUSED = ("anyio", "benchmark", "hypothesispytest", "randomly")
 """Plugins that a run of a scratch project has no use for: importing them takes a second."""
+LIGHT = " ".join(["--no-header", "--assert=plain", *(f"-p no:{name}" for name in UNUSED)])
+"""To list all plugins at the top, and to look for modules to rewrite, reads what is installed."""
 QUIET_ASYNCIO = "asyncio_default_fixture_loop_scope = function"
 
 ENGINES = '''
