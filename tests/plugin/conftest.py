@@ -5,6 +5,7 @@ from __future__ import annotations
 import compileall
 import contextlib
 import functools
+import gc
 import json
 import os
 import select
@@ -26,17 +27,26 @@ import scipy.stats  # noqa: F401
 
 # pytester forgets what a run inside this process has imported, and numpy cannot be imported
 # twice: so all that the plugin imports late is imported here, once.
+import pytest_ttsperf.baseline.screening
+import pytest_ttsperf.baseline.store
+import pytest_ttsperf.compare.cells
+import pytest_ttsperf.compare.run
 import pytest_ttsperf.experiment.cell
+import pytest_ttsperf.machine.environment
+import pytest_ttsperf.report.artifact
 import pytest_ttsperf.report.terminal
 import pytest_ttsperf.targets.command.target
 import pytest_ttsperf.targets.python.target
+import pytest_ttsperf.targets.server.run_options
 import pytest_ttsperf.targets.server.target  # noqa: F401
 from pytest_ttsperf.compare import blocks, decision
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.machine import load
 from pytest_ttsperf.measure import memory
 from pytest_ttsperf.targets import tracing
-from pytest_ttsperf.targets.server import port_owner
+
+# Each run inside this process collects garbage ten times, and would look through all of this.
+gc.freeze()
 
 BLOCKS = 3
 """Of a comparison, however fast the machine is just now: enough for a change of three times."""
@@ -45,10 +55,10 @@ FORK_SERVER = Path(__file__).parent / "fork_server.py"
 SHORT_LOOK_S = 0.04
 """At whether a target is quiet and how loaded the machine is: here nobody reads the figures."""
 ALL_DISTRIBUTIONS = metadata.distributions
-LEFT_OUT = ("anyio", "benchmark", "hypothesispytest", "randomly")
+UNUSED = ("anyio", "benchmark", "hypothesispytest", "randomly")
 """Plugins that a run of a scratch project has no use for: importing them takes a second."""
-LIGHT = " ".join([*(f"-p no:{name}" for name in LEFT_OUT), "--no-header"])
-"""The header tells the version of each plugin, which takes as long as to collect the tests."""
+LIGHT = " ".join(["--no-header", "--assert=plain", *(f"-p no:{name}" for name in UNUSED)])
+"""To list all plugins at the top, and to look for modules to rewrite, reads what is installed."""
 INLINE = "--ttsperf-inline"
 QUIET_ASYNCIO = "asyncio_default_fixture_loop_scope = function"
 
@@ -247,11 +257,6 @@ def plugin_distributions() -> list[metadata.Distribution]:
     ]
 
 
-def look_at_no_relatives(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who shares a server's port costs 10 ms for each process above or beside it: see its tests."""
-    monkeypatch.setattr(port_owner, "_relatives", lambda pids: set())
-
-
 @pytest.fixture
 def project(
     pytester: pytest.Pytester,
@@ -264,7 +269,6 @@ def project(
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setattr(memory, "QUIET_WINDOW_S", SHORT_LOOK_S)
     monkeypatch.setattr(load, "MIN_WINDOW_S", SHORT_LOOK_S)
-    look_at_no_relatives(monkeypatch)
     monkeypatch.setenv("PYTEST_ADDOPTS", LIGHT)
     monkeypatch.setattr(metadata, "distributions", plugin_distributions)
     return Project(pytester, forks)

@@ -8,6 +8,7 @@ before, and it ends as processes do.
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import random
@@ -17,18 +18,15 @@ import tempfile
 from pathlib import Path
 from typing import NoReturn
 
-import _pytest.fixtures
-import _pytest.junitxml
-import _pytest.python
-import _pytest.terminal  # noqa: F401
-import filelock  # noqa: F401
-import msgspec  # noqa: F401
-import numpy  # noqa: F401
-import platformdirs  # noqa: F401
-import psutil  # noqa: F401
 import pytest
-import scipy.stats
-import scipy.stats.mstats  # noqa: F401
+from _pytest.config import default_plugins
+
+OF_OTHERS = (
+    "asyncio", "concurrent.futures.thread", "execnet", "filelock", "http.client", "msgspec",
+    "numpy", "packaging.version", "pdb", "platformdirs", "psutil", "scipy.stats.mstats",
+    "statistics", "tomllib", "urllib.request", "xml.sax.saxutils",
+)  # fmt: skip
+"""What pytest, the plugins beside ours and our own import, without those plugins themselves."""
 
 IMPORTS_ALL = """
 import importlib, pkgutil, pytest_ttsperf
@@ -90,6 +88,8 @@ def run(arguments: list[str], folder: str, environment: dict[str, str]) -> NoRet
 
 
 if __name__ == "__main__":
+    for module in (*OF_OTHERS, *(f"_pytest.{name}" for name in default_plugins)):
+        importlib.import_module(module)
     gc.freeze()  # so that collecting garbage copies none of it
     own = os.dup(0), os.dup(1)
     for number in (0, 1):

@@ -49,20 +49,35 @@ def speaking(project: Project) -> Project:
     return project
 
 
+def counted(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [trial for cell in cells for trial in cell["trials"] if trial["kind"] == "trial"]
+
+
 def trials(project: Project) -> list[dict[str, Any]]:
-    return [trial for trial in project.cells()[0]["trials"] if trial["kind"] == "trial"]
+    return counted(project.cells()[:1])
 
 
 def notes(project: Project) -> dict[str, str]:
     return {note["guard"]: note["text"] for note in project.cells()[0]["notes"]}
 
 
-@pytest.mark.parametrize("way", ["pcm", "wav", "nosize", "length", "sse"])
-def test_samples_are_those_of_the_payload(speaking: Project, base: str, way: str) -> None:
-    speaking.run(f"--ttsperf-target={base}/{way}").assert_outcomes(passed=1)
-    cell = speaking.cells()[0]
-    assert cell["cell"]["target"] == f"{base}/{way}(connection='keep')"
-    for trial in trials(speaking):
+def measure_each(project: Project, targets: list[str], *arguments: str) -> pytest.RunResult:
+    """Measure several targets in one run; the cells come in their order."""
+    project.test(
+        f"@pytest.fixture(params={targets!r}, ids=str)\n"
+        f"def ttsperf_target(request): return request.param\n\n{TEST}"
+    )
+    return project.run(*arguments)
+
+
+def test_samples_are_those_of_the_payload(project: Project, base: str) -> None:
+    targets = [f"{base}/{way}" for way in ("pcm", "wav", "nosize", "length", "sse")]
+    measure_each(project, targets).assert_outcomes(passed=5)
+    cells = project.cells()
+    assert [cell["cell"]["target"] for cell in cells] == [
+        f"{target}(connection='keep')" for target in targets
+    ]
+    for trial in counted(cells):
         recording = trial["recording"]
         assert sum(recording["frame_counts"]) == speech_server.RATE * len(trial["text"]) // 15
         assert recording["sample_rate"] == speech_server.RATE
@@ -70,17 +85,20 @@ def test_samples_are_those_of_the_payload(speaking: Project, base: str, way: str
         assert stages == ["http.send", "http.wait", "http.body"]
 
 
-@pytest.mark.parametrize("way", ["flac", "mp3", "opus", "aac"])
-def test_encoded_sound_is_measured_as_it_comes(speaking: Project, base: str, way: str) -> None:
-    speaking.run(f"--ttsperf-target={base}/{way}").assert_outcomes(passed=1)
-    for trial in trials(speaking):
-        recording = trial["recording"]
-        rate, counts = recording["sample_rate"], recording["frame_counts"]
-        assert rate == speech_server.RATE * (2 if way == "opus" else 1)
-        spoken = rate * len(trial["text"]) // 15
-        # Encoders fill up their last frame, and begin with a little silence.
-        assert spoken <= sum(counts) < spoken + 3000
-        assert len([count for count in counts if count]) > 2
+def test_encoded_sound_is_measured_as_it_comes(project: Project, base: str) -> None:
+    rates = dict.fromkeys(("flac", "mp3", "aac"), speech_server.RATE)
+    rates["opus"] = 2 * speech_server.RATE
+    measure_each(project, [f"{base}/{way}" for way in rates]).assert_outcomes(passed=4)
+    cells = project.cells()
+    assert len(cells) == 4
+    for rate, cell in zip(rates.values(), cells, strict=True):
+        for trial in counted([cell]):
+            counts = trial["recording"]["frame_counts"]
+            assert trial["recording"]["sample_rate"] == rate
+            spoken = rate * len(trial["text"]) // 15
+            # Encoders fill up their last frame, and begin with a little silence.
+            assert spoken <= sum(counts) < spoken + 3000
+            assert len([count for count in counts if count]) > 2
 
 
 def test_a_header_is_not_the_first_audio(speaking: Project, base: str) -> None:
@@ -142,7 +160,7 @@ def test_memory_is_the_servers(
     speaking: Project, base: str, running: subprocess.Popen[str]
 ) -> None:
     speaking.test(f"@memory(rss_range_mb=300)\n{TEST}")
-    speaking.run(f"--ttsperf-target={base}").assert_outcomes(passed=1)
+    speaking.run(f"--ttsperf-target={base}/computes").assert_outcomes(passed=1)
     cell = speaking.cells()[0]
     assert cell["ready"]["pid"] == running.pid
     assert cell["memory"]["rss_baseline_mb"] > speech_server.BALLAST_MB
@@ -196,14 +214,18 @@ def test_a_server_that_does_not_speak_is_told(
     assert "Traceback" not in result.stdout.str()
 
 
-@pytest.mark.parametrize("way", ["slow16", "header16"])
-def test_the_rate_that_the_server_says_is_taken(speaking: Project, base: str, way: str) -> None:
-    speaking.run(f"--ttsperf-target={base}/{way}").assert_outcomes(passed=1)
-    for trial in trials(speaking):
+def test_the_rate_that_the_server_says_is_taken(project: Project, base: str) -> None:
+    targets = [f"{base}/slow16", f"{base}/header16"]
+    measure_each(project, targets).assert_outcomes(passed=2)
+    cells = project.cells()
+    assert len(cells) == 2
+    for trial in counted(cells):
         recording = trial["recording"]
         assert recording["sample_rate"] == 16_000
         assert sum(recording["frame_counts"]) == 16_000 * len(trial["text"]) // 15
-    assert "at 16000 Hz, the form supposes 24000 Hz" in notes(speaking)["target"]
+    for cell in cells:
+        (told,) = [note["text"] for note in cell["notes"] if note["guard"] == "target"]
+        assert "at 16000 Hz, the form supposes 24000 Hz" in told
 
 
 def test_a_rate_that_nobody_says_is_named_where_the_speech_is_too_long(
@@ -232,11 +254,12 @@ def test_files_one_after_another_are_measured_to_the_end(speaking: Project, base
         assert spoken <= sum(trial["recording"]["frame_counts"]) < spoken + 6000
 
 
-@pytest.mark.parametrize("way", ["created", "partial", "wav/v1", "pcm/v1/audio/speech"])
 def test_every_success_and_every_spelling_of_the_base_is_measured(
-    speaking: Project, base: str, way: str
+    project: Project, base: str
 ) -> None:
-    speaking.run(f"--ttsperf-target={base}/{way}", "--ttsperf-disable").assert_outcomes(passed=1)
+    ways = ("created", "partial", "wav/v1", "pcm/v1/audio/speech")
+    targets = [f"{base}/{way}" for way in ways]
+    measure_each(project, targets, "--ttsperf-disable").assert_outcomes(passed=4)
 
 
 def test_a_redirect_is_told_with_what_to_do(speaking: Project, base: str) -> None:

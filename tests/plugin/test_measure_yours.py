@@ -6,13 +6,14 @@ import importlib.util
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_ttsperf.experiment.plan import TargetFactory
-from pytest_ttsperf.records import Recording, TargetSpec
+from pytest_ttsperf.records import Mode, Recording, TargetSpec
 from tests.plugin.conftest import Project
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,12 +50,12 @@ class Kokoro:
 '''
 
 
-def recorded(spec: str, mode: Any = "stream", **options: Any) -> Recording:
-    """One trial of a target, opened as a test would have it opened."""
+def recorded(spec: str, modes: Sequence[Mode] = ("stream",), **options: Any) -> list[Recording]:
+    """One trial of a target in each mode, opened as a test would have it opened."""
     target = TargetFactory(spec=TargetSpec(spec=spec, options=options)).make()
     target.open()
     try:
-        return target.record(TEXT, mode)
+        return [target.record(TEXT, mode) for mode in modes]
     finally:
         assert target.close() is None
 
@@ -92,10 +93,10 @@ def test_the_package_hibari_as_it_is(project: Project) -> None:
 
 
 def test_hibari_speaks_as_many_samples_as_it_does_by_itself(hibari_counts: Any) -> None:
-    recording = recorded("hibari:Hibari")
-    assert recording.frame_counts == hibari_counts
-    assert recording.sample_rate == 24000
-    assert recorded("hibari:Hibari", "nonstream").frame_counts == (sum(hibari_counts),)
+    streamed, whole = recorded("hibari:Hibari", ("stream", "nonstream"))
+    assert streamed.frame_counts == hibari_counts
+    assert streamed.sample_rate == 24000
+    assert whole.frame_counts == (sum(hibari_counts),)
 
 
 def test_a_stream_as_kokoro_onnx_gives_it(
@@ -104,10 +105,9 @@ def test_a_stream_as_kokoro_onnx_gives_it(
     (tmp_path / "kokoro_like.py").write_text(KOKORO)
     monkeypatch.syspath_prepend(tmp_path)
     options = {"model_path": "k.onnx", "voices_path": "v.bin", "voice": "af_heart"}
-    recording = recorded("kokoro_like:Kokoro", **options)
-    assert recording.frame_counts == hibari_counts
-    assert recording.sample_rate == 24000
-    whole = recorded("kokoro_like:Kokoro", "nonstream", **options)
+    streamed, whole = recorded("kokoro_like:Kokoro", ("stream", "nonstream"), **options)
+    assert streamed.frame_counts == hibari_counts
+    assert streamed.sample_rate == 24000
     assert whole.frame_counts == (sum(hibari_counts),)
 
 
@@ -132,7 +132,7 @@ def test_the_engines_own_command_line(
     said: int, arguments: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    recording = recorded(f"cmd:{SAY} {arguments}", **options)
+    (recording,) = recorded(f"cmd:{SAY} {arguments}", **options)
     assert sum(recording.frame_counts) == said
     assert recording.sample_rate == 24000
     assert len([count for count in recording.frame_counts if count]) > 2, "it streams"
@@ -179,7 +179,7 @@ def joe_counts(joe: str, steady: str) -> tuple[int, ...]:
 
 @has_piper
 def test_piper_as_a_package(joe: str, steady: str, joe_counts: Any) -> None:
-    recording = recorded("piper:PiperVoice.load", model_path=joe, config_path=steady)
+    (recording,) = recorded("piper:PiperVoice.load", model_path=joe, config_path=steady)
     assert recording.sample_rate == 22050
     assert recording.frame_counts == joe_counts
     assert len(joe_counts) == 2, "one chunk for each sentence"
@@ -193,7 +193,7 @@ def test_piper_as_a_program(
     joe: str, joe_counts: Any, output: str, options: dict[str, Any]
 ) -> None:
     said = f"cmd:{sys.executable} -m piper --model '{joe}' --noise-w-scale 0 {output}"
-    recording = recorded(said, **options)
+    (recording,) = recorded(said, **options)
     assert recording.sample_rate == 22050
     assert sum(recording.frame_counts) == sum(joe_counts)
 

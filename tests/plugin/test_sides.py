@@ -16,7 +16,7 @@ from pytest_ttsperf.cli import main
 from pytest_ttsperf.compare import blocks
 from pytest_ttsperf.judge.statistics import t_rule
 from tests.plugin import speech_server
-from tests.plugin.conftest import Project, look_at_no_relatives
+from tests.plugin.conftest import Project
 from tests.plugin.test_command import PROGRAM, RATE, WARM
 from tests.plugin.test_http import ROOT
 
@@ -39,7 +39,6 @@ def two_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """They decide nothing, and say that both sides were measured."""
     two = t_rule.BlockPlan(blocks=2, early_at=None, seconds=60.0)
     monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: two)
-    look_at_no_relatives(monkeypatch)
     monkeypatch.setattr(blocks, "TEXTS", 2)
     monkeypatch.setattr(blocks, "texts_worth", lambda *_: 2)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import sys
+import textwrap
 
 import pytest
 
@@ -89,12 +90,13 @@ def run(project: Project, *arguments: str) -> pytest.RunResult:
     return project.run_apart("-p", "no:randomly", *arguments)
 
 
-def assert_measured_rightly(project: Project) -> None:
+def assert_measured_rightly(project: Project, cells: int = 1) -> None:
     (artifact,) = project.artifacts()
-    (cell,) = artifact["cells"]
-    # No upper bound: the machine may be busy. In stopped time all would be 0, or years.
-    assert 20 <= cell["summary"]["ttfs_ms"]["p50"] < 60_000
-    assert 0 < cell["duration_s"] < 600
+    assert len(artifact["cells"]) == cells
+    for cell in artifact["cells"]:
+        # No upper bound: the machine may be busy. In stopped time all would be 0, or years.
+        assert 20 <= cell["summary"]["ttfs_ms"]["p50"] < 60_000
+        assert 0 < cell["duration_s"] < 600
     assert 0 < artifact["environment"]["weather_after"]["seconds"] < 600
     today = datetime.datetime.now().astimezone()
     assert abs(datetime.datetime.fromisoformat(artifact["started"]) - today) < DAY
@@ -102,27 +104,29 @@ def assert_measured_rightly(project: Project) -> None:
     assert abs(filed - today.date()) <= DAY
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        [],
-        ["--ttsperf-inline"],
-        ["--ttsperf-inline", "--ttsperf-target=waits:Asynchronous"],
-    ],
-    ids=["worker", "inline", "inline, asynchronous"],
-)
-def test_a_measurement_goes_by_the_real_clock(frozen: Project, arguments: list[str]) -> None:
-    run(frozen, *arguments).assert_outcomes(passed=1)
-    assert_measured_rightly(frozen)
-
-
-def test_so_does_a_cold_start(frozen: Project) -> None:
-    frozen.test(TEST.replace("perf)", "perf, cold_engine)"))
-    run(frozen, "--ttsperf-cold-trials=2").assert_outcomes(passed=1)
-    assert_measured_rightly(frozen)
-    (cell,) = frozen.cells()
-    phases = [trial["phases_ms"] for trial in cell["trials"]]
+def test_a_measurement_and_a_cold_start_go_by_the_real_clock(frozen: Project) -> None:
+    frozen.test(TEST + TEST.replace("test_x(perf)", "test_cold(perf, cold_engine)"))
+    options = ("--ttsperf-cold-trials=2", "--ttsperf-save")
+    run(frozen, *options).assert_outcomes(passed=2)
+    assert_measured_rightly(frozen, cells=2)
+    (cold,) = (cell for cell in frozen.cells() if cell["cell"]["phase"] == "cold")
+    phases = [trial["phases_ms"] for trial in cold["trials"]]
     assert all(0 < each["process"] < 60_000 for each in phases)
+    assert len(list(frozen.path.glob("baselines/*/*.json"))) == 2
+
+
+def test_so_does_one_in_our_process_awaited_or_not(frozen: Project) -> None:
+    frozen.test(
+        f"""
+        @pytest.fixture(params=["waits:Waits", "waits:Asynchronous"])
+        def ttsperf_target(request):
+            return request.param
+
+        {textwrap.indent(TEST, " " * 8).strip()}
+        """
+    )
+    run(frozen, "--ttsperf-inline").assert_outcomes(passed=2)
+    assert_measured_rightly(frozen, cells=2)
 
 
 def test_a_program(frozen: Project) -> None:
@@ -139,17 +143,28 @@ def test_a_target_that_hangs_is_ended_in_time(frozen: Project) -> None:
     result.stdout.fnmatch_lines(["*gave no answer within 1 s and was ended*"])
 
 
+HELD = """
+from filelock import FileLock
+from pytest_ttsperf.baseline import store
+
+store.LOCK_TIMEOUT_S = 0.5
+path_for = store.path_for
+held = []
+
+def path_in_held_folder(*arguments):
+    path = path_for(*arguments)
+    if not held:
+        path.parent.mkdir(parents=True)
+        held.append(FileLock(path.parent / ".lock"))
+        held[0].acquire()
+    return path
+
+store.path_for = path_in_held_folder
+"""
+
+
 def test_a_lock_that_stays_held_is_waited_for_and_no_longer(frozen: Project) -> None:
-    run(frozen, "--ttsperf-save").assert_outcomes(passed=1)
-    (folder,) = (frozen.path / "baselines").iterdir()
-    conftest = (frozen.path / "conftest.py").read_text()
-    (frozen.path / "conftest.py").write_text(
-        f"{conftest}\n"
-        "from filelock import FileLock\n"
-        "from pytest_ttsperf.baseline import store\n"
-        "store.LOCK_TIMEOUT_S = 0.5\n"
-        f"held = FileLock({str(folder / '.lock')!r})\n"
-        "held.acquire()\n"
-    )
-    result = run(frozen, "--ttsperf-save")
+    with (frozen.path / "conftest.py").open("a") as conftest:
+        conftest.write(HELD)
+    result = run(frozen, "--ttsperf-save", "--ttsperf-inline")
     assert "has held" in result.stdout.str() + result.stderr.str()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -41,25 +43,29 @@ def tracing_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Projec
     return project
 
 
-def note(project: Project) -> str:
-    notes = project.cells()[0]["notes"]
-    return "".join(note["text"] for note in notes if note["guard"] == "traced")
+def note(cell: dict[str, Any]) -> str:
+    return "".join(note["text"] for note in cell["notes"] if note["guard"] == "traced")
 
 
-@pytest.mark.parametrize("test", [WARM, COLD], ids=["warm", "cold"])
-@pytest.mark.parametrize(
-    ("engine", "way"), [("FromTheStart", "sys.settrace"), ("FromATrialOn", "sys.setprofile")]
-)
-def test_a_traced_engine_is_not_believed(
-    tracing_project: Project, engine: str, way: str, test: str
-) -> None:
-    tracing_project.test(test)
-    result = tracing_project.run(f"--ttsperf-target=tracing_engines:{engine}")
-    result.assert_outcomes(failed=1)
-    assert tracing_project.verdicts()["traced"] == "INVALID"
-    told = f"was traced by tracing_engines.look (by {way})"
-    assert told in note(tracing_project)
-    result.stdout.fnmatch_lines(["*INVALID*traced*"])
+def test_a_traced_engine_is_not_believed(tracing_project: Project) -> None:
+    ways = {"FromTheStart": "sys.settrace", "FromATrialOn": "sys.setprofile"}
+    targets = [f"tracing_engines:{engine}" for engine in ways]
+    tracing_project.test(
+        f"@pytest.fixture(params={targets})\n"
+        "def ttsperf_target(request): return request.param\n\n"
+        f"{WARM}\n\n{COLD.replace('test_x', 'test_cold')}"
+    )
+    result = tracing_project.run()
+    result.assert_outcomes(failed=4)
+    cells = tracing_project.cells()
+    assert sorted(cell["cell"]["target"] for cell in cells) == sorted(targets * 2)
+    assert sorted(cell["cell"]["phase"] for cell in cells) == ["cold", "cold", "warm", "warm"]
+    for cell in cells:
+        verdicts = {verdict["subject"]: verdict["outcome"] for verdict in cell["verdicts"]}
+        assert verdicts["traced"] == "INVALID"
+        way = ways[cell["cell"]["target"].partition(":")[2]]
+        assert f"was traced by tracing_engines.look (by {way})" in note(cell)
+    assert len(re.findall("INVALID.*traced", result.stdout.str())) >= 4
 
 
 @pytest.mark.parametrize(
@@ -73,7 +79,7 @@ def test_a_variable_that_slows_the_engine_voids(
     tracing_project.test(WARM)
     tracing_project.run().assert_outcomes(failed=1)
     assert tracing_project.verdicts()["traced"] == "INVALID"
-    assert name in note(tracing_project)
+    assert name in note(tracing_project.cells()[0])
 
 
 def test_what_is_measured_beside_a_debugger_is_not_judged_inline_either(

@@ -153,6 +153,18 @@ def measure(project: Project, target: str, marks: str, *arguments: str) -> pytes
     return project.run(f"--ttsperf-target=traps:{target}", *arguments)
 
 
+def measure_each(project: Project, *targets: str) -> pytest.RunResult:
+    """Measure several targets in one run; the cells come in their order."""
+    names = [f"traps:{target}" for target in targets]
+    project.test(
+        f"@pytest.fixture(params={names!r}, ids=str)\n"
+        "def ttsperf_target(request): return request.param\n\n"
+        "@trials(5)\n@ttfa(p50_ms=5000)\n@cadence(underruns=0)\n"
+        "def test_x(perf):\n    perf.stream('short')"
+    )
+    return project.run()
+
+
 def notes(project: Project) -> dict[str, dict[str, object]]:
     return {note["guard"]: note for note in project.cells()[0]["notes"]}
 
@@ -203,14 +215,13 @@ def test_a_cached_free_text_is_invalid(trapped: Project) -> None:
     result.stdout.fnmatch_lines(["*INVALID*"])
 
 
-@pytest.mark.parametrize("target", ["Mute", "Nothing"])
-def test_no_sound_fails_its_limits_instead_of_passing_at_zero(
-    trapped: Project, target: str
-) -> None:
-    result = measure(trapped, target, "@ttfa(p50_ms=5000)\n@cadence(underruns=0)")
-    result.assert_outcomes(failed=1)
-    assert trapped.cells()[0]["summary"]["ttfa_ms"]["p50"] is None
-    assert trapped.verdicts()["ttfa p50"] == "FAIL"
+def test_no_sound_fails_its_limits_instead_of_passing_at_zero(trapped: Project) -> None:
+    measure_each(trapped, "Mute", "Nothing").assert_outcomes(failed=2)
+    cells = trapped.cells()
+    assert len(cells) == 2
+    for cell in cells:
+        assert cell["summary"]["ttfa_ms"]["p50"] is None
+        assert {v["subject"]: v["outcome"] for v in cell["verdicts"]}["ttfa p50"] == "FAIL"
 
 
 def test_audio_faster_than_physics_is_invalid(trapped: Project) -> None:
@@ -280,19 +291,19 @@ def test_numbers_of_numpy_are_numbers(trapped: Project) -> None:
     assert placement["nodes"] == {"CPUExecutionProvider": 3}
 
 
-@pytest.mark.parametrize(
-    ("target", "told"),
-    [
-        ("CountAsText", "counts nodes by provider"),
-        ("ObjectTold", "wanted numbers, texts, lists and dicts"),
-        ("NoneStages", "stages() gave None"),
-        ("BackwardSpans", "wanted (stage, chunk or None, start_ns, end_ns)"),
-    ],
-)
-def test_what_a_target_tells_is_checked(trapped: Project, target: str, told: str) -> None:
-    result = measure(trapped, target, "@ttfa(p50_ms=5000)")
-    result.assert_outcomes(errors=1)
-    assert told in result.stdout.str()
+def test_what_a_target_tells_is_checked(trapped: Project) -> None:
+    told = {
+        "CountAsText": "counts nodes by provider",
+        "ObjectTold": "wanted numbers, texts, lists and dicts",
+        "NoneStages": "stages() gave None",
+        "BackwardSpans": "wanted (stage, chunk or None, start_ns, end_ns)",
+    }
+    result = measure_each(trapped, *told)
+    result.assert_outcomes(errors=4)
+    for target, error in told.items():
+        assert any(f"traps:{target}" in line and error in line for line in result.stdout.lines), (
+            target
+        )
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ found, nothing is read, and the reason is reported.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Collection, Iterable, Iterator
@@ -31,9 +32,10 @@ class Owner(NamedTuple):
 
 
 class _Listener(NamedTuple):
-    """A TCP socket that listens, and the process that holds it."""
+    """A TCP socket that listens, and the process that holds it, by which descriptor."""
 
     pid: int
+    descriptor: int
     address: str
     port: int
 
@@ -58,44 +60,64 @@ def find_owner(host: str, port: int) -> Owner:
 def _find_local_owner(host: str, addresses: set[str], port: int) -> Owner:
     if addresses.isdisjoint(_local_addresses()):
         return Owner(None, f"{host} is not this machine: its memory and CPU cannot be read here")
-    holders = _holders(_listeners(), addresses, port)
-    pids = holders - {_HIDDEN}
-    if not pids:
+    listeners = list(_listeners_at(addresses, port))
+    shown = [listener for listener in listeners if listener.pid != _HIDDEN]
+    if not shown:
         reason = "is nobody's on this machine"
-        if holders:
+        if listeners:
             reason = "belongs to another user or container"
         return Owner(
             None,
             f"the process behind port {port} {reason}; run the server and pytest as one user",
         )
-    sharing = _holders(_listeners_of(_relatives(pids)), addresses, port)
-    return _find_top(pids | sharing, port)
+    pids = {listener.pid for listener in shown}
+    return _find_top(pids | _sharing(shown), port)
 
 
-def _holders(listeners: Iterable[_Listener], addresses: set[str], port: int) -> set[int]:
-    """Processes that listen there."""
+def _listeners_at(addresses: set[str], port: int) -> Iterator[_Listener]:
+    """The sockets that take what comes to that port of these addresses."""
     everywhere = addresses.union(_ANY)
-    pids = set()
-    for listener in listeners:
+    for listener in _listeners():
         if listener.port == port and listener.address in everywhere:
-            pids.add(listener.pid)
-    return pids
+            yield listener
 
 
-def _relatives(pids: Iterable[int]) -> set[Any]:
-    """Processes above these or beside them, which may hold the same socket.
+def _sharing(listeners: Collection[_Listener]) -> set[int]:
+    """Processes related to these that hold one of their sockets, too.
 
-    The system names one process for each socket; others inherited it, or passed it on.
+    Linux names one process for each socket; others inherited it, or passed it on. Other systems
+    name all, and have no such files.
     """
-    relatives: set[Any] = set()
+    sockets = set()
+    for listener in listeners:
+        with contextlib.suppress(OSError):
+            sockets.add(os.readlink(f"/proc/{listener.pid}/fd/{listener.descriptor}"))
+    if not sockets:
+        return set()
+    relatives = _relatives({listener.pid for listener in listeners})
+    return {pid for pid in relatives if not sockets.isdisjoint(_open_files(pid))}
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    """What the descriptors of a process stand for, as Linux names it: `socket:[4711]`."""
+    folder = f"/proc/{pid}/fd"
+    with contextlib.suppress(OSError):
+        for descriptor in os.listdir(folder):
+            with contextlib.suppress(OSError):  # it was closed since
+                yield os.readlink(f"{folder}/{descriptor}")
+
+
+def _relatives(pids: Iterable[int]) -> set[int]:
+    """Processes above these or beside them, which may hold the same socket."""
+    relatives: set[int] = set()
     for pid in pids:
         try:
             process = psutil.Process(pid)
             above = process.parents()
-            relatives.update(above)
+            relatives.update(parent.pid for parent in above)
             for sibling in above[0].children():
                 if sibling.name() == process.name():
-                    relatives.add(sibling)
+                    relatives.add(sibling.pid)
         except (psutil.Error, IndexError):
             continue
     return relatives
@@ -148,7 +170,8 @@ def _listening(entries: Iterable[Any], pid: int | None = None) -> Iterator[_List
     for entry in entries:
         if entry.status == psutil.CONN_LISTEN:
             address = entry.laddr.ip.removeprefix("::ffff:")
-            yield _Listener(pid or entry.pid or _HIDDEN, address, entry.laddr.port)
+            holder = pid or entry.pid or _HIDDEN
+            yield _Listener(holder, entry.fd, address, entry.laddr.port)
 
 
 def _local_addresses() -> set[str]:

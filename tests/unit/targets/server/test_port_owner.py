@@ -59,6 +59,26 @@ def test_of_a_server_and_its_workers_the_top_is_taken() -> None:
         assert find_owner("127.0.0.1", port) == Owner(pid)
 
 
+def test_the_connections_are_read_once_however_many_may_share_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read = port_owner.psutil.net_connections
+    kinds: list[str] = []
+
+    def read_all(kind: str) -> object:
+        kinds.append(kind)
+        return read(kind)
+
+    def read_one(process: object, kind: str) -> object:
+        raise AssertionError(f"the connections of {process} were read apart")
+
+    monkeypatch.setattr(port_owner.psutil, "net_connections", read_all)
+    monkeypatch.setattr(port_owner.psutil.Process, "net_connections", read_one, raising=False)
+    with listening(workers="2") as (pid, port):
+        assert find_owner("127.0.0.1", port) == Owner(pid)
+    assert kinds == ["tcp"]
+
+
 def test_a_server_elsewhere_has_no_process_here() -> None:
     found = find_owner("192.0.2.1", 80)
     assert found.pid is None
