@@ -243,6 +243,9 @@ def derive(result: CellResult) -> CellResult:
     for threshold in result.thresholds:
         if threshold.marker != "memory" and threshold.prebuffer_ms:
             samples[threshold.sample_key] = _sample(threshold, trials)
+    if result.prebuffer_ms:
+        stall = definitions.sample("longest_stall_ms", trials, result.prebuffer_ms)
+        samples[result.longest_stall_key] = stall
     derived = structs.replace(
         result,
         summary={key: limits.summarize(sample) for key, sample in samples.items()},

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import NamedTuple
 
-from pytest_ttsperf.metrics import definitions, stages
+from pytest_ttsperf.metrics import definitions, playback, stages
 from pytest_ttsperf.records import CellResult, Kind, Recording, Trial, TrustNote
 
 LATENCIES = ("ttfb_ms", "ttfs_ms", "ttfa_sound_ms")
@@ -24,6 +24,13 @@ OUTSIDE_SHARE = 0.10
 SAMPLE_RATES = (8000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 """In Hz, as engines have them."""
 CLIPPED_SHARE = 0.01
+DISTORTED_SHARE = 0.06
+"""What no voice of ours exceeds, driven to -6 dBFS without a limiter (docs/adr/0033)."""
+SILENCE_S = 1.5
+SILENCE_PER_SPEECH = 0.5
+"""Silence that speech may bring, around it and in its pauses: three times what our voices have."""
+SYLLABLE_MS = 100.0
+"""Less sound than that is no syllable, and so no beginning of speech."""
 CACHE_RATIO = 0.5
 TREND_METRICS = ("ttfa_sound_ms", "rtf")
 TREND_P = 0.01
@@ -278,17 +285,66 @@ def check_silence(evidence: Evidence) -> TrustNote | None:
     )
 
 
+def check_padding(evidence: Evidence) -> TrustNote | None:
+    """The audio is no more silent than speech is: padding makes it longer, and the rtf better.
+
+    A text of the test's own may ask for pauses, so there it is only told.
+    """
+    measured = [_silence(trial) for trial in evidence.counted]
+    silences = [each for each in measured if each is not None]
+    padded = [each for each in silences if each.silent_s > each.most_s]
+    if len(padded) <= OUTSIDE_SHARE * len(silences):
+        return None
+    worst = max(padded, key=lambda each: each.share)
+    return TrustNote(
+        guard="padding",
+        text=f"the audio of {_of(len(padded), silences)} is more silent than speech is (up to "
+        f"{worst.share:.0%}: {worst.silent_s:.2f} s where at most {worst.most_s:.2f} s go with so "
+        "much speech): silence counts as audio in the rtf, so that it looks faster; leave it out, "
+        "or measure without it",
+        invalid=evidence.bands_bind,
+    )
+
+
+class Silence(NamedTuple):
+    """Seconds of silence in a trial, the most that so much speech may bring, and the share."""
+
+    silent_s: float
+    most_s: float
+    share: float
+
+
+def _silence(trial: Trial) -> Silence | None:
+    """None where nothing is to be heard, or nothing was measured."""
+    if trial.recording is None or trial.sound is None or trial.sound.onset_frame is None:
+        return None
+    audio_s = definitions.duration_s(trial.recording)
+    share = trial.sound.silence_share
+    if audio_s is None or share is None:
+        return None
+    silent_s = share * audio_s
+    speech_s = audio_s - silent_s
+    return Silence(silent_s, SILENCE_S + SILENCE_PER_SPEECH * speech_s, share)
+
+
 def check_clipping(evidence: Evidence) -> TrustNote | None:
     """The waveform fits its range."""
     shares = [trial.level.clipped_share or 0.0 for trial in evidence.counted if trial.level]
     loud = [share for share in shares if share > CLIPPED_SHARE]
     if not loud:
         return None
-    return TrustNote(
-        guard="clipping",
-        text=f"more than {CLIPPED_SHARE:.0%} of the samples are clipped in {_of(len(loud), shares)}"
-        f" (up to {max(loud):.0%})",
+    distorted = [share for share in shares if share > DISTORTED_SHARE]
+    is_invalid = len(distorted) > OUTSIDE_SHARE * len(shares)
+    text = (
+        f"more than {CLIPPED_SHARE:.0%} of the samples are clipped in {_of(len(loud), shares)}"
+        f" (up to {max(loud):.0%})"
     )
+    if is_invalid:
+        text += (
+            f", more than {DISTORTED_SHARE:.0%} in {len(distorted)}: no voice is so loud, the "
+            "sound is broken; scale the samples to -1..1, or 16-bit ones to their range"
+        )
+    return TrustNote(guard="clipping", text=text, invalid=is_invalid)
 
 
 def check_finite(evidence: Evidence) -> TrustNote | None:
@@ -489,6 +545,66 @@ def check_streaming(evidence: Evidence) -> TrustNote | None:
     )
 
 
+class Fragment(NamedTuple):
+    """Sound that was followed by a longer stall."""
+
+    sound_ms: float
+    stall_ms: float
+    is_syllable: bool
+    is_slow: bool
+    """Whether the rest came no faster than real time: then all of the target is slow."""
+
+
+def check_burst(evidence: Evidence) -> TrustNote | None:
+    """The first sound goes on: a scrap of it, and then a hole, is no early start.
+
+    Void where the first sample is what a test limits, as a player heard nothing of use from it. A
+    target that is merely slower than real time is told, and as fast as it says.
+    """
+    if evidence.result.cell.mode != "stream":
+        return None
+    fragments = _fragments(evidence)
+    scraps = [each for each in fragments if not each.is_syllable and not each.is_slow]
+    enough = OUTSIDE_SHARE * len(evidence.recordings)
+    if len(fragments) <= enough:
+        return None
+    limits_samples = any(limit.onset == "sample" for limit in evidence.result.thresholds)
+    sound_ms = median(each.sound_ms for each in fragments)
+    stall_ms = median(each.stall_ms for each in fragments)
+    cause = "it is slower than real time"
+    if scraps:
+        cause = "a player starts at once only to stop, and no first sample says so"
+    return TrustNote(
+        guard="burst",
+        text=f"{_of(len(fragments), evidence.recordings)} stall for longer than all sound before "
+        f"lasts (median: {sound_ms:.0f} ms of sound, then {stall_ms:.0f} ms of nothing): {cause}; "
+        "limit what is heard (onset='heard') with the prebuffer of your player, and its underruns",
+        invalid=limits_samples and len(scraps) > enough,
+    )
+
+
+def _fragments(evidence: Evidence) -> list[Fragment]:
+    fragments = []
+    for trial in evidence.counted:
+        if trial.recording is None or trial.sound is None:
+            continue
+        hole = playback.find_hole(trial.recording)
+        if hole is None:
+            continue
+        rate_per_ms = trial.recording.sample_rate / 1000
+        silent_frames = trial.sound.onset_frame or 0
+        sound_ms = max(hole.frames_before - silent_frames, 0) / rate_per_ms
+        fragments.append(
+            Fragment(
+                sound_ms=sound_ms,
+                stall_ms=hole.stall_ms,
+                is_syllable=sound_ms >= SYLLABLE_MS,
+                is_slow=hole.speed_after >= 1,
+            )
+        )
+    return fragments
+
+
 Guard = Callable[[Evidence], TrustNote | None]
 GUARDS: tuple[Guard, ...] = (
     check_failures,
@@ -498,6 +614,7 @@ GUARDS: tuple[Guard, ...] = (
     check_speed,
     check_duration,
     check_silence,
+    check_padding,
     check_finite,
     check_clipping,
     check_provider,
@@ -507,6 +624,7 @@ GUARDS: tuple[Guard, ...] = (
     check_clock,
     check_stages,
     check_streaming,
+    check_burst,
 )
 
 

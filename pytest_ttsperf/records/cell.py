@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 from pytest_ttsperf.records.comparison import Comparison
 from pytest_ttsperf.records.machine import SystemLoad
 from pytest_ttsperf.records.recording import Mode, Phase, TargetInfo, Trial, Usage
-from pytest_ttsperf.records.verdict import Outcome, Summary, Threshold, Verdict
+from pytest_ttsperf.records.verdict import Outcome, Summary, Threshold, Verdict, sample_key
 
 
 class Memory(Struct, frozen=True, kw_only=True):
@@ -116,6 +116,20 @@ class CellResult(Struct, frozen=True, kw_only=True):
     def counted(self) -> tuple[Trial, ...]:
         """The trials that make up the samples: no warm-ups, no probes."""
         return tuple(trial for trial in self.trials if trial.kind == "trial")
+
+    @property
+    def prebuffer_ms(self) -> float:
+        """What the player of the test buffers, by its limits; 0 where they say nothing."""
+        for marker in ("cadence", "ttfa"):
+            for limit in self.thresholds:
+                if limit.marker == marker and limit.prebuffer_ms:
+                    return limit.prebuffer_ms
+        return 0.0
+
+    @property
+    def longest_stall_key(self) -> str:
+        """Where `summary` has the longest stall of that player."""
+        return sample_key("longest_stall_ms", self.prebuffer_ms)
 
     @property
     def outcome(self) -> Outcome | None:
