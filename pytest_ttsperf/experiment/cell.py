@@ -45,6 +45,7 @@ from pytest_ttsperf.measure import corpus, schedule
 from pytest_ttsperf.metrics import definitions, stages, validity
 from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import (
+    DEFINITIONS,
     CellResult,
     Memory,
     Outcome,
@@ -249,6 +250,7 @@ def derive(result: CellResult) -> CellResult:
     derived = structs.replace(
         result,
         summary={key: limits.summarize(sample) for key, sample in samples.items()},
+        definitions=DEFINITIONS,
         memory=_memory(result),
         breakdown=stages.breakdown(trials),
     )

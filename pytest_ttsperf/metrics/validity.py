@@ -26,9 +26,6 @@ SAMPLE_RATES = (8000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 CLIPPED_SHARE = 0.01
 DISTORTED_SHARE = 0.06
 """What no voice of ours exceeds, driven to -6 dBFS without a limiter (docs/adr/0033)."""
-SILENCE_S = 1.5
-SILENCE_PER_SPEECH = 0.5
-"""Silence that speech may bring, around it and in its pauses: three times what our voices have."""
 SYLLABLE_MS = 100.0
 """Less sound than that is no syllable, and so no beginning of speech."""
 CACHE_RATIO = 0.5
@@ -300,8 +297,7 @@ def check_padding(evidence: Evidence) -> TrustNote | None:
         guard="padding",
         text=f"the audio of {_of(len(padded), silences)} is more silent than speech is (up to "
         f"{worst.share:.0%}: {worst.silent_s:.2f} s where at most {worst.most_s:.2f} s go with so "
-        "much speech): silence counts as audio in the rtf, so that it looks faster; leave it out, "
-        "or measure without it",
+        "much speech): what is beyond does not count as audio in the rtf; send no such padding",
         invalid=evidence.bands_bind,
     )
 
@@ -324,7 +320,7 @@ def _silence(trial: Trial) -> Silence | None:
         return None
     silent_s = share * audio_s
     speech_s = audio_s - silent_s
-    return Silence(silent_s, SILENCE_S + SILENCE_PER_SPEECH * speech_s, share)
+    return Silence(silent_s, definitions.most_silence_s(speech_s), share)
 
 
 def check_clipping(evidence: Evidence) -> TrustNote | None:

@@ -87,6 +87,10 @@ class RecorderCost(Struct, frozen=True, kw_only=True):
     trials: int
 
 
+DEFINITIONS = {"rtf": 2}
+"""By which definition a metric is computed now, where that is not its first."""
+
+
 class CellResult(Struct, frozen=True, kw_only=True):
     """One cell of a run: raw trials, and all that was derived from them."""
 
@@ -111,6 +115,9 @@ class CellResult(Struct, frozen=True, kw_only=True):
     """While the target warmed up and became quiet; None for cold cells, which do neither."""
     machine_load: SystemLoad | None = field(name="weather", default=None)
     """While the trials were spoken."""
+    definitions: dict[str, int] = {}
+    """By which its metrics were computed; those that are not named, by their first. Figures of two
+    definitions are never compared."""
 
     @property
     def counted(self) -> tuple[Trial, ...]:

@@ -111,7 +111,7 @@ def test_chunks_that_arrive_backwards_are_invalid():
 
 @pytest.mark.parametrize(("total_ms", "springs"), [(10, True), (17, True), (19, False)])
 def test_rtf_below_the_physical_floor_is_a_cache(total_ms, springs):
-    quick = trial(recording([(total_ms / 2, 9_000), (total_ms, 9_000)]))
+    quick = trial(recording([(total_ms / 2, 9_000), (total_ms, 9_000)]), heard=sound(0))
     notes_found = found([good(1)[0], quick, quick])
     assert "floor" not in found([*good(3), quick])  # one odd trial is no physics
     assert ("floor" in notes_found) is springs
@@ -351,7 +351,8 @@ def test_provider_that_nobody_tells_is_unverified():
 
 
 def spoken(total_ms, *, text, kind="trial"):
-    return trial(recording([(10, 500), (total_ms, 500)]), kind=kind, text=text)
+    chunks = [(10, 500), (total_ms, 500)]
+    return trial(recording(chunks), kind=kind, text=text, heard=sound(0))
 
 
 def test_a_repeated_text_that_comes_faster_proves_a_cache():
