@@ -105,6 +105,16 @@ def speech_s(recording: Recording, sound: Sound) -> float | None:
     return (sound.last_frame - sound.onset_frame) / recording.sample_rate
 
 
+def elapsed_s(trial: Trial) -> float | None:
+    """a_last - t0, in seconds; None without audio."""
+    if trial.recording is None:
+        return None
+    arrivals, _ = chunks_of(trial.recording)
+    if not arrivals.size:
+        return None
+    return (int(arrivals[-1]) - trial.recording.request_ns) / NS_PER_S
+
+
 def most_silence_s(speech: float) -> float:
     """The most silence that so many seconds of speech bring, around them and in their pauses."""
     return SILENCE_S + SILENCE_PER_SPEECH * speech
