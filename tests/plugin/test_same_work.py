@@ -24,7 +24,7 @@ def test_a_version_that_says_another_length_fails_whatever_its_times(
 
 
 def test_more_time_for_each_text_does_not_hide_behind_more_audio(repository: Project) -> None:
-    """By its own audio this version would be a tenth slower: half as much time more, for a third."""
+    """By its own audio it would be a tenth slower: half as much time more, for a third."""
     slower = "self.first_s, self.chunk_s = 0.018, 0.00225"
     commit(repository, LENGTH, f"{slower}; seconds = len(text) / 11")
     result = repository.run("--ttsperf-against=HEAD~1", "--ttsperf-compare-fail=rtf_p50:20%")
