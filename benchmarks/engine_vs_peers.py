@@ -143,7 +143,7 @@ def figures(recording: Recording) -> dict[str, float | None]:
     return {
         "ttfa_ms": definitions.ttfa_sound_ms(recording, solid),
         "heard_ms": definitions.ttfa_ms(recording, sound, PREBUFFER_MS),
-        "rtf": definitions.rtf(recording),
+        "rtf": definitions.rtf(recording, sound),
         "text_s": None if done_ns is None else (done_ns - recording.request_ns) / 1e9,
         "audio_s": definitions.duration_s(recording),
         "cpu_s": None if recording.cpu_ns is None else recording.cpu_ns / 1e9,

@@ -64,10 +64,12 @@ def predict(metric: ScreenedMetric, baseline: Baseline) -> MetricScreening:
     """The prediction limits of one metric, with all that they rest on.
 
     The runs that count are at or after the accepted one and have a positive figure from enough
-    trials.
+    trials, by the definition of today.
     """
     earlier = []
     for run in baseline.counted_runs:
+        if not run.is_current(metric.metric):
+            continue
         value = metric.find_reliable_value(run.summary)
         if value is not None and value > 0:
             earlier.append(value)

@@ -47,9 +47,16 @@ def too_few_runs(
     baseline: Baseline,
 ) -> str:
     """Too few stored runs have the figure."""
-    return (
+    text = (
         f"{metric.label} is {_amount(value, metric)}: {runs} of {_runs_text(baseline)} can be "
         f"compared with, {MIN_RUNS} are needed; save more (--ttsperf-save)"
+    )
+    outdated = [run for run in baseline.counted_runs if not run.is_current(metric.metric)]
+    if not outdated:
+        return text
+    return (
+        f"{text}. {len(outdated)} of them have it by an older definition of {metric.metric}, which "
+        "is not compared with that of today: new runs take their place"
     )
 
 

@@ -70,6 +70,7 @@ def summarise_run(result: CellResult, run: Run) -> BaselineRun:
         summary=result.summary,
         notes=tuple(f"{note.guard}: {note.text}" for note in result.notes),
         machine_load=result.machine_load,
+        definitions=result.definitions,
     )
 
 

@@ -68,6 +68,11 @@ class ComparedCell(NamedTuple):
     plan: Plan
     metrics: tuple[ComparedMetric, ...]
 
+    @property
+    def is_same_work(self) -> bool:
+        """Whether the arms are to say the same for the same text."""
+        return any(metric.both_ways for metric in self.metrics)
+
 
 @dataclass(frozen=True, slots=True)
 class ComparisonSpec:
@@ -388,8 +393,11 @@ def _differences(arms: Mapping[str, OpenTarget]) -> list[str]:
 # Numbers
 
 
-def summarise_block(trials: BlockTrials, metric: str) -> Block:
-    """What one metric is judged by, and where the time went."""
+def summarise_block(trials: BlockTrials, metric: str, *, is_same_work: bool = False) -> Block:
+    """What one metric is judged by, and where the time went.
+
+    Where the arms are to say the same, their RTF is by what the baseline says for each text.
+    """
     if metric == PER_PROCESS:
         peaks_mb = {arm: [trials.rss_peak_mb[arm]] for arm in ARMS}
         return Block(metric=_arms(peaks_mb))
@@ -397,9 +405,13 @@ def summarise_block(trials: BlockTrials, metric: str) -> Block:
     values: dict[str, list[float | None]] = {}
     times: dict[str, list[TrialTimes | None]] = {}
     stages: set[str] = set()
+    speech_s = _metric_values("speech_s", trials.by_arm["baseline"])
     for arm in ARMS:
         arm_trials = trials.by_arm[arm]
-        values[arm] = _metric_values(metric, arm_trials)
+        if is_whole and is_same_work:
+            values[arm] = _seconds_for_work(arm_trials, speech_s)
+        else:
+            values[arm] = _metric_values(metric, arm_trials)
         times[arm] = [metrics_stages.stages_ms(trial, whole=is_whole) for trial in arm_trials]
         for _, by_stage in filter(None, times[arm]):
             stages.update(by_stage)
@@ -419,6 +431,24 @@ def _metric_values(metric: str, trials: Sequence[Trial]) -> list[float | None]:
     for value in definitions.sample(metric, trials).values:
         is_measured = value is not None and (may_be_zero or value > 0)
         values.append(value if is_measured else None)
+    return values
+
+
+def _seconds_for_work(
+    trials: Sequence[Trial],
+    speech_s: Sequence[float | None],
+) -> list[float | None]:
+    """How long each trial took for a second of what the baseline says for its text.
+
+    By its own audio a version that says more would look faster than it is.
+    """
+    values: list[float | None] = []
+    for trial, work_s in zip(trials, speech_s, strict=True):
+        elapsed_s = definitions.elapsed_s(trial)
+        if elapsed_s is None or work_s is None:
+            values.append(None)
+        else:
+            values.append(elapsed_s / work_s)
     return values
 
 

@@ -84,8 +84,12 @@ def decide(
         )
     contrast = _contrast(readable, metric)
     verdict = _apply_rule(draft, contrast)
-    verdict = structs.replace(verdict, attribution=attribute(readable, metric.statistic))
-    verdict = structs.replace(verdict, reason=_reason(verdict))
+    if metric.both_ways:
+        verdict = _apply_mirrored_rule(verdict, contrast)
+        verdict = structs.replace(verdict, reason=_work_reason(verdict))
+    else:
+        verdict = structs.replace(verdict, attribution=attribute(readable, metric.statistic))
+        verdict = structs.replace(verdict, reason=_reason(verdict))
     if verdict.control_fired:
         return _void(verdict, verdict)
     return verdict
@@ -155,12 +159,51 @@ def _apply_rule(draft: ChangeVerdict, contrast: Contrast) -> ChangeVerdict:
     )
 
 
+def _apply_mirrored_rule(verdict: ChangeVerdict, contrast: Contrast) -> ChangeVerdict:
+    """The verdict where less fails as more does, and nothing is an improvement."""
+    less = _apply_rule(verdict, contrast.mirrored)
+    either = min(verdict, less, key=lambda one: one.outcome.rank)
+    return structs.replace(
+        verdict,
+        outcome=either.outcome,
+        improved=False,
+        blocks_needed=either.blocks_needed,
+    )
+
+
 def _outcome(contrast: Contrast, statistic: BlockStatistic, look: Look) -> Outcome:
     if contrast.is_slower(alpha_fail(statistic, look)):
         return Outcome.FAIL
     if contrast.is_within_margin(ALPHA_PASS[look]):
         return Outcome.PASS
     return Outcome.INCONCLUSIVE
+
+
+def void_by_work(
+    verdicts: Sequence[ChangeVerdict],
+    metrics: Sequence[ComparedMetric],
+) -> tuple[ChangeVerdict, ...]:
+    """Take back what was gained or kept where the candidate does not do the same work for it."""
+    failed = [
+        verdict
+        for verdict, metric in zip(verdicts, metrics, strict=True)
+        if metric.both_ways and verdict.outcome is Outcome.FAIL
+    ]
+    if not failed:
+        return tuple(verdicts)
+    reason = f"what is said differs ({failed[0].reason})"
+    return tuple(_withdraw_pass(verdict, reason) for verdict in verdicts)
+
+
+def _withdraw_pass(verdict: ChangeVerdict, reason: str) -> ChangeVerdict:
+    if verdict.outcome is not Outcome.PASS:
+        return verdict
+    return structs.replace(
+        verdict,
+        outcome=Outcome.INCONCLUSIVE,
+        improved=False,
+        reason=f"{verdict.reason}. But it is not the price of the same work: {reason}",
+    )
 
 
 def _void(verdict: ChangeVerdict, fired: ChangeVerdict) -> ChangeVerdict:
@@ -224,6 +267,24 @@ def _reason(verdict: ChangeVerdict) -> str:
     if verdict.outcome is Outcome.PASS:
         return f"{text}: surely below {counts}"
     return f"{text}: neither surely slower nor surely below {counts}; {_open_end(verdict)}"
+
+
+def _work_reason(verdict: ChangeVerdict) -> str:
+    """How much more or less is said for the same texts, and how sure that is."""
+    effect = _amount(verdict.effect, verdict)
+    low = _amount(verdict.low, verdict)
+    high = _amount(verdict.high, verdict)
+    margin = _amount(verdict.margin, verdict).lstrip("+")
+    text = (
+        f"the new code says {effect} for the same texts (95 % interval {low} to {high}; "
+        f"{_count_text(verdict)})"
+    )
+    counts = f"{margin}, the smallest change that counts"
+    if verdict.outcome is Outcome.FAIL:
+        return f"{text}: it changed by more than {counts}"
+    if verdict.outcome is Outcome.PASS:
+        return f"{text}: surely within {counts}"
+    return f"{text}: neither surely another length nor surely within {counts}; {_open_end(verdict)}"
 
 
 def _open_end(verdict: ChangeVerdict) -> str:

@@ -31,6 +31,7 @@ class MetricDefault(NamedTuple):
     statistic: BlockStatistic
     scale: Scale = "ratio"
     unit: str = ""
+    both_ways: bool = False
 
 
 FIGURES: Mapping[str, MetricDefault] = {
@@ -44,8 +45,11 @@ FIGURES: Mapping[str, MetricDefault] = {
     "gap_p50": MetricDefault("longest gap p50", "gap_max_ms", "p50"),
     "underruns": MetricDefault("underruns", "underruns", "p50", "difference"),
     "rss_peak": MetricDefault("rss peak", "rss_peak_mb", "value"),
+    "speech": MetricDefault("speech", "speech_s", "p50", both_ways=True),
 }
 DEFAULT = ("ttfa_p50", "ttfa_p95", "rtf_p50")
+WORK = ("speech",)
+"""What the figures are the price of: compared too, so that nobody gets faster by saying less."""
 SHORT = {"ttfa": ("ttfa_p50", "ttfa_p95"), "rtf": ("rtf_p50",), "memory": ("rss_peak",)}
 """Names that stand for several figures, or for the usual one."""
 WARM_ONLY = frozenset({"ttfa_p95", "heard_p95", "rtf_p95", "rss_peak", "underruns"})
@@ -65,17 +69,39 @@ def budget_s(text: object, source: str) -> float:
 
 def choose_metrics(phase: Phase, *margins: Mapping[str, float]) -> tuple[ComparedMetric, ...]:
     """The metrics of a test: the usual ones, and what is named; a later mapping wins."""
-    from pytest_ttsperf.records import ComparedMetric  # msgspec is slow to import
-
     merged = dict.fromkeys(DEFAULT, DEFAULT_MARGIN)
     for each in margins:
         merged.update(each)
-    compared = []
-    for name, margin in merged.items():
-        if phase == "cold" and name in WARM_ONLY:
-            continue
-        compared.append(ComparedMetric(**FIGURES[name]._asdict(), margin=margin))
-    return tuple(compared)
+    return tuple(
+        _compared_metric(name, margin)
+        for name, margin in merged.items()
+        if phase == "warm" or name not in WARM_ONLY
+    )
+
+
+def with_work(compared: Iterable[ComparedMetric]) -> tuple[ComparedMetric, ...]:
+    """The metrics of two versions of one target, which are to say the same for the same text."""
+    metrics = list(compared)
+    labels = {metric.label for metric in metrics}
+    for name in WORK:
+        if FIGURES[name].label not in labels:
+            metrics.append(_compared_metric(name, DEFAULT_MARGIN))
+    return tuple(metrics)
+
+
+def _compared_metric(name: str, margin: float) -> ComparedMetric:
+    from pytest_ttsperf.records import ComparedMetric  # msgspec is slow to import
+
+    default = FIGURES[name]
+    return ComparedMetric(
+        label=default.label,
+        metric=default.metric,
+        statistic=default.statistic,
+        scale=default.scale,
+        unit=default.unit,
+        margin=margin,
+        both_ways=default.both_ways,
+    )
 
 
 def margins_of_keywords(keywords: Mapping[str, object], source: str) -> dict[str, float]:

@@ -47,6 +47,7 @@ class CellBlocks:
     """The blocks of one cell: their trials, and the numbers by metric."""
 
     def __init__(self, cell: ComparedCell) -> None:
+        self._is_same_work = cell.is_same_work
         self.trials: list[BlockTrials] = []
         self.by_metric: dict[str, list[Block]] = {}
         for metric in cell.metrics:
@@ -56,7 +57,8 @@ class CellBlocks:
         """Add one block."""
         self.trials.append(trials)
         for metric, blocks in self.by_metric.items():
-            blocks.append(summarise_block(trials, metric))
+            block = summarise_block(trials, metric, is_same_work=self._is_same_work)
+            blocks.append(block)
 
 
 class ComparisonRun:
@@ -217,13 +219,14 @@ class ComparisonRun:
         cpu_idle_inhibited: bool,
     ) -> Comparison:
         blocks = self.blocks[cell_id]
+        metrics = self.spec.cells[cell_id].metrics
         return structs.replace(
             self._base_comparison(),
             blocks=len(blocks.trials),
             cpu_idle_inhibited=cpu_idle_inhibited,
             notes=tuple(dict.fromkeys(self.runner.notes)),
-            gates=self.spec.cells[cell_id].metrics,
-            changes=changes,
+            gates=metrics,
+            changes=decision.void_by_work(changes, metrics),
             measured={metric: tuple(each) for metric, each in blocks.by_metric.items()},
         )
 

@@ -45,6 +45,7 @@ from pytest_ttsperf.measure import corpus, schedule
 from pytest_ttsperf.metrics import definitions, stages, validity
 from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import (
+    DEFINITIONS,
     CellResult,
     Memory,
     Outcome,
@@ -243,9 +244,13 @@ def derive(result: CellResult) -> CellResult:
     for threshold in result.thresholds:
         if threshold.marker != "memory" and threshold.prebuffer_ms:
             samples[threshold.sample_key] = _sample(threshold, trials)
+    if result.prebuffer_ms:
+        stall = definitions.sample("longest_stall_ms", trials, result.prebuffer_ms)
+        samples[result.longest_stall_key] = stall
     derived = structs.replace(
         result,
         summary={key: limits.summarize(sample) for key, sample in samples.items()},
+        definitions=DEFINITIONS,
         memory=_memory(result),
         breakdown=stages.breakdown(trials),
     )

@@ -155,9 +155,9 @@ def is_steady(warmups: Iterable[Trial]) -> bool:
 
 def rtf_of(trial: Trial) -> float | None:
     """Its real-time factor; None where there is none."""
-    if trial.recording is None:
+    if trial.recording is None or trial.sound is None:
         return None
-    return definitions.rtf(trial.recording)
+    return definitions.rtf(trial.recording, trial.sound)
 
 
 class ColdTrial(NamedTuple):

@@ -37,6 +37,9 @@ from pytest_ttsperf.records import (
 ROUNDING_NS = 10_000
 COALESCE_NS = 2 * NS_PER_MS
 BYTES_PER_MB = 1e6
+SILENCE_S = 1.5
+SILENCE_PER_SPEECH = 0.5
+"""Silence that speech may bring: three times what our voices have (docs/adr/0033)."""
 
 
 # Time to first audio
@@ -102,12 +105,34 @@ def speech_s(recording: Recording, sound: Sound) -> float | None:
     return (sound.last_frame - sound.onset_frame) / recording.sample_rate
 
 
-def rtf(recording: Recording) -> float | None:
-    """(a_last - t0) / D; below 1 beats real time."""
-    arrivals, frames = chunks_of(recording)
+def elapsed_s(trial: Trial) -> float | None:
+    """a_last - t0, in seconds; None without audio."""
+    if trial.recording is None:
+        return None
+    arrivals, _ = chunks_of(trial.recording)
     if not arrivals.size:
         return None
-    return _real_time(int(arrivals[-1]) - recording.request_ns, frames, recording)
+    return (int(arrivals[-1]) - trial.recording.request_ns) / NS_PER_S
+
+
+def most_silence_s(speech: float) -> float:
+    """The most silence that so many seconds of speech bring, around them and in their pauses."""
+    return SILENCE_S + SILENCE_PER_SPEECH * speech
+
+
+def rtf(recording: Recording, sound: Sound) -> float | None:
+    """(a_last - t0) / D; below 1 beats real time.
+
+    Of the silence in D no more counts than speech of that length brings: padding is no audio.
+    """
+    arrivals, _ = chunks_of(recording)
+    audio_s = duration_s(recording)
+    if audio_s is None:
+        return None
+    silent_s = (sound.silence_share or 0.0) * audio_s
+    padding_s = max(0.0, silent_s - most_silence_s(audio_s - silent_s))
+    elapsed_s = (int(arrivals[-1]) - recording.request_ns) / NS_PER_S
+    return elapsed_s / (audio_s - padding_s)
 
 
 def rtf_stream(recording: Recording) -> float | None:
@@ -286,7 +311,7 @@ METRICS: Mapping[str, Metric] = {
     "lead_in_ms": Metric("ms", "audio before the onset", lead_in_ms, SOUND),
     "ttfa_sound_ms": Metric("ms", "arrival of the first sounding chunk", ttfa_sound_ms, SOUND),
     "ttfa_ms": Metric("ms", "first sound heard from a player", ttfa_ms, (*SOUND, "prebuffer_ms")),
-    "rtf": Metric("", "time over duration of audio", rtf),
+    "rtf": Metric("", "time over duration of audio", rtf, SOUND),
     "rtf_stream": Metric("", "the same after the first chunk", rtf_stream),
     "gap_p95_ms": Metric("ms", "95 % of a trial's gaps are no longer", gap_p95_ms),
     "gap_max_ms": Metric("ms", "longest gap", gap_max_ms),

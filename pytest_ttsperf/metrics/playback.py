@@ -41,6 +41,16 @@ class Playback(Struct, frozen=True, kw_only=True):
     """stall / (audio + stall), 0..1."""
 
 
+class Hole(Struct, frozen=True, kw_only=True):
+    """A stall that is longer than all that was played before it, and what surrounds it."""
+
+    frames_before: int
+    """What had been played when it began."""
+    stall_ms: float
+    speed_after: float
+    """Time over duration of the audio that followed; 1 and more is no faster than real time."""
+
+
 def chunks_of(recording: Recording) -> tuple[Integers, Integers]:
     """Arrivals (ns) and frame counts of the chunks that carry frames; both of shape (chunks,)."""
     arrivals = np.asarray(recording.arrivals_ns, dtype=np.int64)
@@ -65,6 +75,32 @@ def play(recording: Recording, prebuffer_ms: float = 0.0) -> Playback:
         stall_ms=stall_ms,
         longest_stall_ms=float(stalls_ms.max(initial=0.0)),
         stall_ratio=stall_ms / (audio_ms + stall_ms),
+    )
+
+
+def find_hole(recording: Recording) -> Hole | None:
+    """The first stall longer than all before it, of a player that starts with the first chunk.
+
+    None where there is no such stall. The speed after it is that of the chunks behind the one that
+    ended it, and of that one itself where it is the last.
+    """
+    arrivals, frames = chunks_of(recording)
+    if not arrivals.size:
+        return None
+    rate = recording.sample_rate
+    waits = _delay_growth(arrivals, frames, int(arrivals[0]), rate)
+    played = (np.cumsum(frames) - frames) * NS_PER_S
+    holes = np.flatnonzero((waits > played) & (waits >= SHORTEST_STALL_NS * rate))
+    if not holes.size:
+        return None
+    chunk = int(holes[0])
+    first = min(chunk, arrivals.size - 2)
+    elapsed_s = int(arrivals[-1] - arrivals[first]) / NS_PER_S
+    audio_s = float(frames[first + 1 :].sum()) / rate
+    return Hole(
+        frames_before=int(frames[:chunk].sum()),
+        stall_ms=float(waits[chunk]) / (rate * NS_PER_MS),
+        speed_after=elapsed_s / audio_s,
     )
 
 
@@ -120,8 +156,13 @@ def _behind(arrivals: Integers, frames: Integers, start_ns: int, rate: int) -> I
 
 
 def _stalls(arrivals: Integers, frames: Integers, start_ns: int, rate: int) -> Integers:
-    """The stalls of at least 1 ms: each new record of being behind is one, of that much more."""
+    """The stalls of at least 1 ms."""
+    stalls = _delay_growth(arrivals, frames, start_ns, rate)
+    return stalls[stalls >= SHORTEST_STALL_NS * rate]
+
+
+def _delay_growth(arrivals: Integers, frames: Integers, start_ns: int, rate: int) -> Integers:
+    """How long each chunk was waited for: each new record of being behind, by that much more."""
     behind = np.maximum(_behind(arrivals, frames, start_ns, rate), 0)
     delay = np.maximum.accumulate(behind)
-    stalls = np.diff(delay, prepend=0)
-    return stalls[stalls >= SHORTEST_STALL_NS * rate]
+    return np.diff(delay, prepend=0)

@@ -7,23 +7,17 @@ computed by `metrics.definitions`, or is part of the evidence.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
-from typing import NamedTuple
 
-from pytest_ttsperf.metrics import definitions, stages
-from pytest_ttsperf.records import CellResult, Kind, Recording, Trial, TrustNote
+from pytest_ttsperf.metrics import definitions, sound_guards, stages
+from pytest_ttsperf.metrics.evidence import Bands, Evidence, Trend, n_of
+from pytest_ttsperf.records import CellResult, Recording, TrustNote
 
 LATENCIES = ("ttfb_ms", "ttfs_ms", "ttfa_sound_ms")
 FLOOR_RTF = 0.001
 """1000 times faster than real time: no synthesis on one machine, only playing back."""
-OUTSIDE_SHARE = 0.10
-SAMPLE_RATES = (8000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
-"""In Hz, as engines have them."""
-CLIPPED_SHARE = 0.01
 CACHE_RATIO = 0.5
 TREND_METRICS = ("ttfa_sound_ms", "rtf")
 TREND_P = 0.01
@@ -36,48 +30,6 @@ LIBRARY = re.compile(r"[/\\]|\.(so(\.\d+)*|dylib|dll)$", re.IGNORECASE)
 """A provider that was asked for by the path of its library."""
 MIN_CPU_WINDOW_S = 0.5
 """CPU time is counted in ticks of 10 ms: shorter windows tell nothing."""
-
-Trend = Callable[[Sequence[float]], tuple[float, float] | None]
-"""Values in their order -> p-value of there being no trend, change from first to last quarter."""
-Bands = Callable[[str], tuple[float, float]]
-"""Text -> shortest and longest credible speech of it, in seconds."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """What the guards look at: a result, and what it is held against (see `find_notes`)."""
-
-    result: CellResult
-    asked_provider: str | None
-    bands: Bands | None
-    bands_bind: bool
-    trend: Trend | None
-
-    @property
-    def counted(self) -> tuple[Trial, ...]:
-        """The trials that make up the samples."""
-        return self.result.counted
-
-    @property
-    def recordings(self) -> list[Recording]:
-        """Those of the counted trials that did not fail."""
-        return [trial.recording for trial in self.counted if trial.recording is not None]
-
-    @property
-    def placement(self) -> Mapping[str, object]:
-        """What the target says of where it runs; empty where it says nothing."""
-        ready = self.result.ready
-        if ready is None or ready.placement is None:
-            return {}
-        return ready.placement
-
-    def values(self, metric: str, kind: Kind = "trial") -> tuple[float | None, ...]:
-        """A metric of the trials of a kind, in their order."""
-        return definitions.sample(metric, self.result.trials, kind=kind).values
-
-    def measured(self, metric: str) -> list[float]:
-        """A metric of the counted trials, without those in which it could not be measured."""
-        return [value for value in self.values(metric) if value is not None]
 
 
 def find_notes(
@@ -113,7 +65,7 @@ def check_failures(evidence: Evidence) -> TrustNote | None:
         return None
     return TrustNote(
         guard="failed",
-        text=f"{_of(len(errors), evidence.counted)} failed, the first so: {errors[0].strip()}",
+        text=f"{n_of(len(errors), evidence.counted)} failed, the first so: {errors[0].strip()}",
         invalid=True,
     )
 
@@ -125,7 +77,7 @@ def check_latency(evidence: Evidence) -> TrustNote | None:
         if wrong:
             return TrustNote(
                 guard="latency",
-                text=f"{metric} is {min(wrong):g} in {_of(len(wrong), evidence.counted)}: audio "
+                text=f"{metric} is {min(wrong):g} in {n_of(len(wrong), evidence.counted)}: audio "
                 "that is there before or as it is requested was not made for the request, or two "
                 "clocks were mixed",
                 invalid=True,
@@ -161,7 +113,7 @@ def check_order(evidence: Evidence) -> TrustNote | None:
         return None
     return TrustNote(
         guard="clock",
-        text=f"chunks arrive before their predecessors in {_of(len(wrong), evidence.counted)}: "
+        text=f"chunks arrive before their predecessors in {n_of(len(wrong), evidence.counted)}: "
         "the clock that stamped them is not monotonic",
         invalid=True,
     )
@@ -176,131 +128,6 @@ def check_speed(evidence: Evidence) -> TrustNote | None:
         guard="floor",
         text=f"the median rtf of {len(rtfs)} trials is {median(rtfs):.2g}, below the physical "
         f"floor of {FLOOR_RTF:g}: a cache or precomputed audio answered",
-        invalid=True,
-    )
-
-
-class SpokenDuration(NamedTuple):
-    """Seconds of speech in a trial, and the band in which they are credible."""
-
-    speech_s: float
-    least_s: float
-    most_s: float
-
-
-def check_duration(evidence: Evidence) -> TrustNote | None:
-    """The speech lasts as long as its text can: silence around it does not count.
-
-    The band is that of English. A preset is English, so leaving its band voids the cell; a text
-    of the test's own may be in any language, so it is only reported.
-    """
-    durations = _durations(evidence)
-    short = [each for each in durations if each.speech_s < each.least_s]
-    long = [each for each in durations if each.speech_s > each.most_s]
-    outside = len(short) + len(long)
-    if outside <= OUTSIDE_SHARE * len(durations):
-        return None
-    if short:
-        example_s = short[0].speech_s
-        expected = f"at least {short[0].least_s:.2f} s"
-    else:
-        example_s = long[0].speech_s
-        expected = f"at most {long[0].most_s:.2f} s"
-    cause = _wrong_rate(evidence, durations) or (
-        "the text is truncated, repeated or padded, or the speed was changed; listen to it"
-    )
-    return TrustNote(
-        guard="duration",
-        text=f"the speech of {_of(outside, durations)} is not as long as its text is in English "
-        f"({len(short)} too short, {len(long)} too long; {example_s:.2f} s where {expected} are "
-        f"expected): {cause}",
-        invalid=evidence.bands_bind,
-    )
-
-
-def _durations(evidence: Evidence) -> list[SpokenDuration]:
-    if evidence.bands is None:
-        return []
-    durations = []
-    for trial, speech_s in zip(evidence.counted, evidence.values("speech_s"), strict=True):
-        if speech_s is not None:
-            durations.append(SpokenDuration(speech_s, *evidence.bands(trial.text)))
-    return durations
-
-
-def _wrong_rate(evidence: Evidence, durations: Sequence[SpokenDuration]) -> str | None:
-    """Where the rate is only supposed and another would explain the duration: which, what to do."""
-    ready = evidence.result.ready
-    if ready is None or not ready.is_rate_supposed or ready.sample_rate is None:
-        return None
-    supposed = ready.sample_rate
-    credible = [rate for rate in SAMPLE_RATES if _is_credible(durations, supposed / rate)]
-    if not credible:
-        return None
-    nearest = sorted(credible, key=lambda rate: _distance(durations, supposed / rate))
-    rates = " or ".join(f"{rate} Hz" for rate in nearest[:2])
-    return (
-        f"most likely the sample rate is wrong. It was supposed to be {supposed} Hz, as nothing in "
-        f"the sound tells it; at {rates} the speech would be as long as its text. Set the true one "
-        "(a server: sample_rate in --ttsperf-http-template; a program: --ttsperf-target-option "
-        "rate=...), or have WAV sent. Else the text is truncated, repeated or padded; listen to it"
-    )
-
-
-def _is_credible(durations: Sequence[SpokenDuration], factor: float) -> bool:
-    """Whether the speech would be as long as its texts if it lasted so many times as long."""
-    outside = sum(not each.least_s <= each.speech_s * factor <= each.most_s for each in durations)
-    return outside <= OUTSIDE_SHARE * len(durations)
-
-
-def _distance(durations: Sequence[SpokenDuration], factor: float) -> float:
-    """How far the speech would be from the middle of its bands, in logs."""
-    logs = [
-        math.log(each.speech_s * factor / ((each.least_s + each.most_s) / 2))
-        for each in durations
-        if each.speech_s > 0 and each.most_s > 0
-    ]
-    if not logs:
-        return math.inf
-    return abs(median(logs))
-
-
-def check_silence(evidence: Evidence) -> TrustNote | None:
-    """There is audible sound in every trial."""
-    sounds = [trial.sound for trial in evidence.counted if trial.sound is not None]
-    silent = [sound for sound in sounds if sound.onset_frame is None]
-    if not silent:
-        return None
-    return TrustNote(
-        guard="silence",
-        text=f"nothing is to be heard in {_of(len(silent), sounds)}",
-        invalid=len(silent) == len(sounds),
-    )
-
-
-def check_clipping(evidence: Evidence) -> TrustNote | None:
-    """The waveform fits its range."""
-    shares = [trial.level.clipped_share or 0.0 for trial in evidence.counted if trial.level]
-    loud = [share for share in shares if share > CLIPPED_SHARE]
-    if not loud:
-        return None
-    return TrustNote(
-        guard="clipping",
-        text=f"more than {CLIPPED_SHARE:.0%} of the samples are clipped in {_of(len(loud), shares)}"
-        f" (up to {max(loud):.0%})",
-    )
-
-
-def check_finite(evidence: Evidence) -> TrustNote | None:
-    """Samples are numbers."""
-    counts = [trial.level.non_finite for trial in evidence.counted if trial.level]
-    broken = [count for count in counts if count]
-    if not broken:
-        return None
-    return TrustNote(
-        guard="samples",
-        text=f"samples are NaN or infinite in {_of(len(broken), counts)} (up to {max(broken)}): "
-        "the model's output is broken, its speed means nothing",
         invalid=True,
     )
 
@@ -443,7 +270,7 @@ def check_clock(evidence: Evidence) -> TrustNote | None:
         return None
     return TrustNote(
         guard="stages",
-        text=f"all stages of {_of(len(strange), with_stages)} lie outside of it: they are of "
+        text=f"all stages of {n_of(len(strange), with_stages)} lie outside of it: they are of "
         "another trial, or on another clock than time.perf_counter_ns; no stage explains these "
         "figures",
     )
@@ -484,7 +311,7 @@ def check_streaming(evidence: Evidence) -> TrustNote | None:
         return None
     return TrustNote(
         guard="stream",
-        text=f"not streamed: in {_of(streamed.count(False), streamed)} all work was done before "
+        text=f"not streamed: in {n_of(streamed.count(False), streamed)} all work was done before "
         "the first chunk arrived; finished audio was cut into chunks",
     )
 
@@ -496,10 +323,11 @@ GUARDS: tuple[Guard, ...] = (
     check_latency,
     check_order,
     check_speed,
-    check_duration,
-    check_silence,
-    check_finite,
-    check_clipping,
+    sound_guards.check_duration,
+    sound_guards.check_silence,
+    sound_guards.check_padding,
+    sound_guards.check_finite,
+    sound_guards.check_clipping,
     check_provider,
     check_load,
     check_cache,
@@ -507,12 +335,8 @@ GUARDS: tuple[Guard, ...] = (
     check_clock,
     check_stages,
     check_streaming,
+    sound_guards.check_burst,
 )
-
-
-def _of(count: int, whole: Sequence[object]) -> str:
-    trials = "trial" if len(whole) == 1 else "trials"
-    return f"{count} of {len(whole)} {trials}"
 
 
 def _plain(provider: str) -> str:

@@ -74,6 +74,7 @@ class _Regression(Protocol):
         underruns: float = ...,
         memory: str | float = ...,
         rss_peak: str | float = ...,
+        speech: str | float = ...,
     ) -> pytest.MarkDecorator: ...
 
 

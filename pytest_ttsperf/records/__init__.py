@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from pytest_ttsperf.records.artifact import Baseline, BaselineRun, Bench, Run
 from pytest_ttsperf.records.cell import (
+    DEFINITIONS,
     Breakdown,
     Cell,
     CellResult,
@@ -49,6 +50,7 @@ from pytest_ttsperf.records.recording import (
 from pytest_ttsperf.records.verdict import Outcome, Sample, Statistic, Summary, Threshold, Verdict
 
 __all__ = [
+    "DEFINITIONS",
     "MIN_SHARE",
     "Arms",
     "Attribution",

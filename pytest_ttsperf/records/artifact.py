@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from pytest_ttsperf.records.cell import Cell, CellResult
+from pytest_ttsperf.records.cell import DEFINITIONS, Cell, CellResult
 from pytest_ttsperf.records.machine import Environment, SystemLoad
 from pytest_ttsperf.records.recording import Json, Mode, Trial
 from pytest_ttsperf.records.verdict import Summary
@@ -54,6 +54,12 @@ class BaselineRun(RunOrigin, frozen=True, kw_only=True):
     accepted: str | None = None
     """When it was accepted (ISO 8601): runs before it are history, and not compared with."""
     machine_load: SystemLoad | None = field(name="weather", default=None)
+    definitions: dict[str, int] = {}
+    """As in `CellResult`."""
+
+    def is_current(self, metric: str) -> bool:
+        """Whether the metric means what it means now."""
+        return self.definitions.get(metric, 1) == DEFINITIONS.get(metric, 1)
 
 
 class Baseline(Struct, frozen=True, kw_only=True):

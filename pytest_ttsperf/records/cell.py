@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 from pytest_ttsperf.records.comparison import Comparison
 from pytest_ttsperf.records.machine import SystemLoad
 from pytest_ttsperf.records.recording import Mode, Phase, TargetInfo, Trial, Usage
-from pytest_ttsperf.records.verdict import Outcome, Summary, Threshold, Verdict
+from pytest_ttsperf.records.verdict import Outcome, Summary, Threshold, Verdict, sample_key
 
 
 class Memory(Struct, frozen=True, kw_only=True):
@@ -87,6 +87,10 @@ class RecorderCost(Struct, frozen=True, kw_only=True):
     trials: int
 
 
+DEFINITIONS = {"rtf": 2}
+"""By which definition a metric is computed now, where that is not its first."""
+
+
 class CellResult(Struct, frozen=True, kw_only=True):
     """One cell of a run: raw trials, and all that was derived from them."""
 
@@ -111,11 +115,28 @@ class CellResult(Struct, frozen=True, kw_only=True):
     """While the target warmed up and became quiet; None for cold cells, which do neither."""
     machine_load: SystemLoad | None = field(name="weather", default=None)
     """While the trials were spoken."""
+    definitions: dict[str, int] = {}
+    """By which its metrics were computed; those that are not named, by their first. Figures of two
+    definitions are never compared."""
 
     @property
     def counted(self) -> tuple[Trial, ...]:
         """The trials that make up the samples: no warm-ups, no probes."""
         return tuple(trial for trial in self.trials if trial.kind == "trial")
+
+    @property
+    def prebuffer_ms(self) -> float:
+        """What the player of the test buffers, by its limits; 0 where they say nothing."""
+        for marker in ("cadence", "ttfa"):
+            for limit in self.thresholds:
+                if limit.marker == marker and limit.prebuffer_ms:
+                    return limit.prebuffer_ms
+        return 0.0
+
+    @property
+    def longest_stall_key(self) -> str:
+        """Where `summary` has the longest stall of that player."""
+        return sample_key("longest_stall_ms", self.prebuffer_ms)
 
     @property
     def outcome(self) -> Outcome | None:

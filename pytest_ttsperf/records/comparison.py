@@ -34,6 +34,8 @@ class ComparedMetric(Struct, frozen=True, kw_only=True):
     scale: Scale = "ratio"
     unit: str = ""
     margin: float = field(name="delta")
+    both_ways: bool = False
+    """Whether less fails as more does: of what is the work, and not its price."""
 
 
 class Arms(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,11 @@ from msgspec import Struct
 Statistic = Literal["p50", "p95", "p99", "max", "value"]
 
 
+def sample_key(metric: str, prebuffer_ms: float) -> str:
+    """Where `CellResult.summary` keeps a metric with a player that buffers: `underruns@100ms`."""
+    return f"{metric}@{prebuffer_ms:g}ms" if prebuffer_ms else metric
+
+
 class Threshold(Struct, frozen=True, kw_only=True):
     """One fixed limit of a marker: `statistic` of `metric` must be at most `limit`."""
 
@@ -41,7 +46,7 @@ class Threshold(Struct, frozen=True, kw_only=True):
     @property
     def sample_key(self) -> str:
         """Where `CellResult.summary` keeps what this limit looks at: `underruns@100ms`."""
-        return f"{self.metric}@{self.prebuffer_ms:g}ms" if self.prebuffer_ms else self.metric
+        return sample_key(self.metric, self.prebuffer_ms)
 
     @property
     def unit(self) -> str:

@@ -228,7 +228,7 @@ def limit_text(threshold: Threshold) -> str:
 
 
 def _rows(result: CellResult) -> Iterator[tuple[Outcome | None, Row]]:
-    """A row per verdict, or one without a limit."""
+    """A row per verdict, or one without a limit; and of what is streamed, the longest stall."""
     if not result.verdicts:
         figures = _figures(result, result.summary.get("ttfa_ms"))
         yield None, ("  ttfa", *figures, "-", "no limit")
@@ -237,6 +237,17 @@ def _rows(result: CellResult) -> Iterator[tuple[Outcome | None, Row]]:
             yield verdict.outcome, _change_row(result, verdict)
         else:
             yield verdict.outcome, _row(result, verdict)
+    if result.cell.mode == "stream":
+        yield None, _stall_row(result)
+
+
+def _stall_row(result: CellResult) -> Row:
+    """How long a player stood still at worst: a hole is seen, whatever a test limits."""
+    subject = "  longest stall"
+    if result.prebuffer_ms:
+        subject += f" ({result.prebuffer_ms:g} ms buffered)"
+    figures = _figures(result, result.summary.get(result.longest_stall_key), "max")
+    return subject, *figures, "-", "no limit"
 
 
 def _row(result: CellResult, verdict: Verdict) -> Row:

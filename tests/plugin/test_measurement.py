@@ -159,6 +159,31 @@ def test_settings_of_a_limit_stand_in_its_label(project: Project) -> None:
     assert "n too small  " not in result.stdout.str().split("cadence underruns")[-1]
 
 
+def test_the_player_of_the_cadence_is_the_one_that_is_heard(project: Project) -> None:
+    """Unless the mark itself names another."""
+    project.test(
+        """
+        @trials(5)
+        @ttfa(p50_ms=5000)
+        @cadence(underruns=0, prebuffer_ms=250)
+        def test_one(perf): perf.stream("short")
+
+        @trials(5)
+        @ttfa(p50_ms=5000, prebuffer_ms=0)
+        @cadence(underruns=0, prebuffer_ms=250)
+        def test_two(perf): perf.stream("short")
+        """
+    )
+    project.run()
+    one, two = project.cells()
+    assert [each["subject"] for each in one["verdicts"]] == [
+        "ttfa p50 (250 ms buffered)", "cadence underruns (250 ms buffered)"
+    ]  # fmt: skip
+    assert two["verdicts"][0]["subject"] == "ttfa p50"
+    assert one["summary"]["longest_stall_ms@250ms"]["n"] == 5
+    assert one["summary"]["ttfa_ms@250ms"]["p50"] >= one["summary"]["ttfa_ms"]["p50"]
+
+
 def test_free_text_is_spoken_as_it_is_and_told_apart(project: Project) -> None:
     project.test(
         """

@@ -66,8 +66,12 @@ class Estimate(NamedTuple):
 
     def p_below(self, level: float) -> float:
         """One-sided t: the chance of so low a mean if the truth is `level`."""
-        mirrored = self._replace(mean=-self.mean)
-        return mirrored.p_above(-level)
+        return self.mirrored.p_above(-level)
+
+    @property
+    def mirrored(self) -> Estimate:
+        """Of the numbers with their signs changed."""
+        return self._replace(mean=-self.mean)
 
     def p_apart(self, level: float) -> float:
         """Two-sided t."""

@@ -76,6 +76,11 @@ class Contrast(NamedTuple):
         """Surely not slower by as much as counts."""
         return self.candidate.p_below(self.margin) <= alpha
 
+    @property
+    def mirrored(self) -> Contrast:
+        """The same with less for more."""
+        return Contrast(self.candidate.mirrored, self.control.mirrored, self.margin)
+
 
 def plan_blocks(budget_s: float, block_s: float) -> BlockPlan:
     """Give the blocks of `block_s` seconds each that a budget holds, and when to look early.

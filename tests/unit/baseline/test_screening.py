@@ -415,3 +415,16 @@ def test_a_server_on_another_port_of_this_machine_is_the_same_cell(tmp_path):
 
 def test_cells_of_other_targets_have_the_files_they_had():
     assert CELL.slug == "test-reply-short-stream-warm-888fdf14"
+
+
+def test_runs_of_an_older_definition_are_not_compared_with_and_the_reason_says_so(tmp_path):
+    for number, summary in enumerate(EARLIER):
+        older = run(f"run{number}", summary, definitions={})
+        append(tmp_path, result(summary), older)
+    ttfa, _, rtf = screen(tmp_path, result())
+    assert ttfa.outcome is PASS
+    assert rtf.outcome is OPEN
+    assert "0 of 6 stored runs can be compared with" in rtf.reason
+    assert "6 of them have it by an older definition of rtf" in rtf.reason
+    stored(tmp_path)
+    assert screen(tmp_path, result())[2].outcome is PASS

@@ -499,3 +499,48 @@ def test_faster_code_is_an_improvement_and_never_fails():
     found = [decide(speak(rng, 12, slower=-0.1)) for _ in range(100)]
     assert all(one.outcome is PASS for one in found)
     assert wilson([one.improved for one in found])[0] >= 0.95
+
+
+# The same work
+
+
+@pytest.mark.parametrize(
+    ("candidate", "outcome", "words"),
+    [
+        (1.0, PASS, "surely within 3.0 %"),
+        (1.1, FAIL, "the new code says +10"),
+        (0.9, FAIL, "the new code says -10"),
+    ],
+)
+def test_less_is_said_fails_as_more_does(candidate, outcome, words):
+    verdict = decide(steady(candidate=candidate), both_ways=True)
+    assert verdict.outcome is outcome
+    assert words in verdict.reason
+    assert not verdict.improved
+    assert verdict.attribution is None
+
+
+@pytest.mark.parametrize("candidate", [1.025, 0.98])
+def test_who_may_say_as_much_or_not_is_open_either_way(candidate):
+    values = np.random.default_rng(3).normal(1, 0.03, (6, 3, 8))
+    scale = np.array([[1.0], [1.0], [candidate]])
+    blocks = [Block(metric=arms(block * scale)) for block in values]
+    verdict = decide(blocks, both_ways=True)
+    assert verdict.outcome is OPEN
+    assert "neither surely another length" in verdict.reason
+    assert verdict.blocks_needed
+
+
+@pytest.mark.parametrize("candidate", [0.8, 1.0])
+def test_nothing_passes_that_is_the_price_of_another_work(candidate):
+    time, work = compared(), compared(both_ways=True)
+    price = decide(steady(candidate=candidate))
+    said = decide(steady(candidate=0.9), both_ways=True)
+    assert price.outcome is PASS
+    voided, still_failed = decision.void_by_work([price, said], [time, work])
+    assert voided.outcome is OPEN
+    assert not voided.improved
+    assert "not the price of the same work" in voided.reason
+    assert still_failed == said
+    kept = decide(steady(), both_ways=True)
+    assert decision.void_by_work([price, kept], [time, work]) == (price, kept)

@@ -23,6 +23,15 @@ def test_a_later_word_wins_and_more_can_be_named() -> None:
     assert gates[-1].scale == "difference"
 
 
+def test_versions_are_to_say_the_same_and_the_margin_of_that_can_be_named() -> None:
+    *_, speech = metrics.with_work(metrics.choose_metrics("cold"))
+    assert (speech.label, speech.metric, speech.margin) == ("speech", "speech_s", 0.03)
+    assert speech.both_ways
+    named = metrics.choose_metrics("warm", {"speech": 0.1})
+    assert metrics.with_work(named) == named
+    assert [gate.margin for gate in named if gate.both_ways] == [0.1]
+
+
 def test_single_starts_have_no_tail() -> None:
     assert [gate.label for gate in metrics.choose_metrics("cold")] == ["ttfa p50", "rtf p50"]
 

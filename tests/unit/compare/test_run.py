@@ -142,7 +142,7 @@ def test_cells_are_confirmed_in_their_order_whatever_the_hash_seed(
     monkeypatch.setattr(run.decision, "needs_confirmation", lambda found, _: found != "sound")
     monkeypatch.setattr(run.decision, "confirm", lambda blocks, fresh, metric: "doubtful")
     monkeypatch.setattr(run.decision, "void_by_control", lambda found: tuple(found))
-    monkeypatch.setattr(run, "summarise_block", lambda one, metric: one)
+    monkeypatch.setattr(run, "summarise_block", lambda one, metric, **_: one)
     comparison = run.ComparisonRun(several, lambda _: None)
     comparison.runner = types.SimpleNamespace(run_next=block)  # type: ignore[assignment]
     gates = one.cells["cell"].metrics
@@ -299,6 +299,33 @@ def test_stages_are_those_of_the_window_that_the_metric_is_about() -> None:
     }  # fmt: skip
     whole = summarise_block(spoken(baseline=told, control=told, candidate=told), "rtf")
     assert whole.stages_ms["vocode"].candidate == (60.0,)
+
+
+def test_rtf_is_the_time_for_what_the_baseline_says() -> None:
+    """A version that says 10 % more in 11.5 % more time does not hide behind its own audio."""
+    from msgspec import structs
+
+    usual = trial(0, 50.0)
+    assert usual.recording is not None
+    assert usual.sound is not None
+    elapsed_ns = usual.recording.arrivals_ns[-1] - usual.recording.request_ns
+    longer = structs.replace(
+        usual,
+        recording=structs.replace(
+            usual.recording,
+            arrivals_ns=(usual.recording.request_ns + round(1.115 * elapsed_ns),),
+            frame_counts=(round(1.1 * sum(usual.recording.frame_counts)),),
+        ),
+    )
+    trials = spoken(baseline=usual, control=usual, candidate=longer)
+    versions = summarise_block(trials, "rtf", is_same_work=True).metric
+    assert versions.candidate[0] == pytest.approx(1.115 * (versions.baseline[0] or 0))
+    others = summarise_block(trials, "rtf").metric
+    assert others.candidate[0] == pytest.approx(1.115 / 1.1 * (others.baseline[0] or 0), rel=1e-3)
+    silent = structs.replace(usual, sound=structs.replace(usual.sound, onset_frame=None))
+    trials = spoken(baseline=silent, control=usual, candidate=usual)
+    unknown = summarise_block(trials, "rtf", is_same_work=True)
+    assert unknown.metric.candidate == (None,)
 
 
 def test_memory_is_one_number_for_each_process() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_ttsperf.records import (
+    DEFINITIONS,
     BaselineRun,
     Breakdown,
     Cell,
@@ -51,7 +52,7 @@ def figures(ttfa=80.0, ttfa_p95=95.0, rtf=0.2) -> dict[str, Summary]:
     }
 
 
-def run(name="101959", summary=None, revision="abc1234") -> BaselineRun:
+def run(name="101959", summary=None, revision="abc1234", definitions=DEFINITIONS) -> BaselineRun:
     return BaselineRun(
         saved="2025-10-30T10:19:59",
         run=name,
@@ -59,6 +60,7 @@ def run(name="101959", summary=None, revision="abc1234") -> BaselineRun:
         dirty=False,
         n=60,
         summary=figures() if summary is None else summary,
+        definitions=definitions,
     )
 
 
@@ -88,5 +90,6 @@ def result(summary=None, *, fingerprint="linux-1", cell=CELL, stages=None) -> Ce
         trials=tuple(trials),
         ready=None,
         summary=figures() if summary is None else summary,
+        definitions=DEFINITIONS,
         breakdown=Breakdown(to_first_sound=shares),
     )

@@ -76,9 +76,14 @@ def test_cpu_rises_with_work_and_the_tree_gets_quiet(tree: subprocess.Popen[str]
 @contextmanager
 def burning() -> Iterator[int]:
     """The pid of a tree of four processes that never rest: one might get no core for a while."""
-    program = "import os; os.fork(); os.fork()\nwhile True: pass"
-    with subprocess.Popen([sys.executable, "-c", program], start_new_session=True) as busy:
+    program = "import os; os.fork(); os.fork(); print(flush=True)\nwhile True: pass"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], start_new_session=True, stdout=subprocess.PIPE
+    ) as busy:
         try:
+            assert busy.stdout is not None
+            for _ in range(4):
+                busy.stdout.readline()
             yield busy.pid
         finally:
             os.killpg(busy.pid, signal.SIGKILL)

@@ -62,8 +62,20 @@ def test_instants_before_the_request_are_passed_on_for_trust_to_refuse():
 
 def test_rtf_is_time_until_the_last_chunk_over_audio():
     rec = recording([(100, 500), (250, 500), (300, 0)], end_ms=400)
-    assert d.rtf(rec) == pytest.approx(0.25)
+    assert d.rtf(rec, sound()) == pytest.approx(0.25)
     assert d.duration_s(rec) == 1.0
+
+
+@pytest.mark.parametrize(("silence_share", "counted_s"), [(0.0, 10), (0.4, 10), (0.8, 4.5)])
+def test_silence_past_what_speech_brings_is_no_audio(silence_share, counted_s):
+    rec = recording([(100, 5000), (900, 5000)])
+    found = d.rtf(rec, sound(silence_share=silence_share))
+    assert found == pytest.approx(0.9 / counted_s)
+
+
+def test_silence_alone_is_as_long_as_silence_may_be():
+    silent = sound(None, silence_share=1.0)
+    assert d.rtf(recording([(150, 5000)]), silent) == pytest.approx(0.1)
 
 
 def test_rtf_stream_leaves_the_first_chunk_out():

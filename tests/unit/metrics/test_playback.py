@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_ttsperf.metrics.playback import (
+    Hole,
     Playback,
+    find_hole,
     play,
     prebuffer_needed_ms,
     start_delay_needed_ms,
@@ -176,3 +178,33 @@ def test_start_delay_needed_is_enough_and_no_less_is(steps):
         slack.append(cursor_ms - arrival / MS)
         cursor_ms += frames / RATE * 1000
     assert min(slack) == pytest.approx(0, abs=1e-5)
+
+
+def test_a_stall_longer_than_all_before_it_with_what_came_before_and_after():
+    rec = recording([(100, 40), (140, 100), (1640, 400), (1700, 400), (1800, 800)])
+    hole = find_hole(rec)
+    assert hole == Hole(frames_before=140 * RATE // 1000, stall_ms=1400.0, speed_after=160 / 1200)
+
+
+def test_the_chunk_that_ends_a_stall_and_a_recording_tells_the_speed_itself():
+    hole = find_hole(recording([(100, 40), (1140, 500)]))
+    assert hole == Hole(frames_before=40 * RATE // 1000, stall_ms=1000.0, speed_after=1040 / 500)
+
+
+@pytest.mark.parametrize(
+    "chunks", [[], [(50, 500)], [(50, 500), (200, 500)], [(50, 40), (90.5, 9)]]
+)
+def test_no_hole_where_a_player_never_stalls(chunks):
+    assert find_hole(recording(chunks)) is None
+
+
+@given(waits_and_durations)
+def test_a_hole_is_one_of_the_players_stalls(steps):
+    rec = scripted(steps)
+    hole = find_hole(rec)
+    longest_ms = play(rec).longest_stall_ms or 0.0
+    if hole is not None:
+        assert 1.0 <= hole.stall_ms <= longest_ms
+        assert hole.stall_ms > hole.frames_before / RATE * 1000
+    elif longest_ms:
+        assert longest_ms <= sum(rec.frame_counts) / RATE * 1000

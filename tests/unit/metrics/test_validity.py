@@ -9,7 +9,7 @@ from msgspec import structs
 from pytest_ttsperf.judge.statistics import quantiles
 from pytest_ttsperf.metrics import stages
 from pytest_ttsperf.metrics.validity import GUARDS, find_notes
-from pytest_ttsperf.records import Cell, CellResult, Level, TargetInfo, Usage
+from pytest_ttsperf.records import Cell, CellResult, Level, TargetInfo, Threshold, Usage
 from tests.unit.metrics.factories import recording, sound, trial
 
 READY_BY_NODES = object()
@@ -31,7 +31,9 @@ def good(n=20, *, kind="trial", text=None, first_ms=50.0, first=0):
     ]
 
 
-def result(trials, *, mode="stream", nodes=None, ready=READY_BY_NODES, breakdown=None):
+def result(
+    trials, *, mode="stream", nodes=None, ready=READY_BY_NODES, breakdown=None, thresholds=()
+):
     if ready is READY_BY_NODES:
         placement = None if nodes is None else {"nodes": nodes}
         ready = TargetInfo(pid=1, sample_rate=24_000, placement=placement)
@@ -50,6 +52,7 @@ def result(trials, *, mode="stream", nodes=None, ready=READY_BY_NODES, breakdown
         trials=tuple(trials),
         ready=ready,
         breakdown=breakdown or stages.breakdown(trials),
+        thresholds=thresholds,
     )
 
 
@@ -108,7 +111,7 @@ def test_chunks_that_arrive_backwards_are_invalid():
 
 @pytest.mark.parametrize(("total_ms", "springs"), [(10, True), (17, True), (19, False)])
 def test_rtf_below_the_physical_floor_is_a_cache(total_ms, springs):
-    quick = trial(recording([(total_ms / 2, 9_000), (total_ms, 9_000)]))
+    quick = trial(recording([(total_ms / 2, 9_000), (total_ms, 9_000)]), heard=sound(0))
     notes_found = found([good(1)[0], quick, quick])
     assert "floor" not in found([*good(3), quick])  # one odd trial is no physics
     assert ("floor" in notes_found) is springs
@@ -173,6 +176,40 @@ def test_a_silent_trial_is_told_and_all_silent_is_invalid():
     assert found([mute, mute])["silence"].invalid
 
 
+def padded(silence_share, *, audio_ms=4000, n=20):
+    chunks = [(50, audio_ms / 2), (200, audio_ms / 2)]
+    heard = structs.replace(sound(0), silence_share=silence_share)
+    return [trial(recording(chunks), index=index, heard=heard, level=LOUD) for index in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("audio_ms", "share", "springs"),
+    [
+        (1600, 0.5, False),  # "Hello there," by kokoro
+        (3500, 0.57, False),
+        (4000, 0.58, False),
+        (4000, 0.59, True),
+        (15_000, 0.8, True),  # four times as much silence as speech
+        (90_000, 0.34, False),  # a page with the pauses of hibari
+        (90_000, 0.36, True),
+    ],
+)
+def test_more_silence_than_speech_brings_is_padding(audio_ms, share, springs):
+    notes_found = found(padded(share, audio_ms=audio_ms))
+    assert ("padding" in notes_found) is springs
+    if springs:
+        assert notes_found["padding"].invalid
+        assert f"up to {share:.0%}" in notes_found["padding"].text
+
+
+def test_a_text_of_ones_own_may_ask_for_pauses():
+    assert not found(padded(0.8), bands_bind=False)["padding"].invalid
+
+
+def test_two_padded_of_twenty_are_told_by_nobody():
+    assert "padding" not in found([*padded(0.8, n=2), *padded(0.1, n=18)])
+
+
 @pytest.mark.parametrize(("share", "springs"), [(0.01, False), (0.02, True)])
 def test_clipping_above_one_percent_is_told(share, springs):
     loud = Level(peak=1.0, clipped_share=share, non_finite=0)
@@ -180,6 +217,81 @@ def test_clipping_above_one_percent_is_told(share, springs):
     assert ("clipping" in notes_found) is springs
     if springs:
         assert not notes_found["clipping"].invalid
+
+
+@pytest.mark.parametrize(("count", "is_invalid"), [(2, False), (3, True)])
+def test_more_clipping_than_a_loud_voice_has_is_invalid(count, is_invalid):
+    level = Level(peak=1.0, clipped_share=0.44, non_finite=0)
+    trials = good()
+    broken = [structs.replace(each, level=level) for each in trials[:count]]
+    note = found([*broken, *trials[count:]])["clipping"]
+    assert note.invalid is is_invalid
+    assert "(up to 44%)" in note.text
+    assert ("the sound is broken" in note.text) is is_invalid
+
+
+def bursts(chunks, n=20, *, onset_frame=0):
+    return [
+        trial(recording(chunks), index=i, heard=sound(onset_frame), level=LOUD) for i in range(n)
+    ]
+
+
+SCRAP = [(50, 40), (1550, 1000), (1600, 2000)]
+FIRST_SAMPLE = Threshold(
+    marker="ttfa", keyword="p95_ms", metric="ttfs_ms", statistic="p95", limit=500, onset="sample"
+)
+
+
+@pytest.mark.parametrize("thresholds", [(), (FIRST_SAMPLE,)])
+def test_a_scrap_of_sound_and_then_a_hole_is_no_first_sample(thresholds):
+    note = found(bursts(SCRAP), thresholds=thresholds)["burst"]
+    assert note.invalid is bool(thresholds)
+    assert "20 of 20 trials stall" in note.text
+    assert "40 ms of sound, then 1460 ms of nothing" in note.text
+    assert "onset='heard'" in note.text
+
+
+def test_silence_before_a_hole_is_no_sound():
+    chunks = [(50, 300), (1550, 3000), (1600, 1000)]
+    note = found(bursts(chunks, onset_frame=7200), thresholds=(FIRST_SAMPLE,))["burst"]
+    assert note.invalid
+    assert "0 ms of sound, then 1200 ms" in note.text
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        pytest.param([(50, 40), (250, 80), (450, 90), (800, 100)], id="small chunks"),
+        pytest.param([(50, 40), (2050, 1000), (4050, 1000)], id="growing chunks"),
+        pytest.param([(50, 40), (2050, 1000)], id="two chunks"),
+    ],
+)
+def test_who_is_slower_than_real_time_is_told_and_never_invalid(chunks):
+    note = found(bursts(chunks), thresholds=(FIRST_SAMPLE,), bands=None)["burst"]
+    assert not note.invalid
+    assert "it is slower than real time" in note.text
+
+
+def test_a_syllable_before_a_hole_is_told_and_not_void():
+    chunks = [(50, 200), (1550, 1000), (1600, 2000)]
+    assert not found(bursts(chunks), thresholds=(FIRST_SAMPLE,))["burst"].invalid
+
+
+@pytest.mark.parametrize(
+    ("chunks", "mode"),
+    [
+        ([(50, 40), (85, 500), (300, 500)], "stream"),
+        ([(50, 500), (700, 500), (1300, 500)], "stream"),
+        (SCRAP, "synthesize"),
+    ],
+)
+def test_a_stall_shorter_than_what_was_heard_is_no_burst(chunks, mode):
+    assert "burst" not in found(bursts(chunks), mode=mode)
+
+
+def test_two_bursts_of_twenty_are_chance():
+    usual = bursts([(50, 500), (200, 2500)], 18)
+    assert "burst" not in found([*usual, *bursts(SCRAP, 2)])
 
 
 def test_samples_that_are_no_numbers_are_invalid():
@@ -239,7 +351,8 @@ def test_provider_that_nobody_tells_is_unverified():
 
 
 def spoken(total_ms, *, text, kind="trial"):
-    return trial(recording([(10, 500), (total_ms, 500)]), kind=kind, text=text)
+    chunks = [(10, 500), (total_ms, 500)]
+    return trial(recording(chunks), kind=kind, text=text, heard=sound(0))
 
 
 def test_a_repeated_text_that_comes_faster_proves_a_cache():

@@ -64,8 +64,9 @@ def test_table_has_the_worst_first_and_names_provider_and_bound() -> None:
     assert lines[2].startswith("test_a[cpu] short stream warm")
     assert lines[3].endswith("FAIL")
     assert lines[4].endswith("PASS")
-    assert lines[5].startswith("test_b[cpu]")
-    assert lines[6].split() == [
+    assert lines[5].startswith("  longest stall")
+    assert lines[6].startswith("test_b[cpu]")
+    assert lines[7].split() == [
         "ttfa",
         "p95",
         "59",
@@ -82,7 +83,25 @@ def test_table_has_the_worst_first_and_names_provider_and_bound() -> None:
 def test_table_without_verdicts_and_with_colour() -> None:
     assert "no limit" in terminal.table([result("test_a")])
     painted = terminal.table([result("test_a", Outcome.PASS)], lambda text, _: f"<{text}>")
-    assert painted.endswith("<PASS>")
+    assert painted.splitlines()[-2].endswith("<PASS>")
+
+
+def test_the_longest_stall_of_the_tests_player_stands_in_each_streamed_cell() -> None:
+    buffered = Threshold(
+        marker="cadence", keyword="underruns", metric="underruns", statistic="max", limit=0.0,
+        prebuffer_ms=100.0,
+    )  # fmt: skip
+    plain = result("test_a")
+    stalls = Summary(metric="longest_stall_ms", n=59, missing=0, p50=0.0, p95=1460.0)
+    cell = structs.replace(
+        plain, thresholds=(buffered,), summary={"longest_stall_ms@100ms": stalls}
+    )
+    rows = [line.split() for line in terminal.table([cell]).splitlines()]
+    assert rows[-1] == [
+        "longest", "stall", "(100", "ms", "buffered)", "59", "0", "1460", "-", "no", "limit"
+    ]  # fmt: skip
+    whole = structs.replace(plain, cell=structs.replace(plain.cell, mode="synthesize"))
+    assert "longest stall" not in terminal.table([whole])
 
 
 def test_failures_tell_evidence_stages_and_what_to_try() -> None:
