@@ -9,6 +9,8 @@ import pytest
 from tests.plugin.conftest import INLINE, Project
 from tests.plugin.repository import TEST, changes, commit, commit_all, git
 
+pytestmark = pytest.mark.usefixtures("untraced_children")
+
 OPENS_A_MODEL = """
 from pathlib import Path
 WEIGHT = int((Path(__file__).parent / "models" / "voice.bin").read_text())

@@ -8,6 +8,8 @@ import pytest
 
 from tests.plugin.conftest import Project
 
+pytestmark = pytest.mark.usefixtures("untraced_children")
+
 TEST = """
 from pytest_ttsperf import TargetSpec
 import os
