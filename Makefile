@@ -11,7 +11,7 @@ PERF   ?= --ttsperf-compare
 GGML   := onnxruntime-ggml==0.2.0
 # The tests of the code may share the cores; `make perf` may not. More workers than two cores, as most
 # of a test is waiting for processes, and stealing, as a few files take most of the time.
-PARALLEL ?= -n 6 --dist worksteal
+PARALLEL ?= -n 4 --dist worksteal
 # Coverage makes each process slower; with more of them at once, tests that wait would wait in vain.
 COVERED ?= -n 2 --dist loadfile
 
