@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -201,7 +200,8 @@ class BlockRunner:
     ) -> BlockTrials:
         for arm, opened in arms.items():
             with _explain_baseline_errors(spec, arm):
-                deque(warm_up(opened, plan), maxlen=0)
+                for _ in warm_up(opened, plan):
+                    pass
         meters = [opened.meter for opened in arms.values() if opened.meter]
         if not wait_all_quiet(meters, QUIET_TIMEOUT_S):
             self.notes.append(
@@ -444,7 +444,9 @@ def _seconds_for_work(
     """
     values: list[float | None] = []
     for trial, work_s in zip(trials, speech_s, strict=True):
-        elapsed_s = definitions.elapsed_s(trial)
+        elapsed_s = None
+        if trial.recording is not None:
+            elapsed_s = definitions.elapsed_s(trial.recording)
         if elapsed_s is None or work_s is None:
             values.append(None)
         else:

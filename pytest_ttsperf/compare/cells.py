@@ -219,7 +219,7 @@ def _comparison_spec(
 
 
 def count_gates(metrics: Sequence[ComparedMetric]) -> int:
-    """How many chances to fail by noise: what is said has next to none, so it does not count."""
+    """How many chances to fail by the noise of times; what is said has no part in that."""
     return sum(not metric.both_ways for metric in metrics)
 
 

@@ -83,11 +83,11 @@ def decide(
             reason=_too_few_text(draft, needed),
         )
     contrast = _contrast(readable, metric)
-    verdict = _apply_rule(draft, contrast)
     if metric.both_ways:
-        verdict = _apply_mirrored_rule(verdict, contrast)
+        verdict = _apply_rule_both_ways(draft, contrast)
         verdict = structs.replace(verdict, reason=_work_reason(verdict))
     else:
+        verdict = _apply_rule(draft, contrast)
         verdict = structs.replace(verdict, attribution=attribute(readable, metric.statistic))
         verdict = structs.replace(verdict, reason=_reason(verdict))
     if verdict.control_fired:
@@ -159,15 +159,27 @@ def _apply_rule(draft: ChangeVerdict, contrast: Contrast) -> ChangeVerdict:
     )
 
 
-def _apply_mirrored_rule(verdict: ChangeVerdict, contrast: Contrast) -> ChangeVerdict:
-    """The verdict where less fails as more does, and nothing is an improvement."""
-    less = _apply_rule(verdict, contrast.mirrored)
-    either = min(verdict, less, key=lambda one: one.outcome.rank)
+def _apply_rule_both_ways(draft: ChangeVerdict, contrast: Contrast) -> ChangeVerdict:
+    """The rule in the direction in which it moved, where nothing is an improvement.
+
+    The other direction has nothing to say: what is surely not that much more is even less that much
+    less. The chance of a false FAIL is for both together.
+    """
+    verdict = _apply_rule(draft, contrast)
+    moved = verdict
+    if contrast.candidate.mean < 0:
+        moved = _apply_rule(draft, contrast.mirrored)
+    p_changed = contrast.candidate.p_apart(0.0)
+    outcome = moved.outcome
+    if outcome is Outcome.FAIL and p_changed > alpha_fail(draft.statistic, draft.look):
+        outcome = Outcome.INCONCLUSIVE
     return structs.replace(
         verdict,
-        outcome=either.outcome,
+        outcome=outcome,
         improved=False,
-        blocks_needed=either.blocks_needed,
+        blocks_needed=moved.blocks_needed,
+        p_slower=p_changed,
+        p_within=moved.p_within,
     )
 
 

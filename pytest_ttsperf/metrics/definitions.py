@@ -105,14 +105,12 @@ def speech_s(recording: Recording, sound: Sound) -> float | None:
     return (sound.last_frame - sound.onset_frame) / recording.sample_rate
 
 
-def elapsed_s(trial: Trial) -> float | None:
+def elapsed_s(recording: Recording) -> float | None:
     """a_last - t0, in seconds; None without audio."""
-    if trial.recording is None:
-        return None
-    arrivals, _ = chunks_of(trial.recording)
+    arrivals, _ = chunks_of(recording)
     if not arrivals.size:
         return None
-    return (int(arrivals[-1]) - trial.recording.request_ns) / NS_PER_S
+    return (int(arrivals[-1]) - recording.request_ns) / NS_PER_S
 
 
 def most_silence_s(speech: float) -> float:
@@ -125,14 +123,14 @@ def rtf(recording: Recording, sound: Sound) -> float | None:
 
     Of the silence in D no more counts than speech of that length brings: padding is no audio.
     """
-    arrivals, _ = chunks_of(recording)
     audio_s = duration_s(recording)
-    if audio_s is None:
+    time_s = elapsed_s(recording)
+    if audio_s is None or time_s is None:
         return None
+    # Of less than 1 ms no share of silence is known, and none is padding.
     silent_s = (sound.silence_share or 0.0) * audio_s
     padding_s = max(0.0, silent_s - most_silence_s(audio_s - silent_s))
-    elapsed_s = (int(arrivals[-1]) - recording.request_ns) / NS_PER_S
-    return elapsed_s / (audio_s - padding_s)
+    return time_s / (audio_s - padding_s)
 
 
 def rtf_stream(recording: Recording) -> float | None:

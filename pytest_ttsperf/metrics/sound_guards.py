@@ -201,7 +201,6 @@ class Fragment(NamedTuple):
 
     sound_ms: float
     stall_ms: float
-    is_syllable: bool
     is_slow: bool
     """Whether the rest came no faster than real time: then all of the target is slow."""
 
@@ -215,7 +214,8 @@ def check_burst(evidence: Evidence) -> TrustNote | None:
     if evidence.result.cell.mode != "stream":
         return None
     fragments = _fragments(evidence)
-    scraps = [each for each in fragments if not each.is_syllable and not each.is_slow]
+    bursts = [each for each in fragments if not each.is_slow]
+    scraps = [each for each in bursts if each.sound_ms < SYLLABLE_MS]
     enough = OUTSIDE_SHARE * len(evidence.recordings)
     if len(fragments) <= enough:
         return None
@@ -223,7 +223,7 @@ def check_burst(evidence: Evidence) -> TrustNote | None:
     sound_ms = median(each.sound_ms for each in fragments)
     stall_ms = median(each.stall_ms for each in fragments)
     cause = "it is slower than real time"
-    if scraps:
+    if bursts:
         cause = "a player starts at once only to stop, and no first sample says so"
     return TrustNote(
         guard="burst",
@@ -249,7 +249,6 @@ def _fragments(evidence: Evidence) -> list[Fragment]:
             Fragment(
                 sound_ms=sound_ms,
                 stall_ms=hole.stall_ms,
-                is_syllable=sound_ms >= SYLLABLE_MS,
                 is_slow=hole.speed_after >= 1,
             )
         )

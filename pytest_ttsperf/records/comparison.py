@@ -126,7 +126,8 @@ class ChangeVerdict(Struct, frozen=True, kw_only=True):
     low: float | None = None
     high: float | None = None
     p_slower: float | None = None
-    """Chance of an effect at least this large if the code is as fast as before."""
+    """Chance of an effect at least this large if the code is as fast as before; of one in either
+    direction for a metric that is compared both ways."""
     p_within: float | None = None
     """Chance of an effect at most this large if the code is slower by the margin."""
     improved: bool = False

@@ -2,8 +2,8 @@
 
 The distributions are scipy's, from `scipy.special`: `scipy.stats` has them too, and takes half a
 second to import. Both are imported late, as a test session that measures nothing should not pay
-for them. Values are finite, or +inf for a trial that could not
-be measured (it exceeds every limit); an empty array is the caller's error.
+for them. Values are finite, or +inf for a trial that could not be measured (it exceeds every
+limit); an empty array is the caller's error.
 """
 
 from __future__ import annotations

@@ -518,6 +518,7 @@ def test_less_is_said_fails_as_more_does(candidate, outcome, words):
     assert words in verdict.reason
     assert not verdict.improved
     assert verdict.attribution is None
+    assert (verdict.p_slower < 0.01) is (outcome is FAIL)
 
 
 @pytest.mark.parametrize("candidate", [1.025, 0.98])
