@@ -17,6 +17,7 @@ TtsperfError
 |  `- GitError           git failed (carries its words)
 |     `- GitMissing      there is no git to run
 |- MeasurementError      nothing to measure, or not measurable this way
+|- QualityError          what judges the sound on request is missing, failed or died
 |- BaselineUnreadable    a stored baseline exists and cannot be read
 |- BaselineUnwritable    a baseline cannot be saved: no room, no rights, no folder
 |- FileUnreadable        a stored file exists and cannot be read or understood
@@ -104,6 +105,10 @@ class GitMissing(GitError):
 
 class MeasurementError(TtsperfError):
     """There is nothing to measure, or it cannot be measured in this way."""
+
+
+class QualityError(TtsperfError):
+    """Words, timbre, loudness or opinion cannot be judged: a package is missing, or failed."""
 
 
 class BaselineUnreadable(TtsperfError):

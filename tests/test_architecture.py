@@ -30,15 +30,16 @@ PLUGIN_ROOMS = {
     "targets": {"records", "measure.recorder"},
     "metrics": {"records"},
     "judge": {"records"},
+    "quality": {"records", "metrics"},
     "report": {"records"},
-    "experiment": {"records", "targets", "measure", "metrics", "judge", "machine"},
+    "experiment": {"records", "targets", "measure", "metrics", "judge", "machine", "quality"},
     "compare": {
         "records", "experiment", "targets", "measure", "metrics", "judge.statistics", "machine",
-        "report",
+        "quality", "report",
     },
     "baseline": {"records", "judge.statistics", "machine", "report"},
     "doctor": {"records", "experiment", "targets", "machine", "report"},
-    "plugin": {"records", "experiment", "targets", "machine", "report", *FEATURES},
+    "plugin": {"records", "experiment", "targets", "machine", "quality", "report", *FEATURES},
     "cli": {"records", "experiment", "targets", "machine", "report", *FEATURES},
 }  # fmt: skip
 PLUGIN_ARROWS = {

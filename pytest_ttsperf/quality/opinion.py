@@ -1,0 +1,45 @@
+"""Predicted opinion of listeners, from 1 to 5."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_ttsperf.quality.listener import TIMEOUT_S, Listener
+from pytest_ttsperf.quality.packages import import_package, require_package
+from pytest_ttsperf.quality.resampling import resample
+
+DNSMOS_RATE = 16_000
+PACKAGES = ("librosa", "requests", "speechmos")
+"""speechmos needs the others without saying so."""
+FUNCTION = "pytest_ttsperf.quality.opinion:predict_mos"
+
+
+def predict_mos(samples: NDArray[np.float32], sample_rate: int) -> float:
+    """Overall quality as DNSMOS P.835 predicts it (`ovrl_mos` of speechmos), from 1 to 5.
+
+    `samples` has shape (frames,), full scale 1.0, `sample_rate` is in Hz; DNSMOS hears 16 kHz.
+    QualityError where speechmos, librosa or requests is not installed.
+    """
+    for package in PACKAGES:
+        require_package(package)
+    dnsmos = import_package("speechmos", "dnsmos")
+    audio = np.clip(resample(samples, sample_rate, DNSMOS_RATE), -1, 1)
+    return float(dnsmos.run(audio, sr=DNSMOS_RATE)["ovrl_mos"])
+
+
+class OpinionPredictor(Listener):
+    """`predict_mos` in a process of its own: a context manager."""
+
+    def __init__(self, *, timeout_s: float = TIMEOUT_S) -> None:
+        """QualityError where a package is missing."""
+        for package in PACKAGES:
+            require_package(package)
+        super().__init__(FUNCTION, timeout_s=timeout_s)
+
+    def predict(self, samples: NDArray[np.float32], sample_rate: int) -> float:
+        """As `predict_mos`; QualityError as for `Listener.call` as well."""
+        mos: Any = self.call(samples, sample_rate)
+        return float(mos)
