@@ -22,14 +22,16 @@ if TYPE_CHECKING:
     from pytest_ttsperf.plugin.fixtures import WarmEngine as WarmEngine
     from pytest_ttsperf.plugin.typed_marks import cadence as cadence
     from pytest_ttsperf.plugin.typed_marks import memory as memory
+    from pytest_ttsperf.plugin.typed_marks import quality as quality
     from pytest_ttsperf.plugin.typed_marks import regression as regression
     from pytest_ttsperf.plugin.typed_marks import rtf as rtf
+    from pytest_ttsperf.plugin.typed_marks import seams as seams
     from pytest_ttsperf.plugin.typed_marks import trials as trials
     from pytest_ttsperf.plugin.typed_marks import ttfa as ttfa
     from pytest_ttsperf.plugin.typed_marks import voice as voice
     from pytest_ttsperf.records import TargetSpec as TargetSpec
 
-MARKS = ("cadence", "memory", "regression", "rtf", "trials", "ttfa", "voice")
+MARKS = ("cadence", "memory", "quality", "regression", "rtf", "seams", "trials", "ttfa", "voice")
 _LAZY = {
     "ColdEngine": "pytest_ttsperf.plugin.fixtures",
     "Measurement": "pytest_ttsperf.plugin.fixtures",

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from statistics import median
 from typing import NamedTuple
@@ -24,7 +24,13 @@ from typing import NamedTuple
 from pytest_ttsperf.compare import absence, metrics
 from pytest_ttsperf.compare.incomparable import Incomparable
 from pytest_ttsperf.errors import TargetError
-from pytest_ttsperf.experiment.plan import Plan, TargetFactory, probe_texts, warmup_texts
+from pytest_ttsperf.experiment.plan import (
+    Plan,
+    QualityPlan,
+    TargetFactory,
+    probe_texts,
+    warmup_texts,
+)
 from pytest_ttsperf.experiment.trial import (
     OpenTarget,
     merge_tracers,
@@ -75,6 +81,20 @@ class ComparedCell(NamedTuple):
         """Whether the arms are to say the same for the same text."""
         return any(metric.is_work for metric in self.metrics)
 
+    @property
+    def quality(self) -> QualityPlan:
+        """What of the sound its metrics need, and nothing else."""
+        wanted = {metric.metric for metric in self.metrics}
+        return replace(
+            self.plan.quality,
+            true_peak="true_peak_dbtp" in wanted,
+            loudness=False,
+            seams=False,
+            words=not wanted.isdisjoint(("wer", "worst_run")),
+            timbre="timbre_db" in wanted,
+            mos=False,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ComparisonSpec:
@@ -115,11 +135,15 @@ class BlockTrials(NamedTuple):
     by_arm: dict[str, tuple[Trial, ...]]
     rss_peak_mb: dict[str, float | None]
     spare: tuple[Trial, ...] = ()
+    sampled: frozenset[int] = frozenset()
+    """Positions of the texts that are listened to."""
 
-    @property
-    def texts(self) -> list[str]:
-        """In the order of the trials."""
-        return [trial.text for trial in self.by_arm["candidate"]]
+    def texts_of(self, metric: str) -> list[str]:
+        """The texts that a metric is measured of, in the order of the trials."""
+        texts = [trial.text for trial in self.by_arm["candidate"]]
+        if metric not in metrics.SAMPLED:
+            return texts
+        return [texts[position] for position in sorted(self.sampled)]
 
     @property
     def duration_s(self) -> float:
@@ -131,6 +155,10 @@ class BlockTrials(NamedTuple):
         return duration_ns / 1e9
 
 
+Draw = Callable[[str, int, int], frozenset[int]]
+"""Cell, number of a block and of its texts -> positions of those whose sound is kept."""
+
+
 class BlockRunner:
     """Blocks one after the other, each with other texts: as many as are worth three new processes.
 
@@ -139,7 +167,8 @@ class BlockRunner:
     that holds more of these blocks than are of use has longer ones.
     """
 
-    def __init__(self, spec: ComparisonSpec) -> None:
+    def __init__(self, spec: ComparisonSpec, draw: Draw | None = None) -> None:
+        self._draw = draw
         self.notes: list[str] = []
         if spec.baseline.tree is not None:
             self.notes += spec.baseline.tree.notes
@@ -178,16 +207,19 @@ class BlockRunner:
         positions = range(self._next_text, self._next_text + self.texts)
         if spec.is_cold:
             return {
-                cell: _run_cold_block(spec, plan, positions[:1], order)
-                for cell, (plan, _) in spec.cells.items()
+                cell: _run_cold_block(spec, compared, positions[:1], order)
+                for cell, compared in spec.cells.items()
             }
         with _open_arms(spec) as arms:
             if number == 0:
                 self.notes += [*_differences(arms), *_server_notes(spec)]
-            trials = {
-                cell: self._run_warm_block(spec, arms, plan, _texts(plan, positions), order)
-                for cell, (plan, _) in spec.cells.items()
-            }
+            trials = {}
+            for cell, compared in spec.cells.items():
+                texts = _texts(compared.plan, positions)
+                sampled: frozenset[int] = frozenset()
+                if self._draw is not None:
+                    sampled = self._draw(cell, number, len(texts))
+                trials[cell] = self._run_warm_block(spec, arms, compared, texts, sampled, order)
             if number == 0:
                 for cell, (plan, _) in spec.cells.items():
                     _refuse_caches(arms, plan, trials[cell])
@@ -202,10 +234,13 @@ class BlockRunner:
         self,
         spec: ComparisonSpec,
         arms: Mapping[str, OpenTarget],
-        plan: Plan,
+        compared: ComparedCell,
         texts: Sequence[str],
+        sampled: frozenset[int],
         order: random.Random,
     ) -> BlockTrials:
+        plan = compared.plan
+        quality = compared.quality
         for arm, opened in arms.items():
             with _explain_baseline_errors(spec, arm):
                 for _ in warm_up(opened, plan):
@@ -216,11 +251,19 @@ class BlockRunner:
                 f"the targets kept working for {QUIET_TIMEOUT_S:g} s, and so disturb each other"
             )
         trials: dict[str, tuple[Trial, ...]] = dict.fromkeys((*ARMS, SPARE), ())
-        for step in schedule.schedule_trials(texts, "trial"):
+        for position, step in enumerate(schedule.schedule_trials(texts, "trial")):
             for arm in order.sample(list(arms), len(arms)):
-                trial = run_trial_or_fail(arms[arm], step, plan.mode, with_usage=False)
+                trial = run_trial_or_fail(
+                    arms[arm],
+                    step,
+                    plan.mode,
+                    with_usage=False,
+                    quality=quality,
+                    keep_sound=position in sampled,
+                )
                 trials[arm] += (trial,)
         return BlockTrials(
+            sampled=sampled,
             spare=trials.pop(SPARE),
             by_arm=trials,
             rss_peak_mb={arm: _peak_mb(arms[arm]) for arm in ARMS},
@@ -357,17 +400,19 @@ def _peak_mb(opened: OpenTarget) -> float | None:
 
 def _run_cold_block(
     spec: ComparisonSpec,
-    plan: Plan,
+    compared: ComparedCell,
     positions: range,
     order: random.Random,
 ) -> BlockTrials:
+    plan = compared.plan
+    quality = compared.quality
     (step,) = schedule.schedule_cold_trials(_texts(plan, positions))
     (second,) = warmup_texts(plan, 1)
     trials: dict[str, tuple[Trial, ...]] = {}
     for arm in order.sample(ARMS, len(ARMS)):
         source = spec.candidate if arm == "candidate" else spec.baseline
         with _explain_baseline_errors(spec, arm):
-            trial, ready, _ = run_cold_trial(source, step, second, plan.mode)
+            trial, ready, _ = run_cold_trial(source, step, second, plan.mode, quality)
             _refuse_tracers(source, ready.tracers)
         trials[arm] = (trial,)
     return BlockTrials(trials, dict.fromkeys(ARMS))
@@ -409,6 +454,8 @@ def summarise_block(trials: BlockTrials, metric: str, *, is_same_work: bool = Fa
     if metric == PER_PROCESS:
         peaks_mb = {arm: [trials.rss_peak_mb[arm]] for arm in ARMS}
         return Block(metric=_arms(peaks_mb))
+    if metric in metrics.SAMPLED:
+        return _summarise_sample(trials, metric)
     is_whole = metric.startswith("rtf")
     values: dict[str, list[float | None]] = {}
     times: dict[str, list[TrialTimes | None]] = {}
@@ -430,6 +477,16 @@ def summarise_block(trials: BlockTrials, metric: str, *, is_same_work: bool = Fa
         elapsed_ms=_arms_of_stage(times, None),
         stages_ms={stage: _arms_of_stage(times, stage) for stage in sorted(stages)},
     )
+
+
+def _summarise_sample(trials: BlockTrials, metric: str) -> Block:
+    """A metric of the texts that were listened to; one that is missing where there are none."""
+    values: dict[str, list[float | None]] = {}
+    for arm in ARMS:
+        arm_trials = trials.by_arm[arm]
+        sampled = [arm_trials[position] for position in sorted(trials.sampled)]
+        values[arm] = _metric_values(metric, sampled) or [None]
+    return Block(metric=_arms(values))
 
 
 def _metric_values(metric: str, trials: Sequence[Trial]) -> list[float | None]:

@@ -13,7 +13,7 @@ from msgspec import structs
 from pytest_ttsperf.compare import revisions, run
 from pytest_ttsperf.compare.blocks import ComparedCell, ComparisonSpec
 from pytest_ttsperf.compare.metrics import with_work
-from pytest_ttsperf.errors import MeasurementError, RevisionError, TargetError
+from pytest_ttsperf.errors import MeasurementError, QualityError, RevisionError, TargetError
 from pytest_ttsperf.experiment.plan import Plan, TargetFactory
 from pytest_ttsperf.records import (
     CellResult,
@@ -139,7 +139,7 @@ def compare_cells(
             version = against or version_of(group.label)
             spec = _comparison_spec(version, group, measured, metrics_of, budget_s, gates_in_run)
             comparisons = run.compare(spec, tell)
-        except (MeasurementError, RevisionError) as error:
+        except (MeasurementError, RevisionError, QualityError) as error:
             comparisons = group.without_comparison(_first_line(error), Outcome.INCONCLUSIVE)
         except TargetError as error:
             reason = f"the new code failed while it was compared: {error}"

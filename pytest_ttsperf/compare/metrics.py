@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 DEFAULT_MARGIN = 0.03
 MOST_OUTSIDE = 0.05
 """Of the texts: what is PASS has surely fewer of them apart."""
+MOST_OF_SAMPLE = 0.2
+"""The same, of the few texts that are listened to."""
 DEFAULT_BUDGET_S = 60.0
 """Longest time for one comparison, where none is named."""
 UNITS_S: Mapping[str, float] = {"s": 1.0, "min": 60.0, "h": 3600.0}
@@ -102,8 +104,22 @@ WORK: Mapping[str, MetricDefault] = {
 }
 """What the figures are the price of: compared too, so that nobody gets faster by saying less. The
 margins are above what two runs of the same voice differ by (docs/adr/0033)."""
+REQUESTED: Mapping[str, MetricDefault] = {
+    "words": MetricDefault("word error rate", "wer", "p50", "difference", margin=0.05),
+    "worst_run": MetricDefault(
+        "texts with a run of wrong words",
+        "worst_run",
+        "outside",
+        "difference",
+        margin=MOST_OF_SAMPLE,
+        band=2.0,
+    ),
+    "timbre": MetricDefault("timbre", "timbre_db", "p50", "difference", "dB", margin=1.0),
+}
+"""What takes a recogniser, or the sound of all arms, and is judged of a sample of the texts."""
 DEFAULT = ("ttfa_p50", "ttfa_p95", "rtf_p50")
-ALL: Mapping[str, MetricDefault] = {**FIGURES, **WORK}
+ALL: Mapping[str, MetricDefault] = {**FIGURES, **WORK, **REQUESTED}
+SAMPLED = frozenset(figure.metric for figure in REQUESTED.values())
 SHORT = {"ttfa": ("ttfa_p50", "ttfa_p95"), "rtf": ("rtf_p50",), "memory": ("rss_peak",)}
 """Names that stand for several figures, or for the usual one."""
 WARM_ONLY = frozenset(
@@ -117,6 +133,7 @@ WARM_ONLY = frozenset(
         "texts_silence",
         "texts_level",
         "texts_broken",
+        *REQUESTED,
     }
 )
 """What a single start for each block has none of."""
@@ -172,7 +189,7 @@ def _compared_metric(name: str, margin: float) -> ComparedMetric:
         unit=default.unit,
         margin=margin,
         both_ways=default.both_ways,
-        is_work=name in WORK,
+        is_work=name in WORK or name in REQUESTED,
         band=band,
     )
 

@@ -21,6 +21,7 @@ from pytest_ttsperf.compare.blocks import (
     summarise_block,
 )
 from pytest_ttsperf.compare.incomparable import Incomparable
+from pytest_ttsperf.compare.listening import BlockListener
 from pytest_ttsperf.errors import WrongTree
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.machine.cpu_idle import inhibit_cpu_idle
@@ -69,10 +70,9 @@ class CellBlocks:
             block = summarise_block(trials, metric, is_same_work=self._is_same_work)
             blocks.append(block)
 
-    @property
-    def texts(self) -> list[list[str]]:
-        """By block."""
-        return [block.texts for block in self.trials]
+    def texts_of(self, metric: ComparedMetric) -> list[list[str]]:
+        """The texts that a metric is measured of, by block."""
+        return [block.texts_of(metric.metric) for block in self.trials]
 
 
 class ComparisonRun:
@@ -81,14 +81,15 @@ class ComparisonRun:
     def __init__(self, spec: ComparisonSpec, tell: Tell) -> None:
         self.spec = spec
         self.tell = tell
-        self.runner = BlockRunner(spec)
+        self.listener = BlockListener(spec)
+        self.runner = BlockRunner(spec, self.listener.draw)
         self.blocks = {cell_id: CellBlocks(cell) for cell_id, cell in spec.cells.items()}
         self._started_s = REAL.monotonic()
 
     def run(self) -> dict[str, Comparison]:
         """All of it; see `compare`."""
         try:
-            with inhibit_cpu_idle() as is_inhibited:
+            with self.listener, inhibit_cpu_idle() as is_inhibited:
                 verdicts = self._run_blocks()
                 verdicts = self.confirm(verdicts)
         except (Incomparable, WrongTree) as error:
@@ -148,8 +149,17 @@ class ComparisonRun:
         return plan
 
     def _run_next(self, spec: ComparisonSpec) -> None:
-        for cell_id, trials in self.runner.run_next(spec).items():
-            self.blocks[cell_id].add(trials)
+        trials = self.runner.run_next(spec)
+        start_s = REAL.monotonic()
+        for cell_id, block in self.listener.listen(trials, self._blocks_left()).items():
+            self.blocks[cell_id].add(block)
+        self.runner.durations_s[-1] += REAL.monotonic() - start_s
+
+    def _blocks_left(self) -> int:
+        """How many more the budget holds, if they take as long as those so far; at least one."""
+        spent_s = sum(self.runner.durations_s)
+        per_block_s = spent_s / len(self.runner.durations_s)
+        return max(1, round((self.spec.budget_s - spent_s) / per_block_s))
 
     def _tell_progress(self, plan: t_rule.BlockPlan) -> None:
         done = len(self.runner.durations_s)
@@ -174,7 +184,12 @@ class ComparisonRun:
     ) -> tuple[ChangeVerdict, ...]:
         blocks = self.blocks[cell_id]
         changes = [
-            decision.decide(blocks.by_metric[metric.metric], metric, look, blocks.texts)
+            decision.decide(
+                blocks.by_metric[metric.metric],
+                metric,
+                look,
+                blocks.texts_of(metric),
+            )
             for metric in self.spec.cells[cell_id].metrics
         ]
         return decision.void_by_control(changes, self.spec.cells[cell_id].metrics)
@@ -204,7 +219,8 @@ class ComparisonRun:
             if self._needs_confirmation(change):
                 cell = self.blocks[cell_id]
                 blocks = cell.by_metric[metric.metric]
-                change = decision.confirm(blocks[:count], blocks[count:], metric, cell.texts)
+                texts = cell.texts_of(metric)
+                change = decision.confirm(blocks[:count], blocks[count:], metric, texts)
             confirmed.append(change)
         return decision.void_by_control(confirmed, self.spec.cells[cell_id].metrics)
 
@@ -260,14 +276,14 @@ def verdicts(comparison: Comparison) -> list[Verdict]:
             )
         ]
     judged = []
-    same_work = []
+    work_done = []
     for metric, change in zip(comparison.gates, comparison.changes, strict=True):
-        if metric.is_work and change.outcome is Outcome.PASS:
-            same_work.append((metric, change))
+        if metric.is_work and change.outcome is not Outcome.FAIL:
+            work_done.append((metric, change))
         else:
             judged.append(_verdict(metric, change, subject))
-    if same_work:
-        judged.append(_same_work_verdict(same_work, subject))
+    if work_done:
+        judged.append(_same_work_verdict(work_done, subject))
     return judged
 
 
@@ -292,16 +308,27 @@ def _verdict(metric: ComparedMetric, change: ChangeVerdict, subject: str) -> Ver
 
 
 def _same_work_verdict(
-    passed: Sequence[tuple[ComparedMetric, ChangeVerdict]],
+    judged: Sequence[tuple[ComparedMetric, ChangeVerdict]],
     subject: str,
 ) -> Verdict:
-    """One for all figures of the work that are as before: nobody reads ten rows of them."""
-    labels = ", ".join(metric.label for metric, _ in passed)
-    _, first = passed[0]
+    """One for all figures of the work that did not fail: nobody reads ten rows of them."""
+    same = []
+    undecided = []
+    for metric, change in judged:
+        if change.outcome is Outcome.PASS:
+            same.append(metric.label)
+        else:
+            undecided.append(f"{metric.label} ({change.reason})")
+    parts = []
+    if same:
+        parts.append(f"as before: {', '.join(same)}")
+    if undecided:
+        parts.append(f"open: {'; '.join(undecided)}")
+    _, first = judged[0]
     return Verdict(
         subject=f"same work {subject}",
-        outcome=Outcome.PASS,
-        reason=f"as before: {labels}",
+        outcome=Outcome.INCONCLUSIVE if undecided else Outcome.PASS,
+        reason="; ".join(parts),
         gate="work",
         n=first.blocks,
     )

@@ -118,10 +118,7 @@ def _outside_reason(
     if verdict.outcome is Outcome.PASS:
         return f"{text}: surely fewer than {_percent(metric.margin)}"
     most = _percent(verdict.high or 0.0)
-    return (
-        f"{text}: up to {most} may, and {_percent(metric.margin)} would count; more texts would "
-        "decide (--ttsperf-budget)"
-    )
+    return f"{text}: up to {most} may, and {_percent(metric.margin)} would count"
 
 
 def _percent(share: float) -> str:

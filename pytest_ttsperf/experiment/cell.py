@@ -7,7 +7,8 @@ first measurement is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -15,10 +16,13 @@ from operator import attrgetter
 from msgspec import structs
 
 from pytest_ttsperf.errors import MeasurementError
+from pytest_ttsperf.experiment import listening
+from pytest_ttsperf.experiment.listening import SoundJudge
 from pytest_ttsperf.experiment.plan import (
     UNNAMED,
     Plan,
     Progress,
+    QualityPlan,
     TargetFactory,
     cell_of,
     probe_texts,
@@ -37,7 +41,8 @@ from pytest_ttsperf.experiment.trial import (
     seconds_per_trial,
     warm_up,
 )
-from pytest_ttsperf.judge import limits
+from pytest_ttsperf.judge import limits, sampled_limits
+from pytest_ttsperf.judge.sampled_limits import SampledFigure
 from pytest_ttsperf.judge.statistics import quantiles
 from pytest_ttsperf.machine import fingerprint as machine_fingerprint
 from pytest_ttsperf.machine import load
@@ -87,14 +92,19 @@ def measure_warm(opened: OpenTarget, plan: Plan, tell: Tell) -> CellResult:
     fingerprint = _fingerprint(opened.ready)
     thresholds = plan.limits_on(fingerprint)
     monitor = _monitor_load(opened)
-    warmups = list(warm_up(opened, plan))
+    warmups = list(warm_up(opened, plan, keep_sound=plan.quality.is_slow))
     notes = [*_warning_notes(opened.ready), *_warmup_notes(opened, warmups)]
     load_before = monitor.so_far()
 
-    monitor = _monitor_load(opened)
-    trials, stopped = _run_trials(opened, plan, thresholds, seconds_per_trial(warmups), tell)
-    load_during = monitor.so_far()
-    tell(Progress(plan, plan.trials, plan.trials, 0.0))
+    with _open_judge(plan.quality) as judge:
+        sample = _draw_sample(judge, plan, warmups)
+        warmups = listening.drop_sound(warmups)
+        monitor = _monitor_load(opened)
+        per_trial_s = seconds_per_trial(warmups)
+        trials, stopped = _run_trials(opened, plan, thresholds, per_trial_s, sample, tell)
+        load_during = monitor.so_far()
+        tell(Progress(plan, plan.trials, plan.trials, 0.0))
+        trials = _judge_sounds(judge, trials)
 
     is_usable = not is_broken(trials)
     if is_usable and opened.meter and not opened.meter.is_quiet():
@@ -137,11 +147,42 @@ def _warmup_notes(opened: OpenTarget, warmups: Sequence[Trial]) -> Iterator[Trus
         yield TrustNote(guard="quiet", text=text)
 
 
+@contextmanager
+def _open_judge(quality: QualityPlan) -> Iterator[SoundJudge | None]:
+    """What listens to the trials afterwards, where anything does."""
+    if not quality.is_slow:
+        yield None
+        return
+    with SoundJudge(quality) as judge:
+        yield judge
+
+
+def _draw_sample(
+    judge: SoundJudge | None,
+    plan: Plan,
+    warmups: Sequence[Trial],
+) -> frozenset[int]:
+    """Which trials will be listened to: as many as the time for it holds, by the last warm-up."""
+    if judge is None:
+        return frozenset()
+    per_trial_s = judge.time(warmups[-1])
+    count = listening.affordable(plan.quality.budget_s, per_trial_s)
+    return listening.draw_sample(count, plan.trials, seed=plan.test)
+
+
+def _judge_sounds(judge: SoundJudge | None, trials: Sequence[Trial]) -> list[Trial]:
+    """The trials, those of the sample with what was heard in them."""
+    if judge is None:
+        return list(trials)
+    return listening.judge_all(judge, trials)
+
+
 def _run_trials(
     opened: OpenTarget,
     plan: Plan,
     thresholds: Sequence[Threshold],
     per_trial_s: float,
+    sample: Collection[int],
     tell: Tell,
 ) -> tuple[list[Trial], bool]:
     """The trials of a warm cell, and whether they ended early.
@@ -153,7 +194,14 @@ def _run_trials(
     for done, step in enumerate(steps):
         left_s = per_trial_s * (plan.trials - done)
         tell(Progress(plan, done, plan.trials, left_s))
-        trials.append(run_trial_or_fail(opened, step, plan.mode))
+        trial = run_trial_or_fail(
+            opened,
+            step,
+            plan.mode,
+            quality=plan.quality,
+            keep_sound=done in sample,
+        )
+        trials.append(trial)
         if is_broken(trials):
             return trials, True
         if left_s > WORTH_STOPPING_S and _is_decided(thresholds, trials, plan.trials):
@@ -200,6 +248,8 @@ def measure_cold(source: TargetFactory, plan: Plan, tell: Tell) -> CellResult:
     tell(Progress(plan, plan.trials, plan.trials, 0.0))
     if cold.ready is None:
         raise MeasurementError(f"{plan.test}: {plan.trials} cold trials measure nothing")
+    with _open_judge(plan.quality) as judge:
+        cold.trials = _judge_sounds(judge, listening.drop_beyond(cold.trials, plan.quality, judge))
     fingerprint = _fingerprint(cold.ready)
     result = CellResult(
         cell=cell_of(source, cold.ready, plan),
@@ -225,7 +275,9 @@ def _run_cold_trials(source: TargetFactory, plan: Plan, second_text: str, tell: 
     for done, step in enumerate(steps):
         tell(Progress(plan, done, plan.trials, left_s))
         start_s = REAL.monotonic()
-        trial, cold.ready, cold.cost = run_cold_trial(source, step, second_text, plan.mode)
+        trial, cold.ready, cold.cost = run_cold_trial(
+            source, step, second_text, plan.mode, plan.quality
+        )
         elapsed_s = REAL.monotonic() - start_s
         cold.trials.append(trial)
         left_s = elapsed_s * (plan.trials - done - 1)
@@ -242,7 +294,8 @@ def derive(result: CellResult) -> CellResult:
     trials = result.counted
     samples = {name: definitions.sample(name, trials) for name in definitions.METRICS}
     for threshold in result.thresholds:
-        if threshold.marker != "memory" and threshold.prebuffer_ms:
+        is_derived = threshold.prebuffer_ms or threshold.target is not None
+        if threshold.marker != "memory" and is_derived:
             samples[threshold.sample_key] = _sample(threshold, trials)
     if result.prebuffer_ms:
         stall = definitions.sample("longest_stall_ms", trials, result.prebuffer_ms)
@@ -268,7 +321,13 @@ def derive(result: CellResult) -> CellResult:
 
 def _sample(threshold: Threshold, trials: Sequence[Trial]) -> Sample:
     """The figures that a limit is about."""
-    return definitions.sample(threshold.metric, trials, threshold.prebuffer_ms)
+    sample = definitions.sample(threshold.metric, trials, threshold.prebuffer_ms)
+    if threshold.target is None:
+        return sample
+    distances = [
+        None if value is None else abs(value - threshold.target) for value in sample.values
+    ]
+    return structs.replace(sample, values=tuple(distances))
 
 
 def judge(result: CellResult, screened: Iterable[Verdict] = ()) -> CellResult:
@@ -352,7 +411,45 @@ def _judge_limit(result: CellResult, threshold: Threshold) -> Verdict:
     if threshold.marker == "memory":
         value = getattr(result.memory, threshold.metric)
         return limits.judge_value(threshold, value, result.memory.reason)
-    return limits.judge(threshold, _sample(threshold, result.counted), result.declared_trials)
+    if threshold.metric in SAMPLED:
+        return sampled_limits.judge(threshold, _listened(result, threshold))
+    verdict = limits.judge(threshold, _sample(threshold, result.counted), result.declared_trials)
+    if threshold.marker == "seams" and verdict.outcome is Outcome.FAIL:
+        return structs.replace(verdict, reason=f"{verdict.reason}{_first_seam(result.counted)}")
+    return verdict
+
+
+SAMPLED = ("wer", "worst_run", "mos")
+"""What is judged of a sample of the trials."""
+
+
+def _listened(result: CellResult, threshold: Threshold) -> list[SampledFigure]:
+    """The metric of each trial that was listened to, and what is to be said of it."""
+    figures = []
+    values = _sample(threshold, result.counted).values
+    for trial, value in zip(result.counted, values, strict=True):
+        if value is None or trial.quality is None:
+            continue
+        words = trial.quality.words
+        figures.append(
+            SampledFigure(
+                value=value,
+                weight=float(words.words) if threshold.metric == "wer" and words else 1.0,
+                text=trial.text,
+                detail=words.differing if words else "",
+            )
+        )
+    return figures
+
+
+def _first_seam(trials: Sequence[Trial]) -> str:
+    """Where the first broken joint is to be heard."""
+    for trial in trials:
+        if trial.quality is None or trial.quality.seams is None:
+            continue
+        for seam in trial.quality.seams.flagged:
+            return f"; the first ({seam.kind}) at {seam.second:.2f} s of {trial.text!r}"
+    return ""
 
 
 def _warning_notes(ready: TargetInfo) -> list[TrustNote]:

@@ -114,6 +114,35 @@ class TargetFactory:
 
 
 @dataclass(frozen=True, slots=True)
+class QualityPlan:
+    """What of the sound is judged on request, beside what always is."""
+
+    true_peak: bool = False
+    loudness: bool = False
+    seams: bool = False
+    words: bool = False
+    timbre: bool = False
+    mos: bool = False
+    recognizer: str = "pocketsphinx"
+    """Or `module:callable`."""
+    budget_s: float = 12.0
+    """For what is slow: words and opinion are judged of a sample that it holds."""
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether anything is judged in a process of its own, of a sample of the trials."""
+        return self.words or self.mos
+
+    @property
+    def needs_sound(self) -> bool:
+        """Whether anything is judged after the trials, by their samples."""
+        return self.is_slow or self.timbre
+
+
+NO_QUALITY = QualityPlan()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What to measure: one cell, its text, how many trials, and the limits that may stop it."""
 
@@ -126,6 +155,7 @@ class Plan:
     """The limits in force on a fingerprint; they may differ from machine to machine."""
     first: int = 0
     """Trials that this cell has already; their texts are not used again."""
+    quality: QualityPlan = NO_QUALITY
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,34 @@ from dataclasses import asdict, dataclass
 from statistics import mean
 from typing import NamedTuple
 
+import numpy as np
 from msgspec import structs
+from numpy.typing import NDArray
 
 from pytest_ttsperf.errors import MeasurementError, TargetError
-from pytest_ttsperf.experiment.plan import Plan, TargetFactory, warmup_texts
+from pytest_ttsperf.experiment.plan import (
+    NO_QUALITY,
+    Plan,
+    QualityPlan,
+    TargetFactory,
+    warmup_texts,
+)
 from pytest_ttsperf.measure import schedule
 from pytest_ttsperf.measure.memory import TreeMeter
 from pytest_ttsperf.metrics import audio, definitions
-from pytest_ttsperf.records import Mode, RecorderCost, Recording, Span, TargetInfo, Trial, Usage
+from pytest_ttsperf.quality import loudness, seams
+from pytest_ttsperf.records import (
+    FlaggedSeam,
+    Mode,
+    Quality,
+    RecorderCost,
+    Recording,
+    SeamCheck,
+    Span,
+    TargetInfo,
+    Trial,
+    Usage,
+)
 from pytest_ttsperf.targets.base import Target
 
 OPENING = ("process", "import", "open")
@@ -79,14 +99,17 @@ def run_trial(
     mode: Mode,
     *,
     with_usage: bool = True,
+    quality: QualityPlan = NO_QUALITY,
+    keep_sound: bool = False,
 ) -> Trial:
     """One trial with its sound analyzed and, `with_usage`, its memory and CPU time read.
 
-    TargetError when the target fails.
+    `keep_sound` leaves the samples in its recording. TargetError when the target fails.
     """
     meter = opened.meter
     if meter is None or not with_usage:
-        return _to_trial(step, opened.target.record(step.text, mode), None)
+        recording = opened.target.record(step.text, mode)
+        return _to_trial(step, recording, None, quality, keep_sound=keep_sound)
     cpu_before_s = meter.cpu_s()
     with meter.watch_peak() as peak:
         recording = opened.target.record(step.text, mode)
@@ -95,7 +118,7 @@ def run_trial(
         # The tree is counted in ticks of 10 ms; what the process itself spent is exact.
         process_s = (recording.cpu_ns or 0) / 1e9
         usage = structs.replace(usage, cpu_s=max(usage.cpu_s - cpu_before_s, process_s))
-    return _to_trial(step, recording, usage)
+    return _to_trial(step, recording, usage, quality, keep_sound=keep_sound)
 
 
 def run_trial_or_fail(
@@ -104,10 +127,19 @@ def run_trial_or_fail(
     mode: Mode,
     *,
     with_usage: bool = True,
+    quality: QualityPlan = NO_QUALITY,
+    keep_sound: bool = False,
 ) -> Trial:
     """A trial in any case: where the target raised, ended or hung, it carries the error."""
     try:
-        return run_trial(opened, step, mode, with_usage=with_usage)
+        return run_trial(
+            opened,
+            step,
+            mode,
+            with_usage=with_usage,
+            quality=quality,
+            keep_sound=keep_sound,
+        )
     except TargetError as error:
         return Trial(**asdict(step), recording=None, error=str(error))
 
@@ -122,23 +154,55 @@ def _to_trial(
     step: schedule.ScheduledTrial,
     recording: Recording,
     usage: Usage | None,
+    quality: QualityPlan = NO_QUALITY,
+    *,
+    keep_sound: bool = False,
 ) -> Trial:
     samples = audio.to_samples(recording)
+    rate = recording.sample_rate
+    level = audio.measure_level(samples, rate)
+    if quality.true_peak:
+        level = structs.replace(level, true_peak_dbtp=loudness.true_peak_dbtp(samples))
     return Trial(
         **asdict(step),
-        recording=recording.without_pcm(),
-        sound=audio.measure_sound(samples, recording.sample_rate),
-        level=audio.measure_level(samples, recording.sample_rate),
+        recording=recording if keep_sound else recording.without_pcm(),
+        sound=audio.measure_sound(samples, rate),
+        level=level,
+        quality=_judge_sound(samples, recording, quality),
         usage=usage,
     )
 
 
-def warm_up(opened: OpenTarget, plan: Plan) -> Iterator[Trial]:
+def _judge_sound(
+    samples: NDArray[np.float32],
+    recording: Recording,
+    plan: QualityPlan,
+) -> Quality | None:
+    """What was requested of the sound and is quick; None where nothing was."""
+    if not (plan.loudness or plan.seams):
+        return None
+    lufs = check = None
+    if plan.loudness:
+        lufs = loudness.integrated_lufs(samples, recording.sample_rate)
+    if plan.seams:
+        check = _check_seams(samples, recording)
+    return Quality(lufs=lufs, seams=check)
+
+
+def _check_seams(samples: NDArray[np.float32], recording: Recording) -> SeamCheck:
+    found = seams.find_seams(samples, recording.sample_rate, recording.frame_counts)
+    flagged = [
+        FlaggedSeam(second=seam.second, kind=seam.kind, score=seam.score) for seam in found.flagged
+    ]
+    return SeamCheck(joints=found.joints, flagged=tuple(flagged))
+
+
+def warm_up(opened: OpenTarget, plan: Plan, *, keep_sound: bool = False) -> Iterator[Trial]:
     """Run warm-ups until they are steady, or for as many as there are."""
     steady = schedule.Steady()
     texts = warmup_texts(plan, schedule.MAX_WARMUPS)
     for step in schedule.schedule_trials(texts, "warmup"):
-        trial = run_trial(opened, step, plan.mode)
+        trial = run_trial(opened, step, plan.mode, keep_sound=keep_sound)
         steady.feed(rtf_of(trial))
         yield trial
         if steady.reached:
@@ -173,6 +237,7 @@ def run_cold_trial(
     step: schedule.ScheduledTrial,
     second_text: str,
     mode: Mode,
+    quality: QualityPlan = NO_QUALITY,
 ) -> ColdTrial:
     """Start, synthesize twice, close: the first run counts from the start of the process.
 
@@ -188,7 +253,7 @@ def run_cold_trial(
     try:
         ready = opened.ready
         if opened.target.lifecycle == "per_text":
-            return _run_process_trial(opened, step, mode)
+            return _run_process_trial(opened, step, mode, quality)
         first = opened.target.record(step.text, mode)
         usage = None
         if opened.meter is not None:
@@ -198,7 +263,8 @@ def run_cold_trial(
         placement, cost, tracers = opened.target.inspect()
     finally:
         opened.close()
-    trial = _to_trial(step, _from_process_start(first, ready), usage)
+    recording = _from_process_start(first, ready)
+    trial = _to_trial(step, recording, usage, quality, keep_sound=quality.needs_sound)
     phases: dict[str, float | None] = dict(ready.phases_ms)
     for span in ready.spans:
         phases[span.stage] = (span.end_ns - span.start_ns) / 1e6
@@ -213,6 +279,7 @@ def _run_process_trial(
     opened: OpenTarget,
     step: schedule.ScheduledTrial,
     mode: Mode,
+    quality: QualityPlan,
 ) -> ColdTrial:
     """The one run of a process that is there for one text."""
     recording = opened.target.record(step.text, mode)
@@ -223,7 +290,7 @@ def _run_process_trial(
         usage = process.usage
         phases.update(process.phases_ms)
     phases["first_run"] = definitions.ttfs_ms(recording)
-    trial = _to_trial(step, recording, usage)
+    trial = _to_trial(step, recording, usage, quality, keep_sound=quality.needs_sound)
     cost = opened.target.inspect().cost
     return ColdTrial(_with_phases(trial, phases), opened.ready, cost)
 

@@ -27,6 +27,7 @@ from pytest_ttsperf.records import (
     Kind,
     Level,
     Memory,
+    Quality,
     Recording,
     Sample,
     Sound,
@@ -272,12 +273,30 @@ def bandwidth_khz(level: Level) -> float | None:
     return None if level.bandwidth_hz is None else level.bandwidth_hz / 1000
 
 
+def seams_flagged(quality: Quality) -> float | None:
+    """Joints of two chunks at which the sound is broken; None where nobody looked."""
+    return None if quality.seams is None else float(len(quality.seams.flagged))
+
+
+def wer(quality: Quality) -> float | None:
+    """Words that a recogniser wrote otherwise, left out or added, for each word of the text."""
+    if quality.words is None or not quality.words.words:
+        return None
+    return quality.words.errors / quality.words.words
+
+
+def worst_run(quality: Quality) -> float | None:
+    """The longest run of such words that no right one interrupts."""
+    return None if quality.words is None else float(quality.words.worst_run)
+
+
 # The table
 
 
 RECORDING = ("recording",)
 SOUND = ("recording", "sound")
 LEVEL = ("level",)
+QUALITY = ("quality",)
 
 
 class Metric(NamedTuple):
@@ -296,6 +315,7 @@ class Metric(NamedTuple):
             "recording": trial.recording,
             "sound": trial.sound,
             "level": trial.level,
+            "quality": trial.quality,
             "prebuffer_ms": prebuffer_ms,
         }
         arguments = [values[name] for name in self.arguments]
@@ -356,6 +376,14 @@ METRICS: Mapping[str, Metric] = {
     ),
     "non_finite": Metric(
         "", "samples that are NaN or infinite", lambda level: float(level.non_finite), LEVEL
+    ),
+    "lufs": Metric("LUFS", "integrated loudness", lambda quality: quality.lufs, QUALITY),
+    "seams_flagged": Metric("", "joints at which the sound is broken", seams_flagged, QUALITY),
+    "wer": Metric("", "word errors for each word of the text", wer, QUALITY),
+    "worst_run": Metric("", "longest run of word errors", worst_run, QUALITY),
+    "mos": Metric("", "predicted mean opinion score", lambda quality: quality.mos, QUALITY),
+    "timbre_db": Metric(
+        "dB", "distance from the timbre of other arms", lambda quality: quality.timbre_db, QUALITY
     ),
 }
 

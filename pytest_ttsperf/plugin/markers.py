@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from pytest_ttsperf.compare import metrics
-from pytest_ttsperf.errors import LimitError
+from pytest_ttsperf.errors import LimitError, QualityError
 from pytest_ttsperf.plugin import lazy, usage
 
 if TYPE_CHECKING:
@@ -40,6 +40,20 @@ def _margins_of_mark(mark: pytest.Mark | None) -> dict[str, float]:
             f"accepted: {', '.join(metrics.names())}"
         )
     return metrics.margins_of_keywords(mark.kwargs, f"@{MARK}")
+
+
+def _margins_of_quality(keywords: Mapping[str, Any]) -> dict[str, float]:
+    """What @quality adds to the figures that versions are compared by. LimitError."""
+    margins: dict[str, float] = {}
+    if "duration" in keywords:
+        named = {"speech": keywords["duration"]}
+        margins |= metrics.margins_of_keywords(named, "@quality, duration")
+    if "timbre_db" in keywords:
+        margins["timbre"] = float(keywords["timbre_db"])
+    if "max_wer" in keywords or "worst_run" in keywords:
+        for figure in ("words", "worst_run"):
+            margins[figure] = metrics.ALL[figure].margin
+    return margins
 
 
 class Limit(NamedTuple):
@@ -67,11 +81,34 @@ LIMITS: Mapping[str, Mapping[str, Limit]] = {
         "rss_peak_mb": Limit("rss_peak_mb", "value"),
         "uss_peak_mb": Limit("uss_peak_mb", "value"),
     },
+    "quality": {
+        "max_wer": Limit("wer", "value"),
+        "worst_run": Limit("worst_run", "max"),
+        "tolerance_lu": Limit("lufs", "p50"),
+        "true_peak_dbtp": Limit("true_peak_dbtp", "max"),
+        "clipped_share": Limit("clipped_share", "max"),
+        "silence_share": Limit("silence_share", "max"),
+        "mos": Limit("mos", "value"),
+    },
+    "seams": {
+        "max_flagged": Limit("seams_flagged", "max"),
+    },
 }
 SETTINGS: Mapping[str, tuple[str, ...]] = {
     "ttfa": ("prebuffer_ms", "onset"),
     "cadence": ("prebuffer_ms",),
+    "quality": ("lufs", "duration", "timbre_db", "recognizer"),
 }
+MARGINS: Mapping[str, tuple[str, ...]] = {"quality": ("duration", "timbre_db")}
+"""Settings that limit something by themselves: how far versions may differ."""
+DEFAULT_RECOGNIZER = "pocketsphinx"
+TOLERANCE_LU = 1.0
+SIGNED = frozenset({"lufs", "true_peak_dbtp"})
+"""Keywords whose numbers may be below 0."""
+TEXTS = frozenset({"recognizer", "duration"})
+"""Settings that are no numbers."""
+LEAST = frozenset({"mos"})
+"""What is limited from below."""
 PLAYED = ("ttfa_ms", "underruns")
 """Metrics that depend on the player's prebuffer."""
 ONSETS = ("heard", "sample")
@@ -85,6 +122,10 @@ DESCRIPTIONS = {
     "limit how evenly chunks come",
     "memory": "(rss_range_mb=, rss_peak_mb=, uss_peak_mb=): limit the memory of the engine's "
     "process tree",
+    "quality": "(max_wer=, worst_run=, lufs=, tolerance_lu=1, true_peak_dbtp=, clipped_share=, "
+    "silence_share=, mos=, duration='2%', timbre_db=, recognizer='pocketsphinx'): limit what is "
+    "said and how it sounds",
+    "seams": "(max_flagged=): limit the joints of chunks at which the sound is broken",
     "trials": "(n): how many trials a performance test takes",
     "voice": "(name): the voice a performance test asks its target for",
     MARK: DESCRIPTION,
@@ -123,7 +164,9 @@ def check(item: pytest.Item) -> None:
         return
     if usage.uses_ours(item):
         _refuse_empty(item)
-    merge_limits(item)
+    merged = merge_limits(item)
+    if "recognizer" in merged.get("quality", {}):
+        _recognizer_name(item, merged["quality"])
     trials(item)
     voice(item)
     choose_metrics(item, {}, {}, "warm")
@@ -141,7 +184,8 @@ def choose_metrics(
     """
     try:
         mark = _margins_of_mark(item.get_closest_marker(MARK))
-        return metrics.choose_metrics(phase, ini, mark, command_line)
+        requested = _margins_of_quality(merge_limits(item).get("quality", {}))
+        return metrics.choose_metrics(phase, ini, requested, mark, command_line)
     except LimitError as error:
         raise LimitError(f"{item.nodeid}: {error}") from error
 
@@ -172,6 +216,8 @@ def thresholds(
                 limit=float(keywords[keyword]),
                 prebuffer_ms=float(prebuffer_ms),
                 onset=onset,
+                target=keywords["lufs"] if metric == "lufs" else None,
+                is_least=keyword in LEAST,
             )
             override = by_key.get(threshold.key)
             if override is not None:
@@ -199,13 +245,52 @@ def merge_limits(item: pytest.Item) -> dict[str, dict[str, Any]]:
                 keywords.setdefault(keyword, value)  # nearer marks come first, and win
         if not keywords:
             continue
-        if limits.keys().isdisjoint(keywords):
+        if marker == "quality":
+            _complete_quality(item.nodeid, keywords)
+        if {*limits, *MARGINS.get(marker, ())}.isdisjoint(keywords):
             raise LimitError(
                 f"{item.nodeid}: @{marker} with only {', '.join(keywords)} limits nothing; "
                 f"add one of {', '.join(limits)}"
             )
         merged[marker] = keywords
     return merged
+
+
+def _complete_quality(nodeid: str, keywords: dict[str, Any]) -> None:
+    """Give loudness its usual tolerance. LimitError for a tolerance around nothing."""
+    if "lufs" in keywords:
+        keywords.setdefault("tolerance_lu", TOLERANCE_LU)
+    elif "tolerance_lu" in keywords:
+        raise LimitError(
+            f"{nodeid}: @quality(tolerance_lu=...) needs the loudness that it is around; add "
+            "lufs=, as @quality(lufs=-16, tolerance_lu=1)"
+        )
+
+
+def quality_plan(item: pytest.Item, budget_s: float) -> lazy.plan.QualityPlan:
+    """What of the sound this test wants judged; `budget_s` is for what is slow of it."""
+    merged = merge_limits(item)
+    keywords = merged.get("quality", {})
+    return lazy.plan.QualityPlan(
+        true_peak="true_peak_dbtp" in keywords,
+        loudness="lufs" in keywords,
+        seams="seams" in merged,
+        words="max_wer" in keywords or "worst_run" in keywords,
+        mos="mos" in keywords,
+        recognizer=_recognizer_name(item, keywords),
+        budget_s=budget_s,
+    )
+
+
+def _recognizer_name(item: pytest.Item, keywords: Mapping[str, Any]) -> str:
+    """`pocketsphinx`, or `module:callable`. LimitError for what nobody could import."""
+    recognizer = keywords.get("recognizer", DEFAULT_RECOGNIZER)
+    if recognizer == DEFAULT_RECOGNIZER:
+        return DEFAULT_RECOGNIZER
+    try:
+        return lazy.listener.name_function(recognizer)
+    except QualityError as error:
+        raise LimitError(f"{item.nodeid}: @quality(recognizer=...): {error}") from error
 
 
 def trials(item: pytest.Item) -> int | None:
@@ -253,7 +338,8 @@ def parse_override(text: str, source: str) -> Override:
         limit = float(value)
     except ValueError:
         limit = math.nan
-    if not _is_limit(limit):
+    keyword = key.partition("_")[2]
+    if not _is_limit(limit, may_be_negative=keyword in SIGNED):
         raise LimitError(f"{source}: {text!r}; wanted {key}=NUMBER with a number of at least 0")
     return Override(key, limit, source)
 
@@ -290,17 +376,17 @@ def _check_mark(nodeid: str, mark: pytest.Mark) -> None:
         if keyword == "onset":
             if value not in ONSETS:
                 raise LimitError(f"{nodeid}: @{mark.name}(onset={value!r}); wanted {ONSETS}")
-        elif not _is_limit(value):
+        elif keyword not in TEXTS and not _is_limit(value, may_be_negative=keyword in SIGNED):
             raise LimitError(
                 f"{nodeid}: @{mark.name}({keyword}={value!r}); wanted a finite number of at least "
                 f"0, in the unit that the keyword names"
             )
 
 
-def _is_limit(value: object) -> bool:
+def _is_limit(value: object, *, may_be_negative: bool = False) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and value >= 0
+    return math.isfinite(value) and (may_be_negative or value >= 0)
 
 
 def _suggest(word: str, words: Sequence[str]) -> str:

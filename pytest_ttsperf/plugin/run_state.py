@@ -57,6 +57,10 @@ def refuse_beside_workers(config: pytest.Config) -> None:
         )
 
 
+LISTENING_SHARE = 0.2
+"""Of the budget of a comparison: what listening may take, of a cell and of a comparison each."""
+
+
 class RunState:
     """The run: its options, its results so far, and its artifact."""
 
@@ -251,6 +255,7 @@ class TestState:
             phase=phase,
             trials=trials,
             limits_on=self._limits_on,
+            quality=markers.quality_plan(self.item, self.options.budget_s * LISTENING_SHARE),
         )
         return lazy.plan.skip_spoken(plan, self.results.values())
 

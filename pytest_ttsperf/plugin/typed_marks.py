@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import pytest
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class _Ttfa(Protocol):
@@ -49,6 +54,28 @@ class _Memory(Protocol):
     ) -> pytest.MarkDecorator: ...
 
 
+class _Quality(Protocol):
+    def __call__(
+        self,
+        *,
+        max_wer: float = ...,
+        worst_run: int = ...,
+        lufs: float = ...,
+        tolerance_lu: float = ...,
+        true_peak_dbtp: float = ...,
+        clipped_share: float = ...,
+        silence_share: float = ...,
+        mos: float = ...,
+        duration: str | float = ...,
+        timbre_db: float = ...,
+        recognizer: str | Callable[[NDArray[np.float32], int], str] = ...,
+    ) -> pytest.MarkDecorator: ...
+
+
+class _Seams(Protocol):
+    def __call__(self, *, max_flagged: int = ...) -> pytest.MarkDecorator: ...
+
+
 class _Trials(Protocol):
     def __call__(self, count: int, /) -> pytest.MarkDecorator: ...
 
@@ -75,6 +102,18 @@ class _Regression(Protocol):
         memory: str | float = ...,
         rss_peak: str | float = ...,
         speech: str | float = ...,
+        silence: float = ...,
+        level: float = ...,
+        true_peak: float = ...,
+        bandwidth: str | float = ...,
+        clipped: float = ...,
+        texts_length: str | float = ...,
+        texts_silence: str | float = ...,
+        texts_level: str | float = ...,
+        texts_broken: str | float = ...,
+        words: float = ...,
+        worst_run: str | float = ...,
+        timbre: float = ...,
     ) -> pytest.MarkDecorator: ...
 
 
@@ -82,6 +121,8 @@ ttfa: _Ttfa = pytest.mark.ttfa
 rtf: _Rtf = pytest.mark.rtf
 cadence: _Cadence = pytest.mark.cadence
 memory: _Memory = pytest.mark.memory
+quality: _Quality = pytest.mark.quality
+seams: _Seams = pytest.mark.seams
 trials: _Trials = pytest.mark.trials
 regression: _Regression = pytest.mark.regression
 voice: _Voice = pytest.mark.voice

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from pytest_ttsperf.metrics.audio import BELOW_ACTIVE_DB, FLOOR_DBFS, measure_sound
 
+Profile = NDArray[np.float64]
+"""Shape (40,), in dB."""
 BANDS = 40
 HIGHEST_HZ = 12_000.0
 FRAME_S = 0.04

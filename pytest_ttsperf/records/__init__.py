@@ -34,18 +34,22 @@ from pytest_ttsperf.records.comparison import (
 )
 from pytest_ttsperf.records.machine import Environment, Git, Machine, SystemLoad
 from pytest_ttsperf.records.recording import (
+    FlaggedSeam,
     Json,
     Kind,
     Level,
     Mode,
     Phase,
+    Quality,
     Recording,
+    SeamCheck,
     Sound,
     Span,
     TargetInfo,
     TargetSpec,
     Trial,
     Usage,
+    WordCheck,
 )
 from pytest_ttsperf.records.verdict import Outcome, Sample, Statistic, Summary, Threshold, Verdict
 
@@ -66,6 +70,7 @@ __all__ = [
     "ComparedMetric",
     "Comparison",
     "Environment",
+    "FlaggedSeam",
     "Git",
     "Json",
     "Kind",
@@ -76,11 +81,13 @@ __all__ = [
     "Mode",
     "Outcome",
     "Phase",
+    "Quality",
     "RecorderCost",
     "Recording",
     "Run",
     "Sample",
     "Scale",
+    "SeamCheck",
     "Sound",
     "Span",
     "StageChange",
@@ -95,4 +102,5 @@ __all__ = [
     "TrustNote",
     "Usage",
     "Verdict",
+    "WordCheck",
 ]

@@ -126,6 +126,47 @@ class Level(Struct, frozen=True, kw_only=True):
     """The peak between the samples, as a converter would make it."""
 
 
+class FlaggedSeam(Struct, frozen=True, kw_only=True):
+    """A joint of two chunks at which the sound is broken."""
+
+    second: float
+    kind: str
+    score: float
+
+
+class SeamCheck(Struct, frozen=True, kw_only=True):
+    """The joints of a trial, and those of them at which the sound is broken."""
+
+    joints: int
+    flagged: tuple[FlaggedSeam, ...] = ()
+
+
+class WordCheck(Struct, frozen=True, kw_only=True):
+    """How what a recogniser wrote down differs from the text."""
+
+    words: int
+    """Of the text."""
+    errors: int
+    worst_run: int
+    """Errors of the longest run that no matching word interrupts."""
+    differing: str
+    """That run."""
+    transcript: str
+
+
+class Quality(Struct, frozen=True, kw_only=True):
+    """What was judged of a trial's sound on request; None for what was not."""
+
+    lufs: float | None = None
+    """Integrated loudness."""
+    seams: SeamCheck | None = None
+    words: WordCheck | None = None
+    mos: float | None = None
+    """Mean opinion score, as a model predicts it."""
+    timbre_db: float | None = None
+    """How far its mean mel spectrum is from those of both other arms, together."""
+
+
 class Usage(Struct, frozen=True, kw_only=True):
     """Resources of the target's process tree around one trial."""
 
@@ -146,6 +187,7 @@ class Trial(Struct, frozen=True, kw_only=True):
     recording: Recording | None
     sound: Sound | None = None
     level: Level | None = None
+    quality: Quality | None = None
     usage: Usage | None = None
     phases_ms: dict[str, float] = {}
     error: str | None = None

@@ -11,6 +11,9 @@ from msgspec import Struct
 Statistic = Literal["p50", "p95", "p99", "max", "value"]
 
 
+UNITS = {"_ms": "ms", "_mb": "MB", "_lu": "LU", "_dbtp": "dBTP"}
+
+
 def sample_key(metric: str, prebuffer_ms: float) -> str:
     """Where `CellResult.summary` keeps a metric with a player that buffers: `underruns@100ms`."""
     return f"{metric}@{prebuffer_ms:g}ms" if prebuffer_ms else metric
@@ -26,6 +29,10 @@ class Threshold(Struct, frozen=True, kw_only=True):
     limit: float
     prebuffer_ms: float = 0.0
     onset: Literal["heard", "sample"] = "heard"
+    target: float | None = None
+    """Where the limit is on how far the metric is from this, to either side."""
+    is_least: bool = False
+    """Whether the limit is the least that the metric may be, and not the most."""
     declared: float | None = None
     """The limit in the marker, where an option or ini line put another in its place."""
     overridden_by: str | None = None
@@ -38,7 +45,7 @@ class Threshold(Struct, frozen=True, kw_only=True):
     @property
     def label(self) -> str:
         """As people read it: `ttfa p95`, `memory rss_range`, `ttfa p95 (first sample)`."""
-        text = f"{self.marker} {re.sub('_(ms|mb)$', '', self.keyword)}"
+        text = f"{self.marker} {re.sub('_(ms|mb|lu|dbtp)$', '', self.keyword)}"
         if self.onset == "sample":
             return f"{text} (first sample)"
         return f"{text} ({self.prebuffer_ms:g} ms buffered)" if self.prebuffer_ms else text
@@ -46,12 +53,14 @@ class Threshold(Struct, frozen=True, kw_only=True):
     @property
     def sample_key(self) -> str:
         """Where `CellResult.summary` keeps what this limit looks at: `underruns@100ms`."""
+        if self.target is not None:
+            return f"{self.metric}~{self.target:g}"
         return sample_key(self.metric, self.prebuffer_ms)
 
     @property
     def unit(self) -> str:
-        """`ms`, `MB` or nothing."""
-        for ending, unit in (("_ms", "ms"), ("_mb", "MB")):
+        """`ms`, `MB` and the like, or nothing."""
+        for ending, unit in UNITS.items():
             if self.keyword.endswith(ending):
                 return unit
         return ""

@@ -137,9 +137,15 @@ def no_decision_text(results: Sequence[CellResult], *, against: str | None) -> s
     if against is not None:
         if not any(comparison.blocks for comparison in comparisons):
             return f"NOTHING WAS COMPARED with {against}"
-        if _are_open(verdict for verdict in verdicts if verdict.gate == "change"):
+        if _are_open(filter(_decides_change, verdicts)):
             return f"NO GATE WAS DECIDED against {against}: it may be slower, and may not"
     return "NO GATE WAS DECIDED" if _are_open(verdicts) else ""
+
+
+def _decides_change(verdict: Verdict) -> bool:
+    """Whether it says something of a change: that the work is the same says nothing of times."""
+    is_other_work = verdict.gate == "work" and verdict.outcome is Outcome.FAIL
+    return verdict.gate == "change" or is_other_work
 
 
 def _are_open(verdicts: Iterable[Verdict]) -> bool:

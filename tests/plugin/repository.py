@@ -34,7 +34,7 @@ def changes(project: Project) -> dict[str, str]:
         verdict["subject"].partition(" against")[0]: verdict["outcome"]
         for cell in project.cells()
         for verdict in cell["verdicts"]
-        if verdict["gate"] == "change"
+        if verdict["gate"] in ("change", "work")
     }
 
 

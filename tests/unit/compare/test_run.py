@@ -144,7 +144,7 @@ def test_cells_are_confirmed_in_their_order_whatever_the_hash_seed(
     monkeypatch.setattr(run.decision, "void_by_control", lambda found, _: tuple(found))
     monkeypatch.setattr(run, "summarise_block", lambda one, metric, **_: one)
     comparison = run.ComparisonRun(several, lambda _: None)
-    comparison.runner = types.SimpleNamespace(run_next=block)  # type: ignore[assignment]
+    comparison.runner = types.SimpleNamespace(run_next=block, durations_s=[1.0])  # type: ignore[assignment]
     gates = one.cells["cell"].metrics
     judged = {cell: ("doubtful",) * len(gates) for cell in cells}
     judged["cell 3"] = ("sound",) * len(gates)

@@ -8,7 +8,15 @@ from msgspec import structs
 from pytest_ttsperf.errors import MeasurementError
 from pytest_ttsperf.metrics import definitions as d
 from pytest_ttsperf.metrics import stages
-from pytest_ttsperf.records import Breakdown, Level, Sample
+from pytest_ttsperf.records import (
+    Breakdown,
+    FlaggedSeam,
+    Level,
+    Quality,
+    Sample,
+    SeamCheck,
+    WordCheck,
+)
 from tests.unit.metrics.factories import RATE, recording, sound, trial, usage
 
 FRAMES_PER_MS = RATE // 1000
@@ -285,9 +293,18 @@ def test_table_names_every_metric_with_its_unit():
         "gap_p95_ms", "gap_max_ms", "underruns", "stall_ms", "longest_stall_ms", "stall_ratio",
         "prebuffer_needed_ms", "start_delay_needed_ms", "silence_share", "cpu_s_per_audio_s",
         "audio_s", "speech_s", "active_level_dbfs", "bandwidth_khz", "true_peak_dbtp",
-        "clipped_share", "non_finite",
+        "clipped_share", "non_finite", "lufs", "seams_flagged", "wer", "worst_run", "mos",
+        "timbre_db",
     }  # fmt: skip
-    units = {"ms": "ms", "khz": "kHz", "dbfs": "dBFS", "dbtp": "dBTP", "s": "s"}
+    units = {
+        "ms": "ms",
+        "khz": "kHz",
+        "dbfs": "dBFS",
+        "dbtp": "dBTP",
+        "s": "s",
+        "db": "dB",
+        "lufs": "LUFS",
+    }
     for name, metric in d.METRICS.items():
         ending = name.removeprefix("cpu_s_per_audio_s").rpartition("_")[2]
         assert metric.unit == units.get(ending, ""), name
@@ -301,7 +318,16 @@ def test_every_metric_of_one_trial():
     level = Level(
         peak=0.5, clipped_share=0.1, non_finite=2, bandwidth_hz=9500.0, true_peak_dbtp=-5.5
     )
-    one = structs.replace(one, level=level)
+    said = WordCheck(words=8, errors=2, worst_run=1, differing="", transcript="")
+    flaw = FlaggedSeam(second=0.5, kind="step", score=9.0)
+    heard = Quality(
+        lufs=-23.0,
+        seams=SeamCheck(joints=2, flagged=(flaw,)),
+        words=said,
+        mos=3.3,
+        timbre_db=0.4,
+    )
+    one = structs.replace(one, level=level, quality=heard)
     found = {name: d.sample(name, [one]).values[0] for name in d.METRICS}
     assert found == pytest.approx(
         {
@@ -310,8 +336,9 @@ def test_every_metric_of_one_trial():
             "underruns": 1, "stall_ms": 60, "longest_stall_ms": 60, "stall_ratio": 60 / 1060,
             "prebuffer_needed_ms": 300 + 1 / FRAMES_PER_MS, "start_delay_needed_ms": 60,
             "silence_share": 0.25, "cpu_s_per_audio_s": 0.3, "audio_s": 1.0, "speech_s": 0.79,
-            "active_level_dbfs": heard.active_level_dbfs, "bandwidth_khz": 9.5,
-            "true_peak_dbtp": -5.5, "clipped_share": 0.1, "non_finite": 2,
+            "active_level_dbfs": -20.0, "bandwidth_khz": 9.5,
+            "true_peak_dbtp": -5.5, "clipped_share": 0.1, "non_finite": 2, "lufs": -23.0, "seams_flagged": 1, "wer": 0.25,
+            "worst_run": 1, "mos": 3.3, "timbre_db": 0.4,
         }
     )  # fmt: skip
 
