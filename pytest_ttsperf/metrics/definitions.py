@@ -331,6 +331,9 @@ METRICS: Mapping[str, Metric] = {
     ),
     "audio_s": Metric("s", "duration of the audio", duration_s),
     "speech_s": Metric("s", "audio without the silence around it", speech_s, SOUND),
+    "active_level_dbfs": Metric(
+        "dBFS", "level where there is sound", lambda sound: sound.active_level_dbfs, ("sound",)
+    ),
 }
 
 

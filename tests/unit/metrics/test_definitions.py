@@ -283,11 +283,13 @@ def test_table_names_every_metric_with_its_unit():
         "ttfb_ms", "ttfs_ms", "lead_in_ms", "ttfa_sound_ms", "ttfa_ms", "rtf", "rtf_stream",
         "gap_p95_ms", "gap_max_ms", "underruns", "stall_ms", "longest_stall_ms", "stall_ratio",
         "prebuffer_needed_ms", "start_delay_needed_ms", "silence_share", "cpu_s_per_audio_s",
-        "audio_s", "speech_s",
+        "audio_s", "speech_s", "active_level_dbfs",
     }  # fmt: skip
     for name, metric in d.METRICS.items():
-        seconds = "s" if name in ("audio_s", "speech_s") else ""
-        assert metric.unit == ("ms" if name.endswith("_ms") else seconds)
+        _, _, last_word = name.rpartition("_")
+        units = {"ms": "ms", "s": "s", "dbfs": "dBFS"}
+        unit = "" if name == "cpu_s_per_audio_s" else units.get(last_word, "")
+        assert metric.unit == unit
         assert metric.doc
 
 
@@ -303,6 +305,7 @@ def test_every_metric_of_one_trial():
             "underruns": 1, "stall_ms": 60, "longest_stall_ms": 60, "stall_ratio": 60 / 1060,
             "prebuffer_needed_ms": 300 + 1 / FRAMES_PER_MS, "start_delay_needed_ms": 60,
             "silence_share": 0.25, "cpu_s_per_audio_s": 0.3, "audio_s": 1.0, "speech_s": 0.79,
+            "active_level_dbfs": -20,
         }
     )  # fmt: skip
 
@@ -311,6 +314,7 @@ def test_null_propagates_and_nothing_becomes_zero():
     for blank in (trial(None), trial(recording([])), trial(recording([(5, 0)]), heard=sound(None))):
         found = {name: d.METRICS[name].of(blank, 0.0) for name in d.METRICS}
         found.pop("silence_share")
+        found.pop("active_level_dbfs")
         found.pop("ttfb_ms")
         assert set(found.values()) == {None}
 
