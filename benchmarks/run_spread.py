@@ -41,6 +41,11 @@ def speak(engine: Engine, text: str) -> SpeechFigures:
     return SpeechFigures(frames / engine.sample_rate, sound.active_level_dbfs)
 
 
+def speak_all(engine: Engine, texts: Sequence[str]) -> list[SpeechFigures]:
+    """One run: each text once."""
+    return [speak(engine, text) for text in texts]
+
+
 def medians(runs: Sequence[Sequence[SpeechFigures]]) -> list[SpeechFigures]:
     """The median length and level of each run."""
     found = []
@@ -75,7 +80,7 @@ def main() -> None:
         with Engine(voice) as engine:
             for preset in options.presets:
                 texts = corpus.texts(preset, options.texts)
-                runs = [[speak(engine, text) for text in texts] for _ in range(options.runs)]
+                runs = [speak_all(engine, texts) for _ in range(options.runs)]
                 blocks = [runs[0][at : at + BLOCK] for at in range(0, len(texts) - 4, BLOCK)]
                 few = [run[:BLOCK] for run in runs]
                 prefixes = [runs[0][:count] for count in (5, 10, 20, options.texts)]
