@@ -175,3 +175,15 @@ def test_a_baseline_of_other_texts_is_not_judged_by(project: Project) -> None:
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["note: *another version of the texts of this preset*"])
     assert set(project.verdicts().values()) == {"INCONCLUSIVE"}
+
+
+def test_an_invalid_run_is_not_saved_and_says_so(project: Project) -> None:
+    """Over-long answers: each chunk is followed by four times as much silence."""
+    saved(project, 1)
+    padded = "yield np.concatenate([piece, np.zeros(4 * len(piece), np.float32)])"
+    change_engine(project, "yield piece", padded)
+    result = project.run("--ttsperf-save")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["note: *INVALID, not saved*"])
+    (path,) = project.path.glob("baselines/*/*.json")
+    assert len(json.loads(path.read_text())["runs"]) == 1
