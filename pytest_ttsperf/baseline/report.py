@@ -48,9 +48,9 @@ def listing(stored: StoredBaseline) -> str:
 def _ground_lines(stored: StoredCell) -> Iterator[str]:
     """Who accepted what of a cell and when, and why its runs say less than they seem to."""
     label = cell_label(stored.cell)
-    accepted = [run for run in stored.runs if run.accepted]
-    if accepted:
-        yield f"accepted: {label}: {_acceptance_text(accepted[-1])}"
+    for run in stored.runs:
+        if run.accepted:
+            yield f"accepted: {label}: {_acceptance_text(run)}"
     for doubt in _doubts(stored):
         yield f"note: {label}: {doubt}"
 
@@ -94,7 +94,9 @@ def cell(stored: StoredCell) -> str:
     rows = [_run_row(stored, run) for run in stored.runs]
     lines.append(grid(headings, rows))
     counts = Counter(chain.from_iterable(set(run.notes) for run in stored.runs))
-    lines += _ground_lines(stored)
+    ground = list(_ground_lines(stored))
+    if ground:
+        lines += ["", *ground]
     notes = dict.fromkeys(chain.from_iterable(run.notes for run in stored.runs))
     if notes:
         lines.append("")
