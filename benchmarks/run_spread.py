@@ -22,6 +22,7 @@ from pytest_ttsperf.measure import corpus
 from pytest_ttsperf.metrics.audio import measure_sound
 
 BLOCK = 5
+PREFIXES = (5, 10, 20)
 
 
 class SpeechFigures(NamedTuple):
@@ -81,14 +82,16 @@ def main() -> None:
             for preset in options.presets:
                 texts = corpus.texts(preset, options.texts)
                 runs = [speak_all(engine, texts) for _ in range(options.runs)]
-                blocks = [runs[0][at : at + BLOCK] for at in range(0, len(texts) - 4, BLOCK)]
+                blocks = [
+                    runs[0][at : at + BLOCK] for at in range(0, len(texts) - BLOCK + 1, BLOCK)
+                ]
                 few = [run[:BLOCK] for run in runs]
-                prefixes = [runs[0][:count] for count in (5, 10, 20, options.texts)]
+                prefixes = [runs[0][:count] for count in PREFIXES]
                 label = f"{voice} {preset}"
                 print(f"{label:13} same {options.texts:3} texts: {describe(medians(runs))}")
                 print(f"{label:13} same   5 texts: {describe(medians(few))}")
                 print(f"{label:13} other  5 texts: {describe(medians(blocks))}")
-                print(f"{label:13} first 5/10/20/: {describe(medians(prefixes))}", flush=True)
+                print(f"{label:13} first 5/10/20 : {describe(medians(prefixes))}", flush=True)
 
 
 if __name__ == "__main__":
