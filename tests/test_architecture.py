@@ -47,6 +47,10 @@ PLUGIN_ARROWS = {
     ("", "records"): "TargetSpec, which a user's fixture returns, late",
     ("__main__", "cli"): "python -m pytest_ttsperf is the command",
     ("targets", "measure.memory"): "a command starts anew for each text: its peak is read beside",
+    (
+        "baseline",
+        "measure.corpus",
+    ): "the list says which runs spoke other texts than those of today",
     ("doctor", "measure.memory"): "the doctor says whether a process tree can be read here",
 }
 ENGINE_ROOMS = {

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from pytest_ttsperf.baseline import store
+from pytest_ttsperf.baseline import person, store
 from pytest_ttsperf.baseline.listing import find_matches, unknown_cell_text
 from pytest_ttsperf.baseline.prediction import MIN_RUNS
 from pytest_ttsperf.errors import ArtifactUnreadable, CellUnknown, FileUnreadable
@@ -34,7 +34,8 @@ def accept(
     """Accept runs: the artifacts named by `files`, else the newest finished ones.
 
     `cells` limits it to cells of these names. Of several runs the oldest is the first that counts,
-    and the others follow it. Cells that a run found INVALID, or over a fixed limit, are refused.
+    and the others follow it. Cells that a run found INVALID, or over a fixed limit, are
+    refused; the bands of `admission` are not looked at, as a change is what is accepted here.
     Raises ArtifactUnreadable, CellUnknown, BaselineUnreadable, or BaselineUnwritable.
     """
     left_aside: list[str] = []
@@ -55,7 +56,8 @@ def accept(
                 groups[result.fingerprint, cell.id].append((run, result))
             else:
                 refused.append(RefusedCell(cell=cell, run=run.id, reason=reason))
-    accepted = [_accept_cell(storage, group) for group in groups.values()]
+    who = person.find_name(storage if storage.is_dir() else Path())
+    accepted = [_accept_cell(storage, group, who) for group in groups.values()]
     return Acceptance(
         accepted=tuple(accepted),
         refused=tuple(refused),
@@ -63,13 +65,18 @@ def accept(
     )
 
 
-def _accept_cell(storage: Path, group: Sequence[tuple[Run, CellResult]]) -> AcceptedCell:
+def _accept_cell(
+    storage: Path,
+    group: Sequence[tuple[Run, CellResult]],
+    who: str | None,
+) -> AcceptedCell:
+    accepted_by = who
     accepted: str | None = datetime.now(UTC).isoformat(timespec="seconds")
     runs = []
     is_dirty = False
     for run, result in group:
-        path, baseline = store.save(storage, result, run, accepted)
-        accepted = None  # only the oldest, with which the others count as well
+        path, baseline = store.save(storage, result, run, accepted, accepted_by)
+        accepted = accepted_by = None  # only the oldest, with which the others count as well
         runs.append(run.id)
         commit = run.environment.git
         is_dirty |= commit is not None and commit.dirty
@@ -83,6 +90,7 @@ def _accept_cell(storage: Path, group: Sequence[tuple[Run, CellResult]]) -> Acce
         wanted=MIN_RUNS,
         history=len(baseline.runs) - counted_runs,
         dirty=is_dirty,
+        accepted_by=who,
     )
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
 from msgspec import structs
 
-from pytest_ttsperf.baseline import prediction, screening, store
+from pytest_ttsperf import real
+from pytest_ttsperf.baseline import age, prediction, screening, store
 from pytest_ttsperf.errors import BaselineUnreadable, CellUnknown
 from pytest_ttsperf.machine import fingerprint
+from pytest_ttsperf.measure.corpus import version
 from pytest_ttsperf.records import Baseline, BaselineRun, CellResult, Run
 from pytest_ttsperf.records.commands import (
     MetricScreening,
@@ -27,7 +30,11 @@ RECENT_RUNS = 20
 SHOWN_NAMES = 8
 
 
-def list_baselines(storage: Path, artifacts: Path) -> StoredBaseline:
+def list_baselines(
+    storage: Path,
+    artifacts: Path,
+    now: datetime | None = None,
+) -> StoredBaseline:
     """Every baseline of a storage. CellUnknown when there is no such folder."""
     files = read_storage(storage)
     left_aside: dict[str, None] = {}
@@ -35,7 +42,7 @@ def list_baselines(storage: Path, artifacts: Path) -> StoredBaseline:
     cells = []
     for path, baseline, _ in files:
         if baseline is not None:
-            cells.append(_describe_cell(path, baseline, local))
+            cells.append(_describe_cell(path, baseline, local, now or real.now()))
     return StoredBaseline(
         cells=tuple(cells),
         unreadable=tuple(file.error for file in files if file.error is not None),
@@ -92,7 +99,10 @@ def why(storage: Path, artifacts: Path, name: str) -> ScreeningReport:
 
 def _screen_metrics(baseline: Baseline, result: CellResult | None) -> list[MetricScreening]:
     metrics = prediction.select_metrics(baseline.cell)
-    screenings = [prediction.predict(metric, baseline) for metric in metrics]
+    corpus = version(baseline.cell.preset)
+    if result is not None:
+        corpus = result.corpus
+    screenings = [prediction.predict(metric, baseline, corpus) for metric in metrics]
     if result is None:
         return screenings
     verdicts = screening.judge_against(baseline, result)
@@ -120,7 +130,10 @@ def _describe_cell(
     path: Path,
     baseline: Baseline,
     local: set[str],
+    now: datetime,
 ) -> StoredCell:
+    corpus = version(baseline.cell.preset)
+    other_texts = [run for run in baseline.counted_runs if not run.is_of_corpus(corpus)]
     metrics = prediction.select_metrics(baseline.cell)
     history = len(baseline.runs) - len(baseline.counted_runs)
     return StoredCell(
@@ -134,6 +147,9 @@ def _describe_cell(
             for index, run in enumerate(baseline.runs)
         ),
         fingerprint_parts=baseline.fingerprint_parts,
+        corpus=corpus,
+        other_texts=len(other_texts),
+        is_old=age.is_old(baseline, now),
     )
 
 
@@ -152,6 +168,8 @@ def _describe_run(
         figures={metric.label: metric.find_reliable_value(run.summary) for metric in metrics},
         notes=run.notes,
         accepted=run.accepted,
+        accepted_by=run.accepted_by,
+        corpus=run.corpus,
         counts=counts,
     )
 

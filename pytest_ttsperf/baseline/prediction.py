@@ -60,15 +60,19 @@ def select_metrics(cell: Cell) -> list[ScreenedMetric]:
     return [metric for metric in SCREENED_METRICS if metric.statistic == "p50"]
 
 
-def predict(metric: ScreenedMetric, baseline: Baseline) -> MetricScreening:
+def predict(
+    metric: ScreenedMetric,
+    baseline: Baseline,
+    corpus: str | None,
+) -> MetricScreening:
     """The prediction limits of one metric, with all that they rest on.
 
     The runs that count are at or after the accepted one and have a positive figure from enough
-    trials, by the definition of today.
+    trials, by the definition of today and of texts of this version of the corpus.
     """
     earlier = []
     for run in baseline.counted_runs:
-        if not run.is_current(metric.metric):
+        if not run.is_current(metric.metric) or not run.is_of_corpus(corpus):
             continue
         value = metric.find_reliable_value(run.summary)
         if value is not None and value > 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from pytest_ttsperf.baseline.prediction import MIN_RUNS, ScreenedMetric
 from pytest_ttsperf.records import Baseline, CellResult
@@ -45,6 +46,7 @@ def too_few_runs(
     value: float,
     runs: int,
     baseline: Baseline,
+    corpus: str | None,
 ) -> str:
     """Too few stored runs have the figure."""
     text = (
@@ -52,11 +54,27 @@ def too_few_runs(
         f"compared with, {MIN_RUNS} are needed; save more (--ttsperf-save)"
     )
     outdated = [run for run in baseline.counted_runs if not run.is_current(metric.metric)]
-    if not outdated:
-        return text
+    if outdated:
+        text += (
+            f". {len(outdated)} of them have it by an older definition of {metric.metric}, which "
+            "is not compared with that of today: new runs take their place"
+        )
+    other_texts = [run for run in baseline.counted_runs if not run.is_of_corpus(corpus)]
+    if other_texts:
+        text += (
+            f". {len(other_texts)} of them spoke another version of the texts of this preset "
+            f"({other_texts[-1].corpus}, and now {corpus}), which is other work and not compared: "
+            "new runs take their place"
+        )
+    return text
+
+
+def old(saved: datetime) -> str:
+    """The newest run that counts is of long ago."""
     return (
-        f"{text}. {len(outdated)} of them have it by an older definition of {metric.metric}, which "
-        "is not compared with that of today: new runs take their place"
+        f"the newest stored run that is compared with is of {saved:%Y-%m-%d}, more than a year "
+        "ago: the machine and all that is installed may have changed since; save new runs "
+        "(--ttsperf-save)"
     )
 
 

@@ -36,10 +36,44 @@ def listing(stored: StoredBaseline) -> str:
         groups[cell.fingerprint].append(cell)
     blocks = []
     for cells in groups.values():
-        blocks.append(f"{_fingerprint_text(cells[0])}\n{_cells_table(cells)}")
+        lines = [_fingerprint_text(cells[0]), _cells_table(cells)]
+        for cell in cells:
+            lines += _ground_lines(cell)
+        blocks.append("\n".join(lines))
     blocks += [f"unreadable: {error}" for error in stored.unreadable]
     blocks += _unreadable_run_lines(stored.left_aside)
     return "\n\n".join(blocks) or "no baselines yet; pytest -m perf --ttsperf-save makes them"
+
+
+def _ground_lines(stored: StoredCell) -> Iterator[str]:
+    """Who accepted what of a cell and when, and why its runs say less than they seem to."""
+    label = cell_label(stored.cell)
+    for run in stored.runs:
+        if run.accepted:
+            yield f"accepted: {label}: {_acceptance_text(run)}"
+    for doubt in _doubts(stored):
+        yield f"note: {label}: {doubt}"
+
+
+def _acceptance_text(run: StoredRun) -> str:
+    """`the run of 2025-10-30 10:19, on 2025-11-02 09:00 by Ann <ann@example.org>`."""
+    who = run.accepted_by or "somebody whose name is not stored"
+    return f"the run of {_minute(run.saved)}, on {_minute(run.accepted or '')} by {who}"
+
+
+def _doubts(stored: StoredCell) -> Iterator[str]:
+    counted = [run for run in stored.runs if run.counts]
+    if stored.is_old:
+        yield (
+            f"its newest run is of {counted[-1].saved[:10]}, more than a year ago; save new runs "
+            "(--ttsperf-save)"
+        )
+    if stored.other_texts:
+        yield (
+            f"{stored.other_texts} of {len(counted)} runs spoke another version of the texts of "
+            f"{stored.cell.preset} than there is now ({stored.corpus}), and are not compared with; "
+            "save new runs (--ttsperf-save)"
+        )
 
 
 def cell(stored: StoredCell) -> str:
@@ -60,6 +94,9 @@ def cell(stored: StoredCell) -> str:
     rows = [_run_row(stored, run) for run in stored.runs]
     lines.append(grid(headings, rows))
     counts = Counter(chain.from_iterable(set(run.notes) for run in stored.runs))
+    ground = list(_ground_lines(stored))
+    if ground:
+        lines += ["", *ground]
     notes = dict.fromkeys(chain.from_iterable(run.notes for run in stored.runs))
     if notes:
         lines.append("")
@@ -124,6 +161,10 @@ def _history_lines(stored: StoredCell) -> Iterator[str]:
             f"{history} older {verb} history, as the run of "
             f"{counted[0].saved[:16]} was accepted as the new ground."
         )
+    if counted[0].accepted:
+        yield f"Accepted: {_acceptance_text(counted[0])}."
+    for doubt in _doubts(stored):
+        yield f"Note: {doubt}."
 
 
 def _last_run_lines(report: ScreeningReport) -> Iterator[str]:
@@ -183,7 +224,12 @@ def _figure(value: float | None, unit: str = "") -> str:
 
 
 def _when(run: StoredRun) -> str:
-    return run.saved[:16].replace("T", " ")
+    return _minute(run.saved)
+
+
+def _minute(instant: str) -> str:
+    """`2025-10-30 10:19` of an instant in ISO 8601."""
+    return instant[:16].replace("T", " ")
 
 
 def _revision(run: StoredRun) -> str:
@@ -200,7 +246,8 @@ def _acceptance_lines(cell: AcceptedCell) -> Iterator[str]:
     runs = f"{len(cell.runs)} runs"
     if len(cell.runs) == 1:
         runs = f"run {cell.runs[0]}"
-    yield f"accepted: {cell_label(cell.cell)}: {runs}, {cell.file}"
+    by = f" by {cell.accepted_by}" if cell.accepted_by else ""
+    yield f"accepted{by}: {cell_label(cell.cell)}: {runs}, {cell.file}"
     if cell.history:
         yield f"  {cell.history} earlier runs are history now and no longer compared with"
     if cell.counted_runs < cell.wanted:

@@ -5,19 +5,21 @@ Stored numbers of another machine never gate.
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 from msgspec import structs
 
-from pytest_ttsperf.baseline import reasons
+from pytest_ttsperf import real
+from pytest_ttsperf.baseline import age, reasons
 from pytest_ttsperf.baseline.prediction import (
     MIN_RUNS,
     ScreenedMetric,
     predict,
     select_metrics,
 )
-from pytest_ttsperf.baseline.store import fingerprints_with, load, path_for
-from pytest_ttsperf.records import Baseline, CellResult, Outcome, Verdict
+from pytest_ttsperf.baseline.store import AGE_NOTE, fingerprints_with, load, path_for
+from pytest_ttsperf.records import Baseline, CellResult, Outcome, TrustNote, Verdict
 from pytest_ttsperf.records.commands import MetricScreening
 
 
@@ -57,8 +59,26 @@ def judge_against(baseline: Baseline, result: CellResult) -> list[Verdict]:
     return [_judge(metric, baseline, result) for metric in select_metrics(result.cell)]
 
 
+def add_age_note(
+    storage: Path,
+    result: CellResult,
+    now: datetime | None = None,
+) -> CellResult:
+    """The result with a note where all that it is compared with is older than a year.
+
+    A note and no verdict: old figures of the same fingerprint may still be right. Raises
+    BaselineUnreadable for a damaged file.
+    """
+    notes = [note for note in result.notes if note.guard != AGE_NOTE]
+    baseline = load(path_for(storage, result.fingerprint, result.cell))
+    if baseline is not None and age.is_old(baseline, now or real.now()):
+        text = reasons.old(age.newest(baseline))
+        notes.append(TrustNote(guard=AGE_NOTE, text=text))
+    return structs.replace(result, notes=tuple(notes))
+
+
 def _judge(metric: ScreenedMetric, baseline: Baseline, result: CellResult) -> Verdict:
-    prediction = predict(metric, baseline)
+    prediction = predict(metric, baseline, result.corpus)
     value = metric.find_value(result.summary)
     trials = metric.count_trials(result.summary)
     runs = len(prediction.earlier)
@@ -72,7 +92,7 @@ def _judge(metric: ScreenedMetric, baseline: Baseline, result: CellResult) -> Ve
     elif value is None or value <= 0:
         reason = reasons.not_positive(metric, value)
     elif prediction.limit is None:
-        reason = reasons.too_few_runs(metric, value, runs, baseline)
+        reason = reasons.too_few_runs(metric, value, runs, baseline, result.corpus)
     verdict = Verdict(
         subject=metric.label,
         outcome=outcome,

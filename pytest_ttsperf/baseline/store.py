@@ -37,6 +37,8 @@ from pytest_ttsperf.records import cell as records_cell
 SCHEMA = "ttsperf-baseline/1"
 KEPT_RUNS = 30
 LOCK_TIMEOUT_S = 60.0
+AGE_NOTE = "baseline"
+"""The guard of a note about the baseline itself, which is not stored with the run beside it."""
 
 
 def save(
@@ -44,9 +46,10 @@ def save(
     result: CellResult,
     run: Run,
     accepted: str | None = None,
+    accepted_by: str | None = None,
 ) -> tuple[Path, Baseline]:
     """Add a result of a run to its cell's baseline; see `append`."""
-    entry = summarise_run(result, run)
+    entry = structs.replace(summarise_run(result, run), accepted_by=accepted_by)
     return append(storage, result, entry, describe_fingerprint(result, run), accepted)
 
 
@@ -61,6 +64,7 @@ def describe_fingerprint(result: CellResult, run: Run) -> dict[str, Json]:
 def summarise_run(result: CellResult, run: Run) -> BaselineRun:
     """What a baseline stores of a cell's run."""
     git = run.environment.git
+    notes = [f"{note.guard}: {note.text}" for note in result.notes if note.guard != AGE_NOTE]
     return BaselineRun(
         saved=run.started,
         run=run.id,
@@ -68,9 +72,10 @@ def summarise_run(result: CellResult, run: Run) -> BaselineRun:
         dirty=git.dirty if git else None,
         n=len(result.counted),
         summary=result.summary,
-        notes=tuple(f"{note.guard}: {note.text}" for note in result.notes),
+        notes=tuple(notes),
         machine_load=result.machine_load,
         definitions=result.definitions,
+        corpus=result.corpus,
     )
 
 
@@ -180,19 +185,18 @@ def _insert_run(
     accepted: str | None,
 ) -> list[BaselineRun]:
     """The runs with this one in its place by time; if it is accepted, none after it is any more."""
-    instant = accepted
+    inserted = structs.replace(run, accepted=accepted)
     others = []
     for other in runs:
         if not _is_same(other, run):
             others.append(other)
-        elif instant is None:
-            instant = other.accepted
-    inserted = structs.replace(run, accepted=instant)
+        elif accepted is None:
+            inserted = structs.replace(run, accepted=other.accepted, accepted_by=other.accepted_by)
     ordered = sorted([*others, inserted], key=lambda one: _instant(one, path))
     if accepted is None:
         return ordered
     after = ordered.index(inserted) + 1
-    later = [structs.replace(one, accepted=None) for one in ordered[after:]]
+    later = [structs.replace(one, accepted=None, accepted_by=None) for one in ordered[after:]]
     return [*ordered[:after], *later]
 
 

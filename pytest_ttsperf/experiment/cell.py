@@ -304,6 +304,7 @@ def derive(result: CellResult) -> CellResult:
         result,
         summary={key: limits.summarize(sample) for key, sample in samples.items()},
         definitions=DEFINITIONS,
+        corpus=corpus.version(cell.preset),
         memory=_memory(result),
         breakdown=stages.breakdown(trials),
     )

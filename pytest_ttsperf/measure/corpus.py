@@ -16,6 +16,7 @@ from pytest_ttsperf.errors import MeasurementError
 
 PRESETS: tuple[str, ...] = ("short", "medium", "long")
 WARMUP_RESERVE = 40  # texts at the end of the order that no trial takes
+VERSION_DIGITS = 8
 
 _ORDER = "ttsperf-1"  # part of what a cell means: another value makes old runs incomparable
 
@@ -40,6 +41,18 @@ def texts(preset: str, count: int, *, skip: int = 0) -> tuple[str, ...]:
     """
     trials = _order(preset)[:-WARMUP_RESERVE]
     return _take(trials, count, skip, f"trials of preset {preset!r}")
+
+
+@cache
+def version(preset: str) -> str | None:
+    """Hex digits that change with any text of the preset or their order; None for another text.
+
+    Figures of two versions are of different work, and are not compared.
+    """
+    if not is_preset(preset):
+        return None
+    lines = "\n".join(_order(preset))
+    return sha256(lines.encode()).hexdigest()[:VERSION_DIGITS]
 
 
 def trial_count(preset: str) -> int:

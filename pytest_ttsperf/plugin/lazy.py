@@ -13,6 +13,7 @@ from pytest_ttsperf.late import importer
 if TYPE_CHECKING:
     import pytest_ttsperf.records.cell
     from pytest_ttsperf import records as records
+    from pytest_ttsperf.baseline import admission as admission
     from pytest_ttsperf.baseline import screening as screening
     from pytest_ttsperf.baseline import store as store
     from pytest_ttsperf.compare import cells as cells
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     records_cell = pytest_ttsperf.records.cell
 
 MODULES = {
+    "admission": "pytest_ttsperf.baseline.admission",
     "artifact": "pytest_ttsperf.report.artifact",
     "cell": "pytest_ttsperf.experiment.cell",
     "cells": "pytest_ttsperf.compare.cells",

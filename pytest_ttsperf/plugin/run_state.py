@@ -174,12 +174,14 @@ class RunState:
         BaselineUnreadable when there is a damaged one; one that cannot be written is a loss of the
         run.
         """
-        outcome = lazy.records.Outcome
-        if result.outcome in (outcome.FAIL, outcome.INVALID):
-            return f"{result.cell.slug}: {result.outcome.value}, not saved"
+        storage = self.options.storage
         run, _ = self._begin()
+        stored = lazy.store.load(lazy.store.path_for(storage, result.fingerprint, result.cell))
+        reason = lazy.admission.refusal_reason(result, stored, run.id)
+        if reason is not None:
+            return reason
         try:
-            lazy.store.save(self.options.storage, result, run)
+            lazy.store.save(storage, result, run)
         except BaselineUnwritable as error:
             self._unsaved.append(str(error))
         return None
@@ -367,7 +369,9 @@ class TestState:
 
     def _judge_beside_baseline(self, result: CellResult) -> CellResult:
         """By its limits and its baseline. BaselineUnreadable."""
-        return lazy.cell.judge(result, lazy.screening.screen(self.options.storage, result))
+        storage = self.options.storage
+        screened = lazy.screening.screen(storage, result)
+        return lazy.cell.judge(lazy.screening.add_age_note(storage, result), screened)
 
     def _explain_nothing(self) -> str | None:
         """Why a test that has limits fails if it has measured nothing."""

@@ -56,10 +56,20 @@ class BaselineRun(RunOrigin, frozen=True, kw_only=True):
     machine_load: SystemLoad | None = field(name="weather", default=None)
     definitions: dict[str, int] = {}
     """As in `CellResult`."""
+    corpus: str | None = None
+    """As in `CellResult`; None also in files that were written before it was stored."""
+    accepted_by: str | None = None
+    """Who accepted it: the user of git, else of the system; None where neither was known."""
 
     def is_current(self, metric: str) -> bool:
         """Whether the metric means what it means now."""
         return self.definitions.get(metric, 1) == DEFINITIONS.get(metric, 1)
+
+    def is_of_corpus(self, corpus: str | None) -> bool:
+        """Whether it spoke the texts of this version; yes where one of the two is not known."""
+        if self.corpus is None or corpus is None:
+            return True
+        return self.corpus == corpus
 
 
 class Baseline(Struct, frozen=True, kw_only=True):

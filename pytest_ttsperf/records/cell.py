@@ -118,6 +118,8 @@ class CellResult(Struct, frozen=True, kw_only=True):
     definitions: dict[str, int] = {}
     """By which its metrics were computed; those that are not named, by their first. Figures of two
     definitions are never compared."""
+    corpus: str | None = None
+    """Version of the preset's texts; None for a text of the test's own."""
 
     @property
     def counted(self) -> tuple[Trial, ...]:

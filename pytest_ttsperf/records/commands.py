@@ -24,6 +24,10 @@ class StoredRun(RunOrigin, frozen=True, kw_only=True):
     accepted: str | None
     counts: bool
     """Whether the screen compares with it; runs before an accepted one are history."""
+    accepted_by: str | None = None
+    """Who accepted it; None where nobody did, or it was not known who."""
+    corpus: str | None = None
+    """Version of the preset's texts that it spoke; None where it is not known."""
 
 
 class StoredCell(Struct, frozen=True, kw_only=True):
@@ -37,6 +41,12 @@ class StoredCell(Struct, frozen=True, kw_only=True):
     units: Mapping[str, str]
     runs: tuple[StoredRun, ...]
     fingerprint_parts: Mapping[str, Json] = field(name="stands_for")
+    corpus: str | None = None
+    """Version of the preset's texts today; None for a text of the test's own."""
+    other_texts: int = 0
+    """Runs that count and spoke another version of them: they are not compared with."""
+    is_old: bool = False
+    """Whether the newest run that counts is older than a year."""
 
 
 class StoredBaseline(Struct, frozen=True, kw_only=True):
@@ -60,6 +70,7 @@ class AcceptedCell(Struct, frozen=True, kw_only=True):
     wanted: int
     history: int
     dirty: bool
+    accepted_by: str | None = None
 
 
 class RefusedCell(Struct, frozen=True, kw_only=True):

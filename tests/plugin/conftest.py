@@ -27,6 +27,7 @@ import scipy.stats  # noqa: F401
 
 # pytester forgets what a run inside this process has imported, and numpy cannot be imported
 # twice: so all that the plugin imports late is imported here, once.
+import pytest_ttsperf.baseline.admission
 import pytest_ttsperf.baseline.screening
 import pytest_ttsperf.baseline.store
 import pytest_ttsperf.compare.cells

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from pytest_ttsperf.cli import main
 from tests.plugin.conftest import Project
 
 pytestmark = pytest.mark.usefixtures("untraced_children")
@@ -113,3 +114,76 @@ def test_a_baseline_keeps_medians_raw_trials_and_revision(project: Project) -> N
     assert "revision" in baseline["runs"][0]
     assert baseline["runs"][0]["summary"]["rtf"]["p50"] > 0
     assert len(baseline["newest"]) == 5
+
+
+def change_engine(project: Project, before: str, after: str) -> None:
+    engines = project.path / "engines.py"
+    engines.write_text(engines.read_text().replace(before, after))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("len(text) / 15", "len(text) / 11.5", "length of its speech is"),
+        ("level=0.3", "level=0.1", "level of its speech is"),
+    ],
+)
+def test_another_work_is_not_saved_until_it_is_accepted(
+    project: Project, before: str, after: str, words: str
+) -> None:
+    saved(project, 2)
+    change_engine(project, before, after)
+    result = project.run("--ttsperf-save")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        [f"note: *not saved*{words}*by the first 2 stored runs*baseline accept*"]
+    )
+    (path,) = project.path.glob("baselines/*/*.json")
+    assert len(json.loads(path.read_text())["runs"]) == 2
+    folders = ("--storage", str(path.parents[1]), "--artifacts", str(project.path / "artifacts"))
+    assert main(["baseline", "accept", path.stem, *folders]) == 0
+    result = project.run("--ttsperf-save")
+    result.stdout.no_fnmatch_line("*not saved*")
+    runs = json.loads(path.read_text())["runs"]
+    assert [bool(run["accepted"]) for run in runs] == [False, False, True, False]
+    assert runs[2]["accepted_by"]
+
+
+def test_a_year_later_the_age_is_told_and_nothing_fails(project: Project) -> None:
+    saved(project, 1)
+    (path,) = project.path.glob("baselines/*/*.json")
+    baseline = json.loads(path.read_text())
+    baseline["runs"][0]["saved"] = "2020-02-03T04:05:06+00:00"
+    path.write_text(json.dumps(baseline))
+    result = project.run("--ttsperf-compare", "--ttsperf-save")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["note: *baseline: *is of 2020-02-03, more than a year ago*"])
+    assert json.loads(path.read_text())["runs"][1]["notes"] == []
+    result = project.run("--ttsperf-compare")
+    result.stdout.no_fnmatch_line("*more than a year*")
+
+
+def test_a_baseline_of_other_texts_is_not_judged_by(project: Project) -> None:
+    saved(project, 5)
+    (path,) = project.path.glob("baselines/*/*.json")
+    baseline = json.loads(path.read_text())
+    assert len(baseline["runs"][0]["corpus"]) == 8
+    for run in baseline["runs"]:
+        run["corpus"] = "01234567"
+    path.write_text(json.dumps(baseline))
+    result = project.run("--ttsperf-compare")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["note: *another version of the texts of this preset*"])
+    assert set(project.verdicts().values()) == {"INCONCLUSIVE"}
+
+
+def test_an_invalid_run_is_not_saved_and_says_so(project: Project) -> None:
+    """Over-long answers: each chunk is followed by four times as much silence."""
+    saved(project, 1)
+    padded = "yield np.concatenate([piece, np.zeros(4 * len(piece), np.float32)])"
+    change_engine(project, "yield piece", padded)
+    result = project.run("--ttsperf-save")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["note: *INVALID, not saved*"])
+    (path,) = project.path.glob("baselines/*/*.json")
+    assert len(json.loads(path.read_text())["runs"]) == 1

@@ -13,6 +13,7 @@ from pytest_ttsperf.records import Environment, Git, Run, SystemLoad
 from tests.unit.judge.factories import CELL, figures, result, run
 
 BEGUN = datetime.fromisoformat("2025-10-30T10:00:00+00:00")
+PERSON = "Ann Example <ann@example.org>"
 SKY = SystemLoad(load_1m=None, steal_share=None, swap_used_share=None, governor=None)
 
 
@@ -48,12 +49,20 @@ def artifact(folder, *results, **more):
 
 
 def store(
-    storage, count=6, *, cell=CELL, fingerprint="linux-1", fingerprint_parts=None, revision="abc"
+    storage,
+    count=6,
+    *,
+    cell=CELL,
+    fingerprint="linux-1",
+    fingerprint_parts=None,
+    revision="abc",
+    corpus=None,
 ):
     """A baseline of some runs, a minute apart; gives its path."""
     for i in range(count):
         summary = figures(80 + i % 3, 96 + i % 3, 0.2)
-        entry = msgspec.structs.replace(run(f"run{i}", summary, revision), saved=at(i - 100))
+        entry = run(f"run{i}", summary, revision)
+        entry = msgspec.structs.replace(entry, saved=at(i - 100), corpus=corpus)
         made = result(summary, fingerprint=fingerprint, cell=cell)
         path, _ = baseline_store.append(storage, made, entry, fingerprint_parts)
     return path

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from pytest_ttsperf.baseline.screening import screen
 from pytest_ttsperf.baseline.store import append, fingerprints_with, load, path_for
 from pytest_ttsperf.errors import BaselineUnreadable
 from pytest_ttsperf.records import Outcome
+from tests.unit.baseline.factories import run_of
 from tests.unit.judge.factories import CELL, figures, result, run
 
 PASS, FAIL, OPEN = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
@@ -428,3 +430,58 @@ def test_runs_of_an_older_definition_are_not_compared_with_and_the_reason_says_s
     assert "6 of them have it by an older definition of rtf" in rtf.reason
     stored(tmp_path)
     assert screen(tmp_path, result())[2].outcome is PASS
+
+
+# Other texts, and old age
+
+
+def of_corpus(corpus):
+    return structs.replace(result(), corpus=corpus)
+
+
+def store_of_corpus(tmp_path, corpus, name="run"):
+    for number, summary in enumerate(EARLIER):
+        entry = structs.replace(run(f"{name}{number}", summary), corpus=corpus)
+        append(tmp_path, result(summary), entry)
+
+
+def test_runs_of_other_texts_are_not_compared_with_and_the_reason_says_so(tmp_path):
+    store_of_corpus(tmp_path, "0ld")
+    for verdict in screen(tmp_path, of_corpus("new")):
+        assert verdict.outcome is OPEN
+        assert "6 of them spoke another version of the texts" in verdict.reason
+        assert "(0ld, and now new)" in verdict.reason
+        assert "--ttsperf-save" in verdict.reason
+    store_of_corpus(tmp_path, "new", "later")
+    assert [verdict.outcome for verdict in screen(tmp_path, of_corpus("new"))] == [PASS] * 3
+
+
+@pytest.mark.parametrize(("before", "now"), [(None, "new"), ("0ld", None), ("new", "new")])
+def test_unknown_texts_are_no_alarm(tmp_path, before, now):
+    store_of_corpus(tmp_path, before)
+    assert [verdict.outcome for verdict in screen(tmp_path, of_corpus(now))] == [PASS] * 3
+
+
+@pytest.mark.parametrize(("days", "is_told"), [(1, False), (365, False), (367, True)])
+def test_a_baseline_older_than_a_year_is_told_and_fails_nothing(tmp_path, days, is_told):
+    stored(tmp_path)
+    now = datetime.fromisoformat("2025-10-30T10:19:59+00:00") + timedelta(days=days)
+    notes = screening.add_age_note(tmp_path, result(), now).notes
+    assert [note.guard for note in notes] == ["baseline"] * is_told
+    for note in notes:
+        assert not note.invalid
+        assert "is of 2025-10-30, more than a year ago" in note.text
+
+
+def test_no_baseline_is_not_old(tmp_path):
+    assert screening.add_age_note(tmp_path, result()).notes == ()
+
+
+def test_its_age_is_told_once_and_is_not_stored_with_a_run(tmp_path):
+    path = stored(tmp_path)
+    now = datetime.fromisoformat("2027-10-30T10:19:59+00:00")
+    once = screening.add_age_note(tmp_path, result(), now)
+    assert screening.add_age_note(tmp_path, once, now) == once
+    store.save(tmp_path, once, run_of(once))
+    assert load(path).runs[-1].notes == ()
+    assert screening.add_age_note(tmp_path, once, now).notes == once.notes

@@ -7,14 +7,23 @@ import os
 import subprocess
 import sys
 import sysconfig
+from datetime import timedelta
 
 import pytest
 from msgspec import structs
 
+from pytest_ttsperf import real
+from pytest_ttsperf.baseline import person
 from pytest_ttsperf.cli import _parser, compare, main
 from pytest_ttsperf.compare import metrics as figures_of
-from tests.unit.baseline.factories import artifact, store
+from tests.unit.baseline.factories import BEGUN, PERSON, artifact, store
 from tests.unit.judge.factories import CELL, figures, result
+
+
+@pytest.fixture(autouse=True)
+def _known_person_and_day(monkeypatch):
+    monkeypatch.setattr(person, "find_name", lambda folder: PERSON)
+    monkeypatch.setattr(real, "now", lambda: BEGUN + timedelta(days=1))
 
 
 @pytest.fixture
@@ -89,16 +98,53 @@ def test_accept(folder, capsys):
     file = artifact(folder / "artifacts", result(figures(160)))
     code, text = told(capsys, "baseline", "accept")
     assert code == 0
-    assert "accepted: test_reply short stream warm: run 2025-10-30_100000" in text
+    assert f"accepted by {PERSON}: test_reply short stream warm: run 2025-10-30_100000" in text
     assert "6 earlier runs are history now" in text
     assert "1 of the 5 runs that the screen needs" in text
     assert "with the reason" in text
     assert told(capsys, "baseline", "accept", str(file), "reply")[0] == 0
     code, text = told(capsys, "baseline", "show", "reply-short")
     assert text.count("history") == 6
-    assert text.count("accepted") == 1
+    assert text.count("accepted") == 2  # in its row, and who did it
+    assert f"by {PERSON}" in text
     code, text = told(capsys, "baseline", "why", "reply-short")
     assert "6 older are history, as the run of 2025-10-30T10:00 was accepted" in text
+
+
+def test_list_tells_who_accepted_what_and_when(folder, capsys):
+    artifact(folder / "artifacts", result(figures(160)))
+    told(capsys, "baseline", "accept")
+    _, text = told(capsys, "baseline", "list")
+    (line,) = [line for line in text.splitlines() if line.startswith("accepted")]
+    assert "test_reply short stream warm: the run of 2025-10-30 10:00, on " in line
+    assert line.endswith(f"by {PERSON}")
+    _, text = told(capsys, "baseline", "list", "--json")
+    runs = [run for cell in json.loads(text)["cells"] for run in cell["runs"]]
+    (accepted,) = [run for run in runs if run["accepted"]]
+    assert accepted["accepted_by"] == PERSON
+    assert {run["accepted_by"] for run in runs if not run["accepted"]} == {None}
+
+
+def test_list_tells_what_is_older_than_a_year(folder, capsys, monkeypatch):
+    assert "year" not in told(capsys, "baseline", "list")[1]
+    monkeypatch.setattr(real, "now", lambda: BEGUN + timedelta(days=366))
+    _, text = told(capsys, "baseline", "list")
+    assert text.count("its newest run is of 2025-10-30, more than a year ago") == 2
+    _, text = told(capsys, "baseline", "list", "--json")
+    assert [cell["is_old"] for cell in json.loads(text)["cells"]] == [True, True]
+
+
+def test_list_tells_runs_of_other_texts(folder, capsys):
+    store(folder / "baselines", corpus="0ld")
+    _, text = told(capsys, "baseline", "list")
+    (line,) = [line for line in text.splitlines() if line.startswith("note")]
+    assert "6 of 6 runs spoke another version of the texts of short" in line
+    assert "--ttsperf-save" in line
+    _, text = told(capsys, "baseline", "why", "reply-short")
+    assert "no stored run has it" in text
+    assert "another version of the texts" in text
+    _, text = told(capsys, "baseline", "list", "--json")
+    assert [cell["other_texts"] for cell in json.loads(text)["cells"]] == [0, 6]
 
 
 def test_what_is_refused_is_something_bad(folder, capsys):

@@ -244,3 +244,16 @@ def test_band_holds_the_voice_and_not_half_of_it(spoken):
 def test_band_excludes_double_speed(voice):
     text = FIRST["medium"]
     assert speech_s(voice, text, speed=2.0) < speech_band_s(text)[0]
+
+
+def test_a_version_is_of_all_texts_of_one_preset(monkeypatch):
+    versions = {preset: corpus.version(preset) for preset in corpus.PRESETS}
+    assert len(set(versions.values())) == 3
+    order = corpus._order("short")
+    changed = (*order[:-1], order[-1] + "!")
+    monkeypatch.setattr(corpus, "_order", lambda preset: changed)
+    assert corpus.version.__wrapped__("short") != versions["short"]
+
+
+def test_a_text_of_ones_own_has_no_version():
+    assert corpus.version("Hello there 1a2b3c4d") is None

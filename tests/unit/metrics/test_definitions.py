@@ -337,7 +337,8 @@ def test_every_metric_of_one_trial():
             "prebuffer_needed_ms": 300 + 1 / FRAMES_PER_MS, "start_delay_needed_ms": 60,
             "silence_share": 0.25, "cpu_s_per_audio_s": 0.3, "audio_s": 1.0, "speech_s": 0.79,
             "active_level_dbfs": -20.0, "bandwidth_khz": 9.5,
-            "true_peak_dbtp": -5.5, "clipped_share": 0.1, "non_finite": 2, "lufs": -23.0, "seams_flagged": 1, "wer": 0.25,
+            "true_peak_dbtp": -5.5, "clipped_share": 0.1, "non_finite": 2, "lufs": -23.0,
+            "seams_flagged": 1, "wer": 0.25,
             "worst_run": 1, "mos": 3.3, "timbre_db": 0.4,
         }
     )  # fmt: skip
