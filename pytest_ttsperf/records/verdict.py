@@ -48,6 +48,8 @@ class Threshold(Struct, frozen=True, kw_only=True):
         text = f"{self.marker} {re.sub('_(ms|mb|lu|dbtp)$', '', self.keyword)}"
         if self.onset == "sample":
             return f"{text} (first sample)"
+        if self.target is not None:
+            return f"{self.marker} {self.metric} (around {self.target:g})"
         return f"{text} ({self.prebuffer_ms:g} ms buffered)" if self.prebuffer_ms else text
 
     @property
