@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_ttsperf.quality.listener import TIMEOUT_S, Listener
+from pytest_ttsperf.quality.function_process import TIMEOUT_S, FunctionProcess
 from pytest_ttsperf.quality.packages import import_package, require_package
 from pytest_ttsperf.quality.resampling import resample
 
@@ -30,7 +30,7 @@ def predict_mos(samples: NDArray[np.float32], sample_rate: int) -> float:
     return float(dnsmos.run(audio, sr=DNSMOS_RATE)["ovrl_mos"])
 
 
-class OpinionPredictor(Listener):
+class OpinionPredictor(FunctionProcess):
     """`predict_mos` in a process of its own: a context manager."""
 
     def __init__(self, *, timeout_s: float = TIMEOUT_S) -> None:
@@ -40,6 +40,6 @@ class OpinionPredictor(Listener):
         super().__init__(FUNCTION, timeout_s=timeout_s)
 
     def predict(self, samples: NDArray[np.float32], sample_rate: int) -> float:
-        """As `predict_mos`; QualityError as for `Listener.call` as well."""
+        """As `predict_mos`; QualityError as for `FunctionProcess.call` as well."""
         mos: Any = self.call(samples, sample_rate)
         return float(mos)

@@ -1,4 +1,4 @@
-"""A process of its own that listens: it calls a function with audio, and sends what it returns.
+"""A process of its own that calls a function with audio, and sends what it returns.
 
 What judges audio brings models, threads and native code along, and may print, crash or hang; none
 of that gets into pytest's process, which is the measured one's neighbour. The process ends as soon
@@ -35,7 +35,7 @@ SHOWN_CHARACTERS = 2000
 RECEIVED_BYTES = 1 << 16
 PROGRAM = (
     "import sys; sys.path[:] = sys.argv[3:]; "
-    "from pytest_ttsperf.quality.listener_process import main; main(int(sys.argv[1]), sys.argv[2])"
+    "from pytest_ttsperf.quality.function_child import main; main(int(sys.argv[1]), sys.argv[2])"
 )
 """Searches what this process searches; the name of a module alone would not find everything."""
 NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
@@ -46,7 +46,7 @@ WANTED = (
 )
 
 
-class Listener:
+class FunctionProcess:
     """A context manager around one process and one function of (samples, sample_rate)."""
 
     def __init__(self, function: str, *, timeout_s: float = TIMEOUT_S) -> None:
