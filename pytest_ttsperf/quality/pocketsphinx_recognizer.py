@@ -15,20 +15,27 @@ SAMPLE_RATE = 16_000
 
 
 def recognize(samples: NDArray[np.float32], sample_rate: int) -> str:
-    """What pocketsphinx hears, in small letters; empty where it hears nothing.
+    """What pocketsphinx hears, in small letters, whatever it heard before.
 
-    `samples` has shape (frames,), full scale 1.0, `sample_rate` is in Hz. QualityError where
-    pocketsphinx is not installed.
+    `samples` has shape (frames,), full scale 1.0, `sample_rate` is in Hz. In silence it hears a
+    word or two. QualityError where pocketsphinx is not installed.
     """
     audio = np.clip(resample(samples, sample_rate, SAMPLE_RATE), -1, 1)
-    decoder = _decoder()
+    if not audio.size:
+        return ""
+    decoder, normalization = _open_decoder()
+    decoder.set_cmn(normalization)  # else it would begin with what was heard before
     decoder.start_utt()
-    decoder.process_raw((audio * 32767).astype("<i2").tobytes(), full_utt=True)
-    decoder.end_utt()
+    try:
+        decoder.process_raw((audio * 32767).astype("<i2").tobytes(), full_utt=True)
+    finally:
+        decoder.end_utt()
     hypothesis = decoder.hyp()
     return hypothesis.hypstr if hypothesis else ""
 
 
 @functools.cache
-def _decoder() -> Any:
-    return import_package("pocketsphinx").Decoder(samprate=SAMPLE_RATE, loglevel="FATAL")
+def _open_decoder() -> tuple[Any, str]:
+    """The decoder, and the normalization of its features (cepstral means) that it begins with."""
+    decoder = import_package("pocketsphinx").Decoder(samprate=SAMPLE_RATE, loglevel="FATAL")
+    return decoder, decoder.get_cmn(False)

@@ -11,7 +11,7 @@ BANDS = 40
 HIGHEST_HZ = 12_000.0
 FRAME_S = 0.04
 HOP_S = 0.01
-RANGE_DB = 60.0
+RANGE_DB = 80.0
 """How far below the loudest band of the sound a band counts; what is below is as loud as that."""
 
 
@@ -23,7 +23,7 @@ def mel_profile(samples: NDArray[np.float32], sample_rate: int) -> NDArray[np.fl
     the threshold of the onset (`metrics.audio.measure_sound`). The bands are triangles, equally
     wide in mel = 2595 log10(1 + Hz / 700) (HTK), from 0 to 12 kHz at each sample rate, so that
     profiles of different rates can be compared: bands above half the rate hold nothing, and
-    nothing counts as 60 dB below the loudest band of all frames. The mean over the bands is
+    nothing counts as 80 dB below the loudest band of all frames. The mean over the bands is
     subtracted: a louder voice is the same voice.
 
     None where no frame is active. It does not see in which order sounds come, nor how long each is.
