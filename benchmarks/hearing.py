@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_ttsperf.quality.opinion import PACKAGES as OPINION_PACKAGES
 from pytest_ttsperf.quality.opinion import predict_mos
 from pytest_ttsperf.quality.packages import require_package
 from pytest_ttsperf.quality.pocketsphinx_recognizer import recognize
@@ -23,7 +24,7 @@ from pytest_ttsperf.quality.words import count_word_errors
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 SAMPLE_RATE = 24_000
-PACKAGES = ("jiwer", "librosa", "pocketsphinx", "requests", "speechmos")
+PACKAGES = ("jiwer", "pocketsphinx", *OPINION_PACKAGES)
 RESAMPLINGS = 2000
 MEL_BANDS = 80
 MEL_WINDOW = 1024
