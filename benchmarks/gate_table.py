@@ -304,6 +304,5 @@ def judge_at(
     blocks: Mapping[str, Sequence[Block]], gates: Sequence[ComparedMetric], look: Look
 ) -> tuple[ChangeVerdict, ...]:
     """What the shipped judge says of each gate at one look."""
-    return decision.void_by_control(
-        [decision.decide(blocks[gate.metric], gate, look) for gate in gates]
-    )
+    changes = [decision.decide(blocks[gate.metric], gate, look) for gate in gates]
+    return decision.void_by_control(changes, gates)

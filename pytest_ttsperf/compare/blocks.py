@@ -21,7 +21,7 @@ from itertools import chain
 from statistics import median
 from typing import NamedTuple
 
-from pytest_ttsperf.compare import absence
+from pytest_ttsperf.compare import absence, metrics
 from pytest_ttsperf.compare.incomparable import Incomparable
 from pytest_ttsperf.errors import TargetError
 from pytest_ttsperf.experiment.plan import Plan, TargetFactory, probe_texts, warmup_texts
@@ -57,6 +57,9 @@ BASELINE_ARMS = ("baseline", "control")
 ARMS = (*BASELINE_ARMS, "candidate")
 SPARE = "spare"
 """The candidate once more; it is not counted."""
+MAY_BE_ZERO = frozenset(
+    figure.metric for figure in metrics.ALL.values() if figure.scale == "difference"
+)
 PER_PROCESS = "rss_peak_mb"
 """The metric that each process has one of, and not each trial."""
 
@@ -70,7 +73,7 @@ class ComparedCell(NamedTuple):
     @property
     def is_same_work(self) -> bool:
         """Whether the arms are to say the same for the same text."""
-        return any(metric.both_ways for metric in self.metrics)
+        return any(metric.is_work for metric in self.metrics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,11 @@ class BlockTrials(NamedTuple):
     by_arm: dict[str, tuple[Trial, ...]]
     rss_peak_mb: dict[str, float | None]
     spare: tuple[Trial, ...] = ()
+
+    @property
+    def texts(self) -> list[str]:
+        """In the order of the trials."""
+        return [trial.text for trial in self.by_arm["candidate"]]
 
     @property
     def duration_s(self) -> float:
@@ -426,10 +434,10 @@ def summarise_block(trials: BlockTrials, metric: str, *, is_same_work: bool = Fa
 
 def _metric_values(metric: str, trials: Sequence[Trial]) -> list[float | None]:
     """A latency of 0 is none, but something that was not measured; underruns may be 0."""
-    may_be_zero = metric.startswith("underruns")
+    is_signed = metric in MAY_BE_ZERO
     values: list[float | None] = []
     for value in definitions.sample(metric, trials).values:
-        is_measured = value is not None and (may_be_zero or value > 0)
+        is_measured = value is not None and (is_signed or value > 0)
         values.append(value if is_measured else None)
     return values
 

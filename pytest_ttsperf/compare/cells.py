@@ -198,7 +198,7 @@ def _comparison_spec(
     _refuse_never_warm(baseline, group.phase)
     metrics = metrics_of(group.phase)
     if baseline.spec == source.spec:
-        metrics = with_work(metrics)
+        metrics = with_work(metrics, group.phase)
     cells = {}
     for result in group.results:
         _, plan = measured[result.cell.id]
@@ -220,7 +220,7 @@ def _comparison_spec(
 
 def count_gates(metrics: Sequence[ComparedMetric]) -> int:
     """How many chances to fail by the noise of times; what is said has no part in that."""
-    return sum(not metric.both_ways for metric in metrics)
+    return sum(not metric.is_work for metric in metrics)
 
 
 def _refuse_never_warm(baseline: TargetFactory, phase: Phase) -> None:

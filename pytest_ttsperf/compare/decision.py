@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from msgspec import structs
 
+from pytest_ttsperf.compare import work
 from pytest_ttsperf.compare.attribution import attribute
 from pytest_ttsperf.judge.statistics.estimators import (
     TAILS,
@@ -49,12 +50,13 @@ def decide(
     blocks: Sequence[Block],
     metric: ComparedMetric,
     look: Look = "end",
+    texts: work.Texts = (),
 ) -> ChangeVerdict:
     """Judge one metric from its blocks, at the early look or at the end.
 
     A text that one arm did not measure is left out in all three, and texts that only the candidate
-    no longer speaks are a FAIL. Raises ValueError for a margin that is not above 0, and for a
-    number of 0 or less on the scale `ratio`.
+    no longer speaks are a FAIL. `texts` are those of the blocks, to name some. Raises ValueError
+    for a margin that is not above 0, and for a number of 0 or less on the scale `ratio`.
     """
     if not 0 < metric.margin < math.inf:
         raise ValueError(
@@ -82,10 +84,12 @@ def decide(
             blocks_needed=needed,
             reason=_too_few_text(draft, needed),
         )
+    if metric.statistic == "outside":
+        return work.decide_outside(draft, blocks, metric, texts)
     contrast = _contrast(readable, metric)
     if metric.both_ways:
         verdict = _apply_rule_both_ways(draft, contrast)
-        verdict = structs.replace(verdict, reason=_work_reason(verdict))
+        verdict = structs.replace(verdict, reason=_work_reason(verdict, metric))
     else:
         verdict = _apply_rule(draft, contrast)
         verdict = structs.replace(verdict, attribution=attribute(readable, metric.statistic))
@@ -105,22 +109,33 @@ def confirm(
     blocks: Sequence[Block],
     fresh: Sequence[Block],
     metric: ComparedMetric,
+    texts: work.Texts = (),
 ) -> ChangeVerdict:
     """Judge a metric again, from its blocks and as many fresh ones pooled."""
-    pooled = decide([*blocks, *fresh], metric)
+    pooled = decide([*blocks, *fresh], metric, texts=texts)
     reason = f"{pooled.reason}; {len(fresh)} of the blocks are fresh ones, to confirm a FAIL"
     return structs.replace(pooled, confirmed=True, reason=reason)
 
 
-def void_by_control(verdicts: Sequence[ChangeVerdict]) -> tuple[ChangeVerdict, ...]:
-    """Take back all FAILs of one cell when the control of any of its metrics fired."""
-    fired = [verdict for verdict in verdicts if verdict.control_fired]
-    if not fired:
-        return tuple(verdicts)
-    # One whose own control fired has been voided by it already.
-    return tuple(
-        verdict if verdict.control_fired else _void(verdict, fired[0]) for verdict in verdicts
-    )
+def void_by_control(
+    verdicts: Sequence[ChangeVerdict],
+    metrics: Sequence[ComparedMetric],
+) -> tuple[ChangeVerdict, ...]:
+    """Take back the FAILs of one cell when a control fired: of all times, or of all work.
+
+    What disturbs the times says nothing of what was said, and what scatters there nothing of times.
+    """
+    fired: dict[bool, ChangeVerdict] = {}
+    for verdict, metric in zip(verdicts, metrics, strict=True):
+        if verdict.control_fired:
+            fired.setdefault(metric.is_work, verdict)
+    judged = []
+    for verdict, metric in zip(verdicts, metrics, strict=True):
+        # One whose own control fired has been voided by it already.
+        if metric.is_work in fired and not verdict.control_fired:
+            verdict = _void(verdict, fired[metric.is_work])
+        judged.append(verdict)
+    return tuple(judged)
 
 
 def _contrast(readable: Sequence[Block], metric: ComparedMetric) -> Contrast:
@@ -191,33 +206,6 @@ def _outcome(contrast: Contrast, statistic: BlockStatistic, look: Look) -> Outco
     return Outcome.INCONCLUSIVE
 
 
-def void_by_work(
-    verdicts: Sequence[ChangeVerdict],
-    metrics: Sequence[ComparedMetric],
-) -> tuple[ChangeVerdict, ...]:
-    """Take back what was gained or kept where the candidate does not do the same work for it."""
-    failed = [
-        verdict
-        for verdict, metric in zip(verdicts, metrics, strict=True)
-        if metric.both_ways and verdict.outcome is Outcome.FAIL
-    ]
-    if not failed:
-        return tuple(verdicts)
-    reason = f"what is said differs ({failed[0].reason})"
-    return tuple(_withdraw_pass(verdict, reason) for verdict in verdicts)
-
-
-def _withdraw_pass(verdict: ChangeVerdict, reason: str) -> ChangeVerdict:
-    if verdict.outcome is not Outcome.PASS:
-        return verdict
-    return structs.replace(
-        verdict,
-        outcome=Outcome.INCONCLUSIVE,
-        improved=False,
-        reason=f"{verdict.reason}. But it is not the price of the same work: {reason}",
-    )
-
-
 def _void(verdict: ChangeVerdict, fired: ChangeVerdict) -> ChangeVerdict:
     """Without its FAIL or improvement, as the control of `fired` differed."""
     if verdict.outcome is not Outcome.FAIL and not verdict.improved:
@@ -281,22 +269,22 @@ def _reason(verdict: ChangeVerdict) -> str:
     return f"{text}: neither surely slower nor surely below {counts}; {_open_end(verdict)}"
 
 
-def _work_reason(verdict: ChangeVerdict) -> str:
-    """How much more or less is said for the same texts, and how sure that is."""
+def _work_reason(verdict: ChangeVerdict, metric: ComparedMetric) -> str:
+    """How much more or less is said for the same texts, or how else, and how sure that is."""
     effect = _amount(verdict.effect, verdict)
     low = _amount(verdict.low, verdict)
     high = _amount(verdict.high, verdict)
     margin = _amount(verdict.margin, verdict).lstrip("+")
-    text = (
-        f"the new code says {effect} for the same texts (95 % interval {low} to {high}; "
-        f"{_count_text(verdict)})"
-    )
+    found = f"the {metric.label} of the new code differs by {effect}"
+    if metric.metric == "speech_s":
+        found = f"the new code says {effect}"
+    text = f"{found} for the same texts (95 % interval {low} to {high}; {_count_text(verdict)})"
     counts = f"{margin}, the smallest change that counts"
     if verdict.outcome is Outcome.FAIL:
         return f"{text}: it changed by more than {counts}"
     if verdict.outcome is Outcome.PASS:
         return f"{text}: surely within {counts}"
-    return f"{text}: neither surely another length nor surely within {counts}; {_open_end(verdict)}"
+    return f"{text}: neither surely beyond nor surely within {counts}; {_open_end(verdict)}"
 
 
 def _open_end(verdict: ChangeVerdict) -> str:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 DEFAULT_MARGIN = 0.03
+MOST_OUTSIDE = 0.05
+"""Of the texts: what is PASS has surely fewer of them apart."""
 DEFAULT_BUDGET_S = 60.0
 """Longest time for one comparison, where none is named."""
 UNITS_S: Mapping[str, float] = {"s": 1.0, "min": 60.0, "h": 3600.0}
@@ -31,7 +33,15 @@ class MetricDefault(NamedTuple):
     statistic: BlockStatistic
     scale: Scale = "ratio"
     unit: str = ""
+    margin: float = DEFAULT_MARGIN
     both_ways: bool = False
+    band: float | None = None
+    """Of `outside`: how far from the other arms, as a ratio or in the metric's unit."""
+
+    @property
+    def is_share(self) -> bool:
+        """Whether its margin is a share, and not in the metric's unit."""
+        return self.scale == "ratio" or self.statistic == "outside"
 
 
 FIGURES: Mapping[str, MetricDefault] = {
@@ -45,14 +55,70 @@ FIGURES: Mapping[str, MetricDefault] = {
     "gap_p50": MetricDefault("longest gap p50", "gap_max_ms", "p50"),
     "underruns": MetricDefault("underruns", "underruns", "p50", "difference"),
     "rss_peak": MetricDefault("rss peak", "rss_peak_mb", "value"),
-    "speech": MetricDefault("speech", "speech_s", "p50", both_ways=True),
 }
+WORK: Mapping[str, MetricDefault] = {
+    "speech": MetricDefault("speech", "speech_s", "p50", margin=0.02, both_ways=True),
+    "silence": MetricDefault(
+        "silence share", "silence_share", "p50", "difference", margin=0.02, both_ways=True
+    ),
+    "level": MetricDefault(
+        "level", "active_level_dbfs", "p50", "difference", "dB", margin=1.0, both_ways=True
+    ),
+    "true_peak": MetricDefault(
+        "true peak", "true_peak_dbtp", "p50", "difference", "dB", margin=1.0, both_ways=True
+    ),
+    "bandwidth": MetricDefault("bandwidth", "bandwidth_khz", "p50", margin=0.05, both_ways=True),
+    "clipped": MetricDefault("clipped share", "clipped_share", "p50", "difference", margin=0.01),
+    "texts_length": MetricDefault(
+        "texts of another length", "speech_s", "outside", "ratio", "", MOST_OUTSIDE, band=0.2
+    ),
+    "texts_silence": MetricDefault(
+        "texts of another silence",
+        "silence_share",
+        "outside",
+        "difference",
+        "",
+        MOST_OUTSIDE,
+        band=0.15,
+    ),
+    "texts_level": MetricDefault(
+        "texts of another level",
+        "active_level_dbfs",
+        "outside",
+        "difference",
+        "",
+        MOST_OUTSIDE,
+        band=6.0,
+    ),
+    "texts_broken": MetricDefault(
+        "texts with broken samples",
+        "non_finite",
+        "outside",
+        "difference",
+        "",
+        MOST_OUTSIDE,
+        band=0.5,
+    ),
+}
+"""What the figures are the price of: compared too, so that nobody gets faster by saying less. The
+margins are above what two runs of the same voice differ by (docs/adr/0033)."""
 DEFAULT = ("ttfa_p50", "ttfa_p95", "rtf_p50")
-WORK = ("speech",)
-"""What the figures are the price of: compared too, so that nobody gets faster by saying less."""
+ALL: Mapping[str, MetricDefault] = {**FIGURES, **WORK}
 SHORT = {"ttfa": ("ttfa_p50", "ttfa_p95"), "rtf": ("rtf_p50",), "memory": ("rss_peak",)}
 """Names that stand for several figures, or for the usual one."""
-WARM_ONLY = frozenset({"ttfa_p95", "heard_p95", "rtf_p95", "rss_peak", "underruns"})
+WARM_ONLY = frozenset(
+    {
+        "ttfa_p95",
+        "heard_p95",
+        "rtf_p95",
+        "rss_peak",
+        "underruns",
+        "texts_length",
+        "texts_silence",
+        "texts_level",
+        "texts_broken",
+    }
+)
 """What a single start for each block has none of."""
 
 
@@ -69,7 +135,7 @@ def budget_s(text: object, source: str) -> float:
 
 def choose_metrics(phase: Phase, *margins: Mapping[str, float]) -> tuple[ComparedMetric, ...]:
     """The metrics of a test: the usual ones, and what is named; a later mapping wins."""
-    merged = dict.fromkeys(DEFAULT, DEFAULT_MARGIN)
+    merged = {name: ALL[name].margin for name in DEFAULT}
     for each in margins:
         merged.update(each)
     return tuple(
@@ -79,20 +145,25 @@ def choose_metrics(phase: Phase, *margins: Mapping[str, float]) -> tuple[Compare
     )
 
 
-def with_work(compared: Iterable[ComparedMetric]) -> tuple[ComparedMetric, ...]:
+def with_work(compared: Iterable[ComparedMetric], phase: Phase) -> tuple[ComparedMetric, ...]:
     """The metrics of two versions of one target, which are to say the same for the same text."""
     metrics = list(compared)
     labels = {metric.label for metric in metrics}
-    for name in WORK:
-        if FIGURES[name].label not in labels:
-            metrics.append(_compared_metric(name, DEFAULT_MARGIN))
+    for name, default in WORK.items():
+        if phase == "cold" and name in WARM_ONLY:
+            continue
+        if default.label not in labels:
+            metrics.append(_compared_metric(name, default.margin))
     return tuple(metrics)
 
 
 def _compared_metric(name: str, margin: float) -> ComparedMetric:
     from pytest_ttsperf.records import ComparedMetric  # msgspec is slow to import
 
-    default = FIGURES[name]
+    default = ALL[name]
+    band = default.band
+    if band is not None and default.scale == "ratio":
+        band = math.log1p(band)
     return ComparedMetric(
         label=default.label,
         metric=default.metric,
@@ -101,6 +172,8 @@ def _compared_metric(name: str, margin: float) -> ComparedMetric:
         unit=default.unit,
         margin=margin,
         both_ways=default.both_ways,
+        is_work=name in WORK,
+        band=band,
     )
 
 
@@ -129,14 +202,14 @@ def _margin(
     source: str,
 ) -> dict[str, float]:
     figures = SHORT.get(name, (name,))
-    if figures[0] not in FIGURES:
+    if figures[0] not in ALL:
         hint = ""
         for near in difflib.get_close_matches(name, names(), n=1):
             hint = f" (did you mean {near!r}?)"
         raise LimitError(
             f"{source}: {name!r} cannot be compared{hint}; accepted: {', '.join(names())}"
         )
-    is_share = FIGURES[figures[0]].scale == "ratio"
+    is_share = ALL[figures[0]].is_share
     margin = _parse_number(value, is_share=is_share)
     if not 0 < margin < math.inf:
         wanted = "a change such as '5%' or 0.05" if is_share else "a number above 0, as 1"
@@ -161,4 +234,4 @@ def _parse_number(value: object, *, is_share: bool) -> float:
 
 def names() -> list[str]:
     """All that can be named."""
-    return [*SHORT, *FIGURES]
+    return [*SHORT, *ALL]

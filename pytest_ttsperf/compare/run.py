@@ -11,7 +11,7 @@ from itertools import chain
 
 from msgspec import structs
 
-from pytest_ttsperf.compare import decision
+from pytest_ttsperf.compare import decision, work
 from pytest_ttsperf.compare.blocks import (
     BlockRunner,
     BlockTrials,
@@ -25,7 +25,16 @@ from pytest_ttsperf.errors import WrongTree
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.machine.cpu_idle import inhibit_cpu_idle
 from pytest_ttsperf.real import REAL
-from pytest_ttsperf.records import Block, ChangeVerdict, Comparison, Look, Outcome, Verdict
+from pytest_ttsperf.records import (
+    Block,
+    ChangeVerdict,
+    ComparedMetric,
+    Comparison,
+    Look,
+    Outcome,
+    Statistic,
+    Verdict,
+)
 
 OVERRUN = 1.5
 """How far beyond its budget a comparison may go when blocks get slower on the way."""
@@ -59,6 +68,11 @@ class CellBlocks:
         for metric, blocks in self.by_metric.items():
             block = summarise_block(trials, metric, is_same_work=self._is_same_work)
             blocks.append(block)
+
+    @property
+    def texts(self) -> list[list[str]]:
+        """By block."""
+        return [block.texts for block in self.trials]
 
 
 class ComparisonRun:
@@ -158,12 +172,12 @@ class ComparisonRun:
         cell_id: str,
         look: Look,
     ) -> tuple[ChangeVerdict, ...]:
-        by_metric = self.blocks[cell_id].by_metric
+        blocks = self.blocks[cell_id]
         changes = [
-            decision.decide(by_metric[metric.metric], metric, look)
+            decision.decide(blocks.by_metric[metric.metric], metric, look, blocks.texts)
             for metric in self.spec.cells[cell_id].metrics
         ]
-        return decision.void_by_control(changes)
+        return decision.void_by_control(changes, self.spec.cells[cell_id].metrics)
 
     def _needs_confirmation(self, change: ChangeVerdict) -> bool:
         return decision.needs_confirmation(change, self.spec.gates_in_run)
@@ -188,10 +202,11 @@ class ComparisonRun:
         confirmed = []
         for metric, change in zip(self.spec.cells[cell_id].metrics, changes, strict=True):
             if self._needs_confirmation(change):
-                blocks = self.blocks[cell_id].by_metric[metric.metric]
-                change = decision.confirm(blocks[:count], blocks[count:], metric)
+                cell = self.blocks[cell_id]
+                blocks = cell.by_metric[metric.metric]
+                change = decision.confirm(blocks[:count], blocks[count:], metric, cell.texts)
             confirmed.append(change)
-        return decision.void_by_control(confirmed)
+        return decision.void_by_control(confirmed, self.spec.cells[cell_id].metrics)
 
     def _base_comparison(self) -> Comparison:
         """What is the same for all cells."""
@@ -226,7 +241,7 @@ class ComparisonRun:
             cpu_idle_inhibited=cpu_idle_inhibited,
             notes=tuple(dict.fromkeys(self.runner.notes)),
             gates=metrics,
-            changes=decision.void_by_work(changes, metrics),
+            changes=work.void_by_work(changes, metrics),
             measured={metric: tuple(each) for metric, each in blocks.by_metric.items()},
         )
 
@@ -244,23 +259,52 @@ def verdicts(comparison: Comparison) -> list[Verdict]:
                 gate="trust" if is_invalid else "change",
             )
         ]
-    return [
-        Verdict(
-            subject=f"{metric.label} {subject}",
-            outcome=change.outcome,
-            reason=change.reason,
-            gate="change",
-            metric=metric.metric,
-            statistic=metric.statistic if metric.statistic != "value" else None,
-            improved=change.improved,
-            value=change.effect,
-            limit=change.margin,
-            unit=metric.unit,
-            n=change.blocks,
-            p_value=change.p_slower,
-        )
-        for metric, change in zip(comparison.gates, comparison.changes, strict=True)
-    ]
+    judged = []
+    same_work = []
+    for metric, change in zip(comparison.gates, comparison.changes, strict=True):
+        if metric.is_work and change.outcome is Outcome.PASS:
+            same_work.append((metric, change))
+        else:
+            judged.append(_verdict(metric, change, subject))
+    if same_work:
+        judged.append(_same_work_verdict(same_work, subject))
+    return judged
+
+
+def _verdict(metric: ComparedMetric, change: ChangeVerdict, subject: str) -> Verdict:
+    statistic: Statistic | None = None
+    if metric.statistic != "value" and metric.statistic != "outside":
+        statistic = metric.statistic
+    return Verdict(
+        subject=f"{metric.label} {subject}",
+        outcome=change.outcome,
+        reason=change.reason,
+        gate="work" if metric.is_work else "change",
+        metric=metric.metric,
+        statistic=statistic,
+        improved=change.improved,
+        value=change.effect,
+        limit=change.margin,
+        unit=metric.unit,
+        n=change.blocks,
+        p_value=change.p_slower,
+    )
+
+
+def _same_work_verdict(
+    passed: Sequence[tuple[ComparedMetric, ChangeVerdict]],
+    subject: str,
+) -> Verdict:
+    """One for all figures of the work that are as before: nobody reads ten rows of them."""
+    labels = ", ".join(metric.label for metric, _ in passed)
+    _, first = passed[0]
+    return Verdict(
+        subject=f"same work {subject}",
+        outcome=Outcome.PASS,
+        reason=f"as before: {labels}",
+        gate="work",
+        n=first.blocks,
+    )
 
 
 def plan_blocks(budget_s: float, durations_s: Sequence[float]) -> t_rule.BlockPlan | None:

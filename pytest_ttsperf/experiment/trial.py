@@ -128,7 +128,7 @@ def _to_trial(
         **asdict(step),
         recording=recording.without_pcm(),
         sound=audio.measure_sound(samples, recording.sample_rate),
-        level=audio.measure_level(samples),
+        level=audio.measure_level(samples, recording.sample_rate),
         usage=usage,
     )
 

@@ -19,6 +19,9 @@ FLOOR_DBFS = -60.0
 BELOW_ACTIVE_DB = 35.0
 LOOK_AHEAD_MS = 50
 NEEDED_MS = 30
+SPECTRUM_FRAMES = 1024
+BEYOND_BANDWIDTH = 0.001
+"""Of the power; what an engine loses above shows, and no single hiss does."""
 
 
 # Sound
@@ -128,10 +131,10 @@ CLIPPED_AT = 0.999
 """Of full scale 1.0; 16-bit PCM that clips reaches 32767/32768 = 0.99997."""
 
 
-def measure_level(samples: NDArray[np.float32]) -> Level:
-    """Peak, share of clipped samples and count of samples that are NaN or infinite.
+def measure_level(samples: NDArray[np.float32], sample_rate: int) -> Level:
+    """Peak, share of clipped samples, count of samples that are NaN or infinite, and bandwidth.
 
-    `samples` has shape (frames,), full scale is 1.0. Peak and clipping are those of the finite
+    `samples` has shape (frames,), full scale is 1.0. All but the count are those of the finite
     samples, None where there are none.
     """
     finite = np.isfinite(samples)
@@ -144,4 +147,24 @@ def measure_level(samples: NDArray[np.float32]) -> Level:
         peak=peak,
         clipped_share=clipped_share,
         non_finite=int(samples.size - size.size),
+        bandwidth_hz=_bandwidth_hz(samples[finite], sample_rate),
     )
+
+
+def _bandwidth_hz(samples: NDArray[np.float32], sample_rate: int) -> float | None:
+    """The frequency below which all but a thousandth of the power lies, by the mean spectrum.
+
+    None for sound that is silent.
+    """
+    if not samples.size:
+        return None
+    padded = np.pad(samples, (0, -samples.size % SPECTRUM_FRAMES))
+    windows = padded.reshape(-1, SPECTRUM_FRAMES)
+    taper = np.hanning(SPECTRUM_FRAMES).astype(np.float32)
+    power = (np.abs(np.fft.rfft(windows * taper, axis=1)) ** 2).mean(axis=0)
+    below = np.cumsum(power)
+    if not below[-1] > 0:
+        return None
+    bins = np.arange(below.size)
+    bin_hz = sample_rate / SPECTRUM_FRAMES
+    return float(np.interp((1 - BEYOND_BANDWIDTH) * below[-1], below, bins) * bin_hz)

@@ -25,6 +25,7 @@ from pytest_ttsperf.metrics.playback import NS_PER_MS, NS_PER_S, chunks_of
 from pytest_ttsperf.metrics.stages import CLIENT, CONVERT, LATE
 from pytest_ttsperf.records import (
     Kind,
+    Level,
     Memory,
     Recording,
     Sample,
@@ -263,11 +264,20 @@ def _to_mb(size_bytes: int | None) -> float | None:
     return None if size_bytes is None else size_bytes / BYTES_PER_MB
 
 
+# Sound
+
+
+def bandwidth_khz(level: Level) -> float | None:
+    """The frequency below which all but a thousandth of the power lies (spectral roll-off)."""
+    return None if level.bandwidth_hz is None else level.bandwidth_hz / 1000
+
+
 # The table
 
 
 RECORDING = ("recording",)
 SOUND = ("recording", "sound")
+LEVEL = ("level",)
 
 
 class Metric(NamedTuple):
@@ -285,6 +295,7 @@ class Metric(NamedTuple):
             "trial": trial,
             "recording": trial.recording,
             "sound": trial.sound,
+            "level": trial.level,
             "prebuffer_ms": prebuffer_ms,
         }
         arguments = [values[name] for name in self.arguments]
@@ -331,6 +342,21 @@ METRICS: Mapping[str, Metric] = {
     ),
     "audio_s": Metric("s", "duration of the audio", duration_s),
     "speech_s": Metric("s", "audio without the silence around it", speech_s, SOUND),
+    "active_level_dbfs": Metric(
+        "dBFS", "level where there is sound", lambda sound: sound.active_level_dbfs, ("sound",)
+    ),
+    "bandwidth_khz": Metric(
+        "kHz", "all but a thousandth of the power is below", bandwidth_khz, LEVEL
+    ),
+    "true_peak_dbtp": Metric(
+        "dBTP", "peak between the samples", lambda level: level.true_peak_dbtp, LEVEL
+    ),
+    "clipped_share": Metric(
+        "", "share of the samples at full scale", lambda level: level.clipped_share, LEVEL
+    ),
+    "non_finite": Metric(
+        "", "samples that are NaN or infinite", lambda level: float(level.non_finite), LEVEL
+    ),
 }
 
 

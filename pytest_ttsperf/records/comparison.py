@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 Scale = Literal["ratio", "difference"]
 """How the arms are compared: by logs, or, where a metric can be 0, by subtraction."""
-BlockStatistic = Literal["p50", "p95", "p99", "value"]
-"""What of a metric is compared; `value` is one number per process, such as memory."""
+BlockStatistic = Literal["p50", "p95", "p99", "value", "outside"]
+"""What of a metric is compared; `value` is one number per process, such as memory, and `outside`
+how many texts of one arm are apart from those of both others."""
 Look = Literal["early", "end"]
 """The only look before the end comes at 60 % of the blocks."""
 MIN_SHARE = 0.5
@@ -36,6 +37,10 @@ class ComparedMetric(Struct, frozen=True, kw_only=True):
     margin: float = field(name="delta")
     both_ways: bool = False
     """Whether less fails as more does: of what is the work, and not its price."""
+    is_work: bool = False
+    """Whether it is what the figures are the price of, and not one of them."""
+    band: float | None = None
+    """Of `outside`: how far one arm must be from both others, on the scale, to be outside."""
 
 
 class Arms(Struct, frozen=True, kw_only=True):

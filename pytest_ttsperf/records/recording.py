@@ -120,6 +120,10 @@ class Level(Struct, frozen=True, kw_only=True):
     peak: float | None
     clipped_share: float | None
     non_finite: int
+    bandwidth_hz: float | None = None
+    """Below it lies all but a thousandth of the power."""
+    true_peak_dbtp: float | None = None
+    """The peak between the samples, as a converter would make it."""
 
 
 class Usage(Struct, frozen=True, kw_only=True):

@@ -102,7 +102,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     subject: str
     outcome: Outcome
     reason: str
-    gate: Literal["limit", "baseline", "change", "trust"] = "limit"
+    gate: Literal["limit", "baseline", "change", "work", "trust"] = "limit"
     metric: str | None = None
     statistic: Statistic | None = None
     value: float | None = None

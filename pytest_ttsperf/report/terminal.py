@@ -40,6 +40,8 @@ HINTS = {
     "underruns instead), one without sound has no TTFA",
     "baseline": "run it again with --ttsperf-compare; if it stays, bisect with the stages named",
     "change": "look at the stage named, or bisect with --ttsperf-against",
+    "work": "listen to both versions; if the new one is to sound so, raise the margin of this "
+    "figure (--ttsperf-compare-fail, or @regression)",
     "trust": "the number is not to be believed before this is explained",
 }
 
@@ -233,7 +235,7 @@ def _rows(result: CellResult) -> Iterator[tuple[Outcome | None, Row]]:
         figures = _figures(result, result.summary.get("ttfa_ms"))
         yield None, ("  ttfa", *figures, "-", "no limit")
     for verdict in sorted(result.verdicts, key=lambda verdict: verdict.outcome.rank):
-        if verdict.gate == "change":
+        if verdict.gate in ("change", "work"):
             yield verdict.outcome, _change_row(result, verdict)
         else:
             yield verdict.outcome, _row(result, verdict)
@@ -272,6 +274,8 @@ def _change_row(result: CellResult, verdict: Verdict) -> Row:
     if verdict.improved:
         outcome += " (better)"
     change = _find_change(result, verdict)
+    if change is None and verdict.n:
+        return subject, f"{verdict.n} blocks", "", "", "", "", outcome
     if change is None:
         return subject, "-", "-", "", "-", "-", outcome
     return (
@@ -290,8 +294,9 @@ def _find_change(result: CellResult, verdict: Verdict) -> ChangeVerdict | None:
     comparison = result.comparison
     if comparison is None:
         return None
+    label = verdict.subject.removesuffix(f" against {comparison.against}")
     for gate, change in zip(comparison.gates, comparison.changes, strict=False):
-        if gate.metric == verdict.metric and verdict.statistic in (gate.statistic, None):
+        if gate.label == label:
             return change
     return None
 
@@ -300,7 +305,7 @@ def change_text(value: float | None, change: ChangeVerdict) -> str:
     """`+1.3 %`, or `+0.4 MB` on the scale `difference`."""
     if value is None:
         return "-"
-    if change.scale == "ratio":
+    if change.scale == "ratio" or change.statistic == "outside":
         return f"{100 * value:+.1f} %"
     return f"{value:+.3g} {change.unit}".rstrip()
 

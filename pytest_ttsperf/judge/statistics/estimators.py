@@ -165,6 +165,21 @@ def missing_rates(metrics: Sequence[Arms]) -> Effects:
     return Effects(candidate, control)
 
 
+def find_outside(arms: Arms, scale: Scale, band: float) -> npt.NDArray[np.bool_]:
+    """[3, texts]: in which texts an arm is further than `band` from two that are not.
+
+    A text that one arm did not measure, and one in which all three differ, is nobody's. Raises
+    ValueError for a number of 0 or less on the scale `ratio`.
+    """
+    values = _on_scale(_drop_incomplete(arms), scale)
+    outside = np.zeros(values.shape, dtype=bool)
+    for arm in range(len(values)):
+        one, other = np.delete(values, arm, axis=0)
+        is_far = (np.abs(values[arm] - one) > band) & (np.abs(values[arm] - other) > band)
+        outside[arm] = is_far & (np.abs(one - other) <= band)
+    return outside
+
+
 def contrasts(arms: Array) -> Array:
     """Turn arms [3, ...] into [2, ...]: candidate - mean(both baselines), baseline - control."""
     baseline, control, candidate = arms

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from pytest_ttsperf.compare import decision, metrics
+from pytest_ttsperf.compare import decision, metrics, work
 from pytest_ttsperf.compare.decision import confirm, needs_confirmation, void_by_control
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.judge.statistics.estimators import Effects
@@ -313,13 +313,16 @@ def test_control_takes_an_improvement_back_and_leaves_a_pass():
 def test_control_of_one_gate_voids_the_fails_of_its_cell():
     clean, fails, passes = steady(control=1.1), steady(candidate=1.2), steady()
     changes = [decide(clean), decide(fails, statistic="p95"), decide(passes)]
-    found = void_by_control(changes)
+    times = [compared()] * 3
+    found = void_by_control(changes, times)
     assert [one.outcome for one in changes] == [PASS, FAIL, PASS]
     assert [one.outcome for one in found] == [PASS, OPEN, PASS]
     assert "differs by -9.1 %" in found[1].reason
     assert "in p50" in found[1].reason
     assert found[2] == changes[2]
-    assert void_by_control(changes[1:]) == tuple(changes[1:])
+    assert void_by_control(changes[1:], times[1:]) == tuple(changes[1:])
+    said = [compared(is_work=True), compared(), compared(is_work=True)]
+    assert void_by_control(changes, said) == tuple(changes), "what was said says nothing of times"
 
 
 def test_control_seldom_fires_by_chance_and_sees_a_machine_that_takes_sides():
@@ -513,7 +516,14 @@ def test_faster_code_is_an_improvement_and_never_fails():
     ],
 )
 def test_less_is_said_fails_as_more_does(candidate, outcome, words):
-    verdict = decide(steady(candidate=candidate), both_ways=True)
+    speech = ComparedMetric(
+        label="speech",
+        metric="speech_s",
+        statistic="p50",
+        margin=metrics.DEFAULT_MARGIN,
+        both_ways=True,
+    )
+    verdict = decision.decide(steady(candidate=candidate), speech)
     assert verdict.outcome is outcome
     assert words in verdict.reason
     assert not verdict.improved
@@ -528,20 +538,20 @@ def test_who_may_say_as_much_or_not_is_open_either_way(candidate):
     blocks = [Block(metric=arms(block * scale)) for block in values]
     verdict = decide(blocks, both_ways=True)
     assert verdict.outcome is OPEN
-    assert "neither surely another length" in verdict.reason
+    assert "neither surely beyond nor surely within" in verdict.reason
     assert verdict.blocks_needed
 
 
 @pytest.mark.parametrize("candidate", [0.8, 1.0])
 def test_nothing_passes_that_is_the_price_of_another_work(candidate):
-    time, work = compared(), compared(both_ways=True)
+    time, speech = compared(), compared(both_ways=True, is_work=True)
     price = decide(steady(candidate=candidate))
     said = decide(steady(candidate=0.9), both_ways=True)
     assert price.outcome is PASS
-    voided, still_failed = decision.void_by_work([price, said], [time, work])
+    voided, still_failed = work.void_by_work([price, said], [time, speech])
     assert voided.outcome is OPEN
     assert not voided.improved
     assert "not the price of the same work" in voided.reason
     assert still_failed == said
     kept = decide(steady(), both_ways=True)
-    assert decision.void_by_work([price, kept], [time, work]) == (price, kept)
+    assert work.void_by_work([price, kept], [time, speech]) == (price, kept)

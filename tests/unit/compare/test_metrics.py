@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from pytest_ttsperf.compare import metrics
@@ -24,12 +26,31 @@ def test_a_later_word_wins_and_more_can_be_named() -> None:
 
 
 def test_versions_are_to_say_the_same_and_the_margin_of_that_can_be_named() -> None:
-    *_, speech = metrics.with_work(metrics.choose_metrics("cold"))
-    assert (speech.label, speech.metric, speech.margin) == ("speech", "speech_s", 0.03)
-    assert speech.both_ways
+    gates = metrics.with_work(metrics.choose_metrics("cold"), "cold")
+    work = {gate.label: gate for gate in gates if gate.is_work}
+    assert list(work) == [
+        "speech", "silence share", "level", "true peak", "bandwidth", "clipped share"
+    ]  # fmt: skip
+    assert (work["speech"].metric, work["speech"].margin) == ("speech_s", 0.02)
+    assert work["speech"].both_ways
+    assert not work["clipped share"].both_ways, "less of it is no worse"
     named = metrics.choose_metrics("warm", {"speech": 0.1})
-    assert metrics.with_work(named) == named
-    assert [gate.margin for gate in named if gate.both_ways] == [0.1]
+    gates = metrics.with_work(named, "warm")
+    assert [gate.margin for gate in gates if gate.label == "speech"] == [0.1]
+    assert len(gates) == len(metrics.DEFAULT) + len(metrics.WORK)
+
+
+def test_texts_that_stand_apart_are_counted_beyond_a_band() -> None:
+    gates = metrics.with_work((), "warm")
+    bands = {gate.label: gate.band for gate in gates if gate.statistic == "outside"}
+    assert bands == {
+        "texts of another length": pytest.approx(math.log(1.2)),
+        "texts of another silence": 0.15,
+        "texts of another level": 6.0,
+        "texts with broken samples": 0.5,
+    }
+    (named,) = metrics.choose_metrics("warm", {"texts_length": 0.02})[len(metrics.DEFAULT) :]
+    assert named.margin == 0.02
 
 
 def test_single_starts_have_no_tail() -> None:
@@ -38,7 +59,7 @@ def test_single_starts_have_no_tail() -> None:
 
 def test_every_figure_is_a_metric_there_is() -> None:
     known = {*definitions.METRICS, "rss_peak_mb"}
-    assert {figure.metric for figure in metrics.FIGURES.values()} <= known
+    assert {figure.metric for figure in metrics.ALL.values()} <= known
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ class Mute(Hum):
         return super().stream(text)
 
 
-SPOKEN_BLOCK = BlockTrials({}, {})
+SPOKEN_BLOCK = BlockTrials({"candidate": ()}, {})
 """What the cells share here, where nobody looks into it."""
 
 
@@ -140,8 +140,8 @@ def test_cells_are_confirmed_in_their_order_whatever_the_hash_seed(
         return dict.fromkeys(again.cells, SPOKEN_BLOCK)
 
     monkeypatch.setattr(run.decision, "needs_confirmation", lambda found, _: found != "sound")
-    monkeypatch.setattr(run.decision, "confirm", lambda blocks, fresh, metric: "doubtful")
-    monkeypatch.setattr(run.decision, "void_by_control", lambda found: tuple(found))
+    monkeypatch.setattr(run.decision, "confirm", lambda *_: "doubtful")
+    monkeypatch.setattr(run.decision, "void_by_control", lambda found, _: tuple(found))
     monkeypatch.setattr(run, "summarise_block", lambda one, metric, **_: one)
     comparison = run.ComparisonRun(several, lambda _: None)
     comparison.runner = types.SimpleNamespace(run_next=block)  # type: ignore[assignment]

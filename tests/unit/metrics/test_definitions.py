@@ -3,11 +3,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from pytest_ttsperf.errors import MeasurementError
 from pytest_ttsperf.metrics import definitions as d
 from pytest_ttsperf.metrics import stages
-from pytest_ttsperf.records import Breakdown, Sample
+from pytest_ttsperf.records import Breakdown, Level, Sample
 from tests.unit.metrics.factories import RATE, recording, sound, trial, usage
 
 FRAMES_PER_MS = RATE // 1000
@@ -283,11 +284,13 @@ def test_table_names_every_metric_with_its_unit():
         "ttfb_ms", "ttfs_ms", "lead_in_ms", "ttfa_sound_ms", "ttfa_ms", "rtf", "rtf_stream",
         "gap_p95_ms", "gap_max_ms", "underruns", "stall_ms", "longest_stall_ms", "stall_ratio",
         "prebuffer_needed_ms", "start_delay_needed_ms", "silence_share", "cpu_s_per_audio_s",
-        "audio_s", "speech_s",
+        "audio_s", "speech_s", "active_level_dbfs", "bandwidth_khz", "true_peak_dbtp",
+        "clipped_share", "non_finite",
     }  # fmt: skip
+    units = {"ms": "ms", "khz": "kHz", "dbfs": "dBFS", "dbtp": "dBTP", "s": "s"}
     for name, metric in d.METRICS.items():
-        seconds = "s" if name in ("audio_s", "speech_s") else ""
-        assert metric.unit == ("ms" if name.endswith("_ms") else seconds)
+        ending = name.removeprefix("cpu_s_per_audio_s").rpartition("_")[2]
+        assert metric.unit == units.get(ending, ""), name
         assert metric.doc
 
 
@@ -295,6 +298,10 @@ def test_every_metric_of_one_trial():
     rec = recording([(5, 0), (40, 200), (60, 100), (400, 700)])
     heard = sound(onset_frame=210 * FRAMES_PER_MS, silence_share=0.25)
     one = trial(rec, heard=heard, usage=usage(100, cpu_s=0.3))
+    level = Level(
+        peak=0.5, clipped_share=0.1, non_finite=2, bandwidth_hz=9500.0, true_peak_dbtp=-5.5
+    )
+    one = structs.replace(one, level=level)
     found = {name: d.sample(name, [one]).values[0] for name in d.METRICS}
     assert found == pytest.approx(
         {
@@ -303,6 +310,8 @@ def test_every_metric_of_one_trial():
             "underruns": 1, "stall_ms": 60, "longest_stall_ms": 60, "stall_ratio": 60 / 1060,
             "prebuffer_needed_ms": 300 + 1 / FRAMES_PER_MS, "start_delay_needed_ms": 60,
             "silence_share": 0.25, "cpu_s_per_audio_s": 0.3, "audio_s": 1.0, "speech_s": 0.79,
+            "active_level_dbfs": heard.active_level_dbfs, "bandwidth_khz": 9.5,
+            "true_peak_dbtp": -5.5, "clipped_share": 0.1, "non_finite": 2,
         }
     )  # fmt: skip
 
@@ -310,8 +319,8 @@ def test_every_metric_of_one_trial():
 def test_null_propagates_and_nothing_becomes_zero():
     for blank in (trial(None), trial(recording([])), trial(recording([(5, 0)]), heard=sound(None))):
         found = {name: d.METRICS[name].of(blank, 0.0) for name in d.METRICS}
-        found.pop("silence_share")
-        found.pop("ttfb_ms")
+        for measured in ("silence_share", "ttfb_ms", "active_level_dbfs"):
+            found.pop(measured)
         assert set(found.values()) == {None}
 
 
