@@ -84,14 +84,14 @@ def print_timbre(speeches: dict[str, list[Speech]], texts: Sequence[str]) -> Non
     """Distances of each voice to itself in other states, and of both."""
     print(f"  {'log-mel distance, dB':32} {'median':>7} {'least':>7} {'most':>7}")
     for voice in VOICES:
-        spoken = speeches[voice]
-        print_row(f"{voice}, another seed", distances(spoken, speak(voice, 1, texts)))
-        print_row(f"{voice}, the next text", distances(spoken[:-1], spoken[1:]))
+        original = speeches[voice]
+        print_row(f"{voice}, another seed", distances(original, speak(voice, 1, texts)))
+        print_row(f"{voice}, the next text", distances(original[:-1], original[1:]))
         for hertz in (8_000, 4_000):
-            narrow = [low_pass(speech, hertz) for speech in spoken]
-            print_row(f"{voice}, only below {hertz} Hz", distances(spoken, narrow))
-        higher = [transpose(speech, 1.1) for speech in spoken]
-        print_row(f"{voice}, 10 % higher", distances(spoken, higher))
+            narrow = [low_pass(speech, hertz) for speech in original]
+            print_row(f"{voice}, only below {hertz} Hz", distances(original, narrow))
+        higher = [transpose(speech, 1.1) for speech in original]
+        print_row(f"{voice}, 10 % higher", distances(original, higher))
     print_row("heart and joe", distances(speeches["heart"], speeches["joe"]))
 
 

@@ -20,7 +20,8 @@ def noise(seconds=1.0, *, seed=0, rate=RATE, dbfs=-20.0):
 
 
 def low_passed(samples, hertz, rate=RATE):
-    return lfilter(firwin(255, hertz, fs=rate), 1.0, samples).astype(np.float32)
+    taps = firwin(255, hertz, fs=rate, window=("kaiser", 10.0))  # 100 dB down
+    return lfilter(taps, 1.0, samples).astype(np.float32)
 
 
 def distance(one, other):
