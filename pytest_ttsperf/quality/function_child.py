@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from pytest_ttsperf.errors import TtsperfError
 from pytest_ttsperf.real import REAL
 
-GRACE_S = 1.0
+GRACE_S = 2.0
 """For a call that is under way when the parent goes."""
 SHOWN_FRAMES = 3
 

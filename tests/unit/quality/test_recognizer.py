@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import signal
@@ -14,7 +15,7 @@ import psutil
 import pytest
 
 from pytest_ttsperf.errors import QualityError
-from pytest_ttsperf.quality import packages
+from pytest_ttsperf.quality import function_process, packages
 from pytest_ttsperf.quality.function_process import FunctionProcess
 from pytest_ttsperf.quality.recognizer import Recognizer
 from tests.unit.quality import listening
@@ -198,6 +199,15 @@ def test_a_closure_is_refused():
 
     with pytest.raises(QualityError, match="cannot be imported by a name"):
         Recognizer(recognize)
+
+
+def test_where_no_process_can_be_started_it_is_said(monkeypatch):
+    def fail(*arguments, **keywords):
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(function_process, "Popen", fail)
+    with pytest.raises(QualityError, match=r"no process can be started for .*describe"):
+        Recognizer(listening.describe).open()
 
 
 def test_without_its_package_the_extra_is_named(monkeypatch):
