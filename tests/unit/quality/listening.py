@@ -32,6 +32,8 @@ def fail(samples, sample_rate):
 
 
 def exit_with_words(samples, sample_rate):
+    """Leaves a process behind that inherits every descriptor it can."""
+    subprocess.Popen(["sleep", "600"], close_fds=False)
     print("the model is broken")  # noqa: T201
     sys.stdout.flush()
     os._exit(7)

@@ -74,7 +74,7 @@ def test_an_error_of_the_function_is_told_and_the_process_goes_on():
     ],
 )
 def test_the_end_of_the_process_is_told_with_its_last_words(name, words):
-    with Recognizer(f"{NAME}:{name}") as recognizer:
+    with Recognizer(f"{NAME}:{name}", timeout_s=LONG_S) as recognizer:
         with pytest.raises(QualityError, match=words):
             recognizer.transcribe(SOME, RATE)
         with pytest.raises(QualityError, match="is not running"):
