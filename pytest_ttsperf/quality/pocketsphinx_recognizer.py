@@ -15,16 +15,16 @@ SAMPLE_RATE = 16_000
 
 
 def recognize(samples: NDArray[np.float32], sample_rate: int) -> str:
-    """What pocketsphinx hears, in small letters, whatever it heard before.
+    """What pocketsphinx hears, in small letters.
 
-    `samples` has shape (frames,), full scale 1.0, `sample_rate` is in Hz. In silence it hears a
-    word or two. QualityError where pocketsphinx is not installed.
+    `samples` has shape (frames,), full scale 1.0, `sample_rate` is in Hz. Its features are
+    normalized over each call by itself, so that speech is heard alike whatever came before; in
+    silence it hears a word or two, and not always the same. QualityError where pocketsphinx is not installed.
     """
     audio = np.clip(resample(samples, sample_rate, SAMPLE_RATE), -1, 1)
     if not audio.size:
         return ""
-    decoder, normalization = _open_decoder()
-    decoder.set_cmn(normalization)  # else it would begin with what was heard before
+    decoder = _open_decoder()
     decoder.start_utt()
     try:
         decoder.process_raw((audio * 32767).astype("<i2").tobytes(), full_utt=True)
@@ -35,7 +35,5 @@ def recognize(samples: NDArray[np.float32], sample_rate: int) -> str:
 
 
 @functools.cache
-def _open_decoder() -> tuple[Any, str]:
-    """The decoder, and the normalization of its features (cepstral means) that it begins with."""
-    decoder = import_package("pocketsphinx").Decoder(samprate=SAMPLE_RATE, loglevel="FATAL")
-    return decoder, decoder.get_cmn(False)
+def _open_decoder() -> Any:
+    return import_package("pocketsphinx").Decoder(samprate=SAMPLE_RATE, loglevel="FATAL")
