@@ -7,24 +7,28 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
+
+from pytest_ttsperf.quality.opinion import PACKAGES as OPINION_PACKAGES
+from pytest_ttsperf.quality.opinion import predict_mos
+from pytest_ttsperf.quality.packages import require_package
+from pytest_ttsperf.quality.pocketsphinx_recognizer import recognize
+from pytest_ttsperf.quality.timbre import log_powers, mel_powers, split_frames
+from pytest_ttsperf.quality.words import count_word_errors
 
 # Before any engine is imported, which would tell the makers of its runtime while it is measured.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 SAMPLE_RATE = 24_000
-JUDGE_RATE = 16_000
-PACKAGES = ("jiwer", "pocketsphinx", "speechmos")
+PACKAGES = ("jiwer", "pocketsphinx", *OPINION_PACKAGES)
 RESAMPLINGS = 2000
 MEL_BANDS = 80
 MEL_WINDOW = 1024
-FLOOR_DB = -60.0
+RANGE_DB = 60.0
 
 Samples = NDArray[np.float32]
 
@@ -41,12 +45,9 @@ class Listener:
     """Hears a sentence as a recogniser (pocketsphinx) and as an audience (DNSMOS) would."""
 
     def __init__(self) -> None:
-        """Raises ImportError if a package is missing; see available()."""
-        from pocketsphinx import Decoder
-        from speechmos import dnsmos
-
-        self._decoder: Any = Decoder(samprate=JUDGE_RATE, loglevel="FATAL")
-        self._opinion: Any = dnsmos
+        """Raises QualityError if a package is missing; see available()."""
+        for package in PACKAGES:
+            require_package(package)
 
     @staticmethod
     def available() -> bool:
@@ -55,18 +56,8 @@ class Listener:
 
     def score(self, samples: Samples, text: str) -> Score:
         """Samples at 24 kHz, and what they should say."""
-        import jiwer
-
-        low = np.clip(resample_poly(samples, 2, 3), -1, 1).astype(np.float32)
-        self._decoder.start_utt()
-        self._decoder.process_raw((low * 32767).astype("<i2").tobytes(), full_utt=True)
-        self._decoder.end_utt()
-        hypothesis = self._decoder.hyp()
-        said = re.sub(r"[^a-z' ]", "", text.lower())
-        result = jiwer.process_words(said, hypothesis.hypstr if hypothesis else "")
-        errors = result.substitutions + result.deletions + result.insertions
-        opinion = self._opinion.run(low, sr=JUDGE_RATE)["ovrl_mos"]
-        return Score(errors, len(said.split()), float(opinion))
+        words = count_word_errors(text, recognize(samples, SAMPLE_RATE))
+        return Score(words.errors, words.words, predict_mos(samples, SAMPLE_RATE))
 
 
 class Comparison(NamedTuple):
@@ -126,18 +117,9 @@ def interval(values: NDArray[Any]) -> tuple[float, float]:
 
 def mel_db(samples: Samples) -> NDArray[np.float64]:
     """Log-mel frames in dB, floored."""
-    hop = MEL_WINDOW // 4
-    count = (len(samples) - MEL_WINDOW) // hop + 1
-    frames = np.stack([samples[at * hop : at * hop + MEL_WINDOW] for at in range(count)])
-    power = np.abs(np.fft.rfft(frames * np.hanning(MEL_WINDOW))) ** 2
-    edges_mel = np.linspace(0, 2595 * np.log10(1 + 12_000 / 700), MEL_BANDS + 2)
-    edges = 700 * (10 ** (edges_mel / 2595) - 1)
-    hertz = np.fft.rfftfreq(MEL_WINDOW, 1 / SAMPLE_RATE)
-    low, mid, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    bank = np.maximum(0, np.minimum((hertz - low) / (mid - low), (high - hertz) / (high - mid)))
-    level: NDArray[np.float64] = 10 * np.log10(power @ bank.T + 1e-12)
-    floored: NDArray[np.float64] = np.maximum(level, level.max() + FLOOR_DB)
-    return floored
+    frames = split_frames(samples, MEL_WINDOW, MEL_WINDOW // 4)
+    powers = mel_powers(frames, SAMPLE_RATE, bands=MEL_BANDS, highest_hz=SAMPLE_RATE / 2)
+    return log_powers(powers, RANGE_DB)
 
 
 def mel_distance_db(one: Samples, other: Samples) -> float:

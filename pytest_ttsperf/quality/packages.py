@@ -13,6 +13,7 @@ EXTRAS = {
     "pocketsphinx": "quality",
     "pyloudnorm": "quality",
     "librosa": "mos",
+    "onnxruntime": "mos",
     "requests": "mos",
     "speechmos": "mos",
 }

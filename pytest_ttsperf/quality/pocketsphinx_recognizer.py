@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,20 +12,18 @@ SAMPLE_RATE = 16_000
 
 
 def recognize(samples: NDArray[np.float32], sample_rate: int) -> str:
-    """What pocketsphinx hears, in small letters; empty where it hears nothing.
+    """What pocketsphinx hears, in small letters, whatever it heard before.
 
-    `samples` has shape (frames,), full scale 1.0, `sample_rate` is in Hz. QualityError where
-    pocketsphinx is not installed.
+    `samples` has shape (frames,), full scale 1.0, `sample_rate` is in Hz. In silence it hears a
+    word. QualityError where pocketsphinx is not installed.
     """
     audio = np.clip(resample(samples, sample_rate, SAMPLE_RATE), -1, 1)
-    decoder = _decoder()
+    if not audio.size:
+        return ""
+    # A decoder that is used again hears a few words otherwise, so each call opens its own.
+    decoder = import_package("pocketsphinx").Decoder(samprate=SAMPLE_RATE, loglevel="FATAL")
     decoder.start_utt()
     decoder.process_raw((audio * 32767).astype("<i2").tobytes(), full_utt=True)
     decoder.end_utt()
     hypothesis = decoder.hyp()
     return hypothesis.hypstr if hypothesis else ""
-
-
-@functools.cache
-def _decoder() -> Any:
-    return import_package("pocketsphinx").Decoder(samprate=SAMPLE_RATE, loglevel="FATAL")

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_ttsperf.errors import QualityError
-from pytest_ttsperf.quality.listener import TIMEOUT_S, Listener, name_function
+from pytest_ttsperf.quality.function_process import TIMEOUT_S, FunctionProcess, name_function
 from pytest_ttsperf.quality.packages import require_package
 
 POCKETSPHINX = "pocketsphinx"
 POCKETSPHINX_FUNCTION = "pytest_ttsperf.quality.pocketsphinx_recognizer:recognize"
 
 
-class Recognizer(Listener):
+class Recognizer(FunctionProcess):
     """A context manager: its process starts when it is entered, and ends with it or the run."""
 
     def __init__(
@@ -41,7 +41,7 @@ class Recognizer(Listener):
     def transcribe(self, samples: NDArray[np.float32], sample_rate: int) -> str:
         """What is said in samples of shape (frames,) at a rate in Hz.
 
-        QualityError as for `Listener.call`, and where the recogniser gives no str.
+        QualityError as for `FunctionProcess.call`, and where the recogniser gives no str.
         """
         transcript: Any = self.call(samples, sample_rate)
         if not isinstance(transcript, str):

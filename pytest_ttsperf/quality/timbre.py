@@ -13,7 +13,7 @@ BANDS = 40
 HIGHEST_HZ = 12_000.0
 FRAME_S = 0.04
 HOP_S = 0.01
-RANGE_DB = 60.0
+RANGE_DB = 80.0
 """How far below the loudest band of the sound a band counts; what is below is as loud as that."""
 
 
@@ -25,13 +25,13 @@ def mel_profile(samples: NDArray[np.float32], sample_rate: int) -> NDArray[np.fl
     the threshold of the onset (`metrics.audio.measure_sound`). The bands are triangles, equally
     wide in mel = 2595 log10(1 + Hz / 700) (HTK), from 0 to 12 kHz at each sample rate, so that
     profiles of different rates can be compared: bands above half the rate hold nothing, and
-    nothing counts as 60 dB below the loudest band of all frames. The mean over the bands is
+    nothing counts as 80 dB below the loudest band of all frames. The mean over the bands is
     subtracted: a louder voice is the same voice.
 
     None where no frame is active. It does not see in which order sounds come, nor how long each is.
     """
     clean = np.nan_to_num(samples.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    frames = _frames(clean, sample_rate)
+    frames = split_frames(clean, round(FRAME_S * sample_rate), round(HOP_S * sample_rate))
     level = measure_sound(samples, sample_rate).active_level_dbfs
     if level is None or not frames.size:
         return None
@@ -48,6 +48,13 @@ def mel_profile(samples: NDArray[np.float32], sample_rate: int) -> NDArray[np.fl
 def profile_distance_db(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     """Root mean square over the bands of what two profiles differ by, in dB."""
     return float(np.sqrt(np.mean((one - other) ** 2)))
+
+
+def split_frames(samples: NDArray[np.floating], length: int, hop: int) -> NDArray[np.floating]:
+    """Overlapping frames, shape (frames, length), one each `hop` samples; none of less audio."""
+    if samples.size < length:
+        return np.empty((0, length))
+    return np.lib.stride_tricks.sliding_window_view(samples, length)[::hop]
 
 
 def mel_powers(
@@ -68,15 +75,6 @@ def log_powers(powers: NDArray[np.float64], range_db: float) -> NDArray[np.float
     floor = powers.max() * 10 ** (-range_db / 10)
     decibels: NDArray[np.float64] = 10 * np.log10(np.maximum(powers, floor))
     return decibels
-
-
-def _frames(samples: NDArray[np.float64], sample_rate: int) -> NDArray[np.float64]:
-    """Overlapping frames, shape (frames, samples); none of audio shorter than one."""
-    length = round(FRAME_S * sample_rate)
-    hop = round(HOP_S * sample_rate)
-    if samples.size < length:
-        return np.empty((0, length))
-    return np.lib.stride_tricks.sliding_window_view(samples, length)[::hop]
 
 
 def _mel_bank(length: int, sample_rate: int, bands: int, highest_hz: float) -> NDArray[np.float64]:

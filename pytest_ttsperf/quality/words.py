@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from pytest_ttsperf.quality.packages import import_package
 
 APOSTROPHES = "'\u2018\u2019\u02bc\uff07"
+WORD_CHARACTERS = ("CJK UNIFIED", "HIRAGANA LETTER", "KATAKANA LETTER")
+"""Beginnings of the names of characters that are each compared as a word."""
 SPELLINGS = {
     "doctor": "dr",
     "mister": "mr",
@@ -72,14 +74,16 @@ def normalize(text: str) -> list[str]:
 
     Letters are made small and compatible forms one (NFKC); apostrophes vanish ("don't" is "dont"),
     all other punctuation and symbols separate words. Whole numbers in digits become English words
-    ("123": one hundred twenty three; longer than 15 digits or with a leading zero: digit by digit),
-    and an "and" within a number is left out. Letters that follow one another are one word ("t t f a":
-    ttfa). A few abbreviations are one word with what they stand for; "St." is both saint and street.
+    ("123": one hundred twenty three; with a leading zero or more than 15 digits: digit by digit),
+    and an "and" within a number is left out. Letters that follow one another are one word
+    ("t t f a": ttfa). A few abbreviations are one word with what they stand for, as "Dr." is with
+    doctor; "St." is both saint and street. Each Chinese character and each kana counts as a word.
 
     What it does not do: years ("1984" as nineteen eighty four), ordinals, decimals, money and times
     are words as they are written, and so are spellings of one word ("e-mail", "email"; "colour",
-    "color"), and an acronym that a recogniser hears as other words. Numbers of other languages are compared in digits
-    alone. A script without spaces gives one word for each phrase, and no useful count.
+    "color"). Number words of other languages than English are not digits' equals. An acronym that
+    a recogniser hears as other words is an error. Other scripts without spaces than the two above
+    give one word for each phrase, and no useful count.
     """
     plain = unicodedata.normalize("NFKC", text).casefold()
     plain = SEPARATOR.sub("", plain)
@@ -95,7 +99,11 @@ def _plain_character(character: str) -> str:
     """A letter, digit or mark as it is; nothing for an apostrophe; a space for all else."""
     if character in APOSTROPHES:
         return ""
-    return character if unicodedata.category(character)[0] in "LMN" else " "
+    if unicodedata.category(character)[0] not in "LMN":
+        return " "
+    if unicodedata.name(character, "").startswith(WORD_CHARACTERS):
+        return f" {character} "
+    return character
 
 
 def _spell(word: str) -> list[str]:
@@ -148,7 +156,7 @@ def _join_letters(words: list[str]) -> list[str]:
     joined: list[str] = []
     follows_letter = False
     for word in words:
-        is_letter = len(word) == 1 and word.isalpha()
+        is_letter = len(word) == 1 and word.upper() != word
         if is_letter and follows_letter:
             joined[-1] += word
         else:

@@ -1,4 +1,4 @@
-"""A process of its own that listens: it calls a function with audio, and sends what it returns.
+"""A process of its own that calls a function with audio, and sends what it returns.
 
 What judges audio brings models, threads and native code along, and may print, crash or hang; none
 of that gets into pytest's process, which is the measured one's neighbour. The process ends as soon
@@ -29,13 +29,13 @@ from pytest_ttsperf.records import Json
 
 TIMEOUT_S = 300.0
 """For the import of a function, and for each call of it: some load a model of gigabytes."""
-END_S = 3.0
+END_S = 5.0
 """For the process to end by itself once it is no longer needed."""
 SHOWN_CHARACTERS = 2000
 RECEIVED_BYTES = 1 << 16
 PROGRAM = (
     "import sys; sys.path[:] = sys.argv[3:]; "
-    "from pytest_ttsperf.quality.listener_process import main; main(int(sys.argv[1]), sys.argv[2])"
+    "from pytest_ttsperf.quality.function_child import main; main(int(sys.argv[1]), sys.argv[2])"
 )
 """Searches what this process searches; the name of a module alone would not find everything."""
 NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
@@ -46,7 +46,7 @@ WANTED = (
 )
 
 
-class Listener:
+class FunctionProcess:
     """A context manager around one process and one function of (samples, sample_rate)."""
 
     def __init__(self, function: str, *, timeout_s: float = TIMEOUT_S) -> None:
@@ -77,31 +77,44 @@ class Listener:
         try:
             self._start()
             self._receive("was not imported")
+        except OSError as error:
+            self.close()
+            raise QualityError(
+                f"no process can be started for {self.function} ({error.strerror or error}); "
+                "free memory, processes or room for temporary files"
+            ) from error
         except BaseException:
             self.close()
             raise
 
     def _start(self) -> None:
+        self._resources.callback(self._end)  # last, once the connection is closed
         ours, theirs = real.socketpair()
-        output = tempfile.TemporaryFile()  # noqa: SIM115, closed with the other resources
-        self._resources.enter_context(output)
+        self._connection = self._resources.enter_context(ours)
         descriptor = theirs.fileno()
         searched = [os.fspath(entry) for entry in sys.path]
         with theirs:
-            process = Popen(
+            self._output = tempfile.TemporaryFile()  # noqa: SIM115, closed with the others
+            self._resources.enter_context(self._output)
+            self._process = Popen(
                 [sys.executable, "-P", "-c", PROGRAM, str(descriptor), self.function, *searched],
                 stdin=subprocess.DEVNULL,
-                stdout=output,
+                stdout=self._output,
                 stderr=subprocess.STDOUT,
                 env={NO_TELEMETRY: "1", **git.without_repository()},
                 pass_fds=[descriptor],
                 start_new_session=True,
             )
-        self._resources.callback(_end, process)
-        self._resources.enter_context(ours)  # closed first, which ends the process
-        self._process = process
-        self._connection = ours
-        self._output = output
+
+    def _end(self) -> None:
+        """Wait a little for the end of the process, then end it and all of its session."""
+        process = self._process
+        if process is None:
+            return
+        real.wait_until(lambda: process.poll() is not None, END_S)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
     def close(self) -> None:
         """End the process and what it has started; safe to call twice."""
@@ -213,14 +226,6 @@ def _is_importable(function: object, module: str, name: str) -> bool:
     for part in name.split("."):
         found = getattr(found, part, None)
     return found == function
-
-
-def _end(process: Popen[bytes]) -> None:
-    """Wait a little for its end, then end it and all of its session."""
-    real.wait_until(lambda: process.poll() is not None, END_S)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _describe_exit(code: int | None) -> str:

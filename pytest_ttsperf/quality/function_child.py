@@ -1,4 +1,4 @@
-"""The process of a `listener.Listener`: what runs there, from its first line to its end.
+"""The process of a `FunctionProcess`: what runs there, from its first line to its end.
 
 A request is a line of JSON with `frames` and `sample_rate`, then the samples as little-endian
 float32; an answer is a line of JSON, with `value` or with `error`. The first answer comes without
@@ -27,13 +27,13 @@ from numpy.typing import NDArray
 from pytest_ttsperf.errors import TtsperfError
 from pytest_ttsperf.real import REAL
 
-GRACE_S = 1.0
+GRACE_S = 2.0
 """For a call that is under way when the parent goes."""
 SHOWN_FRAMES = 3
 
 
 class Request(NamedTuple):
-    """Audio to listen to: samples of shape (frames,), and their rate in Hz."""
+    """Audio to judge: samples of shape (frames,), and their rate in Hz."""
 
     samples: NDArray[np.float32]
     sample_rate: int
