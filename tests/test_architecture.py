@@ -29,16 +29,17 @@ PLUGIN_ROOMS = {
     "measure": {"records"},
     "targets": {"records", "measure.recorder"},
     "metrics": {"records"},
+    "quality": {"records", "metrics"},
     "judge": {"records"},
     "report": {"records"},
-    "experiment": {"records", "targets", "measure", "metrics", "judge", "machine"},
+    "experiment": {"records", "targets", "measure", "metrics", "quality", "judge", "machine"},
     "compare": {
-        "records", "experiment", "targets", "measure", "metrics", "judge.statistics", "machine",
-        "report",
+        "records", "experiment", "targets", "measure", "metrics", "quality", "judge.statistics",
+        "machine", "report",
     },
     "baseline": {"records", "judge.statistics", "machine", "report"},
     "doctor": {"records", "experiment", "targets", "machine", "report"},
-    "plugin": {"records", "experiment", "targets", "machine", "report", *FEATURES},
+    "plugin": {"records", "experiment", "targets", "quality", "machine", "report", *FEATURES},
     "cli": {"records", "experiment", "targets", "machine", "report", *FEATURES},
 }  # fmt: skip
 PLUGIN_ARROWS = {

@@ -1,0 +1,1 @@
+"""What is slow to judge, on request: words, timbre, loudness, seams."""
