@@ -2,8 +2,9 @@
 
 Both sides together give one linear predictor (autoregressive, covariance method; Makhoul, "Linear
 prediction: a tutorial review", 1975). What it leaves unexplained across the joint is compared with
-what it would leave if there were one sample more, or one less. Sound that goes on is best as it
-is; where the sides do not belong together, moving one of them costs nothing or helps.
+what it would leave if there were one sample more, or one less, and with what it leaves elsewhere.
+Sound that goes on is best as it is; where the sides do not belong together, moving one of them
+helps, or the error is far above any other.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ ORDER_S = 1 / 600
 MOST_COEFFICIENTS = 64
 CROSSING_SHARE = 0.6
 """Of the order: errors right after a joint, where most of what a shift leaves is."""
+PULSE = 8.0
+"""Errors after a pulse of the voice have this mean square, relative to all of them around."""
 RIDGE = 1e-8
 """Of the mean power: keeps the equations solvable where the sound is band-limited."""
 
@@ -35,7 +38,10 @@ class Predictor(NamedTuple):
 
 
 def unexplained_share(left: Samples, right: Samples, sample_rate: int) -> float | None:
-    """The share of the prediction error at a joint that one sample more or less takes away.
+    """The share of the prediction error at a joint that sound which goes on would not have.
+
+    It is what one sample more or less takes away, or what exceeds the errors around the joint by
+    more than a pulse of the voice does, whichever is the larger share.
 
     `left` and `right` have shape (frames,), end and begin at the joint, and hold REACH_S each. At
     most 1; below 0 where the sound is best as it is. None where the sides are too short.
@@ -44,15 +50,28 @@ def unexplained_share(left: Samples, right: Samples, sample_rate: int) -> float 
     order = min(int(sample_rate * ORDER_S), MOST_COEFFICIENTS)
     if min(left.size, right.size) < 3 * order:
         return None
-    forward = _error_shares(left, right, order)
-    backward = _error_shares(right[::-1], left[::-1], order)
-    one_less, one_more = (forward + backward) / 2
-    return float(max(one_less, one_more))
+    products = _mean_products(left, right, order + 1)
+    forward = _error_shares(left, right, products)
+    backward = _error_shares(right[::-1], left[::-1], products[::-1, ::-1])
+    return float(((forward + backward) / 2).max())
 
 
-def _error_shares(left: Samples, right: Samples, order: int) -> Samples:
-    """Shares of the error at the joint that go with one sample less and one more; shape (2,)."""
-    predictor = _fit(left, right, order)
+def _mean_products(left: Samples, right: Samples, length: int) -> Samples:
+    """Of any two samples of a window, over all windows that do not cross the joint.
+
+    Shape (length, length). Turned around, they are those of the sound played backwards.
+    """
+    windows = np.concatenate(
+        (sliding_window_view(left, length), sliding_window_view(right, length))
+    )
+    products: Samples = windows.T @ windows / len(windows)
+    return products
+
+
+def _error_shares(left: Samples, right: Samples, products: Samples) -> Samples:
+    """Shares of the error that go with one sample less, with one more, and exceed a pulse's."""
+    predictor = _fit(products)
+    order = len(products) - 1
     count = max(int(order * CROSSING_SHARE), 1)
     past = left[-order:]
     as_it_is = _errors(predictor, past, right, count)
@@ -60,28 +79,23 @@ def _error_shares(left: Samples, right: Samples, order: int) -> Samples:
     error = float(as_it_is @ as_it_is)
     scale = error + count * predictor.error_power
     if scale <= 0:
-        return np.zeros(2)
+        return np.zeros(3)
     error_with_less = float(one_less @ one_less)
     error_with_more = _error_with_one_more(predictor, past, right, count)
-    return np.array([error - error_with_less, error - error_with_more]) / scale
+    error_of_pulse = PULSE * count * predictor.error_power
+    excess = error - np.array([error_with_less, error_with_more, error_of_pulse])
+    return excess / scale
 
 
-def _fit(left: Samples, right: Samples, order: int) -> Predictor:
-    """Least squares over both sides, without a window that crosses the joint."""
-    windows = np.concatenate(
-        (sliding_window_view(left, order + 1), sliding_window_view(right, order + 1))
-    )
-    past = windows[:, :order]
-    present = windows[:, order]
-    products = past.T @ past
-    power = np.trace(products) / order
-    ridge = np.eye(order) * (power * RIDGE + np.finfo(float).tiny)
-    coefficients = np.linalg.solve(products + ridge, past.T @ present)
-    errors = present - past @ coefficients
-    return Predictor(
-        error_filter=np.append(-coefficients, 1.0),
-        error_power=float(errors @ errors) / errors.size,
-    )
+def _fit(products: Samples) -> Predictor:
+    """The least mean squared error of the last sample of a window, from those before it."""
+    past = products[:-1, :-1]
+    power = float(np.trace(past)) / len(past)
+    ridge = np.eye(len(past)) * (power * RIDGE + np.finfo(float).tiny)
+    coefficients = np.linalg.solve(past + ridge, products[:-1, -1])
+    error_filter = np.append(-coefficients, 1.0)
+    error_power = float(error_filter @ products @ error_filter)
+    return Predictor(error_filter, max(error_power, 0.0))
 
 
 def _errors(predictor: Predictor, past: Samples, following: Samples, count: int) -> Samples:
