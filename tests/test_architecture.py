@@ -29,6 +29,7 @@ PLUGIN_ROOMS = {
     "measure": {"records"},
     "targets": {"records", "measure.recorder"},
     "metrics": {"records"},
+    "quality": {"records", "metrics"},
     "judge": {"records"},
     "quality": {"records", "metrics"},
     "report": {"records"},
