@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_ttsperf.quality.opinion import PACKAGES as OPINION_PACKAGES
-from pytest_ttsperf.quality.opinion import predict_mos
-from pytest_ttsperf.quality.packages import require_package
-from pytest_ttsperf.quality.pocketsphinx_recognizer import recognize
-from pytest_ttsperf.quality.timbre import log_powers, mel_powers, split_frames
-from pytest_ttsperf.quality.words import count_word_errors
+from pytest_ttsperf.sound_quality.opinion import PACKAGES as OPINION_PACKAGES
+from pytest_ttsperf.sound_quality.opinion import predict_mos
+from pytest_ttsperf.sound_quality.packages import require_package
+from pytest_ttsperf.sound_quality.pocketsphinx_recognizer import recognize
+from pytest_ttsperf.sound_quality.timbre import log_powers, mel_powers, split_frames
+from pytest_ttsperf.sound_quality.words import count_word_errors
 
 # Before any engine is imported, which would tell the makers of its runtime while it is measured.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

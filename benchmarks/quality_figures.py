@@ -23,10 +23,10 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from engine.engine import Engine
 from pytest_ttsperf.measure import corpus
-from pytest_ttsperf.quality.loudness import integrated_lufs, true_peak_dbtp
-from pytest_ttsperf.quality.recognizer import Recognizer
-from pytest_ttsperf.quality.timbre import mel_profile, profile_distance_db
-from pytest_ttsperf.quality.words import count_word_errors
+from pytest_ttsperf.sound_quality.loudness import integrated_lufs, true_peak_dbtp
+from pytest_ttsperf.sound_quality.recognizer import Recognizer
+from pytest_ttsperf.sound_quality.timbre import mel_profile, profile_distance_db
+from pytest_ttsperf.sound_quality.words import count_word_errors
 
 VOICES = ("heart", "joe")
 

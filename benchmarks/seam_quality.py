@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from engine import Engine
 from pytest_ttsperf.measure.corpus import texts, trial_count
 from pytest_ttsperf.metrics.audio import measure_sound
-from pytest_ttsperf.quality.seams import FLAGGED_SHARE, Seam, score_joints
+from pytest_ttsperf.sound_quality.seams import FLAGGED_SHARE, Seam, score_joints
 
 Samples = NDArray[np.float32]
 

@@ -29,18 +29,17 @@ PLUGIN_ROOMS = {
     "measure": {"records"},
     "targets": {"records", "measure.recorder"},
     "metrics": {"records"},
-    "quality": {"records", "metrics"},
     "judge": {"records"},
-    "quality": {"records", "metrics"},
+    "sound_quality": {"records", "metrics"},
     "report": {"records"},
-    "experiment": {"records", "targets", "measure", "metrics", "judge", "machine", "quality"},
+    "experiment": {"records", "targets", "measure", "metrics", "judge", "machine", "sound_quality"},
     "compare": {
         "records", "experiment", "targets", "measure", "metrics", "judge.statistics", "machine",
-        "quality", "report",
+        "sound_quality", "report",
     },
     "baseline": {"records", "judge.statistics", "machine", "report"},
     "doctor": {"records", "experiment", "targets", "machine", "report"},
-    "plugin": {"records", "experiment", "targets", "machine", "quality", "report", *FEATURES},
+    "plugin": {"records", "experiment", "targets", "machine", "sound_quality", "report", *FEATURES},
     "cli": {"records", "experiment", "targets", "machine", "report", *FEATURES},
 }  # fmt: skip
 PLUGIN_ARROWS = {

@@ -17,9 +17,9 @@ from pytest_ttsperf.compare.blocks import ARMS, BlockTrials, ComparisonSpec
 from pytest_ttsperf.experiment import listening
 from pytest_ttsperf.experiment.listening import SoundJudge
 from pytest_ttsperf.metrics import audio
-from pytest_ttsperf.quality import timbre
 from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import Quality, Trial
+from pytest_ttsperf.sound_quality import timbre
 
 FIRST_TEXTS = 2
 """Listened to in the first block, which tells how long that takes."""

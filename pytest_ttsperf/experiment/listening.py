@@ -16,11 +16,11 @@ from msgspec import structs
 
 from pytest_ttsperf.experiment.plan import QualityPlan
 from pytest_ttsperf.metrics import audio
-from pytest_ttsperf.quality.opinion import OpinionPredictor
-from pytest_ttsperf.quality.recognizer import Recognizer
-from pytest_ttsperf.quality.words import count_word_errors
 from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import Quality, Trial, WordCheck
+from pytest_ttsperf.sound_quality.opinion import OpinionPredictor
+from pytest_ttsperf.sound_quality.recognizer import Recognizer
+from pytest_ttsperf.sound_quality.words import count_word_errors
 
 
 class SoundJudge:

@@ -22,7 +22,6 @@ from pytest_ttsperf.experiment.plan import (
 from pytest_ttsperf.measure import schedule
 from pytest_ttsperf.measure.memory import TreeMeter
 from pytest_ttsperf.metrics import audio, definitions
-from pytest_ttsperf.quality import loudness, seams
 from pytest_ttsperf.records import (
     FlaggedSeam,
     Mode,
@@ -35,6 +34,7 @@ from pytest_ttsperf.records import (
     Trial,
     Usage,
 )
+from pytest_ttsperf.sound_quality import loudness, seams
 from pytest_ttsperf.targets.base import Target
 
 OPENING = ("process", "import", "open")

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from pytest_ttsperf.experiment import plan as plan
     from pytest_ttsperf.experiment import trial as trial
     from pytest_ttsperf.machine import environment as environment
-    from pytest_ttsperf.quality import listener as listener
     from pytest_ttsperf.report import artifact as artifact
     from pytest_ttsperf.report import terminal as terminal
+    from pytest_ttsperf.sound_quality import function_process as function_process
     from pytest_ttsperf.targets.server import run_options as run_options
 
     records_cell = pytest_ttsperf.records.cell
@@ -34,7 +34,7 @@ MODULES = {
     "cell": "pytest_ttsperf.experiment.cell",
     "cells": "pytest_ttsperf.compare.cells",
     "environment": "pytest_ttsperf.machine.environment",
-    "listener": "pytest_ttsperf.quality.listener",
+    "function_process": "pytest_ttsperf.sound_quality.function_process",
     "plan": "pytest_ttsperf.experiment.plan",
     "records": "pytest_ttsperf.records",
     "records_cell": "pytest_ttsperf.records.cell",

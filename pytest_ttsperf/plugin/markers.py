@@ -288,7 +288,7 @@ def _recognizer_name(item: pytest.Item, keywords: Mapping[str, Any]) -> str:
     if recognizer == DEFAULT_RECOGNIZER:
         return DEFAULT_RECOGNIZER
     try:
-        return lazy.listener.name_function(recognizer)
+        return lazy.function_process.name_function(recognizer)
     except QualityError as error:
         raise LimitError(f"{item.nodeid}: @quality(recognizer=...): {error}") from error
 

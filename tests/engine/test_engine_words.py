@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from engine.engine import Engine
-from pytest_ttsperf.quality.recognizer import Recognizer
-from pytest_ttsperf.quality.words import WordErrors, count_word_errors
+from pytest_ttsperf.sound_quality.recognizer import Recognizer
+from pytest_ttsperf.sound_quality.words import WordErrors, count_word_errors
 
 PRESET = "This is a short test sentence for TTFA and streaming cadence."
 TEXT = "The weather will be cold and windy in the morning, with some rain later in the day."

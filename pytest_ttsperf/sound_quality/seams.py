@@ -3,8 +3,8 @@
 Each measure of a joint is a share: how much of what is at the joint nothing else explains, neither
 the sound around it nor what speech can do. A joint is flagged at half or more.
 
-- step: what the sound on one side predicts of the other (`quality.continuity`). Two pieces that do
-  not belong together, a jump in phase, a sample lost or repeated.
+- step: what the sound on one side predicts of the other (`sound_quality.continuity`). Two pieces
+  that do not belong together, a jump in phase, a sample lost or repeated.
 - offset: the mean jumps. Speech has next to nothing below 50 Hz.
 - gap, pause: the sound falls to near silence and comes back faster than a vocal tract can ring off;
   a fade does not. It is a pause from 150 ms on.
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from pytest_ttsperf.errors import MeasurementError
 from pytest_ttsperf.metrics.audio import measure_sound
-from pytest_ttsperf.quality.continuity import REACH_S, unexplained_share
+from pytest_ttsperf.sound_quality.continuity import REACH_S, unexplained_share
 
 FLAGGED_SHARE = 0.5
 STEP, OFFSET, GAP, PAUSE = "step", "offset", "gap", "pause"

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import Any, NamedTuple
 
-from pytest_ttsperf.quality.packages import import_package
+from pytest_ttsperf.sound_quality.packages import import_package
 
 APOSTROPHES = "'\u2018\u2019\u02bc\uff07"
 WORD_CHARACTERS = ("CJK UNIFIED", "HIRAGANA LETTER", "KATAKANA LETTER")

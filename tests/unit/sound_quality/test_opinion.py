@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from pytest_ttsperf.errors import QualityError
-from pytest_ttsperf.quality import packages
-from pytest_ttsperf.quality.opinion import PACKAGES, OpinionPredictor, predict_mos
+from pytest_ttsperf.sound_quality import packages
+from pytest_ttsperf.sound_quality.opinion import PACKAGES, OpinionPredictor, predict_mos
 
 
 def fake(name):

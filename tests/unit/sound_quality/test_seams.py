@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_ttsperf.errors import MeasurementError
-from pytest_ttsperf.quality.seams import FLAGGED_SHARE, find_seams, score_joints
+from pytest_ttsperf.sound_quality.seams import FLAGGED_SHARE, find_seams, score_joints
 
 RATES = [8_000, 11_025, 16_000, 22_050, 24_000, 44_100, 48_000]
 RATE = 24_000

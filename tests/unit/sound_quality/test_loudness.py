@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.signal import resample_poly
 
-from pytest_ttsperf.quality import loudness
-from pytest_ttsperf.quality.loudness import integrated_lufs, true_peak_dbtp
+from pytest_ttsperf.sound_quality import loudness
+from pytest_ttsperf.sound_quality.loudness import integrated_lufs, true_peak_dbtp
 from tests.examples import examples
 
 RATES = [16_000, 22_050, 24_000, 48_000]

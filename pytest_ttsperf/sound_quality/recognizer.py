@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_ttsperf.errors import QualityError
-from pytest_ttsperf.quality.function_process import TIMEOUT_S, FunctionProcess, name_function
-from pytest_ttsperf.quality.packages import require_package
+from pytest_ttsperf.sound_quality.function_process import TIMEOUT_S, FunctionProcess, name_function
+from pytest_ttsperf.sound_quality.packages import require_package
 
 POCKETSPHINX = "pocketsphinx"
-POCKETSPHINX_FUNCTION = "pytest_ttsperf.quality.pocketsphinx_recognizer:recognize"
+POCKETSPHINX_FUNCTION = "pytest_ttsperf.sound_quality.pocketsphinx_recognizer:recognize"
 
 
 class Recognizer(FunctionProcess):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_ttsperf.quality.words import count_word_errors, normalize
+from pytest_ttsperf.sound_quality.words import count_word_errors, normalize
 
 WORDS = st.lists(
     st.text("bcdfghklmnprstvw", min_size=2, max_size=8), min_size=1, max_size=30, unique=True

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_ttsperf.quality.packages import import_package
-from pytest_ttsperf.quality.resampling import resample
+from pytest_ttsperf.sound_quality.packages import import_package
+from pytest_ttsperf.sound_quality.resampling import resample
 
 SAMPLE_RATE = 16_000
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import firwin, lfilter
 
-from pytest_ttsperf.quality.timbre import BANDS, mel_profile, profile_distance_db
+from pytest_ttsperf.sound_quality.timbre import BANDS, mel_profile, profile_distance_db
 
 RATE = 24_000
 

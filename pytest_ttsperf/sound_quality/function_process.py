@@ -35,7 +35,8 @@ SHOWN_CHARACTERS = 2000
 RECEIVED_BYTES = 1 << 16
 PROGRAM = (
     "import sys; sys.path[:] = sys.argv[3:]; "
-    "from pytest_ttsperf.quality.function_child import main; main(int(sys.argv[1]), sys.argv[2])"
+    "from pytest_ttsperf.sound_quality.function_child import main; "
+    "main(int(sys.argv[1]), sys.argv[2])"
 )
 """Searches what this process searches; the name of a module alone would not find everything."""
 NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"

@@ -15,10 +15,10 @@ import psutil
 import pytest
 
 from pytest_ttsperf.errors import QualityError
-from pytest_ttsperf.quality import function_process, packages
-from pytest_ttsperf.quality.function_process import FunctionProcess
-from pytest_ttsperf.quality.recognizer import Recognizer
-from tests.unit.quality import listening
+from pytest_ttsperf.sound_quality import function_process, packages
+from pytest_ttsperf.sound_quality.function_process import FunctionProcess
+from pytest_ttsperf.sound_quality.recognizer import Recognizer
+from tests.unit.sound_quality import listening
 
 NAME = listening.__name__
 RATE = 24_000
@@ -106,7 +106,7 @@ def test_nothing_is_left_of_a_block_that_ends():
 
 PARENT = f"""
 import numpy as np
-from pytest_ttsperf.quality.recognizer import Recognizer
+from pytest_ttsperf.sound_quality.recognizer import Recognizer
 with Recognizer("{NAME}:note_and_hang") as recognizer:
     recognizer.transcribe(np.zeros(10, np.float32), 8000)
 """
@@ -126,8 +126,8 @@ def test_a_killed_parent_leaves_nothing_even_of_a_call_under_way(tmp_path):
 
 IDLE_PARENT = """
 import os, signal, sys
-from pytest_ttsperf.quality.recognizer import Recognizer
-with Recognizer("tests.unit.quality.listening:describe") as recognizer:
+from pytest_ttsperf.sound_quality.recognizer import Recognizer
+with Recognizer("tests.unit.sound_quality.listening:describe") as recognizer:
     print(recognizer._process.pid, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_ttsperf.errors import QualityError
-from pytest_ttsperf.quality.function_process import TIMEOUT_S, FunctionProcess
-from pytest_ttsperf.quality.packages import import_package, require_package
-from pytest_ttsperf.quality.resampling import resample
+from pytest_ttsperf.sound_quality.function_process import TIMEOUT_S, FunctionProcess
+from pytest_ttsperf.sound_quality.packages import import_package, require_package
+from pytest_ttsperf.sound_quality.resampling import resample
 
 DNSMOS_RATE = 16_000
 PACKAGES = ("librosa", "onnxruntime", "requests", "speechmos")
 """speechmos needs the others without saying so."""
-FUNCTION = "pytest_ttsperf.quality.opinion:predict_mos"
+FUNCTION = "pytest_ttsperf.sound_quality.opinion:predict_mos"
 
 
 def predict_mos(samples: NDArray[np.float32], sample_rate: int) -> float:

@@ -7,7 +7,7 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_ttsperf.quality.packages import import_package
+from pytest_ttsperf.sound_quality.packages import import_package
 
 BLOCK_S = 0.4
 OVERSAMPLING = 4
