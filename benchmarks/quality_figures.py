@@ -98,7 +98,7 @@ def print_timbre(speeches: dict[str, list[Speech]], texts: Sequence[str]) -> Non
 def print_words(speeches: dict[str, list[Speech]], texts: Sequence[str]) -> None:
     """Errors of the recogniser, and how long it takes."""
     with Recognizer() as recognizer:
-        recognizer.transcribe(*speeches["heart"][0])  # opens its model
+        recognizer.transcribe(*speeches["heart"][0])  # imports it
         for voice in VOICES:
             start_s = time.perf_counter()
             transcripts = [recognizer.transcribe(*speech) for speech in speeches[voice]]
