@@ -36,6 +36,10 @@ HINTS = {
     "next chunk while the last one plays, or a larger prebuffer in the player",
     "memory": "look at rss_bytes of each trial in the artifact: a step is a cache or an arena, a "
     "slope is a leak",
+    "quality": "listen to what the target says for the text named; for words, a recogniser that "
+    "understands the voice (recognizer=) errs less by itself",
+    "seams": "listen at the second named: carry the state of the synthesis on from chunk to chunk, "
+    "or let chunks overlap",
     "unmeasured": "nothing was there to be measured: a reply of a single chunk has no gaps (limit "
     "underruns instead), one without sound has no TTFA",
     "baseline": "run it again with --ttsperf-compare; if it stays, bisect with the stages named",
