@@ -5,6 +5,7 @@ How a block is measured is `blocks`' matter; what follows from blocks, and how s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -24,6 +25,7 @@ from pytest_ttsperf.compare.incomparable import Incomparable
 from pytest_ttsperf.compare.listening import BlockListener
 from pytest_ttsperf.errors import WrongTree
 from pytest_ttsperf.judge.statistics import t_rule
+from pytest_ttsperf.judge.statistics.estimators import effects
 from pytest_ttsperf.machine.cpu_idle import inhibit_cpu_idle
 from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import (
@@ -224,6 +226,22 @@ class ComparisonRun:
             confirmed.append(change)
         return decision.void_by_control(confirmed, self.spec.cells[cell_id].metrics)
 
+    def _with_own_rtf(
+        self,
+        cell_id: str,
+        metric: ComparedMetric,
+        change: ChangeVerdict,
+    ) -> ChangeVerdict:
+        """An RTF with what it would be by each version's own audio, which is another length."""
+        if metric.metric != "rtf" or change.effect is None:
+            return change
+        by_own = [summarise_block(trials, "rtf").metric for trials in self.blocks[cell_id].trials]
+        readable = [arms for arms in by_own if arms.is_readable()]
+        candidate, _ = effects(readable, metric.statistic, metric.scale)
+        own_change = math.expm1(float(candidate.mean()))
+        text = f"{change.reason}; by each version's own audio it is {100 * own_change:+.1f} %"
+        return structs.replace(change, reason=text)
+
     def _base_comparison(self) -> Comparison:
         """What is the same for all cells."""
         return Comparison(
@@ -251,6 +269,11 @@ class ComparisonRun:
     ) -> Comparison:
         blocks = self.blocks[cell_id]
         metrics = self.spec.cells[cell_id].metrics
+        if work.is_other_length(changes, metrics):
+            changes = tuple(
+                self._with_own_rtf(cell_id, metric, change)
+                for metric, change in zip(metrics, changes, strict=True)
+            )
         return structs.replace(
             self._base_comparison(),
             blocks=len(blocks.trials),

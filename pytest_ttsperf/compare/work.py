@@ -141,6 +141,17 @@ def _example_text(count: OutsideCount, texts: Texts) -> str:
     return f"; listen to {', '.join(shown)}" if shown else ""
 
 
+def is_other_length(
+    verdicts: Sequence[ChangeVerdict],
+    metrics: Sequence[ComparedMetric],
+) -> bool:
+    """Whether the candidate surely says more or less for the same texts."""
+    return any(
+        metric.metric == "speech_s" and metric.both_ways and verdict.outcome is Outcome.FAIL
+        for verdict, metric in zip(verdicts, metrics, strict=True)
+    )
+
+
 def void_by_work(
     verdicts: Sequence[ChangeVerdict],
     metrics: Sequence[ComparedMetric],
