@@ -1,15 +1,14 @@
 """The liars as one HTTP server; the path names which: `/Cache/v1/audio/speech` and so on.
 
 `python -m tests.adversarial.liar_server` prints its port. With `hidden`, the process that holds the
-port sleeps, and one that is no child of it answers.
+port hands its connections on to one that is no child of it.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 import sys
-import threading
-import time
 
 import numpy as np
 
@@ -63,13 +62,13 @@ class LiarHandler(speech_server.Handler):
         self._chunk(b"")
 
     def _other(self, text: str) -> None:
-        """Says that it is on CoreML, and of which nodes it cannot say."""
+        """Says that it is on CoreML, and does not count its nodes."""
         extra = {"X-Provider": "CoreMLExecutionProvider"}
         self._stream(text, "audio/pcm", b"", extra)
 
     def _beforehand(self, text: str) -> None:
-        """Sends the answer to the next text right behind this one."""
-        self._speak(liars.Voice(), text)
+        """Sends an answer to the next text, whatever that will be, right behind this one."""
+        self._speak(liars.EmptyFirst(), text)
         self._speak(liars.Precomputed(), text)
 
 
@@ -80,20 +79,32 @@ def make_engines() -> dict[str, liars.Voice]:
     return {kind.__name__: kind() for kind in classes if kind not in left_out}
 
 
-def work_hidden(server: speech_server.Server) -> None:
-    """Answer in a process that is no child of the one that holds the port, and ends with it."""
-    reading, writing = os.pipe()
-    if os.fork():
-        os.close(reading)
-        os.wait()
-        while True:
-            time.sleep(60)
-    if os.fork():
+def hand_on(server: speech_server.Server) -> None:
+    """Accept connections, and have a process that is no child of this one answer on them."""
+    ours, theirs = socket.socketpair()
+    if not os.fork():
+        ours.close()
+        answer_hidden(server, theirs)
         os._exit(0)
-    os.close(writing)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    os.read(reading, 1)  # until the other has ended
-    os._exit(0)
+    theirs.close()
+    os.wait()
+    while True:
+        connection, _ = server.socket.accept()
+        with connection:
+            socket.send_fds(ours, [b"x"], [connection.fileno()])
+
+
+def answer_hidden(server: speech_server.Server, front: socket.socket) -> None:
+    """Answer on the connections that come from the front, in an orphan that ends with it."""
+    if os.fork():
+        return
+    server.socket.close()
+    while True:
+        _, descriptors, _, _ = socket.recv_fds(front, 1, 1)
+        if not descriptors:
+            os._exit(0)
+        connection = socket.socket(fileno=descriptors[0])
+        server.process_request(connection, connection.getpeername())
 
 
 if __name__ == "__main__":
@@ -102,5 +113,5 @@ if __name__ == "__main__":
     sys.stdout.write(f"{main.server_address[1]}\n")
     sys.stdout.flush()
     if "hidden" in sys.argv[1:]:
-        work_hidden(main)
+        hand_on(main)
     main.serve_forever()

@@ -8,6 +8,8 @@ table of `test_traps.py`.
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -153,6 +155,7 @@ class OneFrame(Burst):
 class Cache(Voice):
     """Serves a text that it has spoken before from memory."""
 
+    first_s = 0.1
     known: dict[str, list[Samples]]
 
     def __init__(self, provider: str = "cpu", voice: str = "hum") -> None:
@@ -191,11 +194,14 @@ class Foresight(Voice):
         from pytest_ttsperf.measure import corpus
 
         count = corpus.trial_count("short")
-        self.known = {*corpus.texts("short", count), *corpus.warmup_texts("short", 40)}
+        self.known = {
+            *corpus.texts("short", count),
+            *corpus.warmup_texts("short", corpus.WARMUP_RESERVE),
+        }
 
     def stream(self, text: str) -> Iterator[Samples]:
         if text not in self.known:
-            time.sleep(0.1)
+            time.sleep(0.2)
         yield from super().stream(text)
 
 
@@ -362,15 +368,16 @@ class SomeRaise(Voice):
 
 
 class Refusing(Voice):
-    """Speaks the first texts, which are warm-ups, and none after them."""
+    """Speaks whatever is said to warm it up, and nothing that is measured."""
 
     def __init__(self, provider: str = "cpu", voice: str = "hum") -> None:
         super().__init__(provider, voice)
-        self.count = 0
+        from pytest_ttsperf.measure import corpus
+
+        self.refused = corpus.texts("short", corpus.trial_count("short"))
 
     def stream(self, text: str) -> Iterator[Samples]:
-        self.count += 1
-        if self.count > 3:
+        if text in self.refused:
             raise ValueError("no such phoneme")
         yield from super().stream(text)
 
@@ -411,12 +418,12 @@ class WorkingOn(Voice):
 
 
 class NeverQuiet(Voice):
-    """Has a thread that warms something up for ever."""
+    """Warms something up in a process beside it for as long as it lives."""
 
     def __init__(self, provider: str = "cpu", voice: str = "hum") -> None:
         super().__init__(provider, voice)
-        threading.Thread(target=self.work, daemon=True).start()
+        self.work = subprocess.Popen([sys.executable, "-c", "while True: pass"])
 
-    def work(self) -> None:
-        while True:
-            sum(range(10_000))
+    def close(self) -> None:
+        self.work.kill()
+        self.work.wait()

@@ -8,16 +8,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
-from tests.adversarial import liars
-from tests.plugin.conftest import Project
+from pytest_ttsperf.experiment import cell
+from pytest_ttsperf.measure import memory
+from tests.adversarial import liar_server, liars
+from tests.plugin.conftest import INLINE, Project
 
 pytestmark = pytest.mark.usefixtures("untraced_children")
 
 ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).relative_to(ROOT).as_posix()
+QUIET_WINDOW_S = memory.QUIET_WINDOW_S
 TOLD = "told"
 """The figures are true, and a note beside them says what they are figures of."""
 LENIENT = "@trials(5)\n@ttfa(p50_ms=5000)"
@@ -39,10 +43,6 @@ class Lie(NamedTuple):
     arguments: tuple[str, ...] = ()
     bait: str | None = None
     """The metric by which it would be early; it is less than half of what is judged."""
-
-    @property
-    def name(self) -> str:
-        return f"{self.liar}-{self.subject.replace(' ', '-')}"
 
 
 CACHE = "a cache or precomputed audio answers"
@@ -69,18 +69,28 @@ TWO_PLAYERS = "each limit uses another player"
 LONGER = "a longer answer hides a slower engine"
 BASELINE = "a baseline is averaged over broken answers"
 TENANT = "something else runs on the machine"
+TRAPS = (
+    CACHE, FIRST, BURST, CLIENT_MEMORY, ONE_GATE_LEFT, NO_FILE, FEW_TRIALS, COLD_WARM, POOLED,
+    PROVIDER, ZEROS, WORKS_ON, SIZES, READS, LENGTH, SOUND, PADDING, WARM_UP, THREADS, UNMEASURED,
+    TWO_PLAYERS, LONGER, BASELINE, TENANT,
+)  # fmt: skip
+IN_WORKER = (ONE_GATE_LEFT, ZEROS, WORKS_ON, WARM_UP)
+"""Their tricks are about processes; all others are measured inline, at half the cost."""
 
 HELD_ELSEWHERE = {
+    CACHE: [f"{HERE}::test_a_cache_that_outlives_its_process_is_found"],
     CLIENT_MEMORY: [
+        f"{HERE}::test_a_port_whose_holder_does_no_work_has_no_memory",
         "tests/plugin/test_http.py::test_memory_that_cannot_be_told_is_null_with_the_reason",
         "tests/plugin/test_http.py::test_memory_is_the_servers",
     ],
     NO_FILE: [
         "tests/plugin/test_baselines.py::test_missing_baseline_is_inconclusive_with_the_reason",
-        "tests/plugin/test_baselines.py::"
-        "test_an_unreadable_baseline_fails_and_is_not_overwritten",
+        "tests/plugin/test_baselines.py::test_an_unreadable_baseline_fails_and_is_not_overwritten",
         "tests/unit/baseline/test_screening.py::test_baseline_without_runs_is_inconclusive",
     ],
+    COLD_WARM: [f"{HERE}::test_a_process_that_loads_late_is_as_cold_as_one_that_loads_early"],
+    POOLED: [f"{HERE}::test_each_length_of_text_is_judged_for_itself"],
     PROVIDER: ["tests/plugin/test_provider.py::test_an_unverified_provider_hides_no_failure"],
     ZEROS: ["tests/unit/metrics/test_validity.py::test_latency_that_cannot_be_is_invalid"],
     SIZES: ["tests/plugin/test_http.py::test_samples_are_those_of_the_payload"],
@@ -97,9 +107,7 @@ HELD_ELSEWHERE = {
         "test_more_time_for_each_text_does_not_hide_behind_more_audio",
     ],
     BASELINE: ["tests/plugin/test_baselines.py::test_a_failing_run_is_not_saved_and_says_so"],
-    TENANT: [
-        "tests/plugin/test_machine_load.py::test_the_summary_tells_it_and_no_verdict_changes"
-    ],
+    TENANT: ["tests/plugin/test_machine_load.py::test_the_summary_tells_it_and_no_verdict_changes"],
 }
 """Traps that no engine can spring by itself, or that a test of the plugin holds as well."""
 
@@ -156,33 +164,232 @@ LIES = [
     Lie(WARM_UP, "NeverQuiet", TOLD, "quiet", "kept working"),
 ]  # fmt: skip
 
+SERVED = [
+    Lie(CACHE, "Cache", "INVALID", "cache", "nobody has spoken before", text=FREE_TEXT),
+    Lie(CACHE, "Foresight", "INVALID", "cache", "nobody has spoken before"),
+    Lie(CACHE, "Precomputed", "INVALID", "floor", "precomputed audio answered"),
+    Lie(FIRST, "header", "FAIL", "ttfa p50", "5 of 5", EARLY, bait="ttfb_ms"),
+    Lie(FIRST, "SilenceFirst", "FAIL", "ttfa p50", "5 of 5", EARLY, bait="ttfs_ms"),
+    Lie(FIRST, "ClickFirst", "FAIL", "ttfa p50", "5 of 5", EARLY, bait="ttfs_ms"),
+    Lie(BURST, "Burst", "INVALID", "burst", "of nothing", FIRST_SAMPLE),
+    Lie(BURST, "OneFrame", "INVALID", "burst", "of nothing", FIRST_SAMPLE),
+    Lie(
+        TWO_PLAYERS,
+        "Burst",
+        "FAIL",
+        "ttfa p50 (100 ms buffered)",
+        "5 of 5",
+        "@trials(5)\n@ttfa(p50_ms=100)\n@cadence(underruns=0, prebuffer_ms=100)",
+        bait="ttfa_ms",
+    ),
+    Lie(SIZES, "header", "FAIL", "rtf p50", "5 of 5", "@trials(5)\n@rtf(p50=0.001)"),
+    Lie(SIZES, "longer", "ERROR", "answer", "the answer was cut short"),
+    Lie(LENGTH, "Truncated", "INVALID", "duration", "5 too short"),
+    Lie(LENGTH, "Drawling", "INVALID", "duration", "5 too long"),
+    Lie(LENGTH, "WrongRate", "INVALID", "duration", "5 too long"),
+    Lie(SOUND, "Mute", "INVALID", "silence", "nothing is to be heard in 5 of 5"),
+    Lie(SOUND, "Offset", "INVALID", "silence", "nothing is to be heard in 5 of 5"),
+    Lie(SOUND, "Clipped", "INVALID", "clipping", "the sound is broken"),
+    Lie(PADDING, "Padded", "INVALID", "padding", "more silent than speech is (up to 8"),
+    Lie(PADDING, "Hissing", "INVALID", "duration", "5 too long"),
+    Lie(ONE_GATE_LEFT, "Refusing", "INVALID", "failed", "3 of 3 trials failed",
+        f"{LENIENT}\n@memory(rss_peak_mb=100_000)"),
+    Lie(UNMEASURED, "Nothing", "ERROR", "answer", "answered 200 and no byte"),
+    Lie(PROVIDER, "other", "INCONCLUSIVE", "provider", "does not tell which provider ran",
+        arguments=("--ttsperf-provider=coreml",)),
+    Lie(READS, "Sliced", TOLD, "stream", "finished audio was cut into chunks"),
+    Lie(WORKS_ON, "WorkingOn", TOLD, "background", "goes on working after its last chunk"),
+    Lie(CACHE, "beforehand", "FAIL", "ttfa p50", "5 of 5", EARLY),
+]  # fmt: skip
+"""Over HTTP: what a server can do, and engines behind one."""
+
+
+LIARS_BY_TRAP = sorted({(lie.trap, lie.arguments) for lie in LIES})
+SERVED_BY_TRAP = sorted({(lie.trap, lie.arguments) for lie in SERVED})
+
+
+def measure(project: Project, place: str, lies: list[Lie], *arguments: str) -> pytest.RunResult:
+    """Measure some liars in one run; `place` is what stands before their names."""
+    source = ""
+    for number, lie in enumerate(lies):
+        source += (
+            f"@pytest.mark.parametrize('ttsperf_target', ['{place}{lie.liar}'])\n"
+            f"{lie.marks}\n"
+            f"def test_{number}(perf, ttsperf_target): perf.stream({lie.text!r})\n\n"
+        )
+    project.test(source)
+    result = project.run(*lies[0].arguments, *arguments)
+    outcomes = [lie.outcome for lie in lies]
+    red = outcomes.count("INVALID") + outcomes.count("FAIL")
+    errors = outcomes.count("ERROR")
+    result.assert_outcomes(failed=red, errors=errors, passed=len(lies) - red - errors)
+    return result
+
+
+def check(project: Project, lies: list[Lie], result: pytest.RunResult) -> None:
+    """Each liar was called by its name, and where it was found out nothing of it passed."""
+    cells = {cell["cell"]["test"].partition("[")[0]: cell for cell in project.cells()}
+    for number, lie in enumerate(lies):
+        if lie.outcome == "ERROR":
+            assert lie.words in result.stdout.str()
+            continue
+        cell = cells[f"test_it.py::test_{number}"]
+        if lie.outcome == TOLD:
+            check_note(lie, cell)
+        else:
+            check_verdict(lie, cell)
+
+
+def check_note(lie: Lie, cell: dict[str, Any]) -> None:
+    notes = {note["guard"]: note["text"] for note in cell["notes"]}
+    assert lie.words in notes[lie.subject], lie
+
+
+def check_verdict(lie: Lie, cell: dict[str, Any]) -> None:
+    verdicts = {verdict["subject"]: verdict for verdict in cell["verdicts"]}
+    verdict = verdicts[lie.subject]
+    assert verdict["outcome"] == lie.outcome, lie
+    assert lie.words in verdict["reason"], lie
+    if lie.outcome == "INVALID":
+        assert "PASS" not in [each["outcome"] for each in cell["verdicts"]], lie
+    if lie.bait:
+        assert 2 * cell["summary"][lie.bait]["p50"] < verdict["value"], lie
+
 
 @pytest.fixture
-def lying(project: Project) -> Project:
+def lying(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A scratch project with the liars; its looks at what is quiet are as long as ever."""
+    monkeypatch.setattr(memory, "QUIET_WINDOW_S", QUIET_WINDOW_S)
+    monkeypatch.setattr(cell, "QUIET_TIMEOUT_S", 10 * QUIET_WINDOW_S)
     shutil.copy(liars.__file__, project.path / "liars.py")
     return project
 
 
-def check(project: Project, lie: Lie) -> None:
-    """The liar was called by its name, and nothing else passed beside that."""
+@pytest.mark.parametrize(("trap", "arguments"), LIARS_BY_TRAP)
+def test_engines_that_lie_are_called_by_their_name(
+    lying: Project, trap: str, arguments: tuple[str, ...]
+) -> None:
+    lies = [lie for lie in LIES if (lie.trap, lie.arguments) == (trap, arguments)]
+    place = [] if trap in IN_WORKER else [INLINE]
+    result = measure(lying, "liars:", lies, *place)
+    check(lying, lies, result)
+
+
+def start_server(*arguments: str) -> Iterator[str]:
+    """The liars as a process of their own; gives their address."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", liar_server.__name__, *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert process.stdout is not None
+    yield f"http://127.0.0.1:{int(process.stdout.readline())}/"
+    process.kill()
+    process.communicate()
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[str]:
+    yield from start_server()
+
+
+@pytest.fixture(scope="module")
+def served_by_another() -> Iterator[str]:
+    yield from start_server("hidden")
+
+
+@pytest.mark.parametrize(("trap", "arguments"), SERVED_BY_TRAP)
+def test_servers_that_lie_are_called_by_their_name(
+    lying: Project, served: str, trap: str, arguments: tuple[str, ...]
+) -> None:
+    lies = [lie for lie in SERVED if (lie.trap, lie.arguments) == (trap, arguments)]
+    result = measure(lying, served, lies)
+    check(lying, lies, result)
+
+
+def test_a_port_whose_holder_does_no_work_has_no_memory(
+    project: Project, served_by_another: str
+) -> None:
+    lie = Lie(CLIENT_MEMORY, "computes", "FAIL", "memory rss_peak",
+              "the CPU time of the process tree that was read did not rise",
+              f"{LENIENT}\n@memory(rss_peak_mb=100_000)")  # fmt: skip
+    result = measure(project, served_by_another, [lie])
+    check(project, [lie], result)
     (cell,) = project.cells()
-    if lie.outcome == TOLD:
-        said = {note["guard"]: note["text"] for note in cell["notes"]}
-        assert lie.words in said[lie.subject]
-        return
-    verdicts = {verdict["subject"]: verdict for verdict in cell["verdicts"]}
-    assert verdicts[lie.subject]["outcome"] == lie.outcome
-    assert lie.words in verdicts[lie.subject]["reason"]
-    if lie.outcome == "INVALID":
-        assert "PASS" not in project.verdicts().values()
-    if lie.bait:
-        assert 2 * cell["summary"][lie.bait]["p50"] < verdicts[lie.subject]["value"]
+    assert cell["memory"]["rss_peak_mb"] is None
 
 
-@pytest.mark.parametrize("lie", LIES, ids=lambda lie: lie.name)
-def test_an_engine_that_lies_is_called_by_its_name(lying: Project, lie: Lie) -> None:
-    lying.test(f"{lie.marks}\ndef test_x(perf): perf.stream({lie.text!r})")
-    result = lying.run(f"--ttsperf-target=liars:{lie.liar}", *lie.arguments)
-    is_red = lie.outcome in ("INVALID", "FAIL")
-    result.assert_outcomes(failed=int(is_red), passed=int(not is_red))
-    check(lying, lie)
+def test_an_honest_voice_passes_where_the_liars_do_not(lying: Project, served: str) -> None:
+    honest = Lie("none", "Voice", "PASS", "ttfa p50", "none of 5", f"{LENIENT}\n@rtf(p50=0.9)")
+    for place in ("liars:", served):
+        result = measure(lying, place, [honest])
+        check(lying, [honest], result)
+        (cell,) = lying.cells()
+        assert {verdict["outcome"] for verdict in cell["verdicts"]} == {"PASS"}
+
+
+def test_vendors_first_sample_can_be_limited_and_is_told_apart(lying: Project) -> None:
+    lie = Lie(FIRST, "SilenceFirst", "PASS", "ttfa p50 (first sample)", "none of 5", FIRST_SAMPLE)
+    measure(lying, "liars:", [lie], INLINE)
+    (cell,) = lying.cells()
+    assert 2 * cell["summary"]["ttfs_ms"]["p50"] < cell["summary"]["ttfa_ms"]["p50"]
+
+
+def test_a_cache_that_outlives_its_process_is_found(lying: Project) -> None:
+    lie = Lie(CACHE, "DiskCache", "INVALID", "cache", "nobody has spoken before")
+    measure(lying, "liars:", [lie._replace(outcome="PASS")], INLINE)
+    result = measure(lying, "liars:", [lie], INLINE)
+    check(lying, [lie], result)
+
+
+def test_a_process_that_loads_late_is_as_cold_as_one_that_loads_early(lying: Project) -> None:
+    """And a warm one says nothing of it: the phase is a part of the cell."""
+    lying.test(
+        """
+        @trials(3)
+        @ttfa(p50_ms=5000)
+        def test_warm(perf): perf.stream("short")
+
+        @trials(2)
+        @ttfa(max_ms=400)
+        def test_cold(perf, cold_engine): perf.stream("short")
+        """
+    )
+    lying.run("--ttsperf-target=liars:Lazy").assert_outcomes(passed=1, failed=1)
+    warm, cold = lying.cells()
+    assert (warm["cell"]["phase"], cold["cell"]["phase"]) == ("warm", "cold")
+    assert 2 * warm["summary"]["ttfa_ms"]["p50"] < cold["summary"]["ttfa_ms"]["p50"]
+
+
+def test_each_length_of_text_is_judged_for_itself(lying: Project) -> None:
+    lying.test(
+        """
+        @trials(5)
+        @ttfa(p50_ms=200)
+        @pytest.mark.parametrize("preset", ["short", "medium"])
+        def test_x(perf, preset): perf.stream(preset)
+        """
+    )
+    lying.run("--ttsperf-target=liars:SlowWhenLong", INLINE).assert_outcomes(passed=1, failed=1)
+    short, medium = lying.cells()
+    assert (short["cell"]["preset"], medium["cell"]["preset"]) == ("short", "medium")
+    assert medium["verdicts"][0]["outcome"] == "FAIL"
+
+
+def test_every_trap_has_a_liar_or_a_test_that_is_there() -> None:
+    lies = {lie.trap for lie in (*LIES, *SERVED)}
+    assert set(TRAPS) == lies | set(HELD_ELSEWHERE)
+    for node_ids in HELD_ELSEWHERE.values():
+        for node_id in node_ids:
+            file, _, name = node_id.partition("::")
+            tree = ast.parse((ROOT / file).read_text())
+            functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+            assert name in functions, node_id
+
+
+def test_every_liar_is_caught_somewhere() -> None:
+    """A class that no row and no test names would be a lie that nobody looks for."""
+    source = Path(__file__).read_text()
+    for liar in (*liars.Voice.__subclasses__(), *liars.Burst.__subclasses__()):
+        assert f'"{liar.__name__}"' in source or f":{liar.__name__}" in source, liar
