@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pytest_ttsperf.experiment import cell
+from pytest_ttsperf.experiment import cell as experiment_cell
 from pytest_ttsperf.measure import memory
 from tests.adversarial import liar_server, liars
 from tests.plugin.conftest import INLINE, Project
@@ -115,7 +115,7 @@ LIES = [
     Lie(CACHE, "Cache", "INVALID", "cache", "nobody has spoken before", text=FREE_TEXT),
     Lie(CACHE, "Cache", TOLD, "cache", "a cache serves repeated texts"),
     Lie(CACHE, "Foresight", "INVALID", "cache", "nobody has spoken before"),
-    Lie(CACHE, "Precomputed", "INVALID", "floor", "precomputed audio answered"),
+    Lie(CACHE, "Precomputed", "INVALID", "floor", "precomputed audio answered", text="medium"),
     Lie(FIRST, "EmptyFirst", "FAIL", "ttfa p50", "5 of 5", EARLY, bait="ttfb_ms"),
     Lie(FIRST, "SilenceFirst", "FAIL", "ttfa p50", "5 of 5", EARLY, bait="ttfs_ms"),
     Lie(FIRST, "ClickFirst", "FAIL", "ttfa p50", "5 of 5", EARLY, bait="ttfs_ms"),
@@ -167,7 +167,6 @@ LIES = [
 SERVED = [
     Lie(CACHE, "Cache", "INVALID", "cache", "nobody has spoken before", text=FREE_TEXT),
     Lie(CACHE, "Foresight", "INVALID", "cache", "nobody has spoken before"),
-    Lie(CACHE, "Precomputed", "INVALID", "floor", "precomputed audio answered"),
     Lie(FIRST, "header", "FAIL", "ttfa p50", "5 of 5", EARLY, bait="ttfb_ms"),
     Lie(FIRST, "SilenceFirst", "FAIL", "ttfa p50", "5 of 5", EARLY, bait="ttfs_ms"),
     Lie(FIRST, "ClickFirst", "FAIL", "ttfa p50", "5 of 5", EARLY, bait="ttfs_ms"),
@@ -208,6 +207,11 @@ LIARS_BY_TRAP = sorted({(lie.trap, lie.arguments) for lie in LIES})
 SERVED_BY_TRAP = sorted({(lie.trap, lie.arguments) for lie in SERVED})
 
 
+def name(part: str | tuple[str, ...]) -> str:
+    """A part of a test's id."""
+    return part if isinstance(part, str) else " ".join(part)
+
+
 def measure(project: Project, place: str, lies: list[Lie], *arguments: str) -> pytest.RunResult:
     """Measure some liars in one run; `place` is what stands before their names."""
     source = ""
@@ -228,12 +232,14 @@ def measure(project: Project, place: str, lies: list[Lie], *arguments: str) -> p
 
 def check(project: Project, lies: list[Lie], result: pytest.RunResult) -> None:
     """Each liar was called by its name, and where it was found out nothing of it passed."""
-    cells = {cell["cell"]["test"].partition("[")[0]: cell for cell in project.cells()}
+    measured = {}
+    for run in project.artifacts()[-1:]:
+        measured = {cell["cell"]["test"].partition("[")[0]: cell for cell in run["cells"]}
     for number, lie in enumerate(lies):
         if lie.outcome == "ERROR":
             assert lie.words in result.stdout.str()
             continue
-        cell = cells[f"test_it.py::test_{number}"]
+        cell = measured[f"test_it.py::test_{number}"]
         if lie.outcome == TOLD:
             check_note(lie, cell)
         else:
@@ -258,14 +264,18 @@ def check_verdict(lie: Lie, cell: dict[str, Any]) -> None:
 
 @pytest.fixture
 def lying(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A scratch project with the liars; its looks at what is quiet are as long as ever."""
+    """A scratch project with the liars, which looks at what is quiet for as long as ever.
+
+    Where much else runs, a liar that works gets a small share of a core.
+    """
     monkeypatch.setattr(memory, "QUIET_WINDOW_S", QUIET_WINDOW_S)
-    monkeypatch.setattr(cell, "QUIET_TIMEOUT_S", 10 * QUIET_WINDOW_S)
+    monkeypatch.setattr(memory, "BUSY_SHARE", memory.QUIET_SHARE)
+    monkeypatch.setattr(experiment_cell, "QUIET_TIMEOUT_S", 10 * QUIET_WINDOW_S)
     shutil.copy(liars.__file__, project.path / "liars.py")
     return project
 
 
-@pytest.mark.parametrize(("trap", "arguments"), LIARS_BY_TRAP)
+@pytest.mark.parametrize(("trap", "arguments"), LIARS_BY_TRAP, ids=name)
 def test_engines_that_lie_are_called_by_their_name(
     lying: Project, trap: str, arguments: tuple[str, ...]
 ) -> None:
@@ -299,7 +309,7 @@ def served_by_another() -> Iterator[str]:
     yield from start_server("hidden")
 
 
-@pytest.mark.parametrize(("trap", "arguments"), SERVED_BY_TRAP)
+@pytest.mark.parametrize(("trap", "arguments"), SERVED_BY_TRAP, ids=name)
 def test_servers_that_lie_are_called_by_their_name(
     lying: Project, served: str, trap: str, arguments: tuple[str, ...]
 ) -> None:
@@ -334,6 +344,40 @@ def test_vendors_first_sample_can_be_limited_and_is_told_apart(lying: Project) -
     measure(lying, "liars:", [lie], INLINE)
     (cell,) = lying.cells()
     assert 2 * cell["summary"]["ttfs_ms"]["p50"] < cell["summary"]["ttfa_ms"]["p50"]
+
+
+def test_the_hole_behind_a_burst_is_in_the_table(lying: Project) -> None:
+    """And each limit uses the one player that the test names, or one without a buffer."""
+    lying.test(
+        """
+        @trials(5)
+        @ttfa(p50_ms=5000)
+        def test_at_once(perf): perf.stream("short")
+
+        @trials(5)
+        @ttfa(p50_ms=100)
+        @cadence(underruns=0, prebuffer_ms=100)
+        def test_buffered(perf): perf.stream("short")
+        """
+    )
+    result = lying.run("--ttsperf-target=liars:Burst", INLINE)
+    at_once, buffered = lying.cells()
+    assert at_once["summary"]["longest_stall_ms"]["p50"] > 80
+    outcomes = {verdict["subject"]: verdict["outcome"] for verdict in buffered["verdicts"]}
+    assert outcomes["cadence underruns (100 ms buffered)"] == "PASS"
+    assert outcomes["ttfa p50 (100 ms buffered)"] == "FAIL"
+    result.stdout.fnmatch_lines_random(
+        ["*longest stall *no limit*", "*longest stall (100 ms buffered)*5*no limit*"]
+    )
+
+
+def test_trials_that_did_not_fail_are_kept_beside_those_that_did(lying: Project) -> None:
+    lie = Lie(ONE_GATE_LEFT, "SomeRaise", "INVALID", "failed", "no such phoneme")
+    result = measure(lying, "liars:", [lie], INLINE)
+    check(lying, [lie], result)
+    (cell,) = lying.cells()
+    trials = [trial for trial in cell["trials"] if trial["kind"] == "trial"]
+    assert {trial["recording"] is None for trial in trials} == {True, False}
 
 
 def test_a_cache_that_outlives_its_process_is_found(lying: Project) -> None:
