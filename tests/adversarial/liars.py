@@ -127,10 +127,10 @@ class HissFirst(Voice):
 
 
 class Burst(Voice):
-    """Sends 40 ms of sound at once, nothing for 150 ms, then all the rest as fast as it can."""
+    """Sends 40 ms of sound at once, nothing for 100 ms, then all the rest as fast as it can."""
 
     scrap_s = 0.04
-    wait_s = 0.15
+    wait_s = 0.1
 
     def stream(self, text: str) -> Iterator[Samples]:
         sound = self.speak(text)
@@ -144,7 +144,7 @@ class Burst(Voice):
 
 
 class OneFrame(Burst):
-    """Sends a single sample at once, and nothing for 150 ms."""
+    """Sends a single sample at once, and nothing for 100 ms."""
 
     scrap_s = 0.0
 
@@ -155,7 +155,7 @@ class OneFrame(Burst):
 class Cache(Voice):
     """Serves a text that it has spoken before from memory."""
 
-    first_s = 0.1
+    first_s = 0.05
     known: dict[str, list[Samples]]
 
     def __init__(self, provider: str = "cpu", voice: str = "hum") -> None:
