@@ -215,6 +215,15 @@ class Truncated(Voice):
         return super().speak(text[: len(text) // 3])
 
 
+class Hollow(Voice):
+    """Says the first words, then pauses, and ends with a syllable."""
+
+    def speak(self, text: str) -> Samples:
+        sound = super().speak(text)
+        first = sound[: round(0.3 * len(sound))]
+        return np.concatenate([first, make_silence(1.4), sound[-RATE // 5 :]])
+
+
 class Hasty(Voice):
     """Speaks at 2.5 times the speed."""
 

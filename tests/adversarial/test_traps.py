@@ -133,6 +133,7 @@ LIES = [
         bait="ttfa_ms",
     ),
     Lie(LENGTH, "Truncated", "INVALID", "duration", "5 too short"),
+    Lie(LENGTH, "Hollow", "INVALID", "pauses", "words are missing"),
     Lie(LENGTH, "Hasty", "INVALID", "duration", "5 too short"),
     Lie(LENGTH, "Drawling", "INVALID", "duration", "5 too long"),
     Lie(LENGTH, "WrongRate", "INVALID", "duration", "5 too long"),

@@ -81,13 +81,27 @@ def test_an_honest_voice_is_believed_at_any_usual_pace(text: str, pace: float) -
     assert is_believed(speak(text, make_speech(pace * usual_s(text))))
 
 
-@given(texts, st.floats(0, 0.5), gains_db, pauses_ms, pauses_ms)
+@given(texts, st.floats(0, 0.5), st.floats(0, 1), gains_db, pauses_ms, pauses_ms, pauses_ms)
 @settings(max_examples=examples(100))
 def test_less_than_half_of_the_speech_is_never_believed(
-    text: str, share: float, gain_db: float, before_ms: float, after_ms: float
+    text: str,
+    share: float,
+    cut_at: float,
+    gain_db: float,
+    before_ms: float,
+    inside_ms: float,
+    after_ms: float,
 ) -> None:
     speech = make_speech(share * usual_s(text)) * np.float32(10 ** (gain_db / 20))
-    padded = joined(silence(before_ms, RATE), np.clip(speech, -1, 1), silence(after_ms, RATE))
+    speech = np.clip(speech, -1, 1)
+    cut = round(cut_at * speech.size)
+    padded = joined(
+        silence(before_ms, RATE),
+        speech[:cut],
+        silence(inside_ms, RATE),
+        speech[cut:],
+        silence(after_ms, RATE),
+    )
     assert not is_believed(speak(text, padded))
 
 
