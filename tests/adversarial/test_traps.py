@@ -165,44 +165,24 @@ LIES = [
     Lie(WARM_UP, "NeverQuiet", TOLD, "quiet", "kept working"),
 ]  # fmt: skip
 
+BEHIND_HTTP = (
+    "Cache", "Foresight", "SilenceFirst", "ClickFirst", "Burst", "OneFrame", "Truncated",
+    "Drawling", "WrongRate", "Mute", "Offset", "Clipped", "Padded", "Hissing", "Sliced",
+    "WorkingOn",
+)  # fmt: skip
+"""Engines that lie behind a server as they do without one."""
 SERVED = [
-    Lie(CACHE, "Cache", "INVALID", "cache", "nobody has spoken before", text=FREE_TEXT),
-    Lie(CACHE, "Foresight", "INVALID", "cache", "nobody has spoken before"),
+    *(lie for lie in LIES if lie.liar in BEHIND_HTTP),
+    Lie(CACHE, "beforehand", "FAIL", "ttfa p50", "5 of 5", EARLY),
     Lie(FIRST, "header", "FAIL", "ttfa p50", "5 of 5", EARLY, bait="ttfb_ms"),
-    Lie(FIRST, "SilenceFirst", "FAIL", "ttfa p50", "5 of 5", EARLY, bait="ttfs_ms"),
-    Lie(FIRST, "ClickFirst", "FAIL", "ttfa p50", "5 of 5", EARLY, bait="ttfs_ms"),
-    Lie(BURST, "Burst", "INVALID", "burst", "of nothing", FIRST_SAMPLE),
-    Lie(BURST, "OneFrame", "INVALID", "burst", "of nothing", FIRST_SAMPLE),
-    Lie(
-        TWO_PLAYERS,
-        "Burst",
-        "FAIL",
-        "ttfa p50 (100 ms buffered)",
-        "5 of 5",
-        "@trials(5)\n@ttfa(p50_ms=50)\n@cadence(underruns=0, prebuffer_ms=100)",
-        bait="ttfa_ms",
-    ),
     Lie(SIZES, "header", "FAIL", "rtf p50", "5 of 5", "@trials(5)\n@rtf(p50=0.001)"),
     Lie(SIZES, "longer", "ERROR", "answer", "the answer was cut short"),
-    Lie(LENGTH, "Truncated", "INVALID", "duration", "5 too short"),
-    Lie(LENGTH, "Drawling", "INVALID", "duration", "5 too long"),
-    Lie(LENGTH, "WrongRate", "INVALID", "duration", "5 too long"),
-    Lie(SOUND, "Mute", "INVALID", "silence", "nothing is to be heard in 5 of 5"),
-    Lie(SOUND, "Offset", "INVALID", "silence", "nothing is to be heard in 5 of 5"),
-    Lie(SOUND, "Clipped", "INVALID", "clipping", "the sound is broken"),
-    Lie(PADDING, "Padded", "INVALID", "padding", "more silent than speech is (up to 8"),
-    Lie(PADDING, "Hissing", "INVALID", "duration", "5 too long"),
+    Lie(UNMEASURED, "Nothing", "ERROR", "answer", "answered 200 and no byte"),
     Lie(ONE_GATE_LEFT, "Refusing", "INVALID", "failed", "3 of 3 trials failed",
         f"{LENIENT}\n@memory(rss_peak_mb=100_000)"),
-    Lie(UNMEASURED, "Nothing", "ERROR", "answer", "answered 200 and no byte"),
     Lie(PROVIDER, "other", "INCONCLUSIVE", "provider", "does not tell which provider ran",
         arguments=("--ttsperf-provider=coreml",)),
-    Lie(READS, "Sliced", TOLD, "stream", "finished audio was cut into chunks"),
-    Lie(WORKS_ON, "WorkingOn", TOLD, "background", "goes on working after its last chunk"),
-    Lie(CACHE, "beforehand", "FAIL", "ttfa p50", "5 of 5", EARLY),
 ]  # fmt: skip
-"""Over HTTP: what a server can do, and engines behind one."""
-
 
 LIARS_BY_TRAP = sorted({(lie.trap, lie.arguments) for lie in LIES})
 SERVED_BY_TRAP = sorted({(lie.trap, lie.arguments) for lie in SERVED})
