@@ -15,7 +15,7 @@ import pytest
 
 MARK = "starts"
 WITHOUT = f"not {MARK}"
-FOLDERS = ("tests/plugin/", "tests/perf/", "tests/engine/")
+FOLDERS = ("tests/adversarial/", "tests/plugin/", "tests/perf/", "tests/engine/")
 """Their tests measure something in a pytest of their own, or speak with an engine."""
 READING = ("audio", "encoders", "providers", "text", "voices")
 QUICK = tuple(f"tests/engine/test_engine_{name}.py" for name in READING)

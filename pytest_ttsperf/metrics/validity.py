@@ -324,6 +324,7 @@ GUARDS: tuple[Guard, ...] = (
     check_order,
     check_speed,
     sound_guards.check_duration,
+    sound_guards.check_pauses,
     sound_guards.check_silence,
     sound_guards.check_padding,
     sound_guards.check_finite,

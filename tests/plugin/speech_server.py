@@ -79,8 +79,12 @@ class Handler(BaseHTTPRequestHandler):
         if self.path.count("/v1/") > 1:
             return self._whole(404, json.dumps({"detail": "Not Found"}))
         way = self.path.strip("/").split("/")[0]
-        getattr(self, f"_{way}", self._pcm)(asked.get("input") or asked.get("say") or "")
+        self.answer(way, asked.get("input") or asked.get("say") or "")
         return None
+
+    def answer(self, way: str, text: str) -> None:
+        """Speak a text in the way that the path names, or in the usual one."""
+        getattr(self, f"_{way}", self._pcm)(text)
 
     def _pcm(self, text: str) -> None:
         self._stream(text, "audio/pcm", b"")

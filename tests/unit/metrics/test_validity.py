@@ -161,6 +161,25 @@ def test_no_rate_is_named_that_would_explain_nothing():
     assert "truncated" in text
 
 
+@pytest.mark.parametrize(("share", "springs"), [(0.58, True), (0.57, False)])
+def test_speech_that_is_long_by_its_pauses_alone_lacks_words(share, springs):
+    """Of 1 s, at least 0.425 s is to be heard."""
+    hollow = trial(recording([(200, 1000)]), heard=sound(0, share), level=LOUD)
+    notes_found = found([hollow] * 3, bands=lambda text: (0.5, 2.0))
+    assert ("pauses" in notes_found) is springs
+    assert "duration" not in notes_found
+    if springs:
+        assert notes_found["pauses"].invalid
+        assert "0.42 s of 1.00 s sound" in notes_found["pauses"].text
+    told = found([hollow] * 3, bands=lambda text: (0.5, 2.0), bands_bind=False)
+    assert not any(note.invalid for note in told.values())
+
+
+def test_speech_that_is_short_as_it_is_is_not_called_hollow():
+    short = trial(recording([(200, 400)]), heard=sound(0, 0.5, 9600), level=LOUD)
+    assert set(found([short] * 3, bands=lambda text: (0.5, 2.0))) == {"duration"}
+
+
 def test_duration_band_is_that_of_each_text():
     trials = [*good(1, text="short"), *good(1, text="long")]
     bands = {"short": (0.5, 2.0), "long": (3.0, 9.0)}
