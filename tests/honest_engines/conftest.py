@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -16,11 +17,16 @@ from tests.plugin.conftest import (  # noqa: F401  (fixtures)
 
 FOLDER = Path(__file__).parent
 MODULES = {"engines.py": "honest.py", "packages.py": "packages.py"}
+CACHE = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
 
 
 @pytest.fixture
-def honest_project(project: Project) -> Project:  # noqa: F811
-    """With `honest:OneChunk` and the like as targets."""
+def honest_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:  # noqa: F811
+    """With `honest:OneChunk` and the like as targets.
+
+    pytester has another home, where our engine would derive its graphs anew.
+    """
+    monkeypatch.setenv("XDG_CACHE_HOME", CACHE)
     for name, copy in MODULES.items():
         shutil.copy(FOLDER / name, project.path / copy)
     return project
