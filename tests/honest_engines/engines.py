@@ -170,11 +170,9 @@ class Breathing(Speaker):
 
     def speak(self, text: str) -> Iterator[Samples]:
         """Words, and after some of them a breath."""
-        words = 0
-        for part in super().speak(text):
+        for count, part in enumerate(super().speak(text)):
             yield part
-            words += 1
-            if words % self.words_in_a_breath == 0:
+            if (count + 1) % self.words_in_a_breath == 0:
                 yield self.room((self.pause_s - self.breath_s) / 2)
                 yield self.room(self.breath_s, self.breath_level)
                 yield self.room((self.pause_s - self.breath_s) / 2)

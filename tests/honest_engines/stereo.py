@@ -61,7 +61,8 @@ def main() -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), StereoHandler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(server.server_address[1], flush=True)
+    sys.stdout.write(f"{server.server_address[1]}\n")
+    sys.stdout.flush()
     sys.stdin.read()
     server.shutdown()
 
