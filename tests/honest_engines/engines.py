@@ -207,6 +207,10 @@ class Caching(Speaker):
 class Varying(Speaker):
     """Like a language model: each time another length, 5 % to and fro, for the same text too."""
 
+    def __init__(self, provider: str = "cpu") -> None:
+        super().__init__(provider)
+        self.seconds_per_letter = SECONDS_PER_LETTER
+
     def speak(self, text: str) -> Iterator[Samples]:
         """At a pace drawn for this time."""
         factor = random.SystemRandom().gauss(1.0, 0.05)
