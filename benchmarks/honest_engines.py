@@ -17,7 +17,8 @@ done; a FAIL of a time is counted by itself. The blocks are in the log.
 
 Engines take turns, so that all see the same hours, and a campaign goes on where the last one ended.
 `--replay` judges the stored blocks again: disjoint groups of five, each arm as the candidate in
-turn. All three run the same code; the three answers of a group are no three experiments.
+turn. All three run the same code; the three answers of a group are no three experiments. A FAIL is
+not confirmed by fresh blocks there, as it is in runs of many gates.
 """
 
 from __future__ import annotations

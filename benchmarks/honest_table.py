@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import zlib
+import lzma
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -77,12 +77,12 @@ COMPARED = tuple(engine for engine in ENGINES if engine.budget_s is not None)
 
 def pack(measured: Mapping[str, Any]) -> str:
     """Blocks as JSON, compressed, as text."""
-    return base64.b64encode(zlib.compress(json.dumps(measured).encode(), 9)).decode()
+    return base64.b64encode(lzma.compress(json.dumps(measured).encode())).decode()
 
 
 def unpack(packed: str) -> dict[str, Any]:
     """What `pack` was given."""
-    measured: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(packed)))
+    measured: dict[str, Any] = json.loads(lzma.decompress(base64.b64decode(packed)))
     return measured
 
 
@@ -173,7 +173,7 @@ def to_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def is_work(gate: Line) -> bool:
     """Whether a compared figure is of the work, and not of what it costs."""
-    return bool(gate.get("both_ways")) or gate["metric"] not in PRICES
+    return bool(gate.get("is_work")) or gate["metric"] not in PRICES
 
 
 def failed_labels(line: Line, *, work: bool) -> list[str]:
@@ -243,7 +243,7 @@ def _is_all_pass(line: Line) -> bool:
 
 def replay_table(log: Path) -> list[str]:
     """A row for each engine: its stored blocks in groups, judged with each arm as the candidate."""
-    lines = [line for line in read_lines(log, COMPARISON) if line.get("measured")]
+    lines = [line for line in read_lines(log, COMPARISON) if is_counted(line)]
     rows = []
     every: list[dict[str, Outcome]] = []
     for engine in COMPARED:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from pytest_ttsperf.measure import schedule
+from pytest_ttsperf.metrics import catalog
 from tests.plugin.conftest import Project
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,7 +72,7 @@ def test_an_odd_engine_is_not_accused(honest_project: Project, engine: str) -> N
 def test_a_slow_engine_fails_the_limit_that_it_breaks_and_is_not_accused(
     honest_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "MAX_WARMUPS", 2)
+    monkeypatch.setattr(schedule, "MAX_WARMUPS", 1)
     monkeypatch.setattr(schedule, "PROBES", 1)
     test = TEST.format(trials=2).replace("p50=50)", "max=0.1)")
     cell = measure(honest_project, "honest:Slow", test)
@@ -124,4 +125,6 @@ def test_a_real_engine_that_takes_longer_is_not_accused_from_its_first_text(
     few = "--ttsperf-cold-trials=1"
     cell = measure(honest_project, f"packages:{name}", COLD_TEST, few, "--ttsperf-timeout=300")
     assert accusations(cell) == []
+    (trial,) = cell["trials"]
+    assert set(catalog.PHASES) <= set(trial["phases_ms"])
     assert outcomes(cell) <= JUST_AND_UNDECIDED
