@@ -47,7 +47,6 @@ def build_page() -> str:
         [
             HEAD,
             *_section("Of each trial", _metrics()),
-            *_section("On request", _quality()),
             *_section("Memory", _memory()),
             *_section("Cold starts", _phases()),
             *_section("Compared between two versions", _figures()),
@@ -69,12 +68,9 @@ def _metrics() -> Iterator[str]:
                 f" (definition {DEFINITIONS[name]}: figures of an older one are never compared "
                 "with it)"
             )
+        if metric.arguments == definitions.QUALITY:
+            what += "; measured where `@quality` or `@seams` limits it"
         yield _entry(name, catalog.METRICS[name], what=what, unit=metric.unit)
-
-
-def _quality() -> Iterator[str]:
-    for name, paragraph in catalog.QUALITY.items():
-        yield _entry(name, paragraph, unit=paragraph.unit)
 
 
 def _memory() -> Iterator[str]:

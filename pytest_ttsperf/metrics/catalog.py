@@ -24,8 +24,6 @@ class Paragraph(NamedTuple):
     blind_spot: str
     unit: str = ""
     """Only where no table has it."""
-    code: str = ""
-    """`module:function` below the package; only where no table has it."""
 
 
 class Bound(NamedTuple):
@@ -172,51 +170,46 @@ METRICS: Mapping[str, Paragraph] = {
         "IEEE 754",
         "samples that are finite and wrong; 16-bit audio has no such samples to show",
     ),
-}
-"""By the name of a row of `definitions.METRICS`."""
-
-QUALITY: Mapping[str, Paragraph] = {
     "wer": Paragraph(
         "(substituted + deleted + inserted words) / words of the text, by the alignment with the "
-        "fewest errors, after normalisation",
+        "fewest errors, after normalisation; of a sample of the texts, drawn beforehand",
         "word error rate, Levenshtein distance over words",
         "words that the recogniser itself gets wrong, or mends by what it expects; how they are "
         "pronounced; years, decimals and money are compared as they are written",
-        code="quality.words:count_word_errors",
     ),
     "worst_run": Paragraph(
         "errors of the longest run that no matching word interrupts",
         f"{OWN}: an average over a long text hides a lost sentence",
         "many short errors; a word that matches by chance splits a run",
-        unit="words",
-        code="quality.words:count_word_errors",
     ),
     "timbre_db": Paragraph(
-        "root mean square, over 40 mel bands up to 12 kHz, of the difference of two mean log-mel "
-        "spectra of active frames, each about its own mean",
+        "sum of the distances from both other arms of a comparison: root mean square, over 40 mel "
+        "bands up to 12 kHz, of the difference of two mean log-mel spectra of active frames, each "
+        "about its own mean",
         f"long-term average spectrum on a mel scale (HTK); {OWN} of which frames are active",
         "the order and length of sounds, the melody, and how loud it is; two voices may share a "
         "mean spectrum",
-        unit="dB",
-        code="quality.timbre:profile_distance_db",
     ),
     "lufs": Paragraph(
         "integrated loudness: K-weighted mean power of 400 ms blocks, absolute gate of -70 LUFS "
         "and relative gate of -10 LU",
         "ITU-R BS.1770-4, as EBU R 128 uses it",
         "audio shorter than 400 ms; how the loudness varies within the text",
-        unit="LUFS",
-        code="quality.loudness:integrated_lufs",
     ),
     "mos": Paragraph(
         "overall quality from 1 to 5 that DNSMOS P.835 predicts",
         "Reddy, Gopal and Cutler 2022 (DNSMOS P.835)",
         "all above 8 kHz, whether the words are right and the prosody natural: it was trained on "
         "recordings with noise, and not on synthetic speech",
-        code="quality.opinion:predict_mos",
+    ),
+    "seams_flagged": Paragraph(
+        "joints of two chunks with a step, an offset (DC), a gap or a pause of which the sound "
+        "around it, and what speech can do, explain less than half; counted",
+        OWN,
+        "faults inside a chunk; a break in silence; chunks that were joined before they were sent",
     ),
 }
-"""What is judged on request, and computed after the trials."""
+"""By the name of a row of `definitions.METRICS`."""
 
 MEMORY: Mapping[str, Paragraph] = {
     "rss_baseline_mb": Paragraph(
@@ -391,6 +384,23 @@ FIGURES: Mapping[str, Paragraph] = {
         "texts in which one process has samples that are NaN or infinite, and two others have none",
         EXACT_COUNT,
         "texts that are broken in both versions: the guard `samples` sees them",
+    ),
+    "words": Paragraph(
+        "new - old version, word errors for each word, in a sample of the texts",
+        T_OVER_BLOCKS,
+        "one lost sentence among many texts (`worst_run`); what the recogniser mends",
+    ),
+    "worst_run": Paragraph(
+        "texts in which the longest run of word errors of one process is 2 words longer than that "
+        "of two others",
+        EXACT_COUNT,
+        "single wrong words, which `words` sees in the mean; texts outside of the sample",
+    ),
+    "timbre": Paragraph(
+        "how much further the new version is from the two runs of the old one than these are from "
+        "each other, in dB",
+        T_OVER_BLOCKS,
+        "the order and length of sounds, and the melody",
     ),
 }
 """By the name under which `compare.metrics` has them, for `@regression` and

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
 import re
 import textwrap
@@ -29,7 +28,6 @@ TABLES = {
 }
 PARAGRAPHS = {
     **catalog.METRICS,
-    **catalog.QUALITY,
     **catalog.MEMORY,
     **catalog.PHASES,
 }
@@ -54,12 +52,6 @@ def test_whatever_a_mark_limits_has_a_paragraph(marker: str) -> None:
 
 def test_the_phases_of_an_opening_have_paragraphs() -> None:
     assert set(trial.OPENING) <= set(catalog.PHASES)
-
-
-@pytest.mark.parametrize("name", catalog.QUALITY)
-def test_what_no_table_has_says_where_its_code_is(name: str) -> None:
-    module, _, function = catalog.QUALITY[name].code.partition(":")
-    assert callable(getattr(importlib.import_module(f"pytest_ttsperf.{module}"), function))
 
 
 @pytest.mark.parametrize("paragraph", [*PARAGRAPHS.values(), *catalog.FIGURES.values()])
