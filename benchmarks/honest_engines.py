@@ -34,6 +34,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,8 @@ def run_campaign(project: ScratchProject, options: argparse.Namespace) -> None:
         if not waiting or time.monotonic() > end_s:
             return
         engine = min(waiting, key=lambda each: done[each.name])
+        if options.budget is not None:
+            engine = replace(engine, budget_s=options.budget)
         started = datetime.now().astimezone().isoformat(timespec="seconds")
         line = {"kind": kind, "engine": engine.name, "started": started, "revision": revision()}
         line |= measure(project, engine)
@@ -261,6 +264,7 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=sys.maxsize, help="of this call")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin none after that")
     parser.add_argument("--compare", action="store_true", help="engines with themselves")
+    parser.add_argument("--budget", type=int, help="seconds of each comparison, on a slow machine")
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--replay", action="store_true")
     options = parser.parse_args()

@@ -47,7 +47,7 @@ class HonestEngine:
     """A module that prints the port which the target has a place for."""
 
 
-LIGHT_BUDGET_S = 40
+LIGHT_BUDGET_S = 45
 ENGINES = (
     HonestEngine("one chunk", "honest:OneChunk", budget_s=LIGHT_BUDGET_S),
     HonestEngine("fast", "honest:Fast", budget_s=LIGHT_BUDGET_S),
@@ -63,10 +63,10 @@ ENGINES = (
     HonestEngine("20 ms chunks", "honest:SmallChunks", budget_s=LIGHT_BUDGET_S),
     HonestEngine("sentences", "honest:Sentences", budget_s=LIGHT_BUDGET_S),
     HonestEngine("stereo", "http://127.0.0.1:{port}", server="tests.honest_engines.stereo"),
-    HonestEngine("heart", "packages:heart", budget_s=60),
-    HonestEngine("joe", "packages:joe", trials=20, budget_s=90),
+    HonestEngine("heart", "packages:heart", budget_s=75),
+    HonestEngine("joe", "packages:joe", trials=20, budget_s=120),
     HonestEngine("kokoro", "packages:kokoro", trials=3),
-    HonestEngine("hibari", "packages:hibari", trials=20, budget_s=90),
+    HonestEngine("hibari", "packages:hibari", trials=20, budget_s=120),
     HonestEngine("piper", "packages:piper", trials=10, budget_s=120),
 )
 COMPARED = tuple(engine for engine in ENGINES if engine.budget_s is not None)
