@@ -222,6 +222,7 @@ class BlockRunner:
                 trials[cell] = self._run_warm_block(spec, arms, compared, texts, sampled, order)
             if number == 0:
                 for cell, (plan, _) in spec.cells.items():
+                    _refuse_precomputed(spec, trials[cell])
                     _refuse_caches(arms, plan, trials[cell])
                 for arm in ARMS:
                     opened = arms[arm]
@@ -339,6 +340,18 @@ def refuse_silent_baseline(
         for block in cell_blocks:
             trials += block.by_arm["baseline"] + block.by_arm["control"]
         absence.refuse_silence(spec.baseline, spec.against, trials)
+
+
+def _refuse_precomputed(spec: ComparisonSpec, trials: BlockTrials) -> None:
+    """Incomparable for an arm that is faster than anything that synthesises."""
+    for arm, source in (("baseline", spec.baseline), ("candidate", spec.candidate)):
+        rtfs = [value for value in _metric_values("rtf", trials.by_arm[arm]) if value is not None]
+        if rtfs and median(rtfs) < validity.FLOOR_RTF:
+            raise Incomparable(
+                f"the {arm} ({source.spec.shown}) has a median rtf of {median(rtfs):.2g}, below "
+                f"the physical floor of {validity.FLOOR_RTF:g}: a cache or precomputed audio "
+                "answered; switch it off"
+            )
 
 
 def _refuse_caches(

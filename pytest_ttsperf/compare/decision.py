@@ -87,9 +87,8 @@ def decide(
     if metric.statistic == "outside":
         return work.decide_outside(draft, blocks, metric, texts)
     contrast = _contrast(readable, metric)
-    if metric.both_ways:
-        verdict = _apply_rule_both_ways(draft, contrast)
-        verdict = structs.replace(verdict, reason=_work_reason(verdict, metric))
+    if metric.both_ways or metric.is_work:
+        verdict = _decide_work(draft, contrast, metric)
     else:
         verdict = _apply_rule(draft, contrast)
         verdict = structs.replace(verdict, attribution=attribute(readable, metric.statistic))
@@ -97,6 +96,19 @@ def decide(
     if verdict.control_fired:
         return _void(verdict, verdict)
     return verdict
+
+
+def _decide_work(
+    draft: ChangeVerdict,
+    contrast: Contrast,
+    metric: ComparedMetric,
+) -> ChangeVerdict:
+    """By the rule for what is the work: no stage takes it, and none of it is an improvement."""
+    if metric.both_ways:
+        verdict = _apply_rule_both_ways(draft, contrast)
+    else:
+        verdict = structs.replace(_apply_rule(draft, contrast), improved=False)
+    return structs.replace(verdict, reason=_work_reason(verdict, metric))
 
 
 def needs_confirmation(verdict: ChangeVerdict, gates: int) -> bool:

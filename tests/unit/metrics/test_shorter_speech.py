@@ -40,7 +40,7 @@ def speak(text: str, samples: Samples) -> Trial:
         recording([(length_ms / 20, length_ms / 2), (length_ms / 10, length_ms / 2)], rate=RATE),
         text=text,
         heard=audio.measure_sound(samples, RATE),
-        level=audio.measure_level(samples),
+        level=audio.measure_level(samples, RATE),
     )
 
 

@@ -1,0 +1,32 @@
+"""A scratch project that has the honest engines beside its test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.plugin.conftest import (  # noqa: F401  (fixtures)
+    Project,
+    _compile_once,
+    forks,
+    project,
+)
+
+FOLDER = Path(__file__).parent
+MODULES = {"engines.py": "honest.py", "packages.py": "packages.py"}
+CACHE = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
+
+
+@pytest.fixture
+def honest_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:  # noqa: F811
+    """With `honest:OneChunk` and the like as targets.
+
+    pytester has another home, where our engine would derive its graphs anew.
+    """
+    monkeypatch.setenv("XDG_CACHE_HOME", CACHE)
+    for name, copy in MODULES.items():
+        shutil.copy(FOLDER / name, project.path / copy)
+    return project
