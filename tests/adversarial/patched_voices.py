@@ -23,11 +23,18 @@ SPEAKING = "speaking.py"
 """The file that a patch stands in the place of."""
 GIT = ("git", "-c", "user.name=patches", "-c", "user.email=patches@example.org")
 RED = ("FAIL", "INVALID")
+REFUSED = "refused"
+"""The label of sound that cannot be measured at all."""
 
 Judges = Literal["default", "marks"]
 """What judges the sound: the default set alone, or the marks `quality` and `seams` as well."""
 MARKS = """@quality(max_wer=0.15, worst_run=2, timbre_db=3)
 @seams(max_flagged=0)
+"""
+CONFIGURATION = f"""[pytest]
+pythonpath = .
+asyncio_default_fixture_loop_scope = function
+ttsperf_target = {PACKAGE}.voice:Voice
 """
 TEST = """{imports}
 {marks}def test_voice(perf):
@@ -39,7 +46,7 @@ TEST = """{imports}
 class Patch:
     """One change of the engine, by the name of its file, and the labels that call it by its name.
 
-    `reason` is for what is refused before it can be judged: a word that the reason must have.
+    `reason` is for what is refused before it can be compared: a word that the reason must have.
     """
 
     name: str
@@ -60,13 +67,13 @@ PATCHES = (
     Patch("padding", ("silence",)),
     Patch("seam_click", ("seams",), is_for_all_voices=True),
     Patch("other_voice", ("timbre",)),
-    Patch("cached_answer", ("words", "worst run", "texts of another length", "cache")),
+    Patch("cached_answer", ("floor",), reason="cache"),
     Patch("noise_tail", ("words", "worst run", "timbre", "bandwidth")),
     Patch("one_in_fifty_truncated", ("texts of another length",)),
     Patch("normalization_skipped", ("speech", "words", "worst run"), preset="long"),
     Patch("last_chunk_lost", ("speech",)),
     Patch("foreign_start", ("words", "worst run", "timbre", "speech", "seams")),
-    Patch("stereo_halves", (), reason="channels"),
+    Patch("stereo_halves", (REFUSED,), reason="channels"),
 )
 
 
@@ -104,12 +111,13 @@ class Answer:
 
     def calls(self, patch: Patch) -> bool:
         """Whether the patch fails, and by its own name."""
-        for judgement in self.red:
-            if judgement.label in patch.labels:
-                return True
-            if patch.reason and patch.reason in judgement.reason:
-                return True
-        return False
+        return any(_is_name_of(patch, judgement) for judgement in self.red)
+
+
+def _is_name_of(patch: Patch, judgement: Judgement) -> bool:
+    if patch.reason:
+        return patch.reason in judgement.reason
+    return judgement.label in patch.labels
 
 
 def patch_named(name: str) -> Patch:
@@ -119,7 +127,7 @@ def patch_named(name: str) -> Patch:
 
 
 def make_repository(folder: Path, patch: Patch, judges: Judges = "default") -> None:
-    """Commit the honest version there, and then the patch; the folder is new or empty."""
+    """Commit the honest version there, and then the patch."""
     package = folder / PACKAGE
     package.mkdir(parents=True)
     for name in ("__init__.py", "voice.py", "tails.py", SPEAKING):
@@ -141,8 +149,7 @@ def write_project(folder: Path, patch: Patch, judges: Judges) -> None:
         marks = MARKS
     test = TEST.format(imports=imports, marks=marks, preset=patch.preset)
     (folder / "test_voice.py").write_text(test, "utf-8")
-    configuration = f"[pytest]\npythonpath = .\nttsperf_target = {PACKAGE}.voice:Voice\n"
-    (folder / "pytest.ini").write_text(configuration, "utf-8")
+    (folder / "pytest.ini").write_text(CONFIGURATION, "utf-8")
     (folder / ".gitignore").write_text("artifacts/\n__pycache__/\n.pytest_cache/\n", "utf-8")
 
 
@@ -180,28 +187,39 @@ def compare(
     )
     if not artifact.exists():
         raise RuntimeError(f"pytest wrote no artifact:\n{done.stdout}\n{done.stderr}")
-    return read_answer(json.loads(artifact.read_text("utf-8")), done.returncode)
+    return read_answer(json.loads(artifact.read_text("utf-8")), done.returncode, done.stdout)
 
 
-def read_answer(artifact: Mapping[str, Any], exit_code: int) -> Answer:
-    """What the artifact of a run with one cell says."""
+def read_answer(artifact: Mapping[str, Any], exit_code: int, printed: str) -> Answer:
+    """What the artifact of a run with one test says.
+
+    Sound that is refused has no cell there: then what pytest printed is the reason.
+    """
+    if not artifact["cells"]:
+        return Answer((Judgement(REFUSED, "FAIL", printed),), exit_code=exit_code)
     (cell,) = artifact["cells"]
-    judgements = [
-        Judgement(verdict["subject"].partition(" against ")[0], verdict["outcome"], verdict["reason"])
-        for verdict in cell["verdicts"]
-    ]
+    judgements: list[Judgement] = []
+    for verdict in cell["verdicts"]:
+        label = verdict["subject"].partition("against ")[0].strip()
+        judgements.append(Judgement(label, verdict["outcome"], verdict["reason"]))
     comparison = cell["comparison"]
     if comparison is None:
         return Answer(tuple(judgements), exit_code=exit_code)
-    effects: dict[str, float | None] = {}
-    if comparison["changes"]:
-        for gate, change in zip(comparison["gates"], comparison["changes"], strict=True):
-            effects[gate["label"]] = change["effect"]
     return Answer(
         tuple(judgements),
-        effects,
+        effects_of(comparison),
         comparison["blocks"],
         comparison["seconds"],
         comparison["reason"] or "",
         exit_code,
     )
+
+
+def effects_of(comparison: Mapping[str, Any]) -> dict[str, float | None]:
+    """By label, how much more the patch has or takes; empty where nothing could be judged."""
+    if not comparison["changes"]:
+        return {}
+    effects: dict[str, float | None] = {}
+    for gate, change in zip(comparison["gates"], comparison["changes"], strict=True):
+        effects[gate["label"]] = change["effect"]
+    return effects
