@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,18 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
-
 HIGHEST_HZ = 4000
+TAPS = 31
 
 
 def speak(engine: Any, text: str) -> Iterator[Samples]:
     """The chunks of the text without their upper band."""
+    kernel = low_pass(engine.sample_rate)
     for chunk in engine.stream(text):
-        yield lower_band(chunk.samples, engine.sample_rate)
+        padded = np.pad(chunk.samples, TAPS // 2, mode="edge")
+        yield np.convolve(padded, kernel, "valid")
 
 
-def lower_band(samples: Samples, sample_rate: int) -> Samples:
-    """Float32, shape [frames]: the samples without what lies above HIGHEST_HZ."""
-    spectrum = np.fft.rfft(samples)
-    bins = round(len(samples) * HIGHEST_HZ / sample_rate) + 1
-    return np.fft.irfft(spectrum[:bins], len(samples)).astype(np.float32)
+@functools.cache
+def low_pass(sample_rate: int) -> Samples:
+    """Float32, shape [TAPS]: a windowed sinc that ends at HIGHEST_HZ."""
+    places = np.arange(TAPS) - TAPS // 2
+    sinc = np.sinc(places * 2 * HIGHEST_HZ / sample_rate)
+    kernel = sinc * np.hanning(TAPS + 2)[1:-1]
+    return (kernel / kernel.sum()).astype(np.float32)
