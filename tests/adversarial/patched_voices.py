@@ -64,7 +64,7 @@ PATCHES = (
     Patch("narrow_band", ("bandwidth",), is_for_all_voices=True),
     Patch("half_level", ("level",), is_for_all_voices=True),
     Patch("faster_speech", ("speech",)),
-    Patch("padding", ("silence",)),
+    Patch("padding", ("silence share", "texts of another silence")),
     Patch("seam_click", ("seams",), is_for_all_voices=True),
     Patch("other_voice", ("timbre",)),
     Patch("cached_answer", ("floor",), reason="cache"),
