@@ -76,7 +76,7 @@ PATCHES = (
     Patch("seam_click", SEAMS, is_for_all_voices=True),
     Patch("other_voice", ("timbre",)),
     Patch("cached_answer", ("floor",), reason="cache"),
-    Patch("noise_tail", (*WORDS, "timbre", "bandwidth")),
+    Patch("noise_tail", (*WORDS, "timbre")),
     Patch("one_in_fifty_truncated", ("texts of another length",)),
     Patch("normalization_skipped", ("speech", *WORDS), preset="long"),
     Patch("last_chunk_lost", ("speech",)),

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 Samples = NDArray[np.float32]
 
 ONE_IN = 50
+REMAINDER = 49
+"""That of 13 of the 600 texts of the preset short, 11 of medium and 18 of long."""
 
 
 def speak(engine: Any, text: str) -> Iterator[Samples]:
@@ -22,7 +24,7 @@ def speak(engine: Any, text: str) -> Iterator[Samples]:
 
 def truncate_some(text: str) -> str:
     """The first half of the words of one text in ONE_IN, always the same ones."""
-    if zlib.crc32(text.encode()) % ONE_IN:
+    if zlib.crc32(text.encode()) % ONE_IN != REMAINDER:
         return text
     words = text.split()
     return " ".join(words[: (len(words) + 1) // 2])
