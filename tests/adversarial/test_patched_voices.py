@@ -262,7 +262,7 @@ def compare_few(repository: Project, patch: Patch) -> Answer:  # noqa: F811 - th
     return patched_voices.read_answer(artifact, int(result.ret), result.stdout.str())
 
 
-@pytest.mark.parametrize("name", ["half_level", "tail_cut", "stereo_halves"])
+@pytest.mark.parametrize("name", ["half_level", "stereo_halves"])
 def test_a_comparison_calls_a_patch_by_its_name(
     repository: Project,  # noqa: F811 - the fixture
     name: str,

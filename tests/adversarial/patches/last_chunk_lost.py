@@ -15,7 +15,8 @@ def speak(engine: Any, text: str) -> Iterator[Samples]:
     """The chunks of the text but the last; the first comes at once."""
     chunks = engine.stream(text)
     yield next(chunks).samples
-    waiting = next(chunks, None)
+    previous = None
     for chunk in chunks:
-        yield waiting.samples
-        waiting = chunk
+        if previous is not None:
+            yield previous.samples
+        previous = chunk

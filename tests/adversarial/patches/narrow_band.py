@@ -28,4 +28,5 @@ def low_pass(sample_rate: int) -> Samples:
     places = np.arange(TAPS) - TAPS // 2
     sinc = np.sinc(places * 2 * HIGHEST_HZ / sample_rate)
     kernel = sinc * np.hanning(TAPS + 2)[1:-1]
-    return (kernel / kernel.sum()).astype(np.float32)
+    normalized: Samples = (kernel / kernel.sum()).astype(np.float32)
+    return normalized

@@ -29,4 +29,5 @@ def noise_like(samples: Samples) -> Samples:
     """Float32, shape [frames]: white noise of the same energy."""
     noise = np.random.default_rng(0).standard_normal(len(samples), np.float32)
     level = np.sqrt(np.mean(np.square(samples)))
-    return noise * level
+    scaled: Samples = (noise * level).astype(np.float32)
+    return scaled
