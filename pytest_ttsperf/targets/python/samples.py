@@ -101,10 +101,11 @@ class _Reader:
         import numpy as np
 
         samples, rate, channels = _parts_of(chunk)
-        self._check_channels(channels)
+        self._check_channels(channels, chunk)
         self._check_rate(rate)
         if isinstance(samples, BYTES):
             samples = self._from_bytes(samples)
+        self._check_channels(_count_channels(samples), chunk)
         is_mono = isinstance(samples, np.ndarray) and samples.ndim == 1
         if not is_mono or samples.dtype not in (np.float32, np.int16):
             raise TargetShapeError(
@@ -116,9 +117,12 @@ class _Reader:
         self.scale.add(samples)
         return samples
 
-    def _check_channels(self, channels: Any) -> None:
+    def _check_channels(self, channels: Any, chunk: Any) -> None:
         if channels != 1:
-            raise TargetShapeError(f"{self._spec} yielded {channels} channels; wanted one (mono)")
+            raise TargetShapeError(
+                f"{self._spec} yielded {inspect_chunk(chunk)} with {channels} channels; wanted one "
+                "(mono): mix them in the target, or choose one"
+            )
 
     def _check_rate(self, rate: Any) -> None:
         if rate is None:
@@ -214,6 +218,14 @@ def _parts_of(chunk: Any) -> tuple[Any, Any, Any]:
             channels = getattr(chunk, "sample_channels", 1)
             return getattr(chunk, name), rate, channels
     return chunk, None, 1
+
+
+def _count_channels(samples: Any) -> int:
+    """Of an array, whose longer side is time; 1 for what has a single side, or is no array."""
+    if getattr(samples, "ndim", 1) != 2:
+        return 1
+    shorter = int(min(samples.shape))
+    return max(1, shorter)
 
 
 def _addresses(array: Any) -> tuple[int, int]:

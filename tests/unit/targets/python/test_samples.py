@@ -370,6 +370,8 @@ def stereo() -> PiperChunk:
         (None, "yielded NoneType"),
         ((WAVE, 0), "a chunk at 0 Hz"),
         (stereo(), "2 channels"),
+        (np.zeros((10, 2), np.float32), "2 channels"),
+        (np.zeros((2, 10), np.int16), "2 channels"),
     ],
 )
 def test_chunks_that_are_no_sound(chunk: Any, told: str) -> None:
