@@ -249,8 +249,16 @@ def _rows(result: CellResult) -> Iterator[tuple[Outcome | None, Row]]:
             yield verdict.outcome, _change_row(result, verdict)
         else:
             yield verdict.outcome, _row(result, verdict)
+    if any(verdict.metric == "rtf" and verdict.gate == "limit" for verdict in result.verdicts):
+        yield None, _silence_row(result)
     if result.cell.mode == "stream":
         yield None, _stall_row(result)
+
+
+def _silence_row(result: CellResult) -> Row:
+    """What of the audio that the RTF is by says nothing."""
+    figures = _figures(result, result.summary.get("silence_share"), "max")
+    return "  silence share", *figures, "-", "no limit"
 
 
 def _stall_row(result: CellResult) -> Row:

@@ -9,6 +9,7 @@ from pytest_ttsperf.records import (
     Breakdown,
     Cell,
     CellResult,
+    Comparison,
     Outcome,
     RecorderCost,
     StageShare,
@@ -200,3 +201,46 @@ def test_load_that_was_not_measured_is_told_as_such() -> None:
     text = terminal.load_line([structs.replace(result("test_a"), machine_load=blind)]) or ""
     assert "other load not measured (too short), steal not measured (no host)" in text
     assert terminal.load_line([result("test_a")]) is None
+
+
+def test_the_share_of_silence_stands_beside_an_rtf() -> None:
+    speed = Threshold(marker="rtf", keyword="p95", metric="rtf", statistic="p95", limit=0.6)
+    verdict = Verdict(
+        subject="rtf p95",
+        outcome=Outcome.PASS,
+        reason="",
+        metric="rtf",
+        statistic="p95",
+        threshold=speed,
+    )
+    silence = Summary(metric="silence_share", n=59, missing=0, p50=0.17, p95=0.25)
+    cell = structs.replace(
+        result("test_a"), verdicts=(verdict,), summary={"silence_share": silence}
+    )
+    rows = [line.split() for line in terminal.table([cell]).splitlines()]
+    assert rows[-2] == ["silence", "share", "59", "0.170", "0.250", "-", "no", "limit"]
+    assert "silence share" not in terminal.table([result("test_a", Outcome.PASS)])
+
+
+def test_work_that_is_as_before_is_one_row_and_only_another_work_decides() -> None:
+    comparison = Comparison(against="before", blocks=9)
+    same = Verdict(
+        subject="same work against before",
+        outcome=Outcome.PASS,
+        reason="as before: speech, level",
+        gate="work",
+        n=9,
+    )
+    slower = Verdict(
+        subject="ttfa p50 against before",
+        outcome=Outcome.INCONCLUSIVE,
+        reason="open",
+        gate="change",
+    )
+    cell = structs.replace(result("test_a"), comparison=comparison, verdicts=(slower, same))
+    rows = [line.split() for line in terminal.table([cell]).splitlines()]
+    assert ["same", "work", "against", "before", "9", "blocks", "PASS"] in rows
+    assert terminal.no_decision_text([cell], against="before").startswith("NO GATE WAS DECIDED")
+    other = structs.replace(same, subject="speech against before", outcome=Outcome.FAIL)
+    cell = structs.replace(cell, verdicts=(slower, other))
+    assert terminal.no_decision_text([cell], against="before") == ""
