@@ -81,7 +81,7 @@ WORK: Mapping[str, MetricDefault] = {
         "difference",
         "",
         MOST_OUTSIDE,
-        band=0.15,
+        band=0.2,
     ),
     "texts_level": MetricDefault(
         "texts of another level",
