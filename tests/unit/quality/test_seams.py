@@ -62,8 +62,8 @@ def cut(samples, *joints):
 @pytest.mark.parametrize("rate", RATES)
 def test_whole_joints_are_not_flagged(rate):
     sound = voice(rate=rate)
-    seams = find_seams(sound, rate, cut(sound, *range(rate // 50, rate - 9, rate // 50)))
-    assert seams == (49, ())
+    joints = np.arange(1, 50) * rate // 50
+    assert find_seams(sound, rate, cut(sound, *joints)) == (49, ())
 
 
 @given(st.lists(st.integers(1, RATE - 1), max_size=20, unique=True), st.integers(0, 2**32 - 1))
