@@ -25,7 +25,8 @@ ORDER_S = 1 / 600
 """How far back the predictor looks: longer than the vocal tract rings for one formant's period."""
 FEWEST_COEFFICIENTS, MOST_COEFFICIENTS = 24, 64
 CROSSING_SHARE = 0.6
-"""Of the order: errors right after a joint, where most of what a shift leaves is."""
+"""Of the order: errors right after a joint, where most of what a shift leaves is. At low rates, all
+of them are looked at: a few errors are by chance as if shifted."""
 RIDGE = 1e-8
 """Of the mean power: keeps the equations solvable where the sound is band-limited."""
 
@@ -70,7 +71,7 @@ def _error_shares(left: Samples, right: Samples, products: Samples) -> Samples:
     """Shares of the error that go with one sample less, and with one more; shape (2,)."""
     predictor = _fit(products)
     order = len(products) - 1
-    count = max(int(order * CROSSING_SHARE), 1)
+    count = max(int(order * CROSSING_SHARE), FEWEST_COEFFICIENTS)
     past = left[-order:]
     as_it_is = _errors(predictor, past, right, count)
     one_less = _errors(predictor, past, right[1:], count)
