@@ -2,9 +2,11 @@
 
 Both sides together give one linear predictor (autoregressive, covariance method; Makhoul, "Linear
 prediction: a tutorial review", 1975). What it leaves unexplained across the joint is compared with
-what it would leave if there were one sample more, or one less, and with what it leaves elsewhere.
-Sound that goes on is best as it is; where the sides do not belong together, moving one of them
-helps, or the error is far above any other.
+what it would leave if there were one sample more, or one less. Sound that goes on is best as it is;
+where the sides do not belong together, moving one of them helps.
+
+A pulse of the voice, or the burst of a consonant, is as great a surprise as a broken joint; but no
+shift makes it less of one.
 """
 
 from __future__ import annotations
@@ -21,11 +23,10 @@ REACH_S = 0.015
 """Of sound on either side of a joint: two pitch periods or more, and less than any usual chunk."""
 ORDER_S = 1 / 600
 """How far back the predictor looks: longer than the vocal tract rings for one formant's period."""
-MOST_COEFFICIENTS = 64
+FEWEST_COEFFICIENTS, MOST_COEFFICIENTS = 24, 64
 CROSSING_SHARE = 0.6
-"""Of the order: errors right after a joint, where most of what a shift leaves is."""
-PULSE = 8.0
-"""Errors after a pulse of the voice have this mean square, relative to all of them around."""
+"""Of the order: errors right after a joint, where most of what a shift leaves is. At low rates, all
+of them are looked at: a few errors are by chance as if shifted."""
 RIDGE = 1e-8
 """Of the mean power: keeps the equations solvable where the sound is band-limited."""
 
@@ -38,16 +39,14 @@ class Predictor(NamedTuple):
 
 
 def unexplained_share(left: Samples, right: Samples, sample_rate: int) -> float | None:
-    """The share of the prediction error at a joint that sound which goes on would not have.
-
-    It is what one sample more or less takes away, or what exceeds the errors around the joint by
-    more than a pulse of the voice does, whichever is the larger share.
+    """The share of the prediction error at a joint that one sample more or less takes away.
 
     `left` and `right` have shape (frames,), end and begin at the joint, and hold REACH_S each. At
     most 1; below 0 where the sound is best as it is. None where the sides are too short.
     Forward and backward prediction are averaged: a pulse of the voice surprises only one of them.
     """
-    order = min(int(sample_rate * ORDER_S), MOST_COEFFICIENTS)
+    order = int(sample_rate * ORDER_S)
+    order = min(max(order, FEWEST_COEFFICIENTS), MOST_COEFFICIENTS)
     if min(left.size, right.size) < 3 * order:
         return None
     products = _mean_products(left, right, order + 1)
@@ -69,22 +68,20 @@ def _mean_products(left: Samples, right: Samples, length: int) -> Samples:
 
 
 def _error_shares(left: Samples, right: Samples, products: Samples) -> Samples:
-    """Shares of the error that go with one sample less, with one more, and exceed a pulse's."""
+    """Shares of the error that go with one sample less, and with one more; shape (2,)."""
     predictor = _fit(products)
     order = len(products) - 1
-    count = max(int(order * CROSSING_SHARE), 1)
+    count = max(int(order * CROSSING_SHARE), FEWEST_COEFFICIENTS)
     past = left[-order:]
     as_it_is = _errors(predictor, past, right, count)
     one_less = _errors(predictor, past, right[1:], count)
     error = float(as_it_is @ as_it_is)
     scale = error + count * predictor.error_power
     if scale <= 0:
-        return np.zeros(3)
+        return np.zeros(2)
     error_with_less = float(one_less @ one_less)
     error_with_more = _error_with_one_more(predictor, past, right, count)
-    error_of_pulse = PULSE * count * predictor.error_power
-    excess = error - np.array([error_with_less, error_with_more, error_of_pulse])
-    return excess / scale
+    return np.array([error - error_with_less, error - error_with_more]) / scale
 
 
 def _fit(products: Samples) -> Predictor:

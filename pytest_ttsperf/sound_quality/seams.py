@@ -3,9 +3,15 @@
 Each measure of a joint is a share: how much of what is at the joint nothing else explains, neither
 the sound around it nor what speech can do. A joint is flagged at half or more.
 
+<<<<<<< HEAD:pytest_ttsperf/sound_quality/seams.py
 - step: what the sound on one side predicts of the other (`sound_quality.continuity`). Two pieces
   that do not belong together, a jump in phase, a sample lost or repeated.
-- offset: the mean jumps. Speech has next to nothing below 50 Hz.
+- offset: the mean jumps, for 80 ms or more. Speech has next to nothing below 50 Hz.
+=======
+- step: what the sound on one side predicts of the other (`quality.continuity`). Two pieces that do
+  not belong together, a jump in phase, a sample lost or repeated.
+- offset: the mean jumps, for 80 ms or more. Speech has next to nothing below 50 Hz.
+>>>>>>> w-seams:pytest_ttsperf/quality/seams.py
 - gap, pause: the sound falls to near silence and comes back faster than a vocal tract can ring off;
   a fade does not. It is a pause from 150 ms on.
 
@@ -30,14 +36,14 @@ STEP, OFFSET, GAP, PAUSE = "step", "offset", "gap", "pause"
 BELOW_ACTIVE_DB = 30.0
 """Quieter than that on one side, a joint is in silence, and no step in it is a seam."""
 OFFSET_OF_ACTIVE = 0.1
-"""Means of 20 to 80 ms of speech differ by no more, relative to the active level."""
+"""Means of 20 ms of speech, of 40 and of 80 differ by no more, relative to the active level."""
 OFFSET_WINDOWS_S = (0.02, 0.04, 0.08)
 QUIET_DB = 45.0
 """Below the active level by that much is near silence."""
-EDGE_S = 0.002
-RING_DB = 20.0
-"""The most that a voice falls within EDGE_S: formants of 370 Hz bandwidth lose 10 dB/ms, and the
-usual ones of 50 to 200 Hz lose 1.4 to 5.5 (27.3 dB/s for each hertz of bandwidth)."""
+EDGE_S = 0.0005
+FALL_DB = 20.0
+"""The most that speech falls within EDGE_S, 40 dB/ms: formants of 50 to 200 Hz bandwidth lose 1.4
+to 5.5 (27.3 dB/s for each hertz), and a straight fade of 20 ms ends from no more than that."""
 SHORTEST_GAP_S = 0.002
 """A waveform that passes through zero is quiet for less."""
 PAUSE_S = 0.15
@@ -103,8 +109,8 @@ def score_joints(
     audio = _read(samples, sample_rate, active=10 ** (level_dbfs / 20))
     scored = []
     previous = 0
-    for joint, following in zip(joints, [*joints[1:], samples.size], strict=True):
-        scored.append(_score(audio, previous, joint, following))
+    for joint in joints:
+        scored.append(_score(audio, previous, joint))
         previous = joint
     return scored
 
@@ -127,13 +133,13 @@ def _joints_of(samples: NDArray[np.float32], frame_counts: Sequence[int]) -> lis
     return [int(end) for end in ends[:-1]]
 
 
-def _score(audio: _Audio, previous: int, joint: int, following: int) -> Seam:
-    """The most striking measure of the joint between two chunks."""
+def _score(audio: _Audio, previous: int, joint: int) -> Seam:
+    """The most striking measure of a joint; `previous` is the one before, or 0."""
     gap_share, gap_s = _measure_gap(audio, previous, joint)
     gap_kind = PAUSE if gap_s >= PAUSE_S else GAP
     shares = {
         gap_kind: gap_share,
-        OFFSET: _measure_offset(audio, previous, joint, following),
+        OFFSET: _measure_offset(audio, joint),
         STEP: _measure_step(audio, joint),
     }
     # What is flagged bears the name that says most: a gap is also a step, and so is an offset.
@@ -154,20 +160,21 @@ def _measure_step(audio: _Audio, joint: int) -> float:
     return -1.0 if share is None else share
 
 
-def _measure_offset(audio: _Audio, previous: int, joint: int, following: int) -> float:
+def _measure_offset(audio: _Audio, joint: int) -> float:
     """What of the jump in the mean is more than speech has, in the window that shows least of it.
 
-    A jump stays, a slow swing of the waveform does not. No window reaches beyond its chunk.
+    A jump stays, a slow swing of the waveform does not.
     """
-    longest = min(joint - previous, following - joint)
+    longest = min(joint, audio.samples.size - joint)
+    if longest < audio.frames(max(OFFSET_WINDOWS_S)):
+        return -1.0
     jumps = []
     for seconds in OFFSET_WINDOWS_S:
         frames = audio.frames(seconds)
-        if frames <= longest:
-            before = audio.samples[joint - frames : joint]
-            after = audio.samples[joint : joint + frames]
-            jumps.append(abs(float(after.mean() - before.mean())))
-    if not jumps or min(jumps) == 0:
+        before = audio.samples[joint - frames : joint]
+        after = audio.samples[joint : joint + frames]
+        jumps.append(abs(float(after.mean() - before.mean())))
+    if min(jumps) == 0:
         return -1.0
     return 1 - OFFSET_OF_ACTIVE * audio.active / min(jumps)
 
@@ -189,5 +196,5 @@ def _measure_gap(audio: _Audio, previous: int, joint: int) -> tuple[float, float
     falling = audio.samples[max(start - edge, 0) : start]
     rising = audio.samples[end : end + edge]
     lowest = min(float(np.abs(falling).max()), float(np.abs(rising).max()))
-    explained = audio.active * 10 ** ((RING_DB - QUIET_DB) / 20)
+    explained = audio.active * 10 ** ((FALL_DB - QUIET_DB) / 20)
     return 1 - explained / lowest, (end - start) / audio.sample_rate

@@ -62,8 +62,8 @@ def cut(samples, *joints):
 @pytest.mark.parametrize("rate", RATES)
 def test_whole_joints_are_not_flagged(rate):
     sound = voice(rate=rate)
-    seams = find_seams(sound, rate, cut(sound, *range(rate // 50, rate - 9, rate // 50)))
-    assert seams == (49, ())
+    joints = np.arange(1, 50) * rate // 50
+    assert find_seams(sound, rate, cut(sound, *joints)) == (49, ())
 
 
 @given(st.lists(st.integers(1, RATE - 1), max_size=20, unique=True), st.integers(0, 2**32 - 1))
@@ -168,13 +168,12 @@ def test_any_chunks_of_any_sound_are_judged(counts, rate, random):
     assert all(-1 <= seam.score <= 1 for seam in scored)
 
 
-@given(st.floats(0.001, 1.0))
+@given(st.floats(0.05, 2.0))
 def test_level_does_not_matter(gain):
-    """Down to -60 dBFS, where sound ends by definition."""
     sound, joint = broken("sample lost")
-    loud = score_joints(sound, RATE, cut(sound, joint))[0]
-    quiet = score_joints(sound * np.float32(max(gain, 0.05)), RATE, cut(sound, joint))[0]
-    assert quiet.score == pytest.approx(loud.score, abs=0.02)
+    as_it_is = score_joints(sound, RATE, cut(sound, joint))[0]
+    scaled = score_joints(sound * np.float32(gain), RATE, cut(sound, joint))[0]
+    assert scaled.score == pytest.approx(as_it_is.score, abs=0.02)
 
 
 def test_chunks_that_do_not_add_up_are_refused():
