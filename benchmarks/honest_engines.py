@@ -137,7 +137,7 @@ def served(engine: HonestEngine) -> Iterator[str]:
     command = [sys.executable, "-m", engine.server]
     with subprocess.Popen(
         command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
     ) as process:  # fmt: skip
         assert process.stdout is not None
         port = int(process.stdout.readline())

@@ -371,7 +371,7 @@ FIGURES: Mapping[str, Paragraph] = {
         "differences within the band, which `speech` sees in the mean",
     ),
     "texts_silence": Paragraph(
-        "texts in which one process has 15 points more or less of silence than two others",
+        "texts in which one process has 20 points more or less of silence than two others",
         EXACT_COUNT,
         "differences within the band, which `silence` sees in the mean",
     ),

@@ -176,7 +176,11 @@ class RunState:
         """
         storage = self.options.storage
         run, _ = self._begin()
-        stored = lazy.store.load(lazy.store.path_for(storage, result.fingerprint, result.cell))
+        path = lazy.store.path_for(storage, result.fingerprint, result.cell)
+        stored = None
+        # Where there is no such folder, writing says what is in its place.
+        if path.parent.is_dir():
+            stored = lazy.store.load(path)
         reason = lazy.admission.refusal_reason(result, stored, run.id)
         if reason is not None:
             return reason

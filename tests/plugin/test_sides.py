@@ -114,11 +114,13 @@ def test_an_option_that_a_server_does_not_take(project: Project, base: str) -> N
 
 
 TOY = """
+import time
 import numpy
 
 class Old:
     sample_rate = 16000
     def stream(self, text):
+        time.sleep(0.02)
         yield numpy.full(800 * len(text), 0.25, numpy.float32)
 
 class New(Old):
