@@ -66,6 +66,7 @@ SPARE = "spare"
 MAY_BE_ZERO = frozenset(
     figure.metric for figure in metrics.ALL.values() if figure.scale == "difference"
 )
+CPU = "cpu_s_per_audio_s"
 PER_PROCESS = "rss_peak_mb"
 """The metric that each process has one of, and not each trial."""
 
@@ -80,6 +81,11 @@ class ComparedCell(NamedTuple):
     def is_same_work(self) -> bool:
         """Whether the arms are to say the same for the same text."""
         return any(metric.is_work for metric in self.metrics)
+
+    @property
+    def needs_usage(self) -> bool:
+        """Whether the CPU time of each trial is to be read: beside a trial that costs something."""
+        return any(metric.metric == CPU for metric in self.metrics)
 
     @property
     def quality(self) -> QualityPlan:
@@ -258,7 +264,7 @@ class BlockRunner:
                     arms[arm],
                     step,
                     plan.mode,
-                    with_usage=False,
+                    with_usage=compared.needs_usage,
                     quality=quality,
                     keep_sound=position in sampled,
                 )

@@ -17,6 +17,8 @@ from pytest_ttsperf.judge.statistics.estimators import find_outside
 from pytest_ttsperf.judge.statistics.t_rule import ALPHA_FAIL, ALPHA_PASS
 from pytest_ttsperf.records import Block, ChangeVerdict, ComparedMetric, Outcome
 
+ALPHA_DOUBT = 0.05
+"""Texts that stand apart so improbably by chance are neither a FAIL yet nor nothing."""
 SHOWN_TEXTS = 1
 Texts = Sequence[Sequence[str]]
 """The texts of each block."""
@@ -82,14 +84,15 @@ def decide_outside(
 ) -> ChangeVerdict:
     """FAIL when texts of the candidate stand apart by more than chance, exactly.
 
-    PASS when surely fewer than the margin, a share of the texts, do; else it is open.
+    PASS when surely fewer than the margin, a share of the texts, do, and those may be chance; else
+    it is open.
     """
     count = count_outside(blocks, metric)
     outcome = Outcome.INCONCLUSIVE
     high = count.bound(ALPHA_PASS[draft.look])
     if count.p_value <= ALPHA_FAIL[draft.look]:
         outcome = Outcome.FAIL
-    elif high <= metric.margin:
+    elif high <= metric.margin and count.p_value > ALPHA_DOUBT:
         outcome = Outcome.PASS
     share = count.new / count.texts if count.texts else 0.0
     verdict = structs.replace(
@@ -117,6 +120,11 @@ def _outside_reason(
         return f"{text} (exact p = {count.p_value:.1g}){_example_text(count, texts)}"
     if verdict.outcome is Outcome.PASS:
         return f"{text}: surely fewer than {_percent(metric.margin)}"
+    if count.p_value <= ALPHA_DOUBT:
+        return (
+            f"{text}: hardly by chance (exact p = {count.p_value:.1g}), and not surely otherwise; "
+            f"more texts would decide{_example_text(count, texts)}"
+        )
     most = _percent(verdict.high or 0.0)
     return f"{text}: up to {most} may, and {_percent(metric.margin)} would count"
 

@@ -170,6 +170,21 @@ def check(item: pytest.Item) -> None:
     trials(item)
     voice(item)
     choose_metrics(item, {}, {}, "warm")
+    _refuse_never_measured(item)
+
+
+def _refuse_never_measured(item: pytest.Item) -> None:
+    """LimitError for a figure that this test asks for, and that its cold starts have none of."""
+    mark = item.get_closest_marker(MARK)
+    if mark is None or "cold_engine" not in getattr(item, "fixturenames", ()):
+        return
+    for name in mark.kwargs:
+        if metrics.WARM_ONLY.issuperset(metrics.SHORT.get(name, (name,))):
+            raise LimitError(
+                f"{item.nodeid}: @{MARK}({name}=...) cannot be compared in cold starts: a block "
+                "has one start of each version, and no tail or count; use warm_engine, or leave it "
+                "out"
+            )
 
 
 def choose_metrics(
