@@ -215,15 +215,24 @@ def run_campaign(project: ScratchProject, options: argparse.Namespace) -> None:
         engine = min(waiting, key=lambda each: done[each.name])
         if options.budget is not None:
             engine = replace(engine, budget_s=options.budget)
-        started = datetime.now().astimezone().isoformat(timespec="seconds")
-        line = {"kind": kind, "engine": engine.name, "started": started, "revision": revision()}
-        line |= measure(project, engine)
-        with options.log.open("a", encoding="utf-8") as log:
-            log.write(json.dumps(line) + "\n")
-        (done if is_counted(line) else in_vain)[engine.name] += 1
-        print(
-            f"{engine.name}: {done[engine.name]} of {options.count}, {outcome_of(line)}", flush=True
-        )
+        line = {**heading_of(kind, engine), **measure(project, engine)}
+        append_line(options.log, line)
+        tally = done if is_counted(line) else in_vain
+        tally[engine.name] += 1
+        count = f"{done[engine.name]} of {options.count}"
+        print(f"{engine.name}: {count}, {outcome_of(line)}", flush=True)
+
+
+def heading_of(kind: str, engine: HonestEngine) -> Line:
+    """What each line of the log begins with."""
+    started = datetime.now().astimezone().isoformat(timespec="seconds")
+    return {"kind": kind, "engine": engine.name, "started": started, "revision": revision()}
+
+
+def append_line(log: Path, line: Line) -> None:
+    """Add a line to the log."""
+    with log.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
 
 
 def named_engines(

@@ -476,26 +476,34 @@ def summarise_block(trials: BlockTrials, metric: str, *, is_same_work: bool = Fa
     if metric in metrics.SAMPLED:
         return _summarise_sample(trials, metric)
     is_whole = metric.startswith("rtf")
-    values: dict[str, list[float | None]] = {}
+    values = _arms(_values_by_arm(trials, metric, is_for_work=is_whole and is_same_work))
     times: dict[str, list[TrialTimes | None]] = {}
     stages: set[str] = set()
-    speech_s = _metric_values("speech_s", trials.by_arm["baseline"])
     for arm in ARMS:
         arm_trials = trials.by_arm[arm]
-        if is_whole and is_same_work:
-            values[arm] = _seconds_for_work(arm_trials, speech_s)
-        else:
-            values[arm] = _metric_values(metric, arm_trials)
         times[arm] = [metrics_stages.stages_ms(trial, whole=is_whole) for trial in arm_trials]
         for _, by_stage in filter(None, times[arm]):
             stages.update(by_stage)
     if not stages:
-        return Block(metric=_arms(values))
+        return Block(metric=values)
     return Block(
-        metric=_arms(values),
+        metric=values,
         elapsed_ms=_arms_of_stage(times, None),
         stages_ms={stage: _arms_of_stage(times, stage) for stage in sorted(stages)},
     )
+
+
+def _values_by_arm(
+    trials: BlockTrials,
+    metric: str,
+    *,
+    is_for_work: bool,
+) -> dict[str, list[float | None]]:
+    """A metric of each trial; `is_for_work` for the time by what the baseline says."""
+    if not is_for_work:
+        return {arm: _metric_values(metric, trials.by_arm[arm]) for arm in ARMS}
+    speech_s = _metric_values("speech_s", trials.by_arm["baseline"])
+    return {arm: _seconds_for_work(trials.by_arm[arm], speech_s) for arm in ARMS}
 
 
 def _summarise_sample(trials: BlockTrials, metric: str) -> Block:

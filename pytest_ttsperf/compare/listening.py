@@ -8,7 +8,7 @@ recogniser errs in all of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import TracebackType
+from contextlib import ExitStack
 from typing import Self
 
 from msgspec import structs
@@ -27,11 +27,12 @@ MOST_TEXTS = 8
 """Of a block: with more of them a t test over blocks gains little."""
 
 
-class BlockListener:
+class BlockListener(ExitStack):
     """A context manager that draws the sample of each block, and judges what was said in it."""
 
     def __init__(self, spec: ComparisonSpec) -> None:
         """QualityError where a package is missing."""
+        super().__init__()
         self._plans = {name: cell.quality for name, cell in spec.cells.items()}
         self._seed = spec.seed
         self._budget_s = min((plan.budget_s for plan in self._plans.values()), default=0.0)
@@ -42,18 +43,11 @@ class BlockListener:
                 self._judges[name] = SoundJudge(plan)
 
     def __enter__(self) -> Self:
-        for judge in self._judges.values():
-            judge.__enter__()
+        with ExitStack() as opened:  # closes those that are open where another does not open
+            for judge in self._judges.values():
+                opened.enter_context(judge)
+            self.push(opened.pop_all())
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        for judge in self._judges.values():
-            judge.__exit__(kind, error, traceback)
 
     def draw(self, cell_id: str, block: int, texts: int) -> frozenset[int]:
         """The positions of the texts that will be listened to in a block."""

@@ -101,7 +101,6 @@ def decide_outside(
         effect=share - count.old / max(2 * count.texts, 1),
         high=high,
         p_slower=count.p_value,
-        control_effect=0.0,
     )
     return structs.replace(verdict, reason=_outside_reason(verdict, count, metric, texts))
 
@@ -137,7 +136,7 @@ def _band_text(metric: ComparedMetric) -> str:
     band = metric.band or 0.0
     if metric.scale == "ratio":
         return _percent(math.expm1(band))
-    unit = {"active_level_dbfs": " dB"}.get(metric.metric, "")
+    unit = {"active_level_dbfs": " dB", "worst_run": " words"}.get(metric.metric, "")
     return f"{band:g}{unit}"
 
 

@@ -292,14 +292,7 @@ def derive(result: CellResult) -> CellResult:
     """Everything that follows from the raw trials: summaries, memory, stages, trust notes."""
     cell = result.cell
     trials = result.counted
-    samples = {name: definitions.sample(name, trials) for name in definitions.METRICS}
-    for threshold in result.thresholds:
-        is_derived = threshold.prebuffer_ms or threshold.target is not None
-        if threshold.marker != "memory" and is_derived:
-            samples[threshold.sample_key] = _sample(threshold, trials)
-    if result.prebuffer_ms:
-        stall = definitions.sample("longest_stall_ms", trials, result.prebuffer_ms)
-        samples[result.longest_stall_key] = stall
+    samples = _samples(result)
     derived = structs.replace(
         result,
         summary={key: limits.summarize(sample) for key, sample in samples.items()},
@@ -318,6 +311,20 @@ def derive(result: CellResult) -> CellResult:
     renewed = {note.guard for note in found}
     earlier = [note for note in result.notes if note.guard not in renewed]
     return structs.replace(derived, notes=(*earlier, *found))
+
+
+def _samples(result: CellResult) -> dict[str, Sample]:
+    """Every metric, and those again that a limit looks at in its own way, by their keys."""
+    trials = result.counted
+    samples = {name: definitions.sample(name, trials) for name in definitions.METRICS}
+    for threshold in result.thresholds:
+        is_own = threshold.prebuffer_ms or threshold.target is not None
+        if threshold.marker != "memory" and is_own:
+            samples[threshold.sample_key] = _sample(threshold, trials)
+    if result.prebuffer_ms:
+        stall = definitions.sample("longest_stall_ms", trials, result.prebuffer_ms)
+        samples[result.longest_stall_key] = stall
+    return samples
 
 
 def _sample(threshold: Threshold, trials: Sequence[Trial]) -> Sample:
@@ -412,16 +419,12 @@ def _judge_limit(result: CellResult, threshold: Threshold) -> Verdict:
     if threshold.marker == "memory":
         value = getattr(result.memory, threshold.metric)
         return limits.judge_value(threshold, value, result.memory.reason)
-    if threshold.metric in SAMPLED:
+    if threshold.is_sampled:
         return sampled_limits.judge(threshold, _listened(result, threshold))
     verdict = limits.judge(threshold, _sample(threshold, result.counted), result.declared_trials)
     if threshold.marker == "seams" and verdict.outcome is Outcome.FAIL:
         return structs.replace(verdict, reason=f"{verdict.reason}{_first_seam(result.counted)}")
     return verdict
-
-
-SAMPLED = ("wer", "worst_run", "mos")
-"""What is judged of a sample of the trials."""
 
 
 def _listened(result: CellResult, threshold: Threshold) -> list[SampledFigure]:

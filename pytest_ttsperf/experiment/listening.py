@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Self
 
 from msgspec import structs
@@ -23,29 +22,22 @@ from pytest_ttsperf.sound_quality.recognizer import Recognizer
 from pytest_ttsperf.sound_quality.words import count_word_errors
 
 
-class SoundJudge:
+class SoundJudge(ExitStack):
     """A context manager: its processes start when it is entered, and idle until they are asked."""
 
     def __init__(self, plan: QualityPlan) -> None:
         """QualityError where a package is missing, or a recogniser cannot be imported."""
-        self._plan = plan
-        self._resources = ExitStack()
+        super().__init__()
         self._recognizer = Recognizer(plan.recognizer) if plan.words else None
         self._predictor = OpinionPredictor() if plan.mos else None
 
     def __enter__(self) -> Self:
-        for listener in (self._recognizer, self._predictor):
-            if listener is not None:
-                self._resources.enter_context(listener)
+        with ExitStack() as opened:  # closes the first where the second does not open
+            for listener in (self._recognizer, self._predictor):
+                if listener is not None:
+                    opened.enter_context(listener)
+            self.push(opened.pop_all())
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._resources.close()
 
     def judge(self, trial: Trial) -> Trial:
         """The trial with its words and opinion. QualityError where a process fails.

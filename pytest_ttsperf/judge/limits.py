@@ -48,10 +48,10 @@ def judge_value(
     if value is None or not math.isfinite(value):
         why = reason or "no reason is known"
         text = f"not measured ({why}); what could not be measured fails {_limit(threshold)}"
-        return _verdict(threshold, Outcome.FAIL, text)
+        return new_verdict(threshold, Outcome.FAIL, text)
     is_over = value > threshold.limit
     place = "over" if is_over else "within"
-    return _verdict(
+    return new_verdict(
         threshold,
         Outcome.FAIL if is_over else Outcome.PASS,
         f"{_amount(value, threshold)} is {place} {_limit(threshold)}",
@@ -118,7 +118,7 @@ def _judge_percentile(
         text += _open_end(needed, test, declared)
     if upper is not None and math.isinf(upper):
         upper = None
-    return _verdict(
+    return new_verdict(
         threshold,
         outcome,
         text,
@@ -161,7 +161,7 @@ def _judge_max(
         outcome = Outcome.PASS
         share = math.ceil(quantiles.share_excluded(n) * 100)
         text += f"; n={n} shows that at most {share} % of trials exceed it (95 % confidence)"
-    return _verdict(
+    return new_verdict(
         threshold,
         outcome,
         text,
@@ -175,10 +175,10 @@ def _judge_max(
 def _judge_unmeasured(threshold: Threshold, n: int) -> Verdict:
     what = f"not measured in any of {_trials(n)}" if n else "nothing was measured: 0 trials"
     text = f"{what}; what could not be measured fails {_limit(threshold)}"
-    return _verdict(threshold, Outcome.FAIL, text, n=n, exceeding=n)
+    return new_verdict(threshold, Outcome.FAIL, text, n=n, exceeding=n)
 
 
-def _verdict(
+def new_verdict(
     threshold: Threshold,
     outcome: Outcome,
     reason: str,

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pytest_ttsperf.judge.limits import new_verdict
 from pytest_ttsperf.judge.statistics.t_rule import plural
 from pytest_ttsperf.records import Outcome, Threshold, Verdict
 
@@ -43,7 +44,7 @@ def judge(threshold: Threshold, figures: Sequence[SampledFigure]) -> Verdict:
     otherwise.
     """
     if not figures:
-        return _verdict(
+        return new_verdict(
             threshold,
             Outcome.FAIL,
             "nothing was listened to; what could not be judged does not meet a limit",
@@ -62,7 +63,7 @@ def _judge_worst(threshold: Threshold, figures: Sequence[SampledFigure]) -> Verd
         outcome = Outcome.FAIL
         reason = f"{worst.value:g}, limit {threshold.limit:g}: {worst.detail} in {worst.text!r}"
         reason += f" (the worst of {_texts(figures)})"
-    return _verdict(threshold, outcome, reason, n=len(figures), value=worst.value)
+    return new_verdict(threshold, outcome, reason, n=len(figures), value=worst.value)
 
 
 def _judge_mean(threshold: Threshold, figures: Sequence[SampledFigure]) -> Verdict:
@@ -70,14 +71,20 @@ def _judge_mean(threshold: Threshold, figures: Sequence[SampledFigure]) -> Verdi
     outcome = _outcome(threshold, interval)
     bound = "at least" if threshold.is_least else "limit"
     reason = (
-        f"{interval.mean:.3g} over {_texts(figures)} (95 % interval {interval.low:.3g} to "
-        f"{interval.high:.3g}), {bound} {threshold.limit:g}"
+        f"{interval.mean:.3g} over {_texts(figures)} ({_interval_text(interval)}), "
+        f"{bound} {threshold.limit:g}"
     )
     if outcome is Outcome.INCONCLUSIVE:
         reason += "; more trials, or more time for listening (--ttsperf-budget), would decide"
     elif outcome is Outcome.FAIL:
         reason += _worst_detail(figures)
-    return _verdict(threshold, outcome, reason, n=len(figures), value=interval.mean)
+    return new_verdict(threshold, outcome, reason, n=len(figures), value=interval.mean)
+
+
+def _interval_text(interval: Interval) -> str:
+    if math.isinf(interval.high):
+        return "one text says nothing of others"
+    return f"95 % interval {interval.low:.3g} to {interval.high:.3g}"
 
 
 def mean_interval(figures: Sequence[SampledFigure]) -> Interval:
@@ -116,25 +123,3 @@ def _worst_detail(figures: Sequence[SampledFigure]) -> str:
 
 def _texts(figures: Sequence[SampledFigure]) -> str:
     return plural(len(figures), "text")
-
-
-def _verdict(
-    threshold: Threshold,
-    outcome: Outcome,
-    reason: str,
-    *,
-    n: int,
-    value: float | None = None,
-) -> Verdict:
-    return Verdict(
-        subject=threshold.label,
-        outcome=outcome,
-        reason=reason,
-        metric=threshold.metric,
-        statistic=threshold.statistic,
-        limit=threshold.limit,
-        unit=threshold.unit,
-        threshold=threshold,
-        n=n,
-        value=value,
-    )

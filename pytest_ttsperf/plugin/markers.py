@@ -49,7 +49,8 @@ def _margins_of_quality(keywords: Mapping[str, Any]) -> dict[str, float]:
         named = {"speech": keywords["duration"]}
         margins |= metrics.margins_of_keywords(named, "@quality, duration")
     if "timbre_db" in keywords:
-        margins["timbre"] = float(keywords["timbre_db"])
+        named = {"timbre": keywords["timbre_db"]}
+        margins |= metrics.margins_of_keywords(named, "@quality, timbre_db")
     if "max_wer" in keywords or "worst_run" in keywords:
         for figure in ("words", "worst_run"):
             margins[figure] = metrics.ALL[figure].margin

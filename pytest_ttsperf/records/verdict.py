@@ -60,6 +60,11 @@ class Threshold(Struct, frozen=True, kw_only=True):
         return sample_key(self.metric, self.prebuffer_ms)
 
     @property
+    def is_sampled(self) -> bool:
+        """Whether it is judged of a sample of the trials, which was listened to."""
+        return self.metric in ("wer", "worst_run", "mos")
+
+    @property
     def unit(self) -> str:
         """`ms`, `MB` and the like, or nothing."""
         for ending, unit in UNITS.items():

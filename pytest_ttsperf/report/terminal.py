@@ -275,6 +275,9 @@ def _row(result: CellResult, verdict: Verdict) -> Row:
     if threshold is None:
         figures = _figures(result, result.summary.get(verdict.metric or ""), verdict.statistic)
         limit = number(verdict.limit, verdict.unit)
+    elif threshold.is_sampled:
+        figures = (str(verdict.n), number(verdict.value), "", "")
+        limit = limit_text(threshold)
     elif threshold.marker == "memory":
         figures = (str(_trials(result)), number(verdict.value), "", "")
         limit = limit_text(threshold)

@@ -100,6 +100,7 @@ def test_a_recognizer_may_be_a_function_that_can_be_imported(scribes: Project) -
         ("lufs='loud'", "*@quality(lufs='loud'); wanted a finite number*"),
         ("clipped_share=-0.1", "*@quality(clipped_share=-0.1); wanted a finite number*"),
         ("recognizer='pocketsphinx'", "*@quality with only recognizer limits nothing*"),
+        ("timbre_db=0", "*@quality, timbre_db(timbre=0); wanted a number above 0*"),
         ("duration=5", "*wanted a change such as '5%' or 0.05*"),
         ("max_cer=0.1", "*has no keyword 'max_cer'*did you mean 'max_wer'*"),
     ],

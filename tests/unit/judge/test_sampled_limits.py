@@ -59,6 +59,13 @@ def test_a_fail_names_the_worst_text_and_an_open_one_what_would_decide() -> None
     assert "more time for listening (--ttsperf-budget)" in verdict.reason
 
 
+def test_one_text_has_no_interval_and_none_is_printed() -> None:
+    verdict = sampled_limits.judge(threshold("max_wer", 0.3), figures(0.1))
+    assert verdict.outcome is OPEN
+    assert "one text says nothing of others" in verdict.reason
+    assert "inf" not in verdict.reason
+
+
 def test_opinion_is_limited_from_below() -> None:
     limit = threshold("mos", 3.0, is_least=True)
     assert sampled_limits.judge(limit, figures(3.4, 3.5, 3.6)).outcome is PASS

@@ -244,3 +244,22 @@ def test_work_that_is_as_before_is_one_row_and_only_another_work_decides() -> No
     other = structs.replace(same, subject="speech against before", outcome=Outcome.FAIL)
     cell = structs.replace(cell, verdicts=(slower, other))
     assert terminal.no_decision_text([cell], against="before") == ""
+
+
+def test_a_sampled_limit_shows_how_many_texts_were_listened_to() -> None:
+    words = Threshold(
+        marker="quality", keyword="max_wer", metric="wer", statistic="value", limit=0.3
+    )
+    verdict = Verdict(
+        subject="quality max_wer",
+        outcome=Outcome.PASS,
+        reason="",
+        metric="wer",
+        value=0.09,
+        n=12,
+        threshold=words,
+    )
+    summary = Summary(metric="wer", n=59, missing=47, p50=0.0, p95=0.5)
+    cell = structs.replace(result("test_a"), verdicts=(verdict,), summary={"wer": summary})
+    rows = [line.split() for line in terminal.table([cell]).splitlines()]
+    assert ["quality", "max_wer", "12", "0.090", "0.300", "PASS"] in rows

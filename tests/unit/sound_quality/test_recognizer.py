@@ -121,7 +121,9 @@ def test_a_killed_parent_leaves_nothing_even_of_a_call_under_way(tmp_path):
         wait_for(lambda: note.exists() and note.read_text().count(" ") == 1)
         parent.send_signal(signal.SIGKILL)
     pids = [int(pid) for pid in note.read_text().split()]
+    assert len(pids) == 2
     wait_for(lambda: not any(map(is_running, pids)))
+    assert not any(map(is_running, pids))
 
 
 IDLE_PARENT = """
