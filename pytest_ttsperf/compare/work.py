@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import structs
 
 from pytest_ttsperf.judge.statistics.estimators import find_outside
-from pytest_ttsperf.judge.statistics.t_rule import ALPHA_FAIL, ALPHA_PASS
+from pytest_ttsperf.judge.statistics.t_rule import Levels
 from pytest_ttsperf.records import Block, ChangeVerdict, ComparedMetric, Outcome
 
 ALPHA_DOUBT = 0.05
@@ -80,6 +80,7 @@ def decide_outside(
     draft: ChangeVerdict,
     blocks: Sequence[Block],
     metric: ComparedMetric,
+    levels: Levels,
     texts: Texts = (),
 ) -> ChangeVerdict:
     """FAIL when texts of the candidate stand apart by more than chance, exactly.
@@ -89,8 +90,8 @@ def decide_outside(
     """
     count = count_outside(blocks, metric)
     outcome = Outcome.INCONCLUSIVE
-    high = count.bound(ALPHA_PASS[draft.look])
-    if count.p_value <= ALPHA_FAIL[draft.look]:
+    high = count.bound(levels.passes)
+    if count.p_value <= levels.fail:
         outcome = Outcome.FAIL
     elif high <= metric.margin and count.p_value > ALPHA_DOUBT:
         outcome = Outcome.PASS

@@ -75,7 +75,6 @@ class RunState:
         self._environment: EnvironmentProbe | None = None
         self.against: ComparedVersion | None = None
         """The version to compare with, checked out."""
-        self.gates_in_run = 0
         self.left_aside: dict[str, None] = {}
         """Stored files that could not be read, each with the reason, in the order of reading."""
         self._unwritten: tuple[Loss, ...] = ()
@@ -92,7 +91,6 @@ class RunState:
         spec.load_kinds()
         if not self.options.disabled:
             self._location = lazy.environment.locate_run(self.config.rootpath)
-        self.gates_in_run = tests * len(metrics.DEFAULT)
         options = self.options
         if options.against is not None:
             self.against = self.version_of(
@@ -359,7 +357,6 @@ class TestState:
                     self.item, self.options.margins, self.options.margins_ini, phase
                 ),
                 budget_s=self.options.budget_s,
-                gates_in_run=self._run.gates_in_run,
                 version_of=self._run.version_of,
                 tell=self._run.progress_line.text,
             )

@@ -103,7 +103,7 @@ def contest(old: str, new: str, budget_s: float = 4.0) -> ComparisonSpec:
     gates = metrics.choose_metrics("warm", {"ttfa_p50": 0.1, "ttfa_p95": 0.6, "rtf_p50": 0.1})
     return ComparisonSpec(
         baseline=source(old), candidate=source(new), cells={"cell": ComparedCell(PLAN, gates)},
-        against="main", budget_s=budget_s, gates_in_run=3,
+        against="main", budget_s=budget_s,
     )  # fmt: skip
 
 
