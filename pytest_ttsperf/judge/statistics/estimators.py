@@ -34,6 +34,11 @@ class Effects(NamedTuple):
     controls: tuple[Array, ...]
     """The baseline against itself; where there are four arms the candidate against itself too."""
 
+    @property
+    def control(self) -> Array:
+        """The baseline against itself."""
+        return self.controls[0]
+
 
 class Estimate(NamedTuple):
     """A mean over blocks, its standard error and degrees of freedom."""
