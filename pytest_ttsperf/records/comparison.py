@@ -1,4 +1,4 @@
-"""Blocks of three arms, and what a comparison of two versions found."""
+"""Blocks of processes, and what a comparison of two versions found."""
 
 from __future__ import annotations
 
