@@ -13,7 +13,7 @@ from pytest_ttsperf.records import Arms, Block, ComparedMetric, Outcome
 PASS, FAIL, OPEN = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
 GATES = metrics.choose_metrics("warm")
 P50 = GATES[0]
-FEW, MANY = BlockPlan(blocks=9, seconds=60.0), BlockPlan(blocks=20, seconds=180.0)
+FEW, MANY = BlockPlan(blocks=7, seconds=60.0), BlockPlan(blocks=20, seconds=180.0)
 
 
 def four_arms(scale: float = 1.0, control: float = 1.0, texts: int = 30, seed: int = 0) -> Block:
