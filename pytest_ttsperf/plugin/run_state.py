@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_ttsperf import files, popen, real, secrets
-from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.errors import BaselineUnreadable, BaselineUnwritable, MeasurementError
 from pytest_ttsperf.plugin import lazy, markers, usage
 from pytest_ttsperf.plugin.options import Options

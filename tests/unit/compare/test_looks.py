@@ -8,7 +8,7 @@ import pytest
 from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.compare.looks import FEWEST_FRESH, CellLooks, replay
 from pytest_ttsperf.judge.statistics.t_rule import EACH, END, END_OF_MANY, BlockPlan
-from pytest_ttsperf.records import Arms, Block, ComparedMetric, Outcome
+from pytest_ttsperf.records import Arms, Block, Outcome
 
 PASS, FAIL, OPEN = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
 GATES = metrics.choose_metrics("warm")
@@ -192,4 +192,3 @@ def test_a_slower_version_is_found_after_few_blocks() -> None:
         assert cell.verdicts[0].outcome is FAIL
         used.append(blocks)
     assert np.median(used) <= 8
-
