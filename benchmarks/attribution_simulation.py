@@ -10,7 +10,7 @@ the same code differ by 0.7 %. The shipped attribution is asked about each, or t
 checkout of another commit.
 
 An answer is right when it names the stages that changed, and blames them with half to one and a
-half of the true change. Where nothing changed, the right answer names none.
+half of the change. Where nothing changed, the right answer names none.
 """
 
 from __future__ import annotations
@@ -78,14 +78,9 @@ class Scenario:
     one_in: int = 1
     """Only one text in so many is slower."""
 
-    @property
-    def change_ms(self) -> float:
-        """How much longer a text of the usual length takes, if it is slower."""
-        return TYPICAL_MS * sum(self.slower.values())
-
 
 class Answers(NamedTuple):
-    """Of one scenario, in comparisons; `blame` is what is named in parts of the true change."""
+    """Of one scenario, in comparisons; `blame` is what is named in parts of the change."""
 
     right: int
     wrong: int
@@ -246,19 +241,19 @@ def named_stages(attribution: Attribution) -> Stages:
     return frozenset(explained or ())
 
 
-def blame(attribution: Attribution, scenario: Scenario) -> float:
-    """The change of what is named, in parts of the true change."""
+def blame(attribution: Attribution) -> float:
+    """The change of what is named, in parts of the whole change."""
     named = named_stages(attribution)
     blamed_ms = sum(row.ms for row in attribution.stages if row.stage in named)
-    return blamed_ms / scenario.change_ms
+    return blamed_ms / attribution.total_ms
 
 
 def is_right(attribution: Attribution, scenario: Scenario) -> bool:
-    """Whether the right stages are named, and blamed with about what they cost."""
+    """Whether the right stages are named, and blamed with about the whole change."""
     named = named_stages(attribution)
     if named not in scenario.right:
         return False
-    return not named or 0.5 <= blame(attribution, scenario) <= 1.5
+    return not named or 0.5 <= blame(attribution) <= 1.5
 
 
 def count_answers(scenario: Scenario, *, count: int, blocks: int, texts: int) -> Answers:
@@ -273,8 +268,8 @@ def count_answers(scenario: Scenario, *, count: int, blocks: int, texts: int) ->
         has_named = bool(named_stages(found))
         right += is_right(found, scenario)
         unsure += not has_named
-        if has_named and scenario.change_ms:
-            blames.append(blame(found, scenario))
+        if has_named:
+            blames.append(blame(found))
     if NOTHING in scenario.right:
         unsure = 0
     return Answers(

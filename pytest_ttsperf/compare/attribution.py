@@ -15,8 +15,8 @@ from pytest_ttsperf.judge.statistics.estimators import (
     TAILS,
     Array,
     contrasts,
-    leave_one_out,
     levels,
+    tail_residuals,
 )
 from pytest_ttsperf.records import (
     MIN_SHARE,
@@ -42,12 +42,17 @@ class _Row(NamedTuple):
 
 
 class _StageTimes(NamedTuple):
-    """One block, centred on what is usual, in ms."""
+    """One block, without the texts that one arm did not measure."""
 
-    slowness: Array
-    """Of the metric: [arms, texts]."""
+    metric: Array
+    """[arms, texts]."""
     times: Array
-    """Elapsed, each row and the rest: [rows, arms, texts]."""
+    """Elapsed, each row and the rest, in ms: [rows, arms, texts]."""
+
+    def with_candidate(self, arm: int) -> _StageTimes:
+        """Of the baselines and this one of the candidate's arms."""
+        arms = [*range(BASELINES), arm]
+        return _StageTimes(self.metric[arms], self.times[:, arms])
 
 
 def attribute(
@@ -56,10 +61,11 @@ def attribute(
 ) -> Attribution | None:
     """Say how much longer each stage took in the candidate, and which stages explain the change.
 
-    The middle: how the arms differ text by text, block by block. A tail: in each arm the slowest
-    texts of all blocks (twice the share above the percentile), so that a stage that is slow in one
-    text of ten is seen. None when fewer than three blocks have stages and the time that these are
-    parts of. Raises ValueError when their number of texts is not the metric's.
+    The middle: how the arms differ text by text, block by block. A tail: the same, and how much
+    time the latest trials of all blocks (twice the share above the percentile) take beyond what is
+    usual, so that a stage that is slow in one text of ten is seen. None when fewer than three
+    blocks have stages and the time that these are parts of. Raises ValueError when their number of
+    texts is not the metric's.
     """
     with_stages = [block for block in blocks if block.elapsed_ms is not None and block.stages_ms]
     rows = _pair_stages(with_stages)
@@ -151,7 +157,7 @@ def _has_time(blocks: Sequence[Block], stage: str, arms: slice) -> bool:
 
 
 def _stage_times(block: Block, rows: Sequence[_Row]) -> _StageTimes | None:
-    """The texts that are complete, centred on what is usual; None when they are too few."""
+    """The texts that are complete; None when they are too few."""
     if block.elapsed_ms is None:
         return None
     metric = block.metric.array()
@@ -167,11 +173,8 @@ def _stage_times(block: Block, rows: Sequence[_Row]) -> _StageTimes | None:
     is_complete = np.isfinite(values).all(axis=(0, 1))
     if is_complete.mean() < MIN_SHARE:
         return None
-    values = values[:, :, is_complete]
-    medians = np.median(values, axis=2, keepdims=True)
-    usual = medians.mean(axis=1, keepdims=True)
-    slowness, *times = values - usual
-    return _StageTimes(slowness, np.stack(times))
+    complete = values[:, :, is_complete]
+    return _StageTimes(metric=complete[0], times=complete[1:])
 
 
 def _check_sizes(arrays: Sequence[Array]) -> None:
@@ -188,28 +191,66 @@ def _check_sizes(arrays: Sequence[Array]) -> None:
 
 def _shifts(times: Sequence[_StageTimes], statistic: BlockStatistic) -> Array:
     """[blocks, rows]: how much longer, in each block; the whole is the first row."""
-    if statistic in TAILS:
-        share = 2 * (1 - TAILS[statistic])
-        return leave_one_out(lambda some: _slow_shift(some, share), times)
     arm_levels = levels([each.times for each in times])
-    arms_first = np.moveaxis(arm_levels, -1, 0)
-    return _candidate_shift(arms_first)
+    shifts = _candidate_shift(arm_levels)
+    if statistic not in TAILS:
+        return shifts
+    tail_share = 2 * (1 - TAILS[statistic])
+    arm_count = times[0].metric.shape[0]
+    late_shifts = []
+    for candidate in range(BASELINES, arm_count):
+        # One candidate at a time: of two that are late for a text, neither would stand out.
+        three = [each.with_candidate(candidate) for each in times]
+        late_shifts.append(_late_shifts(three, tail_share))
+    return shifts + np.mean(late_shifts, axis=0)
 
 
-def _slow_shift(times: Sequence[_StageTimes], share: float) -> Array:
-    """[rows]: how much longer the candidate's slow texts take than the baselines' slow texts."""
-    slowness = np.concatenate([each.slowness for each in times], axis=1)
-    pooled = np.concatenate([each.times for each in times], axis=2)
-    threshold = np.quantile(slowness, 1 - share, axis=1, keepdims=True)
-    is_slow = slowness >= threshold
-    totals = (pooled * is_slow).sum(axis=2)
-    means = totals / is_slow.sum(axis=1)
-    return _candidate_shift(means.T)
+def _late_shifts(times: Sequence[_StageTimes], tail_share: float) -> Array:
+    """[blocks, rows]: how much more time the candidate's late trials take than the baselines'.
+
+    Late is what is among the latest of all arms, beyond its arm's level and what is usual for its
+    text (`tail_residuals`). One threshold for all: what is late by chance is in every arm, and
+    drops out. In ms of a late trial, as if there were as many as in the arm that has most.
+    """
+    lateness = []
+    metric_levels = levels([each.metric for each in times])
+    for each, block_levels in zip(times, metric_levels, strict=True):
+        lateness.append(tail_residuals(each.metric, block_levels))
+    threshold = np.quantile(np.concatenate(lateness, axis=1), 1 - tail_share)
+    is_late = [each > threshold for each in lateness]
+    late_share = np.concatenate(is_late, axis=1).mean(axis=1).max()
+    late_times = []
+    arm_levels = levels([each.times for each in times])
+    for each, row_levels, late in zip(times, arm_levels, is_late, strict=True):
+        residuals = _row_residuals(each.times, row_levels)
+        late_times.append((residuals * late).mean(axis=-1))
+    shifts = _candidate_shift(np.stack(late_times))
+    if late_share:
+        shifts /= late_share
+    return shifts
+
+
+def _row_residuals(times: Array, row_levels: Array) -> Array:
+    """[rows, arms, texts]: time above the arm's level, and above what baselines take for the text.
+
+    Above the mean of those baselines that are other arms. Unlike with the median, which is robust,
+    the rows make up the whole.
+    """
+    above = times - row_levels[:, :, np.newaxis]
+    residuals = np.empty_like(above)
+    for arm in range(above.shape[1]):
+        others = [other for other in range(BASELINES) if other != arm]
+        residuals[:, arm] = above[:, arm] - above[:, others].mean(axis=1)
+    return residuals
 
 
 def _candidate_shift(arms: Array) -> Array:
-    """Of arms [3 or 4, ...]: the candidate against the baselines, which `contrasts` has first."""
-    return np.asarray(contrasts(arms)[0], dtype=float)
+    """[blocks, rows] of [blocks, rows, arms]: the candidate against the baselines.
+
+    `contrasts` has it first, whatever else it compares.
+    """
+    arms_first = np.moveaxis(arms, -1, 0)
+    return np.array(contrasts(arms_first)[0], dtype=float)
 
 
 # Who explains it
