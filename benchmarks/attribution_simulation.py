@@ -292,6 +292,15 @@ def table(scenarios: Sequence[Scenario], *, count: int, blocks: int, texts: int)
         yield f"| {scenario.name} | {' | '.join(cells)} | {blamed} |"
 
 
+def choose_scenarios(words: Sequence[str]) -> list[Scenario]:
+    """Those whose name has one of these words in it."""
+    chosen = []
+    for scenario in SCENARIOS:
+        if any(word in scenario.name for word in words):
+            chosen.append(scenario)
+    return chosen
+
+
 def run_on_tree(tree: Path, arguments: Sequence[str]) -> int:
     """The same with the package of another checkout."""
     if not (tree / "pytest_ttsperf").is_dir():
@@ -316,8 +325,7 @@ def main() -> int:
         arguments = [f"--{name}={size}" for name, size in sizes.items()]
         arguments += [f"--only={word}" for word in words]
         return run_on_tree(options.tree, arguments)
-    chosen = [one for one in SCENARIOS if any(word in one.name for word in words)]
-    for row in table(chosen, **sizes):
+    for row in table(choose_scenarios(words), **sizes):
         print(row, flush=True)
     return 0
 

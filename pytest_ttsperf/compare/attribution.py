@@ -202,7 +202,7 @@ def _shifts(times: Sequence[_StageTimes], statistic: BlockStatistic) -> Array:
         # One candidate at a time: of two that are late for a text, neither would stand out.
         three = [each.with_candidate(candidate) for each in times]
         late_shifts.append(_late_shifts(three, tail_share))
-    return shifts + np.mean(late_shifts, axis=0)
+    return np.asarray(shifts + np.mean(late_shifts, axis=0), dtype=float)
 
 
 def _late_shifts(times: Sequence[_StageTimes], tail_share: float) -> Array:
