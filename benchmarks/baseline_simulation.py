@@ -125,7 +125,7 @@ def draw_ms(chance: np.random.Generator, runs: int, drift: float) -> list[float]
 
 
 class StepCase(NamedTuple):
-    """So many earlier runs, some of them poisoned, and then one of code that changed by a factor."""
+    """So many earlier runs, some of them poisoned, and then one that is slower by a factor."""
 
     name: str
     runs: int
@@ -215,7 +215,7 @@ def has_found(verdict: Verdict, number: int, per_run: float) -> bool:
 
 
 def has_slope(baseline: Baseline) -> bool:
-    """Whether the reader gets a note that figures rise; no tree says so from before there was one."""
+    """Whether the reader gets a note that figures rise; older trees have none."""
     find_slope = getattr(prediction, "find_slope", None)
     if find_slope is None:
         return False
@@ -265,7 +265,9 @@ def run_in_tree(tree: Path, arguments: Sequence[str]) -> int:
 def main() -> int:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--samples", type=int, default=20_000, help="of each case; a tenth of creep")
+    parser.add_argument(
+        "--samples", type=int, default=20_000, help="of each case; a tenth of creep"
+    )
     parser.add_argument("--tree", type=Path, metavar="PATH", help="whose screen judges (this one)")
     options = parser.parse_args()
     if options.tree is not None:

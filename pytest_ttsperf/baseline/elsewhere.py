@@ -1,4 +1,4 @@
-"""Baselines of a cell on other machines: their numbers say nothing here, but their revision does."""
+"""Baselines of a cell on other machines: the numbers say nothing here, the revision does."""
 
 from __future__ import annotations
 

@@ -136,6 +136,7 @@ def predict(
     )
     if len(values) <= ANCHOR_RUNS:
         return screening  # the last runs are the first ones
+    screening = structs.replace(screening, newest=quantiles.quantile(values[-ANCHOR_RUNS:], 0.5))
     return _with_anchor(screening, figures[:ANCHOR_RUNS], prediction.judged_spread)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_ttsperf.baseline.elsewhere import Elsewhere
 from pytest_ttsperf.baseline.prediction import MIN_RUNS, SLOPE_RUNS, ScreenedMetric
-from pytest_ttsperf.judge.statistics.earlier_runs import MOST_RATIO, Slope
+from pytest_ttsperf.judge.statistics.earlier_runs import Slope
 from pytest_ttsperf.records import Baseline, CellResult
 from pytest_ttsperf.records.commands import MetricScreening
 
@@ -125,7 +125,9 @@ def deviation(
         f"{len(prediction.earlier)} earlier runs ({_amount(middle, metric)})"
     )
     if prediction.is_capped:
-        text += f", which scatter by {prediction.spread:.0%}, taken as {prediction.judged_spread:.0%}"
+        text += (
+            f", which scatter by {prediction.spread:.0%}, taken as {prediction.judged_spread:.0%}"
+        )
     return text
 
 
@@ -233,10 +235,10 @@ def too_wide(metric: ScreenedMetric, prediction: MetricScreening) -> str:
     """The earlier runs scatter so much that they would let anything pass."""
     return (
         f"{metric.label}: the {len(prediction.earlier)} earlier runs scatter by "
-        f"{prediction.spread:.0%} from one to the next, taken as {prediction.judged_spread:.0%}, so "
-        f"that {MOST_RATIO:g} times their median is above the limit: false alarms are likely. See "
-        "what disturbs this machine (ttsperf doctor), or begin anew with quiet runs (ttsperf "
-        f"baseline accept --runs={MIN_RUNS})"
+        f"{prediction.spread:.0%}, and are judged as if by {prediction.judged_spread:.0%}, as "
+        "limits would else let anything pass: false alarms are likely. See what disturbs this "
+        "machine (ttsperf doctor), or begin anew with quiet runs (ttsperf baseline accept "
+        f"--runs={MIN_RUNS})"
     )
 
 

@@ -290,10 +290,11 @@ def _limit_lines(
             "run to run"
         )
     elif screened.is_capped:
-        text += f", taken as {screened.judged_spread:.0%}, so that a doubling is above the limit"
-    yield (
-        f"  Their median is {_figure(screened.middle, unit)}; from run to run they spread by {text}."
-    )
+        text += (
+            f", taken as {screened.judged_spread:.0%}, for limits of more would let anything pass"
+        )
+    middle = _figure(screened.middle, unit)
+    yield f"  Their median is {middle}; from run to run they spread by {text}."
     yield (
         f"  So unchanged code stays below {_figure(doubt, unit)} in 95 % of runs and "
         f"below {_figure(limit, unit)} in 99.9 %: over the first is INCONCLUSIVE, "

@@ -5,6 +5,7 @@ Stored numbers of another machine never gate.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -158,7 +159,7 @@ def _compare(
             reason=reason + reasons.over_limit(metric, value, prediction, baseline, result),
         )
     reason += reasons.doubt_text(metric, doubt)
-    if prediction.anchor_limit is not None and value > prediction.anchor_limit:
+    if _has_crept(value, prediction):
         return structs.replace(
             verdict,
             limit=prediction.anchor_limit,
@@ -173,3 +174,19 @@ def _compare(
             reason=reason + reasons.in_doubt(metric, prediction),
         )
     return structs.replace(verdict, outcome=Outcome.PASS, limit=doubt, reason=reason)
+
+
+def _has_crept(value: float, prediction: MetricScreening) -> bool:
+    """Whether a figure is far above the anchor, and not by one step that was not there before.
+
+    The last runs do not doubt it, or are half of the way there themselves (in logs).
+    """
+    anchor = prediction.anchor
+    doubt = prediction.doubt
+    if anchor is None or prediction.anchor_limit is None or prediction.newest is None:
+        return False
+    if value <= prediction.anchor_limit:
+        return False
+    is_unseen = doubt is None or value <= doubt
+    half_way = math.sqrt(anchor * value)
+    return is_unseen or prediction.newest >= half_way

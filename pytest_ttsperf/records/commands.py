@@ -125,6 +125,8 @@ class MetricScreening(Struct, frozen=True, kw_only=True):
     anchor_limit: float | None = None
     anchor_revision: str | None = None
     """Of the first of these runs that was measured without changes."""
+    newest: float | None = None
+    """Median of as many of the newest runs."""
     slope: float | None = None
     """A share a run, over the newest ones; None where there is no significant one."""
     value: float | None = None

@@ -1,4 +1,4 @@
-"""`--ttsperf-compare` where this machine has no baselines: one line, or a comparison by `=measure`."""
+"""`--ttsperf-compare` where this machine has no baselines: a line, or a comparison."""
 
 from __future__ import annotations
 
@@ -58,9 +58,7 @@ def test_without_it_one_line_stands_for_all_cells(repository: Project) -> None:
         f"the revision that others were saved from: {revision[:12]}"
     ]
     assert set(repository.verdicts().values()) == {"INCONCLUSIVE"}
-    strict = repository.run(
-        "--ttsperf-compare", "--ttsperf-inline", "--ttsperf-inconclusive=fail"
-    )
+    strict = repository.run("--ttsperf-compare", "--ttsperf-inline", "--ttsperf-inconclusive=fail")
     strict.assert_outcomes(failed=2)
     strict.stdout.fnmatch_lines(["*another-machine-0123abcd*--ttsperf-compare=measure*"])
 

@@ -19,8 +19,13 @@ Array = npt.NDArray[np.float64]
 
 FLOOR_SD = 0.11
 """Run-to-run standard deviation of log medians of unchanged code on a shared machine."""
+MOST_SD = 0.22
+"""Runs that scatter by more say that the machine is unfit, and not that any figure is fine."""
 MOST_RATIO = 2.0
-"""A figure of so many times the usual one is above any limit, however the earlier runs scatter."""
+"""A figure of so many times the usual one is above any limit, however few the runs are."""
+FREEDOM_A_RUN = 2
+"""Degrees of freedom of the t factor, by simulation: a spread between a floor and a most is more
+certain than one of so few runs alone. The levels hold for runs that drift by the floor."""
 MIN_SLOPE_RUNS = 8
 ALPHA_SLOPE = 0.01
 
@@ -33,7 +38,7 @@ class RunPrediction(NamedTuple):
     spread: float
     """Standard deviation of their logs, as it was found."""
     judged_spread: float
-    """What the limits rest on: at least the floor, at most what lets a doubling be seen."""
+    """What the limits rest on: at least `FLOOR_SD`, at most `MOST_SD`."""
     doubt: float
     """In the figures' unit: exceeded with the larger of two probabilities."""
     limit: float
@@ -72,37 +77,35 @@ def predict_next(
     """Limits that the next run exceeds with at most these probabilities, if nothing changed.
 
     In logs: median + factor * spread, the spread at least `FLOOR_SD`, as a few runs made in one
-    quiet hour do not show how far a machine drifts. It is also at most so wide that twice the
-    median is above the limit: runs that scatter by more say that the machine is unfit, and not that
-    any figure is fine.
+    quiet hour do not show how far a machine drifts, and at most `MOST_SD`. The upper limit is at
+    most `MOST_RATIO` times the median.
     """
     logs = np.log(np.asarray(figures, dtype=float))
     runs = logs.size
     middle = float(np.median(logs))
     spread = robust_spread(logs)
     most = math.log(MOST_RATIO)
-    factor_doubt = prediction_factor(runs, alpha_doubt)
-    factor_fail = prediction_factor(runs, alpha_fail)
-    widest = max(FLOOR_SD, most / factor_fail)
-    judged_spread = min(max(spread, FLOOR_SD), widest)
+    judged_spread = min(max(spread, FLOOR_SD), MOST_SD)
+    doubt_margin = prediction_factor(runs, alpha_doubt) * judged_spread
+    fail_margin = prediction_factor(runs, alpha_fail) * judged_spread
     return RunPrediction(
         middle=math.exp(middle),
         spread=spread,
         judged_spread=judged_spread,
-        doubt=math.exp(middle + factor_doubt * judged_spread),
-        limit=math.exp(middle + min(most, factor_fail * judged_spread)),
+        doubt=math.exp(middle + doubt_margin),
+        limit=math.exp(middle + min(most, fail_margin)),
     )
 
 
 def prediction_factor(runs: int, alpha: float) -> float:
     """So many spreads above the median of `runs` runs lies the limit of the next.
 
-    Student's t at one degree of freedom less than there are runs, and what the median itself
-    scatters: 1.57 times as much in variance as a mean.
+    Student's t, and what the median itself scatters: 1.57 times as much in variance as a mean.
     """
     from scipy import special
 
-    t = -float(special.stdtrit(runs - 1, alpha))
+    freedom = FREEDOM_A_RUN * (runs - 1)
+    t = -float(special.stdtrit(freedom, alpha))
     return t * _with_median_error(runs)
 
 

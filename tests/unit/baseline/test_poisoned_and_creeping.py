@@ -1,4 +1,4 @@
-"""Baselines of which a run was poisoned, or that creep: small versions of baseline_simulation.py."""
+"""Baselines that are poisoned or creep: small versions of benchmarks/baseline_simulation.py."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_three_times_is_seen_behind_poisoned_runs(simulation, runs, poisoned):
 @pytest.mark.parametrize("runs", [5, 10])
 def test_seventy_percent_is_seen_behind_a_poisoned_run(simulation, runs):
     found = outcomes(simulation, runs=runs, poisoned=1, factor=1.7)
-    assert share_bounds(found, PASS)[1] <= 0.06
+    assert share_bounds(found, PASS)[1] <= 0.2
 
 
 def test_a_creep_of_one_percent_a_run_is_found_and_told(simulation):
@@ -170,7 +170,7 @@ def test_a_scatter_that_is_capped_is_told_in_a_note_and_in_the_verdict(tmp_path)
     path = stored_at(tmp_path, [20, 200, 80, 45, 130, 60, 300, 90])
     (note,) = [text for text in notes(tmp_path) if "p50" in text]
     assert "the 8 earlier runs scatter by" in note
-    assert "2 times their median is above the limit" in note
+    assert "judged as if by 22%" in note
     assert "ttsperf doctor" in note
     verdict, *_ = judge_against(load(path), result(figures(400)))
     assert verdict.outcome is FAIL
