@@ -179,7 +179,7 @@ def _compare(
 def _has_crept(value: float, prediction: MetricScreening) -> bool:
     """Whether a figure is far above the anchor, and not by one step that was not there before.
 
-    The last runs do not doubt it, or are half of the way there themselves (in logs).
+    The last runs do not doubt it, or are a third of the way there themselves (in logs).
     """
     anchor = prediction.anchor
     doubt = prediction.doubt
@@ -188,5 +188,5 @@ def _has_crept(value: float, prediction: MetricScreening) -> bool:
     if value <= prediction.anchor_limit:
         return False
     is_unseen = doubt is None or value <= doubt
-    half_way = math.sqrt(anchor * value)
-    return is_unseen or prediction.newest >= half_way
+    third_of_way = anchor * math.cbrt(value / anchor)
+    return is_unseen or prediction.newest >= third_of_way
