@@ -23,9 +23,10 @@ MOST_SD = 0.22
 """Runs that scatter by more say that the machine is unfit, and not that any figure is fine."""
 MOST_RATIO = 2.0
 """A figure of so many times the usual one is above any limit, however few the runs are."""
-FREEDOM_A_RUN = 2
-"""Degrees of freedom of the t factor, by simulation: a spread between a floor and a most is more
-certain than one of so few runs alone. The levels hold for runs that drift by the floor."""
+DOUBT_FREEDOM = 2
+"""Degrees of freedom that each run gives the limit of doubt, by simulation: a spread between a
+floor and a most is more certain than one of so few runs alone. The upper limit gets one: a false
+doubt costs a comparison, and a false FAIL costs trust."""
 MIN_SLOPE_RUNS = 8
 ALPHA_SLOPE = 0.01
 
@@ -86,25 +87,29 @@ def predict_next(
     spread = robust_spread(logs)
     most = math.log(MOST_RATIO)
     judged_spread = min(max(spread, FLOOR_SD), MOST_SD)
-    doubt_margin = prediction_factor(runs, alpha_doubt) * judged_spread
-    fail_margin = prediction_factor(runs, alpha_fail) * judged_spread
+    doubt_factor = prediction_factor(runs, alpha_doubt, DOUBT_FREEDOM)
+    fail_factor = prediction_factor(runs, alpha_fail)
     return RunPrediction(
         middle=math.exp(middle),
         spread=spread,
         judged_spread=judged_spread,
-        doubt=math.exp(middle + doubt_margin),
-        limit=math.exp(middle + min(most, fail_margin)),
+        doubt=math.exp(middle + doubt_factor * judged_spread),
+        limit=math.exp(middle + min(most, fail_factor * judged_spread)),
     )
 
 
-def prediction_factor(runs: int, alpha: float) -> float:
+def prediction_factor(
+    runs: int,
+    alpha: float,
+    freedom_a_run: int = 1,
+) -> float:
     """So many spreads above the median of `runs` runs lies the limit of the next.
 
     Student's t, and what the median itself scatters: 1.57 times as much in variance as a mean.
     """
     from scipy import special
 
-    freedom = FREEDOM_A_RUN * (runs - 1)
+    freedom = freedom_a_run * (runs - 1)
     t = -float(special.stdtrit(freedom, alpha))
     return t * _with_median_error(runs)
 

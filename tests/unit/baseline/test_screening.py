@@ -367,7 +367,7 @@ def test_five_runs_are_enough(tmp_path):
     [(0.3, PASS), (1.0, PASS), (1.2, PASS), (1.3, OPEN), (1.6, OPEN), (2.1, FAIL)],
 )
 def test_prediction_limits_allow_for_a_drifting_machine(tmp_path, factor, outcome):
-    # six runs, the spread at its floor: 1.25 times in 95 % of runs, 1.68 in 99.9 %
+    # six runs, the spread at its floor: 1.25 times in 95 % of runs, twice in 99.9 %
     stored(tmp_path)
     now = figures(80 * factor, 96 * factor, 0.2 * factor)
     assert outcomes(tmp_path, summary=now) == [outcome] * 3
