@@ -80,14 +80,14 @@ def test_seventy_percent_is_seen_behind_a_poisoned_run(simulation, runs):
 
 def test_a_creep_of_one_percent_a_run_is_found_and_told(simulation):
     chance = np.random.default_rng(8)
-    lives = [simulation.live(chance, 0.01) for _ in range(60)]
-    assert wilson([one.found_at is not None for one in lives])[0] >= 0.9
-    assert wilson([one.has_slope for one in lives])[0] >= 0.4
+    lives = [simulation.live(chance, 0.01) for _ in range(30)]
+    assert wilson([one.found_at is not None for one in lives])[0] >= 0.75
+    assert wilson([one.has_slope for one in lives])[0] >= 0.3
 
 
 def test_unchanged_code_has_no_creep(simulation):
     chance = np.random.default_rng(9)
-    lives = [simulation.live(chance, 0.0) for _ in range(60)]
+    lives = [simulation.live(chance, 0.0) for _ in range(30)]
     assert all(one.found_at is None for one in lives)
     doubts = sum(one.doubts for one in lives)
     judged = len(lives) * (simulation.CREEPING_RUNS - 5)
