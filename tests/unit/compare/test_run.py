@@ -30,6 +30,7 @@ from pytest_ttsperf.errors import TargetError
 from pytest_ttsperf.experiment.plan import Plan, TargetFactory, warmup_texts
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.machine.cpu_idle import can_inhibit_cpu_idle
+from pytest_ttsperf.measure import corpus
 from pytest_ttsperf.measure.schedule import MAX_WARMUPS
 from pytest_ttsperf.records import Comparison, Outcome, Span, TargetSpec, Trial
 from tests.unit.experiment.test_cell import trial
@@ -157,6 +158,13 @@ def test_cells_are_confirmed_in_their_order_whatever_the_hash_seed(
     assert [len(made[cell].trials) for cell in cells] == [
         1 if cell == "cell 3" else 2 for cell in cells
     ]
+
+
+def test_blocks_go_on_behind_the_trials_wherever_the_run_has_started() -> None:
+    pool = corpus.texts("short", corpus.trial_count("short"))
+    plan = replace(PLAN, texts_from=590)
+    wanted = [pool[(590 + PLAN.trials + position) % len(pool)] for position in range(4, 12)]
+    assert blocks._texts(plan, range(4, 12)) == wanted
 
 
 def test_each_text_is_spoken_by_all_three_and_in_changing_order() -> None:
