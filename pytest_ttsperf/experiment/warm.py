@@ -122,9 +122,7 @@ class _WarmRun:
         """Warm the process up and wait until it is quiet. TargetError where it does not speak."""
         opened = self._opened
         start_s = REAL.monotonic()
-        warmups = list(
-            warm_up(opened, self._plan, process=self._number, keep_sound=keep_sound)
-        )
+        warmups = list(warm_up(opened, self._plan, process=self._number, keep_sound=keep_sound))
         notes = [*cell.warning_notes(opened.ready), *_warmup_notes(opened, warmups)]
         self._start_s = opened.opening_s + REAL.monotonic() - start_s
         self._per_trial_s = seconds_per_trial(warmups)
@@ -243,9 +241,9 @@ class _WarmRun:
         if is_broken(self.trials):
             return []
         plan = self._plan
-        spoken = next(trial.text for trial in self.trials if trial.process == self._number)
+        repeated = next(trial.text for trial in self.trials if trial.process == self._number)
         steps = schedule.schedule_trials(
-            probe_texts(plan, spoken),
+            probe_texts(plan, repeated),
             "probe",
             process=self._number,
         )

@@ -3,8 +3,8 @@
 A cache serves a repeated text at once, and a prefix cache serves a text that begins like another.
 So no trial repeats a text, and no two texts of a preset begin with the same word. They last as long
 as the preset's own wording, within 8 % with the voice they were chosen with, and their order is the
-same for everyone. Each run starts at another place in it, so that no set of texts is lucky for ever.
-`benchmarks/make_corpus.py` writes them.
+same for everyone. Each run starts at another place in it, so that no set of texts is lucky for
+ever. `benchmarks/make_corpus.py` writes them.
 """
 
 import random
