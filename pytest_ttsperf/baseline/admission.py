@@ -55,7 +55,7 @@ BANDS = (
         "p50",
         "difference",
         2.0,
-        1.0,
+        1.1,
         "dBFS",
     ),
     Band(
