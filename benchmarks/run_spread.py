@@ -3,8 +3,8 @@
     python benchmarks/run_spread.py [--voices heart joe] [--runs 6] [--texts 59]
 
 A run that is repeated with its own texts shows what the voice alone moves (`same`). Each run speaks
-others, though: blocks of 5 texts show how far the texts alone move a median (`other`). docs/adr/0036 rests
-on these figures.
+others, though: blocks of 5 texts show how far the texts alone move a median (`other`).
+docs/adr/0036 rests on these figures.
 """
 
 from __future__ import annotations
