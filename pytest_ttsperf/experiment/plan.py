@@ -156,6 +156,10 @@ class Plan:
     first: int = 0
     """Trials that this cell has already; their texts are not used again."""
     quality: QualityPlan = NO_QUALITY
+    processes: int | None = None
+    """Over how many the trials of a warm cell are spread; None for as many as cost little."""
+    texts_from: int = 0
+    """The number in the preset's order at which the texts of the run start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +170,10 @@ class Progress:
     done: int
     of: int
     remaining_s: float | None
+
+
+Tell = Callable[[Progress], None]
+"""Shows how far a measurement is."""
 
 
 def default_trials(phase: Phase, thresholds: Iterable[Threshold]) -> int:
@@ -219,8 +227,18 @@ def preset_name(text: str) -> str:
 def trial_texts(plan: Plan) -> Sequence[str]:
     """A fresh text of its preset for each trial, or one text of the test's own for all."""
     if corpus.is_preset(plan.text):
-        return corpus.texts(plan.text, plan.trials, skip=plan.first)
+        return corpus.texts(plan.text, plan.trials, skip=plan.first, start=plan.texts_from)
     return [_free_text(plan.text)] * plan.trials
+
+
+def start_of_texts(plan: Plan) -> int | None:
+    """Where in the order of its preset a plan starts; None for a text of the test's own."""
+    return plan.texts_from if corpus.is_preset(plan.text) else None
+
+
+def draw_start() -> int:
+    """A number at which the texts of a run may start, drawn anew at each call."""
+    return corpus.draw_start()
 
 
 def warmup_texts(plan: Plan, count: int) -> Sequence[str]:

@@ -210,6 +210,15 @@ def recorder_line(costs: Iterable[RecorderCost]) -> str | None:
     )
 
 
+def texts_line(results: Iterable[CellResult]) -> str | None:
+    """At which texts the presets were started, and how to start there again."""
+    starts = [result.texts_from for result in results if result.texts_from is not None]
+    if not starts:
+        return None
+    start = starts[0]
+    return f"texts from number {start} of each preset on (again: --ttsperf-texts-from={start})"
+
+
 def load_line(results: Iterable[CellResult]) -> str | None:
     """What else the machine did during the trials; the worst cell by name where it stands out."""
     measured = [(result, result.machine_load) for result in results if result.machine_load]
@@ -410,7 +419,7 @@ def _explain(result: CellResult, verdicts: Sequence[Verdict]) -> Iterator[str]:
     stopped = ", stopped early" if result.stopped_early else ""
     yield (
         f"{_cell_label(result)}: {cell.target}, voice {cell.voice}, "
-        f"{_trials(result)} of {result.declared_trials} trials{stopped}"
+        f"{_trials(result)} of {result.declared_trials} trials{_processes(result)}{stopped}"
     )
     for verdict in verdicts:
         yield f"  {verdict.outcome.value}  {verdict.subject}: {verdict.reason}"
@@ -419,6 +428,12 @@ def _explain(result: CellResult, verdicts: Sequence[Verdict]) -> Iterator[str]:
                 yield f"        {line}"
     for hint in dict.fromkeys(_hint(result.breakdown, verdict) for verdict in verdicts):
         yield f"  Try: {hint}."
+
+
+def _processes(result: CellResult) -> str:
+    """Over how many processes the trials were spread, if over several."""
+    count = len(result.processes)
+    return f" in {count} processes" if count > 1 else ""
 
 
 def _hint(breakdown: Breakdown, verdict: Verdict) -> str:

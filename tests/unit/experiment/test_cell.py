@@ -14,6 +14,8 @@ from pytest_ttsperf.records import (
     Phase,
     Recording,
     Sound,
+    TargetInfo,
+    TargetProcess,
     TargetSpec,
     Threshold,
     Trial,
@@ -101,6 +103,40 @@ def test_memory_range_is_that_of_one_process() -> None:
     both = cell_run.derive(structs.replace(result([50.0]), trials=tuple(trials)))
     assert both.memory.rss_range_mb == pytest.approx(10.0)
     assert both.memory.rss_peak_mb == pytest.approx(303.0)
+
+
+def process(number: int, idle_mb: int) -> TargetProcess:
+    idle = Usage(
+        rss_bytes=idle_mb * 10**6, rss_peak_bytes=idle_mb * 10**6, uss_bytes=None, cpu_s=1.0
+    )  # fmt: skip
+    return TargetProcess(
+        process=number, fingerprint="f", ready=TargetInfo(pid=1), idle=idle, start_s=1.0
+    )  # fmt: skip
+
+
+def test_each_process_has_a_baseline_of_its_own() -> None:
+    trials = (trial(0, 50, rss_mb=100), trial(1, 50, rss_mb=300, process=1))
+    spread = structs.replace(
+        result([50.0]), trials=trials, processes=(process(0, 90), process(1, 280))
+    )
+    assert cell_run.derive(spread).memory.rss_baseline_mb == pytest.approx(280.0)
+    # It is that of the process, and not that of the first one.
+    second = structs.replace(spread, trials=trials[1:])
+    assert cell_run.derive(second).memory.rss_baseline_mb == pytest.approx(280.0)
+    first = structs.replace(spread, trials=trials[:1])
+    assert cell_run.derive(first).memory.rss_baseline_mb == pytest.approx(90.0)
+
+
+def test_processes_of_pooled_results_are_numbered_on() -> None:
+    one = structs.replace(result([50.0]), processes=(process(0, 90),))
+    spread = structs.replace(
+        one,
+        trials=(trial(1, 50), trial(2, 50, process=1)),
+        processes=(process(0, 80), process(1, 70)),
+    )
+    both = cell_run.pool(cell_run.pool(one, spread), one)
+    assert [each.process for each in both.processes] == [0, 1, 2, 3]
+    assert [each.process for each in both.counted] == [0, 1, 2, 3]
 
 
 def test_cold_processes_are_compared_with_each_other() -> None:
