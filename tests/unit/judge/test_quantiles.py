@@ -128,8 +128,13 @@ def test_trend():
     assert quantiles.trend([0, 0, 0, 0, 1, 2, 3, 4]) is None
 
 
+def shuffled(values) -> list[float]:
+    """In an order of independent trials."""
+    return np.random.default_rng(3).permutation(np.asarray(list(values), dtype=float)).tolist()
+
+
 def test_summarize():
-    found = quantiles.summarize([float(i) for i in range(1, 60)])
+    found = quantiles.summarize(shuffled(range(1, 60)))
     assert found["mean"] == found["p50"] == 30.0
     assert (found["min"], found["max"]) == (1.0, 59.0)
     assert found["p95_bound"] == 59.0
@@ -138,8 +143,42 @@ def test_summarize():
 
 
 def test_summarize_has_no_bound_that_would_rest_on_missing_trials():
-    found = quantiles.summarize([float(i) for i in range(58)], missing=1)
+    found = quantiles.summarize(shuffled([*range(58), math.inf]))
     assert found["p95_bound"] is None
     assert found["max"] == 57.0
-    assert quantiles.summarize([float(i) for i in range(92)], missing=1)["p95_bound"] == 91.0
-    assert quantiles.summarize([], missing=3) == {}
+    assert quantiles.summarize(shuffled([*range(92), math.inf]))["p95_bound"] == 91.0
+    assert quantiles.summarize([math.inf] * 3) == {}
+
+
+def test_bounds_of_values_that_come_in_spells_are_wider():
+    rising = list(map(float, range(1, 200)))
+    apart, together = quantiles.summarize(shuffled(rising)), quantiles.summarize(rising)
+    assert together["p50_bound"] > apart["p50_bound"]
+    assert together["p95_bound"] is None
+    of_many_processes = quantiles.summarize(rising, list(range(199)))
+    assert of_many_processes == pytest.approx(apart, nan_ok=True)
+
+
+@given(counts, levels, st.floats(1, 20))
+def test_inflation_makes_every_test_less_sure(count, p, inflation):
+    n, exceeding = count
+    values = [2.0] * exceeding + [1.0] * (n - exceeding)
+    plain = quantiles.limit_test(values, 1.5, p)
+    inflated = quantiles.limit_test(values, 1.5, p, inflation)
+    assert inflated.n_effective == pytest.approx(n / inflation)
+    if plain.p_less > 0.05:
+        assert inflated.p_less > 0.05 or exceeding / n < 1 - p
+    if exceeding / n > 1 - p and plain.p_greater > 0.05:
+        assert inflated.p_greater > 0.04
+
+
+@given(st.integers(0, 8), st.floats(1, 12))
+def test_trials_to_prove_with_spells(exceeding, inflation):
+    n = quantiles.trials_to_prove(0.95, exceeding, inflation=inflation)
+    assert quantiles.p_at_most(exceeding, n, 0.95, inflation) <= 0.05
+    assert n >= quantiles.trials_to_prove(0.95, 0)
+
+
+def test_no_number_of_trials_proves_without_any_error():
+    with pytest.raises(ValueError, match="wanted more than 0"):
+        quantiles.trials_to_prove(0.95, alpha=0.0)
