@@ -138,7 +138,7 @@ def _judge_percentile(
     looks: Looks,
 ) -> Verdict:
     level = quantiles.PERCENTILES[threshold.statistic]
-    inflation = spells.variance_inflation(values, threshold.limit, level, processes)
+    inflation = spells.variance_inflation(values, threshold.limit, processes)
     test = quantiles.limit_test(values, threshold.limit, level, inflation)
     is_early = test.n < declared
     p_greater = test.p_greater

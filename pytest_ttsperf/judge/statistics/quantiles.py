@@ -120,7 +120,7 @@ def _bound_index(
 
 def p_at_most(
     exceeding: int | Counts,
-    n: int,
+    n: int | Counts,
     p: float,
     inflation: float = 1.0,
 ) -> Chances:
@@ -132,7 +132,7 @@ def p_at_most(
     from scipy import special
 
     k = np.asarray(exceeding, dtype=float)
-    meeting = np.maximum((n - k) / inflation, TINY)
+    meeting = np.maximum((np.asarray(n) - k) / inflation, TINY)
     return np.asarray(special.betainc(meeting, k / inflation + 1, p), dtype=float)
 
 
@@ -189,9 +189,12 @@ def trials_to_prove(
     if alpha <= 0:
         raise ValueError(f"found alpha {alpha:g}, wanted more than 0: no sample proves more")
     n = exceeding + 1
-    while p_at_most(exceeding, n, p, inflation) > alpha:
-        n += 1
-    return n
+    step = 1
+    while p_at_most(exceeding, n + step, p, inflation) > alpha:
+        step *= 2
+    counts = np.arange(n, n + step + 1)
+    chances = p_at_most(exceeding, counts, p, inflation)
+    return int(counts[chances <= alpha][0])
 
 
 def share_excluded(n: int) -> float:
@@ -256,8 +259,8 @@ def summarize(
         "min": float(np.min(measured)),
         "max": float(np.max(measured)),
     }
+    inflation = spells.variance_inflation(values, np.inf, processes)
     for name, p in PERCENTILES.items():
-        inflation = spells.variance_inflation(values, np.inf, p, processes)
         bound = upper_bound(values, p, inflation)
         if bound == np.inf:
             bound = None

@@ -18,12 +18,11 @@ Array = npt.NDArray[np.float64]
 
 LONGEST = 12
 """Trials. Two that are this far apart are in different spells."""
-LATE = 4
-"""Late are so many times as many trials as the limit allows: enough to tell spells from chance."""
-MOST_LATE = 0.5
 GATE_LAGS = 5
 GATE_Z = 1.645
 """Autocorrelation counts if so much of it has one chance in twenty in independent trials."""
+MIN_TRIALS = 8
+"""Fewer show no spells."""
 
 
 class SeparateTrials(NamedTuple):
@@ -36,37 +35,48 @@ class SeparateTrials(NamedTuple):
 def variance_inflation(
     values: Sequence[float],
     limit: float,
-    p: float,
     processes: Sequence[int] = (),
 ) -> float:
-    """How many times the number of late trials scatters as it does in independent ones; >= 1.
+    """How many times the number of slow trials scatters as it does in independent ones; >= 1.
 
-    `values` [trials] are in the order of the trials, +inf where nothing was measured; `p` is the
-    level of the limited percentile. Late are the trials above the limit, or those above the sample's
-    own quantile where that is lower: so spells are seen that stay below the limit.
+    `values` [trials] are in the order of the trials, +inf where nothing was measured. Spells are
+    looked for in two ways, and the larger inflation counts: in which trials exceed the limit, and in
+    how late trials are by their ranks, so that spells below the limit are seen as well.
+    """
+    array = np.asarray(values, dtype=float)
+    if array.size < MIN_TRIALS or array.min() == array.max():
+        return 1.0
+    exceeding = np.asarray(array > limit, dtype=float)
+    return max(_inflation(exceeding, processes), _inflation(_lateness(array), processes))
 
-    The variance of a mean of autocorrelated values is 1 + 2 * sum of their autocorrelations times
-    that of independent ones (Bartlett 1946). The sum ends before the first autocorrelation that is
-    not positive (the initial positive sequence, after Geyer 1992), and at LONGEST. It is 1 where
+
+def _lateness(values: Array) -> Array:
+    """Scores of the ranks, spread as the values of an exponential distribution are (Savage 1956).
+
+    They tell late trials apart, and hardly those that are not.
+    """
+    from scipy import stats
+
+    ranks = stats.rankdata(values)
+    return np.asarray(-np.log1p(-ranks / (values.size + 1)), dtype=float)
+
+
+def _inflation(series: Array, processes: Sequence[int]) -> float:
+    """The variance of a series' mean, as a multiple of what it is in independent trials; >= 1.
+
+    That is 1 + 2 * sum of the autocorrelations (Bartlett 1946). The sum ends before the first that
+    is not positive (the initial positive sequence, after Geyer 1992), and at LONGEST. It is 1 where
     independent trials have as much autocorrelation in one sample of twenty.
     """
-    late = _late(np.asarray(values, dtype=float), limit, p)
-    if late.min() == late.max():
+    if series.min() == series.max():
         return 1.0
-    lags = autocorrelations(split_by_process(late - late.mean(), processes))
-    if not _is_significant(lags, len(values)):
+    lags = autocorrelations(split_by_process(series - series.mean(), processes))
+    if not _is_significant(lags, series.size):
         return 1.0
     ends = np.flatnonzero(lags <= 0)
     if ends.size:
         lags = lags[: ends[0]]
     return max(1.0, 1 + 2 * float(lags.sum()))
-
-
-def _late(values: Array, limit: float, p: float) -> Array:
-    """1.0 where a trial is late, 0.0 elsewhere."""
-    share = min(MOST_LATE, LATE * (1 - p))
-    usual = np.quantile(values, 1 - share, method="inverted_cdf")
-    return np.asarray(values > min(limit, usual), dtype=float)
 
 
 def split_by_process(values: Array, processes: Sequence[int]) -> list[Array]:

@@ -101,7 +101,7 @@ def stopped(firsts_ms: list[float], declared: int, *thresholds: Threshold) -> Ce
 
 
 def test_a_sample_that_ended_early_declared_what_it_made() -> None:
-    early = cell_run.judge(stopped([150.0] * 5, 59, limit("p50")))
+    early = cell_run.judge(stopped([50.0, 150.0, 50.0, 50.0, 150.0], 59, limit("p50")))
     assert early.declared_trials == 59
     assert early.verdicts[0].outcome is Outcome.INCONCLUSIVE  # by the level before the end
     both = cell_run.judge(cell_run.pool(early, result([50.0] * 15, limit("p50"))))
