@@ -40,8 +40,8 @@ def variance_inflation(
     """How many times the number of slow trials scatters as it does in independent ones; >= 1.
 
     `values` [trials] are in the order of the trials, +inf where nothing was measured. Spells are
-    looked for in two ways, and the larger inflation counts: in which trials exceed the limit, and in
-    how late trials are by their ranks, so that spells below the limit are seen as well.
+    looked for in two ways, and the larger inflation counts: in which trials exceed the limit, and
+    in how late trials are by their ranks, so that spells below the limit are seen as well.
     """
     array = np.asarray(values, dtype=float)
     if array.size < MIN_TRIALS or array.min() == array.max():
@@ -115,11 +115,11 @@ def _is_significant(lags: Array, n: int) -> bool:
 
 
 def separate_trials(parts: Sequence[Array]) -> SeparateTrials:
-    """Count trials so that a spell counts once: after one that exceeds, LONGEST - 1 are passed over.
+    """Count trials so that a spell counts once: after one that exceeds, 11 are passed over.
 
     Each part [trials] holds, for the trials of one process in their order, whether they exceed.
-    Where spells are no longer than LONGEST, each trial that is counted exceeds as if by itself. What
-    is slow all the time is counted once every LONGEST trials.
+    Where spells are no longer than LONGEST, each trial that is counted exceeds as if by itself.
+    What is slow all the time is counted once every LONGEST trials.
     """
     n = 0
     exceeding = 0

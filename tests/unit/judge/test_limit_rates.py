@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pytest_ttsperf.experiment import plan
+from pytest_ttsperf.judge.limits import Looks, judge
 from pytest_ttsperf.records import Outcome
 from tests.unit.judge.simulation import wilson
 
@@ -64,10 +66,28 @@ def test_an_engine_that_is_always_slow_is_stopped_early(simulation):
     assert np.mean([each.made for each in judged]) < 30
 
 
-@pytest.mark.parametrize("reruns", [1, 3])
-def test_reruns_pass_no_more_than_one_look_may(simulation, reruns):
-    judged = judge_many(simulation, simulation.independent(), 150, reruns=reruns)
-    assert share(judged, Outcome.PASS)[0] <= ALPHA
+def ever_passes(simulation, rng, looks: int) -> bool:
+    """Whether an engine on its limit passes at any look at its growing sample."""
+    n = plan.default_trials("warm", [simulation.THRESHOLD], looks)
+    values: list[float] = []
+    for earlier in range(looks):
+        values += simulation.to_ms(simulation.independent()(rng, n).log_excess)
+        found = simulation.as_sample(values)
+        verdict = judge(simulation.THRESHOLD, found, len(values), Looks(looks, earlier))
+        if verdict.outcome is Outcome.PASS:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("looks", [2, 4])
+def test_reruns_pass_no_more_than_one_look_may(simulation, looks):
+    rng = np.random.default_rng(7)
+    assert wilson([ever_passes(simulation, rng, looks) for _ in range(300)])[0] <= ALPHA
+
+
+def test_a_simulated_rerun_is_pooled_as_shipped(simulation):
+    (judged,) = judge_many(simulation, simulation.independent(0.15), 1, reruns=1)
+    assert judged.made == 2 * plan.default_trials("warm", [simulation.THRESHOLD], 2)
 
 
 def test_of_these_minutes_a_verdict_is_right(simulation):
