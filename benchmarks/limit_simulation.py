@@ -158,7 +158,7 @@ class Judged(NamedTuple):
 
     outcome: Outcome
     is_early: bool
-    made: int
+    trials: int
     share_over: float
 
     @property
@@ -206,9 +206,9 @@ def simulate(case: Case, rng: np.random.Generator) -> Judged:
     n = case.trials or default_trials()
     drawn = case.engine(rng, n)
     values = to_ms(drawn.log_excess)
-    made = stop_early(values)
-    if made is not None:
-        return Judged(Outcome.FAIL, True, made, drawn.share_over)
+    count = stop_early(values)
+    if count is not None:
+        return Judged(Outcome.FAIL, True, count, drawn.share_over)
     verdict = limits.judge(THRESHOLD, as_sample(values), n)
     return Judged(verdict.outcome, False, n, drawn.share_over)
 
@@ -241,9 +241,9 @@ def stop_early(values: Sequence[float]) -> int | None:
     for index, value in enumerate(values):
         if value <= LIMIT_MS:
             continue  # evidence only grows with a trial that exceeds
-        made = index + 1
-        if limits.is_decided_early(THRESHOLD, as_sample(values[:made]), len(values)):
-            return made
+        count = index + 1
+        if limits.is_decided_early(THRESHOLD, as_sample(values[:count]), len(values)):
+            return count
     return None
 
 
@@ -270,11 +270,11 @@ def as_sample(values: Sequence[float]) -> Sample:
 
 def as_result(values: Sequence[float], looks: int) -> CellResult:
     """A measured cell, ended early where the shipped rule would end it."""
-    made = stop_early(values)
+    count = stop_early(values)
     more: dict[str, Any] = {}
     if "looks" in CellResult.__struct_fields__:  # not in older checkouts
         more["looks"] = looks
-    trials = [as_trial(index, value) for index, value in enumerate(values[:made])]
+    trials = [as_trial(index, value) for index, value in enumerate(values[:count])]
     return CellResult(
         cell=CELL,
         fingerprint="simulated",
@@ -282,7 +282,7 @@ def as_result(values: Sequence[float], looks: int) -> CellResult:
         trials=tuple(trials),
         ready=None,
         thresholds=(THRESHOLD,),
-        stopped_early=made is not None,
+        stopped_early=count is not None,
         **more,
     )
 
@@ -329,7 +329,7 @@ def row(case: Case, judged: Sequence[Judged]) -> tuple[str, ...]:
         proportion(early),
         proportion(late),
         proportion([each.is_wrong_now for each in judged]),
-        f"{np.mean([each.made for each in judged]):.0f}",
+        f"{np.mean([each.trials for each in judged]):.0f}",
     )
 
 

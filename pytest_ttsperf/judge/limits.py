@@ -145,7 +145,6 @@ def _judge_percentile(
     if is_early:
         p_greater = _p_early(threshold, values, processes)
     outcome = _percentile_outcome(p_greater, test.p_less, is_early, looks)
-    upper = quantiles.upper_bound(values, level, inflation)
     bound = None
     p_value = test.p_less
     needed = None
@@ -162,20 +161,25 @@ def _judge_percentile(
     else:
         open_end = NO_LOOK_LEFT
     text = _sentence(threshold, values, _confidence(outcome, bound, threshold))
-    if upper is not None and math.isinf(upper):
-        upper = None
     return new_verdict(
         threshold,
         outcome,
         f"{text}{_effective(test)}{_shared(outcome, looks)}{open_end}",
         value=quantiles.quantile(_drop_missing(values), level),
-        bound=upper,
+        bound=_finite(quantiles.upper_bound(values, level, inflation)),
         n=test.n,
         n_effective=test.n_effective,
         exceeding=test.exceeding,
         p_value=p_value,
         trials_needed=needed,
     )
+
+
+def _finite(bound: float | None) -> float | None:
+    """None for a bound that rests on trials that could not be measured."""
+    if bound is None or math.isinf(bound):
+        return None
+    return bound
 
 
 def _percentile_outcome(

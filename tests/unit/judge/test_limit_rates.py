@@ -63,7 +63,7 @@ def test_an_engine_within_its_limit_passes_as_often(simulation, trials, least):
 def test_an_engine_that_is_always_slow_is_stopped_early(simulation):
     judged = judge_many(simulation, simulation.independent(0.9999), 40)
     assert all(each.outcome is Outcome.FAIL and each.is_early for each in judged)
-    assert np.mean([each.made for each in judged]) < 30
+    assert np.mean([each.trials for each in judged]) < 30
 
 
 def ever_passes(simulation, rng, looks: int) -> bool:
@@ -87,7 +87,7 @@ def test_reruns_pass_no_more_than_one_look_may(simulation, looks):
 
 def test_a_simulated_rerun_is_pooled_as_shipped(simulation):
     (judged,) = judge_many(simulation, simulation.independent(0.15), 1, reruns=1)
-    assert judged.made == 2 * plan.default_trials("warm", [simulation.THRESHOLD], 2)
+    assert judged.trials == 2 * plan.default_trials("warm", [simulation.THRESHOLD], 2)
 
 
 def test_of_these_minutes_a_verdict_is_right(simulation):
@@ -105,8 +105,8 @@ def test_the_table_counts_every_verdict_once(simulation):
         simulation.Judged(Outcome.INCONCLUSIVE, False, 59, 0.2),
     ]
     case = simulation.Case("x", simulation.independent(), trials=59)
-    passed, early, late, wrong, made = simulation.row(case, verdicts)[2:]
+    passed, early, late, wrong, trials = simulation.row(case, verdicts)[2:]
     assert [text.partition(",")[0] for text in (passed, early, late, wrong)] == [
         "1/4", "1/4", "1/4", "2/4",
     ]  # fmt: skip
-    assert made == "50"
+    assert trials == "50"
