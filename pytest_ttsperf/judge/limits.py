@@ -17,6 +17,7 @@ import numpy as np
 
 from pytest_ttsperf.judge.statistics import quantiles, spells
 from pytest_ttsperf.judge.statistics.quantiles import LimitTest
+from pytest_ttsperf.judge.statistics.spells import SeparateTrials
 from pytest_ttsperf.judge.statistics.t_rule import plural
 from pytest_ttsperf.records import Outcome, Sample, Summary, Threshold, Verdict
 
@@ -97,14 +98,15 @@ def is_decided_early(threshold: Threshold, sample: Sample, declared: int) -> boo
         return False
     if threshold.statistic == "max":
         return max(values) > threshold.limit
-    return _p_early(threshold, values, sample.processes) <= ALPHA_EARLY
+    separate = _separate_trials(threshold, values, sample.processes)
+    return _p_early(threshold, separate) <= ALPHA_EARLY
 
 
 def summarize(sample: Sample) -> Summary:
     """Put a sample in few numbers; n counts all trials, the figures are of those measured."""
     values = _pad(sample)
     missing = len(values) - len(_drop_missing(values))
-    figures = quantiles.summarize(values, sample.processes)
+    figures = quantiles.summarize(values)
     return Summary(metric=sample.metric, n=len(values), missing=missing, **figures)
 
 
@@ -118,14 +120,18 @@ def _pad(sample: Sample) -> list[float]:
     return padded
 
 
-def _p_early(
+def _separate_trials(
     threshold: Threshold,
     values: list[float],
     processes: Sequence[int],
-) -> float:
-    """How likely so many separate spells are, before the declared trials are made."""
+) -> SeparateTrials:
+    """What counts before the declared trials are made."""
     exceeding = np.asarray(np.asarray(values) > threshold.limit, dtype=float)
-    separate = spells.separate_trials(spells.split_by_process(exceeding, processes))
+    return spells.separate_trials(spells.split_by_process(exceeding, processes))
+
+
+def _p_early(threshold: Threshold, separate: SeparateTrials) -> float:
+    """How likely it is that so many spells exceed an engine's limit if it lies exactly on it."""
     level = quantiles.PERCENTILES[threshold.statistic]
     return float(quantiles.p_at_least(separate.exceeding, separate.n, level))
 
@@ -142,8 +148,11 @@ def _judge_percentile(
     test = quantiles.limit_test(values, threshold.limit, level, inflation)
     is_early = test.n < declared
     p_greater = test.p_greater
+    witnesses = _effective(test)
     if is_early:
-        p_greater = _p_early(threshold, values, processes)
+        separate = _separate_trials(threshold, values, processes)
+        p_greater = _p_early(threshold, separate)
+        witnesses = _separate(separate)
     outcome = _percentile_outcome(p_greater, test.p_less, is_early, looks)
     bound = None
     p_value = test.p_less
@@ -164,7 +173,7 @@ def _judge_percentile(
     return new_verdict(
         threshold,
         outcome,
-        f"{text}{_effective(test)}{_shared(outcome, looks)}{open_end}",
+        f"{text}{witnesses}{_shared(outcome, looks)}{open_end}",
         value=quantiles.quantile(_drop_missing(values), level),
         bound=_finite(quantiles.upper_bound(values, level, inflation)),
         n=test.n,
@@ -308,6 +317,13 @@ def _effective(test: LimitTest) -> str:
     if effective == test.n:
         return ""
     return f"; {_trials(test.n)} that say as much as {effective}, as slow ones came in spells"
+
+
+def _separate(separate: SeparateTrials) -> str:
+    """What a FAIL before the end would rest on."""
+    if not separate.exceeding:
+        return ""
+    return f" ({separate.exceeding} of {separate.n}, if each spell of slow ones counts once)"
 
 
 def _shared(outcome: Outcome, looks: Looks) -> str:

@@ -16,8 +16,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pytest_ttsperf.judge.statistics import spells
-
 Side = Literal["less", "greater"]
 Counts = npt.NDArray[np.int64]
 Chances = npt.NDArray[np.float64]
@@ -242,11 +240,8 @@ def trend(values: Sequence[float]) -> Trend | None:
     return Trend(p_value=float(tau.pvalue), change=last / first - 1)
 
 
-def summarize(
-    values: Sequence[float],
-    processes: Sequence[int] = (),
-) -> dict[str, float | None]:
-    """Mean, min, max, p50, p95, p99 and their upper bounds, of values in the order of the trials.
+def summarize(values: Sequence[float]) -> dict[str, float | None]:
+    """Mean, min, max, p50, p95, p99 and their upper bounds, those of independent trials.
 
     Figures are those of the finite values; for the bounds a missing trial (+inf) is a very large
     one, so that a bound that would rest on it is None. Empty when nothing was measured.
@@ -259,9 +254,8 @@ def summarize(
         "min": float(np.min(measured)),
         "max": float(np.max(measured)),
     }
-    inflation = spells.variance_inflation(values, np.inf, processes)
     for name, p in PERCENTILES.items():
-        bound = upper_bound(values, p, inflation)
+        bound = upper_bound(values, p)
         if bound == np.inf:
             bound = None
         figures[name] = quantile(measured, p)

@@ -41,23 +41,28 @@ def variance_inflation(
 
     `values` [trials] are in the order of the trials, +inf where nothing was measured. Spells are
     looked for in two ways, and the larger inflation counts: in which trials exceed the limit, and
-    in how late trials are by their ranks, so that spells below the limit are seen as well.
+    in the lateness of those that came near it, so that spells below the limit are seen as well.
     """
     array = np.asarray(values, dtype=float)
-    if array.size < MIN_TRIALS or array.min() == array.max():
+    if array.size < MIN_TRIALS:
         return 1.0
     exceeding = np.asarray(array > limit, dtype=float)
-    return max(_inflation(exceeding, processes), _inflation(_lateness(array), processes))
+    return max(_inflation(exceeding, processes), _inflation(_lateness(array, limit), processes))
 
 
-def _lateness(values: Array) -> Array:
-    """Scores of the ranks, spread as the values of an exponential distribution are (Savage 1956).
+def _lateness(values: Array, limit: float) -> Array:
+    """How late trials are that came more than half of the way from the median to the limit.
 
-    They tell late trials apart, and hardly those that are not.
+    Scores of the ranks, spread as the values of an exponential distribution are (Savage 1956). All
+    others are equal: how an engine's times go up and down far below its limit is no evidence.
     """
     from scipy import stats
 
-    ranks = stats.rankdata(values)
+    usual = float(np.quantile(values, 0.5, method="inverted_cdf"))
+    if usual >= limit:
+        return np.zeros(values.size)
+    near = np.maximum(values, (usual + limit) / 2)
+    ranks = stats.rankdata(near)
     return np.asarray(-np.log1p(-ranks / (values.size + 1)), dtype=float)
 
 

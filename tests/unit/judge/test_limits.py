@@ -293,6 +293,11 @@ def test_spells_below_the_limit_count_too():
     assert verdict.trials_needed > 59
 
 
+def test_before_the_end_the_reason_counts_spells():
+    early = judge(threshold(), sample(25, 25), 59)
+    assert "25 of 25 trials exceed it (3 of 3, if each spell of slow ones counts" in early.reason
+
+
 def test_what_is_slow_all_the_time_fails():
     verdict = judge(threshold(), sample(59, 59), 59)
     assert verdict.outcome is FAIL
