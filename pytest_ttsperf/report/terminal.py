@@ -341,10 +341,9 @@ def _figures(
         return str(_trials(result)), "-", "-", "-"
     bounds = {"p50": summary.p50_bound, "p99": summary.p99_bound}
     bound = bounds.get(statistic or "p95", summary.p95_bound)
+    bound_text = _bound_text(bound)
     if statistic == "max":
         bound_text = ""
-    else:
-        bound_text = _bound_text(bound)
     return str(summary.n), number(summary.p50), number(summary.p95), bound_text
 
 
