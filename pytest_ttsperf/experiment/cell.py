@@ -232,7 +232,11 @@ def doubt_provider(result: CellResult, source: TargetFactory) -> CellResult:
 
 
 def pool(earlier: CellResult, later: CellResult) -> CellResult:
-    """One result over the trials of both, as a rerun or a second measurement of a cell wants it."""
+    """One result over the trials of both, as a rerun or a second measurement of a cell wants it.
+
+    Of trials that ended early as many were declared as were made: what is judged then is what both
+    have, and no longer a sample that lacks the rest of the first.
+    """
     trials = list(earlier.trials)
     offset = 1 + max((trial.process for trial in trials), default=-1)
     for trial in later.trials:
@@ -244,17 +248,32 @@ def pool(earlier: CellResult, later: CellResult) -> CellResult:
         processes.append(structs.replace(process, process=process.process + offset))
     both = structs.replace(
         later,
-        declared_trials=earlier.declared_trials + later.declared_trials,
+        declared_trials=_settled_trials(earlier) + later.declared_trials,
         trials=tuple(trials),
         idle=earlier.idle,
         processes=tuple(processes),
         notes=tuple(dict.fromkeys(notes)),
-        stopped_early=earlier.stopped_early or later.stopped_early,
+        stopped_early=later.stopped_early,
+        looks=max(earlier.looks, later.looks),
+        earlier_looks=_finished_looks(earlier),
         duration_s=earlier.duration_s + later.duration_s,
         machine_load_before=load_before,
         machine_load=load.merge_loads(earlier.machine_load, later.machine_load),
     )
     return derive(both)
+
+
+def _settled_trials(result: CellResult) -> int:
+    """How many trials were declared, or made where they ended early."""
+    if result.stopped_early:
+        return len(result.counted)
+    return result.declared_trials
+
+
+def _finished_looks(result: CellResult) -> int:
+    """How often its trials were judged so that a limit could pass: not where they ended early."""
+    is_finished = len(result.counted) >= result.declared_trials
+    return result.earlier_looks + int(bool(result.verdicts) and is_finished)
 
 
 def _server_notes(earlier: CellResult, later: CellResult) -> list[TrustNote]:
@@ -272,7 +291,9 @@ def _judge_limit(result: CellResult, threshold: Threshold) -> Verdict:
         return limits.judge_value(threshold, value, result.memory.reason)
     if threshold.is_sampled:
         return sampled_limits.judge(threshold, _listened(result, threshold))
-    verdict = limits.judge(threshold, _sample(threshold, result.counted), result.declared_trials)
+    sample = _sample(threshold, result.counted)
+    looks = limits.Looks(announced=result.looks, earlier=result.earlier_looks)
+    verdict = limits.judge(threshold, sample, result.declared_trials, looks)
     if threshold.marker == "seams" and verdict.outcome is Outcome.FAIL:
         return structs.replace(verdict, reason=f"{verdict.reason}{_first_seam(result.counted)}")
     return verdict

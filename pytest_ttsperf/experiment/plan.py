@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import MeasurementError
+from pytest_ttsperf.judge import limits
 from pytest_ttsperf.judge.statistics import quantiles
 from pytest_ttsperf.measure import corpus, schedule
 from pytest_ttsperf.records import (
@@ -176,17 +177,19 @@ Tell = Callable[[Progress], None]
 """Shows how far a measurement is."""
 
 
-def default_trials(phase: Phase, thresholds: Iterable[Threshold]) -> int:
+def default_trials(phase: Phase, thresholds: Iterable[Threshold], looks: int = 1) -> int:
     """The fewest trials that can prove the strictest percentile of the thresholds.
 
-    Warm cells get at least what proves a p95 (59), cold ones what proves a p50 (5 starts).
+    Warm cells get at least what proves a p95 (59), cold ones what proves a p50 (5 starts). Where
+    reruns are announced, so that several `looks` share the error, it takes more.
     """
+    alpha = limits.Looks(announced=looks).alpha
     if phase == "cold":
-        return quantiles.trials_to_prove(DEFAULT_COLD_PERCENTILE)
+        return quantiles.trials_to_prove(DEFAULT_COLD_PERCENTILE, alpha=alpha)
     strictest = DEFAULT_WARM_PERCENTILE
     for threshold in thresholds:
         strictest = max(strictest, PERCENTILES.get(threshold.statistic, 0.0))
-    return quantiles.trials_to_prove(strictest)
+    return quantiles.trials_to_prove(strictest, alpha=alpha)
 
 
 def skip_spoken(plan: Plan, earlier: Iterable[CellResult]) -> Plan:

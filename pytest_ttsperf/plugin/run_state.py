@@ -14,7 +14,7 @@ import pytest
 
 from pytest_ttsperf import files, popen, real, secrets
 from pytest_ttsperf.errors import BaselineUnreadable, BaselineUnwritable, MeasurementError
-from pytest_ttsperf.plugin import lazy, markers, usage
+from pytest_ttsperf.plugin import lazy, markers, reruns, usage
 from pytest_ttsperf.plugin.options import AUTO, Options
 from pytest_ttsperf.plugin.progress import ProgressLine
 from pytest_ttsperf.targets import spec
@@ -285,7 +285,10 @@ class TestState:
             chosen = self.options.trials or marked or self.options.trials_ini
         else:
             chosen = self.options.cold_trials or marked
-        return chosen or lazy.plan.default_trials(phase, markers.thresholds(self.item))
+        if chosen:
+            return chosen
+        looks = reruns.announced_looks(self.item)
+        return lazy.plan.default_trials(phase, markers.thresholds(self.item), looks)
 
     def _choose_processes(self, of_test: int | None) -> int | None:
         """By the command line, the test, or ini, in this order; None for as many as cost little."""
@@ -309,6 +312,9 @@ class TestState:
 
     def add(self, result: CellResult, source: TargetFactory, plan: Plan) -> CellResult:
         """Add a result, pooled with what this cell has already, and how it was measured."""
+        from msgspec import structs
+
+        result = structs.replace(result, looks=reruns.announced_looks(self.item))
         self.measured[result.cell.id] = source, plan
         earlier = self.results.get(result.cell.id)
         if earlier is not None:

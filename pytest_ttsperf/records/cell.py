@@ -127,6 +127,11 @@ class CellResult(Struct, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...] = ()
     recorder_cost: RecorderCost | None = None
     stopped_early: bool = False
+    looks: int = 1
+    """How often its sample may be judged as it grows: once, and after each announced rerun. The
+    looks share the error of a PASS."""
+    earlier_looks: int = 0
+    """How often a part of the sample was judged before, with all the trials that were declared."""
     duration_s: float = 0.0
     machine_load_before: SystemLoad | None = field(name="weather_before", default=None)
     """While the target warmed up and became quiet; None for cold cells, which do neither."""

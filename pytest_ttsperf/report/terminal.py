@@ -333,6 +333,8 @@ def _row(result: CellResult, verdict: Verdict) -> Row:
     else:
         summary = result.summary.get(threshold.sample_key)
         figures = _figures(result, summary, threshold.statistic)
+        if verdict.n_effective is not None:
+            figures = (*figures[:3], _bound_text(verdict.bound))
         limit = limit_text(threshold)
     return f"  {verdict.subject}", *figures, limit, verdict.outcome.value
 
@@ -388,13 +390,16 @@ def _figures(
         return str(_trials(result)), "-", "-", "-"
     bounds = {"p50": summary.p50_bound, "p99": summary.p99_bound}
     bound = bounds.get(statistic or "p95", summary.p95_bound)
+    bound_text = _bound_text(bound)
     if statistic == "max":
         bound_text = ""
-    elif bound is None:
-        bound_text = "n too small"
-    else:
-        bound_text = f"<= {number(bound)}"
     return str(summary.n), number(summary.p50), number(summary.p95), bound_text
+
+
+def _bound_text(bound: float | None) -> str:
+    if bound is None:
+        return "n too small"
+    return f"<= {number(bound)}"
 
 
 def _widths(rows: Sequence[Sequence[str]]) -> list[int]:

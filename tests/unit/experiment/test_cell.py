@@ -96,6 +96,51 @@ def test_pooling_judges_all_trials_and_keeps_processes_apart() -> None:
     assert cell_run.judge(both).outcome is Outcome.PASS
 
 
+def stopped(firsts_ms: list[float], declared: int, *thresholds: Threshold) -> CellResult:
+    return structs.replace(
+        result(firsts_ms, *thresholds), declared_trials=declared, stopped_early=True
+    )
+
+
+def test_a_sample_that_ended_early_declared_what_it_made() -> None:
+    early = cell_run.judge(stopped([50.0, 150.0, 50.0, 50.0, 150.0], 59, limit("p50")))
+    assert early.declared_trials == 59
+    assert early.verdicts[0].outcome is Outcome.INCONCLUSIVE  # by the level before the end
+    both = cell_run.judge(cell_run.pool(early, result([50.0] * 15, limit("p50"))))
+    assert (both.declared_trials, both.stopped_early) == (20, False)
+    assert both.verdicts[0].outcome is Outcome.PASS
+    again = cell_run.pool(result([50.0] * 5, limit("p50")), stopped([150.0] * 3, 9, limit("p50")))
+    assert (again.declared_trials, again.stopped_early) == (14, True)
+    assert cell_run.judge(again).verdicts[0].outcome is Outcome.INCONCLUSIVE
+
+
+def test_each_judgement_of_a_full_sample_is_a_look() -> None:
+    first = structs.replace(result([50.0] * 3, limit("p50")), looks=3)
+    assert cell_run.pool(first, first).earlier_looks == 0  # measured twice, not yet judged
+    second = cell_run.pool(cell_run.judge(first), first)
+    assert (second.looks, second.earlier_looks) == (3, 1)
+    third = cell_run.pool(cell_run.judge(second), first)
+    assert third.earlier_looks == 2
+    early = cell_run.judge(stopped([150.0] * 3, 59, limit("p50")))
+    assert cell_run.pool(early, first).earlier_looks == 0
+
+
+def test_what_was_judged_passes_later_only_where_a_rerun_was_announced() -> None:
+    unannounced = result([50.0] * 4, limit("p50"))
+    assert cell_run.judge(unannounced).outcome is Outcome.INCONCLUSIVE
+    pooled = cell_run.pool(cell_run.judge(unannounced), unannounced)
+    assert cell_run.judge(pooled).outcome is Outcome.INCONCLUSIVE
+    announced = structs.replace(unannounced, looks=2)
+    pooled = cell_run.pool(cell_run.judge(announced), announced)
+    assert cell_run.judge(pooled).outcome is Outcome.PASS
+
+
+def test_default_trials_where_looks_share_the_error() -> None:
+    counts = [plans.default_trials("warm", [], looks) for looks in (1, 2, 3, 4)]
+    assert counts == [59, 72, 80, 86]
+    assert plans.default_trials("cold", [], 2) == 6
+
+
 def test_memory_range_is_that_of_one_process() -> None:
     """Two processes of different size have no range between them; the worst one counts."""
     trials = [trial(0, 50, rss_mb=100), trial(1, 50, rss_mb=110)]
