@@ -216,7 +216,7 @@ class BlockRunner:
                 cell: _run_cold_block(spec, compared, positions[:1], order)
                 for cell, compared in spec.cells.items()
             }
-        with _open_arms(spec) as arms:
+        with _open_arms(spec, order) as arms:
             if number == 0:
                 self.notes += [*_differences(arms), *_server_notes(spec)]
             trials = {}
@@ -248,9 +248,9 @@ class BlockRunner:
     ) -> BlockTrials:
         plan = compared.plan
         quality = compared.quality
-        for arm, opened in arms.items():
+        for arm in order.sample(list(arms), len(arms)):
             with _explain_baseline_errors(spec, arm):
-                for _ in warm_up(opened, plan):
+                for _ in warm_up(arms[arm], plan):
                     pass
         meters = [opened.meter for opened in arms.values() if opened.meter]
         if not wait_all_quiet(meters, QUIET_TIMEOUT_S):
@@ -310,8 +310,8 @@ def _explain_baseline_errors(spec: ComparisonSpec, arm: str) -> Iterator[None]:
 
 
 @contextmanager
-def _open_arms(spec: ComparisonSpec) -> Iterator[dict[str, OpenTarget]]:
-    """Fresh processes, opened at the same time and warmed; all closed in the end."""
+def _open_arms(spec: ComparisonSpec, order: random.Random) -> Iterator[dict[str, OpenTarget]]:
+    """Fresh processes, opened at the same time, in random order, and warmed; closed in the end."""
     sources = {
         "baseline": spec.baseline,
         "control": spec.baseline,
@@ -321,14 +321,14 @@ def _open_arms(spec: ComparisonSpec) -> Iterator[dict[str, OpenTarget]]:
         sources[SPARE] = spec.candidate
     opening = {}
     with ThreadPoolExecutor(len(sources)) as pool:
-        for arm, source in sources.items():
-            opening[arm] = pool.submit(open_target, source, warm=True)
+        for arm in order.sample(list(sources), len(sources)):
+            opening[arm] = pool.submit(open_target, sources[arm], warm=True)
     try:
         opened = {}
         # An error of the candidate is reported before those of the baseline.
-        for arm, future in reversed(opening.items()):
+        for arm in reversed(sources):
             with _explain_baseline_errors(spec, arm):
-                opened[arm] = future.result()
+                opened[arm] = opening[arm].result()
         yield {turn: opened.get(turn, opened["candidate"]) for turn in spec.turns}
     finally:
         for future in opening.values():
