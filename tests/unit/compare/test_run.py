@@ -6,7 +6,8 @@ import random
 import sys
 import time
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 
 import numpy as np
@@ -167,6 +168,51 @@ def test_each_text_is_spoken_by_all_three_and_in_changing_order() -> None:
     turns = [name for name, text in SPOKEN if text in texts[0]]
     assert len(turns) == 12
     assert len({tuple(turns[at : at + 3]) for at in range(0, 12, 3)}) > 1
+
+
+class PoolOfOne:
+    """Does at once what it is given, so that the order is seen."""
+
+    def __init__(self, workers: int) -> None:
+        assert workers == len(ARMS)
+
+    def __enter__(self) -> PoolOfOne:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(self, call: Callable[..., object], *values: object, **more: object) -> Future[object]:
+        future: Future[object] = Future()
+        future.set_result(call(*values, **more))
+        return future
+
+
+def test_the_arms_are_opened_and_warmed_in_an_order_drawn_in_each_block(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: list[str] = []
+    open_target = blocks.open_target
+
+    def note_and_open(source: TargetFactory, *, warm: bool) -> blocks.OpenTarget:
+        opened.append(source.spec.spec.partition(":")[2])
+        return open_target(source, warm=warm)
+
+    monkeypatch.setattr(blocks, "open_target", note_and_open)
+    monkeypatch.setattr(blocks, "ThreadPoolExecutor", PoolOfOne)
+    both = contest("Hum", "Slow")
+    runner = BlockRunner(both)
+    warmups = warmup_texts(PLAN, MAX_WARMUPS)
+    places_opened = set()
+    places_warmed = set()
+    for _ in range(8):
+        opened.clear()
+        SPOKEN.clear()
+        runner.run_next(both)
+        places_opened.add(opened.index("Slow"))
+        first_texts = [name for name, text in SPOKEN if text == warmups[0]]
+        places_warmed.add(first_texts.index("new"))
+    assert places_opened == places_warmed == {0, 1, 2}
 
 
 @pytest.mark.parametrize(("old", "new", "times"), [("Hum", "Slow", 2), ("Slow", "Hum", 1)])
