@@ -1,6 +1,6 @@
 """The same code compared with itself, from two trees: does what sits beside the code decide?
 
-    python benchmarks/tree_bias.py [--comparisons 10] [--budget 15] [--slower 0.05] [--log bias.jsonl]
+    python benchmarks/tree_bias.py [--comparisons 10] [--budget 15] [--slower 0.05] [--log FILE]
 
 A scratch repository has an engine and nothing that is not committed. Its HEAD is compared with the
 running code, which is that HEAD, once with the running code in its own place and once laid out as

@@ -64,9 +64,9 @@ def state(project: Project) -> tuple[bytes, str, str]:
 def test_what_is_not_committed_is_what_is_compared(repository: Project) -> None:
     engines = repository.path / "engines.py"
     engines.write_text(
-        engines.read_text().replace("first_s=0.012", "first_s=FIRST_S").replace(
-            "RATE = 24000", "RATE = 24000\nfrom pauses import FIRST_S"
-        )
+        engines.read_text()
+        .replace("first_s=0.012", "first_s=FIRST_S")
+        .replace("RATE = 24000", "RATE = 24000\nfrom pauses import FIRST_S")
     )
     (repository.path / "pauses.py").write_text("FIRST_S = 0.036\n")
     before = state(repository)
@@ -153,14 +153,12 @@ def test_the_new_version_fails_by_the_paths_that_the_user_knows(
     assert str(tmp_path / "cache") not in reason
 
 
-def test_a_directory_is_compared_with_in_its_place(
-    repository: Project, tmp_path: Path
-) -> None:
+def test_a_directory_is_compared_with_in_its_place(repository: Project, tmp_path: Path) -> None:
     other = tmp_path / "other"
     git(repository, "worktree", "add", "-q", str(other), "--detach")
     repository.run(f"--ttsperf-against={other}")
     assert not is_uneven(repository)
-    cached = [path for path in (tmp_path / "cache").rglob("engines.py")]
+    cached = list((tmp_path / "cache").rglob("engines.py"))
     assert cached == [], "nothing was laid out"
 
 

@@ -27,6 +27,8 @@ LIKE_COMMITTED = "H"
 NOT_CHECKED_OUT = "Ss"
 """Tags of files that a sparse checkout leaves out."""
 UNTRACKED = "??"
+LINKED = "/worktrees/"
+"""In the place that the `.git` of a linked worktree names; that of a submodule is in others."""
 ENVIRONMENT_MARK = "pyvenv.cfg"
 """A file at the top of each virtual environment."""
 
@@ -115,7 +117,7 @@ def _find_differences(work_tree: Path) -> _Differences:
         "-z",
         "--untracked-files=all",
         "--no-renames",
-        "--ignore-submodules=all",
+        "--ignore-submodules=dirty",
         settings=large_files.FILTERS_OFF,
     )
     tracked = []
@@ -175,13 +177,18 @@ def _list_files(work_tree: Path, path: str) -> list[str]:
     if not path.endswith("/"):
         return [path]
     place = work_tree / path
-    if (place / ".git").is_file():
+    if _is_linked_worktree(place):
         return []
     files = []
     for file in copies.list_files(place):
         if file.is_symlink() or file.is_file():
             files.append(file.relative_to(work_tree).as_posix())
     return files
+
+
+def _is_linked_worktree(place: Path) -> bool:
+    mark = place / ".git"
+    return mark.is_file() and LINKED in mark.read_text(encoding="utf-8", errors="replace")
 
 
 def _is_left_out(work_tree: Path, path: str, outside: Iterable[Path]) -> bool:

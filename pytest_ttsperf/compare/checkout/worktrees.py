@@ -72,7 +72,7 @@ class Checkout(NamedTuple):
     folder: Path
     copied: dict[str, State]
     passed_over: tuple[str, ...]
-    """Files to be copied that are in the version already."""
+    """Files to be copied that are in the old version already."""
     filled: dict[str, State]
     """Submodules and large files."""
     modules: tuple[str, ...]
@@ -100,24 +100,6 @@ class Checkout(NamedTuple):
         # What was a pointer when it was laid may have been filled since.
         return self.overlaid | self.copied | self.filled
 
-    """Files of the commit that the running tree has no more."""
-
-    @property
-    def absent(self) -> tuple[str, ...]:
-        """What belongs to it and is not on this machine."""
-        return (*self.modules, *self.pointers)
-
-    @property
-    def is_overlaid(self) -> bool:
-        """Whether it is a state of the running tree that is no commit."""
-        return bool(self.overlaid or self.deleted)
-
-    @property
-    def added(self) -> dict[str, State]:
-        """All files in it that are not as git checked them out."""
-        # What was a pointer when it was laid has been filled since.
-        return self.overlaid | self.copied | self.filled
-
     def notes(self, running: Path) -> tuple[str, ...]:
         """What the reader has to know; of what is missing only what the running tree has."""
         notes = []
@@ -131,6 +113,24 @@ class Checkout(NamedTuple):
         ]
         if lacking:
             notes.append(
+                f"{', '.join(lacking[:3])}: only a Git LFS pointer in the old tree, as the file "
+                "it stands for is not on this machine"
+            )
+        return tuple(notes)
+
+
+def check_out(
+    around: Repository,
+    content: TreeContent,
+    home: Path,
+    *,
+    network: bool,
+) -> Checkout:
+    """The worktree of a commit, made or found. RevisionError when git cannot.
+
+    The marker of a whole tree names its folder, which is a new one each time a tree is made: a git
+    that outlives its parent's kill goes on writing into the old one.
+    """
     trees = home / "trees" / f"{around.top.name}-{digest_of([str(around.top)], 10)}"
     marker = trees / f"{content.name}{COMPLETE}"
     with lock_folder(trees / ".lock"):
@@ -164,26 +164,26 @@ def _lay_out(
     return worktree
 
 
-    """
-    trees = home / "trees" / f"{around.top.name}-{digest_of([str(around.top)], 10)}"
-    marker = trees / f"{content.name}{COMPLETE}"
-    with lock_folder(trees / ".lock"):
-        worktree = _read_marker(marker)
-        if worktree is None or not _is_untouched(worktree, content.commit):
-            marker.unlink(missing_ok=True)
-            folder = trees / f"{content.commit[:16]}-{secrets.token_hex(3)}"
-            _add_worktree(around, content.commit, folder, network=network)
-            try:
-                worktree = _complete(around, content, folder)
-            except (RevisionError, OSError):
-                _remove(around, folder)
-                raise
-            _compile(folder)
-        else:
-            worktree = _fill_pointers(around, content, worktree)
-        _write_marker(marker, worktree)
-        _prune(around, trees, keep=marker)
-    return worktree
+def _add_worktree(
+    around: Repository,
+    commit: str,
+    folder: Path,
+    *,
+    network: bool,
+) -> None:
+    arguments = ("worktree", "add", "--quiet", "--force", "--detach", str(folder), commit)
+    settings = large_files.FILTERS_OFF
+    try:
+        git.require(around.top, *arguments, settings=settings, network=network)
+    except GitError as error:
+        hint = ""
+        if git.output(around.top, "config", "--get-regexp", r"^remote\..*\.promisor$"):
+            hint = f"; {repository.FETCH_OPTION} gets what a partial clone lacks"
+        raise RevisionError(
+            f"{error}\nmend that{hint}, or compare with a directory of your own"
+        ) from error
+
+
 def _complete(around: Repository, content: TreeContent, folder: Path) -> Checkout:
     """Add to a fresh worktree what git does not check out."""
     laid: dict[str, State] = {}
@@ -212,36 +212,6 @@ def _complete(around: Repository, content: TreeContent, folder: Path) -> Checkou
     return worktree._replace(copied=copied, passed_over=passed_over)
 
 
-        raise RevisionError(
-            f"{error}\nmend that{hint}, or compare with a directory of your own"
-        ) from error
-
-
-def _complete(around: Repository, content: TreeContent, folder: Path) -> Checkout:
-    """Add to a fresh worktree what git does not check out."""
-    laid: dict[str, State] = {}
-    absent = []
-    for module in content.submodules:
-        if module.git_folder is None:
-            absent.append(module.path)
-        else:
-            laid |= submodules.lay(folder, module)
-    overlay = content.overlay
-    overlaid = overlays.lay(around.top, folder, overlay)
-    changed = overlaid.keys() | set(overlay.deleted)
-    filled = {path: state for path, state in laid.items() if path not in changed}
-    pointers = tuple(large_files.list_pointers(folder))
-    worktree = Checkout(
-        folder, {}, (), filled, tuple(absent), pointers, overlaid, overlay.deleted
-    )
-    worktree = _fill_pointers(around, content, worktree)
-    copied = copies.lay(around.top, folder, content.copies)
-    passed_over = tuple(sorted(content.copies.keys() - copied.keys()))
-    return worktree._replace(copied=copied, passed_over=passed_over)
-
-            overlaid=_to_states(content["overlaid"]),
-            deleted=tuple(content["deleted"]),
-
 def _fill_pointers(around: Repository, content: TreeContent, worktree: Checkout) -> Checkout:
     """Replace pointers by their files, as far as these are there by now."""
     if not worktree.pointers:
@@ -256,6 +226,36 @@ def _fill_pointers(around: Repository, content: TreeContent, worktree: Checkout)
         filled=worktree.filled | filled,
         pointers=tuple(path for path in pointers if path not in filled),
     )
+
+
+def _read_marker(marker: Path) -> Checkout | None:
+    """The worktree that a marker stands for; None for none, or one that cannot be understood."""
+    try:
+        content = json.loads(marker.read_text(encoding="utf-8"))
+        return Checkout(
+            folder=marker.parent / content["folder"],
+            copied=_to_states(content["copied"]),
+            passed_over=tuple(content["passed_over"]),
+            filled=_to_states(content["filled"]),
+            modules=tuple(content["modules"]),
+            pointers=tuple(content["pointers"]),
+            overlaid=_to_states(content["overlaid"]),
+            deleted=tuple(content["deleted"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _to_states(lines: Mapping[str, Sequence[int]]) -> dict[str, State]:
+    return {path: State(*numbers) for path, numbers in lines.items()}
+
+
+def _write_marker(marker: Path, worktree: Checkout) -> None:
+    content = json.dumps({**worktree._asdict(), "folder": worktree.folder.name})
+    fresh = marker.with_suffix(".new")
+    fresh.write_text(content, encoding="utf-8")
+    fresh.replace(marker)
+
 
 def _is_untouched(worktree: Checkout, commit: str) -> bool:
     """Whether a worktree is what it was when it was made."""
@@ -285,14 +285,14 @@ def _is_untouched(worktree: Checkout, commit: str) -> bool:
 
 def _compile(folder: Path) -> None:
     """Bytecode beforehand: else the first start of a version pays for its compiling."""
-    fresh.write_text(content, encoding="utf-8")
-    fresh.replace(marker)
+    subprocess.run(
+        [sys.executable, "-m", "compileall", "-q", "-x", r"[\\/]\.git[\\/]", str(folder)],
+        check=False,  # a file that does not compile is only reported when it is imported
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
-def _is_untouched(worktree: Checkout, commit: str) -> bool:
-    """Whether a worktree is what it was when it was made."""
-    folder = worktree.folder
-    try:
 def _prune(around: Repository, trees: Path, keep: Path) -> None:
     """Leave the newest trees; none that is not whole.
 
@@ -320,60 +320,6 @@ def _list_stale(trees: Path) -> list[Path]:
         else:
             of_commits.append(marker)
     return of_commits[:-KEPT_TREES] + of_running[:-KEPT_OVERLAID_TREES]
-
-
-def _remove(around: Repository, folder: Path) -> None:
-    """Remove a worktree, and what the repository knows of it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    git.run(around.top, "worktree", "remove", "--force", "--force", str(folder))
-    _forget(around, folder)
-
-
-    return all(change[3:] in wanted for change in parse_paths(changes))
-
-
-def _compile(folder: Path) -> None:
-    """Bytecode beforehand: else the first start of a version pays for its compiling."""
-    subprocess.run(
-        [sys.executable, "-m", "compileall", "-q", "-x", r"[\\/]\.git[\\/]", str(folder)],
-        check=False,  # a file that does not compile is only reported when it is imported
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def _prune(around: Repository, trees: Path, keep: Path) -> None:
-    """Leave the newest trees; none that is not whole.
-
-    Git's own prune is for the whole repository: it would forget worktrees of the user's that are
-    on a disk that is not there just now.
-    """
-    for marker in _list_stale(trees):
-    """Be alone in the folder of a lock file, which is made. RevisionError where that fails."""
-        if marker != keep:
-            marker.unlink(missing_ok=True)
-    worktrees = map(_read_marker, trees.glob(f"*{COMPLETE}"))
-    whole = {worktree.folder for worktree in worktrees if worktree is not None}
-    folders = _list_registered(around, trees).union(filter(Path.is_dir, trees.iterdir()))
-    for folder in folders - whole:
-        _remove(around, folder)
-
-
-def _list_stale(trees: Path) -> list[Path]:
-    """Markers of all but the newest trees, of commits and of states of the running tree."""
-    of_commits = []
-    of_running = []
-    for marker in sorted(trees.glob(f"*{COMPLETE}"), key=_age_of):
-        worktree = _read_marker(marker)
-        if worktree is not None and worktree.is_overlaid:
-            of_running.append(marker)
-        else:
-            of_commits.append(marker)
-    return of_commits[:-KEPT_TREES] + of_running[:-KEPT_OVERLAID_TREES]
-
-
-def _changed_at_s(marker: Path) -> float:
-    return marker.stat().st_mtime
 
 
 def _remove(around: Repository, folder: Path) -> None:
@@ -420,4 +366,3 @@ def lock_folder(path: Path) -> Iterator[None]:
         raise RevisionError(
             f"{path.parent} cannot be written ({error}); set XDG_CACHE_HOME to a folder that can"
         ) from error
-

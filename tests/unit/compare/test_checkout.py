@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pytest_ttsperf.compare.checkout import large_files
-from pytest_ttsperf.compare.revisions import checkout, lay_out_running
+from pytest_ttsperf.compare.revisions import checkout
 from pytest_ttsperf.errors import GitMissing, RevisionError
 from pytest_ttsperf.targets.worker.source_tree import Tree
 

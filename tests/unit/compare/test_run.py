@@ -182,7 +182,9 @@ class PoolOfOne:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def submit(self, call: Callable[..., object], *values: object, **more: object) -> Future[object]:
+    def submit(
+        self, call: Callable[..., object], *values: object, **more: object
+    ) -> Future[object]:
         future: Future[object] = Future()
         future.set_result(call(*values, **more))
         return future

@@ -280,9 +280,7 @@ def test_submodules_are_as_they_are(nested: Path, lay: Lay) -> None:
     assert lay(nested).folder == tree.folder
 
 
-def test_a_submodule_that_was_just_added_or_removed(
-    nested: Path, lay: Lay, tmp_path: Path
-) -> None:
+def test_a_submodule_that_was_just_added_or_removed(nested: Path, lay: Lay, tmp_path: Path) -> None:
     other = new_repository(tmp_path / "other")
     git(nested, "submodule", "--quiet", "add", other.as_uri(), "other")
     assert content_of(lay(nested).folder) == content_of(nested)
@@ -400,7 +398,7 @@ def test_a_kill_in_the_midst_leaves_no_half_tree(
     while not list(cache.rglob(mark)) and process.poll() is None:
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    assert process.wait() == -signal.SIGKILL, "it was done before"
     assert bytes_of(repository) == before
     assert not list(cache.rglob(f"*{COMPLETE}"))
     tree = lay(repository)
