@@ -7,7 +7,7 @@ running code, which is that HEAD, once with the running code in its own place an
 the old version is. In its place something slows it that is no code of the project:
 
 - `local file`: a file that git ignores, by which the engine writes a log, costs that share of the
-  time to the first chunk;
+  time to the first chunk (the engine sleeps for both, so that a busy machine disturbs it little);
 - `no bytecode`: PYTHONDONTWRITEBYTECODE is set, as in many images, and there are many modules; cold
   starts are compared.
 
@@ -28,14 +28,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from pytest_ttsperf.compare import metrics
-from pytest_ttsperf.compare.cells import side_by_side
+from pytest_ttsperf.compare import metrics, run
+from pytest_ttsperf.compare.blocks import ComparedCell, ComparisonSpec
 from pytest_ttsperf.compare.revisions import checkout, lay_out_running
-from pytest_ttsperf.experiment.plan import TargetFactory
+from pytest_ttsperf.experiment.plan import Plan, TargetFactory
 from pytest_ttsperf.records import ChangeVerdict, ComparedMetric, Outcome, Phase, TargetSpec
 
 FIRST_S = 0.04
 MODULES = 250
+TEXTS = 8
+"""In each block of warm trials: what is shown needs many processes, and few trials."""
 WATCHED = "ttfa p50"
 IN_PLACE, LAID_OUT = "in its place", "laid out"
 ENGINE = """\
@@ -48,20 +50,15 @@ LOG = Path(__file__).with_name("log.cfg")
 for number in range({modules}):
     importlib.import_module(f"parts.part{{number}}")
 
-def spin(seconds):
-    until = time.perf_counter() + seconds
-    while time.perf_counter() < until:
-        pass
-
 class Hum:
     sample_rate = 24000
 
     def stream(self, text):
-        spin({first_s})
+        time.sleep({first_s})
         if LOG.exists():
-            spin({first_s} * float(LOG.read_text()))
-        for _ in range(5):
-            yield (0.3 * np.sin(0.05 * np.arange(320 * len(text)))).astype(np.float32)
+            time.sleep({first_s} * float(LOG.read_text()))
+        for _ in range(2):
+            yield (0.3 * np.sin(0.05 * np.arange(100 * len(text)))).astype(np.float32)
 """
 PART = """\
 def part(values):
@@ -132,14 +129,18 @@ def compare(case: Case, place: str, project: Path, cache: Path, budget_s: float)
     candidate = source
     if place == LAID_OUT:
         candidate = replace(source, tree=lay_out_running(project, cache=cache))
-    (comparison,) = side_by_side(
-        baseline,
-        candidate,
-        ["short"],
-        choose_metrics,
-        budget_s,
-        cold=case.phase == "cold",
-    ).values()
+    plan = Plan(test="bias", text="short", mode="stream", phase=case.phase, trials=0)
+    gates = choose_metrics(case.phase)
+    spec = ComparisonSpec(
+        baseline=baseline,
+        candidate=candidate,
+        cells={"cell": ComparedCell(plan, gates)},
+        against="HEAD",
+        budget_s=budget_s,
+        gates_in_run=len(gates),
+        texts=TEXTS,
+    )
+    comparison = run.compare(spec, lambda _: None)["cell"]
     if not comparison.changes:
         return Line(case.name, place, f"none: {comparison.reason}", None, None, comparison.blocks)
     change: ChangeVerdict = comparison.changes[0]
@@ -153,7 +154,7 @@ def compare(case: Case, place: str, project: Path, cache: Path, budget_s: float)
     )
 
 
-def run(case: Case, count: int, budget_s: float, slower: float) -> Iterator[Line]:
+def run_case(case: Case, count: int, budget_s: float, slower: float) -> Iterator[Line]:
     """So many comparisons from each place, in turns."""
     with tempfile.TemporaryDirectory() as scratch:
         project = Path(scratch).resolve() / "project"
@@ -209,7 +210,7 @@ def main() -> None:
     started_s = time.monotonic()
     lines = []
     for case in CASES:
-        for line in run(case, options.comparisons, options.budget, options.slower):
+        for line in run_case(case, options.comparisons, options.budget, options.slower):
             lines.append(line)
             print(*line, sep="  ", flush=True)
             if options.log:

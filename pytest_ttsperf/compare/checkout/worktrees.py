@@ -32,9 +32,7 @@ from pytest_ttsperf.compare.checkout.submodules import Submodule
 from pytest_ttsperf.errors import GitError, RevisionError
 
 KEPT_TREES = 5
-"""Of commits; an old version is often compared with again."""
-KEPT_OVERLAID_TREES = 3
-"""Of states of the running tree: each edit makes another, and seldom comes back."""
+"""Of commits, and as many of states of the running tree: each edit of it makes another."""
 LOCK_TIMEOUT_S = 600.0
 COMPLETE = ".complete"
 
@@ -319,7 +317,7 @@ def _list_stale(trees: Path) -> list[Path]:
             of_running.append(marker)
         else:
             of_commits.append(marker)
-    return of_commits[:-KEPT_TREES] + of_running[:-KEPT_OVERLAID_TREES]
+    return of_commits[:-KEPT_TREES] + of_running[:-KEPT_TREES]
 
 
 def _remove(around: Repository, folder: Path) -> None:

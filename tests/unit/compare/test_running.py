@@ -14,11 +14,7 @@ from pathlib import Path
 import pytest
 
 from pytest_ttsperf.compare.checkout import overlays
-from pytest_ttsperf.compare.checkout.worktrees import (
-    COMPLETE,
-    KEPT_OVERLAID_TREES,
-    KEPT_TREES,
-)
+from pytest_ttsperf.compare.checkout.worktrees import COMPLETE, KEPT_TREES
 from pytest_ttsperf.compare.revisions import checkout, lacking_code, lay_out_running
 from pytest_ttsperf.errors import RevisionError
 from pytest_ttsperf.targets.worker.source_tree import Tree
@@ -339,11 +335,11 @@ def test_a_few_states_stay_and_push_out_no_old_version(
     repository: Path, lay: Lay, cache: Path
 ) -> None:
     old = [checkout(text, repository, cache=cache) for text in ("HEAD", "HEAD~1", "HEAD~2")]
-    for number in range(KEPT_TREES + KEPT_OVERLAID_TREES):
+    for number in range(2 * KEPT_TREES):
         write(repository, "engine.py", f"speed = {number + 10}\n")
         tree = lay(repository)
     left = [path for path in tree.folder.parent.iterdir() if path.is_dir()]
-    assert len(left) == len(old) + KEPT_OVERLAID_TREES
+    assert len(left) == len(old) + KEPT_TREES
     assert {one.folder for one in (*old, tree)} <= set(left)
     assert git(repository, "worktree", "list").count("\n") == len(left)
 
