@@ -22,6 +22,8 @@ from pytest_ttsperf.compare.checkout.submodules import GITLINK
 from pytest_ttsperf.errors import RevisionError
 
 DIGEST_CHARACTERS = 16
+MOST_UNTRACKED_BYTES = 2_000_000_000
+"""Beyond that it is data, and nobody waits for a copy of it with each edit."""
 LIKE_COMMITTED = "H"
 """The tag of a file in git's index that is compared with the disk as usual."""
 NOT_CHECKED_OUT = "Ss"
@@ -76,7 +78,7 @@ def read(
 
     `inner` are the paths of its submodules, which differ from commits of theirs. Nothing below
     `left_out` belongs to it, and neither do bytecode and virtual environments. RevisionError where
-    git or a file cannot be read.
+    git or a file cannot be read, and for data that git does not ignore.
     """
     files: dict[str, Entry] = {}
     deleted: list[str] = []
@@ -89,7 +91,9 @@ def read(
                 files[prefix + path] = _describe(place)
             elif not place.is_dir() or not _is_submodule(work_tree, path):
                 deleted.append(prefix + path)
-        for path in _choose_untracked(work_tree, untracked, left_out):
+        chosen = _choose_untracked(work_tree, untracked, left_out)
+        _refuse_data(work_tree, chosen)
+        for path in chosen:
             files[prefix + path] = _describe(work_tree / path)
     return Overlay(files, tuple(deleted))
 
@@ -184,6 +188,19 @@ def _list_files(work_tree: Path, path: str) -> list[str]:
         if file.is_symlink() or file.is_file():
             files.append(file.relative_to(work_tree).as_posix())
     return files
+
+
+def _refuse_data(work_tree: Path, paths: Iterable[str]) -> None:
+    """RevisionError for untracked files that are too much to be copied."""
+    sizes = {path: (work_tree / path).lstat().st_size for path in paths}
+    total = sum(sizes.values())
+    if total > MOST_UNTRACKED_BYTES:
+        largest = max(sizes, key=lambda path: sizes[path])
+        raise RevisionError(
+            f"found {total / 1e9:.1f} GB in files that git neither tracks nor ignores, the largest "
+            f"is {largest}; no more than {MOST_UNTRACKED_BYTES / 1e9:g} GB are copied. Have git "
+            "ignore what is no code (.gitignore)"
+        )
 
 
 def _is_linked_worktree(place: Path) -> bool:

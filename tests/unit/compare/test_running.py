@@ -361,6 +361,19 @@ def test_a_file_that_changes_meanwhile_is_an_error_and_leaves_nothing(
     assert git(repository, "worktree", "list").count("\n") == 0
 
 
+def test_data_that_git_does_not_ignore_is_refused(
+    repository: Path, lay: Lay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overlays, "MOST_UNTRACKED_BYTES", 1000)
+    write(repository, "small.py", "")
+    lay(repository)
+    write(repository, "data.bin", "7" * 1000)
+    lay(repository)
+    write(repository, "more.bin", "7")
+    with pytest.raises(RevisionError, match=r"neither tracks nor ignores, the largest is data"):
+        lay(repository)
+
+
 def test_a_file_that_cannot_be_read_is_named(repository: Path, lay: Lay) -> None:
     if os.getuid() == 0:
         pytest.skip("root may read everything")
