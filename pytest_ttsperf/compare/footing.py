@@ -45,7 +45,8 @@ def level(spec: ComparisonSpec, tree: Tree, ready: TargetInfo | None) -> Footing
     """The same comparison with its candidate in a tree of its own, if it runs there.
 
     `ready` is what the candidate was like in its place. It is opened once, and speaks once, before
-    anything is measured: that time is not taken from the budget.
+    anything is measured: that time is not taken from the budget. What it stores beside its code at
+    a first start, as compilers at run time do, is there from then on.
     """
     in_place = spec.candidate
     laid_out = replace(in_place, tree=tree)
