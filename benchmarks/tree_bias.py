@@ -137,7 +137,6 @@ def compare(case: Case, place: str, project: Path, cache: Path, budget_s: float)
         cells={"cell": ComparedCell(plan, gates)},
         against="HEAD",
         budget_s=budget_s,
-        gates_in_run=len(gates),
         texts=TEXTS,
     )
     comparison = run.compare(spec, lambda _: None)["cell"]

@@ -181,7 +181,6 @@ def compare_cells(
     against: ComparedVersion | None,
     metrics_of: MetricsOfPhase,
     budget_s: float,
-    gates_in_run: int,
     version_of: Callable[[str], ComparedVersion],
     tell: run.Tell,
 ) -> list[CellResult]:
@@ -194,7 +193,7 @@ def compare_cells(
     for group in _groups(results, against):
         try:
             version = against or version_of(group.label)
-            spec = _comparison_spec(version, group, measured, metrics_of, budget_s, gates_in_run)
+            spec = _comparison_spec(version, group, measured, metrics_of, budget_s)
             level = version.level(spec, group.results[0].ready)
             comparisons = level.annotate(run.compare(level.spec, tell))
         except (MeasurementError, RevisionError, QualityError) as error:
@@ -246,7 +245,6 @@ def _comparison_spec(
     measured: Mapping[str, MeasuredCell],
     metrics_of: MetricsOfPhase,
     budget_s: float,
-    gates_in_run: int,
 ) -> ComparisonSpec:
     source, _ = measured[group.results[0].cell.id]
     if source.inline:
@@ -265,21 +263,13 @@ def _comparison_spec(
             plan=replace(plan, trials=len(result.counted)),
             metrics=metrics,
         )
-    # A test may have several cells.
-    gates_in_test = sum(count_gates(cell.metrics) for cell in cells.values())
     return ComparisonSpec(
         baseline=baseline,
         candidate=source,
         cells=cells,
         against=version.label,
         budget_s=budget_s,
-        gates_in_run=max(gates_in_run, gates_in_test),
     )
-
-
-def count_gates(metrics: Sequence[ComparedMetric]) -> int:
-    """How many chances to fail by the noise of times; what is said has no part in that."""
-    return sum(not metric.is_work for metric in metrics)
 
 
 def _refuse_never_warm(baseline: TargetFactory, phase: Phase) -> None:
@@ -363,7 +353,6 @@ def side_by_side(
         cells=cells,
         against=baseline.spec.label,
         budget_s=budget_s,
-        gates_in_run=len(presets) * count_gates(metrics),
     )
     comparisons = run.compare(spec, lambda _: None)
     if not is_cold:
