@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from pytest_ttsperf.compare import revisions, run
+from pytest_ttsperf.compare import footing, revisions, run
 from pytest_ttsperf.compare.blocks import ComparedCell, ComparisonSpec
+from pytest_ttsperf.compare.checkout import copies
 from pytest_ttsperf.compare.metrics import with_work
 from pytest_ttsperf.errors import MeasurementError, QualityError, RevisionError, TargetError
 from pytest_ttsperf.experiment.plan import Plan, TargetFactory
@@ -22,16 +23,18 @@ from pytest_ttsperf.records import (
     Json,
     Outcome,
     Phase,
+    TargetInfo,
     TargetSpec,
     TrustNote,
     Verdict,
 )
 from pytest_ttsperf.targets import spec as targets_spec
 from pytest_ttsperf.targets.server.run_options import with_http_options
-from pytest_ttsperf.targets.worker.source_tree import Tree
+from pytest_ttsperf.targets.worker.source_tree import Tree, name_running_paths
 
 COLD = "cold starts were compared, each counted from when its process was asked for"
 SHOWN_DEPENDENCIES = 4
+SHOWN_FILES = 3
 MeasuredCell = tuple[TargetFactory, Plan]
 """How a cell was measured."""
 MetricsOfPhase = Callable[[Phase], tuple[ComparedMetric, ...]]
@@ -44,6 +47,10 @@ class ComparedVersion:
     label: str
     tree: Tree | None = None
     spec: TargetSpec | None = None
+    running: Tree | None = None
+    """The code that runs, laid out as `tree` is; None where it is compared in its place."""
+    in_place_because: str | None = None
+    """Why it is, where it should not be."""
 
     @property
     def remarks(self) -> list[str]:
@@ -51,6 +58,10 @@ class ComparedVersion:
         if self.tree is None:
             return []
         remarks = [f"{self.label}: {note}" for note in self.tree.notes]
+        if self.running is not None:
+            remarks += [f"{revisions.RUNNING}: {note}" for note in self.running.notes]
+        if self.in_place_because is not None:
+            remarks.append(self.in_place_because)
         if self.tree.differing and not self.tree.has_own_environment:
             remarks.append(self._differing_text(self.tree.differing))
         return remarks
@@ -74,6 +85,23 @@ class ComparedVersion:
             spec = structs.replace(spec, options=source.spec.options)
         return replace(source, spec=with_http_options(spec, {}))
 
+    def level(self, spec: ComparisonSpec, ready: TargetInfo | None) -> footing.Footing:
+        """A comparison with its candidate laid out as its baseline, as far as it can be.
+
+        `ready` is what the candidate was like in its place.
+        """
+        if self.running is not None:
+            return footing.level(spec, self.running, ready)
+        if self.in_place_because is not None:
+            return footing.Footing(spec, (self.in_place_because,))
+        return footing.Footing(spec)
+
+    def name_running_paths(self, text: str) -> str:
+        """A text with the paths of the running code, wherever that was laid out."""
+        if self.running is None:
+            return text
+        return name_running_paths(self.running, text)
+
 
 def prepare_version(
     text: str,
@@ -83,12 +111,13 @@ def prepare_version(
     options: Mapping[str, Json] | None = None,
     copy: Sequence[str] = (),
     fetch: bool = False,
+    left_out: Sequence[Path] = (),
 ) -> ComparedVersion:
     """Prepare what `--ttsperf-against` names. RevisionError when it is not to be had.
 
     `options` are those of another target; without any it gets those of the measured one, if both
-    have the same form. `copy` and `fetch` are for a revision: files that git does not track, as
-    patterns, and whether it may be fetched.
+    have the same form. `copy`, `fetch` and `left_out` are for a revision: files that git does not
+    track, as patterns, whether it may be fetched, and folders that are not part of the code.
     """
     if targets_spec.is_spec(text):
         spec = TargetSpec(spec=text, options=dict(options or {}))
@@ -99,7 +128,35 @@ def prepare_version(
             "another version gets those of this one. Leave out --ttsperf-against-option"
         )
     tree = revisions.checkout(text, rootdir, install=install, copy=copy, fetch=fetch)
-    return ComparedVersion(tree.label, tree=tree)
+    version = ComparedVersion(tree.label, tree=tree)
+    if tree.revision is None:
+        return version
+    return _lay_out_running(version, tree, rootdir, copy=copy, left_out=left_out)
+
+
+def _lay_out_running(
+    version: ComparedVersion,
+    tree: Tree,
+    rootdir: Path,
+    *,
+    copy: Sequence[str],
+    left_out: Sequence[Path],
+) -> ComparedVersion:
+    """The version with the running code laid out as well, or with why that cannot be."""
+    try:
+        running = revisions.lay_out_running(rootdir, copy=copy, left_out=left_out)
+    except RevisionError as error:
+        reason = f"{footing.UNEQUAL}: it cannot be laid out likewise ({_first_line(error)})"
+        return replace(version, in_place_because=reason)
+    lacking = revisions.lacking_code(running)
+    if lacking and tree.has_own_environment:
+        # There the old version was built, and has what was built; the running one would not.
+        reason = (
+            f"{footing.UNEQUAL}: laid out likewise it would lack what git ignores "
+            f"({', '.join(lacking[:SHOWN_FILES])}); {copies.OPTION}=PATTERN lays that out as well"
+        )
+        return replace(version, in_place_because=reason)
+    return replace(version, running=running)
 
 
 def needs_comparison(result: CellResult, *, measure: bool) -> bool:
@@ -149,11 +206,13 @@ def compare_cells(
         try:
             version = against or version_of(group.label)
             spec = _comparison_spec(version, group, measured, metrics_of, budget_s)
-            comparisons = run.compare(spec, tell)
+            level = version.level(spec, group.results[0].ready)
+            comparisons = level.annotate(run.compare(level.spec, tell))
         except (MeasurementError, RevisionError, QualityError) as error:
             comparisons = group.without_comparison(_first_line(error), Outcome.INCONCLUSIVE)
         except TargetError as error:
-            reason = f"the new code failed while it was compared: {error}"
+            words = version.name_running_paths(str(error))
+            reason = f"the new code failed while it was compared: {words}"
             comparisons = group.without_comparison(reason, Outcome.FAIL)
         for cell_id, comparison in comparisons.items():
             by_cell[cell_id] = _add_comparison(

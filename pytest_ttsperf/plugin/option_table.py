@@ -109,7 +109,7 @@ OPTIONS = (
     _repeatable(
         "against-copy",
         "PATTERN",
-        "files that git does not track and the old version needs, as models/*.onnx: copied "
+        "files that git does not track and both versions need, as models/*.onnx: copied "
         "from the running tree; may be repeated",
     ),
     _switch("fetch", "fetch the revision to compare with, where the clone does not have it"),
@@ -170,7 +170,7 @@ INI_LINES = (
     IniLine("budget", "longest time for the comparison of one test, as 60s or 3min"),
     IniLine(
         "against_copy",
-        "files that git does not track and an old version needs, one pattern a line",
+        "files that git does not track and both versions need, one pattern a line",
         "linelist",
     ),
     IniLine(

@@ -116,6 +116,7 @@ class RunState:
             self.config.rootpath,
             copy=self.options.against_copy,
             fetch=self.options.fetch,
+            left_out=(self.options.artifacts, self.options.storage),
             **more,
         )
 

@@ -6,7 +6,8 @@ import random
 import sys
 import time
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
@@ -213,6 +214,53 @@ def test_each_text_is_spoken_by_all_four_and_in_changing_order() -> None:
     turns = [name for name, text in SPOKEN if text in texts[0]]
     assert len(turns) == 16
     assert len({tuple(turns[at : at + 4]) for at in range(0, 16, 4)}) > 1
+
+
+class PoolOfOne:
+    """Does at once what it is given, so that the order is seen."""
+
+    def __init__(self, workers: int) -> None:
+        assert workers == len(ARMS)
+
+    def __enter__(self) -> PoolOfOne:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(
+        self, call: Callable[..., object], *values: object, **more: object
+    ) -> Future[object]:
+        future: Future[object] = Future()
+        future.set_result(call(*values, **more))
+        return future
+
+
+def test_the_arms_are_opened_and_warmed_in_an_order_drawn_in_each_block(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: list[str] = []
+    open_target = blocks.open_target
+
+    def note_and_open(source: TargetFactory, *, warm: bool) -> blocks.OpenTarget:
+        opened.append(source.spec.spec.partition(":")[2])
+        return open_target(source, warm=warm)
+
+    monkeypatch.setattr(blocks, "open_target", note_and_open)
+    monkeypatch.setattr(blocks, "ThreadPoolExecutor", PoolOfOne)
+    both = contest("Hum", "Slow")
+    runner = BlockRunner(both)
+    warmups = warmup_texts(PLAN, MAX_WARMUPS)
+    orders_opened = set()
+    orders_warmed = set()
+    for _ in range(8):
+        opened.clear()
+        SPOKEN.clear()
+        runner.run_next(both)
+        orders_opened.add(tuple(opened))
+        orders_warmed.add(tuple(name for name, text in SPOKEN if text == warmups[0]))
+    assert len(orders_opened) > 2
+    assert len(orders_warmed) > 2
 
 
 @pytest.mark.parametrize(("old", "new"), [("Hum", "Slow"), ("Slow", "Hum")])
