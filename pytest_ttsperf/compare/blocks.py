@@ -76,6 +76,8 @@ class ComparedCell(NamedTuple):
 
     plan: Plan
     metrics: tuple[ComparedMetric, ...]
+    ungated: tuple[ComparedMetric, ...] = ()
+    """What is shown besides, and not judged."""
 
     @property
     def is_same_work(self) -> bool:

@@ -92,7 +92,7 @@ class RunState:
         spec.load_kinds()
         if not self.options.disabled:
             self._location = lazy.environment.locate_run(self.config.rootpath)
-        self.gates_in_run = tests * len(metrics.DEFAULT)
+        self.gates_in_run = tests * len(metrics.default_figures(self.options.budget_s))
         options = self.options
         if options.against is not None:
             self.against = self.version_of(
@@ -355,14 +355,18 @@ class TestState:
                 judged,
                 self.measured,
                 against=against,
-                metrics_of=lambda phase: markers.choose_metrics(
-                    self.item, self.options.margins, self.options.margins_ini, phase
-                ),
+                metrics_of=self._compared_metrics,
                 budget_s=self.options.budget_s,
                 gates_in_run=self._run.gates_in_run,
                 version_of=self._run.version_of,
                 tell=self._run.progress_line.text,
             )
+
+    def _compared_metrics(self, phase: lazy.records.Phase) -> tuple[lazy.records.ComparedMetric, ...]:
+        options = self.options
+        return markers.choose_metrics(
+            self.item, options.margins, options.margins_ini, phase, options.budget_s
+        )
 
     def _failing_outcomes(self) -> list[lazy.records.Outcome]:
         outcome = lazy.records.Outcome

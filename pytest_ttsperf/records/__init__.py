@@ -31,6 +31,7 @@ from pytest_ttsperf.records.comparison import (
     Look,
     Scale,
     StageChange,
+    UngatedChange,
 )
 from pytest_ttsperf.records.machine import Environment, Git, Machine, SystemLoad
 from pytest_ttsperf.records.recording import (
@@ -100,6 +101,7 @@ __all__ = [
     "Threshold",
     "Trial",
     "TrustNote",
+    "UngatedChange",
     "Usage",
     "Verdict",
     "WordCheck",

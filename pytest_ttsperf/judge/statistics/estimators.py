@@ -41,8 +41,11 @@ class Estimate(NamedTuple):
     freedom: int
 
     @classmethod
-    def of(cls, per_block: Array) -> Estimate:
-        """Over at least two blocks; scatter that is only rounding counts as none."""
+    def of(cls, per_block: Array, least_error: float = 0.0) -> Estimate:
+        """Over at least two blocks; scatter that is only rounding counts as none.
+
+        The error is at least what the values' own resolution leaves (`resolution`).
+        """
         deviation = float(per_block.std(ddof=1))
         error = deviation / math.sqrt(per_block.size)
         rounding = 1e-12 * float(np.abs(per_block).max())
@@ -50,7 +53,7 @@ class Estimate(NamedTuple):
             error = 0.0
         return cls(
             mean=float(per_block.mean()),
-            error=error,
+            error=max(error, least_error),
             freedom=per_block.size - 1,
         )
 
@@ -91,21 +94,22 @@ def effects(
     metrics: Sequence[Arms],
     statistic: BlockStatistic,
     scale: Scale,
+    trim: float = TRIM,
 ) -> Effects:
     """Compare the candidate with the baseline and the baseline with itself, block by block.
 
-    The middle: how the arms differ text by text, as in `levels`. On the scale `difference` nothing
-    is trimmed, as an underrun in one text of ten would not be seen.
+    The middle: how the arms differ text by text, as in `levels`, without the share `trim` at either
+    end. On the scale `difference` nothing is trimmed, as an underrun in one text of ten would not
+    be seen.
     A tail: how far the middle moved, plus how much later the late texts are than is usual for their
     text: Harrell-Davis quantiles of each arm's `tail_residuals` over all blocks, and the delete-one
     jackknife to see how far these can be trusted.
     Raises ValueError for a number of 0 or less on the scale `ratio`.
     """
     is_tail = statistic in TAILS
-    trim = TRIM
     if scale == "difference" and not is_tail:
         trim = 0.0
-    values = [_on_scale(_drop_incomplete(arms), scale) for arms in metrics]
+    values = [_on_scale(drop_incomplete(arms), scale) for arms in metrics]
     arm_levels = levels(values, trim)
     candidate, control = contrasts(arm_levels.T)
     if not is_tail:
@@ -171,7 +175,7 @@ def find_outside(arms: Arms, scale: Scale, band: float) -> npt.NDArray[np.bool_]
     A text that one arm did not measure, and one in which all three differ, is nobody's. Raises
     ValueError for a number of 0 or less on the scale `ratio`.
     """
-    values = _on_scale(_drop_incomplete(arms), scale)
+    values = _on_scale(drop_incomplete(arms), scale)
     outside = np.zeros(values.shape, dtype=bool)
     for arm in range(len(values)):
         one, other = np.delete(values, arm, axis=0)
@@ -249,7 +253,7 @@ def _harrell_davis_weights(count: int, level: float) -> Array:
     return np.asarray(np.diff(shares), dtype=float)
 
 
-def _drop_incomplete(arms: Arms) -> Array:
+def drop_incomplete(arms: Arms) -> Array:
     """Only the texts that all three arms measured."""
     values = arms.array()
     is_complete = np.isfinite(values).all(axis=0)

@@ -47,11 +47,16 @@ class Contrast(NamedTuple):
     margin: float
 
     @classmethod
-    def of(cls, per_block: Effects, margin: float) -> Contrast:
-        """From one number per block each."""
+    def of(
+        cls,
+        per_block: Effects,
+        margin: float,
+        least_error: float = 0.0,
+    ) -> Contrast:
+        """From one number per block each; the standard error is at least so large."""
         return cls(
-            candidate=Estimate.of(per_block.candidate),
-            control=Estimate.of(per_block.control),
+            candidate=Estimate.of(per_block.candidate, least_error),
+            control=Estimate.of(per_block.control, least_error),
             margin=margin,
         )
 
@@ -114,7 +119,7 @@ def plan_blocks(budget_s: float, block_s: float) -> BlockPlan:
 
 def alpha_fail(statistic: BlockStatistic, look: Look) -> float:
     """How likely a FAIL of unchanged code may be, at most."""
-    if statistic in TAILS:
+    if statistic in TAILS or statistic == "late":
         return ALPHA_FAIL[look] * TAIL_SHARE
     return ALPHA_FAIL[look]
 
