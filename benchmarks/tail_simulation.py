@@ -4,8 +4,8 @@
     python benchmarks/tail_simulation.py --tree ../before
 
 Blocks are drawn at random and judged by the shipped `compare.decision.decide`, at the end of the
-budget. `--tree` asks the judge of another tree instead, in a process of its own, and prints what that
-one has. The rows are those of docs/measurements/late-share.md.
+budget. `--tree` asks the judge of another tree instead, in a process of its own. The rows are those of
+docs/measurements/late-share.md.
 
 Noise: `real` is that of docs/measurements/change-detection.md (trials scatter by 2 %, processes by
 0.7 %, and 2.8 % of the trials are late by 15 to 50 %, in spells of several that follow one another,
@@ -193,10 +193,22 @@ def count(outcomes: Sequence[Outcome], wanted: Outcome) -> str:
 # Slow texts
 
 
+TAIL_HEADS = (
+    "noise",
+    "budget",
+    "change",
+    "p95 FAIL",
+    "p95 PASS",
+    "late FAIL",
+    "late PASS",
+    "either FAIL",
+    "all PASS",
+)
+
 def tail_rows(noise: str, runs: int, changes: Sequence[Change]) -> Iterator[str]:
     """A row for each change and budget: of p95, of the late share, and of both."""
-    yield "| noise | budget | change | p95 FAIL | p95 PASS | late FAIL | late PASS | either FAIL | all PASS |"
-    yield "|---" * 9 + "|"
+    yield f"| {' | '.join(TAIL_HEADS)} |"
+    yield "|---" * len(TAIL_HEADS) + "|"
     for shape in SHAPES:
         if not has_arms(shape):
             continue

@@ -103,8 +103,8 @@ def _when_compared(name: str) -> str:
     if name in compared.GATED_FROM_S:
         from_s = compared.GATED_FROM_S[name]
         return (
-            f"always shown where versions are compared, and judged in a budget of {from_s:.0f} s or "
-            "more, or where it is named"
+            "always shown where versions are compared, and judged in a budget of "
+            f"{from_s:.0f} s or more, or where it is named"
         )
     if name in compared.WORK:
         return "always compared between two versions of one target"

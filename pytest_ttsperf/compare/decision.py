@@ -214,7 +214,7 @@ def _contrast(
     metric: ComparedMetric,
     steps: Resolution | None,
 ) -> Contrast:
-    """Nothing is trimmed of values that come in steps: a change shows in the few that move by one."""
+    """Of values that come in steps nothing is trimmed: a change shows in the few that move."""
     arms = [block.metric for block in readable]
     trim = TRIM
     least_error = 0.0

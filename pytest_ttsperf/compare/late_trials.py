@@ -1,8 +1,8 @@
 """Are more trials late than with the old version? By blocks, and exactly.
 
 FAIL by a randomisation test over the arms of each block, which is exact however late trials come
-together. PASS needs a t test over the blocks' shares, and the exact bound of the counts as well: few
-late trials scatter too little to be believed (docs/adr/0042). Pure, as all that decides.
+together. PASS needs a t test over the blocks' shares, and the exact bound of the counts as well: a
+few late trials scatter too little to be believed (docs/adr/0042). Pure, as all that decides.
 """
 
 from __future__ import annotations

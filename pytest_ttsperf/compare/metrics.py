@@ -23,8 +23,8 @@ MOST_OUTSIDE = 0.05
 MOST_OF_SAMPLE = 1 / 3
 """The same, of the few texts that are listened to: eight without one show it."""
 LATER_BY = 0.15
-"""A trial that takes so much longer than the median of its text is late: in a noisy quarter of an hour
-1 to 3 in 100 trials are (docs/adr/0042)."""
+"""A trial that takes so much longer than the median of its text is late, as 1 to 3 in 100 are by
+chance in a noisy quarter of an hour (docs/adr/0042)."""
 MOST_MORE_LATE = 0.02
 """Of the trials: what is PASS has surely not so many more of them late."""
 CLIPPED_TEXT = 0.06
@@ -140,8 +140,8 @@ REQUESTED: Mapping[str, MetricDefault] = {
 """What takes a recogniser, or the sound of all arms, and is judged of a sample of the texts."""
 DEFAULT = ("ttfa_p50", "ttfa_p95", "rtf_p50")
 GATED_FROM_S: Mapping[str, float] = {"ttfa_late": 180.0}
-"""Budgets from which these are judged too where nobody names them. With less time unchanged code would
-stay undecided too often, so they are shown (docs/adr/0042)."""
+"""Budgets from which these are judged too where nobody names them. With less time unchanged code
+would stay undecided too often, so they are shown (docs/adr/0042)."""
 ALL: Mapping[str, MetricDefault] = {**FIGURES, **WORK, **REQUESTED}
 SAMPLED = frozenset(figure.metric for figure in REQUESTED.values())
 SHORT = {"ttfa": ("ttfa_p50", "ttfa_p95"), "rtf": ("rtf_p50",), "memory": ("rss_peak",)}
@@ -214,8 +214,8 @@ def why_ungated(metric: ComparedMetric) -> str:
     """When a figure of `choose_ungated` is judged."""
     names = [name for name in GATED_FROM_S if ALL[name].label == metric.label]
     return (
-        f"judged in a budget of {GATED_FROM_S[names[0]]:.0f} s or more (--ttsperf-budget), or where "
-        f"@regression({names[0]}=...) names it"
+        f"judged in a budget of {GATED_FROM_S[names[0]]:.0f} s or more (--ttsperf-budget), or "
+        f"where @regression({names[0]}=...) names it"
     )
 
 

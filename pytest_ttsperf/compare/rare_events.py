@@ -24,6 +24,11 @@ from pytest_ttsperf.judge.statistics.exact_counts import (
 from pytest_ttsperf.records import Block, ChangeVerdict, ComparedMetric, Outcome
 
 
+MOST_RARE = 0.1
+"""Of all texts of all arms: where more have the event it is not rare, its number scatters from
+block to block, and the t rule needs no help."""
+
+
 class Events(NamedTuple):
     """The texts that have an event."""
 
@@ -31,6 +36,13 @@ class Events(NamedTuple):
     largest: float
     """What the figure is at most in one text; at least the size of an event."""
     split: SplitTest
+
+    @property
+    def is_rare(self) -> bool:
+        """Whether few of all texts have it."""
+        events = self.counts.candidate.events + self.counts.baseline.events
+        trials = self.counts.candidate.trials + self.counts.baseline.trials
+        return events <= MOST_RARE * trials
 
     def bound(self, alpha: float) -> float:
         """By how much the figure's mean is larger at most, in its unit."""
@@ -52,6 +64,8 @@ def check_counts(
     of its own.
     """
     events = _find(blocks, metric)
+    if not events.is_rare:
+        return verdict
     is_more = (verdict.effect or 0.0) > metric.margin
     p_slower = min(_chance(verdict.p_slower), events.split.p_more)
     outcome = Outcome.INCONCLUSIVE

@@ -283,8 +283,8 @@ T_OVER_BLOCKS = "Student's t over blocks of three processes (ADR 20)"
 T_BOTH_WAYS = "Student's t over blocks, in both directions (ADR 20, ADR 33)"
 EXACT_COUNT = "binomial test of who stands apart, exact; Clopper and Pearson 1934 for the share"
 LATE_SHARE = (
-    "randomisation test over the processes of each block, exact; for PASS also Student's t over blocks "
-    "and Clopper and Pearson 1934 (ADR 42)"
+    "randomisation test over the processes of each block, exact; for PASS also Student's t over "
+    "blocks and Clopper and Pearson 1934 (ADR 42)"
 )
 RARE_EVENT = f"{T_OVER_BLOCKS}, and exact counts of the texts that have any (ADR 42)"
 
@@ -297,8 +297,8 @@ FIGURES: Mapping[str, Paragraph] = {
     "ttfa_p95": Paragraph(
         "new / old version, of the slow texts of a block",
         T_OVER_BLOCKS,
-        "what happens in fewer than one text in twenty (`ttfa_late`), and how much slower one in twenty "
-        "is; it needs more blocks than a median",
+        "what happens in fewer than one text in twenty (`ttfa_late`), and how much slower one in "
+        "twenty is; it needs more blocks than a median",
     ),
     "ttfa_late": Paragraph(
         "share of the trials that take more than 1.15 times the median of their text over the "

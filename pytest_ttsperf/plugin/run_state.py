@@ -362,7 +362,9 @@ class TestState:
                 tell=self._run.progress_line.text,
             )
 
-    def _compared_metrics(self, phase: lazy.records.Phase) -> tuple[lazy.records.ComparedMetric, ...]:
+    def _compared_metrics(
+        self, phase: lazy.records.Phase
+    ) -> tuple[lazy.records.ComparedMetric, ...]:
         options = self.options
         return markers.choose_metrics(
             self.item, options.margins, options.margins_ini, phase, options.budget_s

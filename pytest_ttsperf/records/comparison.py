@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 Scale = Literal["ratio", "difference"]
 """How the arms are compared: by logs, or, where a metric can be 0, by subtraction."""
 BlockStatistic = Literal["p50", "p95", "p99", "value", "outside", "late"]
-"""What of a metric is compared; `value` is one number per process, such as memory, `outside` how many
-texts of one arm are apart from those of both others, and `late` the share of trials that take much
-longer than their text usually does."""
+"""What of a metric is compared; `value` is one number per process, such as memory, `outside` how
+many texts of one arm are apart from those of both others, and `late` the share of trials that take
+much longer than their text usually does."""
 Look = Literal["early", "end"]
 """The only look before the end comes at 60 % of the blocks."""
 MIN_SHARE = 0.5
@@ -41,11 +41,11 @@ class ComparedMetric(Struct, frozen=True, kw_only=True):
     is_work: bool = False
     """Whether it is what the figures are the price of, and not one of them."""
     band: float | None = None
-    """Of `outside`: how far one arm must be from both others, on the scale, to be outside; of `late`:
-    how far above the median of the arms, to be late."""
+    """Of `outside`: how far one arm must be from both others, on the scale, to be outside; of
+    `late`: how far above the median of the arms, to be late."""
     event: float | None = None
-    """Of a figure that is 0 in most texts: what it is at least in a text that has the event. Its PASS
-    needs the exact bound of such texts besides."""
+    """Of a figure that is 0 in most texts: what it is at least in a text that has the event. Its
+    PASS needs the exact bound of such texts besides."""
 
 
 class Arms(Struct, frozen=True, kw_only=True):

@@ -23,7 +23,13 @@ def simulation(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def late(
-    simulation: Any, shape: int, runs: int, *, noise: str = "real", percent: int = 0, one_in: int = 1
+    simulation: Any,
+    shape: int,
+    runs: int,
+    *,
+    noise: str = "real",
+    percent: int = 0,
+    one_in: int = 1,
 ) -> list[Outcome]:
     """What is said of the late share in each run."""
     metric = simulation.find_metric("ttfa_late")

@@ -271,12 +271,11 @@ def test_too_few_blocks_are_inconclusive(blocks):
 def test_what_only_the_new_code_cannot_speak_fails():
     def blocks(old, new, count=6):
         rng = np.random.default_rng(count)
-        found = []
+        pairs = []
         for one, other, third in rng.normal(70, 0.1, (count, 3)):
-            found.append(
-                Block(metric=Arms(baseline=(old, one), control=(70.0, other), candidate=(new, third)))
-            )
-        return found
+            both = Arms(baseline=(old, one), control=(70.0, other), candidate=(new, third))
+            pairs.append(Block(metric=both))
+        return pairs
 
     found = decide(blocks(70.0, None))
     assert found.outcome is FAIL

@@ -47,7 +47,8 @@ def test_none_of_n_is_at_most_3_of_n(trials: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("new", "old", "texts"), [(0.01, 0.0, 300), (0.03, 0.01, 300), (0.05, 0.03, 900), (0.3, 0.3, 60)]
+    ("new", "old", "texts"),
+    [(0.01, 0.0, 300), (0.03, 0.01, 300), (0.05, 0.03, 900), (0.3, 0.3, 60)],
 )
 def test_the_bound_of_a_difference_is_wrong_no_more_often_than_it_may(
     new: float, old: float, texts: int
