@@ -4,7 +4,7 @@
     python benchmarks/tail_simulation.py --tree ../before
 
 Blocks are drawn at random and judged by the shipped `compare.decision.decide`, at the end of the
-budget. `--tree` asks the judge of another tree instead, in a process of its own. The rows are those of
+budget. `--tree` asks the judge of another tree instead, in a process of its own. Its rows are in
 docs/measurements/late-share.md.
 
 Noise: `real` is that of docs/measurements/change-detection.md (trials scatter by 2 %, processes by
