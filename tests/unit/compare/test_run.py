@@ -126,6 +126,25 @@ def test_slower_code_fails_and_faster_code_is_an_improvement(
     assert compared("Slow", "Hum").changes[0].improved
 
 
+def test_what_the_budget_is_too_short_for_is_shown_and_no_verdict_rests_on_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = t_rule.BlockPlan(blocks=5, early_at=None, seconds=MINUTE_S)
+    monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: plan)
+    both = contest("Hum", "Slow")
+    gates = both.cells["cell"].metrics
+    cell = ComparedCell(PLAN, gates, metrics.choose_ungated(gates, "warm"))
+    found = run.compare(replace(both, cells={"cell": cell}), lambda _: None)["cell"]
+    (shown,) = found.ungated
+    assert shown.metric.label == "ttfa late"
+    assert shown.change.outcome is Outcome.INCONCLUSIVE
+    assert shown.change.effect is not None
+    assert shown.change.effect > 0.5, "each of its trials is late"
+    assert "shown, and not judged" in shown.change.reason
+    assert len(found.changes) == len(found.gates) == 3
+    assert not any("late" in verdict.subject for verdict in run.verdicts(found))
+
+
 def test_cells_are_confirmed_in_their_order_whatever_the_hash_seed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
