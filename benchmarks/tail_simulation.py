@@ -205,6 +205,7 @@ TAIL_HEADS = (
     "all PASS",
 )
 
+
 def tail_rows(noise: str, runs: int, changes: Sequence[Change]) -> Iterator[str]:
     """A row for each change and budget: of p95, of the late share, and of both."""
     yield f"| {' | '.join(TAIL_HEADS)} |"
@@ -225,15 +226,12 @@ def tail_row(noise: str, shape: Shape, change: Change, runs: int) -> str:
         parts += [count(outcomes, Outcome.FAIL), count(outcomes, Outcome.PASS)]
     judged = list(zip(*by_name.values(), strict=True))
     parts.append(share_text([Outcome.FAIL in each for each in judged]))
-    all_pass = "-"
-    if not change.percent:
-        all_pass = share_text([set(each) == {Outcome.PASS} for each in judged])
+    passed = [set(each) == {Outcome.PASS} for each in judged]
+    all_pass = share_text([] if change.percent else passed)
     return f"| {' | '.join([*parts, all_pass])} |"
 
 
-def simulate_tails(
-    noise: str, shape: Shape, change: Change, runs: int
-) -> dict[str, list[Outcome]]:
+def simulate_tails(noise: str, shape: Shape, change: Change, runs: int) -> dict[str, list[Outcome]]:
     """What the judge says of each run, by figure; of unchanged code of the median too."""
     names = ["ttfa_p95", "ttfa_late"]
     if not change.percent:

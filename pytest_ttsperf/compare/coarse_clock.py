@@ -38,9 +38,12 @@ def explain_steps(
     if metric.metric in METRICS:
         unit = METRICS[metric.metric].unit
     step = f"{steps.step:.3g} {unit}".rstrip()
+    verb = "are"
+    if steps.share == 1.0:
+        verb = "may be"  # there is one value alone
     found, _, _ = verdict.reason.partition("): ")
     reason = (
-        f"{found}): too coarse for this change: the clock's steps are {step}, "
+        f"{found}): too coarse for this change: the clock's steps {verb} {step}, "
         f"{100 * steps.share:.3g} % of the median"
     )
     needed = verdict.blocks_needed

@@ -23,7 +23,6 @@ from pytest_ttsperf.judge.statistics.exact_counts import (
 )
 from pytest_ttsperf.records import Block, ChangeVerdict, ComparedMetric, Outcome
 
-
 MOST_RARE = 0.1
 """Of all texts of all arms: where more have the event it is not rare, its number scatters from
 block to block, and the t rule needs no help."""

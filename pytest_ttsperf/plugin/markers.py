@@ -202,9 +202,7 @@ def choose_metrics(
     try:
         mark = _margins_of_mark(item.get_closest_marker(MARK))
         requested = _margins_of_quality(merge_limits(item).get("quality", {}))
-        return metrics.choose_metrics(
-            phase, ini, requested, mark, command_line, budget_s=budget_s
-        )
+        return metrics.choose_metrics(phase, ini, requested, mark, command_line, budget_s=budget_s)
     except LimitError as error:
         raise LimitError(f"{item.nodeid}: {error}") from error
 

@@ -289,5 +289,18 @@ def test_what_was_compared_and_not_judged_is_shown_without_a_verdict() -> None:
     comparison = Comparison(against="before", blocks=9, ungated=ungated)
     cell = structs.replace(result("test_a", Outcome.PASS), comparison=comparison)
     rows = [line.split() for line in terminal.table([cell]).splitlines()]
-    shown = ["ttfa", "late", "against", "before", "9", "blocks", "+0.6", "%", "<=", "+3.1", "%", "-"]
+    shown = [
+        "ttfa",
+        "late",
+        "against",
+        "before",
+        "9",
+        "blocks",
+        "+0.6",
+        "%",
+        "<=",
+        "+3.1",
+        "%",
+        "-",
+    ]
     assert [*shown, "not", "judged"] in rows
