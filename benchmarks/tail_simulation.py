@@ -15,6 +15,7 @@ whatever arm they are of), `normal` is 7.5 % a trial, `t3` and `pareto` have hea
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import subprocess
 import sys
@@ -38,6 +39,7 @@ PROCESS = 0.007
 LATE_SHARE = 0.028
 SPELL = 4
 """Trials that follow one another in a spell, on average."""
+PARTS = ("tails", "budgets", "counts", "clocks")
 MARGINS = {"ttfa_late": 0.02, "underruns": 0.005}
 
 
@@ -81,17 +83,19 @@ CHANGES = (
 # Noise: logs, [blocks, arms, texts]
 
 
-def real_noise(rng: np.random.Generator, shape: Shape) -> Array:
-    """Mostly quiet, with spells of late trials."""
+def real_noise(rng: np.random.Generator, shape: Shape, spell: float = SPELL) -> Array:
+    """Mostly quiet, with spells of so many late trials on average."""
     size = (shape.blocks, shape.arms, shape.texts)
     lateness = np.log1p(rng.uniform(0.15, 0.5, size))
-    return rng.normal(0, 0.02, size) + lateness * late_in_spells(rng, shape)
+    return np.asarray(rng.normal(0, 0.02, size) + lateness * late_in_spells(rng, shape, spell))
 
 
-def late_in_spells(rng: np.random.Generator, shape: Shape) -> npt.NDArray[np.bool_]:
+def late_in_spells(
+    rng: np.random.Generator, shape: Shape, spell: float = SPELL
+) -> npt.NDArray[np.bool_]:
     """Which trials are late: a text is spoken by all arms in turns, in random order."""
     trials = shape.texts * shape.arms
-    ends = 1 / SPELL
+    ends = 1 / spell
     starts = ends * LATE_SHARE / (1 - LATE_SHARE)
     in_time = np.zeros((shape.blocks, trials), dtype=bool)
     is_late = rng.random(shape.blocks) < LATE_SHARE
@@ -118,7 +122,7 @@ def pareto_noise(rng: np.random.Generator, shape: Shape) -> Array:
     """2 %, and a spike of 10 % or far more in 3 % of the trials."""
     size = (shape.blocks, shape.arms, shape.texts)
     spikes = np.log1p(0.1 * (1 + rng.pareto(1.5, size))) * (rng.random(size) < 0.03)
-    return rng.normal(0, 0.02, size) + spikes
+    return np.asarray(rng.normal(0, 0.02, size) + spikes)
 
 
 NOISES: dict[str, Callable[[np.random.Generator, Shape], Array]] = {
@@ -127,6 +131,10 @@ NOISES: dict[str, Callable[[np.random.Generator, Shape], Array]] = {
     "t3": t3_noise,
     "pareto": pareto_noise,
 }
+SPELLS = (1, 2, 8)
+"""Of other lengths than in `real`; those of 1 are single trials."""
+for _spell in SPELLS:
+    NOISES[f"spells of {_spell}"] = functools.partial(real_noise, spell=_spell)
 
 
 def draw_times(
@@ -245,6 +253,43 @@ def simulate_tails(noise: str, shape: Shape, change: Change, runs: int) -> dict[
             if metric is not None:
                 outcomes.append(judge(values, metric))
     return found
+
+
+# From which budget on it is gated
+
+
+BUDGETS = (
+    Shape("60 s", 9, 38, 3),
+    Shape("90 s", 14, 38, 3),
+    Shape("120 s", 18, 38, 3),
+    Shape("180 s", 24, 38, 3),
+    Shape("180 s", 24, 38, 4),
+)
+
+
+def budget_rows(noises: Sequence[str], runs: int) -> Iterator[str]:
+    """Unchanged code: how often the late share passes, and all three of p50, p95 and late do."""
+    yield "| noise | budget | p50 and p95 PASS | late PASS | all PASS | any FAIL |"
+    yield "|---" * 6 + "|"
+    for noise in noises:
+        for shape in filter(has_arms, BUDGETS):
+            yield budget_row(noise, shape, runs)
+
+
+def budget_row(noise: str, shape: Shape, runs: int) -> str:
+    """A row each."""
+    by_name = simulate_tails(noise, shape, CHANGES[0], runs)
+    judged = list(zip(*by_name.values(), strict=True))
+    quantiles = list(zip(by_name["ttfa_p50"], by_name["ttfa_p95"], strict=True))
+    parts = [
+        noise,
+        shape.name,
+        share_text([set(each) == {Outcome.PASS} for each in quantiles]),
+        count(by_name.get("ttfa_late", []), Outcome.PASS),
+        share_text([set(each) == {Outcome.PASS} for each in judged]),
+        share_text([Outcome.FAIL in each for each in judged]),
+    ]
+    return f"| {' | '.join(parts)} |"
 
 
 # Rare events
@@ -380,33 +425,43 @@ def judge_in_tree(tree: Path, arguments: Sequence[str]) -> int:
     return subprocess.run(command, env=environment, check=False).returncode
 
 
+def tables(
+    parts: Sequence[str],
+    noises: Sequence[str] | None,
+    runs: int,
+    changes: Sequence[Change],
+) -> Iterator[Iterator[str]]:
+    """The rows of each table."""
+    if "tails" in parts:
+        for noise in noises or ("real", "normal", "t3", "pareto"):
+            yield tail_rows(noise, runs, changes)
+    if "budgets" in parts:
+        yield budget_rows(noises or tuple(NOISES), runs)
+    if "counts" in parts:
+        yield rarity_rows(runs)
+    if "clocks" in parts:
+        yield clock_rows(runs)
+
+
 def main() -> int:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--part", choices=("tails", "counts", "clocks"), action="append")
+    parser.add_argument("--part", choices=PARTS, action="append")
     parser.add_argument("--noise", choices=tuple(NOISES), action="append")
     parser.add_argument("--runs", type=int, default=400, help="of each row")
     parser.add_argument("--unchanged", action="store_true", help="only rows without a change")
     parser.add_argument("--tree", type=Path, help="judge by the package in this folder")
     options = parser.parse_args()
-    parts = options.part or ("tails", "counts", "clocks")
-    noises = options.noise or tuple(NOISES)
+    parts = options.part or PARTS
     changes = CHANGES[:1] if options.unchanged else CHANGES
     if options.tree is not None:
         arguments = ["--runs", str(options.runs)]
         arguments += [f"--part={part}" for part in parts]
-        arguments += [f"--noise={noise}" for noise in noises]
+        arguments += [f"--noise={noise}" for noise in options.noise or ()]
         if options.unchanged:
             arguments.append("--unchanged")
         return judge_in_tree(options.tree, arguments)
-    tables: list[Iterator[str]] = []
-    if "tails" in parts:
-        tables += [tail_rows(noise, options.runs, changes) for noise in noises]
-    if "counts" in parts:
-        tables.append(rarity_rows(options.runs))
-    if "clocks" in parts:
-        tables.append(clock_rows(options.runs))
-    for rows in tables:
+    for rows in tables(parts, options.noise, options.runs, changes):
         for row in rows:
             print(row, flush=True)
         print()

@@ -28,7 +28,7 @@ MOST_RARE = 0.1
 block to block, and the t rule needs no help."""
 
 
-class Events(NamedTuple):
+class EventTexts(NamedTuple):
     """The texts that have an event."""
 
     counts: ArmCounts
@@ -86,12 +86,12 @@ def check_counts(
     return structs.replace(checked, reason=_reason(checked, verdict, events, metric))
 
 
-def _find(blocks: Sequence[Block], metric: ComparedMetric) -> Events:
+def _find(blocks: Sequence[Block], metric: ComparedMetric) -> EventTexts:
     event = metric.event or 0.0
     values = [drop_incomplete(block.metric) for block in blocks]
     counts = count_events([block >= event for block in values])
     largest = max(float(block.max()) for block in values)
-    return Events(
+    return EventTexts(
         counts=counts,
         largest=max(event, largest),
         split=split_test(counts.events),
@@ -103,7 +103,7 @@ def _chance(p_value: float | None) -> float:
 
 
 def _blocks_needed(
-    events: Events,
+    events: EventTexts,
     blocks: int,
     metric: ComparedMetric,
     alpha_pass: float,
@@ -121,7 +121,7 @@ def _blocks_needed(
 def _reason(
     checked: ChangeVerdict,
     by_t: ChangeVerdict,
-    events: Events,
+    events: EventTexts,
     metric: ComparedMetric,
 ) -> str:
     if checked.outcome is by_t.outcome:

@@ -301,7 +301,7 @@ FIGURES: Mapping[str, Paragraph] = {
         "twenty is; it needs more blocks than a median",
     ),
     "ttfa_late": Paragraph(
-        "share of the trials that take more than 1.15 times the median of their text over the "
+        "share of the trials that take over 15 % longer than the median of their text over the "
         "processes of the block: new - old version",
         LATE_SHARE,
         "texts that are slower by less than 15 %; how late the late ones are (`ttfa_p95`)",
@@ -317,7 +317,8 @@ FIGURES: Mapping[str, Paragraph] = {
         "what happens in fewer than one text in twenty (`rtf_late`)",
     ),
     "rtf_late": Paragraph(
-        "as `ttfa_late`, of the RTF by what the *old* version says",
+        "share of the trials whose RTF is over 15 % above the median of their text, as in "
+        "`ttfa_late`: new - old version",
         LATE_SHARE,
         "texts that are slower by less than 15 %; where in the stream the time is lost",
     ),

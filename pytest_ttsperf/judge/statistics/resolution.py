@@ -6,7 +6,6 @@ are 0 then, their scatter is 0 too, and a t test would be certain of a change th
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -100,7 +99,10 @@ def common_step(values: Array) -> float:
     One value alone may be a single step of a clock.
     """
     tolerance = TOLERANCE * float(values.max())
-    return functools.reduce(lambda one, other: _common_step_of_two(one, other, tolerance), values)
+    step, *others = values.tolist()
+    for value in others:
+        step = _common_step_of_two(step, value, tolerance)
+    return float(step)
 
 
 def _common_step_of_two(
@@ -109,8 +111,8 @@ def _common_step_of_two(
     tolerance: float,
 ) -> float:
     """Euclid's algorithm, by the nearest multiple."""
-    larger = float(max(one, other))
-    smaller = float(min(one, other))
+    larger = max(one, other)
+    smaller = min(one, other)
     while smaller > tolerance:
         remainder = abs(larger - round(larger / smaller) * smaller)
         larger, smaller = smaller, remainder

@@ -86,7 +86,7 @@ def test_one_bad_process_is_no_evidence() -> None:
 
 
 def test_the_early_look_wants_more() -> None:
-    times = slow(slow(speak(blocks=9), 2, 34), 0, 80)
+    times = slow(slow(speak(blocks=9), 2, 34), 0, 50)
     assert judge(times).outcome is Outcome.FAIL
     assert judge(times, look="early").outcome is not Outcome.FAIL
 
