@@ -225,7 +225,9 @@ def _contrast(
     margin = metric.margin
     if metric.scale == "ratio":
         margin = math.log1p(margin)
-    return Contrast.of(per_block, margin, least_error)
+    contrast = Contrast.of(per_block, margin)
+    candidate = contrast.candidate.with_least_error(least_error)
+    return contrast._replace(candidate=candidate)
 
 
 def _apply_rule(draft: ChangeVerdict, contrast: Contrast) -> ChangeVerdict:

@@ -41,11 +41,8 @@ class Estimate(NamedTuple):
     freedom: int
 
     @classmethod
-    def of(cls, per_block: Array, least_error: float = 0.0) -> Estimate:
-        """Over at least two blocks; scatter that is only rounding counts as none.
-
-        The error is at least what the values' own resolution leaves (`resolution`).
-        """
+    def of(cls, per_block: Array) -> Estimate:
+        """Over at least two blocks; scatter that is only rounding counts as none."""
         deviation = float(per_block.std(ddof=1))
         error = deviation / math.sqrt(per_block.size)
         rounding = 1e-12 * float(np.abs(per_block).max())
@@ -53,9 +50,13 @@ class Estimate(NamedTuple):
             error = 0.0
         return cls(
             mean=float(per_block.mean()),
-            error=max(error, least_error),
+            error=error,
             freedom=per_block.size - 1,
         )
+
+    def with_least_error(self, least_error: float) -> Estimate:
+        """The same, no surer than the values' own resolution lets anyone be (`resolution`)."""
+        return self._replace(error=max(self.error, least_error))
 
     def p_above(self, level: float) -> float:
         """One-sided t: the chance of so high a mean if the truth is `level`."""

@@ -47,16 +47,11 @@ class Contrast(NamedTuple):
     margin: float
 
     @classmethod
-    def of(
-        cls,
-        per_block: Effects,
-        margin: float,
-        least_error: float = 0.0,
-    ) -> Contrast:
-        """From one number per block each; the standard error is at least so large."""
+    def of(cls, per_block: Effects, margin: float) -> Contrast:
+        """From one number per block each."""
         return cls(
-            candidate=Estimate.of(per_block.candidate, least_error),
-            control=Estimate.of(per_block.control, least_error),
+            candidate=Estimate.of(per_block.candidate),
+            control=Estimate.of(per_block.control),
             margin=margin,
         )
 
