@@ -70,7 +70,6 @@ def compare_with_itself(texts: int) -> compare_blocks.ComparisonSpec:
         },
         against="itself",
         budget_s=60,
-        gates_in_run=len(GATES),
         texts=texts,
     )
 

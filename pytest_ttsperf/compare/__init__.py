@@ -1,1 +1,1 @@
-"""Two versions side by side: revisions, blocks of three arms, decision and report."""
+"""Two versions side by side: revisions, blocks of four arms, decision and report."""

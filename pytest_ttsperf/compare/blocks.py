@@ -1,12 +1,11 @@
-"""Blocks: the baseline twice and the candidate once, in fresh processes that take turns.
+"""Blocks: the baseline twice and the candidate twice, in fresh processes that take turns.
 
-All three are started together; when they are warm and quiet, each of them speaks each text, one at
-a time and in random order. A cold block is one start of each. Gives the numbers of a block; what
-follows from them is decided elsewhere.
+All are started together; when they are warm and quiet, each of them speaks each text, one at a time
+and in random order. A cold block is one start of each. Gives the numbers of a block; what follows
+from them is decided elsewhere.
 
 A server runs already, so its "processes" are connections to one server, which speaks each text for
-both. What was used a moment ago is faster: so the candidate speaks each text twice as well, a
-server over two connections, and one of the two is not counted.
+both.
 """
 
 from __future__ import annotations
@@ -54,15 +53,13 @@ TrialTimes = tuple[float, dict[str, float]]
 TEXTS = 16
 """Per process in the first block; how long that takes says how many the others have."""
 FEWEST_TEXTS, MOST_TEXTS = 8, 64
-PROCESS_TO_TRIAL = 8.0
-"""How much more one trial scatters than the processes of the same code do (docs/adr/0020)."""
-ENOUGH_BLOCKS = 20
-"""With more of them a t test gains little, and a tail needs trials: longer ones then."""
+PROCESS_TO_TRIAL = 6.0
+"""How much more one trial scatters than the processes of the same code do (docs/adr/0043)."""
 QUIET_TIMEOUT_S = 5.0
 BASELINE_ARMS = ("baseline", "control")
-ARMS = (*BASELINE_ARMS, "candidate")
-SPARE = "spare"
-"""The candidate once more; it is not counted."""
+ARMS = (*BASELINE_ARMS, "candidate", "candidate_control")
+LISTENED_ARMS = (*BASELINE_ARMS, "candidate")
+"""Whose words and timbre are judged: that takes long, and the fourth would add little."""
 MAY_BE_ZERO = frozenset(
     figure.metric for figure in metrics.ALL.values() if figure.scale == "difference"
 )
@@ -114,7 +111,6 @@ class ComparisonSpec:
     """By cell id."""
     against: str
     budget_s: float
-    gates_in_run: int
     seed: int = 0
     texts: int | None = None
     """Per process in a warm block; None for as many as are worth opening the process."""
@@ -125,16 +121,14 @@ class ComparisonSpec:
         tree = self.baseline.tree
         return tree.revision if tree else None
 
+    def source_of(self, arm: str) -> TargetFactory:
+        """What the process of an arm runs."""
+        return self.baseline if arm in BASELINE_ARMS else self.candidate
+
     @property
     def is_cold(self) -> bool:
         """Whether each block is a single start of each."""
         return all(cell.plan.phase == "cold" for cell in self.cells.values())
-
-    @property
-    def turns(self) -> tuple[str, ...]:
-        """Who speaks each text: a server that has two of the arms is asked twice as often."""
-        is_uneven = self.baseline.lifecycle == "external" and self.baseline != self.candidate
-        return (*ARMS, SPARE) if is_uneven else ARMS
 
 
 class BlockTrials(NamedTuple):
@@ -142,7 +136,6 @@ class BlockTrials(NamedTuple):
 
     by_arm: dict[str, tuple[Trial, ...]]
     rss_peak_mb: dict[str, float | None]
-    spare: tuple[Trial, ...] = ()
     sampled: frozenset[int] = frozenset()
     """Positions of the texts that are listened to."""
 
@@ -155,9 +148,9 @@ class BlockTrials(NamedTuple):
 
     @property
     def duration_s(self) -> float:
-        """Of all trials, the spare ones included."""
+        """Of all trials."""
         duration_ns = 0
-        for trial in chain(*self.by_arm.values(), self.spare):
+        for trial in chain(*self.by_arm.values()):
             if trial.recording is not None:
                 duration_ns += trial.recording.end_ns - trial.recording.request_ns
         return duration_ns / 1e9
@@ -168,11 +161,10 @@ Draw = Callable[[str, int, int], frozenset[int]]
 
 
 class BlockRunner:
-    """Blocks one after the other, each with other texts: as many as are worth three new processes.
+    """Blocks one after the other, each with other texts: as many as are worth new processes.
 
     Processes are expensive and trials scatter: with both measured, one number of texts in a block
-    gives the least deviation in a given time (Cochran 1977, two-stage sampling at a cost). A budget
-    that holds more of these blocks than are of use has longer ones.
+    gives the least deviation in a given time (Cochran 1977, two-stage sampling at a cost).
     """
 
     def __init__(self, spec: ComparisonSpec, draw: Draw | None = None) -> None:
@@ -205,7 +197,7 @@ class BlockRunner:
             trials_s = sum(block.duration_s for block in trials.values())
             opening_s = duration_s - trials_s
             round_s = trials_s / self.texts
-            self.texts = texts_worth(opening_s, round_s, spec.budget_s)
+            self.texts = texts_worth(opening_s, round_s)
         return trials
 
     def _run_block(self, spec: ComparisonSpec) -> dict[str, BlockTrials]:
@@ -218,7 +210,7 @@ class BlockRunner:
                 cell: _run_cold_block(spec, compared, positions[:1], order)
                 for cell, compared in spec.cells.items()
             }
-        with _open_arms(spec) as arms:
+        with _open_arms(spec, order) as arms:
             if number == 0:
                 self.notes += [*_differences(arms), *_server_notes(spec)]
             trials = {}
@@ -250,45 +242,40 @@ class BlockRunner:
     ) -> BlockTrials:
         plan = compared.plan
         quality = compared.quality
-        for arm, opened in arms.items():
+        for arm in order.sample(ARMS, len(ARMS)):
             with _explain_baseline_errors(spec, arm):
-                for _ in warm_up(opened, plan):
+                for _ in warm_up(arms[arm], plan):
                     pass
         meters = [opened.meter for opened in arms.values() if opened.meter]
         if not wait_all_quiet(meters, QUIET_TIMEOUT_S):
             self.notes.append(
                 f"the targets kept working for {QUIET_TIMEOUT_S:g} s, and so disturb each other"
             )
-        trials: dict[str, tuple[Trial, ...]] = dict.fromkeys((*ARMS, SPARE), ())
+        trials: dict[str, tuple[Trial, ...]] = dict.fromkeys(ARMS, ())
         for position, step in enumerate(schedule.schedule_trials(texts, "trial")):
-            for arm in order.sample(list(arms), len(arms)):
+            for arm in order.sample(ARMS, len(ARMS)):
                 trial = run_trial_or_fail(
                     arms[arm],
                     step,
                     plan.mode,
                     with_usage=compared.needs_usage,
                     quality=quality,
-                    keep_sound=position in sampled,
+                    keep_sound=arm in LISTENED_ARMS and position in sampled,
                 )
                 trials[arm] += (trial,)
         return BlockTrials(
             sampled=sampled,
-            spare=trials.pop(SPARE),
             by_arm=trials,
             rss_peak_mb={arm: _peak_mb(arms[arm]) for arm in ARMS},
         )
 
 
-def texts_worth(opening_s: float, round_s: float, budget_s: float) -> int:
+def texts_worth(opening_s: float, round_s: float) -> int:
     """How many texts a block best has, by the time to open it and the time of one text in all."""
     if round_s <= 0:
         return TEXTS
-    opening_s = max(opening_s, 0.0)
-    most_precise = PROCESS_TO_TRIAL * math.sqrt(opening_s / round_s)
-    # So many that the budget holds just enough blocks.
-    affordable = (budget_s / ENOUGH_BLOCKS - opening_s) / round_s
-    texts = max(most_precise, affordable, FEWEST_TEXTS)
-    return round(min(texts, MOST_TEXTS))
+    most_precise = PROCESS_TO_TRIAL * math.sqrt(max(opening_s, 0.0) / round_s)
+    return round(min(max(most_precise, FEWEST_TEXTS), MOST_TEXTS))
 
 
 def _refuse_tracers(source: TargetFactory, tracers: tuple[str, ...]) -> None:
@@ -312,26 +299,22 @@ def _explain_baseline_errors(spec: ComparisonSpec, arm: str) -> Iterator[None]:
 
 
 @contextmanager
-def _open_arms(spec: ComparisonSpec) -> Iterator[dict[str, OpenTarget]]:
-    """Fresh processes, opened at the same time and warmed; all closed in the end."""
-    sources = {
-        "baseline": spec.baseline,
-        "control": spec.baseline,
-        "candidate": spec.candidate,
-    }
-    if SPARE in spec.turns and spec.candidate.lifecycle == "external":
-        sources[SPARE] = spec.candidate
+def _open_arms(spec: ComparisonSpec, order: random.Random) -> Iterator[dict[str, OpenTarget]]:
+    """Fresh processes, opened at the same time and warmed; all closed in the end.
+
+    Which is asked for first is drawn: who is first has the processors to itself for a moment.
+    """
     opening = {}
-    with ThreadPoolExecutor(len(sources)) as pool:
-        for arm, source in sources.items():
-            opening[arm] = pool.submit(open_target, source, warm=True)
+    with ThreadPoolExecutor(len(ARMS)) as pool:
+        for arm in order.sample(ARMS, len(ARMS)):
+            opening[arm] = pool.submit(open_target, spec.source_of(arm), warm=True)
     try:
         opened = {}
         # An error of the candidate is reported before those of the baseline.
-        for arm, future in reversed(opening.items()):
+        for arm in reversed(ARMS):
             with _explain_baseline_errors(spec, arm):
-                opened[arm] = future.result()
-        yield {turn: opened.get(turn, opened["candidate"]) for turn in spec.turns}
+                opened[arm] = opening[arm].result()
+        yield opened
     finally:
         for future in opening.values():
             if future.exception() is None:
@@ -431,7 +414,7 @@ def _run_cold_block(
     (second,) = warmup_texts(plan, 1)
     trials: dict[str, tuple[Trial, ...]] = {}
     for arm in order.sample(ARMS, len(ARMS)):
-        source = spec.candidate if arm == "candidate" else spec.baseline
+        source = spec.source_of(arm)
         with _explain_baseline_errors(spec, arm):
             trial, ready, _ = run_cold_trial(source, step, second, plan.mode, quality)
             _refuse_tracers(source, ready.tracers)
@@ -511,7 +494,7 @@ def _values_by_arm(
 def _summarise_sample(trials: BlockTrials, metric: str) -> Block:
     """A metric of the texts that were listened to; one that is missing where there are none."""
     values: dict[str, list[float | None]] = {}
-    for arm in ARMS:
+    for arm in LISTENED_ARMS:
         arm_trials = trials.by_arm[arm]
         sampled = [arm_trials[position] for position in sorted(trials.sampled)]
         values[arm] = _metric_values(metric, sampled) or [None]

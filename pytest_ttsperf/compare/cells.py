@@ -124,7 +124,6 @@ def compare_cells(
     against: ComparedVersion | None,
     metrics_of: MetricsOfPhase,
     budget_s: float,
-    gates_in_run: int,
     version_of: Callable[[str], ComparedVersion],
     tell: run.Tell,
 ) -> list[CellResult]:
@@ -137,7 +136,7 @@ def compare_cells(
     for group in _groups(results, against):
         try:
             version = against or version_of(group.label)
-            spec = _comparison_spec(version, group, measured, metrics_of, budget_s, gates_in_run)
+            spec = _comparison_spec(version, group, measured, metrics_of, budget_s)
             comparisons = run.compare(spec, tell)
         except (MeasurementError, RevisionError, QualityError) as error:
             comparisons = group.without_comparison(_first_line(error), Outcome.INCONCLUSIVE)
@@ -187,7 +186,6 @@ def _comparison_spec(
     measured: Mapping[str, MeasuredCell],
     metrics_of: MetricsOfPhase,
     budget_s: float,
-    gates_in_run: int,
 ) -> ComparisonSpec:
     source, _ = measured[group.results[0].cell.id]
     if source.inline:
@@ -207,21 +205,13 @@ def _comparison_spec(
             metrics=metrics,
             ungated=choose_ungated(metrics, group.phase),
         )
-    # A test may have several cells.
-    gates_in_test = sum(count_gates(cell.metrics) for cell in cells.values())
     return ComparisonSpec(
         baseline=baseline,
         candidate=source,
         cells=cells,
         against=version.label,
         budget_s=budget_s,
-        gates_in_run=max(gates_in_run, gates_in_test),
     )
-
-
-def count_gates(metrics: Sequence[ComparedMetric]) -> int:
-    """How many chances to fail by the noise of times; what is said has no part in that."""
-    return sum(not metric.is_work for metric in metrics)
 
 
 def _refuse_never_warm(baseline: TargetFactory, phase: Phase) -> None:
@@ -308,7 +298,6 @@ def side_by_side(
         cells=cells,
         against=baseline.spec.label,
         budget_s=budget_s,
-        gates_in_run=len(presets) * count_gates(metrics),
     )
     comparisons = run.compare(spec, lambda _: None)
     if not is_cold:

@@ -25,39 +25,34 @@ from pytest_ttsperf.judge.statistics.estimators import (
 )
 from pytest_ttsperf.judge.statistics.resolution import Resolution
 from pytest_ttsperf.judge.statistics.t_rule import (
-    ALPHA_FAIL,
-    ALPHA_PASS,
-    MIN_BLOCKS,
+    END,
     MOST_BLOCKS,
     Contrast,
-    alpha_fail,
+    Levels,
     blocks_needed,
     plural,
 )
 from pytest_ttsperf.records import (
     Block,
-    BlockStatistic,
     ChangeVerdict,
     ComparedMetric,
-    Look,
     Outcome,
 )
 
 MISSING_MARGIN = 0.05
 """Share of texts that the candidate alone does not speak; more than that is a FAIL by itself."""
-GATES_UNCONFIRMED = 3
 
 
 def decide(
     blocks: Sequence[Block],
     metric: ComparedMetric,
-    look: Look = "end",
+    levels: Levels = END,
     texts: work.Texts = (),
 ) -> ChangeVerdict:
-    """Judge one metric from its blocks, at the early look or at the end.
+    """Judge one metric from its blocks, at the levels of one look.
 
-    A text that one arm did not measure is left out in all three, and texts that only the candidate
-    no longer speaks are a FAIL. `texts` are those of the blocks, to name some. Raises ValueError
+    A text that one arm did not measure is left out in all, and texts that only the candidate no
+    longer speaks are a FAIL. `texts` are those of the blocks, to name some. Raises ValueError
     for a margin that is not above 0, and for a number of 0 or less on the scale `ratio`.
     """
     if not 0 < metric.margin < math.inf:
@@ -72,26 +67,26 @@ def decide(
         scale=metric.scale,
         unit=metric.unit,
         margin=metric.margin,
-        look=look,
+        look=levels.look,
         blocks=len(readable),
         left_out=len(blocks) - len(readable),
     )
-    missing = _missing_reason(blocks, look)
+    missing = _missing_reason(blocks, levels)
     if missing is not None:
         return structs.replace(draft, outcome=Outcome.FAIL, reason=missing)
-    if len(readable) < MIN_BLOCKS:
-        needed = MIN_BLOCKS - len(readable)
+    if len(readable) < levels.fewest:
+        needed = levels.fewest - len(readable)
         return structs.replace(
             draft,
             blocks_needed=needed,
             reason=_too_few_text(draft, needed),
         )
     if metric.statistic == "outside":
-        return work.decide_outside(draft, blocks, metric, texts)
+        return work.decide_outside(draft, blocks, metric, levels, texts)
     if metric.statistic == "late":
-        verdict = _decide_late(draft, readable, metric)
+        verdict = _decide_late(draft, readable, metric, levels)
     else:
-        verdict = _decide_figure(draft, readable, metric)
+        verdict = _decide_figure(draft, readable, metric, levels)
     if verdict.control_fired:
         return _void(verdict, verdict)
     return verdict
@@ -101,14 +96,15 @@ def _decide_figure(
     draft: ChangeVerdict,
     readable: Sequence[Block],
     metric: ComparedMetric,
+    levels: Levels,
 ) -> ChangeVerdict:
     """By the t rule over blocks, and by what limits what that can know."""
     steps = coarse_clock.find_steps(readable, metric)
     contrast = _contrast(readable, metric, steps)
     if metric.both_ways or metric.is_work:
-        verdict = _decide_work(draft, contrast, metric)
+        verdict = _decide_work(draft, contrast, metric, levels)
     else:
-        verdict = _apply_rule(draft, contrast)
+        verdict = _apply_rule(draft, contrast, levels)
         verdict = structs.replace(verdict, attribution=attribute(readable, metric.statistic))
         verdict = structs.replace(verdict, reason=_reason(verdict))
     if steps is not None:
@@ -118,8 +114,7 @@ def _decide_figure(
             verdict,
             readable,
             metric,
-            alpha_fail=alpha_fail(draft.statistic, draft.look),
-            alpha_pass=ALPHA_PASS[draft.look],
+            levels,
         )
     return verdict
 
@@ -128,14 +123,14 @@ def _decide_late(
     draft: ChangeVerdict,
     readable: Sequence[Block],
     metric: ComparedMetric,
+    levels: Levels,
 ) -> ChangeVerdict:
     """The share of late trials; where it changed, the stage is that of the slow texts."""
     verdict = late_trials.decide_late(
         draft,
         readable,
         metric,
-        alpha_fail=alpha_fail(draft.statistic, draft.look),
-        alpha_pass=ALPHA_PASS[draft.look],
+        levels,
     )
     if verdict.outcome is Outcome.INCONCLUSIVE:
         return structs.replace(verdict, reason=f"{verdict.reason}; {_open_end(verdict)}")
@@ -149,12 +144,13 @@ def _decide_work(
     draft: ChangeVerdict,
     contrast: Contrast,
     metric: ComparedMetric,
+    levels: Levels,
 ) -> ChangeVerdict:
     """By the rule for what is the work: no stage takes it, and none of it is an improvement."""
     if metric.both_ways:
-        verdict = _apply_rule_both_ways(draft, contrast)
+        verdict = _apply_rule_both_ways(draft, contrast, levels)
     else:
-        verdict = structs.replace(_apply_rule(draft, contrast), improved=False)
+        verdict = structs.replace(_apply_rule(draft, contrast, levels), improved=False)
     return structs.replace(verdict, reason=_work_reason(verdict, metric))
 
 
@@ -170,21 +166,16 @@ def as_ungated(verdict: ChangeVerdict, why: str) -> ChangeVerdict:
     )
 
 
-def needs_confirmation(verdict: ChangeVerdict, gates: int) -> bool:
-    """Whether to confirm a FAIL with fresh blocks: many gates in a run are many chances to err."""
-    is_fail = verdict.outcome is Outcome.FAIL
-    return is_fail and gates > GATES_UNCONFIRMED and not verdict.confirmed
-
-
 def confirm(
     blocks: Sequence[Block],
-    fresh: Sequence[Block],
+    fresh: int,
     metric: ComparedMetric,
+    levels: Levels,
     texts: work.Texts = (),
 ) -> ChangeVerdict:
-    """Judge a metric again, from its blocks and as many fresh ones pooled."""
-    pooled = decide([*blocks, *fresh], metric, texts=texts)
-    reason = f"{pooled.reason}; {len(fresh)} of the blocks are fresh ones, to confirm a FAIL"
+    """Judge a metric again that failed, from all its blocks; the last `fresh` are new ones."""
+    pooled = decide(blocks, metric, levels, texts)
+    reason = f"{pooled.reason}; {fresh} of the blocks are fresh ones, to confirm a FAIL"
     return structs.replace(pooled, confirmed=True, reason=reason)
 
 
@@ -230,16 +221,17 @@ def _contrast(
     return contrast._replace(candidate=candidate)
 
 
-def _apply_rule(draft: ChangeVerdict, contrast: Contrast) -> ChangeVerdict:
+def _apply_rule(draft: ChangeVerdict, contrast: Contrast, levels: Levels) -> ChangeVerdict:
     """Fill in the numbers of the test and the outcome of the rule."""
-    outcome = _outcome(contrast, draft.statistic, draft.look)
+    outcome = _outcome(contrast, draft, levels)
     needed = None
     if outcome is Outcome.INCONCLUSIVE:
-        needed = blocks_needed(contrast, draft.statistic)
+        needed = blocks_needed(contrast, draft.statistic, levels)
     from_scale: Callable[[float], float] = float
     if draft.scale == "ratio":
         from_scale = math.expm1
-    candidate, control, margin = contrast
+    candidate = contrast.candidate
+    control = contrast.control
     low, high = candidate.interval()
     return structs.replace(
         draft,
@@ -248,28 +240,32 @@ def _apply_rule(draft: ChangeVerdict, contrast: Contrast) -> ChangeVerdict:
         low=from_scale(low),
         high=from_scale(high),
         p_slower=candidate.p_above(0.0),
-        p_within=candidate.p_below(margin),
+        p_within=candidate.p_below(contrast.margin),
         improved=contrast.is_faster,
         control_effect=from_scale(control.mean),
         p_control=control.p_apart(0.0),
-        control_fired=contrast.has_control_effect,
+        control_fired=contrast.has_control_effect(levels.control),
         blocks_needed=needed,
     )
 
 
-def _apply_rule_both_ways(draft: ChangeVerdict, contrast: Contrast) -> ChangeVerdict:
+def _apply_rule_both_ways(
+    draft: ChangeVerdict,
+    contrast: Contrast,
+    levels: Levels,
+) -> ChangeVerdict:
     """The rule in the direction in which it moved, where nothing is an improvement.
 
     The other direction has nothing to say: what is surely not that much more is even less that much
     less. The chance of a false FAIL is for both together.
     """
-    verdict = _apply_rule(draft, contrast)
+    verdict = _apply_rule(draft, contrast, levels)
     moved = verdict
     if contrast.candidate.mean < 0:
-        moved = _apply_rule(draft, contrast.mirrored)
+        moved = _apply_rule(draft, contrast.mirrored, levels)
     p_changed = contrast.candidate.p_apart(0.0)
     outcome = moved.outcome
-    if outcome is Outcome.FAIL and p_changed > alpha_fail(draft.statistic, draft.look):
+    if outcome is Outcome.FAIL and p_changed > levels.fail_of(draft.statistic):
         outcome = Outcome.INCONCLUSIVE
     return structs.replace(
         verdict,
@@ -281,10 +277,10 @@ def _apply_rule_both_ways(draft: ChangeVerdict, contrast: Contrast) -> ChangeVer
     )
 
 
-def _outcome(contrast: Contrast, statistic: BlockStatistic, look: Look) -> Outcome:
-    if contrast.is_slower(alpha_fail(statistic, look)):
+def _outcome(contrast: Contrast, draft: ChangeVerdict, levels: Levels) -> Outcome:
+    if contrast.is_slower(levels.fail_of(draft.statistic)):
         return Outcome.FAIL
-    if contrast.is_within_margin(ALPHA_PASS[look]):
+    if contrast.is_within_margin(levels.passes):
         return Outcome.PASS
     return Outcome.INCONCLUSIVE
 
@@ -303,28 +299,28 @@ def _void(verdict: ChangeVerdict, fired: ChangeVerdict) -> ChangeVerdict:
         outcome=outcome,
         improved=False,
         reason=(
-            f"{verdict.reason}. But the control, the old code against itself, differs by "
+            f"{verdict.reason}. But a control, the same code against itself, differs by "
             f"{effect} (p = {p_value:.1g}) in {fired.statistic}: nothing is to be concluded "
             "from that; run it again when the machine does nothing else"
         ),
     )
 
 
-def _missing_reason(blocks: Sequence[Block], look: Look) -> str | None:
+def _missing_reason(blocks: Sequence[Block], levels: Levels) -> str | None:
     """Why the candidate fails for texts it did not speak at all; None when it does not."""
     metrics = [block.metric for block in blocks]
-    if len(metrics) < MIN_BLOCKS:
+    if len(metrics) < levels.fewest:
         return None
     contrast = Contrast.of(missing_rates(metrics), MISSING_MARGIN)
-    if contrast.has_control_effect or not contrast.is_slower(ALPHA_FAIL[look]):
+    if contrast.has_control_effect(levels.control) or not contrast.is_slower(levels.fail):
         return None
     missing = np.concatenate([is_missing(arms) for arms in metrics], axis=1)
     _, texts = missing.shape
-    baseline, control, candidate = missing.sum(axis=1)
+    baseline, control, *candidates = missing.sum(axis=1)
     p_value = contrast.candidate.p_above(0.0)
     return (
-        f"{candidate} of {texts} texts could not be measured with the new code, "
-        f"{baseline + control} of {2 * texts} with the old (p = {p_value:.1g}): "
+        f"{sum(candidates)} of {len(candidates) * texts} texts could not be measured with the new "
+        f"code, {baseline + control} of {2 * texts} with the old (p = {p_value:.1g}): "
         "what could not be measured is not as good as before"
     )
 
@@ -387,8 +383,8 @@ def _open_end(verdict: ChangeVerdict) -> str:
 def _too_few_text(verdict: ChangeVerdict, needed: int) -> str:
     verb = "is" if needed == 1 else "are"
     return (
-        f"{_count_text(verdict)}: {MIN_BLOCKS} are the fewest that can decide, {needed} more "
-        f"{verb} needed (--ttsperf-budget)"
+        f"{_count_text(verdict)}: {verdict.blocks + needed} are the fewest that can decide, "
+        f"{needed} more {verb} needed (--ttsperf-budget)"
     )
 
 

@@ -22,7 +22,7 @@ from pytest_ttsperf.judge.statistics.exact_counts import (
     split_test,
 )
 from pytest_ttsperf.judge.statistics.late_share import count_late
-from pytest_ttsperf.judge.statistics.t_rule import Contrast
+from pytest_ttsperf.judge.statistics.t_rule import Contrast, Levels
 from pytest_ttsperf.records import Block, ChangeVerdict, ComparedMetric, Outcome
 
 
@@ -54,30 +54,29 @@ def decide_late(
     draft: ChangeVerdict,
     blocks: Sequence[Block],
     metric: ComparedMetric,
-    *,
-    alpha_fail: float,
-    alpha_pass: float,
+    levels: Levels,
 ) -> ChangeVerdict:
-    """Judge the share of late trials, at these levels; the reason is without what may follow."""
+    """Judge the share of late trials, by these levels; the reason is without what may follow."""
     late = _find(blocks, metric)
-    outcome = _outcome(late, alpha_fail, alpha_pass)
+    outcome = _outcome(late, draft, levels)
     needed = None
     if outcome is Outcome.INCONCLUSIVE:
-        needed = _blocks_needed(late, len(blocks), draft, alpha_pass)
-    candidate, control, margin = late.contrast
+        needed = _blocks_needed(late, len(blocks), draft, levels)
+    candidate = late.contrast.candidate
+    control = late.contrast.control
     low, high = candidate.interval()
     verdict = structs.replace(
         draft,
         outcome=outcome,
         effect=late.effect,
         low=low,
-        high=max(high, late.bound(alpha_pass)),
+        high=max(high, late.bound(levels.passes)),
         p_slower=late.split.p_more,
-        p_within=candidate.p_below(margin),
+        p_within=candidate.p_below(metric.margin),
         improved=outcome is Outcome.PASS and late.is_fewer,
         control_effect=control.mean,
         p_control=control.p_apart(0.0),
-        control_fired=late.contrast.has_control_effect,
+        control_fired=late.contrast.has_control_effect(levels.control),
         blocks_needed=needed,
     )
     return structs.replace(verdict, reason=_reason(verdict, late, metric))
@@ -94,14 +93,14 @@ def _find(blocks: Sequence[Block], metric: ComparedMetric) -> LateTrials:
 
 def _outcome(
     late: LateTrials,
-    alpha_fail: float,
-    alpha_pass: float,
+    draft: ChangeVerdict,
+    levels: Levels,
 ) -> Outcome:
     margin = late.contrast.margin
-    if late.effect > margin and late.split.p_more <= alpha_fail:
+    if late.effect > margin and late.split.p_more <= levels.fail_of(draft.statistic):
         return Outcome.FAIL
-    is_within = late.contrast.is_within_margin(alpha_pass)
-    if is_within and late.bound(alpha_pass) <= margin:
+    is_within = late.contrast.is_within_margin(levels.passes)
+    if is_within and late.bound(levels.passes) <= margin:
         return Outcome.PASS
     return Outcome.INCONCLUSIVE
 
@@ -110,12 +109,12 @@ def _blocks_needed(
     late: LateTrials,
     blocks: int,
     draft: ChangeVerdict,
-    alpha_pass: float,
+    levels: Levels,
 ) -> int | None:
     """Further blocks until both the t test and the exact bound decide; None when no few would."""
     needed = None
-    if not late.contrast.is_within_margin(alpha_pass):
-        needed = t_rule.blocks_needed(late.contrast, draft.statistic)
+    if not late.contrast.is_within_margin(levels.passes):
+        needed = t_rule.blocks_needed(late.contrast, draft.statistic, levels)
         if needed is None or late.effect > draft.margin:
             return needed
     exact = blocks_to_prove(
@@ -123,7 +122,7 @@ def _blocks_needed(
         late.counts.baseline,
         blocks,
         draft.margin,
-        alpha_pass,
+        levels.passes,
         t_rule.MOST_BLOCKS,
     )
     if exact is None or needed is None:

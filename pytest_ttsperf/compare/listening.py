@@ -1,4 +1,4 @@
-"""Words and timbre of a sample of the texts of each block, by what all three arms say.
+"""Words and timbre of a sample of the texts of each block, by what three of the arms say.
 
 Listened to after the block, never beside a trial. The sample is drawn before the block, and as
 large as a fifth of the budget holds; each arm's audio of a text is judged alike, so that a weak
@@ -13,7 +13,7 @@ from typing import Self
 
 from msgspec import structs
 
-from pytest_ttsperf.compare.blocks import ARMS, BlockTrials, ComparisonSpec
+from pytest_ttsperf.compare.blocks import LISTENED_ARMS, BlockTrials, ComparisonSpec
 from pytest_ttsperf.experiment import listening
 from pytest_ttsperf.experiment.listening import SoundJudge
 from pytest_ttsperf.metrics import audio
@@ -80,7 +80,7 @@ class BlockListener(ExitStack):
         if not block.sampled:
             return block
         plan = self._plans[cell_id]
-        by_arm = {arm: list(block.by_arm[arm]) for arm in ARMS}
+        by_arm = {arm: list(block.by_arm[arm]) for arm in LISTENED_ARMS}
         judge = self._judges.get(cell_id)
         for position in sorted(block.sampled):
             if plan.timbre:
@@ -89,7 +89,7 @@ class BlockListener(ExitStack):
                 for trials in by_arm.values():
                     trials[position] = judge.judge(trials[position])
         without_sound = {arm: tuple(listening.drop_sound(trials)) for arm, trials in by_arm.items()}
-        return block._replace(by_arm=without_sound)
+        return block._replace(by_arm={**block.by_arm, **without_sound})
 
 
 def add_timbre(by_arm: Mapping[str, list[Trial]], position: int) -> None:

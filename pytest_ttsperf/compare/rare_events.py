@@ -21,6 +21,7 @@ from pytest_ttsperf.judge.statistics.exact_counts import (
     difference_bound,
     split_test,
 )
+from pytest_ttsperf.judge.statistics.t_rule import Levels
 from pytest_ttsperf.records import Block, ChangeVerdict, ComparedMetric, Outcome
 
 MOST_RARE = 0.1
@@ -53,9 +54,7 @@ def check_counts(
     verdict: ChangeVerdict,
     blocks: Sequence[Block],
     metric: ComparedMetric,
-    *,
-    alpha_fail: float,
-    alpha_pass: float,
+    levels: Levels,
 ) -> ChangeVerdict:
     """Give what the t rule and the exact counts say together.
 
@@ -68,17 +67,17 @@ def check_counts(
     is_more = (verdict.effect or 0.0) > metric.margin
     p_slower = min(_chance(verdict.p_slower), events.split.p_more)
     outcome = Outcome.INCONCLUSIVE
-    if is_more and p_slower <= alpha_fail / 2:
+    if is_more and p_slower <= levels.fail_of(metric.statistic) / 2:
         outcome = Outcome.FAIL
-    elif verdict.outcome is Outcome.PASS and events.bound(alpha_pass) <= metric.margin:
+    elif verdict.outcome is Outcome.PASS and events.bound(levels.passes) <= metric.margin:
         outcome = Outcome.PASS
     needed = verdict.blocks_needed
     if outcome is Outcome.INCONCLUSIVE and verdict.outcome is Outcome.PASS:
-        needed = _blocks_needed(events, len(blocks), metric, alpha_pass)
+        needed = _blocks_needed(events, len(blocks), metric, levels.passes)
     checked = structs.replace(
         verdict,
         outcome=outcome,
-        high=max(verdict.high or 0.0, events.bound(alpha_pass)),
+        high=max(verdict.high or 0.0, events.bound(levels.passes)),
         p_slower=p_slower,
         improved=verdict.improved and outcome is Outcome.PASS,
         blocks_needed=needed,

@@ -1,14 +1,14 @@
-"""Candidate against baseline: runs blocks until each metric can be judged, or the time is over.
+"""Candidate against baseline: runs blocks until each metric is settled, or the time is over.
 
-How a block is measured is `blocks`' matter; what follows from blocks, and how surely, `decision`'s.
+How a block is measured is `blocks`' matter; when to look, `looks`'; what follows from blocks, and
+how surely, `decision`'s.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from itertools import chain
 
 from msgspec import structs
 
@@ -23,10 +23,12 @@ from pytest_ttsperf.compare.blocks import (
 )
 from pytest_ttsperf.compare.incomparable import Incomparable
 from pytest_ttsperf.compare.listening import BlockListener
+from pytest_ttsperf.compare.looks import CellLooks
 from pytest_ttsperf.compare.metrics import why_ungated
 from pytest_ttsperf.errors import WrongTree
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.judge.statistics.estimators import effects
+from pytest_ttsperf.judge.statistics.t_rule import Levels
 from pytest_ttsperf.machine.cpu_idle import inhibit_cpu_idle
 from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import (
@@ -34,7 +36,6 @@ from pytest_ttsperf.records import (
     ChangeVerdict,
     ComparedMetric,
     Comparison,
-    Look,
     Outcome,
     Statistic,
     UngatedChange,
@@ -44,8 +45,6 @@ from pytest_ttsperf.records import (
 OVERRUN = 1.5
 """How far beyond its budget a comparison may go when blocks get slower on the way."""
 Tell = Callable[[str], None]
-CellVerdicts = dict[str, tuple[ChangeVerdict, ...]]
-"""By cell id, one for each of its metrics."""
 
 
 def compare(spec: ComparisonSpec, tell: Tell) -> dict[str, Comparison]:
@@ -58,10 +57,11 @@ def compare(spec: ComparisonSpec, tell: Tell) -> dict[str, Comparison]:
 
 
 class CellBlocks:
-    """The blocks of one cell: their trials, and the numbers by metric."""
+    """The blocks of one cell: their trials, the numbers by metric, and what they settle."""
 
     def __init__(self, cell: ComparedCell) -> None:
         self._is_same_work = cell.is_same_work
+        self._looks = CellLooks(cell.metrics)
         self.trials: list[BlockTrials] = []
         self.by_metric: dict[str, list[Block]] = {}
         for metric in (*cell.metrics, *cell.ungated):
@@ -74,9 +74,36 @@ class CellBlocks:
             block = summarise_block(trials, metric, is_same_work=self._is_same_work)
             blocks.append(block)
 
-    def texts_of(self, metric: ComparedMetric) -> list[list[str]]:
-        """The texts that a metric is measured of, by block."""
-        return [block.texts_of(metric.metric) for block in self.trials]
+    @property
+    def verdicts(self) -> tuple[ChangeVerdict, ...]:
+        """Of the last look, one for each metric."""
+        return self._looks.verdicts
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether more blocks would change nothing."""
+        return self._looks.is_settled
+
+    @property
+    def fresh_blocks_wanted(self) -> int:
+        """How many more blocks confirm its FAILs."""
+        return self._looks.fresh_blocks_wanted(len(self.trials))
+
+    def look(self, levels: Levels, end: Levels, elapsed_s: float) -> None:
+        """Judge what is not settled yet."""
+        texts = self._texts()
+        self._looks.look(self.by_metric, levels, end, elapsed_s=elapsed_s, texts=texts)
+
+    def confirm(self, end: Levels, elapsed_s: float) -> None:
+        """Judge again what failed, now that there are fresh blocks."""
+        self._looks.confirm(self.by_metric, end, elapsed_s=elapsed_s, texts=self._texts())
+
+    def _texts(self) -> dict[str, work.Texts]:
+        """The texts that each metric is measured of, by block."""
+        texts: dict[str, work.Texts] = {}
+        for metric in self.by_metric:
+            texts[metric] = [block.texts_of(metric) for block in self.trials]
+        return texts
 
 
 class ComparisonRun:
@@ -94,53 +121,74 @@ class ComparisonRun:
         """All of it; see `compare`."""
         try:
             with self.listener, inhibit_cpu_idle() as is_inhibited:
-                verdicts = self._run_blocks()
-                verdicts = self.confirm(verdicts)
+                plan = self._run_blocks()
+                self._confirm(plan)
         except (Incomparable, WrongTree) as error:
             return self._explain(error)
         finally:
             self.tell("")
         return {
-            cell_id: self._comparison(cell_id, changes, cpu_idle_inhibited=is_inhibited)
-            for cell_id, changes in verdicts.items()
+            cell_id: self._comparison(cell_id, cpu_idle_inhibited=is_inhibited)
+            for cell_id in self.spec.cells
         }
 
-    def confirm(self, verdicts: CellVerdicts) -> CellVerdicts:
-        """Judge FAILs again, with as many fresh blocks, where a run has many gates."""
-        doubtful = []  # in the order of the cells, which a set would lose
-        for cell_id, changes in verdicts.items():
-            if any(map(self._needs_confirmation, changes)):
-                doubtful.append(cell_id)
-        if not doubtful:
-            return verdicts
-        count = max(len(self.blocks[cell_id].trials) for cell_id in doubtful)
-        self._run_fresh_blocks(doubtful, count)
-        confirmed = dict(verdicts)
-        for cell_id in doubtful:
-            confirmed[cell_id] = self._confirm_cell(cell_id, verdicts[cell_id], count)
-        return confirmed
-
-    def _run_blocks(self) -> CellVerdicts:
-        """Fill `blocks` and judge them. Incomparable where there are too few to look at."""
+    def _run_blocks(self) -> t_rule.BlockPlan:
+        """Fill `blocks` and look at them. Incomparable where there are too few to look at."""
         plan = self._run_until_planned()
         while True:
             self._tell_progress(plan)
-            done = len(self.runner.durations_s)
-            if done == plan.early_at:
-                verdicts = self._judge("early")
-                if _are_all_decided(verdicts):
-                    self._refuse_silent_baseline()
-                    return verdicts
-            if sum(self.runner.durations_s) > OVERRUN * self.spec.budget_s:
-                self.runner.notes.append(
-                    f"stopped after {done} of {plan.blocks} blocks, which got slower"
-                )
+            is_over = self._is_over(plan)
+            self._look(plan, is_over=is_over)
+            if is_over or not self._unsettled():
                 break
-            if done >= plan.blocks:
-                break
-            self._run_next(self.spec)
+            self._run_next(self._only(self._unsettled()))
         self._refuse_silent_baseline()
-        return self._judge("end")
+        return plan
+
+    def _is_over(self, plan: t_rule.BlockPlan) -> bool:
+        done = len(self.runner.durations_s)
+        if done >= plan.blocks:
+            return True
+        if sum(self.runner.durations_s) <= OVERRUN * self.spec.budget_s:
+            return False
+        note = f"stopped after {done} of {plan.blocks} blocks, which got slower"
+        self.runner.notes.append(note)
+        return True
+
+    def _look(self, plan: t_rule.BlockPlan, *, is_over: bool) -> None:
+        levels = plan.levels_after(len(self.runner.durations_s))
+        if is_over:
+            levels = plan.end
+        if levels is None:
+            return
+        for cell_id in self._unsettled():
+            self.blocks[cell_id].look(levels, plan.end, self._elapsed_s())
+
+    def _confirm(self, plan: t_rule.BlockPlan) -> None:
+        """Judge FAILs again that the last blocks brought, with fresh ones beyond the budget."""
+        wanted = {}  # in the order of the cells
+        for cell_id, blocks in self.blocks.items():
+            if blocks.fresh_blocks_wanted:
+                wanted[cell_id] = blocks.fresh_blocks_wanted
+        count = max(wanted.values(), default=0)
+        for done in range(count):
+            self.tell(
+                f"against {self.spec.against}: confirming a FAIL, {done} of {count} fresh blocks"
+            )
+            self._run_next(self._only(wanted))
+        for cell_id in wanted:
+            self.blocks[cell_id].confirm(plan.end, self._elapsed_s())
+
+    def _unsettled(self) -> list[str]:
+        return [cell_id for cell_id, blocks in self.blocks.items() if not blocks.is_settled]
+
+    def _only(self, cell_ids: Iterable[str]) -> ComparisonSpec:
+        """The comparison of these cells alone."""
+        cells = {cell_id: self.spec.cells[cell_id] for cell_id in cell_ids}
+        return replace(self.spec, cells=cells)
+
+    def _elapsed_s(self) -> float:
+        return REAL.monotonic() - self._started_s
 
     def _run_until_planned(self) -> t_rule.BlockPlan:
         plan: t_rule.BlockPlan | None = None
@@ -178,26 +226,6 @@ class ComparisonRun:
         trials = {cell_id: blocks.trials for cell_id, blocks in self.blocks.items()}
         refuse_silent_baseline(self.spec, trials)
 
-    def _judge(self, look: Look) -> CellVerdicts:
-        return {cell_id: self._judge_cell(cell_id, look) for cell_id in self.spec.cells}
-
-    def _judge_cell(
-        self,
-        cell_id: str,
-        look: Look,
-    ) -> tuple[ChangeVerdict, ...]:
-        blocks = self.blocks[cell_id]
-        changes = [
-            decision.decide(
-                blocks.by_metric[metric.metric],
-                metric,
-                look,
-                blocks.texts_of(metric),
-            )
-            for metric in self.spec.cells[cell_id].metrics
-        ]
-        return decision.void_by_control(changes, self.spec.cells[cell_id].metrics)
-
     def _judge_ungated(self, cell_id: str) -> tuple[UngatedChange, ...]:
         """What is shown of a cell besides its gates."""
         shown = []
@@ -206,36 +234,6 @@ class ComparisonRun:
             change = decision.as_ungated(change, why_ungated(metric))
             shown.append(UngatedChange(metric=metric, change=change))
         return tuple(shown)
-
-    def _needs_confirmation(self, change: ChangeVerdict) -> bool:
-        return decision.needs_confirmation(change, self.spec.gates_in_run)
-
-    def _run_fresh_blocks(self, doubtful: Sequence[str], count: int) -> None:
-        """As many blocks as there are already, of these cells alone."""
-        cells = {cell_id: self.spec.cells[cell_id] for cell_id in doubtful}
-        spec = replace(self.spec, cells=cells)
-        for done in range(count):
-            self.tell(
-                f"against {self.spec.against}: confirming a FAIL, {done} of {count} fresh blocks"
-            )
-            self._run_next(spec)
-
-    def _confirm_cell(
-        self,
-        cell_id: str,
-        changes: Sequence[ChangeVerdict],
-        count: int,
-    ) -> tuple[ChangeVerdict, ...]:
-        """The verdicts of a cell, with those confirmed that need it by what follows `count`."""
-        confirmed = []
-        for metric, change in zip(self.spec.cells[cell_id].metrics, changes, strict=True):
-            if self._needs_confirmation(change):
-                cell = self.blocks[cell_id]
-                blocks = cell.by_metric[metric.metric]
-                texts = cell.texts_of(metric)
-                change = decision.confirm(blocks[:count], blocks[count:], metric, texts)
-            confirmed.append(change)
-        return decision.void_by_control(confirmed, self.spec.cells[cell_id].metrics)
 
     def _with_own_rtf(
         self,
@@ -248,8 +246,8 @@ class ComparisonRun:
             return change
         by_own = [summarise_block(trials, "rtf").metric for trials in self.blocks[cell_id].trials]
         readable = [arms for arms in by_own if arms.is_readable()]
-        candidate, _ = effects(readable, metric.statistic, metric.scale)
-        own_change = math.expm1(float(candidate.mean()))
+        by_own_audio = effects(readable, metric.statistic, metric.scale)
+        own_change = math.expm1(float(by_own_audio.candidate.mean()))
         text = f"{change.reason}; by each version's own audio it is {100 * own_change:+.1f} %"
         return structs.replace(change, reason=text)
 
@@ -258,7 +256,7 @@ class ComparisonRun:
         return Comparison(
             against=self.spec.against,
             revision=self.spec.revision,
-            seconds=REAL.monotonic() - self._started_s,
+            seconds=self._elapsed_s(),
             seed=self.spec.seed,
         )
 
@@ -274,11 +272,11 @@ class ComparisonRun:
     def _comparison(
         self,
         cell_id: str,
-        changes: tuple[ChangeVerdict, ...],
         *,
         cpu_idle_inhibited: bool,
     ) -> Comparison:
         blocks = self.blocks[cell_id]
+        changes = blocks.verdicts
         metrics = self.spec.cells[cell_id].metrics
         if work.is_other_length(changes, metrics):
             changes = tuple(
@@ -329,7 +327,7 @@ def _verdict(metric: ComparedMetric, change: ChangeVerdict, subject: str) -> Ver
     return Verdict(
         subject=f"{metric.label} {subject}",
         outcome=change.outcome,
-        reason=change.reason,
+        reason=_timed_reason(change),
         gate="work" if metric.is_work else "change",
         metric=metric.metric,
         statistic=statistic,
@@ -340,6 +338,13 @@ def _verdict(metric: ComparedMetric, change: ChangeVerdict, subject: str) -> Ver
         n=change.blocks,
         p_value=change.p_slower,
     )
+
+
+def _timed_reason(change: ChangeVerdict) -> str:
+    """The reason, with how soon it was decided."""
+    if change.decided_s is None:
+        return change.reason
+    return f"{change.reason}; decided after {change.decided_s:.0f} s"
 
 
 def _same_work_verdict(
@@ -382,8 +387,3 @@ def plan_blocks(budget_s: float, durations_s: Sequence[float]) -> t_rule.BlockPl
     if 2 * first_s > budget_s:
         return t_rule.plan_blocks(budget_s, first_s)
     return None
-
-
-def _are_all_decided(verdicts: CellVerdicts) -> bool:
-    changes = chain.from_iterable(verdicts.values())
-    return all(change.outcome is not Outcome.INCONCLUSIVE for change in changes)

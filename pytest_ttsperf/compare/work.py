@@ -14,11 +14,14 @@ import numpy as np
 from msgspec import structs
 
 from pytest_ttsperf.judge.statistics.estimators import find_outside
-from pytest_ttsperf.judge.statistics.t_rule import ALPHA_FAIL, ALPHA_PASS
+from pytest_ttsperf.judge.statistics.t_rule import Levels
 from pytest_ttsperf.records import Block, ChangeVerdict, ComparedMetric, Outcome
 
 ALPHA_DOUBT = 0.05
 """Texts that stand apart so improbably by chance are neither a FAIL yet nor nothing."""
+EARLY_SHARE = 0.5
+"""Of the margin: so few texts may stand apart for a PASS before the end. Whoever stops early has
+spoken too few to see one in fifty."""
 SHOWN_TEXTS = 1
 Texts = Sequence[Sequence[str]]
 """The texts of each block."""
@@ -80,6 +83,7 @@ def decide_outside(
     draft: ChangeVerdict,
     blocks: Sequence[Block],
     metric: ComparedMetric,
+    levels: Levels,
     texts: Texts = (),
 ) -> ChangeVerdict:
     """FAIL when texts of the candidate stand apart by more than chance, exactly.
@@ -89,10 +93,13 @@ def decide_outside(
     """
     count = count_outside(blocks, metric)
     outcome = Outcome.INCONCLUSIVE
-    high = count.bound(ALPHA_PASS[draft.look])
-    if count.p_value <= ALPHA_FAIL[draft.look]:
+    high = count.bound(levels.passes)
+    margin = metric.margin
+    if levels.look == "early":
+        margin *= EARLY_SHARE
+    if count.p_value <= levels.fail:
         outcome = Outcome.FAIL
-    elif high <= metric.margin and count.p_value > ALPHA_DOUBT:
+    elif high <= margin and count.p_value > ALPHA_DOUBT:
         outcome = Outcome.PASS
     share = count.new / count.texts if count.texts else 0.0
     verdict = structs.replace(

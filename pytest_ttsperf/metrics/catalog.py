@@ -279,7 +279,7 @@ PHASES: Mapping[str, Paragraph] = {
 }
 """Of a cold start; a program that starts anew for each text has no `second_run`."""
 
-T_OVER_BLOCKS = "Student's t over blocks of three processes (ADR 20)"
+T_OVER_BLOCKS = "Student's t over blocks of four processes (ADR 20)"
 T_BOTH_WAYS = "Student's t over blocks, in both directions (ADR 20, ADR 33)"
 EXACT_COUNT = "binomial test of who stands apart, exact; Clopper and Pearson 1934 for the share"
 LATE_SHARE = (

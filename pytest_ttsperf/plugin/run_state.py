@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_ttsperf import files, popen, real, secrets
-from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.errors import BaselineUnreadable, BaselineUnwritable, MeasurementError
 from pytest_ttsperf.plugin import lazy, markers, usage
 from pytest_ttsperf.plugin.options import Options
@@ -75,7 +74,6 @@ class RunState:
         self._environment: EnvironmentProbe | None = None
         self.against: ComparedVersion | None = None
         """The version to compare with, checked out."""
-        self.gates_in_run = 0
         self.left_aside: dict[str, None] = {}
         """Stored files that could not be read, each with the reason, in the order of reading."""
         self._unwritten: tuple[Loss, ...] = ()
@@ -92,7 +90,6 @@ class RunState:
         spec.load_kinds()
         if not self.options.disabled:
             self._location = lazy.environment.locate_run(self.config.rootpath)
-        self.gates_in_run = tests * len(metrics.default_figures(self.options.budget_s))
         options = self.options
         if options.against is not None:
             self.against = self.version_of(
@@ -357,7 +354,6 @@ class TestState:
                 against=against,
                 metrics_of=self._compared_metrics,
                 budget_s=self.options.budget_s,
-                gates_in_run=self._run.gates_in_run,
                 version_of=self._run.version_of,
                 tell=self._run.progress_line.text,
             )

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 RECENT_RUNS = 8
 MOST_FILES = 5
 """How many files are named of those that cannot be read, or written."""
-UNCONFIRMED = 3
-"""With more gates than that, a FAIL of a comparison is confirmed by fresh blocks."""
 
 
 class RunSummary:
@@ -196,15 +194,12 @@ def _ci_advice(run: run_state.RunState) -> str:
 
 
 def _worst_case(run: run_state.RunState, against: ComparedVersion, tests: int) -> str:
-    """How long the comparisons take at most: each budget, and as long again to confirm a FAIL."""
+    """How long the comparisons take at most: each its budget."""
     most_s = tests * run.options.budget_s
-    condition = ""
-    if run.gates_in_run > UNCONFIRMED:
-        most_s *= 2
-        condition = ", if every test has a FAIL to confirm"
     return (
-        f"compared with {against.label} in blocks of three processes, at most "
-        f"{run.options.budget_s:g} s a test and {most_s / 60:.1f} min in all{condition}"
+        f"compared with {against.label} in blocks of four processes, at most "
+        f"{run.options.budget_s:g} s a test and {most_s / 60:.1f} min in all, half as long again "
+        "where a FAIL has to be confirmed"
     )
 
 

@@ -1,4 +1,4 @@
-"""Blocks of three arms, and what a comparison of two versions found."""
+"""Blocks of processes, and what a comparison of two versions found."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ BlockStatistic = Literal["p50", "p95", "p99", "value", "outside", "late"]
 many texts of one arm are apart from those of both others, and `late` the share of trials that take
 much longer than their text usually does."""
 Look = Literal["early", "end"]
-"""The only look before the end comes at 60 % of the blocks."""
+"""Before the budget is spent, or when it is."""
 MIN_SHARE = 0.5
-"""A block counts when all three processes measured at least this share of its texts."""
+"""A block counts when all its processes measured at least this share of its texts."""
 
 
 class ComparedMetric(Struct, frozen=True, kw_only=True):
@@ -49,7 +49,7 @@ class ComparedMetric(Struct, frozen=True, kw_only=True):
 
 
 class Arms(Struct, frozen=True, kw_only=True):
-    """One number per text from each process of a block; index i is the same text in all three.
+    """One number per text from each process of a block; index i is the same text in all of them.
 
     None, nan and inf stand for texts that could not be measured. Raises ValueError when the
     lengths differ.
@@ -59,25 +59,32 @@ class Arms(Struct, frozen=True, kw_only=True):
     control: tuple[float | None, ...] = field(name="twin")
     """The baseline's code again, in a process of its own."""
     candidate: tuple[float | None, ...] = field(name="new")
+    candidate_control: tuple[float | None, ...] | None = field(name="new_twin", default=None)
+    """The candidate's code again; None in a block of three processes."""
 
     def __post_init__(self) -> None:
         """Check that the arms have the same texts."""
-        sizes = (len(self.baseline), len(self.control), len(self.candidate))
+        sizes = tuple(map(len, self._rows()))
         if len(set(sizes)) > 1 or not sizes[0]:
             raise ValueError(
-                f"found {sizes} texts in the three arms of a block, wanted the same number of "
-                "texts, at least 1; write None for a text that was not measured"
+                f"found {sizes} texts in the {len(sizes)} arms of a block, wanted the same number "
+                "of texts, at least 1; write None for a text that was not measured"
             )
 
+    def _rows(self) -> list[tuple[float | None, ...]]:
+        rows = [self.baseline, self.control, self.candidate]
+        if self.candidate_control is not None:
+            rows.append(self.candidate_control)
+        return rows
+
     def array(self) -> NDArray[np.float64]:
-        """[3, texts] in the order baseline, control, candidate; nan for None."""
+        """[3 or 4, texts]: baseline, control, candidate and its control; nan for None."""
         import numpy as np
 
-        rows = [self.baseline, self.control, self.candidate]
-        return np.array(rows, dtype=float)
+        return np.array(self._rows(), dtype=float)
 
     def is_readable(self) -> bool:
-        """Whether all three measured enough of the same texts."""
+        """Whether all arms measured enough of the same texts."""
         import numpy as np
 
         measured = np.isfinite(self.array()).all(axis=0)
@@ -85,7 +92,7 @@ class Arms(Struct, frozen=True, kw_only=True):
 
 
 class Block(Struct, frozen=True, kw_only=True):
-    """What three processes measured together: a compared metric, and where its time went."""
+    """What its processes measured together: a compared metric, and where its time went."""
 
     metric: Arms
     elapsed_ms: Arms | None = None
@@ -131,7 +138,7 @@ class ChangeVerdict(Struct, frozen=True, kw_only=True):
     look: Look
     blocks: int
     left_out: int
-    """Blocks with too few texts that all three processes measured."""
+    """Blocks with too few texts that all processes measured."""
     effect: float | None = None
     low: float | None = None
     high: float | None = None
@@ -143,12 +150,15 @@ class ChangeVerdict(Struct, frozen=True, kw_only=True):
     improved: bool = False
     """Surely faster, and by more than the margin."""
     control_effect: float | None = None
+    """Of the old code against itself or of the new one, whichever is less likely by chance."""
     p_control: float | None = None
     control_fired: bool = False
     blocks_needed: int | None = None
     """Further blocks that would decide if they are like these; None when no few would."""
     confirmed: bool = False
-    """Judged again, with as many fresh blocks."""
+    """Judged again, with fresh blocks."""
+    decided_s: float | None = None
+    """After how many seconds of the comparison it was decided; None while it is open."""
     attribution: Attribution | None = None
     raw: tuple[Block, ...] = ()
     """Always empty; part of the file format. The blocks are in `Comparison.measured`."""

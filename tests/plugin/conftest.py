@@ -40,7 +40,7 @@ import pytest_ttsperf.targets.command.target
 import pytest_ttsperf.targets.python.target
 import pytest_ttsperf.targets.server.run_options
 import pytest_ttsperf.targets.server.target  # noqa: F401
-from pytest_ttsperf.compare import blocks, decision
+from pytest_ttsperf.compare import blocks
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.machine import load
 from pytest_ttsperf.measure import memory
@@ -282,9 +282,9 @@ def repository(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
     monkeypatch.setattr(blocks, "TEXTS", 4)
     monkeypatch.setattr(blocks, "texts_worth", lambda *_: 4)
-    few = t_rule.BlockPlan(blocks=BLOCKS, early_at=None, seconds=60.0)
+    few = t_rule.BlockPlan(blocks=BLOCKS, seconds=60.0)
     monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: few)
-    monkeypatch.setattr(decision, "MIN_BLOCKS", BLOCKS)
+    monkeypatch.setattr(t_rule, "END", t_rule.END._replace(fewest=BLOCKS))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     # A control over so few trials must not fire by chance.
     wide = "".join(f"\n    {name}" for name in ("ttfa_p50:10%", "ttfa_p95:60%", "rtf_p50:10%"))

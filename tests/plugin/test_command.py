@@ -52,7 +52,7 @@ def program(project: Project) -> Any:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = t_rule.BlockPlan(blocks=5, early_at=None, seconds=60.0)
+    plan = t_rule.BlockPlan(blocks=5, seconds=60.0)
     monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: plan)
     monkeypatch.setattr(blocks, "TEXTS", 3)
     monkeypatch.setattr(blocks, "texts_worth", lambda *_: 3)
@@ -180,7 +180,7 @@ def test_a_program_is_compared_with_an_engine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Warm with one that goes on, cold with one that does not; two blocks decide nothing."""
-    two = t_rule.BlockPlan(blocks=2, early_at=None, seconds=60.0)
+    two = t_rule.BlockPlan(blocks=2, seconds=60.0)
     monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: two)
     monkeypatch.setattr(blocks, "TEXTS", 2)
     monkeypatch.setattr(blocks, "texts_worth", lambda *_: 2)

@@ -37,7 +37,7 @@ def base() -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def two_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """They decide nothing, and say that both sides were measured."""
-    two = t_rule.BlockPlan(blocks=2, early_at=None, seconds=60.0)
+    two = t_rule.BlockPlan(blocks=2, seconds=60.0)
     monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: two)
     monkeypatch.setattr(blocks, "TEXTS", 2)
     monkeypatch.setattr(blocks, "texts_worth", lambda *_: 2)

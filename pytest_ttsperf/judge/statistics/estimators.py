@@ -1,9 +1,9 @@
-"""Blocks of three processes, and the one number per block that a change is judged by.
+"""Blocks of processes, and the one number per block that a change is judged by.
 
-A block is the baseline twice and the candidate once, measured in turns in the same minutes on the
-same texts. It gives one number for the candidate against the baseline, and one for the baseline
-against itself, whose true value is known: the control. The two are orthogonal, so the control costs
-no precision.
+A block is the baseline twice and the candidate once or twice, measured in turns in the same minutes
+on the same texts. It gives one number for the candidate against the baseline, and one for each
+version against itself, whose true value is 0: the controls. All are orthogonal, so the controls
+cost no precision. Two of them also say how much processes scatter, which makes few blocks enough.
 """
 
 from __future__ import annotations
@@ -30,7 +30,14 @@ class Effects(NamedTuple):
     """One number per block each; logs on the scale `ratio`, the metric's unit otherwise."""
 
     candidate: Array
-    control: Array
+    """Against the baseline."""
+    controls: tuple[Array, ...]
+    """The baseline against itself; where there are four arms the candidate against itself too."""
+
+    @property
+    def control(self) -> Array:
+        """The baseline against itself."""
+        return self.controls[0]
 
 
 class Estimate(NamedTuple):
@@ -39,19 +46,43 @@ class Estimate(NamedTuple):
     mean: float
     error: float
     freedom: int
+    blocks: int
 
     @classmethod
     def of(cls, per_block: Array) -> Estimate:
         """Over at least two blocks; scatter that is only rounding counts as none."""
-        deviation = float(per_block.std(ddof=1))
-        error = deviation / math.sqrt(per_block.size)
+        freedom = per_block.size - 1
+        squares = float(np.square(per_block - per_block.mean()).sum())
+        return cls._of_squares(per_block, squares, freedom)
+
+    @classmethod
+    def pooled(cls, per_block: Array, controls: Sequence[Array]) -> Estimate:
+        """Over at least two blocks, by the scatter of both versions against themselves as well.
+
+        With four arms the candidate's number is half the sum of two processes minus half that of
+        two others, and a control the difference of two: its square is twice the variance of a
+        process, of which the number has a quarter from each. So half the squares of both controls
+        together have the same expectation as two squares of the number, whether or not processes
+        of one version scatter more than those of the other.
+        """
+        freedom = per_block.size - 1
+        squares = float(np.square(per_block - per_block.mean()).sum())
+        for control in controls:
+            squares += float(np.square(control).sum()) / 2
+            freedom += control.size
+        return cls._of_squares(per_block, squares, freedom)
+
+    @classmethod
+    def _of_squares(cls, per_block: Array, squares: float, freedom: int) -> Estimate:
+        error = math.sqrt(squares / freedom / per_block.size)
         rounding = 1e-12 * float(np.abs(per_block).max())
         if error <= rounding:
             error = 0.0
         return cls(
             mean=float(per_block.mean()),
             error=error,
-            freedom=per_block.size - 1,
+            freedom=freedom,
+            blocks=per_block.size,
         )
 
     def with_least_error(self, least_error: float) -> Estimate:
@@ -97,7 +128,7 @@ def effects(
     scale: Scale,
     trim: float = TRIM,
 ) -> Effects:
-    """Compare the candidate with the baseline and the baseline with itself, block by block.
+    """Compare the candidate with the baseline, and each with itself, block by block.
 
     The middle: how the arms differ text by text, as in `levels`, without the share `trim` at either
     end. On the scale `difference` nothing is trimmed, as an underrun in one text of ten would not
@@ -112,26 +143,27 @@ def effects(
         trim = 0.0
     values = [_on_scale(drop_incomplete(arms), scale) for arms in metrics]
     arm_levels = levels(values, trim)
-    candidate, control = contrasts(arm_levels.T)
+    candidate, *controls = contrasts(arm_levels.T)
     if not is_tail:
-        return Effects(candidate, control)
+        return Effects(candidate, tuple(controls))
     residuals = [
         tail_residuals(block, block_levels)
         for block, block_levels in zip(values, arm_levels, strict=True)
     ]
     level = TAILS[statistic]
     tail = leave_one_out(lambda some: _tail_contrasts(some, level), residuals)
-    return Effects(
-        candidate=candidate + tail[:, 0],
-        control=control + tail[:, 1],
-    )
+    candidate_tail, *control_tails = tail.T
+    together = []
+    for control, control_tail in zip(controls, control_tails, strict=True):
+        together.append(control + control_tail)
+    return Effects(candidate + candidate_tail, tuple(together))
 
 
 def levels(values: Sequence[Array], trim: float = TRIM) -> Array:
-    """Where each arm stands beside the others: [blocks, ..., 3] from [..., 3, texts] each.
+    """Where each arm stands beside the others: [blocks, ..., arms] from [..., arms, texts] each.
 
-    The mean over all three arms, itself among them, of how it differs from each: the trimmed mean
-    over texts. By pairs, because the difference of two arms of the same code is symmetric, and
+    The mean over all arms, itself among them, of how it differs from each: the trimmed mean over
+    texts. By pairs, because the difference of two arms of the same code is symmetric, and
     trimming leaves its middle where it is. The candidate minus the mean of both baselines is not
     symmetric, and its trimmed mean is not 0 for the same code (docs/adr/0020).
     """
@@ -145,38 +177,39 @@ def levels(values: Sequence[Array], trim: float = TRIM) -> Array:
 
 
 def tail_residuals(arms: Array, arm_levels: Array) -> Array:
-    """What each of [3, texts] is above its arm's level [3] and what is usual for its text.
+    """What each of [arms, texts] is above its arm's level [arms] and what is usual for its text.
 
-    Usual is the median of the three arms, to which each contributes alike: centred on the baselines
+    Usual is the median of the arms, to which each contributes alike: centred on the baselines
     alone, these would scatter less than the candidate, and that looks like a longer tail. What
-    makes a text or a moment slow is in all three and drops out.
+    makes a text or a moment slow is in all of them and drops out.
     """
     above = arms - arm_levels[:, np.newaxis]
     return np.asarray(above - np.median(above, axis=0), dtype=float)
 
 
 def is_missing(arms: Arms) -> npt.NDArray[np.bool_]:
-    """[3, texts]: which texts could not be measured in which arm."""
+    """[arms, texts]: which texts could not be measured in which arm."""
     return ~np.isfinite(arms.array())
 
 
 def missing_rates(metrics: Sequence[Arms]) -> Effects:
-    """Share of texts that could not be measured: candidate and control against the baseline."""
+    """How the share of texts that could not be measured differs, block by block."""
     per_block = []
     for arms in metrics:
         shares = is_missing(arms).mean(axis=1)
         per_block.append(contrasts(shares))
-    candidate, control = np.array(per_block).T
-    return Effects(candidate, control)
+    candidate, *controls = np.array(per_block).T
+    return Effects(candidate, tuple(controls))
 
 
 def find_outside(arms: Arms, scale: Scale, band: float) -> npt.NDArray[np.bool_]:
     """[3, texts]: in which texts an arm is further than `band` from two that are not.
 
-    A text that one arm did not measure, and one in which all three differ, is nobody's. Raises
-    ValueError for a number of 0 or less on the scale `ratio`.
+    Of the first three arms: where the candidate errs for the same texts each time, a second one of
+    it would agree with the first. A text that one arm did not measure, and one in which all three
+    differ, is nobody's. Raises ValueError for a number of 0 or less on the scale `ratio`.
     """
-    values = _on_scale(drop_incomplete(arms), scale)
+    values = _on_scale(drop_incomplete(arms)[:3], scale)
     outside = np.zeros(values.shape, dtype=bool)
     for arm in range(len(values)):
         one, other = np.delete(values, arm, axis=0)
@@ -186,10 +219,18 @@ def find_outside(arms: Arms, scale: Scale, band: float) -> npt.NDArray[np.bool_]
 
 
 def contrasts(arms: Array) -> Array:
-    """Turn arms [3, ...] into [2, ...]: candidate - mean(both baselines), baseline - control."""
-    baseline, control, candidate = arms
+    """Turn arms [3 or 4, ...] into [2 or 3, ...]: the candidate against the baseline, the controls.
+
+    candidate - mean(both baselines), baseline - control; of four arms mean(both candidates) -
+    mean(both baselines), baseline - control, candidate - its control.
+    """
+    baseline, control, *candidates = arms
     usual = (baseline + control) / 2
-    return np.stack([candidate - usual, baseline - control])
+    rows = [np.mean(candidates, axis=0) - usual, baseline - control]
+    if len(candidates) > 1:
+        candidate, candidate_control = candidates
+        rows.append(candidate - candidate_control)
+    return np.stack(rows)
 
 
 def trim_mean(values: Sequence[Array], trim: float = TRIM) -> Array:
@@ -226,8 +267,9 @@ def leave_one_out(
 
 def _tail_contrasts(residuals: Sequence[Array], level: float) -> Array:
     pooled = np.concatenate(residuals, axis=1)
-    if pooled.shape[1] < 2:
-        return np.zeros(2)  # one value has no tail
+    arms, count = pooled.shape
+    if count < 2:
+        return np.zeros(arms - 1)  # one value has no tail
     return contrasts(harrell_davis(pooled, level))
 
 
@@ -255,7 +297,7 @@ def _harrell_davis_weights(count: int, level: float) -> Array:
 
 
 def drop_incomplete(arms: Arms) -> Array:
-    """Only the texts that all three arms measured."""
+    """Only the texts that all arms measured."""
     values = arms.array()
     is_complete = np.isfinite(values).all(axis=0)
     return np.asarray(values[:, is_complete], dtype=float)

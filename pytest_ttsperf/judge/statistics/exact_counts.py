@@ -61,10 +61,10 @@ class ArmCounts(NamedTuple):
         return self._total(self.events[:, BASELINE_ARMS:])
 
     def effects(self) -> Effects:
-        """By how much the share is larger, in each block: the candidate's and the control's."""
+        """By how much the share is larger, in each block: the candidate's and the controls'."""
         shares = self.events / self.texts[:, np.newaxis]
-        candidate, control, *_ = contrasts(shares.T)
-        return Effects(candidate, control)
+        candidate, *controls = contrasts(shares.T)
+        return Effects(candidate, tuple(controls))
 
     def _total(self, events: Counts) -> EventCount:
         _, arms = events.shape

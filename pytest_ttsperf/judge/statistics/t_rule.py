@@ -15,51 +15,106 @@ from pytest_ttsperf.judge.statistics.estimators import (
 )
 from pytest_ttsperf.records import BlockStatistic, Look
 
-ALPHA_FAIL: dict[Look, float] = {"early": 0.001, "end": 0.01}
-ALPHA_PASS: dict[Look, float] = {"early": 0.01, "end": 0.05}
 TAIL_SHARE = 0.5
-"""Of ALPHA_FAIL: a tail scatters so much that it would cause most false FAILs of a test."""
-ALPHA_CONTROL = 0.01
+"""Of the level of a FAIL: a tail scatters so much that it would cause most false ones of a test."""
 ALPHA_IMPROVED = 0.01
+MANY_BLOCKS = 8
+"""From so many on a budget affords a look after every block."""
 EARLY_SHARE = 0.6
+"""Of the blocks of a smaller budget, which affords one look before its end."""
 MIN_BLOCKS = 5
-"""With fewer, a t test sees hardly any slow-down of 5 %."""
+"""A budget that holds fewer sees hardly any slow-down of 5 %."""
+FEWEST_TO_LOOK = 3
 MOST_BLOCKS = 500
 ROUNDING = 1e-9
 """A budget of exactly n blocks holds n, whatever the division makes of it."""
 
 
+class Levels(NamedTuple):
+    """How improbable by chance it must be what is decided at one look (docs/adr/0043)."""
+
+    look: Look
+    fail: float
+    passes: float
+    control: float
+    fewest: int
+    """Blocks with which anything is decided."""
+
+    def fail_of(self, statistic: BlockStatistic) -> float:
+        """How likely a FAIL of unchanged code may be, at most."""
+        is_tail = statistic in TAILS or statistic == "late"
+        return self.fail * TAIL_SHARE if is_tail else self.fail
+
+
+EARLY = Levels("early", fail=0.001, passes=0.01, control=0.01, fewest=MIN_BLOCKS)
+END = Levels("end", fail=0.01, passes=0.05, control=0.01, fewest=MIN_BLOCKS)
+EACH = Levels("early", fail=0.0005, passes=0.005, control=0.001, fewest=FEWEST_TO_LOOK)
+END_OF_MANY = Levels("end", fail=0.005, passes=0.03, control=0.01, fewest=FEWEST_TO_LOOK)
+
+
 class BlockPlan(Struct, frozen=True, kw_only=True):
-    """How many blocks a budget holds, and after how many to look before the end."""
+    """How many blocks a budget holds, and after which of them to look."""
 
     blocks: int
-    early_at: int | None
     seconds: float
     shortfall: str | None = None
     """Why the comparison can only be INCONCLUSIVE; None when the budget holds enough."""
 
+    @property
+    def has_many(self) -> bool:
+        """Whether there is a look after every block."""
+        return self.blocks >= MANY_BLOCKS
+
+    @property
+    def end(self) -> Levels:
+        """Those of the look when the budget is spent."""
+        return END_OF_MANY if self.has_many else END
+
+    @property
+    def early_at(self) -> int | None:
+        """After how many of few blocks there is a look before the end; None where there is none."""
+        early = math.ceil(EARLY_SHARE * self.blocks - ROUNDING)
+        if self.has_many or not MIN_BLOCKS <= early < self.blocks:
+            return None
+        return early
+
+    def levels_after(self, done: int) -> Levels | None:
+        """Those of the look after so many blocks; None where there is none."""
+        if done >= self.blocks:
+            return self.end
+        if self.has_many:
+            return EACH if done >= FEWEST_TO_LOOK else None
+        return EARLY if done == self.early_at else None
+
 
 class Contrast(NamedTuple):
-    """Candidate against baseline, the baseline against itself, and the change that counts."""
+    """Candidate against baseline, each against itself, and the change that counts."""
 
     candidate: Estimate
-    control: Estimate
+    controls: tuple[Estimate, ...]
     margin: float
 
     @classmethod
     def of(cls, per_block: Effects, margin: float) -> Contrast:
         """From one number per block each."""
+        candidate = Estimate.of(per_block.candidate)
+        if len(per_block.controls) > 1:
+            candidate = Estimate.pooled(per_block.candidate, per_block.controls)
         return cls(
-            candidate=Estimate.of(per_block.candidate),
-            control=Estimate.of(per_block.control),
+            candidate=candidate,
+            controls=tuple(map(Estimate.of, per_block.controls)),
             margin=margin,
         )
 
     @property
-    def has_control_effect(self) -> bool:
+    def control(self) -> Estimate:
+        """The one that is less likely by chance."""
+        return min(self.controls, key=lambda control: control.p_apart(0.0))
+
+    def has_control_effect(self, alpha: float) -> bool:
         """Whether identical code differs by more than the change that counts."""
         is_large = abs(self.control.mean) > self.margin
-        return is_large and self.control.p_apart(0.0) <= ALPHA_CONTROL
+        return is_large and self.control.p_apart(0.0) <= alpha / len(self.controls)
 
     @property
     def is_faster(self) -> bool:
@@ -79,24 +134,20 @@ class Contrast(NamedTuple):
     @property
     def mirrored(self) -> Contrast:
         """The same with less for more."""
-        return Contrast(self.candidate.mirrored, self.control.mirrored, self.margin)
+        controls = tuple(control.mirrored for control in self.controls)
+        return Contrast(self.candidate.mirrored, controls, self.margin)
 
 
 def plan_blocks(budget_s: float, block_s: float) -> BlockPlan:
-    """Give the blocks of `block_s` seconds each that a budget holds, and when to look early.
+    """Give the blocks of `block_s` seconds each that a budget holds.
 
-    There is no early look where it would have fewer blocks than can decide. Raises ValueError for a
-    duration that is not above 0.
+    Raises ValueError for a duration that is not above 0.
     """
     if not (0 < budget_s < math.inf and 0 < block_s < math.inf):
         raise ValueError(
             f"found a budget of {budget_s} s for blocks of {block_s} s, wanted both above 0"
         )
     blocks = int(budget_s / block_s + ROUNDING)
-    early = math.ceil(EARLY_SHARE * blocks - ROUNDING)
-    early_at = None
-    if MIN_BLOCKS <= early < blocks:
-        early_at = early
     shortfall = None
     if blocks < MIN_BLOCKS:
         shortfall = (
@@ -106,33 +157,28 @@ def plan_blocks(budget_s: float, block_s: float) -> BlockPlan:
         )
     return BlockPlan(
         blocks=blocks,
-        early_at=early_at,
         seconds=blocks * block_s,
         shortfall=shortfall,
     )
 
 
-def alpha_fail(statistic: BlockStatistic, look: Look) -> float:
-    """How likely a FAIL of unchanged code may be, at most."""
-    if statistic in TAILS or statistic == "late":
-        return ALPHA_FAIL[look] * TAIL_SHARE
-    return ALPHA_FAIL[look]
-
-
-def blocks_needed(contrast: Contrast, statistic: BlockStatistic) -> int | None:
+def blocks_needed(contrast: Contrast, statistic: BlockStatistic, levels: Levels) -> int | None:
     """Further blocks until the rule at the end decides, if mean and scatter stay as they are."""
     from scipy import stats
 
-    mean, error, freedom = contrast.candidate
-    if error == 0:
+    candidate = contrast.candidate
+    if candidate.error == 0:
         return None
-    blocks = freedom + 1
+    blocks = candidate.blocks
+    freedom_per_block = (candidate.freedom + 1) / blocks
     counts = np.arange(blocks + 1, blocks + MOST_BLOCKS + 1)
-    errors = error * np.sqrt(blocks / counts)
-    pass_t = stats.t.isf(ALPHA_PASS["end"], counts - 1)
-    fail_t = stats.t.isf(alpha_fail(statistic, "end"), counts - 1)
-    would_pass = (contrast.margin - mean) / errors >= pass_t
-    would_fail = (mean > contrast.margin) & (mean / errors >= fail_t)
+    errors = candidate.error * np.sqrt(blocks / counts)
+    freedoms = freedom_per_block * counts - 1
+    pass_t = stats.t.isf(levels.passes, freedoms)
+    fail_t = stats.t.isf(levels.fail_of(statistic), freedoms)
+    would_pass = (contrast.margin - candidate.mean) / errors >= pass_t
+    is_large = candidate.mean > contrast.margin
+    would_fail = is_large & (candidate.mean / errors >= fail_t)
     decided = counts[would_pass | would_fail]
     if not decided.size:
         return None

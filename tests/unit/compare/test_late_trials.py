@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pytest_ttsperf.compare import decision, metrics
+from pytest_ttsperf.judge.statistics.t_rule import EARLY, END, Levels
 from pytest_ttsperf.records import Block, ChangeVerdict, Outcome
 from tests.unit.judge.simulation import arms, speak_in_stages
 
@@ -30,8 +31,8 @@ def slow(times: np.ndarray, arm: int, one_in: int, factor: float = 1.5) -> np.nd
     return flat.reshape(3, *times.shape[::2]).transpose(1, 0, 2)
 
 
-def judge(times: np.ndarray, **how: str) -> ChangeVerdict:
-    return decision.decide([Block(metric=arms(block)) for block in times], LATE, **how)
+def judge(times: np.ndarray, levels: Levels = END) -> ChangeVerdict:
+    return decision.decide([Block(metric=arms(block)) for block in times], LATE, levels)
 
 
 def test_nothing_late_passes_where_there_are_texts_enough() -> None:
@@ -88,7 +89,7 @@ def test_one_bad_process_is_no_evidence() -> None:
 def test_the_early_look_wants_more() -> None:
     times = slow(slow(speak(blocks=9), 2, 34), 0, 50)
     assert judge(times).outcome is Outcome.FAIL
-    assert judge(times, look="early").outcome is not Outcome.FAIL
+    assert judge(times, EARLY).outcome is not Outcome.FAIL
 
 
 def test_the_stage_of_the_slow_texts_is_named() -> None:

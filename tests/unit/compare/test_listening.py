@@ -90,7 +90,6 @@ def spec(*figures: str, budget_s: float = 60.0) -> ComparisonSpec:
         cells={"cell": cell},
         against="before",
         budget_s=budget_s,
-        gates_in_run=3,
     )
 
 

@@ -6,14 +6,16 @@ import random
 import sys
 import time
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 from numpy.typing import NDArray
 
-from pytest_ttsperf.compare import blocks, metrics, run
+from pytest_ttsperf.compare import blocks, looks, metrics, run
 from pytest_ttsperf.compare.blocks import (
     ARMS,
     FEWEST_TEXTS,
@@ -31,7 +33,16 @@ from pytest_ttsperf.experiment.plan import Plan, TargetFactory, warmup_texts
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.machine.cpu_idle import can_inhibit_cpu_idle
 from pytest_ttsperf.measure.schedule import MAX_WARMUPS
-from pytest_ttsperf.records import Comparison, Outcome, Span, TargetSpec, Trial
+from pytest_ttsperf.records import (
+    Block,
+    ChangeVerdict,
+    ComparedMetric,
+    Comparison,
+    Outcome,
+    Span,
+    TargetSpec,
+    Trial,
+)
 from tests.unit.experiment.test_cell import trial
 
 MINUTE_S = 60.0
@@ -103,7 +114,7 @@ def contest(old: str, new: str, budget_s: float = 4.0) -> ComparisonSpec:
     gates = metrics.choose_metrics("warm", {"ttfa_p50": 0.1, "ttfa_p95": 0.6, "rtf_p50": 0.1})
     return ComparisonSpec(
         baseline=source(old), candidate=source(new), cells={"cell": ComparedCell(PLAN, gates)},
-        against="main", budget_s=budget_s, gates_in_run=3,
+        against="main", budget_s=budget_s,
     )  # fmt: skip
 
 
@@ -114,13 +125,13 @@ def compared(old: str, new: str, budget_s: float = 4.0) -> Comparison:
 def test_slower_code_fails_and_faster_code_is_an_improvement(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    plan = t_rule.BlockPlan(blocks=6, early_at=None, seconds=MINUTE_S)  # however busy the machine
+    plan = t_rule.BlockPlan(blocks=6, seconds=MINUTE_S)  # however busy the machine
     monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: plan)
-    slower = compared("Hum", "Slow")
+    slower = compared("Hum", "Slow", budget_s=MINUTE_S)
     assert slower.changes[0].outcome is Outcome.FAIL
     assert slower.changes[0].effect is not None
     assert slower.changes[0].effect > 0.5
-    assert len(slower.measured["ttfa_sound_ms"]) == slower.blocks == 6
+    assert len(slower.measured["ttfa_sound_ms"]) == slower.blocks == 9, "three to confirm it"
     assert slower.changes[0].raw == ()
     assert slower.cpu_idle_inhibited is (can_inhibit_cpu_idle() is True)
     assert compared("Slow", "Hum").changes[0].improved
@@ -129,7 +140,7 @@ def test_slower_code_fails_and_faster_code_is_an_improvement(
 def test_what_the_budget_is_too_short_for_is_shown_and_no_verdict_rests_on_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    plan = t_rule.BlockPlan(blocks=5, early_at=None, seconds=MINUTE_S)
+    plan = t_rule.BlockPlan(blocks=5, seconds=MINUTE_S)
     monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: plan)
     both = contest("Hum", "Slow")
     gates = both.cells["cell"].metrics
@@ -151,67 +162,87 @@ def test_cells_are_confirmed_in_their_order_whatever_the_hash_seed(
     """A set of them would come in another order in each process."""
     one = contest("Hum", "Slow")
     cells = {f"cell {number}": one.cells["cell"] for number in range(12)}
-    several = replace(one, cells=cells)
-    asked: list[tuple[str, ...]] = []
+    measured: list[tuple[str, ...]] = []
+    plan = t_rule.BlockPlan(blocks=5, seconds=MINUTE_S)
 
-    def block(again: ComparisonSpec) -> dict[str, BlockTrials]:
-        asked.append(tuple(again.cells))
+    def run_next(again: ComparisonSpec) -> dict[str, BlockTrials]:
+        measured.append(tuple(again.cells))
         return dict.fromkeys(again.cells, SPOKEN_BLOCK)
 
-    monkeypatch.setattr(run.decision, "needs_confirmation", lambda found, _: found != "sound")
-    monkeypatch.setattr(run.decision, "confirm", lambda *_: "doubtful")
-    monkeypatch.setattr(run.decision, "void_by_control", lambda found, _: tuple(found))
-    monkeypatch.setattr(run, "summarise_block", lambda one, metric, **_: one)
-    comparison = run.ComparisonRun(several, lambda _: None)
-    comparison.runner = types.SimpleNamespace(run_next=block, durations_s=[1.0])  # type: ignore[assignment]
-    gates = one.cells["cell"].metrics
-    judged = {cell: ("doubtful",) * len(gates) for cell in cells}
-    judged["cell 3"] = ("sound",) * len(gates)
-    made = comparison.blocks
-    for each in made.values():
-        each.add(SPOKEN_BLOCK)
-    comparison.confirm(judged)  # type: ignore[arg-type]
+    comparison = run.ComparisonRun(replace(one, cells=cells), lambda _: None)
+    comparison.runner = types.SimpleNamespace(run_next=run_next, durations_s=[1.0])  # type: ignore[assignment]
+    for cell_id, blocks_of_cell in comparison.blocks.items():
+        doubtful = 0 if cell_id == "cell 3" else 2
+        comparison.blocks[cell_id] = ScriptedBlocks(blocks_of_cell, doubtful)  # type: ignore[assignment]
+    comparison._confirm(plan)
     wanted = tuple(cell for cell in cells if cell != "cell 3")
-    assert asked == [wanted]
-    assert [len(made[cell].trials) for cell in cells] == [
-        1 if cell == "cell 3" else 2 for cell in cells
-    ]
+    assert measured == [wanted, wanted]
 
 
-def test_each_text_is_spoken_by_all_three_and_in_changing_order() -> None:
+class ScriptedBlocks:
+    """Those of a cell that want so many fresh ones."""
+
+    def __init__(self, blocks_of_cell: run.CellBlocks, fresh_blocks_wanted: int) -> None:
+        self.trials = blocks_of_cell.trials
+        self.fresh_blocks_wanted = fresh_blocks_wanted
+
+    def add(self, trials: BlockTrials) -> None:
+        self.trials.append(trials)
+
+    def confirm(self, end: t_rule.Levels, elapsed_s: float) -> None:
+        assert len(self.trials) == self.fresh_blocks_wanted == 2
+
+
+def test_a_settled_cell_leaves_its_time_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = t_rule.BlockPlan(blocks=14, seconds=MINUTE_S)
+    monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: plan)
+    decide = looks.decision.decide
+
+    def decide_but_one(some: Sequence[Block], metric: ComparedMetric, *how: Any) -> ChangeVerdict:
+        verdict = decide(some, metric, *how)
+        outcome = Outcome.INCONCLUSIVE if metric.label == "unsure" else Outcome.PASS
+        return structs.replace(verdict, outcome=outcome, control_fired=False)
+
+    monkeypatch.setattr(looks.decision, "decide", decide_but_one)
+    one = contest("Hum", "Hum", budget_s=MINUTE_S)
+    sure, *_ = one.cells["cell"].metrics
+    cells = {
+        "sure": ComparedCell(PLAN, (sure,)),
+        "unsure": ComparedCell(PLAN, (structs.replace(sure, label="unsure"),)),
+    }
+    found = run.compare(replace(one, cells=cells), lambda _: None)
+    assert (found["sure"].blocks, found["unsure"].blocks) == (3, 14)
+    assert found["sure"].changes[0].decided_s is not None
+    assert found["unsure"].changes[0].decided_s is None
+
+
+def test_each_text_is_spoken_by_all_four_and_in_changing_order() -> None:
     both = contest("Hum", "Slow")
     made = BlockRunner(both).run_next(both)["cell"]
     texts = [[one.text for one in made.by_arm[arm]] for arm in ARMS]
-    assert texts[0] == texts[1] == texts[2]
+    assert texts[0] == texts[1] == texts[2] == texts[3]
     turns = [name for name, text in SPOKEN if text in texts[0]]
-    assert len(turns) == 12
-    assert len({tuple(turns[at : at + 3]) for at in range(0, 12, 3)}) > 1
+    assert len(turns) == 16
+    assert len({tuple(turns[at : at + 4]) for at in range(0, 16, 4)}) > 1
 
 
-@pytest.mark.parametrize(("old", "new", "times"), [("Hum", "Slow", 2), ("Slow", "Hum", 1)])
+@pytest.mark.parametrize(("old", "new"), [("Hum", "Slow"), ("Slow", "Hum")])
 def test_a_server_and_what_it_is_compared_with_are_asked_equally_often(
-    monkeypatch: pytest.MonkeyPatch, old: str, new: str, times: int
+    monkeypatch: pytest.MonkeyPatch, old: str, new: str
 ) -> None:
-    """What was used a moment ago is faster. Where the server is the new one, nothing is shared."""
+    """What was used a moment ago is faster."""
     monkeypatch.setattr(
         TargetFactory,
         "lifecycle",
         property(lambda self: "external" if self.spec.spec.endswith("Hum") else "kept"),
     )
     both = contest(old, new)
-    made = BlockRunner(both).run_next(both)["cell"]
-    assert set(made.by_arm) == set(ARMS)
-    assert len(made.spare) == (4 if times == 2 else 0)
+    trials = BlockRunner(both).run_next(both)["cell"]
+    assert set(trials.by_arm) == set(ARMS)
     # But for the first text, which the probes for caches speak again.
-    for text in (one.text for one in made.by_arm["candidate"][1:]):
-        asked = [name for name, known in SPOKEN if known == text]
-        assert {name: asked.count(name) for name in asked} == {"old": times, "new": 2}
-
-
-def test_a_server_with_itself_needs_no_spare_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(TargetFactory, "lifecycle", property(lambda self: "external"))
-    assert contest("Hum", "Hum").turns == ARMS
-    assert contest("Hum", "Slow").turns == (*ARMS, blocks.SPARE)
+    for text in (one.text for one in trials.by_arm["candidate"][1:]):
+        speakers = [name for name, spoken_text in SPOKEN if spoken_text == text]
+        assert {name: speakers.count(name) for name in speakers} == {"old": 2, "new": 2}
 
 
 def test_no_text_comes_twice_before_all_were_spoken() -> None:
@@ -226,25 +257,16 @@ def test_a_block_has_as_many_texts_as_its_opening_is_worth() -> None:
     """Three seconds to open: one text more or less changes little, twice or half as many do."""
 
     def deviation(texts: int, opening_s: float, round_s: float) -> float:
-        """Of the mean of a minute's blocks, with a trial's 8 and a process's 1 percent."""
-        return (0.08**2 / texts + 0.01**2) * (opening_s + texts * round_s)
+        """Of the mean of a minute's blocks, with a trial's 6 and a process's 1 percent."""
+        return (0.06**2 / texts + 0.01**2) * (opening_s + texts * round_s)
 
     for opening_s, round_s in [(2.0, 0.06), (1.0, 0.3), (3.0, 0.2)]:
-        best = texts_worth(opening_s, round_s, MINUTE_S)
+        best = texts_worth(opening_s, round_s)
         around = [deviation(round(best * by), opening_s, round_s) for by in (0.5, 1.0, 2.0)]
         assert min(around) == around[1]
-    assert texts_worth(60.0, 0.001, MINUTE_S) == MOST_TEXTS
-    assert texts_worth(0.1, 9.0, MINUTE_S) == FEWEST_TEXTS
-    assert texts_worth(1.0, 0.0, MINUTE_S) == blocks.TEXTS, "nothing was spoken"
-
-
-def test_a_long_budget_has_longer_blocks_and_no_fewer_than_are_enough() -> None:
-    opening_s, round_s = 2.0, 0.2
-    counts = [texts_worth(opening_s, round_s, minutes * MINUTE_S) for minutes in (1, 2, 3, 10)]
-    assert counts[0] == counts[1] == texts_worth(opening_s, round_s, 0.1), "as many as are worth it"
-    assert counts[1] < counts[2] < counts[3] == MOST_TEXTS
-    in_three_minutes = 3 * MINUTE_S / (opening_s + counts[2] * round_s)
-    assert in_three_minutes == pytest.approx(blocks.ENOUGH_BLOCKS, rel=0.02)
+    assert texts_worth(60.0, 0.001) == MOST_TEXTS
+    assert texts_worth(0.1, 9.0) == FEWEST_TEXTS
+    assert texts_worth(1.0, 0.0) == blocks.TEXTS, "nothing was spoken"
 
 
 def test_old_code_that_does_not_open_is_no_pass() -> None:
@@ -281,7 +303,7 @@ def test_the_first_block_does_not_tell_how_long_one_takes() -> None:
     planned = run.plan_blocks(60.0, [3.0, 1.0])
     assert planned is not None
     assert planned.blocks == 58
-    assert planned.early_at == 35
+    assert planned.has_many
     hopeless = run.plan_blocks(60.0, [40.0])
     assert hopeless is not None
     assert hopeless.shortfall
@@ -301,8 +323,6 @@ def test_what_was_not_measured_is_none_and_never_0() -> None:
 
 
 def test_stages_are_those_of_the_window_that_the_metric_is_about() -> None:
-    from msgspec import structs
-
     first = trial(0, 50.0)
     assert first.recording is not None
     spans = (
@@ -322,8 +342,6 @@ def test_stages_are_those_of_the_window_that_the_metric_is_about() -> None:
 
 def test_rtf_is_the_time_for_what_the_baseline_says() -> None:
     """A version that says 10 % more in 11.5 % more time does not hide behind its own audio."""
-    from msgspec import structs
-
     usual = trial(0, 50.0)
     assert usual.recording is not None
     assert usual.sound is not None

@@ -268,6 +268,23 @@ def test_lost_is_the_share_of_texts_without_a_number():
 
 def test_contrasts():
     assert contrasts(np.array([[1.0], [3.0], [7.0]])).tolist() == [[5.0], [-2.0]]
+    assert contrasts(np.array([[1.0], [3.0], [7.0], [8.0]])).tolist() == [[5.5], [-2.0], [-1.0]]
+
+
+@pytest.mark.parametrize("noisier", [1.0, 3.0])
+def test_the_controls_of_four_arms_tell_how_much_their_contrast_scatters(noisier):
+    """Whichever version's processes scatter more, and with few blocks as with many."""
+    rng = np.random.default_rng(21)
+    deviations = np.array([0.01, 0.01, 0.01 * noisier, 0.01 * noisier])
+    variances, errors = [], []
+    for _ in range(2000):
+        levels = rng.normal(0, 1, (4, 4)) * deviations[:, np.newaxis]
+        candidate, *controls = contrasts(levels)
+        estimate = Estimate.pooled(candidate, controls)
+        assert (estimate.blocks, estimate.freedom) == (4, 11)
+        variances.append(estimate.mean**2)
+        errors.append(estimate.error**2)
+    assert np.mean(errors) == pytest.approx(np.mean(variances), rel=0.1)
 
 
 def test_scatter_between_blocks_is_that_of_trials_and_processes():
