@@ -142,7 +142,7 @@ def test_what_the_budget_is_too_short_for_is_shown_and_no_verdict_rests_on_it(
 ) -> None:
     plan = t_rule.BlockPlan(blocks=5, seconds=MINUTE_S)
     monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: plan)
-    both = contest("Hum", "Slow")
+    both = contest("Hum", "Slow", budget_s=MINUTE_S)
     gates = both.cells["cell"].metrics
     cell = ComparedCell(PLAN, gates, metrics.choose_ungated(gates, "warm"))
     found = run.compare(replace(both, cells={"cell": cell}), lambda _: None)["cell"]
