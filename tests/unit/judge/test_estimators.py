@@ -293,3 +293,13 @@ def test_scatter_between_blocks_is_that_of_trials_and_processes():
     found = effects([arms(v) for v in values], "p50", "ratio").candidate
     wanted = 1.5 * (0.015**2 + 1.15 * TRIAL**2 / 16)
     assert found.var() == pytest.approx(wanted, rel=0.15)
+
+
+def test_a_tail_of_both_arms_of_a_version_is_not_usual_for_its_text():
+    """Of four arms the middle would lie half way to what is slow, and half of it would vanish."""
+    rng = np.random.default_rng(11)
+    logs = rng.normal(0, 0.01, (4, 400))
+    logs[2:, ::10] += 0.1
+    residuals = estimators.tail_residuals(logs, np.zeros(4))
+    candidates = residuals[2:, ::10]
+    assert candidates.mean() > 0.08
