@@ -18,7 +18,6 @@ from pytest_ttsperf.judge.statistics.exact_counts import (
     SplitTest,
     blocks_to_prove,
     count_events,
-    difference_bound,
     split_test,
 )
 from pytest_ttsperf.judge.statistics.t_rule import Levels
@@ -46,8 +45,7 @@ class EventTexts(NamedTuple):
 
     def bound(self, alpha: float) -> float:
         """By how much the figure's mean is larger at most, in its unit."""
-        share = difference_bound(self.counts.candidate, self.counts.baseline, alpha)
-        return self.largest * share
+        return self.largest * self.counts.bound(alpha)
 
 
 def check_counts(
@@ -108,7 +106,7 @@ def _blocks_needed(
     alpha_pass: float,
 ) -> int | None:
     return blocks_to_prove(
-        events.counts.candidate,
+        events.counts.candidate_texts,
         events.counts.baseline,
         blocks,
         metric.margin / events.largest,

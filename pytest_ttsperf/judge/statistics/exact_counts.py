@@ -60,6 +60,17 @@ class ArmCounts(NamedTuple):
         """Of all arms that run the candidate's code, together."""
         return self._total(self.events[:, BASELINE_ARMS:])
 
+    def bound(self, alpha: float) -> float:
+        """By how much the candidate's share is larger at most (`difference_bound`)."""
+        return difference_bound(self.candidate_texts, self.baseline, alpha)
+
+    @property
+    def candidate_texts(self) -> EventCount:
+        """Of the candidate, each text once: for both arms of it the same texts may be slow."""
+        _, arms = self.events.shape
+        events = self.candidate.events / (arms - BASELINE_ARMS)
+        return EventCount(events=math.ceil(events), trials=int(self.texts.sum()))
+
     def effects(self) -> Effects:
         """By how much the share is larger, in each block: the candidate's and the controls'."""
         shares = self.events / self.texts[:, np.newaxis]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pytest_ttsperf.judge.statistics.exact_counts import (
+    ArmCounts,
     EventCount,
     blocks_to_prove,
     count_events,
@@ -137,3 +138,13 @@ def test_scaled_counts_keep_their_share() -> None:
     assert EventCount(2, 100).scaled(2.5) == EventCount(5, 250)
     assert EventCount(0, 0).share == 0.0
     assert math.isclose(EventCount(3, 12).share, 0.25)
+
+
+def test_both_arms_of_the_candidate_count_a_text_once() -> None:
+    """Where the same texts are slow in both, twice the trials know nothing more."""
+    rows = np.array([[0, 0, 1, 1]] * 3 + [[0, 0, 0, 0]] * 7)
+    counted = ArmCounts(events=rows, texts=np.full(10, 38))
+    assert counted.candidate == EventCount(6, 760)
+    assert counted.candidate_texts == EventCount(3, 380)
+    alone = ArmCounts(events=rows[:, :3], texts=np.full(10, 38))
+    assert counted.bound(0.05) == alone.bound(0.05)
