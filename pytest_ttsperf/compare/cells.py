@@ -102,19 +102,29 @@ def prepare_version(
     return ComparedVersion(tree.label, tree=tree)
 
 
-def is_in_doubt(result: CellResult) -> bool:
-    """Whether stored numbers suggest that it got slower, and there is a revision to ask."""
-    return _doubtful_revision(result) is not None
+def needs_comparison(result: CellResult, *, measure: bool) -> bool:
+    """Whether stored numbers leave it open if it got slower, and there is a revision to ask.
+
+    That is where they say that it may be slower; with `measure` also where there are none that this
+    machine could be judged by.
+    """
+    return bool(_open_revisions(result, measure=measure))
 
 
-def _doubtful_revision(result: CellResult) -> str | None:
-    doubtful = filter(_is_doubtful, result.verdicts)
-    return next((verdict.revision for verdict in doubtful), None)
+def _open_revisions(result: CellResult, *, measure: bool) -> list[str]:
+    """The revisions to ask, each once, in the order of the verdicts that name them."""
+    revisions: dict[str, None] = {}
+    for verdict in result.verdicts:
+        if _is_open(verdict, measure=measure) and verdict.revision is not None:
+            revisions[verdict.revision] = None
+    return list(revisions)
 
 
-def _is_doubtful(verdict: Verdict) -> bool:
-    is_not_passed = verdict.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE)
-    return verdict.gate == "baseline" and verdict.revision is not None and is_not_passed
+def _is_open(verdict: Verdict, *, measure: bool) -> bool:
+    if verdict.gate != "baseline" or verdict.outcome is Outcome.PASS:
+        return False
+    # Without a limit there was nothing to judge by, and so there is no doubt yet.
+    return measure or verdict.limit is not None
 
 
 def compare_cells(
@@ -126,14 +136,16 @@ def compare_cells(
     budget_s: float,
     version_of: Callable[[str], ComparedVersion],
     tell: run.Tell,
+    measure: bool = False,
 ) -> list[CellResult]:
     """The results of one test, with what a comparison says of them.
 
-    They are compared with `against`, if that is a version; otherwise each cell that stored numbers
-    put in doubt is compared with the revision of these numbers, which `version_of` prepares.
+    They are compared with `against`, if that is a version; otherwise each cell that
+    `needs_comparison` is compared with the revisions of the stored numbers, which `version_of`
+    prepares.
     """
     by_cell = {result.cell.id: result for result in results}
-    for group in _groups(results, against):
+    for group in _groups(results, against, measure=measure):
         try:
             version = against or version_of(group.label)
             spec = _comparison_spec(version, group, measured, metrics_of, budget_s)
@@ -147,7 +159,7 @@ def compare_cells(
             by_cell[cell_id] = _add_comparison(
                 by_cell[cell_id],
                 comparison,
-                answers_doubt=against is None,
+                revision=group.label if against is None else None,
             )
     return list(by_cell.values())
 
@@ -165,17 +177,23 @@ class _Group(NamedTuple):
         outcome: Outcome,
     ) -> dict[str, Comparison]:
         """By cell id: why there is none."""
-        comparison = Comparison(against=self.label, outcome=outcome, reason=reason)
+        label = revisions.short_name(self.label)
+        comparison = Comparison(against=label, outcome=outcome, reason=reason)
         return {result.cell.id: comparison for result in self.results}
 
 
-def _groups(results: Iterable[CellResult], against: ComparedVersion | None) -> list[_Group]:
+def _groups(
+    results: Iterable[CellResult],
+    against: ComparedVersion | None,
+    *,
+    measure: bool,
+) -> list[_Group]:
     groups: dict[tuple[str, Phase], list[CellResult]] = defaultdict(list)
     for result in results:
         if result.outcome is Outcome.INVALID or not result.counted:
             continue
-        label = against.label if against else _doubtful_revision(result)
-        if label is not None:
+        labels = [against.label] if against else _open_revisions(result, measure=measure)
+        for label in labels:
             groups[label, result.cell.phase].append(result)
     return [_Group(label, phase, members) for (label, phase), members in groups.items()]
 
@@ -227,17 +245,24 @@ def _add_comparison(
     result: CellResult,
     comparison: Comparison,
     *,
-    answers_doubt: bool,
+    revision: str | None,
 ) -> CellResult:
-    """The result with its comparison; where it answers a doubt, in the doubtful verdicts' place."""
+    """The result with its comparison.
+
+    Where it was made for stored numbers of a `revision`, it stands in the place of the verdicts
+    that name it.
+    """
     compared = run.verdicts(comparison)
-    if answers_doubt:
-        verdicts = [
-            _resolve(verdict, compared) if _is_doubtful(verdict) else verdict
-            for verdict in result.verdicts
-        ]
-    else:
-        verdicts = [*result.verdicts, *compared]
+    verdicts = []
+    for verdict in result.verdicts:
+        if revision is None or verdict.revision != revision:
+            verdicts.append(verdict)
+        elif verdict.lacks_baseline:
+            verdicts += compared
+        else:
+            verdicts.append(_resolve(verdict, compared))
+    if revision is None:
+        verdicts += compared
     notes = [TrustNote(guard="comparison", text=text) for text in comparison.notes]
     return structs.replace(
         result,

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from pytest_ttsperf.judge.statistics import t_rule
+from pytest_ttsperf.judge.statistics.estimators import Estimate
 from pytest_ttsperf.judge.statistics.exact_counts import (
     ArmCounts,
     SplitTest,
@@ -83,9 +84,13 @@ def decide_late(
 
 def _find(blocks: Sequence[Block], metric: ComparedMetric) -> LateTrials:
     counts = count_late([block.metric for block in blocks], metric.band or 0.0)
+    effects = counts.effects()
+    contrast = Contrast.of(effects, metric.margin)
+    # Not by the controls too: which texts of a block are slow for both arms is not in these.
+    contrast = contrast._replace(candidate=Estimate.of(effects.candidate))
     return LateTrials(
         counts=counts,
-        contrast=Contrast.of(counts.effects(), metric.margin),
+        contrast=contrast,
         split=split_test(counts.events),
     )
 

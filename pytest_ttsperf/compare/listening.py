@@ -88,8 +88,10 @@ class BlockListener(ExitStack):
             if judge is not None:
                 for trials in by_arm.values():
                     trials[position] = judge.judge(trials[position])
-        without_sound = {arm: tuple(listening.drop_sound(trials)) for arm, trials in by_arm.items()}
-        return block._replace(by_arm={**block.by_arm, **without_sound})
+        without_sound = {}
+        for arm, unjudged in block.by_arm.items():
+            without_sound[arm] = tuple(listening.drop_sound(by_arm.get(arm, unjudged)))
+        return block._replace(by_arm=without_sound)
 
 
 def add_timbre(by_arm: Mapping[str, list[Trial]], position: int) -> None:

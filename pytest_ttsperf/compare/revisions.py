@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -38,6 +39,9 @@ KEPT_TREES = 5
 LOCK_TIMEOUT_S = 600.0
 COMPLETE = ".complete"
 EXTRA_FILES = ("requirements*.txt", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
+FULL_NAME = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+"""Of a commit."""
+SHOWN_DIGITS = 12
 
 
 def checkout(
@@ -81,6 +85,11 @@ def checkout(
     return _install(tree, install, home)
 
 
+def short_name(text: str) -> str:
+    """The first digits of a commit's full name; any other text as it is."""
+    return text[:SHOWN_DIGITS] if FULL_NAME.fullmatch(text) else text
+
+
 def _revision_tree(
     text: str,
     around: Repository,
@@ -91,7 +100,9 @@ def _revision_tree(
 ) -> Tree:
     worktree = _check_out(around, content, home, network=fetch)
     commit = content.commit
-    label = text if commit.startswith(text) else f"{text} ({commit[:10]})"
+    label = short_name(text)
+    if not commit.startswith(text):
+        label = f"{text} ({commit[:10]})"
     return Tree(
         label,
         around.top,

@@ -48,7 +48,8 @@ def _repeatable(name: str, metavar: str, text: str) -> Option:
 
 
 def _switch(name: str, text: str) -> Option:
-    return Option(name, text, {"action": "store_true"})
+    destination = f"ttsperf_{name}".replace("-", "_").replace("=", "_")
+    return Option(name, text, {"action": "store_true", "dest": destination})
 
 
 def _choice(name: str, choices: tuple[str, ...], text: str) -> Option:
@@ -76,6 +77,13 @@ OPTIONS = (
     _switch("disable", "run each test once, unmeasured"),
     _switch("save", "store this run's cells as baselines"),
     _switch("compare", "assert against the stored baselines"),
+    # With its value in the name: a folder may follow a bare `--ttsperf-compare`, and argparse would
+    # take it for the value.
+    _switch(
+        "compare=measure",
+        "the same, and what has no baselines of this machine is measured beside the revision that "
+        "others were saved from",
+    ),
     _value(
         "against",
         "REV",

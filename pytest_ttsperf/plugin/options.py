@@ -70,6 +70,8 @@ class Options:
     disabled: bool
     save: bool
     compare: bool
+    measure: bool
+    """Whether what has no baseline to be judged by is compared with the revision of one."""
     against: str | None
     """A version, directory or target to compare with."""
     against_options: Mapping[str, Any]
@@ -122,7 +124,8 @@ def _read(config: pytest.Config) -> Options:
         inline=_option(config, "inline"),
         disabled=_option(config, "disable"),
         save=_option(config, "save"),
-        compare=_option(config, "compare"),
+        compare=_option(config, "compare") or _option(config, "compare=measure"),
+        measure=_option(config, "compare=measure"),
         against=_option(config, "against"),
         against_options=_keyword_options(config, "against-option"),
         against_install=_option(config, "against-install"),

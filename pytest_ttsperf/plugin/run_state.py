@@ -80,7 +80,7 @@ class RunState:
         """What the last attempt to write the artifact could not write: the next may heal it."""
         self._unsaved: list[str] = []
 
-    def prepare(self, tests: int) -> None:
+    def prepare(self) -> None:
         """Read the environment and get the version to compare with, before any test runs.
 
         RevisionError where that version cannot be had. All that is slow to import is imported here
@@ -342,10 +342,15 @@ class TestState:
     def _compare(self, judged: list[CellResult]) -> list[CellResult]:
         """Add comparisons: with the version of --ttsperf-against, or with a baseline's.
 
-        The latter for results that screening against that baseline has put in doubt.
+        The latter for results that screening against that baseline has put in doubt and, with
+        --ttsperf-compare=measure, for those that it could not judge.
         """
         against = self._run.against
-        if against is None and not any(lazy.cells.is_in_doubt(result) for result in judged):
+        measure = self.options.measure
+        open_results = [
+            result for result in judged if lazy.cells.needs_comparison(result, measure=measure)
+        ]
+        if against is None and not open_results:
             return judged
         with popen.restore_popen():
             return lazy.cells.compare_cells(
@@ -356,6 +361,7 @@ class TestState:
                 budget_s=self.options.budget_s,
                 version_of=self._run.version_of,
                 tell=self._run.progress_line.text,
+                measure=measure,
             )
 
     def _compared_metrics(
@@ -377,7 +383,7 @@ class TestState:
         """By its limits and its baseline. BaselineUnreadable."""
         storage = self.options.storage
         screened = lazy.screening.screen(storage, result)
-        return lazy.cell.judge(lazy.screening.add_age_note(storage, result), screened)
+        return lazy.cell.judge(lazy.screening.add_notes(storage, result), screened)
 
     def _explain_nothing(self) -> str | None:
         """Why a test that has limits fails if it has measured nothing."""

@@ -129,8 +129,13 @@ class Verdict(Struct, frozen=True, kw_only=True):
     exceeding: int | None = None
     p_value: float | None = None
     revision: str | None = None
-    """Of stored numbers that put it in doubt: the revision they are of."""
+    """The revision of stored numbers that put it in doubt, or that cannot be judged by here."""
     improved: bool = False
     """Of a comparison: surely better, by more than counts."""
     trials_needed: int | None = None
     threshold: Threshold | None = None
+
+    @property
+    def lacks_baseline(self) -> bool:
+        """Whether it says only that this machine has no baseline of the cell."""
+        return self.gate == "baseline" and self.metric is None

@@ -23,6 +23,8 @@ from pytest_ttsperf.records import (
 
 UNEXPLAINED = "unexplained"
 WORTH_TELLING = 0.01
+SHOWN_DIGITS = 12
+"""Of a revision."""
 HEADINGS = ("cell, metric", "n", "p50", "p95", "95 % bound", "limit", "verdict")
 Paint = Callable[[str, Outcome | None], str]
 """Colours a verdict's text; terminals without colour leave it as it is."""
@@ -95,7 +97,10 @@ def _is_voided(verdict: Verdict) -> bool:
 
 
 def remarks(results: Iterable[CellResult]) -> list[str]:
-    """Trust notes and inconclusive reasons, one line each; what several cells share stands once."""
+    """Trust notes and inconclusive reasons, one line each; what several cells share stands once.
+
+    But for missing baselines; see `no_baseline_lines`.
+    """
     cells: dict[str, list[str]] = {}
     for result in sorted(results, key=_worst_first):
         for text in _remarks(result):
@@ -107,13 +112,47 @@ def _remarks(result: CellResult) -> Iterator[str]:
     """Open and improved verdicts, and the notes that no verdict repeats."""
     judged = set()
     for verdict in result.verdicts:
-        if verdict.outcome is Outcome.INCONCLUSIVE or verdict.improved:
+        is_open = verdict.outcome is Outcome.INCONCLUSIVE and not verdict.lacks_baseline
+        if is_open or verdict.improved:
             yield f"{verdict.subject}: {verdict.reason}"
         if verdict.gate == "trust":
             judged.add(verdict.subject)
     for note in result.notes:
         if not note.invalid and note.guard not in judged:
             yield f"{note.guard}: {note.text}"
+
+
+def no_baseline_lines(results: Iterable[CellResult]) -> list[str]:
+    """How many cells this machine has no baseline of, and what can be done: not a line a cell."""
+    revisions: dict[str, None] = {}
+    elsewhere = 0
+    nowhere = 0
+    for result in results:
+        if result.outcome is Outcome.INVALID:
+            continue
+        for verdict in result.verdicts:
+            if verdict.lacks_baseline and verdict.revision is not None:
+                revisions[verdict.revision[:SHOWN_DIGITS]] = None
+                elsewhere += 1
+            elif verdict.lacks_baseline:
+                nowhere += 1
+    lines = []
+    if elsewhere:
+        lines.append(
+            f"{_cells_have(elsewhere)} no baseline of this machine; --ttsperf-compare=measure "
+            f"compares with the revision that others were saved from: {', '.join(revisions)}"
+        )
+    if nowhere:
+        lines.append(
+            f"{_cells_have(nowhere)} no baseline, and no revision to compare with; save them from "
+            "code that is committed (pytest -m perf --ttsperf-save): five runs judge on this "
+            "machine, and one is enough for --ttsperf-compare=measure on any other"
+        )
+    return lines
+
+
+def _cells_have(count: int) -> str:
+    return "1 cell has" if count == 1 else f"{count} cells have"
 
 
 def _cells_label(labels: Sequence[str]) -> str:
@@ -243,10 +282,11 @@ def limit_text(threshold: Threshold) -> str:
 
 def _rows(result: CellResult) -> Iterator[tuple[Outcome | None, Row]]:
     """A row per verdict, or one without a limit; and of what is streamed, the longest stall."""
-    if not result.verdicts:
+    verdicts = [verdict for verdict in result.verdicts if not verdict.lacks_baseline]
+    if not verdicts:
         figures = _figures(result, result.summary.get("ttfa_ms"))
         yield None, ("  ttfa", *figures, "-", "no limit")
-    for verdict in sorted(result.verdicts, key=lambda verdict: verdict.outcome.rank):
+    for verdict in sorted(verdicts, key=lambda verdict: verdict.outcome.rank):
         if verdict.gate in ("change", "work"):
             yield verdict.outcome, _change_row(result, verdict)
         else:

@@ -15,12 +15,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pytest_ttsperf.judge.statistics.estimators import Effects, contrasts
+from pytest_ttsperf.judge.statistics.estimators import BASELINES, Effects, contrasts
 
 Counts = npt.NDArray[np.int64]
-
-BASELINE_ARMS = 2
-"""Of the arms of a block the first two run the baseline's code, the others the candidate's."""
 
 
 class EventCount(NamedTuple):
@@ -53,12 +50,12 @@ class ArmCounts(NamedTuple):
     @property
     def baseline(self) -> EventCount:
         """Of all arms that run the baseline's code, together."""
-        return self._total(self.events[:, :BASELINE_ARMS])
+        return self._total(self.events[:, :BASELINES])
 
     @property
     def candidate(self) -> EventCount:
         """Of all arms that run the candidate's code, together."""
-        return self._total(self.events[:, BASELINE_ARMS:])
+        return self._total(self.events[:, BASELINES:])
 
     def bound(self, alpha: float) -> float:
         """By how much the candidate's share is larger at most (`difference_bound`)."""
@@ -68,7 +65,7 @@ class ArmCounts(NamedTuple):
     def candidate_texts(self) -> EventCount:
         """Of the candidate, each text once: for both arms of it the same texts may be slow."""
         _, arms = self.events.shape
-        events = self.candidate.events / (arms - BASELINE_ARMS)
+        events = self.candidate.events / (arms - BASELINES)
         return EventCount(events=math.ceil(events), trials=int(self.texts.sum()))
 
     def effects(self) -> Effects:
@@ -168,7 +165,7 @@ def split_test(counts: Counts) -> SplitTest:
     for block in counts:
         sums = _sums_of_choices(block)
         chances = np.convolve(chances, np.bincount(sums) / sums.size)
-    observed = int(counts[:, BASELINE_ARMS:].sum())
+    observed = int(counts[:, BASELINES:].sum())
     return SplitTest(
         p_more=_as_chance(chances[observed:]),
         p_fewer=_as_chance(chances[: observed + 1]),
@@ -177,7 +174,7 @@ def split_test(counts: Counts) -> SplitTest:
 
 def _sums_of_choices(block: Counts) -> Counts:
     """The events of each choice of as many arms as the candidate has."""
-    chosen = block.size - BASELINE_ARMS
+    chosen = block.size - BASELINES
     sums = [sum(choice) for choice in combinations(block.tolist(), chosen)]
     return np.array(sums, dtype=np.int64)
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pytest_ttsperf.judge.statistics.estimators import Array, drop_incomplete, lower_median
+from pytest_ttsperf.judge.statistics.estimators import Array, drop_incomplete
 from pytest_ttsperf.judge.statistics.exact_counts import ArmCounts, count_events
 from pytest_ttsperf.records import Arms
 
@@ -24,7 +24,9 @@ def find_late(values: Array, band: float) -> npt.NDArray[np.bool_]:
     would lie between the versions. Each arm has an equal part in it. What makes a text or a moment
     slow for all of them is in it too, and makes none late.
     """
-    return np.asarray(values > math.exp(band) * lower_median(values))
+    arm_count, _ = values.shape
+    lower_median = np.sort(values, axis=0)[(arm_count - 1) // 2]
+    return np.asarray(values > math.exp(band) * lower_median)
 
 
 def count_late(blocks: Sequence[Arms], band: float) -> ArmCounts:

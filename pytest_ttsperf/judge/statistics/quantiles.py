@@ -18,8 +18,6 @@ import numpy as np
 Side = Literal["less", "greater"]
 CONFIDENCE = 0.95
 PERCENTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
-FLOOR_SD = 0.11
-"""Run-to-run standard deviation of log medians of unchanged code on a shared machine."""
 MIN_TREND = 8
 
 
@@ -139,27 +137,6 @@ def trials_to_prove(
 def share_excluded(n: int) -> float:
     """n trials of which none exceeds show that at most this share does, with 95 % confidence."""
     return float(1 - 0.05 ** (1 / n))
-
-
-def prediction_limit(
-    medians: Sequence[float],
-    alpha: float,
-    floor_sd: float = FLOOR_SD,
-) -> float:
-    """Give what the next run's median exceeds with probability alpha, if nothing changed.
-
-    `medians` are those of K >= 2 earlier runs, all positive; the limit has their unit. In logs:
-    mean + t(1 - alpha, K - 1) * s * sqrt(1 + 1/K), s at least `floor_sd`: a few runs made in one
-    quiet hour do not show how far a machine drifts.
-    """
-    from scipy import special
-
-    logs = np.log(np.asarray(medians, dtype=float))
-    runs = logs.size
-    spread = max(float(logs.std(ddof=1)), floor_sd)
-    t = -float(special.stdtrit(runs - 1, alpha))
-    margin = t * spread * np.sqrt(1 + 1 / runs)
-    return float(np.exp(logs.mean() + margin))
 
 
 def trend(values: Sequence[float]) -> Trend | None:

@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pytest_ttsperf.judge.statistics.estimators import TAILS, Array, drop_incomplete
-from pytest_ttsperf.judge.statistics.exact_counts import BASELINE_ARMS
+from pytest_ttsperf.judge.statistics.estimators import BASELINES, TAILS, Array, drop_incomplete
 from pytest_ttsperf.records import Arms, BlockStatistic
 
 MIN_TIES = 0.4
@@ -49,9 +48,9 @@ class Resolution(NamedTuple):
         """
         deciding = 1 - TAILS.get(statistic, 0.0)
         texts = max(1.0, self.texts * deciding)
-        candidates = self.arms - BASELINE_ARMS
+        candidates = self.arms - BASELINES
         of_one_value = self.share * math.sqrt(VARIANCE_IN_STEPS / texts)
-        return of_one_value * math.sqrt(1 / candidates + 1 / BASELINE_ARMS)
+        return of_one_value * math.sqrt(1 / candidates + 1 / BASELINES)
 
 
 def find_resolution(blocks: Sequence[Arms]) -> Resolution | None:
@@ -62,7 +61,7 @@ def find_resolution(blocks: Sequence[Arms]) -> Resolution | None:
     arms, texts = values.shape
     if not texts or (values <= 0).any():
         return None
-    baseline, control = values[:BASELINE_ARMS]
+    baseline, control = values[:BASELINES]
     ties = float(np.isclose(baseline, control, rtol=TOLERANCE, atol=0.0).mean())
     if ties < MIN_TIES:
         return None

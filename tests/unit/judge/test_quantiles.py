@@ -97,28 +97,6 @@ def test_bounds_and_tests_agree(values, limit):
         assert lower > limit
 
 
-def test_prediction_limit_of_five_equal_runs_rests_on_the_floor():
-    t = 7.173182  # t(.999, 4 degrees of freedom), tabulated
-    assert quantiles.prediction_limit([80.0] * 5, 0.001) == pytest.approx(
-        80 * math.exp(t * 0.11 * math.sqrt(1.2)), rel=1e-5
-    )
-
-
-def test_prediction_limit_widens_with_scatter_and_narrows_with_runs():
-    wide = quantiles.prediction_limit([50, 80, 120, 90, 70], 0.05)
-    narrow = quantiles.prediction_limit([79, 80, 81, 80, 80], 0.05)
-    assert wide > narrow > 80
-    assert quantiles.prediction_limit([80] * 30, 0.05) < quantiles.prediction_limit([80] * 5, 0.05)
-    assert quantiles.prediction_limit([80] * 5, 0.05, floor_sd=0.01) < narrow
-
-
-def test_prediction_limit_holds_its_level():
-    rng = np.random.default_rng(4)
-    runs = np.exp(rng.normal(math.log(80), 0.2, size=(3000, 9)))
-    breaches = np.mean([run[-1] > quantiles.prediction_limit(run[:-1], 0.05) for run in runs])
-    assert 0.035 < breaches < 0.065
-
-
 def test_trend():
     rising = quantiles.trend([100 + i for i in range(16)])
     assert rising.p_value < 1e-6

@@ -304,3 +304,29 @@ def test_what_was_compared_and_not_judged_is_shown_without_a_verdict() -> None:
         "-",
     ]
     assert [*shown, "not", "judged"] in rows
+
+
+def test_missing_baselines_are_a_line_for_all_and_no_row_a_cell() -> None:
+    missing = Verdict(
+        subject="baseline",
+        outcome=Outcome.INCONCLUSIVE,
+        reason="the only baselines of this cell are of other machines",
+        gate="baseline",
+        revision="0123456789abcdef",
+    )
+    nowhere = structs.replace(missing, revision=None)
+    cells = [
+        structs.replace(result("test_a"), verdicts=(missing,)),
+        structs.replace(result("test_b", Outcome.PASS), verdicts=(missing,)),
+        structs.replace(result("test_c"), verdicts=(nowhere,)),
+    ]
+    first, second = terminal.no_baseline_lines(cells)
+    assert first.startswith("2 cells have no baseline of this machine; --ttsperf-compare=measure")
+    assert first.endswith("saved from: 0123456789ab")
+    assert second.startswith("1 cell has no baseline, and no revision to compare with; save them")
+    assert terminal.remarks(cells) == []
+    assert "baseline" not in terminal.table(cells)
+    assert "INCONCLUSIVE" not in terminal.table(cells)
+    assert "3 INCONCLUSIVE" in terminal.counts(cells)
+    assert "other machines" in terminal.failures(cells, [Outcome.INCONCLUSIVE])
+    assert terminal.no_baseline_lines([result("test_d", Outcome.PASS)]) == []
