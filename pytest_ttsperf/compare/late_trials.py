@@ -19,6 +19,7 @@ from pytest_ttsperf.judge.statistics.exact_counts import (
     ArmCounts,
     SplitTest,
     blocks_to_prove,
+    difference_bound,
     split_test,
 )
 from pytest_ttsperf.judge.statistics.late_share import count_late
@@ -41,7 +42,7 @@ class LateTrials(NamedTuple):
 
     def bound(self, alpha: float) -> float:
         """By how much it is larger at most, exactly."""
-        return self.counts.bound(alpha)
+        return difference_bound(self.counts.candidate, self.counts.baseline, alpha)
 
     @property
     def is_fewer(self) -> bool:
@@ -122,7 +123,7 @@ def _blocks_needed(
         if needed is None or late.effect > draft.margin:
             return needed
     exact = blocks_to_prove(
-        late.counts.candidate_texts,
+        late.counts.candidate,
         late.counts.baseline,
         blocks,
         draft.margin,
