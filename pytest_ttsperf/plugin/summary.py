@@ -130,7 +130,11 @@ class RunSummary:
             reporter.write_line(f"note: {line}")
         reporter.write_line("")
         costs = [result.recorder_cost for result in results if result.recorder_cost]
-        figures = (lazy.terminal.load_line(results), lazy.terminal.recorder_line(costs))
+        figures = (
+            lazy.terminal.load_line(results),
+            lazy.terminal.recorder_line(costs),
+            lazy.terminal.texts_line(results),
+        )
         for line in filter(None, figures):
             reporter.write_line(line)
 

@@ -17,6 +17,7 @@ from pytest_ttsperf.records.cell import (
     Memory,
     RecorderCost,
     StageShare,
+    TargetProcess,
     TrustNote,
 )
 from pytest_ttsperf.records.comparison import (
@@ -97,6 +98,7 @@ __all__ = [
     "Summary",
     "SystemLoad",
     "TargetInfo",
+    "TargetProcess",
     "TargetSpec",
     "Threshold",
     "Trial",

@@ -212,6 +212,15 @@ def recorder_line(costs: Iterable[RecorderCost]) -> str | None:
     )
 
 
+def texts_line(results: Iterable[CellResult]) -> str | None:
+    """At which texts the presets were started, and how to start there again."""
+    starts = [result.texts_from for result in results if result.texts_from is not None]
+    if not starts:
+        return None
+    start = starts[0]
+    return f"texts from number {start} of each preset on (again: --ttsperf-texts-from={start})"
+
+
 def load_line(results: Iterable[CellResult]) -> str | None:
     """What else the machine did during the trials; the worst cell by name where it stands out."""
     measured = [(result, result.machine_load) for result in results if result.machine_load]
@@ -329,6 +338,8 @@ def _row(result: CellResult, verdict: Verdict) -> Row:
     else:
         summary = result.summary.get(threshold.sample_key)
         figures = _figures(result, summary, threshold.statistic)
+        if verdict.n_effective is not None:
+            figures = (*figures[:3], _bound_text(verdict.bound))
         limit = limit_text(threshold)
     return f"  {verdict.subject}", *figures, limit, verdict.outcome.value
 
@@ -398,13 +409,16 @@ def _figures(
         return str(_trials(result)), "-", "-", "-"
     bounds = {"p50": summary.p50_bound, "p99": summary.p99_bound}
     bound = bounds.get(statistic or "p95", summary.p95_bound)
+    bound_text = _bound_text(bound)
     if statistic == "max":
         bound_text = ""
-    elif bound is None:
-        bound_text = "n too small"
-    else:
-        bound_text = f"<= {number(bound)}"
     return str(summary.n), number(summary.p50), number(summary.p95), bound_text
+
+
+def _bound_text(bound: float | None) -> str:
+    if bound is None:
+        return "n too small"
+    return f"<= {number(bound)}"
 
 
 def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
@@ -429,7 +443,7 @@ def _explain(result: CellResult, verdicts: Sequence[Verdict]) -> Iterator[str]:
     stopped = ", stopped early" if result.stopped_early else ""
     yield (
         f"{_cell_label(result)}: {cell.target}, voice {cell.voice}, "
-        f"{_trials(result)} of {result.declared_trials} trials{stopped}"
+        f"{_trials(result)} of {result.declared_trials} trials{_processes(result)}{stopped}"
     )
     for verdict in verdicts:
         yield f"  {verdict.outcome.value}  {verdict.subject}: {verdict.reason}"
@@ -438,6 +452,12 @@ def _explain(result: CellResult, verdicts: Sequence[Verdict]) -> Iterator[str]:
                 yield f"        {line}"
     for hint in dict.fromkeys(_hint(result.breakdown, verdict) for verdict in verdicts):
         yield f"  Try: {hint}."
+
+
+def _processes(result: CellResult) -> str:
+    """Over how many processes the trials were spread, if over several."""
+    count = len(result.processes)
+    return f" in {count} processes" if count > 1 else ""
 
 
 def _hint(breakdown: Breakdown, verdict: Verdict) -> str:

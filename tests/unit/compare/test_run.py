@@ -32,6 +32,7 @@ from pytest_ttsperf.errors import TargetError
 from pytest_ttsperf.experiment.plan import Plan, TargetFactory, warmup_texts
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.machine.cpu_idle import can_inhibit_cpu_idle
+from pytest_ttsperf.measure import corpus
 from pytest_ttsperf.measure.schedule import MAX_WARMUPS
 from pytest_ttsperf.records import (
     Block,
@@ -214,6 +215,13 @@ def test_a_settled_cell_leaves_its_time_to_the_others(monkeypatch: pytest.Monkey
     assert (found["sure"].blocks, found["unsure"].blocks) == (3, 14)
     assert found["sure"].changes[0].decided_s is not None
     assert found["unsure"].changes[0].decided_s is None
+
+
+def test_blocks_go_on_behind_the_trials_wherever_the_run_has_started() -> None:
+    pool = corpus.texts("short", corpus.trial_count("short"))
+    plan = replace(PLAN, texts_from=590)
+    wanted = [pool[(590 + PLAN.trials + position) % len(pool)] for position in range(4, 12)]
+    assert blocks._texts(plan, range(4, 12)) == wanted
 
 
 def test_each_text_is_spoken_by_all_four_and_in_changing_order() -> None:

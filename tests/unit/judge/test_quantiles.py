@@ -116,8 +116,37 @@ def test_summarize():
 
 
 def test_summarize_has_no_bound_that_would_rest_on_missing_trials():
-    found = quantiles.summarize([float(i) for i in range(58)], missing=1)
+    found = quantiles.summarize([*map(float, range(58)), math.inf])
     assert found["p95_bound"] is None
     assert found["max"] == 57.0
-    assert quantiles.summarize([float(i) for i in range(92)], missing=1)["p95_bound"] == 91.0
-    assert quantiles.summarize([], missing=3) == {}
+    assert quantiles.summarize([*map(float, range(92)), math.inf])["p95_bound"] == 91.0
+    assert quantiles.summarize([math.inf] * 3) == {}
+
+
+def test_bounds_of_values_that_come_in_spells_are_wider():
+    values = [float(i) for i in range(1, 200)]
+    for level in (0.5, 0.95):
+        plain = quantiles.upper_bound(values, level)
+        assert quantiles.upper_bound(values, level, inflation=3.0) > plain
+    assert quantiles.lower_bound(values, 0.5, 3.0) < quantiles.lower_bound(values, 0.5)
+    assert quantiles.upper_bound(values, 0.95, inflation=4.0) is None
+
+
+def test_inflation_counts_as_many_fewer_trials():
+    fewer = quantiles.limit_test([2.0] + [1.0] * 58, 1.5, 0.95)
+    tripled = quantiles.limit_test([2.0] * 3 + [1.0] * 174, 1.5, 0.95, inflation=3.0)
+    assert tripled.n_effective == 59
+    assert tripled.p_less == pytest.approx(fewer.p_less)
+    assert tripled.p_greater == pytest.approx(fewer.p_greater)
+
+
+@given(st.integers(0, 8), st.floats(1, 12))
+def test_trials_to_prove_with_spells(exceeding, inflation):
+    n = quantiles.trials_to_prove(0.95, exceeding, inflation=inflation)
+    assert quantiles.p_at_most(exceeding, n, 0.95, inflation) <= 0.05
+    assert n >= quantiles.trials_to_prove(0.95, 0)
+
+
+def test_no_number_of_trials_proves_without_any_error():
+    with pytest.raises(ValueError, match="wanted more than 0"):
+        quantiles.trials_to_prove(0.95, alpha=0.0)

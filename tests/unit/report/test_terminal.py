@@ -84,6 +84,16 @@ def test_table_has_the_worst_first_and_names_provider_and_bound() -> None:
     ]
 
 
+@pytest.mark.parametrize(("bound", "shown"), [(73.0, "<= 73.0"), (None, "n too small")])
+def test_the_bound_beside_a_limit_is_that_of_the_verdict(bound: float | None, shown: str) -> None:
+    """Spells widen it: the summary's is that of independent trials."""
+    plain = result("test_a", Outcome.INCONCLUSIVE)
+    verdict = structs.replace(plain.verdicts[0], n_effective=31.0, bound=bound)
+    text = terminal.table([structs.replace(plain, verdicts=(verdict,))])
+    assert f" {shown} " in text
+    assert "61.0" not in text
+
+
 def test_table_without_verdicts_and_with_colour() -> None:
     assert "no limit" in terminal.table([result("test_a")])
     painted = terminal.table([result("test_a", Outcome.PASS)], lambda text, _: f"<{text}>")
