@@ -79,7 +79,7 @@ def _run(arguments: argparse.Namespace) -> int:
             old,
             new,
             presets,
-            lambda phase: metrics.choose_metrics(phase, margins),
+            lambda phase: metrics.choose_metrics(phase, margins, budget_s=arguments.budget),
             arguments.budget,
             cold=arguments.cold,
         )

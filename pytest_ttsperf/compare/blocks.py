@@ -73,6 +73,8 @@ class ComparedCell(NamedTuple):
 
     plan: Plan
     metrics: tuple[ComparedMetric, ...]
+    ungated: tuple[ComparedMetric, ...] = ()
+    """What is shown besides, and not judged."""
 
     @property
     def is_same_work(self) -> bool:
@@ -219,9 +221,9 @@ class BlockRunner:
                     sampled = self._draw(cell, number, len(texts))
                 trials[cell] = self._run_warm_block(spec, arms, compared, texts, sampled, order)
             if number == 0:
-                for cell, (plan, _) in spec.cells.items():
+                for cell, compared in spec.cells.items():
                     _refuse_precomputed(spec, trials[cell])
-                    _refuse_caches(arms, plan, trials[cell])
+                    _refuse_caches(arms, compared.plan, trials[cell])
                 for arm in ARMS:
                     opened = arms[arm]
                     # This also checks again where the code of the target came from.

@@ -13,7 +13,7 @@ from msgspec import structs
 from pytest_ttsperf.compare import footing, revisions, run
 from pytest_ttsperf.compare.blocks import ComparedCell, ComparisonSpec
 from pytest_ttsperf.compare.checkout import copies
-from pytest_ttsperf.compare.metrics import with_work
+from pytest_ttsperf.compare.metrics import choose_ungated, with_work
 from pytest_ttsperf.errors import MeasurementError, QualityError, RevisionError, TargetError
 from pytest_ttsperf.experiment.plan import Plan, TargetFactory
 from pytest_ttsperf.records import (
@@ -280,6 +280,7 @@ def _comparison_spec(
         cells[result.cell.id] = ComparedCell(
             plan=replace(plan, trials=len(result.counted)),
             metrics=metrics,
+            ungated=choose_ungated(metrics, group.phase),
         )
     return ComparisonSpec(
         baseline=baseline,
@@ -371,7 +372,10 @@ def side_by_side(
     phase: Phase = "cold" if is_cold else "warm"
     metrics = metrics_of(phase)
     plan = Plan(test="compare", text="", mode="stream", phase=phase, trials=0)
-    cells = {preset: ComparedCell(replace(plan, text=preset), metrics) for preset in presets}
+    ungated = choose_ungated(metrics, phase)
+    cells = {
+        preset: ComparedCell(replace(plan, text=preset), metrics, ungated) for preset in presets
+    }
     spec = ComparisonSpec(
         baseline=baseline,
         candidate=candidate,

@@ -42,6 +42,8 @@ def _lines(comparison: Comparison, paint: Paint) -> Iterator[str]:
         yield f"  {word}  {comparison.reason}"
     for metric, change in zip(comparison.gates, comparison.changes, strict=False):
         yield f"  {_word(change, paint)}  {metric.label}: {change.reason}"
+    for ungated in comparison.ungated:
+        yield f"  {ungated.metric.label}: {ungated.change.reason}"
     for note in comparison.notes:
         yield f"  note: {note}"
 

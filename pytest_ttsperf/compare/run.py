@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from msgspec import structs
 
-from pytest_ttsperf.compare import work
+from pytest_ttsperf.compare import decision, work
 from pytest_ttsperf.compare.blocks import (
     BlockRunner,
     BlockTrials,
@@ -24,6 +24,7 @@ from pytest_ttsperf.compare.blocks import (
 from pytest_ttsperf.compare.incomparable import Incomparable
 from pytest_ttsperf.compare.listening import BlockListener
 from pytest_ttsperf.compare.looks import CellLooks
+from pytest_ttsperf.compare.metrics import why_ungated
 from pytest_ttsperf.errors import WrongTree
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.judge.statistics.estimators import effects
@@ -37,6 +38,7 @@ from pytest_ttsperf.records import (
     Comparison,
     Outcome,
     Statistic,
+    UngatedChange,
     Verdict,
 )
 
@@ -62,7 +64,7 @@ class CellBlocks:
         self._looks = CellLooks(cell.metrics)
         self.trials: list[BlockTrials] = []
         self.by_metric: dict[str, list[Block]] = {}
-        for metric in cell.metrics:
+        for metric in (*cell.metrics, *cell.ungated):
             self.by_metric[metric.metric] = []
 
     def add(self, trials: BlockTrials) -> None:
@@ -224,6 +226,15 @@ class ComparisonRun:
         trials = {cell_id: blocks.trials for cell_id, blocks in self.blocks.items()}
         refuse_silent_baseline(self.spec, trials)
 
+    def _judge_ungated(self, cell_id: str) -> tuple[UngatedChange, ...]:
+        """What is shown of a cell besides its gates."""
+        shown = []
+        for metric in self.spec.cells[cell_id].ungated:
+            change = decision.decide(self.blocks[cell_id].by_metric[metric.metric], metric)
+            change = decision.as_ungated(change, why_ungated(metric))
+            shown.append(UngatedChange(metric=metric, change=change))
+        return tuple(shown)
+
     def _with_own_rtf(
         self,
         cell_id: str,
@@ -279,6 +290,7 @@ class ComparisonRun:
             notes=tuple(dict.fromkeys(self.runner.notes)),
             gates=metrics,
             changes=work.void_by_work(changes, metrics),
+            ungated=self._judge_ungated(cell_id),
             measured={metric: tuple(each) for metric, each in blocks.by_metric.items()},
         )
 
@@ -310,7 +322,7 @@ def verdicts(comparison: Comparison) -> list[Verdict]:
 
 def _verdict(metric: ComparedMetric, change: ChangeVerdict, subject: str) -> Verdict:
     statistic: Statistic | None = None
-    if metric.statistic != "value" and metric.statistic != "outside":
+    if metric.statistic in ("p50", "p95", "p99"):
         statistic = metric.statistic
     return Verdict(
         subject=f"{metric.label} {subject}",

@@ -386,14 +386,20 @@ class TestState:
                 judged,
                 self.measured,
                 against=against,
-                metrics_of=lambda phase: markers.choose_metrics(
-                    self.item, self.options.margins, self.options.margins_ini, phase
-                ),
+                metrics_of=self._compared_metrics,
                 budget_s=self.options.budget_s,
                 version_of=self._run.version_of,
                 tell=self._run.progress_line.text,
                 measure=measure,
             )
+
+    def _compared_metrics(
+        self, phase: lazy.records.Phase
+    ) -> tuple[lazy.records.ComparedMetric, ...]:
+        options = self.options
+        return markers.choose_metrics(
+            self.item, options.margins, options.margins_ini, phase, options.budget_s
+        )
 
     def _failing_outcomes(self) -> list[lazy.records.Outcome]:
         outcome = lazy.records.Outcome

@@ -32,6 +32,7 @@ from pytest_ttsperf.records.comparison import (
     Look,
     Scale,
     StageChange,
+    UngatedChange,
 )
 from pytest_ttsperf.records.machine import Environment, Git, Machine, SystemLoad
 from pytest_ttsperf.records.recording import (
@@ -102,6 +103,7 @@ __all__ = [
     "Threshold",
     "Trial",
     "TrustNote",
+    "UngatedChange",
     "Usage",
     "Verdict",
     "WordCheck",

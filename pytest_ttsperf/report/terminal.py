@@ -10,12 +10,14 @@ from pytest_ttsperf.records import (
     Cell,
     CellResult,
     ChangeVerdict,
+    Comparison,
     Outcome,
     RecorderCost,
     StageShare,
     Summary,
     SystemLoad,
     Threshold,
+    UngatedChange,
     Verdict,
 )
 
@@ -298,6 +300,9 @@ def _rows(result: CellResult) -> Iterator[tuple[Outcome | None, Row]]:
             yield verdict.outcome, _change_row(result, verdict)
         else:
             yield verdict.outcome, _row(result, verdict)
+    if result.comparison is not None:
+        for ungated in result.comparison.ungated:
+            yield None, _ungated_row(result.comparison, ungated)
     if any(verdict.metric == "rtf" and verdict.gate == "limit" for verdict in result.verdicts):
         yield None, _silence_row(result)
     if result.cell.mode == "stream":
@@ -361,6 +366,20 @@ def _change_row(result: CellResult, verdict: Verdict) -> Row:
     )
 
 
+def _ungated_row(comparison: Comparison, ungated: UngatedChange) -> Row:
+    """What is shown of a comparison and not judged."""
+    change = ungated.change
+    return (
+        f"  {ungated.metric.label} against {comparison.against}",
+        f"{change.blocks} blocks",
+        change_text(change.effect, change),
+        "",
+        f"<= {change_text(change.high, change)}",
+        "-",
+        "not judged",
+    )
+
+
 def _find_change(result: CellResult, verdict: Verdict) -> ChangeVerdict | None:
     """What a comparison found that a verdict is about."""
     comparison = result.comparison
@@ -377,7 +396,7 @@ def change_text(value: float | None, change: ChangeVerdict) -> str:
     """`+1.3 %`, or `+0.4 MB` on the scale `difference`."""
     if value is None:
         return "-"
-    if change.scale == "ratio" or change.statistic == "outside":
+    if change.scale == "ratio" or change.statistic in ("outside", "late"):
         return f"{100 * value:+.1f} %"
     return f"{value:+.3g} {change.unit}".rstrip()
 

@@ -87,6 +87,10 @@ class Estimate(NamedTuple):
             blocks=per_block.size,
         )
 
+    def with_least_error(self, least_error: float) -> Estimate:
+        """The same, no surer than the values' own resolution lets anyone be (`resolution`)."""
+        return self._replace(error=max(self.error, least_error))
+
     def p_above(self, level: float) -> float:
         """One-sided t: the chance of so high a mean if the truth is `level`."""
         from scipy import special
@@ -124,11 +128,13 @@ def effects(
     metrics: Sequence[Arms],
     statistic: BlockStatistic,
     scale: Scale,
+    trim: float = TRIM,
 ) -> Effects:
     """Compare the candidate with the baseline, and each with itself, block by block.
 
-    The middle: how the arms differ text by text, as in `levels`. On the scale `difference` nothing
-    is trimmed, as an underrun in one text of ten would not be seen.
+    The middle: how the arms differ text by text, as in `levels`, without the share `trim` at either
+    end. On the scale `difference` nothing is trimmed, as an underrun in one text of ten would not
+    be seen.
     A tail: how far the middle moved, plus how much later the late texts are than is usual for their
     text: Harrell-Davis quantiles of each arm's `tail_residuals` over all blocks, and the delete-one
     jackknife to see how far these can be trusted. Of four arms one candidate at a time stands
@@ -136,10 +142,9 @@ def effects(
     Raises ValueError for a number of 0 or less on the scale `ratio`.
     """
     is_tail = statistic in TAILS
-    trim = TRIM
     if scale == "difference" and not is_tail:
         trim = 0.0
-    values = [_on_scale(_drop_incomplete(arms), scale) for arms in metrics]
+    values = [_on_scale(drop_incomplete(arms), scale) for arms in metrics]
     arm_levels = levels(values, trim)
     candidate, *controls = contrasts(arm_levels.T)
     if not is_tail:
@@ -215,7 +220,7 @@ def find_outside(arms: Arms, scale: Scale, band: float) -> npt.NDArray[np.bool_]
     it would agree with the first. A text that one arm did not measure, and one in which all three
     differ, is nobody's. Raises ValueError for a number of 0 or less on the scale `ratio`.
     """
-    values = _on_scale(_drop_incomplete(arms)[:3], scale)
+    values = _on_scale(drop_incomplete(arms)[:3], scale)
     outside = np.zeros(values.shape, dtype=bool)
     for arm in range(len(values)):
         one, other = np.delete(values, arm, axis=0)
@@ -305,7 +310,7 @@ def _harrell_davis_weights(count: int, level: float) -> Array:
     return np.asarray(np.diff(shares), dtype=float)
 
 
-def _drop_incomplete(arms: Arms) -> Array:
+def drop_incomplete(arms: Arms) -> Array:
     """Only the texts that all arms measured."""
     values = arms.array()
     is_complete = np.isfinite(values).all(axis=0)

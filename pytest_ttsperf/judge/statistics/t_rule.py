@@ -42,7 +42,8 @@ class Levels(NamedTuple):
 
     def fail_of(self, statistic: BlockStatistic) -> float:
         """How likely a FAIL of unchanged code may be, at most."""
-        return self.fail * TAIL_SHARE if statistic in TAILS else self.fail
+        is_tail = statistic in TAILS or statistic == "late"
+        return self.fail * TAIL_SHARE if is_tail else self.fail
 
 
 EARLY = Levels("early", fail=0.001, passes=0.01, control=0.01, fewest=MIN_BLOCKS)

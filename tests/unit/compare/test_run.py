@@ -136,7 +136,26 @@ def test_slower_code_fails_and_faster_code_is_an_improvement(
     assert len(slower.measured["ttfa_sound_ms"]) == slower.blocks == 9, "three to confirm it"
     assert slower.changes[0].raw == ()
     assert slower.cpu_idle_inhibited is (can_inhibit_cpu_idle() is True)
-    assert compared("Slow", "Hum").changes[0].improved
+    assert compared("Slow", "Hum", budget_s=MINUTE_S).changes[0].improved
+
+
+def test_what_the_budget_is_too_short_for_is_shown_and_no_verdict_rests_on_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = t_rule.BlockPlan(blocks=5, seconds=MINUTE_S)
+    monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: plan)
+    both = contest("Hum", "Slow", budget_s=MINUTE_S)
+    gates = both.cells["cell"].metrics
+    cell = ComparedCell(PLAN, gates, metrics.choose_ungated(gates, "warm"))
+    found = run.compare(replace(both, cells={"cell": cell}), lambda _: None)["cell"]
+    (shown,) = found.ungated
+    assert shown.metric.label == "ttfa late"
+    assert shown.change.outcome is Outcome.INCONCLUSIVE
+    assert shown.change.effect is not None
+    assert shown.change.effect > 0.5, "each of its trials is late"
+    assert "shown, and not judged" in shown.change.reason
+    assert len(found.changes) == len(found.gates) == 3
+    assert not any("late" in verdict.subject for verdict in run.verdicts(found))
 
 
 def test_cells_are_confirmed_in_their_order_whatever_the_hash_seed(

@@ -9,6 +9,8 @@ from pytest_ttsperf.records import (
     Breakdown,
     Cell,
     CellResult,
+    ChangeVerdict,
+    ComparedMetric,
     Comparison,
     Outcome,
     RecorderCost,
@@ -17,6 +19,7 @@ from pytest_ttsperf.records import (
     SystemLoad,
     Threshold,
     TrustNote,
+    UngatedChange,
     Verdict,
 )
 from pytest_ttsperf.report import terminal
@@ -273,6 +276,44 @@ def test_a_sampled_limit_shows_how_many_texts_were_listened_to() -> None:
     cell = structs.replace(result("test_a"), verdicts=(verdict,), summary={"wer": summary})
     rows = [line.split() for line in terminal.table([cell]).splitlines()]
     assert ["quality", "max_wer", "12", "0.090", "0.300", "PASS"] in rows
+
+
+def test_what_was_compared_and_not_judged_is_shown_without_a_verdict() -> None:
+    late = ComparedMetric(
+        label="ttfa late", metric="ttfa_sound_ms", statistic="late", margin=0.02, band=0.14
+    )
+    change = ChangeVerdict(
+        outcome=Outcome.INCONCLUSIVE,
+        reason="shown, and not judged",
+        statistic="late",
+        scale="ratio",
+        unit="",
+        margin=0.02,
+        look="end",
+        blocks=9,
+        left_out=0,
+        effect=0.006,
+        high=0.031,
+    )
+    ungated = (UngatedChange(metric=late, change=change),)
+    comparison = Comparison(against="before", blocks=9, ungated=ungated)
+    cell = structs.replace(result("test_a", Outcome.PASS), comparison=comparison)
+    rows = [line.split() for line in terminal.table([cell]).splitlines()]
+    shown = [
+        "ttfa",
+        "late",
+        "against",
+        "before",
+        "9",
+        "blocks",
+        "+0.6",
+        "%",
+        "<=",
+        "+3.1",
+        "%",
+        "-",
+    ]
+    assert [*shown, "not", "judged"] in rows
 
 
 def test_missing_baselines_are_a_line_for_all_and_no_row_a_cell() -> None:
