@@ -25,7 +25,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from block_packing import arms_of, read_file, unpack
 from gate_replay import disjoint_groups, judge
-from gate_table import all_blocks, blocks_of, proportion, read_lines, unchanged_lines
+from gate_table import all_blocks, blocks_of, read_lines, unchanged_lines
+from tables import proportion
 
 from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.compare.blocks import BASELINE_ARMS

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from block_packing import unpack
 from gate_cases import BUSY, CASES, TTFA, Case, busy_case
 from gate_replay import Answer, by_metric, groups_with_fresh, replay_all_orders
-from scipy.stats import binomtest
+from tables import proportion, to_table
 
 from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.judge.statistics.t_rule import MIN_BLOCKS
@@ -247,22 +247,6 @@ def _median_seconds(values: Sequence[float | None]) -> str:
     middle = median(ordered)
     text = f"{middle:.0f} s" if middle < float("inf") else "open"
     return f"{text} ({len(decided)} of {len(values)} decided)"
-
-
-def to_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table in Markdown."""
-    return [f"| {' | '.join(row)} |" for row in (heads, ["---"] * len(heads), *rows)]
-
-
-def proportion(values: Sequence[bool], digits: int = 0) -> str:
-    """`3/40, 8 % (3 % to 20 %)`, the interval by Wilson; `digits` behind the point."""
-    if not values:
-        return "-"
-    result = binomtest(sum(values), len(values))
-    share = sum(values) / len(values)
-    low, high = result.proportion_ci(method="wilson")
-    percent, low_percent, high_percent = (f"{100 * x:.{digits}f} %" for x in (share, low, high))
-    return f"{sum(values)}/{len(values)}, {percent} ({low_percent} to {high_percent})"
 
 
 # Others

@@ -11,6 +11,7 @@ for one text of so many, which is slow each time; per_audio_s: for each second o
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 import time
@@ -66,6 +67,7 @@ def slow_texts(instruction: dict[str, float]) -> Callable[[], bool]:
     stream: Callable[..., Any] = Engine.stream
     last = {"text": ""}
 
+    @functools.wraps(stream)
     def noting(self: Any, text: Any, **options: Any) -> Any:
         last["text"] = str(text)
         return stream(self, text, **options)

@@ -15,7 +15,8 @@ from typing import Any
 
 import msgspec
 from gate_replay import Answer, by_metric, groups_with_fresh, replay_all_orders
-from gate_table import blocks_of, proportion
+from gate_table import blocks_of
+from tables import proportion, to_table
 
 from pytest_ttsperf.judge.statistics.t_rule import MIN_BLOCKS
 from pytest_ttsperf.records import Block, ComparedMetric, Outcome
@@ -163,11 +164,6 @@ def _run_row(lines: Sequence[Line], wanted: int) -> tuple[str, ...]:
 def shortfall(count: int, wanted: int) -> str:
     """What is missing; empty where nothing is."""
     return f"SHORT by {wanted - count}" if count < wanted else ""
-
-
-def to_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table in Markdown."""
-    return [f"| {' | '.join(row)} |" for row in (heads, ["---"] * len(heads), *rows)]
 
 
 # Comparisons

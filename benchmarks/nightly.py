@@ -25,9 +25,10 @@ from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 from gate_cases import CASES
-from gate_table import proportion, table
+from gate_table import table
 from soak import has_error, lines_of
 from soak import report as soak_report
+from tables import proportion
 
 ROOT = Path(__file__).resolve().parents[1]
 GATE_COMPARISONS = sum(case.count for case in CASES)
