@@ -30,6 +30,7 @@ from block_packing import Heading, PackedArms, RecordedBlock, append_block, read
 from pytest_ttsperf.compare import blocks as compare_blocks
 from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.experiment.plan import Plan, TargetFactory
+from pytest_ttsperf.machine import processor
 from pytest_ttsperf.machine.cpu_idle import inhibit_cpu_idle
 from pytest_ttsperf.records import TargetSpec
 
@@ -75,20 +76,10 @@ def heading_of(engine: str, target: str, voice: str | None, texts: int) -> Headi
         target=target,
         voice=voice,
         texts=texts,
-        machine=f"{platform.machine()}, {processor_name()}",
+        machine=processor.brand() or platform.machine(),
         versions=versions,
         revision=revision(),
     )
-
-
-def processor_name() -> str:
-    """As Linux has it; the platform's word elsewhere."""
-    path = Path("/proc/cpuinfo")
-    if path.exists():
-        for line in path.read_text("utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()
 
 
 def revision() -> str:
