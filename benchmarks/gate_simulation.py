@@ -46,7 +46,7 @@ except ImportError:  # a tree that looks twice
 Logs = npt.NDArray[np.float64]
 ARMS = ("baseline", "control", "candidate", "candidate_control")
 TESTS_OF_A_RUN = 50
-OPENING_S, TRIAL_S = 0.9, 0.037
+OPENING_S, TRIAL_S = 0.55, 0.027
 """Of one process, and of one trial in it: what the default voice takes on two cores or so."""
 SLOWER = 0.05
 GATES = metrics.choose_metrics("warm")

@@ -43,7 +43,7 @@ class Budget(NamedTuple):
         return self.blocks + max(looks.FEWEST_FRESH, self.blocks // 2 + 1)
 
 
-MINUTE, THREE_MINUTES = Budget(7, 38), Budget(19, 38)
+MINUTE, THREE_MINUTES = Budget(9, 36), Budget(20, 62)
 
 
 class Replayer:
