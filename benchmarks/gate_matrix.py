@@ -1,4 +1,4 @@
-"""What gate_rivals.py has benchmatrix measure: the first chunk and the whole text, in its matrix."""
+"""What gate_rivals.py has benchmatrix measure: the first chunk and the whole text, as a matrix."""
 
 from __future__ import annotations
 

@@ -237,6 +237,8 @@ def run_campaign(trees: Trees, options: argparse.Namespace) -> None:
     cases = named_cases(options.only, busy=options.busy)
     if options.count is not None:
         cases = [replace(case, count=options.count) for case in cases]
+    if options.budget is not None:
+        cases = [replace(case, budget_s=options.budget) for case in cases]
     lines = read_lines(options.log)
     done = Counter(line["case"] for line in lines if is_counted(line))
     in_vain: Counter[str] = Counter()
@@ -303,6 +305,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", metavar="CASE", help="may be repeated")
     parser.add_argument("--count", type=int, help="comparisons of each case (its own count)")
     parser.add_argument("--most", type=int, default=sys.maxsize, help="comparisons of this call")
+    parser.add_argument("--budget", type=int, metavar="S", help="of each comparison, to try it")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin none after that")
     parser.add_argument("--busy", action="store_true", help="with one core at work meanwhile")
     parser.add_argument("--table", action="store_true")

@@ -82,7 +82,7 @@ def disjoint_groups(items: Sequence[T], size: int) -> list[Sequence[T]]:
 
 
 def groups_with_fresh(items: Sequence[T], size: int) -> list[Sequence[T]]:
-    """Disjoint groups, each with the items that follow it: fresh blocks, should it have to confirm."""
+    """Disjoint groups, each with the items that follow it: fresh ones, if it has to confirm."""
     fresh = max(looks.FEWEST_FRESH, math.ceil(looks.FRESH_SHARE * size))
     starts = range(0, len(items) - size + 1, size)
     return [items[at : at + size + fresh] for at in starts]

@@ -33,7 +33,7 @@ from typing import NamedTuple
 
 from gate_cases import CASES, HEART, Case
 from gate_quality import append_line, instruction_for, medians
-from gate_table import RIVAL, Line, rival_lines, rival_rows, RIVAL_HEADS
+from gate_table import RIVAL, RIVAL_HEADS, Line, rival_lines, rival_rows
 from gate_trees import IDENTITY, ROOT, SLOW, Trees, run
 from tables import to_table
 

@@ -3,11 +3,11 @@
     python benchmarks/gate_simulation.py [--count 200] [--only 'real' ...] [--budgets 60 180]
     python benchmarks/gate_simulation.py --tree ../before [--count 200]
 
-A comparison is a test with its gates, in blocks of as many texts as the tool itself would choose for
-these times to open a process and to speak a text. Each row is one kind of noise: how often a test
-of the same code is red, how often a run of 50 such tests is (whole runs of the tests simulated), in
-how many all gates pass and after how many seconds, and how often a slow-down of 5 % is found by
-which gate, and when.
+A comparison is a test with its gates, in blocks of as many texts as the tool itself would choose
+for these times to open a process and to speak a text. Each row is one kind of noise: how often a
+test of the same code is red, how often a run of 50 such tests is (whole runs of the tests
+simulated), in how many all gates pass and after how many seconds, and how often a slow-down of 5 %
+is found by which gate, and when.
 
 `--tree` simulates the same on another tree, with the rule that is there: one that looks twice at
 three processes confirms FAILs in a run of many gates alone, so there a test by itself and one of
@@ -219,9 +219,7 @@ class SimulatedBlocks:
     def __init__(
         self, noise: Noise, change: Change, setting: Setting, random: np.random.Generator
     ) -> None:
-        self._draw = partial(
-            simulate_block, noise, change, setting.arms, setting.texts, random
-        )
+        self._draw = partial(simulate_block, noise, change, setting.arms, setting.texts, random)
         self._blocks: list[dict[str, Block]] = []
 
     def first(self, count: int) -> dict[str, list[Block]]:

@@ -1,4 +1,4 @@
-"""What the log of gate_quality.py says: a row for each case, and a replay of its unchanged blocks."""
+"""What the log of gate_quality.py says: a row for each case, and a replay of unchanged blocks."""
 
 from __future__ import annotations
 
@@ -259,7 +259,7 @@ def rival_rows(lines: Sequence[Line]) -> list[tuple[str, ...]]:
     by_question: dict[tuple[str, str], list[Line]] = {}
     for line in lines:
         by_question.setdefault((line["case"], line[RIVAL]), []).append(line)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for (case, rival), answers in by_question.items():
         judged = [answer["slower"] for answer in answers if answer["slower"] is not None]
         seconds = _median([answer["seconds"] for answer in answers])

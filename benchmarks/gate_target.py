@@ -5,8 +5,8 @@ the engine nor the gate knows of it; the time is really spent, inside the engine
 
     {"first_ms": 0.4, "one_in": 10, "by_text": true, "per_audio_s": 0.0}
 
-first_ms: before the first chunk of a stream is there, in one stream of `one_in`, or, with `by_text`,
-for one text of so many, which is slow each time; per_audio_s: for each second of audio that is made.
+first_ms: before the first chunk of a stream is there, in one stream of `one_in`; with `by_text`,
+for one text of so many, which is slow each time. per_audio_s: for each second of audio made.
 """
 
 from __future__ import annotations

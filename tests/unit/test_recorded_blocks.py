@@ -26,6 +26,8 @@ FILES = sorted((ROOT / "tests" / "recorded_blocks").glob("*.xz"))
 BENCHMARKS = ROOT / "benchmarks"
 MOST_BYTES = 20_000_000
 METRICS = ("ttfa_sound_ms", "rtf")
+FEWEST_OF_A_FAIL = 6
+"""Blocks: three for the first look, and three fresh ones."""
 P50, P95, RTF = "ttfa p50", "ttfa p95", "rtf p50"
 Numbers = dict[str, list[npt.NDArray[np.float64]]]
 """[arms, texts] of each block, by metric."""
@@ -146,7 +148,7 @@ def check_same_code_in_three_minutes(replayer: Replayer) -> None:
 
 def check_five_percent(replayer: Replayer) -> None:
     """Found, soon, and each time confirmed by fresh blocks."""
-    found = answers(replayer, THREE_MINUTES, 12, share=0.05)
+    found = answers(replayer, THREE_MINUTES, 6, share=0.05)
     assert share_of(found, P50, Outcome.FAIL) == 1.0
     assert share_of(found, RTF, Outcome.FAIL) == 1.0
     assert share_of(found, P95, Outcome.FAIL) >= 0.90
@@ -155,27 +157,30 @@ def check_five_percent(replayer: Replayer) -> None:
         for verdict in answer.verdicts.values():
             if verdict.outcome is Outcome.FAIL:
                 assert verdict.confirmed
-                assert "fresh" in verdict.reason
+                assert verdict.blocks >= FEWEST_OF_A_FAIL
 
 
 def check_at_the_margin(replayer: Replayer) -> None:
     """What is slower by just as much as counts is rarely called as good as before."""
-    found = answers(replayer, MINUTE, 34, share=0.03, seed=2)
+    found = answers(replayer, MINUTE, 25, share=0.03, seed=2)
     for label in (P50, P95, RTF):
         assert share_of(found, label, Outcome.PASS) <= 0.10
 
 
 def check_slow_lives(replayer: Replayer) -> None:
-    """Processes of which half are slower by 8 % as long as they live are no slow-down."""
+    """Processes of which half are slower by 30 % as long as they live are no slow-down.
+
+    So much scatter leaves nothing but the levels and the confirmation between a test and red.
+    """
     draw = np.random.default_rng(3)
     found = []
-    gates_now = gates()
-    for numbers in replayer.draw(MINUTE, 170, seed=3):
-        lives = [1 + 0.08 * (draw.random((4, 1)) < 0.5) for _ in range(MINUTE.with_fresh)]
+    p50, *_ = gates()
+    for numbers in replayer.draw(MINUTE, 100, seed=3):
+        lives = [1 + 0.3 * (draw.random((4, 1)) < 0.5) for _ in range(MINUTE.with_fresh)]
         moved = multiplied(numbers, lives)
-        order = replayer.orders[len(found) % len(replayer.orders)]
-        found.append(replayer.answer(moved, MINUTE, order, gates_now))
-    assert sum(answer.has_failed for answer in found) <= 0.02 * len(found)
+        for order in replayer.orders:
+            found.append(replayer.answer(moved, MINUTE, order, [p50]))
+    assert sum(answer.has_failed for answer in found) <= 0.005 * len(found)
 
 
 def multiplied(numbers: Numbers, factors: Sequence[npt.NDArray[np.float64]]) -> Numbers:
@@ -191,7 +196,7 @@ def check_one_slow_arm(replayer: Replayer) -> None:
     factors = [np.array([[1.0], [1.0], [1.0], [1.1]])] * THREE_MINUTES.with_fresh
     found = []
     gates_now = gates()
-    for numbers in replayer.draw(THREE_MINUTES, 6, seed=4):
+    for numbers in replayer.draw(THREE_MINUTES, 4, seed=4):
         moved = multiplied(numbers, factors)
         for order in replayer.orders:
             found.append(replayer.answer(moved, THREE_MINUTES, order, gates_now))
@@ -255,6 +260,7 @@ def switch_controls_off(patch: pytest.MonkeyPatch) -> None:
     [
         (relax_passes, check_at_the_margin),
         (relax_fails, check_slow_lives),
+        (confirm_nothing, check_slow_lives),
         (confirm_nothing, check_five_percent),
         (double_margins, check_five_percent),
         (switch_controls_off, check_one_slow_arm),
