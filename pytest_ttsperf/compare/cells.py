@@ -200,7 +200,7 @@ def _comparison_spec(
     cells = {}
     trials_s = []
     for result in group.results:
-        trials_s.append(forecast.median_trial_s(result.counted))
+        trials_s.append(forecast.fastest_trial_s(result.counted))
         _, plan = measured[result.cell.id]
         cells[result.cell.id] = ComparedCell(
             plan=replace(plan, trials=len(result.counted)),
