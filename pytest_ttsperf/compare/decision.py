@@ -15,7 +15,7 @@ import numpy as np
 from msgspec import structs
 
 from pytest_ttsperf.compare import work
-from pytest_ttsperf.compare.attribution import attribute
+from pytest_ttsperf.compare.attribution import attribute, describe
 from pytest_ttsperf.judge.statistics.estimators import (
     TAILS,
     effects,
@@ -326,19 +326,13 @@ def _count_text(verdict: ChangeVerdict) -> str:
 
 def _stage_text(verdict: ChangeVerdict) -> str:
     """`; +11.2 ms, of which vocode +10.9 ms (+10.1 to +11.7)`."""
-    attribution = verdict.attribution
-    if attribution is None:
+    found = verdict.attribution
+    if found is None:
         return "; which stage it is is not known, as stages were not told"
-    text = f"; {attribution.total_ms:+.1f} ms"
+    text = f"; {found.total_ms:+.1f} ms"
     if verdict.statistic in TAILS:
         text += " in the slow texts"
-    if attribution.explained_by is None:
-        return f"{text}, in which no single stage surely has a part"
-    first = attribution.stages[0]
-    return (
-        f"{text}, of which {first.stage} {first.ms:+.1f} ms "
-        f"({first.low_ms:+.1f} to {first.high_ms:+.1f})"
-    )
+    return f"{text}, {describe(found)}"
 
 
 def _amount(value: float | None, verdict: ChangeVerdict) -> str:

@@ -98,9 +98,10 @@ class CellBlocks:
 
     def _texts(self) -> dict[str, work.Texts]:
         """The texts that each metric is measured of, by block."""
-        return {
-            metric: [block.texts_of(metric) for block in self.trials] for metric in self.by_metric
-        }
+        texts: dict[str, work.Texts] = {}
+        for metric in self.by_metric:
+            texts[metric] = [block.texts_of(metric) for block in self.trials]
+        return texts
 
 
 class ComparisonRun:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_ttsperf import files, popen, real, secrets
-from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.errors import BaselineUnreadable, BaselineUnwritable, MeasurementError
 from pytest_ttsperf.plugin import lazy, markers, usage
 from pytest_ttsperf.plugin.options import Options
@@ -81,7 +80,7 @@ class RunState:
         """What the last attempt to write the artifact could not write: the next may heal it."""
         self._unsaved: list[str] = []
 
-    def prepare(self, tests: int) -> None:
+    def prepare(self) -> None:
         """Read the environment and get the version to compare with, before any test runs.
 
         RevisionError where that version cannot be had. All that is slow to import is imported here

@@ -97,9 +97,13 @@ class Block(Struct, frozen=True, kw_only=True):
 
 
 class StageChange(Struct, frozen=True, kw_only=True):
-    """How much longer one stage took in the candidate, with its own 95 % interval."""
+    """How much longer one stage took in the candidate.
+
+    The intervals of all stages hold together in 95 of 100 comparisons.
+    """
 
     stage: str
+    """Also `OUTSIDE`, and `encode, decode -> synthesis` for those that one version alone has."""
     ms: float
     low_ms: float
     high_ms: float
@@ -112,9 +116,14 @@ class Attribution(Struct, frozen=True, kw_only=True):
 
     total_ms: float
     stages: tuple[StageChange, ...]
-    """First the one that moved most in the direction of the change; `OUTSIDE` is in no stage."""
-    explained_by: str | None
-    """The first of them if its interval excludes 0; None when no stage surely has a part."""
+    """First the one that moved most in the direction of the change."""
+    explained_alone: str | None = field(name="explained_by")
+    """The stage that explains the change by itself; None when several do, or none surely."""
+    explained_by: tuple[str, ...] = field(name="explained_by_stages", default=())
+    """The fewest stages that explain it, in their order above. Empty when it is not sure which do,
+    and in files that were written before it was stored."""
+    explained_share: float | None = None
+    """Of the total change, what these make up together; None when there are none."""
 
 
 class ChangeVerdict(Struct, frozen=True, kw_only=True):

@@ -109,11 +109,11 @@ class Estimate(NamedTuple):
         one_sided = min(self.p_above(level), self.p_below(level))
         return min(1.0, 2 * one_sided)
 
-    def interval(self) -> tuple[float, float]:
-        """95 %, two-sided."""
+    def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
+        """Two-sided, 95 % unless another confidence is wanted."""
         from scipy import special
 
-        alpha = (1 - CONFIDENCE) / 2
+        alpha = (1 - confidence) / 2
         half_width = -float(special.stdtrit(self.freedom, alpha)) * self.error
         return self.mean - half_width, self.mean + half_width
 
