@@ -149,11 +149,15 @@ def numbers_of(
     group: Sequence[RecordedBlock],
     metrics: Sequence[str],
     texts: int,
+    seed: int = 0,
 ) -> dict[str, list[Numbers]]:
-    """[arms, texts] of each block, by metric, as if only its first texts had been measured."""
-    found: dict[str, list[Numbers]] = {}
-    for metric in metrics:
-        found[metric] = [block.metrics[metric].array()[:, :texts] for block in group]
+    """[arms, texts] of each block, by metric, as if only so many of its texts had been measured."""
+    draw = np.random.default_rng(seed)
+    found: dict[str, list[Numbers]] = {metric: [] for metric in metrics}
+    for block in group:
+        chosen = draw.choice(block.texts, texts, replace=False)
+        for metric in metrics:
+            found[metric].append(block.metrics[metric].array()[:, chosen])
     return found
 
 

@@ -174,6 +174,7 @@ def ask_pytest_perf(pair: Pair) -> dict[str, Said]:
         write_package(pair.new, project)
         command = [str(PYTHON), "-m", "pytest", "-q", "exercises.py", "-p", "no:cacheprovider"]
         environment = {key: text for key, text in os.environ.items() if key != "PYTHONPATH"}
+        environment["PATH"] = os.pathsep.join([str(PYTHON.parent), environment["PATH"]])
         code, printed = printed_by(command, project, environment)
     found = re.findall(r"\(\+?-?[^,()]*, (-?\d+)%\)", printed)
     said = ", ".join(f"{percent} %" for percent in found)

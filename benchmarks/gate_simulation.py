@@ -17,6 +17,7 @@ fifty are not judged alike.
 from __future__ import annotations
 
 import argparse
+import inspect
 import math
 import os
 import subprocess
@@ -195,7 +196,9 @@ class Setting(NamedTuple):
 def setting_of(budget_s: float, opening_s: float, trial_s: float) -> Setting:
     """What the tool of this tree would do with a budget, by what a process and a trial take."""
     arms = len(compare_blocks.ARMS)
-    texts = compare_blocks.texts_worth(arms * opening_s, arms * trial_s, budget_s)
+    worth: Callable[..., int] = compare_blocks.texts_worth
+    times = (arms * opening_s, arms * trial_s, budget_s)  # not every tree asks for the budget
+    texts = worth(*times[: len(inspect.signature(worth).parameters)])
     block_s = arms * (opening_s + texts * trial_s)
     return Setting(arms, texts, block_s, int(budget_s / block_s))
 

@@ -45,7 +45,7 @@ class Budget(NamedTuple):
         return self.blocks + max(looks.FEWEST_FRESH, self.blocks // 2 + 1)
 
 
-MINUTE, THREE_MINUTES = Budget(9, 36), Budget(20, 62)
+MINUTE, THREE_MINUTES = Budget(11, 27), Budget(35, 27)
 
 
 class Replayer:
@@ -57,8 +57,12 @@ class Replayer:
 
     def draw(self, budget: Budget, groups: int, seed: int = 1) -> list[Numbers]:
         """The numbers of groups of different blocks."""
-        drawn = self._gate_replay.draw_groups(self.recorded, budget.with_fresh, groups, seed)
-        return [self._gate_replay.numbers_of(group, METRICS, budget.texts) for group in drawn]
+        size = min(budget.with_fresh, len(self.recorded))
+        drawn = self._gate_replay.draw_groups(self.recorded, size, groups, seed)
+        return [
+            self._gate_replay.numbers_of(group, METRICS, budget.texts, seed=number)
+            for number, group in enumerate(drawn)
+        ]
 
     def answer(
         self,
@@ -176,7 +180,7 @@ def check_slow_lives(replayer: Replayer) -> None:
     found = []
     p50, *_ = gates()
     for numbers in replayer.draw(MINUTE, 100, seed=3):
-        lives = [1 + 0.3 * (draw.random((4, 1)) < 0.5) for _ in range(MINUTE.with_fresh)]
+        lives = [1 + 0.3 * (draw.random((4, 1)) < 0.5) for _ in numbers[METRICS[0]]]
         moved = multiplied(numbers, lives)
         for order in replayer.orders:
             found.append(replayer.answer(moved, MINUTE, order, [p50]))
@@ -193,11 +197,11 @@ def multiplied(numbers: Numbers, factors: Sequence[npt.NDArray[np.float64]]) -> 
 
 def check_one_slow_arm(replayer: Replayer) -> None:
     """One process of four that is always slower by 10 % accuses nobody: a control fires."""
-    factors = [np.array([[1.0], [1.0], [1.0], [1.1]])] * THREE_MINUTES.with_fresh
+    factors = np.array([[1.0], [1.0], [1.0], [1.1]])
     found = []
     gates_now = gates()
     for numbers in replayer.draw(THREE_MINUTES, 4, seed=4):
-        moved = multiplied(numbers, factors)
+        moved = multiplied(numbers, [factors] * len(numbers[METRICS[0]]))
         for order in replayer.orders:
             found.append(replayer.answer(moved, THREE_MINUTES, order, gates_now))
     assert [answer.outcomes for answer in found if answer.has_failed] == []
