@@ -45,7 +45,7 @@ class Budget(NamedTuple):
         return self.blocks + max(looks.FEWEST_FRESH, self.blocks // 2 + 1)
 
 
-MINUTE, THREE_MINUTES = Budget(11, 27), Budget(35, 27)
+HALF_A_MINUTE, MINUTE, THREE_MINUTES = Budget(6, 27), Budget(11, 27), Budget(35, 27)
 
 
 class Replayer:
@@ -133,26 +133,23 @@ def median_blocks(found: Sequence[Any], label: str) -> float:
 
 
 def check_same_code(replayer: Replayer) -> None:
-    """Never red, and mostly green."""
-    found = answers(replayer, MINUTE, 170)
+    """Never red, mostly green, and soon."""
+    half = answers(replayer, HALF_A_MINUTE, 100)
+    minute = answers(replayer, MINUTE, 50)
+    three = answers(replayer, THREE_MINUTES, 20)
+    found = [*half, *minute, *three]
     assert len(found) >= 1000
     assert [answer.outcomes for answer in found if answer.has_failed] == []
-    assert share_of(found, P50, Outcome.PASS) >= 0.97
-    assert share_of(found, RTF, Outcome.PASS) >= 0.97
-    assert share_of(found, P95, Outcome.PASS) >= 0.60
-
-
-def check_same_code_in_three_minutes(replayer: Replayer) -> None:
-    """Green soon."""
-    found = answers(replayer, THREE_MINUTES, 25)
-    assert [answer.outcomes for answer in found if answer.has_failed] == []
-    assert sum(answer.has_passed for answer in found) >= 0.90 * len(found)
-    assert median_blocks(found, P50) <= 5
+    for label in (P50, RTF):
+        assert share_of(half, label, Outcome.PASS) >= 0.95
+        assert median_blocks(minute, label) <= 5
+    assert sum(answer.has_passed for answer in minute) >= 0.85 * len(minute)
+    assert sum(answer.has_passed for answer in three) >= 0.97 * len(three)
 
 
 def check_five_percent(replayer: Replayer) -> None:
     """Found, soon, and each time confirmed by fresh blocks."""
-    found = answers(replayer, THREE_MINUTES, 6, share=0.05)
+    found = answers(replayer, THREE_MINUTES, 3, share=0.05)
     assert share_of(found, P50, Outcome.FAIL) == 1.0
     assert share_of(found, RTF, Outcome.FAIL) == 1.0
     assert share_of(found, P95, Outcome.FAIL) >= 0.90
@@ -166,12 +163,23 @@ def check_five_percent(replayer: Replayer) -> None:
 
 def check_at_the_margin(replayer: Replayer) -> None:
     """What is slower by just as much as counts is rarely called as good as before."""
-    found = answers(replayer, MINUTE, 25, share=0.03, seed=2)
-    for label in (P50, P95, RTF):
-        assert share_of(found, label, Outcome.PASS) <= 0.10
+    for budget, groups in ((HALF_A_MINUTE, 15), (MINUTE, 8)):
+        found = answers(replayer, budget, groups, share=0.03, seed=2)
+        for label in (P50, P95, RTF):
+            assert share_of(found, label, Outcome.PASS) <= 0.15
 
 
-def check_slow_lives(replayer: Replayer) -> None:
+def check_slow_lives_at_the_end(replayer: Replayer) -> None:
+    """With so few blocks that there is no look but the last."""
+    check_slow_lives(replayer, HALF_A_MINUTE, 100)
+
+
+def check_slow_lives_at_every_look(replayer: Replayer) -> None:
+    """With a look after every block from the third."""
+    check_slow_lives(replayer, MINUTE, 35)
+
+
+def check_slow_lives(replayer: Replayer, budget: Budget, groups: int) -> None:
     """Processes of which half are slower by 30 % as long as they live are no slow-down.
 
     So much scatter leaves nothing but the levels and the confirmation between a test and red.
@@ -179,11 +187,11 @@ def check_slow_lives(replayer: Replayer) -> None:
     draw = np.random.default_rng(3)
     found = []
     p50, *_ = gates()
-    for numbers in replayer.draw(MINUTE, 100, seed=3):
+    for numbers in replayer.draw(budget, groups, seed=3):
         lives = [1 + 0.3 * (draw.random((4, 1)) < 0.5) for _ in numbers[METRICS[0]]]
         moved = multiplied(numbers, lives)
         for order in replayer.orders:
-            found.append(replayer.answer(moved, MINUTE, order, [p50]))
+            found.append(replayer.answer(moved, budget, order, [p50]))
     assert sum(answer.has_failed for answer in found) <= 0.005 * len(found)
 
 
@@ -200,19 +208,19 @@ def check_one_slow_arm(replayer: Replayer) -> None:
     factors = np.array([[1.0], [1.0], [1.0], [1.1]])
     found = []
     gates_now = gates()
-    for numbers in replayer.draw(THREE_MINUTES, 4, seed=4):
+    for numbers in replayer.draw(MINUTE, 4, seed=4):
         moved = multiplied(numbers, [factors] * len(numbers[METRICS[0]]))
         for order in replayer.orders:
-            found.append(replayer.answer(moved, THREE_MINUTES, order, gates_now))
+            found.append(replayer.answer(moved, MINUTE, order, gates_now))
     assert [answer.outcomes for answer in found if answer.has_failed] == []
 
 
 CHECKS = [
     check_same_code,
-    check_same_code_in_three_minutes,
     check_five_percent,
     check_at_the_margin,
-    check_slow_lives,
+    check_slow_lives_at_the_end,
+    check_slow_lives_at_every_look,
     check_one_slow_arm,
 ]
 
@@ -263,8 +271,9 @@ def switch_controls_off(patch: pytest.MonkeyPatch) -> None:
     ("weaken", "check"),
     [
         (relax_passes, check_at_the_margin),
-        (relax_fails, check_slow_lives),
-        (confirm_nothing, check_slow_lives),
+        (relax_fails, check_slow_lives_at_the_end),
+        (relax_fails, check_slow_lives_at_every_look),
+        (confirm_nothing, check_slow_lives_at_the_end),
         (confirm_nothing, check_five_percent),
         (double_margins, check_five_percent),
         (switch_controls_off, check_one_slow_arm),
