@@ -90,7 +90,10 @@ def groups_with_fresh(items: Sequence[T], size: int) -> list[Sequence[T]]:
 
 def by_metric(group: Sequence[Mapping[str, Block]]) -> dict[str, list[Block]]:
     """The blocks of a group, by metric."""
-    return {metric: [block[metric] for block in group] for metric in group[0]}
+    found: dict[str, list[Block]] = {}
+    for metric in group[0]:
+        found[metric] = [block[metric] for block in group]
+    return found
 
 
 def in_order(blocks: Mapping[str, Sequence[Block]], order: Order) -> dict[str, list[Block]]:

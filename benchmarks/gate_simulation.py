@@ -229,8 +229,10 @@ class SimulatedBlocks:
         """So many of each metric; the same each time."""
         while len(self._blocks) < count:
             self._blocks.append(self._draw())
-        metrics_of_all = self._blocks[0]
-        return {name: [block[name] for block in self._blocks[:count]] for name in metrics_of_all}
+        found: dict[str, list[Block]] = {}
+        for name in self._blocks[0]:
+            found[name] = [block[name] for block in self._blocks[:count]]
+        return found
 
 
 def judge_after_each(blocks: SimulatedBlocks, setting: Setting) -> Judged:
@@ -307,8 +309,10 @@ def row(
         cells = [_found(gate, setting, tests) for gate in GATES]
         return (name, f"{budget_s:.0f} s", *cells)
     starts = range(0, len(tests) - TESTS_OF_A_RUN + 1, TESTS_OF_A_RUN)
-    runs = [tests[at : at + TESTS_OF_A_RUN] for at in starts]
-    red_runs = [any(test.is_red_in_a_run for test in run) for run in runs]
+    red_runs = []
+    for at in starts:
+        run = tests[at : at + TESTS_OF_A_RUN]
+        red_runs.append(any(test.is_red_in_a_run for test in run))
     seconds = [_seconds(gate, Outcome.PASS, setting, tests) for gate in GATES]
     return (
         name,

@@ -148,7 +148,9 @@ def _run_row(case: Case, lines: Sequence[Line]) -> tuple[str, ...]:
     """Lines in their order are runs of so many tests; a run is red when one of its tests is."""
     size = case.tests_of_run
     starts = range(0, len(lines) - size + 1, size)
-    red = [any(line["red"] for line in lines[at : at + size]) for at in starts]
+    red = []
+    for at in starts:
+        red.append(any(line["red"] for line in lines[at : at + size]))
     return (
         case.name,
         f"{len(red)} of {case.count // size}",
