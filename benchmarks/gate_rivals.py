@@ -152,10 +152,13 @@ def ask_benchmatrix(pair: Pair) -> dict[str, Said]:
 
 
 def read_benchmatrix(printed: str) -> Said:
-    """Its classification of each cell of the matrix."""
-    words = re.findall(r'"(?:regression_)?classification": "(\w+)"', printed)
-    said = ", ".join(f"{word} {words.count(word)}" for word in sorted(set(words)))
-    return Said("regressed" in words if words else None, said or "nothing", printed[-TAIL:])
+    """Its word on each cell of its matrix; slower where it calls one of them regressed."""
+    words = []
+    for cell in json.loads(printed)["comparisons"]:
+        name = f"{cell['implementation_name']} {cell['statistic']}"
+        words.append(f"{name} {cell['percent_change']:+.0f} % {cell['regression']}")
+    said = ", ".join(words)
+    return Said("regressed" in said, said, printed[-TAIL:])
 
 
 def ask_pytest_perf(pair: Pair) -> dict[str, Said]:
