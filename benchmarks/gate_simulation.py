@@ -131,7 +131,7 @@ def simulate_block(
     is_slow = random.random(texts) < 1 / change.one_in
     slower = np.log1p(change.share) * is_slow
     found = {}
-    for metric in {gate.metric for gate in GATES}:
+    for metric in dict.fromkeys(gate.metric for gate in GATES):
         logs = usual + lives[:, np.newaxis] + moments + noise.draw_trials(random, (arms, texts))
         logs[2:] += slower
         found[metric] = Block(metric=_arms(np.exp(logs)))
