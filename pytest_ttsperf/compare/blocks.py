@@ -430,7 +430,7 @@ def _texts(plan: Plan, positions: range) -> Sequence[str]:
     text = plan.text
     if not corpus.is_preset(text):
         return [text] * len(positions)
-    pool = corpus.texts(text, corpus.trial_count(text))
+    pool = corpus.texts(text, corpus.trial_count(text), start=plan.texts_from)
     start = plan.first + plan.trials
     return [pool[(start + position) % len(pool)] for position in positions]
 

@@ -213,7 +213,8 @@ METRICS: Mapping[str, Paragraph] = {
 
 MEMORY: Mapping[str, Paragraph] = {
     "rss_baseline_mb": Paragraph(
-        "RSS of the process tree once the target was ready, in units of 10^6 bytes",
+        "RSS of the process tree once the target was ready, in units of 10^6 bytes; of "
+        "several processes this row and those below are the highest of any",
         "operating system's accounting",
         "memory on a GPU; pages shared between processes count in each of them",
     ),
@@ -224,7 +225,8 @@ MEMORY: Mapping[str, Paragraph] = {
         "peaks of child processes between two samples; memory on a GPU",
     ),
     "rss_range_mb": Paragraph(
-        "highest minus lowest RSS read between counted trials; one trial has no range",
+        "highest minus lowest RSS read between counted trials of one process, of which one trial "
+        "has no range",
         "operating system's accounting",
         "peaks inside a trial (`rss_peak_mb`); a leak that is slower than the run is long",
     ),
@@ -437,6 +439,10 @@ GUARDS: Mapping[str, Bound] = {
     ),
     "check_provider": Bound(
         "provider", "The provider that was asked for ran at least one node of the model."
+    ),
+    "check_processes": Bound(
+        "processes",
+        "All processes of a cell have one fingerprint: provider, threads, voice and runtime.",
     ),
     "check_load": Bound(
         "threads", "The target keeps at most 1.3 times as many cores busy as it tells threads."

@@ -16,7 +16,6 @@ import pytest
 from pytest_ttsperf.plugin import lazy, run_state
 
 if TYPE_CHECKING:
-    from pytest_ttsperf.compare.cells import ComparedVersion
     from pytest_ttsperf.records import CellResult
 
 
@@ -120,14 +119,22 @@ class RunSummary:
         of_tests: dict[str, None] = {}
         for data in self._data.values():
             of_tests |= dict.fromkeys(data["remarks"])
-        lines = [*lazy.terminal.remarks(results), *of_tests]
+        lines = [
+            *lazy.terminal.no_baseline_lines(results),
+            *lazy.terminal.remarks(results),
+            *of_tests,
+        ]
         if lines:
             reporter.write_line("")
         for line in lines:
             reporter.write_line(f"note: {line}")
         reporter.write_line("")
         costs = [result.recorder_cost for result in results if result.recorder_cost]
-        figures = (lazy.terminal.load_line(results), lazy.terminal.recorder_line(costs))
+        figures = (
+            lazy.terminal.load_line(results),
+            lazy.terminal.recorder_line(costs),
+            lazy.terminal.texts_line(results),
+        )
         for line in filter(None, figures):
             reporter.write_line(line)
 
@@ -167,7 +174,13 @@ def announce_duration(run: run_state.RunState, selected: list[str]) -> None:
     tests = "performance tests" if count > 1 else "performance test"
     lines = [f"{count} {tests}, {duration}{_ci_advice(run)}"]
     if run.against is not None:
-        lines += [_worst_case(run, run.against, count), *run.against.remarks]
+        label = run.against.label
+        lines += [f"compared with {label} {_worst_case(run, count)}", *run.against.remarks]
+    elif run.options.measure:
+        lines.append(
+            "cells without baselines of this machine are compared with the revision that others "
+            f"were saved from {_worst_case(run, count)}"
+        )
     for line in lines:
         run.progress_line.line(f"ttsperf: {line}")
 
@@ -193,11 +206,11 @@ def _ci_advice(run: run_state.RunState) -> str:
     )
 
 
-def _worst_case(run: run_state.RunState, against: ComparedVersion, tests: int) -> str:
-    """How long the comparisons take at most: each its budget."""
+def _worst_case(run: run_state.RunState, tests: int) -> str:
+    """How long comparisons take at most: each its budget."""
     most_s = tests * run.options.budget_s
     return (
-        f"compared with {against.label} in blocks of four processes, at most "
+        "in blocks of four processes, at most "
         f"{run.options.budget_s:g} s a test and {most_s / 60:.1f} min in all, half as long again "
         "where a FAIL has to be confirmed"
     )

@@ -17,6 +17,7 @@ from pytest_ttsperf.records.cell import (
     Memory,
     RecorderCost,
     StageShare,
+    TargetProcess,
     TrustNote,
 )
 from pytest_ttsperf.records.comparison import (
@@ -96,6 +97,7 @@ __all__ = [
     "Summary",
     "SystemLoad",
     "TargetInfo",
+    "TargetProcess",
     "TargetSpec",
     "Threshold",
     "Trial",

@@ -24,6 +24,8 @@ Part = TypeVar("Part")
 CONFIDENCE = 0.95
 TRIM = 0.2
 TAILS = {"p95": 0.95, "p99": 0.99}
+BASELINES = 2
+"""The first arms are of the old code: baseline and control."""
 
 
 class Effects(NamedTuple):
@@ -129,7 +131,8 @@ def effects(
     is trimmed, as an underrun in one text of ten would not be seen.
     A tail: how far the middle moved, plus how much later the late texts are than is usual for their
     text: Harrell-Davis quantiles of each arm's `tail_residuals` over all blocks, and the delete-one
-    jackknife to see how far these can be trusted.
+    jackknife to see how far these can be trusted. Of four arms one candidate at a time stands
+    beside the baselines: a text that both are late in would be half as late beside the other.
     Raises ValueError for a number of 0 or less on the scale `ratio`.
     """
     is_tail = statistic in TAILS
@@ -141,10 +144,9 @@ def effects(
     candidate, *controls = contrasts(arm_levels.T)
     if not is_tail:
         return Effects(candidate, tuple(controls))
-    residuals = [
-        tail_residuals(block, block_levels)
-        for block, block_levels in zip(values, arm_levels, strict=True)
-    ]
+    residuals = []
+    for block, block_levels in zip(values, arm_levels, strict=True):
+        residuals.append(_residuals_by_candidate(block, block_levels))
     level = TAILS[statistic]
     tail = leave_one_out(lambda some: _tail_contrasts(some, level), residuals)
     candidate_tail, *control_tails = tail.T
@@ -180,6 +182,15 @@ def tail_residuals(arms: Array, arm_levels: Array) -> Array:
     """
     above = arms - arm_levels[:, np.newaxis]
     return np.asarray(above - np.median(above, axis=0), dtype=float)
+
+
+def _residuals_by_candidate(arms: Array, arm_levels: Array) -> Array:
+    """[candidates, 3, texts]: the baselines beside each of the candidate's arms."""
+    each = []
+    for candidate in range(BASELINES, len(arms)):
+        rows = [*range(BASELINES), candidate]
+        each.append(tail_residuals(arms[rows], arm_levels[rows]))
+    return np.stack(each)
 
 
 def is_missing(arms: Arms) -> npt.NDArray[np.bool_]:
@@ -261,11 +272,14 @@ def leave_one_out(
 
 
 def _tail_contrasts(residuals: Sequence[Array], level: float) -> Array:
-    pooled = np.concatenate(residuals, axis=1)
-    arms, count = pooled.shape
+    """From [candidates, 3, texts] of each block."""
+    pooled = np.concatenate(residuals, axis=-1)
+    candidates, _, count = pooled.shape
     if count < 2:
-        return np.zeros(arms - 1)  # one value has no tail
-    return contrasts(harrell_davis(pooled, level))
+        return np.zeros(1 + candidates)  # one value has no tail
+    tails = np.array([harrell_davis(each, level) for each in pooled])
+    baselines = tails[:, :BASELINES].mean(axis=0)
+    return contrasts(np.concatenate([baselines, tails[:, BASELINES]]))
 
 
 def harrell_davis(values: Array, level: float) -> Array:

@@ -81,6 +81,16 @@ def test_table_has_the_worst_first_and_names_provider_and_bound() -> None:
     ]
 
 
+@pytest.mark.parametrize(("bound", "shown"), [(73.0, "<= 73.0"), (None, "n too small")])
+def test_the_bound_beside_a_limit_is_that_of_the_verdict(bound: float | None, shown: str) -> None:
+    """Spells widen it: the summary's is that of independent trials."""
+    plain = result("test_a", Outcome.INCONCLUSIVE)
+    verdict = structs.replace(plain.verdicts[0], n_effective=31.0, bound=bound)
+    text = terminal.table([structs.replace(plain, verdicts=(verdict,))])
+    assert f" {shown} " in text
+    assert "61.0" not in text
+
+
 def test_table_without_verdicts_and_with_colour() -> None:
     assert "no limit" in terminal.table([result("test_a")])
     painted = terminal.table([result("test_a", Outcome.PASS)], lambda text, _: f"<{text}>")
@@ -263,3 +273,29 @@ def test_a_sampled_limit_shows_how_many_texts_were_listened_to() -> None:
     cell = structs.replace(result("test_a"), verdicts=(verdict,), summary={"wer": summary})
     rows = [line.split() for line in terminal.table([cell]).splitlines()]
     assert ["quality", "max_wer", "12", "0.090", "0.300", "PASS"] in rows
+
+
+def test_missing_baselines_are_a_line_for_all_and_no_row_a_cell() -> None:
+    missing = Verdict(
+        subject="baseline",
+        outcome=Outcome.INCONCLUSIVE,
+        reason="the only baselines of this cell are of other machines",
+        gate="baseline",
+        revision="0123456789abcdef",
+    )
+    nowhere = structs.replace(missing, revision=None)
+    cells = [
+        structs.replace(result("test_a"), verdicts=(missing,)),
+        structs.replace(result("test_b", Outcome.PASS), verdicts=(missing,)),
+        structs.replace(result("test_c"), verdicts=(nowhere,)),
+    ]
+    first, second = terminal.no_baseline_lines(cells)
+    assert first.startswith("2 cells have no baseline of this machine; --ttsperf-compare=measure")
+    assert first.endswith("saved from: 0123456789ab")
+    assert second.startswith("1 cell has no baseline, and no revision to compare with; save them")
+    assert terminal.remarks(cells) == []
+    assert "baseline" not in terminal.table(cells)
+    assert "INCONCLUSIVE" not in terminal.table(cells)
+    assert "3 INCONCLUSIVE" in terminal.counts(cells)
+    assert "other machines" in terminal.failures(cells, [Outcome.INCONCLUSIVE])
+    assert terminal.no_baseline_lines([result("test_d", Outcome.PASS)]) == []
