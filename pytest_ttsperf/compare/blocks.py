@@ -114,6 +114,8 @@ class ComparisonSpec:
     seed: int = 0
     texts: int | None = None
     """Per process in a warm block; None for as many as are worth opening the process."""
+    trial_s: float | None = None
+    """How long one trial in every cell took before, at the least; None where none was measured."""
 
     @property
     def revision(self) -> str | None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from pytest_ttsperf.compare import footing, revisions, run
+from pytest_ttsperf.compare import footing, forecast, revisions, run
 from pytest_ttsperf.compare.blocks import ComparedCell, ComparisonSpec
 from pytest_ttsperf.compare.checkout import copies
 from pytest_ttsperf.compare.metrics import choose_ungated, with_work
@@ -275,7 +275,9 @@ def _comparison_spec(
     if baseline.spec == source.spec:
         metrics = with_work(metrics, group.phase)
     cells = {}
+    trials_s = []
     for result in group.results:
+        trials_s.append(forecast.fastest_trial_s(result.counted))
         _, plan = measured[result.cell.id]
         cells[result.cell.id] = ComparedCell(
             plan=replace(plan, trials=len(result.counted)),
@@ -288,7 +290,14 @@ def _comparison_spec(
         cells=cells,
         against=version.label,
         budget_s=budget_s,
+        trial_s=_total_s(trials_s),
     )
+
+
+def _total_s(trials_s: Sequence[float | None]) -> float | None:
+    """Of one trial in each cell; None where one of them is not known."""
+    measured_s = [trial_s for trial_s in trials_s if trial_s is not None]
+    return sum(measured_s) if len(measured_s) == len(trials_s) else None
 
 
 def _refuse_never_warm(baseline: TargetFactory, phase: Phase) -> None:

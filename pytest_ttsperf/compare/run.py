@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from msgspec import structs
 
-from pytest_ttsperf.compare import decision, work
+from pytest_ttsperf.compare import decision, forecast, work
 from pytest_ttsperf.compare.blocks import (
     BlockRunner,
     BlockTrials,
@@ -191,6 +191,9 @@ class ComparisonRun:
         return REAL.monotonic() - self._started_s
 
     def _run_until_planned(self) -> t_rule.BlockPlan:
+        shortfall = forecast.shortfall(self.spec)
+        if shortfall is not None:
+            raise Incomparable(shortfall, Outcome.INCONCLUSIVE)
         plan: t_rule.BlockPlan | None = None
         while plan is None:
             self._run_next(self.spec)
