@@ -56,7 +56,7 @@ class Hum:
     def stream(self, text):
         time.sleep({first_s})
         if LOG.exists():
-            time.sleep({first_s} * float(LOG.read_text()))
+            time.sleep({first_s} * float(LOG.read_text('utf-8')))
         for _ in range(2):
             yield (0.3 * np.sin(0.05 * np.arange(100 * len(text)))).astype(np.float32)
 """
@@ -106,15 +106,16 @@ def write_project(folder: Path, case: Case, slower: float) -> None:
     parts.mkdir(parents=True)
     (parts / "__init__.py").touch()
     for number in range(case.modules):
-        (parts / f"part{number}.py").write_text(PART.replace("part(", f"part{number}(") * 8)
+        part = PART.replace("part(", f"part{number}(") * 8
+        (parts / f"part{number}.py").write_text(part, encoding="utf-8")
     source = ENGINE.format(modules=case.modules, first_s=FIRST_S)
-    (folder / "hum.py").write_text(source)
-    (folder / ".gitignore").write_text("log.cfg\n__pycache__/\n")
+    (folder / "hum.py").write_text(source, encoding="utf-8")
+    (folder / ".gitignore").write_text("log.cfg\n__pycache__/\n", encoding="utf-8")
     identity = ("-c", "user.name=n", "-c", "user.email=e@e")
     for arguments in (("init", "-q"), ("add", "-A"), (*identity, "commit", "-qm", "an engine")):
         subprocess.run(["git", "-C", str(folder), *arguments], check=True)
     if case.has_local_file:
-        (folder / "log.cfg").write_text(str(slower))
+        (folder / "log.cfg").write_text(str(slower), encoding="utf-8")
 
 
 def choose_metrics(phase: Phase) -> tuple[ComparedMetric, ...]:
