@@ -81,7 +81,7 @@ def decide(
         )
     if metric.statistic == "outside":
         return work.decide_outside(draft, blocks, metric, levels, texts)
-    contrast = _contrast(readable, metric)
+    contrast = _contrast(readable, metric, levels)
     if metric.both_ways or metric.is_work:
         verdict = _decide_work(draft, contrast, metric, levels)
     else:
@@ -141,13 +141,17 @@ def void_by_control(
     return tuple(judged)
 
 
-def _contrast(readable: Sequence[Block], metric: ComparedMetric) -> Contrast:
+def _contrast(
+    readable: Sequence[Block],
+    metric: ComparedMetric,
+    levels: Levels,
+) -> Contrast:
     arms = [block.metric for block in readable]
     per_block = effects(arms, metric.statistic, metric.scale)
     margin = metric.margin
     if metric.scale == "ratio":
         margin = math.log1p(margin)
-    return Contrast.of(per_block, margin)
+    return Contrast.of(per_block, margin, levels.estimate)
 
 
 def _apply_rule(draft: ChangeVerdict, contrast: Contrast, levels: Levels) -> ChangeVerdict:
@@ -240,7 +244,7 @@ def _missing_reason(blocks: Sequence[Block], levels: Levels) -> str | None:
     metrics = [block.metric for block in blocks]
     if len(metrics) < levels.fewest:
         return None
-    contrast = Contrast.of(missing_rates(metrics), MISSING_MARGIN)
+    contrast = Contrast.of(missing_rates(metrics), MISSING_MARGIN, levels.estimate)
     if contrast.has_control_effect(levels.control) or not contrast.is_slower(levels.fail):
         return None
     missing = np.concatenate([is_missing(arms) for arms in metrics], axis=1)
@@ -302,18 +306,14 @@ def _open_end(verdict: ChangeVerdict) -> str:
             f"{MOST_BLOCKS} further blocks like these would not decide, so close is it to that "
             "change; choose another smallest change"
         )
-    share = 100 * (needed / verdict.blocks)
-    return (
-        f"about {plural(needed, 'further block')} like these would decide, "
-        f"{share:.0f} % more time (--ttsperf-budget)"
-    )
+    return f"about {plural(needed, 'further block')} like these would decide"
 
 
 def _too_few_text(verdict: ChangeVerdict, needed: int) -> str:
     verb = "is" if needed == 1 else "are"
     return (
         f"{_count_text(verdict)}: {verdict.blocks + needed} are the fewest that can decide, "
-        f"{needed} more {verb} needed (--ttsperf-budget)"
+        f"{needed} more {verb} needed"
     )
 
 
