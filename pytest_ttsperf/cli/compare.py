@@ -42,7 +42,8 @@ def add(commands: Any) -> None:
         type=_budget_s,
         default=metrics.DEFAULT_BUDGET_S,
         metavar="TIME",
-        help=f"longest time, as 60, 90s or 3min ({metrics.DEFAULT_BUDGET_S:g}s)",
+        help=f"longest time, as 60, 90s or 3min ({metrics.DEFAULT_BUDGET_S:g}s); open: until all is "
+        "decided",
     )
     parser.add_argument(
         "--fail",
@@ -82,6 +83,7 @@ def _run(arguments: argparse.Namespace) -> int:
             lambda phase: metrics.choose_metrics(phase, margins),
             arguments.budget,
             cold=arguments.cold,
+            announce=lambda line: print(line, file=sys.stderr),
         )
     text = lazy.compare_report.text(old_name, new_name, found, paint)
     print_answer(found, text, as_json=arguments.json)

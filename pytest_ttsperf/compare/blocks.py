@@ -20,7 +20,7 @@ from itertools import chain
 from statistics import median
 from typing import NamedTuple
 
-from pytest_ttsperf.compare import absence, metrics
+from pytest_ttsperf.compare import absence, budget, metrics
 from pytest_ttsperf.compare.incomparable import Incomparable
 from pytest_ttsperf.errors import TargetError
 from pytest_ttsperf.experiment.plan import (
@@ -111,9 +111,22 @@ class ComparisonSpec:
     """By cell id."""
     against: str
     budget_s: float
+    """Infinite where the budget is open."""
     seed: int = 0
     texts: int | None = None
     """Per process in a warm block; None for as many as are worth opening the process."""
+    budget_option: str = budget.OPTION
+    """How a user gives another budget."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it goes on until all is settled."""
+        return math.isinf(self.budget_s)
+
+    @property
+    def longest_s(self) -> float:
+        """How long it may take; of one that is open, at the most."""
+        return metrics.CEILING_S if self.is_open else self.budget_s
 
     @property
     def revision(self) -> str | None:
@@ -169,12 +182,15 @@ class BlockRunner:
     """
 
     def __init__(self, spec: ComparisonSpec, draw: Draw | None = None) -> None:
-        self._draw = draw
+        self.draw = draw
+        """Which texts of the next block are listened to; None for none."""
         self.notes: list[str] = []
         if spec.baseline.tree is not None:
             self.notes += spec.baseline.tree.notes
         self.durations_s: list[float] = []
         """Of the blocks so far."""
+        self.expected_block_s: float | None = None
+        """How long a block will take that has another number of texts than the first."""
         self.texts = spec.texts or TEXTS
         """Per process in the next block."""
         self._adapts_texts = spec.texts is None and not spec.is_cold
@@ -199,6 +215,7 @@ class BlockRunner:
             opening_s = duration_s - trials_s
             round_s = trials_s / self.texts
             self.texts = texts_worth(opening_s, round_s, spec.budget_s)
+            self.expected_block_s = opening_s + self.texts * round_s
         return trials
 
     def _run_block(self, spec: ComparisonSpec) -> dict[str, BlockTrials]:
@@ -218,8 +235,8 @@ class BlockRunner:
             for cell, compared in spec.cells.items():
                 texts = _texts(compared.plan, positions)
                 sampled: frozenset[int] = frozenset()
-                if self._draw is not None:
-                    sampled = self._draw(cell, number, len(texts))
+                if self.draw is not None:
+                    sampled = self.draw(cell, number, len(texts))
                 trials[cell] = self._run_warm_block(spec, arms, compared, texts, sampled, order)
             if number == 0:
                 for cell, (plan, _) in spec.cells.items():
@@ -277,8 +294,10 @@ def texts_worth(opening_s: float, round_s: float, budget_s: float) -> int:
         return TEXTS
     opening_s = max(opening_s, 0.0)
     most_precise = PROCESS_TO_TRIAL * math.sqrt(opening_s / round_s)
-    # So many that the budget holds just enough blocks.
-    affordable = (budget_s / ENOUGH_BLOCKS - opening_s) / round_s
+    affordable = 0.0
+    if math.isfinite(budget_s):
+        # So many that the budget holds just enough blocks.
+        affordable = (budget_s / ENOUGH_BLOCKS - opening_s) / round_s
     texts = max(most_precise, affordable, FEWEST_TEXTS)
     return round(min(texts, MOST_TEXTS))
 

@@ -39,6 +39,8 @@ from pytest_ttsperf.records import (
 
 MISSING_MARGIN = 0.05
 """Share of texts that the candidate alone does not speak; more than that is a FAIL by itself."""
+LIKE_THESE = "like these"
+"""Of further blocks: after it stands what they cost, where somebody knows that."""
 
 
 def decide(
@@ -258,6 +260,12 @@ def _missing_reason(blocks: Sequence[Block], levels: Levels) -> str | None:
     )
 
 
+def add_cost(verdict: ChangeVerdict, cost: str) -> ChangeVerdict:
+    """An open verdict with what the blocks cost that it lacks, as `40 s, --ttsperf-budget=100s`."""
+    reason = verdict.reason.replace(LIKE_THESE, f"{LIKE_THESE} ({cost})", 1)
+    return structs.replace(verdict, reason=reason)
+
+
 # Wording
 
 
@@ -306,14 +314,14 @@ def _open_end(verdict: ChangeVerdict) -> str:
             f"{MOST_BLOCKS} further blocks like these would not decide, so close is it to that "
             "change; choose another smallest change"
         )
-    return f"about {plural(needed, 'further block')} like these would decide"
+    return f"about {plural(needed, 'further block')} {LIKE_THESE} would decide"
 
 
 def _too_few_text(verdict: ChangeVerdict, needed: int) -> str:
     verb = "is" if needed == 1 else "are"
     return (
         f"{_count_text(verdict)}: {verdict.blocks + needed} are the fewest that can decide, "
-        f"{needed} more {verb} needed"
+        f"{needed} more {LIKE_THESE} {verb} needed"
     )
 
 

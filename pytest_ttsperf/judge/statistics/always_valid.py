@@ -32,11 +32,11 @@ EFFECT_VARIANCE = 1.0
 (docs/adr/0044)."""
 MOST_T = 1e100
 """For no scatter at all."""
-CEILING_S = 8 * 3600.0
-"""Longest time for one comparison without a budget."""
 EACH_UNTIL = 20
 """From twice so many blocks on there is a look after every second, from three times so many after
 every third: a look at a tail takes the longer the more blocks there are."""
+FURTHER_SHARE = 0.5
+"""Of the levels of a spent budget, what all looks after its end share."""
 END_SHARE = 0.5
 """Of the level of exact tests, what is left for the last look."""
 
@@ -150,6 +150,25 @@ class OpenPlan(BlockPlan, frozen=True, kw_only=True):
         return self.levels._replace(share=(1 - END_SHARE) / (look * (look + 1)))
 
 
-def open_plan() -> OpenPlan:
-    """Of a budget that is open."""
-    return OpenPlan(blocks=MOST_BLOCKS, seconds=CEILING_S)
+def open_plan(longest_s: float) -> OpenPlan:
+    """Of a budget that is open, and takes so long at most."""
+    return OpenPlan(blocks=MOST_BLOCKS, seconds=longest_s)
+
+
+def further_plan(spent: BlockPlan, done: int) -> OpenPlan:
+    """Of a budget that goes on where another was spent, with so many blocks.
+
+    Its own levels are spent, whatever they were: all looks from here on share one more, which is a
+    part of that of the end.
+    """
+    end = spent.end
+    levels = OPEN._replace(
+        fail=end.fail * FURTHER_SHARE,
+        passes=end.passes * FURTHER_SHARE,
+    )
+    return OpenPlan(
+        blocks=spent.blocks,
+        seconds=spent.seconds,
+        levels=levels,
+        looks_from=done + 1,
+    )
