@@ -49,7 +49,7 @@ def _lines(comparison: Comparison, paint: Paint) -> Iterator[str]:
 
 def _time_text(change: ChangeVerdict, comparison: Comparison) -> str:
     """How soon it was decided, or how long it has been open."""
-    if change.decided_s is None:
+    if change.decided_s is None or change.outcome is Outcome.INCONCLUSIVE:
         return f"open after {comparison.seconds:.0f} s"
     return f"decided after {change.decided_s:.0f} s"
 

@@ -497,7 +497,7 @@ def _verdict(metric: ComparedMetric, change: ChangeVerdict, subject: str) -> Ver
 
 def _timed_reason(change: ChangeVerdict) -> str:
     """The reason, with how soon it was decided."""
-    if change.decided_s is None:
+    if change.decided_s is None or change.outcome is Outcome.INCONCLUSIVE:
         return change.reason
     return f"{change.reason}; decided after {change.decided_s:.0f} s"
 

@@ -167,7 +167,7 @@ class ScriptedBlocks:
         self.trials = blocks_of_cell.trials
         self.fresh_blocks_wanted = fresh_blocks_wanted
 
-    def add(self, trials: BlockTrials) -> None:
+    def add(self, trials: BlockTrials, attempt: int = 1) -> None:
         self.trials.append(trials)
 
     def confirm(self, end: t_rule.Levels, elapsed_s: float) -> None:
