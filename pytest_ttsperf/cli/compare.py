@@ -42,8 +42,8 @@ def add(commands: Any) -> None:
         type=_budget_s,
         default=metrics.DEFAULT_BUDGET_S,
         metavar="TIME",
-        help=f"longest time, as 60, 90s or 3min ({metrics.DEFAULT_BUDGET_S:g}s); open: until all is "
-        "decided",
+        help=f"longest time, as 60, 90s or 3min ({metrics.DEFAULT_BUDGET_S:g}s); open: until all "
+        "is decided",
     )
     parser.add_argument(
         "--fail",

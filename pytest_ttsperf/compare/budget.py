@@ -53,4 +53,5 @@ def cost_text(
     text = f"{max(1, round(further_s))} s"
     if option is None:
         return text
-    return f"{text}, {option}={math.ceil(sum(durations_s) + further_s)}s"
+    budget_s = math.ceil(round(sum(durations_s) + further_s, 1))
+    return f"{text}, {option}={budget_s}s"

@@ -133,9 +133,10 @@ class CellBlocks:
 
     def _texts(self) -> dict[str, work.Texts]:
         """The texts that each metric is measured of, by block."""
-        return {
-            metric: [block.texts_of(metric) for block in self.trials] for metric in self.by_metric
-        }
+        texts: dict[str, work.Texts] = {}
+        for metric in self.by_metric:
+            texts[metric] = [block.texts_of(metric) for block in self.trials]
+        return texts
 
 
 class ComparisonRun:
@@ -527,5 +528,3 @@ def _same_work_verdict(
         gate="work",
         n=first.blocks,
     )
-
-

@@ -35,8 +35,6 @@ MOST_T = 1e100
 EACH_UNTIL = 20
 """From twice so many blocks on there is a look after every second, from three times so many after
 every third: a look at a tail takes the longer the more blocks there are."""
-FURTHER_SHARE = 0.5
-"""Of the levels of a spent budget, what all looks after its end share."""
 END_SHARE = 0.5
 """Of the level of exact tests, what is left for the last look."""
 
@@ -158,17 +156,13 @@ def open_plan(longest_s: float) -> OpenPlan:
 def further_plan(spent: BlockPlan, done: int) -> OpenPlan:
     """Of a budget that goes on where another was spent, with so many blocks.
 
-    Its own levels are spent, whatever they were: all looks from here on share one more, which is a
-    part of that of the end.
+    Its own levels are spent. All looks from here on share as much again, which all together use
+    hardly any of: whoever is beyond it has nearly always been beyond the end's (docs/adr/0044).
     """
     end = spent.end
-    levels = OPEN._replace(
-        fail=end.fail * FURTHER_SHARE,
-        passes=end.passes * FURTHER_SHARE,
-    )
     return OpenPlan(
         blocks=spent.blocks,
         seconds=spent.seconds,
-        levels=levels,
+        levels=OPEN._replace(fail=end.fail, passes=end.passes),
         looks_from=done + 1,
     )

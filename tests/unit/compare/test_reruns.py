@@ -115,10 +115,10 @@ def plan_six(budget_s: float, block_s: float) -> BlockPlan:
 
 def test_a_rerun_goes_on_from_the_blocks_of_the_first_attempt() -> None:
     earlier: run.EarlierRuns = {}
-    runner = ScriptedRunner([0.0], scatter=0.1)
+    runner = ScriptedRunner([0.02], scatter=0.05)
     scripted(runner, earlier)
     first = attempt(earlier)
-    assert (first.outcome, first.blocks, first.attempts) == (OPEN_END, 6, 1)
+    assert (first.changes[0].outcome, first.blocks, first.attempts) == (OPEN_END, 6, 1)
     assert not any("pooled" in note for note in first.notes)
     second = attempt(earlier)
     assert (second.blocks, second.attempts) == (12, 2)
@@ -134,13 +134,15 @@ def test_looks_after_a_spent_budget_are_by_a_rule_that_holds_at_all_of_them(
     levels: list[t_rule.Levels] = []
     look = CellLooks.look
 
-    def note_levels(self: CellLooks, blocks: Any, at: t_rule.Levels, *rest: Any, **more: Any) -> None:
+    def note_levels(
+        self: CellLooks, blocks: Any, at: t_rule.Levels, *rest: Any, **more: Any
+    ) -> None:
         levels.append(at)
         look(self, blocks, at, *rest, **more)
 
     monkeypatch.setattr(CellLooks, "look", note_levels)
     earlier: run.EarlierRuns = {}
-    scripted(ScriptedRunner([0.0], scatter=0.1), earlier)
+    scripted(ScriptedRunner([0.02], scatter=0.05), earlier)
     attempt(earlier)
     before = len(levels)
     assert {one.estimate for one in levels} == {t_rule.Estimate}
@@ -148,7 +150,7 @@ def test_looks_after_a_spent_budget_are_by_a_rule_that_holds_at_all_of_them(
         attempt(earlier)
     assert {one.estimate for one in levels[before:]} == {SequentialEstimate}
     assert len({one.passes for one in levels[before:]}) <= 2, "by how many blocks there are"
-    assert all(one.passes < t_rule.END.passes for one in levels[before:])
+    assert all(one.passes <= t_rule.END.passes for one in levels[before:])
 
 
 def test_a_fail_stays_a_fail_and_is_not_measured_again() -> None:
@@ -307,7 +309,7 @@ def test_a_hopeless_budget_is_not_spent(monkeypatch: pytest.MonkeyPatch) -> None
 def test_an_open_gate_says_what_it_would_cost() -> None:
     earlier: run.EarlierRuns = {}
     cell = ComparedCell(PLAN, (replace_margin(P50, 0.001),))
-    scripted(ScriptedRunner([0.0], scatter=0.001), earlier, spec_of({"cell": cell}))
+    scripted(ScriptedRunner([0.0008], scatter=0.001), earlier, spec_of({"cell": cell}))
     change = attempt(earlier, spec_of({"cell": cell})).changes[0]
     assert change.outcome is OPEN_END
     assert change.blocks_needed is not None
@@ -322,7 +324,7 @@ def test_an_open_gate_says_what_it_would_cost() -> None:
 def test_an_open_budget_goes_on_until_all_is_settled() -> None:
     earlier: run.EarlierRuns = {}
     spec = spec_of(budget_s=float("inf"))
-    runner = ScriptedRunner([0.0], scatter=0.02)
+    runner = ScriptedRunner([0.0], scatter=0.06)
     scripted(runner, earlier, spec)
     found = attempt(earlier, spec)
     assert found.changes[0].outcome is PASS
