@@ -81,7 +81,7 @@ def _shifts(parts: Sequence[_StageTimes], statistic: BlockStatistic) -> Array:
         return leave_one_out(lambda some: _slow_shift(some, share), parts)
     times = [part.times for part in parts]
     arms_first = np.moveaxis(levels(times), -1, 0)
-    candidate, _ = contrasts(arms_first)
+    candidate, *_ = contrasts(arms_first)
     return np.asarray(candidate)
 
 
@@ -93,7 +93,7 @@ def _slow_shift(parts: Sequence[_StageTimes], share: float) -> Array:
     is_slow = slowness >= threshold
     totals = (times * is_slow).sum(axis=2)
     means = totals / is_slow.sum(axis=1)
-    candidate, _ = contrasts(means.T)
+    candidate, *_ = contrasts(means.T)
     return np.asarray(candidate, dtype=float)
 
 
