@@ -1,10 +1,10 @@
 """How often the rules for open budgets and for reruns err, and how soon they decide: simulated.
 
 `python benchmarks/open_budgets.py always-valid` looks after every one of 500 blocks by the rule of
-`judge/statistics/always_valid.py`; `... tails` judges trials so, a p95 among them. `... reruns` gives a
-comparison a second, third and fourth
-budget on the blocks of those before, by each of the rules that could be used there. Both draw the
-logs of four processes a block; the trials in them are taken as measured without error.
+`judge/statistics/always_valid.py`, and `... tails` judges trials by it, a p95 among them.
+`... reruns` gives a comparison a second, third and fourth budget on the blocks of those before, by
+each of the rules that could be used there. But for the tails, only the logs of four processes a
+block are drawn: their trials are taken as measured without error.
 """
 
 from __future__ import annotations

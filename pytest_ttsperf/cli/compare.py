@@ -25,7 +25,7 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "compare",
         help="two targets side by side: is B slower than A?",
-        description="Open two targets in processes of their own, A twice and B once, have them "
+        description="Open two targets in processes of their own, each twice, have them "
         "speak the same texts in turns, and say whether B is slower than A. A target is "
         f"{targets_spec.FORMS}; modules are looked for in the current folder, too. "
         "Where one of them is a program that starts anew for each text, cold "
