@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.judge.statistics.t_rule import BlockPlan
 
@@ -32,7 +34,11 @@ def plan_after_first(
 ) -> BlockPlan:
     """How many blocks there will be, if the others take `block_s` each."""
     left_s = max(0.0, budget_s - first_s)
-    return t_rule.plan_blocks(left_s + block_s, block_s)
+    plan = t_rule.plan_blocks(left_s + block_s, block_s)
+    if plan.shortfall is None:
+        return plan
+    text = t_rule.shortfall_text(budget_s, plan.blocks, block_s, first_s)
+    return structs.replace(plan, shortfall=text)
 
 
 def mean_block_s(durations_s: Sequence[float]) -> float:

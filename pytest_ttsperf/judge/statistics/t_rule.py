@@ -171,15 +171,26 @@ def plan_blocks(budget_s: float, block_s: float) -> BlockPlan:
     blocks = int(budget_s / block_s + ROUNDING)
     shortfall = None
     if blocks < MIN_BLOCKS:
-        shortfall = (
-            f"{budget_s:.0f} s hold {plural(blocks, 'block')} of {block_s:.1f} s, {MIN_BLOCKS} are "
-            f"the fewest that can decide; {math.ceil(MIN_BLOCKS * block_s)} s decide a median, "
-            f"about {math.ceil(TAIL_BLOCKS * block_s)} s a p95"
-        )
+        shortfall = shortfall_text(budget_s, blocks, block_s, block_s)
     return BlockPlan(
         blocks=blocks,
         seconds=blocks * block_s,
         shortfall=shortfall,
+    )
+
+
+def shortfall_text(
+    budget_s: float,
+    blocks: int,
+    block_s: float,
+    first_s: float,
+) -> str:
+    """Why a budget decides nothing, and which would; the first block takes a time of its own."""
+    median_s = math.ceil(round(first_s + (MIN_BLOCKS - 1) * block_s, 1))
+    tail_s = math.ceil(round(first_s + (TAIL_BLOCKS - 1) * block_s, 1))
+    return (
+        f"blocks take {block_s:.1f} s, so {budget_s:.0f} s hold {blocks}, and {MIN_BLOCKS} are the "
+        f"fewest that can decide; {median_s} s decide a median, about {tail_s} s a p95"
     )
 
 

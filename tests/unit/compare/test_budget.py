@@ -38,8 +38,8 @@ def test_what_is_slow_says_what_decides_a_median_and_what_a_p95() -> None:
     plan = budget.plan_blocks(60.0, [42.0])
     assert plan is not None
     assert plan.shortfall == (
-        "60 s hold 1 block of 42.0 s, 5 are the fewest that can decide; 210 s decide a median, "
-        "about 504 s a p95"
+        "blocks take 42.0 s, so 60 s hold 1, and 5 are the fewest that can decide; 210 s decide a "
+        "median, about 504 s a p95"
     )
     assert budget.plan_blocks(60.0, [20.0]) is None
     assert budget.plan_after_first(60.0, 20.0, 42.0).blocks == 1
