@@ -230,7 +230,11 @@ class ComparisonRun:
         if done < FUTILE_AFTER:
             return False
         open_cells = [self.blocks[cell_id] for cell_id in self._unsettled()]
-        return all(cell.is_unreadable for cell in open_cells)
+        if not all(cell.is_unreadable for cell in open_cells):
+            return False
+        note = f"stopped after {done} blocks, as none could be read of what is open"
+        self.runner.notes.append(note)
+        return True
 
     def _look(self, plan: t_rule.BlockPlan, *, is_over: bool) -> None:
         levels = plan.levels_after(len(self.runner.durations_s))
@@ -426,7 +430,8 @@ class ComparisonRun:
 
     def _with_cost(self, change: ChangeVerdict) -> ChangeVerdict:
         """An open verdict with how long the blocks take that it lacks."""
-        if change.outcome is not Outcome.INCONCLUSIVE or change.blocks_needed is None:
+        is_open = change.outcome is Outcome.INCONCLUSIVE
+        if not is_open or change.blocks_needed is None or not change.blocks:
             return change
         option = None if self.spec.is_open else self.spec.budget_option
         cost = budget.cost_text(change.blocks_needed, self.runner.durations_s, option)

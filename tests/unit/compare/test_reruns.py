@@ -342,6 +342,8 @@ def test_an_open_budget_ends_where_no_block_can_be_read(monkeypatch: pytest.Monk
     found = attempt(earlier, spec)
     assert found.changes[0].outcome is OPEN_END
     assert found.blocks == run.FUTILE_AFTER
+    assert any("none could be read" in note for note in found.notes)
+    assert "more like these are needed" in found.changes[0].reason, "nobody knows how many"
 
 
 def silent_block() -> Block:
