@@ -245,7 +245,7 @@ class TestState:
         self.results: dict[str, CellResult] = {}
         self.measured: dict[str, MeasuredCell] = {}
         self.comparisons: EarlierRuns = {}
-        """Those of its attempts so far: a rerun goes on from their blocks."""
+        """Those of its attempts so far, all trials included: a rerun goes on from their blocks."""
         self.provider_missing = False
         self.remarks: list[str] = []
         self._run = run

@@ -11,6 +11,15 @@ from tests.plugin.repository import changes, commit, commit_all
 pytestmark = pytest.mark.usefixtures("untraced_children")
 
 AGAINST = ("--ttsperf-against=HEAD~1", "--ttsperf-inconclusive=fail")
+FORGETS = """
+from pytest_ttsperf.plugin import run_state
+
+def pytest_sessionfinish(session):
+    (item,) = session.items
+    state = run_state.state_of(item)
+    assert state.results and not state.comparisons
+"""
+"""The trials of all blocks are large, and a run may have many tests."""
 
 
 def notes(project: Project) -> str:
@@ -23,6 +32,7 @@ def test_a_rerun_of_what_is_open_pools_the_blocks(
 ) -> None:
     # The first budget decides nothing, however quiet the machine.
     monkeypatch.setattr(t_rule, "END", t_rule.END._replace(fewest=2 * BLOCKS + 1))
+    repository.pytester.makeconftest(FORGETS)
     commit_all(repository, "nothing")
     result = repository.run(*AGAINST, "--reruns=1")
     assert result.parseoutcomes()["rerun"] == 1
