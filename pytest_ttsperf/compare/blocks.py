@@ -53,10 +53,8 @@ TrialTimes = tuple[float, dict[str, float]]
 TEXTS = 16
 """Per process in the first block; how long that takes says how many the others have."""
 FEWEST_TEXTS, MOST_TEXTS = 8, 64
-PROCESS_TO_TRIAL = 8.0
-"""How much more one trial scatters than the processes of the same code do (docs/adr/0020)."""
-ENOUGH_BLOCKS = 20
-"""With more of them a t test gains little, and a tail needs trials: longer ones then."""
+PROCESS_TO_TRIAL = 6.0
+"""How much more one trial scatters than the processes of the same code do (docs/adr/0043)."""
 QUIET_TIMEOUT_S = 5.0
 BASELINE_ARMS = ("baseline", "control")
 ARMS = (*BASELINE_ARMS, "candidate", "candidate_control")
@@ -177,8 +175,7 @@ class BlockRunner:
     """Blocks one after the other, each with other texts: as many as are worth new processes.
 
     Processes are expensive and trials scatter: with both measured, one number of texts in a block
-    gives the least deviation in a given time (Cochran 1977, two-stage sampling at a cost). A budget
-    that holds more of these blocks than are of use has longer ones.
+    gives the least deviation in a given time (Cochran 1977, two-stage sampling at a cost).
     """
 
     def __init__(self, spec: ComparisonSpec, draw: Draw | None = None) -> None:
@@ -214,7 +211,7 @@ class BlockRunner:
             trials_s = sum(block.duration_s for block in trials.values())
             opening_s = duration_s - trials_s
             round_s = trials_s / self.texts
-            self.texts = texts_worth(opening_s, round_s, spec.budget_s)
+            self.texts = texts_worth(opening_s, round_s)
             self.expected_block_s = opening_s + self.texts * round_s
         return trials
 
@@ -288,18 +285,12 @@ class BlockRunner:
         )
 
 
-def texts_worth(opening_s: float, round_s: float, budget_s: float) -> int:
+def texts_worth(opening_s: float, round_s: float) -> int:
     """How many texts a block best has, by the time to open it and the time of one text in all."""
     if round_s <= 0:
         return TEXTS
-    opening_s = max(opening_s, 0.0)
-    most_precise = PROCESS_TO_TRIAL * math.sqrt(opening_s / round_s)
-    affordable = 0.0
-    if math.isfinite(budget_s):
-        # So many that the budget holds just enough blocks.
-        affordable = (budget_s / ENOUGH_BLOCKS - opening_s) / round_s
-    texts = max(most_precise, affordable, FEWEST_TEXTS)
-    return round(min(texts, MOST_TEXTS))
+    most_precise = PROCESS_TO_TRIAL * math.sqrt(max(opening_s, 0.0) / round_s)
+    return round(min(max(most_precise, FEWEST_TEXTS), MOST_TEXTS))
 
 
 def _refuse_tracers(source: TargetFactory, tracers: tuple[str, ...]) -> None:

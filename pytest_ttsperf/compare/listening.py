@@ -93,8 +93,8 @@ class BlockListener(ExitStack):
                 for trials in by_arm.values():
                     trials[position] = judge.judge(trials[position])
         without_sound = {}
-        for arm, all_trials in block.by_arm.items():
-            without_sound[arm] = tuple(listening.drop_sound(by_arm.get(arm, all_trials)))
+        for arm, unjudged in block.by_arm.items():
+            without_sound[arm] = tuple(listening.drop_sound(by_arm.get(arm, unjudged)))
         return block._replace(by_arm=without_sound)
 
 

@@ -78,7 +78,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     run = run_state.run_state_of(config)
     try:
-        run.prepare(len(selected))
+        run.prepare()
     except (RevisionError, LimitError) as error:
         raise pytest.UsageError(str(error)) from error
     summary.announce_duration(run, selected)

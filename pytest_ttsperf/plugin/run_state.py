@@ -83,7 +83,7 @@ class RunState:
         """What the last attempt to write the artifact could not write: the next may heal it."""
         self._unsaved: list[str] = []
 
-    def prepare(self, tests: int) -> None:
+    def prepare(self) -> None:
         """Read the environment and get the version to compare with, before any test runs.
 
         RevisionError where that version cannot be had. All that is slow to import is imported here

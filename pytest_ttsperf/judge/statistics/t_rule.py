@@ -18,13 +18,13 @@ from pytest_ttsperf.records import BlockStatistic, Look
 TAIL_SHARE = 0.5
 """Of the level of a FAIL: a tail scatters so much that it would cause most false ones of a test."""
 ALPHA_IMPROVED = 0.01
-MANY_BLOCKS = 12
+MANY_BLOCKS = 8
 """From so many on a budget affords a look after every block."""
 EARLY_SHARE = 0.6
 """Of the blocks of a smaller budget, which affords one look before its end."""
 MIN_BLOCKS = 5
 """A budget that holds fewer sees hardly any slow-down of 5 %."""
-TAIL_BLOCKS = MANY_BLOCKS
+TAIL_BLOCKS = 12
 """As many as a p95 takes to be decided more often than not (docs/measurements/change-detection.md);
 five never do."""
 FEWEST_TO_LOOK = 3

@@ -7,7 +7,6 @@ import math
 import pytest
 
 from pytest_ttsperf.compare import budget, decision, metrics
-from pytest_ttsperf.compare.blocks import FEWEST_TEXTS, MOST_TEXTS, texts_worth
 from pytest_ttsperf.compare.report import text
 from pytest_ttsperf.records import Comparison, Outcome
 from tests.unit.compare.test_looks import GATES, four_arms
@@ -50,12 +49,6 @@ def test_what_is_slow_says_what_decides_a_median_and_what_a_p95() -> None:
 def test_open_is_a_budget_without_an_end() -> None:
     assert math.isinf(metrics.budget_s("open", "--budget"))
     assert math.isinf(metrics.budget_s(" open ", "--budget"))
-
-
-def test_a_block_of_an_open_budget_has_as_many_texts_as_its_opening_is_worth() -> None:
-    """No more for being one of many: a slow engine would take minutes for each."""
-    assert texts_worth(10.0, 8.0, math.inf) == texts_worth(10.0, 8.0, 60.0) < MOST_TEXTS
-    assert texts_worth(0.1, 9.0, math.inf) == FEWEST_TEXTS
 
 
 @pytest.mark.parametrize(

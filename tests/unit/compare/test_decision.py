@@ -81,7 +81,6 @@ def look_often(rng, runs, blocks, mean, statistic="p50", limit=LIMIT):
     [
         (60, 3, 20, None),
         (60, 5, 12, None),
-        (60, 6, 10, 6),
         (60, 8, 7, 5),
         (60, 10, 6, None),
         (60, 12, 5, None),
@@ -170,7 +169,7 @@ def test_a_tail_wants_twice_the_evidence_for_a_fail():
     assert not slower.is_slower(END.fail_of("p95"))
 
 
-@pytest.mark.parametrize("blocks", [7, 11, 12, 22])
+@pytest.mark.parametrize("blocks", [7, 8, 12, 22])
 @pytest.mark.parametrize("statistic", ["p50", "p95"])
 def test_all_looks_together_err_no_more_than_one_may(blocks, statistic):
     """A FAIL in 1.1 % and a PASS of what is too slow in 6 %, before any confirmation."""
@@ -186,7 +185,7 @@ def test_all_looks_together_err_no_more_than_one_may(blocks, statistic):
     assert high >= END_OF_MANY.passes / 2
 
 
-@pytest.mark.parametrize(("blocks", "looks"), [(7, 2), (6, 1), (11, 2), (12, 10), (40, 38)])
+@pytest.mark.parametrize(("blocks", "looks"), [(7, 2), (6, 1), (8, 6), (12, 10), (40, 38)])
 def test_many_blocks_are_looked_at_after_each(blocks, looks):
     plan = BlockPlan(blocks=blocks, seconds=60.0)
     levels = [plan.levels_after(done) for done in range(1, blocks + 1)]

@@ -8,12 +8,12 @@ import pytest
 from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.compare.looks import FEWEST_FRESH, CellLooks, replay
 from pytest_ttsperf.judge.statistics.t_rule import EACH, END, END_OF_MANY, BlockPlan
-from pytest_ttsperf.records import Arms, Block, ComparedMetric, Outcome
+from pytest_ttsperf.records import Arms, Block, Outcome
 
 PASS, FAIL, OPEN = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
 GATES = metrics.choose_metrics("warm")
 P50 = GATES[0]
-FEW, MANY = BlockPlan(blocks=9, seconds=60.0), BlockPlan(blocks=20, seconds=180.0)
+FEW, MANY = BlockPlan(blocks=7, seconds=60.0), BlockPlan(blocks=20, seconds=180.0)
 
 
 def four_arms(scale: float = 1.0, control: float = 1.0, texts: int = 30, seed: int = 0) -> Block:
@@ -192,4 +192,3 @@ def test_a_slower_version_is_found_after_few_blocks() -> None:
         assert cell.verdicts[0].outcome is FAIL
         used.append(blocks)
     assert np.median(used) <= 8
-

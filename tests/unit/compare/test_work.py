@@ -32,9 +32,7 @@ def speak(blocks: int = 9, texts: int = 38, scatter: float = 0.02) -> np.ndarray
     return usual * rng.normal(1, scatter, (blocks, 3, texts))
 
 
-def judge(
-    seconds: np.ndarray, levels: Levels = END, names: work.Texts = ()
-) -> ChangeVerdict:
+def judge(seconds: np.ndarray, levels: Levels = END, names: work.Texts = ()) -> ChangeVerdict:
     blocks = [Block(metric=arms(block)) for block in seconds]
     return decision.decide(blocks, LENGTHS, levels, names)
 
