@@ -301,13 +301,13 @@ class ComparisonRun:
             return None
         if self.spec.is_open:
             return always_valid.open_plan(self.spec.longest_s)
-        plan = t_rule.plan_blocks(self.spec.budget_s, budget.mean_block_s(self.runner.durations_s))
+        block_s = budget.mean_block_s(self.runner.durations_s)
+        plan = t_rule.plan_blocks(self.spec.budget_s, block_s)
         blocks = self._first + max(1, plan.blocks)
+        if self._judged_after is not None:
+            return always_valid.further_plan(plan, self._judged_after, blocks)
         shortfall = plan.shortfall if blocks < t_rule.MIN_BLOCKS else None
-        plan = structs.replace(plan, blocks=blocks, shortfall=shortfall)
-        if self._judged_after is None:
-            return plan
-        return always_valid.further_plan(plan, self._judged_after)
+        return structs.replace(plan, blocks=blocks, shortfall=shortfall)
 
     def _plan_from_first(self) -> t_rule.BlockPlan | None:
         """The same by the blocks of the first attempt; None while it is too early."""

@@ -153,16 +153,16 @@ def open_plan(longest_s: float) -> OpenPlan:
     return OpenPlan(blocks=MOST_BLOCKS, seconds=longest_s)
 
 
-def further_plan(spent: BlockPlan, done: int) -> OpenPlan:
-    """Of a budget that goes on where another was spent, with so many blocks.
+def further_plan(budget: BlockPlan, done: int, blocks: int) -> OpenPlan:
+    """Of a further budget like one that was spent with `done` blocks, until there are `blocks`.
 
-    Its own levels are spent. All looks from here on share as much again, which all together use
+    Its levels are spent with it. All looks from here on share as much again, which all together use
     hardly any of: whoever is beyond it has nearly always been beyond the end's (docs/adr/0044).
     """
-    end = spent.end
+    end = budget.end
     return OpenPlan(
-        blocks=spent.blocks,
-        seconds=spent.seconds,
+        blocks=blocks,
+        seconds=budget.seconds,
         levels=OPEN._replace(fail=end.fail, passes=end.passes),
         looks_from=done + 1,
     )

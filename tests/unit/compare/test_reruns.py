@@ -380,9 +380,9 @@ def decide_one(series: Mapping[str, list[Block]], attempts: int, blocks: int) ->
     cell = CellLooks([P50])
     done = 0
     for number in range(attempts):
-        plan = BlockPlan(blocks=(number + 1) * blocks, seconds=60.0)
+        plan = BlockPlan(blocks=blocks, seconds=60.0)
         if number:
-            plan = further_plan(plan, blocks)
+            plan = further_plan(plan, blocks, (number + 1) * blocks)
         while done < plan.blocks and not cell.is_settled:
             done += 1
             levels = plan.levels_after(done)

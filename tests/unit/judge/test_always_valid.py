@@ -201,8 +201,8 @@ def test_exact_tests_share_one_level_over_all_looks():
 
 
 def test_after_a_spent_budget_all_further_looks_share_the_levels_of_its_end():
-    few = further_plan(BlockPlan(blocks=10, seconds=60.0), 5)
-    many = further_plan(BlockPlan(blocks=40, seconds=60.0), 20)
+    few = further_plan(BlockPlan(blocks=5, seconds=60.0), 5, 10)
+    many = further_plan(BlockPlan(blocks=20, seconds=60.0), 20, 40)
     for plan, end in ((few, END), (many, END_OF_MANY)):
         assert plan.end.fail == end.fail
         assert plan.end.passes == end.passes
