@@ -22,6 +22,9 @@ test quick check: export OPENBLAS_NUM_THREADS = 1
 # The packages that the engine is compared with bring eighty others along: they stay out of .venv.
 PEERS       := .venv-peers
 PEERS_READY := $(PEERS)/.ready
+# So do the tools that judge versions in other ways.
+RIVALS       := .venv-rivals
+RIVALS_READY := $(RIVALS)/.ready
 
 # Of a quick test each costs little, so they are dealt out one by one.
 QUICK ?= -n 2 --dist worksteal
@@ -31,7 +34,7 @@ NIGHTLY ?= --minutes 420
 # The tests start hundreds of processes: each would compile anew what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: perf test quick nightly check format schemas baseline peers clean
+.PHONY: perf test quick nightly check format schemas baseline peers rivals clean
 
 perf: $(READY)
 	$(BIN)/python -m pytest -m perf $(PERF)
@@ -74,8 +77,12 @@ baseline: $(READY)
 peers: $(PEERS_READY)
 	@echo "ready: $(PEERS)/bin/python benchmarks/engine_vs_peers.py"
 
+# What benchmarks/gate_rivals.py asks.
+rivals: $(RIVALS_READY)
+	@echo "ready: $(BIN)/python benchmarks/gate_rivals.py --log gate.jsonl"
+
 clean:
-	rm -rf $(VENV) $(PEERS) artifacts build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) $(RIVALS) artifacts build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
 
 # Any Python that is new enough and can make an environment.
 define check_python
@@ -100,3 +107,10 @@ $(PEERS_READY): pyproject.toml
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[peers]"
 	@touch $(PEERS_READY)
+
+$(RIVALS_READY): pyproject.toml
+	$(check_python)
+	@echo "setting up $(RIVALS) (a minute the first time)"
+	$(PYTHON) -m venv $(RIVALS)
+	$(RIVALS)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[rivals]"
+	@touch $(RIVALS_READY)

@@ -1,14 +1,13 @@
 """On what the comparison's protocol rests: how much trials, processes and blocks differ.
 
-    python benchmarks/gate_noise.py noise.jsonl --record 20 [--texts 64]
-    python benchmarks/gate_noise.py noise.jsonl
+    python benchmarks/gate_noise.py tests/recorded_blocks/heart.xz
     python benchmarks/gate_noise.py gate.jsonl --joined 2
 
-`--record` runs blocks of unchanged code for so many minutes, with the default voice, by the shipped
-route: three fresh processes each. All the rest is computed from the file: the deviations, and what
-the shipped judge says of disjoint groups of these real blocks, for several numbers of texts in each
-and as many blocks as a budget holds. Slow-downs are put into the recorded numbers there, so these
-rates are a replay; benchmarks/gate_quality.py has those of the gate as it runs.
+Blocks of unchanged code are recorded by record_blocks.py. All is computed from its file: the
+deviations, and what the shipped judge says of disjoint groups of these real blocks, for several
+numbers of texts in each and as many blocks as a budget holds. Slow-downs are put into the recorded
+numbers there, so these rates are a replay; benchmarks/gate_quality.py has those of the gate as it
+runs.
 
 `--joined` takes the quiet, unchanged blocks from a log of benchmarks/gate_quality.py instead, so
 many together as one longer block: its processes are those of the first.
@@ -18,30 +17,21 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import random
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
-from gate_table import (
-    ARMS,
-    all_blocks,
-    blocks_of,
-    disjoint_groups,
-    judge,
-    proportion,
-    unchanged_lines,
-)
+from block_packing import arms_of, read_file, unpack
+from gate_replay import disjoint_groups, judge
+from gate_table import all_blocks, blocks_of, read_lines, unchanged_lines
+from tables import proportion
 
-from pytest_ttsperf.compare import blocks as compare_blocks
 from pytest_ttsperf.compare import metrics
-from pytest_ttsperf.experiment.plan import Plan, TargetFactory
+from pytest_ttsperf.compare.blocks import BASELINE_ARMS
 from pytest_ttsperf.judge.statistics.estimators import contrasts, levels, trim_mean
-from pytest_ttsperf.records import Arms, Block, Outcome, TargetSpec
+from pytest_ttsperf.records import Arms, Block, Outcome
 
 SHAPES = (8, 16, 24, 38, 48, 64)
 BUDGETS_S = (60.0, 180.0)
@@ -51,7 +41,7 @@ GATES = metrics.choose_metrics("warm")
 METRICS = tuple(dict.fromkeys(gate.metric for gate in GATES))
 
 
-class Recorded(msgspec.Struct, frozen=True):
+class Recorded(NamedTuple):
     """One block: its seconds in all and in trials, and what the arms measured, by metric."""
 
     seconds: float
@@ -59,40 +49,16 @@ class Recorded(msgspec.Struct, frozen=True):
     blocks: dict[str, Block]
 
 
-def compare_with_itself(texts: int) -> compare_blocks.ComparisonSpec:
-    """The default voice with itself, in one cell named `cell`."""
-    source = TargetFactory(spec=TargetSpec(spec="engine:Engine"))
-    return compare_blocks.ComparisonSpec(
-        baseline=source,
-        candidate=source,
-        cells={
-            "cell": compare_blocks.ComparedCell(Plan("noise", "short", "stream", "warm", 0), GATES)
-        },
-        against="itself",
-        budget_s=60,
-        texts=texts,
-    )
-
-
-def record(path: Path, minutes: float, texts: int) -> None:
-    """Append blocks to the file until the time is over."""
-    comparison = compare_with_itself(texts)
-    runner = compare_blocks.BlockRunner(comparison)
-    until = time.monotonic() + 60 * minutes
-    while time.monotonic() < until:
-        trials = runner.run_next(comparison)["cell"]
-        line = Recorded(
-            seconds=runner.durations_s[-1],
-            trials_s=trials.duration_s,
-            blocks={metric: compare_blocks.summarise_block(trials, metric) for metric in METRICS},
-        )
-        with path.open("ab") as log:
-            log.write(msgspec.json.encode(line) + b"\n")
-
-
 def read(path: Path) -> list[Recorded]:
     """All blocks of a file."""
-    return [msgspec.json.decode(line, type=Recorded) for line in path.read_bytes().splitlines()]
+    recorded = []
+    for block in read_file(path).blocks:
+        blocks = {}
+        for metric in METRICS:
+            blocks[metric] = Block(metric=arms_of(block.metrics[metric].array()))
+        seconds = block.opening_s + block.trials_s
+        recorded.append(Recorded(seconds, block.trials_s, blocks))
+    return recorded
 
 
 def join_blocks(log: Path, by: int) -> list[Recorded]:
@@ -100,7 +66,7 @@ def join_blocks(log: Path, by: int) -> list[Recorded]:
 
     Those that are too short for the longest of SHAPES are left out.
     """
-    lines = unchanged_lines(json.loads(line) for line in log.read_text("utf-8").splitlines())
+    lines = unchanged_lines(read_lines(log))
     opening_s, text_s = fit_durations(lines)
     recorded = []
     for parts in disjoint_groups(all_blocks(lines), by):
@@ -116,7 +82,7 @@ def fit_durations(lines: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
     """Seconds that a block and that each of its texts took, by least squares."""
     counts = []
     for line in lines:
-        sizes = [count_texts(block) for block in blocks_of(line["measured"])]
+        sizes = [count_texts(block) for block in blocks_of(unpack(line["measured"]))]
         counts.append([len(sizes), sum(sizes)])
     fit, *_ = np.linalg.lstsq(np.array(counts), [line["compared_s"] for line in lines])
     return float(fit[0]), float(fit[1])
@@ -130,7 +96,7 @@ def count_texts(block: Mapping[str, Block]) -> int:
 def _as_one(parts: Sequence[Mapping[str, Block]]) -> dict[str, Block]:
     """All texts of all parts, with each arm at the level that it has in the first."""
     joined = {}
-    for metric in parts[0]:
+    for metric in METRICS:
         arms = [part[metric].metric for part in parts]
         joined[metric] = Block(metric=_levelled_arms(arms))
     return joined
@@ -139,16 +105,10 @@ def _as_one(parts: Sequence[Mapping[str, Block]]) -> dict[str, Block]:
 def _levelled_arms(parts: Sequence[Arms]) -> Arms:
     levelled = levels([np.log(arms.array()) for arms in parts])
     factors = np.exp(levelled[0] - levelled)
-    values: dict[str, list[float | None]] = {name: [] for name in ARMS}
+    values = []
     for arms, part_factors in zip(parts, factors, strict=True):
-        for name, factor in zip(ARMS, part_factors, strict=True):
-            values[name] += _scaled(getattr(arms, name), factor)
-    return Arms(**{name: tuple(each) for name, each in values.items()})
-
-
-def _scaled(values: Sequence[float | None], factor: float) -> list[float | None]:
-    """What was not measured stays so."""
-    return [None if value is None else value * factor for value in values]
+        values.append(arms.array() * part_factors[:, np.newaxis])
+    return arms_of(np.concatenate(values, axis=1))
 
 
 # Deviations
@@ -157,9 +117,9 @@ def _scaled(values: Sequence[float | None], factor: float) -> list[float | None]
 def deviations(recorded: Sequence[Recorded], metric: str) -> dict[str, float]:
     """In shares: of a trial within its process and text, of a process, of a block's level.
 
-    The twins of a block spoke the same texts with the same code: their differences, text by text,
-    vary by both trials and processes; the trimmed mean of them varies by the processes and by what
-    is left of the trials.
+    The two baselines of a block spoke the same texts with the same code: their differences, text by
+    text, vary by both trials and processes; the trimmed mean of them varies by the processes and by
+    what is left of the trials.
     """
     logs = [np.log(one.blocks[metric].metric.array()) for one in recorded]
     apart = [contrasts(arms)[1] for arms in logs]
@@ -203,23 +163,17 @@ def shorten(recorded: Recorded, texts: int, draw: random.Random) -> Recorded:
 
 def _pick(arms: Arms, places: Sequence[int]) -> Arms:
     """Of each arm the values at those places."""
-    values: dict[str, tuple[float | None, ...]] = {}
-    for name in ARMS:
-        arm = getattr(arms, name)
-        values[name] = tuple(arm[place] for place in places)
-    return Arms(**values)
+    return arms_of(arms.array()[:, list(places)])
 
 
 def slow_down(arms: Arms, level: float, share: float, one_in: int, draw: random.Random) -> Arms:
-    """The candidate slower by a share of the usual level, in one text of so many."""
-    return Arms(
-        baseline=arms.baseline,
-        control=arms.control,
-        candidate=tuple(
-            value if value is None else value + share * level * (draw.random() < 1 / one_in)
-            for value in arms.candidate
-        ),
-    )
+    """The candidate slower by a share of the usual level, in one trial of so many."""
+    values = arms.array()
+    for candidate in values[len(BASELINE_ARMS) :]:
+        for place in range(candidate.size):
+            if draw.random() < 1 / one_in:
+                candidate[place] += share * level
+    return arms_of(values)
 
 
 class SlowDown(NamedTuple):
@@ -246,7 +200,7 @@ def judge_slower(group: Sequence[Recorded], slow: SlowDown, draw: random.Random)
         slower[metric] = [
             Block(metric=slow_down(arms, level, slow.share, slow.one_in, draw)) for arms in plain
         ]
-    return judge(slower, GATES)
+    return list(judge(slower, GATES).outcomes.values())
 
 
 def groups_of(
@@ -300,16 +254,12 @@ def print_deviations(recorded: Sequence[Recorded]) -> None:
 
 
 def main() -> int:
-    """Record, or print what the file says."""
+    """Print what the file says."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("file", type=Path)
-    parser.add_argument("--record", type=float, metavar="MINUTES")
-    parser.add_argument("--texts", type=int, default=64, help="in each block")
     parser.add_argument("--joined", type=int, metavar="N", help="by N; FILE is of gate_quality.py")
     parser.add_argument("--resamples", type=int, default=0, help="draw groups (bootstrap)")
     options = parser.parse_args()
-    if options.record:
-        record(options.file, options.record, options.texts)
     joined = options.joined
     recorded = join_blocks(options.file, joined) if joined else read(options.file)
     print_deviations(recorded)

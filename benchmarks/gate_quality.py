@@ -1,99 +1,83 @@
 """How often the gate is right: unchanged code, and slow-downs of known size, end to end.
 
-    python benchmarks/gate_quality.py --log gate.jsonl [--only 'unchanged 60 s' ...] [--count 20]
+    python benchmarks/gate_quality.py --log gate.jsonl [--only CASE ...] [--minutes 60] [--busy]
     python benchmarks/gate_quality.py --log gate.jsonl --table
     python benchmarks/gate_quality.py --log gate.jsonl --replay
     python benchmarks/gate_quality.py --quick
 
-Each comparison is `pytest -m perf --ttsperf-against=REV` in a clone of this repository, with the
-default voice and the shipped defaults: one test with its three gates. The old version is opened
-from a worktree, as users' are. The slow-down is put into one of the trees by a file that
-gate_target.py reads; its size is a percentage of the gated figure's median, measured just before.
-Every comparison is appended to the log, and a campaign goes on where the last one ended. Beside
-each, pytest-benchmark judges the same two trees by --benchmark-compare-fail=mean:10% and min:5%.
+Each comparison is `pytest -m perf --ttsperf-against=REV` in a clone of this repository with the
+shipped defaults: one test with its gates. Two servers are compared by `ttsperf compare` instead,
+both started anew from a clone each. The slow-down is put into one of the trees by a file that
+gate_target.py reads; its size is a percentage of the figure's median, measured just before. Where a
+case watches some gates only, the others are released by --ttsperf-compare-fail=FIGURE:99%, so that
+the comparison ends when those are decided. An engine that is too slow for a minute says what it
+takes, and is given that.
 
-Cases take turns, so that all see the same hours. Proportions stand with Wilson's 95 % interval.
+Every comparison is appended to the log with its blocks, and a campaign goes on where the last one
+ended: each case has a count of its own (gate_cases.py; `--count` for another). What was not reached
+is short, and nothing is concluded from it. Cases take turns, so that all see the same hours.
+Proportions stand with Wilson's 95 % interval. gate_rivals.py asks others about the same trees.
 
 `--replay` asks the shipped judge about disjoint groups of the log's unchanged blocks, each as long
-as the gate's minute. All three processes of such a block run the same code, so each plays the new
-one in turn; the three answers of a group are no three experiments, but they lean to no side.
+as the budget, with all ways to call two of the four processes the baseline.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
+import random
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from gate_table import CASES, OTHERS, QUICK, Case, replay, table
+import msgspec
+from block_packing import pack
+from gate_cases import (
+    ENGINES,
+    HTTP,
+    QUICK,
+    Case,
+    named_cases,
+    released_figures,
+)
+from gate_table import Line, is_counted, log_replay, read_lines, table
+from gate_trees import Trees, keep_busy, serve_both
 
-from pytest_ttsperf.compare import cells
 from pytest_ttsperf.experiment import plan as experiment_plan
 from pytest_ttsperf.experiment import trial
 from pytest_ttsperf.experiment.plan import trial_texts
 from pytest_ttsperf.experiment.trial import run_trial, warm_up
 from pytest_ttsperf.measure import schedule
 from pytest_ttsperf.metrics import definitions
-from pytest_ttsperf.records import TargetSpec, Trial
+from pytest_ttsperf.records import Block, TargetSpec, Trial
 
-ROOT = Path(__file__).resolve().parents[1]
-SLOW = Path("benchmarks") / "gate_slow.json"
 TEST = "benchmarks/gate_test.py"
 TRIALS = 20
-IDENTITY = ("-c", "user.name=gate", "-c", "user.email=gate@example.org")
+RELEASED = "99%"
+"""A smallest change that no case comes near."""
+FIRST_BUDGET_S = 60
+MORE_THAN_NAMED = 1.1
+"""A block is not as long as the first one each time."""
+MOST_IN_VAIN = 3
+"""Comparisons of a case, in one call, that measure nothing: then it is left alone."""
+TAIL = 2000
+"""Characters of what was printed that stay in the log, where nothing was measured."""
+PICKED = ("outcome", "effect", "low", "high", "blocks", "improved", "control_fired", "confirmed",
+          "decided_s")  # fmt: skip
 
 
-class Trees:
-    """A clone of this repository as it is, in which comparisons are run."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        run(["git", "clone", "-q", "--no-hardlinks", str(ROOT), str(folder)], ROOT)
-        self.revision = run(["git", "rev-parse", "HEAD"], folder).strip()
-
-    @contextlib.contextmanager
-    def slow_down(self, instruction: Mapping[str, float], *, old: bool) -> Iterator[str]:
-        """Put the instruction into the working tree, or into a commit to compare it with."""
-        path = self.folder / SLOW
-        path.write_text(json.dumps(instruction), "utf-8")
-        try:
-            if old:
-                run(["git", "add", "-f", str(SLOW)], self.folder)
-                run(["git", *IDENTITY, "commit", "-qm", "slow"], self.folder)
-                path.unlink()
-            yield run(["git", "rev-parse", "HEAD"], self.folder).strip()
-        finally:
-            run(["git", "reset", "-q", "--hard", self.revision], self.folder)
-            path.unlink(missing_ok=True)
-
-
-def run(command: Sequence[str], folder: Path) -> str:
-    """What a command prints; CalledProcessError if it fails."""
-    done = subprocess.run(command, cwd=folder, check=True, capture_output=True, encoding="utf-8")
-    return done.stdout
-
-
-@contextlib.contextmanager
-def keep_busy(busy: bool) -> Iterator[None]:
-    """With one core of the machine at work on something else."""
-    process = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if busy else None
-    try:
-        yield
-    finally:
-        if process is not None:
-            process.kill()
-            process.wait()
+# Slowing
 
 
 def medians() -> dict[str, float]:
@@ -118,106 +102,218 @@ def median_of(metric: str, trials: Sequence[Trial]) -> float:
 
 
 def instruction_for(case: Case, now: Mapping[str, float]) -> dict[str, float]:
-    """What gate_target.py is told. To be 10 % faster than the old, the old is 11.1 % slower."""
+    """What gate_target.py is to do. To be 10 % faster than the old, the old is 11.1 % slower."""
     share = case.percent / 100
     if share < 0:
         share = 1 / (1 + share) - 1
-    if case.figure.startswith("rtf"):
+    if case.slows == "rtf":
         return {"first_ms": 0.0, "one_in": 1, "per_audio_s": share * now["rtf"]}
-    return {"first_ms": share * now["ttfa"], "one_in": case.one_in, "per_audio_s": 0.0}
-
-
-def compare(trees: Trees, case: Case) -> dict[str, Any]:
-    """One comparison, as a line of the log."""
-    started = datetime.now().astimezone().isoformat(timespec="seconds")
-    with keep_busy(case.busy):
-        now = medians() if case.percent else {"ttfa": 0.0, "rtf": 0.0}
-        with trees.slow_down(instruction_for(case, now), old=case.percent < 0) as revision:
-            if case.percent == 0:
-                (trees.folder / SLOW).unlink()
-            answer = gate(trees, case, revision)
-            beside = case.budget_s == 60 and case not in QUICK
-            others = benchmark(trees, revision) if beside else {}
     return {
-        "case": case.name, "started": started, "revision": trees.revision, "now": now,
-        **answer, "others": others,
+        "first_ms": share * now["ttfa"], "one_in": case.one_in, "by_text": case.by_text,
+        "per_audio_s": 0.0,
     }  # fmt: skip
 
 
-def gate(trees: Trees, case: Case, revision: str) -> dict[str, Any]:
-    """What the gate says."""
+# Comparing
+
+
+def compare(trees: Trees, case: Case) -> Line:
+    """One comparison, as a line of the log."""
+    started = datetime.now().astimezone().isoformat(timespec="seconds")
+    now: dict[str, float] = {}
+    instruction = None
+    with keep_busy(case.busy):
+        if not case.is_unchanged:
+            now = medians()
+            instruction = instruction_for(case, now)
+        with trees.slow_down(instruction, old=case.percent < 0) as revision:
+            begun_s = time.monotonic()
+            answer = ask(trees, case, revision)
+            seconds = time.monotonic() - begun_s
+    return {
+        "case": case.name, "engine": case.engine, "started": started, "revision": trees.revision,
+        "now": now, "seconds": seconds, **answer,
+    }  # fmt: skip
+
+
+def ask(trees: Trees, case: Case, revision: str) -> Line:
+    """What the gate says; by the budget that it names where the case has none."""
+    if case.budget_s is not None:
+        return ask_within(trees, case, revision, case.budget_s)
+    first = ask_within(trees, case, revision, FIRST_BUDGET_S)
+    named_s = budget_named(first.get("reason") or "")
+    if named_s is None:
+        return first
+    budget_s = round(MORE_THAN_NAMED * named_s)
+    print(f"{case.name}: {first['reason']}; measured with {budget_s} s", flush=True)
+    return {**ask_within(trees, case, revision, budget_s), "named": first["reason"]}
+
+
+def budget_named(reason: str) -> int | None:
+    """Seconds that a comparison says it would take; None where it says nothing of the kind."""
+    found = re.search(r"give (\d+) s or more", reason)
+    return int(found[1]) if found else None
+
+
+def ask_within(trees: Trees, case: Case, revision: str, budget_s: int) -> Line:
+    """What the gate says within a budget."""
+    if case.engine == HTTP:
+        return {"budget_s": budget_s, **compare_servers(trees, case, budget_s)}
+    return {"budget_s": budget_s, **compare_revisions(trees, case, revision, budget_s)}
+
+
+def compare_revisions(trees: Trees, case: Case, revision: str, budget_s: int) -> Line:
+    """By a run of pytest."""
+    engine = ENGINES[case.engine]
     with tempfile.TemporaryDirectory() as folder:
         artifact = Path(folder) / "run.json"
         command = [
             sys.executable, "-m", "pytest", "-q", "-m", "perf", f"{TEST}::test_gate",
-            "-p", "no:randomly", "--ttsperf-target=gate_target:Slowed",
-            f"--ttsperf-against={revision}", f"--ttsperf-budget={case.budget_s}s",
+            "-p", "no:randomly", f"--ttsperf-target={engine.target}",
+            f"--ttsperf-against={revision}", f"--ttsperf-budget={budget_s}s",
             "--ttsperf-trials=1", f"--ttsperf-json={artifact}", f"--ttsperf-artifacts={folder}",
+            f"--ttsperf-timeout={engine.timeout_s}",
         ]  # fmt: skip
-        begun = time.monotonic()
+        if engine.voice is not None:
+            command.append(f"--ttsperf-voice={engine.voice}")
+        for name in released_figures(case):
+            command.append(f"--ttsperf-compare-fail={name}:{RELEASED}")
         done = subprocess.run(
             command, cwd=trees.folder, capture_output=True, encoding="utf-8", check=False
         )
-        if not artifact.exists():
-            raise SystemExit(f"the gate did not run:\n{done.stdout}\n{done.stderr}")
-        (cell,) = json.loads(artifact.read_text("utf-8"))["cells"]
-    comparison = cell["comparison"]
+        cells = []
+        if artifact.exists():
+            cells = json.loads(artifact.read_text("utf-8"))["cells"]
+    if len(cells) != 1 or cells[0].get("comparison") is None:
+        return {"error": (done.stdout + done.stderr)[-TAIL:]}
+    return {"red": done.returncode != 0, **comparison_fields(cells[0]["comparison"])}
+
+
+def compare_servers(trees: Trees, case: Case, budget_s: int) -> Line:
+    """By `ttsperf compare` of two servers, started anew; which clone is the baseline is drawn."""
+    folders = random.sample([trees.folder, trees.second_clone()], 2)
+    with serve_both(folders, ENGINES[case.engine].voice or "heart") as addresses:
+        command = [
+            sys.executable, "-m", "pytest_ttsperf", "compare", *addresses,
+            "--budget", f"{budget_s}s", "--json",
+        ]  # fmt: skip
+        done = subprocess.run(
+            command, cwd=trees.folder, capture_output=True, encoding="utf-8", check=False
+        )
+    try:
+        (comparison,) = json.loads(done.stdout).values()
+    except ValueError:
+        return {"error": (done.stdout + done.stderr)[-TAIL:]}
+    return {"red": done.returncode != 0, **comparison_fields(comparison)}
+
+
+def comparison_fields(comparison: Mapping[str, Any]) -> Line:
+    """What the log holds of a comparison."""
+    gates: dict[str, Line] = {}  # none where it could not be judged
+    is_judged = comparison["reason"] is None
+    for gate, change in zip(comparison["gates"], comparison["changes"], strict=is_judged):
+        fields = {name: change[name] for name in PICKED if name in change}
+        fields["stage"] = (change.get("attribution") or {}).get("explained_by")
+        fields["is_work"] = gate.get("is_work", False)
+        gates[gate["label"]] = fields
+    measured = {}
+    for metric, blocks in comparison["measured"].items():
+        measured[metric] = msgspec.convert(blocks, list[Block])
     return {
-        "seconds": time.monotonic() - begun,
-        "red": done.returncode != 0,
         "blocks": comparison["blocks"],
         "compared_s": comparison["seconds"],
         "reason": comparison["reason"],
-        "gates": {  # none where it could not be judged
-            gate["label"]: {
-                "outcome": change["outcome"], "effect": change["effect"],
-                "improved": change["improved"], "control_fired": change["control_fired"],
-                "stage": (change["attribution"] or {}).get("explained_by"),
-            }
-            for gate, change in zip(
-                comparison["gates"], comparison["changes"], strict=comparison["reason"] is None
-            )
-        },
-        "measured": comparison["measured"],
-    }  # fmt: skip
+        "gates": gates,
+        "measured": pack(measured) if measured else None,
+    }
 
 
-def benchmark(trees: Trees, revision: str) -> dict[str, bool]:
-    """Whether pytest-benchmark calls it a regression, by each of its rules."""
-    tree = cells.prepare_version(revision, trees.folder).tree
-    assert tree is not None
-    with tempfile.TemporaryDirectory() as storage:
-        command = [
-            sys.executable, "-m", "pytest", "-q", f"{TEST}::test_ttfa", "-p", "no:randomly",
-            f"--benchmark-storage=file://{storage}",
-        ]  # fmt: skip
-        run([*command, "--benchmark-save=old"], tree.folder)
-        rules = [f"--benchmark-compare-fail={rule}" for rule in OTHERS]
-        done = subprocess.run(
-            [*command, "--benchmark-compare", *rules],
-            cwd=trees.folder, capture_output=True, encoding="utf-8", check=False,
-        )  # fmt: skip
-    printed = done.stdout + done.stderr
-    red = {name: f"Field '{rule.partition(':')[0]}'" in printed for rule, name in OTHERS.items()}
-    if any(red.values()) != (done.returncode != 0):
-        raise SystemExit(f"pytest-benchmark was not understood:\n{printed}")
-    return red
+# The campaign
+
+
+def run_campaign(trees: Trees, options: argparse.Namespace) -> None:
+    """Cases in turns, until each has its count."""
+    end_s = time.monotonic() + 60 * options.minutes
+    cases = named_cases(options.only, busy=options.busy)
+    if options.count is not None:
+        cases = [replace(case, count=options.count) for case in cases]
+    if options.budget is not None:
+        cases = [replace(case, budget_s=options.budget) for case in cases]
+    lines = read_lines(options.log)
+    done = Counter(line["case"] for line in lines if is_counted(line))
+    in_vain: Counter[str] = Counter()
+    for _ in range(options.most):
+        waiting = [case for case in cases if is_waiting(case, done, in_vain)]
+        if not waiting or time.monotonic() > end_s:
+            return
+        case = min(waiting, key=lambda one: done[one.name] / one.count)
+        line = compare(trees, case)
+        append_line(options.log, line)
+        tally = done if is_counted(line) else in_vain
+        tally[case.name] += 1
+        print(f"{case.name}: {done[case.name]} of {case.count}, {outcome_of(line)}", flush=True)
+
+
+def is_waiting(case: Case, done: Mapping[str, int], in_vain: Mapping[str, int]) -> bool:
+    """Whether a case lacks comparisons, and can be measured."""
+    return done[case.name] < case.count and in_vain[case.name] < MOST_IN_VAIN
+
+
+def append_line(log: Path, line: Line) -> None:
+    """Add a line to the log."""
+    with log.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def outcome_of(line: Line) -> str:
+    """What came of it, in a few words."""
+    if "error" in line:
+        return f"nothing was measured: {line['error'][-200:]!r}"
+    if line["reason"] is not None:
+        return f"not judged: {line['reason']}"
+    words = []
+    for label, gate in line["gates"].items():
+        if not gate["is_work"] or gate["outcome"] != "PASS":
+            words.append(f"{label} {gate['outcome']}")
+    return f"{line['seconds']:.0f} s, {line['blocks']} blocks: {', '.join(words)}"
+
+
+def quick(trees: Trees) -> int:
+    """A few comparisons, and what so few can show: nothing absurd. 1 if they do not."""
+    wrong = 0
+    for case in QUICK:
+        line = compare(trees, case)
+        if "error" in line:
+            raise SystemExit(f"the gate did not run:\n{line['error']}")
+        outcome = line["gates"].get("ttfa p50", {}).get("outcome")
+        is_right = not line["red"] if case.is_unchanged else outcome == "FAIL"
+        if line["reason"] is not None:
+            verdict = f"could not be judged: {line['reason']}"
+        elif is_right:
+            verdict = "as it should be"
+        else:
+            verdict = "WRONG"
+            wrong += 1
+        print(f"{case.name}: {outcome} after {line['blocks']} blocks, {verdict}", flush=True)
+    return int(wrong > 0)
 
 
 def main() -> int:
     """Run what is missing, or print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--log", type=Path, default=Path("gate_quality.jsonl"))
-    parser.add_argument("--only", action="append", metavar="CASE", help="may be given again")
-    parser.add_argument("--count", type=int, default=20, help="comparisons of each case")
+    parser.add_argument("--only", action="append", metavar="CASE", help="may be repeated")
+    parser.add_argument("--count", type=int, help="comparisons of each case (its own count)")
     parser.add_argument("--most", type=int, default=sys.maxsize, help="comparisons of this call")
+    parser.add_argument("--budget", type=int, metavar="S", help="of each comparison, to try it")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin none after that")
+    parser.add_argument("--busy", action="store_true", help="with one core at work meanwhile")
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--replay", action="store_true")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     if options.replay:
-        print("\n".join(replay(options.log)))
+        print("\n".join(log_replay(options.log)))
         return 0
     if options.table:
         print(table(options.log))
@@ -230,59 +326,6 @@ def main() -> int:
         run_campaign(trees, options)
     print(table(options.log))
     return 0
-
-
-def run_campaign(trees: Trees, options: argparse.Namespace) -> None:
-    """Cases in turns, until each has its count."""
-    end = time.monotonic() + 60 * options.minutes
-    cases = named_cases(options.only)
-    done = count_comparisons(options.log)
-    for _ in range(options.most):
-        waiting = [case for case in cases if done[case.name] < options.count]
-        if not waiting or time.monotonic() > end:
-            return
-        case = min(waiting, key=lambda one: done[one.name])
-        line = compare(trees, case)
-        with options.log.open("a", encoding="utf-8") as log:
-            log.write(json.dumps(line) + "\n")
-        done[case.name] += 1
-        outcomes = {name: gate["outcome"] for name, gate in line["gates"].items()}
-        print(f"{case.name}: {done[case.name]} of {options.count}, {outcomes}", flush=True)
-
-
-def named_cases(names: Sequence[str] | None) -> list[Case]:
-    """The cases of those names, or all; SystemExit for a name that no case has."""
-    if not names:
-        return list(CASES)
-    unknown = set(names) - {case.name for case in CASES}
-    if unknown:
-        raise SystemExit(f"found {unknown}, wanted some of {[case.name for case in CASES]}")
-    return [case for case in CASES if case.name in names]
-
-
-def count_comparisons(log: Path) -> Counter[str]:
-    """How many the log has of each case."""
-    if not log.exists():
-        return Counter()
-    lines = log.read_text("utf-8").splitlines()
-    return Counter(json.loads(line)["case"] for line in lines)
-
-
-def quick(trees: Trees) -> int:
-    """A few comparisons, and what so few can show: nothing absurd. 1 if they do not."""
-    wrong = 0
-    for case in QUICK:
-        line = compare(trees, case)
-        outcome = line["gates"].get(case.figure, {}).get("outcome")
-        if line["reason"] is not None:
-            verdict = f"could not be judged: {line['reason']}"
-        elif (outcome == "FAIL") if case.percent else not line["red"]:
-            verdict = "as it should be"
-        else:
-            verdict = "WRONG"
-            wrong += 1
-        print(f"{case.name}: {outcome} after {line['blocks']} blocks, {verdict}")
-    return int(wrong > 0)
 
 
 if __name__ == "__main__":

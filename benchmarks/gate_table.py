@@ -1,308 +1,360 @@
-"""What gate_quality.py asks of the gate, and what the log of its answers says: table and replay."""
+"""What the log of gate_quality.py says: a row for each case, and a replay of unchanged blocks."""
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-import msgspec
-from scipy.stats import binomtest
+from block_packing import unpack
+from gate_cases import BUSY, CASES, TTFA, Case, busy_case
+from gate_replay import Answer, by_metric, groups_with_fresh, replay_all_orders
+from tables import proportion, to_table
 
-from pytest_ttsperf.compare import decision, metrics
-from pytest_ttsperf.judge.statistics import t_rule
-from pytest_ttsperf.records import Arms, Block, ChangeVerdict, ComparedMetric, Look, Outcome
+from pytest_ttsperf.compare import metrics
+from pytest_ttsperf.judge.statistics.t_rule import MIN_BLOCKS
+from pytest_ttsperf.records import Block
 
-T = TypeVar("T")
-OTHERS = {"mean:10%": "pytest-benchmark mean:10%", "min:5%": "pytest-benchmark min:5%"}
-ARMS = ("baseline", "control", "candidate")
-GATES = ("ttfa p50", "ttfa p95", "rtf p50")
-STAGE = "vocode"  # where gate_target.py spends the time
-ENDED_EARLY = 0.8  # of the budget: the early look is at .6 of it
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A change of one figure, in percent of its median; `one_in`: in one trial of so many."""
-
-    name: str
-    figure: str = "ttfa p50"
-    percent: float = 0.0
-    budget_s: int = 60
-    one_in: int = 1
-    busy: bool = False
-    wanted: str = ""
+Line = dict[str, Any]
+STAGE = "vocode"
+"""Where gate_target.py spends the time."""
+REPLAYED_BUDGETS_S = (60, 180)
+RIVAL = "rival"
+"""Lines of gate_rivals.py, in the same log."""
 
 
-CASES = (
-    Case("unchanged 60 s", wanted="false FAIL <= 1 %, PASS >= 70 %"),
-    Case("unchanged 60 s, one core busy", busy=True, wanted="false FAIL <= 1 %"),
-    Case("unchanged 180 s", budget_s=180, wanted="PASS >= 95 %"),
-    Case("ttfa +5 % 60 s", percent=5, wanted="FAIL >= 80 %"),
-    Case("rtf +5 % 60 s", "rtf p50", percent=5, wanted="FAIL >= 80 %"),
-    Case("ttfa +5 % 180 s", percent=5, budget_s=180, wanted="FAIL >= 95 %"),
-    Case("rtf +5 % 180 s", "rtf p50", percent=5, budget_s=180, wanted="FAIL >= 95 %"),
-    Case("ttfa +10 % 60 s", percent=10, wanted="FAIL >= 95 %"),
-    Case("rtf +10 % 60 s", "rtf p50", percent=10, wanted="FAIL >= 95 %"),
-    Case("ttfa p95 +30 % in one of ten, 180 s", "ttfa p95", 30, 180, 10, wanted="FAIL >= 80 %"),
-    Case("ttfa -10 % 60 s", percent=-10, wanted="improvement, never FAIL"),
-)
-QUICK = (Case("unchanged, quick"), Case("ttfa +40 %, quick", percent=40))
+def read_lines(log: Path) -> list[Line]:
+    """The comparisons of a log; none where there is no log yet."""
+    return [line for line in _all_lines(log) if RIVAL not in line]
 
 
-# The table
+def rival_lines(log: Path) -> list[Line]:
+    """What others said, in the same log."""
+    return [line for line in _all_lines(log) if RIVAL in line]
 
 
-class Judgement(NamedTuple):
-    """A comparison of the log, and what the judge says of it now, by gate."""
-
-    line: Mapping[str, Any]
-    verdicts: Mapping[str, ChangeVerdict]
-
-    def outcome(self, gate: str) -> Outcome | None:
-        """None where it could not be judged."""
-        return self.verdicts[gate].outcome if gate in self.verdicts else None
+def _all_lines(log: Path) -> list[Line]:
+    if not log.exists():
+        return []
+    return [json.loads(line) for line in log.read_text("utf-8").splitlines()]
 
 
-HEADS = ("case", "FAIL", "PASS", f"PASS of {', '.join(GATES)}", "improved", "right stage",
-         "blocks", "wanted")  # fmt: skip
+def is_counted(line: Line) -> bool:
+    """Whether something was measured: what could not be judged in its budget counts as open."""
+    return "error" not in line
 
 
-def table(log: Path) -> str:
-    """What the log says of each case: of the gate, then of pytest-benchmark beside it.
-
-    Every comparison is judged once more from the blocks that it measured, by the judge as it is
-    now; how often that says something else than was said then stands below.
-    """
-    by_case = lines_by_case(log)
-    judgements: dict[Case, list[Judgement]] = {}
-    for case, lines in by_case.items():
-        judgements[case] = [Judgement(line, judge_again(case, line)) for line in lines]
-    all_judgements = list(itertools.chain(*judgements.values()))
-    gates = sum(len(judgement.verdicts) for judgement in all_judgements)
-    return "\n".join(
-        [
-            *_table(HEADS, list(itertools.starmap(_gate_row, judgements.items()))),
-            "",
-            f"{sum(map(_changed_gates, all_judgements))} of {gates} gates are judged otherwise "
-            "than when they were measured.",
-            "",
-            *_table(("called slower", *OTHERS), _benchmark_rows(by_case)),
-        ]
-    )
+def all_cases() -> list[Case]:
+    """Each, and each with a busy core."""
+    return [*CASES, *map(busy_case, CASES)]
 
 
-def lines_by_case(log: Path) -> dict[Case, list[Mapping[str, Any]]]:
-    """What the log has of each case, in the order of CASES; cases without a line are left out."""
-    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
-    found: dict[Case, list[Mapping[str, Any]]] = {}
-    for case in CASES:
-        of_case = [line for line in lines if line["case"] == case.name]
+def lines_by_case(lines: Iterable[Line]) -> dict[Case, list[Line]]:
+    """Those that count, in the order of the cases; cases without a line are left out."""
+    counted = list(filter(is_counted, lines))
+    found: dict[Case, list[Line]] = {}
+    for case in all_cases():
+        of_case = [line for line in counted if line["case"] == case.name]
         if of_case:
             found[case] = of_case
     return found
 
 
-def judge_again(case: Case, line: Mapping[str, Any]) -> dict[str, ChangeVerdict]:
-    """What the judge says now, by gate; at the early look where the comparison ended there.
+# The table
 
-    Empty where nothing could be judged.
-    """
-    if not line["gates"]:
-        return {}
-    gates = metrics.choose_metrics("warm")
-    look: Look = "early" if line["compared_s"] < ENDED_EARLY * case.budget_s else "end"
-    blocks = {
-        metric: msgspec.convert(each, list[Block]) for metric, each in line["measured"].items()
-    }
-    verdicts = judge_at(blocks, gates, look)
-    return dict(zip([gate.label for gate in gates], verdicts, strict=True))
+UNCHANGED_HEADS = (
+    "same code", "n of N", "FAIL of a time", "FAIL of the work", "PASS of all",
+    "open", "seconds to PASS: ttfa p50, all", "whole, s", "blocks", "wanted", "",
+)  # fmt: skip
+CHANGED_HEADS = (
+    "slowed", "n of N", "found", "FAIL of what was not slowed", "right stage",
+    "seconds to decision", "whole, s", "blocks", "wanted", "",
+)  # fmt: skip
+RUN_HEADS = ("runs of many tests", "whole runs", "red runs", "red tests", "tests n of N", "")
 
 
-def _changed_gates(judgement: Judgement) -> int:
-    """How many gates are judged otherwise now."""
-    stored = judgement.line["gates"]
-    return sum(
-        verdict.outcome.value != stored[label]["outcome"]
-        for label, verdict in judgement.verdicts.items()
-    )
+def table(log: Path) -> str:
+    """What the log says of each case, as it was judged when it was measured."""
+    by_case = lines_by_case(read_lines(log))
+    unchanged = []
+    changed = []
+    runs = []
+    for case, lines in by_case.items():
+        if case.tests_of_run > 1:
+            runs.append(_run_row(case, lines))
+        elif case.is_unchanged:
+            unchanged.append(_unchanged_row(case, lines))
+        else:
+            changed.append(_changed_row(case, lines))
+    parts = []
+    for heads, rows in (
+        (UNCHANGED_HEADS, unchanged),
+        (CHANGED_HEADS, changed),
+        (RUN_HEADS, runs),
+        (RIVAL_HEADS, rival_rows(rival_lines(log))),
+    ):
+        if rows:
+            parts.append("\n".join(to_table(heads, rows)))
+    return "\n\n".join(parts)
 
 
-def _gate_row(case: Case, judgements: Sequence[Judgement]) -> tuple[str, ...]:
-    """FAIL: of any gate on code that is no slower, else of the one whose figure was slowed."""
-    watched = GATES if case.percent <= 0 else (case.figure,)
+def _unchanged_row(case: Case, lines: Sequence[Line]) -> tuple[str, ...]:
+    failed = [bool(_failed(line, is_work=False)) for line in lines]
+    failed_work = [bool(_failed(line, is_work=True)) for line in lines]
+    passed = list(map(has_passed, lines))
+    p50_s = [seconds_to(line, (TTFA,)) for line in lines]
+    all_s = [seconds_to(line, times_of(line)) for line in lines]
     return (
         case.name,
-        proportion([_has_failed(each, watched) for each in judgements]),
-        proportion([_has_passed(each) for each in judgements]),
-        ", ".join(str(_count_passes(judgements, gate)) for gate in GATES),
-        proportion(_improvements(case, judgements)),
-        proportion(_right_stages(case, judgements)),
-        f"{median(each.line['blocks'] for each in judgements):.0f}",
+        _progress(case, lines),
+        proportion(failed),
+        proportion(failed_work),
+        proportion(passed),
+        _open_gates(lines),
+        f"{_median_seconds(p50_s)}; {_median_seconds(all_s)}",
+        _median([line["seconds"] for line in lines]),
+        _median([line["blocks"] for line in lines]),
         case.wanted,
+        shortfall(case, lines),
     )
 
 
-def _improvements(case: Case, judgements: Sequence[Judgement]) -> list[bool]:
-    """Of each comparison that could be judged: whether the figure improved."""
-    return [each.verdicts[case.figure].improved for each in judgements if each.verdicts]
+def _changed_row(case: Case, lines: Sequence[Line]) -> tuple[str, ...]:
+    seen = [is_found(case, line) for line in lines]
+    others = [bool(_failed(line, is_work=False) - set(case.watched)) for line in lines]
+    right = []
+    seconds = []
+    for line, is_seen in zip(lines, seen, strict=True):
+        if is_seen:
+            right.append(_is_right_stage(case, line))
+            seconds.append(seconds_to(line, [_finder(case, line)]))
+    return (
+        case.name,
+        _progress(case, lines),
+        proportion(seen),
+        proportion(others),
+        proportion(right),
+        _median_seconds(seconds),
+        _median([line["seconds"] for line in lines]),
+        _median([line["blocks"] for line in lines]),
+        case.wanted,
+        shortfall(case, lines),
+    )
 
 
-def _has_failed(judgement: Judgement, gates: Sequence[str]) -> bool:
-    return any(judgement.outcome(gate) is Outcome.FAIL for gate in gates)
+def _run_row(case: Case, lines: Sequence[Line]) -> tuple[str, ...]:
+    """Lines in their order are runs of so many tests; a run is red when one of its tests is."""
+    size = case.tests_of_run
+    starts = range(0, len(lines) - size + 1, size)
+    red = []
+    for at in starts:
+        red.append(any(line["red"] for line in lines[at : at + size]))
+    return (
+        case.name,
+        f"{len(red)} of {case.count // size}",
+        proportion(red),
+        proportion([line["red"] for line in lines]),
+        _progress(case, lines),
+        shortfall(case, lines),
+    )
 
 
-def _has_passed(judgement: Judgement) -> bool:
-    return all(judgement.outcome(gate) is Outcome.PASS for gate in GATES)
+def is_found(case: Case, line: Line) -> bool:
+    """Whether a watched gate says what was done: that it is slower, or, if so, faster."""
+    return bool(_finders(case, line))
 
 
-def _count_passes(judgements: Sequence[Judgement], gate: str) -> int:
-    return sum(judgement.outcome(gate) is Outcome.PASS for judgement in judgements)
+def _finders(case: Case, line: Line) -> list[str]:
+    found = []
+    for label in case.watched:
+        gate = line["gates"].get(label, {})
+        is_slower = gate.get("outcome") == "FAIL"
+        if gate.get("improved", False) if case.percent < 0 else is_slower:
+            found.append(label)
+    return found
 
 
-def _right_stages(case: Case, judgements: Sequence[Judgement]) -> list[bool]:
-    """Of each change that was seen: whether it was put down to the stage that was slowed."""
-    right: list[bool] = []
-    if not case.percent:
-        return right
-    for judgement in judgements:
-        change = judgement.verdicts.get(case.figure)
-        if change is not None and (change.outcome is Outcome.FAIL or change.improved):
-            right.append(judgement.line["gates"][case.figure]["stage"] == STAGE)
-    return right
+def _finder(case: Case, line: Line) -> str:
+    """The watched gate that was decided first."""
+    found = _finders(case, line)
+    return min(found, key=lambda label: line["gates"][label].get("decided_s") or 0.0)
 
 
-def _benchmark_rows(
-    by_case: Mapping[Case, Sequence[Mapping[str, Any]]],
-) -> list[tuple[str, ...]]:
-    """How often pytest-benchmark called it slower, by each of its rules; where it was asked."""
-    rows: list[tuple[str, ...]] = []
-    for case, lines in by_case.items():
-        others = [line["others"] for line in lines if line["others"]]
-        if others:
-            rows.append((case.name, *(_share_of(name, others) for name in OTHERS.values())))
-    return rows
+def _is_right_stage(case: Case, line: Line) -> bool:
+    gate = line["gates"][_finder(case, line)]
+    return bool(gate["stage"] == STAGE)
 
 
-def _share_of(name: str, answers: Sequence[Mapping[str, bool]]) -> str:
-    """How many of these say yes by that name."""
-    return proportion([answer[name] for answer in answers])
+def times_of(line: Line) -> list[str]:
+    """The gates that are no work."""
+    return [label for label, gate in line["gates"].items() if not gate["is_work"]]
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(row)} |" for row in (heads, ["---"] * len(heads), *rows)]
+def has_passed(line: Line) -> bool:
+    """Whether every gate of it passed."""
+    outcomes = {gate["outcome"] for gate in line["gates"].values()}
+    return outcomes == {"PASS"}
 
 
-def proportion(values: Sequence[bool], digits: int = 0) -> str:
-    """`3/40, 8 % (3 % to 20 %)`, the interval by Wilson; `digits` behind the point."""
+def seconds_to(line: Line, labels: Sequence[str]) -> float | None:
+    """After how many seconds the last of these gates was decided; None where one is open."""
+    seconds = [line["gates"].get(label, {}).get("decided_s") for label in labels]
+    if not seconds or None in seconds:
+        return None
+    return float(max(seconds))
+
+
+def _failed(line: Line, *, is_work: bool) -> set[str]:
+    found = set()
+    for label, gate in line["gates"].items():
+        if gate["outcome"] == "FAIL" and gate["is_work"] is is_work:
+            found.add(label)
+    return found
+
+
+def _open_gates(lines: Sequence[Line]) -> str:
+    """Which gates stayed open, and how often; and comparisons that decided nothing."""
+    counts: dict[str, int] = {}
+    for line in lines:
+        if line["reason"] is not None:
+            counts["not judged"] = counts.get("not judged", 0) + 1
+        for label, gate in line["gates"].items():
+            if gate["outcome"] == "INCONCLUSIVE":
+                counts[label] = counts.get(label, 0) + 1
+    return ", ".join(f"{label} {count}" for label, count in counts.items()) or "-"
+
+
+def _progress(case: Case, lines: Sequence[Line]) -> str:
+    return f"{len(lines)} of {case.count}"
+
+
+def shortfall(case: Case, lines: Sequence[Line]) -> str:
+    """What is missing; empty where nothing is."""
+    missing = case.count - len(lines)
+    return f"SHORT by {missing}" if missing > 0 else ""
+
+
+def _median(values: Sequence[float]) -> str:
+    return f"{median(values):.0f}"
+
+
+def _median_seconds(values: Sequence[float | None]) -> str:
+    """The median over all, those that stay open being the longest: `34 s (9 of 10 decided)`."""
     if not values:
         return "-"
-    result = binomtest(sum(values), len(values))
-    share = sum(values) / len(values)
-    low, high = result.proportion_ci(method="wilson")
-    percent, low_percent, high_percent = (f"{100 * x:.{digits}f} %" for x in (share, low, high))
-    return f"{sum(values)}/{len(values)}, {percent} ({low_percent} to {high_percent})"
+    decided = [value for value in values if value is not None]
+    ordered = sorted(decided) + [float("inf")] * (len(values) - len(decided))
+    middle = median(ordered)
+    text = f"{middle:.0f} s" if middle < float("inf") else "open"
+    return f"{text} ({len(decided)} of {len(values)} decided)"
+
+
+# Others
+
+RIVAL_HEADS = ("on the same trees", "rule", "called slower", "seconds", "said")
+
+
+def rival_rows(lines: Sequence[Line]) -> list[tuple[str, ...]]:
+    """What others said of each case, as often as they were asked."""
+    by_question: dict[tuple[str, str], list[Line]] = {}
+    for line in lines:
+        by_question.setdefault((line["case"], line[RIVAL]), []).append(line)
+    rows: list[tuple[str, ...]] = []
+    for (case, rival), answers in by_question.items():
+        judged = [answer["slower"] for answer in answers if answer["slower"] is not None]
+        seconds = _median([answer["seconds"] for answer in answers])
+        rows.append((case, rival, proportion(judged), seconds, answers[-1]["said"]))
+    return rows
 
 
 # Replay
 
-
-def replay(log: Path) -> Iterator[str]:
-    """A row for the quiet and one for the busy machine, of a minute each, and three quiet ones."""
-    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
-    yield "| unchanged code, replayed | groups | each arm as new | false FAIL | PASS |"
-    yield "|---" * 5 + "|"
-    for busy, minutes in ((False, 1), (True, 1), (False, 3)):
-        found = unchanged_lines(lines, busy=busy)
-        if found:
-            yield _replay_row(found, minutes, busy=busy)
+REPLAY_HEADS = (
+    "same code, REPLAYED", "blocks of the budget", "groups", "answers", "false FAIL",
+    "PASS of all", "blocks to the end", "PASS of each gate",
+)  # fmt: skip
 
 
-def unchanged_lines(
-    lines: Iterable[Mapping[str, Any]], *, busy: bool = False
-) -> list[Mapping[str, Any]]:
-    """The comparisons of unchanged code that measured something, quiet or with a busy core."""
-    names = {case.name for case in CASES if case.percent == 0 and case.busy is busy}
-    return [line for line in lines if line["case"] in names and line["measured"]]
+class Pool(NamedTuple):
+    """The unchanged blocks of an engine, quiet or beside a busy core."""
+
+    name: str
+    lines: list[Line]
 
 
-def _replay_row(lines: Sequence[Mapping[str, Any]], minutes: int, *, busy: bool) -> str:
-    """Disjoint groups, as long as so many minutes; each arm is the new code in turn."""
-    size = round(minutes * median(_blocks_in_a_minute(line) for line in lines))
-    groups = disjoint_groups(all_blocks(lines), size)
+def log_replay(log: Path) -> Iterator[str]:
+    """A row for each engine and budget: groups of its blocks, the arms in all roles."""
+    rows = []
+    for pool in pools(read_lines(log)):
+        for budget_s in REPLAYED_BUDGETS_S:
+            row = _replay_row(pool, budget_s)
+            if row is not None:
+                rows.append(row)
+    yield from to_table(REPLAY_HEADS, rows)
+
+
+def pools(lines: Iterable[Line]) -> list[Pool]:
+    """The comparisons of the same code that measured something, by engine and load."""
+    found: dict[str, list[Line]] = {}
+    for case, of_case in lines_by_case(lines).items():
+        if not case.is_unchanged:
+            continue
+        name = BUSY if case.busy else ""
+        measured = [line for line in of_case if line["measured"] is not None]
+        found.setdefault(case.engine + name, []).extend(measured)
+    return [Pool(name, of_pool) for name, of_pool in found.items() if of_pool]
+
+
+def unchanged_lines(lines: Iterable[Line], engine: str = "heart") -> list[Line]:
+    """The quiet comparisons of one engine with itself."""
+    for pool in pools(lines):
+        if pool.name == engine:
+            return pool.lines
+    return []
+
+
+def _replay_row(pool: Pool, budget_s: int) -> tuple[str, ...] | None:
+    """None where not even one group has the blocks of the budget, or the budget too few blocks."""
+    per_block_s = median(line["compared_s"] / line["blocks"] for line in pool.lines)
+    size = int(budget_s / per_block_s)
+    groups = groups_with_fresh(all_blocks(pool.lines), size) if size >= MIN_BLOCKS else []
+    if not groups:
+        return None
     gates = metrics.choose_metrics("warm")
-    outcomes = [judge(turn_arms(group, new), gates) for group in groups for new in ARMS]
+    answers: list[Answer] = []
+    for group in groups:
+        answers += replay_all_orders(by_metric(group), gates, size)
     return (
-        f"| {60 * minutes} s{', one core busy' if busy else ''}, {size} blocks | "
-        f"{len(groups)} | {len(outcomes)} | "
-        f"{proportion([Outcome.FAIL in each for each in outcomes])} | "
-        f"{proportion([set(each) == {Outcome.PASS} for each in outcomes])} |"
+        f"{pool.name}, {budget_s} s",
+        str(size),
+        str(len(groups)),
+        str(len(answers)),
+        proportion([answer.has_failed for answer in answers], 1),
+        proportion([answer.has_passed for answer in answers]),
+        _median([answer.blocks for answer in answers]),
+        _passes_of_gates(answers),
     )
 
 
-def _blocks_in_a_minute(line: Mapping[str, Any]) -> float:
-    return 60.0 * float(line["blocks"]) / float(line["compared_s"])
+def _passes_of_gates(answers: Sequence[Answer]) -> str:
+    counts: dict[str, int] = {}
+    for answer in answers:
+        for label, outcome in answer.outcomes.items():
+            counts[label] = counts.get(label, 0) + (outcome == "PASS")
+    return ", ".join(f"{label} {count}" for label, count in counts.items())
 
 
-def disjoint_groups(items: Sequence[T], size: int) -> list[Sequence[T]]:
-    """So many at a time, in their order; the last few that fill no group are left out."""
-    return [items[at : at + size] for at in range(0, len(items) - size + 1, size)]
-
-
-def all_blocks(lines: Iterable[Mapping[str, Any]]) -> list[dict[str, Block]]:
+def all_blocks(lines: Iterable[Line]) -> list[dict[str, Block]]:
     """The blocks of all comparisons, in their order, with all metrics of each."""
-    return [block for line in lines for block in blocks_of(line["measured"])]
+    found: list[dict[str, Block]] = []
+    for line in lines:
+        found += blocks_of(unpack(line["measured"]))
+    return found
 
 
-def blocks_of(measured: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Block]]:
+def blocks_of(measured: Mapping[str, Sequence[Block]]) -> Iterator[dict[str, Block]]:
     """Block by block, all metrics."""
-    decoded = {metric: msgspec.convert(blocks, list[Block]) for metric, blocks in measured.items()}
-    for each in zip(*decoded.values(), strict=True):
-        yield dict(zip(decoded, each, strict=True))
-
-
-def turn_arms(group: Sequence[Mapping[str, Block]], new: str) -> dict[str, list[Block]]:
-    """The blocks of a group by metric, with one of the arms in the place of the candidate."""
-    names = (*(arm for arm in ARMS if arm != new), new)
-    turned: dict[str, list[Block]] = {}
-    for metric in group[0]:
-        turned[metric] = [_with_arms(block[metric].metric, *names) for block in group]
-    return turned
-
-
-def _with_arms(arms: Arms, baseline: str, control: str, candidate: str) -> Block:
-    """The arms of those names, in these places."""
-    return Block(
-        metric=Arms(
-            baseline=getattr(arms, baseline),
-            control=getattr(arms, control),
-            candidate=getattr(arms, candidate),
-        )
-    )
-
-
-def judge(blocks: Mapping[str, Sequence[Block]], gates: Sequence[ComparedMetric]) -> list[Outcome]:
-    """What the shipped judge says of each gate, at the early look if all is decided there."""
-    count = len(next(iter(blocks.values())))
-    early = t_rule.plan_blocks(count, 1.0).early_at
-    looks: list[tuple[Look, int]] = [] if early is None else [("early", early)]
-    outcomes: list[Outcome] = []
-    looks.append(("end", count))
-    for look, seen in looks:
-        some = {metric: each[:seen] for metric, each in blocks.items()}
-        outcomes = [one.outcome for one in judge_at(some, gates, look)]
-        if Outcome.INCONCLUSIVE not in outcomes:
-            break
-    return outcomes
-
-
-def judge_at(
-    blocks: Mapping[str, Sequence[Block]], gates: Sequence[ComparedMetric], look: Look
-) -> tuple[ChangeVerdict, ...]:
-    """What the shipped judge says of each gate at one look."""
-    changes = [decision.decide(blocks[gate.metric], gate, look) for gate in gates]
-    return decision.void_by_control(changes, gates)
+    for each in zip(*measured.values(), strict=True):
+        yield dict(zip(measured, each, strict=True))

@@ -16,9 +16,9 @@ There an accusation is a FAIL of a figure of the work (speech, level ...), which
 done; a FAIL of a time is counted by itself. The blocks are in the log.
 
 Engines take turns, so that all see the same hours, and a campaign goes on where the last one ended.
-`--replay` judges the stored blocks again: disjoint groups of five, each arm as the candidate in
-turn. All three run the same code; the three answers of a group are no three experiments. A FAIL is
-not confirmed by fresh blocks there, as it is in runs of many gates.
+`--replay` judges the stored blocks again: disjoint groups of five, with the arms in all roles. All
+of them run the same code; the answers to a group are no experiments of their own. A FAIL is
+confirmed by the blocks that follow the group.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import lzma
 from collections import Counter
@@ -13,10 +14,12 @@ from statistics import median
 from typing import Any
 
 import msgspec
-from gate_table import ARMS, all_blocks, disjoint_groups, judge, proportion, turn_arms
+from gate_replay import Answer, by_metric, groups_with_fresh, replay_all_orders
+from gate_table import blocks_of
+from tables import proportion, to_table
 
 from pytest_ttsperf.judge.statistics.t_rule import MIN_BLOCKS
-from pytest_ttsperf.records import ComparedMetric, Outcome
+from pytest_ttsperf.records import Block, ComparedMetric, Outcome
 
 Line = dict[str, Any]
 RUN = "run"
@@ -163,11 +166,6 @@ def shortfall(count: int, wanted: int) -> str:
     return f"SHORT by {wanted - count}" if count < wanted else ""
 
 
-def to_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table in Markdown."""
-    return [f"| {' | '.join(row)} |" for row in (heads, ["---"] * len(heads), *rows)]
-
-
 # Comparisons
 
 
@@ -242,22 +240,22 @@ def _is_all_pass(line: Line) -> bool:
 
 
 def replay_table(log: Path) -> list[str]:
-    """A row for each engine: its stored blocks in groups, judged with each arm as the candidate."""
+    """A row for each engine: its stored blocks in groups, with the arms in all roles."""
     lines = [line for line in read_lines(log, COMPARISON) if is_counted(line)]
     rows = []
-    every: list[dict[str, Outcome]] = []
+    every: list[list[Answer]] = []
     for engine in COMPARED:
         of_engine = [line for line in lines if line["engine"] == engine.name]
         if not of_engine:
             continue
         gates = _replayed_gates(of_engine)
-        answers = list(replay(of_engine, gates))
-        every += answers
-        rows.append((engine.name, *_replay_row(answers, gates)))
+        groups = list(replay(of_engine, gates))
+        every += groups
+        rows.append((engine.name, *_replay_row(groups, gates)))
     gates = _replayed_gates(lines)
     rows.append(("all", *_replay_row(every, gates)))
     heads = (
-        f"REPLAYED, groups of {MIN_BLOCKS} blocks", "groups", "each arm as candidate", "accused",
+        f"REPLAYED, groups of {MIN_BLOCKS} blocks", "groups", "arms in all roles", "accused",
         "by", "FAIL of a time", "which",
     )  # fmt: skip
     return to_table(heads, rows)
@@ -278,25 +276,40 @@ def _replayed_gates(lines: Sequence[Line]) -> dict[str, Line]:
     return found
 
 
-def replay(lines: Sequence[Line], gates: Mapping[str, Line]) -> Iterator[dict[str, Outcome]]:
-    """Outcome by label: disjoint groups of the blocks, each arm as the candidate in turn."""
+def replay(lines: Sequence[Line], gates: Mapping[str, Line]) -> Iterator[list[Answer]]:
+    """The answers to disjoint groups of the blocks, each judged with the arms in all roles.
+
+    What follows a group is there to confirm a FAIL.
+    """
     compared = [msgspec.convert(gate, ComparedMetric) for gate in gates.values()]
-    unpacked: list[Line] = []
+    for blocks_of_shape in _blocks_by_arms(lines, compared).values():
+        for group in groups_with_fresh(blocks_of_shape, MIN_BLOCKS):
+            yield replay_all_orders(by_metric(group), compared, MIN_BLOCKS)
+
+
+def _blocks_by_arms(
+    lines: Sequence[Line],
+    compared: Sequence[ComparedMetric],
+) -> dict[int, list[dict[str, Block]]]:
+    """The blocks with the metrics of these gates, by how many processes they had."""
+    found: dict[int, list[dict[str, Block]]] = {}
     for line in lines:
-        measured = unpack(line["measured"])
-        wanted = {gate.metric: measured[gate.metric] for gate in compared}
-        unpacked.append({"measured": wanted})
-    for group in disjoint_groups(all_blocks(unpacked), MIN_BLOCKS):
-        for arm in ARMS:
-            outcomes = judge(turn_arms(group, arm), compared)
-            yield dict(zip(gates, outcomes, strict=True))
+        stored = unpack(line["measured"])
+        measured = {}
+        for gate in compared:
+            measured[gate.metric] = msgspec.convert(stored[gate.metric], list[Block])
+        for blocks in blocks_of(measured):
+            arms = len(blocks[compared[0].metric].metric.array())
+            found.setdefault(arms, []).append(blocks)
+    return found
 
 
-def _replay_row(answers: Sequence[Mapping[str, Outcome]], gates: Mapping[str, Line]) -> list[str]:
-    row = [str(len(answers) // len(ARMS)), str(len(answers))]
+def _replay_row(groups: Sequence[Sequence[Answer]], gates: Mapping[str, Line]) -> list[str]:
+    answers = list(itertools.chain(*groups))
+    row = [str(len(groups)), str(len(answers))]
     for work in (True, False):
         labels = [label for label, gate in gates.items() if is_work(gate) is work]
-        failed = [_failed_of(answer, labels) for answer in answers]
+        failed = [_failed_of(answer.outcomes, labels) for answer in answers]
         row.append(proportion([bool(each) for each in failed], 1))
         row.append(_count_labels(failed))
     return row

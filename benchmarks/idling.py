@@ -2,7 +2,7 @@
 
     python benchmarks/idling.py [--pairs 20]
 
-Unchanged code, the default voice, three processes a block, by the shipped route. Needs the right to
+Unchanged code, the default voice, four processes a block, by the shipped route. Needs the right to
 write to /dev/cpu_dma_latency. Prints how late the late trials are, how much a block's middle
 scatters and the medians, and the ratio of each, awake to idling.
 """
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 
 import numpy as np
-from gate_noise import compare_with_itself
+from record_blocks import compare_with_itself
 
 from pytest_ttsperf.compare import blocks
 from pytest_ttsperf.judge.statistics.estimators import contrasts, levels, tail_residuals
@@ -26,7 +26,7 @@ LATE = (0.80, 0.90, 0.95, 0.98)
 
 
 def measure(pairs: int) -> dict[bool, list[np.ndarray]]:
-    """Logs of TTFA of each block, [3, texts], by whether the processors were kept awake."""
+    """Logs of TTFA of each block, [4, texts], by whether the processors were kept awake."""
     comparison = compare_with_itself(TEXTS)
     runner = blocks.BlockRunner(comparison)
     found: dict[bool, list[np.ndarray]] = {True: [], False: []}

@@ -24,12 +24,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
-from gate_table import CASES, proportion, table
+from gate_cases import CASES
+from gate_table import table
 from soak import has_error, lines_of
 from soak import report as soak_report
+from tables import proportion
 
 ROOT = Path(__file__).resolve().parents[1]
-GATE_EACH = 20
+GATE_COMPARISONS = sum(case.count for case in CASES)
 MANY = 1000
 """Lines from which on a share in whole percents would read as 0 % to 0 %."""
 TAIL = 2000
@@ -66,9 +68,7 @@ def run_script(*arguments: str) -> None:
 
 def compare_versions(turn: Turn) -> None:
     """One comparison more of the case that has the fewest."""
-    run_script(
-        "benchmarks/gate_quality.py", f"--log={turn.log}", f"--count={GATE_EACH}", "--most=1"
-    )  # fmt: skip
+    run_script("benchmarks/gate_quality.py", f"--log={turn.log}", "--most=1")
 
 
 def kill_runs(turn: Turn) -> None:
@@ -155,7 +155,7 @@ def is_misread(line: Line) -> bool:
 
 
 CAMPAIGNS = {
-    "gate": Campaign("comparisons", GATE_EACH * len(CASES), 1, compare_versions, None, table),
+    "gate": Campaign("comparisons", GATE_COMPARISONS, 1, compare_versions, None, table),
     "soak": Campaign("slices of a minute", 480, 30, speak_on, has_error, soak_report),
     "kills": Campaign("killed runs", 500, 10, kill_runs, has_troubles),
     "texts-espeak": Campaign("texts", 20_000, 500, read_texts("espeak"), is_misread),

@@ -2,9 +2,9 @@
 
     python benchmarks/run_spread.py [--voices heart joe] [--runs 6] [--texts 59]
 
-Runs of one number of trials speak the same texts (`same`). A run of another number speaks the first
-few of them, and one that goes on where another ended speaks others: blocks of 5 texts show how far
-the texts alone move a median (`5 texts`). docs/adr/0036 rests on these figures.
+A run that is repeated with its own texts shows what the voice alone moves (`same`). Each run speaks
+others, though: blocks of 5 texts show how far the texts alone move a median (`other`).
+docs/adr/0036 rests on these figures.
 """
 
 from __future__ import annotations

@@ -29,9 +29,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from gate_table import proportion
 from random_texts import random_text
 from scipy.stats import binomtest, norm
+from tables import proportion
 
 from pytest_ttsperf.errors import TargetError
 from pytest_ttsperf.experiment.plan import TargetFactory

@@ -100,6 +100,12 @@ def _figures() -> Iterator[str]:
 def _when_compared(name: str) -> str:
     if name in compared.DEFAULT:
         return "always compared"
+    if name in compared.GATED_FROM_S:
+        from_s = compared.GATED_FROM_S[name]
+        return (
+            "always shown where versions are compared, and judged in a budget of "
+            f"{from_s:.0f} s or more, or where it is named"
+        )
     if name in compared.WORK:
         return "always compared between two versions of one target"
     return "compared where it is named"

@@ -17,6 +17,8 @@ from pytest_ttsperf.records import Baseline, BaselineRun, CellResult, Outcome, S
 
 OWN_SPREADS = 4.0
 """So many standard deviations of its first runs a cell may always move."""
+TEXT_SPREADS = 3.0
+"""So many standard deviations of what other texts alone make, it may move as well."""
 
 
 class Band(NamedTuple):
@@ -28,6 +30,8 @@ class Band(NamedTuple):
     kind: Literal["ratio", "difference"]
     """Whether `width` is a share of the middle, or has the unit of the figure."""
     width: float
+    text_spread: float
+    """Its standard deviation over the texts of a preset: runs speak different ones."""
     unit: str
     is_two_sided: bool = True
     """Else only more than the band is refused."""
@@ -44,9 +48,26 @@ class Band(NamedTuple):
 
 
 BANDS = (
-    Band("the median length of its speech", "speech_s", "p50", "ratio", 0.10, "s"),
-    Band("the median level of its speech", "active_level_dbfs", "p50", "difference", 2.0, "dBFS"),
-    Band("its mean word error rate", "wer", "mean", "difference", 0.15, "", is_two_sided=False),
+    Band("the median length of its speech", "speech_s", "p50", "ratio", 0.10, 0.08, "s"),
+    Band(
+        "the median level of its speech",
+        "active_level_dbfs",
+        "p50",
+        "difference",
+        2.0,
+        1.1,
+        "dBFS",
+    ),
+    Band(
+        "its mean word error rate",
+        "wer",
+        "mean",
+        "difference",
+        0.15,
+        0.2,
+        "",
+        is_two_sided=False,
+    ),
 )
 """The widths and what they rest on: docs/adr/0036."""
 
@@ -95,8 +116,11 @@ def _outside_text(
 ) -> str | None:
     """What was found and what the band is; None where it is inside, or nothing tells."""
     value = band.find_value(result.summary)
-    limits = find_limits(band, stored)
-    if value is None or limits is None:
+    if value is None:
+        return None
+    texts = None if result.corpus is None else result.summary[band.metric].n
+    limits = find_limits(band, stored, texts)
+    if limits is None:
         return None
     if limits.least <= value <= limits.most:
         return None
@@ -109,19 +133,28 @@ def _outside_text(
     return f"{band.label} is {_amount(value, band)}, and by {runs} it is {wanted}"
 
 
-def find_limits(band: Band, stored: list[BaselineRun]) -> BandLimits | None:
+def find_limits(
+    band: Band,
+    stored: list[BaselineRun],
+    texts: int | None,
+) -> BandLimits | None:
     """The band around the median of the first five runs; None where no run has the figure.
+
+    `texts` is how many the new run has spoken; None where all runs speak the same one.
 
     Later ones were let in by this very band: if they counted, small steps would lead anywhere. The
     band is at least as wide as the table says; where five runs spread more by themselves, it is
-    four of their standard deviations.
+    four of their standard deviations, and where there are few texts, three of what these make.
     """
     values = []
+    counts = []
     for run in stored:
         value = band.find_value(run.summary)
         if value is not None and run.is_current(band.metric):
             values.append(value)
+            counts.append(run.summary[band.metric].n)
     values = values[:MIN_RUNS]
+    counts = counts[:MIN_RUNS]
     if not values:
         return None
     if band.kind == "ratio":
@@ -131,6 +164,7 @@ def find_limits(band: Band, stored: list[BaselineRun]) -> BandLimits | None:
         width = band.width
     if len(values) == MIN_RUNS:
         width = max(width, OWN_SPREADS * stdev(values))
+    width = max(width, _width_by_texts(band, texts, sum(counts)))
     middle = median(values)
     least, most = middle - width, middle + width
     if band.kind == "ratio":
@@ -138,6 +172,13 @@ def find_limits(band: Band, stored: list[BaselineRun]) -> BandLimits | None:
     if not band.is_two_sided:
         least = -math.inf
     return BandLimits(least=least, most=most, runs=len(values))
+
+
+def _width_by_texts(band: Band, texts: int | None, stored_texts: int) -> float:
+    """What a figure may move by because other texts were spoken; 0 where they are the same."""
+    if texts is None:
+        return 0.0
+    return TEXT_SPREADS * band.text_spread * math.sqrt(1 / texts + 1 / stored_texts)
 
 
 def _amount(value: float, band: Band) -> str:

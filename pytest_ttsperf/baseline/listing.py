@@ -102,7 +102,7 @@ def _screen_metrics(baseline: Baseline, result: CellResult | None) -> list[Metri
     corpus = version(baseline.cell.preset)
     if result is not None:
         corpus = result.corpus
-    screenings = [prediction.predict(metric, baseline, corpus) for metric in metrics]
+    screenings = [_screen_metric(metric, baseline, corpus) for metric in metrics]
     if result is None:
         return screenings
     verdicts = screening.judge_against(baseline, result)
@@ -114,6 +114,18 @@ def _screen_metrics(baseline: Baseline, result: CellResult | None) -> list[Metri
             reason=verdict.reason,
         )
     return screenings
+
+
+def _screen_metric(
+    metric: prediction.ScreenedMetric,
+    baseline: Baseline,
+    corpus: str | None,
+) -> MetricScreening:
+    screened = prediction.predict(metric, baseline, corpus)
+    slope = prediction.find_slope(metric, baseline, corpus)
+    if slope is None or not slope.is_significant:
+        return screened
+    return structs.replace(screened, slope=slope.per_run)
 
 
 def read_storage(storage: Path) -> list[store.Stored]:

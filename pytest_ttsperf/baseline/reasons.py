@@ -1,16 +1,56 @@
-"""What a screening says: the reasons of its verdicts, as parts of sentences."""
+"""What a screening says: the reasons of its verdicts, as parts of sentences, and its notes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
-from pytest_ttsperf.baseline.prediction import MIN_RUNS, ScreenedMetric
+from pytest_ttsperf.baseline.elsewhere import Elsewhere
+from pytest_ttsperf.baseline.prediction import MIN_RUNS, SLOPE_RUNS, ScreenedMetric
+from pytest_ttsperf.judge.statistics.earlier_runs import Slope
 from pytest_ttsperf.records import Baseline, CellResult
+from pytest_ttsperf.records.commands import MetricScreening
+
+MEASURE = "--ttsperf-compare=measure"
 
 
-def foreign(fingerprints: Sequence[str]) -> str:
-    """There are only baselines of other machines."""
+# There is nothing to compare with
+
+
+def no_baseline(
+    path: Path,
+    baseline: Baseline | None,
+    result: CellResult,
+    elsewhere: Elsewhere,
+) -> str:
+    """Why a cell is not compared with stored numbers, and what can be done."""
+    text = (
+        f"{_why_unusable(path, baseline, result, elsewhere)}; save {MIN_RUNS} runs on this machine "
+        "(--ttsperf-save)"
+    )
+    if elsewhere.revision is not None:
+        text += (
+            f", or measure beside the revision {elsewhere.revision[:12]}, from which others were "
+            f"saved ({MEASURE})"
+        )
+    return text
+
+
+def _why_unusable(
+    path: Path,
+    baseline: Baseline | None,
+    result: CellResult,
+    elsewhere: Elsewhere,
+) -> str:
+    fingerprints = list(elsewhere.fingerprints)
+    if baseline is not None and baseline.fingerprint != result.fingerprint:
+        fingerprints = [baseline.fingerprint]
+    elif baseline is not None and baseline.cell.id != result.cell.id:
+        return f"{path} is the baseline of another cell, {baseline.cell.id}"
+    elif baseline is not None:
+        return f"the baseline {path} holds no runs"
+    if not fingerprints:
+        return f"there is no baseline of this cell in {path.parent}"
     return (
         f"the only baselines of this cell are of other machines ({', '.join(fingerprints)}), "
         "whose numbers say nothing about this one"
@@ -69,26 +109,26 @@ def too_few_runs(
     return text
 
 
-def old(saved: datetime) -> str:
-    """The newest run that counts is of long ago."""
-    return (
-        f"the newest stored run that is compared with is of {saved:%Y-%m-%d}, more than a year "
-        "ago: the machine and all that is installed may have changed since; save new runs "
-        "(--ttsperf-save)"
-    )
+# What is compared
 
 
 def deviation(
     metric: ScreenedMetric,
     value: float,
-    middle: float,
-    runs: int,
+    prediction: MetricScreening,
 ) -> str:
-    """How far a figure is from the usual one."""
-    return (
+    """How far a figure is from the usual one; the limits are there."""
+    middle = prediction.middle
+    assert middle is not None
+    text = (
         f"{metric.label} is {_amount(value, metric)}, {value / middle - 1:+.0%} on the median of "
-        f"{runs} earlier runs ({_amount(middle, metric)})"
+        f"{len(prediction.earlier)} earlier runs ({_amount(middle, metric)})"
     )
+    if prediction.is_capped:
+        text += (
+            f", which scatter by {prediction.spread:.0%}, taken as {prediction.judged_spread:.0%}"
+        )
+    return text
 
 
 def doubt_text(metric: ScreenedMetric, doubt: float) -> str:
@@ -96,29 +136,59 @@ def doubt_text(metric: ScreenedMetric, doubt: float) -> str:
     return f"; unchanged code stays below {_amount(doubt, metric)} in 95 % of runs"
 
 
-def in_doubt(metric: ScreenedMetric, limit: float, baseline: Baseline) -> str:
-    """The figure is between the two limits: the upper one, and what could tell."""
+def in_doubt(metric: ScreenedMetric, prediction: MetricScreening) -> str:
+    """The figure is between the two limits of the last runs: the upper one, and what could tell."""
+    limit = prediction.limit
+    assert limit is not None
     text = f", below {_amount(limit, metric)} in 99.9 %: "
-    revision = baseline.runs[-1].revision
-    if revision is None:
+    if prediction.revision is None:
         return (
             f"{text}only an interleaved comparison could tell, and no revision is stored to "
             "compare with"
         )
     return (
         f"{text}run it again, alone; only a comparison interleaved with the baseline's revision "
-        f"{revision[:12]}, in the same minutes, could tell"
+        f"{prediction.revision[:12]}, in the same minutes, could tell"
+    )
+
+
+def far_from_anchor(
+    metric: ScreenedMetric,
+    value: float,
+    prediction: MetricScreening,
+) -> str:
+    """The figure is above the limit of the first runs that count: how far, and what could tell."""
+    anchor = prediction.anchor
+    limit = prediction.anchor_limit
+    assert anchor is not None
+    assert limit is not None
+    text = (
+        f". It is {value / anchor - 1:+.0%} on the first {prediction.anchor_runs} runs that count "
+        f"({_amount(anchor, metric)}), beside which unchanged code stays below "
+        f"{_amount(limit, metric)} in 98 % of runs: it may have crept up, a little from run to "
+        "run; "
+    )
+    if prediction.anchor_revision is None:
+        return (
+            f"{text}only an interleaved comparison could tell, and no revision of these runs is "
+            "stored to compare with"
+        )
+    return (
+        f"{text}only a comparison interleaved with their revision "
+        f"{prediction.anchor_revision[:12]}, in the same minutes, could tell"
     )
 
 
 def over_limit(
     metric: ScreenedMetric,
     value: float,
-    limit: float,
+    prediction: MetricScreening,
     baseline: Baseline,
     result: CellResult,
 ) -> str:
     """The figure is above both limits: the upper one, and the stage that grew most."""
+    limit = prediction.limit
+    assert limit is not None
     return (
         f"; unchanged code stays below {_amount(limit, metric)} in 99.9 % of runs"
         f"{_growth(metric, value, baseline, result)}"
@@ -147,6 +217,45 @@ def _growth(
     if metric.unit != "ms" or newest is None:
         return f"; up to the first sound, {first} grew most ({amount})"
     return f"; {value - newest:+.1f} ms on the newest of them, of which {first} {amount}"
+
+
+# Notes
+
+
+def old(saved: datetime) -> str:
+    """The newest run that counts is of long ago."""
+    return (
+        f"the newest stored run that is compared with is of {saved:%Y-%m-%d}, more than a year "
+        "ago: the machine and all that is installed may have changed since; save new runs "
+        "(--ttsperf-save)"
+    )
+
+
+def too_wide(metric: ScreenedMetric, prediction: MetricScreening) -> str:
+    """The earlier runs scatter so much that they would let anything pass."""
+    return (
+        f"{metric.label}: the {len(prediction.earlier)} earlier runs scatter by "
+        f"{prediction.spread:.0%}, and are judged as if by {prediction.judged_spread:.0%}, as "
+        "limits would else let anything pass: false alarms are likely. See what disturbs this "
+        "machine (ttsperf doctor), or begin anew with quiet runs (ttsperf baseline accept "
+        f"--runs={MIN_RUNS})"
+    )
+
+
+def slope(
+    metric: ScreenedMetric,
+    found: Slope,
+    first_revision: str | None,
+) -> str:
+    """The figure moves with the order of the runs."""
+    direction = "rises" if found.per_run > 0 else "falls"
+    text = (
+        f"{metric.label} {direction} by {abs(found.per_run):.1%} a run over the last stored runs "
+        f"(at most {SLOPE_RUNS}; p = {found.p_value:.1g})"
+    )
+    if found.per_run > 0 and first_revision is not None:
+        text += f"; compare with where it began: --ttsperf-against={first_revision[:12]}"
+    return text
 
 
 def _runs_text(baseline: Baseline) -> str:

@@ -270,24 +270,44 @@ def _screening_lines(screened: MetricScreening, report: ScreeningReport) -> Iter
             "needed; save more (--ttsperf-save)."
         )
     else:
-        unit = screened.unit
-        spread = f"{screened.spread:.1%}"
-        if screened.spread < screened.floor:
-            spread += (
-                f", taken as {screened.floor:.0%}, for that is how far shared machines drift from "
-                "run to run"
-            )
-        yield (
-            f"  Their median is {_figure(screened.middle, unit)}; from run to run they spread by "
-            f"{spread}."
-        )
-        yield (
-            f"  So unchanged code stays below {_figure(screened.doubt, unit)} in 95 % of runs and "
-            f"below {_figure(screened.limit, unit)} in 99.9 %: over the first is INCONCLUSIVE, "
-            "over the second FAIL."
-        )
+        yield from _limit_lines(screened, screened.spread, screened.doubt, screened.limit)
     if screened.outcome is not None:
         yield f"  Run {report.last_run}: {screened.outcome.value}: {screened.reason}."
+
+
+def _limit_lines(
+    screened: MetricScreening,
+    spread: float,
+    doubt: float,
+    limit: float,
+) -> Iterator[str]:
+    """On what the limits of a metric rest, and what they are."""
+    unit = screened.unit
+    text = f"{spread:.1%}"
+    if spread < screened.floor:
+        text += (
+            f", taken as {screened.floor:.0%}, for that is how far shared machines drift from "
+            "run to run"
+        )
+    elif screened.is_capped:
+        text += (
+            f", taken as {screened.judged_spread:.0%}, for limits of more would let anything pass"
+        )
+    middle = _figure(screened.middle, unit)
+    yield f"  Their median is {middle}; from run to run they spread by {text}."
+    yield (
+        f"  So unchanged code stays below {_figure(doubt, unit)} in 95 % of runs and "
+        f"below {_figure(limit, unit)} in 99.9 %: over the first is INCONCLUSIVE, "
+        "over the second FAIL."
+    )
+    if screened.anchor is not None:
+        yield (
+            f"  The first {screened.anchor_runs} of them have a median of "
+            f"{_figure(screened.anchor, unit)}: over {_figure(screened.anchor_limit, unit)} is "
+            "INCONCLUSIVE too, as figures that creep up move the median of all."
+        )
+    if screened.slope is not None:
+        yield f"  From run to run they move by {screened.slope:+.1%}."
 
 
 def _earlier_line(screened: MetricScreening) -> str:

@@ -5,6 +5,8 @@ Stored numbers of another machine never gate.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -12,13 +14,14 @@ from msgspec import structs
 
 from pytest_ttsperf import real
 from pytest_ttsperf.baseline import age, reasons
+from pytest_ttsperf.baseline.elsewhere import look_elsewhere
 from pytest_ttsperf.baseline.prediction import (
-    MIN_RUNS,
     ScreenedMetric,
+    find_slope,
     predict,
     select_metrics,
 )
-from pytest_ttsperf.baseline.store import AGE_NOTE, fingerprints_with, load, path_for
+from pytest_ttsperf.baseline.store import BASELINE_NOTE, load, path_for
 from pytest_ttsperf.records import Baseline, CellResult, Outcome, TrustNote, Verdict
 from pytest_ttsperf.records.commands import MetricScreening
 
@@ -27,31 +30,29 @@ def screen(storage: Path, result: CellResult) -> list[Verdict]:
     """Compare a result with the earlier runs of its cell on its machine.
 
     One verdict per metric (median and p95 of ttfa_sound, median of rtf), or a single INCONCLUSIVE
-    one when there is nothing to compare with. Raises BaselineUnreadable for a damaged file.
+    one when there is nothing to compare with; it names the revision that baselines of other
+    machines were saved from. Raises BaselineUnreadable for a damaged file.
     """
     path = path_for(storage, result.fingerprint, result.cell)
     baseline = load(path)
-    if baseline is None:
-        fingerprints = fingerprints_with(storage, result.cell)
-        others = [found for found in fingerprints if found != result.fingerprint]
-        reason = f"there is no baseline of this cell in {path.parent}"
-        if others:
-            reason = reasons.foreign(others)
-    elif baseline.fingerprint != result.fingerprint:
-        reason = reasons.foreign([baseline.fingerprint])
-    elif baseline.cell.id != result.cell.id:
-        reason = f"{path} is the baseline of another cell, {baseline.cell.id}"
-    elif not baseline.runs:
-        reason = f"the baseline {path} holds no runs"
-    else:
+    if baseline is not None and _is_of(baseline, result):
         return judge_against(baseline, result)
-    nothing_to_compare = Verdict(
-        subject="baseline",
-        outcome=Outcome.INCONCLUSIVE,
-        reason=f"{reason}; save {MIN_RUNS} runs on this machine (--ttsperf-save)",
-        gate="baseline",
-    )
-    return [nothing_to_compare]
+    elsewhere = look_elsewhere(storage, result.cell, result.fingerprint)
+    return [
+        Verdict(
+            subject="baseline",
+            outcome=Outcome.INCONCLUSIVE,
+            reason=reasons.no_baseline(path, baseline, result, elsewhere),
+            gate="baseline",
+            revision=elsewhere.revision,
+        )
+    ]
+
+
+def _is_of(baseline: Baseline, result: CellResult) -> bool:
+    """Whether it holds runs of this cell on this machine."""
+    found = (baseline.fingerprint, baseline.cell.id)
+    return bool(baseline.runs) and found == (result.fingerprint, result.cell.id)
 
 
 def judge_against(baseline: Baseline, result: CellResult) -> list[Verdict]:
@@ -59,22 +60,44 @@ def judge_against(baseline: Baseline, result: CellResult) -> list[Verdict]:
     return [_judge(metric, baseline, result) for metric in select_metrics(result.cell)]
 
 
-def add_age_note(
+def add_notes(
     storage: Path,
     result: CellResult,
     now: datetime | None = None,
 ) -> CellResult:
-    """The result with a note where all that it is compared with is older than a year.
+    """The result with notes on the runs that it is compared with.
 
-    A note and no verdict: old figures of the same fingerprint may still be right. Raises
-    BaselineUnreadable for a damaged file.
+    Said are old age (more than a year), a scatter that is too wide to judge by, and figures that
+    rise or fall from run to run; where there are no such runs, files of other machines that cannot
+    be read. Notes and no verdicts: each of these may be as it should be.
+    Raises BaselineUnreadable for a damaged file.
     """
-    notes = [note for note in result.notes if note.guard != AGE_NOTE]
+    notes = [note for note in result.notes if note.guard != BASELINE_NOTE]
     baseline = load(path_for(storage, result.fingerprint, result.cell))
-    if baseline is not None and age.is_old(baseline, now or real.now()):
-        text = reasons.old(age.newest(baseline))
-        notes.append(TrustNote(guard=AGE_NOTE, text=text))
+    texts: Iterable[str]
+    if baseline is not None and _is_of(baseline, result):
+        texts = _remarks(baseline, result, now or real.now())
+    else:
+        texts = look_elsewhere(storage, result.cell, result.fingerprint).unreadable
+    for text in texts:
+        notes.append(TrustNote(guard=BASELINE_NOTE, text=text))
     return structs.replace(result, notes=tuple(notes))
+
+
+def _remarks(
+    baseline: Baseline,
+    result: CellResult,
+    now: datetime,
+) -> Iterator[str]:
+    if age.is_old(baseline, now):
+        yield reasons.old(age.newest(baseline))
+    for metric in select_metrics(result.cell):
+        prediction = predict(metric, baseline, result.corpus)
+        if prediction.is_capped:
+            yield reasons.too_wide(metric, prediction)
+        slope = find_slope(metric, baseline, result.corpus)
+        if slope is not None and slope.is_significant:
+            yield reasons.slope(metric, slope, prediction.anchor_revision)
 
 
 def _judge(metric: ScreenedMetric, baseline: Baseline, result: CellResult) -> Verdict:
@@ -84,6 +107,7 @@ def _judge(metric: ScreenedMetric, baseline: Baseline, result: CellResult) -> Ve
     runs = len(prediction.earlier)
     outcome = Outcome.INCONCLUSIVE
     reason = ""
+    revision = None
     if value is None and runs:
         outcome = Outcome.FAIL
         reason = reasons.not_measured(metric, runs)
@@ -93,6 +117,7 @@ def _judge(metric: ScreenedMetric, baseline: Baseline, result: CellResult) -> Ve
         reason = reasons.not_positive(metric, value)
     elif prediction.limit is None:
         reason = reasons.too_few_runs(metric, value, runs, baseline, result.corpus)
+        revision = prediction.revision
     verdict = Verdict(
         subject=metric.label,
         outcome=outcome,
@@ -103,6 +128,7 @@ def _judge(metric: ScreenedMetric, baseline: Baseline, result: CellResult) -> Ve
         value=value,
         unit=metric.unit,
         n=runs,
+        revision=revision,
     )
     if reason:
         return verdict
@@ -116,38 +142,51 @@ def _compare(
     baseline: Baseline,
     result: CellResult,
 ) -> Verdict:
-    """The verdict on a value, by the limits of the prediction: all of them are there."""
-    value, middle = verdict.value, prediction.middle
-    doubt, limit = prediction.doubt, prediction.limit
+    """The verdict on a value, by the limits of the prediction: those of the last runs are there."""
+    value = verdict.value
+    doubt = prediction.doubt
+    limit = prediction.limit
     assert value is not None
-    assert middle is not None
     assert doubt is not None
     assert limit is not None
-    outcome = Outcome.PASS
-    bound = doubt
-    revision = None
-    reason = reasons.deviation(metric, value, middle, verdict.n)
-    if value > doubt:
-        outcome = Outcome.INCONCLUSIVE
-        revision = _clean_revision(baseline)
+    reason = reasons.deviation(metric, value, prediction)
     if value > limit:
-        outcome = Outcome.FAIL
-        bound = limit
-        reason += reasons.over_limit(metric, value, limit, baseline, result)
-    else:
-        reason += reasons.doubt_text(metric, doubt)
-    if outcome is Outcome.INCONCLUSIVE:
-        reason += reasons.in_doubt(metric, limit, baseline)
-    return structs.replace(
-        verdict,
-        outcome=outcome,
-        reason=reason,
-        limit=bound,
-        revision=revision,
-    )
+        return structs.replace(
+            verdict,
+            outcome=Outcome.FAIL,
+            limit=limit,
+            revision=prediction.revision,
+            reason=reason + reasons.over_limit(metric, value, prediction, baseline, result),
+        )
+    reason += reasons.doubt_text(metric, doubt)
+    if _has_crept(value, prediction):
+        return structs.replace(
+            verdict,
+            limit=prediction.anchor_limit,
+            revision=prediction.anchor_revision,
+            reason=reason + reasons.far_from_anchor(metric, value, prediction),
+        )
+    if value > doubt:
+        return structs.replace(
+            verdict,
+            limit=doubt,
+            revision=prediction.revision,
+            reason=reason + reasons.in_doubt(metric, prediction),
+        )
+    return structs.replace(verdict, outcome=Outcome.PASS, limit=doubt, reason=reason)
 
 
-def _clean_revision(baseline: Baseline) -> str | None:
-    """The revision to compare with, if the newest run was of one without changes."""
-    newest = baseline.runs[-1]
-    return None if newest.dirty else newest.revision
+def _has_crept(value: float, prediction: MetricScreening) -> bool:
+    """Whether a figure is far above the anchor, and not by one step that was not there before.
+
+    The last runs do not doubt it, or are a third of the way there themselves (in logs).
+    """
+    anchor = prediction.anchor
+    doubt = prediction.doubt
+    if anchor is None or prediction.anchor_limit is None or prediction.newest is None:
+        return False
+    if value <= prediction.anchor_limit:
+        return False
+    is_unseen = doubt is None or value <= doubt
+    third_of_way = anchor * math.cbrt(value / anchor)
+    return is_unseen or prediction.newest >= third_of_way

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from msgspec import structs
 
 from pytest_ttsperf import files, real
+from pytest_ttsperf.baseline.prediction import ANCHOR_RUNS
 from pytest_ttsperf.errors import (
     BaselineUnreadable,
     BaselineUnwritable,
@@ -37,8 +38,8 @@ from pytest_ttsperf.records import cell as records_cell
 SCHEMA = "ttsperf-baseline/1"
 KEPT_RUNS = 30
 LOCK_TIMEOUT_S = 60.0
-AGE_NOTE = "baseline"
-"""The guard of a note about the baseline itself, which is not stored with the run beside it."""
+BASELINE_NOTE = "baseline"
+"""The guard of notes about the baseline itself, which are not stored with the run beside it."""
 
 
 def save(
@@ -64,7 +65,7 @@ def describe_fingerprint(result: CellResult, run: Run) -> dict[str, Json]:
 def summarise_run(result: CellResult, run: Run) -> BaselineRun:
     """What a baseline stores of a cell's run."""
     git = run.environment.git
-    notes = [f"{note.guard}: {note.text}" for note in result.notes if note.guard != AGE_NOTE]
+    notes = [f"{note.guard}: {note.text}" for note in result.notes if note.guard != BASELINE_NOTE]
     return BaselineRun(
         saved=run.started,
         run=run.id,
@@ -136,9 +137,9 @@ def append(
 ) -> tuple[Path, Baseline]:
     """Add a run to the baseline of its cell and machine; gives the file written and its content.
 
-    The file holds the last 30 runs, and of the newest the counted trials (instants and figures;
-    sound and stage spans are left out) and the median ms by stage up to the first sounding chunk. A
-    run that is there already is replaced, one that is older than others goes before them.
+    The file holds 30 runs (see `drop_oldest`), and of the newest the counted trials (instants and
+    figures; sound and stage spans are left out) and the median ms by stage up to the first sounding
+    chunk. A run that is there already is replaced, one that is older than others goes before them.
     `accepted`, an instant in ISO 8601, declares this run the first that counts. Raises
     BaselineUnreadable, and writes nothing, when the file is damaged, belongs to another machine or
     cell, or stays locked; BaselineUnwritable when it cannot be written.
@@ -152,9 +153,10 @@ def append(
         baseline = structs.replace(
             before,
             cell=_without_port(result.cell),
-            runs=tuple(runs[-KEPT_RUNS:]),
+            runs=tuple(runs),
             fingerprint_parts=fingerprint_parts or before.fingerprint_parts,
         )
+        baseline = drop_oldest(baseline)
         if _is_same(runs[-1], run):
             baseline = _with_newest(baseline, result)
         try:
@@ -162,6 +164,22 @@ def append(
         except OSError as error:
             raise _unwritable(path, error) from error
     return path, baseline
+
+
+def drop_oldest(baseline: Baseline) -> Baseline:
+    """With the last 30 runs, among them the first five that count, however old they are.
+
+    What crept up is seen beside these alone, and all others creep along.
+    """
+    surplus = len(baseline.runs) - KEPT_RUNS
+    if surplus <= 0:
+        return baseline
+    first = len(baseline.runs) - len(baseline.counted_runs)
+    anchor = range(first, first + ANCHOR_RUNS)
+    others = [index for index in range(len(baseline.runs)) if index not in anchor]
+    dropped = others[:surplus]
+    runs = [run for index, run in enumerate(baseline.runs) if index not in dropped]
+    return structs.replace(baseline, runs=tuple(runs))
 
 
 def _with_newest(baseline: Baseline, result: CellResult) -> Baseline:

@@ -80,7 +80,7 @@ def _run(arguments: argparse.Namespace) -> int:
             old,
             new,
             presets,
-            lambda phase: metrics.choose_metrics(phase, margins),
+            lambda phase: metrics.choose_metrics(phase, margins, budget_s=arguments.budget),
             arguments.budget,
             cold=arguments.cold,
             announce=lambda line: print(line, file=sys.stderr),

@@ -73,6 +73,8 @@ class ComparedCell(NamedTuple):
 
     plan: Plan
     metrics: tuple[ComparedMetric, ...]
+    ungated: tuple[ComparedMetric, ...] = ()
+    """What is shown besides, and not judged."""
 
     @property
     def is_same_work(self) -> bool:
@@ -115,6 +117,8 @@ class ComparisonSpec:
     """Per process in a warm block; None for as many as are worth opening the process."""
     budget_option: str = budget.OPTION
     """How a user gives another budget."""
+    trial_s: float | None = None
+    """How long one trial in every cell took before, at the least; None where none was measured."""
 
     @property
     def is_open(self) -> bool:
@@ -236,9 +240,9 @@ class BlockRunner:
                     sampled = self.draw(cell, number, len(texts))
                 trials[cell] = self._run_warm_block(spec, arms, compared, texts, sampled, order)
             if number == 0:
-                for cell, (plan, _) in spec.cells.items():
+                for cell, compared in spec.cells.items():
                     _refuse_precomputed(spec, trials[cell])
-                    _refuse_caches(arms, plan, trials[cell])
+                    _refuse_caches(arms, compared.plan, trials[cell])
                 for arm in ARMS:
                     opened = arms[arm]
                     # This also checks again where the code of the target came from.
@@ -445,7 +449,7 @@ def _texts(plan: Plan, positions: range) -> Sequence[str]:
     text = plan.text
     if not corpus.is_preset(text):
         return [text] * len(positions)
-    pool = corpus.texts(text, corpus.trial_count(text))
+    pool = corpus.texts(text, corpus.trial_count(text), start=plan.texts_from)
     start = plan.first + plan.trials
     return [pool[(start + position) % len(pool)] for position in positions]
 

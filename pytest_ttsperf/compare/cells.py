@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from pytest_ttsperf.compare import revisions, run
+from pytest_ttsperf.compare import footing, forecast, revisions, run
 from pytest_ttsperf.compare.blocks import ComparedCell, ComparisonSpec
-from pytest_ttsperf.compare.metrics import with_work
+from pytest_ttsperf.compare.checkout import copies
+from pytest_ttsperf.compare.metrics import choose_ungated, with_work
 from pytest_ttsperf.errors import MeasurementError, QualityError, RevisionError, TargetError
 from pytest_ttsperf.experiment.plan import Plan, TargetFactory
 from pytest_ttsperf.records import (
@@ -22,16 +23,18 @@ from pytest_ttsperf.records import (
     Json,
     Outcome,
     Phase,
+    TargetInfo,
     TargetSpec,
     TrustNote,
     Verdict,
 )
 from pytest_ttsperf.targets import spec as targets_spec
 from pytest_ttsperf.targets.server.run_options import with_http_options
-from pytest_ttsperf.targets.worker.source_tree import Tree
+from pytest_ttsperf.targets.worker.source_tree import Tree, name_running_paths
 
 COLD = "cold starts were compared, each counted from when its process was asked for"
 SHOWN_DEPENDENCIES = 4
+SHOWN_FILES = 3
 MeasuredCell = tuple[TargetFactory, Plan]
 """How a cell was measured."""
 MetricsOfPhase = Callable[[Phase], tuple[ComparedMetric, ...]]
@@ -44,6 +47,10 @@ class ComparedVersion:
     label: str
     tree: Tree | None = None
     spec: TargetSpec | None = None
+    running: Tree | None = None
+    """The code that runs, laid out as `tree` is; None where it is compared in its place."""
+    in_place_because: str | None = None
+    """Why it is, where it should not be."""
 
     @property
     def remarks(self) -> list[str]:
@@ -51,6 +58,10 @@ class ComparedVersion:
         if self.tree is None:
             return []
         remarks = [f"{self.label}: {note}" for note in self.tree.notes]
+        if self.running is not None:
+            remarks += [f"{revisions.RUNNING}: {note}" for note in self.running.notes]
+        if self.in_place_because is not None:
+            remarks.append(self.in_place_because)
         if self.tree.differing and not self.tree.has_own_environment:
             remarks.append(self._differing_text(self.tree.differing))
         return remarks
@@ -74,6 +85,23 @@ class ComparedVersion:
             spec = structs.replace(spec, options=source.spec.options)
         return replace(source, spec=with_http_options(spec, {}))
 
+    def level(self, spec: ComparisonSpec, ready: TargetInfo | None) -> footing.Footing:
+        """A comparison with its candidate laid out as its baseline, as far as it can be.
+
+        `ready` is what the candidate was like in its place.
+        """
+        if self.running is not None:
+            return footing.level(spec, self.running, ready)
+        if self.in_place_because is not None:
+            return footing.Footing(spec, (self.in_place_because,))
+        return footing.Footing(spec)
+
+    def name_running_paths(self, text: str) -> str:
+        """A text with the paths of the running code, wherever that was laid out."""
+        if self.running is None:
+            return text
+        return name_running_paths(self.running, text)
+
 
 def prepare_version(
     text: str,
@@ -83,12 +111,13 @@ def prepare_version(
     options: Mapping[str, Json] | None = None,
     copy: Sequence[str] = (),
     fetch: bool = False,
+    left_out: Sequence[Path] = (),
 ) -> ComparedVersion:
     """Prepare what `--ttsperf-against` names. RevisionError when it is not to be had.
 
     `options` are those of another target; without any it gets those of the measured one, if both
-    have the same form. `copy` and `fetch` are for a revision: files that git does not track, as
-    patterns, and whether it may be fetched.
+    have the same form. `copy`, `fetch` and `left_out` are for a revision: files that git does not
+    track, as patterns, whether it may be fetched, and folders that are not part of the code.
     """
     if targets_spec.is_spec(text):
         spec = TargetSpec(spec=text, options=dict(options or {}))
@@ -99,22 +128,60 @@ def prepare_version(
             "another version gets those of this one. Leave out --ttsperf-against-option"
         )
     tree = revisions.checkout(text, rootdir, install=install, copy=copy, fetch=fetch)
-    return ComparedVersion(tree.label, tree=tree)
+    version = ComparedVersion(tree.label, tree=tree)
+    if tree.revision is None:
+        return version
+    return _lay_out_running(version, tree, rootdir, copy=copy, left_out=left_out)
 
 
-def is_in_doubt(result: CellResult) -> bool:
-    """Whether stored numbers suggest that it got slower, and there is a revision to ask."""
-    return _doubtful_revision(result) is not None
+def _lay_out_running(
+    version: ComparedVersion,
+    tree: Tree,
+    rootdir: Path,
+    *,
+    copy: Sequence[str],
+    left_out: Sequence[Path],
+) -> ComparedVersion:
+    """The version with the running code laid out as well, or with why that cannot be."""
+    try:
+        running = revisions.lay_out_running(rootdir, copy=copy, left_out=left_out)
+    except RevisionError as error:
+        reason = f"{footing.UNEQUAL}: it cannot be laid out likewise ({_first_line(error)})"
+        return replace(version, in_place_because=reason)
+    lacking = revisions.lacking_code(running)
+    if lacking and tree.has_own_environment:
+        # There the old version was built, and has what was built; the running one would not.
+        reason = (
+            f"{footing.UNEQUAL}: laid out likewise it would lack what git ignores "
+            f"({', '.join(lacking[:SHOWN_FILES])}); {copies.OPTION}=PATTERN lays that out as well"
+        )
+        return replace(version, in_place_because=reason)
+    return replace(version, running=running)
 
 
-def _doubtful_revision(result: CellResult) -> str | None:
-    doubtful = filter(_is_doubtful, result.verdicts)
-    return next((verdict.revision for verdict in doubtful), None)
+def needs_comparison(result: CellResult, *, measure: bool) -> bool:
+    """Whether stored numbers leave it open if it got slower, and there is a revision to ask.
+
+    That is where they say that it may be slower; with `measure` also where there are none that this
+    machine could be judged by.
+    """
+    return bool(_open_revisions(result, measure=measure))
 
 
-def _is_doubtful(verdict: Verdict) -> bool:
-    is_not_passed = verdict.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE)
-    return verdict.gate == "baseline" and verdict.revision is not None and is_not_passed
+def _open_revisions(result: CellResult, *, measure: bool) -> list[str]:
+    """The revisions to ask, each once, in the order of the verdicts that name them."""
+    revisions: dict[str, None] = {}
+    for verdict in result.verdicts:
+        if _is_open(verdict, measure=measure) and verdict.revision is not None:
+            revisions[verdict.revision] = None
+    return list(revisions)
+
+
+def _is_open(verdict: Verdict, *, measure: bool) -> bool:
+    if verdict.gate != "baseline" or verdict.outcome is Outcome.PASS:
+        return False
+    # Without a limit there was nothing to judge by, and so there is no doubt yet.
+    return measure or verdict.limit is not None
 
 
 def compare_cells(
@@ -128,29 +195,33 @@ def compare_cells(
     tell: run.Tell,
     announce: run.Tell = lambda _: None,
     earlier: run.EarlierRuns | None = None,
+    measure: bool = False,
 ) -> list[CellResult]:
     """The results of one test, with what a comparison says of them.
 
-    They are compared with `against`, if that is a version; otherwise each cell that stored numbers
-    put in doubt is compared with the revision of these numbers, which `version_of` prepares.
-    `tell`, `announce` and `earlier` are as `run.compare` has them.
+    They are compared with `against`, if that is a version; otherwise each cell that
+    `needs_comparison` is compared with the revisions of the stored numbers, which `version_of`
+    prepares. `tell`, `announce` and `earlier` are as `run.compare` has them.
     """
     by_cell = {result.cell.id: result for result in results}
-    for group in _groups(results, against):
+    for group in _groups(results, against, measure=measure):
         try:
             version = against or version_of(group.label)
             spec = _comparison_spec(version, group, measured, metrics_of, budget_s)
-            comparisons = run.compare(spec, tell, announce=announce, earlier=earlier)
+            level = version.level(spec, group.results[0].ready)
+            compared = run.compare(level.spec, tell, announce=announce, earlier=earlier)
+            comparisons = level.annotate(compared)
         except (MeasurementError, RevisionError, QualityError) as error:
             comparisons = group.without_comparison(_first_line(error), Outcome.INCONCLUSIVE)
         except TargetError as error:
-            reason = f"the new code failed while it was compared: {error}"
+            words = version.name_running_paths(str(error))
+            reason = f"the new code failed while it was compared: {words}"
             comparisons = group.without_comparison(reason, Outcome.FAIL)
         for cell_id, comparison in comparisons.items():
             by_cell[cell_id] = _add_comparison(
                 by_cell[cell_id],
                 comparison,
-                answers_doubt=against is None,
+                revision=group.label if against is None else None,
             )
     return list(by_cell.values())
 
@@ -168,17 +239,23 @@ class _Group(NamedTuple):
         outcome: Outcome,
     ) -> dict[str, Comparison]:
         """By cell id: why there is none."""
-        comparison = Comparison(against=self.label, outcome=outcome, reason=reason)
+        label = revisions.short_name(self.label)
+        comparison = Comparison(against=label, outcome=outcome, reason=reason)
         return {result.cell.id: comparison for result in self.results}
 
 
-def _groups(results: Iterable[CellResult], against: ComparedVersion | None) -> list[_Group]:
+def _groups(
+    results: Iterable[CellResult],
+    against: ComparedVersion | None,
+    *,
+    measure: bool,
+) -> list[_Group]:
     groups: dict[tuple[str, Phase], list[CellResult]] = defaultdict(list)
     for result in results:
         if result.outcome is Outcome.INVALID or not result.counted:
             continue
-        label = against.label if against else _doubtful_revision(result)
-        if label is not None:
+        labels = [against.label] if against else _open_revisions(result, measure=measure)
+        for label in labels:
             groups[label, result.cell.phase].append(result)
     return [_Group(label, phase, members) for (label, phase), members in groups.items()]
 
@@ -201,11 +278,14 @@ def _comparison_spec(
     if baseline.spec == source.spec:
         metrics = with_work(metrics, group.phase)
     cells = {}
+    trials_s = []
     for result in group.results:
+        trials_s.append(forecast.fastest_trial_s(result.counted))
         _, plan = measured[result.cell.id]
         cells[result.cell.id] = ComparedCell(
             plan=replace(plan, trials=len(result.counted)),
             metrics=metrics,
+            ungated=choose_ungated(metrics, group.phase),
         )
     return ComparisonSpec(
         baseline=baseline,
@@ -213,7 +293,14 @@ def _comparison_spec(
         cells=cells,
         against=version.label,
         budget_s=budget_s,
+        trial_s=_total_s(trials_s),
     )
+
+
+def _total_s(trials_s: Sequence[float | None]) -> float | None:
+    """Of one trial in each cell; None where one of them is not known."""
+    measured_s = [trial_s for trial_s in trials_s if trial_s is not None]
+    return sum(measured_s) if len(measured_s) == len(trials_s) else None
 
 
 def _refuse_never_warm(baseline: TargetFactory, phase: Phase) -> None:
@@ -229,17 +316,24 @@ def _add_comparison(
     result: CellResult,
     comparison: Comparison,
     *,
-    answers_doubt: bool,
+    revision: str | None,
 ) -> CellResult:
-    """The result with its comparison; where it answers a doubt, in the doubtful verdicts' place."""
+    """The result with its comparison.
+
+    Where it was made for stored numbers of a `revision`, it stands in the place of the verdicts
+    that name it.
+    """
     compared = run.verdicts(comparison)
-    if answers_doubt:
-        verdicts = [
-            _resolve(verdict, compared) if _is_doubtful(verdict) else verdict
-            for verdict in result.verdicts
-        ]
-    else:
-        verdicts = [*result.verdicts, *compared]
+    verdicts = []
+    for verdict in result.verdicts:
+        if revision is None or verdict.revision != revision:
+            verdicts.append(verdict)
+        elif verdict.lacks_baseline:
+            verdicts += compared
+        else:
+            verdicts.append(_resolve(verdict, compared))
+    if revision is None:
+        verdicts += compared
     notes = [TrustNote(guard="comparison", text=text) for text in comparison.notes]
     return structs.replace(
         result,
@@ -291,7 +385,10 @@ def side_by_side(
     phase: Phase = "cold" if is_cold else "warm"
     metrics = metrics_of(phase)
     plan = Plan(test="compare", text="", mode="stream", phase=phase, trials=0)
-    cells = {preset: ComparedCell(replace(plan, text=preset), metrics) for preset in presets}
+    ungated = choose_ungated(metrics, phase)
+    cells = {
+        preset: ComparedCell(replace(plan, text=preset), metrics, ungated) for preset in presets
+    }
     spec = ComparisonSpec(
         baseline=baseline,
         candidate=candidate,

@@ -14,14 +14,16 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from msgspec import structs
 
-from pytest_ttsperf.compare import work
-from pytest_ttsperf.compare.attribution import attribute
+from pytest_ttsperf.compare import coarse_clock, late_trials, rare_events, work
+from pytest_ttsperf.compare.attribution import attribute, describe
 from pytest_ttsperf.judge.statistics.estimators import (
     TAILS,
+    TRIM,
     effects,
     is_missing,
     missing_rates,
 )
+from pytest_ttsperf.judge.statistics.resolution import Resolution
 from pytest_ttsperf.judge.statistics.t_rule import (
     END,
     MOST_BLOCKS,
@@ -83,16 +85,61 @@ def decide(
         )
     if metric.statistic == "outside":
         return work.decide_outside(draft, blocks, metric, levels, texts)
-    contrast = _contrast(readable, metric, levels)
+    if metric.statistic == "late":
+        verdict = _decide_late(draft, readable, metric, levels)
+    else:
+        verdict = _decide_figure(draft, readable, metric, levels)
+    if verdict.control_fired:
+        return _void(verdict, verdict)
+    return verdict
+
+
+def _decide_figure(
+    draft: ChangeVerdict,
+    readable: Sequence[Block],
+    metric: ComparedMetric,
+    levels: Levels,
+) -> ChangeVerdict:
+    """By the t rule over blocks, and by what limits what that can know."""
+    steps = coarse_clock.find_steps(readable, metric)
+    contrast = _contrast(readable, metric, steps, levels)
     if metric.both_ways or metric.is_work:
         verdict = _decide_work(draft, contrast, metric, levels)
     else:
         verdict = _apply_rule(draft, contrast, levels)
         verdict = structs.replace(verdict, attribution=attribute(readable, metric.statistic))
         verdict = structs.replace(verdict, reason=_reason(verdict))
-    if verdict.control_fired:
-        return _void(verdict, verdict)
+    if steps is not None:
+        verdict = coarse_clock.explain_steps(verdict, contrast, metric, steps)
+    if metric.event is not None:
+        verdict = rare_events.check_counts(
+            verdict,
+            readable,
+            metric,
+            levels,
+        )
     return verdict
+
+
+def _decide_late(
+    draft: ChangeVerdict,
+    readable: Sequence[Block],
+    metric: ComparedMetric,
+    levels: Levels,
+) -> ChangeVerdict:
+    """The share of late trials; where it changed, the stage is that of the slow texts."""
+    verdict = late_trials.decide_late(
+        draft,
+        readable,
+        metric,
+        levels,
+    )
+    if verdict.outcome is Outcome.INCONCLUSIVE:
+        return structs.replace(verdict, reason=f"{verdict.reason}; {_open_end(verdict)}")
+    if verdict.outcome is Outcome.PASS and not verdict.improved:
+        return verdict
+    verdict = structs.replace(verdict, attribution=attribute(readable, "p95"))
+    return structs.replace(verdict, reason=f"{verdict.reason}{_stage_text(verdict)}")
 
 
 def _decide_work(
@@ -107,6 +154,18 @@ def _decide_work(
     else:
         verdict = structs.replace(_apply_rule(draft, contrast, levels), improved=False)
     return structs.replace(verdict, reason=_work_reason(verdict, metric))
+
+
+def as_ungated(verdict: ChangeVerdict, why: str) -> ChangeVerdict:
+    """The same as something that is shown and not judged, and when it would be."""
+    found, _, _ = verdict.reason.partition(": ")
+    return structs.replace(
+        verdict,
+        outcome=Outcome.INCONCLUSIVE,
+        improved=False,
+        blocks_needed=None,
+        reason=f"{found}: shown, and not judged; it is {why}",
+    )
 
 
 def confirm(
@@ -146,14 +205,23 @@ def void_by_control(
 def _contrast(
     readable: Sequence[Block],
     metric: ComparedMetric,
+    steps: Resolution | None,
     levels: Levels,
 ) -> Contrast:
+    """Of values that come in steps nothing is trimmed: a change shows in the few that move."""
     arms = [block.metric for block in readable]
-    per_block = effects(arms, metric.statistic, metric.scale)
+    trim = TRIM
+    least_error = 0.0
+    if steps is not None:
+        trim = 0.0
+        least_error = steps.error(metric.statistic)
+    per_block = effects(arms, metric.statistic, metric.scale, trim)
     margin = metric.margin
     if metric.scale == "ratio":
         margin = math.log1p(margin)
-    return Contrast.of(per_block, margin, levels.estimate)
+    contrast = Contrast.of(per_block, margin, levels.estimate)
+    candidate = contrast.candidate.with_least_error(least_error)
+    return contrast._replace(candidate=candidate)
 
 
 def _apply_rule(draft: ChangeVerdict, contrast: Contrast, levels: Levels) -> ChangeVerdict:
@@ -334,19 +402,13 @@ def _count_text(verdict: ChangeVerdict) -> str:
 
 def _stage_text(verdict: ChangeVerdict) -> str:
     """`; +11.2 ms, of which vocode +10.9 ms (+10.1 to +11.7)`."""
-    attribution = verdict.attribution
-    if attribution is None:
+    found = verdict.attribution
+    if found is None:
         return "; which stage it is is not known, as stages were not told"
-    text = f"; {attribution.total_ms:+.1f} ms"
-    if verdict.statistic in TAILS:
+    text = f"; {found.total_ms:+.1f} ms"
+    if verdict.statistic in TAILS or verdict.statistic == "late":
         text += " in the slow texts"
-    if attribution.explained_by is None:
-        return f"{text}, in which no single stage surely has a part"
-    first = attribution.stages[0]
-    return (
-        f"{text}, of which {first.stage} {first.ms:+.1f} ms "
-        f"({first.low_ms:+.1f} to {first.high_ms:+.1f})"
-    )
+    return f"{text}, {describe(found)}"
 
 
 def _amount(value: float | None, verdict: ChangeVerdict) -> str:

@@ -22,6 +22,13 @@ MOST_OUTSIDE = 0.05
 """Of the texts: what is PASS has surely fewer of them apart."""
 MOST_OF_SAMPLE = 1 / 3
 """The same, of the few texts that are listened to: eight without one show it."""
+LATER_BY = 0.15
+"""A trial that takes so much longer than the median of its text is late, as 1 to 3 in 100 are by
+chance in a noisy quarter of an hour (docs/adr/0042)."""
+MOST_MORE_LATE = 0.02
+"""Of the trials: what is PASS has surely not so many more of them late."""
+CLIPPED_TEXT = 0.06
+"""Share of clipped samples from which a text counts as clipped: as in the guard `clipping`."""
 DEFAULT_BUDGET_S = 60.0
 """Longest time for one comparison, where none is named."""
 CEILING_S = 8 * 3600.0
@@ -42,24 +49,31 @@ class MetricDefault(NamedTuple):
     margin: float = DEFAULT_MARGIN
     both_ways: bool = False
     band: float | None = None
-    """Of `outside`: how far from the other arms, as a ratio or in the metric's unit."""
+    """Of `outside`: how far from the other arms, as a ratio or in the metric's unit; of `late`: how
+    far above the median of the arms."""
+    event: float | None = None
+    """Of a figure that is 0 in most texts: what it is at least in a text that has the event."""
 
     @property
     def is_share(self) -> bool:
         """Whether its margin is a share, and not in the metric's unit."""
-        return self.scale == "ratio" or self.statistic == "outside"
+        return self.scale == "ratio" or self.statistic in ("outside", "late")
 
 
 FIGURES: Mapping[str, MetricDefault] = {
     "ttfa_p50": MetricDefault("ttfa p50", "ttfa_sound_ms", "p50"),
     "ttfa_p95": MetricDefault("ttfa p95", "ttfa_sound_ms", "p95"),
+    "ttfa_late": MetricDefault(
+        "ttfa late", "ttfa_sound_ms", "late", margin=MOST_MORE_LATE, band=LATER_BY
+    ),
     "rtf_p50": MetricDefault("rtf p50", "rtf", "p50"),
     "rtf_p95": MetricDefault("rtf p95", "rtf", "p95"),
+    "rtf_late": MetricDefault("rtf late", "rtf", "late", margin=MOST_MORE_LATE, band=LATER_BY),
     "heard_p50": MetricDefault("heard ttfa p50", "ttfa_ms", "p50"),
     "heard_p95": MetricDefault("heard ttfa p95", "ttfa_ms", "p95"),
     "cpu_p50": MetricDefault("cpu p50", "cpu_s_per_audio_s", "p50"),
     "gap_p50": MetricDefault("longest gap p50", "gap_max_ms", "p50"),
-    "underruns": MetricDefault("underruns", "underruns", "p50", "difference"),
+    "underruns": MetricDefault("underruns", "underruns", "p50", "difference", event=1.0),
     "rss_peak": MetricDefault("rss peak", "rss_peak_mb", "value"),
 }
 WORK: Mapping[str, MetricDefault] = {
@@ -74,7 +88,14 @@ WORK: Mapping[str, MetricDefault] = {
         "true peak", "true_peak_dbtp", "p50", "difference", "dB", margin=1.0, both_ways=True
     ),
     "bandwidth": MetricDefault("bandwidth", "bandwidth_khz", "p50", margin=0.05, both_ways=True),
-    "clipped": MetricDefault("clipped share", "clipped_share", "p50", "difference", margin=0.01),
+    "clipped": MetricDefault(
+        "clipped share",
+        "clipped_share",
+        "p50",
+        "difference",
+        margin=0.01,
+        event=CLIPPED_TEXT,
+    ),
     "texts_length": MetricDefault(
         "texts of another length", "speech_s", "outside", "ratio", "", MOST_OUTSIDE, band=0.2
     ),
@@ -122,6 +143,9 @@ REQUESTED: Mapping[str, MetricDefault] = {
 }
 """What takes a recogniser, or the sound of all arms, and is judged of a sample of the texts."""
 DEFAULT = ("ttfa_p50", "ttfa_p95", "rtf_p50")
+GATED_FROM_S: Mapping[str, float] = {"ttfa_late": 180.0}
+"""Budgets from which these are judged too where nobody names them. With less time unchanged code
+would stay undecided too often, so they are shown (docs/adr/0042)."""
 ALL: Mapping[str, MetricDefault] = {**FIGURES, **WORK, **REQUESTED}
 SAMPLED = frozenset(figure.metric for figure in REQUESTED.values())
 SHORT = {"ttfa": ("ttfa_p50", "ttfa_p95"), "rtf": ("rtf_p50",), "memory": ("rss_peak",)}
@@ -129,8 +153,10 @@ SHORT = {"ttfa": ("ttfa_p50", "ttfa_p95"), "rtf": ("rtf_p50",), "memory": ("rss_
 WARM_ONLY = frozenset(
     {
         "ttfa_p95",
+        "ttfa_late",
         "heard_p95",
         "rtf_p95",
+        "rtf_late",
         "rss_peak",
         "underruns",
         "texts_length",
@@ -159,15 +185,46 @@ def budget_s(text: object, source: str) -> float:
     return seconds
 
 
-def choose_metrics(phase: Phase, *margins: Mapping[str, float]) -> tuple[ComparedMetric, ...]:
+def default_figures(budget_s: float) -> list[str]:
+    """What is compared where nobody names anything else, in so much time."""
+    longer = [name for name, from_s in GATED_FROM_S.items() if budget_s >= from_s]
+    return [*DEFAULT, *longer]
+
+
+def choose_metrics(
+    phase: Phase,
+    *margins: Mapping[str, float],
+    budget_s: float = DEFAULT_BUDGET_S,
+) -> tuple[ComparedMetric, ...]:
     """The metrics of a test: the usual ones, and what is named; a later mapping wins."""
-    merged = {name: ALL[name].margin for name in DEFAULT}
+    merged = {name: ALL[name].margin for name in default_figures(budget_s)}
     for each in margins:
         merged.update(each)
     return tuple(
         _compared_metric(name, margin)
         for name, margin in merged.items()
         if phase == "warm" or name not in WARM_ONLY
+    )
+
+
+def choose_ungated(gates: Iterable[ComparedMetric], phase: Phase) -> tuple[ComparedMetric, ...]:
+    """What is shown beside the gates of a test, as its budget is too short to judge it."""
+    labels = {gate.label for gate in gates}
+    shown = []
+    for name in GATED_FROM_S:
+        if phase == "cold" and name in WARM_ONLY:
+            continue
+        if ALL[name].label not in labels:
+            shown.append(_compared_metric(name, ALL[name].margin))
+    return tuple(shown)
+
+
+def why_ungated(metric: ComparedMetric) -> str:
+    """When a figure of `choose_ungated` is judged."""
+    names = [name for name in GATED_FROM_S if ALL[name].label == metric.label]
+    return (
+        f"judged in a budget of {GATED_FROM_S[names[0]]:.0f} s or more (--ttsperf-budget), or "
+        f"where @regression({names[0]}=...) names it"
     )
 
 
@@ -200,6 +257,7 @@ def _compared_metric(name: str, margin: float) -> ComparedMetric:
         both_ways=default.both_ways,
         is_work=name in WORK or name in REQUESTED,
         band=band,
+        event=default.event,
     )
 
 

@@ -43,6 +43,8 @@ def _lines(comparison: Comparison, paint: Paint) -> Iterator[str]:
     for metric, change in zip(comparison.gates, comparison.changes, strict=False):
         when = _time_text(change, comparison)
         yield f"  {_word(change, paint)}  {metric.label}, {when}: {change.reason}"
+    for ungated in comparison.ungated:
+        yield f"  {ungated.metric.label}: {ungated.change.reason}"
     for note in comparison.notes:
         yield f"  note: {note}"
 

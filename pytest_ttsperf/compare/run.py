@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from msgspec import structs
 
-from pytest_ttsperf.compare import budget, decision, work
+from pytest_ttsperf.compare import budget, decision, forecast, work
 from pytest_ttsperf.compare.blocks import (
     BlockRunner,
     BlockTrials,
@@ -25,6 +25,7 @@ from pytest_ttsperf.compare.blocks import (
 from pytest_ttsperf.compare.incomparable import Incomparable
 from pytest_ttsperf.compare.listening import BlockListener
 from pytest_ttsperf.compare.looks import CellLooks
+from pytest_ttsperf.compare.metrics import why_ungated
 from pytest_ttsperf.errors import WrongTree
 from pytest_ttsperf.experiment.plan import TargetFactory
 from pytest_ttsperf.judge.statistics import always_valid, t_rule
@@ -40,6 +41,7 @@ from pytest_ttsperf.records import (
     Outcome,
     Phase,
     Statistic,
+    UngatedChange,
     Verdict,
 )
 from pytest_ttsperf.records.cell import target_identity
@@ -90,7 +92,7 @@ class CellBlocks:
         """Those that measured blocks of it."""
         self.trials: list[BlockTrials] = []
         self.by_metric: dict[str, list[Block]] = {}
-        for metric in cell.metrics:
+        for metric in (*cell.metrics, *cell.ungated):
             self.by_metric[metric.metric] = []
 
     def add(self, trials: BlockTrials, attempt: int = 1) -> None:
@@ -285,6 +287,9 @@ class ComparisonRun:
             self._refuse_shortfall(plan)
             self._run_next(self._only(self._unsettled()))
             return plan
+        shortfall = forecast.shortfall(self.spec)
+        if shortfall is not None:
+            raise Incomparable(shortfall, Outcome.INCONCLUSIVE)
         while plan is None:
             self._run_next(self.spec)
             plan = self._plan_from_first()
@@ -372,6 +377,15 @@ class ComparisonRun:
         trials = {cell_id: self.blocks[cell_id].trials for cell_id in self.spec.cells}
         refuse_silent_baseline(self.spec, trials)
 
+    def _judge_ungated(self, cell_id: str) -> tuple[UngatedChange, ...]:
+        """What is shown of a cell besides its gates."""
+        shown = []
+        for metric in self.spec.cells[cell_id].ungated:
+            change = decision.decide(self.blocks[cell_id].by_metric[metric.metric], metric)
+            change = decision.as_ungated(change, why_ungated(metric))
+            shown.append(UngatedChange(metric=metric, change=change))
+        return tuple(shown)
+
     def _with_own_rtf(
         self,
         cell_id: str,
@@ -425,6 +439,7 @@ class ComparisonRun:
             notes=tuple(dict.fromkeys(notes)),
             gates=metrics,
             changes=work.void_by_work(changes, metrics),
+            ungated=self._judge_ungated(cell_id),
             measured={metric: tuple(each) for metric, each in blocks.by_metric.items()},
         )
 
@@ -483,7 +498,7 @@ def verdicts(comparison: Comparison) -> list[Verdict]:
 
 def _verdict(metric: ComparedMetric, change: ChangeVerdict, subject: str) -> Verdict:
     statistic: Statistic | None = None
-    if metric.statistic != "value" and metric.statistic != "outside":
+    if metric.statistic in ("p50", "p95", "p99"):
         statistic = metric.statistic
     return Verdict(
         subject=f"{metric.label} {subject}",

@@ -1,14 +1,13 @@
 """One cell from its text to its verdicts: measure, derive the metrics, judge.
 
-Knows nothing of pytest: the plugin and the command line both come in here. `derive` and all that
-comes after it are functions of recorded trials, so that pooled and rerun cells are judged as a
-first measurement is.
+How a warm one is measured is in `warm`. Nothing here knows of pytest: the plugin and the command
+line both come in here. `derive` and all that comes after it are functions of recorded trials, so
+that pooled and rerun cells are judged as a first measurement is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -17,30 +16,18 @@ from msgspec import structs
 
 from pytest_ttsperf.errors import MeasurementError
 from pytest_ttsperf.experiment import listening
-from pytest_ttsperf.experiment.listening import SoundJudge
 from pytest_ttsperf.experiment.plan import (
     UNNAMED,
     Plan,
     Progress,
-    QualityPlan,
     TargetFactory,
+    Tell,
     cell_of,
-    probe_texts,
+    start_of_texts,
     trial_texts,
     warmup_texts,
 )
-from pytest_ttsperf.experiment.trial import (
-    OpenTarget,
-    is_broken,
-    is_steady,
-    merge_tracers,
-    note_unreadable,
-    run_cold_trial,
-    run_trial,
-    run_trial_or_fail,
-    seconds_per_trial,
-    warm_up,
-)
+from pytest_ttsperf.experiment.trial import OpenTarget, run_cold_trial, run_trial
 from pytest_ttsperf.judge import limits, sampled_limits
 from pytest_ttsperf.judge.sampled_limits import SampledFigure
 from pytest_ttsperf.judge.statistics import quantiles
@@ -63,12 +50,6 @@ from pytest_ttsperf.records import (
     Verdict,
 )
 
-Tell = Callable[[Progress], None]
-QUIET_TIMEOUT_S = 5.0
-WORKS_ON = (
-    "the target goes on working after its last chunk, into the next trial: figures hold for a "
-    "target that is never idle"
-)
 WORTH_STOPPING_S = 10.0
 """A broken limit ends sampling only when that saves more than this: else all limits get their n."""
 
@@ -78,148 +59,12 @@ def run_once(opened: OpenTarget, plan: Plan) -> CellResult:
     step = next(schedule.schedule_trials(trial_texts(plan)[:1], "trial"))
     result = CellResult(
         cell=cell_of(opened.source, opened.ready, plan),
-        fingerprint=_fingerprint(opened.ready),
+        fingerprint=fingerprint_of(opened.ready),
         declared_trials=1,
         trials=(run_trial(opened, step, plan.mode),),
         ready=opened.ready,
     )
     return derive(result)
-
-
-def measure_warm(opened: OpenTarget, plan: Plan, tell: Tell) -> CellResult:
-    """Warm up until steady, wait until quiet, then run the trials and the cache probes."""
-    start_s = REAL.monotonic()
-    fingerprint = _fingerprint(opened.ready)
-    thresholds = plan.limits_on(fingerprint)
-    monitor = _monitor_load(opened)
-    warmups = list(warm_up(opened, plan, keep_sound=plan.quality.is_slow))
-    notes = [*_warning_notes(opened.ready), *_warmup_notes(opened, warmups)]
-    load_before = monitor.so_far()
-
-    with _open_judge(plan.quality) as judge:
-        sample = _draw_sample(judge, plan, warmups)
-        warmups = listening.drop_sound(warmups)
-        monitor = _monitor_load(opened)
-        per_trial_s = seconds_per_trial(warmups)
-        trials, stopped = _run_trials(opened, plan, thresholds, per_trial_s, sample, tell)
-        load_during = monitor.so_far()
-        tell(Progress(plan, plan.trials, plan.trials, 0.0))
-        trials = _judge_sounds(judge, trials)
-
-    is_usable = not is_broken(trials)
-    if is_usable and opened.meter and not opened.meter.is_quiet():
-        notes.append(TrustNote(guard="background", text=WORKS_ON))
-    ready = note_unreadable(opened.ready, opened.meter)
-    cost: RecorderCost | None = None
-    if is_usable:
-        trials += _run_cache_probes(opened, plan, trials[0].text)
-        ready, cost = _inspect(opened, ready)
-    result = CellResult(
-        cell=cell_of(opened.source, opened.ready, plan),
-        fingerprint=fingerprint,
-        declared_trials=plan.trials,
-        trials=(*warmups, *trials),
-        ready=ready,
-        idle=opened.idle,
-        thresholds=thresholds,
-        notes=tuple(notes),
-        recorder_cost=cost,
-        stopped_early=stopped,
-        duration_s=REAL.monotonic() - start_s,
-        machine_load_before=load_before,
-        machine_load=load_during,
-    )
-    return derive(result)
-
-
-def _monitor_load(opened: OpenTarget) -> load.LoadMonitor:
-    """Watch what else the machine does from now on; the target's own work does not count."""
-    pid = opened.ready.pid
-    return load.LoadMonitor([] if pid is None else [pid])
-
-
-def _warmup_notes(opened: OpenTarget, warmups: Sequence[Trial]) -> Iterator[TrustNote]:
-    """Wait until the target is quiet; whether it became steady, and quiet."""
-    if not is_steady(warmups):
-        yield TrustNote(guard="steady", text=f"not steady after {len(warmups)} warm-ups")
-    if opened.meter and not opened.meter.wait_quiet(QUIET_TIMEOUT_S):
-        text = f"the target kept working for {QUIET_TIMEOUT_S:g} s on its own"
-        yield TrustNote(guard="quiet", text=text)
-
-
-@contextmanager
-def _open_judge(quality: QualityPlan) -> Iterator[SoundJudge | None]:
-    """What listens to the trials afterwards, where anything does."""
-    if not quality.is_slow:
-        yield None
-        return
-    with SoundJudge(quality) as judge:
-        yield judge
-
-
-def _draw_sample(
-    judge: SoundJudge | None,
-    plan: Plan,
-    warmups: Sequence[Trial],
-) -> frozenset[int]:
-    """Which trials will be listened to: as many as the time for it holds, by the last warm-up."""
-    if judge is None:
-        return frozenset()
-    per_trial_s = judge.time(warmups[-1])
-    count = listening.affordable(plan.quality.budget_s, per_trial_s)
-    return listening.draw_sample(count, plan.trials, seed=plan.test)
-
-
-def _judge_sounds(judge: SoundJudge | None, trials: Sequence[Trial]) -> list[Trial]:
-    """The trials, those of the sample with what was heard in them."""
-    if judge is None:
-        return list(trials)
-    return listening.judge_all(judge, trials)
-
-
-def _run_trials(
-    opened: OpenTarget,
-    plan: Plan,
-    thresholds: Sequence[Threshold],
-    per_trial_s: float,
-    sample: Collection[int],
-    tell: Tell,
-) -> tuple[list[Trial], bool]:
-    """The trials of a warm cell, and whether they ended early.
-
-    They end when the target is broken, or a limit is and stopping saves enough time.
-    """
-    trials: list[Trial] = []
-    steps = schedule.schedule_trials(trial_texts(plan), "trial", first=plan.first)
-    for done, step in enumerate(steps):
-        left_s = per_trial_s * (plan.trials - done)
-        tell(Progress(plan, done, plan.trials, left_s))
-        trial = run_trial_or_fail(
-            opened,
-            step,
-            plan.mode,
-            quality=plan.quality,
-            keep_sound=done in sample,
-        )
-        trials.append(trial)
-        if is_broken(trials):
-            return trials, True
-        if left_s > WORTH_STOPPING_S and _is_decided(thresholds, trials, plan.trials):
-            return trials, True
-    return trials, False
-
-
-def _run_cache_probes(opened: OpenTarget, plan: Plan, repeated: str) -> list[Trial]:
-    """Trials that show whether a cache answers: of a text spoken before, and of new ones."""
-    probes = schedule.schedule_trials(probe_texts(plan, repeated), "probe")
-    return [run_trial_or_fail(opened, step, plan.mode) for step in probes]
-
-
-def _inspect(opened: OpenTarget, ready: TargetInfo) -> tuple[TargetInfo, RecorderCost]:
-    """What the target tells after its trials, and the recorder's own cost in its process."""
-    placement, cost, tracers = opened.target.inspect()
-    tracers = merge_tracers(ready.tracers, tracers)
-    return structs.replace(ready, placement=placement, tracers=tracers), cost
 
 
 @dataclass(slots=True)
@@ -248,9 +93,10 @@ def measure_cold(source: TargetFactory, plan: Plan, tell: Tell) -> CellResult:
     tell(Progress(plan, plan.trials, plan.trials, 0.0))
     if cold.ready is None:
         raise MeasurementError(f"{plan.test}: {plan.trials} cold trials measure nothing")
-    with _open_judge(plan.quality) as judge:
-        cold.trials = _judge_sounds(judge, listening.drop_beyond(cold.trials, plan.quality, judge))
-    fingerprint = _fingerprint(cold.ready)
+    with listening.open_judge(plan.quality) as judge:
+        chosen = listening.drop_beyond(cold.trials, plan.quality, judge)
+        cold.trials = listening.judge_sounds(judge, chosen)
+    fingerprint = fingerprint_of(cold.ready)
     result = CellResult(
         cell=cell_of(source, cold.ready, plan),
         fingerprint=fingerprint,
@@ -258,11 +104,12 @@ def measure_cold(source: TargetFactory, plan: Plan, tell: Tell) -> CellResult:
         trials=tuple(cold.trials),
         ready=cold.ready,
         thresholds=plan.limits_on(fingerprint),
-        notes=(*_warning_notes(cold.ready), *_page_cache_notes(cold.trials)),
+        notes=(*warning_notes(cold.ready), *_page_cache_notes(cold.trials)),
         recorder_cost=cold.cost,
         stopped_early=cold.stopped,
         duration_s=REAL.monotonic() - start_s,
         machine_load=monitor.so_far(),
+        texts_from=start_of_texts(plan),
     )
     return derive(result)
 
@@ -281,8 +128,8 @@ def _run_cold_trials(source: TargetFactory, plan: Plan, second_text: str, tell: 
         elapsed_s = REAL.monotonic() - start_s
         cold.trials.append(trial)
         left_s = elapsed_s * (plan.trials - done - 1)
-        thresholds = plan.limits_on(_fingerprint(cold.ready))
-        if left_s > WORTH_STOPPING_S and _is_decided(thresholds, cold.trials, plan.trials):
+        thresholds = plan.limits_on(fingerprint_of(cold.ready))
+        if left_s > WORTH_STOPPING_S and is_decided(thresholds, cold.trials, plan.trials):
             cold.stopped = True
             break
     return cold
@@ -385,7 +232,11 @@ def doubt_provider(result: CellResult, source: TargetFactory) -> CellResult:
 
 
 def pool(earlier: CellResult, later: CellResult) -> CellResult:
-    """One result over the trials of both, as a rerun or a second measurement of a cell wants it."""
+    """One result over the trials of both, as a rerun or a second measurement of a cell wants it.
+
+    Of trials that ended early as many were declared as were made: what is judged then is what both
+    have, and no longer a sample that lacks the rest of the first.
+    """
     trials = list(earlier.trials)
     offset = 1 + max((trial.process for trial in trials), default=-1)
     for trial in later.trials:
@@ -394,18 +245,37 @@ def pool(earlier: CellResult, later: CellResult) -> CellResult:
     earlier_notes = [note for note in earlier.notes if note.guard != "comparison"]
     notes = [*earlier_notes, *later.notes, *_server_notes(earlier, later)]
     load_before = load.merge_loads(earlier.machine_load_before, later.machine_load_before)
+    processes = list(earlier.processes)
+    for process in later.processes:
+        processes.append(structs.replace(process, process=process.process + offset))
     both = structs.replace(
         later,
-        declared_trials=earlier.declared_trials + later.declared_trials,
+        declared_trials=_settled_trials(earlier) + later.declared_trials,
         trials=tuple(trials),
         idle=earlier.idle,
+        processes=tuple(processes),
         notes=tuple(dict.fromkeys(notes)),
-        stopped_early=earlier.stopped_early or later.stopped_early,
+        stopped_early=later.stopped_early,
+        looks=max(earlier.looks, later.looks),
+        earlier_looks=_finished_looks(earlier),
         duration_s=earlier.duration_s + later.duration_s,
         machine_load_before=load_before,
         machine_load=load.merge_loads(earlier.machine_load, later.machine_load),
     )
     return derive(both)
+
+
+def _settled_trials(result: CellResult) -> int:
+    """How many trials were declared, or made where they ended early."""
+    if result.stopped_early:
+        return len(result.counted)
+    return result.declared_trials
+
+
+def _finished_looks(result: CellResult) -> int:
+    """How often its trials were judged so that a limit could pass: not where they ended early."""
+    is_finished = len(result.counted) >= result.declared_trials
+    return result.earlier_looks + int(bool(result.verdicts) and is_finished)
 
 
 def _server_notes(earlier: CellResult, later: CellResult) -> list[TrustNote]:
@@ -423,7 +293,9 @@ def _judge_limit(result: CellResult, threshold: Threshold) -> Verdict:
         return limits.judge_value(threshold, value, result.memory.reason)
     if threshold.is_sampled:
         return sampled_limits.judge(threshold, _listened(result, threshold))
-    verdict = limits.judge(threshold, _sample(threshold, result.counted), result.declared_trials)
+    sample = _sample(threshold, result.counted)
+    looks = limits.Looks(announced=result.looks, earlier=result.earlier_looks)
+    verdict = limits.judge(threshold, sample, result.declared_trials, looks)
     if threshold.marker == "seams" and verdict.outcome is Outcome.FAIL:
         return structs.replace(verdict, reason=f"{verdict.reason}{_first_seam(result.counted)}")
     return verdict
@@ -458,7 +330,7 @@ def _first_seam(trials: Sequence[Trial]) -> str:
     return ""
 
 
-def _warning_notes(ready: TargetInfo) -> list[TrustNote]:
+def warning_notes(ready: TargetInfo) -> list[TrustNote]:
     """What was odd about the target, and did not keep it from being measured."""
     return [TrustNote(guard="target", text=warning) for warning in ready.target_warnings]
 
@@ -470,7 +342,7 @@ def _page_cache_notes(trials: Sequence[Trial]) -> list[TrustNote]:
     return [TrustNote(guard="page-cache", text="model files were read from a filled page cache")]
 
 
-def _is_decided(thresholds: Iterable[Threshold], trials: Sequence[Trial], declared: int) -> bool:
+def is_decided(thresholds: Iterable[Threshold], trials: Sequence[Trial], declared: int) -> bool:
     """Whether a limit is broken beyond doubt, so that going on would only cost time."""
     return any(
         limits.is_decided_early(threshold, _sample(threshold, trials), declared)
@@ -479,7 +351,8 @@ def _is_decided(thresholds: Iterable[Threshold], trials: Sequence[Trial], declar
     )
 
 
-def _fingerprint(ready: TargetInfo) -> str:
+def fingerprint_of(ready: TargetInfo) -> str:
+    """Of this machine and what runs there."""
     return machine_fingerprint.fingerprint(machine_fingerprint.machine(), ready)
 
 
@@ -491,19 +364,22 @@ def _memory(result: CellResult) -> Memory:
     trials = result.counted
     if result.cell.phase == "cold":
         return definitions.memory(result.idle, trials)
+    idle = {process.process: process.idle for process in result.processes}
     by_process = attrgetter("process")
     memories = []
-    for _, of_process in groupby(sorted(trials, key=by_process), by_process):
-        memories.append(definitions.memory(result.idle, list(of_process)))
+    for number, of_process in groupby(sorted(trials, key=by_process), by_process):
+        baseline = idle.get(number, result.idle)
+        memories.append(definitions.memory(baseline, list(of_process)))
     return _merge_memories(memories)
 
 
 def _merge_memories(each: Sequence[Memory]) -> Memory:
-    """The worst of each figure over processes; the baseline is that of the first."""
+    """The worst of each figure over processes."""
     merged = each[0] if each else Memory()
     for memory in each[1:]:
         merged = structs.replace(
             merged,
+            rss_baseline_mb=_worse(merged.rss_baseline_mb, memory.rss_baseline_mb),
             rss_peak_mb=_worse(merged.rss_peak_mb, memory.rss_peak_mb),
             rss_range_mb=_worse(merged.rss_range_mb, memory.rss_range_mb),
             uss_peak_mb=_worse(merged.uss_peak_mb, memory.uss_peak_mb),

@@ -7,8 +7,8 @@ listened to beforehand.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Self
 
 from msgspec import structs
@@ -122,6 +122,18 @@ def drop_beyond(
     return remaining
 
 
-def judge_all(judge: SoundJudge, trials: Sequence[Trial]) -> list[Trial]:
-    """All that have their samples, which they lose."""
+@contextmanager
+def open_judge(quality: QualityPlan) -> Iterator[SoundJudge | None]:
+    """What listens to the trials afterwards, where anything does."""
+    if not quality.is_slow:
+        yield None
+        return
+    with SoundJudge(quality) as judge:
+        yield judge
+
+
+def judge_sounds(judge: SoundJudge | None, trials: Sequence[Trial]) -> list[Trial]:
+    """The trials without their samples; those that had them, with what was heard in them."""
+    if judge is None:
+        return list(trials)
     return drop_sound(judge.judge(trial) for trial in trials)

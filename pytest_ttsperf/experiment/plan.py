@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import MeasurementError
+from pytest_ttsperf.judge import limits
 from pytest_ttsperf.judge.statistics import quantiles
 from pytest_ttsperf.measure import corpus, schedule
 from pytest_ttsperf.records import (
@@ -156,6 +157,10 @@ class Plan:
     first: int = 0
     """Trials that this cell has already; their texts are not used again."""
     quality: QualityPlan = NO_QUALITY
+    processes: int | None = None
+    """Over how many the trials of a warm cell are spread; None for as many as cost little."""
+    texts_from: int = 0
+    """The number in the preset's order at which the texts of the run start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,17 +173,23 @@ class Progress:
     remaining_s: float | None
 
 
-def default_trials(phase: Phase, thresholds: Iterable[Threshold]) -> int:
+Tell = Callable[[Progress], None]
+"""Shows how far a measurement is."""
+
+
+def default_trials(phase: Phase, thresholds: Iterable[Threshold], looks: int = 1) -> int:
     """The fewest trials that can prove the strictest percentile of the thresholds.
 
-    Warm cells get at least what proves a p95 (59), cold ones what proves a p50 (5 starts).
+    Warm cells get at least what proves a p95 (59), cold ones what proves a p50 (5 starts). Where
+    reruns are announced, so that several `looks` share the error, it takes more.
     """
+    alpha = limits.Looks(announced=looks).alpha
     if phase == "cold":
-        return quantiles.trials_to_prove(DEFAULT_COLD_PERCENTILE)
+        return quantiles.trials_to_prove(DEFAULT_COLD_PERCENTILE, alpha=alpha)
     strictest = DEFAULT_WARM_PERCENTILE
     for threshold in thresholds:
         strictest = max(strictest, PERCENTILES.get(threshold.statistic, 0.0))
-    return quantiles.trials_to_prove(strictest)
+    return quantiles.trials_to_prove(strictest, alpha=alpha)
 
 
 def skip_spoken(plan: Plan, earlier: Iterable[CellResult]) -> Plan:
@@ -219,8 +230,18 @@ def preset_name(text: str) -> str:
 def trial_texts(plan: Plan) -> Sequence[str]:
     """A fresh text of its preset for each trial, or one text of the test's own for all."""
     if corpus.is_preset(plan.text):
-        return corpus.texts(plan.text, plan.trials, skip=plan.first)
+        return corpus.texts(plan.text, plan.trials, skip=plan.first, start=plan.texts_from)
     return [_free_text(plan.text)] * plan.trials
+
+
+def start_of_texts(plan: Plan) -> int | None:
+    """Where in the order of its preset a plan starts; None for a text of the test's own."""
+    return plan.texts_from if corpus.is_preset(plan.text) else None
+
+
+def draw_start() -> int:
+    """A number at which the texts of a run may start, drawn anew at each call."""
+    return corpus.draw_start()
 
 
 def warmup_texts(plan: Plan, count: int) -> Sequence[str]:

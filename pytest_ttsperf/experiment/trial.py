@@ -19,9 +19,11 @@ from pytest_ttsperf.experiment.plan import (
     TargetFactory,
     warmup_texts,
 )
+from pytest_ttsperf.experiment.surroundings import Surroundings, read_surroundings
 from pytest_ttsperf.measure import schedule
 from pytest_ttsperf.measure.memory import TreeMeter
 from pytest_ttsperf.metrics import audio, definitions
+from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import (
     FlaggedSeam,
     Mode,
@@ -50,6 +52,26 @@ class OpenTarget:
     ready: TargetInfo
     meter: TreeMeter | None
     idle: Usage | None
+    opening_s: float
+    """How long opening it took, its own warm-up included."""
+    surroundings: Surroundings
+    """From which it was opened."""
+
+    def reopen(self) -> str | None:
+        """Close it and open a fresh one in its place, from the same surroundings.
+
+        Gives what was wrong with closing the first, if anything. TargetError where the fresh one
+        does not open: then none is open.
+        """
+        trouble = self.close()
+        with self.surroundings.restored():
+            fresh = open_target(self.source, warm=True)
+        self.target = fresh.target
+        self.ready = fresh.ready
+        self.meter = fresh.meter
+        self.idle = fresh.idle
+        self.opening_s = fresh.opening_s
+        return trouble
 
     def close(self) -> str | None:
         """Close the target; safe to call twice. Gives what was wrong with it, if anything."""
@@ -61,6 +83,8 @@ class OpenTarget:
 
 def open_target(source: TargetFactory, *, warm: bool) -> OpenTarget:
     """Open a target; with `warm` also run its own warm-up. TargetError when that fails."""
+    surroundings = read_surroundings()
+    start_s = REAL.monotonic()
     target = source.make()
     try:
         ready = target.open()
@@ -76,7 +100,8 @@ def open_target(source: TargetFactory, *, warm: bool) -> OpenTarget:
     except BaseException:
         target.close()
         raise
-    return OpenTarget(source, target, ready, meter, idle)
+    opening_s = REAL.monotonic() - start_s
+    return OpenTarget(source, target, ready, meter, idle, opening_s, surroundings)
 
 
 def _new_meter(target: Target, ready: TargetInfo) -> TreeMeter | None:
@@ -197,11 +222,17 @@ def _check_seams(samples: NDArray[np.float32], recording: Recording) -> SeamChec
     return SeamCheck(joints=found.joints, flagged=tuple(flagged))
 
 
-def warm_up(opened: OpenTarget, plan: Plan, *, keep_sound: bool = False) -> Iterator[Trial]:
+def warm_up(
+    opened: OpenTarget,
+    plan: Plan,
+    *,
+    process: int = 0,
+    keep_sound: bool = False,
+) -> Iterator[Trial]:
     """Run warm-ups until they are steady, or for as many as there are."""
     steady = schedule.Steady()
     texts = warmup_texts(plan, schedule.MAX_WARMUPS)
-    for step in schedule.schedule_trials(texts, "warmup"):
+    for step in schedule.schedule_trials(texts, "warmup", process=process):
         trial = run_trial(opened, step, plan.mode, keep_sound=keep_sound)
         steady.feed(rtf_of(trial))
         yield trial

@@ -1,29 +1,59 @@
 """Is a fixed limit met? One pure function from a sample to a verdict that says how sure it is.
 
 Of n trials, k exceed the limit; n is declared before. A percentile passes when k of n proves it
-(n = 59 with none over for p95), fails when k of n refutes it, and is open otherwise; before the
-declared n it can only fail, and only on far stronger evidence, as every look is another chance to
-be wrong. `max` fails on the first trial over. A trial that could not be measured is over.
+(n = 59 with none over for p95), fails when k of n refutes it, and is open otherwise. Slow trials
+that come in spells count for fewer. Before the declared n it can only fail, and only by spells that
+are apart from each other and on far stronger evidence, as every look is another chance to be wrong.
+`max` fails on the first trial over. A trial that could not be measured is over.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from pytest_ttsperf.judge.statistics import quantiles
+from pytest_ttsperf.judge.statistics import quantiles, spells
 from pytest_ttsperf.judge.statistics.quantiles import LimitTest
+from pytest_ttsperf.judge.statistics.spells import SeparateTrials
 from pytest_ttsperf.judge.statistics.t_rule import plural
 from pytest_ttsperf.records import Outcome, Sample, Summary, Threshold, Verdict
 
-ALPHA = 0.05
+ALPHA = quantiles.ALPHA
 ALPHA_EARLY = 0.002
-"""Looking after every trial at .05 would redden 18 % of engines exactly on the limit."""
+"""Looking after every trial at .05 would fail 18 % of engines exactly on the limit."""
 
 
-def judge(threshold: Threshold, sample: Sample, declared: int) -> Verdict:
+class Looks(NamedTuple):
+    """How often a sample is judged as reruns enlarge it."""
+
+    announced: int = 1
+    """At most: once, and after each rerun that was announced before the first."""
+    earlier: int = 0
+    """Of these so far, each with all the trials declared until then."""
+
+    @property
+    def alpha(self) -> float:
+        """How likely this look may be to pass an engine on its limit; 0 where none is left.
+
+        Equal shares: their sum bounds the chance that any look passes it (Bonferroni).
+        """
+        if self.earlier >= self.announced:
+            return 0.0
+        return ALPHA / self.announced
+
+
+ONE_LOOK = Looks()
+
+
+def judge(
+    threshold: Threshold,
+    sample: Sample,
+    declared: int,
+    looks: Looks = ONE_LOOK,
+) -> Verdict:
     """Judge a percentile or `max` of a sample whose number of trials was declared before.
 
     Values of None, or not finite, were not measured and count as exceeding. Raises ValueError for
@@ -36,7 +66,7 @@ def judge(threshold: Threshold, sample: Sample, declared: int) -> Verdict:
         return _judge_unmeasured(threshold, len(values))
     if threshold.statistic == "max":
         return _judge_max(threshold, values, declared)
-    return _judge_percentile(threshold, values, declared)
+    return _judge_percentile(threshold, values, sample.processes, declared, looks)
 
 
 def judge_value(
@@ -68,16 +98,16 @@ def is_decided_early(threshold: Threshold, sample: Sample, declared: int) -> boo
         return False
     if threshold.statistic == "max":
         return max(values) > threshold.limit
-    return _test(threshold, values).p_greater <= ALPHA_EARLY
+    separate = _separate_trials(threshold, values, sample.processes)
+    return _p_early(threshold, separate) <= ALPHA_EARLY
 
 
 def summarize(sample: Sample) -> Summary:
     """Put a sample in few numbers; n counts all trials, the figures are of those measured."""
-    values = _drop_missing(_pad(sample))
-    n = len(sample.values)
-    missing = n - len(values)
-    figures = quantiles.summarize(values, missing)
-    return Summary(metric=sample.metric, n=n, missing=missing, **figures)
+    values = _pad(sample)
+    missing = len(values) - len(_drop_missing(values))
+    figures = quantiles.summarize(values)
+    return Summary(metric=sample.metric, n=len(values), missing=missing, **figures)
 
 
 def _pad(sample: Sample) -> list[float]:
@@ -90,53 +120,87 @@ def _pad(sample: Sample) -> list[float]:
     return padded
 
 
-def _test(threshold: Threshold, values: list[float]) -> LimitTest:
-    return quantiles.limit_test(values, threshold.limit, quantiles.PERCENTILES[threshold.statistic])
+def _separate_trials(
+    threshold: Threshold,
+    values: list[float],
+    processes: Sequence[int],
+) -> SeparateTrials:
+    """What counts before the declared trials are made."""
+    exceeding = np.asarray(np.asarray(values) > threshold.limit, dtype=float)
+    return spells.separate_trials(spells.split_by_process(exceeding, processes))
+
+
+def _p_early(threshold: Threshold, separate: SeparateTrials) -> float:
+    """How likely it is that so many spells exceed an engine's limit if it lies exactly on it."""
+    level = quantiles.PERCENTILES[threshold.statistic]
+    return float(quantiles.p_at_least(separate.exceeding, separate.n, level))
 
 
 def _judge_percentile(
     threshold: Threshold,
     values: list[float],
+    processes: Sequence[int],
     declared: int,
+    looks: Looks,
 ) -> Verdict:
     level = quantiles.PERCENTILES[threshold.statistic]
-    test = _test(threshold, values)
-    outcome = _percentile_outcome(test, declared)
-    upper = quantiles.upper_bound(values, level)
+    inflation = spells.variance_inflation(values, threshold.limit, processes)
+    test = quantiles.limit_test(values, threshold.limit, level, inflation)
+    is_early = test.n < declared
+    p_greater = test.p_greater
+    witnesses = _effective(test)
+    if is_early:
+        separate = _separate_trials(threshold, values, processes)
+        p_greater = _p_early(threshold, separate)
+        witnesses = _separate(separate)
+    outcome = _percentile_outcome(p_greater, test.p_less, is_early, looks)
     bound = None
     p_value = test.p_less
     needed = None
+    open_end = ""
     if outcome is Outcome.FAIL:
-        bound = quantiles.lower_bound(values, level)
-        p_value = test.p_greater
+        bound = quantiles.lower_bound(values, level, inflation)
+        p_value = p_greater
     elif outcome is Outcome.PASS:
-        bound = upper
+        bound = quantiles.upper_bound(values, level, inflation, looks.alpha)
+    elif looks.alpha > 0:
+        proving = quantiles.trials_to_prove(level, test.exceeding, looks.alpha, inflation)
+        needed = max(proving, declared) - test.n
+        open_end = _open_end(needed, test, declared)
     else:
-        needed = max(quantiles.trials_to_prove(level, test.exceeding), declared) - test.n
+        open_end = NO_LOOK_LEFT
     text = _sentence(threshold, values, _confidence(outcome, bound, threshold))
-    if needed is not None:
-        text += _open_end(needed, test, declared)
-    if upper is not None and math.isinf(upper):
-        upper = None
     return new_verdict(
         threshold,
         outcome,
-        text,
+        f"{text}{witnesses}{_shared(outcome, looks)}{open_end}",
         value=quantiles.quantile(_drop_missing(values), level),
-        bound=upper,
+        bound=_finite(quantiles.upper_bound(values, level, inflation)),
         n=test.n,
+        n_effective=test.n_effective,
         exceeding=test.exceeding,
         p_value=p_value,
         trials_needed=needed,
     )
 
 
-def _percentile_outcome(test: LimitTest, declared: int) -> Outcome:
-    is_early = test.n < declared
+def _finite(bound: float | None) -> float | None:
+    """None for a bound that rests on trials that could not be measured."""
+    if bound is None or math.isinf(bound):
+        return None
+    return bound
+
+
+def _percentile_outcome(
+    p_greater: float,
+    p_less: float,
+    is_early: bool,
+    looks: Looks,
+) -> Outcome:
     alpha = ALPHA_EARLY if is_early else ALPHA
-    if test.p_greater <= alpha:
+    if p_greater <= alpha:
         return Outcome.FAIL
-    if test.p_less <= ALPHA and not is_early:
+    if p_less <= looks.alpha and not is_early:
         return Outcome.PASS
     return Outcome.INCONCLUSIVE
 
@@ -201,6 +265,12 @@ def new_verdict(
 # Wording
 
 
+NO_LOOK_LEFT = (
+    "; that does not refute the limit, and the trials were judged before: a further look may prove "
+    "nothing unless its rerun was announced (--reruns), as the looks share the error"
+)
+
+
 def _sentence(
     threshold: Threshold,
     values: list[float],
@@ -232,12 +302,35 @@ def _confidence(
     bound: float | None,
     threshold: Threshold,
 ) -> str:
+    """Trials of a few minutes say nothing of another hour."""
     if bound is None or math.isinf(bound):
         return ""
     side = "at most"
     if outcome is Outcome.FAIL:
         side = "at least"
-    return f" ({side} {_amount(bound, threshold)} with 95 % confidence)"
+    return f" ({side} {_amount(bound, threshold)} in these minutes, with 95 % confidence)"
+
+
+def _effective(test: LimitTest) -> str:
+    """`; 59 trials that say as much as 31, as slow ones came in spells`."""
+    effective = math.floor(test.n_effective)
+    if effective == test.n:
+        return ""
+    return f"; {_trials(test.n)} that say as much as {effective}, as slow ones came in spells"
+
+
+def _separate(separate: SeparateTrials) -> str:
+    """What a FAIL before the end would rest on."""
+    if not separate.exceeding:
+        return ""
+    return f" ({separate.exceeding} of {separate.n}, if each spell of slow ones counts once)"
+
+
+def _shared(outcome: Outcome, looks: Looks) -> str:
+    """Why it took more to pass than it would have taken in one look."""
+    if outcome is Outcome.FAIL or looks.announced == 1:
+        return ""
+    return f"; reruns are announced, so {looks.announced} looks share the error of 5 %"
 
 
 def _open_end(needed: int, test: LimitTest, declared: int) -> str:

@@ -3,7 +3,8 @@
 A cache serves a repeated text at once, and a prefix cache serves a text that begins like another.
 So no trial repeats a text, and no two texts of a preset begin with the same word. They last as long
 as the preset's own wording, within 8 % with the voice they were chosen with, and their order is the
-same for everyone, so that two runs compare like with like. `benchmarks/make_corpus.py` writes them.
+same for everyone. Each run starts at another place in it, so that no set of texts is lucky for
+ever. `benchmarks/make_corpus.py` writes them.
 """
 
 import random
@@ -33,13 +34,18 @@ def is_preset(name: str) -> bool:
     return name in PRESETS
 
 
-def texts(preset: str, count: int, *, skip: int = 0) -> tuple[str, ...]:
+def texts(preset: str, count: int, *, skip: int = 0, start: int = 0) -> tuple[str, ...]:
     """The texts of `count` trials, after `skip` trials already spoken in this cell.
 
-    The first of all is the preset's own wording. Raises UnknownPreset, CorpusExhausted, and
-    ValueError for a negative number.
+    The first of all is number `start` of the order, and behind the last comes number 0, which is
+    the preset's own wording; a number beyond the last counts on from 0. Raises UnknownPreset,
+    CorpusExhausted, and ValueError for a negative number.
     """
+    if start < 0:
+        raise ValueError(f"start is 0 or more, not {start}")
     trials = _order(preset)[:-WARMUP_RESERVE]
+    start %= len(trials)
+    trials = trials[start:] + trials[:start]
     return _take(trials, count, skip, f"trials of preset {preset!r}")
 
 
@@ -58,6 +64,15 @@ def version(preset: str) -> str | None:
 def trial_count(preset: str) -> int:
     """How many distinct texts trials can take. Raises UnknownPreset."""
     return len(_order(preset)) - WARMUP_RESERVE
+
+
+def draw_start() -> int:
+    """A number at which the texts of a run may start: any of a preset's, each as likely.
+
+    Drawn by the system, as a test may have seeded `random`.
+    """
+    most = max(trial_count(preset) for preset in PRESETS)
+    return random.SystemRandom().randrange(most)
 
 
 def warmup_texts(preset: str, count: int) -> tuple[str, ...]:

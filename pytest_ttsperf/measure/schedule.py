@@ -30,11 +30,15 @@ class ScheduledTrial:
 
 
 def schedule_trials(
-    texts: Sequence[str], kind: Kind, *, first: int = 0
+    texts: Sequence[str],
+    kind: Kind,
+    *,
+    first: int = 0,
+    process: int = 0,
 ) -> Iterator[ScheduledTrial]:
     """All texts in one process, in their order."""
     for index, text in enumerate(texts, start=first):
-        yield ScheduledTrial(index, kind, 0, text)
+        yield ScheduledTrial(index, kind, process, text)
 
 
 def schedule_cold_trials(texts: Sequence[str], *, first: int = 0) -> Iterator[ScheduledTrial]:

@@ -213,7 +213,8 @@ METRICS: Mapping[str, Paragraph] = {
 
 MEMORY: Mapping[str, Paragraph] = {
     "rss_baseline_mb": Paragraph(
-        "RSS of the process tree once the target was ready, in units of 10^6 bytes",
+        "RSS of the process tree once the target was ready, in units of 10^6 bytes; of "
+        "several processes this row and those below are the highest of any",
         "operating system's accounting",
         "memory on a GPU; pages shared between processes count in each of them",
     ),
@@ -224,7 +225,8 @@ MEMORY: Mapping[str, Paragraph] = {
         "peaks of child processes between two samples; memory on a GPU",
     ),
     "rss_range_mb": Paragraph(
-        "highest minus lowest RSS read between counted trials; one trial has no range",
+        "highest minus lowest RSS read between counted trials of one process, of which one trial "
+        "has no range",
         "operating system's accounting",
         "peaks inside a trial (`rss_peak_mb`); a leak that is slower than the run is long",
     ),
@@ -282,6 +284,11 @@ PHASES: Mapping[str, Paragraph] = {
 T_OVER_BLOCKS = "Student's t over blocks of four processes (ADR 20)"
 T_BOTH_WAYS = "Student's t over blocks, in both directions (ADR 20, ADR 33)"
 EXACT_COUNT = "binomial test of who stands apart, exact; Clopper and Pearson 1934 for the share"
+LATE_SHARE = (
+    "randomisation test over the processes of each block, exact; for PASS also Student's t over "
+    "blocks and Clopper and Pearson 1934 (ADR 42)"
+)
+RARE_EVENT = f"{T_OVER_BLOCKS}, and exact counts of the texts that have any (ADR 42)"
 
 FIGURES: Mapping[str, Paragraph] = {
     "ttfa_p50": Paragraph(
@@ -292,7 +299,14 @@ FIGURES: Mapping[str, Paragraph] = {
     "ttfa_p95": Paragraph(
         "new / old version, of the slow texts of a block",
         T_OVER_BLOCKS,
-        "what happens in fewer than one text in twenty; it needs more blocks than a median",
+        "what happens in fewer than one text in twenty (`ttfa_late`), and how much slower one in "
+        "twenty is; it needs more blocks than a median",
+    ),
+    "ttfa_late": Paragraph(
+        "share of the trials that take over 15 % longer than the median of their text over the "
+        "processes of the block: new - old version",
+        LATE_SHARE,
+        "texts that are slower by less than 15 %; how late the late ones are (`ttfa_p95`)",
     ),
     "rtf_p50": Paragraph(
         "new / old version, median over texts; both per second that the *old* version says",
@@ -302,7 +316,13 @@ FIGURES: Mapping[str, Paragraph] = {
     "rtf_p95": Paragraph(
         "as `rtf_p50`, of the slow texts of a block",
         T_OVER_BLOCKS,
-        "what happens in fewer than one text in twenty",
+        "what happens in fewer than one text in twenty (`rtf_late`)",
+    ),
+    "rtf_late": Paragraph(
+        "share of the trials whose RTF is over 15 % above the median of their text, as in "
+        "`ttfa_late`: new - old version",
+        LATE_SHARE,
+        "texts that are slower by less than 15 %; where in the stream the time is lost",
     ),
     "heard_p50": Paragraph(
         "new / old version, median of the first sound that a player gives",
@@ -326,9 +346,9 @@ FIGURES: Mapping[str, Paragraph] = {
         "how much audio a chunk held; texts of a single chunk have no gap",
     ),
     "underruns": Paragraph(
-        "new - old version, over texts",
-        T_OVER_BLOCKS,
-        "how long they last; a text in fifty that stalls moves the middle by nothing",
+        "new - old version, mean over texts",
+        RARE_EVENT,
+        "how long they last; a share of texts below 3 in as many as were compared",
     ),
     "rss_peak": Paragraph(
         "new / old version, the peak of each process of a block",
@@ -362,7 +382,7 @@ FIGURES: Mapping[str, Paragraph] = {
     ),
     "clipped": Paragraph(
         "new - old version, share of the samples; only more of them fails",
-        T_OVER_BLOCKS,
+        RARE_EVENT,
         "sound that was clipped and then made quieter",
     ),
     "texts_length": Paragraph(
@@ -437,6 +457,10 @@ GUARDS: Mapping[str, Bound] = {
     ),
     "check_provider": Bound(
         "provider", "The provider that was asked for ran at least one node of the model."
+    ),
+    "check_processes": Bound(
+        "processes",
+        "All processes of a cell have one fingerprint: provider, threads, voice and runtime.",
     ),
     "check_load": Bound(
         "threads", "The target keeps at most 1.3 times as many cores busy as it tells threads."

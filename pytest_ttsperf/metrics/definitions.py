@@ -399,5 +399,9 @@ def sample(
         names = ", ".join(METRICS)
         raise MeasurementError(f"no metric is called {metric!r}; there are: {names}")
     value_of = METRICS[metric].of
-    values = [value_of(trial, prebuffer_ms) for trial in trials if trial.kind == kind]
-    return Sample(metric=metric, values=tuple(values))
+    counted = [trial for trial in trials if trial.kind == kind]
+    return Sample(
+        metric=metric,
+        values=tuple(value_of(trial, prebuffer_ms) for trial in counted),
+        processes=tuple(trial.process for trial in counted),
+    )

@@ -44,6 +44,16 @@ class Evidence:
             return {}
         return ready.placement
 
+    @property
+    def placements(self) -> list[Mapping[str, object]]:
+        """The same of each of its processes, each that differs once."""
+        found = [self.placement]
+        for process in self.result.processes:
+            placement = process.ready.placement or {}
+            if placement not in found:
+                found.append(placement)
+        return found
+
     def values(self, metric: str, kind: Kind = "trial") -> tuple[float | None, ...]:
         """A metric of the trials of a kind, in their order."""
         return definitions.sample(metric, self.result.trials, kind=kind).values

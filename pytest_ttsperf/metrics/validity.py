@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from statistics import median
+from typing import NamedTuple
 
 from pytest_ttsperf.metrics import definitions, sound_guards, stages
 from pytest_ttsperf.metrics.evidence import Bands, Evidence, Trend, n_of
@@ -133,26 +134,40 @@ def check_speed(evidence: Evidence) -> TrustNote | None:
 
 
 def check_provider(evidence: Evidence) -> TrustNote | None:
-    """The provider asked for is the one that ran: read back, never assumed."""
+    """The provider asked for is the one that ran, in each process: read back, never assumed."""
     provider = evidence.asked_provider
     if provider is None:
         return None
-    nodes = evidence.placement.get("nodes")
+    objections = [_object_to(provider, placement) for placement in evidence.placements]
+    found = [objection for objection in objections if objection is not None]
+    if not found:
+        return None
+    worst = max(found, key=lambda objection: objection.is_invalid)
+    return TrustNote(guard=PROVIDER, text=worst.text, invalid=worst.is_invalid)
+
+
+class _Objection(NamedTuple):
+    """What speaks against the provider that one process tells."""
+
+    text: str
+    is_invalid: bool
+
+
+def _object_to(provider: str, placement: Mapping[str, object]) -> _Objection | None:
+    nodes = placement.get("nodes")
     if not isinstance(nodes, Mapping) or not nodes:
-        return TrustNote(
-            guard=PROVIDER,
-            text=f"unverified: the target does not tell which provider ran, {provider} was asked "
-            "for",
+        return _Objection(
+            f"unverified: the target does not tell which provider ran, {provider} was asked for",
+            is_invalid=False,
         )
-    wanted = _plain(_provider_name(provider, evidence.placement.get("provider")))
+    wanted = _plain(_provider_name(provider, placement.get("provider")))
     if any(count for name, count in nodes.items() if _plain(name).startswith(wanted)):
         return None
     ran = ", ".join(f"{count} on {name}" for name, count in sorted(nodes.items()) if count)
-    return TrustNote(
-        guard=PROVIDER,
-        text=f"provider {provider} was asked for and ran 0 nodes ({ran or 'no nodes at all'}): "
+    return _Objection(
+        f"provider {provider} was asked for and ran 0 nodes ({ran or 'no nodes at all'}): "
         "install its onnxruntime build or ask for the provider that ran",
-        invalid=True,
+        is_invalid=True,
     )
 
 
@@ -164,6 +179,21 @@ def _provider_name(provider: str, placed: object) -> str:
     if LIBRARY.search(provider) and isinstance(placed, str) and placed != CPU_PROVIDER:
         return placed
     return provider
+
+
+def check_processes(evidence: Evidence) -> TrustNote | None:
+    """The processes that trials were spread over are alike: provider, threads, voice, runtime."""
+    fingerprints = sorted({process.fingerprint for process in evidence.result.processes})
+    if len(fingerprints) < 2:
+        return None
+    names = " and ".join(fingerprints)
+    return TrustNote(
+        guard="processes",
+        text=f"the target did not start alike in each of its processes ({names}): the figures are "
+        "those of no single provider, number of threads, voice or runtime. Have it open alike, or "
+        "measure one process (--ttsperf-processes=1)",
+        invalid=True,
+    )
 
 
 def check_load(evidence: Evidence) -> TrustNote | None:
@@ -330,6 +360,7 @@ GUARDS: tuple[Guard, ...] = (
     sound_guards.check_finite,
     sound_guards.check_clipping,
     check_provider,
+    check_processes,
     check_load,
     check_cache,
     check_trend,

@@ -13,8 +13,7 @@ from pytest_ttsperf.plugin import lazy, markers, run_state, target_fixture, usag
 from pytest_ttsperf.targets import spec
 
 if TYPE_CHECKING:
-    from pytest_ttsperf.experiment.cell import Tell
-    from pytest_ttsperf.experiment.plan import Plan, TargetFactory
+    from pytest_ttsperf.experiment.plan import Plan, TargetFactory, Tell
     from pytest_ttsperf.experiment.trial import OpenTarget
     from pytest_ttsperf.records import (
         CellResult,
@@ -53,7 +52,10 @@ class Measurement:
 
 
 class WarmEngine:
-    """A target that is open and warmed, in a process of its own."""
+    """A target that is open and warmed, in a process of its own.
+
+    A measurement may have closed that process and opened another in its place.
+    """
 
     phase: Phase = "warm"
 
@@ -76,7 +78,7 @@ class WarmEngine:
 
     def measure(self, plan: Plan, tell: Tell) -> CellResult:
         """Measure a plan on this engine."""
-        return lazy.cell.measure_warm(self.opened, plan, tell)
+        return lazy.warm.measure_warm(self.opened, plan, tell)
 
     def once(self, plan: Plan) -> CellResult:
         """One trial of the plan, unmeasured (--ttsperf-disable)."""
@@ -113,26 +115,48 @@ class Perf:
         self._measured: dict[tuple[str, str, str], str] = {}
         """Identity of a target, text and mode -> the label under which it was measured."""
 
-    def stream(self, text: str) -> Measurement:
-        """Speak a preset (`short`, `medium`, `long`) or any text, streamed, for all trials."""
-        return self._measure(text, "stream")
+    def stream(self, text: str, *, processes: int | None = None) -> Measurement:
+        """Speak a preset (`short`, `medium`, `long`) or any text, streamed, for all trials.
 
-    def synthesize(self, text: str) -> Measurement:
-        """Speak a preset or any text as a whole: its audio arrives at once, at the end."""
-        return self._measure(text, "nonstream")
+        `processes` is over how many the trials of a warm engine are spread.
+        """
+        return self._measure(text, "stream", processes)
 
-    def _measure(self, text: str, mode: Mode) -> Measurement:
+    def synthesize(self, text: str, *, processes: int | None = None) -> Measurement:
+        """Speak a preset or any text as a whole: its audio arrives at once, at the end.
+
+        `processes` is over how many the trials of a warm engine are spread.
+        """
+        return self._measure(text, "nonstream", processes)
+
+    def _measure(self, text: str, mode: Mode, processes: int | None) -> Measurement:
         __tracebackhide__ = True
         if not isinstance(text, str) or not text.strip():
             raise MeasurementError(f"perf was given {text!r}; wanted a preset or a text")
         state = self._state
         with _Outcomes(state):
+            self._check_processes(processes)
             self._refuse_second_server(text, mode)
-            plan = state.plan(text, mode, self.engine.phase)
+            plan = state.plan(text, mode, self.engine.phase, processes)
             if state.options.disabled:
                 return Measurement(self.engine.once(plan))
             result = self.engine.measure(plan, state.progress)
         return Measurement(state.add(result, self.engine.source, plan))
+
+    def _check_processes(self, processes: int | None) -> None:
+        """MeasurementError for what is no number of processes, and for any of cold starts."""
+        if processes is None:
+            return
+        is_number = isinstance(processes, int) and not isinstance(processes, bool)
+        if not is_number or processes < 1:
+            raise MeasurementError(
+                f"perf was given processes={processes!r}; wanted a whole number of at least 1"
+            )
+        if self.engine.phase == "cold":
+            raise MeasurementError(
+                f"perf was given processes={processes} in a test that uses cold_engine, whose "
+                "every trial is a process of its own; leave out processes="
+            )
 
     def _refuse_second_server(self, text: str, mode: Mode) -> None:
         """MeasurementError where two servers would be pooled as one cell."""

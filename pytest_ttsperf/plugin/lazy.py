@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_ttsperf.experiment import cell as cell
     from pytest_ttsperf.experiment import plan as plan
     from pytest_ttsperf.experiment import trial as trial
+    from pytest_ttsperf.experiment import warm as warm
     from pytest_ttsperf.machine import environment as environment
     from pytest_ttsperf.report import artifact as artifact
     from pytest_ttsperf.report import terminal as terminal
@@ -43,6 +44,7 @@ MODULES = {
     "store": "pytest_ttsperf.baseline.store",
     "terminal": "pytest_ttsperf.report.terminal",
     "trial": "pytest_ttsperf.experiment.trial",
+    "warm": "pytest_ttsperf.experiment.warm",
 }
 
 if not TYPE_CHECKING:  # to a type checker a name that is missing here is an error

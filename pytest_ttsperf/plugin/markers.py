@@ -193,6 +193,7 @@ def choose_metrics(
     command_line: Mapping[str, float],
     ini: Mapping[str, float],
     phase: Phase,
+    budget_s: float = metrics.DEFAULT_BUDGET_S,
 ) -> tuple[ComparedMetric, ...]:
     """By what the test is compared with another version; the margins are by metric.
 
@@ -201,7 +202,7 @@ def choose_metrics(
     try:
         mark = _margins_of_mark(item.get_closest_marker(MARK))
         requested = _margins_of_quality(merge_limits(item).get("quality", {}))
-        return metrics.choose_metrics(phase, ini, requested, mark, command_line)
+        return metrics.choose_metrics(phase, ini, requested, mark, command_line, budget_s=budget_s)
     except LimitError as error:
         raise LimitError(f"{item.nodeid}: {error}") from error
 

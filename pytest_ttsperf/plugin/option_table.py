@@ -48,7 +48,8 @@ def _repeatable(name: str, metavar: str, text: str) -> Option:
 
 
 def _switch(name: str, text: str) -> Option:
-    return Option(name, text, {"action": "store_true"})
+    destination = f"ttsperf_{name}".replace("-", "_").replace("=", "_")
+    return Option(name, text, {"action": "store_true", "dest": destination})
 
 
 def _choice(name: str, choices: tuple[str, ...], text: str) -> Option:
@@ -71,11 +72,25 @@ OPTIONS = (
     _value("voice", "NAME", "voice the target is asked for"),
     _value("trials", "N", "trials of each warm cell", int),
     _value("cold-trials", "N", "process starts of each cold cell", int),
+    _value("processes", "N", "processes that the trials of a warm cell are spread over, or auto"),
+    _value(
+        "texts-from",
+        "N",
+        "start with this text of each preset, as an earlier run did, and so repeat its texts",
+        int,
+    ),
     _value("timeout", "S", "longest wait for one answer (60 s)", float),
     _switch("inline", "run the target in pytest's own process (no memory, no cold starts)"),
     _switch("disable", "run each test once, unmeasured"),
     _switch("save", "store this run's cells as baselines"),
     _switch("compare", "assert against the stored baselines"),
+    # With its value in the name: a folder may follow a bare `--ttsperf-compare`, and argparse would
+    # take it for the value.
+    _switch(
+        "compare=measure",
+        "the same, and what has no baselines of this machine is measured beside the revision that "
+        "others were saved from",
+    ),
     _value(
         "against",
         "REV",
@@ -94,7 +109,7 @@ OPTIONS = (
     _repeatable(
         "against-copy",
         "PATTERN",
-        "files that git does not track and the old version needs, as models/*.onnx: copied "
+        "files that git does not track and both versions need, as models/*.onnx: copied "
         "from the running tree; may be repeated",
     ),
     _switch("fetch", "fetch the revision to compare with, where the clone does not have it"),
@@ -149,6 +164,7 @@ INI_LINES = (
     IniLine("provider", "execution providers; a missing one is skipped", "args"),
     IniLine("voice", "voice the target is asked for"),
     IniLine("trials", "trials of each warm cell"),
+    IniLine("processes", "processes that the trials of a warm cell are spread over, or auto"),
     IniLine("timeout", "longest wait for one answer, in seconds"),
     IniLine("http_preset", "how a server by http:// is asked"),
     IniLine("http_template", "how another is: a JSON file, or the object itself"),
@@ -162,7 +178,7 @@ INI_LINES = (
     ),
     IniLine(
         "against_copy",
-        "files that git does not track and an old version needs, one pattern a line",
+        "files that git does not track and both versions need, one pattern a line",
         "linelist",
     ),
     IniLine(

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -26,6 +26,8 @@ from pytest_ttsperf.targets import spec
 DEFAULT_TIMEOUT_S = 60.0
 DEFAULT_STORAGE = "baselines"
 DEFAULT_ARTIFACTS = "artifacts"
+AUTO: Literal["auto"] = "auto"
+ProcessCount = int | Literal["auto"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +67,18 @@ class Options:
     trials: int | None
     trials_ini: int | None
     cold_trials: int | None
+    processes: ProcessCount | None
+    """Over how many the trials of a warm cell are spread."""
+    processes_ini: ProcessCount | None
+    texts_from: int | None
+    """The number of the text at which a run starts in each preset; None for one that is drawn."""
     timeout_s: float
     inline: bool
     disabled: bool
     save: bool
     compare: bool
+    measure: bool
+    """Whether what has no baseline to be judged by is compared with the revision of one."""
     against: str | None
     """A version, directory or target to compare with."""
     against_options: Mapping[str, Any]
@@ -119,11 +128,15 @@ def _read(config: pytest.Config) -> Options:
         trials=_count(_option(config, "trials"), f"{PREFIX}trials"),
         trials_ini=_count(ini.number(config, "trials"), "ini ttsperf_trials"),
         cold_trials=_count(_option(config, "cold-trials"), f"{PREFIX}cold-trials"),
+        processes=_process_count(_option(config, "processes"), f"{PREFIX}processes"),
+        processes_ini=_process_count(ini.number(config, "processes"), "ini ttsperf_processes"),
+        texts_from=_start_of_texts(_option(config, "texts-from")),
         timeout_s=_timeout_s(_number(config, "timeout")),
         inline=_option(config, "inline"),
         disabled=_option(config, "disable"),
         save=_option(config, "save"),
-        compare=_option(config, "compare"),
+        compare=_option(config, "compare") or _option(config, "compare=measure"),
+        measure=_option(config, "compare=measure"),
         against=_option(config, "against"),
         against_options=_keyword_options(config, "against-option"),
         against_install=_option(config, "against-install"),
@@ -331,6 +344,22 @@ def _count(value: object, name: str) -> int | None:
     if count < 1:
         raise LimitError(f"{name}={value!r}; wanted a whole number of at least 1")
     return count
+
+
+def _process_count(value: object, name: str) -> ProcessCount | None:
+    """A count, or as many as cost little."""
+    if value == AUTO:
+        return AUTO
+    try:
+        return _count(value, name)
+    except LimitError as error:
+        raise LimitError(f"{error}, or {AUTO}") from error
+
+
+def _start_of_texts(number: int | None) -> int | None:
+    if number is not None and number < 0:
+        raise LimitError(f"{PREFIX}texts-from={number}; wanted a whole number of at least 0")
+    return number
 
 
 def _budget_s(text: str | int | float | None) -> float:

@@ -16,8 +16,8 @@ import pytest
 from pytest_ttsperf import files, popen, real, secrets
 from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.errors import BaselineUnreadable, BaselineUnwritable, MeasurementError
-from pytest_ttsperf.plugin import lazy, markers, usage
-from pytest_ttsperf.plugin.options import Options
+from pytest_ttsperf.plugin import lazy, markers, reruns, usage
+from pytest_ttsperf.plugin.options import AUTO, Options
 from pytest_ttsperf.plugin.progress import ProgressLine
 from pytest_ttsperf.targets import spec
 
@@ -77,6 +77,7 @@ class RunState:
         self._environment: EnvironmentProbe | None = None
         self.against: ComparedVersion | None = None
         """The version to compare with, checked out."""
+        self._texts_from = options.texts_from
         self.left_aside: dict[str, None] = {}
         """Stored files that could not be read, each with the reason, in the order of reading."""
         self._unwritten: tuple[Loss, ...] = ()
@@ -101,6 +102,16 @@ class RunState:
                 options=options.against_options,
             )
 
+    @property
+    def texts_from(self) -> int:
+        """At which text of its preset each cell starts: the same for all, and another in each run.
+
+        A run that measures nothing starts at the first.
+        """
+        if self._texts_from is None:
+            self._texts_from = 0 if self.options.disabled else lazy.plan.draw_start()
+        return self._texts_from
+
     def version_of(self, revision: str, **more: Any) -> ComparedVersion:
         """The version that stored numbers are of, or with `more` another one. RevisionError."""
         return lazy.cells.prepare_version(
@@ -108,6 +119,7 @@ class RunState:
             self.config.rootpath,
             copy=self.options.against_copy,
             fetch=self.options.fetch,
+            left_out=(self.options.artifacts, self.options.storage),
             **more,
         )
 
@@ -250,8 +262,11 @@ class TestState:
         self.remarks: list[str] = []
         self._run = run
 
-    def plan(self, text: str, mode: Mode, phase: Phase) -> Plan:
-        """What `perf.stream(text)` is to measure, with the trials and limits in force."""
+    def plan(self, text: str, mode: Mode, phase: Phase, processes: int | None) -> Plan:
+        """What `perf.stream(text)` is to measure, with the trials and limits in force.
+
+        `processes` is what the test says of them itself.
+        """
         trials = 1
         if not self.options.disabled:
             self._run.begin()
@@ -267,6 +282,8 @@ class TestState:
             trials=trials,
             limits_on=self._limits_on,
             quality=markers.quality_plan(self.item, listening_s),
+            processes=self._choose_processes(processes),
+            texts_from=self._run.texts_from,
         )
         return lazy.plan.skip_spoken(plan, self.results.values())
 
@@ -277,7 +294,16 @@ class TestState:
             chosen = self.options.trials or marked or self.options.trials_ini
         else:
             chosen = self.options.cold_trials or marked
-        return chosen or lazy.plan.default_trials(phase, markers.thresholds(self.item))
+        if chosen:
+            return chosen
+        looks = reruns.announced_looks(self.item)
+        return lazy.plan.default_trials(phase, markers.thresholds(self.item), looks)
+
+    def _choose_processes(self, of_test: int | None) -> int | None:
+        """By the command line, the test, or ini, in this order; None for as many as cost little."""
+        options = self.options
+        chosen = options.processes or of_test or options.processes_ini or AUTO
+        return None if chosen == AUTO else chosen
 
     def _limits_on(self, fingerprint: str) -> tuple[Threshold, ...]:
         return markers.thresholds(self.item, self.options.overrides.on(fingerprint))
@@ -295,6 +321,9 @@ class TestState:
 
     def add(self, result: CellResult, source: TargetFactory, plan: Plan) -> CellResult:
         """Add a result, pooled with what this cell has already, and how it was measured."""
+        from msgspec import structs
+
+        result = structs.replace(result, looks=reruns.announced_looks(self.item))
         self.measured[result.cell.id] = source, plan
         earlier = self.results.get(result.cell.id)
         if earlier is not None:
@@ -350,25 +379,37 @@ class TestState:
     def _compare(self, judged: list[CellResult]) -> list[CellResult]:
         """Add comparisons: with the version of --ttsperf-against, or with a baseline's.
 
-        The latter for results that screening against that baseline has put in doubt.
+        The latter for results that screening against that baseline has put in doubt and, with
+        --ttsperf-compare=measure, for those that it could not judge.
         """
         against = self._run.against
-        if against is None and not any(lazy.cells.is_in_doubt(result) for result in judged):
+        measure = self.options.measure
+        open_results = [
+            result for result in judged if lazy.cells.needs_comparison(result, measure=measure)
+        ]
+        if against is None and not open_results:
             return judged
         with popen.restore_popen():
             return lazy.cells.compare_cells(
                 judged,
                 self.measured,
                 against=against,
-                metrics_of=lambda phase: markers.choose_metrics(
-                    self.item, self.options.margins, self.options.margins_ini, phase
-                ),
+                metrics_of=self._compared_metrics,
                 budget_s=self.options.budget_s,
                 version_of=self._run.version_of,
                 tell=self._run.progress_line.text,
                 announce=self._run.progress_line.line,
                 earlier=self.comparisons,
+                measure=measure,
             )
+
+    def _compared_metrics(
+        self, phase: lazy.records.Phase
+    ) -> tuple[lazy.records.ComparedMetric, ...]:
+        options = self.options
+        return markers.choose_metrics(
+            self.item, options.margins, options.margins_ini, phase, options.budget_s
+        )
 
     def _failing_outcomes(self) -> list[lazy.records.Outcome]:
         outcome = lazy.records.Outcome
@@ -381,7 +422,7 @@ class TestState:
         """By its limits and its baseline. BaselineUnreadable."""
         storage = self.options.storage
         screened = lazy.screening.screen(storage, result)
-        return lazy.cell.judge(lazy.screening.add_age_note(storage, result), screened)
+        return lazy.cell.judge(lazy.screening.add_notes(storage, result), screened)
 
     def _explain_nothing(self) -> str | None:
         """Why a test that has limits fails if it has measured nothing."""

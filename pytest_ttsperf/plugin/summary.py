@@ -18,7 +18,6 @@ from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.plugin import lazy, run_state
 
 if TYPE_CHECKING:
-    from pytest_ttsperf.compare.cells import ComparedVersion
     from pytest_ttsperf.records import CellResult
 
 
@@ -122,14 +121,22 @@ class RunSummary:
         of_tests: dict[str, None] = {}
         for data in self._data.values():
             of_tests |= dict.fromkeys(data["remarks"])
-        lines = [*lazy.terminal.remarks(results), *of_tests]
+        lines = [
+            *lazy.terminal.no_baseline_lines(results),
+            *lazy.terminal.remarks(results),
+            *of_tests,
+        ]
         if lines:
             reporter.write_line("")
         for line in lines:
             reporter.write_line(f"note: {line}")
         reporter.write_line("")
         costs = [result.recorder_cost for result in results if result.recorder_cost]
-        figures = (lazy.terminal.load_line(results), lazy.terminal.recorder_line(costs))
+        figures = (
+            lazy.terminal.load_line(results),
+            lazy.terminal.recorder_line(costs),
+            lazy.terminal.texts_line(results),
+        )
         for line in filter(None, figures):
             reporter.write_line(line)
 
@@ -169,7 +176,13 @@ def announce_duration(run: run_state.RunState, selected: list[str]) -> None:
     tests = "performance tests" if count > 1 else "performance test"
     lines = [f"{count} {tests}, {duration}{_ci_advice(run)}"]
     if run.against is not None:
-        lines += [_worst_case(run, run.against, count), *run.against.remarks]
+        label = run.against.label
+        lines += [f"compared with {label} {_worst_case(run, count)}", *run.against.remarks]
+    elif run.options.measure:
+        lines.append(
+            "cells without baselines of this machine are compared with the revision that others "
+            f"were saved from {_worst_case(run, count)}"
+        )
     for line in lines:
         run.progress_line.line(f"ttsperf: {line}")
 
@@ -195,9 +208,9 @@ def _ci_advice(run: run_state.RunState) -> str:
     )
 
 
-def _worst_case(run: run_state.RunState, against: ComparedVersion, tests: int) -> str:
-    """How long the comparisons take at most: each its budget, if that has an end."""
-    text = f"compared with {against.label} in blocks of four processes, "
+def _worst_case(run: run_state.RunState, tests: int) -> str:
+    """How long comparisons take at most: each its budget, if that has an end."""
+    text = "in blocks of four processes, "
     budget_s = run.options.budget_s
     if math.isinf(budget_s):
         return (

@@ -17,6 +17,7 @@ from pytest_ttsperf.records.cell import (
     Memory,
     RecorderCost,
     StageShare,
+    TargetProcess,
     TrustNote,
 )
 from pytest_ttsperf.records.comparison import (
@@ -31,6 +32,7 @@ from pytest_ttsperf.records.comparison import (
     Look,
     Scale,
     StageChange,
+    UngatedChange,
 )
 from pytest_ttsperf.records.machine import Environment, Git, Machine, SystemLoad
 from pytest_ttsperf.records.recording import (
@@ -96,10 +98,12 @@ __all__ = [
     "Summary",
     "SystemLoad",
     "TargetInfo",
+    "TargetProcess",
     "TargetSpec",
     "Threshold",
     "Trial",
     "TrustNote",
+    "UngatedChange",
     "Usage",
     "Verdict",
     "WordCheck",

@@ -72,6 +72,20 @@ class StageShare(Struct, frozen=True, kw_only=True):
     share: float
 
 
+class TargetProcess(Struct, frozen=True, kw_only=True):
+    """One of the processes of the target over which the trials of a warm cell are spread."""
+
+    process: int
+    """As its trials have it."""
+    fingerprint: str
+    ready: TargetInfo
+    """What the target said of itself there, after its trials."""
+    idle: Usage | None = None
+    """Resources once it was ready, before anything was spoken in it."""
+    start_s: float
+    """What its start took: opening it, warming it up, and waiting until it was quiet."""
+
+
 class Breakdown(Struct, frozen=True, kw_only=True):
     """Where the time went: to the first sounding chunk, and over the whole trial."""
 
@@ -100,7 +114,10 @@ class CellResult(Struct, frozen=True, kw_only=True):
     trials: tuple[Trial, ...]
     ready: TargetInfo | None
     idle: Usage | None = None
-    """Resources of the target once it was ready, before anything was spoken."""
+    """Resources of the target once it was ready, before anything was spoken; in a warm cell, of the
+    first of its processes."""
+    processes: tuple[TargetProcess, ...] = ()
+    """Of a warm cell, in their order; none in a cold one, whose every trial has a process."""
     thresholds: tuple[Threshold, ...] = ()
     summary: dict[str, Summary] = {}
     memory: Memory = field(default_factory=Memory)
@@ -110,16 +127,24 @@ class CellResult(Struct, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...] = ()
     recorder_cost: RecorderCost | None = None
     stopped_early: bool = False
+    looks: int = 1
+    """How often its sample may be judged as it grows: once, and after each announced rerun. The
+    looks share the error of a PASS."""
+    earlier_looks: int = 0
+    """How often a part of the sample was judged before, with all the trials that were declared."""
     duration_s: float = 0.0
     machine_load_before: SystemLoad | None = field(name="weather_before", default=None)
     """While the target warmed up and became quiet; None for cold cells, which do neither."""
     machine_load: SystemLoad | None = field(name="weather", default=None)
-    """While the trials were spoken."""
+    """While the trials were spoken, and processes started between them."""
     definitions: dict[str, int] = {}
     """By which its metrics were computed; those that are not named, by their first. Figures of two
     definitions are never compared."""
     corpus: str | None = None
     """Version of the preset's texts; None for a text of the test's own."""
+    texts_from: int | None = None
+    """The place in the preset's order at which the texts of the run start; None for a text of the
+    test's own."""
 
     @property
     def counted(self) -> tuple[Trial, ...]:

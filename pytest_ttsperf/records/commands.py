@@ -108,15 +108,38 @@ class MetricScreening(Struct, frozen=True, kw_only=True):
     earlier: tuple[float, ...]
     """The figures of the runs that count."""
     middle: float | None
+    """Their median."""
     spread: float | None
-    """Standard deviation in logs, as it was found; the limits take at least the floor."""
+    """Standard deviation in logs by the median absolute deviation, as it was found."""
     floor: float
+    """The least spread that limits are made of."""
     doubt: float | None
     limit: float | None
+    judged_spread: float | None = None
+    """What the limits are made of: the spread, but for the floor and a most."""
+    revision: str | None = None
+    """Of the newest run that is like the others and was measured without changes."""
+    anchor: float | None = None
+    """Median of the first runs that count; None, as what follows, while they are all there are."""
+    anchor_runs: int = 0
+    anchor_limit: float | None = None
+    anchor_revision: str | None = None
+    """Of the first of these runs that was measured without changes."""
+    newest: float | None = None
+    """Median of as many of the newest runs."""
+    slope: float | None = None
+    """A share a run, over the newest ones; None where there is no significant one."""
     value: float | None = None
     """Of the last run; None, as its outcome and reason, where there is none."""
     outcome: Outcome | None = None
     reason: str | None = None
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether the earlier runs scatter by more than any limit is made of."""
+        if self.spread is None or self.judged_spread is None:
+            return False
+        return self.spread > self.judged_spread
 
 
 class ScreeningReport(Struct, frozen=True, kw_only=True):

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 Scale = Literal["ratio", "difference"]
 """How the arms are compared: by logs, or, where a metric can be 0, by subtraction."""
-BlockStatistic = Literal["p50", "p95", "p99", "value", "outside"]
-"""What of a metric is compared; `value` is one number per process, such as memory, and `outside`
-how many texts of one arm are apart from those of both others."""
+BlockStatistic = Literal["p50", "p95", "p99", "value", "outside", "late"]
+"""What of a metric is compared; `value` is one number per process, such as memory, `outside` how
+many texts of one arm are apart from those of both others, and `late` the share of trials that take
+much longer than their text usually does."""
 Look = Literal["early", "end"]
 """Before the budget is spent, or when it is."""
 MIN_SHARE = 0.5
@@ -40,7 +41,11 @@ class ComparedMetric(Struct, frozen=True, kw_only=True):
     is_work: bool = False
     """Whether it is what the figures are the price of, and not one of them."""
     band: float | None = None
-    """Of `outside`: how far one arm must be from both others, on the scale, to be outside."""
+    """Of `outside`: how far one arm must be from both others, on the scale, to be outside; of
+    `late`: how far above the median of the arms, to be late."""
+    event: float | None = None
+    """Of a figure that is 0 in most texts: what it is at least in a text that has the event. Its
+    PASS needs the exact bound of such texts besides."""
 
 
 class Arms(Struct, frozen=True, kw_only=True):
@@ -97,9 +102,13 @@ class Block(Struct, frozen=True, kw_only=True):
 
 
 class StageChange(Struct, frozen=True, kw_only=True):
-    """How much longer one stage took in the candidate, with its own 95 % interval."""
+    """How much longer one stage took in the candidate.
+
+    The intervals of all stages hold together in 95 of 100 comparisons.
+    """
 
     stage: str
+    """Also `OUTSIDE`, and `encode, decode -> synthesis` for those that one version alone has."""
     ms: float
     low_ms: float
     high_ms: float
@@ -112,9 +121,14 @@ class Attribution(Struct, frozen=True, kw_only=True):
 
     total_ms: float
     stages: tuple[StageChange, ...]
-    """First the one that moved most in the direction of the change; `OUTSIDE` is in no stage."""
-    explained_by: str | None
-    """The first of them if its interval excludes 0; None when no stage surely has a part."""
+    """First the one that moved most in the direction of the change."""
+    explained_alone: str | None = field(name="explained_by")
+    """The stage that explains the change by itself; None when several do, or none surely."""
+    explained_by: tuple[str, ...] = field(name="explained_by_stages", default=())
+    """The fewest stages that explain it, in their order above. Empty when it is not sure which do,
+    and in files that were written before it was stored."""
+    explained_share: float | None = None
+    """Of the total change, what these make up together; None when there are none."""
 
 
 class ChangeVerdict(Struct, frozen=True, kw_only=True):
@@ -159,6 +173,14 @@ class ChangeVerdict(Struct, frozen=True, kw_only=True):
     """Always empty; part of the file format. The blocks are in `Comparison.measured`."""
 
 
+class UngatedChange(Struct, frozen=True, kw_only=True):
+    """A figure that was compared and is shown, and that no verdict rests on."""
+
+    metric: ComparedMetric
+    change: ChangeVerdict
+    """Always INCONCLUSIVE."""
+
+
 class Comparison(Struct, frozen=True, kw_only=True):
     """A cell compared with the same cell of another version, measured in turns in one go."""
 
@@ -179,5 +201,7 @@ class Comparison(Struct, frozen=True, kw_only=True):
     gates: tuple[ComparedMetric, ...] = ()
     changes: tuple[ChangeVerdict, ...] = ()
     """One for each of the `gates`; their blocks are in `measured`."""
+    ungated: tuple[UngatedChange, ...] = ()
+    """What the budget is too short to judge, and is shown."""
     measured: dict[str, tuple[Block, ...]] = {}
     """By metric."""

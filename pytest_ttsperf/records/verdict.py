@@ -78,6 +78,8 @@ class Sample(Struct, frozen=True, kw_only=True):
 
     metric: str
     values: tuple[float | None, ...]
+    processes: tuple[int, ...] = ()
+    """In which process each trial was measured, in the order of the values; empty: all in one."""
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -126,11 +128,19 @@ class Verdict(Struct, frozen=True, kw_only=True):
     limit: float | None = None
     unit: str = ""
     n: int = 0
+    n_effective: float | None = None
+    """Of a percentile: how many independent trials say as much as these n, of which slow ones come
+    in spells; never more than n."""
     exceeding: int | None = None
     p_value: float | None = None
     revision: str | None = None
-    """Of stored numbers that put it in doubt: the revision they are of."""
+    """The revision of stored numbers that put it in doubt, or that cannot be judged by here."""
     improved: bool = False
     """Of a comparison: surely better, by more than counts."""
     trials_needed: int | None = None
     threshold: Threshold | None = None
+
+    @property
+    def lacks_baseline(self) -> bool:
+        """Whether it says only that this machine has no baseline of the cell."""
+        return self.gate == "baseline" and self.metric is None

@@ -10,17 +10,21 @@ from pytest_ttsperf.records import (
     Cell,
     CellResult,
     ChangeVerdict,
+    Comparison,
     Outcome,
     RecorderCost,
     StageShare,
     Summary,
     SystemLoad,
     Threshold,
+    UngatedChange,
     Verdict,
 )
 
 UNEXPLAINED = "unexplained"
 WORTH_TELLING = 0.01
+SHOWN_DIGITS = 12
+"""Of a revision."""
 HEADINGS = ("cell, metric", "n", "p50", "p95", "95 % bound", "limit", "verdict")
 Paint = Callable[[str, Outcome | None], str]
 """Colours a verdict's text; terminals without colour leave it as it is."""
@@ -93,7 +97,10 @@ def _is_voided(verdict: Verdict) -> bool:
 
 
 def remarks(results: Iterable[CellResult]) -> list[str]:
-    """Trust notes and inconclusive reasons, one line each; what several cells share stands once."""
+    """Trust notes and inconclusive reasons, one line each; what several cells share stands once.
+
+    But for missing baselines; see `no_baseline_lines`.
+    """
     cells: dict[str, list[str]] = {}
     for result in sorted(results, key=_worst_first):
         for text in _remarks(result):
@@ -105,13 +112,47 @@ def _remarks(result: CellResult) -> Iterator[str]:
     """Open and improved verdicts, and the notes that no verdict repeats."""
     judged = set()
     for verdict in result.verdicts:
-        if verdict.outcome is Outcome.INCONCLUSIVE or verdict.improved:
+        is_open = verdict.outcome is Outcome.INCONCLUSIVE and not verdict.lacks_baseline
+        if is_open or verdict.improved:
             yield f"{verdict.subject}: {verdict.reason}"
         if verdict.gate == "trust":
             judged.add(verdict.subject)
     for note in result.notes:
         if not note.invalid and note.guard not in judged:
             yield f"{note.guard}: {note.text}"
+
+
+def no_baseline_lines(results: Iterable[CellResult]) -> list[str]:
+    """How many cells this machine has no baseline of, and what can be done: not a line a cell."""
+    revisions: dict[str, None] = {}
+    elsewhere = 0
+    nowhere = 0
+    for result in results:
+        if result.outcome is Outcome.INVALID:
+            continue
+        for verdict in result.verdicts:
+            if verdict.lacks_baseline and verdict.revision is not None:
+                revisions[verdict.revision[:SHOWN_DIGITS]] = None
+                elsewhere += 1
+            elif verdict.lacks_baseline:
+                nowhere += 1
+    lines = []
+    if elsewhere:
+        lines.append(
+            f"{_cells_have(elsewhere)} no baseline of this machine; --ttsperf-compare=measure "
+            f"compares with the revision that others were saved from: {', '.join(revisions)}"
+        )
+    if nowhere:
+        lines.append(
+            f"{_cells_have(nowhere)} no baseline, and no revision to compare with; save them from "
+            "code that is committed (pytest -m perf --ttsperf-save): five runs judge on this "
+            "machine, and one is enough for --ttsperf-compare=measure on any other"
+        )
+    return lines
+
+
+def _cells_have(count: int) -> str:
+    return "1 cell has" if count == 1 else f"{count} cells have"
 
 
 def _cells_label(labels: Sequence[str]) -> str:
@@ -169,6 +210,15 @@ def recorder_line(costs: Iterable[RecorderCost]) -> str | None:
         f"recorder's own cost: {ttfa_us:.1f} us on TTFA, {per_chunk_us:.2f} us a chunk "
         "(null target)"
     )
+
+
+def texts_line(results: Iterable[CellResult]) -> str | None:
+    """At which texts the presets were started, and how to start there again."""
+    starts = [result.texts_from for result in results if result.texts_from is not None]
+    if not starts:
+        return None
+    start = starts[0]
+    return f"texts from number {start} of each preset on (again: --ttsperf-texts-from={start})"
 
 
 def load_line(results: Iterable[CellResult]) -> str | None:
@@ -241,14 +291,18 @@ def limit_text(threshold: Threshold) -> str:
 
 def _rows(result: CellResult) -> Iterator[tuple[Outcome | None, Row]]:
     """A row per verdict, or one without a limit; and of what is streamed, the longest stall."""
-    if not result.verdicts:
+    verdicts = [verdict for verdict in result.verdicts if not verdict.lacks_baseline]
+    if not verdicts:
         figures = _figures(result, result.summary.get("ttfa_ms"))
         yield None, ("  ttfa", *figures, "-", "no limit")
-    for verdict in sorted(result.verdicts, key=lambda verdict: verdict.outcome.rank):
+    for verdict in sorted(verdicts, key=lambda verdict: verdict.outcome.rank):
         if verdict.gate in ("change", "work"):
             yield verdict.outcome, _change_row(result, verdict)
         else:
             yield verdict.outcome, _row(result, verdict)
+    if result.comparison is not None:
+        for ungated in result.comparison.ungated:
+            yield None, _ungated_row(result.comparison, ungated)
     if any(verdict.metric == "rtf" and verdict.gate == "limit" for verdict in result.verdicts):
         yield None, _silence_row(result)
     if result.cell.mode == "stream":
@@ -284,6 +338,8 @@ def _row(result: CellResult, verdict: Verdict) -> Row:
     else:
         summary = result.summary.get(threshold.sample_key)
         figures = _figures(result, summary, threshold.statistic)
+        if verdict.n_effective is not None:
+            figures = (*figures[:3], _bound_text(verdict.bound))
         limit = limit_text(threshold)
     return f"  {verdict.subject}", *figures, limit, verdict.outcome.value
 
@@ -318,6 +374,20 @@ def _time_text(result: CellResult, change: ChangeVerdict) -> str:
     return f"not in {seconds:.0f} s"
 
 
+def _ungated_row(comparison: Comparison, ungated: UngatedChange) -> Row:
+    """What is shown of a comparison and not judged."""
+    change = ungated.change
+    return (
+        f"  {ungated.metric.label} against {comparison.against}",
+        f"{change.blocks} blocks",
+        change_text(change.effect, change),
+        "",
+        f"<= {change_text(change.high, change)}",
+        "-",
+        "not judged",
+    )
+
+
 def _find_change(result: CellResult, verdict: Verdict) -> ChangeVerdict | None:
     """What a comparison found that a verdict is about."""
     comparison = result.comparison
@@ -334,7 +404,7 @@ def change_text(value: float | None, change: ChangeVerdict) -> str:
     """`+1.3 %`, or `+0.4 MB` on the scale `difference`."""
     if value is None:
         return "-"
-    if change.scale == "ratio" or change.statistic == "outside":
+    if change.scale == "ratio" or change.statistic in ("outside", "late"):
         return f"{100 * value:+.1f} %"
     return f"{value:+.3g} {change.unit}".rstrip()
 
@@ -347,13 +417,16 @@ def _figures(
         return str(_trials(result)), "-", "-", "-"
     bounds = {"p50": summary.p50_bound, "p99": summary.p99_bound}
     bound = bounds.get(statistic or "p95", summary.p95_bound)
+    bound_text = _bound_text(bound)
     if statistic == "max":
         bound_text = ""
-    elif bound is None:
-        bound_text = "n too small"
-    else:
-        bound_text = f"<= {number(bound)}"
     return str(summary.n), number(summary.p50), number(summary.p95), bound_text
+
+
+def _bound_text(bound: float | None) -> str:
+    if bound is None:
+        return "n too small"
+    return f"<= {number(bound)}"
 
 
 def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
@@ -378,7 +451,7 @@ def _explain(result: CellResult, verdicts: Sequence[Verdict]) -> Iterator[str]:
     stopped = ", stopped early" if result.stopped_early else ""
     yield (
         f"{_cell_label(result)}: {cell.target}, voice {cell.voice}, "
-        f"{_trials(result)} of {result.declared_trials} trials{stopped}"
+        f"{_trials(result)} of {result.declared_trials} trials{_processes(result)}{stopped}"
     )
     for verdict in verdicts:
         yield f"  {verdict.outcome.value}  {verdict.subject}: {verdict.reason}"
@@ -387,6 +460,12 @@ def _explain(result: CellResult, verdicts: Sequence[Verdict]) -> Iterator[str]:
                 yield f"        {line}"
     for hint in dict.fromkeys(_hint(result.breakdown, verdict) for verdict in verdicts):
         yield f"  Try: {hint}."
+
+
+def _processes(result: CellResult) -> str:
+    """Over how many processes the trials were spread, if over several."""
+    count = len(result.processes)
+    return f" in {count} processes" if count > 1 else ""
 
 
 def _hint(breakdown: Breakdown, verdict: Verdict) -> str:

@@ -3,15 +3,9 @@
 Each measure of a joint is a share: how much of what is at the joint nothing else explains, neither
 the sound around it nor what speech can do. A joint is flagged at half or more.
 
-<<<<<<< HEAD:pytest_ttsperf/sound_quality/seams.py
 - step: what the sound on one side predicts of the other (`sound_quality.continuity`). Two pieces
   that do not belong together, a jump in phase, a sample lost or repeated.
 - offset: the mean jumps, for 80 ms or more. Speech has next to nothing below 50 Hz.
-=======
-- step: what the sound on one side predicts of the other (`quality.continuity`). Two pieces that do
-  not belong together, a jump in phase, a sample lost or repeated.
-- offset: the mean jumps, for 80 ms or more. Speech has next to nothing below 50 Hz.
->>>>>>> w-seams:pytest_ttsperf/quality/seams.py
 - gap, pause: the sound falls to near silence and comes back faster than a vocal tract can ring off;
   a fade does not. It is a pause from 150 ms on.
 

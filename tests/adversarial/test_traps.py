@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pytest_ttsperf.experiment import cell as experiment_cell
+from pytest_ttsperf.experiment import warm
 from pytest_ttsperf.measure import memory
 from tests.adversarial import liar_server, liars
 from tests.plugin.conftest import INLINE, Project
@@ -251,7 +251,7 @@ def lying(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """
     monkeypatch.setattr(memory, "QUIET_WINDOW_S", QUIET_WINDOW_S)
     monkeypatch.setattr(memory, "BUSY_SHARE", memory.QUIET_SHARE)
-    monkeypatch.setattr(experiment_cell, "QUIET_TIMEOUT_S", 10 * QUIET_WINDOW_S)
+    monkeypatch.setattr(warm, "QUIET_TIMEOUT_S", 10 * QUIET_WINDOW_S)
     shutil.copy(liars.__file__, project.path / "liars.py")
     return project
 

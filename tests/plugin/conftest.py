@@ -33,6 +33,7 @@ import pytest_ttsperf.baseline.store
 import pytest_ttsperf.compare.cells
 import pytest_ttsperf.compare.run
 import pytest_ttsperf.experiment.cell
+import pytest_ttsperf.experiment.warm
 import pytest_ttsperf.machine.environment
 import pytest_ttsperf.report.artifact
 import pytest_ttsperf.report.terminal
@@ -43,7 +44,7 @@ import pytest_ttsperf.targets.server.target  # noqa: F401
 from pytest_ttsperf.compare import blocks
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.machine import load
-from pytest_ttsperf.measure import memory
+from pytest_ttsperf.measure import corpus, memory
 from pytest_ttsperf.targets import tracing
 
 # Each run inside this process collects garbage ten times, and would look through all of this.
@@ -270,6 +271,8 @@ def project(
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setattr(memory, "QUIET_WINDOW_S", SHORT_LOOK_S)
     monkeypatch.setattr(load, "MIN_WINDOW_S", SHORT_LOOK_S)
+    # All runs in this process speak the same texts; one of its own starts where it will.
+    monkeypatch.setattr(corpus, "draw_start", lambda: 0)
     monkeypatch.setenv("PYTEST_ADDOPTS", LIGHT)
     monkeypatch.setattr(metadata, "distributions", plugin_distributions)
     return Project(pytester, forks)

@@ -68,7 +68,10 @@ def test_foreign_baselines_are_inconclusive(project: Project) -> None:
     folder.rename(folder.with_name("another-machine-0123abcd"))
     result = project.run("--ttsperf-compare")
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["note: *another-machine-0123abcd*"])
+    result.stdout.fnmatch_lines(["note: 1 cell has no baseline*"])
+    (cell,) = project.cells()
+    (verdict,) = cell["verdicts"]
+    assert "another-machine-0123abcd" in verdict["reason"]
 
 
 def test_an_unreadable_baseline_fails_and_is_not_overwritten(project: Project) -> None:

@@ -93,6 +93,7 @@ def test_rerun_adds_its_trials_and_judges_all(project: Project) -> None:
     assert result.parseoutcomes()["rerun"] == 2
     result.stdout.fnmatch_lines(["*9 of 9 trials*"])
     (cell,) = project.cells()
+    assert (cell["looks"], cell["earlier_looks"]) == (3, 2)
     counted = [t for t in cell["trials"] if t["kind"] == "trial"]
     assert len({t["text"] for t in counted}) == len(counted) == 9
     assert len({t["process"] for t in counted}) == 3

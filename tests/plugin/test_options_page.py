@@ -52,8 +52,11 @@ def page_rows() -> list[tuple[str, str, str]]:
 
 def default_of(name: str) -> str:
     """The default that the page tells for an option or ini key."""
-    [default] = [default for shown, default, _ in page_rows() if re.split(r"=", shown)[0] == name]
-    return default
+    defaults = {shown: default for shown, default, _ in page_rows()}
+    if name in defaults:
+        return defaults[name]
+    [shown] = [shown for shown in defaults if shown.partition("=")[0] == name]
+    return defaults[shown]
 
 
 def test_the_page_lists_what_is_declared() -> None:

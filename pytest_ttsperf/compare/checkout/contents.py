@@ -27,6 +27,7 @@ BARE = re.compile(r"""[^\s'"(),;<>\[\]{}=]+""")
 NO_MODULE = re.compile(r"No module named '?([\w.]+)")
 MODULE_ENDS = (".py", "/*.py", ".*so", ".*pyd")
 """Behind a module's name, as patterns of its files."""
+CODE_ENDS = (".py", ".so", ".pyd")
 WHOLE_WORD = ("-q", "-F", "-w", "-e")
 """Options of git grep that only ask whether a word is there by itself."""
 Kind = Literal["ignored", "untracked", "tracked", "pointer"]
@@ -53,6 +54,21 @@ def list_ignored_module_files(project: Path, module: str) -> list[str]:
     patterns = [f":(glob)**/{tail}{end}" for end in MODULE_ENDS]
     paths = _list_ignored(project, "--", *patterns)
     return sorted(path for path in paths if LEFT_OUT.isdisjoint(Path(path).parts))
+
+
+def list_ignored_code(project: Path) -> list[str]:
+    """Files that Python may import from the running tree and that git ignores, by path.
+
+    Built extensions and generated modules; nothing in what is no code of the project by its name.
+    """
+    patterns = [f":(glob)**/*{end}" for end in CODE_ENDS]
+    found = []
+    for path in _list_ignored(project, "--", *patterns):
+        folders = [parent.as_posix() for parent in Path(path).parents]
+        is_elsewhere = any(NOT_DATA.search(folder) for folder in folders if folder != ".")
+        if not is_elsewhere and LEFT_OUT.isdisjoint(Path(path).parts):
+            found.append(path)
+    return sorted(found)
 
 
 def has_word(folder: Path, word: str) -> bool:

@@ -101,13 +101,14 @@ def _find_matches(
                 "only what is in it has a place in the old tree. Both versions see the same file "
                 "there anyway"
             )
-        for file in _list_files(place):
+        for file in list_files(place):
             path = file.relative_to(top)
             if not file.is_relative_to(outside) and LEFT_OUT.isdisjoint(path.parts):
                 yield path.as_posix(), state_of(file)
 
 
-def _list_files(place: Path) -> Iterator[Path]:
+def list_files(place: Path) -> Iterator[Path]:
+    """A file or link by itself, or all in a folder but for what git and Python keep there."""
     if place.is_symlink() or not place.is_dir():
         yield place
         return

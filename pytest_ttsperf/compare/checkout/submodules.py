@@ -1,4 +1,4 @@
-"""Submodules of an old version, checked out from the clones that the user has of them.
+"""Submodules of a version, checked out from the clones that the user has of them.
 
 `git submodule update` would write into the user's configuration and go to the network. Here the
 files of the old commit are written from the objects of the user's clone alone, and away from it.
@@ -21,7 +21,7 @@ GITLINK = "160000"
 
 
 class Submodule(NamedTuple):
-    """One of an old version: where it belongs, at which commit, and the clone that has it."""
+    """One of a version: where it belongs, at which commit, and the clone that has it."""
 
     path: str
     commit: str
@@ -54,6 +54,24 @@ def of_commit(
         if clone is not None:
             inner = f"{below}{path}/"
             found += of_commit(clone, wanted, place, fetch=fetch, below=inner)
+    return found
+
+
+def of_running(top: Path, *, below: str = "") -> list[Submodule]:
+    """The submodules of a working tree and theirs in turn, at the commits that they are at there.
+
+    GitError for one without a commit.
+    """
+    found: list[Submodule] = []
+    for path, staged in _list_staged_links(top):
+        place = top / path
+        if not (place / ".git").exists():
+            found.append(Submodule(below + path, staged, None))
+            continue
+        commit = git.require(place, "rev-parse", "--verify", "HEAD")
+        clone = Path(git.require(place, "rev-parse", "--absolute-git-dir"))
+        found.append(Submodule(below + path, commit, clone))
+        found += of_running(place, below=f"{below}{path}/")
     return found
 
 
@@ -90,6 +108,18 @@ def _list_links(git_folder: Path, commit: str) -> list[tuple[str, str]]:
     for entry in parse_paths(listed):
         head, _, path = entry.partition("\t")
         mode, _, name = head.split(" ", 2)
+        if mode == GITLINK:
+            links.append((path, name))
+    return links
+
+
+def _list_staged_links(top: Path) -> list[tuple[str, str]]:
+    """Path and commit of each submodule in the index of a working tree."""
+    listed = git.require(top, "ls-files", "--stage", "-z")
+    links = []
+    for entry in parse_paths(listed):
+        head, _, path = entry.partition("\t")
+        mode, name, _ = head.split(" ", 2)
         if mode == GITLINK:
             links.append((path, name))
     return links

@@ -102,9 +102,9 @@ class SequentialEstimate(Estimate):
         """1 / e, at most 1."""
         return np.exp(-np.maximum(log_e_value(t, blocks, freedom), 0.0))
 
-    def interval(self) -> tuple[float, float]:
-        """95 %, two-sided, at all looks together."""
-        half_width = t_bound(self.blocks, self.freedom, 1 - CONFIDENCE) * self.error
+    def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
+        """Two-sided, at all looks together."""
+        half_width = t_bound(self.blocks, self.freedom, 1 - confidence) * self.error
         return self.mean - half_width, self.mean + half_width
 
 

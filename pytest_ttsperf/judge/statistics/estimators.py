@@ -24,6 +24,8 @@ Part = TypeVar("Part")
 CONFIDENCE = 0.95
 TRIM = 0.2
 TAILS = {"p95": 0.95, "p99": 0.99}
+BASELINES = 2
+"""The first arms are of the old code: baseline and control."""
 
 
 class Effects(NamedTuple):
@@ -85,6 +87,10 @@ class Estimate(NamedTuple):
             blocks=per_block.size,
         )
 
+    def with_least_error(self, least_error: float) -> Estimate:
+        """The same, no surer than the values' own resolution lets anyone be (`resolution`)."""
+        return self._replace(error=max(self.error, least_error))
+
     def p_above(self, level: float) -> float:
         """One-sided t: the chance of so high a mean if the truth is `level`."""
         gap = self.mean - level
@@ -119,11 +125,11 @@ class Estimate(NamedTuple):
         one_sided = min(self.p_above(level), self.p_below(level))
         return min(1.0, 2 * one_sided)
 
-    def interval(self) -> tuple[float, float]:
-        """95 %, two-sided."""
+    def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
+        """Two-sided, 95 % unless another confidence is wanted."""
         from scipy import special
 
-        alpha = (1 - CONFIDENCE) / 2
+        alpha = (1 - confidence) / 2
         half_width = -float(special.stdtrit(self.freedom, alpha)) * self.error
         return self.mean - half_width, self.mean + half_width
 
@@ -132,29 +138,30 @@ def effects(
     metrics: Sequence[Arms],
     statistic: BlockStatistic,
     scale: Scale,
+    trim: float = TRIM,
 ) -> Effects:
     """Compare the candidate with the baseline, and each with itself, block by block.
 
-    The middle: how the arms differ text by text, as in `levels`. On the scale `difference` nothing
-    is trimmed, as an underrun in one text of ten would not be seen.
+    The middle: how the arms differ text by text, as in `levels`, without the share `trim` at either
+    end. On the scale `difference` nothing is trimmed, as an underrun in one text of ten would not
+    be seen.
     A tail: how far the middle moved, plus how much later the late texts are than is usual for their
     text: Harrell-Davis quantiles of each arm's `tail_residuals` over all blocks, and the delete-one
-    jackknife to see how far these can be trusted.
+    jackknife to see how far these can be trusted. Of four arms one candidate at a time stands
+    beside the baselines: a text that both are late in would be half as late beside the other.
     Raises ValueError for a number of 0 or less on the scale `ratio`.
     """
     is_tail = statistic in TAILS
-    trim = TRIM
     if scale == "difference" and not is_tail:
         trim = 0.0
-    values = [_on_scale(_drop_incomplete(arms), scale) for arms in metrics]
+    values = [_on_scale(drop_incomplete(arms), scale) for arms in metrics]
     arm_levels = levels(values, trim)
     candidate, *controls = contrasts(arm_levels.T)
     if not is_tail:
         return Effects(candidate, tuple(controls))
-    residuals = [
-        tail_residuals(block, block_levels)
-        for block, block_levels in zip(values, arm_levels, strict=True)
-    ]
+    residuals = []
+    for block, block_levels in zip(values, arm_levels, strict=True):
+        residuals.append(_residuals_by_candidate(block, block_levels))
     level = TAILS[statistic]
     tail = leave_one_out(lambda some: _tail_contrasts(some, level), residuals)
     candidate_tail, *control_tails = tail.T
@@ -192,6 +199,15 @@ def tail_residuals(arms: Array, arm_levels: Array) -> Array:
     return np.asarray(above - np.median(above, axis=0), dtype=float)
 
 
+def _residuals_by_candidate(arms: Array, arm_levels: Array) -> Array:
+    """[candidates, 3, texts]: the baselines beside each of the candidate's arms."""
+    each = []
+    for candidate in range(BASELINES, len(arms)):
+        rows = [*range(BASELINES), candidate]
+        each.append(tail_residuals(arms[rows], arm_levels[rows]))
+    return np.stack(each)
+
+
 def is_missing(arms: Arms) -> npt.NDArray[np.bool_]:
     """[arms, texts]: which texts could not be measured in which arm."""
     return ~np.isfinite(arms.array())
@@ -214,7 +230,7 @@ def find_outside(arms: Arms, scale: Scale, band: float) -> npt.NDArray[np.bool_]
     it would agree with the first. A text that one arm did not measure, and one in which all three
     differ, is nobody's. Raises ValueError for a number of 0 or less on the scale `ratio`.
     """
-    values = _on_scale(_drop_incomplete(arms)[:3], scale)
+    values = _on_scale(drop_incomplete(arms)[:3], scale)
     outside = np.zeros(values.shape, dtype=bool)
     for arm in range(len(values)):
         one, other = np.delete(values, arm, axis=0)
@@ -271,11 +287,14 @@ def leave_one_out(
 
 
 def _tail_contrasts(residuals: Sequence[Array], level: float) -> Array:
-    pooled = np.concatenate(residuals, axis=1)
-    arms, count = pooled.shape
+    """From [candidates, 3, texts] of each block."""
+    pooled = np.concatenate(residuals, axis=-1)
+    candidates, _, count = pooled.shape
     if count < 2:
-        return np.zeros(arms - 1)  # one value has no tail
-    return contrasts(harrell_davis(pooled, level))
+        return np.zeros(1 + candidates)  # one value has no tail
+    tails = np.array([harrell_davis(each, level) for each in pooled])
+    baselines = tails[:, :BASELINES].mean(axis=0)
+    return contrasts(np.concatenate([baselines, tails[:, BASELINES]]))
 
 
 def harrell_davis(values: Array, level: float) -> Array:
@@ -301,7 +320,7 @@ def _harrell_davis_weights(count: int, level: float) -> Array:
     return np.asarray(np.diff(shares), dtype=float)
 
 
-def _drop_incomplete(arms: Arms) -> Array:
+def drop_incomplete(arms: Arms) -> Array:
     """Only the texts that all arms measured."""
     values = arms.array()
     is_complete = np.isfinite(values).all(axis=0)

@@ -14,12 +14,16 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 Side = Literal["less", "greater"]
-CONFIDENCE = 0.95
+Counts = npt.NDArray[np.int64]
+Chances = npt.NDArray[np.float64]
+ALPHA = 0.05
+"""Of a bound, and of a proof: both are 95 % sure."""
+TINY = 1e-300
+"""In the place of 0, where the incomplete beta function has a limit and no value."""
 PERCENTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
-FLOOR_SD = 0.11
-"""Run-to-run standard deviation of log medians of unchanged code on a shared machine."""
 MIN_TREND = 8
 
 
@@ -29,6 +33,8 @@ class LimitTest:
 
     n: int
     exceeding: int
+    n_effective: float
+    """How many independent trials say as much."""
     p_less: float
     """Small when the quantile is below the limit: chance of so few or fewer exceeding."""
     p_greater: float
@@ -48,26 +54,38 @@ def quantile(values: Sequence[float], p: float) -> float:
     return float(np.quantile(np.asarray(values, dtype=float), p))
 
 
-def upper_bound(values: Sequence[float], p: float) -> float | None:
-    """The p-quantile is at most this with 95 % confidence, whatever the distribution.
+def upper_bound(
+    values: Sequence[float],
+    p: float,
+    inflation: float = 1.0,
+    alpha: float = ALPHA,
+) -> float | None:
+    """The p-quantile is at most this with confidence 1 - alpha, whatever the distribution.
 
     An order statistic of the sample (Conover 1999, 3.2, as scipy's `quantile_test` has it); None
-    when n is too small for any to do (below 59 for p = 0.95).
+    when n is too small for any to do (below 59 for p = 0.95). `inflation` is that of `limit_test`.
     """
-    return _quantile_bound(values, p, "less")
+    return _quantile_bound(values, p, "less", inflation, alpha)
 
 
-def lower_bound(values: Sequence[float], p: float) -> float | None:
-    """The p-quantile is at least this with 95 % confidence; None when n is too small."""
-    return _quantile_bound(values, p, "greater")
+def lower_bound(
+    values: Sequence[float],
+    p: float,
+    inflation: float = 1.0,
+    alpha: float = ALPHA,
+) -> float | None:
+    """The p-quantile is at least this with confidence 1 - alpha; None when n is too small."""
+    return _quantile_bound(values, p, "greater", inflation, alpha)
 
 
 def _quantile_bound(
     values: Sequence[float],
     p: float,
     side: Side,
+    inflation: float,
+    alpha: float,
 ) -> float | None:
-    index = _bound_index(len(values), p, side)
+    index = _bound_index(len(values), p, side, inflation, alpha)
     if index is None:
         return None
     return sorted(map(float, values))[index]
@@ -78,88 +96,106 @@ def _bound_index(
     n: int,
     p: float,
     side: Side,
+    inflation: float,
+    alpha: float,
 ) -> int | None:
     """Which of n sorted values is the bound, from 0; None if none is.
 
-    The number of values up to the p-quantile has a binomial distribution. It depends on nothing
-    else: a run needs the same few for each of its metrics.
+    The lowest limit that a test would say is met, or the highest that it would say is exceeded. It
+    depends on nothing else: a run needs the same few for each of its metrics.
+    """
+    index = np.arange(n)
+    if side == "less":
+        above = n - 1 - index
+        proven = np.flatnonzero(p_at_most(above, n, p, inflation) <= alpha)
+        return int(proven[0]) if proven.size else None
+    from_here_on = n - index
+    proven = np.flatnonzero(p_at_least(from_here_on, n, p, inflation) <= alpha)
+    return int(proven[-1]) if proven.size else None
+
+
+def p_at_most(
+    exceeding: int | Counts,
+    n: int | Counts,
+    p: float,
+    inflation: float = 1.0,
+) -> Chances:
+    """The chance that so few or fewer of n trials exceed the p-quantile.
+
+    A binomial distribution, continued to fractions by the incomplete beta function: with an
+    `inflation` above 1 there are n / inflation trials, of which exceeding / inflation exceed.
     """
     from scipy import special
 
-    at_most = special.bdtr(np.arange(n), n, p)
-    if side == "less":
-        reaching = np.flatnonzero(at_most >= CONFIDENCE)
-        return int(reaching[0]) if reaching.size else None
-    unlikely = np.flatnonzero(at_most < 1 - CONFIDENCE)
-    return int(unlikely[-1]) if unlikely.size else None
+    k = np.asarray(exceeding, dtype=float)
+    meeting = np.maximum((np.asarray(n) - k) / inflation, TINY)
+    return np.asarray(special.betainc(meeting, k / inflation + 1, p), dtype=float)
+
+
+def p_at_least(
+    exceeding: int | Counts,
+    n: int,
+    p: float,
+    inflation: float = 1.0,
+) -> Chances:
+    """The chance that so many or more of n trials exceed the p-quantile; see `p_at_most`."""
+    from scipy import special
+
+    k = np.asarray(exceeding, dtype=float)
+    at_least = np.maximum(k / inflation, TINY)
+    return np.asarray(special.betainc(at_least, (n - k) / inflation + 1, 1 - p), dtype=float)
 
 
 def limit_test(
     values: Sequence[float],
     limit: float,
     p: float,
+    inflation: float = 1.0,
 ) -> LimitTest:
-    """Test whether the p-quantile lies below or above a limit (Conover's quantile test, exact).
+    """Test whether the p-quantile lies below or above a limit (Conover's quantile test).
 
-    A value on the limit meets it. If the quantile lies on the limit, the number of values that meet
-    it has a binomial distribution.
+    A value on the limit meets it. If the quantile lies on the limit, the number of independent
+    values that exceed it has a binomial distribution, and the test is exact. Values that come in
+    spells are tested as so many fewer as their number scatters more (`inflation`, at least 1; see
+    `spells.variance_inflation`).
     """
-    from scipy import special
-
     array = np.asarray(values, dtype=float)
     n = int(array.size)
-    meeting = int(np.count_nonzero(array <= limit))
-    fewer = meeting - 1
+    exceeding = int(np.count_nonzero(array > limit))
     return LimitTest(
         n=n,
-        exceeding=n - meeting,
-        p_less=float(special.bdtrc(fewer, n, p)),
-        p_greater=float(special.bdtr(meeting, n, p)),
+        exceeding=exceeding,
+        n_effective=n / inflation,
+        p_less=float(p_at_most(exceeding, n, p, inflation)),
+        p_greater=float(p_at_least(exceeding, n, p, inflation)),
     )
 
 
 def trials_to_prove(
     p: float,
     exceeding: int = 0,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
+    inflation: float = 1.0,
 ) -> int:
     """Smallest n with which `exceeding` trials above a limit still prove the p-quantile below it.
 
-    The number of trials that exceed has a binomial distribution; with so many trials so few are at
-    most alpha likely, if as many exceed as the limit allows.
+    With so many trials so few are at most alpha likely, if as many exceed as the limit allows.
+    Raises ValueError for an alpha that no number of trials could reach.
     """
-    from scipy import special
-
+    if alpha <= 0:
+        raise ValueError(f"found alpha {alpha:g}, wanted more than 0: no sample proves more")
     n = exceeding + 1
-    while special.bdtr(exceeding, n, 1 - p) > alpha:
-        n += 1
-    return n
+    step = 1
+    while p_at_most(exceeding, n + step, p, inflation) > alpha:
+        step *= 2
+    counts = np.arange(n, n + step + 1)
+    chances = p_at_most(exceeding, counts, p, inflation)
+    return int(counts[chances <= alpha][0])
 
 
 def share_excluded(n: int) -> float:
     """n trials of which none exceeds show that at most this share does, with 95 % confidence."""
     return float(1 - 0.05 ** (1 / n))
-
-
-def prediction_limit(
-    medians: Sequence[float],
-    alpha: float,
-    floor_sd: float = FLOOR_SD,
-) -> float:
-    """Give what the next run's median exceeds with probability alpha, if nothing changed.
-
-    `medians` are those of K >= 2 earlier runs, all positive; the limit has their unit. In logs:
-    mean + t(1 - alpha, K - 1) * s * sqrt(1 + 1/K), s at least `floor_sd`: a few runs made in one
-    quiet hour do not show how far a machine drifts.
-    """
-    from scipy import special
-
-    logs = np.log(np.asarray(medians, dtype=float))
-    runs = logs.size
-    spread = max(float(logs.std(ddof=1)), floor_sd)
-    t = -float(special.stdtrit(runs - 1, alpha))
-    margin = t * spread * np.sqrt(1 + 1 / runs)
-    return float(np.exp(logs.mean() + margin))
 
 
 def trend(values: Sequence[float]) -> Trend | None:
@@ -181,24 +217,24 @@ def trend(values: Sequence[float]) -> Trend | None:
     return Trend(p_value=float(tau.pvalue), change=last / first - 1)
 
 
-def summarize(values: Sequence[float], missing: int = 0) -> dict[str, float | None]:
-    """Mean, min, max, p50, p95, p99 and their upper bounds; `missing` trials are not in `values`.
+def summarize(values: Sequence[float]) -> dict[str, float | None]:
+    """Mean, min, max, p50, p95, p99 and their upper bounds, those of independent trials.
 
-    Figures are those of the values; for the bounds a missing trial is a very large one, so that a
-    bound that would rest on it is None. Empty when there are no values.
+    Figures are those of the finite values; for the bounds a missing trial (+inf) is a very large
+    one, so that a bound that would rest on it is None. Empty when nothing was measured.
     """
-    if not values:
+    measured = [value for value in values if np.isfinite(value)]
+    if not measured:
         return {}
     figures: dict[str, float | None] = {
-        "mean": float(np.mean(values)),
-        "min": float(np.min(values)),
-        "max": float(np.max(values)),
+        "mean": float(np.mean(measured)),
+        "min": float(np.min(measured)),
+        "max": float(np.max(measured)),
     }
-    padded = [*values, *[np.inf] * missing]
     for name, p in PERCENTILES.items():
-        bound = upper_bound(padded, p)
+        bound = upper_bound(values, p)
         if bound == np.inf:
             bound = None
-        figures[name] = quantile(values, p)
+        figures[name] = quantile(measured, p)
         figures[f"{name}_bound"] = bound
     return figures

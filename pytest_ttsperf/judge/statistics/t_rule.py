@@ -49,7 +49,8 @@ class Levels(NamedTuple):
 
     def fail_of(self, statistic: BlockStatistic) -> float:
         """How likely a FAIL of unchanged code may be, at most."""
-        return self.fail * TAIL_SHARE if statistic in TAILS else self.fail
+        is_tail = statistic in TAILS or statistic == "late"
+        return self.fail * TAIL_SHARE if is_tail else self.fail
 
     @property
     def exact_fail(self) -> float:

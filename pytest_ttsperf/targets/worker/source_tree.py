@@ -90,6 +90,13 @@ def verify_origin(tree: Tree, module: str) -> None:
         )
 
 
+def name_running_paths(tree: Tree, text: str) -> str:
+    """A text with the paths of a tree in it, as they are called in the running version."""
+    for folder in (tree.folder, tree.folder.resolve()):
+        text = text.replace(str(folder), str(tree.project))
+    return text
+
+
 def _modules_of_project(tree: Tree) -> Iterator[str]:
     """Modules of the running version that are loaded, but for the plugin's own."""
     for name, module in list(sys.modules.items()):

@@ -128,11 +128,26 @@ def test_a_cell_whose_own_runs_spread_gets_a_wider_band():
     runs = [run(f"run{i}", summary(length_s)) for i, length_s in enumerate(lengths_s)]
     assert refused(baseline(*runs), speech_s=4.7) is None
     assert refused(baseline(*runs[1:]), speech_s=4.7) is not None, "four runs tell no spread"
-    limits = find_limits(LENGTH, runs)
+    limits = find_limits(LENGTH, runs, 60)
     assert limits.runs == 5
     assert limits.least < 3.0 < 5.0 < limits.most
 
 
 @pytest.mark.parametrize("value", [0.0, None])
 def test_a_length_that_is_none_makes_no_band(value):
-    assert find_limits(LENGTH, [run("a", summary(value))]) is None
+    assert find_limits(LENGTH, [run("a", summary(value))], 60) is None
+
+
+@pytest.mark.parametrize(("trials", "is_refused"), [(5, False), (60, True)])
+def test_few_texts_may_be_shorter_or_longer_by_themselves(trials, is_refused):
+    """Each run speaks other texts, and a median of five of them is not that of all."""
+    few = [run(f"run{i}", of_texts(summary(4.0), trials)) for i in range(2)]
+    made = structs.replace(result(of_texts(summary(4.5), trials)), corpus="a1b2")
+    assert (refusal_reason(made, baseline(*few), "now") is not None) == is_refused
+    same_text = structs.replace(made, corpus=None)
+    assert refusal_reason(same_text, baseline(*few), "now") is not None
+
+
+def of_texts(figures, trials):
+    """The same figures, of so many trials."""
+    return {name: structs.replace(figure, n=trials) for name, figure in figures.items()}

@@ -26,7 +26,7 @@ import hashlib, json, os, sys
 from pathlib import Path
 os.chdir({project!r})
 from pytest_ttsperf.machine import fingerprint
-from pytest_ttsperf.compare.revisions import checkout
+from pytest_ttsperf.compare.revisions import checkout, lay_out_running
 
 def state():
     folders = [Path(name) for name in {watched!r}]
@@ -37,6 +37,7 @@ def state():
 before = state()
 fingerprint.git_state(Path.cwd())
 tree = checkout("HEAD~1", Path.cwd(), cache=Path({cache!r}))
+lay_out_running(Path.cwd(), cache=Path({cache!r}))
 fingerprint.git_state(Path.cwd())
 after = {{path: digest for path, digest in state().items() if path in before}}
 Path({report!r}).write_text(json.dumps(dict(

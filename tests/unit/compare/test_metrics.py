@@ -91,3 +91,35 @@ def test_counts_have_no_percent() -> None:
 def test_a_wrong_line_is_told_with_what_is_near(line: str, told: str) -> None:
     with pytest.raises(LimitError, match=told):
         metrics.margins_of_lines([line], "--x")
+
+
+# What is shown until there is time to judge it
+
+
+@pytest.mark.parametrize(("budget_s", "is_gated"), [(60.0, False), (179.9, False), (180.0, True)])
+def test_late_trials_are_judged_where_there_is_time_for_it(budget_s: float, is_gated: bool) -> None:
+    gates = metrics.choose_metrics("warm", budget_s=budget_s)
+    shown = metrics.choose_ungated(gates, "warm")
+    assert ("ttfa late" in [gate.label for gate in gates]) is is_gated
+    assert ("ttfa late" in [metric.label for metric in shown]) is not is_gated
+
+
+def test_late_trials_are_always_judged_where_they_are_named() -> None:
+    gates = metrics.choose_metrics("warm", metrics.margins_of_keywords({"ttfa_late": "5%"}, "@x"))
+    (late,) = [gate for gate in gates if gate.statistic == "late"]
+    assert (late.margin, late.band) == (0.05, pytest.approx(math.log(1.15)))
+    assert metrics.choose_ungated(gates, "warm") == ()
+    assert "@regression(ttfa_late=...)" in metrics.why_ungated(late)
+
+
+def test_single_starts_have_no_late_share() -> None:
+    gates = metrics.choose_metrics("cold", budget_s=600.0)
+    assert "ttfa late" not in [gate.label for gate in gates]
+    assert metrics.choose_ungated(gates, "cold") == ()
+
+
+def test_figures_that_are_mostly_0_say_how_large_an_event_is() -> None:
+    events = {name: figure.event for name, figure in metrics.ALL.items() if figure.event}
+    assert events == {"underruns": 1.0, "clipped": 0.06}
+    (gate,) = metrics.choose_metrics("warm", {"underruns": 1.0})[len(metrics.DEFAULT) :]
+    assert gate.event == 1.0

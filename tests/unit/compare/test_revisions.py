@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ttsperf.compare.revisions import COMPLETE, KEPT_TREES, checkout
+from pytest_ttsperf.compare import revisions
+from pytest_ttsperf.compare.checkout.worktrees import COMPLETE, KEPT_TREES
+from pytest_ttsperf.compare.revisions import checkout
 from pytest_ttsperf.errors import RevisionError
 
 pytestmark = pytest.mark.starts
@@ -169,3 +171,16 @@ def test_differing_dependencies_are_told(repository: Path, cache: Path) -> None:
     (repository / "requirements.txt").write_text("numpy\n")
     tree = checkout("HEAD", repository, cache=cache)
     assert tree.differing == ("-numpy>=1", "+numpy>=2", "requirements.txt")
+
+
+def test_packages_of_an_environment_that_are_not_those_of_this_one(tmp_path: Path) -> None:
+    site = tmp_path / "lib" / "python3.11" / "site-packages"
+    for name, version in (("numpy", "0.1"), ("nobody-has-this", "1.0"), ("pip", "0.1")):
+        info = site / f"{name}-{version}.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    (note,) = revisions._package_notes(tmp_path)
+    assert "numpy 0.1 (here " in note
+    assert "nobody" not in note
+    assert "pip" not in note
+    assert revisions._package_notes(tmp_path / "lib") == ()

@@ -6,7 +6,8 @@ import random
 import sys
 import time
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +33,7 @@ from pytest_ttsperf.errors import TargetError
 from pytest_ttsperf.experiment.plan import Plan, TargetFactory, warmup_texts
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.machine.cpu_idle import can_inhibit_cpu_idle
+from pytest_ttsperf.measure import corpus
 from pytest_ttsperf.measure.schedule import MAX_WARMUPS
 from pytest_ttsperf.records import (
     Block,
@@ -134,7 +136,26 @@ def test_slower_code_fails_and_faster_code_is_an_improvement(
     assert len(slower.measured["ttfa_sound_ms"]) == slower.blocks == 9, "three to confirm it"
     assert slower.changes[0].raw == ()
     assert slower.cpu_idle_inhibited is (can_inhibit_cpu_idle() is True)
-    assert compared("Slow", "Hum").changes[0].improved
+    assert compared("Slow", "Hum", budget_s=MINUTE_S).changes[0].improved
+
+
+def test_what_the_budget_is_too_short_for_is_shown_and_no_verdict_rests_on_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = t_rule.BlockPlan(blocks=5, seconds=MINUTE_S)
+    monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: plan)
+    both = contest("Hum", "Slow", budget_s=MINUTE_S)
+    gates = both.cells["cell"].metrics
+    cell = ComparedCell(PLAN, gates, metrics.choose_ungated(gates, "warm"))
+    found = run.compare(replace(both, cells={"cell": cell}), lambda _: None)["cell"]
+    (shown,) = found.ungated
+    assert shown.metric.label == "ttfa late"
+    assert shown.change.outcome is Outcome.INCONCLUSIVE
+    assert shown.change.effect is not None
+    assert shown.change.effect > 0.5, "each of its trials is late"
+    assert "shown, and not judged" in shown.change.reason
+    assert len(found.changes) == len(found.gates) == 3
+    assert not any("late" in verdict.subject for verdict in run.verdicts(found))
 
 
 def test_cells_are_confirmed_in_their_order_whatever_the_hash_seed(
@@ -197,6 +218,13 @@ def test_a_settled_cell_leaves_its_time_to_the_others(monkeypatch: pytest.Monkey
     assert found["unsure"].changes[0].decided_s is None
 
 
+def test_blocks_go_on_behind_the_trials_wherever_the_run_has_started() -> None:
+    pool = corpus.texts("short", corpus.trial_count("short"))
+    plan = replace(PLAN, texts_from=590)
+    wanted = [pool[(590 + PLAN.trials + position) % len(pool)] for position in range(4, 12)]
+    assert blocks._texts(plan, range(4, 12)) == wanted
+
+
 def test_each_text_is_spoken_by_all_four_and_in_changing_order() -> None:
     both = contest("Hum", "Slow")
     made = BlockRunner(both).run_next(both)["cell"]
@@ -205,6 +233,53 @@ def test_each_text_is_spoken_by_all_four_and_in_changing_order() -> None:
     turns = [name for name, text in SPOKEN if text in texts[0]]
     assert len(turns) == 16
     assert len({tuple(turns[at : at + 4]) for at in range(0, 16, 4)}) > 1
+
+
+class PoolOfOne:
+    """Does at once what it is given, so that the order is seen."""
+
+    def __init__(self, workers: int) -> None:
+        assert workers == len(ARMS)
+
+    def __enter__(self) -> PoolOfOne:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(
+        self, call: Callable[..., object], *values: object, **more: object
+    ) -> Future[object]:
+        future: Future[object] = Future()
+        future.set_result(call(*values, **more))
+        return future
+
+
+def test_the_arms_are_opened_and_warmed_in_an_order_drawn_in_each_block(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: list[str] = []
+    open_target = blocks.open_target
+
+    def note_and_open(source: TargetFactory, *, warm: bool) -> blocks.OpenTarget:
+        opened.append(source.spec.spec.partition(":")[2])
+        return open_target(source, warm=warm)
+
+    monkeypatch.setattr(blocks, "open_target", note_and_open)
+    monkeypatch.setattr(blocks, "ThreadPoolExecutor", PoolOfOne)
+    both = contest("Hum", "Slow")
+    runner = BlockRunner(both)
+    warmups = warmup_texts(PLAN, MAX_WARMUPS)
+    orders_opened = set()
+    orders_warmed = set()
+    for _ in range(8):
+        opened.clear()
+        SPOKEN.clear()
+        runner.run_next(both)
+        orders_opened.add(tuple(opened))
+        orders_warmed.add(tuple(name for name, text in SPOKEN if text == warmups[0]))
+    assert len(orders_opened) > 2
+    assert len(orders_warmed) > 2
 
 
 @pytest.mark.parametrize(("old", "new"), [("Hum", "Slow"), ("Slow", "Hum")])

@@ -14,6 +14,8 @@ from pytest_ttsperf.records import (
     Phase,
     Recording,
     Sound,
+    TargetInfo,
+    TargetProcess,
     TargetSpec,
     Threshold,
     Trial,
@@ -94,6 +96,51 @@ def test_pooling_judges_all_trials_and_keeps_processes_apart() -> None:
     assert cell_run.judge(both).outcome is Outcome.PASS
 
 
+def stopped(firsts_ms: list[float], declared: int, *thresholds: Threshold) -> CellResult:
+    return structs.replace(
+        result(firsts_ms, *thresholds), declared_trials=declared, stopped_early=True
+    )
+
+
+def test_a_sample_that_ended_early_declared_what_it_made() -> None:
+    early = cell_run.judge(stopped([50.0, 150.0, 50.0, 50.0, 150.0], 59, limit("p50")))
+    assert early.declared_trials == 59
+    assert early.verdicts[0].outcome is Outcome.INCONCLUSIVE  # by the level before the end
+    both = cell_run.judge(cell_run.pool(early, result([50.0] * 15, limit("p50"))))
+    assert (both.declared_trials, both.stopped_early) == (20, False)
+    assert both.verdicts[0].outcome is Outcome.PASS
+    again = cell_run.pool(result([50.0] * 5, limit("p50")), stopped([150.0] * 3, 9, limit("p50")))
+    assert (again.declared_trials, again.stopped_early) == (14, True)
+    assert cell_run.judge(again).verdicts[0].outcome is Outcome.INCONCLUSIVE
+
+
+def test_each_judgement_of_a_full_sample_is_a_look() -> None:
+    first = structs.replace(result([50.0] * 3, limit("p50")), looks=3)
+    assert cell_run.pool(first, first).earlier_looks == 0  # measured twice, not yet judged
+    second = cell_run.pool(cell_run.judge(first), first)
+    assert (second.looks, second.earlier_looks) == (3, 1)
+    third = cell_run.pool(cell_run.judge(second), first)
+    assert third.earlier_looks == 2
+    early = cell_run.judge(stopped([150.0] * 3, 59, limit("p50")))
+    assert cell_run.pool(early, first).earlier_looks == 0
+
+
+def test_what_was_judged_passes_later_only_where_a_rerun_was_announced() -> None:
+    unannounced = result([50.0] * 4, limit("p50"))
+    assert cell_run.judge(unannounced).outcome is Outcome.INCONCLUSIVE
+    pooled = cell_run.pool(cell_run.judge(unannounced), unannounced)
+    assert cell_run.judge(pooled).outcome is Outcome.INCONCLUSIVE
+    announced = structs.replace(unannounced, looks=2)
+    pooled = cell_run.pool(cell_run.judge(announced), announced)
+    assert cell_run.judge(pooled).outcome is Outcome.PASS
+
+
+def test_default_trials_where_looks_share_the_error() -> None:
+    counts = [plans.default_trials("warm", [], looks) for looks in (1, 2, 3, 4)]
+    assert counts == [59, 72, 80, 86]
+    assert plans.default_trials("cold", [], 2) == 6
+
+
 def test_memory_range_is_that_of_one_process() -> None:
     """Two processes of different size have no range between them; the worst one counts."""
     trials = [trial(0, 50, rss_mb=100), trial(1, 50, rss_mb=110)]
@@ -101,6 +148,40 @@ def test_memory_range_is_that_of_one_process() -> None:
     both = cell_run.derive(structs.replace(result([50.0]), trials=tuple(trials)))
     assert both.memory.rss_range_mb == pytest.approx(10.0)
     assert both.memory.rss_peak_mb == pytest.approx(303.0)
+
+
+def process(number: int, idle_mb: int) -> TargetProcess:
+    idle = Usage(
+        rss_bytes=idle_mb * 10**6, rss_peak_bytes=idle_mb * 10**6, uss_bytes=None, cpu_s=1.0
+    )  # fmt: skip
+    return TargetProcess(
+        process=number, fingerprint="f", ready=TargetInfo(pid=1), idle=idle, start_s=1.0
+    )  # fmt: skip
+
+
+def test_each_process_has_a_baseline_of_its_own() -> None:
+    trials = (trial(0, 50, rss_mb=100), trial(1, 50, rss_mb=300, process=1))
+    spread = structs.replace(
+        result([50.0]), trials=trials, processes=(process(0, 90), process(1, 280))
+    )
+    assert cell_run.derive(spread).memory.rss_baseline_mb == pytest.approx(280.0)
+    # It is that of the process, and not that of the first one.
+    second = structs.replace(spread, trials=trials[1:])
+    assert cell_run.derive(second).memory.rss_baseline_mb == pytest.approx(280.0)
+    first = structs.replace(spread, trials=trials[:1])
+    assert cell_run.derive(first).memory.rss_baseline_mb == pytest.approx(90.0)
+
+
+def test_processes_of_pooled_results_are_numbered_on() -> None:
+    one = structs.replace(result([50.0]), processes=(process(0, 90),))
+    spread = structs.replace(
+        one,
+        trials=(trial(1, 50), trial(2, 50, process=1)),
+        processes=(process(0, 80), process(1, 70)),
+    )
+    both = cell_run.pool(cell_run.pool(one, spread), one)
+    assert [each.process for each in both.processes] == [0, 1, 2, 3]
+    assert [each.process for each in both.counted] == [0, 1, 2, 3]
 
 
 def test_cold_processes_are_compared_with_each_other() -> None:

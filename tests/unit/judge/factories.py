@@ -40,8 +40,10 @@ def threshold(statistic="p95", limit=500.0, **more) -> Threshold:
 
 
 def sample(n: int, exceeding: int = 0, missing: int = 0, *, under=400.0, over=700.0) -> Sample:
-    """n values, of which some are over 500 and some None."""
-    values = [None] * missing + [over] * (exceeding - missing) + [under] * (n - exceeding)
+    """n values, of which some are over 500 and some None, as far from each other as may be."""
+    values = [under] * n
+    for number in range(exceeding):
+        values[number * n // exceeding] = None if number < missing else over
     return Sample(metric="ttfa_ms", values=tuple(values))
 
 

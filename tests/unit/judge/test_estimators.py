@@ -22,6 +22,13 @@ from pytest_ttsperf.records import Arms
 from tests.examples import examples
 from tests.unit.judge.simulation import TRIAL, arms, times, wilson
 
+
+def four_arms(values) -> Arms:
+    """From [4, texts]: both versions twice."""
+    rows = [tuple(row) for row in values.tolist()]
+    return Arms(baseline=rows[0], control=rows[1], candidate=rows[2], candidate_control=rows[3])
+
+
 numbers = st.floats(-50, 50, allow_subnormal=False)
 per_block = st.lists(numbers, min_size=3, max_size=30).filter(lambda x: np.ptp(x) > 1e-3)
 seeds = st.integers(0, 2**32 - 1)
@@ -131,8 +138,24 @@ def test_quantiles_are_scipys(seed, count, level):
 
 @pytest.mark.parametrize("texts", [0, 1])
 def test_one_value_has_no_tail(texts):
-    residuals = [np.ones((3, texts))]
-    np.testing.assert_array_equal(estimators._tail_contrasts(residuals, 0.95), [0.0, 0.0])
+    for candidates in (1, 2):
+        residuals = [np.ones((candidates, 3, texts))]
+        found = estimators._tail_contrasts(residuals, 0.95)
+        np.testing.assert_array_equal(found, np.zeros(candidates + 1))
+
+
+def test_a_text_that_both_candidates_are_late_in_is_as_late_as_it_is():
+    """The median of four would lie between them and the baselines."""
+    rng = np.random.default_rng(4)
+    blocks = []
+    for _ in range(6):
+        values = 70 * rng.normal(1, 0.01, (4, 60))
+        values[2:, ::10] *= 1.5
+        blocks.append(values)
+    four = effects([four_arms(values) for values in blocks], "p95", "ratio").candidate.mean()
+    three = effects([arms(values[:3]) for values in blocks], "p95", "ratio").candidate.mean()
+    assert four == pytest.approx(three, rel=0.1)
+    assert four > 0.3
 
 
 def test_tails_are_unbiased_and_scatter_as_their_error_says():

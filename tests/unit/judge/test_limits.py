@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_ttsperf.judge.limits import is_decided_early, judge, judge_value, summarize
+from pytest_ttsperf.judge.limits import Looks, is_decided_early, judge, judge_value, summarize
 from pytest_ttsperf.records import Outcome, Sample
 from tests.unit.judge.factories import sample, threshold
 
@@ -32,13 +32,30 @@ def test_p95_at_the_declared_number(n, exceeding, expected):
 
 
 @pytest.mark.parametrize(
-    ("n", "exceeding", "expected"),
-    [(1, 1, OPEN), (2, 2, OPEN), (3, 2, OPEN), (3, 3, FAIL), (10, 3, OPEN), (10, 4, FAIL)],
+    ("values", "expected"),
+    [
+        ([700.0] * 24, OPEN),
+        ([700.0] * 25, FAIL),
+        ([700.0] * 12 + [400.0] * 8, OPEN),
+        (([700.0] * 2 + [400.0] * 10) * 3, FAIL),
+        (([700.0] + [400.0] * 19) * 2 + [700.0], OPEN),
+        ([None] * 25, FAIL),
+    ],
+    ids=["one spell", "slow all the time", "neighbours", "three spells", "too few", "not measured"],
 )
-def test_p95_before_the_declared_number_fails_only_on_strong_evidence(n, exceeding, expected):
-    found = sample(n, exceeding)
-    assert judge(threshold(), found, declared=59).outcome is expected
+def test_p95_before_the_declared_number_fails_only_by_separate_spells(values, expected):
+    found = Sample(metric="ttfa_ms", values=tuple(values))
     assert is_decided_early(threshold(), found, declared=59) is (expected is FAIL)
+    if any(values):
+        assert judge(threshold(), found, declared=59).outcome is expected
+
+
+def test_trials_of_different_processes_are_separate():
+    values = (700.0, 700.0, 700.0)
+    one = Sample(metric="ttfa_ms", values=values, processes=(0, 0, 0))
+    three = Sample(metric="ttfa_ms", values=values, processes=(0, 1, 2))
+    assert not is_decided_early(threshold(), one, declared=59)
+    assert is_decided_early(threshold(), three, declared=59)
 
 
 def test_nothing_passes_before_the_declared_number():
@@ -79,9 +96,11 @@ def test_the_trials_said_to_be_needed_do_pass(n, exceeding, statistic):
 
 
 @given(st.permutations([400.0] * 55 + [700.0] * 7 + [None]))
-def test_order_does_not_matter(values):
-    found = judge(threshold(), Sample(metric="ttfa_ms", values=tuple(values)), 59)
-    assert found == judge(threshold(), sample(63, 8, 1), 59)
+def test_the_direction_of_time_does_not_matter(values):
+    forth = judge(threshold(), Sample(metric="ttfa_ms", values=tuple(values)), 59)
+    back = judge(threshold(), Sample(metric="ttfa_ms", values=tuple(reversed(values))), 59)
+    assert forth.outcome is back.outcome
+    assert forth.n_effective == pytest.approx(back.n_effective)
 
 
 @given(st.lists(st.floats(1, 1000), min_size=1, max_size=80), st.sampled_from([0.001, 1000.0]))
@@ -204,10 +223,12 @@ def test_a_sample_is_not_judged_as_one_value():
 
 
 def test_reason_of_a_failure():
-    values = Sample(metric="ttfa_ms", values=tuple([450.0] * 49 + list(range(600, 1000, 40))))
+    times = [450.0] * 59
+    times[::6] = range(600, 1000, 40)
+    values = Sample(metric="ttfa_ms", values=tuple(times))
     verdict = judge(threshold(), values, 59)
     assert verdict.reason == (
-        "p95 is 844 ms (at least 720 ms with 95 % confidence), limit 500 ms: "
+        "p95 is 844 ms (at least 720 ms in these minutes, with 95 % confidence), limit 500 ms: "
         "10 of 59 trials exceed it"
     )
     assert verdict.bound == 960.0
@@ -217,7 +238,7 @@ def test_reason_of_a_failure():
 def test_reason_of_a_pass():
     verdict = judge(threshold(), sample(59, under=412.34), 59)
     assert verdict.reason == (
-        "p95 is 412.3 ms (at most 412.3 ms with 95 % confidence), limit 500 ms: "
+        "p95 is 412.3 ms (at most 412.3 ms in these minutes, with 95 % confidence), limit 500 ms: "
         "none of 59 trials exceeds it"
     )
     assert verdict.subject == "ttfa p95"
@@ -246,6 +267,76 @@ def test_overridden_limit_tells_both(outcome_n):
 
 def test_large_figures_are_not_written_with_an_exponent():
     assert "p95 is 123457 ms" in judge(threshold(), sample(3, 3, over=123456.7), 3).reason
+
+
+# Spells
+
+
+SPELL = Sample(metric="ttfa_ms", values=tuple([400.0] * 20 + [700.0] * 7 + [400.0] * 32))
+
+
+def test_one_spell_refutes_nothing_and_the_reason_says_why():
+    assert judge(threshold(), sample(59, 7), 59).outcome is FAIL
+    verdict = judge(threshold(), SPELL, 59)
+    assert verdict.outcome is OPEN
+    assert verdict.n == 59
+    assert verdict.n_effective < 20
+    effective = math.floor(verdict.n_effective)
+    assert f"; 59 trials that say as much as {effective}, as slow ones came" in verdict.reason
+
+
+def test_spells_below_the_limit_count_too():
+    values = [400.0] * 20 + [480.0] * 9 + [400.0] * 30
+    verdict = judge(threshold(), Sample(metric="ttfa_ms", values=tuple(values)), 59)
+    assert verdict.outcome is OPEN
+    assert verdict.exceeding == 0
+    assert verdict.trials_needed > 59
+
+
+def test_before_the_end_the_reason_counts_spells():
+    early = judge(threshold(), sample(25, 25), 59)
+    assert "25 of 25 trials exceed it (3 of 3, if each spell of slow ones counts" in early.reason
+
+
+def test_what_is_slow_all_the_time_fails():
+    verdict = judge(threshold(), sample(59, 59), 59)
+    assert verdict.outcome is FAIL
+    assert verdict.n_effective == 59
+
+
+def test_other_figures_have_no_effective_number():
+    assert judge(threshold("max"), sample(59), 59).n_effective is None
+    assert judge_value(MEMORY, 1.0).n_effective is None
+
+
+# Looks
+
+
+@pytest.mark.parametrize(
+    ("looks", "n", "outcome"),
+    [
+        (Looks(), 59, PASS),
+        (Looks(2), 59, OPEN),
+        (Looks(2), 72, PASS),
+        (Looks(4), 86, PASS),
+        (Looks(4, earlier=3), 86, PASS),
+        (Looks(2, earlier=2), 500, OPEN),
+        (Looks(1, earlier=1), 500, OPEN),
+    ],
+)
+def test_looks_share_the_error(looks, n, outcome):
+    verdict = judge(threshold(), sample(n), n, looks)
+    assert verdict.outcome is outcome
+    assert (verdict.trials_needed is None) is (outcome is PASS or looks.alpha == 0)
+
+
+def test_reasons_of_several_looks():
+    shared = judge(threshold(), sample(59), 59, Looks(2))
+    assert shared.trials_needed == 13
+    assert "reruns are announced, so 2 looks share the error of 5 %" in shared.reason
+    spent = judge(threshold(), sample(118), 118, Looks(1, earlier=1))
+    assert "unless its rerun was announced (--reruns)" in spent.reason
+    assert judge(threshold(), sample(59, 20), 59, Looks(1, earlier=1)).outcome is FAIL
 
 
 # Rates

@@ -97,28 +97,6 @@ def test_bounds_and_tests_agree(values, limit):
         assert lower > limit
 
 
-def test_prediction_limit_of_five_equal_runs_rests_on_the_floor():
-    t = 7.173182  # t(.999, 4 degrees of freedom), tabulated
-    assert quantiles.prediction_limit([80.0] * 5, 0.001) == pytest.approx(
-        80 * math.exp(t * 0.11 * math.sqrt(1.2)), rel=1e-5
-    )
-
-
-def test_prediction_limit_widens_with_scatter_and_narrows_with_runs():
-    wide = quantiles.prediction_limit([50, 80, 120, 90, 70], 0.05)
-    narrow = quantiles.prediction_limit([79, 80, 81, 80, 80], 0.05)
-    assert wide > narrow > 80
-    assert quantiles.prediction_limit([80] * 30, 0.05) < quantiles.prediction_limit([80] * 5, 0.05)
-    assert quantiles.prediction_limit([80] * 5, 0.05, floor_sd=0.01) < narrow
-
-
-def test_prediction_limit_holds_its_level():
-    rng = np.random.default_rng(4)
-    runs = np.exp(rng.normal(math.log(80), 0.2, size=(3000, 9)))
-    breaches = np.mean([run[-1] > quantiles.prediction_limit(run[:-1], 0.05) for run in runs])
-    assert 0.035 < breaches < 0.065
-
-
 def test_trend():
     rising = quantiles.trend([100 + i for i in range(16)])
     assert rising.p_value < 1e-6
@@ -138,8 +116,37 @@ def test_summarize():
 
 
 def test_summarize_has_no_bound_that_would_rest_on_missing_trials():
-    found = quantiles.summarize([float(i) for i in range(58)], missing=1)
+    found = quantiles.summarize([*map(float, range(58)), math.inf])
     assert found["p95_bound"] is None
     assert found["max"] == 57.0
-    assert quantiles.summarize([float(i) for i in range(92)], missing=1)["p95_bound"] == 91.0
-    assert quantiles.summarize([], missing=3) == {}
+    assert quantiles.summarize([*map(float, range(92)), math.inf])["p95_bound"] == 91.0
+    assert quantiles.summarize([math.inf] * 3) == {}
+
+
+def test_bounds_of_values_that_come_in_spells_are_wider():
+    values = [float(i) for i in range(1, 200)]
+    for level in (0.5, 0.95):
+        plain = quantiles.upper_bound(values, level)
+        assert quantiles.upper_bound(values, level, inflation=3.0) > plain
+    assert quantiles.lower_bound(values, 0.5, 3.0) < quantiles.lower_bound(values, 0.5)
+    assert quantiles.upper_bound(values, 0.95, inflation=4.0) is None
+
+
+def test_inflation_counts_as_many_fewer_trials():
+    fewer = quantiles.limit_test([2.0] + [1.0] * 58, 1.5, 0.95)
+    tripled = quantiles.limit_test([2.0] * 3 + [1.0] * 174, 1.5, 0.95, inflation=3.0)
+    assert tripled.n_effective == 59
+    assert tripled.p_less == pytest.approx(fewer.p_less)
+    assert tripled.p_greater == pytest.approx(fewer.p_greater)
+
+
+@given(st.integers(0, 8), st.floats(1, 12))
+def test_trials_to_prove_with_spells(exceeding, inflation):
+    n = quantiles.trials_to_prove(0.95, exceeding, inflation=inflation)
+    assert quantiles.p_at_most(exceeding, n, 0.95, inflation) <= 0.05
+    assert n >= quantiles.trials_to_prove(0.95, 0)
+
+
+def test_no_number_of_trials_proves_without_any_error():
+    with pytest.raises(ValueError, match="wanted more than 0"):
+        quantiles.trials_to_prove(0.95, alpha=0.0)

@@ -133,6 +133,33 @@ def test_skip_goes_on_where_the_cell_stopped(preset):
 
 
 @each_preset
+def test_from_another_place_on_the_order_is_the_same_and_goes_round(preset):
+    everything_once = texts(preset, TRIALS)
+    assert texts(preset, 20, start=7) == everything_once[7:27]
+    around = texts(preset, TRIALS, start=590)
+    assert around == everything_once[590:] + everything_once[:590]
+    assert texts(preset, 5, skip=8, start=590) == around[8:13]
+    assert texts(preset, 5, start=TRIALS + 3) == everything_once[3:8]
+    assert not set(around) & set(warmup_texts(preset, corpus.WARMUP_RESERVE))
+
+
+def test_going_round_repeats_nothing():
+    with pytest.raises(CorpusExhausted):
+        texts("short", 2, skip=TRIALS - 1, start=300)
+    with pytest.raises(ValueError, match="start is 0 or more"):
+        texts("short", 1, start=-1)
+
+
+def test_a_start_is_any_text_whatever_a_test_has_seeded():
+    drawn = set()
+    for _ in range(20):
+        random.seed(1)
+        drawn.add(corpus.draw_start())
+    assert len(drawn) > 10
+    assert drawn <= set(range(TRIALS))
+
+
+@each_preset
 def test_more_warmups_keep_the_earlier_ones(preset):
     assert warmup_texts(preset, 3) == warmup_texts(preset, 5)[:3]
 

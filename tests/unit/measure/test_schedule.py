@@ -15,6 +15,7 @@ from pytest_ttsperf.measure.schedule import (
 def test_warm_steps_share_a_process_and_cold_ones_do_not() -> None:
     warm = list(schedule_trials(["a", "b"], "trial", first=5))
     assert [(s.index, s.process, s.text) for s in warm] == [(5, 0, "a"), (6, 0, "b")]
+    assert [s.process for s in schedule_trials(["a", "b"], "probe", process=3)] == [3, 3]
     cold = list(schedule_cold_trials(["a", "b"], first=5))
     assert [(s.index, s.process, s.kind) for s in cold] == [(5, 5, "trial"), (6, 6, "trial")]
 

@@ -374,7 +374,9 @@ def test_sample_keeps_order_and_leaves_other_kinds_out():
         trial(recording([(30, 100)])),
         trial(recording([(5, 100)]), kind="probe"),
     ]
-    assert d.sample("ttfs_ms", trials) == Sample(metric="ttfs_ms", values=(50.0, None, 30.0))
+    assert d.sample("ttfs_ms", trials) == Sample(
+        metric="ttfs_ms", values=(50.0, None, 30.0), processes=(0, 0, 0)
+    )
     assert d.sample("ttfs_ms", trials, kind="probe").values == (5.0,)
 
 

@@ -9,7 +9,15 @@ from msgspec import structs
 from pytest_ttsperf.judge.statistics import quantiles
 from pytest_ttsperf.metrics import stages
 from pytest_ttsperf.metrics.validity import GUARDS, find_notes
-from pytest_ttsperf.records import Cell, CellResult, Level, TargetInfo, Threshold, Usage
+from pytest_ttsperf.records import (
+    Cell,
+    CellResult,
+    Level,
+    TargetInfo,
+    TargetProcess,
+    Threshold,
+    Usage,
+)
 from tests.unit.metrics.factories import recording, sound, trial
 
 READY_BY_NODES = object()
@@ -521,3 +529,34 @@ def test_what_was_traced_is_void(trials):
     assert note.invalid
     assert "traced by a profiler, a debugger" in note.text
     assert "--ttsperf-disable" in note.text
+
+
+def spread(*placements, fingerprints=("f", "f")):
+    """A result over processes that tell these placements, asked for the CPU."""
+    processes = []
+    for number, placement in enumerate(placements):
+        ready = TargetInfo(pid=number, placement=placement)
+        processes.append(
+            TargetProcess(
+                process=number, fingerprint=fingerprints[number], ready=ready, start_s=1.0
+            )
+        )
+    first = structs.replace(result(good()), ready=processes[0].ready, processes=tuple(processes))
+    return {note.guard: note for note in find_notes(first, asked_provider="cpu")}
+
+
+def test_the_provider_is_read_back_from_each_process():
+    on_cpu = {"nodes": {"CPUExecutionProvider": 40}}
+    elsewhere = {"nodes": {"CUDAExecutionProvider": 40}}
+    assert "provider" not in spread(on_cpu, on_cpu)
+    assert spread(on_cpu, elsewhere)["provider"].invalid
+    assert spread(elsewhere, on_cpu)["provider"].invalid
+    assert not spread(on_cpu, None)["provider"].invalid
+    assert spread(None, elsewhere)["provider"].invalid
+
+
+def test_processes_of_two_fingerprints_are_no_cell():
+    assert "processes" not in spread(None, None)
+    note = spread(None, None, fingerprints=("one-thread", "two-threads"))["processes"]
+    assert note.invalid
+    assert "one-thread and two-threads" in note.text

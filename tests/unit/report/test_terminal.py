@@ -19,6 +19,7 @@ from pytest_ttsperf.records import (
     SystemLoad,
     Threshold,
     TrustNote,
+    UngatedChange,
     Verdict,
 )
 from pytest_ttsperf.report import terminal
@@ -81,6 +82,16 @@ def test_table_has_the_worst_first_and_names_provider_and_bound() -> None:
         "ms",
         "PASS",
     ]
+
+
+@pytest.mark.parametrize(("bound", "shown"), [(73.0, "<= 73.0"), (None, "n too small")])
+def test_the_bound_beside_a_limit_is_that_of_the_verdict(bound: float | None, shown: str) -> None:
+    """Spells widen it: the summary's is that of independent trials."""
+    plain = result("test_a", Outcome.INCONCLUSIVE)
+    verdict = structs.replace(plain.verdicts[0], n_effective=31.0, bound=bound)
+    text = terminal.table([structs.replace(plain, verdicts=(verdict,))])
+    assert f" {shown} " in text
+    assert "61.0" not in text
 
 
 def test_table_without_verdicts_and_with_colour() -> None:
@@ -291,3 +302,67 @@ def test_a_comparison_says_how_soon_it_was_decided(
     (row,) = [line for line in terminal.table([cell]).splitlines() if "ttfa p50 against" in line]
     words = " ".join(row.split()[4:])
     assert words == f"9 blocks +0.1 % {when} <= +1.0 % +3.0 % {outcome.value}"
+
+
+def test_what_was_compared_and_not_judged_is_shown_without_a_verdict() -> None:
+    late = ComparedMetric(
+        label="ttfa late", metric="ttfa_sound_ms", statistic="late", margin=0.02, band=0.14
+    )
+    change = ChangeVerdict(
+        outcome=Outcome.INCONCLUSIVE,
+        reason="shown, and not judged",
+        statistic="late",
+        scale="ratio",
+        unit="",
+        margin=0.02,
+        look="end",
+        blocks=9,
+        left_out=0,
+        effect=0.006,
+        high=0.031,
+    )
+    ungated = (UngatedChange(metric=late, change=change),)
+    comparison = Comparison(against="before", blocks=9, ungated=ungated)
+    cell = structs.replace(result("test_a", Outcome.PASS), comparison=comparison)
+    rows = [line.split() for line in terminal.table([cell]).splitlines()]
+    shown = [
+        "ttfa",
+        "late",
+        "against",
+        "before",
+        "9",
+        "blocks",
+        "+0.6",
+        "%",
+        "<=",
+        "+3.1",
+        "%",
+        "-",
+    ]
+    assert [*shown, "not", "judged"] in rows
+
+
+def test_missing_baselines_are_a_line_for_all_and_no_row_a_cell() -> None:
+    missing = Verdict(
+        subject="baseline",
+        outcome=Outcome.INCONCLUSIVE,
+        reason="the only baselines of this cell are of other machines",
+        gate="baseline",
+        revision="0123456789abcdef",
+    )
+    nowhere = structs.replace(missing, revision=None)
+    cells = [
+        structs.replace(result("test_a"), verdicts=(missing,)),
+        structs.replace(result("test_b", Outcome.PASS), verdicts=(missing,)),
+        structs.replace(result("test_c"), verdicts=(nowhere,)),
+    ]
+    first, second = terminal.no_baseline_lines(cells)
+    assert first.startswith("2 cells have no baseline of this machine; --ttsperf-compare=measure")
+    assert first.endswith("saved from: 0123456789ab")
+    assert second.startswith("1 cell has no baseline, and no revision to compare with; save them")
+    assert terminal.remarks(cells) == []
+    assert "baseline" not in terminal.table(cells)
+    assert "INCONCLUSIVE" not in terminal.table(cells)
+    assert "3 INCONCLUSIVE" in terminal.counts(cells)
+    assert "other machines" in terminal.failures(cells, [Outcome.INCONCLUSIVE])
+    assert terminal.no_baseline_lines([result("test_d", Outcome.PASS)]) == []

@@ -1,0 +1,101 @@
+"""Which revision stored numbers are asked of, and which verdicts the answer stands in place of."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec import structs
+
+from pytest_ttsperf.compare import cells
+from pytest_ttsperf.compare.revisions import short_name
+from pytest_ttsperf.errors import RevisionError
+from pytest_ttsperf.records import Outcome, Verdict
+from tests.unit.judge.factories import result
+
+OLD, NEW = "a" * 40, "b" * 40
+
+
+def verdict(subject="ttfa_sound p50", **more) -> Verdict:
+    fields = {
+        "outcome": Outcome.INCONCLUSIVE,
+        "reason": "because",
+        "gate": "baseline",
+        "metric": "ttfa_sound_ms",
+        "statistic": "p50",
+        "limit": 100.0,
+        "revision": NEW,
+    }
+    return Verdict(subject=subject, **{**fields, **more})
+
+
+NO_BASELINE = verdict("baseline", metric=None, statistic=None, limit=None)
+TOO_FEW = verdict(limit=None)
+
+
+def compare(*verdicts, measure=False):
+    """The verdicts after revisions were asked for that are not to be had, and which these were."""
+    asked_for = []
+
+    def version_of(revision):
+        asked_for.append(revision)
+        raise RevisionError(f"no revision {revision}")
+
+    (compared,) = cells.compare_cells(
+        [structs.replace(result(), verdicts=verdicts)],
+        {},
+        against=None,
+        metrics_of=lambda phase: (),
+        budget_s=1,
+        version_of=version_of,
+        tell=lambda text: None,
+        measure=measure,
+    )
+    return compared.verdicts, asked_for
+
+
+@pytest.mark.parametrize(
+    ("found", "without", "measured"),
+    [
+        (verdict(), True, True),
+        (verdict(outcome=Outcome.FAIL), True, True),
+        (verdict(outcome=Outcome.PASS), False, False),
+        (verdict(revision=None), False, False),
+        (verdict(gate="change"), False, False),
+        (NO_BASELINE, False, True),
+        (TOO_FEW, False, True),
+    ],
+)
+def test_what_needs_a_comparison(found, without, measured):
+    one = structs.replace(result(), verdicts=(found,))
+    assert cells.needs_comparison(one, measure=False) == without
+    assert cells.needs_comparison(one, measure=True) == measured
+
+
+def test_each_doubt_is_asked_of_its_own_revision():
+    crept = verdict("rtf p50", metric="rtf", revision=OLD)
+    found, asked_for = compare(verdict(), crept)
+    assert asked_for == [NEW, OLD]
+    assert found[0].reason == f"because. Measured beside it: no revision {NEW}"
+    assert found[1].reason == f"because. Measured beside it: no revision {OLD}"
+    assert [one.outcome for one in found] == [Outcome.INCONCLUSIVE] * 2
+
+
+def test_two_doubts_of_one_revision_are_asked_once():
+    _, asked_for = compare(verdict(), verdict("ttfa_sound p95", statistic="p95"))
+    assert asked_for == [NEW]
+
+
+def test_a_missing_baseline_makes_room_for_what_was_measured():
+    limit = verdict("ttfa p50", gate="limit", revision=None, outcome=Outcome.PASS)
+    found, asked_for = compare(limit, NO_BASELINE, measure=True)
+    assert asked_for == [NEW]
+    assert found[0] == limit
+    assert [(one.subject, one.gate) for one in found[1:]] == [(f"against {'b' * 12}", "change")]
+    assert compare(limit, NO_BASELINE) == ((limit, NO_BASELINE), [])
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [(OLD, "a" * 12), ("a" * 64, "a" * 12), ("main", "main"), ("a" * 7, "a" * 7)],
+)
+def test_a_full_name_is_shown_by_its_first_digits(text, shown):
+    assert short_name(text) == shown

@@ -1,0 +1,70 @@
+"""Whether a budget is refused before it is spent: too short for certain, and no other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pytest_ttsperf.compare import forecast, metrics, run
+from pytest_ttsperf.compare.blocks import ComparedCell, ComparisonSpec
+from pytest_ttsperf.experiment.plan import Plan, TargetFactory
+from pytest_ttsperf.records import Outcome, TargetSpec
+from tests.unit.experiment.test_cell import trial
+
+SOURCE = TargetFactory(spec=TargetSpec(spec="nowhere:Nothing"))
+WARM = Plan(test="t", text="short", mode="stream", phase="warm", trials=3)
+BLOCKS_OF_TEXTS = 16 + 4 * 8
+"""The texts of five blocks, as few as there are."""
+ARMS = 4
+
+
+def spec_of(trial_s: float | None, budget_s: float, plan: Plan = WARM) -> ComparisonSpec:
+    return ComparisonSpec(
+        baseline=SOURCE,
+        candidate=SOURCE,
+        cells={"cell": ComparedCell(plan, metrics.choose_metrics(plan.phase))},
+        against="main",
+        budget_s=budget_s,
+        trial_s=trial_s,
+    )
+
+
+@pytest.mark.parametrize("trial_s", [0.03, 2.5])
+def test_a_budget_of_less_than_half_of_five_blocks_is_refused(trial_s: float) -> None:
+    needed_s = ARMS * BLOCKS_OF_TEXTS * trial_s
+    assert forecast.shortfall(spec_of(trial_s, 0.51 * needed_s)) is None
+    refused = forecast.shortfall(spec_of(trial_s, 0.49 * needed_s))
+    assert refused is not None
+    assert "--ttsperf-budget" in refused
+
+
+def test_the_budget_that_is_named_is_accepted() -> None:
+    refused = forecast.shortfall(spec_of(2.5, 60.0))
+    assert refused is not None
+    _, _, named = refused.partition("give ")
+    named_s = float(named.split()[0])
+    assert forecast.shortfall(spec_of(2.5, named_s)) is None
+
+
+def test_nothing_is_refused_where_no_trial_was_measured() -> None:
+    assert forecast.shortfall(spec_of(None, 0.001)) is None
+
+
+def test_cold_blocks_are_of_one_text_each() -> None:
+    cold = replace(WARM, phase="cold")
+    assert forecast.shortfall(spec_of(2.5, ARMS * 5 * 2.5 / 2, cold)) is None
+    assert forecast.shortfall(spec_of(2.5, ARMS * 4 * 2.5 / 2, cold)) is not None
+
+
+def test_a_refused_comparison_starts_nothing_and_is_open() -> None:
+    comparison = run.compare(spec_of(2.5, 60.0), lambda _: None)["cell"]
+    assert comparison.outcome is Outcome.INCONCLUSIVE
+    assert comparison.blocks == 0
+    assert comparison.reason is not None
+    assert "2.5 s for a text" in comparison.reason
+
+
+def test_the_fastest_trial_counts() -> None:
+    assert forecast.fastest_trial_s([]) is None
+    assert forecast.fastest_trial_s([trial(0, 500.0), trial(1, 10.0)]) == pytest.approx(0.061)
