@@ -25,7 +25,7 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "compare",
         help="two targets side by side: is B slower than A?",
-        description="Open two targets in processes of their own, A twice and B once, have them "
+        description="Open two targets in processes of their own, each twice, have them "
         "speak the same texts in turns, and say whether B is slower than A. A target is "
         f"{targets_spec.FORMS}; modules are looked for in the current folder, too. "
         "Where one of them is a program that starts anew for each text, cold "
@@ -42,7 +42,8 @@ def add(commands: Any) -> None:
         type=_budget_s,
         default=metrics.DEFAULT_BUDGET_S,
         metavar="TIME",
-        help=f"longest time, as 60, 90s or 3min ({metrics.DEFAULT_BUDGET_S:g}s)",
+        help=f"longest time, as 60, 90s or 3min ({metrics.DEFAULT_BUDGET_S:g}s); open: until all "
+        "is decided",
     )
     parser.add_argument(
         "--fail",
@@ -82,6 +83,7 @@ def _run(arguments: argparse.Namespace) -> int:
             lambda phase: metrics.choose_metrics(phase, margins, budget_s=arguments.budget),
             arguments.budget,
             cold=arguments.cold,
+            announce=lambda line: print(line, file=sys.stderr),
         )
     text = lazy.compare_report.text(old_name, new_name, found, paint)
     print_answer(found, text, as_json=arguments.json)

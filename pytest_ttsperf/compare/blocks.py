@@ -20,7 +20,7 @@ from itertools import chain
 from statistics import median
 from typing import NamedTuple
 
-from pytest_ttsperf.compare import absence, metrics
+from pytest_ttsperf.compare import absence, budget, metrics
 from pytest_ttsperf.compare.incomparable import Incomparable
 from pytest_ttsperf.errors import TargetError
 from pytest_ttsperf.experiment.plan import (
@@ -111,11 +111,24 @@ class ComparisonSpec:
     """By cell id."""
     against: str
     budget_s: float
+    """Infinite where the budget is open."""
     seed: int = 0
     texts: int | None = None
     """Per process in a warm block; None for as many as are worth opening the process."""
+    budget_option: str = budget.OPTION
+    """How a user gives another budget."""
     trial_s: float | None = None
     """How long one trial in every cell took before, at the least; None where none was measured."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it goes on until all is settled."""
+        return math.isinf(self.budget_s)
+
+    @property
+    def longest_s(self) -> float:
+        """How long it may take; of one that is open, at the most."""
+        return metrics.CEILING_S if self.is_open else self.budget_s
 
     @property
     def revision(self) -> str | None:
@@ -170,12 +183,15 @@ class BlockRunner:
     """
 
     def __init__(self, spec: ComparisonSpec, draw: Draw | None = None) -> None:
-        self._draw = draw
+        self.draw = draw
+        """Which texts of the next block are listened to; None for none."""
         self.notes: list[str] = []
         if spec.baseline.tree is not None:
             self.notes += spec.baseline.tree.notes
         self.durations_s: list[float] = []
         """Of the blocks so far."""
+        self.expected_block_s: float | None = None
+        """How long a block will take that has another number of texts than the first."""
         self.texts = spec.texts or TEXTS
         """Per process in the next block."""
         self._adapts_texts = spec.texts is None and not spec.is_cold
@@ -200,6 +216,7 @@ class BlockRunner:
             opening_s = duration_s - trials_s
             round_s = trials_s / self.texts
             self.texts = texts_worth(opening_s, round_s)
+            self.expected_block_s = opening_s + self.texts * round_s
         return trials
 
     def _run_block(self, spec: ComparisonSpec) -> dict[str, BlockTrials]:
@@ -219,8 +236,8 @@ class BlockRunner:
             for cell, compared in spec.cells.items():
                 texts = _texts(compared.plan, positions)
                 sampled: frozenset[int] = frozenset()
-                if self._draw is not None:
-                    sampled = self._draw(cell, number, len(texts))
+                if self.draw is not None:
+                    sampled = self.draw(cell, number, len(texts))
                 trials[cell] = self._run_warm_block(spec, arms, compared, texts, sampled, order)
             if number == 0:
                 for cell, compared in spec.cells.items():

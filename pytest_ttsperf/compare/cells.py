@@ -193,13 +193,15 @@ def compare_cells(
     budget_s: float,
     version_of: Callable[[str], ComparedVersion],
     tell: run.Tell,
+    announce: run.Tell = lambda _: None,
+    earlier: run.EarlierRuns | None = None,
     measure: bool = False,
 ) -> list[CellResult]:
     """The results of one test, with what a comparison says of them.
 
     They are compared with `against`, if that is a version; otherwise each cell that
     `needs_comparison` is compared with the revisions of the stored numbers, which `version_of`
-    prepares.
+    prepares. `tell`, `announce` and `earlier` are as `run.compare` has them.
     """
     by_cell = {result.cell.id: result for result in results}
     for group in _groups(results, against, measure=measure):
@@ -207,7 +209,8 @@ def compare_cells(
             version = against or version_of(group.label)
             spec = _comparison_spec(version, group, measured, metrics_of, budget_s)
             level = version.level(spec, group.results[0].ready)
-            comparisons = level.annotate(run.compare(level.spec, tell))
+            compared = run.compare(level.spec, tell, announce=announce, earlier=earlier)
+            comparisons = level.annotate(compared)
         except (MeasurementError, RevisionError, QualityError) as error:
             comparisons = group.without_comparison(_first_line(error), Outcome.INCONCLUSIVE)
         except TargetError as error:
@@ -371,11 +374,12 @@ def side_by_side(
     budget_s: float,
     *,
     cold: bool = False,
+    announce: run.Tell = lambda _: None,
 ) -> dict[str, Comparison]:
     """Compare two targets on presets, by preset. TargetError when one cannot be opened.
 
     Cold starts are compared if that is asked for, or if one of the two has nothing else;
-    MeasurementError for those of a server.
+    MeasurementError for those of a server. `announce` gets what is to be known before the end.
     """
     is_cold = cold or "per_text" in (baseline.lifecycle, candidate.lifecycle)
     phase: Phase = "cold" if is_cold else "warm"
@@ -390,9 +394,10 @@ def side_by_side(
         candidate=candidate,
         cells=cells,
         against=baseline.spec.label,
+        budget_option="--budget",
         budget_s=budget_s,
     )
-    comparisons = run.compare(spec, lambda _: None)
+    comparisons = run.compare(spec, lambda _: None, announce=announce)
     if not is_cold:
         return comparisons
     return {

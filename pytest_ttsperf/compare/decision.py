@@ -41,6 +41,8 @@ from pytest_ttsperf.records import (
 
 MISSING_MARGIN = 0.05
 """Share of texts that the candidate alone does not speak; more than that is a FAIL by itself."""
+LIKE_THESE = "like these"
+"""Of further blocks: after it stands what they cost, where somebody knows that."""
 
 
 def decide(
@@ -100,7 +102,7 @@ def _decide_figure(
 ) -> ChangeVerdict:
     """By the t rule over blocks, and by what limits what that can know."""
     steps = coarse_clock.find_steps(readable, metric)
-    contrast = _contrast(readable, metric, steps)
+    contrast = _contrast(readable, metric, steps, levels)
     if metric.both_ways or metric.is_work:
         verdict = _decide_work(draft, contrast, metric, levels)
     else:
@@ -204,6 +206,7 @@ def _contrast(
     readable: Sequence[Block],
     metric: ComparedMetric,
     steps: Resolution | None,
+    levels: Levels,
 ) -> Contrast:
     """Of values that come in steps nothing is trimmed: a change shows in the few that move."""
     arms = [block.metric for block in readable]
@@ -216,7 +219,7 @@ def _contrast(
     margin = metric.margin
     if metric.scale == "ratio":
         margin = math.log1p(margin)
-    contrast = Contrast.of(per_block, margin)
+    contrast = Contrast.of(per_block, margin, levels.estimate)
     candidate = contrast.candidate.with_least_error(least_error)
     return contrast._replace(candidate=candidate)
 
@@ -311,7 +314,7 @@ def _missing_reason(blocks: Sequence[Block], levels: Levels) -> str | None:
     metrics = [block.metric for block in blocks]
     if len(metrics) < levels.fewest:
         return None
-    contrast = Contrast.of(missing_rates(metrics), MISSING_MARGIN)
+    contrast = Contrast.of(missing_rates(metrics), MISSING_MARGIN, levels.estimate)
     if contrast.has_control_effect(levels.control) or not contrast.is_slower(levels.fail):
         return None
     missing = np.concatenate([is_missing(arms) for arms in metrics], axis=1)
@@ -323,6 +326,12 @@ def _missing_reason(blocks: Sequence[Block], levels: Levels) -> str | None:
         f"code, {baseline + control} of {2 * texts} with the old (p = {p_value:.1g}): "
         "what could not be measured is not as good as before"
     )
+
+
+def add_cost(verdict: ChangeVerdict, cost: str) -> ChangeVerdict:
+    """An open verdict with what the blocks cost that it lacks, as `40 s, --ttsperf-budget=100s`."""
+    reason = verdict.reason.replace(LIKE_THESE, f"{LIKE_THESE} ({cost})", 1)
+    return structs.replace(verdict, reason=reason)
 
 
 # Wording
@@ -373,18 +382,14 @@ def _open_end(verdict: ChangeVerdict) -> str:
             f"{MOST_BLOCKS} further blocks like these would not decide, so close is it to that "
             "change; choose another smallest change"
         )
-    share = 100 * (needed / verdict.blocks)
-    return (
-        f"about {plural(needed, 'further block')} like these would decide, "
-        f"{share:.0f} % more time (--ttsperf-budget)"
-    )
+    return f"about {plural(needed, 'further block')} {LIKE_THESE} would decide"
 
 
 def _too_few_text(verdict: ChangeVerdict, needed: int) -> str:
     verb = "is" if needed == 1 else "are"
     return (
         f"{_count_text(verdict)}: {verdict.blocks + needed} are the fewest that can decide, "
-        f"{needed} more {verb} needed (--ttsperf-budget)"
+        f"{needed} more {LIKE_THESE} {verb} needed"
     )
 
 

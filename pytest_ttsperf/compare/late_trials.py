@@ -14,7 +14,6 @@ from typing import NamedTuple
 from msgspec import structs
 
 from pytest_ttsperf.judge.statistics import t_rule
-from pytest_ttsperf.judge.statistics.estimators import Estimate
 from pytest_ttsperf.judge.statistics.exact_counts import (
     ArmCounts,
     SplitTest,
@@ -58,7 +57,7 @@ def decide_late(
     levels: Levels,
 ) -> ChangeVerdict:
     """Judge the share of late trials, by these levels; the reason is without what may follow."""
-    late = _find(blocks, metric)
+    late = _find(blocks, metric, levels)
     outcome = _outcome(late, draft, levels)
     needed = None
     if outcome is Outcome.INCONCLUSIVE:
@@ -71,7 +70,7 @@ def decide_late(
         outcome=outcome,
         effect=late.effect,
         low=low,
-        high=max(high, late.bound(levels.passes)),
+        high=max(high, late.bound(levels.exact_passes)),
         p_slower=late.split.p_more,
         p_within=candidate.p_below(metric.margin),
         improved=outcome is Outcome.PASS and late.is_fewer,
@@ -83,12 +82,16 @@ def decide_late(
     return structs.replace(verdict, reason=_reason(verdict, late, metric))
 
 
-def _find(blocks: Sequence[Block], metric: ComparedMetric) -> LateTrials:
+def _find(
+    blocks: Sequence[Block],
+    metric: ComparedMetric,
+    levels: Levels,
+) -> LateTrials:
     counts = count_late([block.metric for block in blocks], metric.band or 0.0)
     effects = counts.effects()
-    contrast = Contrast.of(effects, metric.margin)
+    contrast = Contrast.of(effects, metric.margin, levels.estimate)
     # Not by the controls too: which texts of a block are slow for both arms is not in these.
-    contrast = contrast._replace(candidate=Estimate.of(effects.candidate))
+    contrast = contrast._replace(candidate=levels.estimate.of(effects.candidate))
     return LateTrials(
         counts=counts,
         contrast=contrast,
@@ -102,10 +105,10 @@ def _outcome(
     levels: Levels,
 ) -> Outcome:
     margin = late.contrast.margin
-    if late.effect > margin and late.split.p_more <= levels.fail_of(draft.statistic):
+    if late.effect > margin and late.split.p_more <= levels.fail_of(draft.statistic) * levels.share:
         return Outcome.FAIL
     is_within = late.contrast.is_within_margin(levels.passes)
-    if is_within and late.bound(levels.passes) <= margin:
+    if is_within and late.bound(levels.exact_passes) <= margin:
         return Outcome.PASS
     return Outcome.INCONCLUSIVE
 
@@ -127,7 +130,7 @@ def _blocks_needed(
         late.counts.baseline,
         blocks,
         draft.margin,
-        levels.passes,
+        levels.exact_passes,
         t_rule.MOST_BLOCKS,
     )
     if exact is None or needed is None:

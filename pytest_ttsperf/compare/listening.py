@@ -14,6 +14,7 @@ from typing import Self
 from msgspec import structs
 
 from pytest_ttsperf.compare.blocks import LISTENED_ARMS, BlockTrials, ComparisonSpec
+from pytest_ttsperf.compare.metrics import DEFAULT_BUDGET_S
 from pytest_ttsperf.experiment import listening
 from pytest_ttsperf.experiment.listening import SoundJudge
 from pytest_ttsperf.metrics import audio
@@ -36,6 +37,9 @@ class BlockListener(ExitStack):
         self._plans = {name: cell.quality for name, cell in spec.cells.items()}
         self._seed = spec.seed
         self._budget_s = min((plan.budget_s for plan in self._plans.values()), default=0.0)
+        if spec.is_open:
+            # As large a part of it as of the usual budget.
+            self._budget_s *= spec.longest_s / DEFAULT_BUDGET_S
         self._judges: dict[str, SoundJudge] = {}
         self._count = FIRST_TEXTS
         for name, plan in self._plans.items():

@@ -45,6 +45,15 @@ class CellLooks:
         """Whether more blocks would change nothing."""
         return all(map(self._is_settled, range(len(self.metrics))))
 
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether none of the blocks so far says anything about what is not settled."""
+        for index, verdict in enumerate(self._verdicts):
+            has_blocks = verdict is None or verdict.blocks > 0
+            if has_blocks and not self._is_settled(index):
+                return False
+        return True
+
     def fresh_blocks_wanted(self, done: int) -> int:
         """How many more confirm every FAIL, where the cell has so many; 0 for none."""
         wanted = 0

@@ -31,6 +31,10 @@ CLIPPED_TEXT = 0.06
 """Share of clipped samples from which a text counts as clipped: as in the guard `clipping`."""
 DEFAULT_BUDGET_S = 60.0
 """Longest time for one comparison, where none is named."""
+CEILING_S = 8 * 3600.0
+"""Longest time for one comparison whose budget is open."""
+OPEN_BUDGET = "open"
+"""The word for a budget that ends when all is settled."""
 UNITS_S: Mapping[str, float] = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
 
@@ -166,13 +170,18 @@ WARM_ONLY = frozenset(
 
 
 def budget_s(text: object, source: str) -> float:
-    """`60`, `60s`, `1.5min`, `1h` -> seconds. LimitError names the `source` of anything else."""
+    """`60`, `60s`, `1.5min`, `1h` -> seconds, and `open` -> infinity.
+
+    LimitError names the `source` of anything else.
+    """
+    if str(text).strip() == OPEN_BUDGET:
+        return math.inf
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h)?\s*", str(text))
     seconds = 0.0
     if found:
         seconds = float(found[1]) * UNITS_S[found[2] or "s"]
     if not 0 < seconds < math.inf:
-        raise LimitError(f"{source}={text!r}; wanted a time above 0, as 60s or 3min")
+        raise LimitError(f"{source}={text!r}; wanted a time above 0, as 60s or 3min, or open")
     return seconds
 
 

@@ -63,19 +63,20 @@ def check_counts(
     if not events.is_rare:
         return verdict
     is_more = (verdict.effect or 0.0) > metric.margin
-    p_slower = min(_chance(verdict.p_slower), events.split.p_more)
+    p_counts = min(1.0, events.split.p_more / levels.share)
+    p_slower = min(_chance(verdict.p_slower), p_counts)
     outcome = Outcome.INCONCLUSIVE
     if is_more and p_slower <= levels.fail_of(metric.statistic) / 2:
         outcome = Outcome.FAIL
-    elif verdict.outcome is Outcome.PASS and events.bound(levels.passes) <= metric.margin:
+    elif verdict.outcome is Outcome.PASS and events.bound(levels.exact_passes) <= metric.margin:
         outcome = Outcome.PASS
     needed = verdict.blocks_needed
     if outcome is Outcome.INCONCLUSIVE and verdict.outcome is Outcome.PASS:
-        needed = _blocks_needed(events, len(blocks), metric, levels.passes)
+        needed = _blocks_needed(events, len(blocks), metric, levels.exact_passes)
     checked = structs.replace(
         verdict,
         outcome=outcome,
-        high=max(verdict.high or 0.0, events.bound(levels.passes)),
+        high=max(verdict.high or 0.0, events.bound(levels.exact_passes)),
         p_slower=p_slower,
         improved=verdict.improved and outcome is Outcome.PASS,
         blocks_needed=needed,

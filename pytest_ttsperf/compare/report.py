@@ -41,11 +41,19 @@ def _lines(comparison: Comparison, paint: Paint) -> Iterator[str]:
         word = paint(comparison.outcome.value, LEVELS[comparison.outcome])
         yield f"  {word}  {comparison.reason}"
     for metric, change in zip(comparison.gates, comparison.changes, strict=False):
-        yield f"  {_word(change, paint)}  {metric.label}: {change.reason}"
+        when = _time_text(change, comparison)
+        yield f"  {_word(change, paint)}  {metric.label}, {when}: {change.reason}"
     for ungated in comparison.ungated:
         yield f"  {ungated.metric.label}: {ungated.change.reason}"
     for note in comparison.notes:
         yield f"  note: {note}"
+
+
+def _time_text(change: ChangeVerdict, comparison: Comparison) -> str:
+    """How soon it was decided, or how long it has been open."""
+    if change.decided_s is None or change.outcome is Outcome.INCONCLUSIVE:
+        return f"open after {comparison.seconds:.0f} s"
+    return f"decided after {change.decided_s:.0f} s"
 
 
 def _word(change: ChangeVerdict, paint: Paint) -> str:

@@ -1,7 +1,8 @@
 """Candidate against baseline: runs blocks until each metric is settled, or the time is over.
 
 How a block is measured is `blocks`' matter; when to look, `looks`'; what follows from blocks, and
-how surely, `decision`'s.
+how surely, `decision`'s. A comparison outlives an attempt of its test: a rerun goes on from its
+blocks, and looks at all of them together (docs/adr/0044).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import replace
 
 from msgspec import structs
 
-from pytest_ttsperf.compare import decision, forecast, work
+from pytest_ttsperf.compare import budget, decision, forecast, work
 from pytest_ttsperf.compare.blocks import (
     BlockRunner,
     BlockTrials,
@@ -26,9 +27,10 @@ from pytest_ttsperf.compare.listening import BlockListener
 from pytest_ttsperf.compare.looks import CellLooks
 from pytest_ttsperf.compare.metrics import why_ungated
 from pytest_ttsperf.errors import WrongTree
-from pytest_ttsperf.judge.statistics import t_rule
+from pytest_ttsperf.experiment.plan import TargetFactory
+from pytest_ttsperf.judge.statistics import always_valid, t_rule
 from pytest_ttsperf.judge.statistics.estimators import effects
-from pytest_ttsperf.judge.statistics.t_rule import Levels
+from pytest_ttsperf.judge.statistics.t_rule import Levels, plural
 from pytest_ttsperf.machine.cpu_idle import inhibit_cpu_idle
 from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import (
@@ -37,23 +39,46 @@ from pytest_ttsperf.records import (
     ComparedMetric,
     Comparison,
     Outcome,
+    Phase,
     Statistic,
     UngatedChange,
     Verdict,
 )
+from pytest_ttsperf.records.cell import target_identity
 
 OVERRUN = 1.5
 """How far beyond its budget a comparison may go when blocks get slower on the way."""
+SURELY_SLOW = 2.0
+"""A block that was foreseen may take half as long, or twice."""
+FUTILE_AFTER = 20
+"""Blocks: where none of them could be read, an open budget would not end."""
 Tell = Callable[[str], None]
+EarlierRuns = dict[tuple[str, Phase], "ComparisonRun"]
+"""The comparisons of a test in its earlier attempts: with what, and warm or cold."""
 
 
-def compare(spec: ComparisonSpec, tell: Tell) -> dict[str, Comparison]:
+def compare(
+    spec: ComparisonSpec,
+    tell: Tell,
+    *,
+    announce: Tell = lambda _: None,
+    earlier: EarlierRuns | None = None,
+) -> dict[str, Comparison]:
     """Run blocks within the budget and judge each cell, by cell id.
 
     What is new in the candidate is INCONCLUSIVE with the reason, a baseline that does not run is
-    INVALID; TargetError when the candidate fails.
+    INVALID; TargetError when the candidate fails. `tell` gets how far it is, to be overwritten, and
+    `announce` what everybody should read. `earlier` are the comparisons of the same test in its
+    earlier attempts, and this one afterwards.
     """
-    return ComparisonRun(spec, tell).run()
+    if earlier is None:
+        earlier = {}
+    phase: Phase = "cold" if spec.is_cold else "warm"
+    comparison = earlier.get((spec.against, phase))
+    if comparison is None or not comparison.may_go_on(spec):
+        comparison = ComparisonRun(spec, tell, announce)
+    earlier[spec.against, phase] = comparison
+    return comparison.run(spec)
 
 
 class CellBlocks:
@@ -62,13 +87,18 @@ class CellBlocks:
     def __init__(self, cell: ComparedCell) -> None:
         self._is_same_work = cell.is_same_work
         self._looks = CellLooks(cell.metrics)
+        self.metrics = cell.metrics
+        self.attempts: list[int] = []
+        """Those that measured blocks of it."""
         self.trials: list[BlockTrials] = []
         self.by_metric: dict[str, list[Block]] = {}
         for metric in (*cell.metrics, *cell.ungated):
             self.by_metric[metric.metric] = []
 
-    def add(self, trials: BlockTrials) -> None:
-        """Add one block."""
+    def add(self, trials: BlockTrials, attempt: int = 1) -> None:
+        """Add one block, which an attempt of the test has measured."""
+        if attempt not in self.attempts:
+            self.attempts.append(attempt)
         self.trials.append(trials)
         for metric, blocks in self.by_metric.items():
             block = summarise_block(trials, metric, is_same_work=self._is_same_work)
@@ -83,6 +113,11 @@ class CellBlocks:
     def is_settled(self) -> bool:
         """Whether more blocks would change nothing."""
         return self._looks.is_settled
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether no block says anything about what is not settled."""
+        return self._looks.is_unreadable
 
     @property
     def fresh_blocks_wanted(self) -> int:
@@ -107,30 +142,60 @@ class CellBlocks:
 
 
 class ComparisonRun:
-    """One comparison from its first block to its verdicts."""
+    """One comparison from its first block to its verdicts, over all attempts of its test."""
 
-    def __init__(self, spec: ComparisonSpec, tell: Tell) -> None:
+    def __init__(self, spec: ComparisonSpec, tell: Tell, announce: Tell = lambda _: None) -> None:
         self.spec = spec
         self.tell = tell
-        self.listener = BlockListener(spec)
-        self.runner = BlockRunner(spec, self.listener.draw)
+        self.announce = announce
+        self.runner = BlockRunner(spec)
         self.blocks = {cell_id: CellBlocks(cell) for cell_id, cell in spec.cells.items()}
+        self.attempt = 0
+        self._listener = BlockListener(spec)
+        self._cpu_idle_inhibited: bool | None = None
+        self._is_void = False
+        """Whether what was measured is not to be believed, and a rerun starts anew."""
+        self._judged_after: int | None = None
+        """How many blocks there were when a budget was first spent, and with it its levels."""
+        self._first = 0
+        """How many blocks there were when this attempt began."""
+        self._earlier_s = 0.0
         self._started_s = REAL.monotonic()
 
-    def run(self) -> dict[str, Comparison]:
-        """All of it; see `compare`."""
+    def may_go_on(self, spec: ComparisonSpec) -> bool:
+        """Whether another attempt is about the same code, cells and metrics as its blocks."""
+        if self._is_void or not spec.cells.keys() <= self.blocks.keys():
+            return False
+        for cell_id, cell in spec.cells.items():
+            if cell.metrics != self.blocks[cell_id].metrics:
+                return False
+        is_same_baseline = _is_same_code(self.spec.baseline, spec.baseline)
+        return is_same_baseline and _is_same_code(self.spec.candidate, spec.candidate)
+
+    def run(self, spec: ComparisonSpec) -> dict[str, Comparison]:
+        """One attempt, with the blocks of those before; see `compare`."""
+        self._begin_attempt(spec)
         try:
-            with self.listener, inhibit_cpu_idle() as is_inhibited:
-                plan = self._run_blocks()
-                self._confirm(plan)
+            if self._unsettled():
+                with self._listener, inhibit_cpu_idle() as self._cpu_idle_inhibited:
+                    plan = self._run_blocks()
+                    self._confirm(plan)
         except (Incomparable, WrongTree) as error:
             return self._explain(error)
         finally:
             self.tell("")
-        return {
-            cell_id: self._comparison(cell_id, cpu_idle_inhibited=is_inhibited)
-            for cell_id in self.spec.cells
-        }
+        return {cell_id: self._comparison(cell_id) for cell_id in spec.cells}
+
+    def _begin_attempt(self, spec: ComparisonSpec) -> None:
+        """Go on with this spec: a server that was started anew has another port in it."""
+        if self.attempt:
+            self._earlier_s = self._elapsed_s()
+            self._listener = BlockListener(spec)
+        self._started_s = REAL.monotonic()
+        self.attempt += 1
+        self.spec = spec
+        self.runner.draw = self._listener.draw
+        self._first = len(self.runner.durations_s)
 
     def _run_blocks(self) -> t_rule.BlockPlan:
         """Fill `blocks` and look at them. Incomparable where there are too few to look at."""
@@ -149,9 +214,27 @@ class ComparisonRun:
         done = len(self.runner.durations_s)
         if done >= plan.blocks:
             return True
-        if sum(self.runner.durations_s) <= OVERRUN * self.spec.budget_s:
+        spent_s = self._spent_s()
+        if self.spec.is_open:
+            return self._is_open_over(done, spent_s)
+        if spent_s <= OVERRUN * self.spec.budget_s:
             return False
         note = f"stopped after {done} of {plan.blocks} blocks, which got slower"
+        self.runner.notes.append(note)
+        return True
+
+    def _is_open_over(self, done: int, spent_s: float) -> bool:
+        """Whether a comparison without a budget ends all the same."""
+        if spent_s >= self.spec.longest_s:
+            note = f"stopped after {spent_s / 3600:.1f} hours, the longest without a budget"
+            self.runner.notes.append(note)
+            return True
+        if done < FUTILE_AFTER:
+            return False
+        open_cells = [self.blocks[cell_id] for cell_id in self._unsettled()]
+        if not all(cell.is_unreadable for cell in open_cells):
+            return False
+        note = f"stopped after {done} blocks, as none could be read of what is open"
         self.runner.notes.append(note)
         return True
 
@@ -159,6 +242,7 @@ class ComparisonRun:
         levels = plan.levels_after(len(self.runner.durations_s))
         if is_over:
             levels = plan.end
+            self._judged_after = self._judged_after or len(self.runner.durations_s)
         if levels is None:
             return
         for cell_id in self._unsettled():
@@ -167,7 +251,8 @@ class ComparisonRun:
     def _confirm(self, plan: t_rule.BlockPlan) -> None:
         """Judge FAILs again that the last blocks brought, with fresh ones beyond the budget."""
         wanted = {}  # in the order of the cells
-        for cell_id, blocks in self.blocks.items():
+        for cell_id in self.spec.cells:
+            blocks = self.blocks[cell_id]
             if blocks.fresh_blocks_wanted:
                 wanted[cell_id] = blocks.fresh_blocks_wanted
         count = max(wanted.values(), default=0)
@@ -180,7 +265,7 @@ class ComparisonRun:
             self.blocks[cell_id].confirm(plan.end, self._elapsed_s())
 
     def _unsettled(self) -> list[str]:
-        return [cell_id for cell_id, blocks in self.blocks.items() if not blocks.is_settled]
+        return [cell_id for cell_id in self.spec.cells if not self.blocks[cell_id].is_settled]
 
     def _only(self, cell_ids: Iterable[str]) -> ComparisonSpec:
         """The comparison of these cells alone."""
@@ -188,45 +273,108 @@ class ComparisonRun:
         return replace(self.spec, cells=cells)
 
     def _elapsed_s(self) -> float:
-        return REAL.monotonic() - self._started_s
+        """Of all attempts."""
+        return self._earlier_s + REAL.monotonic() - self._started_s
+
+    def _spent_s(self) -> float:
+        """Of the budget of this attempt."""
+        return sum(self.runner.durations_s[self._first :])
 
     def _run_until_planned(self) -> t_rule.BlockPlan:
+        """Run blocks until it is clear how many there will be."""
+        plan = self._plan_from_earlier()
+        if plan is not None:
+            self._refuse_shortfall(plan)
+            self._run_next(self._only(self._unsettled()))
+            return plan
         shortfall = forecast.shortfall(self.spec)
         if shortfall is not None:
             raise Incomparable(shortfall, Outcome.INCONCLUSIVE)
-        plan: t_rule.BlockPlan | None = None
         while plan is None:
             self._run_next(self.spec)
-            plan = plan_blocks(self.spec.budget_s, self.runner.durations_s)
+            plan = self._plan_from_first()
+        self._refuse_shortfall(plan)
+        return plan
+
+    def _plan_from_earlier(self) -> t_rule.BlockPlan | None:
+        """How many blocks there will be with those of earlier attempts; None without any.
+
+        Once a budget has been spent, what it allows to err is spent as well: all further looks
+        share a level of their own, however many attempts they are.
+        """
+        if not self._first:
+            return None
+        if self.spec.is_open:
+            return always_valid.open_plan(self.spec.longest_s)
+        block_s = budget.mean_block_s(self.runner.durations_s)
+        plan = t_rule.plan_blocks(self.spec.budget_s, block_s)
+        blocks = self._first + max(1, plan.blocks)
+        if self._judged_after is not None:
+            return always_valid.further_plan(plan, self._judged_after, blocks)
+        shortfall = plan.shortfall if blocks < t_rule.MIN_BLOCKS else None
+        return structs.replace(plan, blocks=blocks, shortfall=shortfall)
+
+    def _plan_from_first(self) -> t_rule.BlockPlan | None:
+        """The same by the blocks of the first attempt; None while it is too early."""
+        if self.spec.is_open:
+            return always_valid.open_plan(self.spec.longest_s)
+        durations_s = self.runner.durations_s
+        if len(durations_s) == 1:
+            self._foresee(durations_s[0])
+        return budget.plan_blocks(self.spec.budget_s, durations_s)
+
+    def _foresee(self, first_s: float) -> None:
+        """Say after the first block if the budget is too short, and which is not.
+
+        Incomparable where the others may take half as long as foreseen, and it still is.
+        """
+        budget_s = self.spec.budget_s
+        block_s = self.runner.expected_block_s or first_s
+        plan = budget.plan_after_first(budget_s, first_s, block_s)
+        if plan.shortfall is None:
+            return
+        at_best = budget.plan_after_first(budget_s, first_s, block_s / SURELY_SLOW)
+        if at_best.shortfall is not None:
+            self._refuse_shortfall(plan)
+        self.announce(
+            f"against {self.spec.against}: {self._with_option(plan.shortfall)}; going on, as the "
+            "first block may not be like the others"
+        )
+
+    def _refuse_shortfall(self, plan: t_rule.BlockPlan) -> None:
         if plan.shortfall is not None:
             self._refuse_silent_baseline()
-            raise Incomparable(plan.shortfall, Outcome.INCONCLUSIVE)
-        return plan
+            raise Incomparable(self._with_option(plan.shortfall), Outcome.INCONCLUSIVE)
+
+    def _with_option(self, text: str) -> str:
+        return f"{text} ({self.spec.budget_option})"
 
     def _run_next(self, spec: ComparisonSpec) -> None:
         trials = self.runner.run_next(spec)
         start_s = REAL.monotonic()
-        for cell_id, block in self.listener.listen(trials, self._blocks_left()).items():
-            self.blocks[cell_id].add(block)
+        for cell_id, block in self._listener.listen(trials, self._blocks_left()).items():
+            self.blocks[cell_id].add(block, self.attempt)
         self.runner.durations_s[-1] += REAL.monotonic() - start_s
 
     def _blocks_left(self) -> int:
         """How many more the budget holds, if they take as long as those so far; at least one."""
-        spent_s = sum(self.runner.durations_s)
-        per_block_s = spent_s / len(self.runner.durations_s)
-        return max(1, round((self.spec.budget_s - spent_s) / per_block_s))
+        durations_s = self.runner.durations_s[self._first :]
+        spent_s = sum(durations_s)
+        per_block_s = spent_s / len(durations_s)
+        return max(1, round((self.spec.longest_s - spent_s) / per_block_s))
 
     def _tell_progress(self, plan: t_rule.BlockPlan) -> None:
         done = len(self.runner.durations_s)
-        spent_s = sum(self.runner.durations_s)
-        left_s = (plan.blocks - done) * spent_s / done
-        self.tell(
-            f"against {self.spec.against}: {done} of {plan.blocks} blocks, "
-            f"about {max(1, round(left_s))} s left"
-        )
+        text = f"against {self.spec.against}: "
+        if self.spec.is_open:
+            text += f"{plural(done, 'block')} in {self._elapsed_s():.0f} s, until all is settled"
+        else:
+            left_s = (plan.blocks - done) * budget.mean_block_s(self.runner.durations_s)
+            text += f"{done} of {plan.blocks} blocks, about {max(1, round(left_s))} s left"
+        self.tell(text)
 
     def _refuse_silent_baseline(self) -> None:
-        trials = {cell_id: blocks.trials for cell_id, blocks in self.blocks.items()}
+        trials = {cell_id: self.blocks[cell_id].trials for cell_id in self.spec.cells}
         refuse_silent_baseline(self.spec, trials)
 
     def _judge_ungated(self, cell_id: str) -> tuple[UngatedChange, ...]:
@@ -266,36 +414,61 @@ class ComparisonRun:
     def _explain(self, error: Incomparable | WrongTree) -> dict[str, Comparison]:
         """Why there is no comparison, for each cell."""
         outcome = error.outcome if isinstance(error, Incomparable) else Outcome.INVALID
+        self._is_void = outcome is Outcome.INVALID
         empty = structs.replace(self._base_comparison(), outcome=outcome, reason=str(error))
         return {
             cell_id: structs.replace(empty, gates=cell.metrics)
             for cell_id, cell in self.spec.cells.items()
         }
 
-    def _comparison(
-        self,
-        cell_id: str,
-        *,
-        cpu_idle_inhibited: bool,
-    ) -> Comparison:
+    def _comparison(self, cell_id: str) -> Comparison:
         blocks = self.blocks[cell_id]
-        changes = blocks.verdicts
         metrics = self.spec.cells[cell_id].metrics
+        changes = tuple(map(self._with_cost, blocks.verdicts))
         if work.is_other_length(changes, metrics):
             changes = tuple(
                 self._with_own_rtf(cell_id, metric, change)
                 for metric, change in zip(metrics, changes, strict=True)
             )
+        notes = [*self.runner.notes, *self._attempt_notes(blocks)]
         return structs.replace(
             self._base_comparison(),
             blocks=len(blocks.trials),
-            cpu_idle_inhibited=cpu_idle_inhibited,
-            notes=tuple(dict.fromkeys(self.runner.notes)),
+            attempts=len(blocks.attempts),
+            cpu_idle_inhibited=self._cpu_idle_inhibited,
+            notes=tuple(dict.fromkeys(notes)),
             gates=metrics,
             changes=work.void_by_work(changes, metrics),
             ungated=self._judge_ungated(cell_id),
             measured={metric: tuple(each) for metric, each in blocks.by_metric.items()},
         )
+
+    def _with_cost(self, change: ChangeVerdict) -> ChangeVerdict:
+        """An open verdict with how long the blocks take that it lacks."""
+        is_open = change.outcome is Outcome.INCONCLUSIVE
+        if not is_open or change.blocks_needed is None or not change.blocks:
+            return change
+        option = None if self.spec.is_open else self.spec.budget_option
+        cost = budget.cost_text(change.blocks_needed, self.runner.durations_s, option)
+        return decision.add_cost(change, cost)
+
+    def _attempt_notes(self, blocks: CellBlocks) -> list[str]:
+        """Which attempts of the test the blocks of a cell are from, where there were several."""
+        notes = []
+        if len(blocks.attempts) > 1:
+            notes.append(f"pooled over {len(blocks.attempts)} attempts of the test")
+        last = blocks.attempts[-1]
+        if last < self.attempt:
+            notes.append(f"settled in attempt {last} of the test, and not measured again")
+        return notes
+
+
+def _is_same_code(one: TargetFactory, other: TargetFactory) -> bool:
+    """Whether two sources are the same; a server may have been started again on another port."""
+    first, second = one.spec, other.spec
+    if target_identity(first.spec) != target_identity(second.spec):
+        return False
+    return first.options == second.options and replace(one, spec=second) == other
 
 
 def verdicts(comparison: Comparison) -> list[Verdict]:
@@ -345,7 +518,7 @@ def _verdict(metric: ComparedMetric, change: ChangeVerdict, subject: str) -> Ver
 
 def _timed_reason(change: ChangeVerdict) -> str:
     """The reason, with how soon it was decided."""
-    if change.decided_s is None:
+    if change.decided_s is None or change.outcome is Outcome.INCONCLUSIVE:
         return change.reason
     return f"{change.reason}; decided after {change.decided_s:.0f} s"
 
@@ -375,18 +548,3 @@ def _same_work_verdict(
         gate="work",
         n=first.blocks,
     )
-
-
-def plan_blocks(budget_s: float, durations_s: Sequence[float]) -> t_rule.BlockPlan | None:
-    """How many blocks there will be, by how long the first took; None while it is too early.
-
-    The first block is not like the others: it also fills the page cache, and has its own number of
-    texts.
-    """
-    first_s, *others_s = durations_s
-    if others_s:
-        second_s = others_s[0]
-        return t_rule.plan_blocks(budget_s - first_s + second_s, second_s)
-    if 2 * first_s > budget_s:
-        return t_rule.plan_blocks(budget_s, first_s)
-    return None

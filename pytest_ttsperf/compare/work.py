@@ -93,11 +93,11 @@ def decide_outside(
     """
     count = count_outside(blocks, metric)
     outcome = Outcome.INCONCLUSIVE
-    high = count.bound(levels.passes)
+    high = count.bound(levels.exact_passes)
     margin = metric.margin
     if levels.look == "early":
         margin *= EARLY_SHARE
-    if count.p_value <= levels.fail:
+    if count.p_value <= levels.exact_fail:
         outcome = Outcome.FAIL
     elif high <= margin and count.p_value > ALPHA_DOUBT:
         outcome = Outcome.PASS

@@ -241,7 +241,9 @@ def pool(earlier: CellResult, later: CellResult) -> CellResult:
     offset = 1 + max((trial.process for trial in trials), default=-1)
     for trial in later.trials:
         trials.append(structs.replace(trial, process=trial.process + offset))
-    notes = [*earlier.notes, *later.notes, *_server_notes(earlier, later)]
+    # A comparison goes on and says anew what is to be noted of it.
+    earlier_notes = [note for note in earlier.notes if note.guard != "comparison"]
+    notes = [*earlier_notes, *later.notes, *_server_notes(earlier, later)]
     load_before = load.merge_loads(earlier.machine_load_before, later.machine_load_before)
     processes = list(earlier.processes)
     for process in later.processes:

@@ -90,6 +90,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         run_state.refuse_beside_workers(item.config)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Forget after the last attempt at a test what only another one would need."""
+    done = yield
+    if run_state.STATE in item.stash:
+        run_state.state_of(item).comparisons.clear()
+    return done
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Judge after the body, also after its exception; one failure lists every unmet limit."""

@@ -113,7 +113,12 @@ OPTIONS = (
         "from the running tree; may be repeated",
     ),
     _switch("fetch", "fetch the revision to compare with, where the clone does not have it"),
-    _value("budget", "TIME", "longest time for the comparison of one test, as 60s or 3min (60s)"),
+    _value(
+        "budget",
+        "TIME",
+        "longest time for the comparison of one test, as 60s or 3min (60s); open: until all is "
+        "decided",
+    ),
     _repeatable(
         "compare-fail",
         "FIGURE:CHANGE",
@@ -167,7 +172,10 @@ INI_LINES = (
     IniLine("storage", "where baselines are kept"),
     IniLine("artifacts", "where artifacts are written"),
     IniLine("inconclusive", "warn or fail"),
-    IniLine("budget", "longest time for the comparison of one test, as 60s or 3min"),
+    IniLine(
+        "budget",
+        "longest time for the comparison of one test, as 60s or 3min; open: until all is decided",
+    ),
     IniLine(
         "against_copy",
         "files that git does not track and both versions need, one pattern a line",

@@ -90,6 +90,7 @@ class Options:
     fetch: bool
     """Whether a revision that is not there may be fetched."""
     budget_s: float
+    """Infinite where it is open."""
     margins: Mapping[str, float]
     margins_ini: Mapping[str, float]
     inconclusive_fails: bool

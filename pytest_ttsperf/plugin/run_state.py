@@ -6,6 +6,7 @@ that the trials of both attempts are judged together.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_ttsperf import files, popen, real, secrets
+from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.errors import BaselineUnreadable, BaselineUnwritable, MeasurementError
 from pytest_ttsperf.plugin import lazy, markers, reruns, usage
 from pytest_ttsperf.plugin.options import AUTO, Options
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pytest_ttsperf.compare.cells import ComparedVersion, MeasuredCell
+    from pytest_ttsperf.compare.run import EarlierRuns
     from pytest_ttsperf.experiment.plan import Plan, Progress, TargetFactory
     from pytest_ttsperf.machine.environment import EnvironmentProbe, RunLocation
     from pytest_ttsperf.records import CellResult, Mode, Phase, Run, Threshold
@@ -253,6 +256,8 @@ class TestState:
         self.options = run.options
         self.results: dict[str, CellResult] = {}
         self.measured: dict[str, MeasuredCell] = {}
+        self.comparisons: EarlierRuns = {}
+        """Those of its attempts so far, all trials included: a rerun goes on from their blocks."""
         self.provider_missing = False
         self.remarks: list[str] = []
         self._run = run
@@ -266,6 +271,9 @@ class TestState:
         if not self.options.disabled:
             self._run.begin()
             trials = self._choose_trials(phase)
+        listening_s = self.options.budget_s * LISTENING_SHARE
+        if math.isinf(listening_s):
+            listening_s = metrics.DEFAULT_BUDGET_S * LISTENING_SHARE
         plan = lazy.plan.Plan(
             test=files.well_formed(self.item.nodeid),
             text=text,
@@ -273,7 +281,7 @@ class TestState:
             phase=phase,
             trials=trials,
             limits_on=self._limits_on,
-            quality=markers.quality_plan(self.item, self.options.budget_s * LISTENING_SHARE),
+            quality=markers.quality_plan(self.item, listening_s),
             processes=self._choose_processes(processes),
             texts_from=self._run.texts_from,
         )
@@ -390,6 +398,8 @@ class TestState:
                 budget_s=self.options.budget_s,
                 version_of=self._run.version_of,
                 tell=self._run.progress_line.text,
+                announce=self._run.progress_line.line,
+                earlier=self.comparisons,
                 measure=measure,
             )
 

@@ -5,6 +5,7 @@ Reports and not the state of the run, because under pytest-xdist the tests ran i
 
 from __future__ import annotations
 
+import math
 import os
 from collections import defaultdict
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.plugin import lazy, run_state
 
 if TYPE_CHECKING:
@@ -207,11 +209,17 @@ def _ci_advice(run: run_state.RunState) -> str:
 
 
 def _worst_case(run: run_state.RunState, tests: int) -> str:
-    """How long comparisons take at most: each its budget."""
-    most_s = tests * run.options.budget_s
+    """How long comparisons take at most: each its budget, if that has an end."""
+    text = "in blocks of four processes, "
+    budget_s = run.options.budget_s
+    if math.isinf(budget_s):
+        return (
+            f"{text}until all is decided: usually minutes a test, and at most "
+            f"{metrics.CEILING_S / 3600:g} h"
+        )
+    most_s = tests * budget_s
     return (
-        "in blocks of four processes, at most "
-        f"{run.options.budget_s:g} s a test and {most_s / 60:.1f} min in all, half as long again "
+        f"{text}at most {budget_s:g} s a test and {most_s / 60:.1f} min in all, half as long again "
         "where a FAIL has to be confirmed"
     )
 

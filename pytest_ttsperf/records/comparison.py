@@ -187,6 +187,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
     against: str
     revision: str | None = None
     blocks: int = 0
+    attempts: int = 1
+    """Of its test: those that measured the blocks, which are judged together."""
     seconds: float = 0.0
     seed: int = 0
     """Of the order in which the arms took turns."""

@@ -359,11 +359,19 @@ def _change_row(result: CellResult, verdict: Verdict) -> Row:
         subject,
         f"{change.blocks} blocks",
         change_text(change.effect, change),
-        "",
+        _time_text(result, change),
         f"<= {change_text(change.high, change)}",
         change_text(change.margin, change),
         outcome,
     )
+
+
+def _time_text(result: CellResult, change: ChangeVerdict) -> str:
+    """How soon it was decided, or in what time it was not."""
+    if change.decided_s is not None and change.outcome is not Outcome.INCONCLUSIVE:
+        return f"in {change.decided_s:.0f} s"
+    seconds = result.comparison.seconds if result.comparison else 0.0
+    return f"not in {seconds:.0f} s"
 
 
 def _ungated_row(comparison: Comparison, ungated: UngatedChange) -> Row:

@@ -40,4 +40,4 @@ def changes(project: Project) -> dict[str, str]:
 
 def commit_all(project: Project, message: str) -> None:
     git(project, "add", "-A")
-    git(project, "commit", "-qm", message)
+    git(project, "commit", "-q", "--allow-empty", "-m", message)

@@ -93,13 +93,23 @@ class Estimate(NamedTuple):
 
     def p_above(self, level: float) -> float:
         """One-sided t: the chance of so high a mean if the truth is `level`."""
-        from scipy import special
-
         gap = self.mean - level
         if self.error == 0:
             return 0.0 if gap > 0 else 1.0
+        return float(self.p_of(gap / self.error, self.blocks, self.freedom))
+
+    @staticmethod
+    def p_of(
+        t: npt.ArrayLike,
+        blocks: npt.ArrayLike,
+        freedom: npt.ArrayLike,
+    ) -> Array:
+        """One-sided, for means that are so many standard errors above the truth; or arrays."""
+        from scipy import special
+
+        del blocks  # these count for what is looked at more than once
         # What stats.t.sf comes to, without checks that take a hundred times as long.
-        return float(special.stdtr(self.freedom, -gap / self.error))
+        return np.asarray(special.stdtr(freedom, np.negative(t)), dtype=float)
 
     def p_below(self, level: float) -> float:
         """One-sided t: the chance of so low a mean if the truth is `level`."""

@@ -24,6 +24,9 @@ EARLY_SHARE = 0.6
 """Of the blocks of a smaller budget, which affords one look before its end."""
 MIN_BLOCKS = 5
 """A budget that holds fewer sees hardly any slow-down of 5 %."""
+TAIL_BLOCKS = 12
+"""As many as a p95 takes to be decided more often than not (docs/measurements/change-detection.md);
+five never do."""
 FEWEST_TO_LOOK = 3
 MOST_BLOCKS = 500
 ROUNDING = 1e-9
@@ -39,11 +42,25 @@ class Levels(NamedTuple):
     control: float
     fewest: int
     """Blocks with which anything is decided."""
+    estimate: type[Estimate] = Estimate
+    """How p-values come from blocks: for one look each, or for all together."""
+    share: float = 1.0
+    """Of both levels, what an exact test has at this look; its p-values are for one look each."""
 
     def fail_of(self, statistic: BlockStatistic) -> float:
         """How likely a FAIL of unchanged code may be, at most."""
         is_tail = statistic in TAILS or statistic == "late"
         return self.fail * TAIL_SHARE if is_tail else self.fail
+
+    @property
+    def exact_fail(self) -> float:
+        """The same for an exact test of counts."""
+        return self.fail * self.share
+
+    @property
+    def exact_passes(self) -> float:
+        """How likely a PASS of what is slower by the margin may be by an exact bound, at most."""
+        return self.passes * self.share
 
 
 EARLY = Levels("early", fail=0.001, passes=0.01, control=0.01, fewest=MIN_BLOCKS)
@@ -95,14 +112,19 @@ class Contrast(NamedTuple):
     margin: float
 
     @classmethod
-    def of(cls, per_block: Effects, margin: float) -> Contrast:
+    def of(
+        cls,
+        per_block: Effects,
+        margin: float,
+        estimate: type[Estimate] = Estimate,
+    ) -> Contrast:
         """From one number per block each."""
-        candidate = Estimate.of(per_block.candidate)
+        candidate = estimate.of(per_block.candidate)
         if len(per_block.controls) > 1:
-            candidate = Estimate.pooled(per_block.candidate, per_block.controls)
+            candidate = estimate.pooled(per_block.candidate, per_block.controls)
         return cls(
             candidate=candidate,
-            controls=tuple(map(Estimate.of, per_block.controls)),
+            controls=tuple(map(estimate.of, per_block.controls)),
             margin=margin,
         )
 
@@ -150,11 +172,7 @@ def plan_blocks(budget_s: float, block_s: float) -> BlockPlan:
     blocks = int(budget_s / block_s + ROUNDING)
     shortfall = None
     if blocks < MIN_BLOCKS:
-        shortfall = (
-            f"{budget_s:.0f} s hold {plural(blocks, 'block')} of {block_s:.1f} s, {MIN_BLOCKS} "
-            f"are the fewest that can decide; give {math.ceil(MIN_BLOCKS * block_s)} s or more "
-            "(--ttsperf-budget)"
-        )
+        shortfall = shortfall_text(budget_s, blocks, block_s, block_s)
     return BlockPlan(
         blocks=blocks,
         seconds=blocks * block_s,
@@ -162,10 +180,23 @@ def plan_blocks(budget_s: float, block_s: float) -> BlockPlan:
     )
 
 
+def shortfall_text(
+    budget_s: float,
+    blocks: int,
+    block_s: float,
+    first_s: float,
+) -> str:
+    """Why a budget decides nothing, and which would; the first block takes a time of its own."""
+    median_s = math.ceil(round(first_s + (MIN_BLOCKS - 1) * block_s, 1))
+    tail_s = math.ceil(round(first_s + (TAIL_BLOCKS - 1) * block_s, 1))
+    return (
+        f"blocks take {block_s:.1f} s, so {budget_s:.0f} s hold {blocks}, and {MIN_BLOCKS} are the "
+        f"fewest that can decide; {median_s} s decide a median, about {tail_s} s a p95"
+    )
+
+
 def blocks_needed(contrast: Contrast, statistic: BlockStatistic, levels: Levels) -> int | None:
     """Further blocks until the rule at the end decides, if mean and scatter stay as they are."""
-    from scipy import special
-
     candidate = contrast.candidate
     if candidate.error == 0:
         return None
@@ -174,12 +205,11 @@ def blocks_needed(contrast: Contrast, statistic: BlockStatistic, levels: Levels)
     counts = np.arange(blocks + 1, blocks + MOST_BLOCKS + 1)
     errors = candidate.error * np.sqrt(blocks / counts)
     freedoms = freedom_per_block * counts - 1
-    # As stats.t.isf has them, sooner.
-    pass_t = -special.stdtrit(freedoms, levels.passes)
-    fail_t = -special.stdtrit(freedoms, levels.fail_of(statistic))
-    would_pass = (contrast.margin - candidate.mean) / errors >= pass_t
+    p_within = candidate.p_of((contrast.margin - candidate.mean) / errors, counts, freedoms)
+    p_slower = candidate.p_of(candidate.mean / errors, counts, freedoms)
+    would_pass = p_within <= levels.passes
     is_large = candidate.mean > contrast.margin
-    would_fail = is_large & (candidate.mean / errors >= fail_t)
+    would_fail = is_large & (p_slower <= levels.fail_of(statistic))
     decided = counts[would_pass | would_fail]
     if not decided.size:
         return None

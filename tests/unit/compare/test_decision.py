@@ -98,8 +98,8 @@ def test_too_small_a_budget_is_told_in_advance():
     found = plan_blocks(60, 12.4)
     assert (found.blocks, found.early_at) == (4, None)
     assert found.shortfall == (
-        "60 s hold 4 blocks of 12.4 s, 5 are the fewest that can decide; give 62 s or more "
-        "(--ttsperf-budget)"
+        "blocks take 12.4 s, so 60 s hold 4, and 5 are the fewest that can decide; 62 s decide a "
+        "median, about 149 s a p95"
     )
     assert plan_blocks(62, 12.4).shortfall is None
 

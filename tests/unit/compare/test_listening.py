@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -157,3 +159,14 @@ def test_a_text_that_one_arm_did_not_speak_has_no_timbre() -> None:
     with listening.BlockListener(spec("timbre")) as listener:
         judged = listener.listen({"cell": spoken}, 9)["cell"]
     assert summarise_block(judged, "timbre_db").metric.baseline == (None,)
+
+
+def test_an_open_budget_leaves_as_large_a_part_to_listening(ears: Ears) -> None:
+    """Of 8 hours as of a minute: the first blocks do not use it up."""
+    with listening.BlockListener(spec("words", budget_s=math.inf)) as listener:
+        blocks_left = round(spec(budget_s=math.inf).longest_s / 10)
+        for number in range(40):
+            assert listener.draw("cell", number, 38)
+            listener.listen({"cell": block({0, 1})}, blocks_left)
+        assert len(listener.draw("cell", 40, 38)) == 1
+        assert listener._budget_s > 1000

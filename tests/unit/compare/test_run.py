@@ -16,7 +16,7 @@ import pytest
 from msgspec import structs
 from numpy.typing import NDArray
 
-from pytest_ttsperf.compare import blocks, looks, metrics, run
+from pytest_ttsperf.compare import blocks, budget, looks, metrics, run
 from pytest_ttsperf.compare.blocks import (
     ARMS,
     FEWEST_TEXTS,
@@ -111,7 +111,7 @@ def source(name: str) -> TargetFactory:
     return TargetFactory(spec=TargetSpec(spec=f"scripted_engines:{name}"), inline=True)
 
 
-def contest(old: str, new: str, budget_s: float = 4.0) -> ComparisonSpec:
+def contest(old: str, new: str, budget_s: float = MINUTE_S) -> ComparisonSpec:
     # A control over so few trials must not fire by chance.
     gates = metrics.choose_metrics("warm", {"ttfa_p50": 0.1, "ttfa_p95": 0.6, "rtf_p50": 0.1})
     return ComparisonSpec(
@@ -120,7 +120,7 @@ def contest(old: str, new: str, budget_s: float = 4.0) -> ComparisonSpec:
     )  # fmt: skip
 
 
-def compared(old: str, new: str, budget_s: float = 4.0) -> Comparison:
+def compared(old: str, new: str, budget_s: float = MINUTE_S) -> Comparison:
     return run.compare(contest(old, new, budget_s), lambda _: None)["cell"]
 
 
@@ -188,7 +188,7 @@ class ScriptedBlocks:
         self.trials = blocks_of_cell.trials
         self.fresh_blocks_wanted = fresh_blocks_wanted
 
-    def add(self, trials: BlockTrials) -> None:
+    def add(self, trials: BlockTrials, attempt: int = 1) -> None:
         self.trials.append(trials)
 
     def confirm(self, end: t_rule.Levels, elapsed_s: float) -> None:
@@ -355,12 +355,12 @@ def test_a_budget_that_is_too_short_says_what_it_takes() -> None:
 
 
 def test_the_first_block_does_not_tell_how_long_one_takes() -> None:
-    assert run.plan_blocks(60.0, [3.0]) is None
-    planned = run.plan_blocks(60.0, [3.0, 1.0])
+    assert budget.plan_blocks(60.0, [3.0]) is None
+    planned = budget.plan_blocks(60.0, [3.0, 1.0])
     assert planned is not None
     assert planned.blocks == 58
     assert planned.has_many
-    hopeless = run.plan_blocks(60.0, [40.0])
+    hopeless = budget.plan_blocks(60.0, [40.0])
     assert hopeless is not None
     assert hopeless.shortfall
 

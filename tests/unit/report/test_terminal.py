@@ -278,6 +278,32 @@ def test_a_sampled_limit_shows_how_many_texts_were_listened_to() -> None:
     assert ["quality", "max_wer", "12", "0.090", "0.300", "PASS"] in rows
 
 
+@pytest.mark.parametrize(
+    ("decided_s", "outcome", "when"),
+    [
+        (24.2, Outcome.PASS, "in 24 s"),
+        (None, Outcome.INCONCLUSIVE, "not in 61 s"),
+        (24.2, Outcome.INCONCLUSIVE, "not in 61 s"),
+    ],
+)
+def test_a_comparison_says_how_soon_it_was_decided(
+    decided_s: float | None, outcome: Outcome, when: str
+) -> None:
+    gate = ComparedMetric(label="ttfa p50", metric="ttfa_ms", statistic="p50", margin=0.03)
+    change = ChangeVerdict(
+        outcome=outcome, reason="", statistic="p50", scale="ratio", unit="", margin=0.03,
+        look="end", blocks=9, left_out=0, effect=0.001, high=0.01, decided_s=decided_s,
+    )  # fmt: skip
+    comparison = Comparison(
+        against="before", blocks=9, seconds=61.0, gates=(gate,), changes=(change,)
+    )
+    verdict = Verdict(subject="ttfa p50 against before", outcome=outcome, reason="", gate="change")
+    cell = structs.replace(result("test_a"), comparison=comparison, verdicts=(verdict,))
+    (row,) = [line for line in terminal.table([cell]).splitlines() if "ttfa p50 against" in line]
+    words = " ".join(row.split()[4:])
+    assert words == f"9 blocks +0.1 % {when} <= +1.0 % +3.0 % {outcome.value}"
+
+
 def test_what_was_compared_and_not_judged_is_shown_without_a_verdict() -> None:
     late = ComparedMetric(
         label="ttfa late", metric="ttfa_sound_ms", statistic="late", margin=0.02, band=0.14
