@@ -213,7 +213,9 @@ def comparison_fields(comparison: Mapping[str, Any]) -> Line:
     is_judged = comparison["reason"] is None
     for gate, change in zip(comparison["gates"], comparison["changes"], strict=is_judged):
         fields = {name: change[name] for name in PICKED if name in change}
-        fields["stage"] = (change.get("attribution") or {}).get("explained_by")
+        attribution = change.get("attribution") or {}
+        fields["stage"] = attribution.get("explained_by")
+        fields["stages"] = attribution.get("explained_by_stages", [])
         fields["is_work"] = gate.get("is_work", False)
         gates[gate["label"]] = fields
     measured = {}

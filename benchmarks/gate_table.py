@@ -183,8 +183,9 @@ def _finder(case: Case, line: Line) -> str:
 
 
 def _is_right_stage(case: Case, line: Line) -> bool:
+    """Whether the slowed stage is named, alone or among the fewest that explain the change."""
     gate = line["gates"][_finder(case, line)]
-    return bool(gate["stage"] == STAGE)
+    return gate["stage"] == STAGE or STAGE in gate.get("stages", [])
 
 
 def times_of(line: Line) -> list[str]:
