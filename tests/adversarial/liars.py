@@ -155,7 +155,7 @@ class OneFrame(Burst):
 class Cache(Voice):
     """Serves a text that it has spoken before from memory."""
 
-    first_s = 0.05
+    first_s = 0.2  # so that a busy machine delays no answer from memory by half of it
     known: dict[str, list[Samples]]
 
     def __init__(self, provider: str = "cpu", voice: str = "hum") -> None:

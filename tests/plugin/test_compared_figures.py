@@ -28,7 +28,7 @@ def test_every_figure_of_warm_cells_gets_its_numbers(repository: Project) -> Non
         @trials(5)
         @quality(max_wer=1.0, timbre_db=1.0, recognizer="engines:listen")
         @regression(rtf_p95="90%", heard_p50="90%", heard_p95="90%", cpu_p50="90%", gap_p50="90%",
-                    underruns=5, memory="90%")
+                    underruns=5, memory="90%", ttfa_late="90%", rtf_late="90%")
         def test_x(perf): perf.stream("short")
         """
     )
