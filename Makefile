@@ -13,7 +13,7 @@ GGML   := onnxruntime-ggml==0.2.0
 # of a test is waiting for processes, and stealing, as a few files take most of the time.
 PARALLEL ?= -n 4 --dist worksteal
 # Coverage makes each process slower; with more of them at once, tests that wait would wait in vain.
-COVERED ?= -n 2 --dist loadfile
+COVERED ?= -n 3 --dist worksteal
 
 # Some seven hundred small processes are started by the tests, and each would make threads for linear
 # algebra that have nothing to do. Never for `make perf`: what is measured there runs as it does elsewhere.

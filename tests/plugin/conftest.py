@@ -41,7 +41,7 @@ import pytest_ttsperf.targets.command.target
 import pytest_ttsperf.targets.python.target
 import pytest_ttsperf.targets.server.run_options
 import pytest_ttsperf.targets.server.target  # noqa: F401
-from pytest_ttsperf.compare import blocks
+from pytest_ttsperf.compare import blocks, looks
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.machine import load
 from pytest_ttsperf.measure import corpus, memory
@@ -288,6 +288,7 @@ def repository(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     few = t_rule.BlockPlan(blocks=BLOCKS, seconds=60.0)
     monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: few)
     monkeypatch.setattr(t_rule, "END", t_rule.END._replace(fewest=BLOCKS))
+    monkeypatch.setattr(looks, "FEWEST_FRESH", 1)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     # A control over so few trials must not fire by chance.
     wide = "".join(f"\n    {name}" for name in ("ttfa_p50:10%", "ttfa_p95:60%", "rtf_p50:10%"))

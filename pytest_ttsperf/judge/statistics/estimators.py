@@ -65,14 +65,17 @@ class Estimate(NamedTuple):
         two others, and a control the difference of two: its square is twice the variance of a
         process, of which the number has a quarter from each. So half the squares of both controls
         together have the same expectation as two squares of the number, whether or not processes
-        of one version scatter more than those of the other.
+        of one version scatter more than those of the other. Where the number scatters more than
+        they say, as the versions take the machine's moods differently, that is the error.
         """
-        freedom = per_block.size - 1
+        alone = cls.of(per_block)
         squares = float(np.square(per_block - per_block.mean()).sum())
+        freedom = alone.freedom
         for control in controls:
             squares += float(np.square(control).sum()) / 2
             freedom += control.size
-        return cls._of_squares(per_block, squares, freedom)
+        together = cls._of_squares(per_block, squares, freedom)
+        return together.with_least_error(alone.error)
 
     @classmethod
     def _of_squares(cls, per_block: Array, squares: float, freedom: int) -> Estimate:

@@ -96,7 +96,7 @@ def test_a_wrong_line_is_told_with_what_is_near(line: str, told: str) -> None:
 # What is shown until there is time to judge it
 
 
-@pytest.mark.parametrize(("budget_s", "is_gated"), [(60.0, False), (179.9, False), (180.0, True)])
+@pytest.mark.parametrize(("budget_s", "is_gated"), [(60.0, False), (299.9, False), (300.0, True)])
 def test_late_trials_are_judged_where_there_is_time_for_it(budget_s: float, is_gated: bool) -> None:
     gates = metrics.choose_metrics("warm", budget_s=budget_s)
     shown = metrics.choose_ungated(gates, "warm")

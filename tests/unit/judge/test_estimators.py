@@ -299,15 +299,28 @@ def test_the_controls_of_four_arms_tell_how_much_their_contrast_scatters(noisier
     """Whichever version's processes scatter more, and with few blocks as with many."""
     rng = np.random.default_rng(21)
     deviations = np.array([0.01, 0.01, 0.01 * noisier, 0.01 * noisier])
-    variances, errors = [], []
+    wrong = []
     for _ in range(2000):
         levels = rng.normal(0, 1, (4, 4)) * deviations[:, np.newaxis]
         candidate, *controls = contrasts(levels)
         estimate = Estimate.pooled(candidate, controls)
         assert (estimate.blocks, estimate.freedom) == (4, 11)
-        variances.append(estimate.mean**2)
-        errors.append(estimate.error**2)
-    assert np.mean(errors) == pytest.approx(np.mean(variances), rel=0.1)
+        assert estimate.error >= Estimate.of(candidate).error
+        wrong.append(estimate.p_above(0.0) <= 0.01)
+    low, high = wilson(wrong, 0.999)
+    assert low <= 0.01
+    assert high >= 0.002, "and not for want of any power"
+
+
+def test_versions_that_take_the_machine_differently_scatter_more_than_the_controls_say():
+    rng = np.random.default_rng(22)
+    wrong = []
+    for _ in range(2000):
+        levels = rng.normal(0, 0.01, (4, 6))
+        levels[2:] += rng.normal(0, 0.04, 6)
+        candidate, *controls = contrasts(levels)
+        wrong.append(Estimate.pooled(candidate, controls).p_above(0.0) <= 0.01)
+    assert wilson(wrong, 0.999)[0] <= 0.02
 
 
 def test_scatter_between_blocks_is_that_of_trials_and_processes():
