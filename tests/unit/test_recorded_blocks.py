@@ -176,7 +176,7 @@ def check_slow_lives_at_the_end(replayer: Replayer) -> None:
 
 def check_slow_lives_at_every_look(replayer: Replayer) -> None:
     """With a look after every block from the third."""
-    check_slow_lives(replayer, MINUTE, 35)
+    check_slow_lives(replayer, MINUTE, 80)
 
 
 def check_slow_lives(replayer: Replayer, budget: Budget, groups: int) -> None:
