@@ -455,15 +455,8 @@ def _texts(plan: Plan, positions: range) -> Sequence[str]:
 
 
 def _differences(arms: Mapping[str, OpenTarget]) -> list[str]:
-    """What the arms run on, where it is not the same: `threads 1 -> 2`."""
-    baseline = fingerprint.identity(arms["baseline"].ready)
-    candidate = fingerprint.identity(arms["candidate"].ready)
-    notes = []
-    for name in sorted(baseline.keys() | candidate.keys()):
-        before, after = baseline.get(name), candidate.get(name)
-        if before != after:
-            notes.append(f"{name} {before} -> {after}")
-    return notes
+    """What the arms run on, where it is not the same."""
+    return fingerprint.list_differing(arms["baseline"].ready, arms["candidate"].ready)
 
 
 # Numbers

@@ -14,6 +14,7 @@ from pytest_ttsperf.compare import footing, forecast, revisions, run
 from pytest_ttsperf.compare.blocks import ComparedCell, ComparisonSpec
 from pytest_ttsperf.compare.checkout import copies
 from pytest_ttsperf.compare.metrics import choose_ungated, with_work
+from pytest_ttsperf.compare.wording import list_some
 from pytest_ttsperf.errors import MeasurementError, QualityError, RevisionError, TargetError
 from pytest_ttsperf.experiment.plan import Plan, TargetFactory
 from pytest_ttsperf.records import (
@@ -67,9 +68,7 @@ class ComparedVersion:
         return remarks
 
     def _differing_text(self, dependencies: Sequence[str]) -> str:
-        shown = ", ".join(dependencies[:SHOWN_DEPENDENCIES])
-        if len(dependencies) > SHOWN_DEPENDENCIES:
-            shown += f" and {len(dependencies) - SHOWN_DEPENDENCIES} more"
+        shown = list_some(dependencies, SHOWN_DEPENDENCIES)
         return (
             f"{self.label} declares other dependencies ({shown}), and both versions run on "
             "those of this environment; --ttsperf-against-install gives it one of its own"

@@ -19,7 +19,7 @@ from pytest_ttsperf.errors import TargetError, WrongTree
 from pytest_ttsperf.experiment.plan import Plan, TargetFactory, warmup_texts
 from pytest_ttsperf.experiment.trial import open_target
 from pytest_ttsperf.machine import fingerprint
-from pytest_ttsperf.records import Comparison, Json, TargetInfo
+from pytest_ttsperf.records import Comparison, TargetInfo
 from pytest_ttsperf.targets.worker.source_tree import Tree, name_running_paths
 
 FEW = 3
@@ -57,7 +57,7 @@ def level(spec: ComparisonSpec, tree: Tree, ready: TargetInfo | None) -> Footing
         return Footing(spec, (_explain_error(tree, error),))
     differing = []
     if ready is not None:
-        differing = _list_differing(fingerprint.identity(ready), fingerprint.identity(found))
+        differing = fingerprint.list_differing(ready, found)
     if differing:
         note = f"{UNEQUAL}: laid out likewise it has other properties ({', '.join(differing)})"
         return Footing(spec, (f"{note}. {_guess(tree)}",))
@@ -74,15 +74,6 @@ def _open_once(source: TargetFactory, plan: Plan) -> TargetInfo:
     finally:
         opened.close()
     return structs.replace(opened.ready, placement=placement)
-
-
-def _list_differing(here: Mapping[str, Json], there: Mapping[str, Json]) -> list[str]:
-    """Properties that are not the same: `threads 4 -> 1`."""
-    differing = []
-    for name in sorted(here.keys() | there.keys()):
-        if here.get(name) != there.get(name):
-            differing.append(f"{name} {here.get(name)} -> {there.get(name)}")
-    return differing
 
 
 def _explain_error(tree: Tree, error: TargetError) -> str:

@@ -79,9 +79,7 @@ class CellLooks:
                 continue
             texts_of_metric = (texts or {}).get(metric.metric, ())
             verdict = self._judge(index, blocks[metric.metric], levels, end, texts_of_metric)
-            if verdict.outcome is not Outcome.INCONCLUSIVE:
-                verdict = structs.replace(verdict, decided_s=elapsed_s)
-            self._verdicts[index] = verdict
+            self._verdicts[index] = structs.replace(verdict, decided_s=elapsed_s)
         self._void_by_control()
 
     def confirm(
@@ -102,7 +100,8 @@ class CellLooks:
 
     def _is_settled(self, index: int) -> bool:
         verdict = self._verdicts[index]
-        if verdict is None:
+        # What passed while its control fired goes on, lest it void the FAILs of others for good.
+        if verdict is None or verdict.control_fired:
             return False
         is_confirmed = verdict.outcome is Outcome.FAIL and verdict.confirmed
         return verdict.outcome is Outcome.PASS or is_confirmed
@@ -131,11 +130,12 @@ class CellLooks:
 
     def _void_by_control(self) -> None:
         """Take back what a control puts in doubt; a FAIL among it has to be found anew."""
-        self._verdicts = list(decision.void_by_control(self.verdicts, self.metrics))
-        for index in list(self._failed_after):
-            verdict = self._verdicts[index]
-            if verdict is None or verdict.outcome is not Outcome.FAIL:
-                del self._failed_after[index]
+        for index, verdict in enumerate(decision.void_by_control(self.verdicts, self.metrics)):
+            if verdict.outcome is not Outcome.FAIL:
+                self._failed_after.pop(index, None)
+            if verdict.outcome is Outcome.INCONCLUSIVE:
+                verdict = structs.replace(verdict, decided_s=None)
+            self._verdicts[index] = verdict
 
 
 def replay(

@@ -24,6 +24,7 @@ from pytest_ttsperf.compare.checkout import copies, overlays, repository, submod
 from pytest_ttsperf.compare.checkout.contents import list_ignored_code
 from pytest_ttsperf.compare.checkout.repository import Repository
 from pytest_ttsperf.compare.checkout.worktrees import COMPLETE, TreeContent
+from pytest_ttsperf.compare.wording import list_some
 from pytest_ttsperf.errors import RevisionError
 from pytest_ttsperf.secrets import mask
 from pytest_ttsperf.targets.worker.source_tree import Tree
@@ -132,9 +133,7 @@ def _lacking_notes(tree: Tree) -> tuple[str, ...]:
     lacking = lacking_code(tree)
     if not lacking:
         return ()
-    shown = ", ".join(lacking[:SHOWN_FILES])
-    if len(lacking) > SHOWN_FILES:
-        shown += f" and {len(lacking) - SHOWN_FILES} more"
+    shown = list_some(lacking, SHOWN_FILES)
     note = (
         f"compared without {shown}, which git ignores; if it is used, {copies.OPTION}=PATTERN "
         "gives it to both versions"
@@ -229,9 +228,7 @@ def _package_notes(environment: Path) -> tuple[str, ...]:
             differing.append(f"{name} {there[name]} (here {here[name]})")
     if not differing:
         return ()
-    shown = ", ".join(differing[:SHOWN_PACKAGES])
-    if len(differing) > SHOWN_PACKAGES:
-        shown += f" and {len(differing) - SHOWN_PACKAGES} more"
+    shown = list_some(differing, SHOWN_PACKAGES)
     note = (
         f"its environment has other releases than this one, in which {RUNNING} stays: {shown}; "
         "what they change is part of the difference"

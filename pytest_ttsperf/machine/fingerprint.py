@@ -91,6 +91,16 @@ def identity(ready: TargetInfo | None) -> dict[str, Json]:
     return parts
 
 
+def list_differing(one: TargetInfo | None, other: TargetInfo | None) -> list[str]:
+    """What of the identity of two targets is not the same: `threads 4 -> 1`."""
+    before, after = identity(one), identity(other)
+    differing = []
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            differing.append(f"{name} {before.get(name)} -> {after.get(name)}")
+    return differing
+
+
 def git_state(folder: Path) -> Git | None:
     """Revision, branch and dirtiness of the work tree around `folder`; None outside of one."""
     revision = _git(folder, "rev-parse", "HEAD")

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from pytest_ttsperf import git
 from pytest_ttsperf.compare.checkout.git_paths import parse_paths
+from pytest_ttsperf.compare.wording import list_some
 from pytest_ttsperf.errors import RevisionError
 
 OPTION = "--ttsperf-against-copy"
@@ -81,10 +82,7 @@ def lay(
 def text(files: Mapping[str, State]) -> str:
     """How many, how large, and the first of them."""
     size_mb = sum(state.size for state in files.values()) / 1e6
-    shown = ", ".join(sorted(files)[:SHOWN_FILES])
-    if len(files) > SHOWN_FILES:
-        shown += f" and {len(files) - SHOWN_FILES} more"
-    return f"{shown} ({size_mb:.3g} MB)"
+    return f"{list_some(sorted(files), SHOWN_FILES)} ({size_mb:.3g} MB)"
 
 
 def _find_matches(

@@ -105,6 +105,26 @@ def test_a_control_opens_again_what_failed() -> None:
     assert cell.fresh_blocks_wanted(6) == 0
 
 
+def test_what_passed_while_its_control_fired_is_judged_again() -> None:
+    """Settled for good, its control would void every FAIL of the cell for good."""
+    cell = CellLooks([P50])
+    blocks = series(*[1.0] * 12, control=1.1)
+    look(cell, blocks, 5, MANY)
+    (verdict,) = cell.verdicts
+    assert (verdict.outcome, verdict.control_fired) == (PASS, True)
+    assert not cell.is_settled
+    look(cell, series(*[1.0] * 12), 6, MANY)
+    assert cell.is_settled
+
+
+def test_what_is_open_was_not_decided_at_any_time() -> None:
+    cell = CellLooks(GATES)
+    blocks = series(*[1.2] * 6, control=1.1)
+    look(cell, blocks, 6, MANY)
+    assert {verdict.outcome for verdict in cell.verdicts} == {OPEN}
+    assert {verdict.decided_s for verdict in cell.verdicts} == {None}
+
+
 def test_a_version_whose_processes_differ_is_seen_by_its_own_control() -> None:
     """The baseline agrees with itself; the candidate's second process is slower by a tenth."""
     blocks = []
