@@ -105,7 +105,9 @@ def simulate(
     deviations = (numbers**2).cumsum(axis=1) - count * mean**2
     freedom = np.asarray(3.0 * count - 1, dtype=float)
     variance = (deviations + squares.cumsum(axis=1)) / freedom
-    return Series(mean, np.sqrt(variance / count), freedom, count.astype(float))
+    alone = deviations / np.maximum(count - 1, 1)  # 0 of one block, which nobody judges
+    error = np.sqrt(np.maximum(variance, alone) / count)
+    return Series(mean, error, freedom, count.astype(float))
 
 
 def first_true(hits: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
@@ -153,7 +155,7 @@ def error_row(
 ) -> list[float]:
     """Shares: e of a true 0 ever at the level of a FAIL, false FAIL, false PASS, by t alone."""
     batches = []
-    for _ in range(comparisons // 1000):
+    for _ in range(math.ceil(comparisons / 1000)):
         unchanged = simulate(rng, 1000, LOOKS, noise=noise, scatter=scatter, effect=0.0)
         slower = simulate(rng, 1000, LOOKS, noise=noise, scatter=scatter, effect=MARGIN)
         batches.append([*_errors(unchanged, slower)])
