@@ -58,8 +58,10 @@ LENGTH = 0.15
 """Of the texts, up to their first sound."""
 LATE_SHARE = 0.028
 LATE_BY = (0.15, 0.50)
-ARMS = 3
-CANDIDATE = 2
+NAMES = ("baseline", "control", "candidate", "candidate_control")
+ARMS = 4 if "candidate_control" in Arms.__struct_fields__ else 3
+"""As many as the attribution of the tree compares."""
+CANDIDATE = slice(2, ARMS)
 
 NOTHING: Stages = frozenset()
 
@@ -173,7 +175,7 @@ def simulate_blocks(
 
 
 def simulate_block(rng: np.random.Generator, scenario: Scenario, texts: int) -> Block:
-    """Three processes, each of which says the same texts."""
+    """A process for each arm, which all say the same texts."""
     by_stage = _usual_times(rng, texts)
     lengths = np.exp(rng.normal(0, LENGTH, texts))
     by_stage = {stage: times * lengths for stage, times in by_stage.items()}
@@ -226,8 +228,8 @@ def _rename(
 
 
 def _arms(times: Array) -> Arms:
-    baseline, control, candidate = (tuple(map(float, arm)) for arm in times)
-    return Arms(baseline=baseline, control=control, candidate=candidate)
+    rows = map(tuple, times.tolist())
+    return Arms(**dict(zip(NAMES, rows, strict=False)))
 
 
 # Answers
