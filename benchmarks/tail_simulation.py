@@ -28,6 +28,7 @@ import numpy.typing as npt
 from scipy.stats import binomtest
 
 from pytest_ttsperf.compare import decision, metrics
+from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.records import Arms, Block, ComparedMetric, Outcome
 
 Array = npt.NDArray[np.float64]
@@ -177,8 +178,12 @@ def as_blocks(values: Array) -> list[Block]:
 
 
 def judge(values: Array, metric: ComparedMetric) -> Outcome:
-    """What the judge says at the end."""
-    return decision.decide(as_blocks(values), metric).outcome
+    """What the judge says at the end of a budget of so many blocks."""
+    blocks = as_blocks(values)
+    plan = t_rule.plan_blocks(float(len(blocks)), 1.0)
+    if not hasattr(plan, "end"):  # of a tree that has the same levels for each budget
+        return decision.decide(blocks, metric).outcome
+    return decision.decide(blocks, metric, plan.end).outcome
 
 
 def share_text(hits: Sequence[bool]) -> str:
