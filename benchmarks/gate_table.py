@@ -84,7 +84,7 @@ def table(log: Path) -> str:
     for case, lines in by_case.items():
         if case.tests_of_run > 1:
             runs.append(_run_row(case, lines))
-        elif case.is_unchanged:
+        if case.is_unchanged:
             unchanged.append(_unchanged_row(case, lines))
         else:
             changed.append(_changed_row(case, lines))
@@ -152,7 +152,7 @@ def _run_row(case: Case, lines: Sequence[Line]) -> tuple[str, ...]:
     for at in starts:
         red.append(any(line["red"] for line in lines[at : at + size]))
     return (
-        case.name,
+        f"runs of {size} tests: {case.name}",
         f"{len(red)} of {case.count // size}",
         proportion(red),
         proportion([line["red"] for line in lines]),

@@ -17,7 +17,7 @@ from pytest_ttsperf.records import Block, ChangeVerdict, ComparedMetric, Outcome
 
 FRESH_SHARE = 0.5
 """Of the blocks that a FAIL rests on: so many fresh ones confirm it, at the least."""
-FEWEST_FRESH = 3
+FEWEST_FRESH = 2
 
 
 class CellLooks:

@@ -14,11 +14,10 @@ from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.records import Block
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-SAME, SLOWED, FASTER, RUN = (
+SAME, SLOWED, FASTER = (
     "same code, heart, 60 s",
     "ttfa p50 +5 %",
     "ttfa p50 -10 %",
-    "run of 50 tests, same code",
 )
 
 
@@ -61,12 +60,12 @@ def test_a_row_says_how_far_its_case_is_and_what_it_is_short_of(
     lost = {"case": SAME, "engine": "heart", "error": "killed"}
     log = write(tmp_path, passed, passed, left_open, lost)
     cells = row(modules["gate_table"].table(log), SAME)
-    assert cells[1] == "3 of 20"
+    assert cells[1] == "3 of 100"
     assert cells[2].startswith("0/3")
     assert cells[4].startswith("2/3")
     assert cells[5] == "ttfa p95 1"
     assert cells[6] == "20 s (3 of 3 decided); 30 s (2 of 3 decided)"
-    assert cells[-1] == "SHORT by 17"
+    assert cells[-1] == "SHORT by 97"
 
 
 def test_one_that_stays_open_is_the_longest(modules: dict[str, Any], tmp_path: Path) -> None:
@@ -91,10 +90,10 @@ def test_what_got_faster_is_found_where_it_is_called_an_improvement(
 def test_a_run_is_red_when_one_of_its_tests_is_and_counts_when_it_is_whole(
     modules: dict[str, Any], tmp_path: Path
 ) -> None:
-    tests = [line_of(RUN, ttfa_p50=gate("PASS", 20.0)) for _ in range(60)]
+    tests = [line_of(SAME, ttfa_p50=gate("PASS", 20.0)) for _ in range(60)]
     tests[7]["red"] = True
     tests[55]["red"] = True
-    cells = row(modules["gate_table"].table(write(tmp_path, *tests)), RUN)
+    cells = row(modules["gate_table"].table(write(tmp_path, *tests)), f"runs of 50 tests: {SAME}")
     assert cells[1] == "1 of 2"
     assert cells[2].startswith("1/1")
     assert cells[3].startswith("2/60")
@@ -105,7 +104,7 @@ def test_a_busy_core_is_a_row_of_its_own(modules: dict[str, Any], tmp_path: Path
     busy = f"{SAME}, one core busy"
     lines = [line_of(name, ttfa_p50=gate("PASS", 20.0)) for name in (SAME, busy)]
     table = modules["gate_table"].table(write(tmp_path, *lines))
-    assert row(table, SAME)[1] == row(table, busy)[1] == "1 of 20"
+    assert row(table, SAME)[1] == row(table, busy)[1] == "1 of 100"
 
 
 def test_unchanged_blocks_are_replayed_with_all_four_arms_in_all_roles(

@@ -65,16 +65,16 @@ def test_a_fail_waits_for_fresh_blocks() -> None:
     assert cell.verdicts[0].outcome is FAIL
     assert not cell.is_settled
     assert cell.fresh_blocks_wanted(4) == FEWEST_FRESH
-    look(cell, blocks, 6, MANY)
+    look(cell, blocks, 5, MANY)
     assert not cell.is_settled
     assert not cell.verdicts[0].confirmed
-    look(cell, blocks, 7, MANY)
+    look(cell, blocks, 6, MANY)
     assert cell.is_settled
-    assert cell.fresh_blocks_wanted(7) == 0
+    assert cell.fresh_blocks_wanted(6) == 0
     verdict = cell.verdicts[0]
-    assert (verdict.outcome, verdict.confirmed, verdict.blocks) == (FAIL, True, 7)
-    assert verdict.decided_s == 7.0
-    assert "3 of the blocks are fresh ones" in verdict.reason
+    assert (verdict.outcome, verdict.confirmed, verdict.blocks) == (FAIL, True, 6)
+    assert verdict.decided_s == 6.0
+    assert "2 of the blocks are fresh ones" in verdict.reason
 
 
 def test_a_fail_that_fresh_blocks_do_not_confirm_is_open_again() -> None:
