@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -42,3 +43,18 @@ def untraced_children(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if tracing.COVERAGE_VARIABLES.fullmatch(name):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run, the same in all workers of xdist."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def run_cache(run_folder: Path) -> Path:
+    """What engines derive from their models is derived once in a run, not once in a test."""
+    folder = run_folder / "engine-cache"
+    folder.mkdir(exist_ok=True)
+    return folder

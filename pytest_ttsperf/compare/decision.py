@@ -314,6 +314,8 @@ def _missing_reason(blocks: Sequence[Block], levels: Levels) -> str | None:
     metrics = [block.metric for block in blocks]
     if len(metrics) < levels.fewest:
         return None
+    if not any(is_missing(arms).any() for arms in metrics):
+        return None
     contrast = Contrast.of(missing_rates(metrics), MISSING_MARGIN, levels.estimate)
     if contrast.has_control_effect(levels.control) or not contrast.is_slower(levels.fail):
         return None

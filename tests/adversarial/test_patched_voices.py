@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
+from engine.cache import VARIABLE
 from tests.adversarial import patched_voices
 from tests.adversarial.patched_voices import HONEST, PATCHES, Answer, Judgement, Patch
 from tests.plugin.conftest import Project, forks, project, repository  # noqa: F401 - fixtures
@@ -265,8 +267,11 @@ def compare_few(repository: Project, patch: Patch) -> Answer:  # noqa: F811 - th
 @pytest.mark.parametrize("name", ["half_level", "stereo_halves"])
 def test_a_comparison_calls_a_patch_by_its_name(
     repository: Project,  # noqa: F811 - the fixture
+    monkeypatch: pytest.MonkeyPatch,
+    run_cache: Path,
     name: str,
 ) -> None:
+    monkeypatch.setenv(VARIABLE, str(run_cache))
     patch = patched_voices.patch_named(name)
     found = compare_few(repository, patch)
     assert found.calls(patch), found

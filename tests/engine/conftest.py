@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import os
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,21 +28,12 @@ def certificates_read_once() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of this run, the same in all workers of xdist."""
-    base = tmp_path_factory.getbasetemp()
-    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-
-
 @pytest.fixture(scope="session", autouse=True)
-def cache_folder(run_folder: Path) -> Iterator[Path]:
+def cache_folder(run_cache: Path) -> Iterator[Path]:
     """Tests fill a cache of their own, never the user's."""
-    folder = run_folder / "engine-cache"
-    folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(VARIABLE, str(folder))
-        yield folder
+        patch.setenv(VARIABLE, str(run_cache))
+        yield run_cache
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ import pytest_ttsperf.targets.server.target  # noqa: F401
 from pytest_ttsperf.compare import blocks, looks
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.machine import load
-from pytest_ttsperf.measure import corpus, memory
+from pytest_ttsperf.measure import corpus, memory, schedule
 from pytest_ttsperf.targets import tracing
 
 # Each run inside this process collects garbage ten times, and would look through all of this.
@@ -283,6 +283,8 @@ def repository(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     """The scratch project under git, compared in few small blocks, with a cache of its own."""
     from tests.plugin.repository import TEST, commit, git
 
+    # Each of a dozen processes would warm up; a tone is as fast the first time as the fifth.
+    monkeypatch.setattr(schedule, "MAX_WARMUPS", 1)
     monkeypatch.setattr(blocks, "TEXTS", 4)
     monkeypatch.setattr(blocks, "texts_worth", lambda *_: 4)
     few = t_rule.BlockPlan(blocks=BLOCKS, seconds=60.0)

@@ -23,8 +23,9 @@ class Logged(Telling):
 """
 FAILS_AT_A_LATER_OPENING = """
 counter = Path({counter!r})
-counter.write_text(str(int(counter.read_text()) + 1))
-if int(counter.read_text()) > 2:
+with counter.open("a") as openings:
+    openings.write(".")  # at once, as processes open it at the same time
+if counter.stat().st_size > 2:
     raise RuntimeError("no more of it")
 """
 NAMES_ITS_VOICE = """
@@ -142,7 +143,6 @@ def test_the_new_version_fails_by_the_paths_that_the_user_knows(
 ) -> None:
     """It opens where it is measured and where it is tried, and fails in the first block."""
     counter = tmp_path / "counter"
-    counter.write_text("0")
     append(repository, FAILS_AT_A_LATER_OPENING.format(counter=str(counter)))
     repository.run("--ttsperf-against=HEAD").assert_outcomes(failed=1)
     (cell,) = repository.cells()

@@ -185,14 +185,15 @@ def check_slow_lives(replayer: Replayer, budget: Budget, groups: int) -> None:
     So much scatter leaves nothing but the levels and the confirmation between a test and red.
     """
     draw = np.random.default_rng(3)
-    found = []
     p50, *_ = gates()
+    most = 0.005 * groups * len(replayer.orders)
+    failed = 0
     for numbers in replayer.draw(budget, groups, seed=3):
         lives = [1 + 0.3 * (draw.random((4, 1)) < 0.5) for _ in numbers[METRICS[0]]]
         moved = multiplied(numbers, lives)
         for order in replayer.orders:
-            found.append(replayer.answer(moved, budget, order, [p50]))
-    assert sum(answer.has_failed for answer in found) <= 0.005 * len(found)
+            failed += replayer.answer(moved, budget, order, [p50]).has_failed
+        assert failed <= most  # what is broken already need not be judged to the end
 
 
 def multiplied(numbers: Numbers, factors: Sequence[npt.NDArray[np.float64]]) -> Numbers:

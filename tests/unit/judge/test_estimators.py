@@ -17,6 +17,7 @@ from pytest_ttsperf.judge.statistics.estimators import (
     harrell_davis,
     leave_one_out,
     missing_rates,
+    trim_mean,
 )
 from pytest_ttsperf.records import Arms
 from tests.examples import examples
@@ -134,6 +135,14 @@ def test_quantiles_are_scipys(seed, count, level):
     values = np.random.default_rng(seed).normal(size=(3, count))
     expected = np.asarray(mstats.hdquantiles(values, prob=[level], axis=1))[:, 0]
     np.testing.assert_allclose(harrell_davis(values, level), expected, rtol=1e-12)
+
+
+@given(seeds, st.integers(1, 60), st.sampled_from([0.0, 0.1, 0.2, 0.49]))
+@settings(max_examples=examples(30))
+def test_trimmed_means_are_scipys(seed, count, trim):
+    values = np.random.default_rng(seed).normal(size=(3, 4, count))
+    expected = stats.trim_mean(values, trim, axis=-1)
+    np.testing.assert_allclose(trim_mean([*values], trim), expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("texts", [0, 1])
