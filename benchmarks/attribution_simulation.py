@@ -17,9 +17,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +25,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from other_tree import run_in_tree
 
 from pytest_ttsperf.compare.attribution import OUTSIDE, attribute
 from pytest_ttsperf.records import Arms, Attribution, Block, BlockStatistic
@@ -303,15 +301,6 @@ def choose_scenarios(words: Sequence[str]) -> list[Scenario]:
     return chosen
 
 
-def run_on_tree(tree: Path, arguments: Sequence[str]) -> int:
-    """The same with the package of another checkout."""
-    if not (tree / "pytest_ttsperf").is_dir():
-        raise SystemExit(f"found no pytest_ttsperf in {tree}, wanted a checkout of this project")
-    environment = {**os.environ, "PYTHONPATH": str(tree.resolve())}
-    command = [sys.executable, __file__, *arguments]
-    return subprocess.run(command, env=environment, check=False).returncode
-
-
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -321,12 +310,10 @@ def main() -> int:
     parser.add_argument("--only", action="append", metavar="WORDS", help="in a scenario's name")
     parser.add_argument("--tree", type=Path, help="checkout whose attribution is used instead")
     options = parser.parse_args()
+    if options.tree is not None:
+        return run_in_tree(options.tree)
     sizes = {"count": options.count, "blocks": options.blocks, "texts": options.texts}
     words = options.only or [""]
-    if options.tree is not None:
-        arguments = [f"--{name}={size}" for name, size in sizes.items()]
-        arguments += [f"--only={word}" for word in words]
-        return run_on_tree(options.tree, arguments)
     for row in table(choose_scenarios(words), **sizes):
         print(row, flush=True)
     return 0

@@ -15,9 +15,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 from msgspec import structs
+from other_tree import run_in_tree
 from scipy.stats import binomtest
 
 from pytest_ttsperf.baseline import prediction, screening, store
@@ -250,18 +248,6 @@ def share(hits: int, samples: int) -> str:
     return f"{100 * hits / samples:.2f} % ({100 * low:.2f} to {100 * high:.2f})"
 
 
-def run_in_tree(tree: Path, arguments: Sequence[str]) -> int:
-    """The same script over the package of another tree."""
-    if not (tree / "pytest_ttsperf").is_dir():
-        raise SystemExit(
-            f"found no pytest_ttsperf in {tree}, wanted a tree of this repository; make one with "
-            "git worktree add"
-        )
-    command = [sys.executable, str(Path(__file__).resolve()), *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(tree.resolve())}
-    return subprocess.run(command, env=environment, check=False).returncode
-
-
 def main() -> int:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -271,7 +257,7 @@ def main() -> int:
     parser.add_argument("--tree", type=Path, metavar="PATH", help="whose screen judges (this one)")
     options = parser.parse_args()
     if options.tree is not None:
-        return run_in_tree(options.tree, ["--samples", str(options.samples)])
+        return run_in_tree(options.tree)
     for row in step_rows(options.samples):
         print(row, flush=True)
     print()

@@ -19,9 +19,6 @@ from __future__ import annotations
 import argparse
 import inspect
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -32,6 +29,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from other_tree import run_in_tree
 from tables import proportion, to_table
 
 from pytest_ttsperf.compare import blocks as compare_blocks
@@ -359,15 +357,6 @@ def simulate(options: argparse.Namespace) -> None:
             print()
 
 
-def simulate_elsewhere(tree: Path) -> int:
-    """The same command with the packages of another tree; gives its exit code."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--tree")
-    _, arguments = parser.parse_known_args()
-    environment = {**os.environ, "PYTHONPATH": str(tree.resolve())}
-    return subprocess.run([sys.executable, __file__, *arguments], env=environment).returncode
-
-
 def main() -> int:
     """Simulate, here or on another tree."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -381,7 +370,7 @@ def main() -> int:
     parser.add_argument("--tree", type=Path, help="another checkout, whose rule is simulated")
     options = parser.parse_args()
     if options.tree is not None:
-        return simulate_elsewhere(options.tree)
+        return run_in_tree(options.tree)
     simulate(options)
     return 0
 

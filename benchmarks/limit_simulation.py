@@ -21,9 +21,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +29,7 @@ from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
+from other_tree import run_in_tree
 from scipy import stats
 
 from pytest_ttsperf.experiment import cell as cell_run
@@ -49,7 +47,6 @@ from pytest_ttsperf.records import (
 )
 
 Array = npt.NDArray[np.float64]
-ROOT = Path(__file__).resolve().parents[1]
 
 LIMIT_MS = 500.0
 LEVEL = 0.95
@@ -364,15 +361,10 @@ def main() -> int:
     parser.add_argument("--only", default="", help="cases whose name contains this")
     parser.add_argument("--count", type=int, default=1000, help="simulated tests of each case")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--tree", type=Path, default=ROOT, help="judge by the functions of this checkout"
-    )
+    parser.add_argument("--tree", type=Path, help="judge by the functions of this checkout")
     arguments = parser.parse_args()
-    tree = arguments.tree.resolve()
-    if not (tree / "pytest_ttsperf").is_dir():
-        parser.error(f"found no pytest_ttsperf in {tree}, wanted a checkout of this repository")
-    if not Path(limits.__file__).is_relative_to(tree):
-        return run_in_tree(tree, arguments)
+    if arguments.tree is not None:
+        return run_in_tree(arguments.tree)
     cases = [case for case in CASES if arguments.only in case.name]
     if not cases:
         names = ", ".join(case.name for case in CASES)
@@ -382,15 +374,6 @@ def main() -> int:
     for cells in rows(cases, arguments.count, arguments.seed):
         print_line(cells)
     return 0
-
-
-def run_in_tree(tree: Path, arguments: argparse.Namespace) -> int:
-    """The same in a process that imports the package from there."""
-    command = [sys.executable, str(Path(__file__).resolve())]
-    command += [f"--tree={tree}", f"--only={arguments.only}"]
-    command += [f"--count={arguments.count}", f"--seed={arguments.seed}"]
-    environment = {**os.environ, "PYTHONPATH": str(tree)}
-    return subprocess.run(command, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -16,15 +16,13 @@ from __future__ import annotations
 
 import argparse
 import functools
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from other_tree import run_in_tree
 from scipy.stats import binomtest
 
 from pytest_ttsperf.compare import decision, metrics
@@ -418,13 +416,6 @@ def clock_rows(runs: int) -> Iterator[str]:
         yield outcome_row(clock.name, simulate_clock(clock, runs))
 
 
-def judge_in_tree(tree: Path, arguments: Sequence[str]) -> int:
-    """The same by the judge of another tree, in a process of its own."""
-    environment = {**os.environ, "PYTHONPATH": str(tree.resolve())}
-    command = [sys.executable, str(Path(__file__).resolve()), *arguments]
-    return subprocess.run(command, env=environment, check=False).returncode
-
-
 def tables(
     parts: Sequence[str],
     noises: Sequence[str] | None,
@@ -452,15 +443,10 @@ def main() -> int:
     parser.add_argument("--unchanged", action="store_true", help="only rows without a change")
     parser.add_argument("--tree", type=Path, help="judge by the package in this folder")
     options = parser.parse_args()
+    if options.tree is not None:
+        return run_in_tree(options.tree)
     parts = options.part or PARTS
     changes = CHANGES[:1] if options.unchanged else CHANGES
-    if options.tree is not None:
-        arguments = ["--runs", str(options.runs)]
-        arguments += [f"--part={part}" for part in parts]
-        arguments += [f"--noise={noise}" for noise in options.noise or ()]
-        if options.unchanged:
-            arguments.append("--unchanged")
-        return judge_in_tree(options.tree, arguments)
     for rows in tables(parts, options.noise, options.runs, changes):
         for row in rows:
             print(row, flush=True)
