@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     pass
 
 from pytest_ttsperf.records.comparison import Comparison
+from pytest_ttsperf.records.load import LoadResult
 from pytest_ttsperf.records.machine import SystemLoad
 from pytest_ttsperf.records.recording import Mode, Phase, TargetInfo, Trial, Usage
 from pytest_ttsperf.records.verdict import Outcome, Summary, Threshold, Verdict, sample_key
@@ -39,19 +40,24 @@ class Cell(Struct, frozen=True, kw_only=True):
     preset: str
     mode: Mode
     phase: Phase
+    load: str | None = None
+    """The label of its LoadSpec; None for a single listener."""
 
     @property
     def id(self) -> str:
-        """All seven parts in one line; stable across runs and machines (see target_identity)."""
+        """All its parts in one line; stable across runs and machines (see target_identity)."""
         target = target_identity(self.target)
-        return " | ".join(
-            (self.test, target, self.provider, self.voice, self.preset, self.mode, self.phase)
-        )
+        parts = [self.test, target, self.provider, self.voice, self.preset, self.mode, self.phase]
+        if self.load is not None:
+            parts.append(self.load)
+        return " | ".join(parts)
 
     @property
     def slug(self) -> str:
         """A file name: readable, and unique by 8 hex digits of the id."""
         words = f"{self.test.rsplit('::', 1)[-1]}-{self.preset}-{self.mode}-{self.phase}"
+        if self.load is not None:
+            words = f"{words}-{self.load}"
         plain = re.sub(r"[^A-Za-z0-9]+", "-", words).strip("-").lower()[:80]
         return f"{plain}-{hashlib.sha256(self.id.encode()).hexdigest()[:8]}"
 
@@ -145,6 +151,8 @@ class CellResult(Struct, frozen=True, kw_only=True):
     texts_from: int | None = None
     """The place in the preset's order at which the texts of the run start; None for a text of the
     test's own."""
+    load: LoadResult | None = None
+    """Its windows, where many listen; its trials are their requests."""
 
     @property
     def counted(self) -> tuple[Trial, ...]:

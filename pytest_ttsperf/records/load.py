@@ -1,0 +1,252 @@
+"""Many listeners: what is offered to a target, and what came of it.
+
+A *window* is a stretch of time in which all arrivals are counted, and each is followed to its end;
+it is the unit of every verdict, as listeners of one window are no independent witnesses. Figures
+of a window are None where they were not measured.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from pytest_ttsperf.records.verdict import Outcome
+
+Pace = Literal["played", "greedy"]
+"""When a listener asks again: when the answer has been played, or as soon as it has arrived."""
+ArrivalProcess = Literal["poisson", "constant"]
+RequestEnd = Literal["answered", "hung_up", "refused", "failed", "capped"]
+"""`refused` by the target (HTTP 429 or 503), `capped` by the generator: too many were under way."""
+
+
+class LoadSpec(Struct, frozen=True, kw_only=True):
+    """How many listen at once (closed loop), or how many come a second (open loop).
+
+    Exactly one of `listeners` and `rate` is set; ValueError else.
+    """
+
+    listeners: int | None = None
+    rate: float | None = None
+    """Requests a second, from a schedule that is drawn beforehand; nobody waits for an answer."""
+    pace: Pace = "played"
+    think_s: float = 0.0
+    """Between the end of an answer and the next request of its listener, in a closed loop."""
+    arrivals: ArrivalProcess = "poisson"
+    """Of an open loop."""
+    most_in_flight: int | None = None
+    """Of an open loop: a request beyond so many is not sent, and counts as not answered."""
+    processes: int = 1
+    """Of an imported target: over how many its listeners are spread."""
+    hangs_up: bool = False
+    """Whether listeners end their answers at a chunk that is drawn beforehand."""
+
+    def __post_init__(self) -> None:
+        """Check that it is one kind of load."""
+        if (self.listeners is None) == (self.rate is None):
+            raise ValueError(
+                f"found listeners={self.listeners} and rate={self.rate}, wanted exactly one of them"
+            )
+
+    @property
+    def label(self) -> str:
+        """As a part of a cell's identity: `8 listeners`, `4 a second, constant`."""
+        parts = []
+        if self.listeners is not None:
+            parts.append(f"{self.listeners} listeners")
+            if self.pace == "greedy":
+                parts.append("greedy")
+            if self.think_s:
+                parts.append(f"thinking {self.think_s:g} s")
+        else:
+            parts.append(f"{self.rate:g} a second")
+            if self.arrivals != "poisson":
+                parts.append(self.arrivals)
+            if self.most_in_flight is not None:
+                parts.append(f"at most {self.most_in_flight}")
+        if self.processes != 1:
+            parts.append(f"{self.processes} processes")
+        if self.hangs_up:
+            parts.append("hanging up")
+        return ", ".join(parts)
+
+
+class OfferedRequest(Struct, frozen=True, kw_only=True):
+    """One request of a trace: all that is drawn before anything is measured."""
+
+    index: int
+    listener: int
+    """In an open loop each request is a listener of its own."""
+    text: str
+    at_ns: int | None = None
+    """From the beginning of the window; None in a closed loop, where its listener's last answer
+    says when."""
+    hang_up_after: int | None = None
+    """Chunks; None for an answer that is listened to until its end."""
+
+
+class Trace(Struct, frozen=True, kw_only=True):
+    """What one window offers; two versions that are compared get the same one."""
+
+    seed: int
+    lead_s: float
+    """At the beginning: arrivals are sent and not counted."""
+    counted_s: float
+    requests: tuple[OfferedRequest, ...]
+    """In an open loop by `at_ns`; in a closed loop in turns, more than any listener can ask."""
+
+
+class TrialLoad(Struct, frozen=True, kw_only=True):
+    """How one request of a crowd was sent, and how it ended; instants in ns, on its own clock."""
+
+    window: int
+    listener: int
+    scheduled_ns: int
+    """t0: when it was due, whenever it was sent."""
+    sent_ns: int | None = None
+    """None for one that was never sent."""
+    end_ns: int | None = None
+    ended: RequestEnd
+    failure: str | None = None
+    """The kind of a refusal or failure, as `HTTP 503` or `TargetTimeout`."""
+    hang_up_after: int | None = None
+
+
+class GeneratorHealth(Struct, frozen=True, kw_only=True):
+    """Whether what sends the requests kept to its own schedule."""
+
+    sends: int
+    lateness_p50_ms: float | None = None
+    """Of sends after the instant at which they were due."""
+    lateness_p99_ms: float | None = None
+    lateness_max_ms: float | None = None
+    loop_lag_p99_ms: float | None = None
+    """Of a thread that only sleeps and looks at the clock."""
+    loop_lag_max_ms: float | None = None
+    cpu_share: float | None = None
+    """Of one core; None where the target works in the same process."""
+
+
+class LoadWindow(Struct, frozen=True, kw_only=True):
+    """One window, in figures."""
+
+    index: int
+    session: int = 0
+    """Of which fresh processes of the target it is."""
+    seconds: float
+    """In which arrivals were counted."""
+    offered: int
+    answered: int
+    hung_up: int = 0
+    refused: int = 0
+    failed: int = 0
+    capped: int = 0
+    failures: dict[str, int] = {}
+    """Refusals and failures by kind."""
+    ttfa_p50_ms: float | None = None
+    ttfa_p95_ms: float | None = None
+    ttfa_sound_p95_ms: float | None = None
+    """To the first sounding chunk: what versions are compared by."""
+    rtf_p95: float | None = None
+    stalled: int | None = None
+    """Answers that stall at all, in the player of the test."""
+    longest_stall_ms: float | None = None
+    continuity: dict[str, float] = {}
+    """`C50`, `C100`, `C250`: share of offered requests that were answered, and whose longest stall
+    is at most so many ms."""
+    goodput: float | None = None
+    """Requests a second that meet the limits of the test, of all that were offered; None where the
+    test has no limits."""
+    fairness: float | None = None
+    """Median TTFA of the slowest listener / median over all; 1 is fair. None in an open loop."""
+    queue_p50_ms: float | None = None
+    """As the target tells it (Server-Timing)."""
+    queue_p95_ms: float | None = None
+    cpu_s: float | None = None
+    """Of the target's process tree."""
+    rss_peak_bytes: int | None = None
+    concurrency: float | None = None
+    """Mean number of requests under way."""
+    generator: GeneratorHealth
+
+
+class IntegrityCheck(Struct, frozen=True, kw_only=True):
+    """Whether each listener got its own text, whole."""
+
+    answers: int
+    outside: int
+    """Whose speech is not as long as its text."""
+    compared: int = 0
+    """Of these, with the same text spoken to a single listener."""
+    differing: tuple[str, ...] = ()
+    """One sentence each, with both texts."""
+
+
+class BargeIn(Struct, frozen=True, kw_only=True):
+    """What happens after a listener has hung up."""
+
+    hang_ups: int
+    stop_p50_ms: float | None = None
+    """Until the target's processes work no more for it."""
+    stop_p95_ms: float | None = None
+    wasted_s: float | None = None
+    """CPU seconds after a hanging up, mean."""
+    next_ttfa_ms: float | None = None
+    """Median of the next first sound of the same listener."""
+    idle_ttfa_ms: float | None = None
+    """The same of a target that did nothing before."""
+    handles_before: int | None = None
+    """Descriptors and threads of the target's processes."""
+    handles_after: int | None = None
+    rss_before_bytes: int | None = None
+    rss_after_bytes: int | None = None
+    reason: str | None = None
+    """Why what is None could not be measured."""
+
+
+class LoadResult(Struct, frozen=True, kw_only=True):
+    """A cell with many listeners: its windows, and who made the load."""
+
+    spec: LoadSpec
+    seed: int
+    windows: tuple[LoadWindow, ...]
+    null_rate: float | None = None
+    """Requests a second that the generator has reached with a target that does nothing."""
+    wanted_rate: float | None = None
+    """Requests a second of the windows."""
+    cpu_per_stream: float | None = None
+    """Cores of the target's tree for each stream that is open."""
+    rss_per_stream_mb: float | None = None
+    """Above the idle target, in units of 10^6 bytes."""
+    integrity: IntegrityCheck | None = None
+    barge_in: BargeIn | None = None
+
+
+class CapacityLevel(Struct, frozen=True, kw_only=True):
+    """One step of a search: so many listeners, or requests a second."""
+
+    level: float
+    windows: tuple[LoadWindow, ...]
+    good: int
+    """Windows that meet the limits."""
+    outcome: Outcome
+    """PASS: proven; FAIL: refuted; INCONCLUSIVE: neither."""
+    reasons: tuple[str, ...] = ()
+    """What the windows that are not good have missed, most frequent first."""
+
+
+class Capacity(Struct, frozen=True, kw_only=True):
+    """How many listeners at once, or requests a second, meet the limits."""
+
+    unit: Literal["listeners", "requests/s"]
+    limits: dict[str, float]
+    confidence: float
+    proven: float | None = None
+    """The highest level that was proven, all below it being proven too; None for none."""
+    refuted: float | None = None
+    """The lowest level that was refuted; None for none."""
+    levels: tuple[CapacityLevel, ...]
+    reason: str
+    """The answer in a sentence."""
+    stopped_because: str | None = None
+    """Why the search ended before it found a level that fails; None where it did not."""
