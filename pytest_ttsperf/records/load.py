@@ -53,7 +53,8 @@ class LoadSpec(Struct, frozen=True, kw_only=True):
         """As a part of a cell's identity: `8 listeners`, `4 a second, constant`."""
         parts = []
         if self.listeners is not None:
-            parts.append(f"{self.listeners} listeners")
+            noun = "listener" if self.listeners == 1 else "listeners"
+            parts.append(f"{self.listeners} {noun}")
             if self.pace == "greedy":
                 parts.append("greedy")
             if self.think_s:
