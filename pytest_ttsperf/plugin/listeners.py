@@ -180,8 +180,8 @@ def refuse_unfit(load: LoadSpec, source: TargetFactory, phase: Phase) -> None:
         )
     if load.listeners is not None and load.processes > load.listeners:
         raise MeasurementError(
-            f"{load.listeners} listeners cannot be spread over {load.processes} processes; wanted "
-            "a listener or more in each"
+            f"perf was given listeners={load.listeners} and processes={load.processes}; wanted a "
+            "listener or more in each process"
         )
 
 

@@ -49,7 +49,10 @@ def describe_load(load: LoadResult) -> Iterator[str]:
     failures = _failures(windows)
     if failures:
         yield failures
-    yield from _joined("answers: ", _quality(windows))
+    goodput = _goodput(windows)
+    if goodput:
+        yield goodput
+    yield from _joined("continuity: ", _continuity(windows))
     yield from _joined("target: ", _costs(load))
     if load.integrity is not None:
         yield from _integrity(load.integrity)
@@ -64,7 +67,7 @@ def count_windows(load: LoadResult) -> str:
     offered = sum(window.offered for window in windows)
     lengths = _middle(windows, "seconds")
     of_length = "" if lengths is None else f" of {lengths:.3g} s"
-    return f"{_plural(len(windows), 'window')}{of_length}, {_plural(offered, 'request')}"
+    return f"{plural(len(windows), 'window')}{of_length}, {plural(offered, 'request')}"
 
 
 def _counts(windows: Sequence[LoadWindow]) -> str:
@@ -76,7 +79,7 @@ def _counts(windows: Sequence[LoadWindow]) -> str:
         count = sum(getattr(window, name) for window in windows)
         if count:
             parts.append(f"{count} {END_TEXTS[name]}")
-    where = f"{_plural(offered, 'request')} in {_plural(len(windows), 'window')}"
+    where = f"{plural(offered, 'request')} in {plural(len(windows), 'window')}"
     return f"{where}: {', '.join(parts)}"
 
 
@@ -88,24 +91,33 @@ def _failures(windows: Sequence[LoadWindow]) -> str:
     named = [f"{kind} {count} times" for kind, count in kinds.most_common(MOST_KINDS)]
     more = len(kinds) - MOST_KINDS
     if more > 0:
-        named.append(f"and {_plural(more, 'other kind')}")
+        named.append(f"and {plural(more, 'other kind')}")
     return f"errors: {', '.join(named)}" if named else ""
 
 
-def _quality(windows: Sequence[LoadWindow]) -> Iterator[str]:
-    """Goodput of what was offered, continuity, fairness."""
+def _goodput(windows: Sequence[LoadWindow]) -> str:
+    """`goodput: 3.1 of 5 requests a second meet the limits`; empty where there are no limits."""
     goodput = _middle(windows, "goodput")
-    if goodput is not None:
-        seconds = sum(window.seconds for window in windows)
-        offered = sum(window.offered for window in windows)
-        rate = f" of {offered / seconds:.3g} offered" if seconds else ""
-        yield f"{goodput:.3g} a second meet the limits{rate}"
+    seconds = sum(window.seconds for window in windows)
+    if goodput is None or not seconds:
+        return ""
+    offered = sum(window.offered for window in windows) / seconds
+    return f"goodput: {goodput:.3g} of {offered:.3g} requests a second meet the limits"
+
+
+def _continuity(windows: Sequence[LoadWindow]) -> Iterator[str]:
+    """Shares of requests without a longer stall, and how evenly the listeners fare."""
     for name in _continuity_names(windows):
         shares = [window.continuity[name] for window in windows if name in window.continuity]
-        yield f"{name} {median(shares):.1%}"
+        yield f"{name} {_percent(median(shares))}"
     fairness = _middle(windows, "fairness")
     if fairness is not None:
         yield f"slowest listener {fairness:.3g} times the median"
+
+
+def _percent(share: float) -> str:
+    """`97.5%`, `100%`."""
+    return f"{share:.1%}".replace(".0%", "%")
 
 
 def _continuity_names(windows: Iterable[LoadWindow]) -> list[str]:
@@ -141,13 +153,13 @@ def _integrity(check: IntegrityCheck) -> Iterator[str]:
     if not check.outside and not check.differing:
         return
     yield (
-        f"integrity: {check.outside} of {_plural(check.answers, 'answer')} not as long as "
+        f"integrity: {check.outside} of {plural(check.answers, 'answer')} not as long as "
         f"the text, {len(check.differing)} of {check.compared} compared not its text"
     )
 
 
 def _barge_in(found: BargeIn) -> Iterator[str]:
-    yield _plural(found.hang_ups, "time")
+    yield plural(found.hang_ups, "time")
     if found.stop_p50_ms is not None and found.stop_p95_ms is not None:
         yield f"work ends after p50 {found.stop_p50_ms:.3g} ms, p95 {found.stop_p95_ms:.3g} ms"
     if found.wasted_s is not None:
@@ -216,5 +228,6 @@ def _worst(
     return max((value for value in values if value is not None), default=None)
 
 
-def _plural(count: int, noun: str) -> str:
+def plural(count: int, noun: str) -> str:
+    """`1 window`, `6 windows`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

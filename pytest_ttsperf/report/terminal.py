@@ -354,7 +354,7 @@ def _row(result: CellResult, verdict: Verdict) -> Row:
         summary = result.summary.get(threshold.sample_key)
         figures = _figures(result, summary, threshold.statistic)
         if result.load is not None:
-            figures = (f"{verdict.n} windows", *figures[1:3], _window_bound(verdict))
+            figures = (crowd.plural(verdict.n, "window"), *figures[1:3], _window_bound(verdict))
         elif verdict.n_effective is not None:
             figures = (*figures[:3], _bound_text(verdict.bound))
         limit = limit_text(threshold)
