@@ -1,9 +1,9 @@
 """How one listener reaches the target: a connection, the engine itself, or a program.
 
-Whatever it is, an answer is only stamped while a window runs, and decoded after it, so that decoding
-delays nobody. How long an answer sounds, for which its listener may have to wait, is counted in
-bytes or frames; only of a compressed format nothing but its decoder says it, and then it is decoded
-by its own listener after its end.
+Whatever it is, an answer is only stamped while a window runs, and decoded after it, so that
+decoding delays nobody. How long an answer sounds, for which its listener may have to wait, is
+counted in bytes or frames; only of a compressed format nothing but its decoder says it, and then it
+is decoded by its own listener after its end.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A generator's own side: opens the target, or reaches it, and replays its part of a trace.
 
-It is a worker that answers a few requests more, so that a single listener and a crowd reach a target
-by the same code. What it sends is stamped here, and decoded once the last answer has ended.
+It is a worker that answers a few requests more, so that a single listener and a crowd reach a
+target by the same code. What it sends is stamped here, and decoded once the last answer has ended.
 """
 
 from __future__ import annotations
@@ -83,19 +83,21 @@ class GeneratorChild(worker_child.WorkerChild):
     def answer_any(self, request: Any) -> worker_protocol.Message:
         """Do what is asked for. What the target raises goes on."""
         match request:
+            case protocol.PrepareRequest():
+                return self._prepare(request)
+            case protocol.BeginRequest():
+                return self._run(request.begun_ns)
             case protocol.OpenProgramsRequest():
                 self._programs = _Programs(request)
                 self._new_channel = self._programs.new_channel
                 _serve_nobody_else()
                 return worker_protocol.OpenedReply(ready=self._programs.open())
-            case worker_protocol.RecordRequest() if self._programs is not None:
-                recording = self._programs.record(request.text, request.mode)
-                return worker_protocol.RecordedReply(recording=recording)
-            case worker_protocol.WarmRequest() if self._programs is not None:
-                return worker_protocol.DoneReply()
-            case worker_protocol.InspectRequest() if self._programs is not None:
-                tracers = tuple(tracing.from_outside())
-                return worker_protocol.InspectedReply(None, recorder.cost(), tracers)
+        if self._programs is not None and not isinstance(request, worker_protocol.CloseRequest):
+            return self._programs.answer(request)
+        return self._answer_as_worker(request)
+
+    def _answer_as_worker(self, request: worker_protocol.Request) -> worker_protocol.Message:
+        match request:
             case worker_protocol.ConnectRequest():
                 reply = self.answer(request)
                 self._new_channel = self._client_maker(request)
@@ -105,10 +107,6 @@ class GeneratorChild(worker_child.WorkerChild):
                 reply = self.answer(request)
                 self._new_channel = self._new_engine_channel
                 return reply
-            case protocol.PrepareRequest():
-                return self._prepare(request)
-            case protocol.BeginRequest():
-                return self._run(request.begun_ns)
         return self.answer(request)
 
     def close(self) -> None:
@@ -268,6 +266,16 @@ class _Programs:
     def open(self) -> TargetInfo:
         """Open the one that a single listener has."""
         return self._first.open()
+
+    def answer(self, request: worker_protocol.Request) -> worker_protocol.Message:
+        """What other workers do with one target, done by the first program."""
+        if isinstance(request, worker_protocol.RecordRequest):
+            recording = self.record(request.text, request.mode)
+            return worker_protocol.RecordedReply(recording=recording)
+        if isinstance(request, worker_protocol.InspectRequest):
+            tracers = tuple(tracing.from_outside())
+            return worker_protocol.InspectedReply(None, recorder.cost(), tracers)
+        return worker_protocol.DoneReply()
 
     def record(self, text: str, mode: Mode) -> Recording:
         """One synthesis by a single listener, which shows what the sound is like."""

@@ -1,7 +1,7 @@
 """How many requests a second the generator itself can make: a load beside a target of no work.
 
-What cannot be sent to a target that does nothing cannot be sent to any, so that a rate near this one
-is the generator's limit and not the target's (the null system of MLPerf's loadgen).
+What cannot be sent to a target that does nothing cannot be sent to any, so that a rate near this
+one is the generator's limit and not the target's (the null system of MLPerf's loadgen).
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ def measure_null_rate(
     *,
     source: TargetFactory | None = None,
 ) -> float:
-    """Requests a second that a generator for this load gets through, with a target that does nothing.
+    """Requests a second that a generator for this load gets through, with a target of no work.
 
     Its listeners ask again at once. By the kind of `source` they ask an HTTP server in a process of
     its own (without one, too: sockets cost most), a callable in their own process, or `cat`; and
-    stamp ten chunks of a tenth of a second for each answer. MeasurementError where it does not work.
+    stamp ten chunks of a tenth of a second for each answer. MeasurementError where that fails.
     """
     kind = "http"
     if source is not None:

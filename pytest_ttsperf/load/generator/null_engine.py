@@ -1,11 +1,11 @@
-"""An engine that does nothing: the same second of silence in ten chunks, for the generator alone."""
+"""An engine that does nothing: it gives the same second of sound to every text, in ten chunks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-sample_rate = 24_000
-_PIECE = b"\1\0" * (sample_rate // 10)
+SAMPLE_RATE = 24_000
+_PIECE = b"\1\0" * (SAMPLE_RATE // 10)
 
 
 def stream(text: str) -> Iterator[bytes]:  # noqa: ARG001  (whatever is to be said)

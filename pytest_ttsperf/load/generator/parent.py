@@ -107,8 +107,8 @@ class GeneratorProcess(WorkerTarget):
 class LoadGenerator:
     """Opens one target and sends it windows of requests; a context manager that closes it.
 
-    Whatever single requests end in, a window is a record of it. Only where the target or its process
-    is gone, or an imported engine hangs, does an error leave it: TargetCrashed or TargetTimeout.
+    Whatever single requests end in, a window is a record of it. Only where the target or its
+    process is gone, or an imported engine hangs, an error leaves it: TargetCrashed, TargetTimeout.
     """
 
     def __init__(self, source: TargetFactory, load: LoadSpec, mode: Mode) -> None:
