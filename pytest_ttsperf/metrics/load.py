@@ -16,7 +16,7 @@ from msgspec import structs
 
 from pytest_ttsperf.metrics import definitions, playback
 from pytest_ttsperf.metrics.playback import NS_PER_MS, NS_PER_S
-from pytest_ttsperf.records import Pace, Sample, Threshold, Trial
+from pytest_ttsperf.records import LoadWindow, Pace, Sample, Threshold, Trial, Usage
 
 SERVED = ("answered", "hung_up")
 QUEUE = "server.queue"
@@ -56,6 +56,11 @@ def has_hung_up(trial: Trial) -> bool:
     return trial.load is not None and trial.load.ended == "hung_up"
 
 
+def whole_answers(trials: Iterable[Trial]) -> tuple[Trial, ...]:
+    """Those that were served up to their end: whose sound can be held against its text."""
+    return tuple(trial for trial in trials if is_served(trial) and not has_hung_up(trial))
+
+
 def sample(metric: str, trials: Sequence[Trial], prebuffer_ms: float = 0.0) -> Sample:
     """A metric over the offered requests; None for those that were not served.
 
@@ -72,7 +77,7 @@ def sample(metric: str, trials: Sequence[Trial], prebuffer_ms: float = 0.0) -> S
 
 def _without_sound_unless_served(trial: Trial) -> Trial:
     """What came before a failure is no answer."""
-    if is_served(trial):
+    if trial.load is None or is_served(trial):
         return trial
     return structs.replace(trial, recording=None, sound=None, level=None, quality=None)
 
@@ -200,6 +205,18 @@ def queue_ms(trial: Trial) -> float | None:
 
 
 # How many at once
+
+
+def usage_of(window: LoadWindow) -> Usage | None:
+    """What was read of the target's process tree around a window; None where nothing was."""
+    if window.cpu_s is None or window.rss_bytes is None:
+        return None
+    return Usage(
+        rss_bytes=window.rss_bytes,
+        rss_peak_bytes=window.rss_peak_bytes or window.rss_bytes,
+        uss_bytes=window.uss_bytes,
+        cpu_s=window.cpu_s,
+    )
 
 
 class Interval(NamedTuple):
