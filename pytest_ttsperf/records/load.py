@@ -166,9 +166,18 @@ class LoadWindow(Struct, frozen=True, kw_only=True):
     queue_p95_ms: float | None = None
     cpu_s: float | None = None
     """Of the target's process tree."""
+    rss_bytes: int | None = None
+    """After it, when the target was quiet."""
     rss_peak_bytes: int | None = None
+    uss_bytes: int | None = None
+    """As `rss_bytes`."""
     concurrency: float | None = None
     """Mean number of requests under way."""
+    most_streams: int | None = None
+    """Most streams that were open at once."""
+    stream_s: float | None = None
+    """How long streams were open, all together, the lead included, as `cpu_s` does: each from its
+    request until it was played, or, for greedy listeners, had arrived."""
     generator: GeneratorHealth
 
 
