@@ -6,7 +6,7 @@ Here and not in `run_state`, which has the same for a single listener.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_ttsperf.load.cell import LoadPlan
     from pytest_ttsperf.load.traces import WindowPlan
     from pytest_ttsperf.plugin.options import Options
-    from pytest_ttsperf.records import CellResult, LoadSpec, Threshold
+    from pytest_ttsperf.records import CellResult, LoadSpec, Threshold, Verdict
 
 NOT_STORED = (
     "cells in which many listen are not stored as baselines, as too much of them is the machine's; "
@@ -46,7 +46,7 @@ def plan_load(
     the arrivals as well; `earlier` is how many windows the cell has already.
     """
     load_plan: LoadPlan = lazy.load_cell.LoadPlan(
-        plan=_without_slow_quality(plan),
+        plan=_limit_trials_alone(plan),
         load=load,
         seed=plan.texts_from * MOST_WINDOWS + earlier,
     )
@@ -71,24 +71,27 @@ def _fit(window: WindowPlan, counted_s: float) -> WindowPlan:
     )
 
 
-def _without_slow_quality(plan: Plan) -> Plan:
-    """The plan without what is judged of a sample of single trials, and its limits."""
-    if not plan.quality.is_slow:
-        return plan
+def _limit_trials_alone(plan: Plan) -> Plan:
+    """The plan with those limits that each request of a crowd has a figure for.
+
+    The others are of a sample of single trials (words, opinion), or are judged in `judge`.
+    """
+    limits_on = plan.limits_on
+
+    def limits(fingerprint: str) -> tuple[Threshold, ...]:
+        found = limits_on(fingerprint)
+        return tuple(limit for limit in found if not limit.is_sampled and not _is_single(limit))
+
     return replace(
         plan,
         quality=replace(plan.quality, words=False, mos=False),
-        limits_on=_without_sampled(plan.limits_on),
+        limits_on=limits,
     )
 
 
-def _without_sampled(
-    limits_on: Callable[[str], tuple[Threshold, ...]],
-) -> Callable[[str], tuple[Threshold, ...]]:
-    def limits(fingerprint: str) -> tuple[Threshold, ...]:
-        return tuple(limit for limit in limits_on(fingerprint) if not limit.is_sampled)
-
-    return limits
+def _is_single(limit: Threshold) -> bool:
+    """Whether it limits what a cell has as a whole, and no trial by itself."""
+    return limit.marker in ("barge_in", "capacity")
 
 
 def unjudged_remark(test: str, plan: Plan, load: LoadSpec) -> str | None:
@@ -103,11 +106,7 @@ def unjudged_remark(test: str, plan: Plan, load: LoadSpec) -> str | None:
     return f"{test}: {' and '.join(named)} are judged with one listener, and not of {load.label}"
 
 
-def measure(
-    source: TargetFactory,
-    plan: LoadPlan,
-    tell: Tell,
-) -> CellResult:
+def measure(source: TargetFactory, plan: LoadPlan, tell: Tell) -> CellResult:
     """The windows of a cell, and what happens after a hanging up where its listeners do that."""
     from msgspec import structs
 
@@ -116,6 +115,14 @@ def measure(
         return result
     barge_in = lazy.barge_in.measure_barge_in(source, plan, tell)
     return structs.replace(result, load=structs.replace(result.load, barge_in=barge_in))
+
+
+def add_limits(result: CellResult, limits: Iterable[Threshold]) -> CellResult:
+    """The result with those of the limits that a crowd has as a whole."""
+    from msgspec import structs
+
+    single = [limit for limit in limits if _is_single(limit)]
+    return structs.replace(result, thresholds=(*result.thresholds, *single))
 
 
 def capacity_limits(keywords: Mapping[str, Any]) -> CapacityLimits:
@@ -163,6 +170,29 @@ def pool(earlier: CellResult, later: CellResult) -> CellResult:
 
 def judge(result: CellResult) -> CellResult:
     """By its limits; where many listen, with the window as the unit."""
-    if is_crowd(result):
-        return lazy.load_cell.judge(result)
-    return lazy.cell.judge(result)
+    from msgspec import structs
+
+    if not is_crowd(result):
+        return lazy.cell.judge(result)
+    limits = result.thresholds
+    of_trials = tuple(limit for limit in limits if not _is_single(limit))
+    judged = lazy.load_cell.judge(structs.replace(result, thresholds=of_trials))
+    verdicts = [_judge_single(result, limit) for limit in limits if _is_single(limit)]
+    return structs.replace(judged, thresholds=limits, verdicts=(*judged.verdicts, *verdicts))
+
+
+def _judge_single(result: CellResult, limit: Threshold) -> Verdict:
+    """By what was found after hanging up, or by a search."""
+    from msgspec import structs
+
+    if limit.marker == "barge_in":
+        barge_in = None if result.load is None else result.load.barge_in
+        return lazy.barge_in.judge(barge_in, limit)
+    verdict = lazy.capacity.judge(result.capacity, limit.limit)
+    return structs.replace(
+        verdict,
+        subject=limit.label,
+        metric=limit.metric,
+        statistic=limit.statistic,
+        threshold=limit,
+    )

@@ -344,6 +344,7 @@ class TestState:
                 result = crowds.search(source, load_plan, keywords, line.text)
         finally:
             line.text("")
+        result = crowds.add_limits(result, self._limits_on(result.fingerprint))
         self.load_plans[result.cell.id] = load_plan
         return self.add(result, source, load_plan.plan)
 

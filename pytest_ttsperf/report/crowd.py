@@ -46,9 +46,7 @@ def describe_load(load: LoadResult) -> Iterator[str]:
         yield "no window was measured"
         return
     yield _counts(windows)
-    failures = _failures(windows)
-    if failures:
-        yield failures
+    yield from _failures(windows)
     goodput = _goodput(windows)
     if goodput:
         yield goodput
@@ -59,6 +57,13 @@ def describe_load(load: LoadResult) -> Iterator[str]:
     if load.barge_in is not None:
         yield from _joined("after a hanging up: ", _barge_in(load.barge_in))
     yield from _joined("generator: ", _generator(load))
+
+
+def describe_losses(load: LoadResult) -> Iterator[str]:
+    """What was offered and not answered to its end, and why; nothing where all was."""
+    if any(window.answered < window.offered for window in load.windows):
+        yield _counts(load.windows)
+        yield from _failures(load.windows)
 
 
 def count_windows(load: LoadResult) -> str:
@@ -83,7 +88,7 @@ def _counts(windows: Sequence[LoadWindow]) -> str:
     return f"{where}: {', '.join(parts)}"
 
 
-def _failures(windows: Sequence[LoadWindow]) -> str:
+def _failures(windows: Sequence[LoadWindow]) -> Iterator[str]:
     """What was refused or failed, by its kind, the most frequent first."""
     kinds: Counter[str] = Counter()
     for window in windows:
@@ -92,16 +97,16 @@ def _failures(windows: Sequence[LoadWindow]) -> str:
     more = len(kinds) - MOST_KINDS
     if more > 0:
         named.append(f"and {plural(more, 'other kind')}")
-    return f"errors: {', '.join(named)}" if named else ""
+    yield from _joined("errors: ", named)
 
 
 def _goodput(windows: Sequence[LoadWindow]) -> str:
     """`goodput: 3.1 of 5 requests a second meet the limits`; empty where there are no limits."""
     goodput = _middle(windows, "goodput")
-    seconds = sum(window.seconds for window in windows)
-    if goodput is None or not seconds:
+    rates = [window.offered / window.seconds for window in windows if window.seconds]
+    if goodput is None or not rates:
         return ""
-    offered = sum(window.offered for window in windows) / seconds
+    offered = median(rates)
     return f"goodput: {goodput:.3g} of {offered:.3g} requests a second meet the limits"
 
 

@@ -345,7 +345,7 @@ def _row(result: CellResult, verdict: Verdict) -> Row:
         figures = (str(verdict.n), number(verdict.value), "", "")
         limit = limit_text(threshold)
     elif threshold.marker == "memory":
-        figures = (str(_trials(result)), number(verdict.value), "", "")
+        figures = (_measured_in(result), number(verdict.value), "", "")
         limit = limit_text(threshold)
     elif threshold.marker in SINGLE_FIGURES:
         figures = (str(verdict.n), number(verdict.value), "", "")
@@ -361,10 +361,19 @@ def _row(result: CellResult, verdict: Verdict) -> Row:
     return f"  {verdict.subject}", *figures, limit, verdict.outcome.value
 
 
+def _measured_in(result: CellResult) -> str:
+    """Trials, or the windows of a crowd."""
+    if result.load is not None:
+        return crowd.plural(len(result.load.windows), "window")
+    return str(_trials(result))
+
+
 def _window_bound(verdict: Verdict) -> str:
-    """The bound that windows prove; counts have none."""
+    """The bound that windows prove, on the side of the verdict; counts have none."""
     if verdict.statistic == "max":
         return ""
+    if verdict.outcome is Outcome.FAIL and verdict.bound is not None:
+        return f">= {number(verdict.bound)}"
     return _bound_text(verdict.bound)
 
 
@@ -482,8 +491,9 @@ def _explain(result: CellResult, verdicts: Sequence[Verdict]) -> Iterator[str]:
         for line in (_lead_in(result, verdict), _stages(result.breakdown, verdict)):
             if line:
                 yield f"        {line}"
-    for line in crowd.describe(result):
-        yield f"  {line}"
+    if result.load is not None:
+        for line in crowd.describe_losses(result.load):
+            yield f"  {line}"
     for hint in dict.fromkeys(_hints(result, verdicts)):
         yield f"  Try: {hint}."
 

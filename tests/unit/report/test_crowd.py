@@ -49,7 +49,7 @@ def lines_of(*windows: LoadWindow, **more: Any) -> list[str]:
 def result_of(load: LoadResult | None, **more: Any) -> CellResult:
     cell = Cell(
         test="a.py::test_x[cpu]", target="engine:Engine", provider="cpu", voice="heart",
-        preset="short", mode="stream", phase="warm", load=load and load.spec.label,
+        preset="short", mode="stream", phase="warm", load=None if load is None else load.spec.label,
     )  # fmt: skip
     return CellResult(
         cell=cell, fingerprint="f", declared_trials=420, trials=(), ready=None, load=load, **more
@@ -170,7 +170,7 @@ def test_the_table_counts_windows_and_names_the_load() -> None:
     lines = terminal.table([failing()]).splitlines()
     assert lines[2] == "test_x[cpu] short stream warm, 8 listeners"
     assert lines[3].split() == [
-        "ttfa", "p95", "6", "windows", "210", "650", "<=", "700", "500", "ms", "FAIL"
+        "ttfa", "p95", "6", "windows", "210", "650", ">=", "700", "500", "ms", "FAIL"
     ]  # fmt: skip
     assert lines[5] == "  420 requests in 6 windows: 420 answered"
     assert lines[-1].startswith("  generator: ")
@@ -183,8 +183,25 @@ def test_a_failure_reads_like_that_of_one_listener_and_says_how_to_tell_waiting(
         "6 windows of 20 s, 420 requests"
     )
     assert lines[1] == f"  FAIL  ttfa p95: {VERDICT.reason}"
-    assert "  420 requests in 6 windows: 420 answered" in lines
+    assert not any("answered" in line for line in lines), "all were"
     assert lines[-1].startswith("  Try: measure it with one listener too")
+
+
+def test_a_failure_tells_what_was_not_answered() -> None:
+    result = failing()
+    refused = window(0, answered=60, refused=10, failures={"HTTP 503": 10})
+    text = terminal.failures([structs.replace(result, load=load_of(refused))], [Outcome.FAIL])
+    assert "  70 requests in 1 window: 60 answered, 10 refused" in text
+    assert "  errors: HTTP 503 10 times" in text
+
+
+def test_memory_is_read_by_windows() -> None:
+    limit = Threshold(
+        marker="memory", keyword="rss_peak_mb", metric="rss_peak_mb", statistic="value", limit=900
+    )
+    verdict = structs.replace(VERDICT, subject=limit.label, threshold=limit, value=130.0)
+    text = terminal.table([structs.replace(failing(), verdicts=(verdict,))])
+    assert "  memory rss_peak  6 windows  130" in text
 
 
 @pytest.mark.parametrize("marker", ["barge_in", "capacity"])
