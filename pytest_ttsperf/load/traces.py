@@ -22,7 +22,8 @@ from pytest_ttsperf.records import LoadSpec, OfferedRequest, Trace
 
 NS_PER_S = 1_000_000_000
 FIRST_S = 1.0
-"""Within which the listeners of a closed loop begin, so that they are not in step."""
+"""Within which the listeners of a closed loop begin, so that they are not in step; all of them
+before anything is counted."""
 HANG_UP_SHARE = 0.5
 """Of the requests, where listeners hang up."""
 LAST_HANG_UP = 8
@@ -53,7 +54,7 @@ def draw_trace(load: LoadSpec, texts: Sequence[str], *, seed: int, plan: WindowP
     if load.rate is not None:
         requests = _draw_open(load, texts, generator, plan.lead_s + counted_s)
     else:
-        requests = _draw_closed(load, texts, generator)
+        requests = _draw_closed(load, texts, generator, min(FIRST_S, plan.lead_s))
     return Trace(
         seed=seed,
         lead_s=plan.lead_s,
@@ -114,6 +115,7 @@ def _draw_closed(
     load: LoadSpec,
     texts: Sequence[str],
     generator: np.random.Generator,
+    first_s: float,
 ) -> list[OfferedRequest]:
     """As many turns as there are texts: in each turn every listener has a request.
 
@@ -122,7 +124,7 @@ def _draw_closed(
     """
     listeners = load.listeners or 0
     turns = max(1, len(texts) // listeners)
-    first_ns = generator.integers(0, int(FIRST_S * NS_PER_S), listeners).tolist()
+    first_ns = generator.integers(0, max(1, int(first_s * NS_PER_S)), listeners).tolist()
     drawn = _draw_texts(texts, turns * listeners, generator)
     hang_ups = _draw_hang_ups(load, turns * listeners, generator)
     requests = []

@@ -359,6 +359,7 @@ def test_a_server_is_listened_to_by_many(project: Project) -> None:
         project.run(f"--ttsperf-target={address}", *SHORT).assert_outcomes(passed=1)
     finally:
         server.shutdown()
+        server.server_close()
     (cell,) = project.cells()
     ended = [trial["load"]["ended"] for trial in cell["trials"] if trial["kind"] == "trial"]
     assert set(ended) == {"answered"}
