@@ -11,7 +11,7 @@ from msgspec import structs
 from pytest_ttsperf.experiment.plan import NO_QUALITY, QualityPlan
 from pytest_ttsperf.experiment.trial import to_trial
 from pytest_ttsperf.judge.statistics import quantiles
-from pytest_ttsperf.measure.memory import TreeMeter
+from pytest_ttsperf.load.metering import TargetMeter
 from pytest_ttsperf.measure.schedule import ScheduledTrial
 from pytest_ttsperf.metrics import load
 from pytest_ttsperf.metrics.load import Interval
@@ -49,7 +49,7 @@ class MeteredWindow(NamedTuple):
 def run_metered_window(
     generator: LoadGenerator,
     trace: Trace,
-    meter: TreeMeter | None,
+    meter: TargetMeter | None,
     tell: Callable[[float], None],
 ) -> MeteredWindow:
     """Run a window, follow all its arrivals to their end, and wait until the target is quiet.
@@ -59,10 +59,10 @@ def run_metered_window(
     if meter is None:
         return MeteredWindow(generator.run_window(trace, tell), None, True)
     before_s = meter.cpu_s()
-    with meter.watch_peak() as peak:
+    with meter.watch_peaks() as peaks:
         record = generator.run_window(trace, tell)
     is_quiet = meter.wait_quiet(QUIET_TIMEOUT_S)
-    usage = meter.usage(peak[0])
+    usage = meter.usage(peaks)
     if usage is not None:
         usage = structs.replace(usage, cpu_s=usage.cpu_s - before_s)
     return MeteredWindow(record, usage, is_quiet)
