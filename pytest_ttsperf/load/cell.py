@@ -47,6 +47,7 @@ from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import (
     Cell,
     CellResult,
+    IntegrityCheck,
     LoadResult,
     LoadSpec,
     LoadWindow,
@@ -287,7 +288,7 @@ class _LoadRun:
             )
         )
 
-    def check_integrity(self) -> integrity.IntegrityCheck:
+    def check_integrity(self) -> IntegrityCheck:
         """Whether each listener got its own text; a target that is gone is not compared with."""
         return integrity.check_answers(self._answers, self._generator.record, seed=self._plan.seed)
 

@@ -174,7 +174,7 @@ def summarise_window(
         longest_stall_ms=max(stalls_ms, default=None),
         continuity=load.continuity(counted, prebuffer_ms),
         goodput=None if good is None or seconds <= 0 else good / seconds,
-        fairness=_fairness(trials, record.trace, prebuffer_ms),
+        fairness=_fairness(trials, prebuffer_ms),
         queue_p50_ms=_quantile(queues_ms, 0.50),
         queue_p95_ms=_quantile(queues_ms, 0.95),
         cpu_s=None if usage is None else usage.cpu_s,
@@ -216,8 +216,9 @@ def _quantile(values: Sequence[float], level: float) -> float | None:
     return quantiles.quantile(values, level)
 
 
-def _fairness(trials: Sequence[Trial], trace: Trace, prebuffer_ms: float) -> float | None:
+def _fairness(trials: Sequence[Trial], prebuffer_ms: float) -> float | None:
     """None in an open loop, where each request is a listener of its own."""
-    if any(request.at_ns is not None for request in trace.requests):
+    requests = Counter(trial.load.listener for trial in trials if trial.load is not None)
+    if max(requests.values(), default=0) < 2:
         return None
     return load.fairness(trials, prebuffer_ms)
