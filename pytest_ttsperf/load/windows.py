@@ -11,7 +11,7 @@ from msgspec import structs
 from pytest_ttsperf.experiment.plan import NO_QUALITY, QualityPlan
 from pytest_ttsperf.experiment.trial import to_trial
 from pytest_ttsperf.judge.statistics import quantiles
-from pytest_ttsperf.measure.memory import TreeMeter
+from pytest_ttsperf.load.metering import TargetMeter
 from pytest_ttsperf.measure.schedule import ScheduledTrial
 from pytest_ttsperf.metrics import load
 from pytest_ttsperf.metrics.load import Interval
@@ -49,7 +49,7 @@ class MeteredWindow(NamedTuple):
 def run_metered_window(
     generator: LoadGenerator,
     trace: Trace,
-    meter: TreeMeter | None,
+    meter: TargetMeter | None,
     tell: Callable[[float], None],
 ) -> MeteredWindow:
     """Run a window, follow all its arrivals to their end, and wait until the target is quiet.
@@ -59,10 +59,10 @@ def run_metered_window(
     if meter is None:
         return MeteredWindow(generator.run_window(trace, tell), None, True)
     before_s = meter.cpu_s()
-    with meter.watch_peak() as peak:
+    with meter.watch_peaks() as peaks:
         record = generator.run_window(trace, tell)
     is_quiet = meter.wait_quiet(QUIET_TIMEOUT_S)
-    usage = meter.usage(peak[0])
+    usage = meter.usage(peaks)
     if usage is not None:
         usage = structs.replace(usage, cpu_s=usage.cpu_s - before_s)
     return MeteredWindow(record, usage, is_quiet)
@@ -174,7 +174,7 @@ def summarise_window(
         longest_stall_ms=max(stalls_ms, default=None),
         continuity=load.continuity(counted, prebuffer_ms),
         goodput=None if good is None or seconds <= 0 else good / seconds,
-        fairness=_fairness(trials, record.trace, prebuffer_ms),
+        fairness=_fairness(trials, prebuffer_ms),
         queue_p50_ms=_quantile(queues_ms, 0.50),
         queue_p95_ms=_quantile(queues_ms, 0.95),
         cpu_s=None if usage is None else usage.cpu_s,
@@ -216,8 +216,9 @@ def _quantile(values: Sequence[float], level: float) -> float | None:
     return quantiles.quantile(values, level)
 
 
-def _fairness(trials: Sequence[Trial], trace: Trace, prebuffer_ms: float) -> float | None:
+def _fairness(trials: Sequence[Trial], prebuffer_ms: float) -> float | None:
     """None in an open loop, where each request is a listener of its own."""
-    if any(request.at_ns is not None for request in trace.requests):
+    requests = Counter(trial.load.listener for trial in trials if trial.load is not None)
+    if max(requests.values(), default=0) < 2:
         return None
     return load.fairness(trials, prebuffer_ms)

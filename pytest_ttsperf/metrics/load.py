@@ -283,11 +283,14 @@ def mean_at_once(intervals: Iterable[Interval], span: Interval) -> float | None:
 
 
 def most_at_once(intervals: Iterable[Interval]) -> int:
-    """How many of the intervals are open together, at most."""
+    """How many of the intervals are open together, at most, for a millisecond or more.
+
+    A listener's next stream begins where the last one ends, by two clocks that agree on no more.
+    """
     steps = []
     for interval in intervals:
         steps.append((interval.start_ns, 1))
-        steps.append((interval.end_ns, -1))
+        steps.append((max(interval.start_ns, interval.end_ns - NS_PER_MS), -1))
     most = now = 0
     for _, step in sorted(steps):  # at one instant, those that end before those that begin
         now += step

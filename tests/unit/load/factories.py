@@ -117,23 +117,12 @@ def window_record(
     *,
     lead_s: float = 5.0,
     counted_s: float = 20.0,
-    is_open: bool = False,
     health: GeneratorHealth = HEALTH,
 ) -> Any:
     """A window as the generator records it."""
-    offered = []
-    for each in requests:
-        at_ns = each.load.scheduled_ns - BEGUN if is_open else None
-        offered.append(
-            OfferedRequest(
-                index=each.request.index,
-                listener=each.request.listener,
-                text=each.request.text,
-                at_ns=at_ns,
-            )
-        )
+    offered = tuple(each.request for each in requests)
     return SimpleNamespace(
-        trace=Trace(seed=1, lead_s=lead_s, counted_s=counted_s, requests=tuple(offered)),
+        trace=Trace(seed=1, lead_s=lead_s, counted_s=counted_s, requests=offered),
         begun_ns=BEGUN,
         requests=tuple(requests),
         health=health,

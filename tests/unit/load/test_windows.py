@@ -15,8 +15,7 @@ DURATION_S = babble(TEXT).size / 16_000
 
 
 def summarise(requests, **more):
-    shape = {key: more.pop(key) for key in ("lead_s", "counted_s", "is_open") if key in more}
-    record = window_record(requests, **shape)
+    record = window_record(requests)
     return windows.summarise_window(windows.trials_of(record, 2), record, index=2, **more)
 
 
@@ -51,14 +50,14 @@ def test_what_came_before_a_failure_is_no_answer() -> None:
 def test_all_that_was_offered_is_counted_by_how_it_ended() -> None:
     requests = [
         request(5.5),
-        request(6, index=1, ended="hung_up"),
-        request(7, index=2, ended="refused", failure="HTTP 503"),
-        request(8, index=3, ended="refused", failure="HTTP 503"),
-        request(9, index=4, ended="failed", failure="TargetTimeout"),
-        request(10, index=5, ended="capped"),
-        request(1, index=6, ended="refused", failure="HTTP 503"),
+        request(6, index=1, listener=1, ended="hung_up"),
+        request(7, index=2, listener=2, ended="refused", failure="HTTP 503"),
+        request(8, index=3, listener=3, ended="refused", failure="HTTP 503"),
+        request(9, index=4, listener=4, ended="failed", failure="TargetTimeout"),
+        request(10, index=5, listener=5, ended="capped"),
+        request(1, index=6, listener=6, ended="refused", failure="HTTP 503"),
     ]
-    window = summarise(requests, is_open=True)
+    window = summarise(requests)
     assert window.offered == 6
     assert (window.answered, window.hung_up, window.refused) == (1, 1, 2)
     assert (window.failed, window.capped) == (1, 1)
