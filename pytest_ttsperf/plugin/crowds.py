@@ -6,7 +6,7 @@ Here and not in `run_state`, which has the same for a single listener.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_ttsperf.load.cell import LoadPlan
     from pytest_ttsperf.load.traces import WindowPlan
     from pytest_ttsperf.plugin.options import Options
-    from pytest_ttsperf.records import CellResult, LoadSpec, Threshold, Verdict
+    from pytest_ttsperf.records import Capacity, CellResult, LoadSpec, Threshold, Verdict
 
 NOT_STORED = (
     "cells in which many listen are not stored as baselines, as too much of them is the machine's; "
@@ -151,12 +151,10 @@ def search(
 
 
 def search_text(preset: str, step: SearchStep) -> str:
-    """`short: 6 listeners, proving, window 3 of 14 (17 windows so far)`."""
-    level = f"{step.level:g} listeners"
-    return (
-        f"{preset}: {level}, {step.phase}, window {step.window} of {step.most_windows} "
-        f"({step.done} windows so far)"
-    )
+    """`short: 6 listeners, window 3 of 14, proving`."""
+    wanted = "" if step.wanted is None else f" of {step.wanted}"
+    unit = "listener" if step.level == 1 else "listeners"
+    return f"{preset}: {step.level:g} {unit}, window {step.window}{wanted}, {step.phase}"
 
 
 def pool(earlier: CellResult, later: CellResult) -> CellResult:
@@ -172,27 +170,23 @@ def judge(result: CellResult) -> CellResult:
     """By its limits; where many listen, with the window as the unit."""
     from msgspec import structs
 
-    if not is_crowd(result):
+    if result.capacity is not None:
+        return structs.replace(result, verdicts=tuple(_judge_capacity(result, result.capacity)))
+    if result.load is None:
         return lazy.cell.judge(result)
     limits = result.thresholds
     of_trials = tuple(limit for limit in limits if not _is_single(limit))
-    judged = lazy.load_cell.judge(structs.replace(result, thresholds=of_trials))
-    verdicts = [_judge_single(result, limit) for limit in limits if _is_single(limit)]
-    return structs.replace(judged, thresholds=limits, verdicts=(*judged.verdicts, *verdicts))
+    of_hang_ups = [
+        lazy.barge_in.judge(result.load.barge_in, limit) for limit in limits if _is_single(limit)
+    ]
+    judged = lazy.load_cell.judge(structs.replace(result, thresholds=of_trials), of_hang_ups)
+    return structs.replace(judged, thresholds=limits)
 
 
-def _judge_single(result: CellResult, limit: Threshold) -> Verdict:
-    """By what was found after hanging up, or by a search."""
+def _judge_capacity(result: CellResult, capacity: Capacity) -> Iterator[Verdict]:
+    """With the limits of the test, which an option may have put in the place of the mark's."""
     from msgspec import structs
 
-    if limit.marker == "barge_in":
-        barge_in = None if result.load is None else result.load.barge_in
-        return lazy.barge_in.judge(barge_in, limit)
-    verdict = lazy.capacity.judge(result.capacity, limit.limit)
-    return structs.replace(
-        verdict,
-        subject=limit.label,
-        metric=limit.metric,
-        statistic=limit.statistic,
-        threshold=limit,
-    )
+    for limit in result.thresholds:
+        verdict = lazy.capacity.judge(capacity, limit.limit)
+        yield structs.replace(verdict, threshold=limit)
