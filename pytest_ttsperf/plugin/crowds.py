@@ -138,23 +138,36 @@ def search(
     source: TargetFactory,
     plan: LoadPlan,
     keywords: Mapping[str, Any],
+    limits: Iterable[Threshold],
     show: Callable[[str], None],
 ) -> CellResult:
-    """How many may listen at once. `show` gets one line whenever a window begins."""
+    """Whether as many may listen at once as the test wants. `show` gets a line for each window.
+
+    `limits` are those of the test: what is wanted may not be what its mark says.
+    """
     preset = lazy.plan.preset_name(plan.plan.text)
+    wanted = next(limit.limit for limit in limits if limit.marker == "capacity")
 
     def tell(step: SearchStep) -> None:
-        show(search_text(preset, step))
+        show(search_text(preset, plan.load, step))
 
-    limits = capacity_limits(keywords)
-    return lazy.capacity_cell.measure_capacity(source, plan, limits, tell)
+    found: CellResult = lazy.capacity_cell.measure_capacity(
+        source,
+        plan,
+        capacity_limits(keywords),
+        wanted=wanted,
+        tell=tell,
+    )
+    return found
 
 
-def search_text(preset: str, step: SearchStep) -> str:
+def search_text(preset: str, load: LoadSpec, step: SearchStep) -> str:
     """`short: 6 listeners, window 3 of 14, proving`."""
-    wanted = "" if step.wanted is None else f" of {step.wanted}"
-    unit = "listener" if step.level == 1 else "listeners"
-    return f"{preset}: {step.level:g} {unit}, window {step.window}{wanted}, {step.phase}"
+    of_wanted = "" if step.wanted is None else f" of {step.wanted}"
+    unit = "requests/s"
+    if load.rate is None:
+        unit = "listener" if step.level == 1 else "listeners"
+    return f"{preset}: {step.level:g} {unit}, window {step.window}{of_wanted}, {step.phase}"
 
 
 def pool(earlier: CellResult, later: CellResult) -> CellResult:

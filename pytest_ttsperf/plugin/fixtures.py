@@ -226,8 +226,9 @@ class Perf:
         """
         item = self._state.item
         load: LoadSpec | None
-        if markers.capacity(item) is not None:
-            load = listeners.load_of_search(call)
+        keywords = markers.capacity(item)
+        if keywords is not None:
+            load = listeners.load_of_search(call, keywords.get("min_rate"))
         else:
             load = listeners.load_of(call, self._count, hangs_up=markers.hangs_up(item))
         if load is not None:
@@ -245,7 +246,7 @@ class Perf:
         with engine.set_aside() as trouble:
             if trouble:
                 state.remarks.append(trouble)
-            return state.measure_crowd(engine.source, plan, load, windows)
+            return state.measure_crowd(engine.source, engine.ready, plan, load, windows)
 
     def _check_processes(self, processes: int | None) -> None:
         """MeasurementError for what is no number of processes, and for any of cold starts."""
