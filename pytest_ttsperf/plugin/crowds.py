@@ -14,10 +14,12 @@ from pytest_ttsperf.plugin import lazy
 
 if TYPE_CHECKING:
     from pytest_ttsperf.experiment.plan import Plan, TargetFactory, Tell
-    from pytest_ttsperf.load.capacity import CapacityLimits, SearchStep
+    from pytest_ttsperf.load.capacity import CapacityLimits
+    from pytest_ttsperf.load.capacity_search import SearchStep
     from pytest_ttsperf.load.cell import LoadPlan
     from pytest_ttsperf.load.traces import WindowPlan
     from pytest_ttsperf.plugin.options import Options
+    from pytest_ttsperf.plugin.progress import ProgressLine
     from pytest_ttsperf.records import Capacity, CellResult, LoadSpec, Threshold, Verdict
 
 NOT_STORED = (
@@ -127,11 +129,10 @@ def add_limits(result: CellResult, limits: Iterable[Threshold]) -> CellResult:
 
 def capacity_limits(keywords: Mapping[str, Any]) -> CapacityLimits:
     """What `@capacity` says of a good window."""
-    limits: CapacityLimits = lazy.capacity.CapacityLimits(
+    return lazy.capacity.CapacityLimits(
         ttfa_p95_ms=keywords.get("ttfa_p95_ms"),
         stall=keywords.get("stall", 0.0),
     )
-    return limits
 
 
 def search(
@@ -139,35 +140,46 @@ def search(
     plan: LoadPlan,
     keywords: Mapping[str, Any],
     limits: Iterable[Threshold],
-    show: Callable[[str], None],
+    line: ProgressLine,
 ) -> CellResult:
-    """Whether as many may listen at once as the test wants. `show` gets a line for each window.
+    """Whether as many may listen at once as the test wants.
 
     `limits` are those of the test: what is wanted may not be what its mark says.
     """
     preset = lazy.plan.preset_name(plan.plan.text)
     wanted = next(limit.limit for limit in limits if limit.marker == "capacity")
+    window_s = plan.window.lead_s + plan.window.counted_s
+    line.begin_search(
+        f"{preset} {plan.plan.mode}: whether {_level_text(plan.load, wanted)} are served within "
+        f"the limits, in windows of {window_s:.3g} s"
+    )
 
     def tell(step: SearchStep) -> None:
-        show(search_text(preset, plan.load, step))
+        line.text(f"{preset} {plan.plan.mode}: {search_text(plan.load, step)}")
 
-    found: CellResult = lazy.capacity_cell.measure_capacity(
+    return lazy.capacity_cell.measure_capacity(
         source,
         plan,
         capacity_limits(keywords),
         wanted=wanted,
         tell=tell,
     )
-    return found
 
 
-def search_text(preset: str, load: LoadSpec, step: SearchStep) -> str:
-    """`short: 6 listeners, window 3 of 14, proving`."""
+def search_text(load: LoadSpec, step: SearchStep) -> str:
+    """`6 listeners, window 3 of 14 (12 of 25 s), proving`."""
     of_wanted = "" if step.wanted is None else f" of {step.wanted}"
-    unit = "requests/s"
-    if load.rate is None:
-        unit = "listener" if step.level == 1 else "listeners"
-    return f"{preset}: {step.level:g} {unit}, window {step.window}{of_wanted}, {step.phase}"
+    of_window = ""
+    if step.window_s is not None:
+        of_window = f" ({min(step.seconds, step.window_s):.0f} of {step.window_s:.0f} s)"
+    level = _level_text(load, step.level)
+    return f"{level}, window {step.window}{of_wanted}{of_window}, {step.phase}"
+
+
+def _level_text(load: LoadSpec, level: float) -> str:
+    if load.rate is not None:
+        return f"{level:g} requests/s"
+    return f"{level:g} listener" if level == 1 else f"{level:g} listeners"
 
 
 def pool(earlier: CellResult, later: CellResult) -> CellResult:
@@ -202,4 +214,7 @@ def _judge_capacity(result: CellResult, capacity: Capacity) -> Iterator[Verdict]
 
     for limit in result.thresholds:
         verdict = lazy.capacity.judge(capacity, limit.limit)
+        if verdict.outcome is lazy.records.Outcome.INVALID:
+            # Nothing else says why, as there is no note that a verdict could repeat.
+            verdict = structs.replace(verdict, gate="trust")
         yield structs.replace(verdict, threshold=limit)

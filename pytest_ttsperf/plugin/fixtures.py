@@ -49,11 +49,16 @@ class Measurement:
         return tuple(trial.recording for trial in self.result.counted if trial.recording)
 
     def __repr__(self) -> str:
-        ttfa, rtf = self["ttfa_ms"], self["rtf"]
-        return (
-            f"<Measurement {self.result.cell.preset} {self.result.cell.mode} n={ttfa.n} "
-            f"ttfa_ms p50={ttfa.p50} p95={ttfa.p95} rtf p95={rtf.p95}>"
-        )
+        cell = self.result.cell
+        parts = [f"<Measurement {cell.preset} {cell.mode}"]
+        if cell.load is not None:
+            parts.append(f"({cell.load})")
+        if self.result.capacity is not None:
+            parts.append(self.result.capacity.reason)
+        else:
+            ttfa, rtf = self["ttfa_ms"], self["rtf"]
+            parts.append(f"n={ttfa.n} ttfa_ms p50={ttfa.p50} p95={ttfa.p95} rtf p95={rtf.p95}")
+        return f"{' '.join(parts)}>"
 
 
 class WarmEngine:

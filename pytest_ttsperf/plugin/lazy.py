@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 MODULES = {
     "admission": "pytest_ttsperf.baseline.admission",
     "artifact": "pytest_ttsperf.report.artifact",
+    "barge_in": "pytest_ttsperf.load.barge_in",
+    "capacity": "pytest_ttsperf.load.capacity",
+    "capacity_cell": "pytest_ttsperf.load.capacity_cell",
     "cell": "pytest_ttsperf.experiment.cell",
     "cells": "pytest_ttsperf.compare.cells",
     "environment": "pytest_ttsperf.machine.environment",

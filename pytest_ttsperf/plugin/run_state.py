@@ -354,7 +354,7 @@ class TestState:
             if keywords is None:
                 result = crowds.measure(source, load_plan, line.windows_of(load.label))
             else:
-                result = crowds.search(source, load_plan, keywords, limits, line.text)
+                result = crowds.search(source, load_plan, keywords, limits, line)
         finally:
             line.text("")
         result = crowds.add_limits(result, limits)
