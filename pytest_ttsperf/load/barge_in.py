@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from pytest_ttsperf.errors import MeasurementError
 from pytest_ttsperf.judge import limits
 from pytest_ttsperf.records import BargeIn, Threshold, Verdict
@@ -25,9 +27,17 @@ def measure_barge_in(source: TargetFactory, plan: LoadPlan, tell: Tell) -> Barge
 
 def judge(found: BargeIn | None, threshold: Threshold) -> Verdict:
     """One limit of `@barge_in`; what could not be measured fails it."""
-    value = None if found is None else _value_of(found, threshold.keyword)
-    reason = NO_REASON if found is None else found.reason
-    return limits.judge_value(threshold, value, reason)
+    if found is None:
+        return limits.judge_value(threshold, None, NO_REASON)
+    value = _value_of(found, threshold.keyword)
+    verdict = limits.judge_value(threshold, value, found.reason)
+    if value is None:
+        return verdict
+    return structs.replace(
+        verdict,
+        reason=f"{verdict.reason}: {_evidence(found, threshold.keyword)}",
+        n=found.hang_ups,
+    )
 
 
 def _value_of(found: BargeIn, keyword: str) -> float | None:
@@ -37,3 +47,13 @@ def _value_of(found: BargeIn, keyword: str) -> float | None:
     if found.next_ttfa_ms is None or not found.idle_ttfa_ms:
         return None
     return found.next_ttfa_ms / found.idle_ttfa_ms - 1
+
+
+def _evidence(found: BargeIn, keyword: str) -> str:
+    times = f"listeners have hung up {found.hang_ups} times"
+    if keyword == "stop_p95_ms":
+        return f"{times}, and in 95 % of cases the target's work for them ended so soon"
+    return (
+        f"{times}; the next first sound came after {found.next_ttfa_ms:.4g} ms, that of an idle "
+        f"target after {found.idle_ttfa_ms:.4g} ms"
+    )

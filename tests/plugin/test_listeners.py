@@ -13,6 +13,8 @@ from pytest_ttsperf.load.generator import null
 from pytest_ttsperf.records import BargeIn, LoadSpec
 from tests.plugin import speech_server
 from tests.plugin.conftest import INLINE, Project
+from tests.plugin.test_replaced_parts import NO_PROCESSES, NO_SOCKETS
+from tests.plugin.test_stopped_time import BY_HAND
 
 pytestmark = pytest.mark.usefixtures("untraced_children")
 
@@ -386,6 +388,20 @@ def test_a_server_is_listened_to_by_many(project: Project) -> None:
     ended = [trial["load"]["ended"] for trial in cell["trials"] if trial["kind"] == "trial"]
     assert set(ended) == {"answered"}
     assert one_load(cell)["null_rate"] > one_load(cell)["wanted_rate"]
+
+
+def test_fixtures_that_replace_time_sockets_and_processes_disturb_no_crowd(
+    project: Project,
+) -> None:
+    replaced = "\n".join([NO_SOCKETS, NO_PROCESSES, BY_HAND])
+    project.pytester.makeconftest(f"import pytest\n{replaced}")
+    project.test(CROWD)
+    # So slow that no generator is the bottleneck, whatever runs beside.
+    slow = ("--ttsperf-target=engines:Telling", "--ttsperf-target-option=first_s=0.3")
+    project.run_apart("-p", "no:randomly", *slow, *SHORT).assert_outcomes(passed=1)
+    (cell,) = project.cells()
+    assert len(one_load(cell)["windows"]) == 2
+    assert cell["summary"]["ttfa_ms"]["p50"] >= 300
 
 
 # How many may listen

@@ -42,3 +42,15 @@ def test_what_could_not_be_measured_says_why() -> None:
     found = BargeIn(hang_ups=0, reason="its processes cannot be read")
     assert "its processes cannot be read" in barge_in.judge(found, STOP).reason
     assert barge_in.NO_REASON in barge_in.judge(None, STOP).reason
+
+
+def test_the_verdict_says_how_often_and_against_what() -> None:
+    verdict = barge_in.judge(FOUND, NEXT)
+    assert verdict.n == 30
+    assert verdict.reason.endswith(
+        "listeners have hung up 30 times; the next first sound came after 105 ms, that of an idle "
+        "target after 100 ms"
+    )
+    assert "41 ms is within limit 50 ms: listeners have hung up 30 times" in (
+        barge_in.judge(FOUND, STOP).reason
+    )
