@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import pytest
 
 from pytest_ttsperf.errors import LimitError, MeasurementError
-from pytest_ttsperf.plugin import lazy, markers
+from pytest_ttsperf.plugin import lazy, markers, usage
 
 if TYPE_CHECKING:
     from pytest_ttsperf.experiment.plan import TargetFactory
@@ -55,8 +55,9 @@ class CallLoad(NamedTuple):
 
 def parametrize(metafunc: pytest.Metafunc, options: Options) -> None:
     """Run a test that measures once for each number of listeners, if anything names one."""
-    measures = FIXTURE in metafunc.fixturenames or "perf" in metafunc.fixturenames
-    counts = choose_counts(metafunc.definition, options) if measures else ()
+    if not usage.uses_perf(metafunc.definition):
+        return
+    counts = choose_counts(metafunc.definition, options)
     if not counts:
         return
     if FIXTURE not in metafunc.fixturenames:

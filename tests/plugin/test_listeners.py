@@ -125,6 +125,27 @@ def test_a_fixture_that_rests_on_ours_is_parametrised_too(project: Project) -> N
     ]
 
 
+def test_a_fixture_of_that_name_that_is_not_ours_is_left_alone(project: Project) -> None:
+    project.pytester.makeconftest(
+        """
+        import pytest
+        from pytest_ttsperf.plugin.fixtures import perf as tts_perf
+        @pytest.fixture
+        def perf(): return 1
+        """
+    )
+    project.test(
+        """
+        def test_beside(perf, warm_engine): pass
+        def test_ours(perf, tts_perf): pass
+        """
+    )
+    assert collected(project, "--ttsperf-listeners=4") == [
+        "test_beside[cpu]",
+        "test_ours[cpu-4 listeners]",
+    ]
+
+
 @pytest.mark.parametrize("value", ["0", "1,,4", "many", "-2", "1.5", ""])
 @pytest.mark.parametrize("form", ["--ttsperf-listeners={}", "ttsperf_listeners={}"])
 def test_what_is_no_number_is_refused(project: Project, form: str, value: str) -> None:
