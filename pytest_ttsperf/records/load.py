@@ -164,9 +164,18 @@ class LoadWindow(Struct, frozen=True, kw_only=True):
     queue_p95_ms: float | None = None
     cpu_s: float | None = None
     """Of the target's process tree."""
+    rss_bytes: int | None = None
+    """After it, when the target was quiet."""
     rss_peak_bytes: int | None = None
+    uss_bytes: int | None = None
+    """As `rss_bytes`."""
     concurrency: float | None = None
     """Mean number of requests under way."""
+    most_streams: int | None = None
+    """Most streams that were open at once."""
+    stream_s: float | None = None
+    """How long streams were open, all together, the lead included, as `cpu_s` does: each from its
+    request until it was played, or, for greedy listeners, had arrived."""
     generator: GeneratorHealth
 
 
@@ -227,8 +236,11 @@ class CapacityLevel(Struct, frozen=True, kw_only=True):
 
     level: float
     windows: tuple[LoadWindow, ...]
+    """Those that count."""
+    explored: tuple[LoadWindow, ...] = ()
+    """Shorter ones, which only showed where to begin."""
     good: int
-    """Windows that meet the limits."""
+    """Windows that count and meet the limits."""
     outcome: Outcome
     """PASS: proven; FAIL: refuted; INCONCLUSIVE: neither."""
     reasons: tuple[str, ...] = ()
@@ -241,8 +253,10 @@ class Capacity(Struct, frozen=True, kw_only=True):
     unit: Literal["listeners", "requests/s"]
     limits: dict[str, float]
     confidence: float
+    wanted: float | None = None
+    """The one level that was in question; None where the highest was searched for."""
     proven: float | None = None
-    """The highest level that was proven, all below it being proven too; None for none."""
+    """The highest level that was proven; those below it meet the limits as well. None for none."""
     refuted: float | None = None
     """The lowest level that was refuted; None for none."""
     levels: tuple[CapacityLevel, ...]
