@@ -67,6 +67,23 @@ class CapacityLimits(NamedTuple):
         return figures
 
     @property
+    def of_requests(self) -> tuple[Threshold, ...]:
+        """What each request by itself is to meet, for the goodput of a window."""
+        no_stall = Threshold(
+            marker="cadence", keyword="underruns", metric="underruns", statistic="max", limit=0.0
+        )
+        if self.ttfa_p95_ms is None:
+            return (no_stall,)
+        ttfa = Threshold(
+            marker="ttfa",
+            keyword="p95_ms",
+            metric="ttfa_ms",
+            statistic="p95",
+            limit=self.ttfa_p95_ms,
+        )
+        return ttfa, no_stall
+
+    @property
     def text(self) -> str:
         """For people: `TTFA p95 at most 500 ms, no answer stalls`."""
         stalls = "no answer stalls"
@@ -156,11 +173,14 @@ def _tell_nobody(_step: SearchStep) -> None:
 def judge(capacity: Capacity, least: float) -> Verdict:
     """Whether the capacity is at least so many listeners, or requests a second.
 
-    PASS where as many or more are proven, FAIL where as many or fewer are refuted.
+    PASS where as many or more are proven, FAIL where as many or fewer are refuted, and INVALID where
+    the answers were not what was asked for.
     """
     keyword = "min_listeners" if capacity.unit == "listeners" else "min_rate"
     outcome = Outcome.INCONCLUSIVE
-    if capacity.proven is not None and capacity.proven >= least:
+    if capacity.void_because is not None:
+        outcome = Outcome.INVALID
+    elif capacity.proven is not None and capacity.proven >= least:
         outcome = Outcome.PASS
     elif capacity.refuted is not None and capacity.refuted <= least:
         outcome = Outcome.FAIL
@@ -173,7 +193,9 @@ def judge(capacity: Capacity, least: float) -> Verdict:
         is_least=True,
     )
     reason = f"{capacity.reason}, wanted at least {level_text(least, capacity.unit)}"
-    if outcome is Outcome.INCONCLUSIVE:
+    if capacity.void_because is not None:
+        reason += f"; {capacity.void_because}"
+    elif outcome is Outcome.INCONCLUSIVE:
         reason += _remedy(capacity, least)
     return Verdict(
         subject=threshold.label,

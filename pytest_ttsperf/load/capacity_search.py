@@ -37,7 +37,7 @@ LOWEST_RATE = 0.1
 
 
 class SearchStep(NamedTuple):
-    """Which window is about to run."""
+    """Which window is about to run, or runs."""
 
     phase: Phase
     level: float
@@ -45,6 +45,10 @@ class SearchStep(NamedTuple):
     """Of this phase, from 1."""
     wanted: int | None
     """Windows of this phase in all, should they go on as they do; None while exploring."""
+    seconds: float = 0.0
+    """Of this window, so far."""
+    window_s: float | None = None
+    """In which it has arrivals; None before it has begun."""
 
 
 def ladder(unit: Unit, most: float, wanted: float | None = None) -> tuple[float, ...]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     pass
 
 from pytest_ttsperf.records.comparison import Comparison
-from pytest_ttsperf.records.load import LoadResult
+from pytest_ttsperf.records.load import Capacity, LoadResult
 from pytest_ttsperf.records.machine import SystemLoad
 from pytest_ttsperf.records.recording import Mode, Phase, TargetInfo, Trial, Usage
 from pytest_ttsperf.records.verdict import Outcome, Summary, Threshold, Verdict, sample_key
@@ -154,6 +154,8 @@ class CellResult(Struct, frozen=True, kw_only=True):
     test's own."""
     load: LoadResult | None = None
     """Its windows, where many listen; its trials are their requests."""
+    capacity: Capacity | None = None
+    """How many may listen at once, where that was searched; then there are no trials."""
 
     @property
     def counted(self) -> tuple[Trial, ...]:

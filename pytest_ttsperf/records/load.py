@@ -265,3 +265,9 @@ class Capacity(Struct, frozen=True, kw_only=True):
     """The answer in a sentence."""
     stopped_because: str | None = None
     """Why the search ended before it found a level that fails; None where it did not."""
+    null_rate: float | None = None
+    """Requests a second that the generator has reached with a target that does nothing."""
+    integrity: IntegrityCheck | None = None
+    """Of the windows that were good."""
+    void_because: str | None = None
+    """Why nothing of it is to be believed; None where nothing speaks against it."""
