@@ -75,7 +75,7 @@ def _run(arguments: argparse.Namespace) -> int:
     advise(written_out)
     presets = tuple(dict.fromkeys(arguments.preset or PRESETS[:1]))
     margins = metrics.margins_of_lines(arguments.fail, "--fail")
-    with _modules_of(os.getcwd()):
+    with modules_of(os.getcwd()):
         found: dict[str, lazy.records.Comparison] = lazy.cells.side_by_side(
             old,
             new,
@@ -95,7 +95,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _modules_of(folder: str) -> Iterator[None]:
+def modules_of(folder: str) -> Iterator[None]:
     """Have modules of the folder found meanwhile, here and in the processes of the targets.
 
     They come before installed ones, as where a server or pytest is started there, but behind the
