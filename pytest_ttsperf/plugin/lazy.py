@@ -13,6 +13,7 @@ from pytest_ttsperf.late import importer
 if TYPE_CHECKING:
     import pytest_ttsperf.load.cell
     import pytest_ttsperf.load.pooling
+    import pytest_ttsperf.load.report
     import pytest_ttsperf.records.cell
     from pytest_ttsperf import records as records
     from pytest_ttsperf.baseline import admission as admission
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     load_cell = pytest_ttsperf.load.cell
     load_pooling = pytest_ttsperf.load.pooling
+    load_report = pytest_ttsperf.load.report
     records_cell = pytest_ttsperf.records.cell
 
 MODULES = {
@@ -48,6 +50,7 @@ MODULES = {
     "function_process": "pytest_ttsperf.sound_quality.function_process",
     "load_cell": "pytest_ttsperf.load.cell",
     "load_pooling": "pytest_ttsperf.load.pooling",
+    "load_report": "pytest_ttsperf.load.report",
     "plan": "pytest_ttsperf.experiment.plan",
     "records": "pytest_ttsperf.records",
     "records_cell": "pytest_ttsperf.records.cell",

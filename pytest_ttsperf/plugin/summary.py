@@ -85,6 +85,7 @@ class RunSummary:
         if self._config.get_verbosity() >= 0:
             reporter.section("ttsperf")
             reporter.write_line(lazy.terminal.table(results, _painter(reporter)))
+            _print_curves(reporter, results)
             self._print_remarks(reporter, results)
         parts: list[str | None] = [lazy.terminal.counts(results)]
         paths = {data["artifact"] for data in self._data.values() if data["artifact"]}
@@ -160,6 +161,25 @@ def _painter(reporter: Any) -> Any:
         return str(reporter._tw.markup(text, **{color: True}))
 
     return paint
+
+
+def _print_curves(reporter: Any, results: list[CellResult]) -> None:
+    """How many may listen at once, for each cell in which that was searched."""
+    paint = _painter(reporter)
+    outcomes = {"good": "PASS", "bad": "FAIL"}
+
+    def paint_level(text: str, level: str) -> str:
+        return str(paint(text, outcomes.get(level)))
+
+    for result in results:
+        if result.capacity is None:
+            continue
+        text = lazy.load_report.capacity_text(
+            result.capacity,
+            paint_level,
+            width=reporter._tw.fullwidth,
+        )
+        reporter.write_line(f"\n{lazy.terminal.cell_label(result.cell)}\n{text}")
 
 
 def announce_duration(run: run_state.RunState, selected: list[str]) -> None:

@@ -13,7 +13,6 @@ from typing import Literal
 from pytest_ttsperf.records import (
     BargeIn,
     Capacity,
-    CellResult,
     GeneratorHealth,
     IntegrityCheck,
     LoadResult,
@@ -29,15 +28,6 @@ END_TEXTS = {
 }
 MOST_KINDS = 4
 """Of failures, that are named."""
-
-
-def describe(result: CellResult) -> Iterator[str]:
-    """The lines of a cell; none for a single listener."""
-    if result.load is not None:
-        yield from describe_load(result.load)
-    if result.capacity is not None:
-        yield result.capacity.reason
-        yield describe_search(result.capacity)
 
 
 def describe_load(load: LoadResult) -> Iterator[str]:

@@ -78,7 +78,8 @@ def table(results: Sequence[CellResult], paint: Paint = lambda text, _: text) ->
         for outcome, row in rows:
             verdict = row[-1]
             lines.append(_align(row, widths).removesuffix(verdict) + paint(verdict, outcome))
-        lines += [f"  {line}" for line in crowd.describe(result)]
+        if result.load is not None:
+            lines += [f"  {line}" for line in crowd.describe_load(result.load)]
     return "\n".join(lines)
 
 

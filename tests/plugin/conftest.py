@@ -38,6 +38,7 @@ import pytest_ttsperf.load.barge_in
 import pytest_ttsperf.load.capacity_cell
 import pytest_ttsperf.load.cell
 import pytest_ttsperf.load.pooling
+import pytest_ttsperf.load.report
 import pytest_ttsperf.machine.environment
 import pytest_ttsperf.report.artifact
 import pytest_ttsperf.report.terminal

@@ -449,7 +449,7 @@ def test_a_capacity_that_is_there_is_proven_by_14_good_windows(project: Project)
             "  short stream: whether 2 listeners are served within the limits, in windows of 0.5 s",
             "test_x[[]cpu] short stream warm, capacity, greedy",
             "  capacity min_listeners *14 *2 *2 *PASS",
-            "  at least 2 listeners, 95 % sure*",
+            "At least 2 listeners, 95 % sure*",
         ]
     )
 
