@@ -154,8 +154,10 @@ def search(
         f"the limits, in windows of {window_s:.3g} s"
     )
 
+    unit = "listeners" if plan.load.rate is None else "requests/s"
+
     def tell(step: SearchStep) -> None:
-        line.text(f"{preset} {plan.plan.mode}: {search_text(plan.load, step)}")
+        line.text(lazy.load_report.progress_text(step, unit))
 
     return lazy.capacity_cell.measure_capacity(
         source,
@@ -164,16 +166,6 @@ def search(
         wanted=wanted,
         tell=tell,
     )
-
-
-def search_text(load: LoadSpec, step: SearchStep) -> str:
-    """`6 listeners, window 3 of 14 (12 of 25 s), proving`."""
-    of_wanted = "" if step.wanted is None else f" of {step.wanted}"
-    of_window = ""
-    if step.window_s is not None:
-        of_window = f" ({min(step.seconds, step.window_s):.0f} of {step.window_s:.0f} s)"
-    level = _level_text(load, step.level)
-    return f"{level}, window {step.window}{of_wanted}{of_window}, {step.phase}"
 
 
 def _level_text(load: LoadSpec, level: float) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from pytest_ttsperf.experiment.plan import Plan, Progress, QualityPlan
-from pytest_ttsperf.load.capacity_search import SearchStep
 from pytest_ttsperf.plugin import crowds
 from pytest_ttsperf.plugin.progress import ProgressLine, windows_text
 from pytest_ttsperf.records import (
@@ -92,26 +91,6 @@ def test_a_crowd_is_not_judged_by_words_and_that_is_said() -> None:
 def test_progress_counts_windows() -> None:
     text = windows_text(Progress(plan_of(), 2, 6, 80.4), EIGHT.label)
     assert text == "short stream, 8 listeners: 2 of 6 windows, about 80 s left"
-
-
-@pytest.mark.parametrize(
-    ("load", "step", "text"),
-    [
-        (EIGHT, SearchStep("exploring", 1, 2, None), "1 listener, window 2, exploring"),
-        (
-            EIGHT,
-            SearchStep("deciding", 6, 3, 14, seconds=12.4, window_s=25.0),
-            "6 listeners, window 3 of 14 (12 of 25 s), deciding",
-        ),
-        (
-            LoadSpec(rate=2.5),
-            SearchStep("proving", 2.5, 3, 18, seconds=31.0, window_s=25.0),
-            "2.5 requests/s, window 3 of 18 (25 of 25 s), proving",
-        ),
-    ],
-)
-def test_a_search_says_which_window_it_is_at(load: LoadSpec, step: SearchStep, text: str) -> None:
-    assert crowds.search_text(load, step) == text
 
 
 def test_what_a_mark_says_of_a_good_window() -> None:
