@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pytest_ttsperf.records import Capacity, CellResult, LoadSpec, Threshold, Verdict
 
 NOT_STORED = (
-    "cells in which many listen are not stored as baselines, as too much of them is the machine's; "
-    "compare their versions side by side (--ttsperf-against)"
+    "cells in which many listen are not stored as baselines, as the machine moves them from run to "
+    "run by more than most changes would; compare versions side by side (--ttsperf-against)"
 )
 MOST_WINDOWS = 1000
 """More than any test has: the traces of its attempts are drawn from seeds so far apart."""
@@ -153,7 +153,6 @@ def search(
         f"{preset} {plan.plan.mode}: whether {_level_text(plan.load, wanted)} are served within "
         f"the limits, in windows of {window_s:.3g} s"
     )
-
     unit = "listeners" if plan.load.rate is None else "requests/s"
 
     def tell(step: SearchStep) -> None:
