@@ -222,8 +222,8 @@ def wait_until(due_ns: int) -> None:
 
 async def sleep_until(due_ns: int) -> None:
     """The same in an event loop, whose timers are exact to a millisecond."""
-    left_ns = due_ns - REAL.perf_counter_ns()
-    await asyncio.sleep(max(0, left_ns) / NS_PER_S)
+    while (left_ns := due_ns - REAL.perf_counter_ns()) > 0:
+        await asyncio.sleep(left_ns / NS_PER_S)
 
 
 def requests_of(requests: Iterable[OfferedRequest]) -> dict[int, list[OfferedRequest]]:

@@ -51,13 +51,13 @@ def measure_null_rate(
     stamp ten chunks of a tenth of a second for each answer. MeasurementError where that fails.
     """
     kind = "http"
+    processes = 1
     if source is not None:
         kind = targets_spec.kind_of(source.spec.spec).name
-    greedy = LoadSpec(
-        listeners=load.listeners or OPEN_LISTENERS,
-        pace="greedy",
-        processes=load.processes if kind == targets_spec.PYTHON else 1,
-    )
+    if kind == targets_spec.PYTHON:
+        processes = load.processes
+    listeners = load.listeners or max(OPEN_LISTENERS, processes)
+    greedy = LoadSpec(listeners=listeners, pace="greedy", processes=processes)
     with _null_target(kind) as spec, LoadGenerator(TargetFactory(spec), greedy, "stream") as null:
         null.is_decoded = False
         null.open()

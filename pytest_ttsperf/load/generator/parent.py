@@ -41,6 +41,8 @@ WARM_TEXTS = 4
 MOST_IN_FLIGHT = 256
 """Of an open loop that names no number: so many threads stand ready, and as many connections may be
 open. A request beyond them is capped, and counted, as it is with a number that was named."""
+MOST_PROGRAMS = 16
+"""The same for programs, each of which is a process, perhaps with a voice in its memory."""
 SETTLE_NS = 50_000_000
 """Between the word to begin and the beginning, so that every process has heard it by then."""
 NS_PER_S = 1_000_000_000
@@ -263,7 +265,7 @@ class LoadGenerator:
         """Have every process ready with its part of the trace, before the first begins."""
         count = len(self._processes)
         parts = deal(trace.requests, count)
-        caps = share_out(self._load.most_in_flight or MOST_IN_FLIGHT, count)
+        caps = share_out(self._most_in_flight, count)
         for number, process in enumerate(self._processes):
             process.say(
                 protocol.PrepareRequest(
@@ -278,8 +280,17 @@ class LoadGenerator:
                     is_decoded=self.is_decoded,
                 )
             )
+        wait_s = self._wait_s
+        if self._kind == "command":  # each listener may start a program and have it speak
+            wait_s *= self._load.listeners or self._most_in_flight
         for process in self._processes:
-            process.listen(self._wait_s)
+            process.listen(wait_s)
+
+    @property
+    def _most_in_flight(self) -> int:
+        if self._load.most_in_flight is not None:
+            return self._load.most_in_flight
+        return MOST_PROGRAMS if self._kind == "command" else MOST_IN_FLIGHT
 
     def _collect(
         self,
