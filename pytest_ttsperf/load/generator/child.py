@@ -6,7 +6,9 @@ target by the same code. What it sends is stamped here, and decoded once the las
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import os
 import socket
 import sys
 import threading
@@ -35,7 +37,10 @@ from pytest_ttsperf.targets.worker import protocol as worker_protocol
 if TYPE_CHECKING:
     from pytest_ttsperf.load.generator.programs import Programs
 
-
+PRIORITY = -10
+"""Niceness of a process that only sends and stamps, so that a server on the same machine does not
+hold up what is to measure it; its listeners are elsewhere in life. Where that is not allowed, for
+all but root, it competes as any other process, and its lateness says how that went."""
 SWITCH_S = 0.0005
 """How long a thread of this process may hold up the others, where no target works in it."""
 
@@ -97,7 +102,7 @@ class GeneratorChild(worker_child.WorkerChild):
             self._programs.close()
         super().close()
 
-    # What an imported engine has no need of is imported late: the process is its own.
+    # Opening: what an imported engine has no need of is imported late, as it is in this process.
 
     def _open_programs(self, request: protocol.OpenProgramsRequest) -> worker_protocol.Message:
         from pytest_ttsperf.load.generator.programs import Programs
@@ -116,6 +121,8 @@ class GeneratorChild(worker_child.WorkerChild):
         assert isinstance(adapter, ServerAdapter), adapter
         self._new_channel = Clients(request, adapter).new_channel
         self._be_alone()
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)  # threads have that of who starts them
         return reply
 
     def _be_alone(self) -> None:
