@@ -169,6 +169,19 @@ class Window:
             over_ns = max(over_ns, self._played_ns(sent.channel, sent, answer))
         return over_ns + int(load.think_s * NS_PER_S)
 
+    def free_ns(self, sent: SentRequest) -> int:
+        """Since when a listener can send again, where that is later than the end of its answer; or 0.
+
+        To hang up takes a target as long as it takes, and to start a program as well: neither is
+        lateness of the generator.
+        """
+        is_held_up = sent.ended == "hung_up"
+        if sent.channel is not None and sent.channel.prepares_at_once:
+            is_held_up = True
+        if not is_held_up:
+            return 0
+        return REAL.perf_counter_ns()
+
     def _played_ns(self, channel: Channel, sent: SentRequest, answer: Answer) -> int:
         """When an answer has been played; its end, where it turns out to be no sound."""
         try:
@@ -315,7 +328,7 @@ class ThreadedListeners:
             if channel.prepares_at_once:
                 _prepare_early(channel)
                 due_ns = max(due_ns, REAL.perf_counter_ns())
-            free_ns = REAL.perf_counter_ns()
+            free_ns = window.free_ns(sent)
 
     def _send_all(self) -> None:
         """Hand on each request of an open loop shortly before it is due, whatever is under way."""
@@ -373,7 +386,7 @@ class AwaitedListeners:
                 return
             sent = await window.ask_async(self._channel, request, due_ns, free_ns)
             due_ns = window.next_due_ns(sent)
-            free_ns = REAL.perf_counter_ns()
+            free_ns = window.free_ns(sent)
 
     async def _send_all(self) -> None:
         window = self._window

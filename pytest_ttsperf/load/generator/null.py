@@ -58,15 +58,19 @@ def measure_null_rate(
         processes = load.processes
     listeners = load.listeners or max(OPEN_LISTENERS, processes)
     greedy = LoadSpec(listeners=listeners, pace="greedy", processes=processes)
-    with _null_target(kind) as spec, LoadGenerator(TargetFactory(spec), greedy, "stream") as null:
-        null.is_decoded = False
-        null.open()
-        if kind == targets_spec.PYTHON:
-            seconds *= CALLABLE_SHARE
-        plan = WindowPlan(lead_s=LEAD_S, counted_s=seconds, least_requests=1)
-        trace = draw_trace(greedy, corpus.texts("short", TEXTS), seed=0, plan=plan)
-        record = null.run_window(_without_delay(trace), _tell_nobody)
+    if kind == targets_spec.PYTHON:
+        seconds *= CALLABLE_SHARE
+    plan = WindowPlan(lead_s=LEAD_S, counted_s=seconds, least_requests=1)
+    trace = draw_trace(greedy, corpus.texts("short", TEXTS), seed=0, plan=plan)
+    with _null_target(kind) as spec:
+        record = _run(TargetFactory(spec), greedy, _without_delay(trace))
     return _counted(record) / seconds
+
+
+def _run(source: TargetFactory, load: LoadSpec, trace: Trace) -> WindowRecord:
+    with LoadGenerator(source, load, "stream", is_decoded=False) as generator:
+        generator.open()
+        return generator.run_window(trace, _tell_nobody)
 
 
 def _without_delay(trace: Trace) -> Trace:
