@@ -482,9 +482,8 @@ def test_a_server_that_stands_still_hides_nothing(
         assert request.recording is not None
         assert request.recording.request_ns == request.load.scheduled_ns
         assert request.recording.arrivals_ns[0] >= end_ns
-    # More than so many connections does the system not take while nobody accepts them.
-    sent = [each.load.sent_ns or 0 for each in within]
-    assert sum(at_ns < end_ns for at_ns in sent) >= 4
+        assert request.load.sent_ns is not None
+        assert request.load.sent_ns < end_ns
 
 
 def test_a_wyoming_server_answers_all_listeners() -> None:
