@@ -170,7 +170,7 @@ class Window:
         return over_ns + int(load.think_s * NS_PER_S)
 
     def free_ns(self, sent: SentRequest) -> int:
-        """Since when a listener can send again, where that is later than the end of its answer; or 0.
+        """Since when a listener can send again, if that is later than its answer ended; else 0.
 
         To hang up takes a target as long as it takes, and to start a program as well: neither is
         lateness of the generator.
