@@ -107,9 +107,10 @@ class Talk:
 
 
 @pytest.fixture
-def talk() -> Iterator[Talk]:
-    """Talks to a child, which sets up its process: that is ours here, and is set back."""
-    switch_s = sys.getswitchinterval()
+def talk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Talk]:
+    """Talks to a child, which sets up its process: that is ours here, and stays as it is."""
+    for module, name in ((gc, "freeze"), (os, "setpriority"), (sys, "setswitchinterval")):
+        monkeypatch.setattr(module, name, lambda *_: None)
     ours, theirs = socket.socketpair()
     ours.settimeout(60)
     child = threading.Thread(target=generator_child.serve, args=(theirs, time.monotonic_ns()))
@@ -118,8 +119,6 @@ def talk() -> Iterator[Talk]:
     ours.close()
     child.join(20)
     theirs.close()
-    sys.setswitchinterval(switch_s)
-    gc.unfreeze()
     assert not child.is_alive()
     assert gc.isenabled()
 
