@@ -16,6 +16,8 @@ from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import GeneratorHealth
 
 TICK_S = 0.002
+LONG_TICK_S = 0.005
+"""In a process in which a target works, too: it costs it a quarter of a percent."""
 JOIN_S = 1.0
 NS_PER_MS = 1e6
 
@@ -34,9 +36,15 @@ class ProcessHealth(NamedTuple):
 class HealthMonitor:
     """Watches the process that it is in, from `start` to `stop`; its CPU time to an instant."""
 
-    def __init__(self, closes_ns: int) -> None:
-        """No request is sent after `closes_ns`, on time.perf_counter_ns."""
+    def __init__(self, closes_ns: int, *, rests_long: bool = False) -> None:
+        """No request is sent after `closes_ns`, on time.perf_counter_ns.
+
+        `rests_long` is for a process that is not the generator's alone.
+        """
         self._closes_ns = closes_ns
+        self._tick_s = TICK_S
+        if rests_long:
+            self._tick_s = LONG_TICK_S
         self._at_close: ProcessHealth | None = None
         self._lags_ns: list[int] = []
         self._is_over = threading.Event()
@@ -63,10 +71,10 @@ class HealthMonitor:
         return ProcessHealth((), cpu_ns, seconds)
 
     def _tick(self) -> None:
-        tick_ns = int(TICK_S * 1e9)
+        tick_ns = int(self._tick_s * 1e9)
         while not self._is_over.is_set():
             due_ns = REAL.perf_counter_ns() + tick_ns
-            REAL.sleep(TICK_S)
+            REAL.sleep(self._tick_s)
             now_ns = REAL.perf_counter_ns()
             self._lags_ns.append(max(0, now_ns - due_ns))
             if self._at_close is None and now_ns >= self._closes_ns:

@@ -129,6 +129,12 @@ def test_without_a_text_there_is_nothing_to_offer() -> None:
         draw_trace(LoadSpec(listeners=2), (), seed=1, plan=SHORT)
 
 
+@pytest.mark.parametrize("load", [LoadSpec(listeners=0), LoadSpec(rate=0.0), LoadSpec(rate=-1.0)])
+def test_a_load_is_above_nothing(load: LoadSpec) -> None:
+    with pytest.raises(MeasurementError, match="above 0"):
+        draw_trace(load, TEXTS, seed=1, plan=SHORT)
+
+
 def test_gaps_are_drawn_for_the_whole_of_a_long_slow_window() -> None:
     """So many gaps are drawn that a slow start cannot run out of them."""
     for seed in range(200):

@@ -25,10 +25,12 @@ import pytest
 
 from pytest_ttsperf.errors import TargetCrashed, TargetTimeout
 from pytest_ttsperf.experiment.plan import TargetFactory
+from pytest_ttsperf.load import traces
 from pytest_ttsperf.load.generator.null import measure_null_rate
 from pytest_ttsperf.load.generator.parent import LoadGenerator, RequestRecord, WindowRecord
 from pytest_ttsperf.load.traces import WindowPlan, draw_trace
 from pytest_ttsperf.measure import corpus
+from pytest_ttsperf.metrics import playback
 from pytest_ttsperf.metrics.audio import to_samples
 from pytest_ttsperf.records import LoadSpec, TargetSpec
 from tests.plugin import speech_server
@@ -38,7 +40,8 @@ pytestmark = pytest.mark.starts
 
 ROOT = Path(__file__).resolve().parents[4]
 TEXTS = corpus.texts("short", 40)
-PLAN = WindowPlan(lead_s=0.2, counted_s=1.3, least_requests=1)
+PLAN = WindowPlan(lead_s=0.1, counted_s=0.9, least_requests=1)
+LONGER = WindowPlan(lead_s=0.2, counted_s=1.8, least_requests=1)
 GREEDY = LoadSpec(listeners=3, pace="greedy")
 RATE = 24_000
 CHUNK = 2400
@@ -89,7 +92,7 @@ class Telling:
     def stream(self, text):
         return Stream(self, text)
     def stages(self):
-        raise RuntimeError("of which stream, where there are several?")
+        return [("of which stream?", -1, 1, 2)]
 
 class Awaited:
     sample_rate = {RATE}
@@ -115,6 +118,12 @@ class Moody:
             raise ValueError("no such word")
         yield chunk(text)
 '''
+
+
+@pytest.fixture(autouse=True)
+def _quick_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All listeners of a closed loop are at work within a tenth of the time."""
+    monkeypatch.setattr(traces, "FIRST_S", 0.1)
 
 
 @pytest.fixture
@@ -256,7 +265,7 @@ def test_an_engine_is_asked_to_stop(engines: str) -> None:
 
 def test_a_patient_listener_asks_when_the_answer_was_played(engines: str) -> None:
     """Half a second of sound each; the next is due when it is over, whoever sends it when."""
-    record = run(source_of(f"{engines}:Telling"), LoadSpec(listeners=1))
+    record = run(source_of(f"{engines}:Telling"), LoadSpec(listeners=1), plan=LONGER)
     first, second, *_ = record.requests
     assert first.recording is not None
     played_ns = first.recording.arrivals_ns[0] + 5 * CHUNK * 10**9 // RATE
@@ -362,9 +371,28 @@ def test_a_server_answers_all_listeners_with_their_own_text(
     assert record.health.loop_lag_p99_ms is not None
 
 
-@pytest.mark.parametrize(("connection", "fewest"), [("keep", 0), ("fresh", 5)])
+@pytest.mark.parametrize("way", ["pcm", "wav", "mp3"])
+def test_a_patient_listener_knows_how_long_an_answer_of_a_server_sounds(
+    moody: tuple[subprocess.Popen[str], str], way: str
+) -> None:
+    """By its bytes, or of a compressed one by its decoder: as the player that judges has it."""
+    _, base = moody
+    record = run(source_of(f"{base}/{way}"), LoadSpec(listeners=2), ["A dozen", "letters"], LONGER)
+    require_all_answered(record, least=4)
+    for listener in (0, 1):
+        first, second = [each for each in record.requests if each.load.listener == listener][:2]
+        assert first.recording is not None
+        played = playback.play(first.recording)
+        assert played.start_ns is not None
+        assert played.stall_ms is not None
+        sound_s = sum(first.recording.frame_counts) / first.recording.sample_rate
+        waited_s = (second.load.scheduled_ns - played.start_ns) / 1e9
+        assert waited_s == pytest.approx(sound_s + played.stall_ms / 1e3, rel=0.1)
+
+
+@pytest.mark.parametrize("connection", ["keep", "fresh"])
 def test_connections_are_as_the_target_says(
-    moody: tuple[subprocess.Popen[str], str], connection: str, fewest: int
+    moody: tuple[subprocess.Popen[str], str], connection: str
 ) -> None:
     _, base = moody
     record = run(source_of(base, connection=connection), GREEDY)
@@ -372,7 +400,7 @@ def test_connections_are_as_the_target_says(
     with urlopen(f"{base}/told") as answer:
         connections = json.load(answer)["connections"]
     if connection == "keep":
-        assert connections == 3 + 2  # that of the opening, and of this question
+        assert connections <= 3 + 3  # two of the opening, and that of this question
     else:
         assert connections > len(record.requests)
 
@@ -382,7 +410,7 @@ def test_refusals_breaks_and_hangs_end_one_request_each(
 ) -> None:
     _, base = moody
     texts = ["refuse this text", "break this text off", "hang over this text", "speak this text"]
-    record = run(source_of(base, timeout_s=1.0), LoadSpec(rate=20.0), texts)
+    record = run(source_of(base, timeout_s=1.0), LoadSpec(rate=25.0), texts)
     assert set(ends(record)) == {
         ("answered", None),
         ("refused", "HTTP 503"),
@@ -444,19 +472,18 @@ def test_a_server_that_stands_still_hides_nothing(
         generator.open()
         stopper = threading.Timer(0.5, stop)
         stopper.start()
-        record = generator.run_window(draw_trace(load, TEXTS, seed=5, plan=PLAN), lambda _: None)
+        trace = draw_trace(load, TEXTS, seed=5, plan=LONGER)
+        record = generator.run_window(trace, lambda _: None)
         stopper.join()
     begin_ns, end_ns = stopped
     within = [each for each in record.requests if begin_ns < each.load.scheduled_ns < end_ns]
     assert len(within) >= 8
     for request in within:
         assert request.recording is not None
+        assert request.recording.request_ns == request.load.scheduled_ns
+        assert request.recording.arrivals_ns[0] >= end_ns
         assert request.load.sent_ns is not None
-        first_ns = request.recording.arrivals_ns[0]
-        assert first_ns >= end_ns
-        assert first_ns - request.recording.request_ns >= end_ns - request.load.scheduled_ns
-    sent = [each.load.sent_ns or 0 for each in within]
-    assert sum(at_ns < end_ns for at_ns in sent) >= 0.8 * len(sent)
+        assert request.load.sent_ns < end_ns
 
 
 def test_a_wyoming_server_answers_all_listeners() -> None:
@@ -498,9 +525,9 @@ def test_each_listener_starts_a_program_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_program_is_ended_where_its_listener_hangs_up() -> None:
-    """One that would write for ever: who does not hang up runs into the time limit."""
-    source = source_of("cmd:head -c 9000000 /dev/zero", rate=RATE)
-    record = run(source, LoadSpec(rate=8.0, hangs_up=True))
+    """One that writes more than any listener waits for who hangs up."""
+    source = source_of("cmd:head -c 600000 /dev/zero", rate=RATE)
+    record = run(source, LoadSpec(rate=12.0, hangs_up=True))
     assert ends(record)["hung_up", None] >= 2
     for request in record.requests:
         if request.load.ended == "hung_up":
