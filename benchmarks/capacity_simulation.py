@@ -53,7 +53,7 @@ TRUTH_WINDOWS = 600
 COIN_SEARCHES = 2000
 COIN_MOST = 64.0
 GROUP = 5
-SERVED_IN_TURN, SHARED = "fifo", "shared"
+
 HEALTH = GeneratorHealth(sends=1)
 
 
@@ -86,11 +86,11 @@ class Server(NamedTuple):
 
 
 SERVERS = (
-    Server("fifo", SERVED_IN_TURN, 0.4, 1.6, 1500.0),
-    Server("shared", SHARED, 0.4, 1.6, 1500.0),
-    Server("fifo, fast", SERVED_IN_TURN, 0.1, 1.6, 300.0),
-    Server("shared, fast", SHARED, 0.1, 1.6, 300.0),
-    Server("fifo, by rate", SERVED_IN_TURN, 0.4, 1.6, 1500.0, "requests/s"),
+    Server("fifo", "fifo", 0.4, 1.6, 1500.0),
+    Server("shared", "shared", 0.4, 1.6, 1500.0),
+    Server("fifo, fast", "fifo", 0.1, 1.6, 300.0),
+    Server("shared, fast", "shared", 0.1, 1.6, 300.0),
+    Server("fifo, by rate", "fifo", 0.4, 1.6, 1500.0, "requests/s"),
 )
 
 
@@ -195,7 +195,7 @@ class Window:
         self._rng = np.random.default_rng(seed)
         self._work_s = server.piece_s * float(np.exp(self._rng.normal(0, SPEED_SD)))
         self._cores: Cores = FirstInFirstOut()
-        if server.discipline == SHARED:
+        if server.discipline == "shared":
             self._cores = SharedEvenly()
         self._numbers = count()
         self.counted_s = max(length.counted_s, length.least_requests / self._rate(level))
@@ -316,9 +316,6 @@ class Outcome(NamedTuple):
     seconds: float
 
 
-Search = Callable[[Server, Callable[[float, Length], LoadWindow]], Capacity]
-
-
 def search_as_shipped(server: Server, run: Callable[[float, Length], LoadWindow]) -> Capacity:
     """By the product's own search."""
     return capacity.search(
@@ -336,7 +333,8 @@ class UpwardWalk(capacity_search.CapacityWalk):
 
     def search(self, start: float) -> None:
         """Prove one level after the other, from below where the limits are missed."""
-        place = max(self._explore(self._place_of(start)) - 1, 0)
+        self._narrow(*self._bracket(self._place_of(start)))
+        place = max(self._place_to_prove() - 1, 0)
         while place <= self.top and self._is_proven(place):
             self.proven = place
             place += 1
