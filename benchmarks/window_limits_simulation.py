@@ -7,8 +7,8 @@ cores; answers come piece by piece, first in, first out, each piece taking a cor
 arrive as a Poisson process at a share of what it can do; a window begins with an idle server, has a
 lead of 5 s, counts 60 requests, and has a speed of its own, with a standard deviation of 3 %.
 
-*By windows* is the rule of the product, and the limit lies at so many times the typical window's p95
-(geometric mean over many windows). *By requests* is the rule for one listener, over all requests of
+*By windows* is the rule of the product, and the limit lies at so many times the p95 of the typical
+window (geometric mean over many). *By requests* is the rule for one listener, over all requests of
 the windows as if they were independent, and the limit lies at so many times their p95 in the long
 run. At 1.00 times every PASS and every FAIL is a wrong one.
 """

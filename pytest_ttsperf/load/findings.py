@@ -60,7 +60,9 @@ def _cpu_per_stream(windows: Sequence[LoadWindow]) -> float | None:
         if window.cpu_s is not None and window.stream_s is not None:
             cpu_s += window.cpu_s
             stream_s += window.stream_s
-    return cpu_s / stream_s if stream_s else None
+    if not cpu_s or not stream_s:  # a tree that never worked is not the target
+        return None
+    return cpu_s / stream_s
 
 
 def _rss_per_stream_mb(windows: Sequence[LoadWindow], idle: Usage | None) -> float | None:
