@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -78,3 +79,15 @@ class Failing(Babbler):
             yield from super().stream(text)
         finally:
             self.open_count -= 1
+
+
+class Serial(Babbler):
+    """Speaks to one listener after the other, as behind a lock around a model."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+    def stream(self, text: str) -> Iterator[Samples]:
+        """All pieces, once it is this listener's turn."""
+        with self.lock:
+            yield from super().stream(text)

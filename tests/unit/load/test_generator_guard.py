@@ -93,3 +93,12 @@ def test_a_single_window_is_judged_by_its_own_health() -> None:
     fault = generator_guard.find_window_fault(window(generator=late))
     assert fault is not None
     assert "30.0 ms" in fault
+
+
+def test_a_window_that_asks_for_more_than_a_fifth_of_the_null_rate_is_no_evidence() -> None:
+    busy = window(offered=200, seconds=20.0)
+    assert generator_guard.find_window_fault(busy, 51.0) is None
+    fault = generator_guard.find_window_fault(busy, 49.0)
+    assert fault is not None
+    assert "it reached 49 requests/s" in fault
+    assert generator_guard.find_window_fault(busy) is None
