@@ -334,7 +334,7 @@ class UpwardWalk(capacity_search.CapacityWalk):
     def search(self, start: float) -> None:
         """Prove one level after the other, from below where the limits are missed."""
         self._narrow(*self._bracket(self._place_of(start)))
-        place = max(self._place_to_prove() - 1, 0)
+        place = max((self._place_to_prove() or 0) - 1, 0)
         while place <= self.top and self._is_proven(place):
             self.proven = place
             place += 1

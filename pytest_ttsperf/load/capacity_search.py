@@ -134,7 +134,9 @@ class CapacityWalk:
     def search(self, start: float) -> None:
         """Find out all. SearchEnded; a TtsperfError of the first window is raised as it is."""
         self._narrow(*self._bracket(self._place_of(start)))
-        self._prove(self._place_to_prove())
+        place = self._place_to_prove()
+        if place is not None:
+            self._prove(place)
         self._refute(self._place_to_refute())
 
     def decide(self, level: float) -> None:
@@ -185,9 +187,14 @@ class CapacityWalk:
                 bad = middle
         self.explored_good = good if good >= 0 else None
 
-    def _place_to_prove(self) -> int:
-        """The highest place at which `EXPLORING_WINDOWS` are good; 0 if there is none."""
-        place = self.explored_good or 0
+    def _place_to_prove(self) -> int | None:
+        """The highest place at which `EXPLORING_WINDOWS` are good, or the lowest of all.
+
+        None where so many are bad there.
+        """
+        if self.explored_good is None:
+            return 0 if self._is_good_at_times(0) else None
+        place = self.explored_good
         while place > 0 and not self._is_good_throughout(place):
             place -= 1
         return place
@@ -198,6 +205,12 @@ class CapacityWalk:
             if not self._explore_window(place):
                 return False
         return all(map(self.is_good, explored))
+
+    def _is_good_at_times(self, place: int) -> bool:
+        while len(self._at(place).explored) < EXPLORING_WINDOWS:
+            if self._explore_window(place):
+                return True
+        return False
 
     def _explore_window(self, place: int) -> bool:
         done = sum(len(each.explored) for each in self.windows.values())

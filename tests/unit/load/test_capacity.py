@@ -113,7 +113,9 @@ def test_a_good_window_moves_the_refutation_up_and_asks_for_more() -> None:
 
 
 def test_what_never_holds_is_refuted_at_once() -> None:
-    found = search(Server(0))
+    server = Server(0)
+    found = search(server)
+    assert server.levels == [1] * 3
     assert found.proven is None
     assert found.evidence is None
     assert found.reason == "no number of listeners is proven; 1 fails in 3 of 3 windows"
