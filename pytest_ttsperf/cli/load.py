@@ -196,7 +196,7 @@ def _share(text: str) -> float:
 
 
 def _window_s(text: str) -> float:
-    seconds = _budget_s(text)
+    seconds = _seconds(text, "--window")
     if not SHORTEST_WINDOW_S <= seconds <= LONGEST_WINDOW_S:
         raise argparse.ArgumentTypeError(
             f"found {text!r}, wanted {SHORTEST_WINDOW_S:g}s to {LONGEST_WINDOW_S:g}s"
@@ -205,7 +205,11 @@ def _window_s(text: str) -> float:
 
 
 def _budget_s(text: str) -> float:
+    return _seconds(text, "--budget")
+
+
+def _seconds(text: str, option: str) -> float:
     try:
-        return metrics.budget_s(text, "--budget")
+        return metrics.budget_s(text, option)
     except LimitError as error:
         raise argparse.ArgumentTypeError(str(error)) from None

@@ -45,6 +45,7 @@ from pytest_ttsperf.records import (
     Outcome,
     RecorderCost,
     Sample,
+    Summary,
     TargetInfo,
     Threshold,
     Trial,
@@ -149,7 +150,7 @@ def derive(result: CellResult) -> CellResult:
     samples = _samples(result)
     derived = structs.replace(
         result,
-        summary={key: limits.summarize(sample) for key, sample in samples.items()},
+        summary={key: _summarize(sample, result) for key, sample in samples.items()},
         definitions=DEFINITIONS,
         corpus=corpus.version(cell.preset),
         memory=_memory(result),
@@ -158,7 +159,8 @@ def derive(result: CellResult) -> CellResult:
     is_crowd = result.load is not None
     believed = derived
     if is_crowd:
-        answers = load_metrics.whole_answers(derived.trials)
+        crowd = [trial for trial in derived.trials if trial.kind != "probe"]
+        answers = load_metrics.whole_answers(crowd)
         believed = structs.replace(derived, trials=answers)
     found = validity.find_notes(
         believed,
@@ -170,6 +172,14 @@ def derive(result: CellResult) -> CellResult:
     renewed = {note.guard for note in found}
     earlier = [note for note in result.notes if note.guard not in renewed]
     return structs.replace(derived, notes=(*earlier, *found))
+
+
+def _summarize(sample: Sample, result: CellResult) -> Summary:
+    """A sample in few numbers; of a crowd without bounds, which are those of independent trials."""
+    summary = limits.summarize(sample)
+    if result.load is None:
+        return summary
+    return structs.replace(summary, p50_bound=None, p95_bound=None, p99_bound=None)
 
 
 def _samples(result: CellResult) -> dict[str, Sample]:

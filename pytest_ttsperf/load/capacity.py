@@ -24,14 +24,13 @@ Pure but for the windows themselves: whatever measures them is passed in.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from pytest_ttsperf.load import capacity_result
+from pytest_ttsperf.load.capacity_result import level_text
 from pytest_ttsperf.load.capacity_search import (
-    PROVING_ONE,
     CapacityWalk,
-    LevelWindows,
     RunWindow,
     SearchEnded,
     SearchStep,
@@ -39,16 +38,10 @@ from pytest_ttsperf.load.capacity_search import (
     ladder,
 )
 from pytest_ttsperf.real import REAL
-from pytest_ttsperf.records import (
-    Capacity,
-    CapacityLevel,
-    LoadWindow,
-    Outcome,
-    Threshold,
-    Verdict,
-)
+from pytest_ttsperf.records import Capacity, LoadWindow, Outcome, Threshold, Verdict
 
 CONFIDENCE = 0.95
+UNDECIDED = "what lies between is not decided"
 
 
 class CapacityLimits(NamedTuple):
@@ -159,7 +152,18 @@ def search(
             walk.decide(wanted)
     except SearchEnded as ended:
         stopped_because = str(ended)
-    return _capacity(walk, limits, unit, wanted, stopped_because or _why_open(walk, unit, wanted))
+    return Capacity(
+        unit=unit,
+        limits=limits.as_figures,
+        confidence=CONFIDENCE,
+        wanted=wanted,
+        proven=capacity_result.level_at(walk, walk.proven),
+        refuted=capacity_result.level_at(walk, walk.refuted),
+        levels=tuple(capacity_result.levels_of(walk, limits.misses)),
+        reason=capacity_result.sentence(walk, unit, CONFIDENCE, wanted),
+        evidence=capacity_result.evidence_text(walk, unit),
+        stopped_because=stopped_because or capacity_result.why_open(walk, unit, wanted),
+    )
 
 
 def _find_no_fault(_window: LoadWindow) -> None:
@@ -176,27 +180,20 @@ def judge(capacity: Capacity, least: float) -> Verdict:
     PASS where as many or more are proven, FAIL where as many or fewer are refuted, and INVALID where
     the answers were not what was asked for.
     """
-    keyword = "min_listeners" if capacity.unit == "listeners" else "min_rate"
-    outcome = Outcome.INCONCLUSIVE
-    if capacity.void_because is not None:
-        outcome = Outcome.INVALID
-    elif capacity.proven is not None and capacity.proven >= least:
-        outcome = Outcome.PASS
-    elif capacity.refuted is not None and capacity.refuted <= least:
-        outcome = Outcome.FAIL
     threshold = Threshold(
         marker="capacity",
-        keyword=keyword,
+        keyword="min_listeners" if capacity.unit == "listeners" else "min_rate",
         metric="capacity",
         statistic="value",
         limit=least,
         is_least=True,
     )
+    outcome = _outcome(capacity, least)
     reason = f"{capacity.reason}, wanted at least {level_text(least, capacity.unit)}"
     if capacity.void_because is not None:
         reason += f"; {capacity.void_because}"
     elif outcome is Outcome.INCONCLUSIVE:
-        reason += _remedy(capacity, least)
+        reason += f"; {capacity.stopped_because or UNDECIDED}"
     return Verdict(
         subject=threshold.label,
         outcome=outcome,
@@ -211,119 +208,13 @@ def judge(capacity: Capacity, least: float) -> Verdict:
     )
 
 
-def level_text(level: float, unit: Unit) -> str:
-    """`6 listeners`, `1 listener`, `3.5 requests/s`."""
-    if unit == "listeners" and level == 1:
-        return "1 listener"
-    return f"{level:g} {unit}"
-
-
-def _remedy(capacity: Capacity, least: float) -> str:
-    """How a level would be decided of which too little is known."""
-    found = next((level for level in capacity.levels if level.level == least), None)
-    count = 0 if found is None else len(found.windows)
-    if found is not None and found.good == count < PROVING_ONE[0]:
-        return (
-            f"; {PROVING_ONE[0]} good windows at {level_text(least, capacity.unit)} would prove "
-            "it: allow more time"
-        )
-    return "; that is too close to the limits to be decided: allow for fewer, or measure again"
-
-
-# What is found, as a record
-
-
-def _capacity(
-    walk: CapacityWalk,
-    limits: CapacityLimits,
-    unit: Unit,
-    wanted: float | None,
-    stopped_because: str | None,
-) -> Capacity:
-    levels = []
-    for place, windows in sorted(walk.windows.items()):
-        levels.append(
-            CapacityLevel(
-                level=walk.levels[place],
-                windows=tuple(windows.counted),
-                explored=tuple(windows.explored),
-                good=sum(map(limits.is_met, windows.counted)),
-                outcome=_outcome(walk, place),
-                reasons=_misses(windows, limits),
-            )
-        )
-    return Capacity(
-        unit=unit,
-        limits=limits.as_figures,
-        confidence=CONFIDENCE,
-        wanted=wanted,
-        proven=_level_at(walk, walk.proven),
-        refuted=_level_at(walk, walk.refuted),
-        levels=tuple(levels),
-        reason=_sentence(walk, unit),
-        stopped_because=stopped_because,
-    )
-
-
-def _level_at(walk: CapacityWalk, place: int | None) -> float | None:
-    return None if place is None else walk.levels[place]
-
-
-def _outcome(walk: CapacityWalk, place: int) -> Outcome:
-    """What holds at a level holds below it, and what fails at one fails above it."""
-    if walk.proven is not None and place <= walk.proven:
+def _outcome(capacity: Capacity, least: float) -> Outcome:
+    if capacity.void_because is not None:
+        return Outcome.INVALID
+    if capacity.proven is not None and capacity.proven >= least:
         return Outcome.PASS
-    if walk.refuted is not None and place >= walk.refuted:
+    if capacity.refuted is not None and capacity.refuted <= least:
         return Outcome.FAIL
     return Outcome.INCONCLUSIVE
 
 
-def _misses(windows: LevelWindows, limits: CapacityLimits) -> tuple[str, ...]:
-    """What its bad windows have missed, most frequent first."""
-    misses: Counter[str] = Counter()
-    for window in (*windows.counted, *windows.explored):
-        misses.update(limits.misses(window))
-    return tuple(words for words, _ in misses.most_common())
-
-
-# The answer in a sentence
-
-
-def _sentence(walk: CapacityWalk, unit: Unit) -> str:
-    """`at least 6 listeners, 95 % sure; 8 fails in 3 of 3 windows`."""
-    found = f"no number of {unit} is proven to meet the limits"
-    if walk.proven is not None:
-        found = f"at least {level_text(walk.levels[walk.proven], unit)}, {CONFIDENCE:.0%} sure"
-        found = found.replace("%", " %")
-    if walk.refuted is not None:
-        found += f"; {_refutation_text(walk, walk.refuted)}"
-    return found
-
-
-def _refutation_text(walk: CapacityWalk, refuted: int) -> str:
-    refutation = walk.refutation
-    lowest = refutation.places[0]
-    share = f"{refutation.bad} of {len(refutation.places)} windows"
-    level = walk.levels[refuted]
-    if lowest == refuted:
-        return f"{level:g} fails in {share}"
-    return f"{level:g} fails ({share} at {walk.levels[lowest]:g} to {level:g} are bad)"
-
-
-def _why_open(walk: CapacityWalk, unit: Unit, wanted: float | None) -> str | None:
-    """Why no level was found that fails; None where one was, or none was looked for."""
-    if walk.refuted is not None or (wanted is not None and walk.proven is not None):
-        return None
-    if walk.proven == walk.top:
-        return f"more than {level_text(walk.levels[walk.top], unit)} were not to be tried"
-    if walk.faults:
-        return f"the generator was the bottleneck where windows were bad: {walk.faults[-1]}"
-    return f"too many windows were good, and too many bad, at {_span_text(walk, unit)}"
-
-
-def _span_text(walk: CapacityWalk, unit: Unit) -> str:
-    places: Sequence[int] = walk.refutation.places or sorted(walk.windows)
-    lowest, highest = walk.levels[min(places)], walk.levels[max(places)]
-    if lowest == highest:
-        return level_text(lowest, unit)
-    return f"{lowest:g} to {level_text(highest, unit)}"

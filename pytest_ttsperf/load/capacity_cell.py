@@ -14,15 +14,22 @@ from msgspec import structs
 
 from pytest_ttsperf.errors import MeasurementError
 from pytest_ttsperf.experiment import cell, listening
-from pytest_ttsperf.experiment.plan import TargetFactory, start_of_texts
-from pytest_ttsperf.load import capacity, generator_guard, integrity
+from pytest_ttsperf.experiment.plan import TargetFactory, probe_texts, start_of_texts
+from pytest_ttsperf.experiment.trial import to_trial
+from pytest_ttsperf.load import capacity, findings, generator_guard, integrity
 from pytest_ttsperf.load.capacity import CapacityLimits
 from pytest_ttsperf.load.capacity_search import SearchStep, Unit
-from pytest_ttsperf.load.cell import LoadPlan, cache_notes, identity_of, load_texts, most_requests
+from pytest_ttsperf.load.cell import (
+    LoadPlan,
+    identity_of,
+    load_texts,
+    most_requests,
+    new_meter,
+    refuse_unsuited,
+)
 from pytest_ttsperf.load.generator.null import measure_null_rate
 from pytest_ttsperf.load.generator.parent import LoadGenerator
 from pytest_ttsperf.load.integrity import ReceivedSpeech
-from pytest_ttsperf.load.metering import TargetMeter
 from pytest_ttsperf.load.traces import WindowPlan, draw_trace
 from pytest_ttsperf.load.windows import (
     QUIET_TIMEOUT_S,
@@ -31,8 +38,10 @@ from pytest_ttsperf.load.windows import (
     trials_of,
 )
 from pytest_ttsperf.machine import load as machine_load
+from pytest_ttsperf.measure import schedule
+from pytest_ttsperf.metrics import validity
 from pytest_ttsperf.real import REAL
-from pytest_ttsperf.records import Capacity, CellResult, LoadSpec, LoadWindow, Trial
+from pytest_ttsperf.records import Capacity, CellResult, LoadSpec, LoadWindow
 
 START: dict[Unit, float] = {"listeners": 4, "requests/s": 1.0}
 """Where exploring begins; it doubles and halves from there."""
@@ -55,23 +64,22 @@ def measure_capacity(
 ) -> CellResult:
     """Search for the capacity of a target, or decide whether it takes the level `wanted`.
 
-    Of the plan's load everything counts but how many there are; its `rate` says that requests a
-    second are searched. `tell` hears of each window before it and four times a second. Raises as
-    `load.cell.measure_load` does; where the target dies later, the search ends with what was
-    proven.
+    Of the plan's load everything counts but how many there are; where it has a `rate`, requests a
+    second are searched. `tell` hears of each window before it, and four times a second within.
+
+    MeasurementError for a target that cannot be loaded so, a cold cell, or a target with a cache.
+    TargetError where it does not open, or dies in its first window; where it dies later, the search
+    ends there with what was proven.
     """
-    if plan.plan.phase == "cold":
-        raise MeasurementError(
-            f"{plan.plan.test}: many listeners are measured with a warm target; leave out "
-            "cold_engine"
-        )
+    refuse_unsuited(plan)
     unit: Unit = "listeners" if plan.load.rate is None else "requests/s"
     start_s = REAL.monotonic()
     null_rate = measure_null_rate(at_level(plan.load, START[unit]), source=source)
     with LoadGenerator(source, plan.load, plan.plan.mode) as generator:
         ready = generator.open()
+        _refuse_cache(generator, plan)
         monitor = machine_load.LoadMonitor(generator.target_pids)
-        run = _CapacityRun(generator, source, plan, limits, null_rate, tell)
+        run = _CapacityRun(generator, source, plan, limits, tell)
         found = capacity.search(
             run.run_counted,
             limits,
@@ -85,7 +93,7 @@ def measure_capacity(
             wanted=wanted,
         )
         load_during = monitor.so_far()
-        found = run.check(structs.replace(found, null_rate=null_rate))
+        found = run.check_integrity(structs.replace(found, null_rate=null_rate))
     return CellResult(
         cell=structs.replace(identity_of(source, ready, plan), load=label_of(plan.load)),
         fingerprint=cell.fingerprint_of(ready),
@@ -108,18 +116,36 @@ def at_level(load: LoadSpec, level: float) -> LoadSpec:
 
 
 def label_of(load: LoadSpec) -> str:
-    """As a part of a cell's identity, which the numbers tried are not: `capacity, greedy`."""
+    """As a part of a cell's identity, to which how many there are does not belong."""
     _, *others = load.label.split(", ")
     kind = "capacity" if load.rate is None else "capacity by rate"
     return ", ".join([kind, *others])
 
 
 def exploring(window: WindowPlan) -> WindowPlan:
-    """A window that only explores: half as long, with half the requests at least."""
+    """A window that only explores: half as long, with half of the requests at least."""
     return window._replace(
         counted_s=EXPLORING_SHARE * window.counted_s,
         least_requests=math.ceil(EXPLORING_SHARE * window.least_requests),
     )
+
+
+def _refuse_cache(generator: LoadGenerator, plan: LoadPlan) -> None:
+    """MeasurementError where a text that was spoken before comes out of a cache.
+
+    A search is long, and texts come again in it, as there are not so many.
+    """
+    used = load_texts(plan.plan)[0]
+    generator.record(used)
+    probes = []
+    for step in schedule.schedule_trials(probe_texts(plan.plan, used), "probe"):
+        probes.append(to_trial(step, generator.record(step.text), None))
+    pairs = findings.probe_pairs(probes)
+    if pairs and validity.is_cache(pairs):
+        raise MeasurementError(
+            f"a cache serves repeated texts ({findings.speeds_text(pairs)}), and a search has to "
+            "repeat texts: turn the cache off"
+        )
 
 
 class _CapacityRun:
@@ -131,25 +157,21 @@ class _CapacityRun:
         source: TargetFactory,
         plan: LoadPlan,
         limits: CapacityLimits,
-        null_rate: float,
         tell: Tell,
     ) -> None:
         self._generator = generator
         self._plan = plan
         self._limits = limits
-        self._null_rate = null_rate
         self._tell = tell
         self._texts = load_texts(plan.plan)
-        self._step: SearchStep | None = None
-        self._count = 0
-        self._asked = 0
+        self._taken = 0
         """Texts that windows have taken so far."""
-        self._trials: list[Trial] = []
+        self._windows = 0
         self._answers: list[ReceivedSpeech] = []
-        self._meter: TargetMeter | None = None
-        pids = generator.target_pids
-        if pids:
-            self._meter = TargetMeter(pids, started_here=source.lifecycle != "external")
+        """Of good windows that count."""
+        self._step: SearchStep | None = None
+        self._meter = new_meter(generator, source)
+        if self._meter is not None:
             self._meter.wait_quiet(QUIET_TIMEOUT_S)
 
     def begin(self, step: SearchStep) -> None:
@@ -158,7 +180,7 @@ class _CapacityRun:
         self._tell(step)
 
     def run_counted(self, level: float) -> LoadWindow:
-        """A window of full length; what is good in it is looked at by `check`."""
+        """A window of full length; if it is good, its answers are remembered."""
         window, answers = self._run(level, self._plan.window)
         if self._limits.is_met(window):
             self._answers += answers
@@ -169,11 +191,10 @@ class _CapacityRun:
         window, _ = self._run(level, exploring(self._plan.window))
         return window
 
-    def check(self, found: Capacity) -> Capacity:
-        """The answer, void if the answers of good windows were not what was asked for."""
-        check = integrity.check_answers(
-            self._answers, self._generator.record, seed=self._plan.seed
-        )
+    def check_integrity(self, found: Capacity) -> Capacity:
+        """The answer, void if listeners did not get their own texts in windows that were good."""
+        speak = self._generator.record
+        check = integrity.check_answers(self._answers, speak, seed=self._plan.seed)
         notes = integrity.find_notes(check)
         return structs.replace(
             found,
@@ -181,29 +202,23 @@ class _CapacityRun:
             void_because=notes[0].text if notes else None,
         )
 
-    def _run(
-        self, level: float, window: WindowPlan
-    ) -> tuple[LoadWindow, Sequence[ReceivedSpeech]]:
+    def _run(self, level: float, window: WindowPlan) -> tuple[LoadWindow, list[ReceivedSpeech]]:
         plan = self._plan._replace(load=at_level(self._plan.load, level), window=window)
-        number = self._count
-        self._count += 1
-        trace = draw_trace(
-            plan.load, self._take_texts(plan), seed=plan.seed + number, plan=window
-        )
+        number = self._windows
+        self._windows += 1
+        texts = self._take_texts(plan)
+        trace = draw_trace(plan.load, texts, seed=plan.seed + number, plan=window)
         length_s = trace.lead_s + trace.counted_s
 
         def tell(seconds: float) -> None:
-            assert self._step is not None
-            self._tell(self._step._replace(seconds=seconds, window_s=length_s))
+            if self._step is not None:
+                self._tell(self._step._replace(seconds=seconds, window_s=length_s))
 
         metered = run_metered_window(self._generator, trace, self._meter, tell)
-        trials = trials_of(metered.record, number, keep_sound=True)
-        answers = integrity.read_answers(trials)
-        trials = tuple(listening.drop_sound(trials))
-        self._trials += trials
-        self._refuse_cache()
+        sounding = trials_of(metered.record, number, keep_sound=True)
+        answers = integrity.read_answers(sounding)
         found = summarise_window(
-            trials,
+            listening.drop_sound(sounding),
             metered.record,
             index=number,
             thresholds=self._limits.of_requests,
@@ -218,15 +233,6 @@ class _CapacityRun:
         if needed >= len(self._texts):
             return self._texts
         count = math.ceil(needed)
-        first = self._asked % len(self._texts)
-        self._asked += count
+        first = self._taken % len(self._texts)
+        self._taken += count
         return [*self._texts[first:], *self._texts[:first]][:count]
-
-    def _refuse_cache(self) -> None:
-        """MeasurementError where texts that come again are not spoken again.
-
-        A search is long, and there are not so many texts.
-        """
-        notes = cache_notes(self._trials)
-        if notes:
-            raise MeasurementError(notes[0].text)

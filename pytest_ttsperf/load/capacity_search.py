@@ -6,6 +6,7 @@ of what it claims is explained in `capacity.py`.
 
 from __future__ import annotations
 
+import contextlib
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,7 +23,10 @@ RunWindow = Callable[[float], LoadWindow]
 
 WORST_BAD_SHARE = 0.2
 """Of windows in the long run, at and beyond which a level fails."""
-PROVING = boundary(1 - WORST_BAD_SHARE, (0.0225, 0.032, 0.0365, 0.038, 0.039, 0.0396, 0.0400, 0.0403, 0.0406, 0.041))
+PROVING = boundary(
+    1 - WORST_BAD_SHARE,
+    (0.0225, 0.032, 0.0365, 0.038, 0.039, 0.0396, 0.04, 0.0403, 0.0406, 0.041),
+)
 """18 of 18, 25 of 26, 35 of 37 ..."""
 REFUTING = boundary(WORST_BAD_SHARE, (0.00801, 0.0084, 0.0086, 0.0088, 0.0089, 0.009))
 """3 of 3, 6 of 7, 7 of 9 ..."""
@@ -86,16 +90,16 @@ class SearchEnded(Exception):
 
 
 @dataclass(slots=True)
-class Refutation:
-    """The windows that were to show that a level fails."""
+class Evidence:
+    """The windows that a claim rests on, or was to rest on."""
 
     places: list[int] = field(default_factory=list)
-    bad: int = 0
+    in_favour: int = 0
 
-    def count(self, place: int, *, is_bad: bool) -> None:
+    def count(self, place: int, *, is_for: bool) -> None:
         """Take in a window."""
         self.places.append(place)
-        self.bad += is_bad
+        self.in_favour += is_for
 
 
 @dataclass(slots=True)
@@ -113,9 +117,12 @@ class CapacityWalk:
     is_late: Callable[[], bool]
     """Whether the budget is used up."""
     windows: dict[int, LevelWindows] = field(default_factory=dict)
-    refutation: Refutation = field(default_factory=Refutation)
+    proof: Evidence = field(default_factory=Evidence)
+    refutation: Evidence = field(default_factory=Evidence)
     faults: list[str] = field(default_factory=list)
     """Of bad windows that therefore refute nothing."""
+    explored_good: int | None = None
+    """The highest place that exploring found good, by a single window."""
     proven: int | None = None
     refuted: int | None = None
 
@@ -126,24 +133,21 @@ class CapacityWalk:
 
     def search(self, start: float) -> None:
         """Find out all. SearchEnded; a TtsperfError of the first window is raised as it is."""
-        self._prove(self._explore(self._place_of(start)))
+        self._narrow(*self._bracket(self._place_of(start)))
+        place = self._place_to_prove()
+        if place is not None:
+            self._prove(place)
         self._refute(self._place_to_refute())
 
     def decide(self, level: float) -> None:
-        """Prove or refute one level, with the same windows. Raises as `search` does."""
+        """Prove or refute one level, then explore how far the limits are. Raises as `search`."""
         place = self._place_of(level)
-        proof, refutation = Staircase(PROVING_ONE), Staircase(REFUTING_ONE)
-        while not (proof.is_hopeless and refutation.is_hopeless):
-            leading = refutation if proof.is_hopeless else proof
-            is_good = self._count_window("deciding", place, leading)
-            proof.count(is_for=is_good)
-            refutation.count(is_for=self._refutes(place, is_good=is_good))
-            if proof.has_proven:
-                self.proven = place
-                return
-            if refutation.has_proven:
-                self.refuted = place
-                return
+        self._decide(place)
+        with contextlib.suppress(SearchEnded):
+            if self.proven == place:
+                self._narrow(*self._bracket_above(place))
+            else:
+                self._narrow(*self._bracket_below(place))
 
     def _place_of(self, level: float) -> int:
         """Of a level, or of the next one above it."""
@@ -151,25 +155,13 @@ class CapacityWalk:
 
     # Exploring
 
-    def _explore(self, start: int) -> int:
-        """The highest place at which `EXPLORING_WINDOWS` are good; 0 if there is none."""
-        good, bad = self._bracket(start)
-        while bad - good > 1:
-            middle = (bad + good) // 2
-            if self._explore_window(middle):
-                good = middle
-            else:
-                bad = middle
-        place = max(good, 0)
-        while place > 0 and not self._is_good_throughout(place):
-            place -= 1
-        return place
-
     def _bracket(self, start: int) -> tuple[int, int]:
         """A place that is good, -1 without any; and one above it that is not, or is none."""
-        if not self._explore_window(start):
-            return self._bracket_below(start)
-        good = start
+        if self._explore_window(start):
+            return self._bracket_above(start)
+        return self._bracket_below(start)
+
+    def _bracket_above(self, good: int) -> tuple[int, int]:
         while good < self.top:
             above = max(good + 1, self._place_of(2 * self.levels[good]))
             if not self._explore_window(above):
@@ -185,12 +177,40 @@ class CapacityWalk:
             bad = below
         return -1, 0
 
+    def _narrow(self, good: int, bad: int) -> None:
+        """Halve what is between a good place and a bad one until nothing is."""
+        while bad - good > 1:
+            middle = (bad + good) // 2
+            if self._explore_window(middle):
+                good = middle
+            else:
+                bad = middle
+        self.explored_good = good if good >= 0 else None
+
+    def _place_to_prove(self) -> int | None:
+        """The highest place at which `EXPLORING_WINDOWS` are good, or the lowest of all.
+
+        None where so many are bad there.
+        """
+        if self.explored_good is None:
+            return 0 if self._is_good_at_times(0) else None
+        place = self.explored_good
+        while place > 0 and not self._is_good_throughout(place):
+            place -= 1
+        return place
+
     def _is_good_throughout(self, place: int) -> bool:
         explored = self._at(place).explored
         while len(explored) < EXPLORING_WINDOWS:
             if not self._explore_window(place):
                 return False
         return all(map(self.is_good, explored))
+
+    def _is_good_at_times(self, place: int) -> bool:
+        while len(self._at(place).explored) < EXPLORING_WINDOWS:
+            if self._explore_window(place):
+                return True
+        return False
 
     def _explore_window(self, place: int) -> bool:
         done = sum(len(each.explored) for each in self.windows.values())
@@ -201,14 +221,15 @@ class CapacityWalk:
 
     def _prove(self, start: int) -> None:
         """Prove a level, from `start` downwards."""
-        proof = Staircase(PROVING)
+        stairs = Staircase(PROVING)
         place = start
-        while not proof.is_over:
-            is_good = self._count_window("proving", place, proof)
-            proof.count(is_for=is_good)
+        while not stairs.is_over:
+            is_good = self._count_window("proving", place, stairs)
+            stairs.count(is_for=is_good)
+            self.proof.count(place, is_for=is_good)
             if not is_good:
                 place = max(place - 1, 0)
-        if proof.has_proven:
+        if stairs.has_proven:
             self.proven = place
 
     def _place_to_refute(self) -> int:
@@ -221,26 +242,42 @@ class CapacityWalk:
 
     def _refute(self, start: int) -> None:
         """Refute a level, from `start` upwards."""
-        refutation = Staircase(REFUTING)
+        stairs = Staircase(REFUTING)
         place = start
-        while not refutation.is_over and place <= self.top:
-            is_good = self._count_window("refuting", place, refutation)
+        while not stairs.is_over and place <= self.top:
+            is_good = self._count_window("refuting", place, stairs)
             is_for = self._refutes(place, is_good=is_good)
-            refutation.count(is_for=is_for)
-            if refutation.has_proven:
+            stairs.count(is_for=is_for)
+            if stairs.has_proven:
                 self.refuted = place
             if not is_for:
                 place += 1
 
+    def _decide(self, place: int) -> None:
+        """Prove or refute one level, with the same windows."""
+        proof, refutation = Staircase(PROVING_ONE), Staircase(REFUTING_ONE)
+        while not (proof.is_hopeless and refutation.is_hopeless):
+            leading = refutation if proof.is_hopeless else proof
+            is_good = self._count_window("deciding", place, leading)
+            proof.count(is_for=is_good)
+            self.proof.count(place, is_for=is_good)
+            refutation.count(is_for=self._refutes(place, is_good=is_good))
+            if proof.has_proven:
+                self.proven = place
+                return
+            if refutation.has_proven:
+                self.refuted = place
+                return
+
     def _refutes(self, place: int, *, is_good: bool) -> bool:
-        """Whether the last window speaks against the level."""
+        """Whether the last window speaks against the level; it becomes evidence."""
         fault = None
         if not is_good:
             fault = self.fault_of(self._at(place).counted[-1])
         if fault is not None:
             self.faults.append(fault)
         is_bad = not is_good and fault is None
-        self.refutation.count(place, is_bad=is_bad)
+        self.refutation.count(place, is_for=is_bad)
         return is_bad
 
     def _count_window(self, phase: Phase, place: int, stairs: Staircase) -> bool:
@@ -249,7 +286,7 @@ class CapacityWalk:
 
     def _run(self, step: SearchStep, run: RunWindow, windows: list[LoadWindow]) -> bool:
         if self.is_late():
-            raise SearchEnded("its budget was used up")
+            raise SearchEnded("the time for the search was used up")
         self.tell(step)
         try:
             window = run(step.level)

@@ -3,6 +3,10 @@
 Latency counts from the instant at which a request was due, so lateness of the generator is inside
 it, and shown. Here it is held against what it could hide: a tenth of the TTFA. As in MLPerf
 loadgen, a target that does nothing is measured before, to see what the machine can take.
+
+An imported engine shares its process with those who ask, as it does in an application. There a
+request is late because the engine holds the interpreter, and its users would wait likewise: that
+is noted, and is no fault of the generator.
 """
 
 from __future__ import annotations
@@ -35,20 +39,25 @@ def find_notes(
     `trials` are all requests of the cell, those of the leads included: they load the machine as
     well. What was not measured accuses nobody.
     """
-    faults = [
-        _lateness_fault(lateness_p99_ms(trials), ttfa_p50_ms),
-        _cpu_fault(result.windows),
-        _rate_fault(result.null_rate, result.wanted_rate),
-    ]
-    return tuple(
-        TrustNote(
-            guard=GUARD,
-            text=f"the generator was the bottleneck: {fault}; {REMEDY}",
-            invalid=True,
-        )
-        for fault in faults
-        if fault is not None
-    )
+    lateness = _lateness_fault(lateness_p99_ms(trials), ttfa_p50_ms)
+    rate = _rate_fault(result.null_rate, result.wanted_rate)
+    faults = [_cpu_fault(result.windows), rate]
+    notes = []
+    if lateness is not None and shares_process(result.windows):
+        text = f"{lateness}: the engine held the interpreter, and its callers wait as users would"
+        notes.append(TrustNote(guard=GUARD, text=text))
+    else:
+        faults.insert(0, lateness)
+    for fault in faults:
+        if fault is not None:
+            text = f"the generator was the bottleneck: {fault}; {REMEDY}"
+            notes.append(TrustNote(guard=GUARD, text=text, invalid=True))
+    return tuple(notes)
+
+
+def shares_process(windows: Iterable[LoadWindow]) -> bool:
+    """Whether the target works in the generator's process, so that their work is not told apart."""
+    return all(window.generator.cpu_share is None for window in windows)
 
 
 def find_window_fault(window: LoadWindow, null_rate: float | None = None) -> str | None:
@@ -57,6 +66,8 @@ def find_window_fault(window: LoadWindow, null_rate: float | None = None) -> str
     For those who judge window by window, as a search does; of one with few requests the 99th
     percentile of lateness is its worst.
     """
+    if shares_process([window]):
+        return None
     lateness = _lateness_fault(window.generator.lateness_p99_ms, window.ttfa_p50_ms)
     wanted_rate = window.offered / window.seconds if window.seconds > 0 else None
     return lateness or _cpu_fault([window]) or _rate_fault(null_rate, wanted_rate)

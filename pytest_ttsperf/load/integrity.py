@@ -51,11 +51,14 @@ CLOSER = 0.7
 """Of the distance from its own text: the right answer is 2.5 times as far from any other text."""
 SAME_SHARE = 0.25
 """Of what different texts differ by: the sound of one answer, sent twice."""
-TYPICAL_PAIRS = 30
 LEAST_TYPICAL_DB = 2.0
 """What differs by less has no words that could be told apart."""
 OUTLINE_SHARE = 0.5
 """Of what outlines of different texts differ by: pairs below are worth a closer look."""
+MOST_COURSES = 200
+"""Answers of a window whose sound is remembered: more take too long to be compared."""
+MOST_PAIRS = 200
+"""Of a window, the closest by their outlines."""
 
 
 class ReceivedSpeech(NamedTuple):
@@ -82,24 +85,28 @@ Speak = Callable[[str], Recording]
 
 
 def read_answers(trials: Iterable[Trial]) -> list[ReceivedSpeech]:
-    """What is to be remembered of whole answers; their recordings still have their samples."""
-    answers = []
+    """What is to be remembered of one window's whole answers, which still have their samples."""
+    answers: list[ReceivedSpeech] = []
     for trial in whole_answers(trials):
         load = trial.load
         if load is None or load.end_ns is None or trial.recording is None:
             continue
         under_way = Stretch(load.scheduled_ns, load.end_ns)
-        sounding = _read_sound(trial.text, trial.recording)
+        needs_course = len(answers) < MOST_COURSES
+        speech = _read_sound(trial.text, trial.recording, needs_course=needs_course)
         answers.append(
-            sounding._replace(window=load.window, listener=load.listener, under_way=under_way)
+            speech._replace(window=load.window, listener=load.listener, under_way=under_way)
         )
     return answers
 
 
-def _read_sound(text: str, recording: Recording) -> ReceivedSpeech:
+def _read_sound(text: str, recording: Recording, *, needs_course: bool = True) -> ReceivedSpeech:
     """Of a recording alone, which no window has."""
     samples = audio.to_samples(recording)
     sound = audio.measure_sound(samples, recording.sample_rate)
+    course = None
+    if needs_course:
+        course = mel_course(samples, recording.sample_rate)
     return ReceivedSpeech(
         window=0,
         listener=0,
@@ -107,7 +114,7 @@ def _read_sound(text: str, recording: Recording) -> ReceivedSpeech:
         under_way=Stretch(recording.request_ns, recording.end_ns),
         speech_s=definitions.speech_s(recording, sound) or 0.0,
         level_dbfs=sound.active_level_dbfs,
-        course=mel_course(samples, recording.sample_rate),
+        course=course,
     )
 
 
@@ -116,40 +123,24 @@ def check_answers(answers: Sequence[ReceivedSpeech], speak: Speak, *, seed: int)
 
     Where the target fails to speak to a single listener, nothing more is compared.
     """
-    typical_db = _typical_distance_db(answers, seed)
-    differing = _find_doubles(answers, typical_db)
-    chosen = _draw_sample(answers, seed)
-    comparison = _Comparison(answers, speak, typical_db)
-    try:
-        for answer in chosen:
-            comparison.compare(answer)
-    except TargetError:
-        comparison.is_over = True
+    comparison = _Comparison(answers, speak)
+    chosen = comparison.speak_alone(_draw_sample(answers, seed))
+    differing = _find_doubles(answers, comparison.typical_db)
+    for answer in chosen:
+        sentence = comparison.compare(answer)
+        if sentence is not None:
+            differing.append(sentence)
     return IntegrityCheck(
         answers=len(answers),
         outside=sum(_is_outside(answer) for answer in answers),
-        compared=comparison.compared,
-        differing=(*differing, *comparison.differing),
+        compared=len(chosen),
+        differing=tuple(differing),
     )
 
 
 def _is_outside(answer: ReceivedSpeech) -> bool:
     least_s, most_s = corpus.speech_band_s(answer.text)
     return not least_s <= answer.speech_s <= most_s
-
-
-def _typical_distance_db(answers: Sequence[ReceivedSpeech], seed: int) -> float | None:
-    """Median distance of answers to different texts; None where they cannot be told apart."""
-    courses = {answer.text: answer.course for answer in answers if answer.course is not None}
-    pairs = list(combinations(sorted(courses), 2))
-    generator = random.Random(f"pairs {seed}")  # noqa: S311 - an order, no secret
-    chosen = generator.sample(pairs, min(TYPICAL_PAIRS, len(pairs)))
-    distances_db = []
-    for one, other in chosen:
-        distances_db.append(_distance_db(courses[one], courses[other]))
-    if not distances_db or median(distances_db) < LEAST_TYPICAL_DB:
-        return None
-    return median(distances_db)
 
 
 def _distance_db(one: Course | None, other: Course | None) -> float:
@@ -166,15 +157,14 @@ def _find_doubles(answers: Sequence[ReceivedSpeech], typical_db: float | None) -
     """Sentences on pairs of one window that have the same sound, and different texts."""
     if typical_db is None:
         return []
-    sentences = []
     by_window: dict[int, list[ReceivedSpeech]] = {}
     for answer in answers:
         if answer.course is not None:
             by_window.setdefault(answer.window, []).append(answer)
+    sentences = []
     for of_window in by_window.values():
         for one, other in _pairs_worth_a_look(of_window):
-            distance_db = _distance_db(one.course, other.course)
-            if distance_db < SAME_SHARE * typical_db:
+            if _distance_db(one.course, other.course) < SAME_SHARE * typical_db:
                 sentences.append(
                     f"{one.place} and listener {other.listener} got the same sound, the one for "
                     f"{one.text!r}, the other for {other.text!r}"
@@ -185,22 +175,28 @@ def _find_doubles(answers: Sequence[ReceivedSpeech], typical_db: float | None) -
 def _pairs_worth_a_look(
     answers: Sequence[ReceivedSpeech],
 ) -> list[tuple[ReceivedSpeech, ReceivedSpeech]]:
-    """Pairs of different texts whose outlines are alike; by these, as all pairs are compared."""
+    """Pairs of different texts with outlines that are much alike, the closest first.
+
+    By outlines, as all pairs of a window are compared. Where all are alike, the closest are taken.
+    """
+    from scipy.spatial import distance
+
     outlines = []
     for answer in answers:
         assert answer.course is not None
         outlines.append(course_outline(answer.course).ravel())
-    table = np.array(outlines)
-    found: list[tuple[float, tuple[ReceivedSpeech, ReceivedSpeech]]] = []
-    for row, one in enumerate(answers):
-        distances = np.sqrt(np.mean((table[row + 1 :] - table[row]) ** 2, axis=1))
-        for distance, other in zip(distances.tolist(), answers[row + 1 :], strict=True):
-            if one.text != other.text:
-                found.append((distance, (one, other)))
-    if not found:
+    if len(outlines) < 2:
         return []
-    limit = OUTLINE_SHARE * median(distance for distance, _ in found)
-    return [pair for distance, pair in found if distance < limit]
+    table = np.array(outlines)
+    apart_db = distance.pdist(table) / math.sqrt(table.shape[1])
+    limit_db = OUTLINE_SHARE * float(np.median(apart_db))
+    rows, columns = np.triu_indices(len(answers), k=1)
+    pairs = []
+    for place in np.argsort(apart_db, kind="stable")[:MOST_PAIRS].tolist():
+        one, other = answers[rows[place]], answers[columns[place]]
+        if apart_db[place] <= limit_db and one.text != other.text:
+            pairs.append((one, other))
+    return pairs
 
 
 # A sample, held against the same texts spoken to a single listener
@@ -208,19 +204,17 @@ def _pairs_worth_a_look(
 
 def _draw_sample(answers: Sequence[ReceivedSpeech], seed: int) -> list[ReceivedSpeech]:
     """The oddest by their length, half of them, and others at random; each text once."""
-    remaining = {answer.text: answer for answer in answers}
-    lengths = {text: _length_of(answer) for text, answer in remaining.items()}
-    for answer in answers:  # of a text that was spoken twice, the odder one is looked at
-        if _length_of(answer) < lengths[answer.text]:
-            remaining[answer.text] = answer
-            lengths[answer.text] = _length_of(answer)
-    usual = median(lengths.values()) if lengths else 0.0
-    odd_first = sorted(remaining, key=lambda text: -_oddness(lengths[text], usual))
+    lengths = [_length_of(answer) for answer in answers]
+    usual = median(lengths) if lengths else 0.0
+    oddness = [_oddness(length, usual) for length in lengths]
+    by_text: dict[str, ReceivedSpeech] = {}
+    for place in sorted(range(len(answers)), key=lambda place: -oddness[place]):
+        by_text.setdefault(answers[place].text, answers[place])
+    odd_first = list(by_text.values())
     chosen = odd_first[: SAMPLE // 2]
-    others = sorted(odd_first[SAMPLE // 2 :])
+    others = sorted(odd_first[SAMPLE // 2 :], key=lambda answer: answer.text)
     generator = random.Random(f"sample {seed}")  # noqa: S311 - an order, no secret
-    chosen += generator.sample(others, min(SAMPLE - len(chosen), len(others)))
-    return [remaining[text] for text in chosen]
+    return chosen + generator.sample(others, min(SAMPLE - len(chosen), len(others)))
 
 
 def _length_of(answer: ReceivedSpeech) -> float:
@@ -238,48 +232,62 @@ def _oddness(length: float, usual: float) -> float:
 class _Comparison:
     """Answers held against their texts as they are spoken to a single listener."""
 
-    def __init__(
-        self,
-        answers: Sequence[ReceivedSpeech],
-        speak: Speak,
-        typical_db: float | None,
-    ) -> None:
-        self.compared = 0
-        self.differing: list[str] = []
-        self.is_over = False
+    def __init__(self, answers: Sequence[ReceivedSpeech], speak: Speak) -> None:
+        self.typical_db: float | None = None
+        """What different texts differ by; None where their sounds cannot be told apart."""
         self._answers = answers
         self._speak = speak
-        self._typical_db = typical_db
         self._alone: dict[str, ReceivedSpeech] = {}
         self._scatter_db = 0.0
         self._suspects = 0
 
-    def compare(self, answer: ReceivedSpeech) -> None:
-        """Compare one answer. TargetError when its text cannot be spoken."""
-        alone = self._speak_alone(answer.text)
-        self.compared += 1
-        sentence = _compare_amounts(answer, alone) or self._compare_courses(answer, alone)
-        if sentence is not None:
-            self.differing.append(sentence)
+    def speak_alone(self, answers: Sequence[ReceivedSpeech]) -> list[ReceivedSpeech]:
+        """Have their texts spoken to a single listener; those whose text was spoken.
 
-    def _speak_alone(self, text: str) -> ReceivedSpeech:
+        The first few twice.
+        """
+        for answer in answers:
+            self._try_to_speak(answer.text)
+        for text in list(self._alone)[:REPEATED]:
+            self._measure_scatter(text)
+        courses = [alone.course for alone in self._alone.values() if alone.course is not None]
+        distances_db = [course_distance_db(one, other) for one, other in combinations(courses, 2)]
+        if distances_db and median(distances_db) >= LEAST_TYPICAL_DB:
+            self.typical_db = median(distances_db)
+        return [answer for answer in answers if answer.text in self._alone]
+
+    def _try_to_speak(self, text: str) -> None:
         if text in self._alone:
-            return self._alone[text]
-        alone = _read_sound(text, self._speak(text))
-        if len(self._alone) < REPEATED:
+            return
+        try:
+            self._alone[text] = _read_sound(text, self._speak(text))
+        except TargetError:
+            return  # what it does not speak to anybody was no fault of the crowd
+
+    def _measure_scatter(self, text: str) -> None:
+        """How much a voice differs from itself."""
+        try:
             again = _read_sound(text, self._speak(text))
-            if alone.course is not None and again.course is not None:
-                distance_db = _distance_db(alone.course, again.course)
-                self._scatter_db = max(self._scatter_db, distance_db)
-        self._alone[text] = alone
-        return alone
+        except TargetError:
+            return
+        distance_db = _distance_db(self._alone[text].course, again.course)
+        if math.isfinite(distance_db):
+            self._scatter_db = max(self._scatter_db, distance_db)
+
+    def compare(self, answer: ReceivedSpeech) -> str | None:
+        """What an answer differs in from its text as a single listener gets it; None for nothing.
+
+        The text was spoken (`speak_alone`).
+        """
+        alone = self._alone[answer.text]
+        return _compare_amounts(answer, alone) or self._compare_courses(answer, alone)
 
     def _compare_courses(self, answer: ReceivedSpeech, alone: ReceivedSpeech) -> str | None:
         """Whether it is rather another text, or at least not this one."""
-        if self._typical_db is None or alone.course is None or answer.course is None:
+        if self.typical_db is None or alone.course is None or answer.course is None:
             return None
         own_db = _distance_db(answer.course, alone.course)
-        if own_db <= max(UNLIKE_SHARE * self._typical_db, SCATTER * self._scatter_db):
+        if own_db <= max(UNLIKE_SHARE * self.typical_db, SCATTER * self._scatter_db):
             return None
         nearest = self._find_nearest(answer)
         if nearest is not None:
@@ -292,7 +300,7 @@ class _Comparison:
                 )
         return (
             f"{answer.place} got something else for {answer.text!r}: {own_db:.1f} dB from what a "
-            f"single listener gets; different texts are {self._typical_db:.1f} dB apart"
+            f"single listener gets; different texts are {self.typical_db:.1f} dB apart"
         )
 
     def _find_nearest(self, answer: ReceivedSpeech) -> ReceivedSpeech | None:
@@ -300,7 +308,7 @@ class _Comparison:
         self._suspects += 1
         if self._suspects <= SUSPECTS:
             for text in self._texts_meanwhile(answer):
-                self._speak_alone(text)
+                self._try_to_speak(text)
         others = [alone for text, alone in self._alone.items() if text != answer.text]
         return min(
             others,

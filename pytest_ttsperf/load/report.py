@@ -6,25 +6,27 @@ through the bars, and what a colour says stands in a word beside it.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from statistics import median
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from pytest_ttsperf.load.capacity import CapacityLimits, level_text
+from pytest_ttsperf.load.capacity import CapacityLimits
+from pytest_ttsperf.load.capacity_result import level_text
 from pytest_ttsperf.load.capacity_search import SearchStep
 from pytest_ttsperf.records import Capacity, CapacityLevel, LoadWindow, Outcome
+from pytest_ttsperf.records.commands import Level
 
-Level = Literal["good", "bad", "unmeasured", "advice"]
+
 Paint = Callable[[str, Level], str]
 
 UNMEASURED = "-"
 GAP = "  "
 WIDEST_BAR = 48
-NARROWEST_BAR = 16
+NARROWEST_BAR = 20
 SCALE = 2.0
 """Times the limit: how far the bars reach."""
 P50, P95, LIMIT, BEYOND, EMPTY = "=", "-", "|", ">", " "
-LEAST_WIDTH = 20
 PROGRESS_BAR = 16
 
 
@@ -253,12 +255,14 @@ def _paint_level(outcome: Outcome) -> Level:
 
 
 def _remarks(found: Capacity, width: int) -> list[str]:
-    """What was missed, why the search ended early, and why it is void; then an empty line."""
+    """What was missed, what the proof rests on, why the search ended early, why it is void."""
     remarks = []
     for level in found.levels:
         if level.reasons and level.outcome is not Outcome.PASS:
             remarks.append(f"{level_text(level.level, found.unit)}: {', '.join(level.reasons)}.")
             break
+    if found.evidence is not None:
+        remarks.append(f"{found.evidence}.")
     if found.stopped_because is not None:
         remarks.append(f"The search ended there: {found.stopped_because}.")
     if found.void_because is not None:
@@ -271,9 +275,7 @@ def _remarks(found: Capacity, width: int) -> list[str]:
 
 def _fold(text: str, width: int) -> list[str]:
     """A sentence in lines that are not wider."""
-    import textwrap
-
-    return textwrap.wrap(text, max(LEAST_WIDTH, width), break_long_words=False)
+    return textwrap.wrap(text, width)
 
 
 # While it runs

@@ -182,14 +182,12 @@ def _judge_percentile(
         outcome = Outcome.PASS
     else:
         needed = _windows_needed(estimate, limit, looks)
-    bound = scale.back(estimate.upper(looks.alpha))
-    if outcome is Outcome.FAIL:
-        bound = scale.back(estimate.lower(ALPHA_FAIL))
+    bound = scale.back(_bound(outcome, estimate, looks))
     text = _sentence(threshold, windows, scale.back(estimate.mean), bound, outcome)
     return limits.new_verdict(
         threshold,
         outcome,
-        f"{text}{_open_end(outcome, needed, looks)}",
+        f"{text}{_ending(outcome, estimate, needed, looks)}",
         value=scale.back(estimate.mean),
         bound=bound if math.isfinite(bound) else None,
         n=len(windows),
@@ -210,6 +208,15 @@ def _scale_of(threshold: Threshold, values: Sequence[float]) -> _Scale:
     is_time = name.endswith(ON_LOGS) or name.startswith(ON_LOGS)
     is_positive = threshold.limit > 0 and all(value > 0 for value in values)
     return _Scale(is_log=is_time and is_positive and threshold.target is None)
+
+
+def _bound(outcome: Outcome, estimate: _Estimate, looks: Looks) -> float:
+    """What the typical window is at most, or at least; infinite where that is not what decided."""
+    if outcome is not Outcome.FAIL:
+        return estimate.upper(looks.alpha)
+    if estimate.windows < FEWEST_WINDOWS:
+        return math.inf
+    return estimate.lower(ALPHA_FAIL)
 
 
 def _is_proven(estimate: _Estimate, limit: float, looks: Looks) -> bool:
@@ -322,7 +329,14 @@ def _unserved_text(windows: Sequence[WindowValue]) -> str:
     return f"; {plural(unserved, 'request')} {text}"
 
 
-def _open_end(outcome: Outcome, needed: int | None, looks: Looks) -> str:
+def _ending(
+    outcome: Outcome,
+    estimate: _Estimate,
+    needed: int | None,
+    looks: Looks,
+) -> str:
+    if outcome is Outcome.FAIL and estimate.windows < FEWEST_WINDOWS:
+        return "; each by half or more, which is enough"
     if outcome is not Outcome.INCONCLUSIVE:
         return ""
     if looks.alpha <= 0:

@@ -321,5 +321,9 @@ FIGURES: Mapping[str, str] = {
     "stream_s": "s",
     "cpu_per_stream": "cores",
     "rss_per_stream_mb": "MB",
+    "lateness_p99_ms": "ms",
+    "cpu_share": "",
+    "null_rate": "requests/s",
 }
-"""Of a window (`records.LoadWindow`) or of all (`records.LoadResult`), with their units."""
+"""Of a window (`records.LoadWindow`), its generator, or all windows (`records.LoadResult`), with
+their units."""

@@ -264,6 +264,8 @@ class Capacity(Struct, frozen=True, kw_only=True):
     levels: tuple[CapacityLevel, ...]
     reason: str
     """The answer in a sentence."""
+    evidence: str | None = None
+    """The windows that the proof rests on; None where nothing is proven."""
     stopped_because: str | None = None
     """Why the search ended before it found a level that fails; None where it did not."""
     null_rate: float | None = None

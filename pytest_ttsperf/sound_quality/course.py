@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pytest_ttsperf.metrics.audio import measure_sound
 from pytest_ttsperf.sound_quality.timbre import log_powers, mel_powers, split_frames
 
-Course = NDArray[np.float64]
+Course = NDArray[np.float32]
 """Shape (frames, 20), in dB about its own mean."""
 BANDS = 20
 HIGHEST_HZ = 8000.0
@@ -45,7 +45,7 @@ def mel_course(samples: NDArray[np.float32], sample_rate: int) -> Course | None:
     course = log_powers(powers, RANGE_DB)
     if course.std(axis=0).mean() < LEAST_MOTION_DB:
         return None
-    centred: Course = course - course.mean()
+    centred: Course = (course - course.mean()).astype(np.float32)
     return centred
 
 
@@ -79,12 +79,13 @@ def _frame_costs(one: Course, other: Course) -> NDArray[np.float64]:
 
     By the squares and the product, as the differences themselves would not fit into memory.
     """
-    squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)[None, :]
-    costs: NDArray[np.float64] = np.maximum(squares - 2 * one @ other.T, 0.0) / one.shape[1]
+    row, column = one.astype(np.float64), other.astype(np.float64)
+    squares = (row**2).sum(axis=1)[:, None] + (column**2).sum(axis=1)[None, :]
+    costs: NDArray[np.float64] = np.maximum(squares - 2 * row @ column.T, 0.0) / one.shape[1]
     return costs
 
 
-def course_outline(course: Course, parts: int = 8) -> NDArray[np.float64]:
+def course_outline(course: Course, parts: int = 8) -> NDArray[np.float32]:
     """A course in a few numbers, shape (parts, 20), for looking up which others may be like it.
 
     Each is the mean over so much of its time. Outlines compare in no time, and less surely.

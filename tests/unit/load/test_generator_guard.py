@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec import structs
 
 from pytest_ttsperf.load import generator_guard, windows
-from pytest_ttsperf.records import LoadResult, LoadSpec
+from pytest_ttsperf.records import LoadResult, LoadSpec, Trial
 from tests.unit.load.factories import HEALTH, request, window, window_record
 
 
-def result(**more) -> LoadResult:
-    figures = {
+def result(**more: Any) -> LoadResult:
+    figures: dict[str, Any] = {
         "spec": LoadSpec(listeners=8),
         "seed": 1,
         "windows": (window(),),
@@ -21,7 +23,7 @@ def result(**more) -> LoadResult:
     return LoadResult(**{**figures, **more})
 
 
-def trials(late_ms: list[float]):
+def trials(late_ms: list[float]) -> tuple[Trial, ...]:
     requests = [
         request(6 + 0.01 * index, index=index, late_ms=late) for index, late in enumerate(late_ms)
     ]
@@ -60,6 +62,13 @@ def test_lateness_is_held_against_5_ms_and_a_tenth_of_the_ttfa(late_ms, ttfa_ms,
         assert f"{late_ms:.1f} ms" in found[0]
 
 
+def test_an_engine_that_holds_the_interpreter_is_noted_and_not_void() -> None:
+    inside = window(generator=structs.replace(HEALTH, cpu_share=None))
+    (note,) = generator_guard.find_notes(result(windows=(inside,)), trials([40.0] * 20), 100.0)
+    assert not note.invalid
+    assert "interpreter" in note.text
+
+
 @pytest.mark.parametrize(("share", "is_busy"), [(0.69, False), (0.71, True), (None, False)])
 def test_more_than_70_percent_of_a_core_leave_it_no_time(share, is_busy) -> None:
     busy = window(1, generator=structs.replace(HEALTH, cpu_share=share))
@@ -73,7 +82,7 @@ def test_the_machine_takes_five_times_what_is_wanted(null_rate, is_slow) -> None
     assert bool(found) == is_slow
 
 
-def test_nothing_that_was_sent_accuses_nobody() -> None:
+def test_where_nothing_was_sent_nobody_is_accused() -> None:
     assert generator_guard.lateness_p99_ms([]) is None
     assert faults(result(wanted_rate=None), []) == []
 
@@ -84,3 +93,12 @@ def test_a_single_window_is_judged_by_its_own_health() -> None:
     fault = generator_guard.find_window_fault(window(generator=late))
     assert fault is not None
     assert "30.0 ms" in fault
+
+
+def test_a_window_that_asks_for_more_than_a_fifth_of_the_null_rate_is_no_evidence() -> None:
+    busy = window(offered=200, seconds=20.0)
+    assert generator_guard.find_window_fault(busy, 51.0) is None
+    fault = generator_guard.find_window_fault(busy, 49.0)
+    assert fault is not None
+    assert "it reached 49 requests/s" in fault
+    assert generator_guard.find_window_fault(busy) is None

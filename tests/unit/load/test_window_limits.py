@@ -74,7 +74,10 @@ def test_few_windows_prove_nothing(count: int) -> None:
 
 
 def test_three_windows_that_are_all_far_beyond_refute_it() -> None:
-    assert judge(760, 900, 800).outcome is Outcome.FAIL
+    verdict = judge(760, 900, 800)
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.bound is None
+    assert "each by half or more" in verdict.reason
     assert judge(760, 900, 740).outcome is Outcome.INCONCLUSIVE
     assert judge(900, 900).outcome is Outcome.INCONCLUSIVE
 
