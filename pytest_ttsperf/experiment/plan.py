@@ -96,22 +96,25 @@ class TargetFactory:
             )
         return target
 
-    def _new_target(self) -> Target:
+    @property
+    def request(self) -> TargetRequest:
+        """What is wanted, as those who make targets understand it."""
         available = {}
         if self.provider is not None:
             available["provider"] = self.provider
         if self.voice is not None:
             available["voice"] = self.voice
-        return targets_spec.new_target(
-            TargetRequest(
-                spec=self.spec,
-                available=available,
-                requested=self.requested,
-                timeout_s=self.timeout_s,
-                is_inline=self.inline,
-                tree=self.tree,
-            )
+        return TargetRequest(
+            spec=self.spec,
+            available=available,
+            requested=self.requested,
+            timeout_s=self.timeout_s,
+            is_inline=self.inline,
+            tree=self.tree,
         )
+
+    def _new_target(self) -> Target:
+        return targets_spec.new_target(self.request)
 
 
 @dataclass(frozen=True, slots=True)

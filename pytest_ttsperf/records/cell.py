@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -162,11 +163,7 @@ class CellResult(Struct, frozen=True, kw_only=True):
     @property
     def prebuffer_ms(self) -> float:
         """What the player of the test buffers, by its limits; 0 where they say nothing."""
-        for marker in ("cadence", "ttfa"):
-            for limit in self.thresholds:
-                if limit.marker == marker and limit.prebuffer_ms:
-                    return limit.prebuffer_ms
-        return 0.0
+        return player_prebuffer_ms(self.thresholds)
 
     @property
     def longest_stall_key(self) -> str:
@@ -177,6 +174,16 @@ class CellResult(Struct, frozen=True, kw_only=True):
     def outcome(self) -> Outcome | None:
         """The worst verdict; None when nothing was judged."""
         return min((v.outcome for v in self.verdicts), key=lambda o: o.rank, default=None)
+
+
+def player_prebuffer_ms(thresholds: Iterable[Threshold]) -> float:
+    """What the player of a test buffers, by its limits; 0 where they say nothing."""
+    limits = tuple(thresholds)
+    for marker in ("cadence", "ttfa"):
+        for limit in limits:
+            if limit.marker == marker and limit.prebuffer_ms:
+                return limit.prebuffer_ms
+    return 0.0
 
 
 _LOOPBACK_PORT = re.compile(
