@@ -199,14 +199,17 @@ class _BargeInRun:
 
     def _measure_pair(self, text: str) -> None:
         """The first sound of a text after a hang-up, and of the idle target, in random order."""
-        found: dict[bool, float | None] = {}
+        next_ms = idle_ms = None
         for is_next in self._random.sample([True, False], 2):
             self._wait_quiet()
-            found[is_next] = self._ask_next(text) if is_next else self._ask_idle(text)
+            if is_next:
+                next_ms = self._ask_next(text)
+            else:
+                idle_ms = self._ask_idle(text)
         self._wait_quiet()
-        if found[True] is not None and found[False] is not None:
-            self._next_ttfas_ms.append(found[True])
-            self._idle_ttfas_ms.append(found[False])
+        if next_ms is not None and idle_ms is not None:
+            self._next_ttfas_ms.append(next_ms)
+            self._idle_ttfas_ms.append(idle_ms)
 
     def _hang_up(self, text: str) -> int | None:
         """Ask for a text and hang up; when that was, or None where its answer ended before."""
@@ -394,9 +397,9 @@ def _judge_next(barge_in: BargeIn, limit: Threshold) -> Verdict:
     bound_share = float(np.expm1(bound))
     side = "at least" if outcome is Outcome.FAIL else "at most"
     text = (
-        f"the next first sound comes {100 * change:+.1f} % later than an idle target's, surely "
-        f"{side} {100 * bound_share:+.1f} %, limit {100 * limit.limit:g} % ({pairs} pairs: "
-        f"{barge_in.next_ttfa_ms:.3g} ms, {barge_in.idle_ttfa_ms:.3g} ms)"
+        f"the first sound after a hang-up comes after {barge_in.next_ttfa_ms:.3g} ms, that of an "
+        f"idle target after {barge_in.idle_ttfa_ms:.3g} ms ({100 * change:+.0f} %, surely {side} "
+        f"{100 * bound_share:+.0f} %, {pairs} pairs), limit {100 * limit.limit:+g} %"
     )
     return limits.new_verdict(limit, outcome, text, value=change, bound=bound_share, n=pairs)
 

@@ -38,8 +38,7 @@ class CpuSeries(NamedTuple):
 
     def cpu_at(self, at_ns: int | Instants) -> NDArray[np.float64]:
         """CPU time at any instants, on straight lines between the readings."""
-        found: NDArray[np.float64] = np.interp(at_ns, self.at_ns, self.cpu_ns)
-        return found
+        return np.asarray(np.interp(at_ns, self.at_ns, self.cpu_ns), dtype=float)
 
 
 class CpuClock:
