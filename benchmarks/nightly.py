@@ -26,6 +26,7 @@ from xml.etree import ElementTree
 
 from gate_cases import CASES
 from gate_table import table
+from load_cases import CAPACITIES
 from load_cases import CASES as LOAD_CASES
 from load_table import table as load_table
 from soak import has_error, lines_of
@@ -34,7 +35,7 @@ from tables import proportion
 
 ROOT = Path(__file__).resolve().parents[1]
 GATE_COMPARISONS = sum(case.count for case in CASES)
-LOAD_COMPARISONS = sum(case.count for case in LOAD_CASES)
+LOAD_LINES = sum(case.count for case in (*LOAD_CASES, *CAPACITIES))
 MANY = 1000
 """Lines from which on a share in whole percents would read as 0 % to 0 %."""
 TAIL = 2000
@@ -165,7 +166,7 @@ def is_misread(line: Line) -> bool:
 CAMPAIGNS = {
     "gate": Campaign("comparisons", GATE_COMPARISONS, 1, compare_versions, None, table),
     "load": Campaign(
-        "comparisons", LOAD_COMPARISONS, 1, compare_under_load, None, load_table
+        "comparisons and searches", LOAD_LINES, 1, compare_under_load, None, load_table
     ),
     "soak": Campaign("slices of a minute", 480, 30, speak_on, has_error, soak_report),
     "kills": Campaign("killed runs", 500, 10, kill_runs, has_troubles),
