@@ -176,8 +176,8 @@ def compare_servers(trees: Trees, case: LoadCase) -> Line:
         )
         command = [
             sys.executable, "-m", "pytest_ttsperf", "compare", *addresses,
-            f"--listeners={LISTENERS[OURS]}", "--pace=greedy", f"--budget={case.budget_s}s",
-            "--json",
+            f"--listeners={LISTENERS[OURS]}", "--pace=greedy", f"--window={WINDOW_S[OURS]}s",
+            f"--budget={case.budget_s}s", "--json",
         ]  # fmt: skip
         done = subprocess.run(
             command, cwd=trees.folder, capture_output=True, encoding="utf-8", check=False

@@ -161,3 +161,62 @@ def test_server_timing_becomes_stages_behind_one_another(load_target: Any) -> No
     assert [stage.stage for stage in stages] == ["server.queue", "server.encode"]
     assert stages[0].start_ns == 1000
     assert stages[1].start_ns == stages[0].end_ns == 1000 + 2_500_000
+
+
+class ScriptedResponse:
+    """Reads as they come over a connection."""
+
+    def __init__(self, *reads: bytes) -> None:
+        self._reads = [*reads, b""]
+
+    def read1(self, _: int) -> bytes:
+        return self._reads.pop(0)
+
+
+def test_sound_is_cut_between_samples_and_has_no_header(load_target: Any) -> None:
+    response = ScriptedResponse(b"RI", b"FFab", b"cde", b"f")
+    assert list(load_target.whole_samples(response, 4)) == [b"ab", b"cd", b"ef"]
+    response = ScriptedResponse(b"abc", b"d")
+    assert list(load_target.whole_samples(response, 0)) == [b"ab", b"cd"]
+
+
+def test_a_planted_fault_is_in_the_source_or_beside_the_target(
+    load_faults: Any, tmp_path: Path
+) -> None:
+    quality = importlib.import_module("load_quality")
+    cases = importlib.import_module("load_cases")
+    (tmp_path / "benchmarks").mkdir()
+    for case in cases.CASES:
+        if case.fault is None or case.is_http:
+            continue
+        touched = [tmp_path / "benchmarks" / "load_fault.json"]
+        if case.server == cases.OURS:
+            edits = load_faults.find_fault(case.fault).edits
+            touched = [tmp_path / edit.path for edit in edits]
+            for edit in edits:
+                path = tmp_path / edit.path
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text((ROOT / edit.path).read_text("utf-8"), "utf-8")
+        before = [path.read_text("utf-8") if path.exists() else None for path in touched]
+        quality.planter(case)(tmp_path)
+        after = [path.read_text("utf-8") for path in touched]
+        assert all(old != new for old, new in zip(before, after, strict=True))
+        for path in touched:
+            path.unlink(missing_ok=True)
+
+
+def test_a_line_holds_the_windows_of_each_version(
+    load_faults: Any,  # noqa: ARG001  (for the folder)
+) -> None:
+    quality = importlib.import_module("load_quality")
+    window = {"offered": 60, "ttfa_sound_p95_ms": 80.0, "generator": {"sends": 60}}
+    comparison = {
+        "reason": None, "gates": [{"label": "ttfa p95"}], "blocks": 3, "seconds": 300.0,
+        "changes": [{"outcome": "PASS", "effect": 0.01}], "measured": {},
+        "windows": {"baseline": [window]}, "notes": ["calm"],
+    }  # fmt: skip
+    line = quality.fields_of(comparison)
+    assert line["windows"]["baseline"][0]["ttfa_sound_p95_ms"] == 80.0
+    assert "generator" not in line["windows"]["baseline"][0]
+    assert line["gates"]["ttfa p95"]["outcome"] == "PASS"
+    assert line["notes"] == ["calm"]
