@@ -197,15 +197,23 @@ class BargeIn(Struct, frozen=True, kw_only=True):
     """What happens after a listener has hung up."""
 
     hang_ups: int
+    failed: int = 0
+    """Requests that were refused or failed, of those of a listener who hung up before."""
+    stops_ms: tuple[float | None, ...] = ()
+    """Until the target's processes worked no more for it, of each hang-up that was watched; None
+    where they still did when nobody looked on any longer."""
+    next_ttfas_ms: tuple[float, ...] = ()
+    """To the first sounding chunk of the next answer of the same listener."""
+    idle_ttfas_ms: tuple[float, ...] = ()
+    """Of the same texts, in the same order, of a target that did nothing before."""
     stop_p50_ms: float | None = None
-    """Until the target's processes work no more for it."""
     stop_p95_ms: float | None = None
     wasted_s: float | None = None
-    """CPU seconds after a hanging up, mean."""
+    """CPU seconds after a hang-up, mean."""
     next_ttfa_ms: float | None = None
-    """Median of the next first sound of the same listener."""
+    """Median."""
     idle_ttfa_ms: float | None = None
-    """The same of a target that did nothing before."""
+    """Median."""
     handles_before: int | None = None
     """Descriptors and threads of the target's processes."""
     handles_after: int | None = None
