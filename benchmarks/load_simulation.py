@@ -149,11 +149,11 @@ class Simulation:
         self.serial_until_s = 0.0
         self.count = 0
         self.answers: list[Answer] = []
+        self.turns: dict[int, Iterator[Request]] = {}
         self.spells = self._draw_spells()
 
     def run(self, trace: Sequence[Request], end_s: float) -> list[Answer]:
         """All answers to what arrives before `end_s`, followed to their ends."""
-        self.turns: dict[int, Iterator[Request]] = {}
         if trace[0].at_s is None:
             for listener in range(LISTENERS):
                 turns = iter([each for each in trace if each.listener == listener])

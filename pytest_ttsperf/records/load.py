@@ -147,8 +147,6 @@ class LoadWindow(Struct, frozen=True, kw_only=True):
     ttfa_p95_ms: float | None = None
     ttfa_sound_p95_ms: float | None = None
     """To the first sounding chunk: what versions are compared by."""
-    ttfa_sound_typical_ms: float | None = None
-    """Geometric mean of the same: it deviates less from window to window than any percentile."""
     rtf_p95: float | None = None
     stalled: int | None = None
     """Answers that stall at all, in the player of the test."""
@@ -167,13 +165,16 @@ class LoadWindow(Struct, frozen=True, kw_only=True):
     cpu_s: float | None = None
     """Of the target's process tree."""
     rss_peak_bytes: int | None = None
+    concurrency: float | None = None
+    """Mean number of requests under way."""
+    generator: GeneratorHealth
+    ttfa_sound_typical_ms: float | None = None
+    """Geometric mean to the first sounding chunk: it deviates less from window to window than any
+    percentile, and versions are compared by it too."""
     handles_before: int | None = None
     """Descriptors and threads of the target's processes, when it was warm and idle."""
     handles_after: int | None = None
     """When it was idle again."""
-    concurrency: float | None = None
-    """Mean number of requests under way."""
-    generator: GeneratorHealth
 
 
 class IntegrityCheck(Struct, frozen=True, kw_only=True):
