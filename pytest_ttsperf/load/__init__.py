@@ -1,1 +1,1 @@
-"""Many listeners at once: the requests of a crowd, their windows, and what follows from them."""
+"""Many listeners: what is offered, who offers it, and what came of it."""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from pytest_ttsperf.late import importer
 
 if TYPE_CHECKING:
+    import pytest_ttsperf.load.cell
+    import pytest_ttsperf.load.pooling
     import pytest_ttsperf.records.cell
     from pytest_ttsperf import records as records
     from pytest_ttsperf.baseline import admission as admission
@@ -21,12 +23,17 @@ if TYPE_CHECKING:
     from pytest_ttsperf.experiment import plan as plan
     from pytest_ttsperf.experiment import trial as trial
     from pytest_ttsperf.experiment import warm as warm
+    from pytest_ttsperf.load import barge_in as barge_in
+    from pytest_ttsperf.load import capacity as capacity
+    from pytest_ttsperf.load import capacity_cell as capacity_cell
     from pytest_ttsperf.machine import environment as environment
     from pytest_ttsperf.report import artifact as artifact
     from pytest_ttsperf.report import terminal as terminal
     from pytest_ttsperf.sound_quality import function_process as function_process
     from pytest_ttsperf.targets.server import run_options as run_options
 
+    load_cell = pytest_ttsperf.load.cell
+    load_pooling = pytest_ttsperf.load.pooling
     records_cell = pytest_ttsperf.records.cell
 
 MODULES = {
@@ -36,6 +43,8 @@ MODULES = {
     "cells": "pytest_ttsperf.compare.cells",
     "environment": "pytest_ttsperf.machine.environment",
     "function_process": "pytest_ttsperf.sound_quality.function_process",
+    "load_cell": "pytest_ttsperf.load.cell",
+    "load_pooling": "pytest_ttsperf.load.pooling",
     "plan": "pytest_ttsperf.experiment.plan",
     "records": "pytest_ttsperf.records",
     "records_cell": "pytest_ttsperf.records.cell",

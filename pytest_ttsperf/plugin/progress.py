@@ -7,6 +7,7 @@ take. Nothing is written under -q.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import pytest
 from pytest_ttsperf.real import REAL
 
 if TYPE_CHECKING:
-    from pytest_ttsperf.experiment.plan import Progress
+    from pytest_ttsperf.experiment.plan import Plan, Progress
 
 
 REWRITE_S = 0.2
@@ -31,6 +32,8 @@ class ProgressLine:
         self._open_line = False
         self.announced: set[str] = set()
         """Tests whose duration was announced before the run began."""
+        self._shown: set[tuple[str, str]] = set()
+        """Of many listeners: test and load of what was written a line for, elsewhere."""
 
     def line(self, text: str) -> None:
         """One line of its own, unless -q."""
@@ -60,6 +63,29 @@ class ProgressLine:
             self._rewrite("")
         else:
             self._rewrite(progress_text(progress))
+
+    def windows_of(self, load: str) -> Callable[[Progress], None]:
+        """What shows how far a measurement with many listeners is; `load` is their label.
+
+        It may be called at any time within a window.
+        """
+
+        def show(progress: Progress) -> None:
+            self._show_windows(progress, load)
+
+        return show
+
+    def _show_windows(self, progress: Progress, load: str) -> None:
+        reporter = self._reporter
+        if reporter is None:
+            return
+        key = (progress.plan.test, load)
+        if reporter.isatty:
+            is_over = progress.done >= progress.of
+            self._rewrite("" if is_over else windows_text(progress, load))
+        elif key not in self._shown and progress.remaining_s is not None:
+            self._shown.add(key)
+            self.line(f"  {windows_text(progress, load)}")
 
     def _is_news(self, progress: Progress) -> bool:
         """Whether a measurement is long, or its duration was not announced."""
@@ -105,16 +131,27 @@ class ProgressLine:
 
 
 def progress_text(progress: Progress) -> str:
-    """`short stream warm  23 of 59 trials, about 4 s left`."""
+    """`short stream warm: 23 of 59 trials, about 4 s left`."""
     plan = progress.plan
-    preset = plan.text
-    if len(preset) > 20:
-        preset = f"{preset[:17]}..."
+    unit = "trials" if plan.phase == "warm" else "starts"
+    return f"{_preset(plan)} {plan.mode} {plan.phase}: {_how_far(progress, unit)}"
+
+
+def windows_text(progress: Progress, load: str) -> str:
+    """`short stream, 8 listeners: 2 of 6 windows, about 80 s left`."""
+    plan = progress.plan
+    return f"{_preset(plan)} {plan.mode}, {load}: {_how_far(progress, 'windows')}"
+
+
+def _preset(plan: Plan) -> str:
+    return plan.text if len(plan.text) <= 20 else f"{plan.text[:17]}..."
+
+
+def _how_far(progress: Progress, unit: str) -> str:
     count, left = str(progress.of), ""
     if progress.done:
         count, left = f"{progress.done} of {progress.of}", " left"
-    unit = "trials" if plan.phase == "warm" else "starts"
-    text = f"{preset} {plan.mode} {plan.phase}: {count} {unit}"
+    text = f"{count} {unit}"
     if progress.remaining_s is not None:
         text += f", about {max(1, round(progress.remaining_s))} s{left}"
     return text

@@ -16,7 +16,7 @@ import pytest
 from pytest_ttsperf import files, popen, real, secrets
 from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.errors import BaselineUnreadable, BaselineUnwritable, MeasurementError
-from pytest_ttsperf.plugin import lazy, markers, reruns, usage
+from pytest_ttsperf.plugin import crowds, lazy, listeners, markers, reruns, usage
 from pytest_ttsperf.plugin.options import AUTO, Options
 from pytest_ttsperf.plugin.progress import ProgressLine
 from pytest_ttsperf.targets import spec
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from pytest_ttsperf.compare.cells import ComparedVersion, MeasuredCell
     from pytest_ttsperf.compare.run import EarlierRuns
     from pytest_ttsperf.experiment.plan import Plan, Progress, TargetFactory
+    from pytest_ttsperf.load.cell import LoadPlan
     from pytest_ttsperf.machine.environment import EnvironmentProbe, RunLocation
-    from pytest_ttsperf.records import CellResult, Mode, Phase, Run, Threshold
+    from pytest_ttsperf.records import CellResult, LoadSpec, Mode, Phase, Run, Threshold
     from pytest_ttsperf.report.artifact import ArtifactWriter, Loss
 
 
@@ -256,6 +257,8 @@ class TestState:
         self.options = run.options
         self.results: dict[str, CellResult] = {}
         self.measured: dict[str, MeasuredCell] = {}
+        self.load_plans: dict[str, LoadPlan] = {}
+        """Of the cells in which many listen."""
         self.comparisons: EarlierRuns = {}
         """Those of its attempts so far, all trials included: a rerun goes on from their blocks."""
         self.provider_missing = False
@@ -275,7 +278,7 @@ class TestState:
         if math.isinf(listening_s):
             listening_s = metrics.DEFAULT_BUDGET_S * LISTENING_SHARE
         plan = lazy.plan.Plan(
-            test=files.well_formed(self.item.nodeid),
+            test=files.well_formed(listeners.name_test(self.item)),
             text=text,
             mode=mode,
             phase=phase,
@@ -319,6 +322,37 @@ class TestState:
         """Hand progress to the terminal."""
         self._run.progress_line.progress(progress)
 
+    def measure_crowd(
+        self,
+        source: TargetFactory,
+        plan: Plan,
+        load: LoadSpec,
+        windows: int | None,
+    ) -> CellResult:
+        """Measure and add a cell in which many listen, or search how many may."""
+        remark = crowds.unjudged_remark(self.item.name, plan, load)
+        if remark is not None:
+            self.remarks.append(remark)
+        line = self._run.progress_line
+        earlier = self._count_windows(load)
+        load_plan = crowds.plan_load(plan, load, windows, self.options, earlier)
+        keywords = markers.capacity(self.item)
+        try:
+            if keywords is None:
+                result = crowds.measure(source, load_plan, line.windows_of(load.label))
+            else:
+                result = crowds.search(source, load_plan, keywords, line.text)
+        finally:
+            line.text("")
+        result = crowds.add_limits(result, self._limits_on(result.fingerprint))
+        self.load_plans[result.cell.id] = load_plan
+        return self.add(result, source, load_plan.plan)
+
+    def _count_windows(self, load: LoadSpec) -> int:
+        """How many windows this test has of such a load already."""
+        loads = [result.load for result in self.results.values() if result.load is not None]
+        return sum(len(each.windows) for each in loads if each.spec == load)
+
     def add(self, result: CellResult, source: TargetFactory, plan: Plan) -> CellResult:
         """Add a result, pooled with what this cell has already, and how it was measured."""
         from msgspec import structs
@@ -327,7 +361,7 @@ class TestState:
         self.measured[result.cell.id] = source, plan
         earlier = self.results.get(result.cell.id)
         if earlier is not None:
-            result = lazy.cell.pool(earlier, result)
+            result = crowds.pool(earlier, result)
         self.results[result.cell.id] = result
         return result
 
@@ -361,12 +395,15 @@ class TestState:
                 return [self._judge_beside_baseline(result) for result in results], None
             except BaselineUnreadable as error:
                 unreadable = str(error)
-        return [lazy.cell.judge(result) for result in results], unreadable
+        return [crowds.judge(result) for result in results], unreadable
 
     def _save(self, judged: Iterable[CellResult]) -> str | None:
         """Store what may serve as a baseline; gives the damaged ones it would have to replace."""
         damaged = []
         for result in judged:
+            if crowds.is_crowd(result):
+                self.remarks.append(f"{self.item.name}: {crowds.NOT_STORED}")
+                continue
             try:
                 reason = self._run.save_baseline(result)
             except BaselineUnreadable as error:
@@ -384,13 +421,15 @@ class TestState:
         """
         against = self._run.against
         measure = self.options.measure
+        crowd = [result for result in judged if crowds.is_crowd(result)]
+        judged = [result for result in judged if not crowds.is_crowd(result)]
         open_results = [
             result for result in judged if lazy.cells.needs_comparison(result, measure=measure)
         ]
         if against is None and not open_results:
-            return judged
+            return [*judged, *crowd]
         with popen.restore_popen():
-            return lazy.cells.compare_cells(
+            compared = lazy.cells.compare_cells(
                 judged,
                 self.measured,
                 against=against,
@@ -402,6 +441,7 @@ class TestState:
                 earlier=self.comparisons,
                 measure=measure,
             )
+        return [*compared, *crowd]
 
     def _compared_metrics(
         self, phase: lazy.records.Phase
@@ -420,6 +460,8 @@ class TestState:
 
     def _judge_beside_baseline(self, result: CellResult) -> CellResult:
         """By its limits and its baseline. BaselineUnreadable."""
+        if crowds.is_crowd(result):
+            return crowds.judge(result)
         storage = self.options.storage
         screened = lazy.screening.screen(storage, result)
         return lazy.cell.judge(lazy.screening.add_notes(storage, result), screened)
@@ -448,8 +490,11 @@ class TestState:
         properties = [entry for entry in earlier if not entry[0].startswith("ttsperf.")]
         for result in self.results.values():
             cell = result.cell
+            parts = ["ttsperf", cell.preset, cell.mode, cell.phase]
+            if cell.load is not None:
+                parts.append(cell.load)
             for verdict in result.verdicts:
-                name = f"ttsperf.{cell.preset}.{cell.mode}.{cell.phase}.{verdict.subject}"
+                name = ".".join([*parts, verdict.subject])
                 value = f"{verdict.outcome}: {verdict.reason}"
                 properties.append((name.replace(" ", "_"), value))
         self.item.user_properties[:] = properties

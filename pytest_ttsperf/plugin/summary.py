@@ -165,14 +165,15 @@ def _painter(reporter: Any) -> Any:
 def announce_duration(run: run_state.RunState, selected: list[str]) -> None:
     """Say before sampling how long it will take, as far as an earlier run can tell.
 
-    `selected` are the node ids of the performance tests.
+    `selected` are the performance tests, by the names that their cells have: one that is run with
+    several numbers of listeners stands there so often.
     """
     if run.options.disabled:
         return
     count = len(selected)
     durations_s = _durations_s(run, set(selected))
     run.progress_line.announced = set(durations_s)
-    duration = _duration_text(durations_s, count)
+    duration = _duration_text(durations_s, len(set(selected)))
     tests = "performance tests" if count > 1 else "performance test"
     lines = [f"{count} {tests}, {duration}{_ci_advice(run)}"]
     if run.against is not None:

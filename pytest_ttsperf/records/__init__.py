@@ -19,6 +19,7 @@ from pytest_ttsperf.records.cell import (
     StageShare,
     TargetProcess,
     TrustNote,
+    player_prebuffer_ms,
 )
 from pytest_ttsperf.records.comparison import (
     MIN_SHARE,
@@ -137,4 +138,5 @@ __all__ = [
     "Usage",
     "Verdict",
     "WordCheck",
+    "player_prebuffer_ms",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     pass
 
 from pytest_ttsperf.records.comparison import Comparison
-from pytest_ttsperf.records.load import LoadResult
+from pytest_ttsperf.records.load import Capacity, LoadResult
 from pytest_ttsperf.records.machine import SystemLoad
 from pytest_ttsperf.records.recording import Mode, Phase, TargetInfo, Trial, Usage
 from pytest_ttsperf.records.verdict import Outcome, Summary, Threshold, Verdict, sample_key
@@ -153,6 +154,8 @@ class CellResult(Struct, frozen=True, kw_only=True):
     test's own."""
     load: LoadResult | None = None
     """Its windows, where many listen; its trials are their requests."""
+    capacity: Capacity | None = None
+    """How many may listen at once, where that was searched; then there are no trials."""
 
     @property
     def counted(self) -> tuple[Trial, ...]:
@@ -162,11 +165,7 @@ class CellResult(Struct, frozen=True, kw_only=True):
     @property
     def prebuffer_ms(self) -> float:
         """What the player of the test buffers, by its limits; 0 where they say nothing."""
-        for marker in ("cadence", "ttfa"):
-            for limit in self.thresholds:
-                if limit.marker == marker and limit.prebuffer_ms:
-                    return limit.prebuffer_ms
-        return 0.0
+        return player_prebuffer_ms(self.thresholds)
 
     @property
     def longest_stall_key(self) -> str:
@@ -177,6 +176,16 @@ class CellResult(Struct, frozen=True, kw_only=True):
     def outcome(self) -> Outcome | None:
         """The worst verdict; None when nothing was judged."""
         return min((v.outcome for v in self.verdicts), key=lambda o: o.rank, default=None)
+
+
+def player_prebuffer_ms(thresholds: Iterable[Threshold]) -> float:
+    """What the player of a test buffers, by its limits; 0 where they say nothing."""
+    limits = tuple(thresholds)
+    for marker in ("cadence", "ttfa"):
+        for limit in limits:
+            if limit.marker == marker and limit.prebuffer_ms:
+                return limit.prebuffer_ms
+    return 0.0
 
 
 _LOOPBACK_PORT = re.compile(

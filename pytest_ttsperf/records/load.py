@@ -53,7 +53,8 @@ class LoadSpec(Struct, frozen=True, kw_only=True):
         """As a part of a cell's identity: `8 listeners`, `4 a second, constant`."""
         parts = []
         if self.listeners is not None:
-            parts.append(f"{self.listeners} listeners")
+            noun = "listener" if self.listeners == 1 else "listeners"
+            parts.append(f"{self.listeners} {noun}")
             if self.pace == "greedy":
                 parts.append("greedy")
             if self.think_s:
@@ -79,8 +80,8 @@ class OfferedRequest(Struct, frozen=True, kw_only=True):
     """In an open loop each request is a listener of its own."""
     text: str
     at_ns: int | None = None
-    """From the beginning of the window; None in a closed loop, where its listener's last answer
-    says when."""
+    """From the beginning of the window. In a closed loop only the first of each listener has it;
+    of the others, None, its listener's last answer says when."""
     hang_up_after: int | None = None
     """Chunks; None for an answer that is listened to until its end."""
 
@@ -93,7 +94,8 @@ class Trace(Struct, frozen=True, kw_only=True):
     """At the beginning: arrivals are sent and not counted."""
     counted_s: float
     requests: tuple[OfferedRequest, ...]
-    """In an open loop by `at_ns`; in a closed loop in turns, more than any listener can ask."""
+    """In an open loop by `at_ns`. In a closed loop in turns: a listener who comes to the end of
+    its requests begins again, with indexes that go on behind the last."""
 
 
 class TrialLoad(Struct, frozen=True, kw_only=True):
@@ -164,9 +166,18 @@ class LoadWindow(Struct, frozen=True, kw_only=True):
     queue_p95_ms: float | None = None
     cpu_s: float | None = None
     """Of the target's process tree."""
+    rss_bytes: int | None = None
+    """After it, when the target was quiet."""
     rss_peak_bytes: int | None = None
+    uss_bytes: int | None = None
+    """As `rss_bytes`."""
     concurrency: float | None = None
     """Mean number of requests under way."""
+    most_streams: int | None = None
+    """Most streams that were open at once."""
+    stream_s: float | None = None
+    """How long streams were open, all together, the lead included, as `cpu_s` does: each from its
+    request until it was played, or, for greedy listeners, had arrived."""
     generator: GeneratorHealth
     ttfa_sound_typical_ms: float | None = None
     """Geometric mean to the first sounding chunk: it deviates less from window to window than any

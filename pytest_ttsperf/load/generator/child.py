@@ -1,0 +1,336 @@
+"""A generator's own side: opens the target, or reaches it, and replays its part of a trace.
+
+It is a worker that answers a few requests more, so that a single listener and a crowd reach a
+target by the same code. What it sends is stamped here, and decoded once the last answer has ended.
+"""
+
+from __future__ import annotations
+
+import gc
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from msgspec import structs
+
+from pytest_ttsperf import secrets
+from pytest_ttsperf.load.generator import protocol
+from pytest_ttsperf.load.generator.channels import (
+    Channel,
+    EngineChannel,
+    ProgramChannel,
+    ServerChannel,
+)
+from pytest_ttsperf.load.generator.health import HealthMonitor, ProcessHealth
+from pytest_ttsperf.load.generator.listeners import (
+    AwaitedListeners,
+    SentRequest,
+    ThreadedListeners,
+    Window,
+    wait_until,
+    watch,
+)
+from pytest_ttsperf.measure import recorder
+from pytest_ttsperf.records import Mode, Recording, TargetInfo, TargetSpec, TrialLoad
+from pytest_ttsperf.targets import tracing
+from pytest_ttsperf.targets.base import TargetRequest
+from pytest_ttsperf.targets.command.target import CommandTarget
+from pytest_ttsperf.targets.decoders.factory import detect_decoder
+from pytest_ttsperf.targets.decoders.pcm import Pcm
+from pytest_ttsperf.targets.decoders.wav import Wav
+from pytest_ttsperf.targets.python.adapter import PythonAdapter
+from pytest_ttsperf.targets.server import adapter as server_adapter
+from pytest_ttsperf.targets.worker import child as worker_child
+from pytest_ttsperf.targets.worker import protocol as worker_protocol
+
+SWITCH_S = 0.0005
+"""How long a thread of this process may hold up the others, where no target works in it."""
+
+
+def main(connection_fd: int, lifeline_fd: int) -> None:
+    """Serve requests until one says to close, or until the parent is gone."""
+    started_ns = time.monotonic_ns()
+    serve(worker_child.begin(connection_fd, lifeline_fd), started_ns)
+
+
+def serve(connection: socket.socket, started_ns: int) -> None:
+    """Answer requests until one says to close, or until the other end is gone."""
+    child = GeneratorChild(connection, started_ns)
+    try:
+        while not child.closed:
+            request = protocol.receive_request(connection)
+            body = worker_child.encode_answer(child.answer_any, request)
+            worker_protocol.send_body(connection, body)
+    except (EOFError, OSError):
+        child.close()
+
+
+class GeneratorChild(worker_child.WorkerChild):
+    """What answers the requests of `protocol`, and those of every worker."""
+
+    def __init__(self, connection: socket.socket, started_ns: int) -> None:
+        super().__init__(started_ns)
+        self._connection = connection
+        self._channels: list[Channel] = []
+        self._new_channel: Callable[[Mode], Channel] | None = None
+        self._programs: _Programs | None = None
+        self._window: Window | None = None
+        self._threads: ThreadedListeners | None = None
+
+    def answer_any(self, request: Any) -> worker_protocol.Message:
+        """Do what is asked for. What the target raises goes on."""
+        match request:
+            case protocol.PrepareRequest():
+                return self._prepare(request)
+            case protocol.BeginRequest():
+                return self._run(request.begun_ns)
+            case protocol.OpenProgramsRequest():
+                self._programs = _Programs(request)
+                self._new_channel = self._programs.new_channel
+                _serve_nobody_else()
+                return worker_protocol.OpenedReply(ready=self._programs.open())
+        if self._programs is not None and not isinstance(request, worker_protocol.CloseRequest):
+            return self._programs.answer(request)
+        return self._answer_as_worker(request)
+
+    def _answer_as_worker(self, request: worker_protocol.Request) -> worker_protocol.Message:
+        match request:
+            case worker_protocol.ConnectRequest():
+                reply = self.answer(request)
+                self._new_channel = self._client_maker(request)
+                _serve_nobody_else()
+                return reply
+            case worker_protocol.OpenRequest():
+                reply = self.answer(request)
+                self._new_channel = self._new_engine_channel
+                return reply
+        return self.answer(request)
+
+    def close(self) -> None:
+        """Close all channels and the target; safe to call twice."""
+        for channel in self._channels:
+            channel.close()
+        self._channels.clear()
+        if self._programs is not None:
+            self._programs.close()
+        super().close()
+
+    # Channels
+
+    def _client_maker(
+        self,
+        request: worker_protocol.ConnectRequest,
+    ) -> Callable[[Mode], Channel]:
+        adapter = self.open_adapter
+        assert isinstance(adapter, server_adapter.ServerAdapter), adapter
+
+        def new_channel(mode: Mode) -> Channel:
+            client = server_adapter.open_client(
+                request.spec,
+                request.options,
+                request.available,
+                request.requested,
+            )
+            return ServerChannel(client, adapter, mode)
+
+        return new_channel
+
+    def _new_engine_channel(self, mode: Mode) -> EngineChannel:
+        adapter = self.open_adapter
+        assert isinstance(adapter, PythonAdapter), adapter
+        return EngineChannel(adapter, mode)
+
+    def _take_channels(self, mode: Mode, count: int) -> Sequence[Channel]:
+        """So many, those of windows before among them: their connections may be open still."""
+        assert self._new_channel is not None, "no target is open"
+        while len(self._channels) < count:
+            self._channels.append(self._new_channel(mode))
+        return self._channels[:count]
+
+    # Windows
+
+    def _prepare(self, plan: protocol.PrepareRequest) -> worker_protocol.DoneReply:
+        self._window = Window(plan)
+        self._threads = None
+        if self._awaited_adapter(plan.mode) is None:
+            self._threads = ThreadedListeners(
+                self._window,
+                lambda count: self._take_channels(plan.mode, count),
+            )
+        return worker_protocol.DoneReply()
+
+    def _awaited_adapter(self, mode: Mode) -> PythonAdapter | None:
+        """The engine, if it is one that has to be awaited."""
+        if self._programs is not None:
+            return None
+        adapter = self.open_adapter
+        if isinstance(adapter, PythonAdapter) and adapter.call_of(mode).is_async:
+            return adapter
+        return None
+
+    def _run(self, begun_ns: int) -> worker_protocol.Message:
+        """Replay what was prepared, then report it."""
+        window = self._window
+        assert window is not None, "no window was prepared"
+        window.begun_ns = begun_ns
+        monitor = HealthMonitor()
+        wait_until(begun_ns)
+        monitor.start()
+        try:
+            if self._threads is not None:
+                self._threads.begin()
+                watch(window, self._threads.is_busy, self._teller(window))
+            else:
+                self._run_awaited(window)
+        finally:
+            health = monitor.stop()
+        self._window = None
+        self._threads = None
+        return self._report(window, health)
+
+    def _run_awaited(self, window: Window) -> None:
+        """All in the event loop of the engine, which is this thread's; another one looks on."""
+        adapter = self._awaited_adapter(window.plan.mode)
+        assert adapter is not None
+        over = threading.Event()
+        tell = self._teller(window)
+        late: list[Exception] = []
+
+        def look_on() -> None:
+            try:
+                watch(window, lambda: not over.is_set(), tell)
+            except Exception as error:
+                late.append(error)
+
+        observer = threading.Thread(target=look_on, name="ttsperf observer", daemon=True)
+        observer.start()
+        try:
+            adapter.run(AwaitedListeners(window, EngineChannel(adapter, window.plan.mode)).run())
+        finally:
+            over.set()
+            observer.join()
+
+    def _teller(self, window: Window) -> Callable[[float], None]:
+        """What says how far a window is, if this process is to."""
+
+        def tell(seconds: float) -> None:
+            if window.plan.is_telling:
+                reply = protocol.ProgressReply(seconds=seconds)
+                self._send(worker_protocol.encode(reply))
+
+        return tell
+
+    def _report(self, window: Window, health: ProcessHealth) -> protocol.WindowReply:
+        """Decode answer by answer and send each on; then all is said."""
+        for sent in sorted(window.sent, key=lambda each: each.due_ns):
+            recording = self._decode(window, sent)
+            reply = _to_reply(sent, recording)
+            self._send(worker_protocol.encode(reply))
+            sent.answer = None
+        return protocol.WindowReply(health=health)
+
+    def _decode(self, window: Window, sent: SentRequest) -> Recording | None:
+        """The recording of an answer, its request where it was due; what is no sound has failed."""
+        answer = sent.answer
+        if answer is None or sent.channel is None or not window.plan.is_decoded:
+            return None
+        try:
+            recording = answer.recording or sent.channel.decode(answer)
+        except Exception as error:
+            sent.error = error
+            return None
+        return structs.replace(recording, request_ns=sent.due_ns)
+
+    def _send(self, body: bytes) -> None:
+        worker_protocol.send_body(self._connection, body)
+
+
+class _Programs:
+    """Programs of one command line, one for each listener."""
+
+    def __init__(self, request: protocol.OpenProgramsRequest) -> None:
+        secrets.remember(request.spec, request.options)
+        self._request = TargetRequest(
+            spec=TargetSpec(spec=request.spec, options=request.options),
+            available=request.available,
+            requested=request.requested,
+            timeout_s=request.timeout_s,
+        )
+        self._first = CommandTarget(self._request)
+        self.bytes_per_s: float | None = None
+        """Of its sound, where it is linear; None until a text was spoken."""
+
+    def open(self) -> TargetInfo:
+        """Open the one that a single listener has."""
+        return self._first.open()
+
+    def answer(self, request: worker_protocol.Request) -> worker_protocol.Message:
+        """What other workers do with one target, done by the first program."""
+        if isinstance(request, worker_protocol.RecordRequest):
+            recording = self.record(request.text, request.mode)
+            return worker_protocol.RecordedReply(recording=recording)
+        if isinstance(request, worker_protocol.InspectRequest):
+            tracers = tuple(tracing.from_outside())
+            return worker_protocol.InspectedReply(None, recorder.cost(), tracers)
+        return worker_protocol.DoneReply()
+
+    def record(self, text: str, mode: Mode) -> Recording:
+        """One synthesis by a single listener, which shows what the sound is like."""
+        self._first.prepare()
+        answer = self._first.fetch(text)
+        recording = self._first.decode(answer, mode)
+        data = b"".join(read.audio for read in answer.reads)
+        decoder = detect_decoder(data, self._first.rate)
+        frames = sum(recording.frame_counts)
+        if isinstance(decoder, Pcm | Wav) and frames:
+            self.bytes_per_s = len(data) * recording.sample_rate / frames
+        return recording
+
+    def new_channel(self, mode: Mode) -> ProgramChannel:
+        """A further program."""
+        program = CommandTarget(self._request)
+        program.open()
+        return ProgramChannel(program, mode, lambda: self.bytes_per_s)
+
+    def close(self) -> None:
+        """Close the first; the others are their channels' to close."""
+        self._first.close()
+
+
+def _serve_nobody_else() -> None:
+    """Where no target works in this process: keep its own threads from holding up each other."""
+    sys.setswitchinterval(SWITCH_S)
+    gc.freeze()
+
+
+def _raise(error: Exception) -> Callable[[Any], worker_protocol.Message]:
+    def answer(_: Any) -> worker_protocol.Message:
+        raise error
+
+    return answer
+
+
+def _to_reply(sent: SentRequest, recording: Recording | None) -> protocol.RequestReply:
+    error = sent.error
+    message = None
+    if error is not None:
+        message = str(error) or type(error).__name__
+    return protocol.RequestReply(
+        request=sent.request,
+        load=TrialLoad(
+            window=0,
+            listener=sent.request.listener,
+            scheduled_ns=sent.due_ns,
+            sent_ns=sent.sent_ns,
+            end_ns=sent.end_ns,
+            ended=sent.ended,
+            failure=sent.failure,
+            hang_up_after=sent.request.hang_up_after,
+        ),
+        recording=recording,
+        error=message,
+        lateness_ns=sent.lateness_ns,
+    )

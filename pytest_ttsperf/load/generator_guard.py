@@ -1,0 +1,107 @@
+"""Was the generator the bottleneck? Then the figures are its own, and the cell is void.
+
+Latency counts from the instant at which a request was due, so lateness of the generator is inside
+it, and shown. Here it is held against what it could hide: a tenth of the TTFA. As in MLPerf
+loadgen, a target that does nothing is measured before, to see what the machine can take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from pytest_ttsperf.records import LoadResult, LoadWindow, Trial, TrustNote
+
+GUARD = "generator"
+LATENESS_MS = 5.0
+LATENESS_SHARE = 0.1
+"""Of the TTFA p50 of the cell."""
+CPU_SHARE = 0.7
+"""Of one core: beyond it a Python process is late whatever it does."""
+NULL_RATIO = 5.0
+"""What the generator reaches with nothing to wait for, against what is wanted of it."""
+NS_PER_MS = 1e6
+REMEDY = "fewer listeners, a lower rate, or a machine with more cores would show the target"
+
+
+def find_notes(
+    result: LoadResult,
+    trials: Sequence[Trial],
+    ttfa_p50_ms: float | None,
+) -> tuple[TrustNote, ...]:
+    """A note for each way in which the generator was the bottleneck; each voids the cell.
+
+    `trials` are all requests of the cell, those of the leads included: they load the machine as
+    well. What was not measured accuses nobody.
+    """
+    faults = [
+        _lateness_fault(lateness_p99_ms(trials), ttfa_p50_ms),
+        _cpu_fault(result.windows),
+        _rate_fault(result),
+    ]
+    return tuple(
+        TrustNote(
+            guard=GUARD,
+            text=f"the generator was the bottleneck: {fault}; {REMEDY}",
+            invalid=True,
+        )
+        for fault in faults
+        if fault is not None
+    )
+
+
+def find_window_fault(window: LoadWindow) -> str | None:
+    """Why the generator was the bottleneck of one window; None where it was not.
+
+    For those who judge window by window, as a search does; of one with few requests the 99th
+    percentile of lateness is its worst.
+    """
+    lateness = _lateness_fault(window.generator.lateness_p99_ms, window.ttfa_p50_ms)
+    return lateness or _cpu_fault([window])
+
+
+def lateness_p99_ms(trials: Iterable[Trial]) -> float | None:
+    """How late requests were sent after they were due, in ms; None where none was sent.
+
+    An order statistic, the next one above: no lateness is told that did not happen.
+    """
+    late_ms = []
+    for trial in trials:
+        load = trial.load
+        if load is not None and load.sent_ns is not None:
+            late_ms.append((load.sent_ns - load.scheduled_ns) / NS_PER_MS)
+    if not late_ms:
+        return None
+    return float(np.percentile(late_ms, 99, method="higher"))
+
+
+def _lateness_fault(lateness_ms: float | None, ttfa_p50_ms: float | None) -> str | None:
+    if lateness_ms is None:
+        return None
+    limit_ms = max(LATENESS_MS, LATENESS_SHARE * (ttfa_p50_ms or 0.0))
+    if lateness_ms <= limit_ms:
+        return None
+    return (
+        f"one request in a hundred was sent {lateness_ms:.1f} ms or more after it was due, where "
+        f"at most {limit_ms:.1f} ms do not matter"
+    )
+
+
+def _cpu_fault(windows: Iterable[LoadWindow]) -> str | None:
+    shares = [window.generator.cpu_share for window in windows]
+    share = max((each for each in shares if each is not None), default=None)
+    if share is None or share <= CPU_SHARE:
+        return None
+    return f"it used {share:.0%} of a core, where at most {CPU_SHARE:.0%} leave it time"
+
+
+def _rate_fault(result: LoadResult) -> str | None:
+    null_rate = result.null_rate
+    wanted_rate = result.wanted_rate
+    if null_rate is None or not wanted_rate or null_rate >= NULL_RATIO * wanted_rate:
+        return None
+    return (
+        f"with a target that does nothing it reached {null_rate:.0f} requests/s, which is less "
+        f"than {NULL_RATIO:g} times the {wanted_rate:.3g} requests/s of the windows"
+    )

@@ -1,0 +1,366 @@
+"""Many listeners: `listeners=`, `rate=`, `@listeners`, `--ttsperf-listeners` and its ini line."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.plugin import speech_server
+from tests.plugin.conftest import INLINE, Project
+
+pytestmark = pytest.mark.usefixtures("untraced_children")
+
+TEST = "@trials(3)\n@ttfa(p50_ms=5000)\ndef test_x(perf): perf.stream('short')\n"
+CROWD = """
+@ttfa(p50_ms=5000)
+def test_x(perf): perf.stream("short", listeners=2, pace="greedy")
+"""
+SHORT = ("--ttsperf-window=0.4s", "--ttsperf-windows=2")
+IMPORTS = "from pytest_ttsperf import barge_in, capacity, listeners, quality\n"
+
+
+def collected(project: Project, *arguments: str) -> list[str]:
+    """The tests of the project, by what stands in brackets."""
+    result = project.run("--collect-only", "-q", *arguments)
+    assert result.ret == 0
+    return [line.partition("::")[2] for line in result.outlines if "::" in line]
+
+
+def one_load(cell: dict[str, Any]) -> dict[str, Any]:
+    load: dict[str, Any] = cell["load"]
+    return load
+
+
+# What is known at collection
+
+
+def test_the_id_names_the_listeners(project: Project) -> None:
+    project.test(TEST)
+    assert collected(project) == ["test_x[cpu]"]
+    assert collected(project, "--ttsperf-listeners=1,4,8,4") == [
+        "test_x[cpu-1 listener]",
+        "test_x[cpu-4 listeners]",
+        "test_x[cpu-8 listeners]",
+    ]
+    assert collected(project, "--ttsperf-provider=cpu,cuda", "--ttsperf-listeners=2") == [
+        "test_x[cpu-2 listeners]",
+        "test_x[cuda-2 listeners]",
+    ]
+
+
+def test_the_command_line_wins_over_the_mark_and_the_mark_over_ini(project: Project) -> None:
+    project.ini(ttsperf_target="engines:Telling", ttsperf_listeners="2, 3")
+    project.test(f"{TEST}\n{IMPORTS}@listeners(4, 5)\ndef test_marked(perf): pass")
+    assert collected(project) == [
+        "test_x[default-2 listeners]",
+        "test_x[default-3 listeners]",
+        "test_marked[default-4 listeners]",
+        "test_marked[default-5 listeners]",
+    ]
+    assert collected(project, "--ttsperf-listeners=6") == [
+        "test_x[default-6 listeners]",
+        "test_marked[default-6 listeners]",
+    ]
+
+
+def test_what_has_one_listener_by_its_nature_is_left_alone(project: Project) -> None:
+    project.test(
+        f"""
+        {IMPORTS}
+        @pytest.fixture
+        def mine(): return 1
+
+        def test_cold(perf, cold_engine): pass
+        def test_no_perf(warm_engine): pass
+        def test_of_others(mine): pass
+        @capacity(min_listeners=2)
+        def test_search(perf): pass
+        """
+    )
+    assert collected(project, "--ttsperf-listeners=4") == [
+        "test_cold[cpu]",
+        "test_no_perf[cpu]",
+        "test_of_others",
+        "test_search[cpu]",
+    ]
+
+
+def test_a_fixture_that_rests_on_ours_is_parametrised_too(project: Project) -> None:
+    project.pytester.makeconftest(
+        """
+        import pytest
+        @pytest.fixture
+        def perf(perf): return perf
+        @pytest.fixture
+        def other(perf): return perf
+        """
+    )
+    project.test("def test_own(perf): pass\ndef test_other(other): pass")
+    assert collected(project, "--ttsperf-listeners=4") == [
+        "test_own[cpu-4 listeners]",
+        "test_other[cpu-4 listeners]",
+    ]
+
+
+@pytest.mark.parametrize("value", ["0", "1,,4", "many", "-2", "1.5", ""])
+@pytest.mark.parametrize("form", ["--ttsperf-listeners={}", "ttsperf_listeners={}"])
+def test_what_is_no_number_is_refused(project: Project, form: str, value: str) -> None:
+    project.test(TEST)
+    argument = form.format(value)
+    result = project.run(*([argument] if form.startswith("--") else ["-o", argument]))
+    if argument == "ttsperf_listeners=":
+        assert result.ret == pytest.ExitCode.OK
+        return
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "as 1,4,8" in result.stderr.str()
+
+
+@pytest.mark.parametrize("value", ["0", "open", "-1s", "soon"])
+def test_a_window_is_a_time(project: Project, value: str) -> None:
+    project.test(TEST)
+    result = project.run(f"--ttsperf-window={value}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "wanted a time above 0, as 20s or 1min" in result.stderr.str()
+
+
+@pytest.mark.parametrize(
+    ("mark", "words"),
+    [
+        ("@listeners()", "@listeners(); wanted @listeners(n)"),
+        ("@listeners(0)", "whole numbers of at least 1"),
+        ("@listeners(4, 1.5)", "@listeners(4, 1.5)"),
+        ("@listeners(count=4)", "@listeners(count=4)"),
+        ("@barge_in()", "@barge_in() without a keyword limits nothing"),
+        ("@barge_in(next_ttfa='ten')", "next_ttfa='ten'); wanted a share, as '10%' or 0.1"),
+        ("@barge_in(next_ttfa=10)", "next_ttfa=10); wanted a share"),
+        ("@barge_in(stop_ms=5)", "did you mean 'stop_p95_ms'?"),
+        ("@capacity(ttfa_p95_ms=500)", "limits nothing; add one of min_listeners"),
+        ("@capacity(min_listeners=2, stall='few')", "stall='few'); wanted a share"),
+        ("@capacity(min_listeners=2)\n@ttfa(p95_ms=5)", "@ttfa beside @capacity"),
+        ("@capacity(min_listeners=2)\n@listeners(4)", "@listeners beside @capacity"),
+        ("@capacity(min_listeners=2)\n@barge_in(stop_p95_ms=5)", "@barge_in beside @capacity"),
+    ],
+)
+def test_mistakes_are_errors_at_collection(project: Project, mark: str, words: str) -> None:
+    project.test(f"{mark}\ndef test_x(perf): raise SystemError('ran')")
+    file = project.path / "test_it.py"
+    file.write_text(IMPORTS + file.read_text())
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "test_it.py::test_x" in result.stderr.str()
+    assert words in result.stderr.str()
+    assert "SystemError" not in result.stdout.str()
+
+
+@pytest.mark.parametrize("mark", ["listeners(2)", "barge_in(stop_p95_ms=5)",
+                                  "capacity(min_listeners=2)"])  # fmt: skip
+def test_cold_starts_have_one_listener(project: Project, mark: str) -> None:
+    project.test(f"@pytest.mark.{mark}\ndef test_x(perf, cold_engine): pass")
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "in a test of cold starts, each of which has one listener" in result.stderr.str()
+
+
+def test_common_words_of_others_are_left_alone(project: Project) -> None:
+    project.test(
+        """
+        @pytest.mark.listeners
+        @pytest.mark.capacity("large")
+        @pytest.mark.barge_in(after=3)
+        def test_of_somebody_else(request):
+            assert request.node.get_closest_marker("perf") is None
+        """
+    )
+    project.run("--ttsperf-listeners=4").assert_outcomes(passed=1)
+
+
+# What is refused when it is measured
+
+
+def test_what_cannot_be_listened_to_so_is_told_with_the_remedy(project: Project) -> None:
+    project.test(
+        """
+        def test_none(perf): perf.stream("short", listeners=0)
+        def test_both(perf): perf.stream("short", listeners=2, rate=3)
+        def test_cold(perf, cold_engine): perf.stream("short", listeners=2)
+        def test_many(perf): perf.synthesize("short", listeners=2, processes=3)
+        @pytest.mark.listeners(2)
+        def test_twice(perf): perf.stream("short", listeners=3)
+        """
+    )
+    result = project.run()
+    result.assert_outcomes(failed=5)
+    result.stdout.fnmatch_lines_random(
+        [
+            "*listeners=0; wanted a whole number of at least 1*",
+            "*listeners=2 and rate=3: *leave out one*",
+            "*cold_engine, whose starts have one listener each*",
+            "*listeners=2 and processes=3; wanted a listener or more in each process*",
+            "*listeners=3 in a test that has @listeners(2)*",
+        ]
+    )
+    project.test(CROWD)
+    result = project.run(INLINE)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["*2 listeners, greedy cannot listen to*leave out --ttsperf-inline*"]
+    )
+
+
+# What is measured
+
+
+def test_one_listener_is_the_cell_that_there_was_before(project: Project) -> None:
+    project.measure_inline()
+    project.test(TEST)
+    project.run().assert_outcomes(passed=1)
+    (before,) = project.cells()
+    project.run("--ttsperf-listeners=1").assert_outcomes(passed=1)
+    (after,) = project.cells()
+    assert after["cell"] == before["cell"]
+    assert after["load"] is None
+    assert {trial["load"] for trial in after["trials"]} == {None}
+
+
+def test_a_crowd_is_measured_in_windows(project: Project) -> None:
+    project.test(CROWD)
+    result = project.run(*SHORT, "--junitxml=junit.xml")
+    result.assert_outcomes(passed=1)
+    (cell,) = project.cells()
+    assert cell["cell"]["load"] == "2 listeners, greedy"
+    load = one_load(cell)
+    assert len(load["windows"]) == 2
+    counted = [trial for trial in cell["trials"] if trial["kind"] == "trial"]
+    assert sum(window["offered"] for window in load["windows"]) == len(counted)
+    assert {trial["load"]["listener"] for trial in counted} == {0, 1}
+    assert {trial["load"]["window"] for trial in counted} == {0, 1}
+    assert {trial["load"]["ended"] for trial in counted} == {"answered"}
+    result.stdout.fnmatch_lines(
+        [
+            "*short stream, 2 listeners, greedy: 2 windows, about * s",
+            "test_x[[]cpu] short stream warm, 2 listeners, greedy",
+            "  ttfa p50 *2 windows *",
+            "  * requests in 2 windows: * answered",
+            "  generator: *requests/s with a null target*",
+        ]
+    )
+    [name] = [
+        entry.attrib["name"]
+        for entry in ET.parse(project.path / "junit.xml").iter("property")
+        if "ttfa_p50" in entry.attrib["name"]
+    ]
+    assert name == "ttsperf.short.stream.warm.2_listeners,_greedy.ttfa_p50"
+
+
+def test_each_number_of_listeners_is_a_cell_of_the_same_test(project: Project) -> None:
+    project.test("def test_x(perf): perf.stream('short', pace='greedy')")
+    project.run("--ttsperf-listeners=1,2,3", "--ttsperf-trials=3", *SHORT).assert_outcomes(passed=3)
+    cells = [result["cell"] for result in project.cells()]
+    assert [cell["load"] for cell in cells] == [
+        None, "2 listeners, greedy", "3 listeners, greedy"
+    ]  # fmt: skip
+    assert {cell["test"] for cell in cells} == {"test_it.py::test_x[cpu]"}
+
+
+def test_a_rate_is_measured_once_whatever_the_number_of_listeners(project: Project) -> None:
+    project.test("def test_x(perf): perf.stream('short', rate=10, arrivals='constant')")
+    result = project.run("--ttsperf-listeners=2,3", *SHORT)
+    result.assert_outcomes(passed=1, skipped=1)
+    (cell,) = project.cells()
+    assert cell["cell"]["load"] == "10 a second, constant"
+    assert {window["offered"] for window in one_load(cell)["windows"]} == {4}
+
+
+def test_a_broken_limit_fails_with_the_windows_as_evidence(project: Project) -> None:
+    project.test(CROWD.replace("5000", "1"))
+    result = project.run("--ttsperf-window=0.4s", "--ttsperf-windows=5")
+    result.assert_outcomes(failed=1)
+    assert project.verdicts()["ttfa p50"] == "FAIL"
+    result.stdout.fnmatch_lines(
+        [
+            "test_x[[]cpu] short stream warm, 2 listeners, greedy: engines:Telling*5 windows*",
+            "  FAIL  ttfa p50: *1 ms*windows*",
+            "  Try: measure it with one listener too*",
+        ]
+    )
+
+
+def test_after_a_crowd_the_engine_is_opened_again(project: Project) -> None:
+    project.test(
+        """
+        @trials(3)
+        def test_x(perf, warm_engine):
+            first = warm_engine.ready.pid
+            perf.stream("short", listeners=2, pace="greedy")
+            perf.stream("short")
+            assert warm_engine.ready.pid != first
+            assert sum(warm_engine.record("And again.").frame_counts) > 0
+        """
+    )
+    project.run(*SHORT).assert_outcomes(passed=1)
+    crowd, single = project.cells()
+    assert one_load(crowd)["spec"]["listeners"] == 2
+    assert single["load"] is None
+
+
+def test_a_rerun_adds_its_windows(project: Project) -> None:
+    project.test(CROWD.replace("5000", "1"))
+    result = project.run(*SHORT, "--reruns=1", "--ttsperf-inconclusive=fail")
+    assert result.parseoutcomes()["rerun"] == 1
+    (cell,) = project.cells()
+    windows = one_load(cell)["windows"]
+    assert [window["index"] for window in windows] == [0, 1, 2, 3]
+    assert [window["session"] for window in windows] == [0, 0, 1, 1]
+    first, second = (
+        [
+            trial["text"]
+            for trial in cell["trials"]
+            if trial["load"] and trial["load"]["window"] in two
+        ]
+        for two in ((0, 1), (2, 3))
+    )
+    assert first != second, "another attempt replays other arrivals"
+
+
+def test_a_crowd_is_not_stored(project: Project) -> None:
+    project.test(CROWD)
+    result = project.run(*SHORT, "--ttsperf-save")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["note: test_x[[]cpu]: *not stored as baselines*"])
+    assert not (project.path / "baselines").exists()
+
+
+def test_disabled_it_is_one_answer(project: Project) -> None:
+    project.test(CROWD)
+    project.run("--ttsperf-disable", "--ttsperf-listeners=4").assert_outcomes(passed=1)
+    assert project.artifact_paths() == []
+
+
+def test_an_engine_asked_for_by_name_has_the_listeners_of_the_command_line(
+    project: Project,
+) -> None:
+    project.test(
+        """
+        def test_x(request):
+            request.getfixturevalue("perf").stream("short", pace="greedy")
+        """
+    )
+    project.run("--ttsperf-listeners=2", *SHORT).assert_outcomes(passed=1)
+    assert project.cells()[0]["cell"]["load"] == "2 listeners, greedy"
+
+
+def test_a_server_is_listened_to_by_many(project: Project) -> None:
+    project.test(CROWD)
+    server = speech_server.serve()
+    try:
+        address = f"http://localhost:{server.server_address[1]}/pcm"
+        project.run(f"--ttsperf-target={address}", *SHORT).assert_outcomes(passed=1)
+    finally:
+        server.shutdown()
+        server.server_close()
+    (cell,) = project.cells()
+    ended = [trial["load"]["ended"] for trial in cell["trials"] if trial["kind"] == "trial"]
+    assert set(ended) == {"answered"}
+    assert one_load(cell)["null_rate"] > one_load(cell)["wanted_rate"]

@@ -1,0 +1,135 @@
+"""How the windows of a test with many listeners are planned, and its attempts pooled."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pytest_ttsperf.experiment.plan import Plan, Progress, QualityPlan
+from pytest_ttsperf.plugin import crowds
+from pytest_ttsperf.plugin.progress import ProgressLine, windows_text
+from pytest_ttsperf.records import LoadSpec, Threshold
+
+EIGHT = LoadSpec(listeners=8)
+WER = Threshold(marker="quality", keyword="max_wer", metric="wer", statistic="value", limit=0.3)
+TTFA = Threshold(marker="ttfa", keyword="p95_ms", metric="ttfa_ms", statistic="p95", limit=500)
+
+
+def plan_of(*limits: Threshold, texts_from: int = 7, words: bool = False) -> Plan:
+    return Plan(
+        test="a.py::test_x[cpu]",
+        text="short",
+        mode="stream",
+        phase="warm",
+        trials=59,
+        limits_on=lambda _: limits,
+        quality=QualityPlan(words=words),
+        texts_from=texts_from,
+    )
+
+
+def options_of(**options: Any) -> Any:
+    unset = {"windows": None, "windows_ini": None, "window_s": None}
+    return SimpleNamespace(**{**unset, **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "of_call", "windows"),
+    [
+        ({}, None, 6),
+        ({"windows_ini": 3}, None, 3),
+        ({"windows_ini": 3}, 4, 4),
+        ({"windows_ini": 3, "windows": 5}, 4, 5),
+    ],
+)
+def test_the_command_line_wins_over_the_call_and_the_call_over_ini(
+    options: dict[str, Any], of_call: int | None, windows: int
+) -> None:
+    plan = crowds.plan_load(plan_of(), EIGHT, of_call, options_of(**options), 0)
+    assert plan.windows == windows
+
+
+def test_a_shorter_window_is_shorter_in_all_its_parts_and_a_longer_one_only_counts_longer() -> None:
+    usual = crowds.plan_load(plan_of(), EIGHT, None, options_of(), 0).window
+    short = crowds.plan_load(plan_of(), EIGHT, None, options_of(window_s=2.0), 0).window
+    long = crowds.plan_load(plan_of(), EIGHT, None, options_of(window_s=60.0), 0).window
+    assert short.counted_s == 2.0
+    assert short.lead_s == pytest.approx(usual.lead_s * 2.0 / usual.counted_s)
+    assert short.least_requests == pytest.approx(usual.least_requests * 2.0 / usual.counted_s)
+    assert long == usual._replace(counted_s=60.0)
+
+
+def test_who_repeats_the_texts_repeats_the_arrivals_and_another_attempt_has_its_own() -> None:
+    def seed(texts_from: int, earlier: int) -> int:
+        plan = plan_of(texts_from=texts_from)
+        return crowds.plan_load(plan, EIGHT, None, options_of(), earlier).seed
+
+    assert seed(7, 0) == seed(7, 0)
+    assert len({seed(7, 0), seed(8, 0), seed(7, 6), seed(8, 6)}) == 4
+
+
+def test_a_crowd_is_not_judged_by_words_and_that_is_said() -> None:
+    plan = plan_of(WER, TTFA, words=True)
+    load_plan = crowds.plan_load(plan, EIGHT, None, options_of(), 0)
+    assert load_plan.plan.limits_on("any") == (TTFA,)
+    assert not load_plan.plan.quality.is_slow
+    remark = crowds.unjudged_remark("test_x", plan, EIGHT)
+    assert remark == "test_x: words are judged with one listener, and not of 8 listeners"
+    assert crowds.unjudged_remark("test_x", plan_of(TTFA), EIGHT) is None
+
+
+def test_progress_counts_windows() -> None:
+    text = windows_text(Progress(plan_of(), 2, 6, 80.4), EIGHT.label)
+    assert text == "short stream, 8 listeners: 2 of 6 windows, about 80 s left"
+
+
+class Reporter:
+    """A terminal, or a file, and what was written to it."""
+
+    def __init__(self, *, isatty: bool) -> None:
+        self.isatty = isatty
+        self.lines: list[str] = []
+        self.rewritten: list[str] = []
+
+    def ensure_newline(self) -> None:
+        pass
+
+    def write_line(self, text: str) -> None:
+        self.lines.append(text)
+
+    def rewrite(self, text: str, *, erase: bool) -> None:
+        self.rewritten.append(text if erase else "")
+
+
+def line_on(reporter: Reporter) -> ProgressLine:
+    plugins = {"terminalreporter": reporter}
+    config: Any = SimpleNamespace(
+        get_verbosity=lambda: 0,
+        pluginmanager=SimpleNamespace(get_plugin=plugins.get),
+    )
+    return ProgressLine(config)
+
+
+def test_a_file_gets_one_line_for_each_load_whenever_it_is_called_within_a_window() -> None:
+    reporter = Reporter(isatty=False)
+    line = line_on(reporter)
+    for load in ("4 listeners", "8 listeners"):
+        show = line.windows_of(load)
+        for left_s in (120.0, 119.0, 60.0, 0.0):
+            show(Progress(plan_of(), 0, 6, left_s))
+    assert reporter.lines == [
+        "  short stream, 4 listeners: 6 windows, about 120 s",
+        "  short stream, 8 listeners: 6 windows, about 120 s",
+    ]
+
+
+def test_a_terminal_is_wiped_at_the_end() -> None:
+    reporter = Reporter(isatty=True)
+    show = line_on(reporter).windows_of("4 listeners")
+    show(Progress(plan_of(), 1, 6, 100.0))
+    show(Progress(plan_of(), 6, 6, 0.0))
+    first, last = reporter.rewritten
+    assert "1 of 6 windows" in first
+    assert last == ""
