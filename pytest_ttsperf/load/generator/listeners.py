@@ -72,8 +72,6 @@ class SentRequest:
         error = self.error
         if error is None:
             return None
-        if self.is_timed_out:
-            return TargetTimeout.__name__
         if isinstance(error, StatusRefused):
             return f"HTTP {error.status}"
         if isinstance(error, TargetError) and error.__cause__ is not None:
@@ -200,7 +198,7 @@ class Window:
 
     def _end(self, sent: SentRequest) -> None:
         sent.end_ns = REAL.perf_counter_ns()
-        if sent.is_timed_out and sent.error is None:  # what was cut looks like an end
+        if sent.is_timed_out:  # what was cut looks like an end, or like a broken connection
             sent.error = TargetTimeout(f"no whole answer within {self.plan.timeout_s:g} s")
         if sent.error is not None:
             sent.answer = None

@@ -15,18 +15,22 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from msgspec import structs
+
 from pytest_ttsperf.errors import MeasurementError
 from pytest_ttsperf.experiment.plan import TargetFactory
 from pytest_ttsperf.load.generator import null_engine, null_server
 from pytest_ttsperf.load.generator.parent import LoadGenerator, WindowRecord
 from pytest_ttsperf.load.traces import WindowPlan, draw_trace
 from pytest_ttsperf.measure import corpus
-from pytest_ttsperf.records import LoadSpec, TargetSpec
+from pytest_ttsperf.records import LoadSpec, TargetSpec, Trace
 from pytest_ttsperf.targets import spec as targets_spec
 from pytest_ttsperf.targets.child_process import ChildProcess, environment
 
-LEAD_S = 1.0
-"""As long as listeners take to begin."""
+LEAD_S = 0.1
+"""Until all are at work: they begin at once."""
+CALLABLE_SHARE = 0.1
+"""Of the seconds, for a callable: so much more it does in them, and each request is recorded."""
 TEXTS = 60
 OPEN_LISTENERS = 8
 """That ask greedily in the place of an open loop, whose rate is what is to be found out."""
@@ -49,18 +53,30 @@ def measure_null_rate(
     kind = "http"
     if source is not None:
         kind = targets_spec.kind_of(source.spec.spec).name
-    spoken = LoadSpec(
+    greedy = LoadSpec(
         listeners=load.listeners or OPEN_LISTENERS,
         pace="greedy",
         processes=load.processes if kind == targets_spec.PYTHON else 1,
     )
-    with _null_target(kind) as spec, LoadGenerator(TargetFactory(spec), spoken, "stream") as null:
+    with _null_target(kind) as spec, LoadGenerator(TargetFactory(spec), greedy, "stream") as null:
         null.is_decoded = False
         null.open()
+        if kind == targets_spec.PYTHON:
+            seconds *= CALLABLE_SHARE
         plan = WindowPlan(lead_s=LEAD_S, counted_s=seconds, least_requests=1)
-        texts = corpus.texts("short", TEXTS)
-        record = null.run_window(draw_trace(spoken, texts, seed=0, plan=plan), _tell_nobody)
+        trace = draw_trace(greedy, corpus.texts("short", TEXTS), seed=0, plan=plan)
+        record = null.run_window(_without_delay(trace), _tell_nobody)
     return _counted(record) / seconds
+
+
+def _without_delay(trace: Trace) -> Trace:
+    """The same trace, whose listeners all begin at once."""
+    requests = []
+    for request in trace.requests:
+        if request.at_ns is not None:
+            request = structs.replace(request, at_ns=0)
+        requests.append(request)
+    return structs.replace(trace, requests=tuple(requests))
 
 
 @contextlib.contextmanager

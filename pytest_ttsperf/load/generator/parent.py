@@ -314,7 +314,8 @@ class LoadGenerator:
         if owner.pid != before:
             raise TargetCrashed(
                 f"target {self._source.spec.label} ended under this load, or was started anew "
-                f"(process {before} before, {owner.pid or owner.reason} now); look into its log"
+                f"(process {before} before, {owner.pid or 'none to be found'} now); look into its "
+                "log"
             )
 
 
