@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from tables import proportion, to_table
 
-from pytest_ttsperf.load import pairs
+from pytest_ttsperf.load import pair_looks, pairs, window_blocks
 from pytest_ttsperf.records import ChangeVerdict, GeneratorHealth, LoadWindow, Outcome
 
 PIECE_S = 0.4
@@ -341,27 +341,27 @@ def simulate_blocks(
     weather: Weather,
     count: int,
     random: np.random.Generator,
-) -> list[pairs.WindowBlock]:
+) -> list[window_blocks.WindowBlock]:
     """Blocks of four windows each, in the order ABBA or BAAB; the mood goes on through all."""
     blocks = []
     mood = random.normal(0.0, weather.mood)
     for _ in range(count):
         trace = crowd.draw_trace(random)
-        order = pairs.draw_order(random)
+        order = window_blocks.draw_order(random)
         found = {}
         for arm in order:
             server = change if arm.startswith("candidate") else UNCHANGED
             found[arm] = simulate_window(crowd, server, trace, weather, mood, random)
             step = weather.mood * math.sqrt(1 - MOOD_STAYS**2)
             mood = MOOD_STAYS * mood + random.normal(0.0, step)
-        blocks.append(pairs.WindowBlock(tuple(found[arm] for arm in pairs.ARMS)))
+        blocks.append(window_blocks.WindowBlock(tuple(found[arm] for arm in window_blocks.ARMS)))
     return blocks
 
 
 # Sessions
 
 
-P95 = list(pairs.FIGURES).index("ttfa_p95")
+P95 = list(window_blocks.FIGURES).index("ttfa_p95")
 
 
 class Session(NamedTuple):
@@ -389,14 +389,14 @@ def simulate_session(
     """One comparison within the budget, by the product's looks."""
     random = np.random.default_rng(seed)
     window_s = LEAD_S + crowd.counted_s + OVERHEAD_S
-    plan = pairs.plan_blocks(BUDGET_S, len(pairs.ARMS) * window_s, math.inf)
-    metrics = pairs.choose_metrics()
-    blocks: list[pairs.WindowBlock] = []
+    plan = pairs.plan_blocks(BUDGET_S, len(window_blocks.ARMS) * window_s, math.inf)
+    metrics = window_blocks.choose_metrics(is_same_work=False)
+    blocks: list[window_blocks.WindowBlock] = []
     # Blocks are drawn as they are needed: most sessions end after the third.
     for wanted in range(pairs.FEWEST_SESSIONS, 2 * plan.blocks + 1):
         missing = wanted - len(blocks)
         blocks += simulate_blocks(crowd, change, weather, missing, random)
-        looks, used = pairs.replay(blocks, metrics, plan)
+        looks, used = pair_looks.replay(blocks, metrics, plan)
         if used < len(blocks) or looks.is_settled:
             break
         if used >= plan.blocks and not looks.fresh_blocks_wanted(used):
@@ -405,14 +405,14 @@ def simulate_session(
     for metric, verdict in zip(metrics, looks.verdicts, strict=True):
         if verdict.outcome is Outcome.FAIL:
             failed.append(metric.label)
-    deviation = pairs.pair_deviation(blocks, metrics[P95]) or math.nan
+    deviation = window_blocks.pair_deviation(blocks, metrics[P95]) or math.nan
     return Session(looks.verdicts, tuple(failed), used, deviation)
 
 
 def row_of(crowd: Crowd, change: Server, weather: Weather, count: int) -> list[str]:
     """One line of the table."""
     window_s = LEAD_S + crowd.counted_s + OVERHEAD_S
-    block_min = len(pairs.ARMS) * window_s / 60
+    block_min = len(window_blocks.ARMS) * window_s / 60
     sessions = []
     for seed in range(count):
         sessions.append(simulate_session(crowd, change, weather, seed))
