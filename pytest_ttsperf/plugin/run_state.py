@@ -24,12 +24,13 @@ from pytest_ttsperf.targets import spec
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from pytest_ttsperf.compare.blocks import ComparisonSpec
     from pytest_ttsperf.compare.cells import ComparedVersion, MeasuredCell
     from pytest_ttsperf.compare.run import EarlierRuns
     from pytest_ttsperf.experiment.plan import Plan, Progress, TargetFactory
     from pytest_ttsperf.load.cell import LoadPlan
     from pytest_ttsperf.machine.environment import EnvironmentProbe, RunLocation
-    from pytest_ttsperf.records import CellResult, LoadSpec, Mode, Phase, Run, Threshold
+    from pytest_ttsperf.records import CellResult, Comparison, LoadSpec, Mode, Phase, Run, Threshold
     from pytest_ttsperf.report.artifact import ArtifactWriter, Loss
 
 
@@ -261,6 +262,7 @@ class TestState:
         """Of the cells in which many listen."""
         self.comparisons: EarlierRuns = {}
         """Those of its attempts so far, all trials included: a rerun goes on from their blocks."""
+        self._crowd_comparisons = crowds.CrowdComparisons()
         self.provider_missing = False
         self.remarks: list[str] = []
         self._run = run
@@ -427,7 +429,7 @@ class TestState:
             result for result in judged if lazy.cells.needs_comparison(result, measure=measure)
         ]
         if against is None and not open_results:
-            return [*judged, *crowd]
+            return [*judged, *self._compare_crowds(crowd)]
         with popen.restore_popen():
             compared = lazy.cells.compare_cells(
                 judged,
@@ -441,7 +443,35 @@ class TestState:
                 earlier=self.comparisons,
                 measure=measure,
             )
-        return [*compared, *crowd]
+        return [*compared, *self._compare_crowds(crowd)]
+
+    def _compare_crowds(self, judged: list[CellResult]) -> list[CellResult]:
+        """The same of cells in which many listen: window by window, and without stored numbers."""
+        against = self._run.against
+        with_windows = [result for result in judged if result.cell.id in self.load_plans]
+        if against is None or not with_windows:
+            return judged
+        others = [result for result in judged if result.cell.id not in self.load_plans]
+        options = self.options
+        margins = markers.load_margins(self.item, options.margins, options.margins_ini)
+        tell = self._run.progress_line.text
+
+        def compare(spec: ComparisonSpec) -> dict[str, Comparison]:
+            return self._crowd_comparisons.compare(spec, self.load_plans, margins, tell)
+
+        with popen.restore_popen():
+            compared = lazy.cells.compare_cells(
+                with_windows,
+                self.measured,
+                against=against,
+                metrics_of=self._compared_metrics,
+                budget_s=options.load_budget_s,
+                version_of=self._run.version_of,
+                tell=tell,
+                announce=self._run.progress_line.line,
+                compare=compare,
+            )
+        return [*compared, *others]
 
     def _compared_metrics(
         self, phase: lazy.records.Phase
