@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pytest_ttsperf.compare import metrics as compared
@@ -48,7 +48,8 @@ def build_page() -> str:
             HEAD,
             *_section("Of each trial", _metrics()),
             *_section("Memory", _memory()),
-            *_section("Cold starts", _phases()),
+            *_section("Cold starts", _with_units(catalog.PHASES)),
+            *_section("Limits of many listeners", _with_units(catalog.CROWD_LIMITS)),
             *_section("Compared between two versions", _figures()),
             *_guards(),
         ]
@@ -83,8 +84,9 @@ def memory_figures() -> list[str]:
     return [name for name in Memory.__struct_fields__ if name != REASON]
 
 
-def _phases() -> Iterator[str]:
-    for name, paragraph in catalog.PHASES.items():
+def _with_units(paragraphs: Mapping[str, Paragraph]) -> Iterator[str]:
+    """Figures that no table has."""
+    for name, paragraph in paragraphs.items():
         yield _entry(name, paragraph, unit=paragraph.unit)
 
 

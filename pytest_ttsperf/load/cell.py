@@ -29,7 +29,7 @@ from pytest_ttsperf.experiment.trial import merge_tracers
 from pytest_ttsperf.load import generator_guard, integrity, window_limits
 from pytest_ttsperf.load.generator.null import measure_null_rate
 from pytest_ttsperf.load.generator.parent import LoadGenerator
-from pytest_ttsperf.load.integrity import Answer
+from pytest_ttsperf.load.integrity import ReceivedSpeech
 from pytest_ttsperf.load.metering import TargetMeter
 from pytest_ttsperf.load.traces import WindowPlan, draw_trace
 from pytest_ttsperf.load.windows import (
@@ -213,7 +213,7 @@ class _LoadRun:
         self._plan = plan
         self._ready = ready
         self._tell = tell
-        self._answers: list[Answer] = []
+        self._answers: list[ReceivedSpeech] = []
         self._meter = _new_meter(generator, source)
         self._durations_s: list[float] = []
 

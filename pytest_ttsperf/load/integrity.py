@@ -21,7 +21,7 @@ import numpy as np
 from pytest_ttsperf.errors import TargetError
 from pytest_ttsperf.measure import corpus
 from pytest_ttsperf.metrics import audio, definitions
-from pytest_ttsperf.metrics.load import Interval, whole_answers
+from pytest_ttsperf.metrics.load import Stretch, whole_answers
 from pytest_ttsperf.records import IntegrityCheck, Recording, Trial, TrustNote
 from pytest_ttsperf.sound_quality.course import (
     Course,
@@ -58,13 +58,13 @@ OUTLINE_SHARE = 0.5
 """Of what outlines of different texts differ by: pairs below are worth a closer look."""
 
 
-class Answer(NamedTuple):
+class ReceivedSpeech(NamedTuple):
     """What is remembered of an answer's sound once its samples are gone."""
 
     window: int
     listener: int
     text: str
-    under_way: Interval
+    under_way: Stretch
     speech_s: float
     """0 where nothing is to be heard."""
     level_dbfs: float | None
@@ -81,14 +81,14 @@ Speak = Callable[[str], Recording]
 """Has a text spoken to a single listener, while nobody else listens. TargetError when it fails."""
 
 
-def read_answers(trials: Iterable[Trial]) -> list[Answer]:
+def read_answers(trials: Iterable[Trial]) -> list[ReceivedSpeech]:
     """What is to be remembered of whole answers; their recordings still have their samples."""
     answers = []
     for trial in whole_answers(trials):
         load = trial.load
         if load is None or load.end_ns is None or trial.recording is None:
             continue
-        under_way = Interval(load.scheduled_ns, load.end_ns)
+        under_way = Stretch(load.scheduled_ns, load.end_ns)
         sounding = _read_sound(trial.text, trial.recording)
         answers.append(
             sounding._replace(window=load.window, listener=load.listener, under_way=under_way)
@@ -96,22 +96,22 @@ def read_answers(trials: Iterable[Trial]) -> list[Answer]:
     return answers
 
 
-def _read_sound(text: str, recording: Recording) -> Answer:
+def _read_sound(text: str, recording: Recording) -> ReceivedSpeech:
     """Of a recording alone, which no window has."""
     samples = audio.to_samples(recording)
     sound = audio.measure_sound(samples, recording.sample_rate)
-    return Answer(
+    return ReceivedSpeech(
         window=0,
         listener=0,
         text=text,
-        under_way=Interval(recording.request_ns, recording.end_ns),
+        under_way=Stretch(recording.request_ns, recording.end_ns),
         speech_s=definitions.speech_s(recording, sound) or 0.0,
         level_dbfs=sound.active_level_dbfs,
         course=mel_course(samples, recording.sample_rate),
     )
 
 
-def check_answers(answers: Sequence[Answer], speak: Speak, *, seed: int) -> IntegrityCheck:
+def check_answers(answers: Sequence[ReceivedSpeech], speak: Speak, *, seed: int) -> IntegrityCheck:
     """Look at all answers, and compare a sample, which `seed` draws, with `speak`.
 
     Where the target fails to speak to a single listener, nothing more is compared.
@@ -133,12 +133,12 @@ def check_answers(answers: Sequence[Answer], speak: Speak, *, seed: int) -> Inte
     )
 
 
-def _is_outside(answer: Answer) -> bool:
+def _is_outside(answer: ReceivedSpeech) -> bool:
     least_s, most_s = corpus.speech_band_s(answer.text)
     return not least_s <= answer.speech_s <= most_s
 
 
-def _typical_distance_db(answers: Sequence[Answer], seed: int) -> float | None:
+def _typical_distance_db(answers: Sequence[ReceivedSpeech], seed: int) -> float | None:
     """Median distance of answers to different texts; None where they cannot be told apart."""
     courses = {answer.text: answer.course for answer in answers if answer.course is not None}
     pairs = list(combinations(sorted(courses), 2))
@@ -162,12 +162,12 @@ def _distance_db(one: Course | None, other: Course | None) -> float:
 # The same sound for two texts
 
 
-def _find_doubles(answers: Sequence[Answer], typical_db: float | None) -> list[str]:
+def _find_doubles(answers: Sequence[ReceivedSpeech], typical_db: float | None) -> list[str]:
     """Sentences on pairs of one window that have the same sound, and different texts."""
     if typical_db is None:
         return []
     sentences = []
-    by_window: dict[int, list[Answer]] = {}
+    by_window: dict[int, list[ReceivedSpeech]] = {}
     for answer in answers:
         if answer.course is not None:
             by_window.setdefault(answer.window, []).append(answer)
@@ -182,14 +182,16 @@ def _find_doubles(answers: Sequence[Answer], typical_db: float | None) -> list[s
     return sentences
 
 
-def _pairs_worth_a_look(answers: Sequence[Answer]) -> list[tuple[Answer, Answer]]:
+def _pairs_worth_a_look(
+    answers: Sequence[ReceivedSpeech],
+) -> list[tuple[ReceivedSpeech, ReceivedSpeech]]:
     """Pairs of different texts whose outlines are alike; by these, as all pairs are compared."""
     outlines = []
     for answer in answers:
         assert answer.course is not None
         outlines.append(course_outline(answer.course).ravel())
     table = np.array(outlines)
-    found: list[tuple[float, tuple[Answer, Answer]]] = []
+    found: list[tuple[float, tuple[ReceivedSpeech, ReceivedSpeech]]] = []
     for row, one in enumerate(answers):
         distances = np.sqrt(np.mean((table[row + 1 :] - table[row]) ** 2, axis=1))
         for distance, other in zip(distances.tolist(), answers[row + 1 :], strict=True):
@@ -204,7 +206,7 @@ def _pairs_worth_a_look(answers: Sequence[Answer]) -> list[tuple[Answer, Answer]
 # A sample, held against the same texts spoken to a single listener
 
 
-def _draw_sample(answers: Sequence[Answer], seed: int) -> list[Answer]:
+def _draw_sample(answers: Sequence[ReceivedSpeech], seed: int) -> list[ReceivedSpeech]:
     """The oddest by their length, half of them, and others at random; each text once."""
     remaining = {answer.text: answer for answer in answers}
     lengths = {text: _length_of(answer) for text, answer in remaining.items()}
@@ -221,7 +223,7 @@ def _draw_sample(answers: Sequence[Answer], seed: int) -> list[Answer]:
     return [remaining[text] for text in chosen]
 
 
-def _length_of(answer: Answer) -> float:
+def _length_of(answer: ReceivedSpeech) -> float:
     """Seconds of speech for each that its text takes at least."""
     least_s, _ = corpus.speech_band_s(answer.text)
     return answer.speech_s / least_s if least_s > 0 else 0.0
@@ -238,7 +240,7 @@ class _Comparison:
 
     def __init__(
         self,
-        answers: Sequence[Answer],
+        answers: Sequence[ReceivedSpeech],
         speak: Speak,
         typical_db: float | None,
     ) -> None:
@@ -248,11 +250,11 @@ class _Comparison:
         self._answers = answers
         self._speak = speak
         self._typical_db = typical_db
-        self._alone: dict[str, Answer] = {}
+        self._alone: dict[str, ReceivedSpeech] = {}
         self._scatter_db = 0.0
         self._suspects = 0
 
-    def compare(self, answer: Answer) -> None:
+    def compare(self, answer: ReceivedSpeech) -> None:
         """Compare one answer. TargetError when its text cannot be spoken."""
         alone = self._speak_alone(answer.text)
         self.compared += 1
@@ -260,7 +262,7 @@ class _Comparison:
         if sentence is not None:
             self.differing.append(sentence)
 
-    def _speak_alone(self, text: str) -> Answer:
+    def _speak_alone(self, text: str) -> ReceivedSpeech:
         if text in self._alone:
             return self._alone[text]
         alone = _read_sound(text, self._speak(text))
@@ -272,7 +274,7 @@ class _Comparison:
         self._alone[text] = alone
         return alone
 
-    def _compare_courses(self, answer: Answer, alone: Answer) -> str | None:
+    def _compare_courses(self, answer: ReceivedSpeech, alone: ReceivedSpeech) -> str | None:
         """Whether it is rather another text, or at least not this one."""
         if self._typical_db is None or alone.course is None or answer.course is None:
             return None
@@ -293,7 +295,7 @@ class _Comparison:
             f"single listener gets; different texts are {self._typical_db:.1f} dB apart"
         )
 
-    def _find_nearest(self, answer: Answer) -> Answer | None:
+    def _find_nearest(self, answer: ReceivedSpeech) -> ReceivedSpeech | None:
         """The text most like it, of those that others listened to meanwhile, and of the sample."""
         self._suspects += 1
         if self._suspects <= SUSPECTS:
@@ -306,7 +308,7 @@ class _Comparison:
             default=None,
         )
 
-    def _texts_meanwhile(self, answer: Answer) -> list[str]:
+    def _texts_meanwhile(self, answer: ReceivedSpeech) -> list[str]:
         """Those most of which was under way at the same time come first."""
         overlaps: Mapping[str, int] = {
             other.text: _overlap_ns(answer.under_way, other.under_way)
@@ -317,11 +319,11 @@ class _Comparison:
         return sorted(texts, key=lambda text: -overlaps[text])[:NEIGHBOURS]
 
 
-def _overlap_ns(one: Interval, other: Interval) -> int:
+def _overlap_ns(one: Stretch, other: Stretch) -> int:
     return min(one.end_ns, other.end_ns) - max(one.start_ns, other.start_ns)
 
 
-def _compare_amounts(answer: Answer, alone: Answer) -> str | None:
+def _compare_amounts(answer: ReceivedSpeech, alone: ReceivedSpeech) -> str | None:
     """Whether it has half the speech, twice as much, or is of another loudness altogether."""
     if alone.speech_s > 0 and not HALF < answer.speech_s / alone.speech_s < 1 / HALF:
         return (

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from pytest_ttsperf.experiment import cell
+from pytest_ttsperf.load import cell as load_cell
 from pytest_ttsperf.records import CellResult, IntegrityCheck, LoadResult, LoadWindow, Trial
 
 
@@ -29,7 +30,7 @@ def pool(earlier: CellResult, later: CellResult) -> CellResult:
         trials=tuple(_move_trial(trial, offset) for trial in later.trials),
         load=_merge(first, structs.replace(second, windows=tuple(windows))),
     )
-    return cell.pool(earlier, moved)
+    return load_cell.derive(cell.pool(earlier, moved))
 
 
 def _next_number(numbers: Sequence[int]) -> int:
@@ -57,26 +58,14 @@ def _move_trial(trial: Trial, offset: int) -> Trial:
 
 
 def _merge(earlier: LoadResult, later: LoadResult) -> LoadResult:
-    """The later with what the earlier has found too: of rates and costs, the worse of both."""
+    """The later with what the earlier has found too; what follows from windows is derived."""
+    null_rates = [rate for rate in (earlier.null_rate, later.null_rate) if rate is not None]
     return structs.replace(
         later,
-        null_rate=_least(earlier.null_rate, later.null_rate),
-        wanted_rate=_most(earlier.wanted_rate, later.wanted_rate),
-        cpu_per_stream=_most(earlier.cpu_per_stream, later.cpu_per_stream),
-        rss_per_stream_mb=_most(earlier.rss_per_stream_mb, later.rss_per_stream_mb),
+        null_rate=min(null_rates, default=None),
         integrity=_add(earlier.integrity, later.integrity),
         barge_in=later.barge_in or earlier.barge_in,
     )
-
-
-def _least(one: float | None, other: float | None) -> float | None:
-    """Of those that were measured."""
-    return min((value for value in (one, other) if value is not None), default=None)
-
-
-def _most(one: float | None, other: float | None) -> float | None:
-    """Of those that were measured."""
-    return max((value for value in (one, other) if value is not None), default=None)
 
 
 def _add(one: IntegrityCheck | None, other: IntegrityCheck | None) -> IntegrityCheck | None:

@@ -14,7 +14,7 @@ from pytest_ttsperf.judge.statistics import quantiles
 from pytest_ttsperf.load.metering import TargetMeter
 from pytest_ttsperf.measure.schedule import ScheduledTrial
 from pytest_ttsperf.metrics import load
-from pytest_ttsperf.metrics.load import Interval
+from pytest_ttsperf.metrics.load import Stretch
 from pytest_ttsperf.metrics.playback import NS_PER_S
 from pytest_ttsperf.records import (
     Kind,
@@ -97,10 +97,10 @@ def trials_of(
     return tuple(trials)
 
 
-def counted_span(record: WindowRecord) -> Interval:
+def counted_span(record: WindowRecord) -> Stretch:
     """From when arrivals count, until when."""
     start_ns = record.begun_ns + round(record.trace.lead_s * NS_PER_S)
-    return Interval(start_ns, start_ns + round(record.trace.counted_s * NS_PER_S))
+    return Stretch(start_ns, start_ns + round(record.trace.counted_s * NS_PER_S))
 
 
 def _to_trial(

@@ -290,6 +290,33 @@ LATE_SHARE = (
 )
 RARE_EVENT = f"{T_OVER_BLOCKS}, and exact counts of the texts that have any (ADR 42)"
 
+CROWD_LIMITS: Mapping[str, Paragraph] = {
+    "barge_in_stop_ms": Paragraph(
+        "from the hanging up of a listener until the process tree of the target spends no more CPU "
+        "time; `@barge_in(stop_p95_ms=)` limits the 95th percentile over the hangings up",
+        OWN,
+        "work on a GPU, or on another machine; what goes on for no longer than the clock of CPU "
+        "time can tell",
+        unit="ms",
+    ),
+    "barge_in_next_ttfa": Paragraph(
+        "median TTFA of the requests after a hanging up / median TTFA of the same texts from an "
+        "idle target - 1; `@barge_in(next_ttfa=)` limits it",
+        OWN,
+        "what a hanging up costs other listeners; a target that is slow after each answer, hung up "
+        "or not",
+    ),
+    "capacity": Paragraph(
+        "the most listeners at once, or requests a second, of which fewer than one window in five "
+        "is bad: the p95 of its TTFA beyond the limit, too large a share of its answers stalling, "
+        "or a request refused or failed; `@capacity(min_listeners=)` or `min_rate=` is the least",
+        f"{OWN}; the window is the unit, as listeners of one window wait in the same queue",
+        "levels between two that were tried, 10 % apart; a target that fails after hours",
+        unit="listeners or requests/s",
+    ),
+}
+"""What a mark limits of many listeners, and no request has by itself."""
+
 FIGURES: Mapping[str, Paragraph] = {
     "ttfa_p50": Paragraph(
         "new / old version, median over the texts of a block",

@@ -219,21 +219,21 @@ def usage_of(window: LoadWindow) -> Usage | None:
     )
 
 
-class Interval(NamedTuple):
+class Stretch(NamedTuple):
     """From one instant to another, in ns."""
 
     start_ns: int
     end_ns: int
 
 
-def requests_under_way(trials: Iterable[Trial]) -> list[Interval]:
+def requests_under_way(trials: Iterable[Trial]) -> list[Stretch]:
     """Each request that was sent, from when it was due until its end."""
     intervals = []
     for trial in trials:
         load = trial.load
         if load is None or load.sent_ns is None or load.end_ns is None:
             continue
-        intervals.append(Interval(load.scheduled_ns, load.end_ns))
+        intervals.append(Stretch(load.scheduled_ns, load.end_ns))
     return intervals
 
 
@@ -241,7 +241,7 @@ def open_streams(
     trials: Iterable[Trial],
     pace: Pace = "played",
     prebuffer_ms: float = 0.0,
-) -> list[Interval]:
+) -> list[Stretch]:
     """Each request that was sent, from when it was due until its answer was played.
 
     Greedy listeners play nothing: for them until it had arrived.
@@ -254,7 +254,7 @@ def open_streams(
         end_ns = load.end_ns
         if pace == "played" and is_served(trial):
             end_ns = max(end_ns, _played_ns(trial, prebuffer_ms) or end_ns)
-        intervals.append(Interval(load.scheduled_ns, end_ns))
+        intervals.append(Stretch(load.scheduled_ns, end_ns))
     return intervals
 
 
@@ -269,7 +269,7 @@ def _played_ns(trial: Trial, prebuffer_ms: float) -> int | None:
     return played.start_ns + round(audio_s * NS_PER_S + played.stall_ms * NS_PER_MS)
 
 
-def mean_at_once(intervals: Iterable[Interval], span: Interval) -> float | None:
+def mean_at_once(intervals: Iterable[Stretch], span: Stretch) -> float | None:
     """How many of the intervals are open on average, between two instants."""
     length_ns = span.end_ns - span.start_ns
     if length_ns <= 0:
@@ -282,7 +282,7 @@ def mean_at_once(intervals: Iterable[Interval], span: Interval) -> float | None:
     return covered_ns / length_ns
 
 
-def most_at_once(intervals: Iterable[Interval]) -> int:
+def most_at_once(intervals: Iterable[Stretch]) -> int:
     """How many of the intervals are open together, at most, for a millisecond or more.
 
     A listener's next stream begins where the last one ends, by two clocks that agree on no more.
@@ -298,7 +298,7 @@ def most_at_once(intervals: Iterable[Interval]) -> int:
     return most
 
 
-def total_s(intervals: Iterable[Interval]) -> float:
+def total_s(intervals: Iterable[Stretch]) -> float:
     """How long they are, all together."""
     return sum(interval.end_ns - interval.start_ns for interval in intervals) / NS_PER_S
 

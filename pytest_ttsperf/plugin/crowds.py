@@ -6,22 +6,21 @@ Here and not in `run_state`, which has the same for a single listener.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_ttsperf.plugin import lazy
 
 if TYPE_CHECKING:
-    from pytest_ttsperf.compare.blocks import ComparisonSpec
     from pytest_ttsperf.experiment.plan import Plan, TargetFactory, Tell
-    from pytest_ttsperf.load.capacity import CapacityLimits, SearchStep
+    from pytest_ttsperf.load.capacity import CapacityLimits
+    from pytest_ttsperf.load.capacity_search import SearchStep
     from pytest_ttsperf.load.cell import LoadPlan
-    from pytest_ttsperf.load.comparison import LoadComparisonRun, LoadComparisonSpec
     from pytest_ttsperf.load.traces import WindowPlan
     from pytest_ttsperf.plugin.options import Options
-    from pytest_ttsperf.records import CellResult, Comparison, LoadSpec, Threshold, Verdict
+    from pytest_ttsperf.plugin.progress import ProgressLine
+    from pytest_ttsperf.records import Capacity, CellResult, LoadSpec, Threshold, Verdict
 
 NOT_STORED = (
     "cells in which many listen are not stored as baselines, as too much of them is the machine's; "
@@ -130,36 +129,57 @@ def add_limits(result: CellResult, limits: Iterable[Threshold]) -> CellResult:
 
 def capacity_limits(keywords: Mapping[str, Any]) -> CapacityLimits:
     """What `@capacity` says of a good window."""
-    limits: CapacityLimits = lazy.capacity.CapacityLimits(
+    return lazy.capacity.CapacityLimits(
         ttfa_p95_ms=keywords.get("ttfa_p95_ms"),
         stall=keywords.get("stall", 0.0),
     )
-    return limits
 
 
 def search(
     source: TargetFactory,
     plan: LoadPlan,
     keywords: Mapping[str, Any],
-    show: Callable[[str], None],
+    limits: Iterable[Threshold],
+    line: ProgressLine,
 ) -> CellResult:
-    """How many may listen at once. `show` gets one line whenever a window begins."""
+    """Whether as many may listen at once as the test wants.
+
+    `limits` are those of the test: what is wanted may not be what its mark says.
+    """
     preset = lazy.plan.preset_name(plan.plan.text)
+    wanted = next(limit.limit for limit in limits if limit.marker == "capacity")
+    window_s = plan.window.lead_s + plan.window.counted_s
+    line.begin_search(
+        f"{preset} {plan.plan.mode}: whether {_level_text(plan.load, wanted)} are served within "
+        f"the limits, in windows of {window_s:.3g} s"
+    )
 
     def tell(step: SearchStep) -> None:
-        show(search_text(preset, step))
+        line.text(f"{preset} {plan.plan.mode}: {search_text(plan.load, step)}")
 
-    limits = capacity_limits(keywords)
-    return lazy.capacity_cell.measure_capacity(source, plan, limits, tell)
-
-
-def search_text(preset: str, step: SearchStep) -> str:
-    """`short: 6 listeners, proving, window 3 of 14 (17 windows so far)`."""
-    level = f"{step.level:g} listeners"
-    return (
-        f"{preset}: {level}, {step.phase}, window {step.window} of {step.most_windows} "
-        f"({step.done} windows so far)"
+    return lazy.capacity_cell.measure_capacity(
+        source,
+        plan,
+        capacity_limits(keywords),
+        wanted=wanted,
+        tell=tell,
     )
+
+
+def search_text(load: LoadSpec, step: SearchStep) -> str:
+    """`6 listeners, window 3 of 14 (12 of 25 s), proving`."""
+    of_wanted = "" if step.wanted is None else f" of {step.wanted}"
+    of_window = ""
+    if step.window_s is not None:
+        of_window = f" ({min(step.seconds, step.window_s):.0f} of {step.window_s:.0f} s)"
+    level = _level_text(load, step.level)
+    return f"{level}, window {step.window}{of_wanted}{of_window}, {step.phase}"
+
+
+def _level_text(load: LoadSpec, level: float) -> str:
+    if load.rate is not None:
+        return f"{level:g} requests/s"
+    return f"{level:g} listener" if level == 1 else f"{level:g} listeners"
 
 
 def pool(earlier: CellResult, later: CellResult) -> CellResult:
@@ -175,80 +195,26 @@ def judge(result: CellResult) -> CellResult:
     """By its limits; where many listen, with the window as the unit."""
     from msgspec import structs
 
-    if not is_crowd(result):
+    if result.capacity is not None:
+        return structs.replace(result, verdicts=tuple(_judge_capacity(result, result.capacity)))
+    if result.load is None:
         return lazy.cell.judge(result)
     limits = result.thresholds
     of_trials = tuple(limit for limit in limits if not _is_single(limit))
-    judged = lazy.load_cell.judge(structs.replace(result, thresholds=of_trials))
-    verdicts = [_judge_single(result, limit) for limit in limits if _is_single(limit)]
-    return structs.replace(judged, thresholds=limits, verdicts=(*judged.verdicts, *verdicts))
+    of_hang_ups = [
+        lazy.barge_in.judge(result.load.barge_in, limit) for limit in limits if _is_single(limit)
+    ]
+    judged = lazy.load_cell.judge(structs.replace(result, thresholds=of_trials), of_hang_ups)
+    return structs.replace(judged, thresholds=limits)
 
 
-def _judge_single(result: CellResult, limit: Threshold) -> Verdict:
-    """By what was found after hanging up, or by a search."""
+def _judge_capacity(result: CellResult, capacity: Capacity) -> Iterator[Verdict]:
+    """With the limits of the test, which an option may have put in the place of the mark's."""
     from msgspec import structs
 
-    if limit.marker == "barge_in":
-        barge_in = None if result.load is None else result.load.barge_in
-        return lazy.barge_in.judge(barge_in, limit)
-    verdict = lazy.capacity.judge(result.capacity, limit.limit)
-    return structs.replace(
-        verdict,
-        subject=limit.label,
-        metric=limit.metric,
-        statistic=limit.statistic,
-        threshold=limit,
-    )
-
-
-class CrowdComparisons:
-    """Comparisons of one test's cells in which many listen, over its attempts.
-
-    A rerun goes on from the windows of the attempts before.
-    """
-
-    def __init__(self) -> None:
-        self._runs: dict[tuple[str, str], LoadComparisonRun] = {}
-        """By what a cell is compared with, and its id."""
-
-    def compare(
-        self,
-        spec: ComparisonSpec,
-        plans: Mapping[str, LoadPlan],
-        margins: Mapping[str, float],
-        tell: Callable[[str], None],
-    ) -> dict[str, Comparison]:
-        """One comparison after the other, by cell id; errors as `compare.run.compare` has them."""
-        compared = {}
-        for cell_id in spec.cells:
-            of_cell = _comparison_spec(spec, plans[cell_id], margins)
-            key = (spec.against, cell_id)
-            run = self._runs.get(key)
-            if run is None:
-                run = lazy.load_comparison.LoadComparisonRun(of_cell, tell)
-                self._runs[key] = run
-            compared[cell_id] = run.run(of_cell)
-        return compared
-
-
-def _comparison_spec(
-    spec: ComparisonSpec,
-    plan: LoadPlan,
-    margins: Mapping[str, float],
-) -> LoadComparisonSpec:
-    """How one cell is compared under its load."""
-    explain_baseline = partial(lazy.absence.explain_in_words, spec.baseline, spec.against)
-    metrics = lazy.window_blocks.choose_metrics(
-        margins,
-        is_same_work=spec.baseline.spec == spec.candidate.spec,
-    )
-    found: LoadComparisonSpec = lazy.load_comparison.LoadComparisonSpec(
-        baseline=spec.baseline,
-        candidate=spec.candidate,
-        plan=plan,
-        metrics=metrics,
-        against=spec.against,
-        budget_s=spec.budget_s,
-        explain_baseline=explain_baseline,
-    )
-    return found
+    for limit in result.thresholds:
+        verdict = lazy.capacity.judge(capacity, limit.limit)
+        if verdict.outcome is lazy.records.Outcome.INVALID:
+            # Nothing else says why, as there is no note that a verdict could repeat.
+            verdict = structs.replace(verdict, gate="trust")
+        yield structs.replace(verdict, threshold=limit)

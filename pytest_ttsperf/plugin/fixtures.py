@@ -49,11 +49,16 @@ class Measurement:
         return tuple(trial.recording for trial in self.result.counted if trial.recording)
 
     def __repr__(self) -> str:
-        ttfa, rtf = self["ttfa_ms"], self["rtf"]
-        return (
-            f"<Measurement {self.result.cell.preset} {self.result.cell.mode} n={ttfa.n} "
-            f"ttfa_ms p50={ttfa.p50} p95={ttfa.p95} rtf p95={rtf.p95}>"
-        )
+        cell = self.result.cell
+        parts = [f"<Measurement {cell.preset} {cell.mode}"]
+        if cell.load is not None:
+            parts.append(f"({cell.load})")
+        if self.result.capacity is not None:
+            parts.append(self.result.capacity.reason)
+        else:
+            ttfa, rtf = self["ttfa_ms"], self["rtf"]
+            parts.append(f"n={ttfa.n} ttfa_ms p50={ttfa.p50} p95={ttfa.p95} rtf p95={rtf.p95}")
+        return f"{' '.join(parts)}>"
 
 
 class WarmEngine:
@@ -226,8 +231,9 @@ class Perf:
         """
         item = self._state.item
         load: LoadSpec | None
-        if markers.capacity(item) is not None:
-            load = listeners.load_of_search(call)
+        keywords = markers.capacity(item)
+        if keywords is not None:
+            load = listeners.load_of_search(call, keywords.get("min_rate"))
         else:
             load = listeners.load_of(call, self._count, hangs_up=markers.hangs_up(item))
         if load is not None:
@@ -245,7 +251,7 @@ class Perf:
         with engine.set_aside() as trouble:
             if trouble:
                 state.remarks.append(trouble)
-            return state.measure_crowd(engine.source, plan, load, windows)
+            return state.measure_crowd(engine.source, engine.ready, plan, load, windows)
 
     def _check_processes(self, processes: int | None) -> None:
         """MeasurementError for what is no number of processes, and for any of cold starts."""

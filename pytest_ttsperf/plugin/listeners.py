@@ -139,21 +139,31 @@ def load_of(
     )
 
 
-def load_of_search(call: CallLoad) -> LoadSpec:
-    """The load of a search for the capacity, with one listener to begin with.
+def load_of_search(call: CallLoad, min_rate: float | None) -> LoadSpec:
+    """The load of a search for the capacity; how many there are is what the search changes.
 
+    `min_rate` is that of the mark: with it requests a second are searched, else listeners.
     MeasurementError for a call that says how many there are to be.
     """
-    check(call)
     for name in ("listeners", "rate"):
         value = getattr(call, name)
         if value is not None:
             raise MeasurementError(
-                f"perf was given {name}={value} in a test that has @capacity, which finds out how "
-                "many may listen; leave out one of them"
+                f"perf was given {name}={value!r} in a test that has @capacity, which finds out "
+                "how many may listen; leave out one of them"
             )
+    if min_rate is not None:
+        call = call._replace(rate=min_rate)
+    check(call)
+    if call.rate is not None:
+        return lazy.records.LoadSpec(
+            rate=call.rate,
+            arrivals=call.arrivals,
+            most_in_flight=call.most_in_flight,
+            processes=call.processes or 1,
+        )
     return lazy.records.LoadSpec(
-        listeners=1,
+        listeners=call.processes or 1,
         pace=call.pace,
         think_s=call.think_s,
         processes=call.processes or 1,

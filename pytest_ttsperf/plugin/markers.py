@@ -100,6 +100,7 @@ LIMITS: Mapping[str, Mapping[str, Limit]] = {
     },
     "capacity": {
         "min_listeners": Limit("capacity", "value"),
+        "min_rate": Limit("capacity", "value"),
     },
 }
 SETTINGS: Mapping[str, tuple[str, ...]] = {
@@ -118,7 +119,7 @@ TEXTS = frozenset({"recognizer", "duration"})
 """Settings that are no numbers."""
 SHARES = frozenset({"next_ttfa", "stall"})
 """Keywords that take a share: 0.1 or '10%'."""
-LEAST = frozenset({"mos", "min_listeners"})
+LEAST = frozenset({"mos", "min_listeners", "min_rate"})
 """What is limited from below."""
 BESIDE_CAPACITY = frozenset({"capacity", "regression", "trials", "voice"})
 """Marks of ours that a test of capacity may have."""
@@ -142,8 +143,8 @@ DESCRIPTIONS = {
     "barge_in": "(stop_p95_ms=, next_ttfa='10%'): listeners hang up in the midst of an answer; "
     "limit how long the target goes on working for it, and how much later the next first sound "
     "comes",
-    "capacity": "(min_listeners=, ttfa_p95_ms=, stall=0): how many may listen at once, with the "
-    "limits that their answers meet",
+    "capacity": "(min_listeners=, min_rate=, ttfa_p95_ms=, stall=0): how many may listen at once, "
+    "or ask in a second, with the limits that their answers meet",
     "listeners": "(n, ...): how many listen at once; several numbers are a test each",
     "trials": "(n): how many trials a performance test takes",
     "voice": "(name): the voice a performance test asks its target for",
@@ -206,12 +207,31 @@ def _check_crowd(item: pytest.Item, merged: Mapping[str, Mapping[str, Any]]) -> 
         )
     if "capacity" not in merged:
         return
+    _check_capacity(item.nodeid, merged["capacity"])
     beside = [name for name in (*merged, *crowd) if name not in BESIDE_CAPACITY]
     if beside:
         raise LimitError(
             f"{item.nodeid}: @{beside[0]} beside @capacity, which finds out itself how many may "
             "listen, and judges each level by its ttfa_p95_ms and stall alone; give one of them a "
             "test of its own"
+        )
+
+
+def _check_capacity(nodeid: str, keywords: Mapping[str, Any]) -> None:
+    """LimitError for two capacities in one test, or for a part of a listener."""
+    if "min_listeners" in keywords and "min_rate" in keywords:
+        raise LimitError(
+            f"{nodeid}: @capacity(min_listeners=, min_rate=) are two searches; give each a test of "
+            "its own"
+        )
+    number = keywords.get("min_listeners", 1)
+    if not _is_count(number):
+        raise LimitError(
+            f"{nodeid}: @capacity(min_listeners={number!r}); wanted a whole number of at least 1"
+        )
+    if not keywords.get("min_rate", 1):
+        raise LimitError(
+            f"{nodeid}: @capacity(min_rate=0); wanted requests a second above 0, as 2.5"
         )
 
 

@@ -101,6 +101,12 @@ class ProgressLine:
         if reporter is not None and reporter.isatty:
             self._rewrite(text)
 
+    def begin_search(self, text: str) -> None:
+        """Say elsewhere than on a terminal that something has begun which takes minutes."""
+        reporter = self._reporter
+        if reporter is not None and not reporter.isatty:
+            self.line(f"  {text}")
+
     def _rewrite(self, text: str) -> None:
         """Put a text in the place of the last, at most some times a second; wipe it if empty."""
         now_s = REAL.monotonic()

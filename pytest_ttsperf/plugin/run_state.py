@@ -16,7 +16,7 @@ import pytest
 from pytest_ttsperf import files, popen, real, secrets
 from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.errors import BaselineUnreadable, BaselineUnwritable, MeasurementError
-from pytest_ttsperf.plugin import crowds, lazy, listeners, markers, reruns, usage
+from pytest_ttsperf.plugin import crowd_comparisons, crowds, lazy, listeners, markers, reruns, usage
 from pytest_ttsperf.plugin.options import AUTO, Options
 from pytest_ttsperf.plugin.progress import ProgressLine
 from pytest_ttsperf.targets import spec
@@ -30,7 +30,16 @@ if TYPE_CHECKING:
     from pytest_ttsperf.experiment.plan import Plan, Progress, TargetFactory
     from pytest_ttsperf.load.cell import LoadPlan
     from pytest_ttsperf.machine.environment import EnvironmentProbe, RunLocation
-    from pytest_ttsperf.records import CellResult, Comparison, LoadSpec, Mode, Phase, Run, Threshold
+    from pytest_ttsperf.records import (
+        CellResult,
+        Comparison,
+        LoadSpec,
+        Mode,
+        Phase,
+        Run,
+        TargetInfo,
+        Threshold,
+    )
     from pytest_ttsperf.report.artifact import ArtifactWriter, Loss
 
 
@@ -262,7 +271,7 @@ class TestState:
         """Of the cells in which many listen."""
         self.comparisons: EarlierRuns = {}
         """Those of its attempts so far, all trials included: a rerun goes on from their blocks."""
-        self._crowd_comparisons = crowds.CrowdComparisons()
+        self._crowd_comparisons = crowd_comparisons.CrowdComparisons()
         self.provider_missing = False
         self.remarks: list[str] = []
         self._run = run
@@ -327,26 +336,31 @@ class TestState:
     def measure_crowd(
         self,
         source: TargetFactory,
+        ready: TargetInfo,
         plan: Plan,
         load: LoadSpec,
         windows: int | None,
     ) -> CellResult:
-        """Measure and add a cell in which many listen, or search how many may."""
+        """Measure and add a cell in which many listen, or search how many may.
+
+        `ready` is what the target says of itself, which limits may depend on.
+        """
         remark = crowds.unjudged_remark(self.item.name, plan, load)
         if remark is not None:
             self.remarks.append(remark)
         line = self._run.progress_line
         earlier = self._count_windows(load)
         load_plan = crowds.plan_load(plan, load, windows, self.options, earlier)
+        limits = self._limits_on(lazy.cell.fingerprint_of(ready))
         keywords = markers.capacity(self.item)
         try:
             if keywords is None:
                 result = crowds.measure(source, load_plan, line.windows_of(load.label))
             else:
-                result = crowds.search(source, load_plan, keywords, line.text)
+                result = crowds.search(source, load_plan, keywords, limits, line)
         finally:
             line.text("")
-        result = crowds.add_limits(result, self._limits_on(result.fingerprint))
+        result = crowds.add_limits(result, limits)
         self.load_plans[result.cell.id] = load_plan
         return self.add(result, source, load_plan.plan)
 

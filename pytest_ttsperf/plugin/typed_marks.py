@@ -84,7 +84,12 @@ class _BargeIn(Protocol):
 
 class _Capacity(Protocol):
     def __call__(
-        self, *, min_listeners: int = ..., ttfa_p95_ms: float = ..., stall: str | float = ...
+        self,
+        *,
+        min_listeners: int = ...,
+        min_rate: float = ...,
+        ttfa_p95_ms: float = ...,
+        stall: str | float = ...,
     ) -> pytest.MarkDecorator: ...
 
 

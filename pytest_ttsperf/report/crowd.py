@@ -37,6 +37,7 @@ def describe(result: CellResult) -> Iterator[str]:
         yield from describe_load(result.load)
     if result.capacity is not None:
         yield result.capacity.reason
+        yield describe_search(result.capacity)
 
 
 def describe_load(load: LoadResult) -> Iterator[str]:
@@ -204,8 +205,12 @@ def describe_search(capacity: Capacity) -> str:
     """How far a search came: its levels, upwards, and the windows of each."""
     parts = []
     for level in sorted(capacity.levels, key=lambda level: level.level):
-        parts.append(f"{level.level:g}: {level.good} of {len(level.windows)} windows good")
-    return "; ".join(parts)
+        if level.windows:
+            good = f"{level.good} of {plural(len(level.windows), 'window')} good"
+        else:
+            good = f"{plural(len(level.explored), 'window')} to explore"
+        parts.append(f"{level.level:g} {capacity.unit}: {good}")
+    return "; ".join(parts) or "no window was measured"
 
 
 def _joined(beginning: str, parts: Iterable[str]) -> Iterator[str]:

@@ -294,11 +294,20 @@ def number(value: float | None, unit: str = "") -> str:
 
 def limit_text(threshold: Threshold) -> str:
     """The limit in force; an overridden one shows both."""
-    text = number(threshold.limit, threshold.unit)
+    text = _amount(threshold, threshold.limit, threshold.unit)
     if threshold.overridden_by is None:
         return text
-    was = "none" if threshold.declared is None else number(threshold.declared)
+    was = "none" if threshold.declared is None else _amount(threshold, threshold.declared)
     return f"{text} (was {was})"
+
+
+def _amount(threshold: Threshold, value: float | None, unit: str = "") -> str:
+    """A figure that is limited, or its limit: listeners are whole, and a change is a share."""
+    if value is not None and threshold.metric == "capacity":
+        return f"{value:g}"
+    if value is not None and threshold.keyword == "next_ttfa":
+        return f"{value:.1%}".replace(".0%", "%")
+    return number(value, unit)
 
 
 def _rows(result: CellResult) -> Iterator[tuple[Outcome | None, Row]]:
@@ -348,7 +357,7 @@ def _row(result: CellResult, verdict: Verdict) -> Row:
         figures = (_measured_in(result), number(verdict.value), "", "")
         limit = limit_text(threshold)
     elif threshold.marker in SINGLE_FIGURES:
-        figures = (str(verdict.n), number(verdict.value), "", "")
+        figures = (str(verdict.n), _amount(threshold, verdict.value), "", "")
         limit = limit_text(threshold)
     else:
         summary = result.summary.get(threshold.sample_key)
@@ -527,11 +536,12 @@ def _processes(result: CellResult) -> str:
 def _hint(breakdown: Breakdown, verdict: Verdict) -> str:
     """What to try; the largest stage, where the target's stages explain the time at all."""
     threshold = verdict.threshold
-    if threshold is not None and threshold.marker in SINGLE_FIGURES:
+    is_limit = verdict.gate == "limit"
+    if is_limit and threshold is not None and threshold.marker in SINGLE_FIGURES:
         return HINTS[threshold.marker]
-    if verdict.gate == "limit" and verdict.value is None:
+    if is_limit and verdict.value is None:
         return HINTS["unmeasured"]
-    if verdict.gate != "limit" or threshold is None:
+    if not is_limit or threshold is None:
         return HINTS[verdict.gate]
     marker = threshold.marker
     stage = ""

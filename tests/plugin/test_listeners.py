@@ -7,6 +7,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from pytest_ttsperf.load import barge_in, capacity_cell, generator_guard
+from pytest_ttsperf.load import cell as load_cell
+from pytest_ttsperf.load.generator import null
+from pytest_ttsperf.records import BargeIn, LoadSpec
 from tests.plugin import speech_server
 from tests.plugin.conftest import INLINE, Project
 
@@ -19,6 +23,21 @@ def test_x(perf): perf.stream("short", listeners=2, pace="greedy")
 """
 SHORT = ("--ttsperf-window=0.4s", "--ttsperf-windows=2")
 IMPORTS = "from pytest_ttsperf import barge_in, capacity, listeners, quality\n"
+
+
+@pytest.fixture(autouse=True)
+def _short_and_lenient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The null target is measured briefly, and no generator is accused: other tests run beside."""
+
+    def measure_briefly(load: LoadSpec, *, source: Any) -> float:
+        return null.measure_null_rate(load, 0.2, source=source)
+
+    monkeypatch.setattr(null, "LEAD_S", 0.1)
+    for module in (load_cell, capacity_cell):
+        monkeypatch.setattr(module, "measure_null_rate", measure_briefly)
+    monkeypatch.setattr(generator_guard, "LATENESS_MS", 1e4)
+    monkeypatch.setattr(generator_guard, "NULL_RATIO", 0.0)
+    monkeypatch.setattr(generator_guard, "CPU_SHARE", 1e3)
 
 
 def collected(project: Project, *arguments: str) -> list[str]:
@@ -137,6 +156,9 @@ def test_a_window_is_a_time(project: Project, value: str) -> None:
         ("@barge_in(next_ttfa=10)", "next_ttfa=10); wanted a share"),
         ("@barge_in(stop_ms=5)", "did you mean 'stop_p95_ms'?"),
         ("@capacity(ttfa_p95_ms=500)", "limits nothing; add one of min_listeners"),
+        ("@capacity(min_listeners=1.5)", "wanted a whole number of at least 1"),
+        ("@capacity(min_listeners=2, min_rate=3)", "are two searches"),
+        ("@capacity(min_rate=0)", "wanted requests a second above 0"),
         ("@capacity(min_listeners=2, stall='few')", "stall='few'); wanted a share"),
         ("@capacity(min_listeners=2)\n@ttfa(p95_ms=5)", "@ttfa beside @capacity"),
         ("@capacity(min_listeners=2)\n@listeners(4)", "@listeners beside @capacity"),
@@ -275,12 +297,12 @@ def test_a_rate_is_measured_once_whatever_the_number_of_listeners(project: Proje
 
 def test_a_broken_limit_fails_with_the_windows_as_evidence(project: Project) -> None:
     project.test(CROWD.replace("5000", "1"))
-    result = project.run("--ttsperf-window=0.4s", "--ttsperf-windows=5")
+    result = project.run("--ttsperf-window=0.4s", "--ttsperf-windows=3")
     result.assert_outcomes(failed=1)
     assert project.verdicts()["ttfa p50"] == "FAIL"
     result.stdout.fnmatch_lines(
         [
-            "test_x[[]cpu] short stream warm, 2 listeners, greedy: engines:Telling*5 windows*",
+            "test_x[[]cpu] short stream warm, 2 listeners, greedy: engines:Telling*3 windows*",
             "  FAIL  ttfa p50: *1 ms*windows*",
             "  Try: measure it with one listener too*",
         ]
@@ -364,3 +386,86 @@ def test_a_server_is_listened_to_by_many(project: Project) -> None:
     ended = [trial["load"]["ended"] for trial in cell["trials"] if trial["kind"] == "trial"]
     assert set(ended) == {"answered"}
     assert one_load(cell)["null_rate"] > one_load(cell)["wanted_rate"]
+
+
+# How many may listen
+
+
+SEARCH = """
+@pytest.mark.capacity(min_listeners=2, ttfa_p95_ms=LIMIT)
+def test_x(perf): perf.stream("short", pace="greedy")
+"""
+
+
+def test_a_capacity_that_is_there_is_proven_by_14_good_windows(project: Project) -> None:
+    project.test(SEARCH.replace("LIMIT", "5000"))
+    result = project.run("--ttsperf-window=0.4s", "--ttsperf-inconclusive=fail")
+    result.assert_outcomes(passed=1)
+    (cell,) = project.cells()
+    assert cell["cell"]["load"] == "capacity, greedy"
+    assert cell["capacity"]["proven"] == 2
+    (level,) = cell["capacity"]["levels"]
+    assert (level["level"], level["good"], len(level["windows"])) == (2, 14, 14)
+    assert project.verdicts() == {"capacity min_listeners": "PASS"}
+    result.stdout.fnmatch_lines(
+        [
+            "  short stream: whether 2 listeners are served within the limits, in windows of 0.5 s",
+            "test_x[[]cpu] short stream warm, capacity, greedy",
+            "  capacity min_listeners *14 *2 *2 *PASS",
+            "  at least 2 listeners, 95 % sure*",
+        ]
+    )
+
+
+def test_a_capacity_that_is_not_there_fails_after_3_bad_windows(project: Project) -> None:
+    project.test(SEARCH.replace("LIMIT", "1"))
+    result = project.run("--ttsperf-window=0.4s")
+    result.assert_outcomes(failed=1)
+    (cell,) = project.cells()
+    assert cell["capacity"]["refuted"] == 2
+    assert project.verdicts() == {"capacity min_listeners": "FAIL"}
+    result.stdout.fnmatch_lines(
+        [
+            "test_x[[]cpu] short stream warm, capacity, greedy: engines:Telling*0 of 3 windows good",
+            "  FAIL  capacity min_listeners: *2 fails in 3 of 3 windows*",
+            "  Try: look at what the first level that fails misses*",
+        ]
+    )
+
+
+def test_an_option_puts_another_capacity_in_the_place_of_the_marks(project: Project) -> None:
+    project.test(SEARCH.replace("LIMIT", "1"))
+    project.run("--ttsperf-window=0.4s", "--ttsperf-limit=capacity_min_listeners=1")
+    (cell,) = project.cells()
+    assert cell["capacity"]["wanted"] == 1
+    assert cell["verdicts"][0]["threshold"]["declared"] == 2
+
+
+def test_a_search_is_not_told_how_many(project: Project) -> None:
+    project.test(SEARCH.replace("LIMIT", "1").replace('pace="greedy"', "listeners=3"))
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*listeners=3 in a test that has @capacity*"])
+
+
+# After a hanging up
+
+
+def test_what_is_limited_after_a_hanging_up_is_judged(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = BargeIn(hang_ups=4, stop_p95_ms=80.0, next_ttfa_ms=104.0, idle_ttfa_ms=100.0)
+    monkeypatch.setattr(barge_in, "measure_barge_in", lambda *_: found)
+    project.test(
+        """
+        @pytest.mark.barge_in(stop_p95_ms=50, next_ttfa="10%")
+        def test_x(perf): perf.stream("short", pace="greedy")
+        """
+    )
+    project.run(*SHORT).assert_outcomes(failed=1)
+    (cell,) = project.cells()
+    assert cell["cell"]["load"] == "1 listener, greedy, hanging up"
+    assert one_load(cell)["barge_in"]["hang_ups"] == 4
+    ended = [trial["load"]["ended"] for trial in cell["trials"]]
+    assert "hung_up" in ended
+    assert project.verdicts() == {"barge_in stop_p95": "FAIL", "barge_in next_ttfa": "PASS"}

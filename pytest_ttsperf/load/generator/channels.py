@@ -19,7 +19,7 @@ from pytest_ttsperf.targets.command.target import CommandTarget
 from pytest_ttsperf.targets.python.adapter import PythonAdapter
 from pytest_ttsperf.targets.python.calling import SynthesisCall
 from pytest_ttsperf.targets.server.adapter import ServerAdapter
-from pytest_ttsperf.targets.server.client import Client
+from pytest_ttsperf.targets.server.client import Client, Unanswered
 
 NS_PER_S = 1_000_000_000
 AHEAD_NS = 1_000_000
@@ -69,7 +69,13 @@ class Channel(Protocol):
 
 
 class ServerChannel:
-    """A client of its own; its connection stays open or not, as the target's option says."""
+    """A client of its own; its connection stays open or not, as the target's option says.
+
+    Servers end connections that are idle for some seconds, and a listener who listens to an answer
+    is. Whether that has happened is looked up just before a request; where it happens in this very
+    moment the request is sent once more, over a new connection, as HTTP clients do (RFC 9112,
+    9.3.1). Its latency counts on from when it was due.
+    """
 
     prepares_at_once = False
     ahead_ns = AHEAD_NS
@@ -79,6 +85,8 @@ class ServerChannel:
         self._client = client
         self._adapter = adapter
         self._mode = mode
+        self._has_answered = False
+        self._is_aborted = False
 
     def prepare(self) -> None:
         """See `Channel`."""
@@ -86,7 +94,15 @@ class ServerChannel:
 
     def ask(self, text: str, stop_after: int | None) -> Answer:
         """See `Channel`."""
-        raw = self._client.fetch(text, stop_after=stop_after)
+        self._is_aborted = False
+        try:
+            raw = self._client.fetch(text, stop_after=stop_after)
+        except Unanswered:
+            if self._is_aborted or not self._has_answered:
+                raise
+            self._client.prepare()
+            raw = self._client.fetch(text, stop_after=stop_after)
+        self._has_answered = True
         return Answer(raw.end_ns, raw.over_ns, raw.is_cut, raw)
 
     def played_ns(self, answer: Answer) -> int | None:
@@ -102,6 +118,7 @@ class ServerChannel:
 
     def abort(self) -> None:
         """See `Channel`."""
+        self._is_aborted = True
         self._client.abort()
 
     def close(self) -> None:

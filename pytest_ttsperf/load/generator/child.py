@@ -17,6 +17,7 @@ from typing import Any
 from msgspec import structs
 
 from pytest_ttsperf import secrets
+from pytest_ttsperf.errors import TargetTimeout
 from pytest_ttsperf.load.generator import protocol
 from pytest_ttsperf.load.generator.channels import (
     Channel,
@@ -30,7 +31,6 @@ from pytest_ttsperf.load.generator.listeners import (
     SentRequest,
     ThreadedListeners,
     Window,
-    wait_until,
     watch,
 )
 from pytest_ttsperf.measure import recorder
@@ -77,6 +77,8 @@ class GeneratorChild(worker_child.WorkerChild):
         self._channels: list[Channel] = []
         self._new_channel: Callable[[Mode], Channel] | None = None
         self._programs: _Programs | None = None
+        self._is_alone = False
+        """Whether no target works in this process."""
         self._window: Window | None = None
         self._threads: ThreadedListeners | None = None
 
@@ -90,7 +92,7 @@ class GeneratorChild(worker_child.WorkerChild):
             case protocol.OpenProgramsRequest():
                 self._programs = _Programs(request)
                 self._new_channel = self._programs.new_channel
-                _serve_nobody_else()
+                self._be_alone()
                 return worker_protocol.OpenedReply(ready=self._programs.open())
         if self._programs is not None and not isinstance(request, worker_protocol.CloseRequest):
             return self._programs.answer(request)
@@ -101,7 +103,7 @@ class GeneratorChild(worker_child.WorkerChild):
             case worker_protocol.ConnectRequest():
                 reply = self.answer(request)
                 self._new_channel = self._client_maker(request)
-                _serve_nobody_else()
+                self._be_alone()
                 return reply
             case worker_protocol.OpenRequest():
                 reply = self.answer(request)
@@ -117,6 +119,12 @@ class GeneratorChild(worker_child.WorkerChild):
         if self._programs is not None:
             self._programs.close()
         super().close()
+
+    def _be_alone(self) -> None:
+        """Set up the process for its own work, as no target has its ways in it."""
+        self._is_alone = True
+        sys.setswitchinterval(SWITCH_S)
+        gc.freeze()
 
     # Channels
 
@@ -176,9 +184,10 @@ class GeneratorChild(worker_child.WorkerChild):
         window = self._window
         assert window is not None, "no window was prepared"
         window.begun_ns = begun_ns
-        monitor = HealthMonitor()
-        wait_until(begun_ns)
+        monitor = HealthMonitor(window.closes_ns)
         monitor.start()
+        if self._is_alone:  # a collection of garbage holds up all listeners
+            gc.disable()
         try:
             if self._threads is not None:
                 self._threads.begin()
@@ -187,23 +196,26 @@ class GeneratorChild(worker_child.WorkerChild):
                 self._run_awaited(window)
         finally:
             health = monitor.stop()
+            gc.enable()
         self._window = None
         self._threads = None
         return self._report(window, health)
 
     def _run_awaited(self, window: Window) -> None:
-        """All in the event loop of the engine, which is this thread's; another one looks on."""
+        """All in the event loop of the engine, which is this thread's; another one looks on.
+
+        It also has to say it where the engine blocks the loop, as nothing else runs then.
+        """
         adapter = self._awaited_adapter(window.plan.mode)
         assert adapter is not None
         over = threading.Event()
         tell = self._teller(window)
-        late: list[Exception] = []
 
         def look_on() -> None:
             try:
                 watch(window, lambda: not over.is_set(), tell)
-            except Exception as error:
-                late.append(error)
+            except TargetTimeout as error:
+                self._send(worker_child.encode_failure(error))
 
         observer = threading.Thread(target=look_on, name="ttsperf observer", daemon=True)
         observer.start()
@@ -298,19 +310,6 @@ class _Programs:
     def close(self) -> None:
         """Close the first; the others are their channels' to close."""
         self._first.close()
-
-
-def _serve_nobody_else() -> None:
-    """Where no target works in this process: keep its own threads from holding up each other."""
-    sys.setswitchinterval(SWITCH_S)
-    gc.freeze()
-
-
-def _raise(error: Exception) -> Callable[[Any], worker_protocol.Message]:
-    def answer(_: Any) -> worker_protocol.Message:
-        raise error
-
-    return answer
 
 
 def _to_reply(sent: SentRequest, recording: Recording | None) -> protocol.RequestReply:

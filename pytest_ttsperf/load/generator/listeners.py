@@ -143,7 +143,11 @@ class Window:
             await sleep_until(due_ns)
             sent.sent_ns = REAL.perf_counter_ns()
             sent.lateness_ns = sent.sent_ns - max(due_ns, free_ns)
-            sent.answer = await channel.ask_async(request.text, request.hang_up_after)
+            async with asyncio.timeout(self.plan.timeout_s) as limit:
+                sent.answer = await channel.ask_async(request.text, request.hang_up_after)
+        except TimeoutError as error:  # ours, or the engine's
+            sent.is_timed_out = limit.expired()
+            sent.error = error
         except Exception as error:
             sent.error = error
         self._end(sent)

@@ -135,6 +135,19 @@ class LoadGenerator:
     ) -> None:
         self.close()
 
+    def change_load(self, load: LoadSpec) -> None:
+        """Make another load from now on, on the target that is open: a search does so at each step.
+
+        MeasurementError for one with more or fewer processes.
+        """
+        _refuse_unsuited(self._source, load, self._kind)
+        if load.processes != self._load.processes:
+            raise MeasurementError(
+                f"found {load.processes} processes for a target that was opened in "
+                f"{self._load.processes}, wanted as many; open another generator"
+            )
+        self._load = load
+
     def open(self) -> TargetInfo:
         """Open the target and warm it: its own warm-up, then a few texts, one after the other.
 

@@ -71,15 +71,11 @@ def test_three_attempts_have_three_sessions() -> None:
     assert [(window.index, window.session) for window in windows] == [(0, 0), (1, 1), (2, 2)]
 
 
-def test_of_rates_and_costs_the_worse_is_kept() -> None:
-    load = pooled(
-        attempt(1, null_rate=300.0, cpu_per_stream=0.2, wanted_rate=3.0),
-        attempt(1, null_rate=200.0, cpu_per_stream=0.1, rss_per_stream_mb=5.0),
-    )
+def test_of_null_rates_the_lower_is_kept_and_what_follows_from_windows_is_of_all() -> None:
+    load = pooled(attempt(1, null_rate=300.0), attempt(3, null_rate=200.0))
     assert load.null_rate == 200.0
-    assert load.wanted_rate == 3.0
-    assert load.cpu_per_stream == 0.2
-    assert load.rss_per_stream_mb == 5.0
+    assert load.wanted_rate == 2.0, "two requests a second in each window"
+    assert pooled(attempt(1, null_rate=300.0), attempt(1)).null_rate == 300.0
 
 
 def test_integrity_is_of_both() -> None:

@@ -30,6 +30,7 @@ PARAGRAPHS = {
     **catalog.METRICS,
     **catalog.MEMORY,
     **catalog.PHASES,
+    **catalog.CROWD_LIMITS,
 }
 
 

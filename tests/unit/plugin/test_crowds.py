@@ -8,9 +8,18 @@ from typing import Any
 import pytest
 
 from pytest_ttsperf.experiment.plan import Plan, Progress, QualityPlan
+from pytest_ttsperf.load.capacity_search import SearchStep
 from pytest_ttsperf.plugin import crowds
 from pytest_ttsperf.plugin.progress import ProgressLine, windows_text
-from pytest_ttsperf.records import LoadSpec, Threshold
+from pytest_ttsperf.records import (
+    Capacity,
+    Cell,
+    CellResult,
+    LoadSpec,
+    Outcome,
+    Threshold,
+)
+from pytest_ttsperf.report import terminal
 
 EIGHT = LoadSpec(listeners=8)
 WER = Threshold(marker="quality", keyword="max_wer", metric="wer", statistic="value", limit=0.3)
@@ -83,6 +92,81 @@ def test_a_crowd_is_not_judged_by_words_and_that_is_said() -> None:
 def test_progress_counts_windows() -> None:
     text = windows_text(Progress(plan_of(), 2, 6, 80.4), EIGHT.label)
     assert text == "short stream, 8 listeners: 2 of 6 windows, about 80 s left"
+
+
+@pytest.mark.parametrize(
+    ("load", "step", "text"),
+    [
+        (EIGHT, SearchStep("exploring", 1, 2, None), "1 listener, window 2, exploring"),
+        (
+            EIGHT,
+            SearchStep("deciding", 6, 3, 14, seconds=12.4, window_s=25.0),
+            "6 listeners, window 3 of 14 (12 of 25 s), deciding",
+        ),
+        (
+            LoadSpec(rate=2.5),
+            SearchStep("proving", 2.5, 3, 18, seconds=31.0, window_s=25.0),
+            "2.5 requests/s, window 3 of 18 (25 of 25 s), proving",
+        ),
+    ],
+)
+def test_a_search_says_which_window_it_is_at(load: LoadSpec, step: SearchStep, text: str) -> None:
+    assert crowds.search_text(load, step) == text
+
+
+def test_what_a_mark_says_of_a_good_window() -> None:
+    assert crowds.capacity_limits({"min_listeners": 6}) == (None, 0.0)
+    keywords = {"min_listeners": 6, "ttfa_p95_ms": 500, "stall": 0.01}
+    assert crowds.capacity_limits(keywords) == (500, 0.01)
+
+
+LEAST = Threshold(
+    marker="capacity", keyword="min_listeners", metric="capacity", statistic="value", limit=4,
+    is_least=True, declared=6.0, overridden_by="--ttsperf-limit",
+)  # fmt: skip
+
+
+def searched(**found: Any) -> CellResult:
+    cell = Cell(
+        test="a.py::test_x[cpu]", target="engine:Engine", provider="cpu", voice="heart",
+        preset="short", mode="stream", phase="warm",
+    )  # fmt: skip
+    capacity = Capacity(
+        unit="listeners", limits={}, confidence=0.95, levels=(), reason="so many", **found
+    )
+    return CellResult(
+        cell=cell, fingerprint="f", declared_trials=0, trials=(), ready=None,
+        thresholds=(LEAST,), capacity=capacity,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome"),
+    [
+        ({"proven": 4.0}, Outcome.PASS),
+        ({"proven": 3.0, "refuted": 4.0}, Outcome.FAIL),
+        ({"proven": 3.0}, Outcome.INCONCLUSIVE),
+    ],
+)
+def test_a_search_is_judged_by_the_limit_in_force(
+    found: dict[str, float], outcome: Outcome
+) -> None:
+    (verdict,) = crowds.judge(searched(**found)).verdicts
+    assert verdict.outcome is outcome
+    assert verdict.threshold == LEAST
+
+
+def test_a_void_search_fails_with_its_reason() -> None:
+    judged = crowds.judge(searched(proven=4.0, void_because="one got another's text"))
+    assert judged.outcome is Outcome.INVALID
+    text = terminal.failures([judged], [Outcome.INVALID])
+    assert "INVALID  capacity min_listeners: " in text
+    assert "one got another's text" in text
+
+
+def test_a_search_begins_anew_in_another_attempt() -> None:
+    earlier, later = searched(proven=2.0), searched(proven=4.0)
+    assert crowds.pool(earlier, later) is later
 
 
 class Reporter:

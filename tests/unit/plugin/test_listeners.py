@@ -104,15 +104,25 @@ def test_a_call_that_is_no_load_is_refused(arguments: dict[str, Any], words: str
     assert words in str(refusal.value)
 
 
-def test_a_search_begins_with_one_and_has_the_pace_of_the_call() -> None:
-    load = listeners.load_of_search(CallLoad(pace="greedy", processes=2))
-    assert load == LoadSpec(listeners=1, pace="greedy", processes=2)
+def test_a_search_has_the_pace_of_the_call_and_a_listener_for_each_process() -> None:
+    load = listeners.load_of_search(CallLoad(pace="greedy", processes=2), None)
+    assert load == LoadSpec(listeners=2, pace="greedy", processes=2)
+    assert listeners.load_of_search(CallLoad(), None) == LoadSpec(listeners=1)
+
+
+def test_a_search_for_a_rate_has_the_arrivals_of_the_call() -> None:
+    call = CallLoad(arrivals="constant", most_in_flight=9)
+    load = listeners.load_of_search(call, 2.5)
+    assert load == LoadSpec(rate=2.5, arrivals="constant", most_in_flight=9)
+    with pytest.raises(MeasurementError, match="without rate="):
+        listeners.load_of_search(call, None)
 
 
 @pytest.mark.parametrize("call", [CallLoad(listeners=8), CallLoad(rate=2)])
-def test_a_search_is_not_told_how_many(call: CallLoad) -> None:
+@pytest.mark.parametrize("min_rate", [None, 2.5])
+def test_a_search_is_not_told_how_many(call: CallLoad, min_rate: float | None) -> None:
     with pytest.raises(MeasurementError, match="in a test that has @capacity, which finds out"):
-        listeners.load_of_search(call)
+        listeners.load_of_search(call, min_rate)
 
 
 def source_of(*, inline: bool = False, is_imported: bool = True) -> Any:

@@ -216,13 +216,43 @@ def test_what_no_trial_has_by_itself_gets_a_hint_of_its_own(marker: str) -> None
 def test_a_search_is_its_sentence_and_its_levels() -> None:
     good = CapacityLevel(level=6, windows=(window(0), window(1)), good=2, outcome=Outcome.PASS)
     bad = CapacityLevel(level=8, windows=(window(0),), good=0, outcome=Outcome.FAIL)
+    explored = CapacityLevel(
+        level=4, windows=(), explored=(window(0),), good=0, outcome=Outcome.PASS
+    )
     sentence = "at least 6 listeners, 95 % sure; 8 fails in 1 of 1 windows"
     found = Capacity(
-        unit="listeners", limits={}, confidence=0.95, proven=6, refuted=8, levels=(bad, good),
-        reason=sentence,
+        unit="listeners", limits={}, confidence=0.95, proven=6, refuted=8,
+        levels=(bad, good, explored), reason=sentence,
     )  # fmt: skip
-    result = result_of(None, capacity=found)
-    assert terminal.table([result]).splitlines()[2:] == [
-        "test_x[cpu] short stream warm", f"  {sentence}"
-    ]  # fmt: skip
-    assert crowd.describe_search(found) == "6: 2 of 2 windows good; 8: 0 of 1 windows good"
+    levels = (
+        "4 listeners: 1 window to explore; 6 listeners: 2 of 2 windows good; "
+        "8 listeners: 0 of 1 window good"
+    )
+    threshold = Threshold(
+        marker="capacity", keyword="min_listeners", metric="capacity", statistic="value",
+        limit=6, is_least=True,
+    )  # fmt: skip
+    verdict = Verdict(
+        subject=threshold.label, outcome=Outcome.PASS, reason=sentence, metric="capacity",
+        value=6, limit=6, n=3, threshold=threshold,
+    )  # fmt: skip
+    result = structs.replace(result_of(None), capacity=found, verdicts=(verdict,))
+    label, row, *lines = terminal.table([result]).splitlines()[2:]
+    assert label == "test_x[cpu] short stream warm"
+    assert row.split() == ["capacity", "min_listeners", "3", "6", "6", "PASS"]
+    assert lines == [f"  {sentence}", f"  {levels}"]
+    text = terminal.failures([result], [Outcome.PASS])
+    assert text.startswith(f"test_x[cpu] short stream warm: engine:Engine, voice heart, {levels}")
+
+
+def test_a_change_is_a_share_in_the_table() -> None:
+    threshold = Threshold(
+        marker="barge_in", keyword="next_ttfa", metric="barge_in_next_ttfa", statistic="value",
+        limit=0.1,
+    )  # fmt: skip
+    verdict = structs.replace(
+        VERDICT, subject=threshold.label, threshold=threshold, value=0.123, n=1
+    )
+    text = terminal.table([structs.replace(failing(), verdicts=(verdict,))])
+    row = next(line for line in text.splitlines() if line.startswith("  barge_in next_ttfa"))
+    assert row.split() == ["barge_in", "next_ttfa", "1", "12.3%", "10%", "FAIL"]
