@@ -104,7 +104,7 @@ def _run(arguments: argparse.Namespace) -> int:
     presets = tuple(dict.fromkeys(arguments.preset or PRESETS[:1]))
     margins = metrics.margins_of_lines(arguments.fail, "--fail")
     load = _load_of(arguments)
-    with _modules_of(os.getcwd()):
+    with modules_of(os.getcwd()):
         if load is None:
             found = _compare_texts(arguments, old, new, presets, margins)
         else:
@@ -199,7 +199,7 @@ def _show(text: str) -> None:
 
 
 @contextmanager
-def _modules_of(folder: str) -> Iterator[None]:
+def modules_of(folder: str) -> Iterator[None]:
     """Have modules of the folder found meanwhile, here and in the processes of the targets.
 
     They come before installed ones, as where a server or pytest is started there, but behind the

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pytest_ttsperf.load.cell
     import pytest_ttsperf.load.comparison
     import pytest_ttsperf.load.comparison_report
+    import pytest_ttsperf.load.report
     import pytest_ttsperf.load.traces
     from pytest_ttsperf import records as records
     from pytest_ttsperf.baseline import accept as accept
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from pytest_ttsperf.compare import cells as cells
     from pytest_ttsperf.doctor import checks as checks
     from pytest_ttsperf.experiment import plan as plan
+    from pytest_ttsperf.load import capacity as capacity
+    from pytest_ttsperf.load import capacity_cell as capacity_cell
+    from pytest_ttsperf.load import capacity_search as capacity_search
     from pytest_ttsperf.load import window_blocks as window_blocks
     from pytest_ttsperf.targets.server import run_options as run_options
 
@@ -30,11 +34,15 @@ if TYPE_CHECKING:
     load_cell = pytest_ttsperf.load.cell
     load_comparison = pytest_ttsperf.load.comparison
     load_comparison_report = pytest_ttsperf.load.comparison_report
+    load_report = pytest_ttsperf.load.report
     load_traces = pytest_ttsperf.load.traces
 
 MODULES = {
     "accept": "pytest_ttsperf.baseline.accept",
     "baseline_report": "pytest_ttsperf.baseline.report",
+    "capacity": "pytest_ttsperf.load.capacity",
+    "capacity_cell": "pytest_ttsperf.load.capacity_cell",
+    "capacity_search": "pytest_ttsperf.load.capacity_search",
     "cells": "pytest_ttsperf.compare.cells",
     "checks": "pytest_ttsperf.doctor.checks",
     "compare_report": "pytest_ttsperf.compare.report",
@@ -43,6 +51,7 @@ MODULES = {
     "load_cell": "pytest_ttsperf.load.cell",
     "load_comparison": "pytest_ttsperf.load.comparison",
     "load_comparison_report": "pytest_ttsperf.load.comparison_report",
+    "load_report": "pytest_ttsperf.load.report",
     "load_traces": "pytest_ttsperf.load.traces",
     "plan": "pytest_ttsperf.experiment.plan",
     "prune": "pytest_ttsperf.baseline.prune",

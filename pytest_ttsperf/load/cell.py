@@ -172,12 +172,12 @@ def _share_of(texts: Sequence[str], number: int, plan: LoadPlan) -> Sequence[str
     Whom nobody waits for asks so often that all texts are needed in each.
     """
     size = len(texts) // plan.windows
-    if size < _most_requests(plan):
+    if size < most_requests(plan):
         return texts
     return texts[number * size : (number + 1) * size]
 
 
-def _most_requests(plan: LoadPlan) -> float:
+def most_requests(plan: LoadPlan) -> float:
     """How many requests a window may have, about; infinite where nothing says."""
     load = plan.load
     if load.rate is not None:
@@ -340,7 +340,7 @@ def derive(result: CellResult) -> CellResult:
         *generator_guard.find_notes(load, derived.trials, ttfa.p50 if ttfa else None),
         *integrity.find_notes(load.integrity),
         *_unserved_notes(load.windows),
-        *_cache_notes(derived.trials),
+        *cache_notes(derived.trials),
     ]
     return structs.replace(derived, notes=(*derived.notes, *found))
 
@@ -394,7 +394,7 @@ def _unserved_notes(windows: Sequence[LoadWindow]) -> list[TrustNote]:
     return [TrustNote(guard=UNSERVED, text=text)]
 
 
-def _cache_notes(trials: Sequence[Trial]) -> list[TrustNote]:
+def cache_notes(trials: Sequence[Trial]) -> list[TrustNote]:
     """Texts that come again are spoken again: else the figures are those of a cache.
 
     It is seen where there are more texts than one, and some of them come twice.

@@ -38,7 +38,7 @@ def find_notes(
     faults = [
         _lateness_fault(lateness_p99_ms(trials), ttfa_p50_ms),
         _cpu_fault(result.windows),
-        _rate_fault(result),
+        _rate_fault(result.null_rate, result.wanted_rate),
     ]
     return tuple(
         TrustNote(
@@ -51,14 +51,15 @@ def find_notes(
     )
 
 
-def find_window_fault(window: LoadWindow) -> str | None:
+def find_window_fault(window: LoadWindow, null_rate: float | None = None) -> str | None:
     """Why the generator was the bottleneck of one window; None where it was not.
 
     For those who judge window by window, as a search does; of one with few requests the 99th
     percentile of lateness is its worst.
     """
     lateness = _lateness_fault(window.generator.lateness_p99_ms, window.ttfa_p50_ms)
-    return lateness or _cpu_fault([window])
+    wanted_rate = window.offered / window.seconds if window.seconds > 0 else None
+    return lateness or _cpu_fault([window]) or _rate_fault(null_rate, wanted_rate)
 
 
 def lateness_p99_ms(trials: Iterable[Trial]) -> float | None:
@@ -96,9 +97,7 @@ def _cpu_fault(windows: Iterable[LoadWindow]) -> str | None:
     return f"it used {share:.0%} of a core, where at most {CPU_SHARE:.0%} leave it time"
 
 
-def _rate_fault(result: LoadResult) -> str | None:
-    null_rate = result.null_rate
-    wanted_rate = result.wanted_rate
+def _rate_fault(null_rate: float | None, wanted_rate: float | None) -> str | None:
     if null_rate is None or not wanted_rate or null_rate >= NULL_RATIO * wanted_rate:
         return None
     return (

@@ -38,6 +38,18 @@ class WindowPlan(NamedTuple):
     counted_s: float = 20.0
     least_requests: int = 60
 
+    def counting(self, counted_s: float) -> WindowPlan:
+        """A window in which requests are counted so long, a shorter one shortened in all parts.
+
+        A longer one has the same lead, and the same least number of requests.
+        """
+        share = min(1.0, counted_s / self.counted_s)
+        return WindowPlan(
+            lead_s=share * self.lead_s,
+            counted_s=counted_s,
+            least_requests=math.ceil(share * self.least_requests),
+        )
+
 
 def draw_trace(load: LoadSpec, texts: Sequence[str], *, seed: int, plan: WindowPlan) -> Trace:
     """Draw one window. The same seed gives the same trace; MeasurementError without any text.

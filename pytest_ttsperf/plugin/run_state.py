@@ -462,10 +462,10 @@ class TestState:
     def _compare_crowds(self, judged: list[CellResult]) -> list[CellResult]:
         """The same of cells in which many listen: window by window, and without stored numbers."""
         against = self._run.against
-        with_windows = [result for result in judged if result.cell.id in self.load_plans]
+        with_windows = [result for result in judged if result.load is not None]
         if against is None or not with_windows:
             return judged
-        others = [result for result in judged if result.cell.id not in self.load_plans]
+        others = [result for result in judged if result.load is None]
         options = self.options
         margins = markers.load_margins(self.item, options.margins, options.margins_ini)
         tell = self._run.progress_line.text

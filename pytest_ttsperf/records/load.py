@@ -245,8 +245,11 @@ class CapacityLevel(Struct, frozen=True, kw_only=True):
 
     level: float
     windows: tuple[LoadWindow, ...]
+    """Those that count."""
+    explored: tuple[LoadWindow, ...] = ()
+    """Shorter ones, which only showed where to begin."""
     good: int
-    """Windows that meet the limits."""
+    """Windows that count and meet the limits."""
     outcome: Outcome
     """PASS: proven; FAIL: refuted; INCONCLUSIVE: neither."""
     reasons: tuple[str, ...] = ()
@@ -259,8 +262,10 @@ class Capacity(Struct, frozen=True, kw_only=True):
     unit: Literal["listeners", "requests/s"]
     limits: dict[str, float]
     confidence: float
+    wanted: float | None = None
+    """The one level that was in question; None where the highest was searched for."""
     proven: float | None = None
-    """The highest level that was proven, all below it being proven too; None for none."""
+    """The highest level that was proven; those below it meet the limits as well. None for none."""
     refuted: float | None = None
     """The lowest level that was refuted; None for none."""
     levels: tuple[CapacityLevel, ...]
@@ -268,3 +273,9 @@ class Capacity(Struct, frozen=True, kw_only=True):
     """The answer in a sentence."""
     stopped_because: str | None = None
     """Why the search ended before it found a level that fails; None where it did not."""
+    null_rate: float | None = None
+    """Requests a second that the generator has reached with a target that does nothing."""
+    integrity: IntegrityCheck | None = None
+    """Of the windows that were good."""
+    void_because: str | None = None
+    """Why nothing of it is to be believed; None where nothing speaks against it."""
