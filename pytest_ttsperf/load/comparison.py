@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import NamedTuple
 
@@ -80,6 +80,8 @@ MOST_FAULTS = 2
 LEAST_ANSWERED = 0.5
 """Of what was offered to the baseline: with fewer answers there is nothing to compare with."""
 Tell = Callable[[str], None]
+Servers = AbstractContextManager[tuple[TargetFactory, TargetFactory]]
+"""Both versions, as long as they run."""
 ExplainBaseline = Callable[[TargetError], tuple[str, Outcome]]
 """What an error of the baseline means: why there is no comparison, and what that is worth."""
 
@@ -111,6 +113,9 @@ class LoadComparisonSpec:
     """Infinite where the budget is open."""
     budget_option: str = "--ttsperf-budget"
     explain_baseline: ExplainBaseline = explain_plainly
+    start_servers: Callable[[int], Servers] | None = None
+    """Starts both versions anew for a block, where they are servers; None where they run already,
+    and for what is started for each window anyway."""
 
     def source_of(self, arm: str) -> TargetFactory:
         """What the process of an arm runs."""
@@ -146,7 +151,7 @@ class ArmWindow(NamedTuple):
 
     window: LoadWindow
     trials: tuple[Trial, ...]
-    fault: str | None
+    fault: str | None = None
     """Why nothing is to be concluded from it."""
 
 
@@ -163,6 +168,8 @@ class WindowBlockRunner:
         """Of the blocks so far."""
         self._ready: dict[str, TargetInfo] = {}
         self._thresholds: tuple[Threshold, ...] | None = None
+        self._of_block = spec
+        """The comparison with the servers of this block."""
 
     def run_next(self, of_blocks: str) -> WindowBlock:
         """Run the next block; TargetError when the candidate fails.
@@ -176,11 +183,12 @@ class WindowBlockRunner:
         random = np.random.default_rng([self.spec.plan.seed, number])
         order = window_blocks.draw_order(random, may_swap=not self.spec.has_servers)
         found: dict[str, ArmWindow] = {}
-        for place, arm in enumerate(order):
-            prefix = f"{of_blocks}, window {place + 1} of {len(ARMS)}"
-            index = len(ARMS) * number + place
-            with self._explaining_baseline(arm):
-                found[arm] = self._run_window(arm, trace, index, prefix)
+        with self._servers_of(number):
+            for place, arm in enumerate(order):
+                prefix = f"{of_blocks}, window {place + 1} of {len(ARMS)}"
+                index = len(ARMS) * number + place
+                with self._explaining_baseline(arm):
+                    found[arm] = self._run_window(arm, trace, index, prefix)
         if not number:
             self._look_at_first(found)
         self.durations_s.append(REAL.monotonic() - start_s)
@@ -191,6 +199,17 @@ class WindowBlockRunner:
         plan = self.spec.plan
         texts = load_texts(plan.plan)
         return draw_trace(plan.load, texts, seed=plan.seed + number, plan=plan.window)
+
+    @contextmanager
+    def _servers_of(self, number: int) -> Iterator[None]:
+        """The servers of a block, started for it where somebody starts them."""
+        self._of_block = self.spec
+        if self.spec.start_servers is None:
+            yield
+            return
+        with self.spec.start_servers(number) as (baseline, candidate):
+            self._of_block = replace(self.spec, baseline=baseline, candidate=candidate)
+            yield
 
     @contextmanager
     def _explaining_baseline(self, arm: str) -> Iterator[None]:
@@ -205,7 +224,7 @@ class WindowBlockRunner:
 
     def _run_window(self, arm: str, trace: Trace, index: int, prefix: str) -> ArmWindow:
         """One window of a fresh process, drained and quiet before and after."""
-        spec = self.spec
+        spec = self._of_block
         source = spec.source_of(arm)
         window_s = trace.lead_s + trace.counted_s
         self.tell(f"{prefix}, opening")
@@ -233,7 +252,22 @@ class WindowBlockRunner:
         self._ready.setdefault(arm, structs.replace(ready, placement=inspected.placement))
         found = self._summarise(metered, index, ready)
         window = structs.replace(found.window, handles_before=before, handles_after=after)
-        return found._replace(window=window, fault=found.fault or idle_fault)
+        fault = idle_fault or self._generator_fault(arm, window)
+        return found._replace(window=window, fault=fault)
+
+    def _generator_fault(self, arm: str, window: LoadWindow) -> str | None:
+        """Why a window of the baseline is the generator's as much as its own; None where it is not.
+
+        What the candidate alone does to the generator, as by leaving it no processor, is part of
+        its change: latency counts from when a request was due.
+        """
+        found = generator_guard.find_window_fault(window)
+        if found is None:
+            return None
+        if arm in BASELINE_ARMS:
+            return f"the generator was the bottleneck: {found}; {generator_guard.REMEDY}"
+        self._note(f"beside the new code the generator was late, which is in its figures: {found}")
+        return None
 
     def _summarise(self, metered: MeteredWindow, index: int, ready: TargetInfo) -> ArmWindow:
         """The window in figures, by the limits that are in force on this machine."""
@@ -251,10 +285,7 @@ class WindowBlockRunner:
             usage=metered.usage,
             pace=self.spec.plan.load.pace,
         )
-        fault = generator_guard.find_window_fault(window)
-        if fault is not None:
-            fault = f"the generator was the bottleneck: {fault}"
-        return ArmWindow(window_blocks.add_figures(window, trials), trials, fault)
+        return ArmWindow(window_blocks.add_figures(window, trials), trials)
 
     def _wait_quiet(self, meter: TargetMeter | None, source: TargetFactory) -> None:
         if meter is not None and not meter.wait_quiet(QUIET_TIMEOUT_S):
@@ -262,8 +293,8 @@ class WindowBlockRunner:
 
     def _idle_meter(self, arm: str) -> TargetMeter | None:
         """Reads the version that is to be idle; None where none runs, or it is the same server."""
-        loaded = self.spec.source_of(arm)
-        for other in (self.spec.baseline, self.spec.candidate):
+        loaded = self._of_block.source_of(arm)
+        for other in (self._of_block.baseline, self._of_block.candidate):
             if other == loaded or other.lifecycle != "external":
                 continue
             owner = server_target.find_server(other.spec)
@@ -281,14 +312,14 @@ class WindowBlockRunner:
         """What of a first block is to be said, or forbids a comparison."""
         baseline, candidate = self._ready["baseline"], self._ready["candidate"]
         self.notes += fingerprint.list_differing(baseline, candidate)
-        if self.spec.has_servers:
+        if self.spec.has_servers and self.spec.start_servers is None:
             self._note(
                 "a server was loaded that runs already: one start in all blocks, so what two "
                 "starts of the same code differ by is in the change"
             )
         self._refuse_silent_baseline(found)
         for first, second in (ARMS[:2], ARMS[2:]):
-            source = self.spec.source_of(first)
+            source = self._of_block.source_of(first)
             if source.lifecycle == "external":
                 _refuse_cache(source, found[first].trials, found[second].trials)
 
@@ -472,7 +503,7 @@ class LoadComparisonRun:
         self.blocks.append(self.runner.run_next(prefix))
         faults = [block.fault for block in self.blocks if block.fault is not None]
         if len(faults) == len(self.blocks) >= MOST_FAULTS:
-            raise NoComparison(f"{faults[-1]}; {generator_guard.REMEDY}")
+            raise NoComparison(faults[-1])
 
     def _look(self, plan: BlockPlan, *, is_over: bool) -> None:
         levels = plan.levels_after(len(self.blocks))

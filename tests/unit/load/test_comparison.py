@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -28,7 +29,7 @@ from tests.unit.load.factories import HEALTH, babble, request, window_record
 
 PLAN = LoadPlan(
     plan=Plan(test="t", text="short", mode="stream", phase="warm", trials=0),
-    load=LoadSpec(rate=1.0),
+    load=LoadSpec(rate=4.0),
     window=WindowPlan(lead_s=1.0, counted_s=8.0, least_requests=8),
     seed=5,
 )
@@ -39,7 +40,7 @@ SOUND = babble("some text")
 class ScriptedGenerator:
     """Answers each trace as the version that it was opened for; notes what was loaded."""
 
-    loaded: list[tuple[str, Trace]] = []
+    loaded: ClassVar[list[tuple[str, Trace]]] = []
     failing: str | None = None
     """The version that does not open."""
     silent: str | None = None
@@ -127,7 +128,7 @@ def test_a_version_that_is_slower_under_load_fails() -> None:
     assert by_label(found)["ttfa geometric mean"] is Outcome.FAIL
     assert by_label(found)["ttfa p95"] is Outcome.FAIL
     assert found.blocks == 3
-    assert "against main, 1 a second: block 1, window 1 of 4, 3 of 9 s" in lines
+    assert "against main, 4 a second: block 1, window 1 of 4, 3 of 9 s" in lines
     assert any(": block 2 of " in line for line in lines)
     assert lines[-1] == ""
     assert {arm: len(windows) for arm, windows in found.windows.items()} == {
@@ -209,6 +210,24 @@ def test_a_generator_that_was_the_bottleneck_voids_it(
     assert generator_guard.REMEDY in found.reason
 
 
+def test_a_generator_that_is_late_beside_the_candidate_alone_is_part_of_its_change(
+    scripted: type[ScriptedGenerator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = GeneratorHealth(sends=8, lateness_p99_ms=900.0, cpu_share=0.1)
+    run_window = scripted.run_window
+
+    def run_late(self: ScriptedGenerator, trace: Trace, tell: Callable[[float], None]) -> Any:
+        record = run_window(self, trace, tell)
+        if self.name == "slow":
+            record.health = late
+        return record
+
+    monkeypatch.setattr(scripted, "run_window", run_late)
+    found, _ = compare(contest("old", "slow"))
+    assert by_label(found)["ttfa geometric mean"] is Outcome.FAIL
+    assert any("beside the new code the generator was late" in note for note in found.notes)
+
+
 def test_a_traced_target_is_not_compared(
     scripted: type[ScriptedGenerator], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,3 +303,22 @@ def test_a_server_that_answers_the_second_time_from_a_cache_is_refused(
     found, _ = compare(servers(monkeypatch, 0.0))
     assert found.outcome is Outcome.INVALID
     assert "from a cache" in found.reason
+
+
+def test_servers_that_are_started_for_each_block_are_those_that_are_loaded(
+    scripted: type[ScriptedGenerator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+
+    @contextmanager
+    def start(number: int) -> Iterator[tuple[TargetFactory, TargetFactory]]:
+        begun.append(number)
+        yield server(9000 + 2 * number), server(9001 + 2 * number)
+        begun.append(-1)
+
+    spec = replace(servers(monkeypatch, 0.0), start_servers=start)
+    found, _ = compare(spec)
+    assert begun == [0, -1, 1, -1, 2, -1]
+    names = {name for name, _ in scripted.loaded if not name.endswith("closed")}
+    assert names == {"9000", "9001", "9002", "9003", "9004", "9005"}
+    assert not any("one start in all blocks" in note for note in found.notes)
