@@ -266,7 +266,7 @@ class WindowBlockRunner:
             return None
         if arm in BASELINE_ARMS:
             return f"the generator was the bottleneck: {found}; {generator_guard.REMEDY}"
-        self._note(f"beside the new code the generator was late, which is in its figures: {found}")
+        self._note("beside the new code the generator was late, which is in its figures")
         return None
 
     def _summarise(self, metered: MeteredWindow, index: int, ready: TargetInfo) -> ArmWindow:
