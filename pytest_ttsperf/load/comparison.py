@@ -36,6 +36,7 @@ from pytest_ttsperf.load.window_blocks import (
     BASELINE_ARMS,
     FIGURES,
     WindowBlock,
+    count_served,
     to_block,
 )
 from pytest_ttsperf.load.windows import (
@@ -326,7 +327,7 @@ class WindowBlockRunner:
     def _refuse_silent_baseline(self, found: dict[str, ArmWindow]) -> None:
         windows = [found[arm].window for arm in BASELINE_ARMS]
         offered = sum(window.offered for window in windows)
-        answered = sum(window.answered + window.hung_up for window in windows)
+        answered = sum(map(count_served, windows))
         if answered >= LEAST_ANSWERED * offered:
             return
         failures = sorted({kind for window in windows for kind in window.failures})
@@ -579,12 +580,18 @@ class LoadComparisonRun:
             blocks=len(self.blocks),
             attempts=max(1, self._attempts),
             cpu_idle_inhibited=self._cpu_idle_inhibited,
-            notes=tuple(dict.fromkeys([*self.runner.notes, *self._band_notes(looks)])),
+            notes=tuple(dict.fromkeys(self._notes(looks))),
             gates=looks.metrics,
             changes=tuple(map(self._with_cost, looks.verdicts)),
             measured=measured,
             windows=self._windows_by_arm(),
         )
+
+    def _notes(self, looks: WindowLooks) -> list[str]:
+        notes = [*self.runner.notes, *self._band_notes(looks)]
+        if self._attempts > 1:
+            notes.append(f"pooled over {self._attempts} attempts of the test")
+        return notes
 
     def _windows_by_arm(self) -> dict[str, tuple[LoadWindow, ...]]:
         by_arm = {}

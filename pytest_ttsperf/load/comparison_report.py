@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from pytest_ttsperf.load.window_blocks import ARMS
+from pytest_ttsperf.load.window_blocks import ARMS, count_served
 from pytest_ttsperf.records import Comparison, LoadWindow
 
 HEADS = ("block", "old", "old again", "new", "new again", "new / old")
@@ -61,7 +61,7 @@ def _stalled(windows: tuple[LoadWindow, ...]) -> str:
     if not measured:
         return "-"
     stalled = sum(window.stalled or 0 for window in measured)
-    return f"{stalled}/{sum(window.answered for window in measured)}"
+    return f"{stalled}/{sum(map(count_served, measured))}"
 
 
 def _unserved(windows: tuple[LoadWindow, ...]) -> str:

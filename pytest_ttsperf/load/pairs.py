@@ -22,7 +22,7 @@ from pytest_ttsperf.judge.statistics.t_rule import (
     blocks_needed,
     plural,
 )
-from pytest_ttsperf.load.window_blocks import FIGURES, WindowBlock, to_block
+from pytest_ttsperf.load.window_blocks import FIGURES, WindowBlock, count_served, to_block
 from pytest_ttsperf.records import Block, ChangeVerdict, ComparedMetric, Outcome
 
 PAIRS_PER_BLOCK = 2
@@ -156,12 +156,12 @@ def _counting_error(blocks: Sequence[WindowBlock]) -> float:
     Windows that happen to have the same few stalls do not scatter at all, and prove nothing.
     """
     stalled = 0
-    answered = 0
+    served = 0
     for block in blocks:
         for window in block.windows:
             stalled += window.stalled or 0
-            answered += window.answered
-    of_a_version = answered / 2
+            served += count_served(window)
+    of_a_version = served / 2
     return math.sqrt(stalled + 1) / of_a_version
 
 

@@ -72,6 +72,11 @@ class LoadFigure(NamedTuple):
     """Whether less of it is as bad as more: of what is said, and not how fast."""
 
 
+def count_served(window: LoadWindow) -> int:
+    """Answers that were listened to, to their ends or until somebody hung up."""
+    return window.answered + window.hung_up
+
+
 def _field(name: str, block: WindowBlock, arm: int) -> float | None:
     value: float | None = getattr(block.windows[arm], name)
     return value
@@ -79,9 +84,9 @@ def _field(name: str, block: WindowBlock, arm: int) -> float | None:
 
 def _stalled_share(block: WindowBlock, arm: int) -> float | None:
     window = block.windows[arm]
-    if window.stalled is None or not window.answered:
+    if window.stalled is None or not count_served(window):
         return None
-    return window.stalled / window.answered
+    return window.stalled / count_served(window)
 
 
 def _good_answer_s(block: WindowBlock, arm: int) -> float | None:
@@ -89,7 +94,7 @@ def _good_answer_s(block: WindowBlock, arm: int) -> float | None:
     window = block.windows[arm]
     if not window.offered:
         return None
-    good = float(window.answered + window.hung_up)
+    good = float(count_served(window))
     if window.goodput is not None:
         good = window.goodput * window.seconds
     return window.seconds / (good + HALF)

@@ -41,7 +41,10 @@ class CrowdComparisons:
             if run is None:
                 run = lazy.load_comparison.LoadComparisonRun(of_cell, tell)
                 self._runs[key] = run
-            compared[cell_id] = run.run(of_cell)
+            found = run.run(of_cell)
+            if found.reason is not None:
+                del self._runs[key]  # a rerun begins anew
+            compared[cell_id] = found
         return compared
 
 
