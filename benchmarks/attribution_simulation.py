@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pytest_ttsperf.compare.attribution import OUTSIDE, attribute
+from pytest_ttsperf.judge.statistics.attribution import OUTSIDE, attribute
 from pytest_ttsperf.records import Arms, Attribution, Block, BlockStatistic
 
 Array = npt.NDArray[np.float64]

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import pytest_ttsperf.compare.report
     import pytest_ttsperf.doctor.report
     import pytest_ttsperf.load.cell
+    import pytest_ttsperf.load.comparison
+    import pytest_ttsperf.load.comparison_report
     import pytest_ttsperf.load.report
     import pytest_ttsperf.load.traces
     from pytest_ttsperf import records as records
@@ -23,12 +25,15 @@ if TYPE_CHECKING:
     from pytest_ttsperf.load import capacity as capacity
     from pytest_ttsperf.load import capacity_cell as capacity_cell
     from pytest_ttsperf.load import capacity_search as capacity_search
+    from pytest_ttsperf.load import window_blocks as window_blocks
     from pytest_ttsperf.targets.server import run_options as run_options
 
     baseline_report = pytest_ttsperf.baseline.report
     compare_report = pytest_ttsperf.compare.report
     doctor_report = pytest_ttsperf.doctor.report
     load_cell = pytest_ttsperf.load.cell
+    load_comparison = pytest_ttsperf.load.comparison
+    load_comparison_report = pytest_ttsperf.load.comparison_report
     load_report = pytest_ttsperf.load.report
     load_traces = pytest_ttsperf.load.traces
 
@@ -44,12 +49,15 @@ MODULES = {
     "doctor_report": "pytest_ttsperf.doctor.report",
     "listing": "pytest_ttsperf.baseline.listing",
     "load_cell": "pytest_ttsperf.load.cell",
+    "load_comparison": "pytest_ttsperf.load.comparison",
+    "load_comparison_report": "pytest_ttsperf.load.comparison_report",
     "load_report": "pytest_ttsperf.load.report",
     "load_traces": "pytest_ttsperf.load.traces",
     "plan": "pytest_ttsperf.experiment.plan",
     "prune": "pytest_ttsperf.baseline.prune",
     "records": "pytest_ttsperf.records",
     "run_options": "pytest_ttsperf.targets.server.run_options",
+    "window_blocks": "pytest_ttsperf.load.window_blocks",
 }
 
 if not TYPE_CHECKING:  # to a type checker a name that is missing here is an error

@@ -12,6 +12,7 @@ from pytest_ttsperf.late import importer
 
 if TYPE_CHECKING:
     import pytest_ttsperf.load.cell
+    import pytest_ttsperf.load.comparison
     import pytest_ttsperf.load.pooling
     import pytest_ttsperf.load.report
     import pytest_ttsperf.records.cell
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_ttsperf.baseline import admission as admission
     from pytest_ttsperf.baseline import screening as screening
     from pytest_ttsperf.baseline import store as store
+    from pytest_ttsperf.compare import absence as absence
     from pytest_ttsperf.compare import cells as cells
     from pytest_ttsperf.experiment import cell as cell
     from pytest_ttsperf.experiment import plan as plan
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_ttsperf.load import barge_in as barge_in
     from pytest_ttsperf.load import capacity as capacity
     from pytest_ttsperf.load import capacity_cell as capacity_cell
+    from pytest_ttsperf.load import window_blocks as window_blocks
     from pytest_ttsperf.machine import environment as environment
     from pytest_ttsperf.report import artifact as artifact
     from pytest_ttsperf.report import terminal as terminal
@@ -34,11 +37,13 @@ if TYPE_CHECKING:
     from pytest_ttsperf.targets.server import run_options as run_options
 
     load_cell = pytest_ttsperf.load.cell
+    load_comparison = pytest_ttsperf.load.comparison
     load_pooling = pytest_ttsperf.load.pooling
     load_report = pytest_ttsperf.load.report
     records_cell = pytest_ttsperf.records.cell
 
 MODULES = {
+    "absence": "pytest_ttsperf.compare.absence",
     "admission": "pytest_ttsperf.baseline.admission",
     "artifact": "pytest_ttsperf.report.artifact",
     "barge_in": "pytest_ttsperf.load.barge_in",
@@ -49,6 +54,7 @@ MODULES = {
     "environment": "pytest_ttsperf.machine.environment",
     "function_process": "pytest_ttsperf.sound_quality.function_process",
     "load_cell": "pytest_ttsperf.load.cell",
+    "load_comparison": "pytest_ttsperf.load.comparison",
     "load_pooling": "pytest_ttsperf.load.pooling",
     "load_report": "pytest_ttsperf.load.report",
     "plan": "pytest_ttsperf.experiment.plan",
@@ -60,6 +66,7 @@ MODULES = {
     "terminal": "pytest_ttsperf.report.terminal",
     "trial": "pytest_ttsperf.experiment.trial",
     "warm": "pytest_ttsperf.experiment.warm",
+    "window_blocks": "pytest_ttsperf.load.window_blocks",
 }
 
 if not TYPE_CHECKING:  # to a type checker a name that is missing here is an error

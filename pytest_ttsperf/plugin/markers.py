@@ -268,6 +268,22 @@ def choose_metrics(
         raise LimitError(f"{item.nodeid}: {error}") from error
 
 
+def load_margins(
+    item: pytest.Item,
+    command_line: Mapping[str, float],
+    ini: Mapping[str, float],
+) -> dict[str, float]:
+    """The smallest changes that are named, by figure: where many listen, other figures count.
+
+    LimitError names the test.
+    """
+    try:
+        mark = _margins_of_mark(item.get_closest_marker(MARK))
+    except LimitError as error:
+        raise LimitError(f"{item.nodeid}: {error}") from error
+    return {**ini, **mark, **command_line}
+
+
 def thresholds(
     item: pytest.Item, overrides: Iterable[Override] = ()
 ) -> tuple[lazy.records.Threshold, ...]:

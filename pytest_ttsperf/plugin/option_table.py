@@ -127,8 +127,8 @@ OPTIONS = (
     _value(
         "budget",
         "TIME",
-        "longest time for the comparison of one test, as 60s or 3min (60s); open: until all is "
-        "decided",
+        "longest time for the comparison of one test, as 60s or 3min (60s; 15min where many "
+        "listen); open: until all is decided",
     ),
     _repeatable(
         "compare-fail",

@@ -100,6 +100,8 @@ class Options:
     """Whether a revision that is not there may be fetched."""
     budget_s: float
     """Infinite where it is open."""
+    load_budget_s: float
+    """The same where many listen."""
     margins: Mapping[str, float]
     margins_ini: Mapping[str, float]
     inconclusive_fails: bool
@@ -156,7 +158,8 @@ def _read(config: pytest.Config) -> Options:
         against_install=_option(config, "against-install"),
         against_copy=(*ini.lines(config, "against_copy"), *_option(config, "against-copy")),
         fetch=_option(config, "fetch"),
-        budget_s=_budget_s(_number(config, "budget")),
+        budget_s=_budget_s(_number(config, "budget"), metrics.DEFAULT_BUDGET_S),
+        load_budget_s=_budget_s(_number(config, "budget"), metrics.DEFAULT_LOAD_BUDGET_S),
         margins=metrics.margins_of_lines(
             _option(config, "compare-fail"),
             f"{PREFIX}compare-fail",
@@ -405,10 +408,10 @@ def _start_of_texts(number: int | None) -> int | None:
     return number
 
 
-def _budget_s(text: str | int | float | None) -> float:
+def _budget_s(text: str | int | float | None, default_s: float) -> float:
     """The longest time for the comparison of one test."""
     if text is None:
-        return metrics.DEFAULT_BUDGET_S
+        return default_s
     return metrics.budget_s(text, f"{PREFIX}budget")
 
 

@@ -16,7 +16,7 @@ import pytest
 from pytest_ttsperf import files, popen, real, secrets
 from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.errors import BaselineUnreadable, BaselineUnwritable, MeasurementError
-from pytest_ttsperf.plugin import crowds, lazy, listeners, markers, reruns, usage
+from pytest_ttsperf.plugin import crowd_comparisons, crowds, lazy, listeners, markers, reruns, usage
 from pytest_ttsperf.plugin.options import AUTO, Options
 from pytest_ttsperf.plugin.progress import ProgressLine
 from pytest_ttsperf.targets import spec
@@ -24,6 +24,7 @@ from pytest_ttsperf.targets import spec
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from pytest_ttsperf.compare.blocks import ComparisonSpec
     from pytest_ttsperf.compare.cells import ComparedVersion, MeasuredCell
     from pytest_ttsperf.compare.run import EarlierRuns
     from pytest_ttsperf.experiment.plan import Plan, Progress, TargetFactory
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pytest_ttsperf.machine.environment import EnvironmentProbe, RunLocation
     from pytest_ttsperf.records import (
         CellResult,
+        Comparison,
         LoadSpec,
         Mode,
         Phase,
@@ -269,6 +271,7 @@ class TestState:
         """Of the cells in which many listen."""
         self.comparisons: EarlierRuns = {}
         """Those of its attempts so far, all trials included: a rerun goes on from their blocks."""
+        self._crowd_comparisons = crowd_comparisons.CrowdComparisons()
         self.provider_missing = False
         self.remarks: list[str] = []
         self._run = run
@@ -440,7 +443,7 @@ class TestState:
             result for result in judged if lazy.cells.needs_comparison(result, measure=measure)
         ]
         if against is None and not open_results:
-            return [*judged, *crowd]
+            return [*judged, *self._compare_crowds(crowd)]
         with popen.restore_popen():
             compared = lazy.cells.compare_cells(
                 judged,
@@ -454,7 +457,35 @@ class TestState:
                 earlier=self.comparisons,
                 measure=measure,
             )
-        return [*compared, *crowd]
+        return [*compared, *self._compare_crowds(crowd)]
+
+    def _compare_crowds(self, judged: list[CellResult]) -> list[CellResult]:
+        """The same of cells in which many listen: window by window, and without stored numbers."""
+        against = self._run.against
+        with_windows = [result for result in judged if result.load is not None]
+        if against is None or not with_windows:
+            return judged
+        others = [result for result in judged if result.load is None]
+        options = self.options
+        margins = markers.load_margins(self.item, options.margins, options.margins_ini)
+        tell = self._run.progress_line.text
+
+        def compare(spec: ComparisonSpec) -> dict[str, Comparison]:
+            return self._crowd_comparisons.compare(spec, self.load_plans, margins, tell)
+
+        with popen.restore_popen():
+            compared = lazy.cells.compare_cells(
+                with_windows,
+                self.measured,
+                against=against,
+                metrics_of=self._compared_metrics,
+                budget_s=options.load_budget_s,
+                version_of=self._run.version_of,
+                tell=tell,
+                announce=self._run.progress_line.line,
+                compare=compare,
+            )
+        return [*compared, *others]
 
     def _compared_metrics(
         self, phase: lazy.records.Phase

@@ -179,6 +179,13 @@ class LoadWindow(Struct, frozen=True, kw_only=True):
     """How long streams were open, all together, the lead included, as `cpu_s` does: each from its
     request until it was played, or, for greedy listeners, had arrived."""
     generator: GeneratorHealth
+    ttfa_sound_typical_ms: float | None = None
+    """Geometric mean to the first sounding chunk: it deviates less from window to window than any
+    percentile, and versions are compared by it too."""
+    handles_before: int | None = None
+    """Descriptors and threads of the target's processes, when it was warm and idle."""
+    handles_after: int | None = None
+    """When it was idle again."""
 
 
 class IntegrityCheck(Struct, frozen=True, kw_only=True):
