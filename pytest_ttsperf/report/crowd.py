@@ -108,7 +108,7 @@ def _continuity(windows: Sequence[LoadWindow]) -> Iterator[str]:
         yield f"{name} {_percent(median(shares))}"
     fairness = _middle(windows, "fairness")
     if fairness is not None:
-        yield f"slowest listener {fairness:.3g} times the median"
+        yield f"fairness {fairness:.3g} (slowest listener to the median)"
 
 
 def _percent(share: float) -> str:
@@ -142,7 +142,7 @@ def _costs(load: LoadResult) -> Iterator[str]:
         if value is not None
     ]
     if queues:
-        yield f"waiting in its queue {', '.join(queues)}"
+        yield f"queue {', '.join(queues)}"
 
 
 def _integrity(check: IntegrityCheck) -> Iterator[str]:
