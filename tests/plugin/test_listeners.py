@@ -491,7 +491,13 @@ def test_a_search_is_not_told_how_many(project: Project) -> None:
 def test_what_is_limited_after_a_hanging_up_is_judged(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = BargeIn(hang_ups=4, stop_p95_ms=80.0, next_ttfa_ms=104.0, idle_ttfa_ms=100.0)
+    raw = BargeIn(
+        hang_ups=40,
+        stops_ms=(80.0,) * 40,
+        next_ttfas_ms=(104.0, 105.0, 103.0, 104.0) * 10,
+        idle_ttfas_ms=(100.0, 101.0, 100.0, 99.0) * 10,
+    )
+    found = barge_in.summarise(raw)
     monkeypatch.setattr(barge_in, "measure_barge_in", lambda *_: found)
     project.test(
         """
@@ -502,7 +508,7 @@ def test_what_is_limited_after_a_hanging_up_is_judged(
     project.run(*SHORT).assert_outcomes(failed=1)
     (cell,) = project.cells()
     assert cell["cell"]["load"] == "1 listener, greedy, hanging up"
-    assert one_load(cell)["barge_in"]["hang_ups"] == 4
+    assert one_load(cell)["barge_in"]["hang_ups"] == 40
     loads = [trial["load"] for trial in cell["trials"] if trial["load"] is not None]
     assert "hung_up" in {load["ended"] for load in loads}
     assert project.verdicts() == {"barge_in stop_p95": "FAIL", "barge_in next_ttfa": "PASS"}
