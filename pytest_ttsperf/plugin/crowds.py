@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_ttsperf.plugin import lazy
 
 if TYPE_CHECKING:
-    from pytest_ttsperf.experiment.plan import Plan, TargetFactory, Tell
+    from pytest_ttsperf.experiment.plan import Plan, TargetFactory
     from pytest_ttsperf.load.capacity import CapacityLimits
     from pytest_ttsperf.load.capacity_search import SearchStep
     from pytest_ttsperf.load.cell import LoadPlan
@@ -108,14 +108,15 @@ def unjudged_remark(test: str, plan: Plan, load: LoadSpec) -> str | None:
     return f"{test}: {' and '.join(named)} are judged with one listener, and not of {load.label}"
 
 
-def measure(source: TargetFactory, plan: LoadPlan, tell: Tell) -> CellResult:
+def measure(source: TargetFactory, plan: LoadPlan, line: ProgressLine) -> CellResult:
     """The windows of a cell, and what happens after a hanging up where its listeners do that."""
     from msgspec import structs
 
-    result: CellResult = lazy.load_cell.measure_load(source, plan, tell)
+    label = plan.load.label
+    result = lazy.load_cell.measure_load(source, plan, line.parts_of(label, "windows"))
     if not plan.load.hangs_up or result.load is None:
         return result
-    barge_in = lazy.barge_in.measure_barge_in(source, plan, tell)
+    barge_in = lazy.barge_in.measure_barge_in(source, plan, line.parts_of(label, "hang-ups"))
     return structs.replace(result, load=structs.replace(result.load, barge_in=barge_in))
 
 

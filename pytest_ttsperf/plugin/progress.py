@@ -32,8 +32,8 @@ class ProgressLine:
         self._open_line = False
         self.announced: set[str] = set()
         """Tests whose duration was announced before the run began."""
-        self._shown: set[tuple[str, str]] = set()
-        """Of many listeners: test and load of what was written a line for, elsewhere."""
+        self._shown: set[tuple[str, str, str]] = set()
+        """Of many listeners: test, load and unit of what was written a line for, elsewhere."""
 
     def line(self, text: str) -> None:
         """One line of its own, unless -q."""
@@ -64,28 +64,28 @@ class ProgressLine:
         else:
             self._rewrite(progress_text(progress))
 
-    def windows_of(self, load: str) -> Callable[[Progress], None]:
+    def parts_of(self, load: str, unit: str) -> Callable[[Progress], None]:
         """What shows how far a measurement with many listeners is; `load` is their label.
 
-        It may be called at any time within a window.
+        It counts in `unit`, as windows, and may be called at any time within one.
         """
 
         def show(progress: Progress) -> None:
-            self._show_windows(progress, load)
+            self._show_parts(progress, load, unit)
 
         return show
 
-    def _show_windows(self, progress: Progress, load: str) -> None:
+    def _show_parts(self, progress: Progress, load: str, unit: str) -> None:
         reporter = self._reporter
         if reporter is None:
             return
-        key = (progress.plan.test, load)
+        key = (progress.plan.test, load, unit)
         if reporter.isatty:
             is_over = progress.done >= progress.of
-            self._rewrite("" if is_over else windows_text(progress, load))
+            self._rewrite("" if is_over else parts_text(progress, load, unit))
         elif key not in self._shown and progress.remaining_s is not None:
             self._shown.add(key)
-            self.line(f"  {windows_text(progress, load)}")
+            self.line(f"  {parts_text(progress, load, unit)}")
 
     def _is_news(self, progress: Progress) -> bool:
         """Whether a measurement is long, or its duration was not announced."""
@@ -143,10 +143,10 @@ def progress_text(progress: Progress) -> str:
     return f"{_preset(plan)} {plan.mode} {plan.phase}: {_how_far(progress, unit)}"
 
 
-def windows_text(progress: Progress, load: str) -> str:
+def parts_text(progress: Progress, load: str, unit: str) -> str:
     """`short stream, 8 listeners: 2 of 6 windows, about 80 s left`."""
     plan = progress.plan
-    return f"{_preset(plan)} {plan.mode}, {load}: {_how_far(progress, 'windows')}"
+    return f"{_preset(plan)} {plan.mode}, {load}: {_how_far(progress, unit)}"
 
 
 def _preset(plan: Plan) -> str:

@@ -355,7 +355,7 @@ class TestState:
         keywords = markers.capacity(self.item)
         try:
             if keywords is None:
-                result = crowds.measure(source, load_plan, line.windows_of(load.label))
+                result = crowds.measure(source, load_plan, line)
             else:
                 result = crowds.search(source, load_plan, keywords, limits, line)
         finally:

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_ttsperf.experiment.plan import Plan, Progress, QualityPlan
 from pytest_ttsperf.plugin import crowds
-from pytest_ttsperf.plugin.progress import ProgressLine, windows_text
+from pytest_ttsperf.plugin.progress import ProgressLine, parts_text
 from pytest_ttsperf.records import (
     Capacity,
     Cell,
@@ -89,7 +89,7 @@ def test_a_crowd_is_not_judged_by_words_and_that_is_said() -> None:
 
 
 def test_progress_counts_windows() -> None:
-    text = windows_text(Progress(plan_of(), 2, 6, 80.4), EIGHT.label)
+    text = parts_text(Progress(plan_of(), 2, 6, 80.4), EIGHT.label, "windows")
     assert text == "short stream, 8 listeners: 2 of 6 windows, about 80 s left"
 
 
@@ -179,7 +179,7 @@ def test_a_file_gets_one_line_for_each_load_whenever_it_is_called_within_a_windo
     reporter = Reporter(isatty=False)
     line = line_on(reporter)
     for load in ("4 listeners", "8 listeners"):
-        show = line.windows_of(load)
+        show = line.parts_of(load, "windows")
         for left_s in (120.0, 119.0, 60.0, 0.0):
             show(Progress(plan_of(), 0, 6, left_s))
     assert reporter.lines == [
@@ -190,7 +190,7 @@ def test_a_file_gets_one_line_for_each_load_whenever_it_is_called_within_a_windo
 
 def test_a_terminal_is_wiped_at_the_end() -> None:
     reporter = Reporter(isatty=True)
-    show = line_on(reporter).windows_of("4 listeners")
+    show = line_on(reporter).parts_of("4 listeners", "windows")
     show(Progress(plan_of(), 1, 6, 100.0))
     show(Progress(plan_of(), 6, 6, 0.0))
     first, last = reporter.rewritten
