@@ -227,7 +227,6 @@ def test_clocks_that_a_test_may_have_stopped_are_read_in_no_process_of_tests() -
     free = {
         "real.py",
         "doctor/checks.py",
-        "load/generator/child.py",
         "targets/guardian.py",
         "targets/server/http.py",
         "targets/worker/child.py",

@@ -39,7 +39,9 @@ class WindowPlan(NamedTuple):
 
 
 def draw_trace(load: LoadSpec, texts: Sequence[str], *, seed: int, plan: WindowPlan) -> Trace:
-    """Draw one window. The same seed gives the same trace; MeasurementError without any text.
+    """Draw one window. The same seed gives the same trace.
+
+    MeasurementError without any text, and for a load that is none.
 
     Counted are at least `plan.least_requests` on average: a window that would hold fewer is longer.
     How many a closed loop of `pace="played"` makes is estimated by how long its texts are spoken;
@@ -48,6 +50,10 @@ def draw_trace(load: LoadSpec, texts: Sequence[str], *, seed: int, plan: WindowP
     """
     if not texts:
         raise MeasurementError("found no text to be spoken under load, wanted at least one")
+    if (load.listeners or load.rate or 0) <= 0:
+        raise MeasurementError(
+            f"found listeners={load.listeners} and rate={load.rate}, wanted one of them above 0"
+        )
     generator = np.random.default_rng(seed)
     counted_s = max(plan.counted_s, plan.least_requests * _seconds_per_request(load, texts))
     if load.rate is not None:

@@ -105,7 +105,7 @@ class TrialLoad(Struct, frozen=True, kw_only=True):
     scheduled_ns: int
     """t0: when it was due, whenever it was sent."""
     sent_ns: int | None = None
-    """None for one that was never sent."""
+    """When the generator began to send it, be it by connecting; None for one never sent."""
     end_ns: int | None = None
     ended: RequestEnd
     failure: str | None = None

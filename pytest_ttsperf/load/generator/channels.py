@@ -1,4 +1,4 @@
-"""How one listener reaches the target: a connection, the engine itself, or a program.
+"""How one listener reaches the target: here an engine that is imported; others have files beside.
 
 Whatever it is, an answer is only stamped while a window runs, and decoded after it, so that
 decoding delays nobody. How long an answer sounds, for which its listener may have to wait, is
@@ -8,22 +8,17 @@ is decoded by its own listener after its end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pytest_ttsperf.load.generator import player
 from pytest_ttsperf.measure.recorder import Stamped
 from pytest_ttsperf.records import Mode, Recording
-from pytest_ttsperf.targets.command.target import CommandTarget
 from pytest_ttsperf.targets.python.adapter import PythonAdapter
 from pytest_ttsperf.targets.python.calling import SynthesisCall
-from pytest_ttsperf.targets.server.adapter import ServerAdapter
-from pytest_ttsperf.targets.server.client import Client
 
 NS_PER_S = 1_000_000_000
-AHEAD_NS = 1_000_000
-"""So long before it is due a listener looks whether its connection is still there."""
 
 
 @dataclass(slots=True)
@@ -68,104 +63,12 @@ class Channel(Protocol):
         """Close what is the listener's alone."""
 
 
-class ServerChannel:
-    """A client of its own; its connection stays open or not, as the target's option says."""
-
-    prepares_at_once = False
-    ahead_ns = AHEAD_NS
-
-    def __init__(self, client: Client, adapter: ServerAdapter, mode: Mode) -> None:
-        """`adapter` is of the same server, and knows what its answers are like."""
-        self._client = client
-        self._adapter = adapter
-        self._mode = mode
-
-    def prepare(self) -> None:
-        """See `Channel`."""
-        self._client.prepare()
-
-    def ask(self, text: str, stop_after: int | None) -> Answer:
-        """See `Channel`."""
-        raw = self._client.fetch(text, stop_after=stop_after)
-        return Answer(raw.end_ns, raw.over_ns, raw.is_cut, raw)
-
-    def played_ns(self, answer: Answer) -> int | None:
-        """See `Channel`."""
-        bytes_per_s = self._adapter.bytes_per_s
-        if bytes_per_s is None:
-            return _play_decoded(self, answer)
-        return _play_bytes(answer, answer.raw.reads, bytes_per_s, self._mode)
-
-    def decode(self, answer: Answer) -> Recording:
-        """See `Channel`."""
-        return self._adapter.decode(answer.raw, self._mode)
-
-    def abort(self) -> None:
-        """See `Channel`."""
-        self._client.abort()
-
-    def close(self) -> None:
-        """See `Channel`."""
-        self._client.close()
-
-
-class ProgramChannel:
-    """A program of its own: for each text, or one that lives on.
-
-    One that is hung up is ended, as there is no other word for it; where it lives on it is started
-    again before the next text, and that is not a part of any request. So is the process that looks
-    after each program: it takes tens of milliseconds, and is got ready after the answer before.
-    """
-
-    prepares_at_once = True
-    ahead_ns = 0
-
-    def __init__(
-        self,
-        program: CommandTarget,
-        mode: Mode,
-        bytes_per_s: Callable[[], float | None],
-    ) -> None:
-        """`program` is open. `bytes_per_s` is that of its sound, where it is linear."""
-        self._program = program
-        self._mode = mode
-        self._bytes_per_s = bytes_per_s
-
-    @property
-    def pid(self) -> int | None:
-        """Of a program that lives on."""
-        return self._program.pid
-
-    def prepare(self) -> None:
-        """See `Channel`."""
-        self._program.prepare()
-
-    def ask(self, text: str, stop_after: int | None) -> Answer:
-        """See `Channel`."""
-        raw = self._program.fetch(text, stop_after=stop_after)
-        return Answer(raw.end_ns, raw.end_ns, raw.is_cut, raw)
-
-    def played_ns(self, answer: Answer) -> int | None:
-        """See `Channel`."""
-        bytes_per_s = self._bytes_per_s()
-        if bytes_per_s is None:
-            return _play_decoded(self, answer)
-        return _play_bytes(answer, answer.raw.reads, bytes_per_s, self._mode)
-
-    def decode(self, answer: Answer) -> Recording:
-        """See `Channel`."""
-        return self._program.decode(answer.raw, self._mode)
-
-    def abort(self) -> None:
-        """Nothing: a program has a time limit of its own."""
-
-    def close(self) -> None:
-        """See `Channel`."""
-        self._program.close()
-
-
 class EngineChannel:
-    """A call of the engine, which all listeners of its process share."""
+    """A call of the engine, which all listeners of its process share.
+
+    It hangs up by the `close()` or `aclose()` of what the engine has returned; an iterator that has
+    neither is dropped, and the engine may not notice.
+    """
 
     prepares_at_once = False
     ahead_ns = 0
@@ -207,20 +110,21 @@ def _to_answer(stamped: Stamped) -> Answer:
     return Answer(stamped.end_ns, stamped.end_ns, stamped.is_cut, stamped)
 
 
-def _play_bytes(
+def play_bytes(
     answer: Answer,
-    reads: list[tuple[int, bytes]],
+    reads: Sequence[tuple[int, bytes]],
     bytes_per_s: float,
     mode: Mode,
 ) -> int | None:
+    """When an answer has been played whose sound takes so many bytes a second."""
     if mode == "nonstream":
         size = sum(len(data) for _, data in reads)
         return player.play([(answer.end_ns, int(size * NS_PER_S / bytes_per_s))])
     return player.play((at_ns, int(len(data) * NS_PER_S / bytes_per_s)) for at_ns, data in reads)
 
 
-def _play_decoded(channel: Channel, answer: Answer) -> int | None:
-    """By what its decoder says; what it makes is not made twice."""
+def play_decoded(channel: Channel, answer: Answer) -> int | None:
+    """The same by what its decoder says; what it makes is stored, and not made twice."""
     answer.recording = channel.decode(answer)
     return player.play(_durations(answer.recording))
 

@@ -6,53 +6,48 @@ target by the same code. What it sends is stamped here, and decoded once the las
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import os
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
-from pytest_ttsperf import secrets
+from pytest_ttsperf.errors import TargetTimeout
 from pytest_ttsperf.load.generator import protocol
-from pytest_ttsperf.load.generator.channels import (
-    Channel,
-    EngineChannel,
-    ProgramChannel,
-    ServerChannel,
-)
+from pytest_ttsperf.load.generator.channels import Channel, EngineChannel
 from pytest_ttsperf.load.generator.health import HealthMonitor, ProcessHealth
 from pytest_ttsperf.load.generator.listeners import (
     AwaitedListeners,
     SentRequest,
     ThreadedListeners,
     Window,
-    wait_until,
     watch,
 )
-from pytest_ttsperf.measure import recorder
-from pytest_ttsperf.records import Mode, Recording, TargetInfo, TargetSpec, TrialLoad
-from pytest_ttsperf.targets import tracing
-from pytest_ttsperf.targets.base import TargetRequest
-from pytest_ttsperf.targets.command.target import CommandTarget
-from pytest_ttsperf.targets.decoders.factory import detect_decoder
-from pytest_ttsperf.targets.decoders.pcm import Pcm
-from pytest_ttsperf.targets.decoders.wav import Wav
+from pytest_ttsperf.real import REAL
+from pytest_ttsperf.records import Mode, Recording, TrialLoad
 from pytest_ttsperf.targets.python.adapter import PythonAdapter
-from pytest_ttsperf.targets.server import adapter as server_adapter
 from pytest_ttsperf.targets.worker import child as worker_child
 from pytest_ttsperf.targets.worker import protocol as worker_protocol
 
+if TYPE_CHECKING:
+    from pytest_ttsperf.load.generator.programs import Programs
+
+PRIORITY = -10
+"""Niceness of a process that only sends and stamps, so that a server on the same machine does not
+hold up what is to measure it; its listeners are elsewhere in life. Where that is not allowed, for
+all but root, it competes as any other process, and its lateness says how that went."""
 SWITCH_S = 0.0005
 """How long a thread of this process may hold up the others, where no target works in it."""
 
 
 def main(connection_fd: int, lifeline_fd: int) -> None:
     """Serve requests until one says to close, or until the parent is gone."""
-    started_ns = time.monotonic_ns()
+    started_ns = REAL.monotonic_ns()
     serve(worker_child.begin(connection_fd, lifeline_fd), started_ns)
 
 
@@ -76,7 +71,10 @@ class GeneratorChild(worker_child.WorkerChild):
         self._connection = connection
         self._channels: list[Channel] = []
         self._new_channel: Callable[[Mode], Channel] | None = None
-        self._programs: _Programs | None = None
+        """None for an imported engine, which all share."""
+        self._programs: Programs | None = None
+        self._is_alone = False
+        """Whether no target works in this process."""
         self._window: Window | None = None
         self._threads: ThreadedListeners | None = None
 
@@ -88,25 +86,11 @@ class GeneratorChild(worker_child.WorkerChild):
             case protocol.BeginRequest():
                 return self._run(request.begun_ns)
             case protocol.OpenProgramsRequest():
-                self._programs = _Programs(request)
-                self._new_channel = self._programs.new_channel
-                _serve_nobody_else()
-                return worker_protocol.OpenedReply(ready=self._programs.open())
+                return self._open_programs(request)
+            case worker_protocol.ConnectRequest():
+                return self._open_clients(request)
         if self._programs is not None and not isinstance(request, worker_protocol.CloseRequest):
             return self._programs.answer(request)
-        return self._answer_as_worker(request)
-
-    def _answer_as_worker(self, request: worker_protocol.Request) -> worker_protocol.Message:
-        match request:
-            case worker_protocol.ConnectRequest():
-                reply = self.answer(request)
-                self._new_channel = self._client_maker(request)
-                _serve_nobody_else()
-                return reply
-            case worker_protocol.OpenRequest():
-                reply = self.answer(request)
-                self._new_channel = self._new_engine_channel
-                return reply
         return self.answer(request)
 
     def close(self) -> None:
@@ -118,25 +102,36 @@ class GeneratorChild(worker_child.WorkerChild):
             self._programs.close()
         super().close()
 
-    # Channels
+    # Opening: what an imported engine has no need of is imported late, as it is in this process.
 
-    def _client_maker(
-        self,
-        request: worker_protocol.ConnectRequest,
-    ) -> Callable[[Mode], Channel]:
+    def _open_programs(self, request: protocol.OpenProgramsRequest) -> worker_protocol.Message:
+        from pytest_ttsperf.load.generator.programs import Programs
+
+        self._programs = Programs(request)
+        self._new_channel = self._programs.new_channel
+        self._be_alone()
+        return worker_protocol.OpenedReply(ready=self._programs.open())
+
+    def _open_clients(self, request: worker_protocol.ConnectRequest) -> worker_protocol.Message:
+        from pytest_ttsperf.load.generator.servers import Clients
+        from pytest_ttsperf.targets.server.adapter import ServerAdapter
+
+        reply = self.answer(request)
         adapter = self.open_adapter
-        assert isinstance(adapter, server_adapter.ServerAdapter), adapter
+        assert isinstance(adapter, ServerAdapter), adapter
+        self._new_channel = Clients(request, adapter).new_channel
+        self._be_alone()
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)  # threads have that of who starts them
+        return reply
 
-        def new_channel(mode: Mode) -> Channel:
-            client = server_adapter.open_client(
-                request.spec,
-                request.options,
-                request.available,
-                request.requested,
-            )
-            return ServerChannel(client, adapter, mode)
+    def _be_alone(self) -> None:
+        """Set up the process for its own work, as no target has its ways in it."""
+        self._is_alone = True
+        sys.setswitchinterval(SWITCH_S)
+        gc.freeze()
 
-        return new_channel
+    # Channels
 
     def _new_engine_channel(self, mode: Mode) -> EngineChannel:
         adapter = self.open_adapter
@@ -145,9 +140,9 @@ class GeneratorChild(worker_child.WorkerChild):
 
     def _take_channels(self, mode: Mode, count: int) -> Sequence[Channel]:
         """So many, those of windows before among them: their connections may be open still."""
-        assert self._new_channel is not None, "no target is open"
+        new_channel = self._new_channel or self._new_engine_channel
         while len(self._channels) < count:
-            self._channels.append(self._new_channel(mode))
+            self._channels.append(new_channel(mode))
         return self._channels[:count]
 
     # Windows
@@ -176,9 +171,10 @@ class GeneratorChild(worker_child.WorkerChild):
         window = self._window
         assert window is not None, "no window was prepared"
         window.begun_ns = begun_ns
-        monitor = HealthMonitor()
-        wait_until(begun_ns)
+        monitor = HealthMonitor(window.closes_ns, rests_long=not self._is_alone)
         monitor.start()
+        if self._is_alone:  # a collection of garbage holds up all listeners
+            gc.disable()
         try:
             if self._threads is not None:
                 self._threads.begin()
@@ -187,23 +183,27 @@ class GeneratorChild(worker_child.WorkerChild):
                 self._run_awaited(window)
         finally:
             health = monitor.stop()
+            if self._is_alone:
+                gc.enable()
         self._window = None
         self._threads = None
         return self._report(window, health)
 
     def _run_awaited(self, window: Window) -> None:
-        """All in the event loop of the engine, which is this thread's; another one looks on."""
+        """All in the event loop of the engine, which is this thread's; another one looks on.
+
+        It also has to say it where the engine blocks the loop, as nothing else runs then.
+        """
         adapter = self._awaited_adapter(window.plan.mode)
         assert adapter is not None
         over = threading.Event()
         tell = self._teller(window)
-        late: list[Exception] = []
 
         def look_on() -> None:
             try:
                 watch(window, lambda: not over.is_set(), tell)
-            except Exception as error:
-                late.append(error)
+            except TargetTimeout as error:
+                self._send(worker_child.encode_failure(error))
 
         observer = threading.Thread(target=look_on, name="ttsperf observer", daemon=True)
         observer.start()
@@ -246,71 +246,6 @@ class GeneratorChild(worker_child.WorkerChild):
 
     def _send(self, body: bytes) -> None:
         worker_protocol.send_body(self._connection, body)
-
-
-class _Programs:
-    """Programs of one command line, one for each listener."""
-
-    def __init__(self, request: protocol.OpenProgramsRequest) -> None:
-        secrets.remember(request.spec, request.options)
-        self._request = TargetRequest(
-            spec=TargetSpec(spec=request.spec, options=request.options),
-            available=request.available,
-            requested=request.requested,
-            timeout_s=request.timeout_s,
-        )
-        self._first = CommandTarget(self._request)
-        self.bytes_per_s: float | None = None
-        """Of its sound, where it is linear; None until a text was spoken."""
-
-    def open(self) -> TargetInfo:
-        """Open the one that a single listener has."""
-        return self._first.open()
-
-    def answer(self, request: worker_protocol.Request) -> worker_protocol.Message:
-        """What other workers do with one target, done by the first program."""
-        if isinstance(request, worker_protocol.RecordRequest):
-            recording = self.record(request.text, request.mode)
-            return worker_protocol.RecordedReply(recording=recording)
-        if isinstance(request, worker_protocol.InspectRequest):
-            tracers = tuple(tracing.from_outside())
-            return worker_protocol.InspectedReply(None, recorder.cost(), tracers)
-        return worker_protocol.DoneReply()
-
-    def record(self, text: str, mode: Mode) -> Recording:
-        """One synthesis by a single listener, which shows what the sound is like."""
-        self._first.prepare()
-        answer = self._first.fetch(text)
-        recording = self._first.decode(answer, mode)
-        data = b"".join(read.audio for read in answer.reads)
-        decoder = detect_decoder(data, self._first.rate)
-        frames = sum(recording.frame_counts)
-        if isinstance(decoder, Pcm | Wav) and frames:
-            self.bytes_per_s = len(data) * recording.sample_rate / frames
-        return recording
-
-    def new_channel(self, mode: Mode) -> ProgramChannel:
-        """A further program."""
-        program = CommandTarget(self._request)
-        program.open()
-        return ProgramChannel(program, mode, lambda: self.bytes_per_s)
-
-    def close(self) -> None:
-        """Close the first; the others are their channels' to close."""
-        self._first.close()
-
-
-def _serve_nobody_else() -> None:
-    """Where no target works in this process: keep its own threads from holding up each other."""
-    sys.setswitchinterval(SWITCH_S)
-    gc.freeze()
-
-
-def _raise(error: Exception) -> Callable[[Any], worker_protocol.Message]:
-    def answer(_: Any) -> worker_protocol.Message:
-        raise error
-
-    return answer
 
 
 def _to_reply(sent: SentRequest, recording: Recording | None) -> protocol.RequestReply:

@@ -16,6 +16,8 @@ from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import GeneratorHealth
 
 TICK_S = 0.002
+LONG_TICK_S = 0.005
+"""In a process in which a target works, too: it costs it a quarter of a percent."""
 JOIN_S = 1.0
 NS_PER_MS = 1e6
 
@@ -26,15 +28,24 @@ class ProcessHealth(NamedTuple):
     lags_ns: tuple[int, ...]
     """How much too late a thread woke that only sleeps and looks at the clock."""
     cpu_ns: int
-    """That it spent, its threads included."""
+    """That it spent while requests were sent, its threads included."""
     seconds: float
-    """That the window took, to the end of its last answer."""
+    """In which it did; what follows, when the last answers are awaited, would only dilute it."""
 
 
 class HealthMonitor:
-    """Watches the process that it is in, from `start` to `stop`."""
+    """Watches the process that it is in, from `start` to `stop`; its CPU time to an instant."""
 
-    def __init__(self) -> None:
+    def __init__(self, closes_ns: int, *, rests_long: bool = False) -> None:
+        """No request is sent after `closes_ns`, on time.perf_counter_ns.
+
+        `rests_long` is for a process that is not the generator's alone.
+        """
+        self._closes_ns = closes_ns
+        self._tick_s = TICK_S
+        if rests_long:
+            self._tick_s = LONG_TICK_S
+        self._at_close: ProcessHealth | None = None
         self._lags_ns: list[int] = []
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._tick, name="ttsperf ticker", daemon=True)
@@ -49,18 +60,25 @@ class HealthMonitor:
 
     def stop(self) -> ProcessHealth:
         """End it; what it has seen."""
-        cpu_ns = REAL.process_time_ns() - self._cpu_begun_ns
-        seconds = (REAL.perf_counter_ns() - self._begun_ns) / 1e9
+        at_close = self._at_close or self._so_far()
         self._is_over.set()
         self._thread.join(JOIN_S)
-        return ProcessHealth(tuple(self._lags_ns), cpu_ns, seconds)
+        return at_close._replace(lags_ns=tuple(self._lags_ns))
+
+    def _so_far(self) -> ProcessHealth:
+        cpu_ns = REAL.process_time_ns() - self._cpu_begun_ns
+        seconds = (REAL.perf_counter_ns() - self._begun_ns) / 1e9
+        return ProcessHealth((), cpu_ns, seconds)
 
     def _tick(self) -> None:
-        tick_ns = int(TICK_S * 1e9)
+        tick_ns = int(self._tick_s * 1e9)
         while not self._is_over.is_set():
             due_ns = REAL.perf_counter_ns() + tick_ns
-            REAL.sleep(TICK_S)
-            self._lags_ns.append(max(0, REAL.perf_counter_ns() - due_ns))
+            REAL.sleep(self._tick_s)
+            now_ns = REAL.perf_counter_ns()
+            self._lags_ns.append(max(0, now_ns - due_ns))
+            if self._at_close is None and now_ns >= self._closes_ns:
+                self._at_close = self._so_far()
 
 
 def summarise(

@@ -111,19 +111,19 @@ class Window:
     ) -> SentRequest:
         """Wait until it is due, send it, and follow it to its end.
 
-        `free_ns` is since when the listener was free to send it. What it takes to prepare is the
-        target's, as a connection that it has closed; all else after the due instant is lateness.
+        `free_ns` is since when the listener was free to send it. Where it has to connect first, as
+        the target has closed its connection, it begins to send with that: how long a target takes
+        to let it in is no lateness.
         """
         sent = self._begin(channel, request, due_ns)
         try:
             wait_until(due_ns - channel.ahead_ns)
-            awake_ns = REAL.perf_counter_ns()
+            sent.sent_ns = max(due_ns, REAL.perf_counter_ns())
             channel.prepare()
-            ready_ns = REAL.perf_counter_ns()
-            wait_until(due_ns)
-            sent.sent_ns = REAL.perf_counter_ns()
-            late_ns = max(0, awake_ns - max(due_ns, free_ns))
-            sent.lateness_ns = late_ns + sent.sent_ns - max(due_ns, ready_ns)
+            if REAL.perf_counter_ns() < due_ns:
+                wait_until(due_ns)
+                sent.sent_ns = REAL.perf_counter_ns()
+            sent.lateness_ns = sent.sent_ns - max(due_ns, free_ns)
             sent.answer = channel.ask(request.text, request.hang_up_after)
         except Exception as error:
             sent.error = error
@@ -143,7 +143,11 @@ class Window:
             await sleep_until(due_ns)
             sent.sent_ns = REAL.perf_counter_ns()
             sent.lateness_ns = sent.sent_ns - max(due_ns, free_ns)
-            sent.answer = await channel.ask_async(request.text, request.hang_up_after)
+            async with asyncio.timeout(self.plan.timeout_s) as limit:
+                sent.answer = await channel.ask_async(request.text, request.hang_up_after)
+        except TimeoutError as error:  # ours, or the engine's
+            sent.is_timed_out = limit.expired()
+            sent.error = error
         except Exception as error:
             sent.error = error
         self._end(sent)
@@ -164,6 +168,19 @@ class Window:
         if load.pace == "played" and not answer.is_cut:
             over_ns = max(over_ns, self._played_ns(sent.channel, sent, answer))
         return over_ns + int(load.think_s * NS_PER_S)
+
+    def free_ns(self, sent: SentRequest) -> int:
+        """Since when a listener can send again, if that is later than its answer ended; else 0.
+
+        To hang up takes a target as long as it takes, and to start a program as well: neither is
+        lateness of the generator.
+        """
+        is_held_up = sent.ended == "hung_up"
+        if sent.channel is not None and sent.channel.prepares_at_once:
+            is_held_up = True
+        if not is_held_up:
+            return 0
+        return REAL.perf_counter_ns()
 
     def _played_ns(self, channel: Channel, sent: SentRequest, answer: Answer) -> int:
         """When an answer has been played; its end, where it turns out to be no sound."""
@@ -218,8 +235,8 @@ def wait_until(due_ns: int) -> None:
 
 async def sleep_until(due_ns: int) -> None:
     """The same in an event loop, whose timers are exact to a millisecond."""
-    left_ns = due_ns - REAL.perf_counter_ns()
-    await asyncio.sleep(max(0, left_ns) / NS_PER_S)
+    while (left_ns := due_ns - REAL.perf_counter_ns()) > 0:
+        await asyncio.sleep(left_ns / NS_PER_S)
 
 
 def requests_of(requests: Iterable[OfferedRequest]) -> dict[int, list[OfferedRequest]]:
@@ -311,7 +328,7 @@ class ThreadedListeners:
             if channel.prepares_at_once:
                 _prepare_early(channel)
                 due_ns = max(due_ns, REAL.perf_counter_ns())
-            free_ns = REAL.perf_counter_ns()
+            free_ns = window.free_ns(sent)
 
     def _send_all(self) -> None:
         """Hand on each request of an open loop shortly before it is due, whatever is under way."""
@@ -369,7 +386,7 @@ class AwaitedListeners:
                 return
             sent = await window.ask_async(self._channel, request, due_ns, free_ns)
             due_ns = window.next_due_ns(sent)
-            free_ns = REAL.perf_counter_ns()
+            free_ns = window.free_ns(sent)
 
     async def _send_all(self) -> None:
         window = self._window

@@ -51,22 +51,26 @@ def measure_null_rate(
     stamp ten chunks of a tenth of a second for each answer. MeasurementError where that fails.
     """
     kind = "http"
+    processes = 1
     if source is not None:
         kind = targets_spec.kind_of(source.spec.spec).name
-    greedy = LoadSpec(
-        listeners=load.listeners or OPEN_LISTENERS,
-        pace="greedy",
-        processes=load.processes if kind == targets_spec.PYTHON else 1,
-    )
-    with _null_target(kind) as spec, LoadGenerator(TargetFactory(spec), greedy, "stream") as null:
-        null.is_decoded = False
-        null.open()
-        if kind == targets_spec.PYTHON:
-            seconds *= CALLABLE_SHARE
-        plan = WindowPlan(lead_s=LEAD_S, counted_s=seconds, least_requests=1)
-        trace = draw_trace(greedy, corpus.texts("short", TEXTS), seed=0, plan=plan)
-        record = null.run_window(_without_delay(trace), _tell_nobody)
+    if kind == targets_spec.PYTHON:
+        processes = load.processes
+    listeners = load.listeners or max(OPEN_LISTENERS, processes)
+    greedy = LoadSpec(listeners=listeners, pace="greedy", processes=processes)
+    if kind == targets_spec.PYTHON:
+        seconds *= CALLABLE_SHARE
+    plan = WindowPlan(lead_s=LEAD_S, counted_s=seconds, least_requests=1)
+    trace = draw_trace(greedy, corpus.texts("short", TEXTS), seed=0, plan=plan)
+    with _null_target(kind) as spec:
+        record = _run(TargetFactory(spec), greedy, _without_delay(trace))
     return _counted(record) / seconds
+
+
+def _run(source: TargetFactory, load: LoadSpec, trace: Trace) -> WindowRecord:
+    with LoadGenerator(source, load, "stream", is_decoded=False) as generator:
+        generator.open()
+        return generator.run_window(trace, _tell_nobody)
 
 
 def _without_delay(trace: Trace) -> Trace:

@@ -41,6 +41,8 @@ WARM_TEXTS = 4
 MOST_IN_FLIGHT = 256
 """Of an open loop that names no number: so many threads stand ready, and as many connections may be
 open. A request beyond them is capped, and counted, as it is with a number that was named."""
+MOST_PROGRAMS = 16
+"""The same for programs, each of which is a process, perhaps with a voice in its memory."""
 SETTLE_NS = 50_000_000
 """Between the word to begin and the beginning, so that every process has heard it by then."""
 NS_PER_S = 1_000_000_000
@@ -91,10 +93,6 @@ class GeneratorProcess(WorkerTarget):
             timeout_s=request.timeout_s,
         )
 
-    def say(self, message: worker_protocol.Message) -> None:
-        """Send a message that is answered later."""
-        self.send(message)
-
     def abandon(self) -> None:
         """End it at once, whatever it is doing."""
         self._end()
@@ -111,14 +109,23 @@ class LoadGenerator:
     process is gone, or an imported engine hangs, an error leaves it: TargetCrashed, TargetTimeout.
     """
 
-    def __init__(self, source: TargetFactory, load: LoadSpec, mode: Mode) -> None:
-        """MeasurementError for what cannot be loaded in this way."""
+    def __init__(
+        self,
+        source: TargetFactory,
+        load: LoadSpec,
+        mode: Mode,
+        *,
+        is_decoded: bool = True,
+    ) -> None:
+        """MeasurementError for what cannot be loaded in this way.
+
+        Without `is_decoded` answers are no recordings: nobody listens to a target of no work.
+        """
         self._source = source
         self._load = load
         self._mode: Mode = mode
         self._kind = targets_spec.kind_of(source.spec.spec).name
-        self.is_decoded = True
-        """Whether answers become recordings; those of a target that does nothing need not."""
+        self._is_decoded = is_decoded
         _refuse_unsuited(source, load, self._kind)
         self._processes: list[GeneratorProcess] = []
         self._ready: list[TargetInfo] = []
@@ -134,6 +141,19 @@ class LoadGenerator:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def change_load(self, load: LoadSpec) -> None:
+        """Make another load from now on, on the target that is open: a search does so at each step.
+
+        MeasurementError for one with more or fewer processes.
+        """
+        _refuse_unsuited(self._source, load, self._kind)
+        if load.processes != self._load.processes:
+            raise MeasurementError(
+                f"found {load.processes} processes for a target that was opened in "
+                f"{self._load.processes}, wanted as many; open another generator"
+            )
+        self._load = load
 
     def open(self) -> TargetInfo:
         """Open the target and warm it: its own warm-up, then a few texts, one after the other.
@@ -186,7 +206,7 @@ class LoadGenerator:
             self._prepare(trace)
             begun_ns = REAL.perf_counter_ns() + SETTLE_NS
             for process in self._processes:
-                process.say(protocol.BeginRequest(begun_ns=begun_ns))
+                process.send(protocol.BeginRequest(begun_ns=begun_ns))
             healths = [
                 self._collect(process, trace, replies.append, tell) for process in self._processes
             ]
@@ -250,9 +270,9 @@ class LoadGenerator:
         """Have every process ready with its part of the trace, before the first begins."""
         count = len(self._processes)
         parts = deal(trace.requests, count)
-        caps = share_out(self._load.most_in_flight or MOST_IN_FLIGHT, count)
+        caps = share_out(self._most_in_flight, count)
         for number, process in enumerate(self._processes):
-            process.say(
+            process.send(
                 protocol.PrepareRequest(
                     load=self._load,
                     mode=self._mode,
@@ -262,11 +282,20 @@ class LoadGenerator:
                     closes_ns=int((trace.lead_s + trace.counted_s) * NS_PER_S),
                     timeout_s=self._source.timeout_s,
                     is_telling=number == 0,
-                    is_decoded=self.is_decoded,
+                    is_decoded=self._is_decoded,
                 )
             )
+        wait_s = self._wait_s
+        if self._kind == "command":  # each listener may start a program and have it speak
+            wait_s *= self._load.listeners or self._most_in_flight
         for process in self._processes:
-            process.listen(self._wait_s)
+            process.listen(wait_s)
+
+    @property
+    def _most_in_flight(self) -> int:
+        if self._load.most_in_flight is not None:
+            return self._load.most_in_flight
+        return MOST_PROGRAMS if self._kind == "command" else MOST_IN_FLIGHT
 
     def _collect(
         self,

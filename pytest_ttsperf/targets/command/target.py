@@ -132,7 +132,7 @@ class CommandTarget:
         """Have all ready for the next text that is no part of its time.
 
         A program that starts anew for each text is got ready to be started; one that lives on, and
-        was ended over a text, is started again.
+        was ended over a text, is started again and warmed.
         """
         if self._is_once and self._waiting is None:
             stdin = tempfile.TemporaryFile()  # noqa: SIM115  (closed once its program has ended)
@@ -143,6 +143,7 @@ class CommandTarget:
                 raise
         if not self._is_once and self._running is None:
             self._start_running()
+            self.warm()
 
     def fetch(self, text: str, *, stop_after: int | None = None) -> ProgramAnswer:
         """One answer, not decoded, and its memory not looked at.

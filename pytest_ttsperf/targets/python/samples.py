@@ -53,7 +53,7 @@ def count_frames(chunk: Any) -> int:
         return sum(map(count_frames, chunk))
     found, _, channels = _parts_of(chunk)
     if isinstance(found, BYTES):
-        return len(found) // FRAME_BYTES // max(1, int(channels))
+        return memoryview(found).nbytes // FRAME_BYTES // max(1, int(channels))
     shape = getattr(found, "shape", None)
     return int(max(shape)) if shape else 0
 

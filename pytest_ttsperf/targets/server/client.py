@@ -50,6 +50,10 @@ class RawResponse:
     """Find out how it is to be decoded. TargetError for what is no sound."""
 
 
+class Unanswered(TargetFailed):
+    """A connection ended before a byte of the answer: perhaps it had been idle for too long."""
+
+
 class Client(Protocol):
     """Sends requests to one kind of server. TargetError when the answer is no answer."""
 

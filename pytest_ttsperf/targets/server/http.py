@@ -28,6 +28,7 @@ from pytest_ttsperf.targets.server.client import (
     RawResponse,
     TimedRead,
     TimedResponse,
+    Unanswered,
     broken_connection,
     connect,
     is_readable,
@@ -165,14 +166,19 @@ class HttpClient:
         request: request_template.HttpRequest,
         stop_after: int | None,
     ) -> _Exchange:
-        """Send a request and read its answer, on a connection that is open."""
+        """Send a request and read its answer, on a connection that is open.
+
+        Unanswered where the server has ended it, and sent nothing. It may have done so just before
+        the request came, as each server ends connections that were idle for long: then nothing is
+        wrong with it (RFC 9112, 9.3.1).
+        """
         connection = self._connection
         reads: list[TimedRead] = []
         try:
             begun_ns = perf_counter_ns()
-            connection.request(request.method, request.path, request.body, request.headers)
+            _send(connection, request, self._url)
             sent_ns = perf_counter_ns()
-            response = connection.getresponse()
+            response = _await_head(connection, self._url)
             head_ns = perf_counter_ns()
             response_head.refuse_errors(
                 response, self._url, request.method, secrets.mask(request.path)
@@ -231,6 +237,26 @@ class _Exchange(NamedTuple):
     head_ns: int
     end_ns: int
     is_cut: bool
+
+
+def _send(connection: HTTPConnection, request: request_template.HttpRequest, url: str) -> None:
+    """Send a request. Unanswered where the other end is closed."""
+    try:
+        connection.request(request.method, request.path, request.body, request.headers)
+    except (BrokenPipeError, ConnectionResetError) as error:
+        raise _unanswered(url, error) from error
+
+
+def _await_head(connection: HTTPConnection, url: str) -> HTTPResponse:
+    """Wait for the head of an answer. Unanswered where the connection ends instead."""
+    try:
+        return connection.getresponse()
+    except ConnectionResetError as error:  # http.client's own for an orderly end is one of these
+        raise _unanswered(url, error) from error
+
+
+def _unanswered(url: str, error: OSError) -> Unanswered:
+    return Unanswered(str(broken_connection(url, (), error)))
 
 
 def _spans(exchange: _Exchange) -> tuple[Span, ...]:

@@ -68,7 +68,12 @@ def encode_answer(answer: Callable[[Any], protocol.Message], request: protocol.M
     try:
         return protocol.encode(answer(request))
     except Exception as error:
-        return protocol.encode(_failure_reply(error))
+        return encode_failure(error)
+
+
+def encode_failure(error: Exception) -> bytes:
+    """An error as a reply, encoded."""
+    return protocol.encode(_failure_reply(error))
 
 
 def _end_with_parent(lifeline_fd: int) -> None:
