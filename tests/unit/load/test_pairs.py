@@ -82,7 +82,7 @@ def test_a_change_below_the_margin_is_no_failure_however_sure() -> None:
 
 def test_a_control_that_differs_takes_a_failure_back() -> None:
     blocks = []
-    for block in draw_blocks(6, slower=0.5, deviation=0.01):
+    for block in draw_blocks(6, slower=2.0, deviation=0.01):
         old, again, *new = block.windows
         again = window(ttfa_sound_p95_ms=1.5 * old.ttfa_sound_p95_ms)
         blocks.append(block._replace(windows=(old, again, *new)))
