@@ -290,7 +290,9 @@ class WindowBlockRunner:
 
     def _wait_quiet(self, meter: TargetMeter | None, source: TargetFactory) -> None:
         if meter is not None and not meter.wait_quiet(QUIET_TIMEOUT_S):
-            self._note(f"{source.spec.shown} kept working for {QUIET_TIMEOUT_S:g} s before a window")
+            self._note(
+                f"{source.spec.shown} kept working for {QUIET_TIMEOUT_S:g} s before a window"
+            )
 
     def _idle_meter(self, arm: str) -> TargetMeter | None:
         """Reads the version that is to be idle; None where none runs, or it is the same server."""
@@ -524,7 +526,9 @@ class LoadComparisonRun:
                 if _is_measured(self.blocks, metric):
                     metrics.append(metric)
                 else:
-                    self.runner.notes.append(f"not compared, as it was not measured: {metric.label}")
+                    self.runner.notes.append(
+                        f"not compared, as it was not measured: {metric.label}"
+                    )
             self._looks = WindowLooks(metrics)
         return self._looks
 

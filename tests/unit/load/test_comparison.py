@@ -58,7 +58,8 @@ class ScriptedGenerator:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.loaded.append((f"{self.name} closed", self.loaded[-1][1]))
+        if self.loaded:
+            self.loaded.append((f"{self.name} closed", self.loaded[-1][1]))
 
     def open(self) -> TargetInfo:
         if self.name == self.failing:

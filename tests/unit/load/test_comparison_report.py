@@ -13,7 +13,9 @@ def test_a_row_for_each_block_and_a_column_for_each_arm() -> None:
     for arm, p95 in zip(ARMS, (100.0, 121.0, 121.0, 100.0), strict=True):
         found = window(ttfa_sound_p95_ms=p95, stalled=2, refused=1)
         windows[arm] = (found, window())
-    table = comparison_report.text({"short": Comparison(against="a", windows=windows)}, "8 listeners")
+    table = comparison_report.text(
+        {"short": Comparison(against="a", windows=windows)}, "8 listeners"
+    )
     title, _, first, second, stalled, unserved = table.splitlines()
     assert title == "short, 8 listeners: ttfa p95 of each window, in ms"
     assert first.split() == ["1", "100.0", "121.0", "121.0", "100.0", "+0.0", "%"]

@@ -87,7 +87,10 @@ def test_what_is_of_least_use_goes_first_where_there_is_no_room() -> None:
 def test_the_answer_stands_below_with_what_it_rests_on() -> None:
     text = report.capacity_text(FOUND, width=100)
     first, *_, missed, evidence, empty, answer = text.splitlines()
-    assert first == "Good windows: TTFA p95 at most 500 ms, no answer stalls, nothing refused or failed."
+    assert (
+        first
+        == "Good windows: TTFA p95 at most 500 ms, no answer stalls, nothing refused or failed."
+    )
     assert missed == "10 listeners: TTFA p95 was above 500 ms, answers stalled."
     assert evidence == "18 of 18 windows at 8 listeners were good."
     assert empty == ""
