@@ -551,7 +551,7 @@ class LoadComparisonRun:
         return False
 
     def _confirm(self, plan: BlockPlan) -> None:
-        """Judge suspicions again that the last blocks brought, with fresh ones beyond the budget."""
+        """Judge suspicions of the last blocks again, with fresh ones beyond the budget."""
         looks = self._chosen_looks()
         wanted = looks.fresh_blocks_wanted(len(self.blocks))
         for done in range(wanted):

@@ -1,4 +1,4 @@
-"""Blocks of four windows: their order, their figures, and where their slowest answers spent time."""
+"""Blocks of four windows: their order, their figures, and their slowest answers."""
 
 from __future__ import annotations
 
