@@ -132,7 +132,8 @@ def test_a_version_that_is_slower_under_load_fails() -> None:
     assert "against main, 4 a second: block 1, window 1 of 4, 3 of 9 s" in lines
     assert any(": block 2 of " in line for line in lines)
     assert lines[-1] == ""
-    assert {arm: len(windows) for arm, windows in found.windows.items()} == dict.fromkeys(window_blocks.ARMS, 3)
+    counts = {arm: len(windows) for arm, windows in found.windows.items()}
+    assert counts == dict.fromkeys(window_blocks.ARMS, 3)
     assert len(found.measured["ttfa_sound_p95_ms"]) == 3
     assert any("two windows of the same code differs by" in note for note in found.notes)
 
