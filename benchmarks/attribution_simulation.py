@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 from other_tree import run_in_tree
 
-from pytest_ttsperf.compare.attribution import OUTSIDE, attribute
+from pytest_ttsperf.judge.statistics.attribution import OUTSIDE, attribute
 from pytest_ttsperf.records import Arms, Attribution, Block, BlockStatistic
 
 Array = npt.NDArray[np.float64]

@@ -33,7 +33,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -43,6 +42,7 @@ from typing import Any
 
 import msgspec
 from block_packing import pack
+from campaign import Line, Turns, run_in_turns
 from gate_cases import (
     ENGINES,
     HTTP,
@@ -51,7 +51,7 @@ from gate_cases import (
     named_cases,
     released_figures,
 )
-from gate_table import Line, is_counted, log_replay, read_lines, table
+from gate_table import log_replay, read_lines, table
 from gate_trees import Trees, keep_busy, serve_both
 
 from pytest_ttsperf.experiment import plan as experiment_plan
@@ -69,8 +69,6 @@ RELEASED = "99%"
 FIRST_BUDGET_S = 60
 MORE_THAN_NAMED = 1.1
 """A block is not as long as the first one each time."""
-MOST_IN_VAIN = 3
-"""Comparisons of a case, in one call, that measure nothing: then it is left alone."""
 TAIL = 2000
 """Characters of what was printed that stay in the log, where nothing was measured."""
 PICKED = ("outcome", "effect", "low", "high", "blocks", "improved", "control_fired", "confirmed",
@@ -235,36 +233,19 @@ def comparison_fields(comparison: Mapping[str, Any]) -> Line:
 
 def run_campaign(trees: Trees, options: argparse.Namespace) -> None:
     """Cases in turns, until each has its count."""
-    end_s = time.monotonic() + 60 * options.minutes
     cases = named_cases(options.only, busy=options.busy)
     if options.count is not None:
         cases = [replace(case, count=options.count) for case in cases]
     if options.budget is not None:
         cases = [replace(case, budget_s=options.budget) for case in cases]
-    lines = read_lines(options.log)
-    done = Counter(line["case"] for line in lines if is_counted(line))
-    in_vain: Counter[str] = Counter()
-    for _ in range(options.most):
-        waiting = [case for case in cases if is_waiting(case, done, in_vain)]
-        if not waiting or time.monotonic() > end_s:
-            return
-        case = min(waiting, key=lambda one: done[one.name] / one.count)
-        line = compare(trees, case)
-        append_line(options.log, line)
-        tally = done if is_counted(line) else in_vain
-        tally[case.name] += 1
-        print(f"{case.name}: {done[case.name]} of {case.count}, {outcome_of(line)}", flush=True)
-
-
-def is_waiting(case: Case, done: Mapping[str, int], in_vain: Mapping[str, int]) -> bool:
-    """Whether a case lacks comparisons, and can be measured."""
-    return done[case.name] < case.count and in_vain[case.name] < MOST_IN_VAIN
-
-
-def append_line(log: Path, line: Line) -> None:
-    """Add a line to the log."""
-    with log.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+    run_in_turns(
+        cases,
+        options.log,
+        read_lines(options.log),
+        lambda case: compare(trees, case),
+        outcome_of,
+        Turns(options.minutes, options.most),
+    )
 
 
 def outcome_of(line: Line) -> str:

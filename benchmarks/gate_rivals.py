@@ -31,9 +31,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from campaign import Line, append_line
 from gate_cases import CASES, HEART, Case
-from gate_quality import append_line, instruction_for, medians
-from gate_table import RIVAL, RIVAL_HEADS, Line, rival_lines, rival_rows
+from gate_quality import instruction_for, medians
+from gate_table import RIVAL, RIVAL_HEADS, rival_lines, rival_rows
 from gate_trees import IDENTITY, ROOT, SLOW, Trees, run
 from tables import to_table
 

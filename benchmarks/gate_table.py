@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from block_packing import unpack
+from campaign import Line, is_counted, read_log
 from gate_cases import BUSY, CASES, TTFA, Case, busy_case
 from gate_replay import Answer, by_metric, groups_with_fresh, replay_all_orders
 from tables import proportion, to_table
@@ -17,7 +17,7 @@ from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.judge.statistics.t_rule import MIN_BLOCKS
 from pytest_ttsperf.records import Block
 
-Line = dict[str, Any]
+
 STAGE = "vocode"
 """Where gate_target.py spends the time."""
 REPLAYED_BUDGETS_S = (60, 180)
@@ -27,23 +27,12 @@ RIVAL = "rival"
 
 def read_lines(log: Path) -> list[Line]:
     """The comparisons of a log; none where there is no log yet."""
-    return [line for line in _all_lines(log) if RIVAL not in line]
+    return [line for line in read_log(log) if RIVAL not in line]
 
 
 def rival_lines(log: Path) -> list[Line]:
     """What others said, in the same log."""
-    return [line for line in _all_lines(log) if RIVAL in line]
-
-
-def _all_lines(log: Path) -> list[Line]:
-    if not log.exists():
-        return []
-    return [json.loads(line) for line in log.read_text("utf-8").splitlines()]
-
-
-def is_counted(line: Line) -> bool:
-    """Whether something was measured: what could not be judged in its budget counts as open."""
-    return "error" not in line
+    return [line for line in read_log(log) if RIVAL in line]
 
 
 def all_cases() -> list[Case]:

@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,6 +55,17 @@ class Trees:
             path.unlink(missing_ok=True)
 
 
+    @contextlib.contextmanager
+    def change(self, plant: Callable[[Path], None]) -> Iterator[str]:
+        """Change the working tree meanwhile; gives the revision to compare it with."""
+        try:
+            plant(self.folder)
+            yield self.revision
+        finally:
+            run(["git", "reset", "-q", "--hard", self.revision], self.folder)
+            run(["git", "clean", "-fdq"], self.folder)
+
+
 def clone(folder: Path) -> None:
     """Clone what is checked out here."""
     run(["git", "clone", "-q", "--no-hardlinks", str(ROOT), str(folder)], ROOT)
@@ -79,7 +90,9 @@ def keep_busy(busy: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def serve_both(folders: Sequence[Path], voice: str) -> Iterator[list[str]]:
+def serve_both(
+    folders: Sequence[Path], voice: str, *options: str
+) -> Iterator[list[str]]:
     """A fresh server from each of the folders, and their addresses in this order.
 
     Which is started first is drawn, as the first has the processors to itself for a moment.
@@ -87,17 +100,18 @@ def serve_both(folders: Sequence[Path], voice: str) -> Iterator[list[str]]:
     with contextlib.ExitStack() as stack:
         addresses: dict[Path, str] = {}
         for folder in random.sample(folders, len(folders)):
-            port = stack.enter_context(serve(folder, voice))
+            port = stack.enter_context(serve(folder, voice, *options))
             addresses[folder] = f"http://127.0.0.1:{port}"
         yield [addresses[folder] for folder in folders]
 
 
 @contextlib.contextmanager
-def serve(folder: Path, voice: str) -> Iterator[int]:
-    """A warm server of the code in a folder; gives its port."""
+def serve(folder: Path, voice: str, *options: str) -> Iterator[int]:
+    """A warm server of the code in a folder, with further options; gives its port."""
     # Behind the current folder, PYTHONPATH would be another place for the same modules.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [sys.executable, "-m", "engine", "serve", "--port", "0", "--voice", voice]
+    command += options
     log = folder.with_name(f"{folder.name}-server.log")
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=folder, env=environment, stderr=output)

@@ -26,12 +26,16 @@ from xml.etree import ElementTree
 
 from gate_cases import CASES
 from gate_table import table
+from load_cases import CAPACITIES
+from load_cases import CASES as LOAD_CASES
+from load_table import table as load_table
 from soak import has_error, lines_of
 from soak import report as soak_report
 from tables import proportion
 
 ROOT = Path(__file__).resolve().parents[1]
 GATE_COMPARISONS = sum(case.count for case in CASES)
+LOAD_LINES = sum(case.count for case in (*LOAD_CASES, *CAPACITIES))
 MANY = 1000
 """Lines from which on a share in whole percents would read as 0 % to 0 %."""
 TAIL = 2000
@@ -69,6 +73,11 @@ def run_script(*arguments: str) -> None:
 def compare_versions(turn: Turn) -> None:
     """One comparison more of the case that has the fewest."""
     run_script("benchmarks/gate_quality.py", f"--log={turn.log}", "--most=1")
+
+
+def compare_under_load(turn: Turn) -> None:
+    """One comparison of a crowd more."""
+    run_script("benchmarks/load_quality.py", f"--log={turn.log}", "--most=1")
 
 
 def kill_runs(turn: Turn) -> None:
@@ -156,6 +165,9 @@ def is_misread(line: Line) -> bool:
 
 CAMPAIGNS = {
     "gate": Campaign("comparisons", GATE_COMPARISONS, 1, compare_versions, None, table),
+    "load": Campaign(
+        "comparisons and searches", LOAD_LINES, 1, compare_under_load, None, load_table
+    ),
     "soak": Campaign("slices of a minute", 480, 30, speak_on, has_error, soak_report),
     "kills": Campaign("killed runs", 500, 10, kill_runs, has_troubles),
     "texts-espeak": Campaign("texts", 20_000, 500, read_texts("espeak"), is_misread),

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from pytest_ttsperf.plugin.fixtures import Measurement as Measurement
     from pytest_ttsperf.plugin.fixtures import Perf as Perf
     from pytest_ttsperf.plugin.fixtures import WarmEngine as WarmEngine
+    from pytest_ttsperf.plugin.typed_marks import barge_in as barge_in
     from pytest_ttsperf.plugin.typed_marks import cadence as cadence
+    from pytest_ttsperf.plugin.typed_marks import capacity as capacity
+    from pytest_ttsperf.plugin.typed_marks import listeners as listeners
     from pytest_ttsperf.plugin.typed_marks import memory as memory
     from pytest_ttsperf.plugin.typed_marks import quality as quality
     from pytest_ttsperf.plugin.typed_marks import regression as regression
@@ -31,7 +34,10 @@ if TYPE_CHECKING:
     from pytest_ttsperf.plugin.typed_marks import voice as voice
     from pytest_ttsperf.records import TargetSpec as TargetSpec
 
-MARKS = ("cadence", "memory", "quality", "regression", "rtf", "seams", "trials", "ttfa", "voice")
+MARKS = (
+    "barge_in", "cadence", "capacity", "listeners", "memory", "quality", "regression", "rtf",
+    "seams", "trials", "ttfa", "voice",
+)  # fmt: skip
 _LAZY = {
     "ColdEngine": "pytest_ttsperf.plugin.fixtures",
     "Measurement": "pytest_ttsperf.plugin.fixtures",

@@ -9,6 +9,7 @@ TtsperfError
 |  |  |- OptionUntaken   neither it nor the method that speaks takes an option
 |  |  `- VariableUnset   an option wants {env:NAME}, and there is no such variable
 |  |- TargetFailed       it raised while opening or speaking (carries its traceback)
+|  |  `- StatusRefused   a server answered with a status that is no success (carries it)
 |  |- TargetCrashed      its process ended (carries its last words)
 |  |- TargetTimeout      it did not answer in time
 |  |- ProviderMissing    the execution provider asked for is not there
@@ -73,6 +74,14 @@ class VariableUnset(TargetShapeError, LimitError):
 
 class TargetFailed(TargetError):
     """The target raised; the message carries its traceback."""
+
+
+class StatusRefused(TargetFailed):
+    """A server answered with an HTTP status that is no success."""
+
+    def __init__(self, message: object = "", *, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class TargetCrashed(TargetError):

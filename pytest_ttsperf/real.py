@@ -34,6 +34,7 @@ class Clocks(NamedTuple):
     perf_counter: Callable[[], float]
     perf_counter_ns: Callable[[], int]
     process_time_ns: Callable[[], int]
+    clock_gettime_ns: Callable[[int], int]
     sleep: Callable[[float], None]
     datetime: type[datetime]
 
@@ -44,6 +45,7 @@ REAL = Clocks(
     perf_counter=time.perf_counter,
     perf_counter_ns=time.perf_counter_ns,
     process_time_ns=time.process_time_ns,
+    clock_gettime_ns=time.clock_gettime_ns,
     sleep=time.sleep,
     datetime=datetime,
 )

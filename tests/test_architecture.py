@@ -22,7 +22,7 @@ BIGGEST_ROOM = 0.28
 LEAVES = {"errors", "files", "git", "late", "popen", "real", "secrets", "version"}
 """Modules of pytest_ttsperf that any room may import; they import one another alone."""
 
-FEATURES = {"compare", "baseline", "doctor"}
+FEATURES = {"compare", "baseline", "load", "doctor"}
 PLUGIN_ROOMS = {
     "records": set(),
     "machine": {"records"},
@@ -38,6 +38,10 @@ PLUGIN_ROOMS = {
         "sound_quality", "report",
     },
     "baseline": {"records", "judge.statistics", "machine", "report"},
+    "load": {
+        "records", "experiment", "targets", "measure", "metrics", "judge", "machine",
+        "sound_quality", "report",
+    },
     "doctor": {"records", "experiment", "targets", "machine", "report"},
     "plugin": {"records", "experiment", "targets", "machine", "sound_quality", "report", *FEATURES},
     "cli": {"records", "experiment", "targets", "machine", "report", *FEATURES},

@@ -12,11 +12,11 @@ from __future__ import annotations
 import argparse
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pytest_ttsperf.compare import metrics as compared
-from pytest_ttsperf.metrics import catalog, definitions, validity
+from pytest_ttsperf.metrics import catalog, definitions, load, validity
 from pytest_ttsperf.metrics.catalog import Paragraph
 from pytest_ttsperf.records import Memory
 from pytest_ttsperf.records.cell import DEFINITIONS
@@ -48,7 +48,9 @@ def build_page() -> str:
             HEAD,
             *_section("Of each trial", _metrics()),
             *_section("Memory", _memory()),
-            *_section("Cold starts", _phases()),
+            *_section("Cold starts", _with_units(catalog.PHASES)),
+            *_section("Of many listeners", _load()),
+            *_section("Limits of many listeners", _with_units(catalog.CROWD_LIMITS)),
             *_section("Compared between two versions", _figures()),
             *_guards(),
         ]
@@ -83,9 +85,15 @@ def memory_figures() -> list[str]:
     return [name for name in Memory.__struct_fields__ if name != REASON]
 
 
-def _phases() -> Iterator[str]:
-    for name, paragraph in catalog.PHASES.items():
+def _with_units(paragraphs: Mapping[str, Paragraph]) -> Iterator[str]:
+    """Figures that no table has."""
+    for name, paragraph in paragraphs.items():
         yield _entry(name, paragraph, unit=paragraph.unit)
+
+
+def _load() -> Iterator[str]:
+    for name, unit in load.FIGURES.items():
+        yield _entry(name, catalog.LOAD[name], unit=unit)
 
 
 def _figures() -> Iterator[str]:
@@ -128,6 +136,8 @@ def _guards() -> Iterator[str]:
     for guard in validity.GUARDS:
         word, bound = catalog.GUARDS[guard.__name__]
         yield f"| `{word}` | {bound} |"
+    for word, bound in catalog.LOAD_GUARDS:
+        yield f"| `{word}`, of many listeners | {bound} |"
     yield ""
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from pytest_ttsperf import secrets
-from pytest_ttsperf.cli import baselines, compare, doctor
+from pytest_ttsperf.cli import baselines, compare, doctor, load
 from pytest_ttsperf.cli.output import discard_broken_output
 from pytest_ttsperf.errors import ArtifactUnreadable, CellUnknown, LimitError, TtsperfError
 from pytest_ttsperf.version import __version__
@@ -61,4 +61,5 @@ def _parser() -> argparse.ArgumentParser:
     baselines.add(commands)
     compare.add(commands)
     doctor.add(commands)
+    load.add(commands)
     return parser

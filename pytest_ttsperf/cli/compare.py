@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
+import shutil
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -40,10 +42,10 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--budget",
         type=_budget_s,
-        default=metrics.DEFAULT_BUDGET_S,
         metavar="TIME",
-        help=f"longest time, as 60, 90s or 3min ({metrics.DEFAULT_BUDGET_S:g}s); open: until all "
-        "is decided",
+        help=f"longest time, as 60, 90s or 3min ({metrics.DEFAULT_BUDGET_S:g}s; with "
+        f"--listeners or --rate {metrics.DEFAULT_LOAD_BUDGET_S / 60:g}min); open: until all is "
+        "decided",
     )
     parser.add_argument(
         "--fail",
@@ -51,6 +53,32 @@ def add(commands: Any) -> None:
         default=[],
         metavar="FIGURE:CHANGE",
         help=f"smallest change that counts, as ttfa_p95:7.5%% ({metrics.DEFAULT_MARGIN:.0%}%)",
+    )
+    crowd = parser.add_mutually_exclusive_group()
+    crowd.add_argument(
+        "--listeners",
+        type=_count,
+        metavar="N",
+        help="compare with so many listening at once, each of whom asks again when the answer has "
+        "been played; takes minutes",
+    )
+    crowd.add_argument(
+        "--rate",
+        type=_rate,
+        metavar="N",
+        help="compare with so many requests a second, which come at random and wait for nobody",
+    )
+    parser.add_argument(
+        "--pace",
+        choices=("played", "greedy"),
+        default="played",
+        help="when a listener asks again: when the answer has been played, or at once (played)",
+    )
+    parser.add_argument(
+        "--window",
+        type=_window_s,
+        metavar="TIME",
+        help="with --listeners or --rate: how long requests are counted in a window, as 20s (20s)",
     )
     targets.add_option(parser, "--option-a", "A")
     targets.add_option(parser, "--option-b", "B")
@@ -75,17 +103,15 @@ def _run(arguments: argparse.Namespace) -> int:
     advise(written_out)
     presets = tuple(dict.fromkeys(arguments.preset or PRESETS[:1]))
     margins = metrics.margins_of_lines(arguments.fail, "--fail")
-    with _modules_of(os.getcwd()):
-        found: dict[str, lazy.records.Comparison] = lazy.cells.side_by_side(
-            old,
-            new,
-            presets,
-            lambda phase: metrics.choose_metrics(phase, margins, budget_s=arguments.budget),
-            arguments.budget,
-            cold=arguments.cold,
-            announce=lambda line: print(line, file=sys.stderr),
-        )
+    load = _load_of(arguments)
+    with modules_of(os.getcwd()):
+        if load is None:
+            found = _compare_texts(arguments, old, new, presets, margins)
+        else:
+            found = _compare_crowds(arguments, old, new, presets, margins, load)
     text = lazy.compare_report.text(old_name, new_name, found, paint)
+    if load is not None:
+        text = f"{text}\n{lazy.load_comparison_report.text(found, load.label)}"
     print_answer(found, text, as_json=arguments.json)
     outcomes: set[lazy.records.Outcome] = set()
     for comparison in found.values():
@@ -94,8 +120,86 @@ def _run(arguments: argparse.Namespace) -> int:
     return int(bool(outcomes & bad))
 
 
+def _load_of(arguments: argparse.Namespace) -> lazy.records.LoadSpec | None:
+    """How many listen at once; None for one text after the other. LimitError for cold starts."""
+    if arguments.listeners is None and arguments.rate is None:
+        return None
+    if arguments.cold:
+        raise LimitError("--cold is of single starts; leave it out, or --listeners and --rate")
+    return lazy.records.LoadSpec(
+        listeners=arguments.listeners,
+        rate=arguments.rate,
+        pace=arguments.pace,
+    )
+
+
+def _compare_texts(
+    arguments: argparse.Namespace,
+    old: lazy.plan.TargetFactory,
+    new: lazy.plan.TargetFactory,
+    presets: Sequence[str],
+    margins: Mapping[str, float],
+) -> dict[str, lazy.records.Comparison]:
+    """One text after the other, by preset."""
+    budget_s = arguments.budget or metrics.DEFAULT_BUDGET_S
+    found: dict[str, lazy.records.Comparison] = lazy.cells.side_by_side(
+        old,
+        new,
+        presets,
+        lambda phase: metrics.choose_metrics(phase, margins, budget_s=budget_s),
+        budget_s,
+        cold=arguments.cold,
+        announce=lambda line: print(line, file=sys.stderr),
+    )
+    return found
+
+
+def _compare_crowds(
+    arguments: argparse.Namespace,
+    old: lazy.plan.TargetFactory,
+    new: lazy.plan.TargetFactory,
+    presets: Sequence[str],
+    margins: Mapping[str, float],
+    load: lazy.records.LoadSpec,
+) -> dict[str, lazy.records.Comparison]:
+    """With many who listen, by preset."""
+    start = lazy.plan.draw_start()
+    window = lazy.load_traces.WindowPlan()
+    if arguments.window is not None:
+        window = window.counting(arguments.window)
+    found = {}
+    for preset in presets:
+        plan = lazy.plan.Plan(
+            test="compare",
+            text=preset,
+            mode="stream",
+            phase="warm",
+            trials=0,
+            texts_from=start,
+        )
+        spec = lazy.load_comparison.LoadComparisonSpec(
+            baseline=old,
+            candidate=new,
+            plan=lazy.load_cell.LoadPlan(plan=plan, load=load, window=window, seed=start),
+            # Two targets need not say the same for the same text.
+            metrics=lazy.window_blocks.choose_metrics(margins, is_same_work=False),
+            against=old.spec.label,
+            budget_s=arguments.budget or metrics.DEFAULT_LOAD_BUDGET_S,
+            budget_option="--budget",
+        )
+        found[preset] = lazy.load_comparison.compare_under_load(spec, _show)
+    return found
+
+
+def _show(text: str) -> None:
+    """How far a comparison is, on a terminal's standard error; nothing ends the line."""
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns - 1
+        print(f"\r\x1b[K{text[:width]}", end="", file=sys.stderr, flush=True)
+
+
 @contextmanager
-def _modules_of(folder: str) -> Iterator[None]:
+def modules_of(folder: str) -> Iterator[None]:
     """Have modules of the folder found meanwhile, here and in the processes of the targets.
 
     They come before installed ones, as where a server or pytest is started there, but behind the
@@ -124,3 +228,29 @@ def _budget_s(text: str) -> float:
         return metrics.budget_s(text, "--budget")
     except LimitError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _window_s(text: str) -> float:
+    try:
+        seconds = metrics.budget_s(text, "--window")
+    except LimitError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if math.isinf(seconds):
+        raise argparse.ArgumentTypeError(f"found {text!r}, wanted a time above 0, as 20s")
+    return seconds
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"found {text!r}, wanted a whole number of at least 1")
+    return int(text)
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if not 0 < rate < math.inf:
+        raise argparse.ArgumentTypeError(f"found {text!r}, wanted requests a second, as 4 or 0.5")
+    return rate

@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     import pytest_ttsperf.baseline.report
     import pytest_ttsperf.compare.report
     import pytest_ttsperf.doctor.report
+    import pytest_ttsperf.load.cell
+    import pytest_ttsperf.load.comparison
+    import pytest_ttsperf.load.comparison_report
+    import pytest_ttsperf.load.report
+    import pytest_ttsperf.load.traces
     from pytest_ttsperf import records as records
     from pytest_ttsperf.baseline import accept as accept
     from pytest_ttsperf.baseline import listing as listing
@@ -17,24 +22,42 @@ if TYPE_CHECKING:
     from pytest_ttsperf.compare import cells as cells
     from pytest_ttsperf.doctor import checks as checks
     from pytest_ttsperf.experiment import plan as plan
+    from pytest_ttsperf.load import capacity as capacity
+    from pytest_ttsperf.load import capacity_cell as capacity_cell
+    from pytest_ttsperf.load import capacity_search as capacity_search
+    from pytest_ttsperf.load import window_blocks as window_blocks
     from pytest_ttsperf.targets.server import run_options as run_options
 
     baseline_report = pytest_ttsperf.baseline.report
     compare_report = pytest_ttsperf.compare.report
     doctor_report = pytest_ttsperf.doctor.report
+    load_cell = pytest_ttsperf.load.cell
+    load_comparison = pytest_ttsperf.load.comparison
+    load_comparison_report = pytest_ttsperf.load.comparison_report
+    load_report = pytest_ttsperf.load.report
+    load_traces = pytest_ttsperf.load.traces
 
 MODULES = {
     "accept": "pytest_ttsperf.baseline.accept",
     "baseline_report": "pytest_ttsperf.baseline.report",
+    "capacity": "pytest_ttsperf.load.capacity",
+    "capacity_cell": "pytest_ttsperf.load.capacity_cell",
+    "capacity_search": "pytest_ttsperf.load.capacity_search",
     "cells": "pytest_ttsperf.compare.cells",
     "checks": "pytest_ttsperf.doctor.checks",
     "compare_report": "pytest_ttsperf.compare.report",
     "doctor_report": "pytest_ttsperf.doctor.report",
     "listing": "pytest_ttsperf.baseline.listing",
+    "load_cell": "pytest_ttsperf.load.cell",
+    "load_comparison": "pytest_ttsperf.load.comparison",
+    "load_comparison_report": "pytest_ttsperf.load.comparison_report",
+    "load_report": "pytest_ttsperf.load.report",
+    "load_traces": "pytest_ttsperf.load.traces",
     "plan": "pytest_ttsperf.experiment.plan",
     "prune": "pytest_ttsperf.baseline.prune",
     "records": "pytest_ttsperf.records",
     "run_options": "pytest_ttsperf.targets.server.run_options",
+    "window_blocks": "pytest_ttsperf.load.window_blocks",
 }
 
 if not TYPE_CHECKING:  # to a type checker a name that is missing here is an error

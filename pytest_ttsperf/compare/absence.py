@@ -62,6 +62,17 @@ def explain(old: TargetFactory, label: str, error: TargetError) -> Exception:
     return Incomparable("\n".join(lines))
 
 
+def explain_in_words(
+    old: TargetFactory,
+    label: str,
+    error: TargetError,
+) -> tuple[str, Outcome]:
+    """Why there is no comparison, and what that is worth as a verdict, as `explain` has it."""
+    found = explain(old, label, error)
+    outcome = found.outcome if isinstance(found, Incomparable) else Outcome.INVALID
+    return str(found), outcome
+
+
 def refuse_silence(
     old: TargetFactory,
     label: str,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +40,8 @@ SHOWN_FILES = 3
 MeasuredCell = tuple[TargetFactory, Plan]
 """How a cell was measured."""
 MetricsOfPhase = Callable[[Phase], tuple[ComparedMetric, ...]]
+Compare = Callable[[ComparisonSpec], dict[str, Comparison]]
+"""Compares the cells of a spec, by cell id; raises as `run.compare` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,20 +198,28 @@ def compare_cells(
     announce: run.Tell = lambda _: None,
     earlier: run.EarlierRuns | None = None,
     measure: bool = False,
+    compare: Compare | None = None,
 ) -> list[CellResult]:
     """The results of one test, with what a comparison says of them.
 
     They are compared with `against`, if that is a version; otherwise each cell that
     `needs_comparison` is compared with the revisions of the stored numbers, which `version_of`
-    prepares. `tell`, `announce` and `earlier` are as `run.compare` has them.
+    prepares. `tell`, `announce` and `earlier` are as `run.compare` has them; `compare` takes its
+    place for cells that are not compared trial by trial.
     """
+    # Many who listen to programs have one each, and nothing of it has to be warm.
+    refuses_never_warm = compare is None
+    if compare is None:
+        compare = partial(run.compare, tell=tell, announce=announce, earlier=earlier)
     by_cell = {result.cell.id: result for result in results}
     for group in _groups(results, against, measure=measure):
         try:
             version = against or version_of(group.label)
             spec = _comparison_spec(version, group, measured, metrics_of, budget_s)
+            if refuses_never_warm:
+                _refuse_never_warm(spec.baseline, group.phase)
             level = version.level(spec, group.results[0].ready)
-            compared = run.compare(level.spec, tell, announce=announce, earlier=earlier)
+            compared = compare(level.spec)
             comparisons = level.annotate(compared)
         except (MeasurementError, RevisionError, QualityError) as error:
             comparisons = group.without_comparison(_first_line(error), Outcome.INCONCLUSIVE)
@@ -272,7 +283,6 @@ def _comparison_spec(
             "a comparison needs processes of its own; leave out --ttsperf-inline"
         )
     baseline = version.of(source)
-    _refuse_never_warm(baseline, group.phase)
     metrics = metrics_of(group.phase)
     if baseline.spec == source.spec:
         metrics = with_work(metrics, group.phase)

@@ -15,7 +15,7 @@ import numpy as np
 from msgspec import structs
 
 from pytest_ttsperf.compare import coarse_clock, late_trials, rare_events, work
-from pytest_ttsperf.compare.attribution import attribute, describe
+from pytest_ttsperf.judge.statistics.attribution import attribute, describe
 from pytest_ttsperf.judge.statistics.estimators import (
     TAILS,
     TRIM,

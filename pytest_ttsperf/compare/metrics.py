@@ -31,6 +31,8 @@ CLIPPED_TEXT = 0.06
 """Share of clipped samples from which a text counts as clipped: as in the guard `clipping`."""
 DEFAULT_BUDGET_S = 60.0
 """Longest time for one comparison, where none is named."""
+DEFAULT_LOAD_BUDGET_S = 900.0
+"""The same where many listen: windows take half a minute each."""
 CEILING_S = 8 * 3600.0
 """Longest time for one comparison whose budget is open."""
 OPEN_BUDGET = "open"

@@ -7,7 +7,7 @@ that pooled and rerun cells are judged as a first measurement is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -35,21 +35,26 @@ from pytest_ttsperf.machine import fingerprint as machine_fingerprint
 from pytest_ttsperf.machine import load
 from pytest_ttsperf.measure import corpus, schedule
 from pytest_ttsperf.metrics import definitions, stages, validity
+from pytest_ttsperf.metrics import load as load_metrics
 from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import (
     DEFINITIONS,
     CellResult,
+    LoadWindow,
     Memory,
     Outcome,
     RecorderCost,
     Sample,
+    Summary,
     TargetInfo,
     Threshold,
     Trial,
     TrustNote,
+    Usage,
     Verdict,
 )
 
+JudgeLimit = Callable[[CellResult, Threshold], Verdict]
 WORTH_STOPPING_S = 10.0
 """A broken limit ends sampling only when that saves more than this: else all limits get their n."""
 
@@ -136,64 +141,78 @@ def _run_cold_trials(source: TargetFactory, plan: Plan, second_text: str, tell: 
 
 
 def derive(result: CellResult) -> CellResult:
-    """Everything that follows from the raw trials: summaries, memory, stages, trust notes."""
+    """Everything that follows from the raw trials: summaries, memory, stages, trust notes.
+
+    Of many listeners the guards look at whole answers only, and at no trend: answers of one crowd
+    are no independent witnesses. Those that were refused or have failed are counted in the windows.
+    """
     cell = result.cell
-    trials = result.counted
     samples = _samples(result)
     derived = structs.replace(
         result,
-        summary={key: limits.summarize(sample) for key, sample in samples.items()},
+        summary={key: _summarize(sample, result) for key, sample in samples.items()},
         definitions=DEFINITIONS,
         corpus=corpus.version(cell.preset),
         memory=_memory(result),
-        breakdown=stages.breakdown(trials),
+        breakdown=stages.breakdown(list(filter(load_metrics.is_served, result.counted))),
     )
+    is_crowd = result.load is not None
+    believed = derived
+    if is_crowd:
+        crowd = [trial for trial in derived.trials if trial.kind != "probe"]
+        answers = load_metrics.whole_answers(crowd)
+        believed = structs.replace(derived, trials=answers)
     found = validity.find_notes(
-        derived,
+        believed,
         asked_provider=None if cell.provider == UNNAMED else cell.provider,
         bands=corpus.speech_band_s,
         bands_bind=corpus.is_preset(cell.preset),
-        trend=quantiles.trend,
+        trend=None if is_crowd else quantiles.trend,
     )
     renewed = {note.guard for note in found}
     earlier = [note for note in result.notes if note.guard not in renewed]
     return structs.replace(derived, notes=(*earlier, *found))
 
 
+def _summarize(sample: Sample, result: CellResult) -> Summary:
+    """A sample in few numbers; of a crowd without bounds, which are those of independent trials."""
+    summary = limits.summarize(sample)
+    if result.load is None:
+        return summary
+    return structs.replace(summary, p50_bound=None, p95_bound=None, p99_bound=None)
+
+
 def _samples(result: CellResult) -> dict[str, Sample]:
     """Every metric, and those again that a limit looks at in its own way, by their keys."""
     trials = result.counted
-    samples = {name: definitions.sample(name, trials) for name in definitions.METRICS}
+    samples = {name: load_metrics.sample(name, trials) for name in definitions.METRICS}
     for threshold in result.thresholds:
         is_own = threshold.prebuffer_ms or threshold.target is not None
         if threshold.marker != "memory" and is_own:
-            samples[threshold.sample_key] = _sample(threshold, trials)
+            samples[threshold.sample_key] = load_metrics.limited_sample(threshold, trials)
     if result.prebuffer_ms:
-        stall = definitions.sample("longest_stall_ms", trials, result.prebuffer_ms)
+        stall = load_metrics.sample("longest_stall_ms", trials, result.prebuffer_ms)
         samples[result.longest_stall_key] = stall
     return samples
 
 
-def _sample(threshold: Threshold, trials: Sequence[Trial]) -> Sample:
-    """The figures that a limit is about."""
-    sample = definitions.sample(threshold.metric, trials, threshold.prebuffer_ms)
-    if threshold.target is None:
-        return sample
-    distances = [
-        None if value is None else abs(value - threshold.target) for value in sample.values
-    ]
-    return structs.replace(sample, values=tuple(distances))
+def judge(
+    result: CellResult,
+    screened: Iterable[Verdict] = (),
+    judge_limit: JudgeLimit | None = None,
+) -> CellResult:
+    """Add the verdicts: trust, each limit, and those of the stored baselines (`screened`).
 
-
-def judge(result: CellResult, screened: Iterable[Verdict] = ()) -> CellResult:
-    """Add the verdicts: trust, each limit, and those of the stored baselines (`screened`)."""
+    `judge_limit` is for cells whose limits are not judged over their trials.
+    """
     invalid = Outcome.INVALID
     verdicts = []
     for note in result.notes:
         if note.invalid:
             verdict = Verdict(subject=note.guard, outcome=invalid, reason=note.text, gate="trust")
             verdicts.append(verdict)
-    judged = [_judge_limit(result, threshold) for threshold in result.thresholds]
+    judge_one = judge_limit or _judge_limit
+    judged = [judge_one(result, threshold) for threshold in result.thresholds]
     judged += screened
     if verdicts:
         reason = f"void, as the measurement is not to be believed ({verdicts[0].subject})"
@@ -292,8 +311,8 @@ def _judge_limit(result: CellResult, threshold: Threshold) -> Verdict:
         value = getattr(result.memory, threshold.metric)
         return limits.judge_value(threshold, value, result.memory.reason)
     if threshold.is_sampled:
-        return sampled_limits.judge(threshold, _listened(result, threshold))
-    sample = _sample(threshold, result.counted)
+        return judge_sampled(result, threshold)
+    sample = load_metrics.limited_sample(threshold, result.counted)
     looks = limits.Looks(announced=result.looks, earlier=result.earlier_looks)
     verdict = limits.judge(threshold, sample, result.declared_trials, looks)
     if threshold.marker == "seams" and verdict.outcome is Outcome.FAIL:
@@ -301,11 +320,17 @@ def _judge_limit(result: CellResult, threshold: Threshold) -> Verdict:
     return verdict
 
 
+def judge_sampled(result: CellResult, threshold: Threshold) -> Verdict:
+    """By the trials that were listened to."""
+    return sampled_limits.judge(threshold, _listened(result, threshold))
+
+
 def _listened(result: CellResult, threshold: Threshold) -> list[SampledFigure]:
     """The metric of each trial that was listened to, and what is to be said of it."""
     figures = []
-    values = _sample(threshold, result.counted).values
-    for trial, value in zip(result.counted, values, strict=True):
+    listened = [trial for trial in result.counted if trial.quality is not None]
+    values = definitions.sample(threshold.metric, listened).values
+    for trial, value in zip(listened, values, strict=True):
         if value is None or trial.quality is None:
             continue
         words = trial.quality.words
@@ -345,7 +370,7 @@ def _page_cache_notes(trials: Sequence[Trial]) -> list[TrustNote]:
 def is_decided(thresholds: Iterable[Threshold], trials: Sequence[Trial], declared: int) -> bool:
     """Whether a limit is broken beyond doubt, so that going on would only cost time."""
     return any(
-        limits.is_decided_early(threshold, _sample(threshold, trials), declared)
+        limits.is_decided_early(threshold, load_metrics.limited_sample(threshold, trials), declared)
         for threshold in thresholds
         if threshold.marker != "memory"
     )
@@ -357,10 +382,15 @@ def fingerprint_of(ready: TargetInfo) -> str:
 
 
 def _memory(result: CellResult) -> Memory:
-    """Per process, the worst of each figure; cold trials, one process each, are taken together."""
+    """Per process, the worst of each figure; cold trials, one process each, are taken together.
+
+    Of many listeners the readings are those of their windows.
+    """
     ready = result.ready
     if ready and ready.pid_missing_because:
         return Memory(reason=ready.pid_missing_because)
+    if result.load is not None:
+        return _memory_of_windows(result.idle, result.load.windows)
     trials = result.counted
     if result.cell.phase == "cold":
         return definitions.memory(result.idle, trials)
@@ -370,6 +400,15 @@ def _memory(result: CellResult) -> Memory:
     for number, of_process in groupby(sorted(trials, key=by_process), by_process):
         baseline = idle.get(number, result.idle)
         memories.append(definitions.memory(baseline, list(of_process)))
+    return _merge_memories(memories)
+
+
+def _memory_of_windows(idle: Usage | None, windows: Sequence[LoadWindow]) -> Memory:
+    by_session = attrgetter("session")
+    memories = []
+    for _, of_session in groupby(sorted(windows, key=by_session), by_session):
+        readings = [each for each in map(load_metrics.usage_of, of_session) if each is not None]
+        memories.append(definitions.memory_of(idle, readings, unit="window"))
     return _merge_memories(memories)
 
 

@@ -96,22 +96,25 @@ class TargetFactory:
             )
         return target
 
-    def _new_target(self) -> Target:
+    @property
+    def request(self) -> TargetRequest:
+        """What is wanted, as those who make targets understand it."""
         available = {}
         if self.provider is not None:
             available["provider"] = self.provider
         if self.voice is not None:
             available["voice"] = self.voice
-        return targets_spec.new_target(
-            TargetRequest(
-                spec=self.spec,
-                available=available,
-                requested=self.requested,
-                timeout_s=self.timeout_s,
-                is_inline=self.inline,
-                tree=self.tree,
-            )
+        return TargetRequest(
+            spec=self.spec,
+            available=available,
+            requested=self.requested,
+            timeout_s=self.timeout_s,
+            is_inline=self.inline,
+            tree=self.tree,
         )
+
+    def _new_target(self) -> Target:
+        return targets_spec.new_target(self.request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +196,16 @@ def default_trials(phase: Phase, thresholds: Iterable[Threshold], looks: int = 1
 
 
 def skip_spoken(plan: Plan, earlier: Iterable[CellResult]) -> Plan:
-    """The plan, going on with fresh texts where this test has used some of them already."""
+    """The plan, going on with fresh texts where this test has used some of them already.
+
+    But for those of many listeners, who use up all that there are and begin again.
+    """
     wanted = (preset_name(plan.text), plan.mode, plan.phase)
     count = 0
     for result in earlier:
         cell = result.cell
+        if cell.load is not None:
+            continue
         if (cell.preset, cell.mode, cell.phase) == wanted:
             count += len(result.counted)
     return replace(plan, first=count)

@@ -134,7 +134,7 @@ def run_trial(
     meter = opened.meter
     if meter is None or not with_usage:
         recording = opened.target.record(step.text, mode)
-        return _to_trial(step, recording, None, quality, keep_sound=keep_sound)
+        return to_trial(step, recording, None, quality, keep_sound=keep_sound)
     cpu_before_s = meter.cpu_s()
     with meter.watch_peak() as peak:
         recording = opened.target.record(step.text, mode)
@@ -143,7 +143,7 @@ def run_trial(
         # The tree is counted in ticks of 10 ms; what the process itself spent is exact.
         process_s = (recording.cpu_ns or 0) / 1e9
         usage = structs.replace(usage, cpu_s=max(usage.cpu_s - cpu_before_s, process_s))
-    return _to_trial(step, recording, usage, quality, keep_sound=keep_sound)
+    return to_trial(step, recording, usage, quality, keep_sound=keep_sound)
 
 
 def run_trial_or_fail(
@@ -175,7 +175,7 @@ def is_broken(trials: Sequence[Trial]) -> bool:
     return len(last) == FAILURES_IN_A_ROW and all(trial.error is not None for trial in last)
 
 
-def _to_trial(
+def to_trial(
     step: schedule.ScheduledTrial,
     recording: Recording,
     usage: Usage | None,
@@ -183,6 +183,7 @@ def _to_trial(
     *,
     keep_sound: bool = False,
 ) -> Trial:
+    """A trial of what was recorded, with its sound analysed; `recording` has its samples."""
     samples = audio.to_samples(recording)
     rate = recording.sample_rate
     level = audio.measure_level(samples, rate)
@@ -295,7 +296,7 @@ def run_cold_trial(
     finally:
         opened.close()
     recording = _from_process_start(first, ready)
-    trial = _to_trial(step, recording, usage, quality, keep_sound=quality.needs_sound)
+    trial = to_trial(step, recording, usage, quality, keep_sound=quality.needs_sound)
     phases: dict[str, float | None] = dict(ready.phases_ms)
     for span in ready.spans:
         phases[span.stage] = (span.end_ns - span.start_ns) / 1e6
@@ -321,7 +322,7 @@ def _run_process_trial(
         usage = process.usage
         phases.update(process.phases_ms)
     phases["first_run"] = definitions.ttfs_ms(recording)
-    trial = _to_trial(step, recording, usage, quality, keep_sound=quality.needs_sound)
+    trial = to_trial(step, recording, usage, quality, keep_sound=quality.needs_sound)
     cost = opened.target.inspect().cost
     return ColdTrial(_with_phases(trial, phases), opened.ready, cost)
 

@@ -77,14 +77,14 @@ def judge_value(
     """Judge one number per cell (memory, say) directly; `reason` says why it is missing."""
     if value is None or not math.isfinite(value):
         why = reason or "no reason is known"
-        text = f"not measured ({why}); what could not be measured fails {_limit(threshold)}"
+        text = f"not measured ({why}); what could not be measured fails {limit_text(threshold)}"
         return new_verdict(threshold, Outcome.FAIL, text)
     is_over = value > threshold.limit
     place = "over" if is_over else "within"
     return new_verdict(
         threshold,
         Outcome.FAIL if is_over else Outcome.PASS,
-        f"{_amount(value, threshold)} is {place} {_limit(threshold)}",
+        f"{amount_text(value, threshold)} is {place} {limit_text(threshold)}",
         value=value,
         n=1,
         exceeding=int(is_over),
@@ -238,7 +238,7 @@ def _judge_max(
 
 def _judge_unmeasured(threshold: Threshold, n: int) -> Verdict:
     what = f"not measured in any of {_trials(n)}" if n else "nothing was measured: 0 trials"
-    text = f"{what}; what could not be measured fails {_limit(threshold)}"
+    text = f"{what}; what could not be measured fails {limit_text(threshold)}"
     return new_verdict(threshold, Outcome.FAIL, text, n=n, exceeding=n)
 
 
@@ -284,8 +284,8 @@ def _sentence(
     missing = len(values) - len(measured)
     verb = "exceed" if exceeding > 1 else "exceeds"
     text = (
-        f"{threshold.statistic} is {_amount(value, threshold)}"
-        f"{confidence}, {_limit(threshold)}: {exceeding or 'none'} of {_trials(len(values))} "
+        f"{threshold.statistic} is {amount_text(value, threshold)}"
+        f"{confidence}, {limit_text(threshold)}: {exceeding or 'none'} of {_trials(len(values))} "
         f"{verb} it"
     )
     if missing:
@@ -308,7 +308,7 @@ def _confidence(
     side = "at most"
     if outcome is Outcome.FAIL:
         side = "at least"
-    return f" ({side} {_amount(bound, threshold)} in these minutes, with 95 % confidence)"
+    return f" ({side} {amount_text(bound, threshold)} in these minutes, with 95 % confidence)"
 
 
 def _effective(test: LimitTest) -> str:
@@ -343,7 +343,7 @@ def _open_end(needed: int, test: LimitTest, declared: int) -> str:
     return f"{text}, {plural(needed, 'further trial')} would prove it if {condition}"
 
 
-def _limit(threshold: Threshold) -> str:
+def limit_text(threshold: Threshold) -> str:
     """`limit 800 ms (500 in the test, overridden by --ttsperf-limit)`."""
     text = f"limit {threshold.limit:.10g} {threshold.unit}".rstrip()
     if threshold.overridden_by is None:
@@ -354,7 +354,8 @@ def _limit(threshold: Threshold) -> str:
     return f"{text} ({before}overridden by {threshold.overridden_by})"
 
 
-def _amount(value: float, threshold: Threshold) -> str:
+def amount_text(value: float, threshold: Threshold) -> str:
+    """`412.3 ms`."""
     number = f"{value:.4g}"
     if abs(value) >= 1e4:
         number = f"{value:.0f}"  # and not 1.235e+04

@@ -6,6 +6,7 @@ outside the timing. `cost` measures what the recorder itself adds, with a target
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator
 from statistics import median
 from typing import Any, NamedTuple
@@ -23,36 +24,58 @@ class Stamped(NamedTuple):
     request_ns: int
     arrivals: list[tuple[int, Any]]
     end_ns: int
+    source: Any = None
+    """What the chunks came from, which may tell its stages."""
+    is_cut: bool = False
+    """Whether it was closed before its end."""
 
 
 def record(
     synthesize: Callable[[str], Iterable[Any]],
     text: str,
     *,
+    stop_after: int | None = None,
     now_ns: Callable[[], int] = REAL.perf_counter_ns,
 ) -> Stamped:
-    """Speak `text` once and stamp each chunk; always drains the iterator."""
+    """Speak `text` once and stamp each chunk; drains the iterator.
+
+    With `stop_after` it is hung up after so many chunks, if there are so many: the iterator is
+    closed, which is not a part of the answer.
+    """
     arrivals: list[tuple[int, Any]] = []
     keep = arrivals.append
     request_ns = now_ns()
-    for chunk in synthesize(text):
+    source = synthesize(text)
+    for chunk in itertools.islice(source, stop_after):
         keep((now_ns(), chunk))
-    return Stamped(request_ns, arrivals, now_ns())
+    end_ns = now_ns()
+    is_cut = len(arrivals) == stop_after
+    if is_cut and hasattr(source, "close"):
+        source.close()
+    return Stamped(request_ns, arrivals, end_ns, source, is_cut)
 
 
 async def record_async(
     synthesize: Callable[[str], Awaitable[AsyncIterable[Any]]],
     text: str,
     *,
+    stop_after: int | None = None,
     now_ns: Callable[[], int] = REAL.perf_counter_ns,
 ) -> Stamped:
     """The same inside an event loop, whose start does not count as the target's time."""
     arrivals: list[tuple[int, Any]] = []
     keep = arrivals.append
     request_ns = now_ns()
-    async for chunk in await synthesize(text):
+    source = await synthesize(text)
+    async for chunk in source:
         keep((now_ns(), chunk))
-    return Stamped(request_ns, arrivals, now_ns())
+        if len(arrivals) == stop_after:
+            break
+    end_ns = now_ns()
+    is_cut = len(arrivals) == stop_after
+    if is_cut and hasattr(source, "aclose"):
+        await source.aclose()
+    return Stamped(request_ns, arrivals, end_ns, source, is_cut)
 
 
 def cost(trials: int = NULL_TRIALS, chunks: int = NULL_CHUNKS) -> RecorderCost:

@@ -8,7 +8,7 @@ belong to. `ADR 4` becomes a link.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 OWN = "this project's own definition"
@@ -281,6 +281,119 @@ PHASES: Mapping[str, Paragraph] = {
 }
 """Of a cold start; a program that starts anew for each text has no `second_run`."""
 
+LOAD: Mapping[str, Paragraph] = {
+    "ttfa_p50_ms": Paragraph(
+        "median of `ttfa_ms` over the served requests of a window, t0 being when each was due",
+        f"{OWN}; latency from the intended arrival as in wrk2 and MLPerf loadgen",
+        "requests that were not served: they stand in counts of their own, and meet no limit",
+    ),
+    "ttfa_p95_ms": Paragraph(
+        "95th percentile of the same",
+        f"{OWN}; latency from the intended arrival as in wrk2 and MLPerf loadgen",
+        "as `ttfa_p50_ms`; how far the slowest twentieth is behind",
+    ),
+    "ttfa_sound_p95_ms": Paragraph(
+        "95th percentile of `ttfa_sound_ms`, as above",
+        OWN,
+        "the lead-in, which a listener waits for as well",
+    ),
+    "rtf_p95": Paragraph(
+        "95th percentile of `rtf` over the whole answers of a window; waiting in a queue is time",
+        "elapsed time over duration of audio, as usual in speech technology",
+        "where in the answer the time was lost",
+    ),
+    "stalled": Paragraph(
+        "served requests of a window in which the player of the test stalls at all, counted",
+        STREAMING_PLAYERS,
+        "how long they stall (`longest_stall_ms`, `continuity`)",
+    ),
+    "longest_stall_ms": Paragraph(
+        "the longest stall of any served request of a window",
+        STREAMING_PLAYERS,
+        "how many others there are",
+    ),
+    "continuity": Paragraph(
+        "C50, C100, C250: served requests whose longest stall is at most 50, 100, 250 ms, as a "
+        "share of all that were offered",
+        OWN,
+        "how late they began, and how often they stalled for less",
+    ),
+    "goodput": Paragraph(
+        "served requests that meet the limits of the test on TTFA, RTF, stalls and sound together, "
+        "per second of the window. Of several limits on a metric the loosest counts, as the others "
+        "are not meant for each request. Without a limit not measured",
+        "goodput of serving systems (DistServe, Zhong and others 2024)",
+        "by how much the others miss their limits",
+    ),
+    "fairness": Paragraph(
+        "median TTFA of the slowest listener / median TTFA over all requests of a window; 1 is "
+        "fair. Not measured in an open loop",
+        OWN,
+        "a listener with few requests is slow by chance sooner than one with many",
+    ),
+    "queue_p50_ms": Paragraph(
+        "median of what a server tells as `queue` in its Server-Timing header",
+        "W3C Server Timing; what it holds is the server's word",
+        "waiting that the server does not know of: in its sockets, in its event loop",
+    ),
+    "queue_p95_ms": Paragraph(
+        "95th percentile of the same",
+        "W3C Server Timing; what it holds is the server's word",
+        "as `queue_p50_ms`",
+    ),
+    "cpu_s": Paragraph(
+        "user and system seconds of the target's process tree in a window, lead and last answers "
+        "included",
+        "operating system's accounting",
+        "work on a GPU; an imported engine shares its process with those who ask",
+    ),
+    "concurrency": Paragraph(
+        "mean number of requests under way, from when they were due to their end, over the counted "
+        "seconds of a window",
+        "Little's law, L = arrivals a second x seconds under way",
+        "how many are under way at the worst moment",
+    ),
+    "most_streams": Paragraph(
+        "most streams that were open at once: each from its request until it was played, or, for "
+        "greedy listeners, until it had arrived",
+        OWN,
+        "for how long they were so many",
+    ),
+    "stream_s": Paragraph(
+        "seconds for which streams were open, added up, the lead included",
+        OWN,
+        "how many were open at once",
+    ),
+    "cpu_per_stream": Paragraph(
+        "`cpu_s` / `stream_s`, over all windows: cores for each stream that is open",
+        f"operating system's accounting; {OWN} of when a stream is open",
+        "that the first stream may cost more than those that are added",
+    ),
+    "rss_per_stream_mb": Paragraph(
+        "(RSS peak of a window - RSS of the idle target) / `most_streams`, the highest of any "
+        "window, in units of 10^6 bytes",
+        "operating system's accounting",
+        "what is allocated once and then shared by all streams; a leak looks like it",
+    ),
+    "lateness_p99_ms": Paragraph(
+        "99th percentile, as an order statistic, of when a request was sent - when it was due",
+        "MLPerf loadgen, wrk2",
+        "it is inside the TTFA already. Of an imported engine it is the engine that holds the "
+        "interpreter",
+    ),
+    "cpu_share": Paragraph(
+        "CPU seconds of the busiest process of the generator / duration of the window",
+        "operating system's accounting",
+        "waiting for other processes of the machine (`lateness_p99_ms`)",
+    ),
+    "null_rate": Paragraph(
+        "requests a second that the same generator gets through with a target that does nothing",
+        "the null system of MLPerf loadgen",
+        "what the target takes from the generator by working on the same cores",
+    ),
+}
+"""By the name of a row of `load.FIGURES`."""
+
 T_OVER_BLOCKS = "Student's t over blocks of four processes (ADR 20)"
 T_BOTH_WAYS = "Student's t over blocks, in both directions (ADR 20, ADR 33)"
 EXACT_COUNT = "binomial test of who stands apart, exact; Clopper and Pearson 1934 for the share"
@@ -289,6 +402,33 @@ LATE_SHARE = (
     "blocks and Clopper and Pearson 1934 (ADR 42)"
 )
 RARE_EVENT = f"{T_OVER_BLOCKS}, and exact counts of the texts that have any (ADR 42)"
+
+CROWD_LIMITS: Mapping[str, Paragraph] = {
+    "barge_in_stop_ms": Paragraph(
+        "from the hanging up of a listener until the process tree of the target spends no more CPU "
+        "time; `@barge_in(stop_p95_ms=)` limits the 95th percentile over the hangings up",
+        OWN,
+        "work on a GPU, or on another machine; what goes on for no longer than the clock of CPU "
+        "time can tell",
+        unit="ms",
+    ),
+    "barge_in_next_ttfa": Paragraph(
+        "median TTFA of the requests after a hanging up / median TTFA of the same texts from an "
+        "idle target - 1; `@barge_in(next_ttfa=)` limits it",
+        OWN,
+        "what a hanging up costs other listeners; a target that is slow after each answer, hung up "
+        "or not",
+    ),
+    "capacity": Paragraph(
+        "the most listeners at once, or requests a second, of which fewer than one window in five "
+        "is bad: the p95 of its TTFA beyond the limit, too large a share of its answers stalling, "
+        "or a request refused or failed; `@capacity(min_listeners=)` or `min_rate=` is the least",
+        f"{OWN}; the window is the unit, as listeners of one window wait in the same queue",
+        "levels between two that were tried, 10 % apart; a target that fails after hours",
+        unit="listeners or requests/s",
+    ),
+}
+"""What a mark limits of many listeners, and no request has by itself."""
 
 FIGURES: Mapping[str, Paragraph] = {
     "ttfa_p50": Paragraph(
@@ -425,6 +565,33 @@ FIGURES: Mapping[str, Paragraph] = {
 }
 """By the name under which `compare.metrics` has them, for `@regression` and
 `--ttsperf-compare-fail`."""
+
+LOAD_GUARDS: Sequence[Bound] = (
+    Bound(
+        "generator",
+        "what sends the requests is no bottleneck: 99 % of them go out no later than 5 ms, or a "
+        "tenth of the TTFA p50, after they were due; it uses at most 70 % of a core; with a target "
+        "that does nothing it makes 5 times the requests. An imported engine that holds the "
+        "interpreter makes its own callers late, which is noted and voids nothing",
+    ),
+    Bound(
+        "integrity",
+        "each listener gets its own text, whole: no two of a window get one sound for two texts, "
+        "and a sample is neither half as long nor twice as long, nor another sound, as when the "
+        "text is spoken to a single listener",
+    ),
+    Bound(
+        "unserved",
+        "nothing: it says how many requests were refused, failed or were held back, and why; they "
+        "meet no limit",
+    ),
+    Bound(
+        "cache",
+        "texts take as long whether they were spoken before or never, seen after the windows; void "
+        "where the windows were as fast as a cache, or repeat more than 10 % of their texts",
+    ),
+)
+"""Of many listeners, beside those of every cell."""
 
 GUARDS: Mapping[str, Bound] = {
     "check_failures": Bound("failed", "No text makes the target raise or die."),

@@ -231,26 +231,31 @@ def cpu_s_per_audio_s(trial: Trial) -> float | None:
 
 
 def memory(baseline: Usage | None, trials: Sequence[Trial]) -> Memory:
-    """Memory of the process tree over the counted trials, in MB of 10^6 bytes.
+    """Memory of the process tree over the counted trials, in MB of 10^6 bytes; see `memory_of`."""
+    readings = [trial.usage for trial in trials if trial.kind == "trial" and trial.usage]
+    return memory_of(baseline, readings)
+
+
+def memory_of(baseline: Usage | None, readings: Sequence[Usage], *, unit: str = "trial") -> Memory:
+    """Memory of the process tree by its readings, one for each trial or other `unit`, in MB.
 
     Baseline is the RSS once the target was ready, peak the highest RSS (and USS) of any trial,
     range the highest minus the lowest reading between trials; one reading has no range. A tree
     that spent no CPU in any trial is not the target: everything is None, with that reason.
     """
-    readings = [trial.usage for trial in trials if trial.kind == "trial" and trial.usage]
     if not readings:
-        return Memory(reason="no trial has a reading of the target's process tree")
+        return Memory(reason=f"no {unit} has a reading of the target's process tree")
     if not any(usage.cpu_s > 0 for usage in readings):
         return Memory(
             reason="not the target: the CPU time of the process tree that was read did not rise "
-            f"in any of {len(readings)} trials"
+            f"in any of {len(readings)} {unit}s"
         )
     rss_bytes = [usage.rss_bytes for usage in readings]
     range_bytes = reason = None
     if len(readings) > 1:
         range_bytes = max(rss_bytes) - min(rss_bytes)
     else:
-        reason = "one trial has no range: at least two are needed"
+        reason = f"one {unit} has no range: at least two are needed"
     uss_bytes = [usage.uss_bytes for usage in readings if usage.uss_bytes is not None]
     return Memory(
         rss_baseline_mb=_to_mb(baseline.rss_bytes if baseline else None),

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import MeasurementError, ProviderMissing, TtsperfError
-from pytest_ttsperf.plugin import lazy, markers, run_state, target_fixture, usage
+from pytest_ttsperf.plugin import lazy, listeners, markers, run_state, target_fixture, usage
+from pytest_ttsperf.plugin.listeners import CallLoad, ListenerCount
 from pytest_ttsperf.targets import spec
 
 if TYPE_CHECKING:
     from pytest_ttsperf.experiment.plan import Plan, TargetFactory, Tell
     from pytest_ttsperf.experiment.trial import OpenTarget
     from pytest_ttsperf.records import (
+        ArrivalProcess,
         CellResult,
+        LoadSpec,
         Mode,
+        Pace,
         Phase,
         Recording,
         Summary,
@@ -44,11 +49,16 @@ class Measurement:
         return tuple(trial.recording for trial in self.result.counted if trial.recording)
 
     def __repr__(self) -> str:
-        ttfa, rtf = self["ttfa_ms"], self["rtf"]
-        return (
-            f"<Measurement {self.result.cell.preset} {self.result.cell.mode} n={ttfa.n} "
-            f"ttfa_ms p50={ttfa.p50} p95={ttfa.p95} rtf p95={rtf.p95}>"
-        )
+        cell = self.result.cell
+        parts = [f"<Measurement {cell.preset} {cell.mode}"]
+        if cell.load is not None:
+            parts.append(f"({cell.load})")
+        if self.result.capacity is not None:
+            parts.append(self.result.capacity.reason)
+        else:
+            ttfa, rtf = self["ttfa_ms"], self["rtf"]
+            parts.append(f"n={ttfa.n} ttfa_ms p50={ttfa.p50} p95={ttfa.p95} rtf p95={rtf.p95}")
+        return f"{' '.join(parts)}>"
 
 
 class WarmEngine:
@@ -61,6 +71,8 @@ class WarmEngine:
 
     def __init__(self, opened: OpenTarget) -> None:
         self.opened = opened
+        self._is_set_aside = False
+        """Whether it is closed, as a crowd was measured."""
 
     @property
     def source(self) -> TargetFactory:
@@ -74,15 +86,36 @@ class WarmEngine:
 
     def record(self, text: str, mode: Mode = "stream") -> Recording:
         """One synthesis, recorded and not judged."""
+        self._open_again()
         return self.opened.target.record(text, mode)
 
     def measure(self, plan: Plan, tell: Tell) -> CellResult:
         """Measure a plan on this engine."""
+        self._open_again()
         return lazy.warm.measure_warm(self.opened, plan, tell)
 
     def once(self, plan: Plan) -> CellResult:
         """One trial of the plan, unmeasured (--ttsperf-disable)."""
+        self._open_again()
         return lazy.cell.run_once(self.opened, plan)
+
+    @contextmanager
+    def set_aside(self) -> Iterator[str | None]:
+        """Close it while many listeners are measured, who open the target for themselves.
+
+        It would take memory beside them, or one of a server's connections. Gives what was wrong
+        with closing it, if anything; it is opened again when it is next used. Meanwhile this
+        process has the variables, folder and search path from which it was opened.
+        """
+        trouble = self.opened.close()
+        self._is_set_aside = True
+        with self.opened.surroundings.restored():
+            yield trouble
+
+    def _open_again(self) -> None:
+        if self._is_set_aside:
+            self.opened.reopen()
+            self._is_set_aside = False
 
 
 class ColdEngine:
@@ -109,39 +142,116 @@ class ColdEngine:
 class Perf:
     """Measures at once what it is given to speak; its test is judged when the body is over."""
 
-    def __init__(self, engine: WarmEngine | ColdEngine, state: run_state.TestState) -> None:
+    def __init__(
+        self,
+        engine: WarmEngine | ColdEngine,
+        state: run_state.TestState,
+        count: ListenerCount | None = None,
+    ) -> None:
         self.engine = engine
         self._state = state
+        self._count = count
+        """How many listen, as the test's id says; None where it says nothing."""
         self._measured: dict[tuple[str, str, str], str] = {}
         """Identity of a target, text and mode -> the label under which it was measured."""
 
-    def stream(self, text: str, *, processes: int | None = None) -> Measurement:
+    def stream(
+        self,
+        text: str,
+        *,
+        processes: int | None = None,
+        listeners: int | None = None,
+        rate: float | None = None,
+        pace: Pace = "played",
+        think_s: float = 0.0,
+        arrivals: ArrivalProcess = "poisson",
+        most_in_flight: int | None = None,
+        windows: int | None = None,
+    ) -> Measurement:
         """Speak a preset (`short`, `medium`, `long`) or any text, streamed, for all trials.
 
-        `processes` is over how many the trials of a warm engine are spread.
-        """
-        return self._measure(text, "stream", processes)
+        `processes` is over how many the trials of a warm engine are spread, or its listeners.
 
-    def synthesize(self, text: str, *, processes: int | None = None) -> Measurement:
+        With `listeners` so many listen at once: each asks again when its answer has been played
+        and `think_s` seconds have passed, or with `pace="greedy"` as soon as it is there. With
+        `rate` so many requests a second come at instants that are drawn beforehand (`arrivals`:
+        `poisson` or `constant`), whether or not earlier ones are answered; one that would be more
+        than `most_in_flight` is not sent and counts as not answered. `windows` is in how many
+        stretches of time that is measured.
+        """
+        call = CallLoad(
+            listeners, rate, pace, think_s, arrivals, most_in_flight, processes, windows
+        )
+        return self._measure(text, "stream", call)
+
+    def synthesize(
+        self,
+        text: str,
+        *,
+        processes: int | None = None,
+        listeners: int | None = None,
+        rate: float | None = None,
+        pace: Pace = "played",
+        think_s: float = 0.0,
+        arrivals: ArrivalProcess = "poisson",
+        most_in_flight: int | None = None,
+        windows: int | None = None,
+    ) -> Measurement:
         """Speak a preset or any text as a whole: its audio arrives at once, at the end.
 
-        `processes` is over how many the trials of a warm engine are spread.
+        The other arguments are those of `stream`.
         """
-        return self._measure(text, "nonstream", processes)
+        call = CallLoad(
+            listeners, rate, pace, think_s, arrivals, most_in_flight, processes, windows
+        )
+        return self._measure(text, "nonstream", call)
 
-    def _measure(self, text: str, mode: Mode, processes: int | None) -> Measurement:
+    def _measure(self, text: str, mode: Mode, call: CallLoad) -> Measurement:
         __tracebackhide__ = True
         if not isinstance(text, str) or not text.strip():
             raise MeasurementError(f"perf was given {text!r}; wanted a preset or a text")
         state = self._state
         with _Outcomes(state):
-            self._check_processes(processes)
+            self._check_processes(call.processes)
             self._refuse_second_server(text, mode)
-            plan = state.plan(text, mode, self.engine.phase, processes)
+            load = self._choose_load(call)
+            plan = state.plan(text, mode, self.engine.phase, call.processes)
             if state.options.disabled:
                 return Measurement(self.engine.once(plan))
+            if load is not None and isinstance(self.engine, WarmEngine):
+                return Measurement(self._measure_crowd(self.engine, plan, load, call.windows))
             result = self.engine.measure(plan, state.progress)
         return Measurement(state.add(result, self.engine.source, plan))
+
+    def _choose_load(self, call: CallLoad) -> LoadSpec | None:
+        """The load, or None for one listener who listens to the end; of a search its first level.
+
+        MeasurementError where that cannot be. The test is skipped where another of its
+        parametrisations measures the same.
+        """
+        item = self._state.item
+        load: LoadSpec | None
+        keywords = markers.capacity(item)
+        if keywords is not None:
+            load = listeners.load_of_search(call, keywords.get("min_rate"))
+        else:
+            load = listeners.load_of(call, self._count, hangs_up=markers.hangs_up(item))
+        if load is not None:
+            listeners.refuse_unfit(load, self.engine.source, self.engine.phase)
+        return load
+
+    def _measure_crowd(
+        self,
+        engine: WarmEngine,
+        plan: Plan,
+        load: LoadSpec,
+        windows: int | None,
+    ) -> CellResult:
+        state = self._state
+        with engine.set_aside() as trouble:
+            if trouble:
+                state.remarks.append(trouble)
+            return state.measure_crowd(engine.source, engine.ready, plan, load, windows)
 
     def _check_processes(self, processes: int | None) -> None:
         """MeasurementError for what is no number of processes, and for any of cold starts."""
@@ -191,6 +301,18 @@ def _ttsperf_provider(request: pytest.FixtureRequest) -> str | None:
         return None if request.param is None else str(request.param)
     # The engine was asked for by request.getfixturevalue, so the test is not parametrised.
     return run_state.run_state_of(request.config).options.providers[0]
+
+
+@pytest.fixture
+def _ttsperf_listeners(request: pytest.FixtureRequest) -> ListenerCount | None:
+    """How many listen in this parametrisation; None where nothing but the test itself says it."""
+    if hasattr(request, "param"):
+        found: ListenerCount = request.param
+        return found
+    # perf was asked for by request.getfixturevalue, so the test is not parametrised.
+    options = run_state.run_state_of(request.config).options
+    counts = listeners.choose_counts(request.node, options)
+    return counts[0] if counts else None
 
 
 @pytest.fixture
@@ -253,6 +375,7 @@ def cold_engine(_ttsperf_source: TargetFactory) -> ColdEngine:
 def perf(
     request: pytest.FixtureRequest,
     _ttsperf_provider: str | None,
+    _ttsperf_listeners: ListenerCount | None,
     ttsperf_target: str | TargetSpec,  # noqa: ARG001  (so that a test may parametrise it)
 ) -> Perf:
     """Measures `warm_engine`, or `cold_engine` in a test that asks for it."""
@@ -266,7 +389,7 @@ def perf(
             "itself and give that on",
             pytrace=False,
         )
-    return Perf(engine, run_state.state_of(request.node))
+    return Perf(engine, run_state.state_of(request.node), _ttsperf_listeners)
 
 
 def _note_use(item: pytest.Item) -> None:

@@ -11,6 +11,7 @@ from pytest_ttsperf import popen  # noqa: F401  (before any test can replace wha
 from pytest_ttsperf.errors import LimitError, RevisionError
 from pytest_ttsperf.plugin import (
     fixtures,
+    listeners,
     markers,
     option_table,
     options,
@@ -43,15 +44,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrise by provider, without importing any engine; the id always names it."""
+    """Parametrise by provider and listeners, without importing any engine; the id names both."""
     if not usage.uses_ours(metafunc.definition):
         return
     # An older pytest overlooks what a fixture rests on that is overridden and asked for again.
     unseen = [name for name in usage.INTERNAL if name not in metafunc.fixturenames]
     metafunc.fixturenames.extend(unseen)
-    providers = run_state.run_state_of(metafunc.config).options.providers
-    ids = [name or "default" for name in providers]
-    metafunc.parametrize("_ttsperf_provider", providers, indirect=True, ids=ids)
+    chosen = run_state.run_state_of(metafunc.config).options
+    ids = [name or "default" for name in chosen.providers]
+    metafunc.parametrize("_ttsperf_provider", chosen.providers, indirect=True, ids=ids)
+    listeners.parametrize(metafunc, chosen)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
@@ -72,7 +74,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Say how long the performance tests will take."""
     config = session.config
-    selected = [item.nodeid for item in session.items if markers.is_perf(item)]
+    perf_items = [item for item in session.items if markers.is_perf(item)]
+    selected = [listeners.name_test(item) for item in perf_items]
     config.stash[SUMMARY].selected = selected
     if not selected or config.getoption("collectonly"):
         return

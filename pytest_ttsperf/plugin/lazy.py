@@ -11,31 +11,52 @@ from typing import TYPE_CHECKING
 from pytest_ttsperf.late import importer
 
 if TYPE_CHECKING:
+    import pytest_ttsperf.load.cell
+    import pytest_ttsperf.load.comparison
+    import pytest_ttsperf.load.pooling
+    import pytest_ttsperf.load.report
     import pytest_ttsperf.records.cell
     from pytest_ttsperf import records as records
     from pytest_ttsperf.baseline import admission as admission
     from pytest_ttsperf.baseline import screening as screening
     from pytest_ttsperf.baseline import store as store
+    from pytest_ttsperf.compare import absence as absence
     from pytest_ttsperf.compare import cells as cells
     from pytest_ttsperf.experiment import cell as cell
     from pytest_ttsperf.experiment import plan as plan
     from pytest_ttsperf.experiment import trial as trial
     from pytest_ttsperf.experiment import warm as warm
+    from pytest_ttsperf.load import barge_in as barge_in
+    from pytest_ttsperf.load import capacity as capacity
+    from pytest_ttsperf.load import capacity_cell as capacity_cell
+    from pytest_ttsperf.load import window_blocks as window_blocks
     from pytest_ttsperf.machine import environment as environment
     from pytest_ttsperf.report import artifact as artifact
     from pytest_ttsperf.report import terminal as terminal
     from pytest_ttsperf.sound_quality import function_process as function_process
     from pytest_ttsperf.targets.server import run_options as run_options
 
+    load_cell = pytest_ttsperf.load.cell
+    load_comparison = pytest_ttsperf.load.comparison
+    load_pooling = pytest_ttsperf.load.pooling
+    load_report = pytest_ttsperf.load.report
     records_cell = pytest_ttsperf.records.cell
 
 MODULES = {
+    "absence": "pytest_ttsperf.compare.absence",
     "admission": "pytest_ttsperf.baseline.admission",
     "artifact": "pytest_ttsperf.report.artifact",
+    "barge_in": "pytest_ttsperf.load.barge_in",
+    "capacity": "pytest_ttsperf.load.capacity",
+    "capacity_cell": "pytest_ttsperf.load.capacity_cell",
     "cell": "pytest_ttsperf.experiment.cell",
     "cells": "pytest_ttsperf.compare.cells",
     "environment": "pytest_ttsperf.machine.environment",
     "function_process": "pytest_ttsperf.sound_quality.function_process",
+    "load_cell": "pytest_ttsperf.load.cell",
+    "load_comparison": "pytest_ttsperf.load.comparison",
+    "load_pooling": "pytest_ttsperf.load.pooling",
+    "load_report": "pytest_ttsperf.load.report",
     "plan": "pytest_ttsperf.experiment.plan",
     "records": "pytest_ttsperf.records",
     "records_cell": "pytest_ttsperf.records.cell",
@@ -45,6 +66,7 @@ MODULES = {
     "terminal": "pytest_ttsperf.report.terminal",
     "trial": "pytest_ttsperf.experiment.trial",
     "warm": "pytest_ttsperf.experiment.warm",
+    "window_blocks": "pytest_ttsperf.load.window_blocks",
 }
 
 if not TYPE_CHECKING:  # to a type checker a name that is missing here is an error

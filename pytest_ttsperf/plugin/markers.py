@@ -94,11 +94,20 @@ LIMITS: Mapping[str, Mapping[str, Limit]] = {
     "seams": {
         "max_flagged": Limit("seams_flagged", "max"),
     },
+    "barge_in": {
+        "stop_p95_ms": Limit("barge_in_stop_ms", "p95"),
+        "next_ttfa": Limit("barge_in_next_ttfa", "value"),
+    },
+    "capacity": {
+        "min_listeners": Limit("capacity", "value"),
+        "min_rate": Limit("capacity", "value"),
+    },
 }
 SETTINGS: Mapping[str, tuple[str, ...]] = {
     "ttfa": ("prebuffer_ms", "onset"),
     "cadence": ("prebuffer_ms",),
     "quality": ("lufs", "duration", "timbre_db", "recognizer"),
+    "capacity": ("ttfa_p95_ms", "stall"),
 }
 MARGINS: Mapping[str, tuple[str, ...]] = {"quality": ("duration", "timbre_db")}
 """Settings that limit something by themselves: how far versions may differ."""
@@ -108,8 +117,12 @@ SIGNED = frozenset({"lufs", "true_peak_dbtp"})
 """Keywords whose numbers may be below 0."""
 TEXTS = frozenset({"recognizer", "duration"})
 """Settings that are no numbers."""
-LEAST = frozenset({"mos"})
+SHARES = frozenset({"next_ttfa", "stall"})
+"""Keywords that take a share: 0.1 or '10%'."""
+LEAST = frozenset({"mos", "min_listeners", "min_rate"})
 """What is limited from below."""
+BESIDE_CAPACITY = frozenset({"capacity", "regression", "trials", "voice"})
+"""Marks of ours that a test of capacity may have."""
 PLAYED = ("ttfa_ms", "underruns")
 """Metrics that depend on the player's prebuffer."""
 ONSETS = ("heard", "sample")
@@ -127,6 +140,12 @@ DESCRIPTIONS = {
     "silence_share=, mos=, duration='2%', timbre_db=, recognizer='pocketsphinx'): limit what is "
     "said and how it sounds",
     "seams": "(max_flagged=): limit the joints of chunks at which the sound is broken",
+    "barge_in": "(stop_p95_ms=, next_ttfa='10%'): listeners hang up in the midst of an answer; "
+    "limit how long the target goes on working for it, and how much later the next first sound "
+    "comes",
+    "capacity": "(min_listeners=, min_rate=, ttfa_p95_ms=, stall=0): how many may listen at once, "
+    "or ask in a second, with the limits that their answers meet",
+    "listeners": "(n, ...): how many listen at once; several numbers are a test each",
     "trials": "(n): how many trials a performance test takes",
     "voice": "(name): the voice a performance test asks its target for",
     MARK: DESCRIPTION,
@@ -170,8 +189,50 @@ def check(item: pytest.Item) -> None:
         _recognizer_name(item, merged["quality"])
     trials(item)
     voice(item)
+    _check_crowd(item, merged)
     choose_metrics(item, {}, {}, "warm")
     _refuse_never_measured(item)
+
+
+def _check_crowd(item: pytest.Item, merged: Mapping[str, Mapping[str, Any]]) -> None:
+    """LimitError for marks of many listeners that do not go together, or with what a test uses."""
+    is_cold = "cold_engine" in getattr(item, "fixturenames", ())
+    crowd = [name for name in ("barge_in", "capacity") if name in merged]
+    if listeners(item) is not None:
+        crowd.insert(0, "listeners")
+    if crowd and is_cold:
+        raise LimitError(
+            f"{item.nodeid}: @{crowd[0]} in a test of cold starts, each of which has one listener; "
+            "use warm_engine, or leave it out"
+        )
+    if "capacity" not in merged:
+        return
+    _check_capacity(item.nodeid, merged["capacity"])
+    beside = [name for name in (*merged, *crowd) if name not in BESIDE_CAPACITY]
+    if beside:
+        raise LimitError(
+            f"{item.nodeid}: @{beside[0]} beside @capacity, which finds out itself how many may "
+            "listen, and judges each level by its ttfa_p95_ms and stall alone; give one of them a "
+            "test of its own"
+        )
+
+
+def _check_capacity(nodeid: str, keywords: Mapping[str, Any]) -> None:
+    """LimitError for two capacities in one test, or for a part of a listener."""
+    if "min_listeners" in keywords and "min_rate" in keywords:
+        raise LimitError(
+            f"{nodeid}: @capacity(min_listeners=, min_rate=) are two searches; give each a test of "
+            "its own"
+        )
+    number = keywords.get("min_listeners", 1)
+    if not _is_count(number):
+        raise LimitError(
+            f"{nodeid}: @capacity(min_listeners={number!r}); wanted a whole number of at least 1"
+        )
+    if not keywords.get("min_rate", 1):
+        raise LimitError(
+            f"{nodeid}: @capacity(min_rate=0); wanted requests a second above 0, as 2.5"
+        )
 
 
 def _refuse_never_measured(item: pytest.Item) -> None:
@@ -205,6 +266,22 @@ def choose_metrics(
         return metrics.choose_metrics(phase, ini, requested, mark, command_line, budget_s=budget_s)
     except LimitError as error:
         raise LimitError(f"{item.nodeid}: {error}") from error
+
+
+def load_margins(
+    item: pytest.Item,
+    command_line: Mapping[str, float],
+    ini: Mapping[str, float],
+) -> dict[str, float]:
+    """The smallest changes that are named, by figure: where many listen, other figures count.
+
+    LimitError names the test.
+    """
+    try:
+        mark = _margins_of_mark(item.get_closest_marker(MARK))
+    except LimitError as error:
+        raise LimitError(f"{item.nodeid}: {error}") from error
+    return {**ini, **mark, **command_line}
 
 
 def thresholds(
@@ -269,8 +346,16 @@ def merge_limits(item: pytest.Item) -> dict[str, dict[str, Any]]:
                 f"{item.nodeid}: @{marker} with only {', '.join(keywords)} limits nothing; "
                 f"add one of {', '.join(limits)}"
             )
-        merged[marker] = keywords
+        merged[marker] = _with_shares(keywords)
     return merged
+
+
+def _with_shares(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with shares as numbers: '10%' as 0.1."""
+    numbers = dict(keywords)
+    for keyword in SHARES.intersection(keywords):
+        numbers[keyword] = share_of(keywords[keyword])
+    return numbers
 
 
 def _complete_quality(nodeid: str, keywords: dict[str, Any]) -> None:
@@ -316,9 +401,42 @@ def trials(item: pytest.Item) -> int | None:
     if mark is None:
         return None
     count = _only_argument(mark)
-    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+    if not isinstance(count, int) or not _is_count(count):
         raise LimitError(f"{item.nodeid}: {_show_mark(mark)}; wanted @trials(n) with n >= 1")
     return count
+
+
+def listeners(item: pytest.Item) -> tuple[int, ...] | None:
+    """`@listeners(n, ...)` of the test, each number once, if it has such a mark."""
+    mark = item.get_closest_marker("listeners")
+    if mark is None:
+        return None
+    if not mark.args or mark.kwargs or not all(map(_is_count, mark.args)):
+        raise LimitError(
+            f"{item.nodeid}: {_show_mark(mark)}; wanted @listeners(n) or @listeners(n, ...) with "
+            "whole numbers of at least 1"
+        )
+    return tuple(dict.fromkeys(mark.args))
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def capacity(item: pytest.Item) -> Mapping[str, Any] | None:
+    """The keywords of `@capacity` of the test, shares as numbers; None for a test without it."""
+    return _find(item, "capacity")
+
+
+def hangs_up(item: pytest.Item) -> bool:
+    """Whether listeners of the test end their answers early: it has `@barge_in`."""
+    return _find(item, "barge_in") is not None
+
+
+def _find(item: pytest.Item, marker: str) -> Mapping[str, Any] | None:
+    if item.get_closest_marker(marker) is None:
+        return None
+    return merge_limits(item).get(marker)
 
 
 def voice(item: pytest.Item) -> str | None:
@@ -342,23 +460,32 @@ def _only_argument(mark: pytest.Mark) -> object:
 
 def parse_override(text: str, source: str) -> Override:
     """`ttfa_p95_ms=800` into an override; LimitError names the keys there are."""
-    keys = []
+    keywords = {}
     for marker, limits in LIMITS.items():
-        keys += [f"{marker}_{keyword}" for keyword in limits]
+        for keyword in limits:
+            keywords[f"{marker}_{keyword}"] = keyword
     key, _, value = text.partition("=")
     key = key.strip()
-    if key not in keys:
+    if key not in keywords:
+        keys = list(keywords)
         raise LimitError(
             f"{source}: {key!r} is no limit{_suggest(key, keys)}; known are {', '.join(keys)}"
         )
-    try:
-        limit = float(value)
-    except ValueError:
-        limit = math.nan
-    keyword = key.partition("_")[2]
-    if not _is_limit(limit, may_be_negative=keyword in SIGNED):
+    limit = _number_of(value, is_share=keywords[key] in SHARES)
+    if not _is_limit(limit, may_be_negative=keywords[key] in SIGNED):
         raise LimitError(f"{source}: {text!r}; wanted {key}=NUMBER with a number of at least 0")
     return Override(key, limit, source)
+
+
+def _number_of(value: str, *, is_share: bool) -> float:
+    """nan for what is none."""
+    if is_share:
+        share = share_of(value)
+        return math.nan if share is None else share
+    try:
+        return float(value)
+    except ValueError:
+        return math.nan
 
 
 def _refuse_empty(item: pytest.Item) -> None:
@@ -390,14 +517,36 @@ def _check_mark(nodeid: str, mark: pytest.Mark) -> None:
                 f"{nodeid}: @{mark.name} has no keyword {keyword!r}{_suggest(keyword, accepted)}; "
                 f"accepted keywords: {', '.join(accepted)}"
             )
-        if keyword == "onset":
-            if value not in ONSETS:
-                raise LimitError(f"{nodeid}: @{mark.name}(onset={value!r}); wanted {ONSETS}")
-        elif keyword not in TEXTS and not _is_limit(value, may_be_negative=keyword in SIGNED):
-            raise LimitError(
-                f"{nodeid}: @{mark.name}({keyword}={value!r}); wanted a finite number of at least "
-                f"0, in the unit that the keyword names"
-            )
+        wanted = _wanted_value(keyword, value)
+        if wanted is not None:
+            raise LimitError(f"{nodeid}: @{mark.name}({keyword}={value!r}); wanted {wanted}")
+
+
+def _wanted_value(keyword: str, value: object) -> str | None:
+    """What a keyword takes, where the value is not that; None for one that it takes."""
+    if keyword in TEXTS:
+        return None
+    if keyword == "onset":
+        return None if value in ONSETS else str(ONSETS)
+    if keyword in SHARES:
+        return None if share_of(value) is not None else "a share, as '10%' or 0.1"
+    if _is_limit(value, may_be_negative=keyword in SIGNED):
+        return None
+    return "a finite number of at least 0, in the unit that the keyword names"
+
+
+def share_of(value: object) -> float | None:
+    """`'10%'` or 0.1 as 0.1; None for what is no share, 10 for 10 % included."""
+    text = str(value).strip()
+    percent = text.removesuffix("%")
+    try:
+        number = float(percent)
+    except ValueError:
+        return None
+    share = number / 100 if percent != text else number
+    if not _is_limit(share) or (percent == text and share > 1):
+        return None
+    return share
 
 
 def _is_limit(value: object, *, may_be_negative: bool = False) -> bool:

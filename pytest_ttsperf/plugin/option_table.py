@@ -74,6 +74,17 @@ OPTIONS = (
     _value("cold-trials", "N", "process starts of each cold cell", int),
     _value("processes", "N", "processes that the trials of a warm cell are spread over, or auto"),
     _value(
+        "listeners",
+        "N[,N]",
+        "how many listen at once: each test once for every number, as 1,4,8",
+    ),
+    _value("windows", "N", "windows of each cell with many listeners (6)", int),
+    _value(
+        "window",
+        "TIME",
+        "how long requests are counted in a window, as 20s or 1min (20s, or until there are 60)",
+    ),
+    _value(
         "texts-from",
         "N",
         "start with this text of each preset, as an earlier run did, and so repeat its texts",
@@ -116,8 +127,8 @@ OPTIONS = (
     _value(
         "budget",
         "TIME",
-        "longest time for the comparison of one test, as 60s or 3min (60s); open: until all is "
-        "decided",
+        "longest time for the comparison of one test, as 60s or 3min (60s; 15min where many "
+        "listen); open: until all is decided",
     ),
     _repeatable(
         "compare-fail",
@@ -165,6 +176,9 @@ INI_LINES = (
     IniLine("voice", "voice the target is asked for"),
     IniLine("trials", "trials of each warm cell"),
     IniLine("processes", "processes that the trials of a warm cell are spread over, or auto"),
+    IniLine("listeners", "how many listen at once, as 1,4,8"),
+    IniLine("windows", "windows of each cell with many listeners"),
+    IniLine("window", "how long requests are counted in a window, as 20s or 1min"),
     IniLine("timeout", "longest wait for one answer, in seconds"),
     IniLine("http_preset", "how a server by http:// is asked"),
     IniLine("http_template", "how another is: a JSON file, or the object itself"),

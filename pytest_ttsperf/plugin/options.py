@@ -8,6 +8,7 @@ voice the test is about.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,14 @@ class Options:
     processes: ProcessCount | None
     """Over how many the trials of a warm cell are spread."""
     processes_ini: ProcessCount | None
+    listeners: tuple[int, ...]
+    """How many listen at once, a test for each number; none where nobody says it."""
+    listeners_ini: tuple[int, ...]
+    windows: int | None
+    """Of each cell with many listeners."""
+    windows_ini: int | None
+    window_s: float | None
+    """How long requests are counted in one."""
     texts_from: int | None
     """The number of the text at which a run starts in each preset; None for one that is drawn."""
     timeout_s: float
@@ -91,6 +100,8 @@ class Options:
     """Whether a revision that is not there may be fetched."""
     budget_s: float
     """Infinite where it is open."""
+    load_budget_s: float
+    """The same where many listen."""
     margins: Mapping[str, float]
     margins_ini: Mapping[str, float]
     inconclusive_fails: bool
@@ -130,6 +141,11 @@ def _read(config: pytest.Config) -> Options:
         cold_trials=_count(_option(config, "cold-trials"), f"{PREFIX}cold-trials"),
         processes=_process_count(_option(config, "processes"), f"{PREFIX}processes"),
         processes_ini=_process_count(ini.number(config, "processes"), "ini ttsperf_processes"),
+        listeners=_listeners(_option(config, "listeners"), f"{PREFIX}listeners"),
+        listeners_ini=_listeners(ini.number(config, "listeners"), "ini ttsperf_listeners"),
+        windows=_count(_option(config, "windows"), f"{PREFIX}windows"),
+        windows_ini=_count(ini.number(config, "windows"), "ini ttsperf_windows"),
+        window_s=_window_s(_number(config, "window")),
         texts_from=_start_of_texts(_option(config, "texts-from")),
         timeout_s=_timeout_s(_number(config, "timeout")),
         inline=_option(config, "inline"),
@@ -142,7 +158,8 @@ def _read(config: pytest.Config) -> Options:
         against_install=_option(config, "against-install"),
         against_copy=(*ini.lines(config, "against_copy"), *_option(config, "against-copy")),
         fetch=_option(config, "fetch"),
-        budget_s=_budget_s(_number(config, "budget")),
+        budget_s=_budget_s(_number(config, "budget"), metrics.DEFAULT_BUDGET_S),
+        load_budget_s=_budget_s(_number(config, "budget"), metrics.DEFAULT_LOAD_BUDGET_S),
         margins=metrics.margins_of_lines(
             _option(config, "compare-fail"),
             f"{PREFIX}compare-fail",
@@ -356,16 +373,45 @@ def _process_count(value: object, name: str) -> ProcessCount | None:
         raise LimitError(f"{error}, or {AUTO}") from error
 
 
+def _listeners(text: object, name: str) -> tuple[int, ...]:
+    """`1,4,8`: each number once, in their order; none where it is not set."""
+    if text is None:
+        return ()
+    counts = []
+    for part in str(text).split(","):
+        word = part.strip()
+        if not word.isascii() or not word.isdigit() or int(word) < 1:
+            raise LimitError(
+                f"{name}={text!r}; wanted whole numbers of at least 1, with commas between them, "
+                "as 1,4,8"
+            )
+        counts.append(int(word))
+    return tuple(dict.fromkeys(counts))
+
+
+def _window_s(text: object) -> float | None:
+    """How long requests are counted; None where nobody says it."""
+    if text is None:
+        return None
+    try:
+        seconds = metrics.budget_s(text, f"{PREFIX}window")
+    except LimitError:
+        seconds = math.inf
+    if math.isinf(seconds):
+        raise LimitError(f"{PREFIX}window={text!r}; wanted a time above 0, as 20s or 1min")
+    return seconds
+
+
 def _start_of_texts(number: int | None) -> int | None:
     if number is not None and number < 0:
         raise LimitError(f"{PREFIX}texts-from={number}; wanted a whole number of at least 0")
     return number
 
 
-def _budget_s(text: str | int | float | None) -> float:
+def _budget_s(text: str | int | float | None, default_s: float) -> float:
     """The longest time for the comparison of one test."""
     if text is None:
-        return metrics.DEFAULT_BUDGET_S
+        return default_s
     return metrics.budget_s(text, f"{PREFIX}budget")
 
 

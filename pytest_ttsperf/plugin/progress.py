@@ -7,6 +7,7 @@ take. Nothing is written under -q.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import pytest
 from pytest_ttsperf.real import REAL
 
 if TYPE_CHECKING:
-    from pytest_ttsperf.experiment.plan import Progress
+    from pytest_ttsperf.experiment.plan import Plan, Progress
 
 
 REWRITE_S = 0.2
@@ -31,6 +32,8 @@ class ProgressLine:
         self._open_line = False
         self.announced: set[str] = set()
         """Tests whose duration was announced before the run began."""
+        self._shown: set[tuple[str, str, str]] = set()
+        """Of many listeners: test, load and unit of what was written a line for, elsewhere."""
 
     def line(self, text: str) -> None:
         """One line of its own, unless -q."""
@@ -61,6 +64,29 @@ class ProgressLine:
         else:
             self._rewrite(progress_text(progress))
 
+    def parts_of(self, load: str, unit: str) -> Callable[[Progress], None]:
+        """What shows how far a measurement with many listeners is; `load` is their label.
+
+        It counts in `unit`, as windows, and may be called at any time within one.
+        """
+
+        def show(progress: Progress) -> None:
+            self._show_parts(progress, load, unit)
+
+        return show
+
+    def _show_parts(self, progress: Progress, load: str, unit: str) -> None:
+        reporter = self._reporter
+        if reporter is None:
+            return
+        key = (progress.plan.test, load, unit)
+        if reporter.isatty:
+            is_over = progress.done >= progress.of
+            self._rewrite("" if is_over else parts_text(progress, load, unit))
+        elif key not in self._shown and progress.remaining_s is not None:
+            self._shown.add(key)
+            self.line(f"  {parts_text(progress, load, unit)}")
+
     def _is_news(self, progress: Progress) -> bool:
         """Whether a measurement is long, or its duration was not announced."""
         is_long = (progress.remaining_s or 0.0) >= LONG_S
@@ -74,6 +100,12 @@ class ProgressLine:
         reporter = self._reporter
         if reporter is not None and reporter.isatty:
             self._rewrite(text)
+
+    def begin_search(self, text: str) -> None:
+        """Say elsewhere than on a terminal that something has begun which takes minutes."""
+        reporter = self._reporter
+        if reporter is not None and not reporter.isatty:
+            self.line(f"  {text}")
 
     def _rewrite(self, text: str) -> None:
         """Put a text in the place of the last, at most some times a second; wipe it if empty."""
@@ -105,16 +137,27 @@ class ProgressLine:
 
 
 def progress_text(progress: Progress) -> str:
-    """`short stream warm  23 of 59 trials, about 4 s left`."""
+    """`short stream warm: 23 of 59 trials, about 4 s left`."""
     plan = progress.plan
-    preset = plan.text
-    if len(preset) > 20:
-        preset = f"{preset[:17]}..."
+    unit = "trials" if plan.phase == "warm" else "starts"
+    return f"{_preset(plan)} {plan.mode} {plan.phase}: {_how_far(progress, unit)}"
+
+
+def parts_text(progress: Progress, load: str, unit: str) -> str:
+    """`short stream, 8 listeners: 2 of 6 windows, about 80 s left`."""
+    plan = progress.plan
+    return f"{_preset(plan)} {plan.mode}, {load}: {_how_far(progress, unit)}"
+
+
+def _preset(plan: Plan) -> str:
+    return plan.text if len(plan.text) <= 20 else f"{plan.text[:17]}..."
+
+
+def _how_far(progress: Progress, unit: str) -> str:
     count, left = str(progress.of), ""
     if progress.done:
         count, left = f"{progress.done} of {progress.of}", " left"
-    unit = "trials" if plan.phase == "warm" else "starts"
-    text = f"{preset} {plan.mode} {plan.phase}: {count} {unit}"
+    text = f"{count} {unit}"
     if progress.remaining_s is not None:
         text += f", about {max(1, round(progress.remaining_s))} s{left}"
     return text

@@ -16,7 +16,7 @@ import pytest
 from pytest_ttsperf import files, popen, real, secrets
 from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.errors import BaselineUnreadable, BaselineUnwritable, MeasurementError
-from pytest_ttsperf.plugin import lazy, markers, reruns, usage
+from pytest_ttsperf.plugin import crowd_comparisons, crowds, lazy, listeners, markers, reruns, usage
 from pytest_ttsperf.plugin.options import AUTO, Options
 from pytest_ttsperf.plugin.progress import ProgressLine
 from pytest_ttsperf.targets import spec
@@ -24,11 +24,22 @@ from pytest_ttsperf.targets import spec
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from pytest_ttsperf.compare.blocks import ComparisonSpec
     from pytest_ttsperf.compare.cells import ComparedVersion, MeasuredCell
     from pytest_ttsperf.compare.run import EarlierRuns
     from pytest_ttsperf.experiment.plan import Plan, Progress, TargetFactory
+    from pytest_ttsperf.load.cell import LoadPlan
     from pytest_ttsperf.machine.environment import EnvironmentProbe, RunLocation
-    from pytest_ttsperf.records import CellResult, Mode, Phase, Run, Threshold
+    from pytest_ttsperf.records import (
+        CellResult,
+        Comparison,
+        LoadSpec,
+        Mode,
+        Phase,
+        Run,
+        TargetInfo,
+        Threshold,
+    )
     from pytest_ttsperf.report.artifact import ArtifactWriter, Loss
 
 
@@ -256,8 +267,11 @@ class TestState:
         self.options = run.options
         self.results: dict[str, CellResult] = {}
         self.measured: dict[str, MeasuredCell] = {}
+        self.load_plans: dict[str, LoadPlan] = {}
+        """Of the cells in which many listen."""
         self.comparisons: EarlierRuns = {}
         """Those of its attempts so far, all trials included: a rerun goes on from their blocks."""
+        self._crowd_comparisons = crowd_comparisons.CrowdComparisons()
         self.provider_missing = False
         self.remarks: list[str] = []
         self._run = run
@@ -275,7 +289,7 @@ class TestState:
         if math.isinf(listening_s):
             listening_s = metrics.DEFAULT_BUDGET_S * LISTENING_SHARE
         plan = lazy.plan.Plan(
-            test=files.well_formed(self.item.nodeid),
+            test=files.well_formed(listeners.name_test(self.item)),
             text=text,
             mode=mode,
             phase=phase,
@@ -319,6 +333,42 @@ class TestState:
         """Hand progress to the terminal."""
         self._run.progress_line.progress(progress)
 
+    def measure_crowd(
+        self,
+        source: TargetFactory,
+        ready: TargetInfo,
+        plan: Plan,
+        load: LoadSpec,
+        windows: int | None,
+    ) -> CellResult:
+        """Measure and add a cell in which many listen, or search how many may.
+
+        `ready` is what the target says of itself, which limits may depend on.
+        """
+        remark = crowds.unjudged_remark(self.item.name, plan, load)
+        if remark is not None:
+            self.remarks.append(remark)
+        line = self._run.progress_line
+        earlier = self._count_windows(load)
+        load_plan = crowds.plan_load(plan, load, windows, self.options, earlier)
+        limits = self._limits_on(lazy.cell.fingerprint_of(ready))
+        keywords = markers.capacity(self.item)
+        try:
+            if keywords is None:
+                result = crowds.measure(source, load_plan, line)
+            else:
+                result = crowds.search(source, load_plan, keywords, limits, line)
+        finally:
+            line.text("")
+        result = crowds.add_limits(result, limits)
+        self.load_plans[result.cell.id] = load_plan
+        return self.add(result, source, load_plan.plan)
+
+    def _count_windows(self, load: LoadSpec) -> int:
+        """How many windows this test has of such a load already."""
+        loads = [result.load for result in self.results.values() if result.load is not None]
+        return sum(len(each.windows) for each in loads if each.spec == load)
+
     def add(self, result: CellResult, source: TargetFactory, plan: Plan) -> CellResult:
         """Add a result, pooled with what this cell has already, and how it was measured."""
         from msgspec import structs
@@ -327,7 +377,7 @@ class TestState:
         self.measured[result.cell.id] = source, plan
         earlier = self.results.get(result.cell.id)
         if earlier is not None:
-            result = lazy.cell.pool(earlier, result)
+            result = crowds.pool(earlier, result)
         self.results[result.cell.id] = result
         return result
 
@@ -361,12 +411,15 @@ class TestState:
                 return [self._judge_beside_baseline(result) for result in results], None
             except BaselineUnreadable as error:
                 unreadable = str(error)
-        return [lazy.cell.judge(result) for result in results], unreadable
+        return [crowds.judge(result) for result in results], unreadable
 
     def _save(self, judged: Iterable[CellResult]) -> str | None:
         """Store what may serve as a baseline; gives the damaged ones it would have to replace."""
         damaged = []
         for result in judged:
+            if crowds.is_crowd(result):
+                self.remarks.append(f"{self.item.name}: {crowds.NOT_STORED}")
+                continue
             try:
                 reason = self._run.save_baseline(result)
             except BaselineUnreadable as error:
@@ -384,13 +437,15 @@ class TestState:
         """
         against = self._run.against
         measure = self.options.measure
+        crowd = [result for result in judged if crowds.is_crowd(result)]
+        judged = [result for result in judged if not crowds.is_crowd(result)]
         open_results = [
             result for result in judged if lazy.cells.needs_comparison(result, measure=measure)
         ]
         if against is None and not open_results:
-            return judged
+            return [*judged, *self._compare_crowds(crowd)]
         with popen.restore_popen():
-            return lazy.cells.compare_cells(
+            compared = lazy.cells.compare_cells(
                 judged,
                 self.measured,
                 against=against,
@@ -402,6 +457,35 @@ class TestState:
                 earlier=self.comparisons,
                 measure=measure,
             )
+        return [*compared, *self._compare_crowds(crowd)]
+
+    def _compare_crowds(self, judged: list[CellResult]) -> list[CellResult]:
+        """The same of cells in which many listen: window by window, and without stored numbers."""
+        against = self._run.against
+        with_windows = [result for result in judged if result.load is not None]
+        if against is None or not with_windows:
+            return judged
+        others = [result for result in judged if result.load is None]
+        options = self.options
+        margins = markers.load_margins(self.item, options.margins, options.margins_ini)
+        tell = self._run.progress_line.text
+
+        def compare(spec: ComparisonSpec) -> dict[str, Comparison]:
+            return self._crowd_comparisons.compare(spec, self.load_plans, margins, tell)
+
+        with popen.restore_popen():
+            compared = lazy.cells.compare_cells(
+                with_windows,
+                self.measured,
+                against=against,
+                metrics_of=self._compared_metrics,
+                budget_s=options.load_budget_s,
+                version_of=self._run.version_of,
+                tell=tell,
+                announce=self._run.progress_line.line,
+                compare=compare,
+            )
+        return [*compared, *others]
 
     def _compared_metrics(
         self, phase: lazy.records.Phase
@@ -420,6 +504,8 @@ class TestState:
 
     def _judge_beside_baseline(self, result: CellResult) -> CellResult:
         """By its limits and its baseline. BaselineUnreadable."""
+        if crowds.is_crowd(result):
+            return crowds.judge(result)
         storage = self.options.storage
         screened = lazy.screening.screen(storage, result)
         return lazy.cell.judge(lazy.screening.add_notes(storage, result), screened)
@@ -448,8 +534,11 @@ class TestState:
         properties = [entry for entry in earlier if not entry[0].startswith("ttsperf.")]
         for result in self.results.values():
             cell = result.cell
+            parts = ["ttsperf", cell.preset, cell.mode, cell.phase]
+            if cell.load is not None:
+                parts.append(cell.load)
             for verdict in result.verdicts:
-                name = f"ttsperf.{cell.preset}.{cell.mode}.{cell.phase}.{verdict.subject}"
+                name = ".".join([*parts, verdict.subject])
                 value = f"{verdict.outcome}: {verdict.reason}"
                 properties.append((name.replace(" ", "_"), value))
         self.item.user_properties[:] = properties

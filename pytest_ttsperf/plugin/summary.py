@@ -85,6 +85,7 @@ class RunSummary:
         if self._config.get_verbosity() >= 0:
             reporter.section("ttsperf")
             reporter.write_line(lazy.terminal.table(results, _painter(reporter)))
+            _print_curves(reporter, results)
             self._print_remarks(reporter, results)
         parts: list[str | None] = [lazy.terminal.counts(results)]
         paths = {data["artifact"] for data in self._data.values() if data["artifact"]}
@@ -162,17 +163,37 @@ def _painter(reporter: Any) -> Any:
     return paint
 
 
+def _print_curves(reporter: Any, results: list[CellResult]) -> None:
+    """How many may listen at once, for each cell in which that was searched."""
+    paint = _painter(reporter)
+    outcomes = {"good": "PASS", "bad": "FAIL"}
+
+    def paint_level(text: str, level: str) -> str:
+        return str(paint(text, outcomes.get(level)))
+
+    for result in results:
+        if result.capacity is None:
+            continue
+        text = lazy.load_report.capacity_text(
+            result.capacity,
+            paint_level,
+            width=reporter._tw.fullwidth,
+        )
+        reporter.write_line(f"\n{lazy.terminal.cell_label(result.cell)}\n{text}")
+
+
 def announce_duration(run: run_state.RunState, selected: list[str]) -> None:
     """Say before sampling how long it will take, as far as an earlier run can tell.
 
-    `selected` are the node ids of the performance tests.
+    `selected` are the performance tests, by the names that their cells have: one that is run with
+    several numbers of listeners stands there so often.
     """
     if run.options.disabled:
         return
     count = len(selected)
     durations_s = _durations_s(run, set(selected))
     run.progress_line.announced = set(durations_s)
-    duration = _duration_text(durations_s, count)
+    duration = _duration_text(durations_s, len(set(selected)))
     tests = "performance tests" if count > 1 else "performance test"
     lines = [f"{count} {tests}, {duration}{_ci_advice(run)}"]
     if run.against is not None:

@@ -76,6 +76,27 @@ class _Seams(Protocol):
     def __call__(self, *, max_flagged: int = ...) -> pytest.MarkDecorator: ...
 
 
+class _BargeIn(Protocol):
+    def __call__(
+        self, *, stop_p95_ms: float = ..., next_ttfa: str | float = ...
+    ) -> pytest.MarkDecorator: ...
+
+
+class _Capacity(Protocol):
+    def __call__(
+        self,
+        *,
+        min_listeners: int = ...,
+        min_rate: float = ...,
+        ttfa_p95_ms: float = ...,
+        stall: str | float = ...,
+    ) -> pytest.MarkDecorator: ...
+
+
+class _Listeners(Protocol):
+    def __call__(self, count: int, /, *more: int) -> pytest.MarkDecorator: ...
+
+
 class _Trials(Protocol):
     def __call__(self, count: int, /) -> pytest.MarkDecorator: ...
 
@@ -125,6 +146,9 @@ cadence: _Cadence = pytest.mark.cadence
 memory: _Memory = pytest.mark.memory
 quality: _Quality = pytest.mark.quality
 seams: _Seams = pytest.mark.seams
+barge_in: _BargeIn = pytest.mark.barge_in
+capacity: _Capacity = pytest.mark.capacity
+listeners: _Listeners = pytest.mark.listeners
 trials: _Trials = pytest.mark.trials
 regression: _Regression = pytest.mark.regression
 voice: _Voice = pytest.mark.voice

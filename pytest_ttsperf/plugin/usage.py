@@ -31,6 +31,15 @@ def uses_ours(node: pytest.Item) -> bool:
     return any(_is_ours(definition) for definition in _definitions(info))
 
 
+def uses_perf(node: pytest.Item) -> bool:
+    """Whether a test, or the definition of one, uses our `perf`, by whatever name."""
+    info = getattr(node, "_fixtureinfo", None)
+    if info is None or not uses_ours(node):
+        return False
+    ours = filter(_is_ours, _definitions(info))
+    return any(definition.func.__name__ == "perf" for definition in ours)
+
+
 def foreign_fixture(node: pytest.Item) -> str | None:
     """The name of a fixture that the test uses, is called as one of ours and is not; else None."""
     info = getattr(node, "_fixtureinfo", None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     pass
 
 from pytest_ttsperf.records.comparison import Comparison
+from pytest_ttsperf.records.load import Capacity, LoadResult
 from pytest_ttsperf.records.machine import SystemLoad
 from pytest_ttsperf.records.recording import Mode, Phase, TargetInfo, Trial, Usage
 from pytest_ttsperf.records.verdict import Outcome, Summary, Threshold, Verdict, sample_key
@@ -39,19 +41,24 @@ class Cell(Struct, frozen=True, kw_only=True):
     preset: str
     mode: Mode
     phase: Phase
+    load: str | None = None
+    """The label of its LoadSpec; None for a single listener."""
 
     @property
     def id(self) -> str:
-        """All seven parts in one line; stable across runs and machines (see target_identity)."""
+        """All its parts in one line; stable across runs and machines (see target_identity)."""
         target = target_identity(self.target)
-        return " | ".join(
-            (self.test, target, self.provider, self.voice, self.preset, self.mode, self.phase)
-        )
+        parts = [self.test, target, self.provider, self.voice, self.preset, self.mode, self.phase]
+        if self.load is not None:
+            parts.append(self.load)
+        return " | ".join(parts)
 
     @property
     def slug(self) -> str:
         """A file name: readable, and unique by 8 hex digits of the id."""
         words = f"{self.test.rsplit('::', 1)[-1]}-{self.preset}-{self.mode}-{self.phase}"
+        if self.load is not None:
+            words = f"{words}-{self.load}"
         plain = re.sub(r"[^A-Za-z0-9]+", "-", words).strip("-").lower()[:80]
         return f"{plain}-{hashlib.sha256(self.id.encode()).hexdigest()[:8]}"
 
@@ -145,6 +152,10 @@ class CellResult(Struct, frozen=True, kw_only=True):
     texts_from: int | None = None
     """The place in the preset's order at which the texts of the run start; None for a text of the
     test's own."""
+    load: LoadResult | None = None
+    """Its windows, where many listen; its trials are their requests."""
+    capacity: Capacity | None = None
+    """How many may listen at once, where that was searched; then there are no trials."""
 
     @property
     def counted(self) -> tuple[Trial, ...]:
@@ -154,11 +165,7 @@ class CellResult(Struct, frozen=True, kw_only=True):
     @property
     def prebuffer_ms(self) -> float:
         """What the player of the test buffers, by its limits; 0 where they say nothing."""
-        for marker in ("cadence", "ttfa"):
-            for limit in self.thresholds:
-                if limit.marker == marker and limit.prebuffer_ms:
-                    return limit.prebuffer_ms
-        return 0.0
+        return player_prebuffer_ms(self.thresholds)
 
     @property
     def longest_stall_key(self) -> str:
@@ -169,6 +176,16 @@ class CellResult(Struct, frozen=True, kw_only=True):
     def outcome(self) -> Outcome | None:
         """The worst verdict; None when nothing was judged."""
         return min((v.outcome for v in self.verdicts), key=lambda o: o.rank, default=None)
+
+
+def player_prebuffer_ms(thresholds: Iterable[Threshold]) -> float:
+    """What the player of a test buffers, by its limits; 0 where they say nothing."""
+    limits = tuple(thresholds)
+    for marker in ("cadence", "ttfa"):
+        for limit in limits:
+            if limit.marker == marker and limit.prebuffer_ms:
+                return limit.prebuffer_ms
+    return 0.0
 
 
 _LOOPBACK_PORT = re.compile(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct, field
 
+from pytest_ttsperf.records.load import LoadWindow
 from pytest_ttsperf.records.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -92,7 +93,11 @@ class Arms(Struct, frozen=True, kw_only=True):
 
 
 class Block(Struct, frozen=True, kw_only=True):
-    """What its processes measured together: a compared metric, and where its time went."""
+    """What its processes measured together: a compared metric, and where its time went.
+
+    Under load it is four windows that have replayed one trace: each arm has one number, that of its
+    window, and the times are means over the slowest tenth of its answers.
+    """
 
     metric: Arms
     elapsed_ms: Arms | None = None
@@ -205,3 +210,5 @@ class Comparison(Struct, frozen=True, kw_only=True):
     """What the budget is too short to judge, and is shown."""
     measured: dict[str, tuple[Block, ...]] = {}
     """By metric."""
+    windows: dict[str, tuple[LoadWindow, ...]] = {}
+    """By arm, of a comparison under load: that of a block is its `session`. Empty elsewhere."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import UNSET, Struct, UnsetType, field, structs
 
 from pytest_ttsperf import secrets
+from pytest_ttsperf.records.load import TrialLoad
 
 if TYPE_CHECKING:
     pass
@@ -191,3 +192,5 @@ class Trial(Struct, frozen=True, kw_only=True):
     usage: Usage | None = None
     phases_ms: dict[str, float] = {}
     error: str | None = None
+    load: TrialLoad | None = None
+    """How it was sent and ended as one request of a crowd; None for a single listener."""

@@ -20,9 +20,14 @@ from pytest_ttsperf.records import (
     UngatedChange,
     Verdict,
 )
+from pytest_ttsperf.report import crowd
 
 UNEXPLAINED = "unexplained"
 WORTH_TELLING = 0.01
+SINGLE_FIGURES = ("barge_in", "capacity")
+"""Marks that limit what no trial has by itself."""
+LATE = ("ttfa", "rtf", "cadence")
+"""Marks of what waiting for others makes worse."""
 SHOWN_DIGITS = 12
 """Of a revision."""
 HEADINGS = ("cell, metric", "n", "p50", "p95", "95 % bound", "limit", "verdict")
@@ -44,6 +49,12 @@ HINTS = {
     "understands the voice (recognizer=) errs less by itself",
     "seams": "listen at the second named: carry the state of the synthesis on from chunk to chunk, "
     "or let chunks overlap",
+    "crowd": "measure it with one listener too (--ttsperf-listeners=1,8): what grows with the "
+    "listeners is waiting, for a lock, a pool that is too small, a queue or a busy loop",
+    "barge_in": "stop the synthesis when its listener is gone: look between chunks whether the "
+    "connection is closed or the iterator was, and free what it held",
+    "capacity": "look at what the first level that fails misses: a late first sound waits for "
+    "others, stalls are too little time for the audio",
     "unmeasured": "nothing was there to be measured: a reply of a single chunk has no gaps (limit "
     "underruns instead), one without sound has no TTFA",
     "baseline": "run it again with --ttsperf-compare; if it stays, bisect with the stages named",
@@ -67,6 +78,8 @@ def table(results: Sequence[CellResult], paint: Paint = lambda text, _: text) ->
         for outcome, row in rows:
             verdict = row[-1]
             lines.append(_align(row, widths).removesuffix(verdict) + paint(verdict, outcome))
+        if result.load is not None:
+            lines += [f"  {line}" for line in crowd.describe_load(result.load)]
     return "\n".join(lines)
 
 
@@ -282,17 +295,26 @@ def number(value: float | None, unit: str = "") -> str:
 
 def limit_text(threshold: Threshold) -> str:
     """The limit in force; an overridden one shows both."""
-    text = number(threshold.limit, threshold.unit)
+    text = _amount(threshold, threshold.limit, threshold.unit)
     if threshold.overridden_by is None:
         return text
-    was = "none" if threshold.declared is None else number(threshold.declared)
+    was = "none" if threshold.declared is None else _amount(threshold, threshold.declared)
     return f"{text} (was {was})"
+
+
+def _amount(threshold: Threshold, value: float | None, unit: str = "") -> str:
+    """A figure that is limited, or its limit: listeners are whole, and a change is a share."""
+    if value is not None and threshold.metric == "capacity":
+        return f"{value:g}"
+    if value is not None and threshold.keyword == "next_ttfa":
+        return f"{value:.1%}".replace(".0%", "%")
+    return number(value, unit)
 
 
 def _rows(result: CellResult) -> Iterator[tuple[Outcome | None, Row]]:
     """A row per verdict, or one without a limit; and of what is streamed, the longest stall."""
     verdicts = [verdict for verdict in result.verdicts if not verdict.lacks_baseline]
-    if not verdicts:
+    if not verdicts and result.capacity is None:
         figures = _figures(result, result.summary.get("ttfa_ms"))
         yield None, ("  ttfa", *figures, "-", "no limit")
     for verdict in sorted(verdicts, key=lambda verdict: verdict.outcome.rank):
@@ -305,7 +327,7 @@ def _rows(result: CellResult) -> Iterator[tuple[Outcome | None, Row]]:
             yield None, _ungated_row(result.comparison, ungated)
     if any(verdict.metric == "rtf" and verdict.gate == "limit" for verdict in result.verdicts):
         yield None, _silence_row(result)
-    if result.cell.mode == "stream":
+    if result.cell.mode == "stream" and result.capacity is None:
         yield None, _stall_row(result)
 
 
@@ -333,15 +355,36 @@ def _row(result: CellResult, verdict: Verdict) -> Row:
         figures = (str(verdict.n), number(verdict.value), "", "")
         limit = limit_text(threshold)
     elif threshold.marker == "memory":
-        figures = (str(_trials(result)), number(verdict.value), "", "")
+        figures = (_measured_in(result), number(verdict.value), "", "")
+        limit = limit_text(threshold)
+    elif threshold.marker in SINGLE_FIGURES:
+        figures = (str(verdict.n), _amount(threshold, verdict.value), "", "")
         limit = limit_text(threshold)
     else:
         summary = result.summary.get(threshold.sample_key)
         figures = _figures(result, summary, threshold.statistic)
-        if verdict.n_effective is not None:
+        if result.load is not None:
+            figures = (crowd.plural(verdict.n, "window"), *figures[1:3], _window_bound(verdict))
+        elif verdict.n_effective is not None:
             figures = (*figures[:3], _bound_text(verdict.bound))
         limit = limit_text(threshold)
     return f"  {verdict.subject}", *figures, limit, verdict.outcome.value
+
+
+def _measured_in(result: CellResult) -> str:
+    """Trials, or the windows of a crowd."""
+    if result.load is not None:
+        return crowd.plural(len(result.load.windows), "window")
+    return str(_trials(result))
+
+
+def _window_bound(verdict: Verdict) -> str:
+    """The bound that windows prove, on the side of the verdict; counts have none."""
+    if verdict.statistic == "max":
+        return ""
+    if verdict.outcome is Outcome.FAIL and verdict.bound is not None:
+        return f">= {number(verdict.bound)}"
+    return _bound_text(verdict.bound)
 
 
 def _change_row(result: CellResult, verdict: Verdict) -> Row:
@@ -451,15 +494,38 @@ def _explain(result: CellResult, verdicts: Sequence[Verdict]) -> Iterator[str]:
     stopped = ", stopped early" if result.stopped_early else ""
     yield (
         f"{_cell_label(result)}: {cell.target}, voice {cell.voice}, "
-        f"{_trials(result)} of {result.declared_trials} trials{_processes(result)}{stopped}"
+        f"{_evidence(result)}{_processes(result)}{stopped}"
     )
     for verdict in verdicts:
         yield f"  {verdict.outcome.value}  {verdict.subject}: {verdict.reason}"
         for line in (_lead_in(result, verdict), _stages(result.breakdown, verdict)):
             if line:
                 yield f"        {line}"
-    for hint in dict.fromkeys(_hint(result.breakdown, verdict) for verdict in verdicts):
+    if result.load is not None:
+        for line in crowd.describe_losses(result.load):
+            yield f"  {line}"
+    for hint in dict.fromkeys(_hints(result, verdicts)):
         yield f"  Try: {hint}."
+
+
+def _evidence(result: CellResult) -> str:
+    """How much was measured: trials, windows, or the levels of a search."""
+    if result.load is not None:
+        return crowd.count_windows(result.load)
+    if result.capacity is not None:
+        return crowd.describe_search(result.capacity)
+    return f"{_trials(result)} of {result.declared_trials} trials"
+
+
+def _hints(result: CellResult, verdicts: Iterable[Verdict]) -> Iterator[str]:
+    """What to try, for each verdict; of a crowd also how to find out whether it is that."""
+    is_late = False
+    for verdict in verdicts:
+        yield _hint(result.breakdown, verdict)
+        threshold = verdict.threshold
+        is_late = is_late or (threshold is not None and threshold.marker in LATE)
+    if result.load is not None and is_late:
+        yield HINTS["crowd"]
 
 
 def _processes(result: CellResult) -> str:
@@ -470,11 +536,15 @@ def _processes(result: CellResult) -> str:
 
 def _hint(breakdown: Breakdown, verdict: Verdict) -> str:
     """What to try; the largest stage, where the target's stages explain the time at all."""
-    if verdict.gate == "limit" and verdict.value is None:
+    threshold = verdict.threshold
+    is_limit = verdict.gate == "limit"
+    if is_limit and threshold is not None and threshold.marker in SINGLE_FIGURES:
+        return HINTS[threshold.marker]
+    if is_limit and verdict.value is None:
         return HINTS["unmeasured"]
-    if verdict.gate != "limit" or verdict.threshold is None:
+    if not is_limit or threshold is None:
         return HINTS[verdict.gate]
-    marker = verdict.threshold.marker
+    marker = threshold.marker
     stage = ""
     if marker == "ttfa":
         stage = _largest_stage(breakdown.to_first_sound, "time to the first sound")
@@ -527,8 +597,9 @@ def _cell_label(result: CellResult) -> str:
 
 
 def cell_label(cell: Cell) -> str:
-    """A cell in few words: its test without the file, preset, mode and phase."""
-    return f"{cell.test.rsplit('::', 1)[-1]} {cell.preset} {cell.mode} {cell.phase}"
+    """A cell in few words: its test without the file, preset, mode and phase, and who listens."""
+    load = "" if cell.load is None else f", {cell.load}"
+    return f"{cell.test.rsplit('::', 1)[-1]} {cell.preset} {cell.mode} {cell.phase}{load}"
 
 
 def _trials(result: CellResult) -> int:

@@ -34,6 +34,11 @@ import pytest_ttsperf.compare.cells
 import pytest_ttsperf.compare.run
 import pytest_ttsperf.experiment.cell
 import pytest_ttsperf.experiment.warm
+import pytest_ttsperf.load.barge_in
+import pytest_ttsperf.load.capacity_cell
+import pytest_ttsperf.load.cell
+import pytest_ttsperf.load.pooling
+import pytest_ttsperf.load.report
 import pytest_ttsperf.machine.environment
 import pytest_ttsperf.report.artifact
 import pytest_ttsperf.report.terminal

@@ -31,23 +31,27 @@ class Read(NamedTuple):
 
 
 class CommandProcess:
-    """One process, started at once. TargetFailed when it cannot be."""
+    """One process, to be started once. TargetFailed when there cannot be any."""
 
-    def __init__(self, arguments: list[str], label: str, stdin: int | IO[bytes]) -> None:
+    def __init__(self, label: str, stdin: int | IO[bytes]) -> None:
+        """Have all ready but the process itself."""
         self._label = label
         try:
             self._process = ChildProcess(env=environment(), stdin=stdin, stdout=subprocess.PIPE)
         except OSError as error:
             raise TargetFailed(f"target {label} cannot be started: {error}") from error
-        try:
-            self._process.start(arguments)
-        except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
-            self._process.end()
-            raise TargetFailed(f"target {label} cannot be started: {error}") from error
         assert self._process.stdout is not None
         self._out = self._process.stdout.fileno()
         self._readable = select.poll()
         self._readable.register(self._out, select.POLLIN)
+
+    def start(self, arguments: list[str]) -> None:
+        """Start it. TargetFailed when it cannot be."""
+        try:
+            self._process.start(arguments)
+        except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
+            self._process.end()
+            raise TargetFailed(f"target {self._label} cannot be started: {error}") from error
 
     @property
     def pid(self) -> int:
@@ -64,11 +68,17 @@ class CommandProcess:
         """User and system seconds; None until its end was waited for."""
         return self._process.cpu_s
 
-    def read(self, framing: Framing | None, timeout_s: float) -> tuple[list[Read], int]:
+    def read(
+        self,
+        framing: Framing | None,
+        timeout_s: float,
+        stop_after: int | None = None,
+    ) -> tuple[list[Read], int]:
         """Audio with the instants of its arrival, and when it was over, on time.perf_counter_ns.
 
-        It is over with the answer, by its framing; without one, with the output. TargetTimeout when
-        that takes longer, TargetCrashed when the output ends within an answer.
+        It is over with the answer, by its framing; without one, with the output; or after so many
+        reads, if a number is named. TargetTimeout when that takes longer, TargetCrashed when the
+        output ends within an answer.
         """
         reads: list[Read] = []
         size = 0
@@ -88,6 +98,8 @@ class CommandProcess:
             self._refuse_size(size)
             if data:
                 reads.append(Read(at_ns, data if framing is None else framing.feed(data)))
+                if len(reads) == stop_after:
+                    break
             elif framing is None:
                 return reads, at_ns
             else:

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from typing import IO, NamedTuple
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import (
@@ -44,6 +45,23 @@ HEADER_READS = 64
 """Of an answer: whatever its header is, that many reads hold it."""
 
 
+class ProgramAnswer(NamedTuple):
+    """One answer as it came: nothing of it is decoded yet."""
+
+    request_ns: int
+    reads: list[Read]
+    end_ns: int
+    is_cut: bool = False
+    """Whether its program was ended before the answer was."""
+
+
+class _Waiting(NamedTuple):
+    """A program that is still to be started, and the file that it will read."""
+
+    process: CommandProcess
+    stdin: IO[bytes]
+
+
 class CommandTarget:
     """A program; see `targets.base.Target` for the protocol."""
 
@@ -64,6 +82,7 @@ class CommandTarget:
         self._rate: int | None = None
         self._end: str | None = None
         self._running: CommandProcess | None = None
+        self._waiting: _Waiting | None = None
         self.process_usage: ProcessUsage | None = None
         """Of the last trial, where that was a process of its own."""
 
@@ -74,10 +93,10 @@ class CommandTarget:
         pid = process_ns = None
         phases_ms = {}
         if not self._is_once:
-            self._running = CommandProcess(self._arguments, self._spec.label, subprocess.PIPE)
+            running = self._start_running()
             started_ns = REAL.perf_counter_ns()
-            pid = self._running.pid
-            process_ns = self._running.executed_ns
+            pid = running.pid
+            process_ns = running.executed_ns
             phases_ms["process"] = (started_ns - process_ns) / 1e6
         return TargetInfo(
             pid=pid,
@@ -107,8 +126,55 @@ class CommandTarget:
         """One timed synthesis; bytes become samples after the last of them."""
         self.process_usage = None
         run = self._run_once if self._is_once else self._run_line
-        request_ns, reads, end_ns = run(text)
-        return self._to_recording(request_ns, reads, end_ns, mode)
+        return self.decode(run(text), mode)
+
+    def prepare(self) -> None:
+        """Have all ready for the next text that is no part of its time.
+
+        A program that starts anew for each text is got ready to be started; one that lives on, and
+        was ended over a text, is started again and warmed.
+        """
+        if self._is_once and self._waiting is None:
+            stdin = tempfile.TemporaryFile()  # noqa: SIM115  (closed once its program has ended)
+            try:
+                self._waiting = _Waiting(CommandProcess(self._spec.label, stdin), stdin)
+            except BaseException:
+                stdin.close()
+                raise
+        if not self._is_once and self._running is None:
+            self._start_running()
+            self.warm()
+
+    def fetch(self, text: str, *, stop_after: int | None = None) -> ProgramAnswer:
+        """One answer, not decoded, and its memory not looked at.
+
+        After so many reads, if a number is named, it is hung up: its program is ended.
+        """
+        if not self._is_once:
+            return self._run_line(text, stop_after)
+        waiting = self._start_waiting(text)
+        process = waiting.process
+        try:
+            reads, end_ns = process.read(None, self._timeout_s, stop_after)
+            is_cut = len(reads) == stop_after
+            if not is_cut:
+                self._require_success(process, reads)
+        finally:
+            process.kill()
+            waiting.stdin.close()
+        return ProgramAnswer(process.executed_ns, reads, end_ns, is_cut)
+
+    @property
+    def rate(self) -> int | None:
+        """Of raw samples, in Hz, as its option says; None where its output says it."""
+        return self._rate
+
+    @property
+    def pid(self) -> int | None:
+        """Of the program that lives on; None where there is none."""
+        if self._running is None:
+            return None
+        return self._running.pid
 
     def inspect(self) -> Inspection:
         """A program says nothing of its placement."""
@@ -116,6 +182,10 @@ class CommandTarget:
 
     def close(self) -> str | None:
         """End the program and all that it started; safe to call twice."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.process.kill()
+            waiting.stdin.close()
         process, self._running = self._running, None
         if process is None:
             return None
@@ -213,22 +283,35 @@ class CommandTarget:
 
     # A process for each text
 
-    def _run_once(self, text: str) -> tuple[int, list[Read], int]:
-        arguments = [word.replace(TEXT, text) for word in self._arguments]
-        with tempfile.TemporaryFile() as stdin:
+    def _start_waiting(self, text: str) -> _Waiting:
+        """Start the program that waits for a text, with this one."""
+        self.prepare()
+        waiting, self._waiting = self._waiting, None
+        assert waiting is not None
+        try:
             if not _has_place(self._arguments, TEXT):
-                stdin.write(text.encode() + b"\n")
-                stdin.seek(0)
-            process = CommandProcess(arguments, self._spec.label, stdin)
-            started_ns = REAL.perf_counter_ns()
-            request_ns = process.executed_ns
-            try:
-                with sample_peak_memory(process.pid) as memory:
-                    reads, end_ns = process.read(None, self._timeout_s)
-                    memory.look()
-                self._require_success(process, reads)
-            finally:
-                process.kill()
+                waiting.stdin.write(text.encode() + b"\n")
+                waiting.stdin.seek(0)
+            waiting.process.start([word.replace(TEXT, text) for word in self._arguments])
+        except BaseException:
+            waiting.process.kill()
+            waiting.stdin.close()
+            raise
+        return waiting
+
+    def _run_once(self, text: str) -> ProgramAnswer:
+        waiting = self._start_waiting(text)
+        process = waiting.process
+        started_ns = REAL.perf_counter_ns()
+        request_ns = process.executed_ns
+        try:
+            with sample_peak_memory(process.pid) as memory:
+                reads, end_ns = process.read(None, self._timeout_s)
+                memory.look()
+            self._require_success(process, reads)
+        finally:
+            process.kill()
+            waiting.stdin.close()
         cpu_s = process.cpu_s
         cpu_ns = None if cpu_s is None else int(cpu_s * 1e9)
         self.process_usage = ProcessUsage(
@@ -236,7 +319,7 @@ class CommandTarget:
             cpu_ns=cpu_ns,
             usage=_usage(memory.peak_bytes, cpu_s),
         )
-        return request_ns, reads, end_ns
+        return ProgramAnswer(request_ns, reads, end_ns)
 
     def _require_success(self, process: CommandProcess, reads: Sequence[Read]) -> None:
         """TargetError for a program that does not end, ends badly, or has written nothing."""
@@ -258,7 +341,13 @@ class CommandTarget:
 
     # A process that lives on
 
-    def _run_line(self, text: str) -> tuple[int, list[Read], int]:
+    def _start_running(self) -> CommandProcess:
+        process = CommandProcess(self._spec.label, subprocess.PIPE)
+        process.start(self._arguments)
+        self._running = process
+        return process
+
+    def _run_line(self, text: str, stop_after: int | None = None) -> ProgramAnswer:
         if self._running is None or self._end is None:
             raise TargetCrashed(f"target {self._spec.label} is not open, or has ended")
         lines = len(text.splitlines())
@@ -271,28 +360,29 @@ class CommandTarget:
             framing = open_framing(self._end)
             request_ns = REAL.perf_counter_ns()
             self._running.write(text.encode() + b"\n", self._timeout_s)
-            reads, end_ns = self._running.read(framing, self._timeout_s)
+            reads, end_ns = self._running.read(framing, self._timeout_s, stop_after)
         except BaseException:  # also Ctrl-C: what it says next would be the answer to another text
             self._running.kill()
             self._running = None
             raise
-        return request_ns, reads, end_ns
+        is_cut = len(reads) == stop_after
+        if is_cut:
+            self._running.kill()
+            self._running = None
+        return ProgramAnswer(request_ns, reads, end_ns, is_cut)
 
     # From bytes to samples
 
-    def _to_recording(
-        self,
-        request_ns: int,
-        reads: Sequence[Read],
-        end_ns: int,
-        mode: Mode,
-    ) -> Recording:
+    def decode(self, answer: ProgramAnswer, mode: Mode) -> Recording:
+        """The recording of an answer; one that was hung up ends where it was cut."""
         import numpy as np
 
+        request_ns, reads, end_ns, is_cut = answer
         head = b"".join(read.audio for read in reads[:HEADER_READS])
         decoder = detect_decoder(head, self._rate)
         pieces = [decoder.feed(read.audio) for read in reads]
-        pieces[-1] = np.concatenate([pieces[-1], decoder.finish()])  # came with the last byte
+        if not is_cut:
+            pieces[-1] = np.concatenate([pieces[-1], decoder.finish()])  # came with the last byte
         pcm = np.concatenate(pieces).astype("<f4", copy=False)
         arrivals_ns = tuple(read.at_ns for read in reads)
         frame_counts = tuple(map(len, pieces))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from functools import partial
 from numbers import Integral, Real
 from operator import attrgetter
@@ -263,6 +263,9 @@ class PythonAdapter:
         is_defined, stages = self._call_if_defined("stages")
         if not is_defined:
             return ()
+        return self._to_spans(stages)
+
+    def _to_spans(self, stages: Any) -> tuple[Span, ...]:
         if stages is None or not hasattr(stages, "__iter__"):
             raise TargetShapeError(f"{self._spec}.stages() gave {stages!r}; wanted a list of spans")
         return tuple(_to_span(entry, self._spec) for entry in stages)
@@ -281,12 +284,47 @@ class PythonAdapter:
 
     def record(self, text: str, mode: Mode) -> Recording:
         """One timed synthesis; converts and counts after the last chunk."""
-        call = self._stream if mode == "stream" else self._nonstream
         before_ns = REAL.process_time_ns()
-        stamped = call.record(text)
-        return self._to_recording(stamped, cpu_ns=REAL.process_time_ns() - before_ns)
+        stamped = self.call_of(mode).record(text)
+        cpu_ns = REAL.process_time_ns() - before_ns
+        return self._to_recording(stamped, spans=self.spans(), cpu_ns=cpu_ns)
 
-    def _to_recording(self, stamped: Stamped, cpu_ns: int) -> Recording:
+    def call_of(self, mode: Mode) -> calling.SynthesisCall:
+        """What synthesizes in that mode, to be called by several threads or tasks at once."""
+        if mode == "stream":
+            return self._stream
+        return self._nonstream
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Run to the end in the target's event loop, which is this thread's; returns the result."""
+        return self._loop.run(work)
+
+    def decode(self, stamped: Stamped) -> Recording:
+        """The recording of one of several answers at once.
+
+        Its stages are those that the stream itself tells, by a method `stages()`: the target's own
+        are of whichever stream began last. The CPU time is that of all together, and left out.
+        """
+        stages = getattr(stamped.source, "stages", None)
+        spans: tuple[Span, ...] = ()
+        if callable(stages):
+            spans = self._to_spans(stages())
+        return self._to_recording(stamped, spans=spans, cpu_ns=None)
+
+    def duration_ns(self, chunk: Any) -> int:
+        """How long a chunk sounds; 0 for what is no sound, of which `decode` complains."""
+        rate = samples.rate_of(chunk) or self.sample_rate
+        if not rate:
+            return 0
+        return samples.count_frames(chunk) * 1_000_000_000 // rate
+
+    def _to_recording(
+        self,
+        stamped: Stamped,
+        *,
+        spans: tuple[Span, ...],
+        cpu_ns: int | None,
+    ) -> Recording:
         import numpy as np
 
         pieces, rate = samples.decode_chunks(
@@ -302,7 +340,7 @@ class PythonAdapter:
             frame_counts=tuple(map(len, pieces)),
             end_ns=stamped.end_ns,
             sample_rate=rate,
-            spans=self.spans(),
+            spans=spans,
             cpu_ns=cpu_ns,
             pcm=pcm.astype("<f4", copy=False).tobytes(),
         )

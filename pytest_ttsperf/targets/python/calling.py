@@ -175,16 +175,29 @@ class SynthesisCall:
         is_generator = inspect.isasyncgenfunction(function)
         self._is_async = is_generator or inspect.iscoroutinefunction(function)
 
-    def record(self, text: str) -> Stamped:
-        """One timed synthesis."""
+    @property
+    def is_async(self) -> bool:
+        """Whether it has to be awaited; sure only after a first call."""
+        return self._is_async
+
+    def record(self, text: str, *, stop_after: int | None = None) -> Stamped:
+        """One timed synthesis; hung up after so many chunks, if a number is named.
+
+        Several threads may call it at once, unless it `is_async`: see `record_async`.
+        """
         if not self._is_async:
             try:
-                return record(self._join if self._whole else self._stream, text)
+                synthesize = self._join if self._whole else self._stream
+                return record(synthesize, text, stop_after=stop_after)
             except _IsAsyncError:
                 self._is_async = True  # that call did not begin anything: call again, and await
-        begin = self._join_async if self._whole else self._stream_async
-        stamped: Stamped = self._loop.run(record_async(begin, text))
+        stamped: Stamped = self._loop.run(self.record_async(text, stop_after=stop_after))
         return stamped
+
+    async def record_async(self, text: str, *, stop_after: int | None = None) -> Stamped:
+        """The same in a running event loop, for several tasks at once."""
+        begin = self._join_async if self._whole else self._stream_async
+        return await record_async(begin, text, stop_after=stop_after)
 
     def _stream(self, text: str) -> Iterable[Any]:
         return self._chunks(self._method(text))

@@ -47,6 +47,28 @@ def is_chunk(thing: Any) -> bool:
     return hasattr(thing, "dtype") and hasattr(thing, "shape")
 
 
+def count_frames(chunk: Any) -> int:
+    """How many frames a chunk seems to hold, without a look at its samples; 0 for what is none."""
+    if isinstance(chunk, list):
+        return sum(map(count_frames, chunk))
+    found, _, channels = _parts_of(chunk)
+    if isinstance(found, BYTES):
+        return memoryview(found).nbytes // FRAME_BYTES // max(1, int(channels))
+    shape = getattr(found, "shape", None)
+    return int(max(shape)) if shape else 0
+
+
+def rate_of(chunk: Any) -> int | None:
+    """The rate in Hz that a chunk tells, or the first of its parts that does; None for none."""
+    if isinstance(chunk, list):
+        rates = filter(None, map(rate_of, chunk))
+        return next(rates, None)
+    _, rate, _ = _parts_of(chunk)
+    if rate is None or not is_rate(rate):
+        return None
+    return int(rate)
+
+
 def decode_chunks(
     chunks: Sequence[Any],
     spec: str,

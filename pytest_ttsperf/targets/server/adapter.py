@@ -14,7 +14,15 @@ from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import TargetFailed, TargetShapeError
 from pytest_ttsperf.records import Json, Mode, Recording, Span
 from pytest_ttsperf.targets import spec as targets_spec
-from pytest_ttsperf.targets.server.client import Client, TimedResponse, count_bytes
+from pytest_ttsperf.targets.decoders.base import NOTHING
+from pytest_ttsperf.targets.decoders.pcm import Pcm
+from pytest_ttsperf.targets.decoders.wav import Wav
+from pytest_ttsperf.targets.server.client import (
+    Client,
+    RawResponse,
+    TimedResponse,
+    count_bytes,
+)
 
 FIRST_TEXT = "Hello, this is the first sentence."
 """Requested once at the opening: it shows the rate, and whether there is an answer at all."""
@@ -33,6 +41,8 @@ class ServerAdapter:
         self._notes: list[str] = []
         self.is_rate_supposed = False
         """Whether nothing that the server sends says the rate."""
+        self.bytes_per_s: float | None = None
+        """Of its sound as it is sent; None where only a decoder tells how long it lasts."""
         self.record(FIRST_TEXT, "stream")
 
     @property
@@ -60,19 +70,42 @@ class ServerAdapter:
     def record(self, text: str, mode: Mode) -> Recording:
         """One timed request; decoded after the last byte."""
         self._client.prepare()
-        response = self._client.ask(text, mode)
+        return self._to_recording(self._client.ask(text, mode), mode)
+
+    def decode(self, raw: RawResponse, mode: Mode) -> Recording:
+        """The recording of an answer that any client of this server has fetched.
+
+        One that was hung up ends where it was cut, be it within a frame. TargetError for what is
+        no sound.
+        """
+        return self._to_recording(raw.identify(), mode, is_cut=raw.is_cut)
+
+    def _to_recording(
+        self,
+        response: TimedResponse,
+        mode: Mode,
+        *,
+        is_cut: bool = False,
+    ) -> Recording:
         decoder = response.decoder
         parts = [decoder.feed(data) for _, data in response.reads]
-        rest = decoder.finish()
+        rest = NOTHING
+        if not is_cut:
+            rest = decoder.finish()
         samples = np.concatenate([*parts, rest])
         sample_rate = decoder.sample_rate
-        if not len(samples) or sample_rate is None:
+        if is_cut and sample_rate is None:  # nothing but a header came
+            sample_rate = self._sample_rate
+        is_empty = not len(samples) and not is_cut
+        if is_empty or sample_rate is None:
             raise TargetFailed(
                 f"target {self._spec} answered with {count_bytes(response.reads)} bytes and no "
                 "sound in them; look into its log"
             )
         self._check_rate(sample_rate)
         self._add_notes(response)
+        if isinstance(decoder, Pcm | Wav) and not is_cut:
+            self.bytes_per_s = count_bytes(response.reads) * sample_rate / len(samples)
         arrivals_ns = [at_ns for at_ns, _ in response.reads]
         frame_counts = list(map(len, parts))
         frame_counts[-1] += len(rest)  # what a decoder holds to the end came with the last byte
@@ -115,6 +148,24 @@ def open_adapter(
     A provider cannot be chosen from outside: the one asked for is compared with what the server
     reports.
     """
+    client = open_client(spec, options, available, requested)
+    try:
+        return ServerAdapter(client, secrets.mask(spec))
+    except BaseException:
+        client.close()
+        raise
+
+
+def open_client(
+    spec: str,
+    options: dict[str, Json],
+    available: dict[str, str],
+    requested: tuple[str, ...],
+) -> Client:
+    """A client of the server that `spec` names, with a connection of its own that is not open yet.
+
+    TargetShapeError for options that it does not have.
+    """
     from pytest_ttsperf.targets.server.http import HttpClient
     from pytest_ttsperf.targets.server.wyoming import WyomingClient
 
@@ -130,14 +181,9 @@ def open_adapter(
                 f"target {label} was given {name}={secrets.mask_value(name, value)!r}; wanted "
                 f"{' or '.join(option_names)}"
             )
-    client = make_client(
+    return make_client(
         spec,
         voice=available.get("voice"),
         needs_voice="voice" in requested,
         **options,
     )
-    try:
-        return ServerAdapter(client, label)
-    except BaseException:
-        client.close()
-        raise

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,6 +34,26 @@ class TimedResponse:
     """Whether the rate is the request template's, as nothing in the answer says it."""
 
 
+@dataclass(slots=True)
+class RawResponse:
+    """One answer as it came: nothing of it is decoded yet, so that reading it costs little."""
+
+    request_ns: int
+    end_ns: int
+    """Of the answer: its last byte, or that after which it was hung up."""
+    over_ns: int
+    """When it was clear here that nothing follows; later than the end where nothing says so."""
+    reads: list[TimedRead]
+    is_cut: bool
+    """Whether it was hung up before its end."""
+    identify: Callable[[], TimedResponse]
+    """Find out how it is to be decoded. TargetError for what is no sound."""
+
+
+class Unanswered(TargetFailed):
+    """A connection ended before a byte of the answer: perhaps it had been idle for too long."""
+
+
 class Client(Protocol):
     """Sends requests to one kind of server. TargetError when the answer is no answer."""
 
@@ -41,6 +62,12 @@ class Client(Protocol):
 
     def ask(self, text: str, mode: Mode) -> TimedResponse:
         """One answer, read to its end."""
+
+    def fetch(self, text: str, *, stop_after: int | None = None) -> RawResponse:
+        """The same, not decoded; hung up after so many reads of sound, if a number is named."""
+
+    def abort(self) -> None:
+        """End the answer under way, from any thread: whoever reads it gets an error."""
 
     def placement(self) -> dict[str, Json] | None:
         """Which provider runs there, where the server says it."""
@@ -54,6 +81,13 @@ def connect(host: str, port: int) -> socket.socket:
     connection = socket.create_connection((host, port), CONNECT_S)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
+
+
+def shut_down(connection: socket.socket | None) -> None:
+    """End a connection for whoever reads from it, in whatever thread; nothing happens to none."""
+    if connection is not None:
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
 
 
 def is_readable(connection: socket.socket, timeout_s: float) -> bool:

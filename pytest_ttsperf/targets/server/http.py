@@ -12,6 +12,7 @@ import re
 import socket
 import ssl
 from collections.abc import Mapping
+from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from time import perf_counter_ns
 from typing import Any, NamedTuple
@@ -24,12 +25,15 @@ from pytest_ttsperf.targets.placement import is_count_by_name
 from pytest_ttsperf.targets.server import request_template, response_head
 from pytest_ttsperf.targets.server.client import (
     READ_BYTES,
+    RawResponse,
     TimedRead,
     TimedResponse,
+    Unanswered,
     broken_connection,
     connect,
     is_readable,
     not_reachable,
+    shut_down,
 )
 from pytest_ttsperf.targets.server.payload import Payload, identify_payload
 
@@ -82,11 +86,15 @@ class HttpClient:
 
     def ask(self, text: str, mode: Mode) -> TimedResponse:  # noqa: ARG002  (same for both)
         """Send one text, read the answer to its end."""
+        return self.fetch(text).identify()
+
+    def fetch(self, text: str, *, stop_after: int | None = None) -> RawResponse:
+        """See `Client`. A hung up answer takes its connection along, as HTTP has no other way."""
         request = request_template.build_request(self._template, self._path, text, self._voice)
         request_ns = perf_counter_ns()
         if self._connection.sock is None:
             self._connect()
-        exchange = self._exchange(request)
+        exchange = self._exchange(request, stop_after)
         response = exchange.response
         if self._keeps_connection and response.will_close:
             self._connection.close()
@@ -97,13 +105,35 @@ class HttpClient:
         providers = filter(None, map(response.getheader, PROVIDER_HEADERS))
         self._provider = next(providers, self._provider)
         self._served_voice = response.getheader("X-Voice") or self._served_voice
+        connect_spans: tuple[Span, ...] = ()
+        if not self._keeps_connection:
+            connect_spans = self._connection.spans
+        return RawResponse(
+            request_ns=request_ns,
+            end_ns=exchange.end_ns,
+            over_ns=exchange.end_ns,
+            reads=exchange.reads,
+            is_cut=exchange.is_cut,
+            identify=partial(self._to_timed, request_ns, exchange, connect_spans),
+        )
+
+    def abort(self) -> None:
+        """See `Client`."""
+        shut_down(self._connection.sock)
+
+    def _to_timed(
+        self,
+        request_ns: int,
+        exchange: _Exchange,
+        connect_spans: tuple[Span, ...],
+    ) -> TimedResponse:
         sound = self._identify(exchange)
         return TimedResponse(
             request_ns=request_ns,
             end_ns=exchange.end_ns,
             reads=exchange.reads,
             decoder=sound.decoder,
-            spans=self._spans(exchange),
+            spans=(*connect_spans, *_spans(exchange)),
             notes=sound.notes,
             is_rate_supposed=sound.is_rate_supposed,
         )
@@ -131,28 +161,39 @@ class HttpClient:
                 ) from error
             raise not_reachable(self._url, error) from error
 
-    def _exchange(self, request: request_template.HttpRequest) -> _Exchange:
-        """Send a request and read its answer, on a connection that is open."""
+    def _exchange(
+        self,
+        request: request_template.HttpRequest,
+        stop_after: int | None,
+    ) -> _Exchange:
+        """Send a request and read its answer, on a connection that is open.
+
+        Unanswered where the server has ended it, and sent nothing. It may have done so just before
+        the request came, as each server ends connections that were idle for long: then nothing is
+        wrong with it (RFC 9112, 9.3.1).
+        """
         connection = self._connection
         reads: list[TimedRead] = []
         try:
             begun_ns = perf_counter_ns()
-            connection.request(request.method, request.path, request.body, request.headers)
+            _send(connection, request, self._url)
             sent_ns = perf_counter_ns()
-            response = connection.getresponse()
+            response = _await_head(connection, self._url)
             head_ns = perf_counter_ns()
             response_head.refuse_errors(
                 response, self._url, request.method, secrets.mask(request.path)
             )
             response_head.refuse_compressed(response, self._url)
-            _drain(response, reads)
+            is_cut = _drain(response, reads, stop_after)
             end_ns = perf_counter_ns()
+            if is_cut:
+                connection.close()
         except BaseException as error:
             connection.close()
             if isinstance(error, OSError | HTTPException):
                 raise broken_connection(self._url, reads, error) from error
             raise
-        return _Exchange(response, reads, begun_ns, sent_ns, head_ns, end_ns)
+        return _Exchange(response, reads, begun_ns, sent_ns, head_ns, end_ns, is_cut)
 
     def _identify(self, exchange: _Exchange) -> Payload:
         """How the sound of an answer is read. TargetError for one that is no sound."""
@@ -163,22 +204,6 @@ class HttpClient:
                 f"target {self._url} answered {response.status} and no byte; look into its log"
             )
         return identify_payload(self._url, response.headers, body, self._template)
-
-    def _spans(self, exchange: _Exchange) -> tuple[Span, ...]:
-        """Stages as seen from here, and those that the server reports."""
-        first_ns, _ = exchange.reads[0]
-        sent_ns = exchange.sent_ns
-        spans: list[Span] = []
-        if not self._keeps_connection:
-            spans += self._connection.spans
-        spans += [
-            Span(stage=SEND, start_ns=exchange.begun_ns, end_ns=sent_ns),
-            Span(stage=WAIT, start_ns=sent_ns, end_ns=first_ns),
-            Span(stage=BODY, start_ns=first_ns, end_ns=exchange.end_ns),
-        ]
-        headers = exchange.response.headers.get_all("Server-Timing") or []
-        spans += place_server_spans(headers, sent_ns, exchange.head_ns)
-        return tuple(spans)
 
     def _read_status(self) -> dict[str, Json] | None:
         """The placement under the status path, on a separate connection; None without one."""
@@ -211,6 +236,40 @@ class _Exchange(NamedTuple):
     sent_ns: int
     head_ns: int
     end_ns: int
+    is_cut: bool
+
+
+def _send(connection: HTTPConnection, request: request_template.HttpRequest, url: str) -> None:
+    """Send a request. Unanswered where the other end is closed."""
+    try:
+        connection.request(request.method, request.path, request.body, request.headers)
+    except (BrokenPipeError, ConnectionResetError) as error:
+        raise _unanswered(url, error) from error
+
+
+def _await_head(connection: HTTPConnection, url: str) -> HTTPResponse:
+    """Wait for the head of an answer. Unanswered where the connection ends instead."""
+    try:
+        return connection.getresponse()
+    except ConnectionResetError as error:  # http.client's own for an orderly end is one of these
+        raise _unanswered(url, error) from error
+
+
+def _unanswered(url: str, error: OSError) -> Unanswered:
+    return Unanswered(str(broken_connection(url, (), error)))
+
+
+def _spans(exchange: _Exchange) -> tuple[Span, ...]:
+    """Stages as seen from here, and those that the server reports."""
+    first_ns, _ = exchange.reads[0]
+    sent_ns = exchange.sent_ns
+    headers = exchange.response.headers.get_all("Server-Timing") or []
+    return (
+        Span(stage=SEND, start_ns=exchange.begun_ns, end_ns=sent_ns),
+        Span(stage=WAIT, start_ns=sent_ns, end_ns=first_ns),
+        Span(stage=BODY, start_ns=first_ns, end_ns=exchange.end_ns),
+        *place_server_spans(headers, sent_ns, exchange.head_ns),
+    )
 
 
 class _Response(HTTPResponse):
@@ -327,8 +386,11 @@ def find_placement(status: Json, voice: str | None = None) -> dict[str, Json] | 
     return None
 
 
-def _drain(response: HTTPResponse, reads: list[TimedRead]) -> None:
-    """Stamp what arrives until the end. HTTPException or OSError when it ends too early."""
+def _drain(response: HTTPResponse, reads: list[TimedRead], stop_after: int | None) -> bool:
+    """Stamp what arrives until the end, or so many reads; whether it was cut short by the latter.
+
+    HTTPException or OSError when it ends too early.
+    """
     bytes_left = response.length
     read = response.read1
     append = reads.append
@@ -337,8 +399,11 @@ def _drain(response: HTTPResponse, reads: list[TimedRead]) -> None:
         if not data:
             break
         append((perf_counter_ns(), data))
+        if len(reads) == stop_after:
+            return True
         if bytes_left is not None:
             bytes_left -= len(data)
     if bytes_left:
         raise IncompleteRead(b"", bytes_left)
     response.close()
+    return False

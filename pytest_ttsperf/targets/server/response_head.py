@@ -10,7 +10,7 @@ from http.client import HTTPResponse
 from urllib.parse import urljoin, urlsplit
 
 from pytest_ttsperf import secrets
-from pytest_ttsperf.errors import TargetFailed, TargetShapeError
+from pytest_ttsperf.errors import StatusRefused, TargetShapeError
 from pytest_ttsperf.targets.decoders.pcm import PcmShape
 from pytest_ttsperf.targets.python.samples import is_rate
 
@@ -95,7 +95,7 @@ def refuse_compressed(response: HTTPResponse, url: str) -> None:
 
 
 def refuse_errors(response: HTTPResponse, url: str, method: str, path: str) -> None:
-    """TargetFailed for an answer that is no success, with what it says of itself."""
+    """StatusRefused for an answer that is no success, with what it says of itself."""
     if 200 <= response.status < 300:
         return
     shown_path = path
@@ -104,11 +104,12 @@ def refuse_errors(response: HTTPResponse, url: str, method: str, path: str) -> N
     answer = f"target {url} answered {response.status} {response.reason} to {method} {shown_path}"
     location = response.getheader("Location")
     if location is not None and 300 <= response.status < 400:
-        raise TargetFailed(f"{answer}: {_describe_redirect(url, path, location)}")
+        redirect = _describe_redirect(url, path, location)
+        raise StatusRefused(f"{answer}: {redirect}", status=response.status)
     body = response.read(MOST_ERROR_BYTES)
     size = response.getheader("Content-Length")
     content = describe_body(body, response.getheader("Content-Type"), size)
-    raise TargetFailed(f"{answer}: {content}")
+    raise StatusRefused(f"{answer}: {content}", status=response.status)
 
 
 def describe_body(body: bytes, content_type: str | None, size: str | None = None) -> str:

@@ -10,7 +10,7 @@ from functools import partial
 from msgspec import structs
 
 from pytest_ttsperf.errors import TargetCrashed, TargetTimeout
-from pytest_ttsperf.records import Mode, Recording, TargetInfo
+from pytest_ttsperf.records import Mode, Recording, TargetInfo, TargetSpec
 from pytest_ttsperf.targets import spec as targets_spec
 from pytest_ttsperf.targets.base import Inspection, Lifecycle, TargetRequest
 from pytest_ttsperf.targets.placement import COUNTS, ELSEWHERE
@@ -93,6 +93,11 @@ class ServerTarget:
         return self._client.close()
 
     def _find_owner(self) -> port_owner.Owner:
-        url = targets_spec.resolve(self._spec.spec)
-        address = request_template.parse_address(url)
-        return port_owner.find_owner(address.host, address.port)
+        return find_server(self._spec)
+
+
+def find_server(spec: TargetSpec) -> port_owner.Owner:
+    """The process tree of the server that a spec names, where it can be read here."""
+    url = targets_spec.resolve(spec.spec)
+    address = request_template.parse_address(url)
+    return port_owner.find_owner(address.host, address.port)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import socket
+from functools import partial
 from time import perf_counter_ns
 from typing import Any, NamedTuple
 
@@ -21,12 +22,14 @@ from pytest_ttsperf.targets.decoders.pcm import Pcm, PcmShape
 from pytest_ttsperf.targets.server import request_template
 from pytest_ttsperf.targets.server.client import (
     READ_BYTES,
+    RawResponse,
     TimedRead,
     TimedResponse,
     broken_connection,
     connect,
     is_readable,
     not_reachable,
+    shut_down,
 )
 
 MOST_BYTES = 1 << 26
@@ -95,6 +98,10 @@ class WyomingClient:
 
     def ask(self, text: str, mode: Mode) -> TimedResponse:  # noqa: ARG002  (the same for both)
         """Send one text, read to the end of its sound."""
+        return self.fetch(text).identify()
+
+    def fetch(self, text: str, *, stop_after: int | None = None) -> RawResponse:
+        """See `Client`. A hung up answer takes its connection along: the protocol has no word."""
         request = self._encode_request(text)
         request_ns = perf_counter_ns()
         connection = self._socket or self._connect()
@@ -102,7 +109,8 @@ class WyomingClient:
         try:
             connection.sendall(request)
             sent_ns = perf_counter_ns()
-            shape, end_ns = self._read_answer(reads, sent_ns)
+            shape, end_ns = self._read_answer(reads, sent_ns, stop_after)
+            over_ns = perf_counter_ns()
         except BaseException as error:
             self.close()
             if isinstance(error, OSError | EOFError | ValueError):
@@ -118,8 +126,15 @@ class WyomingClient:
             Span(stage=WAIT, start_ns=sent_ns, end_ns=first_ns),
             Span(stage=BODY, start_ns=first_ns, end_ns=end_ns),
         ]
-        decoder = Pcm(PcmShape(shape.rate, 8 * shape.width, shape.channels))
-        return TimedResponse(request_ns, end_ns, reads, decoder, tuple(spans))
+        is_cut = len(reads) == stop_after
+        if is_cut:
+            self.close()
+        identify = partial(_to_timed, request_ns, end_ns, reads, shape, tuple(spans))
+        return RawResponse(request_ns, end_ns, over_ns, reads, is_cut, identify)
+
+    def abort(self) -> None:
+        """See `Client`."""
+        shut_down(self._socket)
 
     def placement(self) -> dict[str, Json] | None:
         """None: the protocol has no place for it."""
@@ -148,8 +163,16 @@ class WyomingClient:
             data["voice"] = {"name": self._voice}
         return json.dumps({"type": "synthesize", "data": data}).encode() + b"\n"
 
-    def _read_answer(self, reads: list[TimedRead], sent_ns: int) -> tuple[_Shape, int]:
-        """Read a whole answer: the shape of its sound, and when its last audio-stop was there."""
+    def _read_answer(
+        self,
+        reads: list[TimedRead],
+        sent_ns: int,
+        stop_after: int | None,
+    ) -> tuple[_Shape, int]:
+        """Read a whole answer: the shape of its sound, and when its last audio-stop was there.
+
+        After so many reads of sound, if a number is named, it ends with the last of them.
+        """
         shape: _Shape | None = None
         end_ns: int | None = None
         while end_ns is None or self._goes_on(reads, sent_ns):
@@ -164,7 +187,7 @@ class WyomingClient:
                 reads.append((arrived_ns, payload))
             elif kind == "audio-stop":
                 end_ns = arrived_ns
-            elif kind == "synthesize-stopped":
+            if kind == "synthesize-stopped" or len(reads) == stop_after:
                 end_ns = end_ns or arrived_ns
                 break
         if shape is None:
@@ -274,6 +297,17 @@ class WyomingClient:
             return False
         assert self._socket is not None
         return self._socket.recv(1, socket.MSG_PEEK) == b""
+
+
+def _to_timed(
+    request_ns: int,
+    end_ns: int,
+    reads: list[TimedRead],
+    shape: _Shape,
+    spans: tuple[Span, ...],
+) -> TimedResponse:
+    decoder = Pcm(PcmShape(shape.rate, 8 * shape.width, shape.channels))
+    return TimedResponse(request_ns, end_ns, reads, decoder, spans)
 
 
 def _is_quiet_time(quiet: object) -> bool:

@@ -15,7 +15,8 @@ import sys
 import threading
 import time
 import traceback
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.measure.recorder import cost
@@ -35,12 +36,17 @@ _PLUGIN_FOLDER = os.path.dirname(os.path.dirname(_WORKER_FOLDER))
 def main(connection_fd: int, lifeline_fd: int) -> None:
     """Serve requests until one says to close, or until the parent is gone."""
     started_ns = time.monotonic_ns()
+    serve(begin(connection_fd, lifeline_fd), started_ns)
+
+
+def begin(connection_fd: int, lifeline_fd: int) -> socket.socket:
+    """Be a process that ends with its parent and says where it hangs; the socket to talk over."""
     for descriptor in (connection_fd, lifeline_fd):
         os.set_inheritable(descriptor, False)
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     threading.Thread(target=_end_with_parent, args=(lifeline_fd,), daemon=True).start()
-    serve(socket.socket(fileno=connection_fd), started_ns)
+    return socket.socket(fileno=connection_fd)
 
 
 def serve(connection: socket.socket, started_ns: int) -> None:
@@ -48,17 +54,26 @@ def serve(connection: socket.socket, started_ns: int) -> None:
 
     `started_ns` is when code of the plugin began to run here, on time.monotonic_ns.
     """
-    child = _Child(started_ns)
+    child = WorkerChild(started_ns)
     try:
         while not child.closed:
             request = protocol.receive_request(connection)
-            try:
-                body = protocol.encode(child.answer(request))
-            except Exception as error:
-                body = protocol.encode(_failure_reply(error))
-            protocol.send_body(connection, body)
+            protocol.send_body(connection, encode_answer(child.answer, request))
     except (EOFError, OSError):
         child.close()
+
+
+def encode_answer(answer: Callable[[Any], protocol.Message], request: protocol.Message) -> bytes:
+    """The reply to a request, encoded: what it raises is a reply, too."""
+    try:
+        return protocol.encode(answer(request))
+    except Exception as error:
+        return encode_failure(error)
+
+
+def encode_failure(error: Exception) -> bytes:
+    """An error as a reply, encoded."""
+    return protocol.encode(_failure_reply(error))
 
 
 def _end_with_parent(lifeline_fd: int) -> None:
@@ -68,7 +83,9 @@ def _end_with_parent(lifeline_fd: int) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-class _Child:
+class WorkerChild:
+    """What answers the requests of `protocol`."""
+
     def __init__(self, started_ns: int) -> None:
         self._started_ns = started_ns
         self._adapter: adapter.PythonAdapter | ServerAdapter | None = None
@@ -77,21 +94,22 @@ class _Child:
         self.closed = False
 
     def answer(self, request: protocol.Request) -> protocol.Reply:
+        """Do what is asked for. What the target raises goes on."""
         match request:
             case protocol.OpenRequest():
                 return self._open(request)
             case protocol.ConnectRequest():
                 return self._connect(request)
             case protocol.WarmRequest():
-                self._open_adapter.warm()
+                self.open_adapter.warm()
                 return protocol.DoneReply()
             case protocol.RecordRequest():
-                recording = self._open_adapter.record(request.text, request.mode)
+                recording = self.open_adapter.record(request.text, request.mode)
                 return protocol.RecordedReply(recording=recording)
             case protocol.InspectRequest():
                 self._check_origin()
                 return protocol.InspectedReply(
-                    placement=self._open_adapter.placement(),
+                    placement=self.open_adapter.placement(),
                     cost=cost(),
                     tracers=tracing.tracers(),
                 )
@@ -100,13 +118,15 @@ class _Child:
                 return protocol.DoneReply()
 
     def close(self) -> None:
+        """Close the target; safe to call twice."""
         self.closed = True
         if self._adapter is not None:
             self._adapter.close()
             self._adapter = None
 
     @property
-    def _open_adapter(self) -> adapter.PythonAdapter | ServerAdapter:
+    def open_adapter(self) -> adapter.PythonAdapter | ServerAdapter:
+        """The target, once it is open."""
         if self._adapter is None:
             raise RuntimeError("the worker was asked for something before its target was open")
         return self._adapter

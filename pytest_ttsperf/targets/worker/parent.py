@@ -52,9 +52,11 @@ _ERRORS: dict[str, type[TargetError]] = {
     "ModuleMissing": ModuleMissing,
     "OptionUntaken": OptionUntaken,
     "ProviderUnavailable": ProviderMissing,
+    "TargetCrashed": TargetCrashed,
     "TargetFailed": TargetFailed,
     "TargetNotFound": TargetNotFound,
     "TargetShapeError": TargetShapeError,
+    "TargetTimeout": TargetTimeout,
     "WrongTree": WrongTree,
 }
 
@@ -72,6 +74,8 @@ class WorkerTarget:
     is_proven_by_opening = True
     placement_remedy = TELL_PLACEMENT
     process_usage = None
+    child_module = "pytest_ttsperf.targets.worker.child"
+    """What runs in the process: a module with `main(connection_fd, lifeline_fd)`."""
 
     def __init__(self, request: TargetRequest, *, is_client: bool = False) -> None:
         """With `is_client` the worker imports no target: it is the client of a server."""
@@ -92,7 +96,7 @@ class WorkerTarget:
         target_warnings = (*ready.target_warnings, *tracing.remarks())
         return without_secrets(structs.replace(ready, target_warnings=target_warnings))
 
-    def _open_request(self, spawned_ns: int) -> protocol.Request:
+    def _open_request(self, spawned_ns: int) -> protocol.Message:
         request = self._request
         spec = request.spec
         target = (spec.spec, spec.options, request.available, request.requested)
@@ -203,19 +207,39 @@ class WorkerTarget:
             "-c",
             _RUN_START_FILE,
             _START_FILE,
+            self.child_module,
             str(connection_fd),
             str(lifeline_fd),
             _PLUGIN_FOLDER,
             *searched,
         ]
 
-    def _ask(self, request: protocol.Request) -> protocol.Reply:
-        if self._connection is None:
-            raise TargetCrashed(f"target {self._spec.label} is not open, or its worker was closed")
+    def _ask(self, request: protocol.Message) -> protocol.Reply:
+        self.send(request)
+        reply = self.receive(protocol.REPLIES, self._request.timeout_s)
+        assert isinstance(reply, protocol.Reply), reply
+        return reply
+
+    def send(self, message: protocol.Message) -> None:
+        """Say something to the process. TargetCrashed when it is gone."""
         try:
-            protocol.send(self._connection, request)
-            self._wait_readable(self._request.timeout_s)
-            reply = protocol.receive_reply(self._connection)
+            protocol.send(self._open_connection, message)
+        except OSError:
+            self._raise_crashed()
+        except BaseException:  # half a message may be on its way
+            self._end()
+            raise
+
+    def receive(self, decoder: protocol.Decoder, timeout_s: float) -> protocol.Message:
+        """What it says next. What it failed with is raised as an error of ours.
+
+        TargetCrashed when it is gone, TargetTimeout when it says nothing within the time; then it
+        is ended.
+        """
+        connection = self._open_connection
+        try:
+            self._wait_readable(timeout_s)
+            reply: protocol.Message = decoder.decode(protocol.receive_body(connection))
         except (EOFError, OSError):
             self._raise_crashed()
         except _TooLateError:
@@ -226,6 +250,12 @@ class WorkerTarget:
         if isinstance(reply, protocol.FailedReply):
             self._raise_failed(reply)
         return reply
+
+    @property
+    def _open_connection(self) -> socket.socket:
+        if self._connection is None:
+            raise TargetCrashed(f"target {self._spec.label} is not open, or its worker was closed")
+        return self._connection
 
     def _wait_readable(self, timeout_s: float) -> None:
         """Wait for an answer. EOFError when the process ends, _TooLateError after the timeout."""

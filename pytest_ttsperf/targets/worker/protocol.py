@@ -118,15 +118,16 @@ _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(
     Request,
     dec_hook=_path_from_bytes,
 )
-_replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
+Decoder = msgspec.msgpack.Decoder[Any]
+REPLIES: Decoder = msgspec.msgpack.Decoder(Reply)
 
 
-def encode(message: Request | Reply) -> bytes:
+def encode(message: Message) -> bytes:
     """A message as bytes; TypeError or OverflowError for what msgpack cannot carry."""
     return _encoder.encode(message)
 
 
-def send(connection: socket.socket, message: Request | Reply) -> None:
+def send(connection: socket.socket, message: Message) -> None:
     """Write one message; OSError when the other side is gone."""
     send_body(connection, encode(message))
 
@@ -138,15 +139,22 @@ def send_body(connection: socket.socket, body: bytes) -> None:
 
 def receive_request(connection: socket.socket) -> Request:
     """Read one request; EOFError when the parent is gone."""
-    return _requests.decode(_receive(connection))
+    return _requests.decode(receive_body(connection))
 
 
 def receive_reply(connection: socket.socket) -> Reply:
     """Read one reply; EOFError when the worker is gone."""
-    return _replies.decode(_receive(connection))
+    reply: Reply = REPLIES.decode(receive_body(connection))
+    return reply
 
 
-def _receive(connection: socket.socket) -> bytearray:
+def new_decoder(kind: Any) -> Decoder:
+    """What reads messages of a union of kinds, for those who say more than a worker does."""
+    return msgspec.msgpack.Decoder(kind, dec_hook=_path_from_bytes)
+
+
+def receive_body(connection: socket.socket) -> bytearray:
+    """Read one encoded message; EOFError when the other side is gone."""
     (length,) = _LENGTH.unpack(_exactly(connection, _LENGTH.size))
     return _exactly(connection, length)
 

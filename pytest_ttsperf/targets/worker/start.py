@@ -3,22 +3,24 @@
 Its text is executed by `-c`: so nothing of the plugin has to be importable before, and the target's
 process has a `__main__` without a file, which nobody who starts further processes runs again.
 
-The arguments are the path of this file, the two descriptors of `child.main`, the folder that the
-running plugin lies in, and what the running interpreter searches. The plugin's folder comes first
-while it is imported: else one in the folder that the worker starts in, perhaps of an older version,
-would win. What another interpreter lacks of what the plugin needs is found behind its own packages.
+The arguments are the path of this file, the module with `main`, its two descriptors, the folder
+that the running plugin lies in, and what the running interpreter searches. The plugin's folder
+comes first while it is imported: else one in the folder that the worker starts in, perhaps of an
+older version, would win. What another interpreter lacks of what the plugin needs is found behind
+its own packages.
 """
 
+import importlib
 import sys
 
-connection_fd, lifeline_fd, plugin_folder, *further = sys.argv[2:]
+module, connection_fd, lifeline_fd, plugin_folder, *further = sys.argv[2:]
 searched = list(sys.path)
 sys.path.insert(0, plugin_folder)
 for entry in further:
     if entry not in searched:
         sys.path.append(entry)
 
-from pytest_ttsperf.targets.worker.child import main  # noqa: E402
+main = importlib.import_module(module).main
 
 if plugin_folder not in searched:
     sys.path.remove(plugin_folder)

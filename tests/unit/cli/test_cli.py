@@ -307,7 +307,7 @@ def test_modules_of_the_current_folder_come_behind_the_standard_library(tmp_path
     standard = sysconfig.get_paths()["stdlib"]
     path = ["/somewhere/bin", standard, installed]
     monkeypatch.setattr(sys, "path", list(path))
-    with compare._modules_of(str(tmp_path)):
+    with compare.modules_of(str(tmp_path)):
         assert sys.path == ["/somewhere/bin", standard, str(tmp_path), installed]
     assert sys.path == path
 
@@ -316,5 +316,5 @@ def test_modules_of_the_current_folder_come_behind_the_standard_library(tmp_path
 def test_a_folder_that_is_searched_already_stays_where_it_is(tmp_path, monkeypatch, is_named):
     path = ["/first", str(tmp_path) if is_named else "", "/last"]
     monkeypatch.setattr(sys, "path", list(path))
-    with compare._modules_of(str(tmp_path)):
+    with compare.modules_of(str(tmp_path)):
         assert sys.path == path

@@ -13,10 +13,13 @@ import pytest
 
 from pytest_ttsperf.compare import metrics as compared
 from pytest_ttsperf.experiment import trial
+from pytest_ttsperf.load import findings, generator_guard
 from pytest_ttsperf.measure import corpus
 from pytest_ttsperf.metrics import catalog, definitions, sound_guards, validity
+from pytest_ttsperf.metrics import load as load_metrics
 from pytest_ttsperf.metrics.catalog import Paragraph
 from pytest_ttsperf.plugin import markers
+from pytest_ttsperf.records import GeneratorHealth, LoadResult, LoadWindow
 from tools import metrics_page
 
 GUARD_NAMES = [guard.__name__ for guard in validity.GUARDS]
@@ -24,12 +27,14 @@ TABLES = {
     "METRICS": (catalog.METRICS, list(definitions.METRICS)),
     "MEMORY": (catalog.MEMORY, metrics_page.memory_figures()),
     "FIGURES": (catalog.FIGURES, list(compared.ALL)),
+    "LOAD": (catalog.LOAD, list(load_metrics.FIGURES)),
     "GUARDS": (catalog.GUARDS, GUARD_NAMES),
 }
 PARAGRAPHS = {
     **catalog.METRICS,
     **catalog.MEMORY,
     **catalog.PHASES,
+    **catalog.CROWD_LIMITS,
 }
 
 
@@ -50,11 +55,23 @@ def test_whatever_a_mark_limits_has_a_paragraph(marker: str) -> None:
     assert limited <= set(PARAGRAPHS)
 
 
+def test_figures_of_many_listeners_are_fields_of_the_records() -> None:
+    fields = {
+        *LoadWindow.__struct_fields__,
+        *LoadResult.__struct_fields__,
+        *GeneratorHealth.__struct_fields__,
+    }
+    assert set(catalog.LOAD) <= fields
+
+
 def test_the_phases_of_an_opening_have_paragraphs() -> None:
     assert set(trial.OPENING) <= set(catalog.PHASES)
 
 
-@pytest.mark.parametrize("paragraph", [*PARAGRAPHS.values(), *catalog.FIGURES.values()])
+@pytest.mark.parametrize(
+    "paragraph",
+    [*PARAGRAPHS.values(), *catalog.LOAD.values(), *catalog.FIGURES.values()],
+)
 def test_a_paragraph_says_all_three_things_and_ends_without_a_point(paragraph: Paragraph) -> None:
     for text in (paragraph.formula, paragraph.source, paragraph.blind_spot):
         assert text.strip()
@@ -110,3 +127,27 @@ def test_the_band_of_a_count_is_that_of_the_code(name: str) -> None:
     numbers = re.findall(r"\d+", catalog.FIGURES[name].formula)
     if name != "texts_broken":  # any broken sample is one too many
         assert numbers == [f"{band if band > 1 else band * 100:g}"]
+
+
+def test_the_guards_of_many_listeners_are_those_of_their_cells() -> None:
+    assert [guard.word for guard in catalog.LOAD_GUARDS] == list(findings.GUARDS)
+
+
+@pytest.mark.parametrize(
+    ("word", "numbers"),
+    [
+        (
+            generator_guard.GUARD,
+            [
+                f"{generator_guard.LATENESS_MS:g} ms",
+                f"{generator_guard.CPU_SHARE * 100:g} %",
+                f"{generator_guard.NULL_RATIO:g} times",
+            ],
+        ),
+        (findings.CACHE, [f"{findings.REPEATED_SHARE * 100:g} %"]),
+    ],
+)
+def test_the_numbers_of_a_guard_of_many_listeners_are_those_of_the_code(word, numbers) -> None:
+    (bound,) = [guard.bound for guard in catalog.LOAD_GUARDS if guard.word == word]
+    for number in numbers:
+        assert number in bound

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pytest_ttsperf.compare.explanation import Parts, explain
 from pytest_ttsperf.judge.statistics.estimators import (
     TAILS,
     Array,
@@ -18,6 +17,7 @@ from pytest_ttsperf.judge.statistics.estimators import (
     levels,
     tail_residuals,
 )
+from pytest_ttsperf.judge.statistics.explanation import Parts, explain
 from pytest_ttsperf.records import (
     MIN_SHARE,
     Attribution,

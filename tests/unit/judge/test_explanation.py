@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_ttsperf.compare.explanation import Parts, explain
+from pytest_ttsperf.judge.statistics.explanation import Parts, explain
 
 BLOCKS = 8
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from pytest_ttsperf.compare.attribution import OUTSIDE, attribute, describe
+from pytest_ttsperf.judge.statistics.attribution import OUTSIDE, attribute, describe
 from pytest_ttsperf.records import Attribution, Block, StageChange
 from tests.unit.judge.simulation import SHARES, arms, speak, speak_in_stages, wilson
 
@@ -213,7 +213,7 @@ def test_stages_that_overlap_and_are_each_all_of_it_are_named_together():
 @pytest.mark.parametrize("arm_count", [3, 4])
 def test_candidates_of_three_and_of_four_arms(monkeypatch, arm_count):
     """The candidate once more in a fourth row; what it is compared with is another's business."""
-    from pytest_ttsperf.compare import attribution
+    from pytest_ttsperf.judge.statistics import attribution
     from pytest_ttsperf.records import Arms
 
     def contrast_arms(values):

@@ -1,0 +1,212 @@
+"""Cells with many listeners in a test: how they are planned, measured, pooled and judged.
+
+Here and not in `run_state`, which has the same for a single listener.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_ttsperf.plugin import lazy
+
+if TYPE_CHECKING:
+    from pytest_ttsperf.experiment.plan import Plan, TargetFactory
+    from pytest_ttsperf.load.capacity import CapacityLimits
+    from pytest_ttsperf.load.capacity_search import SearchStep
+    from pytest_ttsperf.load.cell import LoadPlan
+    from pytest_ttsperf.load.traces import WindowPlan
+    from pytest_ttsperf.plugin.options import Options
+    from pytest_ttsperf.plugin.progress import ProgressLine
+    from pytest_ttsperf.records import Capacity, CellResult, LoadSpec, Threshold, Verdict
+
+NOT_STORED = (
+    "cells in which many listen are not stored as baselines, as the machine moves them from run to "
+    "run by more than most changes would; compare versions side by side (--ttsperf-against)"
+)
+MOST_WINDOWS = 1000
+"""More than any test has: the traces of its attempts are drawn from seeds so far apart."""
+
+
+def is_crowd(result: CellResult) -> bool:
+    """Whether it is not a cell of a single listener who listens to the end."""
+    return result.load is not None or result.capacity is not None
+
+
+def plan_load(
+    plan: Plan,
+    load: LoadSpec,
+    windows: int | None,
+    options: Options,
+    earlier: int,
+) -> LoadPlan:
+    """The windows of a cell, by the command line, the call and ini, in this order.
+
+    The seed of its traces follows from the texts of the run, so that who repeats the texts repeats
+    the arrivals as well; `earlier` is how many windows the cell has already.
+    """
+    load_plan: LoadPlan = lazy.load_cell.LoadPlan(
+        plan=_limit_trials_alone(plan),
+        load=load,
+        seed=plan.texts_from * MOST_WINDOWS + earlier,
+    )
+    chosen = options.windows or windows or options.windows_ini
+    if chosen is not None:
+        load_plan = load_plan._replace(windows=chosen)
+    if options.window_s is not None:
+        load_plan = load_plan._replace(window=_fit(load_plan.window, options.window_s))
+    return load_plan
+
+
+def _fit(window: WindowPlan, counted_s: float) -> WindowPlan:
+    """A window in which requests are counted so long, with its other parts shortened likewise.
+
+    A longer one has the usual lead and the usual least number of requests.
+    """
+    share = min(1.0, counted_s / window.counted_s)
+    return window._replace(
+        counted_s=counted_s,
+        lead_s=window.lead_s * share,
+        least_requests=math.ceil(window.least_requests * share),
+    )
+
+
+def _limit_trials_alone(plan: Plan) -> Plan:
+    """The plan with those limits that each request of a crowd has a figure for.
+
+    The others are of a sample of single trials (words, opinion), or are judged in `judge`.
+    """
+    limits_on = plan.limits_on
+
+    def limits(fingerprint: str) -> tuple[Threshold, ...]:
+        found = limits_on(fingerprint)
+        return tuple(limit for limit in found if not limit.is_sampled and not _is_single(limit))
+
+    return replace(
+        plan,
+        quality=replace(plan.quality, words=False, mos=False),
+        limits_on=limits,
+    )
+
+
+def _is_single(limit: Threshold) -> bool:
+    """Whether it limits what a cell has as a whole, and no trial by itself."""
+    return limit.marker in ("barge_in", "capacity")
+
+
+def unjudged_remark(test: str, plan: Plan, load: LoadSpec) -> str | None:
+    """What the test limits and a crowd is not judged by; None where there is nothing."""
+    named = []
+    if plan.quality.words:
+        named.append("words")
+    if plan.quality.mos:
+        named.append("mean opinion score")
+    if not named:
+        return None
+    return f"{test}: {' and '.join(named)} are judged with one listener, and not of {load.label}"
+
+
+def measure(source: TargetFactory, plan: LoadPlan, line: ProgressLine) -> CellResult:
+    """The windows of a cell, and what happens after a hanging up where its listeners do that."""
+    from msgspec import structs
+
+    label = plan.load.label
+    result = lazy.load_cell.measure_load(source, plan, line.parts_of(label, "windows"))
+    if not plan.load.hangs_up or result.load is None:
+        return result
+    barge_in = lazy.barge_in.measure_barge_in(source, plan, line.parts_of(label, "hang-ups"))
+    return structs.replace(result, load=structs.replace(result.load, barge_in=barge_in))
+
+
+def add_limits(result: CellResult, limits: Iterable[Threshold]) -> CellResult:
+    """The result with those of the limits that a crowd has as a whole."""
+    from msgspec import structs
+
+    single = [limit for limit in limits if _is_single(limit)]
+    return structs.replace(result, thresholds=(*result.thresholds, *single))
+
+
+def capacity_limits(keywords: Mapping[str, Any]) -> CapacityLimits:
+    """What `@capacity` says of a good window."""
+    return lazy.capacity.CapacityLimits(
+        ttfa_p95_ms=keywords.get("ttfa_p95_ms"),
+        stall=keywords.get("stall", 0.0),
+    )
+
+
+def search(
+    source: TargetFactory,
+    plan: LoadPlan,
+    keywords: Mapping[str, Any],
+    limits: Iterable[Threshold],
+    line: ProgressLine,
+) -> CellResult:
+    """Whether as many may listen at once as the test wants.
+
+    `limits` are those of the test: what is wanted may not be what its mark says.
+    """
+    preset = lazy.plan.preset_name(plan.plan.text)
+    wanted = next(limit.limit for limit in limits if limit.marker == "capacity")
+    window_s = plan.window.lead_s + plan.window.counted_s
+    line.begin_search(
+        f"{preset} {plan.plan.mode}: whether {_level_text(plan.load, wanted)} are served within "
+        f"the limits, in windows of {window_s:.3g} s"
+    )
+    unit = "listeners" if plan.load.rate is None else "requests/s"
+
+    def tell(step: SearchStep) -> None:
+        line.text(lazy.load_report.progress_text(step, unit))
+
+    return lazy.capacity_cell.measure_capacity(
+        source,
+        plan,
+        capacity_limits(keywords),
+        wanted=wanted,
+        tell=tell,
+    )
+
+
+def _level_text(load: LoadSpec, level: float) -> str:
+    if load.rate is not None:
+        return f"{level:g} requests/s"
+    return f"{level:g} listener" if level == 1 else f"{level:g} listeners"
+
+
+def pool(earlier: CellResult, later: CellResult) -> CellResult:
+    """Both attempts at a cell as one. A search has begun anew, and its later answer counts."""
+    if later.capacity is not None:
+        return later
+    if later.load is None:
+        return lazy.cell.pool(earlier, later)
+    return lazy.load_pooling.pool(earlier, later)
+
+
+def judge(result: CellResult) -> CellResult:
+    """By its limits; where many listen, with the window as the unit."""
+    from msgspec import structs
+
+    if result.capacity is not None:
+        return structs.replace(result, verdicts=tuple(_judge_capacity(result, result.capacity)))
+    if result.load is None:
+        return lazy.cell.judge(result)
+    limits = result.thresholds
+    of_trials = tuple(limit for limit in limits if not _is_single(limit))
+    of_hang_ups = [
+        lazy.barge_in.judge(result.load.barge_in, limit) for limit in limits if _is_single(limit)
+    ]
+    judged = lazy.load_cell.judge(structs.replace(result, thresholds=of_trials), of_hang_ups)
+    return structs.replace(judged, thresholds=limits)
+
+
+def _judge_capacity(result: CellResult, capacity: Capacity) -> Iterator[Verdict]:
+    """With the limits of the test, which an option may have put in the place of the mark's."""
+    from msgspec import structs
+
+    for limit in result.thresholds:
+        verdict = lazy.capacity.judge(capacity, limit.limit)
+        if verdict.outcome is lazy.records.Outcome.INVALID:
+            # Nothing else says why, as there is no note that a verdict could repeat.
+            verdict = structs.replace(verdict, gate="trust")
+        yield structs.replace(verdict, threshold=limit)

@@ -1,0 +1,204 @@
+"""What follows a hang-up: judged on records, and measured of targets that stop, and that do not."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from pytest_ttsperf.errors import MeasurementError
+from pytest_ttsperf.experiment.plan import Plan, TargetFactory
+from pytest_ttsperf.load import barge_in
+from pytest_ttsperf.load.cell import LoadPlan
+from pytest_ttsperf.records import (
+    BargeIn,
+    LoadSpec,
+    Mode,
+    Outcome,
+    TargetSpec,
+    Threshold,
+)
+
+STOP = Threshold(
+    marker="barge_in", keyword="stop_p95_ms", metric="barge_in_stop_ms", statistic="p95", limit=50
+)
+NEXT = Threshold(
+    marker="barge_in",
+    keyword="next_ttfa",
+    metric="barge_in_next_ttfa",
+    statistic="value",
+    limit=0.1,
+)
+IDLE_MS = tuple(20.0 + index % 3 for index in range(20))
+
+
+def stopping(*stops_ms: float | None) -> BargeIn:
+    return barge_in.summarise(BargeIn(hang_ups=len(stops_ms), stops_ms=stops_ms))
+
+
+def following(factor: float, spread: float = 0.05, failed: int = 0) -> BargeIn:
+    """First sounds that come so many times as late as those of an idle target."""
+    next_ms = []
+    for index, idle_ms in enumerate(IDLE_MS):
+        next_ms.append(idle_ms * factor * math.exp(spread * (-1) ** index))
+    return barge_in.summarise(
+        BargeIn(hang_ups=40, failed=failed, next_ttfas_ms=tuple(next_ms), idle_ttfas_ms=IDLE_MS)
+    )
+
+
+@pytest.mark.parametrize(
+    ("stops_ms", "outcome"),
+    [
+        ((8.0,) * 60, Outcome.PASS),
+        ((8.0,) * 12, Outcome.INCONCLUSIVE),
+        ((80.0,) * 60, Outcome.FAIL),
+        ((8.0, 8.0, None) * 20, Outcome.FAIL),
+    ],
+)
+def test_stops_are_judged_by_their_p95(
+    stops_ms: tuple[float | None, ...], outcome: Outcome
+) -> None:
+    assert barge_in.judge(stopping(*stops_ms), STOP).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("factor", "spread", "outcome"),
+    [
+        (1.0, 0.05, Outcome.PASS),
+        (0.7, 0.05, Outcome.PASS),
+        (1.5, 0.05, Outcome.FAIL),
+        (1.1, 0.05, Outcome.INCONCLUSIVE),
+        (1.0, 0.6, Outcome.INCONCLUSIVE),
+    ],
+)
+def test_the_next_first_sound_is_judged_by_pairs(
+    factor: float, spread: float, outcome: Outcome
+) -> None:
+    assert barge_in.judge(following(factor, spread), NEXT).outcome is outcome
+
+
+def test_a_failure_says_both_times_and_the_limit() -> None:
+    verdict = barge_in.judge(following(1.5), NEXT)
+    assert "that of an idle target after 21 ms (+50 %, surely at least" in verdict.reason
+    assert "limit +10 %" in verdict.reason
+    assert verdict.value == pytest.approx(0.5, abs=0.01)
+
+
+def test_requests_that_fail_after_a_hang_up_fail_the_limit() -> None:
+    verdict = barge_in.judge(following(1.0, failed=2), NEXT)
+    assert verdict.outcome is Outcome.FAIL
+    assert "2 requests failed" in verdict.reason
+
+
+@pytest.mark.parametrize("limit", [STOP, NEXT])
+@pytest.mark.parametrize("found", [None, BargeIn(hang_ups=0, reason="no tree to be read")])
+def test_what_was_not_measured_fails(found: BargeIn | None, limit: Threshold) -> None:
+    verdict = barge_in.judge(found, limit)
+    assert verdict.outcome is Outcome.FAIL
+    assert "not measured" in verdict.reason
+
+
+def test_percentiles_that_rest_on_work_without_an_end_are_none() -> None:
+    found = stopping(*[8.0] * 9, None)
+    assert found.stop_p50_ms == 8.0
+    assert found.stop_p95_ms is None
+
+
+# Measured
+
+ENGINE = '''
+import threading
+import time
+
+import numpy as np
+
+sample_rate = 16_000
+CHUNKS = 40
+CHUNK = 1600
+
+
+def work(seconds):
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
+def tone(index):
+    at = np.arange(index * CHUNK, (index + 1) * CHUNK)
+    return (0.3 * np.sin(at * 0.2)).astype(np.float32)
+
+
+class Pulled:
+    """Makes a chunk when it is wanted."""
+
+    sample_rate = sample_rate
+
+    def stream(self, text):
+        for index in range(CHUNKS):
+            work(0.004)
+            yield tone(index)
+
+
+class Eager(Pulled):
+    """Makes all in a thread that nobody can stop, and the next text waits for it."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+
+    def stream(self, text):
+        import queue
+
+        chunks = queue.SimpleQueue()
+
+        def make():
+            with self._lock:
+                for index in range(CHUNKS):
+                    work(0.004)
+                    chunks.put(tone(index))
+
+        threading.Thread(target=make, daemon=True).start()
+        for _ in range(CHUNKS):
+            yield chunks.get()
+'''
+
+
+def plan_of(mode: Mode = "stream") -> LoadPlan:
+    load = LoadSpec(listeners=2, hangs_up=True)
+    return LoadPlan(Plan("test", "short", mode, "warm", 59), load)
+
+
+def measure(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, hang_ups: int = 6) -> BargeIn:
+    (folder / "interrupted.py").write_text(ENGINE, "utf-8")
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setattr(barge_in, "WATCHED", hang_ups)
+    monkeypatch.setattr(barge_in, "PAIRS", hang_ups)
+    source = TargetFactory(TargetSpec(spec=f"interrupted:{name}"))
+    return barge_in.measure_barge_in(source, plan_of(), lambda _: None)
+
+
+@pytest.mark.starts
+def test_an_engine_that_stops_and_one_that_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulled = measure("Pulled", tmp_path, monkeypatch)
+    eager = measure("Eager", tmp_path, monkeypatch)
+    assert pulled.hang_ups >= 6
+    assert pulled.reason is None
+    assert pulled.wasted_s is not None
+    assert eager.wasted_s is not None
+    assert eager.wasted_s > 10 * pulled.wasted_s
+    assert eager.stop_p50_ms is not None
+    assert pulled.stop_p50_ms is not None
+    assert eager.stop_p50_ms > 10 * pulled.stop_p50_ms
+    assert barge_in.judge(eager, NEXT).outcome is Outcome.FAIL
+    assert eager.next_ttfa_ms is not None
+    assert eager.idle_ttfa_ms is not None
+    assert eager.next_ttfa_ms > 3 * eager.idle_ttfa_ms
+    assert barge_in.judge(pulled, NEXT).outcome is not Outcome.FAIL
+
+
+def test_answers_that_come_whole_cannot_be_interrupted() -> None:
+    source = TargetFactory(TargetSpec(spec="interrupted:Pulled"))
+    with pytest.raises(MeasurementError, match=r"measure perf\.stream"):
+        barge_in.measure_barge_in(source, plan_of("nonstream"), lambda _: None)
