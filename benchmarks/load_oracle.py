@@ -1,20 +1,20 @@
-"""The generator of load against others' arithmetic: loadgen's, queueing theory's, and a stopped clock.
+"""The generator of load beside loadgen, queueing theory, and what stands still for a second.
 
     python benchmarks/load_oracle.py [--seconds 60] [--only queue] [--loadgen PYTHON]
 
-**Queue.** A server with one place, whose every answer takes 20 ms, gets requests at random at 70 % of
-what it can do. Ours sends them in one process, MLPerf's loadgen (scenario `Server`) in another, each
-to a fresh server. Both must send as many as were to come, at instants that are as random as they
-should be, and see the mean wait that is known of such a queue (M/D/1: rho S / 2 (1 - rho)), which
-none of them can see that waits for an answer before it sends the next request.
+**Queue.** A server with one place, whose every answer takes 20 ms, gets requests at random at 70 %
+of what it can do. Ours sends them in one process, MLPerf's loadgen (scenario `Server`) in another,
+each to a fresh server. Both must send as many as were to come, at instants that are as random as
+they should be, and see the mean wait that is known of such a queue (M/D/1: rho S / 2 (1 - rho)).
+Nobody can see it who waits for an answer before the next request is sent.
 
 **Stopped.** The server is stopped for a second (SIGSTOP) in the midst of a window. Who sends nothing
-meanwhile has one long answer; the truth is one for each request that was due, and that the sender is
-on time all the same. Then the sender itself is stopped: what was due meanwhile is late, is said to be
-late, and its time counts from when it was due ("coordinated omission").
+meanwhile has one long answer; the truth is one for each request that was due, and a sender that is
+on time all the same. Then the sender itself is stopped: what was due meanwhile is late, is said to
+be late, and its time counts from when it was due ("coordinated omission").
 
-`pip install mlcommons-loadgen` brings loadgen, into any environment; --loadgen names its interpreter.
-Exits with 1 where anything is not as it should be.
+`pip install mlcommons-loadgen` brings loadgen, into any environment; --loadgen names its
+interpreter. Exits with 1 where anything is not as it should be.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the log of load_quality.py says: a row for each case, and how much unchanged windows differ."""
+"""What the log of load_quality.py says: a row for each case, and how unchanged windows differ."""
 
 from __future__ import annotations
 
