@@ -154,7 +154,9 @@ def send_ours(port: int, seconds: float) -> Sent:
     return Sent(tuple(at_s), tuple(latency_s))
 
 
-def run_window(port: int, seconds: float, meanwhile: Callable[[], None] | None = None) -> WindowRecord:
+def run_window(
+    port: int, seconds: float, meanwhile: Callable[[], None] | None = None
+) -> WindowRecord:
     """One open-loop window of the product's generator; `meanwhile` runs once it has begun."""
     from pytest_ttsperf.experiment.plan import TargetFactory
     from pytest_ttsperf.load.generator.parent import LoadGenerator
@@ -267,7 +269,7 @@ class Found(NamedTuple):
     """One sender beside what is known."""
 
     name: str
-    count: int
+    requests: int
     rate: float
     p_random: float
     """Of Kolmogorov and Smirnov: that pauses so distributed are exponential."""
@@ -286,7 +288,7 @@ def summarise(name: str, sent: Sent, seconds: float) -> Found:
     latency_s = np.array(sent.latency_s)
     return Found(
         name=name,
-        count=len(at_s),
+        requests=len(at_s),
         rate=len(at_s) / seconds,
         p_random=float(test.pvalue),
         wait_ms=1e3 * float(latency_s.mean() - SERVICE_S),
@@ -297,8 +299,8 @@ def summarise(name: str, sent: Sent, seconds: float) -> Found:
 def problems_of(found: Found, seconds: float) -> Iterator[str]:
     """What is not as it should be."""
     expected = RATE * seconds
-    if abs(found.count - expected) > COUNT_SIGMAS * math.sqrt(expected):
-        yield f"{found.name}: found {found.count} requests, wanted about {expected:.0f}"
+    if abs(found.requests - expected) > COUNT_SIGMAS * math.sqrt(expected):
+        yield f"{found.name}: found {found.requests} requests, wanted about {expected:.0f}"
     if found.p_random < LEAST_P:
         yield f"{found.name}: its pauses are not exponential (p = {found.p_random:.1g})"
     if abs(found.wait_ms / (1e3 * wait_s()) - 1) > WAIT_ERROR:
@@ -322,10 +324,10 @@ def check_queue(seconds: float, python: str) -> list[str]:
     print("| sender | requests | a second | random, p | mean wait, ms | p95, ms |")
     print("|---|---|---|---|---|---|")
     print(f"| theory | {RATE * seconds:.0f} | {RATE:.1f} | | {1e3 * wait_s():.1f} | |")
-    problems = []
+    problems: list[str] = []
     for row in rows:
         print(
-            f"| {row.name} | {row.count} | {row.rate:.1f} | {row.p_random:.2f} | "
+            f"| {row.name} | {row.requests} | {row.rate:.1f} | {row.p_random:.2f} | "
             f"{row.wait_ms:.1f} | {row.p95_ms:.1f} |"
         )
         problems += problems_of(row, seconds)
@@ -392,15 +394,11 @@ def read_stopped(record: WindowRecord) -> Stopped:
 
 def check_stopped() -> list[str]:
     """The server stopped, and then the sender."""
-    problems = []
+    problems: list[str] = []
     with queue_server() as (pid, port):
-        server = read_stopped(
-            run_window(port, STOPPED_WINDOW_S, stop_meanwhile(lambda: [pid]))
-        )
+        server = read_stopped(run_window(port, STOPPED_WINDOW_S, stop_meanwhile(lambda: [pid])))
     with queue_server() as (_, port):
-        sender = read_stopped(
-            run_window(port, STOPPED_WINDOW_S, stop_meanwhile(generator_pids))
-        )
+        sender = read_stopped(run_window(port, STOPPED_WINDOW_S, stop_meanwhile(generator_pids)))
     # All that was due meanwhile waits longer than half of it: for its end, and for those before.
     least = RATE * STOP_S
     least -= COUNT_SIGMAS * math.sqrt(least)
