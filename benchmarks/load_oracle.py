@@ -8,9 +8,9 @@ each to a fresh server. Both must send as many as were to come, at instants that
 they should be, and see the mean wait that is known of such a queue (M/D/1: rho S / 2 (1 - rho)).
 Nobody can see it who waits for an answer before the next request is sent.
 
-**Stopped.** The server is stopped for a second (SIGSTOP) in the midst of a window. Who sends nothing
-meanwhile has one long answer; the truth is one for each request that was due, and a sender that is
-on time all the same. Then the sender itself is stopped: what was due meanwhile is late, is said to
+**Stopped.** The server is stopped for a second (SIGSTOP) in the midst of a window. Who sends
+nothing meanwhile has one long answer; the truth is one for each request that was due, and a sender
+that is on time all the same. Then the sender itself is stopped: what was due meanwhile is late, is said to
 be late, and its time counts from when it was due ("coordinated omission").
 
 `pip install mlcommons-loadgen` brings loadgen, into any environment; --loadgen names its
@@ -34,7 +34,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:

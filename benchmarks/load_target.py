@@ -155,7 +155,11 @@ class Server:
 class OurServer(Server):
     """`python -m engine serve` of this tree."""
 
-    def __init__(self, provider: str = "cpu", voice: str = "heart") -> None:
+    def __init__(
+        self,
+        provider: str = "cpu",  # noqa: ARG002  (there is no other)
+        voice: str = "heart",
+    ) -> None:
         self._voice = voice
         super().__init__()
 
@@ -190,8 +194,13 @@ class PeerServer(Server):
         if FAULT.exists():
             command += ["--fault", json.loads(FAULT.read_text("utf-8"))["fault"]]
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        log = stack.enter_context(open(os.devnull, "wb"))
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         stack.callback(end, process)
         wait_for_port(process, port)
         return port
