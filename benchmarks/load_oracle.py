@@ -10,8 +10,8 @@ Nobody can see it who waits for an answer before the next request is sent.
 
 **Stopped.** The server is stopped for a second (SIGSTOP) in the midst of a window. Who sends
 nothing meanwhile has one long answer; the truth is one for each request that was due, and a sender
-that is on time all the same. Then the sender itself is stopped: what was due meanwhile is late, is said to
-be late, and its time counts from when it was due ("coordinated omission").
+that is on time all the same. Then the sender itself is stopped: what was due meanwhile is late, is
+said to be late, and its time counts from when it was due ("coordinated omission").
 
 `pip install mlcommons-loadgen` brings loadgen, into any environment; --loadgen names its
 interpreter. Exits with 1 where anything is not as it should be.

@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import re
+import select
 import socket
 import subprocess
 import threading
@@ -132,10 +133,14 @@ class Server:
 
     @property
     def connection(self) -> http.client.HTTPConnection:
-        """That of this thread."""
+        """That of this thread; a server closes one that was not used for some seconds."""
         if not hasattr(self._local, "connection"):
             self._local.connection = http.client.HTTPConnection("127.0.0.1", self._port)
         connection: http.client.HTTPConnection = self._local.connection
+        if connection.sock is not None:
+            readable, _, _ = select.select([connection.sock], [], [], 0)
+            if readable:  # nothing was asked, so it is the end
+                connection.close()
         return connection
 
     @property
