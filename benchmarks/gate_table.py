@@ -17,7 +17,6 @@ from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.judge.statistics.t_rule import MIN_BLOCKS
 from pytest_ttsperf.records import Block
 
-
 STAGE = "vocode"
 """Where gate_target.py spends the time."""
 REPLAYED_BUDGETS_S = (60, 180)

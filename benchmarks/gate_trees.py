@@ -54,7 +54,6 @@ class Trees:
             run(["git", "reset", "-q", "--hard", self.revision], self.folder)
             path.unlink(missing_ok=True)
 
-
     @contextlib.contextmanager
     def change(self, plant: Callable[[Path], None]) -> Iterator[str]:
         """Change the working tree meanwhile; gives the revision to compare it with."""
@@ -90,9 +89,7 @@ def keep_busy(busy: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def serve_both(
-    folders: Sequence[Path], voice: str, *options: str
-) -> Iterator[list[str]]:
+def serve_both(folders: Sequence[Path], voice: str, *options: str) -> Iterator[list[str]]:
     """A fresh server from each of the folders, and their addresses in this order.
 
     Which is started first is drawn, as the first has the processors to itself for a moment.

@@ -1,20 +1,20 @@
-"""The generator of load against others' arithmetic: loadgen's, queueing theory's, and a stopped clock.
+"""The generator of load beside loadgen, queueing theory, and what stands still for a second.
 
     python benchmarks/load_oracle.py [--seconds 60] [--only queue] [--loadgen PYTHON]
 
-**Queue.** A server with one place, whose every answer takes 20 ms, gets requests at random at 70 % of
-what it can do. Ours sends them in one process, MLPerf's loadgen (scenario `Server`) in another, each
-to a fresh server. Both must send as many as were to come, at instants that are as random as they
-should be, and see the mean wait that is known of such a queue (M/D/1: rho S / 2 (1 - rho)), which
-none of them can see that waits for an answer before it sends the next request.
+**Queue.** A server with one place, whose every answer takes 20 ms, gets requests at random at 70 %
+of what it can do. Ours sends them in one process, MLPerf's loadgen (scenario `Server`) in another,
+each to a fresh server. Both must send as many as were to come, at instants that are as random as
+they should be, and see the mean wait that is known of such a queue (M/D/1: rho S / 2 (1 - rho)).
+Nobody can see it who waits for an answer before the next request is sent.
 
-**Stopped.** The server is stopped for a second (SIGSTOP) in the midst of a window. Who sends nothing
-meanwhile has one long answer; the truth is one for each request that was due, and that the sender is
-on time all the same. Then the sender itself is stopped: what was due meanwhile is late, is said to be
-late, and its time counts from when it was due ("coordinated omission").
+**Stopped.** The server is stopped for a second (SIGSTOP) in the midst of a window. Who sends
+nothing meanwhile has one long answer; the truth is one for each request that was due, and a sender
+that is on time all the same. Then the sender itself is stopped: what was due meanwhile is late, is
+said to be late, and its time counts from when it was due ("coordinated omission").
 
-`pip install mlcommons-loadgen` brings loadgen, into any environment; --loadgen names its interpreter.
-Exits with 1 where anything is not as it should be.
+`pip install mlcommons-loadgen` brings loadgen, into any environment; --loadgen names its
+interpreter. Exits with 1 where anything is not as it should be.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -154,7 +153,9 @@ def send_ours(port: int, seconds: float) -> Sent:
     return Sent(tuple(at_s), tuple(latency_s))
 
 
-def run_window(port: int, seconds: float, meanwhile: Callable[[], None] | None = None) -> WindowRecord:
+def run_window(
+    port: int, seconds: float, meanwhile: Callable[[], None] | None = None
+) -> WindowRecord:
     """One open-loop window of the product's generator; `meanwhile` runs once it has begun."""
     from pytest_ttsperf.experiment.plan import TargetFactory
     from pytest_ttsperf.load.generator.parent import LoadGenerator
@@ -267,7 +268,7 @@ class Found(NamedTuple):
     """One sender beside what is known."""
 
     name: str
-    count: int
+    requests: int
     rate: float
     p_random: float
     """Of Kolmogorov and Smirnov: that pauses so distributed are exponential."""
@@ -286,7 +287,7 @@ def summarise(name: str, sent: Sent, seconds: float) -> Found:
     latency_s = np.array(sent.latency_s)
     return Found(
         name=name,
-        count=len(at_s),
+        requests=len(at_s),
         rate=len(at_s) / seconds,
         p_random=float(test.pvalue),
         wait_ms=1e3 * float(latency_s.mean() - SERVICE_S),
@@ -297,8 +298,8 @@ def summarise(name: str, sent: Sent, seconds: float) -> Found:
 def problems_of(found: Found, seconds: float) -> Iterator[str]:
     """What is not as it should be."""
     expected = RATE * seconds
-    if abs(found.count - expected) > COUNT_SIGMAS * math.sqrt(expected):
-        yield f"{found.name}: found {found.count} requests, wanted about {expected:.0f}"
+    if abs(found.requests - expected) > COUNT_SIGMAS * math.sqrt(expected):
+        yield f"{found.name}: found {found.requests} requests, wanted about {expected:.0f}"
     if found.p_random < LEAST_P:
         yield f"{found.name}: its pauses are not exponential (p = {found.p_random:.1g})"
     if abs(found.wait_ms / (1e3 * wait_s()) - 1) > WAIT_ERROR:
@@ -322,10 +323,10 @@ def check_queue(seconds: float, python: str) -> list[str]:
     print("| sender | requests | a second | random, p | mean wait, ms | p95, ms |")
     print("|---|---|---|---|---|---|")
     print(f"| theory | {RATE * seconds:.0f} | {RATE:.1f} | | {1e3 * wait_s():.1f} | |")
-    problems = []
+    problems: list[str] = []
     for row in rows:
         print(
-            f"| {row.name} | {row.count} | {row.rate:.1f} | {row.p_random:.2f} | "
+            f"| {row.name} | {row.requests} | {row.rate:.1f} | {row.p_random:.2f} | "
             f"{row.wait_ms:.1f} | {row.p95_ms:.1f} |"
         )
         problems += problems_of(row, seconds)
@@ -392,15 +393,11 @@ def read_stopped(record: WindowRecord) -> Stopped:
 
 def check_stopped() -> list[str]:
     """The server stopped, and then the sender."""
-    problems = []
+    problems: list[str] = []
     with queue_server() as (pid, port):
-        server = read_stopped(
-            run_window(port, STOPPED_WINDOW_S, stop_meanwhile(lambda: [pid]))
-        )
+        server = read_stopped(run_window(port, STOPPED_WINDOW_S, stop_meanwhile(lambda: [pid])))
     with queue_server() as (_, port):
-        sender = read_stopped(
-            run_window(port, STOPPED_WINDOW_S, stop_meanwhile(generator_pids))
-        )
+        sender = read_stopped(run_window(port, STOPPED_WINDOW_S, stop_meanwhile(generator_pids)))
     # All that was due meanwhile waits longer than half of it: for its end, and for those before.
     least = RATE * STOP_S
     least -= COUNT_SIGMAS * math.sqrt(least)

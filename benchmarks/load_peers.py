@@ -49,9 +49,9 @@ def serve_piper(port: int, fault: str | None) -> None:
 
 def one_thread(options: Callable[[], Any]) -> Any:
     """Options of a session that computes in the thread that calls it."""
-    made = options()
-    made.intra_op_num_threads = 1
-    return made
+    chosen = options()
+    chosen.intra_op_num_threads = 1
+    return chosen
 
 
 def serialise_piper(voice: Any) -> None:

@@ -136,9 +136,7 @@ def planter(case: LoadCase) -> Callable[[Path], None]:
     return plant
 
 
-def compare_revisions(
-    trees: Trees, case: LoadCase, load: Mapping[str, Any], revision: str
-) -> Line:
+def compare_revisions(trees: Trees, case: LoadCase, load: Mapping[str, Any], revision: str) -> Line:
     """By a run of pytest."""
     with tempfile.TemporaryDirectory() as folder:
         artifact = Path(folder) / "run.json"
@@ -206,12 +204,16 @@ def fields_of(comparison: Mapping[str, Any]) -> Line:
     """What the log holds of a comparison: with its windows, if it has any."""
     windows: dict[str, list[Line]] = {}
     for arm, of_arm in comparison.get("windows", {}).items():
-        windows[arm] = [{name: window.get(name) for name in WINDOW_FIELDS} for window in of_arm]
+        windows[arm] = list(map(_picked_fields, of_arm))
     return {
         **comparison_fields(comparison),
         "notes": comparison.get("notes", []),
         "windows": windows,
     }
+
+
+def _picked_fields(window: Mapping[str, Any]) -> Line:
+    return {name: window.get(name) for name in WINDOW_FIELDS}
 
 
 # One search

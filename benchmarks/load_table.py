@@ -1,4 +1,4 @@
-"""What the log of load_quality.py says: a row for each case, and how much unchanged windows differ."""
+"""What the log of load_quality.py says: a row for each case, and how unchanged windows differ."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def _capacity_rows(lines: Sequence[Line]) -> list[tuple[str, ...]]:
 def _capacity_row(case: CapacityCase, lines: Sequence[Line]) -> tuple[str, ...]:
     found = [line["capacity"] for line in lines]
     proven = [each["proven"] for each in found]
-    windows = [sum(level["windows"] for level in each["levels"]) for each in found]
+    windows = list(map(_count_windows, found))
     return (
         case.name,
         _progress(case, lines),
@@ -229,6 +229,10 @@ def _capacity_row(case: CapacityCase, lines: Sequence[Line]) -> tuple[str, ...]:
         case.wanted,
         shortfall(case, lines),
     )
+
+
+def _count_windows(capacity: Line) -> int:
+    return sum(level["windows"] for level in capacity["levels"])
 
 
 def within_a_step(levels: Sequence[float | None]) -> list[bool]:

@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import re
+import select
 import socket
 import subprocess
 import threading
@@ -132,10 +133,14 @@ class Server:
 
     @property
     def connection(self) -> http.client.HTTPConnection:
-        """That of this thread."""
+        """That of this thread; a server closes one that was not used for some seconds."""
         if not hasattr(self._local, "connection"):
             self._local.connection = http.client.HTTPConnection("127.0.0.1", self._port)
         connection: http.client.HTTPConnection = self._local.connection
+        if connection.sock is not None:
+            readable, _, _ = select.select([connection.sock], [], [], 0)
+            if readable:  # nothing was asked, so it is the end
+                connection.close()
         return connection
 
     @property
@@ -155,7 +160,11 @@ class Server:
 class OurServer(Server):
     """`python -m engine serve` of this tree."""
 
-    def __init__(self, provider: str = "cpu", voice: str = "heart") -> None:
+    def __init__(
+        self,
+        provider: str = "cpu",  # noqa: ARG002  (there is no other)
+        voice: str = "heart",
+    ) -> None:
         self._voice = voice
         super().__init__()
 
@@ -190,8 +199,13 @@ class PeerServer(Server):
         if FAULT.exists():
             command += ["--fault", json.loads(FAULT.read_text("utf-8"))["fault"]]
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        log = stack.enter_context(open(os.devnull, "wb"))
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         stack.callback(end, process)
         wait_for_port(process, port)
         return port

@@ -35,7 +35,7 @@ from tables import proportion
 
 ROOT = Path(__file__).resolve().parents[1]
 GATE_COMPARISONS = sum(case.count for case in CASES)
-LOAD_LINES = sum(case.count for case in (*LOAD_CASES, *CAPACITIES))
+LOAD_LINES = sum(case.count for case in LOAD_CASES) + sum(case.count for case in CAPACITIES)
 MANY = 1000
 """Lines from which on a share in whole percents would read as 0 % to 0 %."""
 TAIL = 2000

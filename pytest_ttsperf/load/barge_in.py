@@ -32,6 +32,7 @@ from pytest_ttsperf.judge import limits
 from pytest_ttsperf.judge.statistics import quantiles
 from pytest_ttsperf.load.cell import LoadPlan, load_texts
 from pytest_ttsperf.load.generator.parent import LoadGenerator, WindowRecord
+from pytest_ttsperf.load.handles import count_handles
 from pytest_ttsperf.load.hang_ups import (
     QUIET_NS,
     IdleLevel,
@@ -320,17 +321,18 @@ def _ttfa_ms(trial: Trial) -> float | None:
 
 def read_footprint(pids: Sequence[int]) -> Footprint:
     """What these process trees hold now."""
-    handles = 0
-    rss_bytes = 0
+    return Footprint(count_handles(pids), _rss_bytes(pids))
+
+
+def _rss_bytes(pids: Sequence[int]) -> int | None:
+    total = 0
     try:
         for top in pids:
             for pid in tree(top):
-                process = psutil.Process(pid)
-                handles += process.num_fds() + process.num_threads()
-                rss_bytes += process.memory_info().rss
+                total += psutil.Process(pid).memory_info().rss
     except UNREADABLE:
-        return Footprint(None, None)
-    return Footprint(handles, rss_bytes)
+        return None
+    return total
 
 
 def summarise(raw: BargeIn) -> BargeIn:

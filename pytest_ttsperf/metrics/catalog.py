@@ -405,18 +405,20 @@ RARE_EVENT = f"{T_OVER_BLOCKS}, and exact counts of the texts that have any (ADR
 
 CROWD_LIMITS: Mapping[str, Paragraph] = {
     "barge_in_stop_ms": Paragraph(
-        "from the hanging up of a listener until the process tree of the target spends no more CPU "
-        "time; `@barge_in(stop_p95_ms=)` limits the 95th percentile over the hangings up",
+        "from a hang-up until the process tree of the target does no more, by its CPU time, than "
+        "when it is idle and has just answered (ADR 49); `@barge_in(stop_p95_ms=)` limits its "
+        "95th percentile over the hang-ups",
         OWN,
         "work on a GPU, or on another machine; what goes on for no longer than the clock of CPU "
         "time can tell",
         unit="ms",
     ),
     "barge_in_next_ttfa": Paragraph(
-        "median TTFA of the requests after a hanging up / median TTFA of the same texts from an "
-        "idle target - 1; `@barge_in(next_ttfa=)` limits it",
+        "geometric mean, over texts, of the TTFA to the first sounding chunk right after a hang-up "
+        "/ that of the same text from an idle target, - 1 (ADR 49); `@barge_in(next_ttfa=)` "
+        "limits it",
         OWN,
-        "what a hanging up costs other listeners; a target that is slow after each answer, hung up "
+        "what a hang-up costs other listeners; a target that is slow after each answer, hung up "
         "or not",
     ),
     "capacity": Paragraph(
