@@ -15,6 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -233,11 +234,11 @@ def test_an_engine_that_is_awaited_serves_all_in_its_loop(engines: str) -> None:
     require_all_answered(record)
     for request in record.requests:
         require_own_text(request)
-    first, *_ = record.requests
-    assert any(
-        first.load.scheduled_ns < other.load.scheduled_ns < (first.load.end_ns or 0)
-        for other in record.requests
-    )
+    overlaps = [
+        after.load.scheduled_ns < (before.load.end_ns or 0)
+        for before, after in pairwise(record.requests)
+    ]
+    assert sum(overlaps) > len(overlaps) / 2
 
 
 @pytest.mark.parametrize("name", ["Telling", "Awaited"])
@@ -300,7 +301,7 @@ def test_an_engine_that_hangs_is_an_error_and_is_ended(engines: str) -> None:
         pid = generator.open().pid
         assert pid is not None
         trace = draw_trace(load, ["hang now", "all is well"], seed=5, plan=PLAN)
-        with pytest.raises(TargetTimeout, match="did not end within 0.5 s"):
+        with pytest.raises(TargetTimeout, match=r"did not end within 0\.5 s"):
             generator.run_window(trace, lambda _: None)
         assert not psutil.pid_exists(pid)
 
@@ -357,9 +358,7 @@ def test_a_server_answers_all_listeners_with_their_own_text(
     with LoadGenerator(source_of(f"{base}/{way}"), GREEDY, "stream") as generator:
         ready = generator.open()
         assert ready.pid == generator.target_pid == process.pid
-        record = generator.run_window(
-            draw_trace(GREEDY, TEXTS, seed=5, plan=PLAN), lambda _: None
-        )
+        record = generator.run_window(draw_trace(GREEDY, TEXTS, seed=5, plan=PLAN), lambda _: None)
     require_all_answered(record)
     for request in record.requests:
         assert request.recording is not None
@@ -514,9 +513,7 @@ def test_each_listener_starts_a_program_of_its_own(tmp_path: Path) -> None:
         assert ready.pid is None
         assert ready.pid_missing_because is not None
         assert generator.target_pid is None
-        record = generator.run_window(
-            draw_trace(GREEDY, TEXTS, seed=5, plan=PLAN), lambda _: None
-        )
+        record = generator.run_window(draw_trace(GREEDY, TEXTS, seed=5, plan=PLAN), lambda _: None)
         assert generator.inspect().placement is None
     require_all_answered(record)
     for request in record.requests:
@@ -603,9 +600,7 @@ def test_our_engine_says_the_same_to_a_crowd_as_to_one() -> None:
     """The same text and seed give the same bits, whoever else listens."""
     with LoadGenerator(source_of("engine:Engine"), GREEDY, "stream") as generator:
         generator.open()
-        record = generator.run_window(
-            draw_trace(GREEDY, TEXTS, seed=5, plan=PLAN), lambda _: None
-        )
+        record = generator.run_window(draw_trace(GREEDY, TEXTS, seed=5, plan=PLAN), lambda _: None)
         request = record.requests[len(record.requests) // 2]
         alone = generator.record(request.request.text)
     require_all_answered(record)
