@@ -15,6 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -233,11 +234,11 @@ def test_an_engine_that_is_awaited_serves_all_in_its_loop(engines: str) -> None:
     require_all_answered(record)
     for request in record.requests:
         require_own_text(request)
-    first, *_ = record.requests
-    assert any(
-        first.load.scheduled_ns < other.load.scheduled_ns < (first.load.end_ns or 0)
-        for other in record.requests
-    )
+    overlaps = [
+        after.load.scheduled_ns < (before.load.end_ns or 0)
+        for before, after in pairwise(record.requests)
+    ]
+    assert sum(overlaps) > len(overlaps) / 2
 
 
 @pytest.mark.parametrize("name", ["Telling", "Awaited"])
@@ -300,7 +301,7 @@ def test_an_engine_that_hangs_is_an_error_and_is_ended(engines: str) -> None:
         pid = generator.open().pid
         assert pid is not None
         trace = draw_trace(load, ["hang now", "all is well"], seed=5, plan=PLAN)
-        with pytest.raises(TargetTimeout, match="did not end within 0.5 s"):
+        with pytest.raises(TargetTimeout, match=r"did not end within 0\.5 s"):
             generator.run_window(trace, lambda _: None)
         assert not psutil.pid_exists(pid)
 

@@ -62,7 +62,8 @@ def test_an_answer_is_hung_up_after_so_many_reads(base: str, way: str, connectio
         assert len(raw.reads) == 2
         recording = adapter.decode(raw, "stream")
         assert len(recording.arrivals_ns) == 2
-        assert sum(recording.frame_counts) < FRAMES
+        if way != "length":  # that comes in a delivery or two
+            assert sum(recording.frame_counts) < FRAMES
     client.prepare()
     whole = adapter.decode(client.fetch(TEXT, stop_after=10_000), "stream")
     assert sum(whole.frame_counts) == pytest.approx(FRAMES, rel=0.1)
@@ -131,7 +132,9 @@ def read_request(connection: socket.socket) -> bool:
     return True
 
 
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: audio/pcm\r\nContent-Length: 480\r\n\r\n" + b"\1\0" * 240
+ANSWER = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: audio/pcm\r\nContent-Length: 480\r\n\r\n" + b"\1\0" * 240
+)
 
 
 @pytest.fixture
