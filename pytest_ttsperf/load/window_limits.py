@@ -39,8 +39,8 @@ from pytest_ttsperf.records import CellResult, Outcome, Threshold, Trial, Verdic
 
 ALPHA_FAIL = 0.01
 SKEW = 0.6
-"""Of the error of a PASS, what t gets: percentiles of windows are skewed, as logs, too, and t at .05
-passes a server on its limit in 7 to 9 % of cases (benchmarks/window_limits_simulation.py)."""
+"""Of the error of a PASS, what t gets: percentiles of windows are skewed, as logs, too, and t at
+.05 passes a server on its limit in 7 to 9 % of cases (benchmarks/window_limits_simulation.py)."""
 FEWEST_WINDOWS = 5
 FEWEST_FAR = 3
 FAR = 1.5
