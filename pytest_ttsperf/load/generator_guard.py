@@ -26,7 +26,10 @@ CPU_SHARE = 0.7
 NULL_RATIO = 5.0
 """What the generator reaches with nothing to wait for, against what is wanted of it."""
 NS_PER_MS = 1e6
-REMEDY = "fewer listeners, a lower rate, or a machine with more cores would show the target"
+REMEDY = (
+    "fewer listeners, a lower rate, or a machine with more cores, or with nothing else to do, "
+    "would show the target"
+)
 
 
 def find_notes(

@@ -44,11 +44,12 @@ LEVEL_DB = 10.0
 """Twice or half as loud to an ear."""
 UNLIKE_SHARE = 0.5
 """Of what different texts differ by. A voice with chance of its own in timing and sound differs
-from itself by up to .39 of that; one that has changed texts in the middle, from .56 on."""
+from itself by up to .37 of that; an answer that changes texts in the middle, by .54 and more
+(docs/measurements/load-limits.md)."""
 SCATTER = 1.5
 """Times what the voice differs from itself by."""
 CLOSER = 0.7
-"""Of the distance from its own text: the right answer is 2.5 times as far from any other text."""
+"""Of the distance from its own text: the right answer is twice as far from any other text."""
 SAME_SHARE = 0.25
 """Of what different texts differ by: the sound of one answer, sent twice."""
 LEAST_TYPICAL_DB = 2.0

@@ -1,4 +1,4 @@
-"""The simulated server behind the claims on limits under load, and those claims on a small scale."""
+"""The simulated server behind the claims on limits under load, and these on a small scale."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def test_more_load_means_more_waiting(simulation) -> None:
     assert np.quantile(busy, 0.95) > 1.5 * np.quantile(idle, 0.95)
 
 
-def test_a_limit_on_the_truth_is_passed_by_windows_rarely_and_by_requests_often(simulation) -> None:
+def test_on_its_limit_a_server_is_judged_by_windows_rarely_and_as_independent_often(
+    simulation,
+) -> None:
     rng = np.random.default_rng(3)
     drawn = [simulation.simulate_window(0.85, rng) for _ in range(600)]
     p95_ms = [np.quantile(ttfa_ms, 0.95) for ttfa_ms in drawn]
@@ -46,7 +48,7 @@ def test_a_limit_on_the_truth_is_passed_by_windows_rarely_and_by_requests_often(
     long_run_ms = float(np.quantile(np.concatenate(drawn), 0.95))
     tests = [drawn[start : start + 6] for start in range(0, 600, 6)]
     by_windows = [simulation.judge_by_windows(test, typical_ms) for test in tests]
-    by_requests = [simulation.judge_by_requests(test, long_run_ms) for test in tests]
-    assert by_windows.count(Outcome.PASS) <= 12
+    independent = [simulation.judge_independently(test, long_run_ms) for test in tests]
+    assert by_windows.count(Outcome.PASS) <= 14
     assert by_windows.count(Outcome.FAIL) <= 5
-    assert by_requests.count(Outcome.PASS) > by_windows.count(Outcome.PASS)
+    assert len(tests) - independent.count(Outcome.INCONCLUSIVE) >= 30
