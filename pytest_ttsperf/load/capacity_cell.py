@@ -214,6 +214,7 @@ class _CapacityRun:
             if self._step is not None:
                 self._tell(self._step._replace(seconds=seconds, window_s=length_s))
 
+        self._generator.change_load(plan.load)
         metered = run_metered_window(self._generator, trace, self._meter, tell)
         sounding = trials_of(metered.record, number, keep_sound=True)
         answers = integrity.read_answers(sounding)

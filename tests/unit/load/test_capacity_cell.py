@@ -40,9 +40,12 @@ class CrowdedGenerator(FakeGenerator):
     swaps_answers: bool = False
     """Whether two listeners get each other's answers."""
     is_late: bool = False
+    load: LoadSpec | None = None
 
     def run_window(self, trace: Trace, tell: Any) -> Any:
         crowd = {each.listener for each in trace.requests}
+        assert self.load is not None
+        assert self.load.listeners == len(crowd)
         self.levels.append(len(crowd))
         self.ttfa_ms = 100.0 * len(crowd)
         few = structs.replace(trace, requests=trace.requests[:REQUESTS])
@@ -53,6 +56,9 @@ class CrowdedGenerator(FakeGenerator):
         if self.is_late:
             record.health = structs.replace(HEALTH, lateness_p99_ms=100.0)
         return record
+
+    def change_load(self, load: LoadSpec) -> None:
+        self.load = load
 
     def record(self, text: str) -> Recording:
         ttfa_ms = 5000.0
