@@ -216,5 +216,3 @@ def _outcome(capacity: Capacity, least: float) -> Outcome:
     if capacity.refuted is not None and capacity.refuted <= least:
         return Outcome.FAIL
     return Outcome.INCONCLUSIVE
-
-

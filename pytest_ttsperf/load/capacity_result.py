@@ -121,8 +121,6 @@ def why_open(walk: CapacityWalk, unit: Unit, wanted: float | None) -> str | None
     return f"{share} were bad at {_span_text(walk, evidence.places, unit)}, which refutes nothing"
 
 
-
-
 def _span_text(walk: CapacityWalk, places: Sequence[int], unit: Unit) -> str:
     lowest, highest = walk.levels[min(places)], walk.levels[max(places)]
     if lowest == highest:

@@ -260,7 +260,11 @@ def test_judged_by_what_is_wanted(server: Server, wanted: float | None, outcome:
     assert verdict.reason.endswith("wanted at least 6 listeners") == (
         outcome is not Outcome.INCONCLUSIVE
     )
-    assert (verdict.subject, verdict.limit, verdict.unit) == ("capacity min_listeners", 6, "listeners")
+    assert (verdict.subject, verdict.limit, verdict.unit) == (
+        "capacity min_listeners",
+        6,
+        "listeners",
+    )
     assert verdict.n == len(server.levels)
 
 

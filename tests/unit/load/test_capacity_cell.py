@@ -28,7 +28,7 @@ from tests.unit.load.factories import HEALTH, babble, recording
 from tests.unit.load.test_cell import FakeGenerator
 
 LIMITS = CapacityLimits(ttfa_p95_ms=350.0)
-REQUESTS = 8
+REQUESTS = 16
 """Of a window, whatever its trace offers."""
 
 
@@ -125,9 +125,7 @@ def test_how_many_there_are_is_not_part_of_the_cell(generator: CrowdedGenerator)
 @pytest.mark.parametrize(
     ("wanted", "outcome"), [(3, Outcome.PASS), (4, Outcome.FAIL), (5, Outcome.FAIL)]
 )
-def test_one_level_is_decided(
-    generator: CrowdedGenerator, wanted: int, outcome: Outcome
-) -> None:
+def test_one_level_is_decided(generator: CrowdedGenerator, wanted: int, outcome: Outcome) -> None:
     found = found_in(measure(wanted=wanted))
     assert capacity.judge(found, wanted).outcome is outcome
     assert generator.levels[:3] == [wanted] * 3

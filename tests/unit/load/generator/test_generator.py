@@ -357,9 +357,7 @@ def test_a_server_answers_all_listeners_with_their_own_text(
     with LoadGenerator(source_of(f"{base}/{way}"), GREEDY, "stream") as generator:
         ready = generator.open()
         assert ready.pid == generator.target_pid == process.pid
-        record = generator.run_window(
-            draw_trace(GREEDY, TEXTS, seed=5, plan=PLAN), lambda _: None
-        )
+        record = generator.run_window(draw_trace(GREEDY, TEXTS, seed=5, plan=PLAN), lambda _: None)
     require_all_answered(record)
     for request in record.requests:
         assert request.recording is not None
@@ -514,9 +512,7 @@ def test_each_listener_starts_a_program_of_its_own(tmp_path: Path) -> None:
         assert ready.pid is None
         assert ready.pid_missing_because is not None
         assert generator.target_pid is None
-        record = generator.run_window(
-            draw_trace(GREEDY, TEXTS, seed=5, plan=PLAN), lambda _: None
-        )
+        record = generator.run_window(draw_trace(GREEDY, TEXTS, seed=5, plan=PLAN), lambda _: None)
         assert generator.inspect().placement is None
     require_all_answered(record)
     for request in record.requests:
@@ -603,9 +599,7 @@ def test_our_engine_says_the_same_to_a_crowd_as_to_one() -> None:
     """The same text and seed give the same bits, whoever else listens."""
     with LoadGenerator(source_of("engine:Engine"), GREEDY, "stream") as generator:
         generator.open()
-        record = generator.run_window(
-            draw_trace(GREEDY, TEXTS, seed=5, plan=PLAN), lambda _: None
-        )
+        record = generator.run_window(draw_trace(GREEDY, TEXTS, seed=5, plan=PLAN), lambda _: None)
         request = record.requests[len(record.requests) // 2]
         alone = generator.record(request.request.text)
     require_all_answered(record)

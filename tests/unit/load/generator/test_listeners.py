@@ -110,7 +110,9 @@ def plan_of(
     )
 
 
-def closed(count: int = 1, turns: int = 3, hang_up_after: int | None = None) -> list[OfferedRequest]:
+def closed(
+    count: int = 1, turns: int = 3, hang_up_after: int | None = None
+) -> list[OfferedRequest]:
     return [
         OfferedRequest(
             index=index,
