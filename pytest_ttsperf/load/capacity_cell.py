@@ -233,7 +233,8 @@ class _CapacityRun:
         needed = most_requests(plan)
         if needed >= len(self._texts):
             return self._texts
-        count = math.ceil(needed)
+        # In a closed loop each listener has as many texts as the others, and one more than it needs.
+        count = min(len(self._texts), math.ceil(needed) + (plan.load.listeners or 0))
         first = self._taken % len(self._texts)
         self._taken += count
         return [*self._texts[first:], *self._texts[:first]][:count]

@@ -78,7 +78,7 @@ def generator(monkeypatch: pytest.MonkeyPatch) -> CrowdedGenerator:
 
 def load_plan(load: LoadSpec, phase: Any = "warm") -> LoadPlan:
     plan = Plan(test="test_crowd", text="short", mode="stream", phase=phase, trials=0)
-    window = WindowPlan(lead_s=1.0, counted_s=4.0, least_requests=1)
+    window = WindowPlan(lead_s=0.1, counted_s=4.0, least_requests=1)
     return LoadPlan(plan=plan, load=load, window=window)
 
 
@@ -152,7 +152,7 @@ def test_steps_go_on_within_a_window(generator: CrowdedGenerator) -> None:
     measure(most=2, tell=steps.append)
     before, within = steps[:2]
     assert (before.seconds, before.window_s) == (0.0, None)
-    assert (within.seconds, within.window_s) == (1.0, 3.0)
+    assert (within.seconds, within.window_s) == (1.0, 2.1)
     assert within[:4] == before[:4]
 
 
@@ -220,7 +220,7 @@ def test_a_budget_ends_it(generator: CrowdedGenerator) -> None:
 @pytest.fixture
 def few_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer than prove anything, as real windows take their time."""
-    monkeypatch.setattr(capacity_search, "PROVING", (3, 5))
+    monkeypatch.setattr(capacity_search, "PROVING", (2, 4, 6, 8))
     monkeypatch.setattr(capacity_search, "REFUTING", (1, 2, 3))
     monkeypatch.setattr(capacity_search, "EXPLORING_WINDOWS", 1)
     monkeypatch.setattr(capacity_cell, "measure_null_rate", lambda *_, **__: 500.0)
