@@ -177,7 +177,7 @@ def _tell_nobody(_step: SearchStep) -> None:
 def judge(capacity: Capacity, least: float) -> Verdict:
     """Whether the capacity is at least so many listeners, or requests a second.
 
-    PASS where as many or more are proven, FAIL where as many or fewer are refuted, and INVALID where
+    PASS where as many or more are proven, FAIL where as many or fewer are refuted, INVALID where
     the answers were not what was asked for.
     """
     threshold = Threshold(

@@ -233,7 +233,7 @@ class _CapacityRun:
         needed = most_requests(plan)
         if needed >= len(self._texts):
             return self._texts
-        # In a closed loop each listener has as many texts as the others, and one more than it needs.
+        # In a closed loop each listener has as many texts as the others: one more than needed.
         count = min(len(self._texts), math.ceil(needed) + (plan.load.listeners or 0))
         first = self._taken % len(self._texts)
         self._taken += count

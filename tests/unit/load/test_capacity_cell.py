@@ -1,4 +1,4 @@
-"""A search on a target: the windows that it runs, what it refuses, and whose answers it looks at."""
+"""A search on a target: the windows that it runs, what it refuses, and whose answers it checks."""
 
 from __future__ import annotations
 
