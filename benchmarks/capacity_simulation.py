@@ -328,6 +328,8 @@ class Outcome(NamedTuple):
 class UpwardWalk(capacity_search.CapacityWalk):
     """The rule that was rejected: a fixed sequence of levels, upwards."""
 
+    proven: int | None = None
+
     def search(self, start: float) -> None:
         """Prove one level after the other, from below where the limits are missed."""
         self._narrow(*self._bracket(self._place_of(start)))
@@ -340,7 +342,9 @@ class UpwardWalk(capacity_search.CapacityWalk):
     def _is_proven(self, place: int) -> bool:
         proof = Staircase(capacity_search.PROVING_ONE)
         while not proof.is_over:
-            proof.count(is_for=self._count_window("proving", place, proof))
+            is_good = self._count_window("proving", place, proof)
+            proof.count(is_for=is_good)
+            self.proof.count(place, is_for=is_good)
         return proof.has_proven
 
 
