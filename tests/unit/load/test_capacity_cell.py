@@ -36,6 +36,7 @@ REQUESTS = 16
 class CrowdedGenerator(FakeGenerator):
     """Each listener makes all others wait for 100 ms."""
 
+    ttfa_ms: float = 100.0
     levels: list[int] = field(default_factory=list)
     swaps_answers: bool = False
     """Whether two listeners get each other's answers."""
