@@ -34,6 +34,7 @@ from tables import proportion, to_table
 from pytest_ttsperf.load import capacity, capacity_search
 from pytest_ttsperf.load.capacity import CapacityLimits
 from pytest_ttsperf.load.capacity_search import Unit
+from pytest_ttsperf.load.staircase import Staircase
 from pytest_ttsperf.records import Capacity, GeneratorHealth, LoadWindow
 
 CORES = 2
@@ -65,7 +66,6 @@ class Length(NamedTuple):
 
 
 COUNTED = Length(20.0, 60)
-
 
 
 class Server(NamedTuple):
@@ -328,6 +328,8 @@ class Outcome(NamedTuple):
 class UpwardWalk(capacity_search.CapacityWalk):
     """The rule that was rejected: a fixed sequence of levels, upwards."""
 
+    proven: int | None = None
+
     def search(self, start: float) -> None:
         """Prove one level after the other, from below where the limits are missed."""
         self._narrow(*self._bracket(self._place_of(start)))
@@ -338,9 +340,11 @@ class UpwardWalk(capacity_search.CapacityWalk):
         self._refute(self._place_to_refute())
 
     def _is_proven(self, place: int) -> bool:
-        proof = capacity_search.Staircase(capacity_search.PROVING_ONE)
+        proof = Staircase(capacity_search.PROVING_ONE)
         while not proof.is_over:
-            proof.count(is_for=self._count_window("proving", place, proof))
+            is_good = self._count_window("proving", place, proof)
+            proof.count(is_for=is_good)
+            self.proof.count(place, is_for=is_good)
         return proof.has_proven
 
 
@@ -528,7 +532,7 @@ def main() -> None:
     """Print the tables."""
     arguments = read_arguments()
     if arguments.rule == "upwards":
-        capacity.CapacityWalk = UpwardWalk  # type: ignore[misc]
+        setattr(capacity, "CapacityWalk", UpwardWalk)  # noqa: B010
     counted = Length(arguments.counted, arguments.requests)
     rows, tallies = [], []
     for server in SERVERS:

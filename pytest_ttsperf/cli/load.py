@@ -103,7 +103,8 @@ def _run(arguments: argparse.Namespace) -> int:
             )
         finally:
             progress.end()
-    found: lazy.records.Capacity = result.capacity
+    found = result.capacity
+    assert found is not None
     if arguments.json is not None:
         files.write_file(arguments.json, files.encode_json(result))
     width = shutil.get_terminal_size().columns

@@ -214,6 +214,7 @@ class _CapacityRun:
             if self._step is not None:
                 self._tell(self._step._replace(seconds=seconds, window_s=length_s))
 
+        self._generator.change_load(plan.load)
         metered = run_metered_window(self._generator, trace, self._meter, tell)
         sounding = trials_of(metered.record, number, keep_sound=True)
         answers = integrity.read_answers(sounding)
@@ -232,7 +233,8 @@ class _CapacityRun:
         needed = most_requests(plan)
         if needed >= len(self._texts):
             return self._texts
-        count = math.ceil(needed)
+        # In a closed loop each listener has as many texts as the others: one more than needed.
+        count = min(len(self._texts), math.ceil(needed) + (plan.load.listeners or 0))
         first = self._taken % len(self._texts)
         self._taken += count
         return [*self._texts[first:], *self._texts[:first]][:count]

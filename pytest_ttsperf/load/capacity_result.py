@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from pytest_ttsperf.load.capacity_search import CapacityWalk, Evidence, LevelWindows, Unit
+from pytest_ttsperf.load.capacity_search import CapacityWalk, LevelWindows, Unit
 from pytest_ttsperf.records import CapacityLevel, LoadWindow, Outcome
 
 Misses = Callable[[LoadWindow], Iterable[str]]

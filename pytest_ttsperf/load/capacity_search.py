@@ -90,7 +90,7 @@ class SearchEnded(Exception):
 
 
 @dataclass(slots=True)
-class Evidence:
+class ClaimEvidence:
     """The windows that a claim rests on, or was to rest on."""
 
     places: list[int] = field(default_factory=list)
@@ -117,8 +117,8 @@ class CapacityWalk:
     is_late: Callable[[], bool]
     """Whether the budget is used up."""
     windows: dict[int, LevelWindows] = field(default_factory=dict)
-    proof: Evidence = field(default_factory=Evidence)
-    refutation: Evidence = field(default_factory=Evidence)
+    proof: ClaimEvidence = field(default_factory=ClaimEvidence)
+    refutation: ClaimEvidence = field(default_factory=ClaimEvidence)
     faults: list[str] = field(default_factory=list)
     """Of bad windows that therefore refute nothing."""
     explored_good: int | None = None

@@ -17,7 +17,6 @@ from pytest_ttsperf.load.capacity_search import SearchStep
 from pytest_ttsperf.records import Capacity, CapacityLevel, LoadWindow, Outcome
 from pytest_ttsperf.records.commands import Level
 
-
 Paint = Callable[[str, Level], str]
 
 UNMEASURED = "-"

@@ -40,7 +40,12 @@ class Search:
         for step in STEPS:
             tell(step)
         return CellResult(
-            cell=CELL, fingerprint="f", declared_trials=0, trials=(), capacity=self.found
+            cell=CELL,
+            fingerprint="f",
+            declared_trials=0,
+            trials=(),
+            ready=None,
+            capacity=self.found,
         )
 
 

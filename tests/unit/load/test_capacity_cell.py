@@ -1,4 +1,4 @@
-"""A search on a target: the windows that it runs, what it refuses, and whose answers it looks at."""
+"""A search on a target: the windows that it runs, what it refuses, and whose answers it checks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.unit.load.factories import HEALTH, babble, recording
 from tests.unit.load.test_cell import FakeGenerator
 
 LIMITS = CapacityLimits(ttfa_p95_ms=350.0)
-REQUESTS = 8
+REQUESTS = 16
 """Of a window, whatever its trace offers."""
 
 
@@ -36,13 +36,17 @@ REQUESTS = 8
 class CrowdedGenerator(FakeGenerator):
     """Each listener makes all others wait for 100 ms."""
 
+    ttfa_ms: float = 100.0
     levels: list[int] = field(default_factory=list)
     swaps_answers: bool = False
     """Whether two listeners get each other's answers."""
     is_late: bool = False
+    load: LoadSpec | None = None
 
     def run_window(self, trace: Trace, tell: Any) -> Any:
         crowd = {each.listener for each in trace.requests}
+        assert self.load is not None
+        assert self.load.listeners == len(crowd)
         self.levels.append(len(crowd))
         self.ttfa_ms = 100.0 * len(crowd)
         few = structs.replace(trace, requests=trace.requests[:REQUESTS])
@@ -53,6 +57,9 @@ class CrowdedGenerator(FakeGenerator):
         if self.is_late:
             record.health = structs.replace(HEALTH, lateness_p99_ms=100.0)
         return record
+
+    def change_load(self, load: LoadSpec) -> None:
+        self.load = load
 
     def record(self, text: str) -> Recording:
         ttfa_ms = 5000.0
@@ -72,7 +79,7 @@ def generator(monkeypatch: pytest.MonkeyPatch) -> CrowdedGenerator:
 
 def load_plan(load: LoadSpec, phase: Any = "warm") -> LoadPlan:
     plan = Plan(test="test_crowd", text="short", mode="stream", phase=phase, trials=0)
-    window = WindowPlan(lead_s=1.0, counted_s=4.0, least_requests=1)
+    window = WindowPlan(lead_s=0.1, counted_s=4.0, least_requests=1)
     return LoadPlan(plan=plan, load=load, window=window)
 
 
@@ -146,7 +153,7 @@ def test_steps_go_on_within_a_window(generator: CrowdedGenerator) -> None:
     measure(most=2, tell=steps.append)
     before, within = steps[:2]
     assert (before.seconds, before.window_s) == (0.0, None)
-    assert (within.seconds, within.window_s) == (1.0, 3.0)
+    assert (within.seconds, within.window_s) == (1.0, 2.1)
     assert within[:4] == before[:4]
 
 
@@ -214,7 +221,7 @@ def test_a_budget_ends_it(generator: CrowdedGenerator) -> None:
 @pytest.fixture
 def few_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer than prove anything, as real windows take their time."""
-    monkeypatch.setattr(capacity_search, "PROVING", (3, 5))
+    monkeypatch.setattr(capacity_search, "PROVING", (2, 4, 6, 8))
     monkeypatch.setattr(capacity_search, "REFUTING", (1, 2, 3))
     monkeypatch.setattr(capacity_search, "EXPLORING_WINDOWS", 1)
     monkeypatch.setattr(capacity_cell, "measure_null_rate", lambda *_, **__: 500.0)
