@@ -463,7 +463,7 @@ def test_a_capacity_that_is_not_there_fails_after_3_bad_windows(project: Project
     assert project.verdicts() == {"capacity min_listeners": "FAIL"}
     result.stdout.fnmatch_lines(
         [
-            "test_x[[]cpu] short stream warm, capacity, greedy: engines:Telling*0 of 3 windows good",
+            "test_x[[]cpu] short stream warm, capacity, greedy: *0 of 3 windows good",
             "  FAIL  capacity min_listeners: *2 fails in 3 of 3 windows*",
             "  Try: look at what the first level that fails misses*",
         ]

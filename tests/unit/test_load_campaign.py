@@ -130,9 +130,7 @@ def test_one_listener_stands_in_a_table_of_its_own(load_table: Any, tmp_path: Pa
     assert cells[2].startswith("1/2")
 
 
-def test_the_band_is_what_pairs_of_the_same_code_differ_by(
-    load_table: Any, tmp_path: Path
-) -> None:
+def test_the_band_is_what_pairs_of_the_same_code_differ_by(load_table: Any, tmp_path: Path) -> None:
     windows = {
         "baseline": [{"ttfa_sound_p95_ms": 100.0}, {"ttfa_sound_p95_ms": 100.0}],
         "candidate": [{"ttfa_sound_p95_ms": 108.0}, {"ttfa_sound_p95_ms": None}],

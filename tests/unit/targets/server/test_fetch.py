@@ -131,7 +131,9 @@ def read_request(connection: socket.socket) -> bool:
     return True
 
 
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: audio/pcm\r\nContent-Length: 480\r\n\r\n" + b"\1\0" * 240
+ANSWER = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: audio/pcm\r\nContent-Length: 480\r\n\r\n" + b"\1\0" * 240
+)
 
 
 @pytest.fixture
