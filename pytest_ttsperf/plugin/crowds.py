@@ -6,7 +6,7 @@ Here and not in `run_state`, which has the same for a single listener.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -175,12 +175,22 @@ def _level_text(load: LoadSpec, level: float) -> str:
 
 
 def pool(earlier: CellResult, later: CellResult) -> CellResult:
-    """Both attempts at a cell as one. A search has begun anew, and its later answer counts."""
+    """Both attempts at a cell as one.
+
+    A search begins anew, and its later answer counts, unless the earlier one has refuted what was
+    wanted: no rerun makes that good.
+    """
     if later.capacity is not None:
-        return later
+        return earlier if _is_refuted(earlier.capacity) else later
     if later.load is None:
         return lazy.cell.pool(earlier, later)
     return lazy.load_pooling.pool(earlier, later)
+
+
+def _is_refuted(capacity: Capacity | None) -> bool:
+    if capacity is None or capacity.void_because is not None:
+        return False
+    return capacity.refuted is not None
 
 
 def judge(result: CellResult) -> CellResult:

@@ -143,9 +143,11 @@ def test_a_void_search_fails_with_its_reason() -> None:
     assert "one got another's text" in text
 
 
-def test_a_search_begins_anew_in_another_attempt() -> None:
-    earlier, later = searched(proven=2.0), searched(proven=4.0)
-    assert crowds.pool(earlier, later) is later
+def test_a_search_begins_anew_in_another_attempt_which_makes_nothing_good() -> None:
+    later = searched(proven=4.0)
+    assert crowds.pool(searched(proven=2.0), later) is later
+    refuted = searched(proven=3.0, refuted=4.0)
+    assert crowds.pool(refuted, later) is refuted
 
 
 class Reporter:

@@ -99,8 +99,8 @@ def test_figures_are_of_the_middle_window() -> None:
     text = lines_of(*windows)
     assert "goodput: 3 of 3.5 requests a second meet the limits" in text
     assert (
-        "continuity: C50 90%, C100 100%, C250 100%, fairness 1.2 (slowest listener to the median)" in text
-    )
+        "continuity: C50 90%, C100 100%, C250 100%, fairness 1.2 (slowest listener to the median)"
+    ) in text
 
 
 def test_the_target_and_its_queue() -> None:
@@ -110,8 +110,7 @@ def test_the_target_and_its_queue() -> None:
         rss_per_stream_mb=12.4,
     )
     assert (
-        "target: 7.9 under way, 0.21 cores a stream, 12.4 MB a stream, "
-        "queue p50 3 ms, p95 12 ms"
+        "target: 7.9 under way, 0.21 cores a stream, 12.4 MB a stream, queue p50 3 ms, p95 12 ms"
     ) in text
 
 
