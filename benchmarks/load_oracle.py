@@ -120,7 +120,7 @@ def serve() -> None:
 def queue_server() -> Iterator[tuple[int, int]]:
     """A fresh server: its process and its port."""
     command = [sys.executable, __file__, "--serve"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as process:
         assert process.stdout is not None
         try:
             yield process.pid, int(process.stdout.readline())

@@ -204,7 +204,7 @@ def test_a_planted_fault_is_in_the_source_or_beside_the_target(
 
 
 def test_a_line_holds_the_windows_of_each_version(
-    load_faults: Any,  # noqa: ARG001  (for the folder)
+    load_faults: Any,
 ) -> None:
     quality = importlib.import_module("load_quality")
     window = {"offered": 60, "ttfa_sound_p95_ms": 80.0, "generator": {"sends": 60}}
