@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from pytest_ttsperf.load import cell, generator_guard
+from pytest_ttsperf.records import ComparedMetric
 from tests.plugin.conftest import Project
 from tests.plugin.repository import changes, commit
 
@@ -62,7 +64,8 @@ def test_the_smallest_change_of_every_figure_is_named_by_mark_and_option(
     margins = ("--ttsperf-compare-fail=goodput:25%", "--ttsperf-compare-fail=stalled:20%")
     result = repository.run(*BRIEF, "--ttsperf-against=HEAD", "--ttsperf-budget=5s", *margins)
     (stored,) = repository.cells()
-    found = {gate["metric"]: gate["margin"] for gate in stored["comparison"]["gates"]}
+    gates = msgspec.convert(stored["comparison"]["gates"], list[ComparedMetric])
+    found = {gate.metric: gate.margin for gate in gates}
     assert found == {
         "ttfa_sound_typical_ms": 0.4, "ttfa_sound_p95_ms": 0.4, "stalled_share": 0.2,
         "good_answer_s": 0.25, "left_behind": 2.0, "speech_s": 0.02,
