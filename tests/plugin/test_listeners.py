@@ -448,7 +448,7 @@ def test_a_capacity_that_is_there_is_proven_by_14_good_windows(project: Project)
     assert project.verdicts() == {"capacity min_listeners": "PASS"}
     result.stdout.fnmatch_lines(
         [
-            "  short stream: whether 2 listeners are served within the limits, in windows of * s",
+            "  short stream: whether 2 listeners are served within the limits, in windows of 0.25 s",
             "test_x[[]cpu] short stream warm, capacity, greedy",
             "  capacity min_listeners *14 *2 *2 *PASS",
             "At least 2 listeners, 95 % sure*",
