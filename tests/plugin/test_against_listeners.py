@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from pytest_ttsperf.load import cell, generator_guard
+from pytest_ttsperf.load.generator import parent
 from pytest_ttsperf.records import ComparedMetric
 from tests.plugin.conftest import Project
 from tests.plugin.repository import changes, commit
@@ -15,13 +16,14 @@ pytestmark = pytest.mark.usefixtures("untraced_children")
 CROWD = """
 def test_x(perf): perf.stream("short", listeners=2, pace="greedy")
 """
-BRIEF = ("--ttsperf-window=0.4s", "--ttsperf-windows=1", "--ttsperf-against=HEAD~1")
+BRIEF = ("--ttsperf-window=0.2s", "--ttsperf-windows=1", "--ttsperf-against=HEAD~1")
 
 
 @pytest.fixture(autouse=True)
 def _lenient(monkeypatch: pytest.MonkeyPatch) -> None:
     """No null target, and no generator is accused: other tests run beside."""
     monkeypatch.setattr(cell, "measure_null_rate", lambda *_, **__: 1e6)
+    monkeypatch.setattr(parent, "WARM_TEXTS", 1)
     monkeypatch.setattr(generator_guard, "LATENESS_MS", 1e4)
     monkeypatch.setattr(generator_guard, "CPU_SHARE", 1e3)
 
