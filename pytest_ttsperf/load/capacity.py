@@ -145,6 +145,7 @@ def search(
         is_late=lambda: budget_s is not None and clock() - begun_s >= budget_s,
     )
     stopped_because = None
+    cut_short_at = None
     try:
         if wanted is None:
             walk.search(start)
@@ -152,6 +153,7 @@ def search(
             walk.decide(wanted)
     except SearchEnded as ended:
         stopped_because = str(ended)
+        cut_short_at = ended.step
     return Capacity(
         unit=unit,
         limits=limits.as_figures,
@@ -160,7 +162,7 @@ def search(
         proven=capacity_result.level_at(walk, walk.proven),
         refuted=capacity_result.level_at(walk, walk.refuted),
         levels=tuple(capacity_result.levels_of(walk, limits.misses)),
-        reason=capacity_result.sentence(walk, unit, CONFIDENCE, wanted),
+        reason=capacity_result.sentence(walk, unit, CONFIDENCE, wanted, cut_short_at),
         evidence=capacity_result.evidence_text(walk, unit),
         stopped_because=stopped_because or capacity_result.why_open(walk, unit, wanted),
     )

@@ -46,6 +46,11 @@ from pytest_ttsperf.records import Capacity, CellResult, LoadSpec, LoadWindow
 START: dict[Unit, float] = {"listeners": 4, "requests/s": 1.0}
 """Where exploring begins; it doubles and halves from there."""
 MOST: dict[Unit, float] = {"listeners": 200, "requests/s": 100.0}
+WINDOW_S = 10.0
+"""So long are requests counted in a window of a search, unless something else is wanted."""
+LEAST_REQUESTS = 48
+"""In 20 s. Half of them in 10 s: of 23 requests or more, one in a hundred of which stalls, one
+stalls in more than one window in five, so that a level at which so many stall does not hold."""
 EXPLORING_SHARE = 0.5
 """Of a window: so long is one that only explores."""
 
@@ -120,6 +125,11 @@ def label_of(load: LoadSpec) -> str:
     _, *others = load.label.split(", ")
     kind = "capacity" if load.rate is None else "capacity by rate"
     return ", ".join([kind, *others])
+
+
+def search_window(counted_s: float = WINDOW_S) -> WindowPlan:
+    """A window of a search: of so many seconds, or longer until there are enough requests."""
+    return WindowPlan(least_requests=LEAST_REQUESTS).counting(counted_s)
 
 
 def exploring(window: WindowPlan) -> WindowPlan:
