@@ -51,15 +51,13 @@ BETWEEN_S = 4.0
 START = {"listeners": 4.0, "requests/s": 0.5}
 MOST = {"listeners": 200.0, "requests/s": 50.0}
 TRUTH_WINDOWS = 600
-COIN_SEARCHES = 2000
+COIN_SEARCHES = 10_000
 COIN_MOST = 64.0
 GROUP = 5
 
 HEALTH = GeneratorHealth(sends=1)
 
 
-COUNTED = capacity_cell.search_window()
-"""A window of a search, as shipped."""
 LONG = WindowPlan()
 """A window of any other cell under load: 20 s in which requests count, or until there are 60."""
 
@@ -186,7 +184,9 @@ class SharedEvenly:
 class Window:
     """One window of a server: arrivals, each followed to its end."""
 
-    def __init__(self, server: Server, level: float, length: WindowPlan, seed: Sequence[int]) -> None:
+    def __init__(
+        self, server: Server, level: float, length: WindowPlan, seed: Sequence[int]
+    ) -> None:
         self._server = server
         self._lead_s = length.lead_s
         self._rng = np.random.default_rng(seed)
@@ -279,7 +279,7 @@ class Window:
 class Truth:
     """What holds of a server in the long run, found out where it is asked for."""
 
-    def __init__(self, server: Server, windows: int, counted: WindowPlan = COUNTED) -> None:
+    def __init__(self, server: Server, windows: int, counted: WindowPlan) -> None:
         self._server = server
         self._count = windows
         self._counted = counted
@@ -345,8 +345,9 @@ class UpwardWalk(capacity_search.CapacityWalk):
         return proof.has_proven
 
 
-def search_once(server: Server, seed: int, counted: WindowPlan = COUNTED) -> Outcome:
-    """One search; the seed draws all its windows. Exploring ones are half as long."""
+def search_once(server: Server, seed: int, counted: WindowPlan | None = None) -> Outcome:
+    """One search, with the windows that ship unless others are wanted; the seed draws them all."""
+    counted = counted or capacity_cell.search_window(server.unit)
     numbers = count()
     seconds = 0.0
 
@@ -530,13 +531,14 @@ def main() -> None:
     arguments = read_arguments()
     if arguments.rule == "upwards":
         setattr(capacity, "CapacityWalk", UpwardWalk)  # noqa: B010
-    counted = WindowPlan(arguments.lead, arguments.counted, arguments.requests)
-    of_truth = LONG if arguments.long_truth else counted
     rows, tallies = [], []
     for server in SERVERS:
         if arguments.only is not None and arguments.only not in server.name:
             continue
-        truth = Truth(server, arguments.windows, of_truth)
+        counted = capacity_cell.search_window(server.unit)
+        if arguments.window == "long":
+            counted = LONG
+        truth = Truth(server, arguments.windows, LONG if arguments.truth == "long" else counted)
         first = arguments.seed * 100_000
         outcomes = []
         for number in range(arguments.searches):
@@ -558,11 +560,9 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--searches", type=int, default=40, help="of each server (40)")
     parser.add_argument("--coins", type=int, default=COIN_SEARCHES, help="searches of each coin")
     parser.add_argument("--windows", type=int, default=TRUTH_WINDOWS, help="of the truth")
-    parser.add_argument("--lead", type=float, default=COUNTED.lead_s, help="s of a window")
-    parser.add_argument("--counted", type=float, default=COUNTED.counted_s, help="s of a window")
-    parser.add_argument("--requests", type=int, default=COUNTED.least_requests, help="of a window")
+    parser.add_argument("--window", choices=("shipped", "long"), default="shipped")
     parser.add_argument(
-        "--long-truth", action="store_true", help="hold claims against windows of twice the length"
+        "--truth", choices=("shipped", "long"), default="shipped", help="windows of the truth"
     )
     parser.add_argument("--only", help="servers whose name contains this")
     parser.add_argument("--rule", choices=("shipped", "upwards"), default="shipped")

@@ -73,7 +73,8 @@ def add(commands: Any) -> None:
         "--window",
         type=_window_s,
         metavar="TIME",
-        help="how long requests are counted in a window, as 20s (10s, or until there are 24)",
+        help="how long requests are counted in a window, as 15s (10s, or until there are 24; "
+        "with --rate 20s, or until there are 60)",
     )
     parser.add_argument("--provider", metavar="NAME", help="execution provider")
     parser.add_argument("--voice", metavar="NAME", help="voice")
@@ -87,7 +88,7 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     advise(secrets.find(source.spec.spec, source.spec.options))
     limits = lazy.capacity.CapacityLimits(arguments.ttfa_p95_ms, arguments.stall)
-    progress = _Progress("requests/s" if arguments.rate else "listeners")
+    progress = _Progress(_unit(arguments))
     with modules_of(os.getcwd()):
         try:
             result = lazy.capacity_cell.measure_capacity(
@@ -124,15 +125,13 @@ def _plan(arguments: argparse.Namespace) -> lazy.load_cell.LoadPlan:
             texts_from=start,
         ),
         load=load,
-        window=_window(arguments.window),
+        window=lazy.capacity_cell.search_window(_unit(arguments), arguments.window),
         seed=start,
     )
 
 
-def _window(counted_s: float | None) -> lazy.load_traces.WindowPlan:
-    if counted_s is None:
-        return lazy.capacity_cell.search_window()
-    return lazy.capacity_cell.search_window(counted_s)
+def _unit(arguments: argparse.Namespace) -> lazy.capacity_search.Unit:
+    return "requests/s" if arguments.rate else "listeners"
 
 
 class _Progress:

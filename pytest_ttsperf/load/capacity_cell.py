@@ -46,11 +46,11 @@ from pytest_ttsperf.records import Capacity, CellResult, LoadSpec, LoadWindow
 START: dict[Unit, float] = {"listeners": 4, "requests/s": 1.0}
 """Where exploring begins; it doubles and halves from there."""
 MOST: dict[Unit, float] = {"listeners": 200, "requests/s": 100.0}
-WINDOW_S = 10.0
-"""So long are requests counted in a window of a search, unless something else is wanted."""
-LEAST_REQUESTS = 48
-"""In 20 s. Half of them in 10 s: of 23 requests or more, one in a hundred of which stalls, one
-stalls in more than one window in five, so that a level at which so many stall does not hold."""
+WINDOW = WindowPlan(lead_s=2.5, counted_s=10.0, least_requests=24)
+"""Of a search for listeners. Where one answer in a hundred stalls, 23 answers or more are without a
+stall in fewer than four windows of five (.99^23 = .794): such a level does not hold."""
+RATE_WINDOW = WindowPlan()
+"""Of a search for requests a second: as they come at random, more of them tell about a level."""
 EXPLORING_SHARE = 0.5
 """Of a window: so long is one that only explores."""
 
@@ -127,9 +127,13 @@ def label_of(load: LoadSpec) -> str:
     return ", ".join([kind, *others])
 
 
-def search_window(counted_s: float = WINDOW_S) -> WindowPlan:
-    """A window of a search: of so many seconds, or longer until there are enough requests."""
-    return WindowPlan(least_requests=LEAST_REQUESTS).counting(counted_s)
+def search_window(unit: Unit, counted_s: float | None = None) -> WindowPlan:
+    """A window of a search: of so many seconds, or longer until there are enough requests.
+
+    Without a length, that which suits the unit.
+    """
+    window = WINDOW if unit == "listeners" else RATE_WINDOW
+    return window if counted_s is None else window.counting(counted_s)
 
 
 def exploring(window: WindowPlan) -> WindowPlan:

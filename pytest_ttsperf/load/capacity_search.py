@@ -34,7 +34,7 @@ PROVING_ONE = boundary(1 - WORST_BAD_SHARE, (0.044, 0.0499))
 """14 of 14, 28 of 29."""
 REFUTING_ONE = boundary(WORST_BAD_SHARE, (0.00801, 0.02, 0.03, 0.038, 0.044, 0.047, 0.049))
 """3 of 3, 4 of 5, 4 of 6 ..."""
-EXPLORING_WINDOWS = 3
+EXPLORING_WINDOWS = 4
 """All good, at the level at which the proof begins."""
 STEP = 1.1
 LOWEST_RATE = 0.1

@@ -102,7 +102,7 @@ def test_listeners_are_searched(generator: CrowdedGenerator) -> None:
     found = found_in(result)
     assert found.reason == "at least 3 listeners, 95 % sure; 4 fails in 3 of 3 windows"
     assert found.null_rate == 500.0
-    assert generator.levels == [4, 2, 3, 3, 3] + [3] * 18 + [4] * 3
+    assert generator.levels == [4, 2, 3, 3, 3, 3] + [3] * 18 + [4] * 3
     assert result.trials == ()
     assert not generator.is_open
 
@@ -139,7 +139,7 @@ def test_what_is_wanted_may_be_more_than_is_tried_else(generator: CrowdedGenerat
 def test_short_windows_explore(generator: CrowdedGenerator) -> None:
     measure(most=2)
     lengths = [trace.counted_s for trace in generator.traces]
-    assert lengths == [2.0] * 3 + [4.0] * 18
+    assert lengths == [2.0] * 4 + [4.0] * 18
 
 
 def test_windows_take_texts_that_were_not_taken_for_longest(generator: CrowdedGenerator) -> None:
