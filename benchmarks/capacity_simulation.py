@@ -13,7 +13,8 @@ A *coin* is a server of which the same share of windows is bad at many levels, o
 what a search claims of it is always wrong, so that the share of claims is the error at its worst.
 
 `--rule upwards` searches as the rule does that was rejected: 14 of 14 good windows, or 28 of 29, at
-one level after the other, from a level below the one that exploring found.
+one level after the other, from a level below the one that exploring found. `--rule wald` proves by
+Wald's sequential test, with the error of the shipped rule, against one bad window in fifty.
 """
 
 from __future__ import annotations
@@ -345,6 +346,21 @@ class UpwardWalk(capacity_search.CapacityWalk):
         return proof.has_proven
 
 
+WALD_BAD_SHARE = 0.02
+WALD_ERROR = 0.041
+
+
+def wald_boundary(steps: int) -> tuple[int, ...]:
+    """How many windows prove a level, by how many are bad; claimed at odds of 1 / error."""
+    for_each_good = math.log((1 - WALD_BAD_SHARE) / (1 - capacity_search.WORST_BAD_SHARE))
+    for_each_bad = math.log(capacity_search.WORST_BAD_SHARE / WALD_BAD_SHARE)
+    needed = []
+    for bad in range(steps):
+        good = (math.log(1 / WALD_ERROR) + bad * for_each_bad) / for_each_good
+        needed.append(math.ceil(good) + bad)
+    return tuple(needed)
+
+
 def search_once(server: Server, seed: int, counted: WindowPlan | None = None) -> Outcome:
     """One search, with the windows that ship unless others are wanted; the seed draws them all."""
     counted = counted or capacity_cell.search_window(server.unit)
@@ -531,6 +547,9 @@ def main() -> None:
     arguments = read_arguments()
     if arguments.rule == "upwards":
         setattr(capacity, "CapacityWalk", UpwardWalk)  # noqa: B010
+    if arguments.rule == "wald":
+        steps = len(capacity_search.PROVING)
+        setattr(capacity_search, "PROVING", wald_boundary(steps))  # noqa: B010
     rows, tallies = [], []
     for server in SERVERS:
         if arguments.only is not None and arguments.only not in server.name:
@@ -565,7 +584,7 @@ def read_arguments() -> argparse.Namespace:
         "--truth", choices=("shipped", "long"), default="shipped", help="windows of the truth"
     )
     parser.add_argument("--only", help="servers whose name contains this")
-    parser.add_argument("--rule", choices=("shipped", "upwards"), default="shipped")
+    parser.add_argument("--rule", choices=("shipped", "upwards", "wald"), default="shipped")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 

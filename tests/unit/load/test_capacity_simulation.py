@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from pytest_ttsperf.load.staircase import error_of
+
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 
 
@@ -73,6 +75,12 @@ def test_claims_are_held_against_many_windows(simulation: Any) -> None:
     assert len(row) == len(simulation.HEADS)
     assert row[1] == "5/5"
     assert int(row[2]) <= 1
+
+
+def test_the_boundary_of_wald_keeps_the_error_of_the_shipped_one(simulation: Any) -> None:
+    needed = simulation.wald_boundary(10)
+    assert needed[:3] == (16, 29, 41)
+    assert error_of(needed, 0.8) <= simulation.WALD_ERROR
 
 
 def test_a_coin_is_always_wrong(simulation: Any) -> None:
