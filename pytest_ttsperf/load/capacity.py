@@ -19,8 +19,8 @@ can be wrong, so that each may be in 5 %: 14 of 14 good windows (.8^14 = .044) o
 To go upwards instead, with 14 of 14 windows at one level after the other, is as safe. But then one
 bad window at the first level leaves the search without an answer, which befell 33 of 100 searches:
 benchmarks/capacity_simulation.py --rule upwards. Wald's test would take 16 windows where all are
-good, and 12 or 13 more for each that is bad, instead of 18 and 6 to 13 more: no faster, as bad ones
-are met in most searches (--rule wald).
+good, and 12 or 13 more for each that is bad, instead of 18 and 6 to 13 more: no faster on
+average (--rule wald).
 
 Pure but for the windows themselves: whatever measures them is passed in.
 """

@@ -50,7 +50,7 @@ WINDOW = WindowPlan(lead_s=2.5, counted_s=10.0, least_requests=24)
 """Of a search for listeners. Where one answer in a hundred stalls, 23 answers or more are without a
 stall in fewer than four windows of five (.99^23 = .794): such a level does not hold."""
 RATE_WINDOW = WindowPlan()
-"""Of a search for requests a second: as they come at random, more of them tell about a level."""
+"""Of a search for requests a second: as they come at random, a window needs more of them."""
 EXPLORING_SHARE = 0.5
 """Of a window: so long is one that only explores."""
 
