@@ -13,7 +13,8 @@ A *coin* is a server of which the same share of windows is bad at many levels, o
 what a search claims of it is always wrong, so that the share of claims is the error at its worst.
 
 `--rule upwards` searches as the rule does that was rejected: 14 of 14 good windows, or 28 of 29, at
-one level after the other, from a level below the one that exploring found.
+one level after the other, from a level below the one that exploring found. `--rule wald` proves by
+Wald's sequential test, with the error of the shipped rule, against one bad window in fifty.
 """
 
 from __future__ import annotations
@@ -31,10 +32,11 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 from tables import proportion, to_table
 
-from pytest_ttsperf.load import capacity, capacity_search
+from pytest_ttsperf.load import capacity, capacity_cell, capacity_search
 from pytest_ttsperf.load.capacity import CapacityLimits
 from pytest_ttsperf.load.capacity_search import Unit
 from pytest_ttsperf.load.staircase import Staircase
+from pytest_ttsperf.load.traces import WindowPlan
 from pytest_ttsperf.records import Capacity, GeneratorHealth, LoadWindow
 
 CORES = 2
@@ -45,27 +47,20 @@ SPEED_SD = 0.03
 MOST_PIECES = 4
 FIRST_S = 1.0
 """Within which listeners begin."""
-LEAD_S = 5.0
 BETWEEN_S = 4.0
 """Until a window is drained and the machine quiet."""
 START = {"listeners": 4.0, "requests/s": 0.5}
 MOST = {"listeners": 200.0, "requests/s": 50.0}
 TRUTH_WINDOWS = 600
-COIN_SEARCHES = 2000
+COIN_SEARCHES = 10_000
 COIN_MOST = 64.0
 GROUP = 5
 
 HEALTH = GeneratorHealth(sends=1)
 
 
-class Length(NamedTuple):
-    """How long arrivals are counted: at least so long, and for about so many requests."""
-
-    counted_s: float
-    least_requests: int
-
-
-COUNTED = Length(20.0, 60)
+LONG = WindowPlan()
+"""A window of any other cell under load: 20 s in which requests count, or until there are 60."""
 
 
 class Server(NamedTuple):
@@ -190,8 +185,11 @@ class SharedEvenly:
 class Window:
     """One window of a server: arrivals, each followed to its end."""
 
-    def __init__(self, server: Server, level: float, length: Length, seed: Sequence[int]) -> None:
+    def __init__(
+        self, server: Server, level: float, length: WindowPlan, seed: Sequence[int]
+    ) -> None:
         self._server = server
+        self._lead_s = length.lead_s
         self._rng = np.random.default_rng(seed)
         self._work_s = server.piece_s * float(np.exp(self._rng.normal(0, SPEED_SD)))
         self._cores: Cores = FirstInFirstOut()
@@ -213,7 +211,7 @@ class Window:
 
     @property
     def _end_s(self) -> float:
-        return LEAD_S + self.counted_s
+        return self._lead_s + self.counted_s
 
     def _draw_arrivals(self, level: float) -> Iterator[tuple[float, int]]:
         """Instants with the number of the listener: of a closed loop only the first of each."""
@@ -239,7 +237,7 @@ class Window:
 
     def _begin(self, now_s: float, listener: int) -> None:
         stream = Stream(now_s, listener, int(self._rng.integers(1, MOST_PIECES + 1)))
-        if now_s >= LEAD_S:
+        if now_s >= self._lead_s:
             self._counted.append(stream)
         self._compute(now_s, stream)
 
@@ -282,7 +280,7 @@ class Window:
 class Truth:
     """What holds of a server in the long run, found out where it is asked for."""
 
-    def __init__(self, server: Server, windows: int, counted: Length = COUNTED) -> None:
+    def __init__(self, server: Server, windows: int, counted: WindowPlan) -> None:
         self._server = server
         self._count = windows
         self._counted = counted
@@ -348,18 +346,34 @@ class UpwardWalk(capacity_search.CapacityWalk):
         return proof.has_proven
 
 
-def search_once(server: Server, seed: int, counted: Length = COUNTED) -> Outcome:
-    """One search; the seed draws all its windows. Exploring ones are half as long."""
+WALD_BAD_SHARE = 0.02
+WALD_ERROR = 0.041
+
+
+def wald_boundary(steps: int) -> tuple[int, ...]:
+    """How many windows prove a level, by how many are bad; claimed at odds of 1 / error."""
+    for_each_good = math.log((1 - WALD_BAD_SHARE) / (1 - capacity_search.WORST_BAD_SHARE))
+    for_each_bad = math.log(capacity_search.WORST_BAD_SHARE / WALD_BAD_SHARE)
+    needed = []
+    for bad in range(steps):
+        good = (math.log(1 / WALD_ERROR) + bad * for_each_bad) / for_each_good
+        needed.append(math.ceil(good) + bad)
+    return tuple(needed)
+
+
+def search_once(server: Server, seed: int, counted: WindowPlan | None = None) -> Outcome:
+    """One search, with the windows that ship unless others are wanted; the seed draws them all."""
+    counted = counted or capacity_cell.search_window(server.unit)
     numbers = count()
     seconds = 0.0
 
-    def run(level: float, length: Length) -> LoadWindow:
+    def run(level: float, length: WindowPlan) -> LoadWindow:
         nonlocal seconds
         window = Window(server, level, length, (seed, next(numbers)))
-        seconds += LEAD_S + window.counted_s + BETWEEN_S
+        seconds += length.lead_s + window.counted_s + BETWEEN_S
         return window.run()
 
-    exploring = Length(counted.counted_s / 2, counted.least_requests // 2)
+    exploring = capacity_cell.exploring(counted)
     found = capacity.search(
         lambda level: run(level, counted),
         server.limits,
@@ -533,12 +547,17 @@ def main() -> None:
     arguments = read_arguments()
     if arguments.rule == "upwards":
         setattr(capacity, "CapacityWalk", UpwardWalk)  # noqa: B010
-    counted = Length(arguments.counted, arguments.requests)
+    if arguments.rule == "wald":
+        steps = len(capacity_search.PROVING)
+        setattr(capacity_search, "PROVING", wald_boundary(steps))  # noqa: B010
     rows, tallies = [], []
     for server in SERVERS:
         if arguments.only is not None and arguments.only not in server.name:
             continue
-        truth = Truth(server, arguments.windows, counted)
+        counted = capacity_cell.search_window(server.unit)
+        if arguments.window == "long":
+            counted = LONG
+        truth = Truth(server, arguments.windows, LONG if arguments.truth == "long" else counted)
         first = arguments.seed * 100_000
         outcomes = []
         for number in range(arguments.searches):
@@ -560,10 +579,12 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--searches", type=int, default=40, help="of each server (40)")
     parser.add_argument("--coins", type=int, default=COIN_SEARCHES, help="searches of each coin")
     parser.add_argument("--windows", type=int, default=TRUTH_WINDOWS, help="of the truth")
-    parser.add_argument("--counted", type=float, default=COUNTED.counted_s, help="s of a window")
-    parser.add_argument("--requests", type=int, default=COUNTED.least_requests, help="of a window")
+    parser.add_argument("--window", choices=("shipped", "long"), default="shipped")
+    parser.add_argument(
+        "--truth", choices=("shipped", "long"), default="shipped", help="windows of the truth"
+    )
     parser.add_argument("--only", help="servers whose name contains this")
-    parser.add_argument("--rule", choices=("shipped", "upwards"), default="shipped")
+    parser.add_argument("--rule", choices=("shipped", "upwards", "wald"), default="shipped")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 

@@ -19,7 +19,6 @@ from pytest_ttsperf.errors import LimitError
 from pytest_ttsperf.targets import spec as targets_spec
 
 DEFAULT_TTFA_MS = 500.0
-DEFAULT_WINDOW_S = 20.0
 SHORTEST_WINDOW_S, LONGEST_WINDOW_S = 1.0, 600.0
 OPTION = "--option"
 
@@ -31,7 +30,7 @@ def add(commands: Any) -> None:
         help="how many may listen to a target at once, and still meet the limits?",
         description="Let more and more listen at once, each of whom asks again when the answer has "
         "been played, and find the largest number that meets the limits, with 95 % confidence. A "
-        f"target is {targets_spec.FORMS}. A search takes some forty windows of half a minute each. "
+        f"target is {targets_spec.FORMS}. A search takes some ten minutes, a window at a time. "
         "Exit code 1 when no number is proven.",
     )
     parser.set_defaults(run=_run)
@@ -73,10 +72,9 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--window",
         type=_window_s,
-        default=DEFAULT_WINDOW_S,
         metavar="TIME",
-        help="how long requests are counted in a window, as 20s; shorter ones end sooner and "
-        f"prove fewer ({DEFAULT_WINDOW_S:g}s)",
+        help="how long requests are counted in a window, as 15s (10s, or until there are 24; "
+        "with --rate 20s, or until there are 60)",
     )
     parser.add_argument("--provider", metavar="NAME", help="execution provider")
     parser.add_argument("--voice", metavar="NAME", help="voice")
@@ -90,7 +88,7 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     advise(secrets.find(source.spec.spec, source.spec.options))
     limits = lazy.capacity.CapacityLimits(arguments.ttfa_p95_ms, arguments.stall)
-    progress = _Progress("requests/s" if arguments.rate else "listeners")
+    progress = _Progress(_unit(arguments))
     with modules_of(os.getcwd()):
         try:
             result = lazy.capacity_cell.measure_capacity(
@@ -127,9 +125,13 @@ def _plan(arguments: argparse.Namespace) -> lazy.load_cell.LoadPlan:
             texts_from=start,
         ),
         load=load,
-        window=lazy.load_traces.WindowPlan().counting(arguments.window),
+        window=lazy.capacity_cell.search_window(_unit(arguments), arguments.window),
         seed=start,
     )
+
+
+def _unit(arguments: argparse.Namespace) -> lazy.capacity_search.Unit:
+    return "requests/s" if arguments.rate else "listeners"
 
 
 class _Progress:

@@ -46,6 +46,11 @@ from pytest_ttsperf.records import Capacity, CellResult, LoadSpec, LoadWindow
 START: dict[Unit, float] = {"listeners": 4, "requests/s": 1.0}
 """Where exploring begins; it doubles and halves from there."""
 MOST: dict[Unit, float] = {"listeners": 200, "requests/s": 100.0}
+WINDOW = WindowPlan(lead_s=2.5, counted_s=10.0, least_requests=24)
+"""Of a search for listeners. Where one answer in a hundred stalls, 23 answers or more are without a
+stall in fewer than four windows of five (.99^23 = .794): such a level does not hold."""
+RATE_WINDOW = WindowPlan()
+"""Of a search for requests a second: as they come at random, a window needs more of them."""
 EXPLORING_SHARE = 0.5
 """Of a window: so long is one that only explores."""
 
@@ -120,6 +125,15 @@ def label_of(load: LoadSpec) -> str:
     _, *others = load.label.split(", ")
     kind = "capacity" if load.rate is None else "capacity by rate"
     return ", ".join([kind, *others])
+
+
+def search_window(unit: Unit, counted_s: float | None = None) -> WindowPlan:
+    """A window of a search: of so many seconds, or longer until there are enough requests.
+
+    Without a length, that which suits the unit.
+    """
+    window = WINDOW if unit == "listeners" else RATE_WINDOW
+    return window if counted_s is None else window.counting(counted_s)
 
 
 def exploring(window: WindowPlan) -> WindowPlan:

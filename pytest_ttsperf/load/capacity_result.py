@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from pytest_ttsperf.load.capacity_search import CapacityWalk, LevelWindows, Unit
+from pytest_ttsperf.load.capacity_search import CapacityWalk, LevelWindows, SearchStep, Unit
 from pytest_ttsperf.records import CapacityLevel, LoadWindow, Outcome
 
 Misses = Callable[[LoadWindow], Iterable[str]]
@@ -59,8 +59,17 @@ def _reasons(windows: LevelWindows, misses: Misses) -> tuple[str, ...]:
 # The answer
 
 
-def sentence(walk: CapacityWalk, unit: Unit, confidence: float, wanted: float | None) -> str:
-    """`at least 6 listeners, 95 % sure; 8 fails in 3 of 3 windows`."""
+def sentence(
+    walk: CapacityWalk,
+    unit: Unit,
+    confidence: float,
+    wanted: float | None,
+    cut_short_at: SearchStep | None,
+) -> str:
+    """`at least 6 listeners, 95 % sure; 8 fails in 3 of 3 windows`.
+
+    `cut_short_at` is the window that was not run any more, if the search did not come to its end.
+    """
     parts = []
     if walk.proven is not None:
         proven = level_text(walk.levels[walk.proven], unit)
@@ -73,7 +82,19 @@ def sentence(walk: CapacityWalk, unit: Unit, confidence: float, wanted: float | 
         parts.append(_refutation_text(walk, walk.refuted))
     if wanted is not None:
         parts += _exploring_text(walk, wanted)
+    if cut_short_at is not None:
+        parts.append(_cut_short_text(cut_short_at, unit))
     return "; ".join(parts)
+
+
+def _cut_short_text(step: SearchStep, unit: Unit) -> str:
+    """How far the search was; `cut short at 8 listeners, after 12 of 18 windows`."""
+    if step.phase == "refuting":
+        return "cut short before a level failed"
+    if step.phase == "exploring" or step.wanted is None:
+        return "cut short while exploring"
+    place = level_text(step.level, unit)
+    return f"cut short at {place}, after {step.window - 1} of {step.wanted} windows"
 
 
 def _refutation_text(walk: CapacityWalk, refuted: int) -> str:

@@ -34,7 +34,7 @@ PROVING_ONE = boundary(1 - WORST_BAD_SHARE, (0.044, 0.0499))
 """14 of 14, 28 of 29."""
 REFUTING_ONE = boundary(WORST_BAD_SHARE, (0.00801, 0.02, 0.03, 0.038, 0.044, 0.047, 0.049))
 """3 of 3, 4 of 5, 4 of 6 ..."""
-EXPLORING_WINDOWS = 3
+EXPLORING_WINDOWS = 4
 """All good, at the level at which the proof begins."""
 STEP = 1.1
 LOWEST_RATE = 0.1
@@ -87,6 +87,11 @@ class LevelWindows:
 
 class SearchEnded(Exception):
     """Before all was found out; its words say why."""
+
+    def __init__(self, words: str, step: SearchStep) -> None:
+        super().__init__(words)
+        self.step = step
+        """The window that was to be next, or that failed."""
 
 
 @dataclass(slots=True)
@@ -190,13 +195,17 @@ class CapacityWalk:
     def _place_to_prove(self) -> int | None:
         """The highest place at which `EXPLORING_WINDOWS` are good, or the lowest of all.
 
-        None where so many are bad there.
+        Where good windows and bad ones have met above it, the border is a gradual one, and it is a
+        level less: a bad window later on would cost more windows than that. None where so many are
+        bad at the lowest.
         """
         if self.explored_good is None:
             return 0 if self._is_good_at_times(0) else None
         place = self.explored_good
         while place > 0 and not self._is_good_throughout(place):
             place -= 1
+        if place < self.explored_good:
+            place = max(place - 1, 0)
         return place
 
     def _is_good_throughout(self, place: int) -> bool:
@@ -233,12 +242,17 @@ class CapacityWalk:
             self.proven = place
 
     def _place_to_refute(self) -> int:
-        """The lowest above what was proven that an exploring window was bad at."""
-        lowest = 0 if self.proven is None else self.proven + 1
-        for place in range(lowest, len(self.levels)):
-            if place in self.windows and not all(map(self.is_good, self.windows[place].explored)):
-                return place
-        return lowest
+        """The lowest above which, and at which, all windows so far were bad.
+
+        Without any, the lowest above what was proven.
+        """
+        good = {place for place, windows in self.windows.items() if self._has_good(windows)}
+        highest_good = max(good, default=-1)
+        bad = [place for place in self.windows if place > highest_good]
+        return min(bad, default=0 if self.proven is None else self.proven + 1)
+
+    def _has_good(self, windows: LevelWindows) -> bool:
+        return any(map(self.is_good, (*windows.explored, *windows.counted)))
 
     def _refute(self, start: int) -> None:
         """Refute a level, from `start` upwards."""
@@ -286,14 +300,14 @@ class CapacityWalk:
 
     def _run(self, step: SearchStep, run: RunWindow, windows: list[LoadWindow]) -> bool:
         if self.is_late():
-            raise SearchEnded("the time for the search was used up")
+            raise SearchEnded("the time for the search was used up", step)
         self.tell(step)
         try:
             window = run(step.level)
         except TtsperfError as error:
             if not any(each.explored or each.counted for each in self.windows.values()):
                 raise
-            raise SearchEnded(f"at {step.level:g}: {error}") from error
+            raise SearchEnded(f"at {step.level:g}: {error}", step) from error
         windows.append(window)
         return self.is_good(window)
 

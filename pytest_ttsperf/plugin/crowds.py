@@ -15,7 +15,7 @@ from pytest_ttsperf.plugin import lazy
 if TYPE_CHECKING:
     from pytest_ttsperf.experiment.plan import Plan, TargetFactory
     from pytest_ttsperf.load.capacity import CapacityLimits
-    from pytest_ttsperf.load.capacity_search import SearchStep
+    from pytest_ttsperf.load.capacity_search import SearchStep, Unit
     from pytest_ttsperf.load.cell import LoadPlan
     from pytest_ttsperf.load.traces import WindowPlan
     from pytest_ttsperf.plugin.options import Options
@@ -58,6 +58,14 @@ def plan_load(
     if options.window_s is not None:
         load_plan = load_plan._replace(window=_fit(load_plan.window, options.window_s))
     return load_plan
+
+
+def plan_search(plan: LoadPlan, options: Options) -> LoadPlan:
+    """The same with windows of a search, unless the command line or ini says how long they are."""
+    if options.window_s is not None:
+        return plan
+    unit: Unit = "listeners" if plan.load.rate is None else "requests/s"
+    return plan._replace(window=lazy.capacity_cell.search_window(unit))
 
 
 def _fit(window: WindowPlan, counted_s: float) -> WindowPlan:

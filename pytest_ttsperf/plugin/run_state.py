@@ -353,6 +353,8 @@ class TestState:
         load_plan = crowds.plan_load(plan, load, windows, self.options, earlier)
         limits = self._limits_on(lazy.cell.fingerprint_of(ready))
         keywords = markers.capacity(self.item)
+        if keywords is not None:
+            load_plan = crowds.plan_search(load_plan, self.options)
         try:
             if keywords is None:
                 result = crowds.measure(source, load_plan, line)

@@ -80,7 +80,7 @@ def test_what_is_searched_by_itself(search: Search) -> None:
     ((source, plan, limits),) = search.calls
     assert source.spec.spec == "engine:Engine"
     assert (plan.plan.text, plan.load.listeners, plan.load.pace) == ("short", 1, "played")
-    assert (plan.window.counted_s, plan.window.lead_s, plan.window.least_requests) == (20, 5, 60)
+    assert (plan.window.counted_s, plan.window.lead_s, plan.window.least_requests) == (10, 2.5, 24)
     assert (limits.ttfa_p95_ms, limits.stall) == (500.0, 0.0)
     assert search.settings == {"most": None, "budget_s": None}
 

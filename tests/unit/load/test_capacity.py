@@ -56,9 +56,8 @@ class Server:
 
 def search(server: Server, **more: Any) -> Capacity:
     settings: dict[str, Any] = {"unit": "listeners", "start": 4, "most": 64}
-    return capacity.search(
-        server.run, LIMITS, explore_window=server.explore, **{**settings, **more}
-    )
+    settings["explore_window"] = server.explore
+    return capacity.search(server.run, LIMITS, **{**settings, **more})
 
 
 def level_of(found: Capacity, level: float) -> CapacityLevel:
@@ -93,7 +92,7 @@ def test_windows_that_explore_prove_nothing() -> None:
     found = search(server)
     assert server.levels == [6] * 18 + [7] * 3
     assert len(level_of(found, 6).windows) == 18
-    assert len(level_of(found, 6).explored) == 3
+    assert len(level_of(found, 6).explored) == 4
     assert level_of(found, 4).windows == ()
     assert [each.outcome for each in found.levels] == ["PASS", "PASS", "FAIL", "FAIL"]
 
@@ -104,6 +103,28 @@ def test_a_bad_window_moves_the_proof_down_and_asks_for_more() -> None:
     assert server.levels[:26] == [6] * 10 + [5] * 16
     assert found.proven == 5
     assert found.evidence == "25 of 26 windows at 5 to 6 listeners were good"
+
+
+def test_a_gradual_border_is_proven_a_level_lower() -> None:
+    explored: list[float] = []
+
+    def explore(level: float) -> LoadWindow:
+        explored.append(level)
+        is_second_at_6 = level == 6 and explored.count(6) == 2
+        return BAD if level > 6 or is_second_at_6 else GOOD
+
+    server = Server(6)
+    found = search(server, explore_window=explore)
+    assert explored == [4, 8, 6, 7, 6, 5, 5, 5, 5]
+    assert server.levels == [4] * 18 + [7] * 3
+    assert (found.proven, found.refuted) == (4, 7)
+
+
+def test_a_refutation_begins_above_all_good_windows() -> None:
+    server = Server(6, bad_at=[(6, 1)])
+    found = search(server)
+    assert (found.proven, found.refuted) == (5, 7)
+    assert server.levels[26:] == [7] * 3
 
 
 def test_a_good_window_moves_the_refutation_up_and_asks_for_more() -> None:
@@ -165,12 +186,17 @@ def clock_of(seconds_a_call: float) -> Callable[[], float]:
 
 
 def test_a_budget_ends_it_with_what_was_proven() -> None:
+    early = search(Server(6), budget_s=50, clock=clock_of(10))
+    assert early.reason == "no number of listeners is proven; cut short while exploring"
     nothing = search(Server(6), budget_s=100, clock=clock_of(10))
     assert nothing.proven is None
+    assert nothing.reason == (
+        "no number of listeners is proven; cut short at 6 listeners, after 2 of 18 windows"
+    )
     assert nothing.stopped_because == "the time for the search was used up"
     proven = search(Server(6), budget_s=260, clock=clock_of(10))
     assert (proven.proven, proven.refuted) == (6, None)
-    assert proven.reason == "at least 6 listeners, 95 % sure"
+    assert proven.reason == "at least 6 listeners, 95 % sure; cut short before a level failed"
     assert proven.stopped_because == "the time for the search was used up"
 
 
@@ -232,6 +258,14 @@ def test_one_bad_window_is_outweighed_by_28_good_ones() -> None:
     found = search(server, wanted=6)
     assert len(server.levels) == 29
     assert found.proven == 6
+
+
+def test_one_level_may_be_cut_short() -> None:
+    found = search(Server(6), wanted=6, budget_s=100, clock=clock_of(10))
+    assert found.reason == (
+        "6 listeners: neither proven nor refuted; cut short at 6 listeners, after 9 of 14 windows"
+    )
+    assert capacity.judge(found, 6).outcome is Outcome.INCONCLUSIVE
 
 
 def test_one_level_may_stay_open() -> None:

@@ -102,7 +102,7 @@ def test_listeners_are_searched(generator: CrowdedGenerator) -> None:
     found = found_in(result)
     assert found.reason == "at least 3 listeners, 95 % sure; 4 fails in 3 of 3 windows"
     assert found.null_rate == 500.0
-    assert generator.levels == [4, 2, 3, 3, 3] + [3] * 18 + [4] * 3
+    assert generator.levels == [4, 2, 3, 3, 3, 3] + [3] * 18 + [4] * 3
     assert result.trials == ()
     assert not generator.is_open
 
@@ -139,7 +139,27 @@ def test_what_is_wanted_may_be_more_than_is_tried_else(generator: CrowdedGenerat
 def test_short_windows_explore(generator: CrowdedGenerator) -> None:
     measure(most=2)
     lengths = [trace.counted_s for trace in generator.traces]
-    assert lengths == [2.0] * 3 + [4.0] * 18
+    assert lengths == [2.0] * 4 + [4.0] * 18
+
+
+def test_a_level_at_which_one_in_a_hundred_stalls_does_not_hold() -> None:
+    free_of_stalls = 0.99**capacity_cell.WINDOW.least_requests
+    assert free_of_stalls < 1 - capacity_search.WORST_BAD_SHARE
+
+
+def test_windows_of_a_rate_are_longer() -> None:
+    of_listeners = capacity_cell.search_window("listeners")
+    of_rate = capacity_cell.search_window("requests/s")
+    assert of_rate.counted_s == 2 * of_listeners.counted_s
+    assert of_rate.least_requests > of_listeners.least_requests
+
+
+def test_a_window_may_be_of_another_length() -> None:
+    usual = capacity_cell.search_window("listeners")
+    half = capacity_cell.search_window("listeners", usual.counted_s / 2)
+    twice = capacity_cell.search_window("listeners", usual.counted_s * 2)
+    assert half == tuple(part / 2 for part in usual)
+    assert twice == usual._replace(counted_s=usual.counted_s * 2)
 
 
 def test_windows_take_texts_that_were_not_taken_for_longest(generator: CrowdedGenerator) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from pytest_ttsperf.load.staircase import error_of
+
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 
 
@@ -50,9 +52,7 @@ def test_more_listeners_wait_longer(simulation: Any, number: int) -> None:
     low, high = (4, 12) if server.unit == "listeners" else (0.5, 1.5)
     if "fast" in server.name:
         low, high = 8, 40
-    waits = [
-        simulation.Window(server, level, simulation.COUNTED, (1,)).run() for level in (low, high)
-    ]
+    waits = [simulation.Window(server, level, simulation.LONG, (1,)).run() for level in (low, high)]
     assert waits[1].ttfa_p95_ms > 1.5 * waits[0].ttfa_p95_ms
     assert all(window.answered > 20 for window in waits)
 
@@ -60,14 +60,14 @@ def test_more_listeners_wait_longer(simulation: Any, number: int) -> None:
 def test_a_window_is_drawn_by_its_seed(simulation: Any) -> None:
     server = simulation.SERVERS[0]
     first, again, other = (
-        simulation.Window(server, 8, simulation.COUNTED, (seed,)).run() for seed in (1, 1, 2)
+        simulation.Window(server, 8, simulation.LONG, (seed,)).run() for seed in (1, 1, 2)
     )
     assert first == again != other
 
 
 def test_claims_are_held_against_many_windows(simulation: Any) -> None:
     server = simulation.SERVERS[0]
-    truth = simulation.Truth(server, windows=40)
+    truth = simulation.Truth(server, 40, simulation.LONG)
     outcomes = [simulation.search_once(server, seed) for seed in range(5)]
     assert truth.bad_share(4) == 0.0
     assert truth.bad_share(14) == 1.0
@@ -75,6 +75,12 @@ def test_claims_are_held_against_many_windows(simulation: Any) -> None:
     assert len(row) == len(simulation.HEADS)
     assert row[1] == "5/5"
     assert int(row[2]) <= 1
+
+
+def test_the_boundary_of_wald_keeps_the_error_of_the_shipped_one(simulation: Any) -> None:
+    needed = simulation.wald_boundary(10)
+    assert needed[:3] == (16, 29, 41)
+    assert error_of(needed, 0.8) <= simulation.WALD_ERROR
 
 
 def test_a_coin_is_always_wrong(simulation: Any) -> None:

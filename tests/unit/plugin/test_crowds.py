@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from pytest_ttsperf.experiment.plan import Plan, Progress, QualityPlan
+from pytest_ttsperf.load import capacity_cell
+from pytest_ttsperf.load.traces import WindowPlan
 from pytest_ttsperf.plugin import crowds
 from pytest_ttsperf.plugin.progress import ProgressLine, parts_text
 from pytest_ttsperf.records import (
@@ -67,6 +69,17 @@ def test_a_shorter_window_is_shorter_in_all_its_parts_and_a_longer_one_only_coun
     assert short.lead_s == pytest.approx(usual.lead_s * 2.0 / usual.counted_s)
     assert short.least_requests == pytest.approx(usual.least_requests * 2.0 / usual.counted_s)
     assert long == usual._replace(counted_s=60.0)
+
+
+def test_a_search_has_windows_of_its_kind_unless_a_length_is_wanted() -> None:
+    def planned(load: LoadSpec, **options: Any) -> WindowPlan:
+        chosen = options_of(**options)
+        plan = crowds.plan_load(plan_of(), load, None, chosen, 0)
+        return crowds.plan_search(plan, chosen).window
+
+    assert planned(EIGHT) == capacity_cell.search_window("listeners")
+    assert planned(LoadSpec(rate=2.0)) == capacity_cell.search_window("requests/s")
+    assert planned(EIGHT, window_s=5.0).counted_s == 5.0
 
 
 def test_who_repeats_the_texts_repeats_the_arrivals_and_another_attempt_has_its_own() -> None:
