@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_ttsperf.experiment.trial import OpenTarget
     from pytest_ttsperf.records import (
         ArrivalProcess,
+        BargeIn,
         CellResult,
         LoadSpec,
         Mode,
@@ -47,9 +48,20 @@ class Measurement:
 
     def __getitem__(self, metric: str) -> Summary:
         """A metric's summary: `measurement["ttfa_ms"].p95`. KeyError lists the metrics."""
+        if self._hang_ups is not None:
+            raise KeyError(
+                f"{metric!r}: the test limits only what follows a hang-up, so nothing was listened to "
+                "until its end; measure that in a test of its own, or limit it beside @barge_in"
+            )
         if metric not in self.result.summary:
             raise KeyError(f"{metric!r}; measured are {', '.join(self.result.summary)}")
         return self.result.summary[metric]
+
+    @property
+    def _hang_ups(self) -> BargeIn | None:
+        """Of a single listener; None for any other cell."""
+        load = self.result.load
+        return None if load is None or load.windows else load.barge_in
 
     @property
     def recordings(self) -> tuple[Recording, ...]:
@@ -61,8 +73,7 @@ class Measurement:
         parts = [f"<Measurement {cell.preset} {cell.mode}"]
         if cell.load is not None:
             parts.append(f"({cell.load})")
-        load = self.result.load
-        hang_ups = None if load is None or load.windows else load.barge_in
+        hang_ups = self._hang_ups
         if self.result.capacity is not None:
             parts.append(self.result.capacity.reason)
         elif hang_ups is not None:

@@ -332,7 +332,7 @@ def _rows(result: CellResult) -> Iterator[tuple[Outcome | None, Row]]:
 
 
 def _has_samples(result: CellResult) -> bool:
-    """Whether anything was listened to: a search has levels, and a hang-up leaves no whole answer."""
+    """Whether anybody listened to the end: not in a search, nor where each answer is hung up."""
     if result.load is not None and result.load.barge_in is not None:
         return bool(result.load.windows)
     return result.capacity is None
