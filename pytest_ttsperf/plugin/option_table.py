@@ -82,7 +82,8 @@ OPTIONS = (
     _value(
         "window",
         "TIME",
-        "how long requests are counted in a window, as 20s or 1min (20s, or until there are 60)",
+        "how long requests are counted in a window, as 20s or 1min (20s, or until there are 60, "
+        "for 2 min at most)",
     ),
     _value(
         "texts-from",
