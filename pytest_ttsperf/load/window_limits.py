@@ -19,9 +19,9 @@ failed or was never sent meets no limit; where a window's percentile falls on su
 no number, and the window counts as ten times the limit.
 
 Where requests are slow a window holds few of them, as nobody waits for 60 of 20 s each. Between the
-order statistics of few there is no percentile: the linear one of twelve lies at the 88th, not the
-95th. So the order statistic above is taken, which scatters more, and that is in the scatter of the
-windows. Where even the slowest of a window is likely to lie below the percentile, nothing passes.
+order statistics of few there is no percentile, so the one above is taken (`cautious_quantile`), which
+scatters more, and that is in the scatter of the windows. Where even the slowest of a window is likely
+to lie below the percentile, nothing passes.
 """
 
 from __future__ import annotations
@@ -53,9 +53,6 @@ FAR = 1.5
 """Times the limit."""
 UNMEASURED = 10.0
 """Times the limit."""
-FEW_BEYOND = 2.0
-"""Requests of a window beyond its percentile: with fewer the order statistic above is taken (below
-40 requests for a p95)."""
 FEWEST_BEYOND = 0.5
 """With fewer the slowest request of a window lies below the percentile as often as above it (below
 10 requests for a p95)."""
@@ -103,11 +100,10 @@ def window_values(threshold: Threshold, trials: Sequence[Trial]) -> list[WindowV
 def _window_value(threshold: Threshold, values: Sequence[float | None]) -> WindowValue:
     padded = [math.inf if value is None else value for value in values]
     level = quantiles.PERCENTILES.get(threshold.statistic, 1.0)
-    # The order statistic above: what lies between a number and infinity is no number, nor is there
-    # a percentile between the last of a few.
+    # The order statistic above: what lies between a number and infinity is no number.
     value = float(np.quantile(np.array(padded), level, method="higher"))
-    if math.isfinite(value) and len(padded) >= _requests_beyond(threshold, FEW_BEYOND):
-        value = quantiles.quantile(padded, level)
+    if math.isfinite(value) and level < 1:
+        value = quantiles.cautious_quantile(padded, level)
     return WindowValue(
         value=value,
         requests=len(padded),
@@ -121,8 +117,7 @@ def _requests_beyond(threshold: Threshold, beyond: float) -> int:
     level = quantiles.PERCENTILES.get(threshold.statistic)
     if level is None:
         return 0
-    # Of 1 - 0.95 the last digits are no part of the percentile.
-    return math.ceil(round(beyond / (1 - level), 6))
+    return quantiles.count_with_beyond(level, beyond)
 
 
 def judge_windows(
@@ -371,7 +366,7 @@ def _unserved_text(windows: Sequence[WindowValue]) -> str:
 def _few_text(threshold: Threshold, windows: Sequence[WindowValue]) -> str:
     """What it costs that windows hold few requests, as those of long texts do."""
     requests = _typical_requests(windows)
-    if requests >= _requests_beyond(threshold, FEW_BEYOND):
+    if requests >= _requests_beyond(threshold, quantiles.FEW_BEYOND):
         return ""
     held = plural(round(requests), "request")
     wanted = _requests_beyond(threshold, FEWEST_BEYOND)
