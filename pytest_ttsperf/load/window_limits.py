@@ -19,9 +19,9 @@ failed or was never sent meets no limit; where a window's percentile falls on su
 no number, and the window counts as ten times the limit.
 
 Where requests are slow a window holds few of them, as nobody waits for 60 of 20 s each. Between the
-order statistics of few there is no percentile, so the one above is taken (`cautious_quantile`), which
-scatters more, and that is in the scatter of the windows. Where even the slowest of a window is likely
-to lie below the percentile, nothing passes.
+order statistics of few there is no percentile, so the one above is taken (`cautious_quantile`). It
+scatters more, and that is in the scatter of the windows. Where even the slowest of a window is
+likely to lie below the percentile, nothing passes.
 """
 
 from __future__ import annotations

@@ -50,8 +50,8 @@ class Measurement:
         """A metric's summary: `measurement["ttfa_ms"].p95`. KeyError lists the metrics."""
         if self._hang_ups is not None:
             raise KeyError(
-                f"{metric!r}: the test limits only what follows a hang-up, so nothing was listened to "
-                "until its end; measure that in a test of its own, or limit it beside @barge_in"
+                f"{metric!r}: the test limits only what follows a hang-up, so nothing was "
+                "listened to until its end; measure that in a test of its own, or limit it beside @barge_in"
             )
         if metric not in self.result.summary:
             raise KeyError(f"{metric!r}; measured are {', '.join(self.result.summary)}")

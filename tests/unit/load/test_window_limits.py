@@ -187,7 +187,8 @@ def test_windows_without_a_percentile_prove_nothing_and_may_refute(
 ) -> None:
     verdict = few(requests, 300, 330, 280, 310, 320, 290, statistic=statistic)
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert f"{requests} requests has no {statistic}, which takes {wanted} at least" in verdict.reason
+    found = f"{requests} requests has no {statistic}, which takes {wanted} at least"
+    assert found in verdict.reason
     assert "--ttsperf-window" in verdict.reason
     assert verdict.trials_needed is None
     late = few(requests, 900, 930, 880, 910, 920, 890, statistic=statistic)
@@ -195,7 +196,7 @@ def test_windows_without_a_percentile_prove_nothing_and_may_refute(
 
 
 def test_a_target_on_its_limit_is_not_passed_more_often_by_windows_of_few_requests() -> None:
-    """Requests of one window share its speed, and each has a scatter of its own with a long tail."""
+    """Requests of one window share its speed, and each has a scatter with a long tail."""
     generator = np.random.default_rng(6)
     speeds = np.exp(generator.normal(0, 0.03, (1000, 6, 1)))
     requests_ms = 400 * speeds + 100 * generator.exponential(size=(1000, 6, 12))
