@@ -17,6 +17,7 @@ samples afterwards; what that costs after a whole answer counts as no work for a
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from collections.abc import Sequence
 from statistics import mean, median
@@ -27,9 +28,13 @@ import psutil
 from msgspec import structs
 
 from pytest_ttsperf.errors import MeasurementError
-from pytest_ttsperf.experiment.plan import Progress, TargetFactory, Tell
+from pytest_ttsperf.experiment import cell
+from pytest_ttsperf.experiment.plan import Progress, TargetFactory, Tell, start_of_texts
+from pytest_ttsperf.experiment.trial import merge_tracers
 from pytest_ttsperf.judge import limits
+from pytest_ttsperf.judge.limits import Looks
 from pytest_ttsperf.judge.statistics import quantiles
+from pytest_ttsperf.load import cell as load_cell
 from pytest_ttsperf.load.cell import LoadPlan, load_texts
 from pytest_ttsperf.load.generator.parent import LoadGenerator, WindowRecord
 from pytest_ttsperf.load.handles import count_handles
@@ -47,6 +52,8 @@ from pytest_ttsperf.metrics import definitions
 from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import (
     BargeIn,
+    CellResult,
+    LoadResult,
     LoadSpec,
     OfferedRequest,
     Outcome,
@@ -60,7 +67,7 @@ from pytest_ttsperf.records import (
 )
 
 WATCHED = 60
-"""Hang-ups whose end is watched: one more than prove a p95."""
+"""Hang-ups whose end is watched: one more than prove a p95 at a single look."""
 PAIRS = 20
 """Of the first sound after a hang-up and that of an idle target."""
 FEWEST_PAIRS = 5
@@ -84,6 +91,13 @@ TTFA = "ttfa_sound_ms"
 ALPHA_FAIL = 0.01
 
 
+class WatchedHangUps(NamedTuple):
+    """What followed the hang-ups, and what the target said of itself after them."""
+
+    barge_in: BargeIn
+    ready: TargetInfo
+
+
 class Footprint(NamedTuple):
     """What a target's processes hold; None where the system does not say."""
 
@@ -92,8 +106,44 @@ class Footprint(NamedTuple):
     rss_bytes: int | None
 
 
-def measure_barge_in(source: TargetFactory, plan: LoadPlan, tell: Tell) -> BargeIn:
+def measure_single_listener(
+    source: TargetFactory,
+    plan: LoadPlan,
+    tell: Tell,
+    *,
+    looks: int = 1,
+) -> CellResult:
+    """The cell of a single listener who hangs up: it has no window and no trial.
+
+    Arguments and errors are those of `watch_hang_ups`.
+    """
+    start_s = REAL.monotonic()
+    watched = watch_hang_ups(source, plan, tell, looks=looks)
+    result = CellResult(
+        cell=load_cell.identity_of(source, watched.ready, plan),
+        fingerprint=cell.fingerprint_of(watched.ready),
+        declared_trials=0,
+        trials=(),
+        ready=watched.ready,
+        notes=tuple(cell.warning_notes(watched.ready)),
+        duration_s=REAL.monotonic() - start_s,
+        texts_from=start_of_texts(plan.plan),
+        load=LoadResult(spec=plan.load, seed=plan.seed, windows=(), barge_in=watched.barge_in),
+    )
+    return load_cell.derive(result)
+
+
+def watch_hang_ups(
+    source: TargetFactory,
+    plan: LoadPlan,
+    tell: Tell,
+    *,
+    looks: int = 1,
+) -> WatchedHangUps:
     """Hang up many times, and see what follows; the target is opened for it, and closed.
+
+    There are as many as can prove a p95, also where it is looked at several times (`looks`), as
+    announced reruns do.
 
     MeasurementError for answers that come whole, which nobody can interrupt. TargetError where it
     does not open, or dies.
@@ -104,21 +154,45 @@ def measure_barge_in(source: TargetFactory, plan: LoadPlan, tell: Tell) -> Barge
             "listener can hang up; measure perf.stream, or leave out @barge_in"
         )
     load = LoadSpec(listeners=1, pace="greedy", hangs_up=True)
+    watched = _hang_ups_to_watch(looks)
+    tell(Progress(plan.plan, 0, watched, None))
     with LoadGenerator(source, load, plan.plan.mode) as generator:
         ready = generator.open()
-        run = _BargeInRun(generator, plan, tell)
+        run = _BargeInRun(generator, plan, tell, watched)
         run.prepare()
         run.run_steps()
-        return run.result(ready)
+        found = run.result(ready)
+        inspected = generator.inspect()
+    ready = structs.replace(
+        ready,
+        placement=inspected.placement,
+        tracers=merge_tracers(ready.tracers, inspected.tracers),
+    )
+    return WatchedHangUps(found, ready)
+
+
+def _hang_ups_to_watch(looks: int) -> int:
+    if looks == 1:
+        return WATCHED
+    alpha = Looks(announced=looks).alpha
+    return 1 + quantiles.trials_to_prove(quantiles.PERCENTILES["p95"], alpha=alpha)
 
 
 class _BargeInRun:
     """A target while its listener hangs up, again and again."""
 
-    def __init__(self, generator: LoadGenerator, plan: LoadPlan, tell: Tell) -> None:
+    def __init__(
+        self,
+        generator: LoadGenerator,
+        plan: LoadPlan,
+        tell: Tell,
+        watched: int,
+    ) -> None:
         self._generator = generator
         self._plan = plan
         self._tell = tell
+        self._watched = watched
+        self._steps_a_pair = max(1, watched // PAIRS)
         self._random = random.Random(plan.seed)  # noqa: S311  (which chunk, no secret)
         self._texts = itertools.cycle(load_texts(plan.plan))
         self._clock: CpuClock | None = None
@@ -170,16 +244,24 @@ class _BargeInRun:
     def run_steps(self) -> None:
         """All hang-ups that are watched, and the pairs of answers, spread between them."""
         begun_s = REAL.monotonic()
-        for done in range(WATCHED):
-            left_s = None
+        for done in range(self._watched):
+            left_s = self._expected_s()
             if done:
-                left_s = (REAL.monotonic() - begun_s) / done * (WATCHED - done)
-            self._tell(Progress(self._plan.plan, done, WATCHED, left_s))
+                left_s = (REAL.monotonic() - begun_s) / done * (self._watched - done)
+            self._tell(Progress(self._plan.plan, done, self._watched, left_s))
             if self._idle is not None and not self._idle.is_busy:
                 self._watch_hang_up()
-            if done % (WATCHED // PAIRS) == 0:
+            if done % self._steps_a_pair == 0:
                 self._measure_pair(next(self._texts))
-        self._tell(Progress(self._plan.plan, WATCHED, WATCHED, 0.0))
+        self._tell(Progress(self._plan.plan, self._watched, self._watched, 0.0))
+
+    def _expected_s(self) -> float:
+        """About how long all steps take of a target that stops at once."""
+        hang_up_s = LATEST_SHARE / 2 * self._answer_s
+        quiet_s = QUIET_NS / 1e9 + LOOK_S
+        pair_s = hang_up_s + 2 * self._answer_s + 3 * quiet_s
+        pairs = math.ceil(self._watched / self._steps_a_pair)
+        return self._watched * (hang_up_s + quiet_s) + pairs * pair_s
 
     def _watch_hang_up(self) -> None:
         """Hang up, and look on until the work for it has ended."""
@@ -366,23 +448,35 @@ def _percentile(values: Sequence[float | None], percent: float) -> float | None:
 # Limits
 
 
-def judge(barge_in: BargeIn | None, limit: Threshold) -> Verdict:
+def judge_limit(result: CellResult, limit: Threshold) -> Verdict:
+    """Judge one limit of `@barge_in` of a cell, over all attempts at it."""
+    barge_in = None if result.load is None else result.load.barge_in
+    looks = Looks(announced=result.looks, earlier=result.earlier_looks)
+    return judge(barge_in, limit, looks)
+
+
+def judge(
+    barge_in: BargeIn | None,
+    limit: Threshold,
+    looks: Looks = limits.ONE_LOOK,
+) -> Verdict:
     """Judge one limit of `@barge_in`; what could not be measured fails it."""
     if barge_in is None:
         return limits.judge_value(limit, None, "nobody hung up")
     if limit.keyword == "next_ttfa":
-        return _judge_next(barge_in, limit)
+        return _judge_next(barge_in, limit, looks)
     if not barge_in.stops_ms:
         return limits.judge_value(limit, None, barge_in.reason or "no answer was hung up in time")
     sample = Sample(metric=limit.metric, values=barge_in.stops_ms)
-    return limits.judge(limit, sample, len(barge_in.stops_ms))
+    return limits.judge(limit, sample, len(barge_in.stops_ms), looks)
 
 
-def _judge_next(barge_in: BargeIn, limit: Threshold) -> Verdict:
+def _judge_next(barge_in: BargeIn, limit: Threshold, looks: Looks) -> Verdict:
     """How much later the first sound is after a hang-up, by pairs of the same text.
 
     The mean of the logs of their ratios, by Student's t: PASS when its upper 95 % bound is within
-    the limit, FAIL when its lower bound, at an error of .01, is beyond it.
+    the limit, FAIL when its lower bound, at an error of .01, is beyond it. Where reruns are
+    announced, the looks share the error of a PASS.
     """
     pairs = len(barge_in.next_ttfas_ms)
     if barge_in.failed:
@@ -394,21 +488,32 @@ def _judge_next(barge_in: BargeIn, limit: Threshold) -> Verdict:
     ratio = _ratio_of(barge_in)
     wanted = np.log1p(limit.limit)
     outcome = Outcome.INCONCLUSIVE
-    bound = ratio.upper(quantiles.ALPHA)
+    bound = ratio.upper(looks.alpha)
     if bound <= wanted:
         outcome = Outcome.PASS
     elif ratio.lower(ALPHA_FAIL) > wanted:
         outcome = Outcome.FAIL
         bound = ratio.lower(ALPHA_FAIL)
     change = float(np.expm1(ratio.mean))
-    bound_share = float(np.expm1(bound))
-    side = "at least" if outcome is Outcome.FAIL else "at most"
+    sure = ""
+    if np.isfinite(bound):
+        side = "at least" if outcome is Outcome.FAIL else "at most"
+        sure = f"surely {side} {100 * np.expm1(bound):+.0f} %, "
     text = (
         f"the first sound after a hang-up comes after {barge_in.next_ttfa_ms:.3g} ms, that of an "
-        f"idle target after {barge_in.idle_ttfa_ms:.3g} ms ({100 * change:+.0f} %, surely {side} "
-        f"{100 * bound_share:+.0f} %, {pairs} pairs), limit {100 * limit.limit:+g} %"
+        f"idle target after {barge_in.idle_ttfa_ms:.3g} ms ({100 * change:+.0f} %, {sure}"
+        f"{pairs} pairs), limit {100 * limit.limit:+g} %"
     )
-    return limits.new_verdict(limit, outcome, text, value=change, bound=bound_share, n=pairs)
+    if outcome is Outcome.INCONCLUSIVE and looks.alpha <= 0:
+        text += limits.NO_LOOK_LEFT
+    return limits.new_verdict(
+        limit,
+        outcome,
+        text,
+        value=change,
+        bound=float(np.expm1(bound)) if np.isfinite(bound) else None,
+        n=pairs,
+    )
 
 
 class _Ratio(NamedTuple):
@@ -429,6 +534,8 @@ class _Ratio(NamedTuple):
     def _reach(self, alpha: float) -> float:
         from scipy import special
 
+        if alpha <= 0:
+            return float(np.inf)
         return -float(special.stdtrit(self.pairs - 1, alpha)) * self.error
 
 

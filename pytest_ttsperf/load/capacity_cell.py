@@ -138,10 +138,7 @@ def search_window(unit: Unit, counted_s: float | None = None) -> WindowPlan:
 
 def exploring(window: WindowPlan) -> WindowPlan:
     """A window that only explores: half as long, with half of the requests at least."""
-    return window._replace(
-        counted_s=EXPLORING_SHARE * window.counted_s,
-        least_requests=math.ceil(EXPLORING_SHARE * window.least_requests),
-    )
+    return window.shortened(EXPLORING_SHARE)._replace(lead_s=window.lead_s)
 
 
 def _refuse_cache(generator: LoadGenerator, plan: LoadPlan) -> None:

@@ -179,7 +179,7 @@ def most_requests(plan: LoadPlan) -> float:
     load = plan.load
     window = plan.window
     if load.rate is not None:
-        counted_s = max(window.counted_s, window.least_requests / load.rate)
+        counted_s = window.length_s(1 / load.rate)
         expected = load.rate * (window.lead_s + counted_s)
         return expected + 3 * math.sqrt(expected)
     if load.pace == "greedy" or load.listeners is None:

@@ -31,12 +31,16 @@ LAST_HANG_UP = 8
 
 
 class WindowPlan(NamedTuple):
-    """How long a window is: at least so long, and at least so many requests."""
+    """How long a window is: at least so long, and so many requests if they come soon enough."""
 
     lead_s: float = 5.0
     """At the beginning: arrivals are sent and not counted."""
     counted_s: float = 20.0
     least_requests: int = 60
+    most_s: float = 120.0
+    """Beyond it nobody waits for the least number of requests, but for the fewest."""
+    fewest_requests: int = 10
+    """However long they take: of fewer there is no 95th percentile (`window_limits`)."""
 
     def counting(self, counted_s: float) -> WindowPlan:
         """A window in which requests are counted so long, a shorter one shortened in all parts.
@@ -44,11 +48,22 @@ class WindowPlan(NamedTuple):
         A longer one has the same lead, and the same least number of requests.
         """
         share = min(1.0, counted_s / self.counted_s)
+        return self.shortened(share)._replace(counted_s=counted_s)
+
+    def shortened(self, share: float) -> WindowPlan:
+        """This share of the window, in all its parts."""
         return WindowPlan(
             lead_s=share * self.lead_s,
-            counted_s=counted_s,
+            counted_s=share * self.counted_s,
             least_requests=math.ceil(share * self.least_requests),
+            most_s=share * self.most_s,
+            fewest_requests=math.ceil(share * self.fewest_requests),
         )
+
+    def length_s(self, request_s: float) -> float:
+        """How long requests are counted if each takes up so much of a window, on average."""
+        longest_s = max(self.most_s, self.fewest_requests * request_s)
+        return max(self.counted_s, min(self.least_requests * request_s, longest_s))
 
 
 def draw_trace(load: LoadSpec, texts: Sequence[str], *, seed: int, plan: WindowPlan) -> Trace:
@@ -56,10 +71,11 @@ def draw_trace(load: LoadSpec, texts: Sequence[str], *, seed: int, plan: WindowP
 
     MeasurementError without any text, and for a load that is none.
 
-    Counted are at least `plan.least_requests` on average: a window that would hold fewer is longer.
-    How many a closed loop of `pace="played"` makes is estimated by how long its texts are spoken;
-    with `pace="greedy"` that is not known, and its listeners ask so often that `plan.counted_s`
-    stands as it is.
+    Counted are at least `plan.least_requests` on average: a window that would hold fewer is longer,
+    but for requests that come so slowly that it would take more than `plan.most_s`. How many a
+    closed loop of `pace="played"` makes is estimated by how long its texts are spoken; with
+    `pace="greedy"` that is not known, and its listeners ask so often that `plan.counted_s` stands
+    as it is.
     """
     if not texts:
         raise MeasurementError("found no text to be spoken under load, wanted at least one")
@@ -68,7 +84,7 @@ def draw_trace(load: LoadSpec, texts: Sequence[str], *, seed: int, plan: WindowP
             f"found listeners={load.listeners} and rate={load.rate}, wanted one of them above 0"
         )
     generator = np.random.default_rng(seed)
-    counted_s = max(plan.counted_s, plan.least_requests * _seconds_per_request(load, texts))
+    counted_s = plan.length_s(_seconds_per_request(load, texts))
     if load.rate is not None:
         requests = _draw_open(load, texts, generator, plan.lead_s + counted_s)
     else:

@@ -17,6 +17,11 @@ over windows:
 Times and RTF are judged as logs, which are what is normal about them. A request that was refused,
 failed or was never sent meets no limit; where a window's percentile falls on such requests there is
 no number, and the window counts as ten times the limit.
+
+Where requests are slow a window holds few of them, as nobody waits for 60 of 20 s each. Between the
+order statistics of few there is no percentile, so the one above is taken (`cautious_quantile`). It
+scatters more, and that is in the scatter of the windows. Where even the slowest of a window is
+likely to lie below the percentile, nothing passes.
 """
 
 from __future__ import annotations
@@ -24,6 +29,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from statistics import median
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +53,9 @@ FAR = 1.5
 """Times the limit."""
 UNMEASURED = 10.0
 """Times the limit."""
+FEWEST_BEYOND = 0.5
+"""With fewer the slowest request of a window lies below the percentile as often as above it (below
+10 requests for a p95)."""
 MOST_WINDOWS = 200
 """Beyond so many nobody waits for a verdict."""
 ON_LOGS = ("_ms", "rtf")
@@ -93,14 +102,22 @@ def _window_value(threshold: Threshold, values: Sequence[float | None]) -> Windo
     level = quantiles.PERCENTILES.get(threshold.statistic, 1.0)
     # The order statistic above: what lies between a number and infinity is no number.
     value = float(np.quantile(np.array(padded), level, method="higher"))
-    if math.isfinite(value):
-        value = quantiles.quantile(padded, level)
+    if math.isfinite(value) and level < 1:
+        value = quantiles.cautious_quantile(padded, level)
     return WindowValue(
         value=value,
         requests=len(padded),
         exceeding=sum(each > threshold.limit for each in padded),
         unserved=sum(math.isinf(each) for each in padded),
     )
+
+
+def _requests_beyond(threshold: Threshold, beyond: float) -> int:
+    """How many requests a window needs to have so many beyond its percentile; 0 for a `max`."""
+    level = quantiles.PERCENTILES.get(threshold.statistic)
+    if level is None:
+        return 0
+    return quantiles.count_with_beyond(level, beyond)
 
 
 def judge_windows(
@@ -179,24 +196,38 @@ def _judge_percentile(
     limit = scale.to(threshold.limit)
     outcome = Outcome.INCONCLUSIVE
     needed = None
+    ending = ""
     if _is_refuted(threshold, estimate, limit, values):
         outcome = Outcome.FAIL
+        ending = _refuted_ending(estimate)
+    elif _has_too_few(threshold, windows):
+        pass  # whatever the values, and with any number of such windows
     elif _is_proven(estimate, limit, looks):
         outcome = Outcome.PASS
     else:
         needed = _windows_needed(estimate, limit, looks)
+        ending = _open_ending(needed, looks)
     bound = scale.back(_bound(outcome, estimate, looks))
     text = _sentence(threshold, windows, scale.back(estimate.mean), bound, outcome)
     return limits.new_verdict(
         threshold,
         outcome,
-        f"{text}{_ending(outcome, estimate, needed, looks)}",
+        f"{text}{_few_text(threshold, windows)}{ending}",
         value=scale.back(estimate.mean),
         bound=bound if math.isfinite(bound) else None,
         n=len(windows),
         exceeding=sum(window.value > threshold.limit for window in windows),
         trials_needed=needed,
     )
+
+
+def _has_too_few(threshold: Threshold, windows: Sequence[WindowValue]) -> bool:
+    """Whether the typical window has so few requests that it shows no such percentile."""
+    return _typical_requests(windows) < _requests_beyond(threshold, FEWEST_BEYOND)
+
+
+def _typical_requests(windows: Sequence[WindowValue]) -> float:
+    return median(window.requests for window in windows)
 
 
 def _finite_values(threshold: Threshold, windows: Sequence[WindowValue]) -> list[float]:
@@ -332,16 +363,30 @@ def _unserved_text(windows: Sequence[WindowValue]) -> str:
     return f"; {plural(unserved, 'request')} {text}"
 
 
-def _ending(
-    outcome: Outcome,
-    estimate: _Estimate,
-    needed: int | None,
-    looks: Looks,
-) -> str:
-    if outcome is Outcome.FAIL and estimate.windows < FEWEST_WINDOWS:
-        return "; each by half or more, which is enough"
-    if outcome is not Outcome.INCONCLUSIVE:
+def _few_text(threshold: Threshold, windows: Sequence[WindowValue]) -> str:
+    """What it costs that windows hold few requests, as those of long texts do."""
+    requests = _typical_requests(windows)
+    if requests >= _requests_beyond(threshold, quantiles.FEW_BEYOND):
         return ""
+    held = plural(round(requests), "request")
+    wanted = _requests_beyond(threshold, FEWEST_BEYOND)
+    if requests < wanted:
+        return (
+            f"; a window of {held} has no {threshold.statistic}, which takes {wanted} at least: "
+            "count longer (--ttsperf-window)"
+        )
+    return (
+        f"; a window holds {held}, and the {threshold.statistic} of so few scatters: what is close "
+        "to the limit takes more windows, or longer ones (--ttsperf-window)"
+    )
+
+
+def _refuted_ending(estimate: _Estimate) -> str:
+    return "; each by half or more, which is enough" if estimate.windows < FEWEST_WINDOWS else ""
+
+
+def _open_ending(needed: int | None, looks: Looks) -> str:
+    """What would decide a limit that is open."""
     if looks.alpha <= 0:
         return limits.NO_LOOK_LEFT
     if needed is None:

@@ -213,7 +213,7 @@ def _percentile(
 def _quantile(values: Sequence[float], level: float) -> float | None:
     if not values:
         return None
-    return quantiles.quantile(values, level)
+    return quantiles.cautious_quantile(values, level)
 
 
 def _fairness(trials: Sequence[Trial], prebuffer_ms: float) -> float | None:

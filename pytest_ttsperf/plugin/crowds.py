@@ -5,7 +5,6 @@ Here and not in `run_state`, which has the same for a single listener.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from pytest_ttsperf.load.capacity import CapacityLimits
     from pytest_ttsperf.load.capacity_search import SearchStep, Unit
     from pytest_ttsperf.load.cell import LoadPlan
-    from pytest_ttsperf.load.traces import WindowPlan
     from pytest_ttsperf.plugin.options import Options
     from pytest_ttsperf.plugin.progress import ProgressLine
     from pytest_ttsperf.records import Capacity, CellResult, LoadSpec, Threshold, Verdict
@@ -26,6 +24,13 @@ NOT_STORED = (
     "cells in which many listen are not stored as baselines, as the machine moves them from run to "
     "run by more than most changes would; compare versions side by side (--ttsperf-against)"
 )
+HANG_UPS_NOT_STORED = (
+    "what follows a hang-up is judged by the limits of @barge_in, and not stored as a baseline"
+)
+HANG_UPS_NOT_COMPARED = (
+    "what follows a hang-up is judged by the limits of @barge_in, and not compared with another "
+    "version"
+)
 MOST_WINDOWS = 1000
 """More than any test has: the traces of its attempts are drawn from seeds so far apart."""
 
@@ -33,6 +38,21 @@ MOST_WINDOWS = 1000
 def is_crowd(result: CellResult) -> bool:
     """Whether it is not a cell of a single listener who listens to the end."""
     return result.load is not None or result.capacity is not None
+
+
+def is_compared(result: CellResult) -> bool:
+    """Whether it has windows, which another version can replay."""
+    return result.load is not None and bool(result.load.windows)
+
+
+def has_watched(result: CellResult) -> bool:
+    """Whether it is of a single listener who hangs up."""
+    return result.load is not None and result.load.spec.is_watched
+
+
+def why_not_stored(result: CellResult) -> str:
+    """Why a crowd has no stored baseline."""
+    return HANG_UPS_NOT_STORED if has_watched(result) else NOT_STORED
 
 
 def plan_load(
@@ -56,7 +76,7 @@ def plan_load(
     if chosen is not None:
         load_plan = load_plan._replace(windows=chosen)
     if options.window_s is not None:
-        load_plan = load_plan._replace(window=_fit(load_plan.window, options.window_s))
+        load_plan = load_plan._replace(window=load_plan.window.counting(options.window_s))
     return load_plan
 
 
@@ -66,19 +86,6 @@ def plan_search(plan: LoadPlan, options: Options) -> LoadPlan:
         return plan
     unit: Unit = "listeners" if plan.load.rate is None else "requests/s"
     return plan._replace(window=lazy.capacity_cell.search_window(unit))
-
-
-def _fit(window: WindowPlan, counted_s: float) -> WindowPlan:
-    """A window in which requests are counted so long, with its other parts shortened likewise.
-
-    A longer one has the usual lead and the usual least number of requests.
-    """
-    share = min(1.0, counted_s / window.counted_s)
-    return window._replace(
-        counted_s=counted_s,
-        lead_s=window.lead_s * share,
-        least_requests=math.ceil(window.least_requests * share),
-    )
 
 
 def _limit_trials_alone(plan: Plan) -> Plan:
@@ -99,6 +106,16 @@ def _limit_trials_alone(plan: Plan) -> Plan:
     )
 
 
+def leave_out_hang_ups(plan: Plan) -> Plan:
+    """The plan of the trials beside a listener who hangs up, with the limits that trials have."""
+    limits_on = plan.limits_on
+
+    def limits(fingerprint: str) -> tuple[Threshold, ...]:
+        return tuple(limit for limit in limits_on(fingerprint) if not _is_single(limit))
+
+    return replace(plan, limits_on=limits)
+
+
 def _is_single(limit: Threshold) -> bool:
     """Whether it limits what a cell has as a whole, and no trial by itself."""
     return limit.marker in ("barge_in", "capacity")
@@ -106,6 +123,8 @@ def _is_single(limit: Threshold) -> bool:
 
 def unjudged_remark(test: str, plan: Plan, load: LoadSpec) -> str | None:
     """What the test limits and a crowd is not judged by; None where there is nothing."""
+    if load.is_watched:
+        return None  # they are judged of the trials beside it
     named = []
     if plan.quality.words:
         named.append("words")
@@ -116,16 +135,29 @@ def unjudged_remark(test: str, plan: Plan, load: LoadSpec) -> str | None:
     return f"{test}: {' and '.join(named)} are judged with one listener, and not of {load.label}"
 
 
-def measure(source: TargetFactory, plan: LoadPlan, line: ProgressLine) -> CellResult:
-    """The windows of a cell, and what happens after a hanging up where its listeners do that."""
+def measure(
+    source: TargetFactory,
+    plan: LoadPlan,
+    line: ProgressLine,
+    looks: int = 1,
+) -> CellResult:
+    """The windows of a cell, and what happens after a hanging up where its listeners do that.
+
+    Of a single listener who hangs up there are no windows: of them nothing would be judged.
+    """
     from msgspec import structs
 
     label = plan.load.label
+    tell_hang_up = line.parts_of(label, "hang-ups")
+    if plan.load.is_watched:
+        measure_single = lazy.barge_in.measure_single_listener
+        return measure_single(source, plan, tell_hang_up, looks=looks)
     result = lazy.load_cell.measure_load(source, plan, line.parts_of(label, "windows"))
     if not plan.load.hangs_up or result.load is None:
         return result
-    barge_in = lazy.barge_in.measure_barge_in(source, plan, line.parts_of(label, "hang-ups"))
-    return structs.replace(result, load=structs.replace(result.load, barge_in=barge_in))
+    watched = lazy.barge_in.watch_hang_ups(source, plan, tell_hang_up, looks=looks)
+    load = structs.replace(result.load, barge_in=watched.barge_in)
+    return structs.replace(result, load=load)
 
 
 def add_limits(result: CellResult, limits: Iterable[Threshold]) -> CellResult:
@@ -211,9 +243,10 @@ def judge(result: CellResult) -> CellResult:
         return lazy.cell.judge(result)
     limits = result.thresholds
     of_trials = tuple(limit for limit in limits if not _is_single(limit))
-    of_hang_ups = [
-        lazy.barge_in.judge(result.load.barge_in, limit) for limit in limits if _is_single(limit)
-    ]
+    of_hang_ups = []
+    for limit in limits:
+        if _is_single(limit):
+            of_hang_ups.append(lazy.barge_in.judge_limit(result, limit))
     judged = lazy.load_cell.judge(structs.replace(result, thresholds=of_trials), of_hang_ups)
     return structs.replace(judged, thresholds=limits)
 

@@ -10,7 +10,15 @@ import pytest
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import MeasurementError, ProviderMissing, TtsperfError
-from pytest_ttsperf.plugin import lazy, listeners, markers, run_state, target_fixture, usage
+from pytest_ttsperf.plugin import (
+    crowds,
+    lazy,
+    listeners,
+    markers,
+    run_state,
+    target_fixture,
+    usage,
+)
 from pytest_ttsperf.plugin.listeners import CallLoad, ListenerCount
 from pytest_ttsperf.targets import spec
 
@@ -19,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_ttsperf.experiment.trial import OpenTarget
     from pytest_ttsperf.records import (
         ArrivalProcess,
+        BargeIn,
         CellResult,
         LoadSpec,
         Mode,
@@ -39,9 +48,21 @@ class Measurement:
 
     def __getitem__(self, metric: str) -> Summary:
         """A metric's summary: `measurement["ttfa_ms"].p95`. KeyError lists the metrics."""
+        if self._hang_ups is not None:
+            raise KeyError(
+                f"{metric!r}: the test limits only what follows a hang-up, so nothing was "
+                "listened to until its end; measure that in a test of its own, or limit it beside "
+                "@barge_in"
+            )
         if metric not in self.result.summary:
             raise KeyError(f"{metric!r}; measured are {', '.join(self.result.summary)}")
         return self.result.summary[metric]
+
+    @property
+    def _hang_ups(self) -> BargeIn | None:
+        """Of a single listener; None for any other cell."""
+        load = self.result.load
+        return None if load is None or load.windows else load.barge_in
 
     @property
     def recordings(self) -> tuple[Recording, ...]:
@@ -53,8 +74,11 @@ class Measurement:
         parts = [f"<Measurement {cell.preset} {cell.mode}"]
         if cell.load is not None:
             parts.append(f"({cell.load})")
+        hang_ups = self._hang_ups
         if self.result.capacity is not None:
             parts.append(self.result.capacity.reason)
+        elif hang_ups is not None:
+            parts.append(f"{hang_ups.hang_ups} hang-ups, stop_p95_ms={hang_ups.stop_p95_ms}")
         else:
             ttfa, rtf = self["ttfa_ms"], self["rtf"]
             parts.append(f"n={ttfa.n} ttfa_ms p50={ttfa.p50} p95={ttfa.p95} rtf p95={rtf.p95}")
@@ -219,7 +243,9 @@ class Perf:
             if state.options.disabled:
                 return Measurement(self.engine.once(plan))
             if load is not None and isinstance(self.engine, WarmEngine):
-                return Measurement(self._measure_crowd(self.engine, plan, load, call.windows))
+                of_trials = self._measure_beside(self.engine, plan, load)
+                crowd = self._measure_crowd(self.engine, plan, load, call.windows)
+                return Measurement(of_trials or crowd)
             result = self.engine.measure(plan, state.progress)
         return Measurement(state.add(result, self.engine.source, plan))
 
@@ -239,6 +265,23 @@ class Perf:
         if load is not None:
             listeners.refuse_unfit(load, self.engine.source, self.engine.phase)
         return load
+
+    def _measure_beside(
+        self,
+        engine: WarmEngine,
+        plan: Plan,
+        load: LoadSpec,
+    ) -> CellResult | None:
+        """The trials beside a single listener who hangs up; None where nothing needs them.
+
+        Other limits are judged as without @barge_in: of whoever listens to the end.
+        """
+        state = self._state
+        if not load.is_watched or not markers.limits_trials(state.item):
+            return None
+        of_trials = crowds.leave_out_hang_ups(plan)
+        result = engine.measure(of_trials, state.progress)
+        return state.add(result, engine.source, of_trials)
 
     def _measure_crowd(
         self,

@@ -114,6 +114,7 @@ def load_of(
 ) -> LoadSpec | None:
     """The load of a measurement; None for a single listener who listens to the end.
 
+    That of one who hangs up is the same whatever the call says of pace and processes.
     MeasurementError for a call that cannot be understood, or that contradicts a mark. A test whose
     call names a load of its own is skipped in all but the first of its parametrisations.
     """
@@ -131,6 +132,9 @@ def load_of(
     count = _choose_count(call, chosen)
     if count == 1 and not hangs_up:
         return None
+    if count == 1:
+        # Each hang-up is watched by itself: nothing depends on when the next answer is wanted.
+        return lazy.records.LoadSpec(listeners=1, hangs_up=True)
     return lazy.records.LoadSpec(
         listeners=count,
         pace=call.pace,

@@ -450,6 +450,13 @@ def hangs_up(item: pytest.Item) -> bool:
     return _find(item, "barge_in") is not None
 
 
+def limits_trials(item: pytest.Item) -> bool:
+    """Whether anything of the test but `@barge_in` needs trials: a limit, or a margin."""
+    if item.get_closest_marker(MARK) is not None:
+        return True
+    return bool(merge_limits(item).keys() - {"barge_in"})
+
+
 def _find(item: pytest.Item, marker: str) -> Mapping[str, Any] | None:
     if item.get_closest_marker(marker) is None:
         return None

@@ -83,7 +83,7 @@ OPTIONS = (
         "window",
         "TIME",
         "how long requests are counted in a window, as 20s or 1min (20s, or until there are 60; "
-        "@capacity of listeners: 10s, 24)",
+        "@capacity of listeners: 10s, 24; 2 min at most)",
     ),
     _value(
         "texts-from",

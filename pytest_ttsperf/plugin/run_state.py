@@ -349,7 +349,7 @@ class TestState:
         if remark is not None:
             self.remarks.append(remark)
         line = self._run.progress_line
-        earlier = self._count_windows(load)
+        earlier = self._count_measured(load)
         load_plan = crowds.plan_load(plan, load, windows, self.options, earlier)
         limits = self._limits_on(lazy.cell.fingerprint_of(ready))
         keywords = markers.capacity(self.item)
@@ -357,7 +357,8 @@ class TestState:
             load_plan = crowds.plan_search(load_plan, self.options)
         try:
             if keywords is None:
-                result = crowds.measure(source, load_plan, line)
+                looks = reruns.announced_looks(self.item)
+                result = crowds.measure(source, load_plan, line, looks)
             else:
                 result = crowds.search(source, load_plan, keywords, limits, line)
         finally:
@@ -366,10 +367,17 @@ class TestState:
         self.load_plans[result.cell.id] = load_plan
         return self.add(result, source, load_plan.plan)
 
-    def _count_windows(self, load: LoadSpec) -> int:
-        """How many windows this test has of such a load already."""
-        loads = [result.load for result in self.results.values() if result.load is not None]
-        return sum(len(each.windows) for each in loads if each.spec == load)
+    def _count_measured(self, load: LoadSpec) -> int:
+        """How many windows this test has of such a load already, or hang-ups without any."""
+        count = 0
+        for result in self.results.values():
+            measured = result.load
+            if measured is None or measured.spec != load:
+                continue
+            count += len(measured.windows)
+            if load.is_watched and measured.barge_in is not None:
+                count += measured.barge_in.hang_ups
+        return count
 
     def add(self, result: CellResult, source: TargetFactory, plan: Plan) -> CellResult:
         """Add a result, pooled with what this cell has already, and how it was measured."""
@@ -420,7 +428,7 @@ class TestState:
         damaged = []
         for result in judged:
             if crowds.is_crowd(result):
-                self.remarks.append(f"{self.item.name}: {crowds.NOT_STORED}")
+                self.remarks.append(f"{self.item.name}: {crowds.why_not_stored(result)}")
                 continue
             try:
                 reason = self._run.save_baseline(result)
@@ -442,7 +450,10 @@ class TestState:
         crowd = [result for result in judged if crowds.is_crowd(result)]
         judged = [result for result in judged if not crowds.is_crowd(result)]
         if against is not None:
-            self._explain_foreign_figures(crowd, judged)
+            compared_crowd = [result for result in crowd if not crowds.has_watched(result)]
+            self._explain_foreign_figures(compared_crowd, judged)
+            if len(compared_crowd) < len(crowd):
+                self.remarks.append(f"{self.item.name}: {crowds.HANG_UPS_NOT_COMPARED}")
         open_results = [
             result for result in judged if lazy.cells.needs_comparison(result, measure=measure)
         ]
@@ -476,10 +487,10 @@ class TestState:
     def _compare_crowds(self, judged: list[CellResult]) -> list[CellResult]:
         """The same of cells in which many listen: window by window, and without stored numbers."""
         against = self._run.against
-        with_windows = [result for result in judged if result.load is not None]
+        with_windows = [result for result in judged if crowds.is_compared(result)]
         if against is None or not with_windows:
             return judged
-        others = [result for result in judged if result.load is None]
+        others = [result for result in judged if not crowds.is_compared(result)]
         options = self.options
         margins = markers.load_margins(self.item, options.margins, options.margins_ini)
         tell = self._run.progress_line.text

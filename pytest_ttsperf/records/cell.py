@@ -153,7 +153,8 @@ class CellResult(Struct, frozen=True, kw_only=True):
     """The place in the preset's order at which the texts of the run start; None for a text of the
     test's own."""
     load: LoadResult | None = None
-    """Its windows, where many listen; its trials are their requests."""
+    """Its windows, where many listen; its trials are their requests. Of a single listener who hangs
+    up there are neither, but what followed."""
     capacity: Capacity | None = None
     """How many may listen at once, where that was searched; then there are no trials."""
 

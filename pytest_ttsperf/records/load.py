@@ -49,6 +49,11 @@ class LoadSpec(Struct, frozen=True, kw_only=True):
             )
 
     @property
+    def is_watched(self) -> bool:
+        """Whether it is a single listener who hangs up: then there are no windows."""
+        return self.listeners == 1 and self.hangs_up
+
+    @property
     def label(self) -> str:
         """As a part of a cell's identity: `8 listeners`, `4 a second, constant`."""
         parts = []
@@ -231,11 +236,12 @@ class BargeIn(Struct, frozen=True, kw_only=True):
 
 
 class LoadResult(Struct, frozen=True, kw_only=True):
-    """A cell with many listeners: its windows, and who made the load."""
+    """A cell with many listeners, or of one who hangs up: its windows, and who made the load."""
 
     spec: LoadSpec
     seed: int
     windows: tuple[LoadWindow, ...]
+    """Empty where a single listener hangs up: what followed is in `barge_in`."""
     null_rate: float | None = None
     """Requests a second that the generator has reached with a target that does nothing."""
     wanted_rate: float | None = None

@@ -5,6 +5,7 @@ Counts are those of all windows; a figure that each window has is that of the mi
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
@@ -28,11 +29,16 @@ END_TEXTS = {
 }
 MOST_KINDS = 4
 """Of failures, that are named."""
+BEHIND_FIRST = 2
+"""Digits of a figure behind its first."""
 
 
 def describe_load(load: LoadResult) -> Iterator[str]:
     """Offered and answered, how well, what the target told, and who made the load."""
     windows = load.windows
+    if not windows and load.barge_in is not None:
+        yield from _joined("after a hanging up: ", _barge_in(load.barge_in))
+        return
     if not windows:
         yield "no window was measured"
         return
@@ -58,11 +64,13 @@ def describe_losses(load: LoadResult) -> Iterator[str]:
 
 
 def count_windows(load: LoadResult) -> str:
-    """`6 windows of 20 s, 412 requests`."""
+    """`6 windows of 20 s, 412 requests`, or `80 hang-ups` of a single listener."""
     windows = load.windows
+    if not windows and load.barge_in is not None:
+        return plural(load.barge_in.hang_ups, "hang-up")
     offered = sum(window.offered for window in windows)
     lengths = _middle(windows, "seconds")
-    of_length = "" if lengths is None else f" of {lengths:.3g} s"
+    of_length = "" if lengths is None else f" of {figure(lengths)} s"
     return f"{plural(len(windows), 'window')}{of_length}, {plural(offered, 'request')}"
 
 
@@ -98,7 +106,7 @@ def _goodput(windows: Sequence[LoadWindow]) -> str:
     if goodput is None or not rates:
         return ""
     offered = median(rates)
-    return f"goodput: {goodput:.3g} of {offered:.3g} requests a second meet the limits"
+    return f"goodput: {figure(goodput)} of {figure(offered)} requests a second meet the limits"
 
 
 def _continuity(windows: Sequence[LoadWindow]) -> Iterator[str]:
@@ -108,7 +116,7 @@ def _continuity(windows: Sequence[LoadWindow]) -> Iterator[str]:
         yield f"{name} {_percent(median(shares))}"
     fairness = _middle(windows, "fairness")
     if fairness is not None:
-        yield f"fairness {fairness:.3g} (slowest listener to the median)"
+        yield f"fairness {figure(fairness)} (slowest listener to the median)"
 
 
 def _percent(share: float) -> str:
@@ -128,13 +136,13 @@ def _costs(load: LoadResult) -> Iterator[str]:
     """How many requests were under way, what each took, and how long they waited."""
     under_way = _middle(load.windows, "concurrency")
     if under_way is not None:
-        yield f"{under_way:.3g} under way"
+        yield f"{figure(under_way)} requests under way"
     if load.cpu_per_stream is not None:
-        yield f"{load.cpu_per_stream:.2g} cores a stream"
+        yield f"{_cores(load.cpu_per_stream)} a stream"
     if load.rss_per_stream_mb is not None:
-        yield f"{load.rss_per_stream_mb:.3g} MB a stream"
+        yield f"{figure(load.rss_per_stream_mb)} MB a stream"
     queues = [
-        f"{name} {value:.3g} ms"
+        f"{name} {figure(value)} ms"
         for name, value in (
             ("p50", _middle(load.windows, "queue_p50_ms")),
             ("p95", _middle(load.windows, "queue_p95_ms")),
@@ -143,6 +151,13 @@ def _costs(load: LoadResult) -> Iterator[str]:
     ]
     if queues:
         yield f"queue {', '.join(queues)}"
+
+
+def _cores(cores: float) -> str:
+    """`0.7% of a core`, `1.3 cores`."""
+    if cores >= 1:
+        return f"{figure(cores)} cores"
+    return f"{figure(100 * cores, decimals=1)}% of a core"
 
 
 def _integrity(check: IntegrityCheck) -> Iterator[str]:
@@ -157,19 +172,20 @@ def _integrity(check: IntegrityCheck) -> Iterator[str]:
 def _barge_in(found: BargeIn) -> Iterator[str]:
     yield plural(found.hang_ups, "time")
     if found.stop_p50_ms is not None and found.stop_p95_ms is not None:
-        yield f"work ends after p50 {found.stop_p50_ms:.3g} ms, p95 {found.stop_p95_ms:.3g} ms"
+        p50, p95 = figure(found.stop_p50_ms), figure(found.stop_p95_ms)
+        yield f"work ends after p50 {p50} ms, p95 {p95} ms"
     if found.wasted_s is not None:
-        yield f"{found.wasted_s:.2g} s of CPU wasted"
+        yield f"{figure(found.wasted_s, decimals=4)} s of CPU wasted"
     if found.next_ttfa_ms is not None and found.idle_ttfa_ms is not None:
         yield (
-            f"next first sound after {found.next_ttfa_ms:.3g} ms "
-            f"({found.idle_ttfa_ms:.3g} ms when idle)"
+            f"next first sound after {figure(found.next_ttfa_ms)} ms "
+            f"({figure(found.idle_ttfa_ms)} ms when idle)"
         )
     if found.handles_before is not None and found.handles_after is not None:
         yield f"{found.handles_before} handles before, {found.handles_after} after"
     if found.rss_before_bytes is not None and found.rss_after_bytes is not None:
         grown_mb = (found.rss_after_bytes - found.rss_before_bytes) / 1e6
-        yield f"memory {grown_mb:+.3g} MB"
+        yield f"memory {round(grown_mb, 1):+g} MB"
     if found.reason is not None:
         yield found.reason
 
@@ -179,16 +195,16 @@ def _generator(load: LoadResult) -> Iterator[str]:
     health = [window.generator for window in load.windows]
     late_ms = _worst(health, "lateness_p99_ms")
     if late_ms is not None:
-        yield f"{late_ms:.2g} ms late (p99)"
+        yield f"{figure(late_ms)} ms late (p99)"
     lag_ms = _worst(health, "loop_lag_p99_ms")
     if lag_ms is not None:
-        yield f"loop lag {lag_ms:.2g} ms (p99)"
+        yield f"loop lag {figure(lag_ms)} ms (p99)"
     cpu_share = _worst(health, "cpu_share")
     if cpu_share is not None:
         yield f"{cpu_share:.0%} of a core"
     if load.null_rate is not None:
-        wanted = "" if load.wanted_rate is None else f", {load.wanted_rate:.3g} wanted"
-        yield f"{load.null_rate:.3g} requests/s with a null target{wanted}"
+        wanted = "" if load.wanted_rate is None else f", {figure(load.wanted_rate)} wanted"
+        yield f"{figure(load.null_rate)} requests/s with a null target{wanted}"
 
 
 def describe_search(capacity: Capacity) -> str:
@@ -226,6 +242,19 @@ def _worst(
 ) -> float | None:
     values = [getattr(each, name) for each in health]
     return max((value for value in values if value is not None), default=None)
+
+
+def figure(value: float, *, decimals: int = 2) -> str:
+    """As people write it: `4660`, `7.9`, `0.05`. Three digits at most, and no exponent."""
+    if not value:
+        return "0"
+    least = 10**-decimals
+    if abs(value) < least / 2:
+        return f"less than {least:.{decimals}f}"
+    digits = BEHIND_FIRST - math.floor(math.log10(abs(value)))
+    shown = min(digits, decimals)
+    text = f"{round(value, shown):.{max(0, shown)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def plural(count: int, noun: str) -> str:

@@ -314,7 +314,7 @@ def _amount(threshold: Threshold, value: float | None, unit: str = "") -> str:
 def _rows(result: CellResult) -> Iterator[tuple[Outcome | None, Row]]:
     """A row per verdict, or one without a limit; and of what is streamed, the longest stall."""
     verdicts = [verdict for verdict in result.verdicts if not verdict.lacks_baseline]
-    if not verdicts and result.capacity is None:
+    if not verdicts and _has_samples(result):
         figures = _figures(result, result.summary.get("ttfa_ms"))
         yield None, ("  ttfa", *figures, "-", "no limit")
     for verdict in sorted(verdicts, key=lambda verdict: verdict.outcome.rank):
@@ -327,8 +327,15 @@ def _rows(result: CellResult) -> Iterator[tuple[Outcome | None, Row]]:
             yield None, _ungated_row(result.comparison, ungated)
     if any(verdict.metric == "rtf" and verdict.gate == "limit" for verdict in result.verdicts):
         yield None, _silence_row(result)
-    if result.cell.mode == "stream" and result.capacity is None:
+    if result.cell.mode == "stream" and _has_samples(result):
         yield None, _stall_row(result)
+
+
+def _has_samples(result: CellResult) -> bool:
+    """Whether anybody listened to the end: not in a search, nor where each answer is hung up."""
+    if result.load is not None and result.load.barge_in is not None:
+        return bool(result.load.windows)
+    return result.capacity is None
 
 
 def _silence_row(result: CellResult) -> Row:

@@ -7,10 +7,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from pytest_ttsperf.experiment.plan import Progress
 from pytest_ttsperf.load import barge_in, capacity_cell, generator_guard
 from pytest_ttsperf.load import cell as load_cell
 from pytest_ttsperf.load.generator import null
-from pytest_ttsperf.records import BargeIn, LoadSpec
+from pytest_ttsperf.records import BargeIn, LoadSpec, TargetInfo
 from tests.plugin import speech_server
 from tests.plugin.conftest import INLINE, Project
 from tests.plugin.test_replaced_parts import NO_PROCESSES, NO_SOCKETS
@@ -490,9 +491,16 @@ def test_a_search_is_not_told_how_many(project: Project) -> None:
 # After a hanging up
 
 
-def test_what_is_limited_after_a_hanging_up_is_judged(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+INTERRUPTED = """
+@pytest.mark.barge_in(stop_p95_ms=50, next_ttfa="10%")
+def test_x(perf): perf.stream("short", pace="greedy")
+"""
+HANGING_UP = "1 listener, hanging up"
+
+
+@pytest.fixture
+def hang_ups(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The looks of each time that hang-ups are watched, which takes a minute and is not done."""
     raw = BargeIn(
         hang_ups=40,
         stops_ms=(80.0,) * 40,
@@ -500,17 +508,104 @@ def test_what_is_limited_after_a_hanging_up_is_judged(
         idle_ttfas_ms=(100.0, 101.0, 100.0, 99.0) * 10,
     )
     found = barge_in.summarise(raw)
-    monkeypatch.setattr(barge_in, "measure_barge_in", lambda *_: found)
+    watched = []
+
+    def watch(source: Any, plan: Any, tell: Any, *, looks: int) -> barge_in.WatchedHangUps:
+        watched.append(looks)
+        tell(Progress(plan.plan, 0, 60, 90.0))
+        tell(Progress(plan.plan, 60, 60, 0.0))
+        return barge_in.WatchedHangUps(found, TargetInfo(pid=None, sample_rate=16_000))
+
+    monkeypatch.setattr(barge_in, "watch_hang_ups", watch)
+    return watched
+
+
+def test_a_listener_who_hangs_up_is_watched_and_nothing_else_is_measured(
+    project: Project, hang_ups: list[int]
+) -> None:
+    project.test(INTERRUPTED)
+    result = project.run(*SHORT, "--junitxml=junit.xml", "--ttsperf-save")
+    result.assert_outcomes(failed=1)
+    (cell,) = project.cells()
+    assert cell["cell"]["load"] == HANGING_UP
+    assert cell["trials"] == []
+    load = one_load(cell)
+    assert load["windows"] == []
+    assert load["barge_in"]["hang_ups"] == 40
+    assert project.verdicts() == {"barge_in stop_p95": "FAIL", "barge_in next_ttfa": "PASS"}
+    text = result.stdout.str()
+    assert "windows" not in text
+    assert "longest stall" not in text
+    result.stdout.fnmatch_lines(
+        [
+            f"*short stream, {HANGING_UP}: 60 hang-ups, about 90 s",
+            f"test_x[[]cpu] short stream warm, {HANGING_UP}",
+            "  after a hanging up: 40 times, work ends after p50 80 ms, p95 80 ms*",
+            "note: test_x[[]cpu]: what follows a hang-up *not stored as a baseline",
+        ]
+    )
+    names = {
+        entry.attrib["name"] for entry in ET.parse(project.path / "junit.xml").iter("property")
+    }
+    assert "ttsperf.short.stream.warm.1_listener,_hanging_up.barge_in_stop_p95" in names
+
+
+def test_other_limits_beside_a_hang_up_are_judged_of_who_listens_to_the_end(
+    project: Project, hang_ups: list[int]
+) -> None:
+    limited = """
+        @trials(3)
+        @ttfa(p50_ms=5000)
+        @pytest.mark.barge_in(next_ttfa="10%")
+        def test_x(perf):
+            assert perf.stream("short")["ttfa_ms"].n == 3
+        """
+    project.test(limited)
+    project.run().assert_outcomes(passed=1)
+    of_trials, hung_up = project.cells()
+    assert [len(of_trials["trials"]) > 3, len(hung_up["trials"])] == [True, 0]
+    assert [of_trials["cell"]["load"], hung_up["cell"]["load"]] == [None, HANGING_UP]
+    assert [limit["marker"] for limit in of_trials["thresholds"]] == ["ttfa"]
+    assert [limit["marker"] for limit in hung_up["thresholds"]] == ["barge_in"]
+    project.test(limited.replace('@pytest.mark.barge_in(next_ttfa="10%")', ""))
+    project.run().assert_outcomes(passed=1)
+    (without,) = project.cells()
+    assert without["cell"] == of_trials["cell"], "the cell that there was before"
+
+
+def test_several_listeners_who_hang_up_have_windows_and_are_watched_afterwards(
+    project: Project, hang_ups: list[int]
+) -> None:
+    project.test(INTERRUPTED)
+    project.run(*SHORT, "--ttsperf-listeners=1,2").assert_outcomes(failed=2)
+    alone, two = project.cells()
+    assert one_load(alone)["windows"] == []
+    assert len(one_load(two)["windows"]) == 2
+    assert one_load(two)["barge_in"] == one_load(alone)["barge_in"]
+    loads = [trial["load"] for trial in two["trials"] if trial["load"] is not None]
+    assert "hung_up" in {load["ended"] for load in loads}
+
+
+def test_a_rerun_adds_its_hang_ups(project: Project, hang_ups: list[int]) -> None:
+    project.test(INTERRUPTED)
+    result = project.run("--reruns=1")
+    assert result.parseoutcomes()["rerun"] == 1
+    (cell,) = project.cells()
+    assert len(one_load(cell)["barge_in"]["stops_ms"]) == 80
+    assert hang_ups == [2, 2], "the looks share the error"
+
+
+def test_where_nobody_listened_to_the_end_a_test_is_told_so(
+    project: Project, hang_ups: list[int]
+) -> None:
     project.test(
         """
-        @pytest.mark.barge_in(stop_p95_ms=50, next_ttfa="10%")
-        def test_x(perf): perf.stream("short", pace="greedy")
+        @pytest.mark.barge_in(next_ttfa="10%")
+        def test_x(perf):
+            found = perf.stream("short")
+            assert "40 hang-ups" in repr(found)
+            with pytest.raises(KeyError, match="limits only what follows a hang-up"):
+                found["ttfa_ms"]
         """
     )
-    project.run(*SHORT).assert_outcomes(failed=1)
-    (cell,) = project.cells()
-    assert cell["cell"]["load"] == "1 listener, greedy, hanging up"
-    assert one_load(cell)["barge_in"]["hang_ups"] == 40
-    loads = [trial["load"] for trial in cell["trials"] if trial["load"] is not None]
-    assert "hung_up" in {load["ended"] for load in loads}
-    assert project.verdicts() == {"barge_in stop_p95": "FAIL", "barge_in next_ttfa": "PASS"}
+    project.run().assert_outcomes(passed=1)

@@ -150,3 +150,13 @@ def test_trials_to_prove_with_spells(exceeding, inflation):
 def test_no_number_of_trials_proves_without_any_error():
     with pytest.raises(ValueError, match="wanted more than 0"):
         quantiles.trials_to_prove(0.95, alpha=0.0)
+
+
+def test_between_the_last_of_a_few_the_order_statistic_above_stands_for_a_quantile() -> None:
+    twelve = [float(value) for value in range(12)]
+    forty = [float(value) for value in range(40)]
+    assert quantiles.cautious_quantile(twelve, 0.95) == 11.0
+    assert quantiles.cautious_quantile(forty, 0.95) == quantiles.quantile(forty, 0.95)
+    assert quantiles.cautious_quantile(twelve, 0.5) == quantiles.quantile(twelve, 0.5)
+    assert quantiles.count_with_beyond(0.95, 0.5) == 10
+    assert quantiles.count_with_beyond(0.99, 0.5) == 50

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from pytest_ttsperf.errors import MeasurementError
-from pytest_ttsperf.experiment.plan import Plan, TargetFactory
+from pytest_ttsperf.experiment.plan import Plan, Progress, TargetFactory
+from pytest_ttsperf.judge.limits import Looks
 from pytest_ttsperf.load import barge_in, hang_ups
+from pytest_ttsperf.load import cell as load_cell
 from pytest_ttsperf.load.cell import LoadPlan
 from pytest_ttsperf.records import (
     BargeIn,
@@ -99,6 +101,21 @@ def test_what_was_not_measured_fails(found: BargeIn | None, limit: Threshold) ->
     assert "not measured" in verdict.reason
 
 
+def test_announced_reruns_share_the_error_and_are_watched_for_longer() -> None:
+    stops = stopping(*[8.0] * 60)
+    twice = Looks(announced=2)
+    assert barge_in.judge(stops, STOP, twice).outcome is Outcome.INCONCLUSIVE
+    enough = barge_in._hang_ups_to_watch(2)
+    assert enough > barge_in._hang_ups_to_watch(1) == barge_in.WATCHED
+    assert barge_in.judge(stopping(*[8.0] * enough), STOP, twice).outcome is Outcome.PASS
+    spent = barge_in.judge(following(1.0), NEXT, Looks(announced=1, earlier=1))
+    assert spent.outcome is Outcome.INCONCLUSIVE
+    assert "rerun was announced" in spent.reason
+    assert spent.bound is None
+    late = barge_in.judge(following(1.5), NEXT, Looks(announced=1, earlier=1))
+    assert late.outcome is Outcome.FAIL
+
+
 def test_percentiles_that_rest_on_work_without_an_end_are_none() -> None:
     found = stopping(*[8.0] * 9, None)
     assert found.stop_p50_ms == 8.0
@@ -172,7 +189,15 @@ def plan_of(mode: Mode = "stream") -> LoadPlan:
     return LoadPlan(Plan("test", "short", mode, "warm", 59), load)
 
 
-def measure(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, count: int = 6) -> BargeIn:
+def measure(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> BargeIn:
+    source = prepare(name, folder, monkeypatch, count=6)
+    return barge_in.watch_hang_ups(source, plan_of(), lambda _: None).barge_in
+
+
+def prepare(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *, count: int
+) -> TargetFactory:
+    """An engine that is interrupted so many times."""
     (folder / "interrupted.py").write_text(ENGINE, "utf-8")
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setattr(barge_in, "WATCHED", count)
@@ -182,8 +207,27 @@ def measure(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, count: int
     monkeypatch.setattr(barge_in, "WHOLE_ANSWERS", 2)
     for module in (barge_in, hang_ups):
         monkeypatch.setattr(module, "QUIET_NS", QUIET_NS)
-    source = TargetFactory(TargetSpec(spec=f"interrupted:{name}"))
-    return barge_in.measure_barge_in(source, plan_of(), lambda _: None)
+    return TargetFactory(TargetSpec(spec=f"interrupted:{name}"))
+
+
+@pytest.mark.starts
+def test_the_cell_of_a_single_listener_has_neither_windows_nor_trials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = prepare("Pulled", tmp_path, monkeypatch, count=2)
+    shown: list[Progress] = []
+    plan = plan_of()._replace(load=LoadSpec(listeners=1, hangs_up=True))
+    result = barge_in.measure_single_listener(source, plan, shown.append)
+    assert result.trials == ()
+    assert result.cell.load == "1 listener, hanging up"
+    assert result.load is not None
+    assert result.load.windows == ()
+    assert result.load.barge_in is not None
+    assert len(result.load.barge_in.stops_ms) == 2
+    assert result.ready is not None
+    assert load_cell.derive(result) == result
+    beforehand = next(each for each in shown if each.remaining_s is not None)
+    assert (beforehand.done, beforehand.of) == (0, 2)
 
 
 @pytest.mark.starts
@@ -210,4 +254,4 @@ def test_an_engine_that_stops_and_one_that_does_not(
 def test_answers_that_come_whole_cannot_be_interrupted() -> None:
     source = TargetFactory(TargetSpec(spec="interrupted:Pulled"))
     with pytest.raises(MeasurementError, match=r"measure perf\.stream"):
-        barge_in.measure_barge_in(source, plan_of("nonstream"), lambda _: None)
+        barge_in.watch_hang_ups(source, plan_of("nonstream"), lambda _: None)

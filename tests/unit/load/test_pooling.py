@@ -9,6 +9,7 @@ from msgspec import structs
 
 from pytest_ttsperf.load import pooling
 from pytest_ttsperf.records import (
+    BargeIn,
     Cell,
     CellResult,
     GeneratorHealth,
@@ -83,6 +84,27 @@ def test_integrity_is_of_both() -> None:
     both = pooled(attempt(1, integrity=check), attempt(1, integrity=check)).integrity
     assert both == IntegrityCheck(answers=20, outside=2, compared=8, differing=("a", "a"))
     assert pooled(attempt(1, integrity=check), attempt(1)).integrity == check
+
+
+def hung_up(*stops_ms: float | None, wasted_s: float, **more: Any) -> BargeIn:
+    return BargeIn(
+        hang_ups=len(stops_ms) + 1, stops_ms=stops_ms, wasted_s=wasted_s,
+        next_ttfas_ms=(20.0,), idle_ttfas_ms=(20.0,), **more,
+    )  # fmt: skip
+
+
+def test_hang_ups_are_those_of_both_attempts_with_or_without_windows() -> None:
+    first = hung_up(10.0, 20.0, wasted_s=0.1, failed=1, handles_before=40, handles_after=60)
+    second = hung_up(30.0, None, wasted_s=0.4, handles_before=42, handles_after=43)
+    for windows in (0, 2):
+        both = pooled(attempt(windows, barge_in=first), attempt(windows, barge_in=second)).barge_in
+        assert both is not None
+        assert both.stops_ms == (10.0, 20.0, 30.0, None)
+        assert (both.hang_ups, both.failed) == (6, 1)
+        assert both.wasted_s == pytest.approx((2 * 0.1 + 0.4) / 3), "of those that ended"
+        assert (both.handles_before, both.handles_after) == (40, 60), "where they grew more"
+        assert both.stop_p50_ms == 30.0
+    assert pooled(attempt(2, barge_in=first), attempt(2)).barge_in == first
 
 
 def test_a_cell_of_one_listener_is_not_pooled_here() -> None:

@@ -68,7 +68,7 @@ def test_an_open_window_is_in_order_and_within_its_time(arrivals: Any) -> None:
 
 
 def test_a_window_holds_the_least_number_of_requests() -> None:
-    plan = WindowPlan(lead_s=5.0, counted_s=20.0, least_requests=60)
+    plan = WindowPlan(lead_s=5.0, counted_s=20.0, least_requests=60, most_s=1000.0)
     assert draw(rate=10.0, plan=plan).counted_s == 20.0
     assert draw(rate=1.0, plan=plan).counted_s == 60.0
     many = draw(listeners=60, plan=plan)
@@ -78,6 +78,21 @@ def test_a_window_holds_the_least_number_of_requests() -> None:
     assert few.counted_s > 20.0
     assert thoughtful.counted_s == pytest.approx(few.counted_s + 60 * 3.0 / 2)
     assert draw(listeners=2, pace="greedy", plan=plan).counted_s == 20.0
+
+
+def test_nobody_waits_long_for_the_least_number_of_requests_but_for_the_fewest() -> None:
+    usual = WindowPlan()
+    assert draw(rate=0.25, plan=usual).counted_s == usual.most_s
+    assert draw(rate=0.05, plan=usual).counted_s == usual.fewest_requests / 0.05
+    alone = draw_trace(LoadSpec(listeners=1), corpus.texts("long", 120), seed=1, plan=usual)
+    assert alone.counted_s < usual.least_requests * traces._spoken_s(alone.requests[0].text) / 2
+    assert draw(rate=0.25, plan=usual.counting(300.0)).counted_s == 300.0
+
+
+def test_a_shorter_window_is_shorter_in_all_its_parts() -> None:
+    half = WindowPlan().counting(10.0)
+    assert half == WindowPlan(2.5, 10.0, 30, 60.0, 5)
+    assert draw(rate=0.25, plan=half).counted_s == 60.0
 
 
 def test_the_listeners_of_a_closed_loop_begin_out_of_step_and_share_no_text() -> None:

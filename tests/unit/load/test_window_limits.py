@@ -10,7 +10,7 @@ import pytest
 from pytest_ttsperf.judge.limits import Looks
 from pytest_ttsperf.load import window_limits
 from pytest_ttsperf.load.window_limits import WindowValue
-from pytest_ttsperf.records import Outcome, Recording, Sound, Trial, TrialLoad
+from pytest_ttsperf.records import Outcome, Recording, Sound, Trial, TrialLoad, Verdict
 from tests.unit.judge.factories import threshold
 
 UNDERRUNS = {"marker": "cadence", "keyword": "underruns", "metric": "underruns"}
@@ -154,6 +154,58 @@ def test_each_window_gives_its_own_percentile_over_all_that_it_offered() -> None
     assert first == WindowValue(119.0, 21, 10, 0)
     assert second.value == math.inf
     assert (second.requests, second.exceeding, second.unserved) == (21, 21, 2)
+
+
+def few(requests: int, *each: float, statistic: str = "p95") -> Verdict:
+    """The verdict on windows of so few requests; the limit is 500."""
+    windows = [WindowValue(value, requests, 0, 0) for value in each]
+    return window_limits.judge_windows(threshold(statistic, 500.0), windows)
+
+
+def test_between_the_last_of_few_requests_there_is_no_percentile() -> None:
+    twelve = [trial(place, 0, 100.0 + place) for place in range(12)]
+    sixty = [trial(place, 0, 100.0 + place) for place in range(60)]
+    (of_twelve,) = window_limits.window_values(threshold(), twelve)
+    (of_sixty,) = window_limits.window_values(threshold(), sixty)
+    (median_of_twelve,) = window_limits.window_values(threshold("p50"), twelve)
+    assert of_twelve.value == 111.0, "the slowest"
+    assert of_sixty.value == pytest.approx(156.05), "between two of them"
+    assert median_of_twelve.value == 105.5
+
+
+def test_windows_of_few_requests_prove_a_limit_and_say_what_that_costs() -> None:
+    verdict = few(12, 300, 330, 280, 310, 320, 290)
+    assert verdict.outcome is Outcome.PASS
+    assert "a window holds 12 requests, and the p95 of so few scatters" in verdict.reason
+    assert "so few" not in few(60, 300, 330, 280, 310, 320, 290).reason
+    assert "so few" not in few(12, 300, 330, 280, 310, 320, 290, statistic="p50").reason
+
+
+@pytest.mark.parametrize(("statistic", "requests", "wanted"), [("p95", 6, 10), ("p99", 12, 50)])
+def test_windows_without_a_percentile_prove_nothing_and_may_refute(
+    statistic: str, requests: int, wanted: int
+) -> None:
+    verdict = few(requests, 300, 330, 280, 310, 320, 290, statistic=statistic)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    found = f"{requests} requests has no {statistic}, which takes {wanted} at least"
+    assert found in verdict.reason
+    assert "--ttsperf-window" in verdict.reason
+    assert verdict.trials_needed is None
+    late = few(requests, 900, 930, 880, 910, 920, 890, statistic=statistic)
+    assert late.outcome is Outcome.FAIL
+
+
+def test_a_target_on_its_limit_is_not_passed_more_often_by_windows_of_few_requests() -> None:
+    """Requests of one window share its speed, and each has a scatter with a long tail."""
+    generator = np.random.default_rng(6)
+    speeds = np.exp(generator.normal(0, 0.03, (1000, 6, 1)))
+    requests_ms = 400 * speeds + 100 * generator.exponential(size=(1000, 6, 12))
+    limit = threshold(limit=400 + 100 * float(np.log(20)))
+    passed = 0
+    for test in requests_ms:
+        windows = [window_limits._window_value(limit, window.tolist()) for window in test]
+        passed += window_limits.judge_windows(limit, windows).outcome is Outcome.PASS
+    assert passed <= 0.08 * 1000
 
 
 def test_a_target_on_its_limit_passes_and_fails_no_more_often_than_announced() -> None:

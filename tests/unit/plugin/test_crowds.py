@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 
 from pytest_ttsperf.experiment.plan import Plan, Progress, QualityPlan
-from pytest_ttsperf.load import capacity_cell
+from pytest_ttsperf.load import barge_in, capacity_cell
 from pytest_ttsperf.load.traces import WindowPlan
 from pytest_ttsperf.plugin import crowds
 from pytest_ttsperf.plugin.progress import ProgressLine, parts_text
 from pytest_ttsperf.records import (
+    BargeIn,
     Capacity,
     Cell,
     CellResult,
+    LoadResult,
     LoadSpec,
     Outcome,
     Threshold,
@@ -25,6 +27,10 @@ from pytest_ttsperf.report import terminal
 EIGHT = LoadSpec(listeners=8)
 WER = Threshold(marker="quality", keyword="max_wer", metric="wer", statistic="value", limit=0.3)
 TTFA = Threshold(marker="ttfa", keyword="p95_ms", metric="ttfa_ms", statistic="p95", limit=500)
+STOP = Threshold(
+    marker="barge_in", keyword="stop_p95_ms", metric="barge_in_stop_ms", statistic="p95", limit=50
+)
+ALONE = LoadSpec(listeners=1, hangs_up=True)
 
 
 def plan_of(*limits: Threshold, texts_from: int = 7, words: bool = False) -> Plan:
@@ -99,6 +105,49 @@ def test_a_crowd_is_not_judged_by_words_and_that_is_said() -> None:
     remark = crowds.unjudged_remark("test_x", plan, EIGHT)
     assert remark == "test_x: words are judged with one listener, and not of 8 listeners"
     assert crowds.unjudged_remark("test_x", plan_of(TTFA), EIGHT) is None
+
+
+def test_the_trials_beside_a_hang_up_have_all_limits_but_its_own() -> None:
+    plan = crowds.leave_out_hang_ups(plan_of(WER, TTFA, STOP, words=True))
+    assert plan.limits_on("any") == (WER, TTFA)
+    assert plan.quality.words
+    assert crowds.unjudged_remark("test_x", plan, ALONE) is None
+
+
+def interrupted(stop_ms: float, **more: Any) -> CellResult:
+    """The cell of a single listener who hangs up."""
+    found = barge_in.summarise(BargeIn(hang_ups=60, stops_ms=(stop_ms,) * 60))
+    cell = Cell(
+        test="a.py::test_x[cpu]", target="engine:Engine", provider="cpu", voice="heart",
+        preset="long", mode="stream", phase="warm", load=ALONE.label,
+    )  # fmt: skip
+    return CellResult(
+        cell=cell, fingerprint="f", declared_trials=0, trials=(), ready=None, thresholds=(STOP,),
+        load=LoadResult(spec=ALONE, seed=1, windows=(), barge_in=found), **more,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("stop_ms", "outcome"), [(8.0, Outcome.PASS), (80.0, Outcome.FAIL)])
+def test_a_listener_who_hangs_up_is_judged_by_that_alone(stop_ms: float, outcome: Outcome) -> None:
+    judged = crowds.judge(interrupted(stop_ms))
+    (verdict,) = judged.verdicts
+    assert (verdict.subject, verdict.outcome, verdict.n) == ("barge_in stop_p95", outcome, 60)
+    assert judged.thresholds == (STOP,)
+    assert crowds.is_crowd(judged)
+    assert not crowds.is_compared(judged)
+    assert crowds.why_not_stored(judged) == crowds.HANG_UPS_NOT_STORED
+
+
+def test_another_attempt_adds_its_hang_ups_and_makes_nothing_good() -> None:
+    first = crowds.judge(interrupted(80.0, looks=2))
+    both = crowds.pool(first, interrupted(8.0, looks=2))
+    assert both.load is not None
+    assert both.load.barge_in is not None
+    assert len(both.load.barge_in.stops_ms) == 120
+    assert both.earlier_looks == 1
+    assert crowds.judge(both).outcome is Outcome.FAIL
+    good = crowds.pool(crowds.judge(interrupted(8.0, looks=2)), interrupted(8.0, looks=2))
+    assert crowds.judge(good).outcome is Outcome.PASS
 
 
 def test_progress_counts_windows() -> None:

@@ -41,9 +41,15 @@ def test_what_a_call_says_is_the_load() -> None:
 
 
 def test_a_single_listener_who_hangs_up_is_a_load() -> None:
-    load = load_of(CallLoad(), hangs_up=True)
-    assert load == LoadSpec(listeners=1, hangs_up=True)
-    assert load.label == "1 listener, hanging up"
+    for call in (CallLoad(), CallLoad(listeners=1, pace="greedy", think_s=2, processes=3)):
+        load = load_of(call, hangs_up=True)
+        assert load == LoadSpec(listeners=1, hangs_up=True)
+        assert load.label == "1 listener, hanging up"
+        assert load.is_watched
+    for several in (CallLoad(listeners=2), CallLoad(rate=4)):
+        load = load_of(several, hangs_up=True)
+        assert load is not None
+        assert not load.is_watched
 
 
 @pytest.mark.parametrize(

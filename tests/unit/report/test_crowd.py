@@ -110,7 +110,8 @@ def test_the_target_and_its_queue() -> None:
         rss_per_stream_mb=12.4,
     )
     assert (
-        "target: 7.9 under way, 0.21 cores a stream, 12.4 MB a stream, queue p50 3 ms, p95 12 ms"
+        "target: 7.9 requests under way, 21% of a core a stream, 12.4 MB a stream, queue p50 3 ms, "
+        "p95 12 ms"
     ) in text
 
 
@@ -121,6 +122,39 @@ def test_the_generator_is_shown_at_its_worst_in_one_line() -> None:
         "generator: 6.5 ms late (p99), loop lag 0.5 ms (p99), 12% of a core, "
         "340 requests/s with a null target, 3.5 wanted"
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (0.0021, "less than 0.01"),
+        (0.0477, "0.05"),
+        (1.69, "1.69"),
+        (7.0, "7"),
+        (20.04, "20"),
+        (340.4, "340"),
+        (999.7, "1000"),
+        (4657.3, "4660"),
+        (123_456.0, "123000"),
+    ],
+)
+def test_a_figure_is_written_as_people_write_it(value: float, text: str) -> None:
+    assert crowd.figure(value) == text
+
+
+def test_large_and_small_figures_of_a_load_have_no_exponent() -> None:
+    text = lines_of(
+        window(0, concurrency=0.0477, queue_p50_ms=1234.5, queue_p95_ms=12_345.0),
+        cpu_per_stream=0.0066,
+        null_rate=4657.3,
+        wanted_rate=1.69,
+    )
+    assert (
+        "target: 0.05 requests under way, 0.7% of a core a stream, queue p50 1230 ms, p95 12300 ms"
+    ) in text
+    assert text[-1].endswith("4660 requests/s with a null target, 1.69 wanted")
+    assert "target: 1.3 cores a stream" in lines_of(window(0), cpu_per_stream=1.3)
 
 
 def test_integrity_is_shown_where_it_is_broken() -> None:
@@ -143,6 +177,26 @@ def test_what_comes_after_a_hanging_up() -> None:
         "next first sound after 105 ms (100 ms when idle), 40 handles before, 70 after, "
         "memory +12 MB"
     ) in lines_of(window(0), barge_in=found)
+
+
+def test_a_single_listener_who_hangs_up_has_no_windows_to_speak_of() -> None:
+    found = BargeIn(hang_ups=82, stop_p50_ms=8.0, stop_p95_ms=41.0)
+    load = LoadResult(spec=LoadSpec(listeners=1, hangs_up=True), seed=1, windows=(), barge_in=found)
+    (line,) = crowd.describe_load(load)
+    assert line == "after a hanging up: 82 times, work ends after p50 8 ms, p95 41 ms"
+    limit = Threshold(
+        marker="barge_in", keyword="stop_p95_ms", metric="barge_in_stop_ms", statistic="p95",
+        limit=30,
+    )  # fmt: skip
+    verdict = structs.replace(
+        VERDICT, subject=limit.label, threshold=limit, metric=limit.metric, value=41.0, n=60
+    )
+    result = result_of(load, verdicts=(verdict,))
+    label, row, *others = terminal.table([result]).splitlines()[2:]
+    assert label == "test_x[cpu] short stream warm, 1 listener, hanging up"
+    assert row.split() == ["barge_in", "stop_p95", "60", "41.0", "30.0", "ms", "FAIL"]
+    assert others == [f"  {line}"], "no row of what nobody listened to"
+    assert "voice heart, 82 hang-ups" in terminal.failures([result], [Outcome.FAIL])
 
 
 VERDICT = Verdict(
