@@ -295,19 +295,19 @@ def test_an_engine_that_dies_under_load_is_an_error(engines: str) -> None:
 
 
 def test_an_engine_that_hangs_is_an_error_and_is_ended(engines: str) -> None:
-    source = source_of(f"{engines}:Moody", timeout_s=0.5)
+    source = source_of(f"{engines}:Moody", timeout_s=2)
     load = LoadSpec(rate=20.0)
     with LoadGenerator(source, load, "stream") as generator:
         pid = generator.open().pid
         assert pid is not None
         trace = draw_trace(load, ["hang now", "all is well"], seed=5, plan=PLAN)
-        with pytest.raises(TargetTimeout, match=r"did not end within 0\.5 s"):
+        with pytest.raises(TargetTimeout, match="did not end within 2 s"):
             generator.run_window(trace, lambda _: None)
         assert not psutil.pid_exists(pid)
 
 
 def test_a_task_that_hangs_ends_by_itself(engines: str) -> None:
-    source = source_of(f"{engines}:Awaited", timeout_s=0.5)
+    source = source_of(f"{engines}:Awaited", timeout_s=2)
     record = run(source, LoadSpec(rate=20.0), ["hang now", "all is well"])
     assert set(ends(record)) == {("answered", None), ("failed", "TargetTimeout")}
 
