@@ -30,6 +30,7 @@ from pytest_ttsperf.judge.statistics.t_rule import (
     Contrast,
     Levels,
     blocks_needed,
+    draft_verdict,
     plural,
 )
 from pytest_ttsperf.records import (
@@ -62,16 +63,8 @@ def decide(
             f"found {metric.margin} as the smallest change that counts, wanted it above 0"
         )
     readable = [block for block in blocks if block.metric.is_readable()]
-    draft = ChangeVerdict(
-        outcome=Outcome.INCONCLUSIVE,
-        reason="",
-        statistic=metric.statistic,
-        scale=metric.scale,
-        unit=metric.unit,
-        margin=metric.margin,
-        look=levels.look,
-        blocks=len(readable),
-        left_out=len(blocks) - len(readable),
+    draft = draft_verdict(
+        metric, levels, readable=len(readable), left_out=len(blocks) - len(readable)
     )
     missing = _missing_reason(blocks, levels)
     if missing is not None:

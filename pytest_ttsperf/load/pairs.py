@@ -20,6 +20,7 @@ from pytest_ttsperf.judge.statistics.t_rule import (
     Contrast,
     Levels,
     blocks_needed,
+    draft_verdict,
     plural,
 )
 from pytest_ttsperf.load.window_blocks import WindowBlock, count_served, to_block
@@ -118,16 +119,8 @@ def decide(
         numbers = to_block(block, metric)
         if numbers.metric.is_readable():
             readable.append(_Measured(numbers, block))
-    draft = ChangeVerdict(
-        outcome=Outcome.INCONCLUSIVE,
-        reason="",
-        statistic=metric.statistic,
-        scale=metric.scale,
-        unit=metric.unit,
-        margin=metric.margin,
-        look=levels.look,
-        blocks=len(readable),
-        left_out=len(blocks) - len(readable),
+    draft = draft_verdict(
+        metric, levels, readable=len(readable), left_out=len(blocks) - len(readable)
     )
     if len(readable) < levels.fewest:
         return _too_few(draft, levels)

@@ -13,7 +13,7 @@ from pytest_ttsperf.judge.statistics.estimators import (
     Effects,
     Estimate,
 )
-from pytest_ttsperf.records import BlockStatistic, Look
+from pytest_ttsperf.records import BlockStatistic, ChangeVerdict, ComparedMetric, Look, Outcome
 
 TAIL_SHARE = 0.5
 """Of the level of a FAIL: a tail scatters so much that it would cause most false ones of a test."""
@@ -214,6 +214,23 @@ def blocks_needed(contrast: Contrast, statistic: BlockStatistic, levels: Levels)
     if not decided.size:
         return None
     return int(decided[0]) - blocks
+
+
+def draft_verdict(
+    metric: ComparedMetric, levels: Levels, *, readable: int, left_out: int
+) -> ChangeVerdict:
+    """The verdict on a figure before it is judged: so many blocks can be read, so many cannot."""
+    return ChangeVerdict(
+        outcome=Outcome.INCONCLUSIVE,
+        reason="",
+        statistic=metric.statistic,
+        scale=metric.scale,
+        unit=metric.unit,
+        margin=metric.margin,
+        look=levels.look,
+        blocks=readable,
+        left_out=left_out,
+    )
 
 
 def plural(count: int, word: str) -> str:
