@@ -414,15 +414,21 @@ class SlowWhenLong(Voice):
 class WorkingOn(Voice):
     """Goes on working after its last chunk."""
 
-    work_s = 0.3
+    work_s = 3.0  # so long that a busy machine cannot miss it; a next text ends it
+
+    def __init__(self, provider: str = "cpu", voice: str = "hum") -> None:
+        super().__init__(provider, voice)
+        self.end = threading.Event()
 
     def stream(self, text: str) -> Iterator[Samples]:
+        self.end.set()
         yield from super().stream(text)
-        threading.Thread(target=self.work).start()
+        self.end = threading.Event()
+        threading.Thread(target=self.work, args=(self.end,), daemon=True).start()
 
-    def work(self) -> None:
+    def work(self, end: threading.Event) -> None:
         end_s = time.monotonic() + self.work_s
-        while time.monotonic() < end_s:
+        while not end.is_set() and time.monotonic() < end_s:
             pass
 
 
