@@ -22,7 +22,7 @@ BIGGEST_ROOM = 0.28
 LEAVES = {"errors", "files", "git", "late", "popen", "real", "secrets", "version"}
 """Modules of pytest_ttsperf that any room may import; they import one another alone."""
 
-FEATURES = {"compare", "baseline", "load", "doctor"}
+FEATURES = {"compare", "baseline", "load", "doctor", "init"}
 PLUGIN_ROOMS = {
     "records": set(),
     "machine": {"records"},
@@ -42,7 +42,11 @@ PLUGIN_ROOMS = {
         "records", "experiment", "targets", "measure", "metrics", "judge", "machine",
         "sound_quality", "report",
     },
-    "doctor": {"records", "experiment", "targets", "machine", "report"},
+    "doctor": {"records", "experiment", "targets", "metrics", "machine", "report"},
+    "init": {
+        "records", "experiment", "targets", "metrics", "judge.statistics", "machine", "report",
+        "doctor",
+    },
     "plugin": {"records", "experiment", "targets", "machine", "sound_quality", "report", *FEATURES},
     "cli": {"records", "experiment", "targets", "machine", "report", *FEATURES},
 }  # fmt: skip

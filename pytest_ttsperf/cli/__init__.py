@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from pytest_ttsperf import secrets
-from pytest_ttsperf.cli import baselines, compare, doctor, load
+from pytest_ttsperf.cli import baselines, compare, doctor, init, load, suggest
 from pytest_ttsperf.cli.output import discard_broken_output
 from pytest_ttsperf.errors import ArtifactUnreadable, CellUnknown, LimitError, TtsperfError
 from pytest_ttsperf.version import __version__
@@ -52,8 +52,8 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="ttsperf",
-        description="Performance of text-to-speech engines: stored baselines, two targets side by "
-        "side, and this machine.",
+        description="Performance of text-to-speech engines: a first test, stored baselines, two "
+        "targets side by side, and this machine.",
         epilog=EPILOG,
     )
     parser.add_argument("--version", action="version", version=f"pytest-ttsperf {__version__}")
@@ -61,5 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     baselines.add(commands)
     compare.add(commands)
     doctor.add(commands)
+    init.add(commands)
     load.add(commands)
+    suggest.add(commands)
     return parser
