@@ -6,14 +6,18 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pytest_ttsperf.cli import lazy, targets
 from pytest_ttsperf.cli.compare import modules_of
 from pytest_ttsperf.cli.output import print_answer
 from pytest_ttsperf.targets import spec as targets_spec
 
+if TYPE_CHECKING:
+    from pytest_ttsperf.init.first_files import CiService
+
 DEFAULT_SECONDS = 60.0
+SHORTEST_S, LONGEST_S = 1.0, 3600.0
 OPTION = "--option"
 CI = ("auto", "github", "gitlab", "none")
 
@@ -39,7 +43,7 @@ def add(commands: Any) -> None:
         type=_seconds,
         default=DEFAULT_SECONDS,
         metavar="S",
-        help=f"about how long to measure ({DEFAULT_SECONDS:g})",
+        help=f"about how long to measure, at most ({DEFAULT_SECONDS:g})",
     )
     parser.add_argument(
         "--ci",
@@ -52,23 +56,25 @@ def add(commands: Any) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     folder = Path.cwd()
     found = _find(arguments, folder)
-    lazy.project.refuse_secrets(found.chosen.spec)
+    chosen = found.chosen
+    lazy.project.refuse_secrets(chosen.spec)
     print(lazy.init_report.found_text(found), flush=True)
-    import_folder = found.chosen.folder
-    with modules_of(os.path.normpath(folder / (import_folder or "."))):
-        measured = lazy.first_measurement.measure_first(
-            _source(arguments, found.chosen.spec), arguments.seconds, _show
-        )
-    _show_nothing()
-    service = _service(arguments.ci, folder)
-    drafts = lazy.project.draft_files(measured, folder, service, import_folder)
-    written = lazy.project.write_drafts(drafts, folder)
-    command = lazy.project.next_command(folder, measured)
-    text = "\n".join(
-        [
-            *lazy.doctor_report.target_lines(measured.summary),
-            lazy.init_report.written_text(measured, written, command),
-        ]
+    with modules_of(os.path.normpath(folder / (chosen.folder or "."))):
+        try:
+            measured = lazy.first_measurement.measure_first(
+                _source(arguments, chosen.spec), arguments.seconds, _show
+            )
+        finally:
+            _show_nothing()
+    print("\n".join(lazy.doctor_report.target_lines(measured.summary)), flush=True)
+    drafts = lazy.project.draft_files(
+        measured, folder, _service(arguments.ci, folder), chosen.folder
+    )
+    text = lazy.init_report.written_text(
+        measured,
+        lazy.project.write_drafts(drafts, folder),
+        lazy.project.next_command(folder, measured),
+        lazy.first_files.compare_command(measured),
     )
     print_answer(None, text, as_json=False)
     return 0
@@ -87,6 +93,7 @@ def _source(
     arguments: argparse.Namespace,
     spec: lazy.records.TargetSpec,
 ) -> lazy.plan.TargetFactory:
+    """Where the target comes from; what is named on the command line, it has to take."""
     requested = []
     for name in ("provider", "voice"):
         if getattr(arguments, name) is not None:
@@ -99,13 +106,13 @@ def _source(
     )
 
 
-def _service(name: str, folder: Path) -> Any:
+def _service(name: str, folder: Path) -> CiService | None:
     """The CI service that a workflow is for; None for none."""
     if name == "none":
         return None
     if name == "auto":
         return lazy.project.find_ci_service(folder)
-    return name
+    return cast("CiService", name)
 
 
 def _show(progress: lazy.plan.Progress) -> None:
@@ -116,6 +123,7 @@ def _show(progress: lazy.plan.Progress) -> None:
 
 
 def _show_nothing() -> None:
+    """Leave an empty line for what comes."""
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
@@ -125,6 +133,8 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if not 1 <= seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"found {text!r}, wanted seconds from 1 to 3600")
+    if not SHORTEST_S <= seconds <= LONGEST_S:
+        raise argparse.ArgumentTypeError(
+            f"found {text!r}, wanted seconds from {SHORTEST_S:g} to {LONGEST_S:g}"
+        )
     return seconds

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_ttsperf.doctor import server_forms as server_forms
     from pytest_ttsperf.experiment import plan as plan
     from pytest_ttsperf.init import candidates as candidates
+    from pytest_ttsperf.init import first_files as first_files
     from pytest_ttsperf.init import first_measurement as first_measurement
     from pytest_ttsperf.init import project as project
     from pytest_ttsperf.init import suggest as suggest
@@ -55,6 +56,7 @@ MODULES = {
     "checks": "pytest_ttsperf.doctor.checks",
     "compare_report": "pytest_ttsperf.compare.report",
     "doctor_report": "pytest_ttsperf.doctor.report",
+    "first_files": "pytest_ttsperf.init.first_files",
     "first_measurement": "pytest_ttsperf.init.first_measurement",
     "init_report": "pytest_ttsperf.init.report",
     "listing": "pytest_ttsperf.baseline.listing",

@@ -387,7 +387,8 @@ def _target(source: TargetFactory | None) -> _ExaminedTarget:
 def _describe_target(opened: OpenTarget, summary: TargetSummary) -> Finding:
     if not opened.target.is_proven_by_opening:
         speech = f"{summary.audio_s:.1f} s of audio at {summary.sample_rate} Hz"
-        return _good("target", f"{summary.target} speaks: {speech}; a program tells no provider")
+        label = opened.source.spec.label
+        return _good("target", f"{label} speaks: {speech}; a program tells no provider")
     return _placement(opened.source, opened.ready.placement or {})
 
 

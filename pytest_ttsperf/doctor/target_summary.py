@@ -11,11 +11,11 @@ from pytest_ttsperf.metrics import definitions
 from pytest_ttsperf.records import Recording
 from pytest_ttsperf.records.commands import TargetSummary
 from pytest_ttsperf.targets import spec as targets_spec
+from pytest_ttsperf.targets.command.target import FIRST_TEXT
 from pytest_ttsperf.targets.server import request_template
 
-FIRST_TEXT = "Hello, this is the first sentence."
 LONG_TEXTS = 2
-SPREAD = 0.5
+SPREAD = 0.1
 """Sound that comes over more than this share of an answer's time was not finished at first."""
 FORM_NAMES = {
     "openai": "OpenAI's form",
@@ -39,7 +39,7 @@ def summarize_target(opened: OpenTarget) -> TargetSummary:
             "texts of several sentences"
         )
     return TargetSummary(
-        target=source.spec.label,
+        target=source.spec.shown,
         kind=describe_kind(source),
         sample_rate=last.sample_rate,
         chunks=sum(frames > 0 for frames in last.frame_counts),
@@ -98,6 +98,7 @@ def _is_streamed(recording: Recording) -> bool | None:
     sounding = [frames for frames in recording.frame_counts if frames > 0]
     if len(sounding) == 1:
         return False
-    if first_ms < SPREAD * 1000 * last_s:
+    waited_ms = 1000 * last_s - first_ms
+    if waited_ms > SPREAD * 1000 * last_s and not definitions.is_sliced(recording):
         return True
     return None

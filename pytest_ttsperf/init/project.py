@@ -6,25 +6,23 @@ import configparser
 import contextlib
 import json
 import shlex
-import string
-import sys
 import tomllib
-from collections.abc import Iterator, Mapping
-from importlib import resources
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from pytest_ttsperf import files, git, real
+from pytest_ttsperf import files, git, secrets
 from pytest_ttsperf.errors import GitError, LimitError
-from pytest_ttsperf.init.first_measurement import PRESET, FirstMeasurement
-from pytest_ttsperf.init.limits import FACTOR, MarkKeywords, MeasuredFigures, choose_marks
-from pytest_ttsperf.machine import fingerprint
+from pytest_ttsperf.init import first_files
+from pytest_ttsperf.init.first_files import CiService
+from pytest_ttsperf.init.first_measurement import FirstMeasurement
 from pytest_ttsperf.records import TargetSpec
 from pytest_ttsperf.records.commands import FileOfInit
 from pytest_ttsperf.targets import spec as targets_spec
+from pytest_ttsperf.targets.server import request_template
 
-CiService = Literal["github", "gitlab"]
 TEST_FILE = "test_speech_performance.py"
+NEW_CONFIG = "pytest.ini"
 WORKFLOWS: Mapping[CiService, str] = {
     "github": ".github/workflows/speech-performance.yml",
     "gitlab": ".gitlab-ci.yml",
@@ -47,12 +45,10 @@ CONFIG_FILES = (
 """In the order in which pytest looks for them, in a folder and then in those above it."""
 ALWAYS_READ = {"pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml"}
 """Taken by pytest even where they say nothing."""
-COMPARE_FORMS = {
-    "python": "`pytest -m perf --ttsperf-against=origin/main`.",
-    "http": "`pytest -m perf --ttsperf-against=http://OTHER:PORT`, with both running.",
-    "wyoming": "`pytest -m perf --ttsperf-against=wyoming://OTHER:PORT`, with both running.",
-    "command": "`pytest -m perf --ttsperf-against=cmd:...`, the old program.",
-}
+LISTS = ("ttsperf_provider", "pythonpath")
+"""Lines whose values are lists in TOML."""
+OPTIONS = "ttsperf_target_options"
+GIT_TIMEOUT_S = 10.0
 
 
 class PytestConfig(NamedTuple):
@@ -64,12 +60,7 @@ class PytestConfig(NamedTuple):
     """What its line `ttsperf_target` says."""
 
 
-class _Page(string.Template):
-    """A template whose fields are written `@{name}`: files of CI services are full of dollars."""
-
-    delimiter = "@"
-    braceidpattern = r"[a-z]+"
-    idpattern = r"(?!)"  # a bare @ is the beginning of a mark
+# What is there
 
 
 def read_config(folder: Path) -> PytestConfig:
@@ -77,9 +68,12 @@ def read_config(folder: Path) -> PytestConfig:
     for place in (folder, *folder.parents):
         for name in CONFIG_FILES:
             table = _read_table(place / name)
-            if table is not None:
-                target = table.get("ttsperf_target")
-                return PytestConfig(place / name, target if isinstance(target, str) else None)
+            if table is None:
+                continue
+            target = table.get("ttsperf_target")
+            if not isinstance(target, str):
+                target = None
+            return PytestConfig(place / name, target)
     return PytestConfig(None)
 
 
@@ -100,7 +94,7 @@ def _read_table(path: Path) -> Mapping[str, Any] | None:
     return found
 
 
-def _read_toml(text: str, tables: tuple[tuple[str, ...], ...]) -> Mapping[str, Any] | None:
+def _read_toml(text: str, tables: Sequence[Sequence[str]]) -> Mapping[str, Any] | None:
     content = tomllib.loads(text)
     for keys in tables:
         table: Any = content
@@ -114,58 +108,62 @@ def _read_toml(text: str, tables: tuple[tuple[str, ...], ...]) -> Mapping[str, A
 def _read_ini(text: str, section: str) -> Mapping[str, Any] | None:
     parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
     parser.read_string(text)
-    return dict(parser[section]) if parser.has_section(section) else None
+    if not parser.has_section(section):
+        return None
+    return dict(parser[section])
 
 
 def find_ci_service(folder: Path) -> CiService:
     """The service that the project is built by: by its files, else by its remote, else GitHub."""
-    if (folder / ".gitlab-ci.yml").exists():
+    if (folder / WORKFLOWS["gitlab"]).exists():
         return "gitlab"
     if (folder / ".github").exists():
         return "github"
-    with contextlib.suppress(GitError):
-        remote = git.run(folder, "remote", "get-url", "origin", timeout_s=10.0)
-        if remote.code == 0 and "gitlab" in remote.output:
-            return "gitlab"
+    if "gitlab" in _ask_git(folder, "remote", "get-url", "origin"):
+        return "gitlab"
     return "github"
 
 
-def ini_lines(measured: FirstMeasurement, import_folder: str | None) -> list[str]:
-    """The lines that name the target in pytest's configuration, as an ini file has them."""
-    source = measured.source
-    lines = [f"ttsperf_target = {source.spec.spec}"]
-    options = dict(source.spec.options)
-    kind = targets_spec.kind_of(source.spec.spec).name
-    if kind in ("http", "wyoming"):
-        for name in ("preset", "template", "connection"):
-            if name in options:
-                lines.append(f"ttsperf_http_{name} = {_ini_value(options.pop(name))}")
-    if options:
-        lines.append("ttsperf_target_options =")
-        lines += [f"    {name}={_ini_value(value)}" for name, value in sorted(options.items())]
-    if source.provider is not None:
-        lines.append(f"ttsperf_provider = {source.provider}")
-    if source.voice is not None:
-        lines.append(f"ttsperf_voice = {source.voice}")
-    if import_folder is not None:
-        lines.append(f"pythonpath = {import_folder}")
-    return lines
+def _find_branch(folder: Path) -> str:
+    """The branch that is checked out, on which the first workflow is written."""
+    return _ask_git(folder, "symbolic-ref", "--short", "HEAD") or "main"
 
 
-def _ini_value(value: object) -> str:
-    """A value as an option has it: a text as it is, unless it would be read as something else."""
-    if isinstance(value, str):
-        try:
-            json.loads(value)
-        except ValueError:
-            return value
-    return json.dumps(value)
+def _ask_git(folder: Path, *arguments: str) -> str:
+    """What git prints; nothing where there is no git, or it has nothing to say."""
+    with contextlib.suppress(GitError):
+        done = git.run(folder, *arguments, timeout_s=GIT_TIMEOUT_S)
+        if done.code == 0:
+            return done.output.strip()
+    return ""
+
+
+def _install_arguments(folder: Path) -> str:
+    """What pip is to install: the project where it is a package, else what it lists."""
+    words = []
+    if _is_package(folder):
+        words.append("-e .")
+    elif (folder / "requirements.txt").exists():
+        words.append("-r requirements.txt")
+    words.append("pytest-ttsperf")
+    return " ".join(words)
+
+
+def _is_package(folder: Path) -> bool:
+    if (folder / "setup.py").exists():
+        return True
+    try:
+        content = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return "project" in content or "build-system" in content
+
+
+# What is to be written
 
 
 def refuse_secrets(spec: TargetSpec) -> None:
     """LimitError where a secret is written out that would have to be written into a file."""
-    from pytest_ttsperf import secrets
-
     names = [secret.name for secret in secrets.find(spec.spec, spec.options)]
     if names:
         raise LimitError(
@@ -181,26 +179,22 @@ def draft_files(
     import_folder: str | None,
 ) -> list[FileOfInit]:
     """What `init` writes, with its content; nothing is written yet, and nothing is replaced."""
+    drafts = [_draft(folder, _test_path(folder), first_files.compose_test_file(measured))]
     config = read_config(folder)
-    drafts = [_draft(folder, _test_path(folder), test_file(measured))]
-    lines = ini_lines(measured, import_folder)
-    if config.path is None:
-        drafts.append(_draft(folder, "pytest.ini", "\n".join(["[pytest]", *lines, ""])))
-    elif config.target is None:
-        section = INI_SECTIONS.get(config.path.name, "pytest")
-        body = "\n".join([f"[{section}]", *lines, ""])
-        if config.path.suffix == ".toml":
-            body = _toml_lines(config.path.name, lines)
-        remark = f"add these lines to {_shown(config.path, folder)}"
-        drafts.append(
-            FileOfInit(path=_shown(config.path, folder), body=body, is_written=False, remark=remark)
-        )
+    if config.target is None:
+        drafts.append(_draft_config(folder, config, ini_lines(measured, import_folder)))
     if ci is not None:
-        drafts.append(_draft(folder, WORKFLOWS[ci], workflow(measured, folder, ci)))
+        body = first_files.compose_workflow(
+            measured,
+            ci,
+            branch=_find_branch(folder),
+            install=_install_arguments(folder),
+        )
+        drafts.append(_draft(folder, WORKFLOWS[ci], body))
     return drafts
 
 
-def write_drafts(drafts: list[FileOfInit], folder: Path) -> list[FileOfInit]:
+def write_drafts(drafts: Sequence[FileOfInit], folder: Path) -> list[FileOfInit]:
     """Write what is to be written, each into a file that was not there; gives what came of it."""
     written = []
     for draft in drafts:
@@ -208,19 +202,21 @@ def write_drafts(drafts: list[FileOfInit], folder: Path) -> list[FileOfInit]:
             try:
                 files.create_file(folder / draft.path, draft.body.encode())
             except FileExistsError:
-                draft = _keep(draft.path, draft.body)
+                draft = _leave(draft.path, draft.body)
         written.append(draft)
     return written
 
 
 def _draft(folder: Path, path: str, body: str) -> FileOfInit:
-    if (folder / path).exists() or (folder / path).is_symlink():
-        return _keep(path, body)
+    place = folder / path
+    if place.exists() or place.is_symlink():
+        return _leave(path, body)
     return FileOfInit(path=path, body=body, is_written=True)
 
 
-def _keep(path: str, body: str) -> FileOfInit:
-    remark = f"{path} is there already and stays as it is; what would have been written"
+def _leave(path: str, body: str) -> FileOfInit:
+    """For a file that is there: what would have been written is shown."""
+    remark = f"{path} is there already and stays as it is; this would have been written"
     return FileOfInit(path=path, body=body, is_written=False, remark=remark)
 
 
@@ -230,142 +226,85 @@ def _test_path(folder: Path) -> str:
     return TEST_FILE
 
 
-def _shown(path: Path, folder: Path) -> str:
-    if path.is_relative_to(folder):
-        return path.relative_to(folder).as_posix()
-    return str(path)
+# Pytest's configuration
 
 
-def _toml_lines(name: str, lines: list[str]) -> str:
-    """The same lines for a file in TOML: each value a text, options below one another."""
-    table = "[tool.pytest.ini_options]" if name == "pyproject.toml" else "[pytest]"
+def ini_lines(measured: FirstMeasurement, import_folder: str | None) -> list[str]:
+    """The lines that name the target in pytest's configuration, as an ini file has them."""
+    source = measured.source
+    lines = [f"ttsperf_target = {source.spec.spec}"]
+    options = dict(source.spec.options)
+    if targets_spec.kind_of(source.spec.spec).name in ("http", "wyoming"):
+        if options.get("connection") == _usual_connection(options):
+            options.pop("connection")
+        for name in ("preset", "template", "connection"):
+            if name in options:
+                lines.append(f"ttsperf_http_{name} = {_ini_value(options.pop(name))}")
+    if options:
+        lines.append(f"{OPTIONS} =")
+        lines += [f"    {name}={_ini_value(value)}" for name, value in sorted(options.items())]
+    if source.provider is not None:
+        lines.append(f"ttsperf_provider = {source.provider}")
+    if source.voice is not None:
+        lines.append(f"ttsperf_voice = {source.voice}")
+    if import_folder is not None:
+        lines.append(f"pythonpath = {import_folder}")
+    return lines
+
+
+def _usual_connection(options: Mapping[str, Any]) -> str:
+    """How long a connection lives in the form that these options name."""
+    preset = options.get("preset")
+    template = options.get("template")
+    return request_template.build_template(preset, template, None).connection
+
+
+def _ini_value(value: object) -> str:
+    """A value as an option has it: a text as it is, unless it would be read as something else."""
+    if isinstance(value, str):
+        try:
+            json.loads(value)
+        except ValueError:
+            return value
+    return json.dumps(value)
+
+
+def _draft_config(folder: Path, config: PytestConfig, lines: Sequence[str]) -> FileOfInit:
+    """A pytest.ini where pytest has no configuration; else lines to be added by hand.
+
+    A second file would take the place of the first, as pytest reads one only.
+    """
+    if config.path is None:
+        return _draft(folder, NEW_CONFIG, "\n".join(["[pytest]", *lines, ""]))
+    shown = str(config.path)
+    if config.path.is_relative_to(folder):
+        shown = config.path.relative_to(folder).as_posix()
+    if config.path.suffix == ".toml":
+        body = _toml_text(config.path.name, lines)
+    else:
+        section = INI_SECTIONS[config.path.name]
+        body = "\n".join([f"[{section}]", *lines, ""])
+    return FileOfInit(path=shown, body=body, is_written=False, remark=f"add to {shown}")
+
+
+def _toml_text(name: str, lines: Sequence[str]) -> str:
+    """The same lines in TOML: each value a text, or a list of texts."""
+    table = "[pytest]"
+    if name == "pyproject.toml":
+        table = "[tool.pytest.ini_options]"
     written = [table]
     options = [line.strip() for line in lines if line.startswith(" ")]
     for line in lines:
         if line.startswith(" "):
             continue
-        key, _, value = line.partition(" =")
-        shown: object = value.strip()
-        if key == "ttsperf_target_options":
-            shown = options
-        elif key in ("ttsperf_provider", "pythonpath"):
-            shown = [value.strip()]
-        written.append(f"{key} = {json.dumps(shown, ensure_ascii=False)}")
+        key, _, text = line.partition(" =")
+        value: object = text.strip()
+        if key == OPTIONS:
+            value = options
+        elif key in LISTS:
+            value = [text.strip()]
+        written.append(f"{key} = {json.dumps(value, ensure_ascii=False)}")
     return "\n".join([*written, ""])
-
-
-# The test file
-
-
-def test_file(measured: FirstMeasurement) -> str:
-    """The test file: a docstring that says what the limits are of, and a test for each phase."""
-    from pytest_ttsperf.doctor.report import streaming_text
-
-    summary = measured.summary
-    marks: dict[str, None] = {}
-    tests = []
-    for name, fixtures, figures in _tests_of(measured):
-        chosen = choose_marks(figures)
-        marks.update(dict.fromkeys(mark.name for mark in chosen))
-        tests.append(_test_function(name, fixtures, figures, chosen, measured))
-    kind = targets_spec.kind_of(measured.source.spec.spec).name
-    streaming = streaming_text(summary)
-    return _fill(
-        "test_file",
-        target=_in_docstring(summary.target),
-        kind=summary.kind,
-        streaming=_in_docstring(streaming[0].lower() + streaming[1:]),
-        date=f"{real.now():%Y-%m-%d}",
-        machine=_in_docstring(fingerprint.machine().cpu_model),
-        factor=f"{FACTOR:g}",
-        compare=COMPARE_FORMS[kind],
-        imports=", ".join(sorted(marks)),
-        tests="\n".join(tests).rstrip("\n"),
-    )
-
-
-def _tests_of(measured: FirstMeasurement) -> Iterator[tuple[str, str, MeasuredFigures]]:
-    """Name, fixtures and figures of each test."""
-    if measured.warm is not None:
-        yield "test_short_reply", "perf", measured.warm
-    if measured.cold is not None:
-        yield "test_cold_start", "perf, cold_engine", measured.cold
-
-
-def _test_function(
-    name: str,
-    fixtures: str,
-    figures: MeasuredFigures,
-    marks: list[MarkKeywords],
-    measured: FirstMeasurement,
-) -> str:
-    text = f"{figures.text}."
-    if figures.rss_peak_mb is None and measured.memory_missing_because:
-        text += f"\n# Its memory was not measured: {_one_line(measured.memory_missing_because)}."
-    if figures.phase == "warm" and measured.summary.is_streamed is False:
-        text += "\n# It sends all at once, so no mark limits how evenly its chunks come."
-    elif figures.phase == "warm" and figures.prebuffer_ms is None:
-        text += "\n# It stalls in players that buffer a second, so no mark limits underruns yet."
-    return _fill(
-        "test_function",
-        measured=text,
-        marks="\n".join(mark.line for mark in marks),
-        name=name,
-        fixtures=fixtures,
-        preset=PRESET,
-    )
-
-
-def _in_docstring(text: str) -> str:
-    """A text that ends no docstring and escapes nothing in it."""
-    return _one_line(text).replace("\\", "/").replace('"', "'")
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-# The workflow
-
-
-def workflow(measured: FirstMeasurement, folder: Path, ci: CiService) -> str:
-    """What a CI service runs for each change that is proposed."""
-    kind = targets_spec.kind_of(measured.source.spec.spec).name
-    install = "pytest-ttsperf"
-    if (folder / "pyproject.toml").exists() or (folder / "setup.py").exists():
-        install = "-e . pytest-ttsperf"
-    elif (folder / "requirements.txt").exists():
-        install = "-r requirements.txt pytest-ttsperf"
-    return _fill(
-        ci,
-        python=f"{sys.version_info.major}.{sys.version_info.minor}",
-        install=install,
-        start=_start_lines(kind, ci),
-        pytest=_ci_command(kind, ci),
-    )
-
-
-def _ci_command(kind: str, ci: CiService) -> str:
-    """Imported code is compared with the merge base; of a server there is one version only."""
-    command = "python -m pytest -m perf"
-    if kind != "python":
-        return command
-    base = "${{ github.event.pull_request.base.sha || 'HEAD^' }}"
-    if ci == "gitlab":
-        base = "$CI_MERGE_REQUEST_DIFF_BASE_SHA"
-    return f"{command} --ttsperf-against={base}"
-
-
-def _start_lines(kind: str, ci: CiService) -> str:
-    """Where a server has to be started first."""
-    if kind not in ("http", "wyoming"):
-        return ""
-    indent = "      " if ci == "github" else "    "
-    step = "- run: " if ci == "github" else "- "
-    return (
-        f"{indent}# Start your server here, and wait until it answers:\n"
-        f"{indent}# {step}my-server & sleep 5\n"
-    )
 
 
 # What comes next
@@ -375,12 +314,8 @@ def next_command(folder: Path, measured: FirstMeasurement) -> str:
     """The command that runs the first test; it names the target where no file does."""
     if read_config(folder).target is not None:
         return "pytest -m perf"
-    words = ["pytest", "-m", "perf", f"--ttsperf-target={measured.source.spec.spec}"]
-    for name, value in measured.source.spec.options.items():
+    spec = measured.source.spec
+    words = ["pytest", "-m", "perf", f"--ttsperf-target={spec.spec}"]
+    for name, value in spec.options.items():
         words.append(f"--ttsperf-target-option={name}={_ini_value(value)}")
     return shlex.join(words)
-
-
-def _fill(page_name: str, **fields: str) -> str:
-    page = resources.files(__package__).joinpath("templates", f"{page_name}.txt")
-    return _Page(page.read_text(encoding="utf-8")).substitute(fields)

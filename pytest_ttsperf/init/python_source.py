@@ -48,7 +48,7 @@ def find_speakers(project: Path, module: str | None = None) -> list[Speaker]:
 
     With `module` only what is in that module, or below that package.
     """
-    found = []
+    found: list[Speaker] = []
     for folder in SOURCE_FOLDERS:
         for path in _python_files(project / folder, is_source=folder != "."):
             name = _module_name(path.relative_to(project / folder))

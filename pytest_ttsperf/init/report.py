@@ -24,8 +24,9 @@ def written_text(
     measured: FirstMeasurement,
     files: Sequence[FileOfInit],
     command: str,
+    compare_command: str,
 ) -> str:
-    """The figures, each file with what became of it, and the command that comes next."""
+    """The figures, each file with what became of it, and the commands that come next."""
     lines = ["", "Measured:"]
     if measured.warm is not None:
         lines.append(f"  short text, warm: {measured.warm.text}")
@@ -35,7 +36,7 @@ def written_text(
     lines.append("")
     for file in files:
         lines += _file_lines(file)
-    lines += ["", f"Next: {command}"]
+    lines += ["", f"Next:             {command}", f"For each change:  {compare_command}"]
     return "\n".join(lines)
 
 

@@ -17,6 +17,7 @@ from pytest_ttsperf.init.limits import (
     measure_figures,
 )
 from pytest_ttsperf.records import Cell, CellResult, Run, Trial
+from pytest_ttsperf.records.cell import target_identity
 from pytest_ttsperf.records.commands import SuggestedMarks, Suggestion
 from pytest_ttsperf.report.artifact import recent_runs
 from pytest_ttsperf.report.terminal import cell_label, limit_text
@@ -27,16 +28,23 @@ STALLS = (
     "no usual prebuffer is enough for each trial, so no mark limits underruns; "
     "@cadence(underruns=0, prebuffer_ms=N) wants a player that buffers more"
 )
-SENDS_ALL_AT_ONCE = "the target sends all at once, so no mark limits how evenly its chunks come"
+COME_AT_ONCE = "answers came in one piece, so no mark limits how evenly chunks come"
 
 
 class _CellKey(NamedTuple):
-    """What marks tell apart within a test."""
+    """What is measured apart within a test."""
 
+    test: str
+    """With its parameters."""
     provider: str
     preset: str
     mode: str
     phase: str
+
+    @property
+    def is_by_preset(self) -> bool:
+        """Whether the preset is a parameter of the test, so that limits may be by preset."""
+        return self.preset in self.test.partition("[")[2]
 
 
 @dataclass(slots=True)
@@ -50,7 +58,9 @@ class _StoredCell:
         if not self.results:
             return True
         newest = self.results[0]
-        return (newest.fingerprint, newest.cell.target) == (result.fingerprint, result.cell.target)
+        if newest.fingerprint != result.fingerprint:
+            return False
+        return target_identity(newest.cell.target) == target_identity(result.cell.target)
 
     @property
     def cell(self) -> Cell:
@@ -100,10 +110,10 @@ def _sort_in(
             continue
         reason = _unusable(result)
         if reason is not None:
-            left_aside.setdefault(f"{cell_label(cell)}, run {run.id}: {reason}")
+            left_aside.setdefault(f"{cell_label(cell)}: {reason}")
             continue
         cells = tests[cell.test.partition("[")[0]]
-        key = _CellKey(cell.provider, cell.preset, cell.mode, cell.phase)
+        key = _CellKey(cell.test, cell.provider, cell.preset, cell.mode, cell.phase)
         stored = cells.setdefault(key, _StoredCell())
         if len(stored.results) < most_runs and stored.takes(result):
             stored.results.append(result)
@@ -161,7 +171,7 @@ def _common_prebuffer_ms(
             continue
         recordings = [trial.recording for trial in stored.trials if trial.recording is not None]
         if are_streamed(recordings) is False:
-            remarks.append(SENDS_ALL_AT_ONCE)
+            remarks.append(COME_AT_ONCE)
             return None
         prebuffer_ms = choose_prebuffer_ms(stored.trials)
         if prebuffer_ms is None:
@@ -206,7 +216,7 @@ def _limit_mark(
     if len(providers) > 1:
         limits = {each: _worst(measured, "provider", each) for each in providers}
         return [MarkKeywords(name, {keyword: limits})]
-    if len(presets) > 1 and name != "memory":
+    if len(presets) > 1 and all(key.is_by_preset for key in measured):
         limits = {each: _worst(measured, "preset", each) for each in presets}
         return [MarkKeywords(name, {keyword: limits})]
     return [MarkKeywords(name, {keyword: limit_of(max(measured.values()))})]
