@@ -82,8 +82,13 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _find(arguments: argparse.Namespace, folder: Path) -> lazy.candidates.FoundTargets:
     """What is to be measured: as it was named, or as pytest's configuration or a look has it."""
-    options = targets_spec.options_of(arguments.option, OPTION)
-    name = arguments.target or lazy.project.read_config(folder).target
+    name = arguments.target
+    lines = list(arguments.option)
+    if name is None:
+        config = lazy.project.read_config(folder)
+        name = config.target
+        lines = [*config.option_lines, *lines]
+    options = targets_spec.options_of(lines, OPTION)
     if name is None:
         return lazy.candidates.look_around(options, arguments.voice, folder)
     return lazy.candidates.look_up(name, options, arguments.voice, folder)

@@ -58,6 +58,8 @@ class PytestConfig(NamedTuple):
     """The file; None where there is none."""
     target: str | None = None
     """What its line `ttsperf_target` says."""
+    option_lines: tuple[str, ...] = ()
+    """Of `ttsperf_target_options`, NAME=VALUE each."""
 
 
 # What is there
@@ -70,11 +72,24 @@ def read_config(folder: Path) -> PytestConfig:
             table = _read_table(place / name)
             if table is None:
                 continue
-            target = table.get("ttsperf_target")
-            if not isinstance(target, str):
-                target = None
-            return PytestConfig(place / name, target)
+            return PytestConfig(place / name, *_target_of(table))
     return PytestConfig(None)
+
+
+def _target_of(table: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
+    """The target that pytest's configuration names, and the lines of its options."""
+    target = table.get("ttsperf_target")
+    if not isinstance(target, str) or not target.strip():
+        return None, ()
+    options = table.get(OPTIONS)
+    lines: list[str] = []
+    if isinstance(options, str):
+        lines = [line.strip() for line in options.splitlines()]
+    elif isinstance(options, list):
+        lines = [str(line) for line in options]
+    elif isinstance(options, Mapping):
+        lines = [f"{name}={_ini_value(value)}" for name, value in options.items()]
+    return target.strip(), tuple(line for line in lines if line)
 
 
 def _read_table(path: Path) -> Mapping[str, Any] | None:

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from pytest_ttsperf.targets.python.calling import METHODS, TEXT_NAMES
 
+SOURCE_FOLDERS = (".", "src")
+"""Where the packages of a project lie, in this order."""
 SKIPPED_FOLDERS = {
-    "__pycache__", "artifacts", "benchmarks", "build", "dist", "docs", "env", "examples",
-    "node_modules", "scripts", "site-packages", "test", "tests", "tools", "venv",
+    "artifacts", "benchmarks", "build", "dist", "docs", "env", "examples", "node_modules",
+    "scripts", "test", "tests", "tools", "venv",
 }  # fmt: skip
 SKIPPED_FILES = ("conftest.py", "noxfile.py", "setup.py")
-SOURCE_FOLDERS = (".", "src")
-"""Where packages lie in a project, in this order."""
+DEPTH = 3
+"""Packages within packages that are looked into."""
 MOST_FILES = 500
 MOST_BYTES = 2**20
-DEPTH = 3
+"""Of a file: what is longer was not written by hand."""
 RATE_NAMES = ("sample_rate", "SAMPLE_RATE")
+ABSTRACT = {"ABC", "Protocol"}
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class Speaker(NamedTuple):
@@ -28,71 +35,69 @@ class Speaker(NamedTuple):
     spec: str
     """`module:callable`."""
     method: str
-    """By which it speaks; a function's own name."""
+    """By which it speaks; the name of a function itself."""
     has_rate: bool
-    """Whether its sample rate is to be seen beside it."""
+    """Whether a sample rate is to be seen beside it."""
     required: tuple[str, ...]
-    """What it wants to be called with, besides the text."""
+    """What it has to be called with, besides the text."""
     folder: str
     """From which its module is imported: a path within the project."""
 
     @property
     def unlikeliness(self) -> tuple[bool, int, int, int, str]:
         """The smaller, the likelier is it that this is meant."""
-        method = METHODS.index(self.method) if self.method in METHODS else len(METHODS)
-        return not self.has_rate, len(self.required), method, self.spec.count("."), self.spec
+        rank = len(METHODS)
+        if self.method in METHODS:
+            rank = METHODS.index(self.method)
+        return not self.has_rate, len(self.required), rank, self.spec.count("."), self.spec
 
 
 def find_speakers(project: Path, module: str | None = None) -> list[Speaker]:
-    """Everything in a project's own files that looks as if it spoke, the likeliest first.
+    """Everything in a project's files that looks as if it spoke, the likeliest first.
 
     With `module` only what is in that module, or below that package.
     """
     found: list[Speaker] = []
     for folder in SOURCE_FOLDERS:
-        for path in _python_files(project / folder, is_source=folder != "."):
-            name = _module_name(path.relative_to(project / folder))
+        root = project / folder
+        for path in islice(_python_files(root), MOST_FILES):
+            name = _module_name(path.relative_to(root))
             if module is None or f"{name}.".startswith(f"{module}."):
                 found += _speakers_of(path, name, folder)
     return sorted(found, key=lambda speaker: speaker.unlikeliness)
 
 
-def _python_files(folder: Path, *, is_source: bool) -> Iterator[Path]:
-    """Modules in a folder and in the packages below it, a few hundred at most."""
-    count = 0
-    for path in sorted(folder.rglob("*.py")):
-        inside = path.relative_to(folder)
-        if not _is_importable(folder, inside, is_source=is_source):
-            continue
-        yield path
-        count += 1
-        if count == MOST_FILES:
-            return
+def _python_files(root: Path) -> Iterator[Path]:
+    """The modules in a folder and in the packages below it, tests and tools left out."""
+    for place, folders, names in os.walk(root):
+        folder = Path(place)
+        depth = len(folder.relative_to(root).parts)
+        folders[:] = [name for name in sorted(folders) if _is_package(folder / name)]
+        if depth == DEPTH:
+            folders.clear()
+        for name in sorted(names):
+            if _is_module(name):
+                yield folder / name
 
 
-def _is_importable(folder: Path, inside: Path, *, is_source: bool) -> bool:
-    """Whether a file is a module of the project itself, and no test or tool of it."""
-    if inside.name in SKIPPED_FILES or inside.name.startswith("test_"):
+def _is_package(folder: Path) -> bool:
+    """Whether a folder is a package on purpose, and no virtual environment or the like."""
+    name = folder.name
+    if not name.isidentifier() or name in SKIPPED_FOLDERS:
         return False
-    parents = inside.parts[:-1]
-    if len(parents) > DEPTH or not all(part.isidentifier() for part in parents):
+    return (folder / "__init__.py").exists()
+
+
+def _is_module(name: str) -> bool:
+    stem = name.removesuffix(".py")
+    if stem == name or not stem.isidentifier():
         return False
-    if parents and not is_source and parents[0] == "src":
-        return False
-    if SKIPPED_FOLDERS.intersection(parents):
-        return False
-    if not inside.stem.isidentifier():
-        return False
-    # A folder without __init__.py is no package that anybody imports on purpose.
-    return all(
-        (folder.joinpath(*parents[:end]) / "__init__.py").exists()
-        for end in range(1, len(parents) + 1)
-    )
+    return name not in SKIPPED_FILES and not name.startswith("test_")
 
 
 def _module_name(inside: Path) -> str:
     parts = inside.with_suffix("").parts
-    if parts[-1] == "__init__" and len(parts) > 1:
+    if parts[-1] == "__init__":
         parts = parts[:-1]
     return ".".join(parts)
 
@@ -105,68 +110,56 @@ def _speakers_of(path: Path, module: str, folder: str) -> Iterator[Speaker]:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError):
         return
-    has_rate = _names_rate(tree.body)
+    has_rate = _binds_rate(tree.body)
     for node in tree.body:
-        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+        if isinstance(node, ast.ClassDef):
             method = _speaking_method(node)
-            if method is not None and not _is_abstract(node):
-                yield Speaker(
-                    spec=f"{module}:{node.name}",
-                    method=method,
-                    has_rate=has_rate or _names_rate(ast.walk(node)),
-                    required=_required_of_class(node),
-                    folder=folder,
-                )
-        elif _is_speaking_function(node):
-            assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-            yield Speaker(
-                spec=f"{module}:{node.name}",
-                method=node.name,
-                has_rate=has_rate,
-                required=_required(node.args)[1:],
-                folder=folder,
-            )
+            required = _required_of_class(node)
+            is_rate_seen = has_rate or _binds_rate(ast.walk(node))
+        elif isinstance(node, Function):
+            method = _speaking_function(node)
+            required = _required(node)[1:]
+            is_rate_seen = has_rate
+        else:
+            continue
+        if method is not None and not node.name.startswith("_"):
+            spec = f"{module}:{node.name}"
+            yield Speaker(spec, method, is_rate_seen, required, folder)
 
 
 def _speaking_method(node: ast.ClassDef) -> str | None:
-    """The first of METHODS that the class defines, if it takes a text and needs nothing else."""
-    methods = {
-        each.name: each
-        for each in node.body
-        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
-    }
+    """The first of METHODS that a class defines, if it takes a text and needs nothing else."""
+    bases = {ast.unparse(base).partition("[")[0].rpartition(".")[2] for base in node.bases}
+    if bases & ABSTRACT:  # it only says what others have to offer
+        return None
+    methods = {each.name: each for each in node.body if isinstance(each, Function)}
     for name in METHODS:
-        if name in methods and len(_required(methods[name].args)) == 2:
+        if name in methods and len(_required(methods[name])) == 2:
             return name
     return None
 
 
-def _is_abstract(node: ast.ClassDef) -> bool:
-    """Whether it only says what others have to offer."""
-    bases = {ast.unparse(base).rpartition(".")[2].partition("[")[0] for base in node.bases}
-    return bool(bases & {"Protocol", "ABC"})
+def _speaking_function(node: Function) -> str | None:
+    """Its name, if it takes a text and yields something for it."""
+    required = _required(node)
+    if not required or required[0] not in TEXT_NAMES:
+        return None
+    if any(isinstance(each, ast.Yield | ast.YieldFrom) for each in ast.walk(node)):
+        return node.name
+    return None
 
 
 def _required_of_class(node: ast.ClassDef) -> tuple[str, ...]:
-    """What its constructor wants."""
+    """What its constructor has to be called with."""
     for each in node.body:
         if isinstance(each, ast.FunctionDef) and each.name == "__init__":
-            return _required(each.args)[1:]
+            return _required(each)[1:]
     return ()
 
 
-def _is_speaking_function(node: ast.AST) -> bool:
-    """Whether a function yields or returns something for a text that it takes first."""
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith("_"):
-        return False
-    required = _required(node.args)
-    if not required or required[0] not in TEXT_NAMES:
-        return False
-    return any(isinstance(each, ast.Yield | ast.YieldFrom) for each in ast.walk(node))
-
-
-def _required(arguments: ast.arguments) -> tuple[str, ...]:
+def _required(function: Function) -> tuple[str, ...]:
     """The parameters without a default, `self` among them."""
+    arguments = function.args
     positional = [*arguments.posonlyargs, *arguments.args]
     count = len(positional) - len(arguments.defaults)
     names = [each.arg for each in positional[:count]]
@@ -176,17 +169,16 @@ def _required(arguments: ast.arguments) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _names_rate(nodes: object) -> bool:
+def _binds_rate(nodes: Iterable[ast.AST]) -> bool:
     """Whether a sample rate is bound, or is a property, among these nodes."""
-    for node in nodes:  # type: ignore[attr-defined]
+    for node in nodes:
+        targets: list[ast.expr] = []
         if isinstance(node, ast.FunctionDef) and node.name in RATE_NAMES:
             return True
         if isinstance(node, ast.AnnAssign):
             targets = [node.target]
-        elif isinstance(node, ast.Assign):
-            targets = node.targets  # type: ignore[assignment]
-        else:
-            continue
+        if isinstance(node, ast.Assign):
+            targets = node.targets
         for target in targets:
             name = getattr(target, "id", None) or getattr(target, "attr", None)
             if name in RATE_NAMES:
