@@ -62,7 +62,7 @@ def find_speakers(project: Path, module: str | None = None) -> list[Speaker]:
         root = project / folder
         for path in islice(_python_files(root), MOST_FILES):
             name = _module_name(path.relative_to(root))
-            if module is None or f"{name}.".startswith(f"{module}."):
+            if name and (module is None or f"{name}.".startswith(f"{module}.")):
                 found += _speakers_of(path, name, folder)
     return sorted(found, key=lambda speaker: speaker.unlikeliness)
 
