@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 from pytest_ttsperf.errors import TargetFailed
 from pytest_ttsperf.experiment.plan import Plan, TargetFactory, warmup_texts
 from pytest_ttsperf.experiment.trial import OpenTarget
 from pytest_ttsperf.metrics import definitions
-from pytest_ttsperf.records import Recording
+from pytest_ttsperf.records import Recording, TargetSpec
 from pytest_ttsperf.records.commands import TargetSummary
 from pytest_ttsperf.targets import spec as targets_spec
 from pytest_ttsperf.targets.command.target import FIRST_TEXT
@@ -22,18 +23,22 @@ FORM_NAMES = {
     "kokoro-fastapi": "the form of Kokoro-FastAPI",
     "piper": "the form of piper's HTTP server",
 }
+"""Of the presets by which an HTTP server may be asked."""
 
 
 def summarize_target(opened: OpenTarget) -> TargetSummary:
     """Have an open target speak, and say what it is. TargetError where it does not."""
     source = opened.source
-    plan = Plan(test="summary", text="long", mode="stream", phase="warm", trials=0)
     opened.target.record(FIRST_TEXT, "stream")
-    texts = warmup_texts(plan, LONG_TEXTS)
-    recordings = [opened.target.record(text, "stream") for text in texts]
+    plan = Plan(test="summary", text="long", mode="stream", phase="warm", trials=0)
+    recordings = []
+    for text in warmup_texts(plan, LONG_TEXTS):
+        recordings.append(opened.target.record(text, "stream"))
     last = recordings[-1]
     audio_s = definitions.duration_s(last)
-    if audio_s is None:
+    first_chunk_ms = _median(definitions.ttfs_ms(each) for each in recordings)
+    last_chunk_s = _median(definitions.elapsed_s(each) for each in recordings)
+    if audio_s is None or first_chunk_ms is None or last_chunk_s is None:
         raise TargetFailed(
             f"target {source.spec.label} gave no sound for a long text; look at what it does with "
             "texts of several sentences"
@@ -43,40 +48,47 @@ def summarize_target(opened: OpenTarget) -> TargetSummary:
         kind=describe_kind(source),
         sample_rate=last.sample_rate,
         chunks=sum(frames > 0 for frames in last.frame_counts),
-        first_chunk_ms=median(definitions.ttfs_ms(each) or 0.0 for each in recordings),
-        last_chunk_ms=median(1000 * (definitions.elapsed_s(each) or 0.0) for each in recordings),
+        first_chunk_ms=first_chunk_ms,
+        last_chunk_ms=1000 * last_chunk_s,
         audio_s=audio_s,
         is_streamed=are_streamed(recordings),
     )
 
 
+def _median(values: Iterable[float | None]) -> float | None:
+    """Of those that were measured."""
+    measured = [value for value in values if value is not None]
+    return median(measured) if measured else None
+
+
 def describe_kind(source: TargetFactory) -> str:
-    """What kind of target it is, in words that need no article before them."""
-    spec = source.spec
-    kind = targets_spec.kind_of(spec.spec).name
+    """What kind of target it is, as `it is ...` goes on."""
+    kind = targets_spec.kind_of(source.spec.spec).name
     if kind == "python":
         return "a Python engine"
     if kind == "wyoming":
         return "a Wyoming server"
     if kind == "http":
-        form = request_template.build_template(
-            spec.options.get("preset"), spec.options.get("template"), None
-        )
-        asked_by = FORM_NAMES["openai"]
-        if spec.options.get("template") is not None:
-            asked_by = "a template"
-        elif spec.options.get("preset") is not None:
-            asked_by = FORM_NAMES[spec.options["preset"]]
-        return f"an HTTP server, asked in {asked_by} ({form.method} {form.path})"
+        return _describe_http(source.spec)
     if source.lifecycle == "per_text":
         return "a program that starts anew for each text"
     return "a program that reads one text after the other"
 
 
-def are_streamed(recordings: list[Recording]) -> bool | None:
-    """Whether these answers to long texts were sent while they were made; None if nothing shows it.
+def _describe_http(spec: TargetSpec) -> str:
+    preset = spec.options.get("preset")
+    template = spec.options.get("template")
+    form = request_template.build_template(preset, template, None)
+    way = f"in {FORM_NAMES[preset or 'openai']}"
+    if template is not None:
+        way = "by a template"
+    return f"an HTTP server, asked {way} ({form.method} {form.path})"
 
-    One answer that surely was, is enough: another may have been short.
+
+def are_streamed(recordings: Sequence[Recording]) -> bool | None:
+    """Whether answers to long texts were sent while they were made; None where nothing shows it.
+
+    One answer that surely was is enough: another may have been short.
     """
     answers = [_is_streamed(each) for each in recordings]
     if True in answers:
@@ -92,13 +104,13 @@ def _is_streamed(recording: Recording) -> bool | None:
     if by_stages is not None:
         return by_stages
     first_ms = definitions.ttfs_ms(recording)
-    last_s = definitions.elapsed_s(recording)
-    if first_ms is None or last_s is None:
+    elapsed_s = definitions.elapsed_s(recording)
+    if first_ms is None or elapsed_s is None:
         return None
     sounding = [frames for frames in recording.frame_counts if frames > 0]
     if len(sounding) == 1:
         return False
-    waited_ms = 1000 * last_s - first_ms
-    if waited_ms > SPREAD * 1000 * last_s and not definitions.is_sliced(recording):
+    elapsed_ms = 1000 * elapsed_s
+    if elapsed_ms - first_ms > SPREAD * elapsed_ms:
         return True
     return None

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pytest_ttsperf.doctor.target_summary import are_streamed
 from pytest_ttsperf.init.limits import (
@@ -211,24 +211,26 @@ def _limit_mark(
     measured = {key: value for key, value in values.items() if value is not None}
     if len(measured) < len(values):
         return []
-    providers = _names(key.provider for key in measured)
-    presets = _names(key.preset for key in measured)
-    if len(providers) > 1:
-        limits = {each: _worst(measured, "provider", each) for each in providers}
-        return [MarkKeywords(name, {keyword: limits})]
-    if len(presets) > 1 and all(key.is_by_preset for key in measured):
-        limits = {each: _worst(measured, "preset", each) for each in presets}
-        return [MarkKeywords(name, {keyword: limits})]
-    return [MarkKeywords(name, {keyword: limit_of(max(measured.values()))})]
+    limits: float | dict[str, float] = limit_of(max(measured.values()))
+    if len({key.provider for key in measured}) > 1:
+        limits = _limits_by("provider", measured)
+    elif all(key.is_by_preset for key in measured):
+        limits = _limits_by("preset", measured)
+    if isinstance(limits, dict) and len(set(limits.values())) == 1:
+        limits = next(iter(limits.values()))
+    return [MarkKeywords(name, {keyword: limits})]
 
 
-def _worst(measured: Mapping[_CellKey, float], part: str, name: str) -> float:
-    """The limit for the cells of one provider or preset."""
-    return limit_of(max(value for key, value in measured.items() if getattr(key, part) == name))
-
-
-def _names(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))
+def _limits_by(
+    part: Literal["provider", "preset"],
+    measured: Mapping[_CellKey, float],
+) -> dict[str, float]:
+    """For each provider or preset the limit that holds in all of its cells."""
+    worst: dict[str, float] = {}
+    for key, value in measured.items():
+        name = getattr(key, part)
+        worst[name] = max(value, worst.get(name, value))
+    return {name: limit_of(value) for name, value in worst.items()}
 
 
 def _present_limits(cells: Iterable[_StoredCell]) -> list[str]:
