@@ -55,7 +55,8 @@ def _source(arguments: argparse.Namespace) -> lazy.plan.TargetFactory | None:
     """Where the target comes from; None where none is named. LimitError where two are."""
     if arguments.spec is not None and arguments.target is not None:
         raise LimitError(
-            f"found two targets, {arguments.spec} and --target {arguments.target}; name one of them"
+            f"found two targets, {secrets.mask(arguments.spec)} and --target "
+            f"{secrets.mask(arguments.target)}; name one of them"
         )
     spec = arguments.spec or arguments.target
     if spec is None:
