@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import socket
 from collections.abc import Mapping
@@ -61,7 +62,7 @@ def look_up(
             speakers = find_speakers(project, name)
             if speakers:
                 return _choose([_to_candidate(each, options) for each in speakers])
-        if not shutil.which((name.split() or [""])[0]):
+        if not _is_program(name):
             raise TargetNotFound(
                 f"found {name!r}, which is no module here with something that speaks, and no "
                 f"program on PATH; wanted {targets_spec.FORMS}"
@@ -72,6 +73,15 @@ def look_up(
     if targets_spec.is_python(name):
         folder = _folder_of(name.partition(":")[0], project)
     return FoundTargets(Candidate(spec, "it was named", folder))
+
+
+def _is_program(line: str) -> bool:
+    """Whether a line, as a shell has it, begins with a program that is there."""
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return False
+    return bool(words) and shutil.which(words[0]) is not None
 
 
 def look_around(
