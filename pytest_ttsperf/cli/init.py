@@ -58,7 +58,7 @@ def _run(arguments: argparse.Namespace) -> int:
     found = _find(arguments, folder)
     chosen = found.chosen
     lazy.project.refuse_secrets(chosen.spec)
-    print(lazy.init_report.found_text(found), flush=True)
+    print_answer(None, lazy.init_report.found_text(found), as_json=False)
     with modules_of(os.path.normpath(folder / (chosen.folder or "."))):
         try:
             measured = lazy.first_measurement.measure_first(
@@ -66,14 +66,15 @@ def _run(arguments: argparse.Namespace) -> int:
             )
         finally:
             _show_nothing()
-    print("\n".join(lazy.doctor_report.target_lines(measured.summary)), flush=True)
+    summary = "\n".join(lazy.doctor_report.target_lines(measured.summary))
+    print_answer(None, summary, as_json=False)
     drafts = lazy.project.draft_files(
         measured, folder, _service(arguments.ci, folder), chosen.folder
     )
     text = lazy.init_report.written_text(
         measured,
         lazy.project.write_drafts(drafts, folder),
-        lazy.project.next_command(folder, measured),
+        lazy.project.next_command(folder, measured, chosen.folder),
         lazy.first_files.compare_command(measured),
     )
     print_answer(None, text, as_json=False)

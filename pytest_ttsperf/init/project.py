@@ -48,6 +48,8 @@ ALWAYS_READ = {"pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml"}
 LISTS = ("ttsperf_provider", "pythonpath")
 """Lines whose values are lists in TOML."""
 OPTIONS = "ttsperf_target_options"
+NATIVE_TABLE = "[tool.pytest]"
+"""Of pyproject.toml, since pytest 9; it cannot stand beside the older one."""
 GIT_TIMEOUT_S = 10.0
 
 
@@ -59,7 +61,9 @@ class PytestConfig(NamedTuple):
     target: str | None = None
     """What its line `ttsperf_target` says."""
     option_lines: tuple[str, ...] = ()
-    """Of `ttsperf_target_options`, NAME=VALUE each."""
+    """The options of that target, NAME=VALUE each."""
+    has_pythonpath: bool = False
+    """Whether it says itself from which folders modules are imported."""
 
 
 # What is there
@@ -70,26 +74,39 @@ def read_config(folder: Path) -> PytestConfig:
     for place in (folder, *folder.parents):
         for name in CONFIG_FILES:
             table = _read_table(place / name)
-            if table is None:
-                continue
-            return PytestConfig(place / name, *_target_of(table))
+            if table is not None:
+                return _to_config(place / name, table)
     return PytestConfig(None)
 
 
-def _target_of(table: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
-    """The target that pytest's configuration names, and the lines of its options."""
+def _to_config(path: Path, table: Mapping[str, Any]) -> PytestConfig:
     target = table.get("ttsperf_target")
     if not isinstance(target, str) or not target.strip():
-        return None, ()
-    options = table.get(OPTIONS)
+        target = None
+    return PytestConfig(
+        path=path,
+        target=target,
+        option_lines=tuple(_option_lines(table)),
+        has_pythonpath=bool(table.get("pythonpath")),
+    )
+
+
+def _option_lines(table: Mapping[str, Any]) -> list[str]:
+    """The options of the target, also those that say how a server is asked."""
     lines: list[str] = []
+    for name in ("preset", "template"):
+        value = table.get(f"ttsperf_http_{name}")
+        is_inline = not isinstance(value, str) or name == "preset" or value.startswith("{")
+        if value and is_inline:
+            lines.append(f"{name}={_ini_value(value)}")
+    options = table.get(OPTIONS) or ""
     if isinstance(options, str):
-        lines = [line.strip() for line in options.splitlines()]
-    elif isinstance(options, list):
-        lines = [str(line) for line in options]
+        lines += [line.strip() for line in options.splitlines()]
     elif isinstance(options, Mapping):
-        lines = [f"{name}={_ini_value(value)}" for name, value in options.items()]
-    return target.strip(), tuple(line for line in lines if line)
+        lines += [f"{name}={_ini_value(value)}" for name, value in options.items()]
+    else:
+        lines += [str(line) for line in options]
+    return [line for line in lines if line]
 
 
 def _read_table(path: Path) -> Mapping[str, Any] | None:
@@ -197,7 +214,8 @@ def draft_files(
     drafts = [_draft(folder, _test_path(folder), first_files.compose_test_file(measured))]
     config = read_config(folder)
     if config.target is None:
-        drafts.append(_draft_config(folder, config, ini_lines(measured, import_folder)))
+        lines = ini_lines(measured, None if config.has_pythonpath else import_folder)
+        drafts.append(_draft_config(folder, config, lines))
     if ci is not None:
         body = first_files.compose_workflow(
             measured,
@@ -295,18 +313,19 @@ def _draft_config(folder: Path, config: PytestConfig, lines: Sequence[str]) -> F
     if config.path.is_relative_to(folder):
         shown = config.path.relative_to(folder).as_posix()
     if config.path.suffix == ".toml":
-        body = _toml_text(config.path.name, lines)
+        body = _toml_text(config.path, lines)
     else:
         section = INI_SECTIONS[config.path.name]
         body = "\n".join([f"[{section}]", *lines, ""])
     return FileOfInit(path=shown, body=body, is_written=False, remark=f"add to {shown}")
 
 
-def _toml_text(name: str, lines: Sequence[str]) -> str:
+def _toml_text(path: Path, lines: Sequence[str]) -> str:
     """The same lines in TOML: each value a text, or a list of texts."""
     table = "[pytest]"
-    if name == "pyproject.toml":
-        table = "[tool.pytest.ini_options]"
+    if path.name == "pyproject.toml":
+        is_native = NATIVE_TABLE in path.read_text(encoding="utf-8")
+        table = NATIVE_TABLE if is_native else "[tool.pytest.ini_options]"
     written = [table]
     options = [line.strip() for line in lines if line.startswith(" ")]
     for line in lines:
@@ -325,12 +344,19 @@ def _toml_text(name: str, lines: Sequence[str]) -> str:
 # What comes next
 
 
-def next_command(folder: Path, measured: FirstMeasurement) -> str:
-    """The command that runs the first test; it names the target where no file does."""
-    if read_config(folder).target is not None:
+def next_command(
+    folder: Path,
+    measured: FirstMeasurement,
+    import_folder: str | None = None,
+) -> str:
+    """The command that runs the first test; it says itself what no file says."""
+    config = read_config(folder)
+    if config.target is not None:
         return "pytest -m perf"
     spec = measured.source.spec
     words = ["pytest", "-m", "perf", f"--ttsperf-target={spec.spec}"]
     for name, value in spec.options.items():
         words.append(f"--ttsperf-target-option={name}={_ini_value(value)}")
+    if import_folder is not None and not config.has_pythonpath:
+        words += ["-o", f"pythonpath={import_folder}"]
     return shlex.join(words)

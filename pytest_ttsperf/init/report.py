@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 
 from pytest_ttsperf.init.candidates import FoundTargets
@@ -16,7 +17,9 @@ def found_text(found: FoundTargets) -> str:
     lines = [f"Measuring {chosen.spec.label}: {chosen.reason}."]
     if found.others:
         lines.append("Found besides, and measured when it is named:")
-        lines += [f"  ttsperf init {each.spec.spec}    ({each.reason})" for each in found.others]
+        for each in found.others:
+            command = shlex.join(["ttsperf", "init", each.spec.spec])
+            lines.append(f"  {command}    ({each.reason})")
     return "\n".join(lines)
 
 

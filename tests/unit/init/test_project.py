@@ -185,6 +185,33 @@ def test_lines_for_toml_are_toml(folder):
     }
 
 
+def test_a_native_table_of_pytest_9_is_continued(folder):
+    (folder / "pyproject.toml").write_text("[tool.pytest]\n")
+    body = write(folder)["pyproject.toml"].body
+    assert body.startswith("[tool.pytest]\nttsperf_target")
+
+
+def test_folders_of_modules_are_named_once(folder):
+    (folder / "pytest.ini").write_text("[pytest]\npythonpath = src\n")
+    assert "pythonpath" not in write(folder)["pytest.ini"].body
+    assert "pythonpath" not in project.next_command(folder, measured(), ".")
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    assert project.next_command(folder, measured(), "src") == (
+        "pytest -m perf --ttsperf-target=my_engine:Engine -o pythonpath=src"
+    )
+
+
+def test_how_a_server_is_asked_is_read_along(folder):
+    (folder / "pytest.ini").write_text(
+        "[pytest]\nttsperf_target = http://h\nttsperf_http_preset = piper\n"
+    )
+    assert project.read_config(folder).option_lines == ("preset=piper",)
+    (folder / "pytest.ini").write_text(
+        '[pytest]\nttsperf_target = http://h\nttsperf_http_template = {"path": "/x"}\n'
+    )
+    assert project.read_config(folder).option_lines == (r'template="{\"path\": \"/x\"}"',)
+
+
 def test_a_secret_is_written_into_no_file():
     with pytest.raises(LimitError, match="api_key written out"):
         project.refuse_secrets(TargetSpec(spec="a:A", options={"api_key": "sk-1234567890"}))
