@@ -143,7 +143,7 @@ def _check_key(
             raise LimitError(f"{place}: {key} = {each!r}; wanted {wanted}")
 
 
-def _is_limit(value: object, default: float | str) -> bool:
+def _is_limit(value: Any, default: float | str) -> bool:
     """Whether a value may stand in the place of a default."""
     if isinstance(value, str):
         return isinstance(default, str)

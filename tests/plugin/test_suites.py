@@ -1,4 +1,4 @@
-"""The ready-made tests, run by pytest as `ttsperf run` does: which are collected, what they judge."""
+"""The ready-made tests, run by pytest as `ttsperf run` does: which run, and what they judge."""
 
 from __future__ import annotations
 
@@ -97,7 +97,8 @@ def test_the_minute_measures_a_stream_and_a_start(project: Project) -> None:
     measured = {(cell["cell"]["mode"], cell["cell"]["phase"]) for cell in project.cells()}
     assert measured == {("stream", "warm"), ("stream", "cold")}
     outcomes = project.verdicts()
-    assert {"rtf p95", "cadence underruns", "memory rss_range"} <= outcomes.keys()
+    marks = {subject.split()[0] for subject in outcomes}
+    assert marks == {"ttfa", "rtf", "cadence", "memory"}
     assert "FAIL" not in outcomes.values()
 
 
@@ -123,3 +124,14 @@ def test_a_server_has_no_cold_start_and_its_test_says_so(project: Project) -> No
     )
     result.assert_outcomes(skipped=1)
     assert "runs already, so it has no cold start" in result.stdout.str()
+
+
+def test_what_has_no_limit_is_said_below_the_table(project: Project) -> None:
+    arguments = ("--ttsperf-suite=cold,memory", "--ttsperf-preset=short")
+    result = project.run_apart(*PYTEST, *arguments, *FEW)
+    assert result.ret == 0
+    printed = result.stdout.str()
+    assert re.search(
+        r"test_first_answer.*: phases of a start, median of 2: process \d+ ms", printed
+    )
+    assert re.search(r"test_range.*: memory when ready \d+\.\d MB, at its peak \d+", printed)

@@ -84,7 +84,7 @@ def test_it_says_beforehand_how_long_it_takes_and_what_it_runs(
 ) -> None:
     start(started, "e:E", "--suite=load,cold", "--", "-k", "not crowd")
     duration, command = capsys.readouterr().out.splitlines()
-    assert duration.startswith("ttsperf: cold (30 s), load (35 min): about 36 min")
+    assert duration.startswith("ttsperf: cold (15 s), load (35 min): about 35 min")
     assert command.startswith("ttsperf: python -m pytest --pyargs pytest_ttsperf.suites")
     assert command.endswith("--ttsperf-suite=load,cold -k 'not crowd'")
 

@@ -28,7 +28,7 @@ def test_named_suites_run_once_in_the_order_of_the_table() -> None:
 
 
 def test_an_unknown_suite_is_an_error_that_names_those_there_are() -> None:
-    with pytest.raises(LimitError, match="no suite 'streeming'.*'streaming'.*wanted one or more"):
+    with pytest.raises(LimitError, match=r"no suite 'streeming'.*'streaming'.*wanted one or more"):
         table.choose_suites("ttfa,streeming")
 
 
