@@ -25,6 +25,8 @@ PYTEST = (
     *("-m", "perf"),
     *("-o", "python_files=test_*.py"),
     *("-o", "python_functions=test_*"),
+    # Why a test was skipped is a part of the answer, beside what failed.
+    "-rfEs",
 )
 
 

@@ -24,7 +24,8 @@ from typing import Any
 
 from pytest_ttsperf.errors import LimitError
 
-DEFAULTS: Mapping[str, Mapping[str, float | str]] = {
+Default = float | str | bool
+DEFAULTS: Mapping[str, Mapping[str, Default]] = {
     "ttfa": {"ttfa_p95_ms": 500},
     "streaming": {"rtf_p95": 0.6, "cadence_underruns": 0, "cadence_prebuffer_ms": 100},
     "nonstream": {"rtf_p95": 1.0},
@@ -109,9 +110,9 @@ def _check_table(table: Mapping[str, Any], path: Path | None) -> None:
             _check_key(each, limit, DEFAULTS[key], place)
 
 
-def _all_defaults() -> dict[str, float | str]:
+def _all_defaults() -> dict[str, Default]:
     """Every key there is, with the default that some suite has for it."""
-    merged: dict[str, float | str] = {}
+    merged: dict[str, Default] = {}
     for defaults in DEFAULTS.values():
         merged |= defaults
     return merged
@@ -120,7 +121,7 @@ def _all_defaults() -> dict[str, float | str]:
 def _check_key(
     key: str,
     value: object,
-    defaults: Mapping[str, float | str],
+    defaults: Mapping[str, Default],
     place: str,
     more: Iterable[str] = (),
 ) -> None:
@@ -135,21 +136,29 @@ def _check_key(
     values = value.values() if isinstance(value, dict) else [value]
     for each in values:
         if not _is_limit(each, defaults[key]):
-            wanted = "a number of at least 0, in the unit that the key names"
-            if not is_number(defaults[key]):
-                wanted = f"a number or a text such as {defaults[key]!r}"
-            elif is_below_0(defaults[key]):
-                wanted = "a finite number, in the unit that the key names"
-            raise LimitError(f"{place}: {key} = {each!r}; wanted {wanted}")
+            raise LimitError(f"{place}: {key} = {each!r}; wanted {_wanted_value(defaults[key])}")
 
 
-def _is_limit(value: Any, default: float | str) -> bool:
+def _is_limit(value: Any, default: Default) -> bool:
     """Whether a value may stand in the place of a default."""
+    if isinstance(value, bool) or isinstance(default, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
     if isinstance(value, str):
         return isinstance(default, str)
     if not is_number(value):
         return False
     return value >= 0 or is_below_0(default)
+
+
+def _wanted_value(default: Default) -> str:
+    """What may stand in the place of a default."""
+    if isinstance(default, bool):
+        return "true or false"
+    if isinstance(default, str):
+        return f"a number, or a text such as {default!r}"
+    if is_below_0(default):
+        return "a finite number, in the unit that the key names"
+    return "a number of at least 0, in the unit that the key names"
 
 
 def is_number(value: Any) -> bool:
