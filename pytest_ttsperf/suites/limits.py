@@ -27,7 +27,12 @@ from pytest_ttsperf.errors import LimitError
 Default = float | str | bool
 DEFAULTS: Mapping[str, Mapping[str, Default]] = {
     "ttfa": {"ttfa_p95_ms": 500},
-    "streaming": {"rtf_p95": 0.6, "cadence_underruns": 0, "cadence_prebuffer_ms": 100},
+    "streaming": {
+        "rtf_p95": 0.6,
+        "cadence_underruns": 0,
+        "cadence_prebuffer_ms": 100,
+        "cadence_streamed": True,
+    },
     "nonstream": {"rtf_p95": 1.0},
     "cold": {"ttfa_p50_ms": 8000},
     "memory": {"memory_rss_range_mb": 300},

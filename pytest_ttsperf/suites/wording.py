@@ -43,3 +43,11 @@ def memory_line(measured: Measurement) -> str | None:
     if memory.reason is not None:
         return f"memory was not measured: {memory.reason}"
     return None
+
+
+def arrival_line(measured: Measurement) -> str | None:
+    """When the audio came, the median over the trials; None where it was not measured."""
+    found = measured.result.summary.get("arrival_share")
+    if found is None or found.p50 is None:
+        return None
+    return f"audio came, on average, after {found.p50:.0%} of the answer's time (100%: all at once)"

@@ -86,6 +86,10 @@ WRONG = {
     "a text": ("ttfa_p95_ms = 'fast'", "ttfa_p95_ms = 'fast'; wanted a number of at least 0"),
     "true": ("ttfa_p95_ms = true", "ttfa_p95_ms = True; wanted a number"),
     "a negative number": ("ttfa_p95_ms = -5", "ttfa_p95_ms = -5; wanted a number of at least 0"),
+    "a number for a switch": (
+        "cadence_streamed = 1",
+        "cadence_streamed = 1; wanted true or false",
+    ),
     "no number": ("rtf_p95 = nan", "rtf_p95 = nan; wanted a number of at least 0"),
     "a wrong limit in a table": ("rtf_p95 = {cpu = 'x'}", "rtf_p95 = 'x'; wanted a number"),
     "no table of a suite": ("ttfa = 300", "ttsperf.ttfa.*found 300; wanted a table with limits"),
@@ -122,10 +126,17 @@ def test_each_key_is_a_mark_and_its_keyword() -> None:
             assert keyword in accepted, key
 
 
+def shown_value(value: object) -> str:
+    """As TOML has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else f"{value:g}"
+
+
 def test_the_page_has_a_row_for_each_key() -> None:
     page = PAGE.read_text(encoding="utf-8")
     for suite, defaults in limits.DEFAULTS.items():
         for key, value in defaults.items():
-            shown = value if isinstance(value, str) else f"{value:g}"
+            shown = shown_value(value)
             row = f"| `{suite}` | `{key}` | {shown} |"
             assert row in page, f"docs/suites.md lacks: {row}"

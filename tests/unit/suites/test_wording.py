@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from pytest_ttsperf.plugin.fixtures import Measurement
-from pytest_ttsperf.records import Memory, Trial
+from pytest_ttsperf.records import Memory, Summary, Trial
 from pytest_ttsperf.suites import wording
 from tests.unit.judge.factories import result
 
@@ -58,3 +58,17 @@ def test_memory_that_was_not_measured_says_why() -> None:
 
 def test_a_run_that_measures_nothing_says_nothing_of_memory() -> None:
     assert wording.memory_line(with_memory(Memory())) is None
+
+
+def test_when_audio_came_is_said_as_a_share_of_the_time() -> None:
+    found = Summary(metric="arrival_share", n=11, missing=0, p50=0.562)
+    measured = Measurement(structs.replace(result(), summary={"arrival_share": found}))
+    assert wording.arrival_line(measured) == (
+        "audio came, on average, after 56% of the answer's time (100%: all at once)"
+    )
+
+
+def test_of_answers_that_show_nothing_nothing_is_said() -> None:
+    unmeasured = Summary(metric="arrival_share", n=11, missing=11)
+    measured = Measurement(structs.replace(result(), summary={"arrival_share": unmeasured}))
+    assert wording.arrival_line(measured) is None
