@@ -144,6 +144,10 @@ OPTIONS = (
     ),
     _value("storage", "DIR", "where baselines are kept (baselines/)"),
     _value("artifacts", "DIR", "where artifacts are written (artifacts/)"),
+    _switch(
+        "save-audio",
+        "write the sound of each trial as WAV, and the arrivals of its chunks as CSV",
+    ),
     _value("json", "FILE", "write the run's artifact to this file as well"),
     _choice(
         "inconclusive",
