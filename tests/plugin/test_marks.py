@@ -36,6 +36,7 @@ def test_unknown_export_is_an_attribute_error() -> None:
         ("@rtf(p95=True)", ["@rtf(p95=True)"]),
         ("@memory(rss_range_gb=1)", ["'rss_range_gb'", "rss_range_mb"]),
         ("@cadence(prebuffer_ms=100)", ["limits nothing", "underruns"]),
+        ("@cadence(streamed=1)", ["@cadence(streamed=1)", "wanted True or False"]),
         ("@ttfa(p95_ms=1, onset='heart')", ["onset='heart'", "heard"]),
         ("@trials(0)", ["@trials(0)", "n >= 1"]),
         ("@trials('5')", ["@trials('5')"]),
