@@ -54,3 +54,12 @@ def _count(outcome: Outcome, all_at_once: Sequence[float]) -> str:
         streamed = len(all_at_once) - count
         return f"streamed: in {streamed} {of_trials} audio came while the rest was made"
     return f"in {count} {of_trials} all audio came at once, in the others while the rest was made"
+
+
+def explain_windows(verdict: Verdict) -> Verdict:
+    """The same for many listeners, whose windows are judged: what their figures mean."""
+    meaning = (
+        "1 is all at once and 0 is streamed; the wait for a turn is a part of an answer's time, so "
+        "judge one listener as well"
+    )
+    return structs.replace(verdict, reason=f"{verdict.reason} ({meaning})")

@@ -69,3 +69,9 @@ def test_an_override_is_named() -> None:
 
 def test_subject_is_what_the_mark_says() -> None:
     assert judged([1.0] * 11).subject == "cadence streamed"
+
+
+def test_windows_of_many_listeners_say_what_their_figures_mean() -> None:
+    verdict = delivery.explain_windows(judged([1.0] * 11))
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.reason.endswith("so judge one listener as well)")
