@@ -54,6 +54,11 @@ def add(commands: Any) -> None:
     targets.add_option(parser, "--option", "the target")
     parser.add_argument("--provider", metavar="NAMES", help="execution providers")
     parser.add_argument("--voice", metavar="NAME", help="voice")
+    parser.add_argument(
+        "--save-audio",
+        action="store_true",
+        help="write the sound of each trial as WAV, and the arrivals of its chunks as CSV",
+    )
 
 
 def split_arguments(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -94,6 +99,8 @@ def pytest_arguments(arguments: argparse.Namespace) -> list[str]:
     }
     words += [f"--ttsperf-{name}={value}" for name, value in named.items() if value is not None]
     words += [f"--ttsperf-target-option={line}" for line in arguments.option]
+    if arguments.save_audio:
+        words.append("--ttsperf-save-audio")
     return [*words, *arguments.pytest_options]
 
 

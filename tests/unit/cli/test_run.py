@@ -65,6 +65,11 @@ def test_what_is_named_is_handed_on(started: list[list[str]]) -> None:
     ]
 
 
+def test_sound_is_saved_on_request(started: list[list[str]]) -> None:
+    words = start(started, "my_engine:Engine", "--save-audio")
+    assert words == ["--ttsperf-target=my_engine:Engine", "--ttsperf-save-audio"]
+
+
 @pytest.mark.parametrize("before", [(), ("my_engine:Engine",), ("--suite", "cold")])
 def test_what_comes_behind_two_dashes_is_pytests(
     started: list[list[str]], before: tuple[str, ...]
