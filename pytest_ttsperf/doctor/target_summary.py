@@ -16,8 +16,6 @@ from pytest_ttsperf.targets.command.target import FIRST_TEXT
 from pytest_ttsperf.targets.server import request_template
 
 LONG_TEXTS = 2
-SPREAD = 0.1
-"""Sound that comes over more than this share of an answer's time was not finished at first."""
 FORM_NAMES = {
     "openai": "OpenAI's form",
     "kokoro-fastapi": "the form of Kokoro-FastAPI",
@@ -86,31 +84,12 @@ def _describe_http(spec: TargetSpec) -> str:
 
 
 def are_streamed(recordings: Sequence[Recording]) -> bool | None:
-    """Whether answers to long texts were sent while they were made; None where nothing shows it.
+    """Whether most answers to long texts were sent while they were made; None if nothing shows it.
 
-    One answer that surely was is enough: another may have been short.
+    Of two that differ the streamed one counts: the other may have been short.
     """
-    answers = [_is_streamed(each) for each in recordings]
-    if True in answers:
-        return True
-    if False in answers:
-        return False
-    return None
-
-
-def _is_streamed(recording: Recording) -> bool | None:
-    """By the stages that the target tells; else by its arrivals."""
-    by_stages = definitions.is_streamed(recording)
-    if by_stages is not None:
-        return by_stages
-    first_ms = definitions.ttfs_ms(recording)
-    elapsed_s = definitions.elapsed_s(recording)
-    if first_ms is None or elapsed_s is None:
+    answers = [definitions.sends_all_at_once(each) for each in recordings]
+    decided = [answer for answer in answers if answer is not None]
+    if not decided:
         return None
-    sounding = [frames for frames in recording.frame_counts if frames > 0]
-    if len(sounding) == 1:
-        return False
-    elapsed_ms = 1000 * elapsed_s
-    if elapsed_ms - first_ms > SPREAD * elapsed_ms:
-        return True
-    return None
+    return 2 * sum(decided) <= len(decided)

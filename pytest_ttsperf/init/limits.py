@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import NamedTuple
 
 from pytest_ttsperf.judge.statistics import quantiles
@@ -11,6 +12,8 @@ from pytest_ttsperf.metrics import definitions
 from pytest_ttsperf.records import Mode, Phase, Trial
 from pytest_ttsperf.report.terminal import number
 
+HALF = 0.5
+"""Of the answers: what more of them do is what the target does, as `@cadence(streamed=True)` has it."""
 FACTOR = 1.3
 """A limit is so many times what was measured: chance stays below it, half as much again does not.
 
@@ -21,11 +24,15 @@ PREBUFFERS_MS = (100.0, 250.0, 500.0, 1000.0)
 """What players buffer before they begin; of these the least that never runs dry is taken."""
 
 
+Value = bool | float | Mapping[str, float]
+"""Of a keyword: on or off, a limit, or a limit for each provider or preset."""
+
+
 class MarkKeywords(NamedTuple):
     """A mark as it is written above a test: its name, and keywords with their values."""
 
     name: str
-    keywords: Mapping[str, float | Mapping[str, float]]
+    keywords: Mapping[str, Value]
 
     @property
     def line(self) -> str:
@@ -47,6 +54,8 @@ class MeasuredFigures(NamedTuple):
     rss_peak_mb: float | None
     prebuffer_ms: float | None
     """Of the player that the test is to have; None for none."""
+    is_streamed: bool | None
+    """Whether most answers came while they were made; None where nothing shows it."""
 
     @property
     def statistic(self) -> str:
@@ -85,7 +94,17 @@ def measure_figures(
         rtf=_quantile("rtf", trials, 0.95),
         rss_peak_mb=rss_peak_mb,
         prebuffer_ms=prebuffer_ms,
+        is_streamed=is_streamed(trials),
     )
+
+
+def is_streamed(trials: Sequence[Trial]) -> bool | None:
+    """Whether most answers were sent while they were made; None where nothing shows it."""
+    values = definitions.sample("all_at_once", trials).values
+    measured = [value for value in values if value is not None]
+    if not measured:
+        return None
+    return median(measured) < HALF
 
 
 def choose_prebuffer_ms(trials: Sequence[Trial]) -> float | None:
@@ -109,7 +128,9 @@ def choose_marks(figures: MeasuredFigures) -> list[MarkKeywords]:
     if figures.rtf is not None and figures.phase == "warm":
         marks.append(MarkKeywords("rtf", {"p95": limit_of(figures.rtf)}))
     if figures.prebuffer_ms is not None:
-        player = {"underruns": 0.0, "prebuffer_ms": figures.prebuffer_ms}
+        player: dict[str, Value] = {"underruns": 0.0, "prebuffer_ms": figures.prebuffer_ms}
+        if figures.is_streamed:
+            player["streamed"] = True
         marks.append(MarkKeywords("cadence", player))
     if figures.rss_peak_mb is not None:
         marks.append(MarkKeywords("memory", {"rss_peak_mb": limit_of(figures.rss_peak_mb)}))
@@ -155,8 +176,10 @@ def _quantile(
     return found if found > 0 else None
 
 
-def _literal(value: float | Mapping[str, float]) -> str:
+def _literal(value: Value) -> str:
     """A value as Python writes it: whole numbers without a point."""
+    if isinstance(value, bool):
+        return str(value)
     if isinstance(value, Mapping):
         entries = [f'"{key}": {_literal(each)}' for key, each in value.items()]
         return f"{{{', '.join(entries)}}}"

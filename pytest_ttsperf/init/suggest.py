@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pytest_ttsperf.doctor.target_summary import are_streamed
 from pytest_ttsperf.init.limits import (
     MarkKeywords,
     MeasuredFigures,
+    Value,
     choose_prebuffer_ms,
+    is_streamed,
     limit_of,
     measure_figures,
 )
@@ -28,7 +29,7 @@ STALLS = (
     "no usual prebuffer is enough for each trial, so no mark limits underruns; "
     "@cadence(underruns=0, prebuffer_ms=N) wants a player that buffers more"
 )
-COME_AT_ONCE = "answers came in one piece, so no mark limits how evenly chunks come"
+COME_AT_ONCE = "answers were sent all at once, so no mark limits how evenly chunks come"
 
 
 class _CellKey(NamedTuple):
@@ -169,8 +170,7 @@ def _common_prebuffer_ms(
     for key, stored in cells.items():
         if key.mode != "stream" or key.phase != "warm":
             continue
-        recordings = [trial.recording for trial in stored.trials if trial.recording is not None]
-        if are_streamed(recordings) is False:
+        if is_streamed(stored.trials) is False:
             remarks.append(COME_AT_ONCE)
             return None
         prebuffer_ms = choose_prebuffer_ms(stored.trials)
@@ -194,7 +194,9 @@ def _merge_marks(
     if every[0].phase == "warm":
         marks += _limit_mark("rtf", "p95", figures, lambda each: each.rtf)
     if prebuffer_ms is not None:
-        player = {"underruns": 0.0, "prebuffer_ms": prebuffer_ms}
+        player: dict[str, Value] = {"underruns": 0.0, "prebuffer_ms": prebuffer_ms}
+        if all(each.is_streamed for each in every if each.mode == "stream"):
+            player["streamed"] = True
         marks.append(MarkKeywords("cadence", player))
     marks += _limit_mark("memory", "rss_peak_mb", figures, lambda each: each.rss_peak_mb)
     return marks

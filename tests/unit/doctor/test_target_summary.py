@@ -16,6 +16,7 @@ AS_MADE = [(50.0, 500.0), (100.0, 500.0), (150.0, 500.0)]
 SLICED = [(400.0, 500.0), (400.1, 500.0), (400.2, 500.0)]
 WHOLE = [(400.0, 1500.0)]
 NEARLY_AT_ONCE = [(400.0, 500.0), (405.0, 500.0), (410.0, 500.0)]
+IN_A_MOMENT = [(1.0, 500.0), (1.5, 500.0)]
 
 
 def source(spec, **options):
@@ -28,10 +29,11 @@ def source(spec, **options):
         ([AS_MADE], True),
         ([SLICED], False),
         ([WHOLE], False),
-        ([NEARLY_AT_ONCE], None),
+        ([NEARLY_AT_ONCE], False),
         ([WHOLE, AS_MADE], True),
         ([WHOLE, NEARLY_AT_ONCE], False),
         ([[]], None),
+        ([IN_A_MOMENT], None),
         ([], None),
     ],
 )

@@ -16,6 +16,7 @@ WARM = MeasuredFigures(
     rtf=0.02,
     rss_peak_mb=200.0,
     prebuffer_ms=100.0,
+    is_streamed=True,
 )
 COLD = MeasuredFigures(
     trials=5,
@@ -25,6 +26,7 @@ COLD = MeasuredFigures(
     rtf=0.3,
     rss_peak_mb=180.0,
     prebuffer_ms=None,
+    is_streamed=None,
 )
 ENGINE = "my_engine:Engine"
 

@@ -29,7 +29,7 @@ from pytest_ttsperf import cadence, memory, rtf, ttfa
 # Measured: ttfa p95 50.0 ms, rtf p95 0.02, rss peak 200 MB (59 trials).
 @ttfa(p95_ms=65)
 @rtf(p95=0.026)
-@cadence(underruns=0, prebuffer_ms=100)
+@cadence(underruns=0, prebuffer_ms=100, streamed=True)
 @memory(rss_peak_mb=260)
 def test_short_reply(perf):
     perf.stream("short")

@@ -25,7 +25,13 @@ def trials(*timelines):
 
 
 def figures(*, mode="stream", phase="warm", **changed):
-    measured = {"ttfa_ms": 50.0, "rtf": 0.02, "rss_peak_mb": 200.0, "prebuffer_ms": 100.0}
+    measured = {
+        "ttfa_ms": 50.0,
+        "rtf": 0.02,
+        "rss_peak_mb": 200.0,
+        "prebuffer_ms": 100.0,
+        "is_streamed": True,
+    }
     return limits.MeasuredFigures(trials=59, mode=mode, phase=phase, **{**measured, **changed})
 
 
@@ -131,7 +137,7 @@ def test_the_marks_of_a_warm_stream():
     assert lines(figures()) == [
         "@ttfa(p95_ms=65)",
         "@rtf(p95=0.026)",
-        "@cadence(underruns=0, prebuffer_ms=100)",
+        "@cadence(underruns=0, prebuffer_ms=100, streamed=True)",
         "@memory(rss_peak_mb=260)",
     ]
 
@@ -150,3 +156,21 @@ def test_what_was_not_measured_has_no_mark():
     nothing = figures(ttfa_ms=None, rtf=None, rss_peak_mb=None, prebuffer_ms=None)
     assert lines(nothing) == []
     assert nothing.text == "nothing (59 trials)"
+
+
+def test_only_what_is_streamed_has_to_stay_so():
+    whole = figures(is_streamed=False)
+    assert "@cadence(underruns=0, prebuffer_ms=100)" in lines(whole)
+    assert "@cadence(underruns=0, prebuffer_ms=100)" in lines(figures(is_streamed=None))
+
+
+@pytest.mark.parametrize(
+    ("timelines", "is_streamed"),
+    [
+        ([STEADY, STEADY, [(400.0, 200.0)]], True),
+        ([STEADY, [(400.0, 200.0)], [(400.0, 200.0)]], False),
+        ([[]], None),
+    ],
+)
+def test_most_answers_say_whether_a_target_streams(timelines, is_streamed):
+    assert limits.is_streamed(trials(*timelines)) is is_streamed

@@ -53,7 +53,7 @@ def test_the_marks_of_a_test_are_those_of_its_run(tmp_path):
     assert test.marks == (
         "@ttfa(p95_ms=75)",
         "@rtf(p95=0.24)",
-        "@cadence(underruns=0, prebuffer_ms=100)",
+        "@cadence(underruns=0, prebuffer_ms=100, streamed=True)",
         "@memory(rss_peak_mb=260)",
     )
     (line,) = test.measured
