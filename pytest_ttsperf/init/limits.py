@@ -13,7 +13,7 @@ from pytest_ttsperf.records import Mode, Phase, Trial
 from pytest_ttsperf.report.terminal import number
 
 HALF = 0.5
-"""Of the answers: what more of them do is what the target does, as `@cadence(streamed=True)` has it."""
+"""What more of the answers do is what the target does, as for `@cadence(streamed=True)`."""
 FACTOR = 1.3
 """A limit is so many times what was measured: chance stays below it, half as much again does not.
 

@@ -56,7 +56,7 @@ def test_the_docstring_says_what_the_limits_are_of():
     assert docstring.startswith(f"How fast {ENGINE} speaks.\n\nIt is a Python engine, 24000 Hz. ")
     words = " ".join(docstring.split())
     assert "It streams: 20.0 s of speech came in 12 chunks" in words
-    assert "A limit is 1.3 times what was measured there and then, rounded up" in words
+    assert "Limits are 1.3 times what was measured there and then, rounded up" in words
     assert re.search(r"on \d{4}-\d\d-\d\d, on ", words)
     assert docstring.endswith("\n    pytest -m perf --ttsperf-against=origin/main")
 

@@ -1,4 +1,4 @@
-"""How much is measured at first, and that nothing is made of figures which are not to be believed."""
+"""How much is measured at first, and that no limit is made of what cannot be believed."""
 
 from __future__ import annotations
 

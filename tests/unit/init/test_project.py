@@ -104,7 +104,8 @@ def test_a_configuration_that_names_a_target_is_enough(folder):
 def test_where_no_file_names_the_target_the_command_does(folder):
     found = measured("cmd:piper --output-raw", options={"rate": 22050}, warm=None)
     assert project.next_command(folder, found) == (
-        "pytest -m perf '--ttsperf-target=cmd:piper --output-raw' --ttsperf-target-option=rate=22050"
+        "pytest -m perf '--ttsperf-target=cmd:piper --output-raw' "
+        "--ttsperf-target-option=rate=22050"
     )
 
 
