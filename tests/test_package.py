@@ -134,6 +134,7 @@ def test_the_wheel_holds_the_package_alone_and_says_that_it_is_typed(wheel: Path
     names = zipfile.ZipFile(wheel).namelist()
     assert "pytest_ttsperf/py.typed" in names
     assert "pytest_ttsperf/measure/texts/short.txt" in names
+    assert "pytest_ttsperf/init/templates/github.txt" in names
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert tops == {"pytest_ttsperf"}
 

@@ -97,7 +97,7 @@ def _description(measured: FirstMeasurement) -> str:
     paragraphs = [
         f"How fast {summary.target} speaks.",
         f"It is {summary.kind}, {summary.sample_rate} Hz. {streaming_text(summary)}",
-        f"Written by `ttsperf init` on {real.now():%Y-%m-%d}, on {machine}. A limit is {FACTOR:g} "
+        f"Written by `ttsperf init` on {real.now():%Y-%m-%d}, on {machine}. Limits are {FACTOR:g} "
         "times what was measured there and then, rounded up, and find what got much slower. On "
         "another machine, as in CI, run this once and have `ttsperf suggest` print the marks that "
         "fit there. A smaller change is found by comparing with another version, on any machine:",
@@ -121,7 +121,13 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-        f"Written by `ttsperf init` on {real.now():%Y-%m-%d}, on {machine}. Limits are {FACTOR:g} "
+def compose_workflow(
+    measured: FirstMeasurement,
+    ci: CiService,
+    *,
+    branch: str,
+    install: str,
+) -> str:
     """What a CI service runs for each change that is proposed (docs/ci.md)."""
     kind = targets_spec.kind_of(measured.source.spec.spec).name
     body = _fill(

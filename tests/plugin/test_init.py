@@ -27,7 +27,7 @@ class Voice(Tone):
     sample_rate = 24000
 
     def __init__(self):
-        super().__init__(first_s=0.1, chunk_s=0.02)
+        super().__init__(first_s=0.1, chunk_s=0.01)
 
     def stream(self, text):
         yield from super().stream(text)
