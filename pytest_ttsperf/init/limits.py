@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from pytest_ttsperf.judge.statistics import quantiles
 from pytest_ttsperf.metrics import definitions
@@ -24,8 +24,8 @@ PREBUFFERS_MS = (100.0, 250.0, 500.0, 1000.0)
 """What players buffer before they begin; of these the least that never runs dry is taken."""
 
 
-Value = bool | float | Mapping[str, float]
-"""Of a keyword: on or off, a limit, or a limit for each provider or preset."""
+Value: TypeAlias = "bool | float | Mapping[str, Value]"
+"""Of a keyword: on or off, a limit, or one for each provider or preset, or for each of both."""
 
 
 class MarkKeywords(NamedTuple):

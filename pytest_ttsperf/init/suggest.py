@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from pytest_ttsperf.init.limits import (
     MarkKeywords,
@@ -213,26 +213,33 @@ def _limit_mark(
     measured = {key: value for key, value in values.items() if value is not None}
     if len(measured) < len(values):
         return []
-    limits: float | dict[str, float] = limit_of(max(measured.values()))
-    if len({key.provider for key in measured}) > 1:
-        limits = _limits_by("provider", measured)
-    elif all(key.is_by_preset for key in measured):
-        limits = _limits_by("preset", measured)
-    if isinstance(limits, dict) and len(set(limits.values())) == 1:
-        limits = next(iter(limits.values()))
-    return [MarkKeywords(name, {keyword: limits})]
+    return [MarkKeywords(name, {keyword: _limits_by_provider(measured)})]
 
 
-def _limits_by(
-    part: Literal["provider", "preset"],
-    measured: Mapping[_CellKey, float],
-) -> dict[str, float]:
-    """For each provider or preset the limit that holds in all of its cells."""
+def _limits_by_provider(measured: Mapping[_CellKey, float]) -> Value:
+    """A limit for each provider; one where all have the same."""
+    cells: dict[str, dict[_CellKey, float]] = defaultdict(dict)
+    for key, value in measured.items():
+        cells[key.provider][key] = value
+    return _merge_equal({name: _limits_by_preset(those) for name, those in cells.items()})
+
+
+def _limits_by_preset(measured: Mapping[_CellKey, float]) -> Value:
+    """A limit for each preset that is a parameter of the test; else one that holds in all cells."""
+    if not all(key.is_by_preset for key in measured):
+        return limit_of(max(measured.values()))
     worst: dict[str, float] = {}
     for key, value in measured.items():
-        name = getattr(key, part)
-        worst[name] = max(value, worst.get(name, value))
-    return {name: limit_of(value) for name, value in worst.items()}
+        worst[key.preset] = max(value, worst.get(key.preset, value))
+    return _merge_equal({name: limit_of(value) for name, value in worst.items()})
+
+
+def _merge_equal(limits: Mapping[str, Value]) -> Value:
+    """The limit that stands behind every name, where that is the same."""
+    first, *others = limits.values()
+    if all(other == first for other in others):
+        return first
+    return limits
 
 
 def _present_limits(cells: Iterable[_StoredCell]) -> list[str]:

@@ -197,3 +197,15 @@ def test_limits_that_are_the_same_for_all_are_written_once(tmp_path):
         measured(50.0, test=f"{TEST}[coreml]", provider="coreml"),
     ]
     assert only(suggested(tmp_path, *cells)).marks[0] == "@ttfa(p95_ms=75)"
+
+
+def test_providers_and_presets_are_nested(tmp_path):
+    cells = [
+        measured(50.0, test=f"{TEST}[cpu-short]", provider="cpu", preset="short"),
+        measured(100.0, test=f"{TEST}[cpu-long]", provider="cpu", preset="long"),
+        measured(5.0, test=f"{TEST}[coreml-short]", provider="coreml", preset="short"),
+        measured(5.0, test=f"{TEST}[coreml-long]", provider="coreml", preset="long"),
+    ]
+    assert only(suggested(tmp_path, *cells)).marks[0] == (
+        '@ttfa(p95_ms={"cpu": {"short": 75, "long": 140}, "coreml": 12})'
+    )
