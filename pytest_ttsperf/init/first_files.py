@@ -34,7 +34,9 @@ class _FileTemplate(string.Template):
     A bare @ is one, as before a mark, and nothing has to be escaped.
     """
 
-    pattern = r"@\{(?P<braced>[a-z]+)\}|(?P<named>(?!))|(?P<escaped>(?!))|(?P<invalid>(?!))"
+    pattern = (  # type: ignore[assignment]
+        r"@\{(?P<braced>[a-z]+)\}|(?P<named>(?!))|(?P<escaped>(?!))|(?P<invalid>(?!))"
+    )
 
 
 class _TestFunction(NamedTuple):

@@ -268,11 +268,7 @@ def ini_lines(measured: FirstMeasurement, import_folder: str | None) -> list[str
     lines = [f"ttsperf_target = {source.spec.spec}"]
     options = dict(source.spec.options)
     if targets_spec.kind_of(source.spec.spec).name in ("http", "wyoming"):
-        if options.get("connection") == _usual_connection(options):
-            options.pop("connection")
-        for name in ("preset", "template", "connection"):
-            if name in options:
-                lines.append(f"ttsperf_http_{name} = {_ini_value(options.pop(name))}")
+        lines += _take_server_lines(options)
     if options:
         lines.append(f"{OPTIONS} =")
         lines += [f"    {name}={_ini_value(value)}" for name, value in sorted(options.items())]
@@ -282,6 +278,17 @@ def ini_lines(measured: FirstMeasurement, import_folder: str | None) -> list[str
         lines.append(f"ttsperf_voice = {source.voice}")
     if import_folder is not None:
         lines.append(f"pythonpath = {import_folder}")
+    return lines
+
+
+def _take_server_lines(options: dict[str, Any]) -> list[str]:
+    """Take out of the options how a server is asked, as lines; what is usual needs none."""
+    if options.get("connection") == _usual_connection(options):
+        options.pop("connection")
+    lines = []
+    for name in ("preset", "template", "connection"):
+        if name in options:
+            lines.append(f"ttsperf_http_{name} = {_ini_value(options.pop(name))}")
     return lines
 
 

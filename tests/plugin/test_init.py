@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from pytest_ttsperf.cli import main
+from pytest_ttsperf.measure import schedule
 from tests.plugin import speech_server
-from tests.plugin.conftest import Project
+from tests.plugin.conftest import LIGHT, Project
 from tests.plugin.test_command import PROGRAM
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +39,8 @@ class Voice(Tone):
 def empty(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with an engine, without a test and without a line for pytest."""
     (project.path / "tox.ini").unlink()
+    monkeypatch.setenv("PYTEST_ADDOPTS", f"{LIGHT} -p no:asyncio")
+    monkeypatch.setattr(schedule, "MAX_WARMUPS", 1)  # a hum is as fast the first time
     project.pytester.makepyfile(voice=VOICE)
     monkeypatch.chdir(project.path)
     return project
@@ -66,9 +69,7 @@ def test_an_engine_gets_a_test_that_is_green_and_red_once_it_is_slower(
     assert printed.startswith("Measuring voice:Voice: Voice in voice has stream(text).\n")
     assert "\nIt streams: " in printed
     assert "Next:             pytest -m perf\n" in printed
-    assert read(empty, "pytest.ini") == (
-        "[pytest]\nttsperf_target = voice:Voice\npythonpath = .\n"
-    )
+    assert read(empty, "pytest.ini") == ("[pytest]\nttsperf_target = voice:Voice\npythonpath = .\n")
     assert "extends: .ttsperf" in read(empty, ".gitlab-ci.yml")
     limits = limits_in(read(empty, TEST_FILE))
     assert limits["p95_ms"] > 1.3 * 100, "each trial waits for so long"

@@ -90,5 +90,5 @@ def test_red_is_a_fail_of_a_time(
     ten_minutes: Any, tmp_path: Path, printed: str, is_red: bool
 ) -> None:
     person = ten_minutes.Newcomer(tmp_path, Path("x.whl"))
-    person.type_red(f'{sys.executable} -c \'print("{printed}"); raise SystemExit(1)\'')
+    person.type_red(f"{sys.executable} -c 'print(\"{printed}\"); raise SystemExit(1)'")
     assert (person.troubles == []) is is_red

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.starts
 class PiperHandler(speech_server.Handler):
     """Answers as piper's HTTP server: its own path, a whole WAV, a connection for each text."""
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.path != "/synthesize":
             self._whole(404, "")
@@ -34,7 +34,7 @@ class PiperHandler(speech_server.Handler):
 class BoundHandler(speech_server.Handler):
     """Speaks only with the model and voice of Kokoro-FastAPI."""
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if body.get("model") != "kokoro":
             self._whole(400, json.dumps({"detail": "no such model"}))
@@ -45,7 +45,7 @@ class BoundHandler(speech_server.Handler):
 class DeafHandler(speech_server.Handler):
     """Knows no form at all."""
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802
         self.rfile.read(int(self.headers["Content-Length"]))
         self._whole(404, json.dumps({"detail": "nothing here"}))
 

@@ -21,7 +21,7 @@ def write_workflow(found, ci):
 def test_a_test_for_each_phase_with_limits_of_1_3_times():
     text = first_files.compose_test_file(measured())
     assert text.endswith(
-        '''
+        """
 
 from pytest_ttsperf import cadence, memory, rtf, ttfa
 
@@ -40,7 +40,7 @@ def test_short_reply(perf):
 @memory(rss_peak_mb=240)
 def test_cold_start(perf, cold_engine):
     perf.stream("short")
-'''
+"""
     )
 
 

@@ -41,7 +41,7 @@ def test_what_is_invalid_gives_no_limits():
 
 
 def test_a_trial_that_failed_gives_no_limits():
-    with pytest.raises(TargetError, match="1 of 2 trials of engine:Engine failed, .* gone"):
+    with pytest.raises(TargetError, match=r"1 of 2 trials of engine:Engine failed, .* gone"):
         first_measurement._require_believable(measured_result(error="gone"))
 
 
