@@ -34,9 +34,7 @@ class _FileTemplate(string.Template):
     A bare @ is one, as before a mark, and nothing has to be escaped.
     """
 
-    pattern = (  # type: ignore[assignment]
-        r"@\{(?P<braced>[a-z]+)\}|(?P<named>(?!))|(?P<escaped>(?!))|(?P<invalid>(?!))"
-    )
+    pattern = r"@\{(?P<braced>[a-z]+)\}|(?P<named>(?!))|(?P<escaped>(?!))|(?P<invalid>(?!))"  # type: ignore[assignment]
 
 
 class _TestFunction(NamedTuple):
