@@ -95,6 +95,11 @@ def speak_on(turn: Turn) -> None:
     )  # fmt: skip
 
 
+def write_first_tests(turn: Turn) -> None:
+    """From an empty folder to a gate, for an engine, a program and two servers."""
+    run_script("benchmarks/ten_minutes.py", f"--log={turn.log}")
+
+
 def read_texts(way: str) -> Callable[[Turn], None]:
     """Odd texts through the readers, in that way."""
 
@@ -154,7 +159,7 @@ def has_failures(line: Line) -> bool:
 
 
 def has_troubles(line: Line) -> bool:
-    """Whether a killed run has lost or left something."""
+    """Whether a killed run has lost or left something, or a first test did not hold."""
     return bool(line["troubles"])
 
 
@@ -178,6 +183,7 @@ CAMPAIGNS = {
         repeat_tests("-m", "hypothesis", "--hypothesis-profile=nightly"), has_failures,
     ),
     "suite": Campaign("rounds", 30, 1, repeat_tests("--dist=loadfile"), has_failures),
+    "first-tests": Campaign("first tests", 40, 4, write_first_tests, has_troubles),
 }  # fmt: skip
 
 

@@ -73,6 +73,23 @@ def write_file(path: Path, body: bytes, *, in_place: bool = False) -> None:
         place.write_bytes(body)
 
 
+def create_file(path: Path, body: bytes) -> None:
+    """Put `body` where nothing is, in folders that are made. FileExistsError where something is.
+
+    A link that leads nowhere is something. No other process can put a file there in between.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(body)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        raise
+
+
 def destination(path: Path) -> Path:
     """Where links lead; a descriptor, which is a link in Linux, stands for itself."""
     for _ in range(MOST_LINKS):

@@ -134,6 +134,7 @@ def test_the_wheel_holds_the_package_alone_and_says_that_it_is_typed(wheel: Path
     names = zipfile.ZipFile(wheel).namelist()
     assert "pytest_ttsperf/py.typed" in names
     assert "pytest_ttsperf/measure/texts/short.txt" in names
+    assert "pytest_ttsperf/init/templates/github.txt" in names
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert tops == {"pytest_ttsperf"}
 
@@ -157,6 +158,28 @@ def test_a_type_checker_of_users_knows_the_marks_and_the_fixture(
     assert set(wrong) == set(WRONG)
     for line, part in WRONG.items():
         assert part in wrong[line]
+
+
+@pytest.mark.starts
+def test_the_suites_are_collected_from_the_wheel_in_an_empty_folder(
+    users_python: Path, tmp_path: Path
+) -> None:
+    """No warning either, as of a module that was imported before pytest could look at it."""
+    ended = subprocess.run(
+        [
+            *(users_python, "-m", "pytest_ttsperf", "run", "nothing:Yet", "--"),
+            *("--collect-only", "-q", "-W", "error", "-p", "no:asyncio", "-p", "no:randomly"),
+        ],
+        cwd=tmp_path,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    tests = [line for line in ended.stdout.splitlines() if "::" in line]
+    assert "test_ttfa.py::test_first_sound[short-default]" in tests
+    assert len({line.partition("::")[0] for line in tests}) == 5
 
 
 @pytest.mark.parametrize("name", [*markers.LIMITS, "regression"])

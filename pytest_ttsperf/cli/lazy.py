@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pytest_ttsperf.baseline.report
     import pytest_ttsperf.compare.report
     import pytest_ttsperf.doctor.report
+    import pytest_ttsperf.init.report
     import pytest_ttsperf.load.cell
     import pytest_ttsperf.load.comparison
     import pytest_ttsperf.load.comparison_report
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
     from pytest_ttsperf.baseline import prune as prune
     from pytest_ttsperf.compare import cells as cells
     from pytest_ttsperf.doctor import checks as checks
+    from pytest_ttsperf.doctor import server_forms as server_forms
     from pytest_ttsperf.experiment import plan as plan
+    from pytest_ttsperf.init import candidates as candidates
+    from pytest_ttsperf.init import first_files as first_files
+    from pytest_ttsperf.init import first_measurement as first_measurement
+    from pytest_ttsperf.init import project as project
+    from pytest_ttsperf.init import suggest as suggest
     from pytest_ttsperf.load import capacity as capacity
     from pytest_ttsperf.load import capacity_cell as capacity_cell
     from pytest_ttsperf.load import capacity_search as capacity_search
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
     baseline_report = pytest_ttsperf.baseline.report
     compare_report = pytest_ttsperf.compare.report
     doctor_report = pytest_ttsperf.doctor.report
+    init_report = pytest_ttsperf.init.report
     load_cell = pytest_ttsperf.load.cell
     load_comparison = pytest_ttsperf.load.comparison
     load_comparison_report = pytest_ttsperf.load.comparison_report
@@ -40,6 +48,7 @@ if TYPE_CHECKING:
 MODULES = {
     "accept": "pytest_ttsperf.baseline.accept",
     "baseline_report": "pytest_ttsperf.baseline.report",
+    "candidates": "pytest_ttsperf.init.candidates",
     "capacity": "pytest_ttsperf.load.capacity",
     "capacity_cell": "pytest_ttsperf.load.capacity_cell",
     "capacity_search": "pytest_ttsperf.load.capacity_search",
@@ -47,6 +56,9 @@ MODULES = {
     "checks": "pytest_ttsperf.doctor.checks",
     "compare_report": "pytest_ttsperf.compare.report",
     "doctor_report": "pytest_ttsperf.doctor.report",
+    "first_files": "pytest_ttsperf.init.first_files",
+    "first_measurement": "pytest_ttsperf.init.first_measurement",
+    "init_report": "pytest_ttsperf.init.report",
     "listing": "pytest_ttsperf.baseline.listing",
     "load_cell": "pytest_ttsperf.load.cell",
     "load_comparison": "pytest_ttsperf.load.comparison",
@@ -54,9 +66,12 @@ MODULES = {
     "load_report": "pytest_ttsperf.load.report",
     "load_traces": "pytest_ttsperf.load.traces",
     "plan": "pytest_ttsperf.experiment.plan",
+    "project": "pytest_ttsperf.init.project",
     "prune": "pytest_ttsperf.baseline.prune",
     "records": "pytest_ttsperf.records",
     "run_options": "pytest_ttsperf.targets.server.run_options",
+    "server_forms": "pytest_ttsperf.doctor.server_forms",
+    "suggest": "pytest_ttsperf.init.suggest",
     "window_blocks": "pytest_ttsperf.load.window_blocks",
 }
 

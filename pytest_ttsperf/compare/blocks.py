@@ -95,6 +95,7 @@ class ComparedCell(NamedTuple):
             true_peak="true_peak_dbtp" in wanted,
             loudness=False,
             seams=False,
+            save_to=None,
             words=not wanted.isdisjoint(("wer", "worst_run")),
             timbre="timbre_db" in wanted,
             mos=False,

@@ -116,6 +116,11 @@ ADVICE: Mapping[str, Advice] = {
         "it cannot be measured",
         "mend what the message names",
     ),
+    "target does not speak": Advice(
+        "target",
+        "it opens, and gives no sound that could be measured",
+        "mend what the message names",
+    ),
     "target without placement": Advice(
         "target",
         "a fallback to another provider would go unseen",

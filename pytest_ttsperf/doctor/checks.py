@@ -15,10 +15,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from statistics import median
+from typing import NamedTuple
 
 import psutil
 
 from pytest_ttsperf.doctor.advice import ADVICE
+from pytest_ttsperf.doctor.target_summary import summarize_target
 from pytest_ttsperf.errors import TtsperfError
 from pytest_ttsperf.experiment.plan import TargetFactory
 from pytest_ttsperf.experiment.trial import OpenTarget, open_target
@@ -26,9 +28,8 @@ from pytest_ttsperf.machine import fingerprint, load
 from pytest_ttsperf.machine.cpu_idle import DEVICE, can_inhibit_cpu_idle
 from pytest_ttsperf.measure.memory import UNREADABLE
 from pytest_ttsperf.records import Machine, SystemLoad, TargetInfo, TargetSpec, Usage
-from pytest_ttsperf.records.commands import Checkup, Finding, Level
+from pytest_ttsperf.records.commands import Checkup, Finding, Level, TargetSummary
 from pytest_ttsperf.targets.child_process import environment as environment_of_children
-from pytest_ttsperf.targets.command.target import FIRST_TEXT
 from pytest_ttsperf.version import __version__
 
 TONE = TargetSpec(spec="pytest_ttsperf.doctor.tone_target:Tone")
@@ -52,7 +53,8 @@ COMPANIONS = ("onnxruntime-extensions", "onnxruntime-genai")
 def examine(seconds: float, source: TargetFactory | None = None) -> Checkup:
     """Look at everything; takes `seconds` for the machine's load and a few more for the rest.
 
-    With `source` its target is opened too, for its placement and fingerprint.
+    With `source` its target is opened too and speaks, for what it is, its placement and its
+    fingerprint.
     """
     here = fingerprint.machine()
     monitor = load.LoadMonitor()
@@ -61,7 +63,7 @@ def examine(seconds: float, source: TargetFactory | None = None) -> Checkup:
     busiest = _find_busiest(cpu_before, seconds)
     runtimes = _runtimes()
     providers, runtime_finding = _providers(runtimes)
-    target_finding, ready = _target(source)
+    target_finding, ready, summary = _target(source)
     findings = (
         _cores(here),
         *_system_load(system_load, busiest),
@@ -84,6 +86,7 @@ def examine(seconds: float, source: TargetFactory | None = None) -> Checkup:
         machine_load=system_load,
         findings=tuple(finding for finding in findings if finding is not None),
         fingerprint=fingerprint.fingerprint(here, ready) if ready else None,
+        target=summary,
     )
 
 
@@ -354,21 +357,39 @@ def _memory_readings(usage: Usage | None) -> Finding:
     return _good("memory readings", found)
 
 
-def _target(source: TargetFactory | None) -> tuple[Finding | None, TargetInfo | None]:
-    """Whether the target opens, and which provider runs it."""
+class _ExaminedTarget(NamedTuple):
+    """What was found of the target; nothing of one that was not named."""
+
+    finding: Finding | None
+    ready: TargetInfo | None
+    summary: TargetSummary | None
+
+
+def _target(source: TargetFactory | None) -> _ExaminedTarget:
+    """Whether the target opens and speaks, what it is, and which provider runs it."""
     if source is None:
-        return None, None
+        return _ExaminedTarget(None, None, None)
     try:
         opened = open_target(source, warm=False)
-        is_program = not opened.target.is_proven_by_opening
-        audio = _probe_target(opened) if is_program else ""
     except TtsperfError as error:
-        return _problem("target does not open", "bad", str(error).strip()), None
-    opened.close()
-    if is_program:
-        found = f"{source.spec.label} speaks: {audio}; a program tells no provider"
-        return _good("target", found), opened.ready
-    return _placement(source, opened.ready.placement or {}), opened.ready
+        finding = _problem("target does not open", "bad", str(error).strip())
+        return _ExaminedTarget(finding, None, None)
+    try:
+        summary = summarize_target(opened)
+    except TtsperfError as error:
+        finding = _problem("target does not speak", "bad", str(error).strip())
+        return _ExaminedTarget(finding, opened.ready, None)
+    finally:
+        opened.close()
+    return _ExaminedTarget(_describe_target(opened, summary), opened.ready, summary)
+
+
+def _describe_target(opened: OpenTarget, summary: TargetSummary) -> Finding:
+    if not opened.target.is_proven_by_opening:
+        speech = f"{summary.audio_s:.1f} s of audio at {summary.sample_rate} Hz"
+        label = opened.source.spec.label
+        return _good("target", f"{label} speaks: {speech}; a program tells no provider")
+    return _placement(opened.source, opened.ready.placement or {})
 
 
 def _placement(source: TargetFactory, placement: Mapping[str, object]) -> Finding:
@@ -378,13 +399,3 @@ def _placement(source: TargetFactory, placement: Mapping[str, object]) -> Findin
         return _problem("target without placement", "advice", found)
     provider = placement.get("provider") or "the providers that it tells"
     return _good("target", f"{source.spec.label} opens on {provider}, nodes {nodes}")
-
-
-def _probe_target(opened: OpenTarget) -> str:
-    """A program is not known to work before it has spoken. TargetError when it does not."""
-    try:
-        recording = opened.target.record(FIRST_TEXT, "stream")
-    finally:
-        opened.close()
-    seconds = sum(recording.frame_counts) / recording.sample_rate
-    return f"{seconds:.1f} s of audio at {recording.sample_rate} Hz"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from pytest_ttsperf.records.commands import Checkup, Finding, Level
+from pytest_ttsperf.records.commands import Checkup, Finding, Level, TargetSummary
+from pytest_ttsperf.report.terminal import number
 
 Paint = Callable[[str, Level], str]
 WORDS: dict[Level, str] = {"good": "good", "unmeasured": "-", "advice": "advice", "bad": "BAD"}
@@ -17,12 +18,38 @@ FIT: dict[Level, str] = {
 
 
 def checkup(found: Checkup, paint: Paint = lambda text, _: text) -> str:
-    """The environment, then a line per finding with reason and remedy, then the sum of it."""
-    lines = [*_environment(found), ""]
+    """What the target is, the environment, a line per finding with its remedy, the sum of it."""
+    lines = []
+    if found.target is not None:
+        lines += [*target_lines(found.target), ""]
+    lines += [*_environment(found), ""]
     for finding in found.findings:
         lines += _finding(finding, paint)
     verdict = paint(FIT[found.level], found.level)
     return "\n".join([*lines, "", verdict])
+
+
+def target_lines(target: TargetSummary) -> Iterator[str]:
+    """What a target is, and whether it streams."""
+    yield f"{target.target} is {target.kind}, {target.sample_rate} Hz."
+    yield streaming_text(target)
+
+
+def streaming_text(target: TargetSummary) -> str:
+    """Whether it streams, with what shows it."""
+    first = number(target.first_chunk_ms, "ms")
+    last = number(target.last_chunk_ms, "ms")
+    shown = (
+        f"{target.audio_s:.1f} s of speech came in {target.chunks} chunks, "
+        f"the first after {first}, the last after {last}"
+    )
+    if target.chunks == 1:
+        shown = f"{target.audio_s:.1f} s of speech came in one chunk, after {first}"
+    if target.is_streamed:
+        return f"It streams: {shown}."
+    if target.is_streamed is None:
+        return f"Whether it streams is not to be seen: {shown}."
+    return f"It does not stream, it sends all at once: {shown}."
 
 
 def _environment(found: Checkup) -> Iterator[str]:

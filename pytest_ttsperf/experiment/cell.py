@@ -28,7 +28,7 @@ from pytest_ttsperf.experiment.plan import (
     warmup_texts,
 )
 from pytest_ttsperf.experiment.trial import OpenTarget, run_cold_trial, run_trial
-from pytest_ttsperf.judge import limits, sampled_limits
+from pytest_ttsperf.judge import delivery, limits, sampled_limits
 from pytest_ttsperf.judge.sampled_limits import SampledFigure
 from pytest_ttsperf.judge.statistics import quantiles
 from pytest_ttsperf.machine import fingerprint as machine_fingerprint
@@ -317,6 +317,9 @@ def _judge_limit(result: CellResult, threshold: Threshold) -> Verdict:
     verdict = limits.judge(threshold, sample, result.declared_trials, looks)
     if threshold.marker == "seams" and verdict.outcome is Outcome.FAIL:
         return structs.replace(verdict, reason=f"{verdict.reason}{_first_seam(result.counted)}")
+    if threshold.metric == delivery.METRIC:
+        arrivals = load_metrics.sample(delivery.ARRIVAL, result.counted)
+        return delivery.put_in_words(verdict, sample.values, arrivals.values)
     return verdict
 
 

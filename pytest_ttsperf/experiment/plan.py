@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import MeasurementError
@@ -131,6 +132,8 @@ class QualityPlan:
     """Or `module:callable`."""
     budget_s: float = 12.0
     """For what is slow: words and opinion are judged of a sample that it holds."""
+    save_to: Path | None = None
+    """The folder that gets the sound and the chunk timeline of each trial; None for none."""
 
     @property
     def is_slow(self) -> bool:

@@ -12,6 +12,7 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from pytest_ttsperf.errors import MeasurementError, TargetError
+from pytest_ttsperf.experiment import saved_sound
 from pytest_ttsperf.experiment.plan import (
     NO_QUALITY,
     Plan,
@@ -134,7 +135,7 @@ def run_trial(
     meter = opened.meter
     if meter is None or not with_usage:
         recording = opened.target.record(step.text, mode)
-        return to_trial(step, recording, None, quality, keep_sound=keep_sound)
+        return _keep_trial(step, recording, None, quality, keep_sound=keep_sound)
     cpu_before_s = meter.cpu_s()
     with meter.watch_peak() as peak:
         recording = opened.target.record(step.text, mode)
@@ -143,7 +144,7 @@ def run_trial(
         # The tree is counted in ticks of 10 ms; what the process itself spent is exact.
         process_s = (recording.cpu_ns or 0) / 1e9
         usage = structs.replace(usage, cpu_s=max(usage.cpu_s - cpu_before_s, process_s))
-    return to_trial(step, recording, usage, quality, keep_sound=keep_sound)
+    return _keep_trial(step, recording, usage, quality, keep_sound=keep_sound)
 
 
 def run_trial_or_fail(
@@ -173,6 +174,20 @@ def is_broken(trials: Sequence[Trial]) -> bool:
     """Whether there is no use in going on: the last three trials failed, or nothing answers."""
     last = trials[-FAILURES_IN_A_ROW:]
     return len(last) == FAILURES_IN_A_ROW and all(trial.error is not None for trial in last)
+
+
+def _keep_trial(
+    step: schedule.ScheduledTrial,
+    recording: Recording,
+    usage: Usage | None,
+    quality: QualityPlan,
+    *,
+    keep_sound: bool,
+) -> Trial:
+    """What `to_trial` gives; the sound of a trial is saved before, where the plan says so."""
+    if quality.save_to is not None and step.kind == "trial":
+        saved_sound.save_sound(quality.save_to, step.index, recording)
+    return to_trial(step, recording, usage, quality, keep_sound=keep_sound)
 
 
 def to_trial(
@@ -296,7 +311,7 @@ def run_cold_trial(
     finally:
         opened.close()
     recording = _from_process_start(first, ready)
-    trial = to_trial(step, recording, usage, quality, keep_sound=quality.needs_sound)
+    trial = _keep_trial(step, recording, usage, quality, keep_sound=quality.needs_sound)
     phases: dict[str, float | None] = dict(ready.phases_ms)
     for span in ready.spans:
         phases[span.stage] = (span.end_ns - span.start_ns) / 1e6
@@ -322,7 +337,7 @@ def _run_process_trial(
         usage = process.usage
         phases.update(process.phases_ms)
     phases["first_run"] = definitions.ttfs_ms(recording)
-    trial = to_trial(step, recording, usage, quality, keep_sound=quality.needs_sound)
+    trial = _keep_trial(step, recording, usage, quality, keep_sound=quality.needs_sound)
     cost = opened.target.inspect().cost
     return ColdTrial(_with_phases(trial, phases), opened.ready, cost)
 

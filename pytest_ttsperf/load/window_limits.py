@@ -36,7 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_ttsperf.experiment import cell
-from pytest_ttsperf.judge import limits
+from pytest_ttsperf.judge import delivery, limits
 from pytest_ttsperf.judge.limits import Looks
 from pytest_ttsperf.judge.statistics import quantiles
 from pytest_ttsperf.judge.statistics.t_rule import plural
@@ -80,7 +80,10 @@ def judge_limit(result: CellResult, threshold: Threshold) -> Verdict:
     if threshold.is_sampled:
         return cell.judge_sampled(result, threshold)
     looks = Looks(announced=result.looks, earlier=result.earlier_looks)
-    return judge_windows(threshold, window_values(threshold, result.counted), looks)
+    verdict = judge_windows(threshold, window_values(threshold, result.counted), looks)
+    if threshold.metric == delivery.METRIC:
+        return delivery.explain_windows(verdict)
+    return verdict
 
 
 def window_values(threshold: Threshold, trials: Sequence[Trial]) -> list[WindowValue]:

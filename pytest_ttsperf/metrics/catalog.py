@@ -88,6 +88,20 @@ METRICS: Mapping[str, Paragraph] = {
         f"inter-chunk latency, {VENDORS}",
         "how much audio a chunk held, as for `gap_p95_ms`",
     ),
+    "arrival_share": Paragraph(
+        "mean of a_i - t0, each chunk weighted by d_i, / (a_last - t0); of a cold start, t0 is when "
+        "the target was open. About 0.5 for what comes evenly, 1 for what comes at the end",
+        OWN,
+        "whether the audio was still being made while it was sent; answers that are over within 2 "
+        "ms, of which it is not measured",
+    ),
+    "all_at_once": Paragraph(
+        "1 if all stages of synthesis were over when a tenth of the audio had arrived, 0 if one "
+        "began after that; where no stage decides, 1 if `arrival_share` is 0.9 or more, else 0. "
+        "`@cadence(streamed=True)` limits it: most trials are to have 0",
+        f"{OWN} (ADR 58)",
+        "finished audio that is sent at the pace of synthesis, by a target that reports no stages",
+    ),
     "underruns": Paragraph(
         "how often the player has nothing to play: arrivals after the play cursor, by 1 ms or "
         "more, with playback going on at the arrival",

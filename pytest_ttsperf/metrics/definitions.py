@@ -39,6 +39,10 @@ from pytest_ttsperf.records import (
 ROUNDING_NS = 10_000
 COALESCE_NS = 2 * NS_PER_MS
 BYTES_PER_MB = 1e6
+BEGINNING_SHARE = 0.1
+"""Of the audio: before so much of it was there, nothing that counts has been sent."""
+ALL_AT_ONCE_SHARE = 0.9
+"""Of the time of an answer: audio that comes later, on average, came all at once."""
 SILENCE_S = 1.5
 SILENCE_PER_SPEECH = 0.5
 """Silence that speech may bring: three times what our voices have (docs/adr/0033)."""
@@ -188,18 +192,27 @@ def is_streamed(recording: Recording, opening_ms: float = 0.0) -> bool | None:
     arrivals, _ = chunks_of(recording)
     if arrivals.size < 2:
         return None
+    synthesis = _synthesis(recording, opening_ms)
+    if not synthesis:
+        return False if is_sliced(recording, opening_ms) else None
+    return _goes_on_after(int(arrivals[0]), synthesis)
+
+
+def _synthesis(recording: Recording, opening_ms: float) -> list[Span]:
+    """The stages that made the audio of a recording: not those of opening, or of another trial."""
     opened_ns = recording.request_ns + opening_ms * NS_PER_MS + ROUNDING_NS
-    synthesis = [
+    return [
         span
         for span in recording.spans
         if _is_synthesis(span) and opened_ns < span.end_ns and span.start_ns <= recording.end_ns
     ]
-    if not synthesis:
-        return False if is_sliced(recording, opening_ms) else None
-    first_ns = int(arrivals[0])
-    if any(span.start_ns >= first_ns for span in synthesis):
+
+
+def _goes_on_after(instant_ns: int, synthesis: Sequence[Span]) -> bool | None:
+    """Whether a stage began after an instant; None where one was only under way."""
+    if any(span.start_ns >= instant_ns for span in synthesis):
         return True
-    if any(span.end_ns > first_ns for span in synthesis):
+    if any(span.end_ns > instant_ns for span in synthesis):
         return None
     return False
 
@@ -215,6 +228,67 @@ def is_sliced(recording: Recording, opening_ms: float = 0.0) -> bool:
         return False
     waited_ns = int(arrivals[0]) - recording.request_ns - opening_ms * NS_PER_MS
     return waited_ns >= LATE * int(arrivals[-1] - arrivals[0])
+
+
+def arrival_share(recording: Recording, opening_ms: float = 0.0) -> float | None:
+    """When the audio came, on average, as a share of the answer's time: 1 is all at the end.
+
+    The mean arrival, each chunk counted by its audio, over the time from the request to the last
+    chunk. An answer that comes evenly has little more than 0.5, one that comes in two equal parts
+    0.75 or more, one that is made as a whole and then sent nearly 1, in however many pieces.
+    `opening_ms` is as for `is_streamed`. None without audio, and for an answer that is over within
+    2 ms: that is one delivery, and the request itself takes about as long.
+    """
+    arrivals, frames = chunks_of(recording)
+    if not arrivals.size:
+        return None
+    waits_ns = arrivals - recording.request_ns - round(opening_ms * NS_PER_MS)
+    whole_ns = int(waits_ns[-1])
+    if whole_ns < COALESCE_NS:
+        return None
+    return float(np.average(waits_ns, weights=frames)) / whole_ns
+
+
+def sends_all_at_once(recording: Recording, opening_ms: float = 0.0) -> bool | None:
+    """Whether an answer was sent only when all of it was made, in one piece or in many.
+
+    The target's stages decide where they can: True when all synthesis was over once a tenth of the
+    audio was there (a scrap that is sent early is no stream), False when a stage began after that.
+    Where no stage tells, arrivals decide: True when the `arrival_share` is 0.9 or more. So this
+    holds for whatever carries the audio, one chunk of it included; what a client cannot see is
+    finished audio that is sent at the pace of synthesis. None where neither tells: no audio, or an
+    answer within 2 ms.
+    """
+    share = arrival_share(recording, opening_ms)
+    if share is None:
+        return None
+    arrivals, frames = chunks_of(recording)
+    if arrivals.size > 1:
+        beginning = int(np.searchsorted(np.cumsum(frames), BEGINNING_SHARE * frames.sum()))
+        synthesis = _synthesis(recording, opening_ms)
+        goes_on = _goes_on_after(int(arrivals[beginning]), synthesis) if synthesis else None
+        if goes_on is not None:
+            return not goes_on
+    return share >= ALL_AT_ONCE_SHARE
+
+
+def all_at_once(trial: Trial) -> float | None:
+    """1 where a trial's answer was sent all at once (`sends_all_at_once`), 0 where not."""
+    if trial.recording is None:
+        return None
+    found = sends_all_at_once(trial.recording, _opening_ms(trial))
+    return None if found is None else float(found)
+
+
+def _mean_arrival(trial: Trial) -> float | None:
+    if trial.recording is None:
+        return None
+    return arrival_share(trial.recording, _opening_ms(trial))
+
+
+def _opening_ms(trial: Trial) -> float:
+    """How long after its request a cold trial's target was open; 0 for a warm one."""
+    return trial.phases_ms.get("ready", 0.0)
 
 
 # Resources
@@ -349,6 +423,12 @@ METRICS: Mapping[str, Metric] = {
     "rtf_stream": Metric("", "the same after the first chunk", rtf_stream),
     "gap_p95_ms": Metric("ms", "95 % of a trial's gaps are no longer", gap_p95_ms),
     "gap_max_ms": Metric("ms", "longest gap", gap_max_ms),
+    "arrival_share": Metric(
+        "", "when the audio came, as a share of the answer's time", _mean_arrival, ("trial",)
+    ),
+    "all_at_once": Metric(
+        "", "1 where the answer was sent only when all of it was made", all_at_once, ("trial",)
+    ),
     "underruns": _playback_metric("", "interruptions of the player", "underruns"),
     "stall_ms": _playback_metric("ms", "their total time", "stall_ms"),
     "longest_stall_ms": _playback_metric("ms", "the longest of them", "longest_stall_ms"),

@@ -76,6 +76,7 @@ LIMITS: Mapping[str, Mapping[str, Limit]] = {
         "max_gap_ms": Limit("gap_max_ms", "max"),
         "underruns": Limit("underruns", "max"),
         "prebuffer_needed_ms": Limit("prebuffer_needed_ms", "max"),
+        "streamed": Limit("all_at_once", "p50"),
     },
     "memory": {
         "rss_range_mb": Limit("rss_range_mb", "value"),
@@ -119,6 +120,8 @@ TEXTS = frozenset({"recognizer", "duration"})
 """Settings that are no numbers."""
 SHARES = frozenset({"next_ttfa", "stall"})
 """Keywords that take a share: 0.1 or '10%'."""
+FLAGS: Mapping[str, Mapping[bool, float]] = {"streamed": {True: 0.5, False: 1.0}}
+"""Keywords that are on or off: above what share of the trials they are not met, either way."""
 LEAST = frozenset({"mos", "min_listeners", "min_rate"})
 """What is limited from below."""
 BESIDE_CAPACITY = frozenset({"capacity", "regression", "trials", "voice"})
@@ -132,8 +135,8 @@ DESCRIPTIONS = {
     "ttfa": "(p50_ms=, p95_ms=, p99_ms=, max_ms=, prebuffer_ms=0, onset='heard'|'sample'): limit "
     "the time to first audio",
     "rtf": "(p50=, p95=, p99=, max=): limit the real-time factor; below 1 beats real time",
-    "cadence": "(p95_gap_ms=, max_gap_ms=, underruns=, prebuffer_ms=0, prebuffer_needed_ms=): "
-    "limit how evenly chunks come",
+    "cadence": "(p95_gap_ms=, max_gap_ms=, underruns=, prebuffer_ms=0, prebuffer_needed_ms=, "
+    "streamed=True): limit how evenly chunks come, and refuse answers that are sent all at once",
     "memory": "(rss_range_mb=, rss_peak_mb=, uss_peak_mb=): limit the memory of the engine's "
     "process tree",
     "quality": "(max_wer=, worst_run=, lufs=, tolerance_lu=1, true_peak_dbtp=, clipped_share=, "
@@ -315,7 +318,7 @@ def thresholds(
     for marker, keywords in limits.items():
         onset = keywords.get("onset", "heard")
         for keyword, limit in LIMITS[marker].items():
-            if keyword not in keywords:
+            if keyword not in keywords or keywords[keyword] is False:
                 continue
             metric = "ttfs_ms" if onset == "sample" else limit.metric
             prebuffer_ms = keywords.get("prebuffer_ms", player_ms) if metric in PLAYED else 0.0
@@ -324,7 +327,7 @@ def thresholds(
                 keyword=keyword,
                 metric=metric,
                 statistic=limit.statistic,  # type: ignore[arg-type]
-                limit=float(keywords[keyword]),
+                limit=_limit_of(keyword, keywords[keyword]),
                 prebuffer_ms=float(prebuffer_ms),
                 onset=onset,
                 target=keywords["lufs"] if metric == "lufs" else None,
@@ -340,6 +343,13 @@ def thresholds(
                 )
             found.append(threshold)
     return tuple(found)
+
+
+def _limit_of(keyword: str, value: float) -> float:
+    """The number that a threshold has; of a keyword that is on, the share of trials it is for."""
+    if keyword in FLAGS:
+        return FLAGS[keyword][bool(value)]
+    return float(value)
 
 
 def merge_limits(item: pytest.Item) -> dict[str, dict[str, Any]]:
@@ -495,15 +505,21 @@ def parse_override(text: str, source: str) -> Override:
         raise LimitError(
             f"{source}: {key!r} is no limit{_suggest(key, keys)}; known are {', '.join(keys)}"
         )
-    limit = _number_of(value, is_share=keywords[key] in SHARES)
+    limit = _number_of(value, keywords[key])
     if not _is_limit(limit, may_be_negative=keywords[key] in SIGNED):
-        raise LimitError(f"{source}: {text!r}; wanted {key}=NUMBER with a number of at least 0")
+        wanted = f"{key}=NUMBER with a number of at least 0"
+        if keywords[key] in FLAGS:
+            wanted = f"{key}=true or {key}=false"
+        raise LimitError(f"{source}: {text!r}; wanted {wanted}")
     return Override(key, limit, source)
 
 
-def _number_of(value: str, *, is_share: bool) -> float:
+def _number_of(value: str, keyword: str) -> float:
     """nan for what is none."""
-    if is_share:
+    if keyword in FLAGS:
+        numbers = {str(flag).lower(): limit for flag, limit in FLAGS[keyword].items()}
+        return numbers.get(value.strip().lower(), math.nan)
+    if keyword in SHARES:
         share = share_of(value)
         return math.nan if share is None else share
     try:
@@ -552,6 +568,8 @@ def _wanted_value(keyword: str, value: object) -> str | None:
         return None
     if keyword == "onset":
         return None if value in ONSETS else str(ONSETS)
+    if keyword in FLAGS:
+        return None if isinstance(value, bool) else "True or False"
     if keyword in SHARES:
         return None if share_of(value) is not None else "a share, as '10%' or 0.1"
     if _is_limit(value, may_be_negative=keyword in SIGNED):

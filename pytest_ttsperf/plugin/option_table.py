@@ -70,6 +70,13 @@ OPTIONS = (
         {"metavar": "NAME[,NAME]", "action": "append"},
     ),
     _value("voice", "NAME", "voice the target is asked for"),
+    _value(
+        "suite",
+        "NAME[,NAME]",
+        "of the ready-made tests (pytest --pyargs pytest_ttsperf.suites): which suites, as "
+        "ttfa,cold",
+    ),
+    _value("preset", "NAME[,NAME]", "of the ready-made tests: which texts, as short,long"),
     _value("trials", "N", "trials of each warm cell", int),
     _value("cold-trials", "N", "process starts of each cold cell", int),
     _value("processes", "N", "processes that the trials of a warm cell are spread over, or auto"),
@@ -138,6 +145,10 @@ OPTIONS = (
     ),
     _value("storage", "DIR", "where baselines are kept (baselines/)"),
     _value("artifacts", "DIR", "where artifacts are written (artifacts/)"),
+    _switch(
+        "save-audio",
+        "write the sound of each trial as WAV, and the arrivals of its chunks as CSV",
+    ),
     _value("json", "FILE", "write the run's artifact to this file as well"),
     _choice(
         "inconclusive",

@@ -109,6 +109,8 @@ class Options:
     """Whether it was said what INCONCLUSIVE does, in whichever way."""
     storage: Path
     artifacts: Path
+    save_audio: bool
+    """Whether the sound of each trial is written, with when its chunks came."""
     json: Path | None
     http: Mapping[str, object]
     """How a target by http:// is asked: connection, preset and template, those that are set."""
@@ -172,6 +174,7 @@ def _read(config: pytest.Config) -> Options:
         inconclusive_is_set=_option_or_ini(config, "inconclusive") is not None,
         storage=_folder(config, "storage", DEFAULT_STORAGE),
         artifacts=_folder(config, "artifacts", DEFAULT_ARTIFACTS),
+        save_audio=_option(config, "save-audio"),
         json=_json(config),
         http=_http(config),
         overrides=overrides,

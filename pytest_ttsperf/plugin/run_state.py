@@ -6,6 +6,7 @@ that the trials of both attempts are judged together.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -148,6 +149,12 @@ class RunState:
             path = path.relative_to(root)
         return str(path)
 
+    def sound_folder(self, test: str, *more: str) -> Path | None:
+        """Where the sound of a cell's trials goes; None where it is not wanted, or not measured."""
+        if self._writer is None or not self.options.save_audio:
+            return None
+        return self._writer.sound_folder(test, *more)
+
     def store(self, results: Iterable[CellResult]) -> None:
         """Add results, or replace those of the same cells, and rewrite the artifact."""
         self.results.update({result.cell.id: result for result in results})
@@ -288,14 +295,18 @@ class TestState:
         listening_s = self.options.budget_s * LISTENING_SHARE
         if math.isinf(listening_s):
             listening_s = metrics.DEFAULT_BUDGET_S * LISTENING_SHARE
+        test = files.well_formed(listeners.name_test(self.item))
+        quality = markers.quality_plan(self.item, listening_s)
+        save_to = self._run.sound_folder(test, lazy.plan.preset_name(text), mode, phase)
+        quality = dataclasses.replace(quality, save_to=save_to)
         plan = lazy.plan.Plan(
-            test=files.well_formed(listeners.name_test(self.item)),
+            test=test,
             text=text,
             mode=mode,
             phase=phase,
             trials=trials,
             limits_on=self._limits_on,
-            quality=markers.quality_plan(self.item, listening_s),
+            quality=quality,
             processes=self._choose_processes(processes),
             texts_from=self._run.texts_from,
         )

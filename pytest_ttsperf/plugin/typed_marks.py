@@ -45,6 +45,7 @@ class _Cadence(Protocol):
         underruns: int = ...,
         prebuffer_ms: float = ...,
         prebuffer_needed_ms: float = ...,
+        streamed: bool = ...,
     ) -> pytest.MarkDecorator: ...
 
 

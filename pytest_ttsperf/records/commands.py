@@ -164,6 +164,22 @@ class Finding(Struct, frozen=True, kw_only=True):
     remedy: str = ""
 
 
+class TargetSummary(Struct, frozen=True, kw_only=True):
+    """What a target is, as a few texts have shown it."""
+
+    target: str
+    kind: str
+    """In words: `a Python engine`, `an HTTP server, asked in OpenAI's form`."""
+    sample_rate: int
+    chunks: int
+    """Of its answer to a long text, as what follows."""
+    first_chunk_ms: float
+    last_chunk_ms: float
+    audio_s: float
+    is_streamed: bool | None
+    """Whether sound came while more was being synthesised; None where nothing shows it."""
+
+
 class Checkup(Struct, frozen=True, kw_only=True):
     """What `ttsperf doctor` has found."""
 
@@ -180,6 +196,8 @@ class Checkup(Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     fingerprint: str | None = None
     """Of the target that was asked for."""
+    target: TargetSummary | None = None
+    """What that target is; None where none was named, or it gave no sound."""
 
     @property
     def level(self) -> Level:
@@ -190,3 +208,39 @@ class Checkup(Struct, frozen=True, kw_only=True):
         if "advice" in levels:
             return "advice"
         return "good"
+
+
+class FileOfInit(Struct, frozen=True, kw_only=True):
+    """A file that `ttsperf init` has written, or would have written."""
+
+    path: str
+    body: str
+    is_written: bool
+    """False where there is one of that name already: it was left as it is."""
+    remark: str = ""
+    """What is to be done with it by hand."""
+
+
+class SuggestedMarks(Struct, frozen=True, kw_only=True):
+    """Marks that fit a test, by what its stored runs have measured."""
+
+    test: str
+    """Without its parameters, as marks stand above all of them."""
+    marks: tuple[str, ...]
+    """As they are written above the test, `@ttfa(p95_ms=65)`."""
+    measured: tuple[str, ...]
+    """What they rest on, a line for each cell."""
+    present: tuple[str, ...] = ()
+    """The limits that the test has already."""
+    remarks: tuple[str, ...] = ()
+    """Why a mark that might be expected is missing."""
+
+
+class Suggestion(Struct, frozen=True, kw_only=True):
+    """What `ttsperf suggest` has found."""
+
+    tests: tuple[SuggestedMarks, ...]
+    runs: int
+    """Stored runs that were looked at."""
+    left_aside: tuple[str, ...] = ()
+    """Cells and files that suggest nothing, each with the reason."""

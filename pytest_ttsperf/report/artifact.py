@@ -3,7 +3,8 @@
 `<root>/bench/<date>/run_<HHMMSS>.json` is the run, `bench_<mode>_<preset>_<HHMMSS>.json` beside it
 holds the cells of one mode and preset. When one mode and preset was measured with several
 providers or voices, their names are added. A second run within a second gets `-2`. The JSON
-Schemas are shipped in `report/schemas/`.
+Schemas are shipped in `report/schemas/`. On request a folder
+`sound_<HHMMSS>/` beside them gets the sound of each trial, in a folder for each cell.
 """
 
 from __future__ import annotations
@@ -63,6 +64,13 @@ class ArtifactWriter:
     def run_path(self) -> Path:
         """Where the run's own file is."""
         return self._folder / f"run_{self._stamp}.json"
+
+    def sound_folder(self, test: str, *more: str) -> Path:
+        """Where the sound of the trials of one cell goes: a readable name, and no other cell's."""
+        digest = hashlib.sha256(" ".join([test, *more]).encode()).hexdigest()[:8]
+        parts = [test.rsplit("::", 1)[-1], *more]
+        readable = re.sub(r"[^\w.-]+", "-", "_".join(parts))
+        return self._folder / f"sound_{self._stamp}" / files.fitting_name(readable, f"_{digest}")
 
     @property
     def has_stream(self) -> bool:

@@ -43,6 +43,8 @@ HINTS = {
     "second of audio, more threads, another provider",
     "cadence": "chunks come later than playback needs them: smaller first chunks, computing the "
     "next chunk while the last one plays, or a larger prebuffer in the player",
+    "all at once": "send each chunk as soon as it is made; if the engine does, look for what "
+    "collects the answer on its way: a framework that wants its length, a proxy, an encoder",
     "memory": "look at rss_bytes of each trial in the artifact: a step is a cache or an arena, a "
     "slope is a leak",
     "quality": "listen to what the target says for the text named; for words, a recogniser that "
@@ -304,7 +306,7 @@ def limit_text(threshold: Threshold) -> str:
 
 def _amount(threshold: Threshold, value: float | None, unit: str = "") -> str:
     """A figure that is limited, or its limit: listeners are whole, and a change is a share."""
-    if value is not None and threshold.metric == "capacity":
+    if value is not None and threshold.metric in ("capacity", "all_at_once"):
         return f"{value:g}"
     if value is not None and threshold.keyword == "next_ttfa":
         return f"{value:.1%}".replace(".0%", "%")
@@ -559,6 +561,8 @@ def _hint(breakdown: Breakdown, verdict: Verdict) -> str:
         stage = _largest_stage(breakdown.whole, "whole time")
         if (verdict.value or 0.0) > 1:
             marker = "slower than playback"
+    elif verdict.metric == "all_at_once":
+        marker = "all at once"
     return stage or HINTS[marker]
 
 

@@ -233,4 +233,6 @@ def test_the_doctor_has_a_program_speak(program: Any, capsys: pytest.CaptureFixt
     main(["doctor", "--seconds", "0.1", "--target", program()])
     assert "nothing tells their sample rate" in capsys.readouterr().out
     main(["doctor", "--seconds", "0.1", "--target", program(), "--option", "rate=16000"])
-    assert "speaks: 2.3 s of audio at 16000 Hz" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "s of audio at 16000 Hz" in text
+    assert " is a program that starts anew for each text, 16000 Hz." in text.splitlines()[0]

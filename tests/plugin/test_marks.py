@@ -36,6 +36,7 @@ def test_unknown_export_is_an_attribute_error() -> None:
         ("@rtf(p95=True)", ["@rtf(p95=True)"]),
         ("@memory(rss_range_gb=1)", ["'rss_range_gb'", "rss_range_mb"]),
         ("@cadence(prebuffer_ms=100)", ["limits nothing", "underruns"]),
+        ("@cadence(streamed=1)", ["@cadence(streamed=1)", "wanted True or False"]),
         ("@ttfa(p95_ms=1, onset='heart')", ["onset='heart'", "heard"]),
         ("@trials(0)", ["@trials(0)", "n >= 1"]),
         ("@trials('5')", ["@trials('5')"]),
@@ -54,7 +55,7 @@ def test_mistakes_are_errors_at_collection(project: Project, mark: str, told: li
 EMPTY = {
     "ttfa": "p50_ms, p95_ms, p99_ms, max_ms, prebuffer_ms, onset",
     "rtf": "p50, p95, p99, max",
-    "cadence": "p95_gap_ms, max_gap_ms, underruns, prebuffer_needed_ms, prebuffer_ms",
+    "cadence": "p95_gap_ms, max_gap_ms, underruns, prebuffer_needed_ms, streamed, prebuffer_ms",
     "memory": "rss_range_mb, rss_peak_mb, uss_peak_mb",
     "regression": "ttfa, rtf, memory, ttfa_p50",
 }

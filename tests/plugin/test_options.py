@@ -64,6 +64,7 @@ def test_cold_trials(project: Project) -> None:
         (["--ttsperf-timeout=-3"], "--ttsperf-timeout=-3.0; wanted seconds above 0"),
         (["--ttsperf-limit", "ttfa_p95=800"], "is no limit (did you mean 'ttfa_p95_ms'?)"),
         (["--ttsperf-limit", "ttfa_p95_ms=fast"], "wanted ttfa_p95_ms=NUMBER"),
+        (["--ttsperf-limit", "cadence_streamed=1"], "=true or cadence_streamed=false"),
         (["-o", "ttsperf_inconclusive=maybe"], "wanted warn or fail"),
         (["-o", "ttsperf_trials=many"], "ini ttsperf_trials='many'"),
         (["-o", "ttsperf_limits=rtf=1"], "is no limit"),

@@ -340,3 +340,41 @@ def test_parts_left_by_the_killed_are_removed_and_new_ones_stay(tmp_path: Path) 
     os.utime(old, (0, 0))
     files.remove_abandoned(tmp_path)
     assert partial_files(tmp_path) == [new]
+
+
+# New files only
+
+
+def test_a_file_is_made_with_its_folders(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b.txt"
+    files.create_file(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert path.stat().st_mode & 0o111 == 0
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "dangling link", "link"])
+def test_what_is_there_is_not_replaced(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "there"
+    elsewhere = tmp_path / "elsewhere"
+    if kind == "file":
+        path.write_bytes(b"old")
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(elsewhere)
+    if kind == "link":
+        elsewhere.write_bytes(b"old")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(FileExistsError):
+        files.create_file(path, b"new")
+    assert sorted(tmp_path.iterdir()) == before
+    if kind in ("file", "link"):
+        assert path.read_bytes() == b"old"
+
+
+@pytest.mark.starts
+def test_of_a_file_that_cannot_be_finished_nothing_is_left(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        with pytest.raises(OSError, match="No space left"):
+            files.create_file(disk / "large", bytes(2**20))
+        assert list(disk.iterdir()) == []

@@ -131,16 +131,19 @@ def test_a_busy_core_is_no_machine_for_gating():
 @pytest.mark.starts
 def test_the_target_that_was_asked_for_is_opened():
     good = TargetFactory(spec=TargetSpec(spec="pytest_ttsperf.doctor.tone_target:Tone"))
-    finding, ready = checks._target(good)
+    finding, ready, summary = checks._target(good)
     assert finding.level == "advice"
     assert "does not tell which provider" in finding.found
+    assert summary is not None
+    assert summary.kind == "a Python engine"
     assert ready is not None
     plain = TargetFactory(spec=TargetSpec(spec="tests.unit.baseline.factories:Placed"))
-    finding, _ = checks._target(plain)
+    finding, _, _ = checks._target(plain)
     assert finding.level == "good"
     assert "nodes {'CPUExecutionProvider': 12}" in finding.found
-    finding, ready = checks._target(TargetFactory(spec=TargetSpec(spec="nowhere:X")))
-    assert (finding.level, ready) == ("bad", None)
+    missing = TargetFactory(spec=TargetSpec(spec="nowhere:X"))
+    finding, ready, summary = checks._target(missing)
+    assert (finding.level, ready, summary) == ("bad", None, None)
     assert "nowhere" in finding.found
 
 
@@ -189,3 +192,24 @@ def test_a_worker_that_does_not_work_is_bad(monkeypatch):
 )
 def test_memory_readings(usage, level):
     assert checks._memory_readings(usage).level == level
+
+
+class Mute:
+    """An engine that opens, and raises when it is to speak."""
+
+    sample_rate = 8000
+
+    def stream(self, text):
+        raise RuntimeError("no voice today")
+
+
+@pytest.mark.starts
+def test_a_target_that_opens_and_does_not_speak_is_bad():
+    mute = TargetFactory(spec=TargetSpec(spec=f"{__name__}:Mute"))
+    finding, ready, summary = checks._target(mute)
+    assert finding is not None
+    assert finding.level == "bad"
+    assert "no voice today" in finding.found
+    assert finding.why == "it opens, and gives no sound that could be measured"
+    assert ready is not None
+    assert summary is None
