@@ -348,6 +348,7 @@ def _ttsperf_source(
         requested=tuple(requested),
         timeout_s=options.timeout_s,
         inline=options.inline,
+        python=options.pythons.get(_ttsperf_provider or ""),
     )
 
 

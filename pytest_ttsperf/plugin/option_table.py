@@ -69,6 +69,12 @@ OPTIONS = (
         # Unset is not empty here: only providers of the command line are requested.
         {"metavar": "NAME[,NAME]", "action": "append"},
     ),
+    _repeatable(
+        "python",
+        "PROVIDER=PATH",
+        "interpreter that opens the target for that provider, whose onnxruntime is in an "
+        "environment of its own; may be repeated",
+    ),
     _value("voice", "NAME", "voice the target is asked for"),
     _value("trials", "N", "trials of each warm cell", int),
     _value("cold-trials", "N", "process starts of each cold cell", int),
@@ -173,6 +179,11 @@ INI_LINES = (
         "linelist",
     ),
     IniLine("provider", "execution providers; a missing one is skipped", "args"),
+    IniLine(
+        "python",
+        "interpreters by provider, one a line: openvino=.venv-openvino/bin/python",
+        "linelist",
+    ),
     IniLine("voice", "voice the target is asked for"),
     IniLine("trials", "trials of each warm cell"),
     IniLine("processes", "processes that the trials of a warm cell are spread over, or auto"),
