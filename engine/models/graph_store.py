@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from ..cache import processor
 from ..runtime.providers import CPU
-from ..runtime.session import OPTIMISATION, RUNTIME_VERSION, Session, optimise_graph
+from ..runtime.session import RUNTIME_VERSION, Session, optimise_graph
 from ..voices import Voice
 from .base import Settings
 
@@ -30,7 +30,7 @@ class GraphStore:
             version,
             voice.sha256,
             RUNTIME_VERSION,
-            OPTIMISATION,
+            settings.options.optimisation_level,
             settings.provider.name,
             processor(),
         )
