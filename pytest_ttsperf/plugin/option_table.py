@@ -148,6 +148,12 @@ OPTIONS = (
         "FIGURE:CHANGE",
         "smallest change that makes a comparison fail, as ttfa_p95:7.5%% (3%%)",
     ),
+    _repeatable(
+        "setting",
+        "NAME=VALUE",
+        "keyword option of the target that the suite `settings` compares with the target as it is, "
+        "as threads=2; may be repeated",
+    ),
     _value("storage", "DIR", "where baselines are kept (baselines/)"),
     _value("artifacts", "DIR", "where artifacts are written (artifacts/)"),
     _value("json", "FILE", "write the run's artifact to this file as well"),

@@ -105,6 +105,10 @@ class Options:
     """Infinite where it is open."""
     load_budget_s: float
     """The same where many listen."""
+    budget_set_s: float | None
+    """The same where somebody has said it; None where nobody has."""
+    settings: tuple[str, ...]
+    """Keyword options of the target, each of which is compared with the target as it is."""
     margins: Mapping[str, float]
     margins_ini: Mapping[str, float]
     inconclusive_fails: bool
@@ -164,6 +168,8 @@ def _read(config: pytest.Config) -> Options:
         fetch=_option(config, "fetch"),
         budget_s=_budget_s(_number(config, "budget"), metrics.DEFAULT_BUDGET_S),
         load_budget_s=_budget_s(_number(config, "budget"), metrics.DEFAULT_LOAD_BUDGET_S),
+        budget_set_s=_budget_set_s(_number(config, "budget")),
+        settings=tuple(_option(config, "setting")),
         margins=metrics.margins_of_lines(
             _option(config, "compare-fail"),
             f"{PREFIX}compare-fail",
@@ -439,6 +445,10 @@ def _budget_s(text: str | int | float | None, default_s: float) -> float:
     if text is None:
         return default_s
     return metrics.budget_s(text, f"{PREFIX}budget")
+
+
+def _budget_set_s(text: str | int | float | None) -> float | None:
+    return None if text is None else metrics.budget_s(text, f"{PREFIX}budget")
 
 
 def _timeout_s(value: object) -> float:
