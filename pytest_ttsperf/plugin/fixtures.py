@@ -351,15 +351,16 @@ def _source_on(
     with _Outcomes(state):
         target = lazy.run_options.with_http_options(target, options.http)
     state.advise(secrets.find(target.spec, target.options))
-    return lazy.plan.TargetFactory(
-        spec=target,
-        provider=provider,
-        voice=test_voice or options.voice,
-        requested=tuple(requested),
-        timeout_s=options.timeout_s,
-        inline=options.inline,
-        python=options.pythons.get(provider or ""),
-    )
+    with _Outcomes(state):
+        return lazy.plan.TargetFactory(
+            spec=target,
+            provider=provider,
+            voice=test_voice or options.voice,
+            requested=tuple(requested),
+            timeout_s=options.timeout_s,
+            inline=options.inline,
+            python=options.pythons.get(provider or ""),
+        )
 
 
 @pytest.fixture

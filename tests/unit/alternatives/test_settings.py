@@ -15,8 +15,8 @@ def source(**options: object) -> TargetFactory:
 
 
 def test_a_setting_changes_one_entry_and_leaves_the_others() -> None:
-    merged = settings.merge({"session": {"arena": True, "spinning": False}, "threads": 1},
-                            {"session": {"arena": False}})  # fmt: skip
+    options = {"session": {"arena": True, "spinning": False}, "threads": 1}
+    merged = settings.merge(options, {"session": {"arena": False}})
     assert merged == {"session": {"arena": False, "spinning": False}, "threads": 1}
     assert settings.merge({"threads": 1}, {"threads": {"encode": 2}}) == {"threads": {"encode": 2}}
 
