@@ -80,6 +80,15 @@ def longest_s(plan: AlternativesPlan, alternatives: int) -> float:
     return (alternatives - 1) * len(plan.phases) * plan.budget_s
 
 
+def refuse_endless(plan: AlternativesPlan) -> None:
+    """MeasurementError for a budget without an end."""
+    if math.isinf(plan.budget_s):
+        raise MeasurementError(
+            "alternatives are measured for a time that is known beforehand; name one instead of "
+            "'open', as --ttsperf-budget=5min"
+        )
+
+
 def compare_alternatives(
     candidates: Sequence[Candidate],
     plan: AlternativesPlan,
@@ -93,11 +102,7 @@ def compare_alternatives(
     started_s = REAL.monotonic()
     reference, *others = candidates
     refuse_unfit(reference.source)
-    if math.isinf(plan.budget_s):
-        raise MeasurementError(
-            "alternatives are measured for a time that is known beforehand; name one instead of "
-            "'open', as --ttsperf-budget=5min"
-        )
+    refuse_endless(plan)
     described = []
     for candidate in candidates:
         tell(f"opening {candidate.name}")

@@ -120,9 +120,10 @@ class Alternatives:
             margins=tuple({**options.margins_ini, **options.margins}.items()),
         )
         line = self._run.progress_line
+        comparing.refuse_endless(plan)
         minutes = comparing.longest_s(plan, len(candidates)) / 60
         names = ", ".join(candidate.name for candidate in candidates[1:])
-        line.line(f"  {names} against {candidates[0].name}: at most about {minutes:.0f} min")
+        line.line(f"  {names} against {candidates[0].name}: at most about {minutes:.3g} min")
         report: AlternativesReport = comparing.compare_alternatives(candidates, plan, line.text)
         return report
 
