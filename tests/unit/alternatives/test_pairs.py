@@ -142,12 +142,14 @@ def test_the_rule_is_the_same_in_both_directions() -> None:
     assert direction(1.25, 0.02) == "worse"
     assert direction(0.8, 0.02) == "better"
     assert direction(1.0, 0.02) == "alike"
-    assert direction(1.1, 0.4) == "open"
-    assert direction(0.9, 0.4) == "open"
+    assert direction(1.1, 0.8) == "open"
 
 
 def test_a_stricter_level_takes_a_gain_back() -> None:
-    assert direction(0.8, 0.02, level=1e-12) != "better"
+    assert direction(0.8, 0.1) == "better"
+    assert direction(0.8, 0.1, level=1e-12) != "better"
+    assert direction(1.25, 0.1) == "worse"
+    assert direction(1.25, 0.1, level=1e-12) != "worse"
 
 
 def test_alternatives_that_are_alike_are_seldom_called_better_or_worse() -> None:
