@@ -144,12 +144,13 @@ def _refuse_silent_reference(reference: Alternative) -> None:
 
 
 def level_of(plan: AlternativesPlan, pairs: int) -> float:
-    """The level of each figure, so that all of a report together keep to ALPHA (Bonferroni)."""
+    """The level of each figure in each direction, so that a report keeps to ALPHA (Bonferroni)."""
     figures = 0
     for phase in plan.phases:
         judged = [metric for metric in figures_of(phase, plan.margins) if not metric.is_work]
         figures += len(judged)
-    return ALPHA / max(1, figures * pairs)
+    directions = 2 * figures * pairs
+    return ALPHA / max(1, directions)
 
 
 def _compare(

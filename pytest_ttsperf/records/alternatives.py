@@ -90,7 +90,7 @@ class AlternativesReport(Struct, frozen=True, kw_only=True):
     target: str
     text: str
     level: float
-    """How likely it is for one figure to be called better, or worse, where nothing differs."""
+    """How likely it is for one figure to be called better where nothing differs; as likely, worse."""
     alternatives: tuple[Alternative, ...]
     """First the reference."""
     comparisons: tuple[PairComparison, ...] = ()

@@ -69,7 +69,7 @@ def test_all_figures_of_a_report_share_one_error(
     comparison.compare_alternatives(candidates("cpu", "openvino", "untold"), PLAN)
     alone, beside = compared[0][2], compared[-1][2]
     judged = [one for one in comparison.figures_of("warm") if not one.is_work]
-    assert alone == pytest.approx(comparison.ALPHA / (len(judged) + 1))
+    assert alone == pytest.approx(comparison.ALPHA / 2 / (len(judged) + 1))
     assert beside == pytest.approx(alone / 2)
 
 
