@@ -58,8 +58,9 @@ def describe(request: pytest.FixtureRequest) -> Callable[[str | None], None]:
     return add_line
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print what the tests have said."""
+    """Print what the tests have said, below the table."""
     lines = config.stash.get(LINES, [])
     if lines and config.get_verbosity() >= 0:
         terminalreporter.section("ttsperf suites")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def phases_line(measured: Measurement) -> str | None:
     """The phases of a start, each with its median, in their order; None where there are none.
 
-    A phase that only some starts have is of those alone.
+    A phase that only some starts have is the median of those.
     """
     durations_ms: dict[str, list[float]] = {}
     for trial in measured.result.counted:
@@ -26,17 +26,20 @@ def phases_line(measured: Measurement) -> str | None:
 
 
 def memory_line(measured: Measurement) -> str | None:
-    """Memory when the target was ready, at its peak, and between trials; None if not measured."""
+    """Memory when the target was ready, at its peak, and between trials.
+
+    Or why it was not measured; None where there is nothing to say.
+    """
     memory = measured.result.memory
-    if memory is None:
-        return None
     figures = {
         "when ready": memory.rss_baseline_mb,
         "at its peak": memory.rss_peak_mb,
         "range": memory.rss_range_mb,
-        "of its own at its peak (USS)": memory.uss_peak_mb,
+        "USS at its peak": memory.uss_peak_mb,
     }
     parts = [f"{name} {value:.1f} MB" for name, value in figures.items() if value is not None]
-    if not parts:
-        return None
-    return f"memory {', '.join(parts)}"
+    if parts:
+        return f"memory {', '.join(parts)}"
+    if memory.reason is not None:
+        return f"memory was not measured: {memory.reason}"
+    return None
