@@ -11,7 +11,7 @@ from pytest_ttsperf.records.recording import Json, Phase
 
 AlternativeKind = Literal["provider", "setting"]
 Direction = Literal["better", "worse", "alike", "open"]
-"""How one alternative stands to the reference in one figure. `better` and `worse` are proven, and by
+"""How an alternative stands to the reference in one figure. `better` and `worse` are proven, and by
 more than the margin; `alike` is surely no worse by the margin; all else is `open`."""
 
 
@@ -90,7 +90,7 @@ class AlternativesReport(Struct, frozen=True, kw_only=True):
     target: str
     text: str
     level: float
-    """How likely it is for one figure to be called better where nothing differs; as likely, worse."""
+    """How likely a figure is called better where nothing differs, at most; as likely, worse."""
     alternatives: tuple[Alternative, ...]
     """First the reference."""
     comparisons: tuple[PairComparison, ...] = ()

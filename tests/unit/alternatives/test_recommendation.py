@@ -111,7 +111,13 @@ def test_a_provider_of_no_nodes_is_said_by_name_with_who_ran_them() -> None:
 
 @pytest.mark.parametrize(
     ("ratio", "text"),
-    [(1.084, "8.4 %"), (1.2, "1.2 times"), (4.0, "4 times"), (12.3, "12 times"), (180, "180 times")],
+    [
+        (1.084, "8.4 %"),
+        (1.2, "1.2 times"),
+        (4.0, "4 times"),
+        (12.3, "12 times"),
+        (180.0, "180 times"),
+    ],
 )
 def test_a_ratio_is_said_as_people_say_it(ratio: float, text: str) -> None:
     assert recommendation.times_text(ratio) == text
