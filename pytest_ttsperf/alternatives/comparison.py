@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from msgspec import structs
-
 from pytest_ttsperf.alternatives.candidates import Candidate, probe, refuse_unfit
 from pytest_ttsperf.alternatives.pairs import PairPlan, Tell, compare_pair
 from pytest_ttsperf.compare import metrics
@@ -173,9 +171,3 @@ def _compare(
         )
         found.append(compare_pair(reference, candidate, pair, tell))
     return found
-
-
-def without_numbers(report: AlternativesReport) -> AlternativesReport:
-    """The same without the raw numbers of its blocks, fit to be handed on."""
-    comparisons = [structs.replace(pair, measured={}) for pair in report.comparisons]
-    return structs.replace(report, comparisons=tuple(comparisons))

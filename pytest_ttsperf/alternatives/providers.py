@@ -67,29 +67,43 @@ def ask_runtime(python: str | None = None) -> Runtime:
     """The providers of an interpreter, None for the running one. MeasurementError."""
     interpreter = python or sys.executable
     hidden = () if python is None else ("PYTHONPATH", "PYTHONHOME")
-    process = Popen(
-        [interpreter, "-c", ASK],
-        env=environment(hidden),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-    )
-    with process:
-        try:
-            output, complaint = process.communicate(timeout=ASK_TIMEOUT_S)
-        except BaseException:
-            process.kill()
-            raise
+    try:
+        process = Popen(
+            [interpreter, "-c", ASK],
+            env=environment(hidden),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except OSError as error:
+        raise MeasurementError(_silence_text(interpreter, str(error))) from error
+    output, complaint = _read_answer(process, interpreter)
     if process.returncode != 0:
         words = complaint.strip().rpartition("\n")[2]
-        raise MeasurementError(
-            f"{interpreter} does not say which providers it has: {words}; mend that environment, "
-            "or name the providers: --ttsperf-provider=cpu,openvino"
-        )
+        raise MeasurementError(_silence_text(interpreter, words))
     names, libraries = json.loads(output)
     return Runtime(short_names(names), libraries)
+
+
+def _read_answer(process: Popen[str], interpreter: str) -> tuple[str, str]:
+    """Standard output and error of the process, which is over then. MeasurementError."""
+    with process:
+        try:
+            return process.communicate(timeout=ASK_TIMEOUT_S)
+        except subprocess.TimeoutExpired as error:
+            reason = f"no answer within {ASK_TIMEOUT_S:g} s"
+            raise MeasurementError(_silence_text(interpreter, reason)) from error
+        finally:
+            process.kill()
+
+
+def _silence_text(interpreter: str, reason: str) -> str:
+    return (
+        f"{interpreter} does not say which providers it has: {reason}; mend that environment, or "
+        "name the providers: --ttsperf-provider=cpu,openvino"
+    )
 
 
 def short_names(names: Iterable[str]) -> tuple[str, ...]:
