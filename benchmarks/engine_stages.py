@@ -36,12 +36,7 @@ from engine.models.hibari.architecture import (
     REACH,
     SPECTRA_WIDTH,
 )
-from engine.models.hibari.model import (
-    DECODE_LOOKAHEAD,
-    FRAMES_PER_STEP,
-    PROSODY_LOOKAHEAD,
-    HibariModel,
-)
+from engine.models.hibari.model import HibariModel
 from engine.models.hibari.vocoder import HOP
 
 TEXTS = {

@@ -62,13 +62,17 @@ def cut_together(cut: Callable[[], Mapping[str, bytes]]) -> Callable[[str], byte
 
 
 def open_sessions(graphs: Mapping[str, memoryview], settings: Settings) -> dict[str, Session]:
-    """A session on each graph that load() gave, by its name."""
+    """A session on each graph that load() gave, by its name.
+
+    A graph such as `decode-32` is one of several of the stage `decode`.
+    """
     return {
         name: Session(
             bytes(graph),
             settings.provider,
             settings.options,
             name=name,
+            stage=name.partition("-")[0],
             require=settings.require,
             optimised=settings.provider is CPU,
         )

@@ -82,21 +82,23 @@ class Session:
         options: SessionOptions,
         *,
         name: str = "model",
+        stage: str | None = None,
         require: Require = "any",
         optimised: bool = False,
     ) -> None:
         """`optimised` models are taken as they are: optimise_graph() has made them.
 
-        `name` is the stage: profiles and numbers of threads are told apart by it.
+        Profiles are told apart by the `name`, numbers of threads by the `stage`, which is the name
+        but for one of several sessions of a stage.
 
         Raises ProviderUnavailable, or ModelError if onnxruntime refuses the model.
         """
-        self.name = name
+        self.stage = stage or name
         self._provider = provider
-        self._threads = options.threads_of(name)
+        self._threads = options.threads_of(self.stage)
         self._is_profiling = options.profile is not None
         refuses_cpu = require == "all" and provider is not CPU
-        settings = _ort_options(options, name)
+        settings = _ort_options(options, self.stage)
         if options.profile is not None:
             settings.enable_profiling = True
             settings.profile_file_prefix = f"{options.profile}-{name}"
@@ -163,7 +165,7 @@ class Session:
         assigned = self._assigned()
         nodes = _count_nodes(assigned)
         return {
-            "stage": self.name,
+            "stage": self.stage,
             "requested": self._provider.name,
             "provider": self._full_name,
             "options": dict(self._provider.options),
@@ -228,8 +230,8 @@ def _count_cpu_operators(
 def combine_placements(placements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The placements of an engine's sessions as one: nodes are summed per provider.
 
-    `stages` are the names of the sessions; `threads` is a number if it is the same for all, else
-    numbers by stage.
+    `stages` are those of the sessions, of which one stage may have several; `sessions` is how many
+    there are. `threads` is a number if it is the same for all, else numbers by stage.
     """
     sessions = list(placements)
     threads = {placement["stage"]: placement["threads"] for placement in sessions}
@@ -239,6 +241,7 @@ def combine_placements(placements: Iterable[Mapping[str, Any]]) -> dict[str, Any
     del combined["stage"]
     combined.update(
         stages=list(threads),
+        sessions=len(sessions),
         nodes=nodes,
         share=_share(nodes),
         partitions=None if None in partitions else sum(partitions),

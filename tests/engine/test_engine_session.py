@@ -137,6 +137,8 @@ def test_placement_is_read_back_and_json_able(voice: Engine) -> None:
         "partitions": None,
         "cpu_operators": None,
         "stages": ["encode", "prosody", "decode"],
+        "sessions": 3,
+        "shapes": "dynamic",
         "runtime": "onnxruntime",
         "runtime_version": onnxruntime.__version__,
         "threads": 1,
@@ -271,8 +273,11 @@ def test_nodes_of_several_sessions_are_summed() -> None:
     assert total["share"] == {"A": 0.1, "B": 0.5, "C": 0.4}
     assert total["threads"] == 2
     assert total["stages"] == ["one", "other"]
+    assert total["sessions"] == 2
     assert total["partitions"] == 4
     assert total["cpu_operators"] == {"Mul": 4, "Add": 3}
+    twice = combine_placements([one, one, other])
+    assert (twice["stages"], twice["sessions"]) == (["one", "other"], 3)
     unknown = {**of_stage("unknown", None), "threads": 1}
     for placements in ([one, unknown], [unknown, one]):
         assert combine_placements(placements)["nodes"] is None
