@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_ttsperf.experiment.plan import TargetFactory
     from pytest_ttsperf.plugin.options import Options
     from pytest_ttsperf.plugin.run_state import RunState, TestState
-    from pytest_ttsperf.records import AlternativeKind, AlternativesReport
+    from pytest_ttsperf.records import AlternativeKind, AlternativesReport, Phase
 
 SourceOf = Callable[[str | None], "TargetFactory"]
 """The target of the test on a provider; None for the target's own."""
@@ -49,14 +49,22 @@ class Alternatives:
         __tracebackhide__ = True
         return self._compare("provider", text, self._find_providers)
 
-    def settings(self, text: str = "short", settings: Sequence[str] = ()) -> AlternativesReport:
-        """Each setting by itself against the target as it is, warm, speaking a preset.
+    def settings(
+        self,
+        text: str = "short",
+        settings: Sequence[str] = (),
+        *,
+        phase: Phase | None = None,
+    ) -> AlternativesReport:
+        """Each setting by itself against the target as it is, speaking a preset.
+
+        Warm, if the target is ever warm, or by cold starts: `phase="cold"`.
 
         A setting is a keyword option, `threads=2`; those of --ttsperf-setting stand in the place
         of these, and without any the usual ones of onnxruntime are tried.
         """
         __tracebackhide__ = True
-        return self._compare("setting", text, lambda: self._find_settings(settings))
+        return self._compare("setting", text, lambda: self._find_settings(settings), phase)
 
     def _find_providers(self) -> list[Candidate]:
         options = self._options
@@ -88,13 +96,14 @@ class Alternatives:
         kind: AlternativeKind,
         text: str,
         find: Callable[[], list[Candidate]],
+        phase: Phase | None = None,
     ) -> AlternativesReport:
         __tracebackhide__ = True
         if self._options.disabled:
             pytest.skip("nothing is compared where nothing is measured (--ttsperf-disable)")
         try:
             with popen.restore_popen():
-                report = self._measure(kind, text, find())
+                report = self._measure(kind, text, find(), phase)
         except TtsperfError as error:
             raise pytest.fail.Exception(str(error), pytrace=False) from None
         self._state.pages.append(lazy.alternative_report.text(report))
@@ -108,14 +117,16 @@ class Alternatives:
         kind: AlternativeKind,
         text: str,
         candidates: list[Candidate],
+        phase: Phase | None,
     ) -> AlternativesReport:
         comparing = lazy.alternative_comparison
         options = self._options
+        phases = (phase,) if phase else comparing.usual_phases(kind, candidates[0].source)
         plan = comparing.AlternativesPlan(
             kind=kind,
             text=text,
             budget_s=options.budget_set_s or comparing.default_budget_s(kind),
-            phases=comparing.usual_phases(kind, candidates[0].source),
+            phases=phases,
             texts_from=self._run.texts_from,
             margins=tuple({**options.margins_ini, **options.margins}.items()),
         )

@@ -47,6 +47,7 @@ DEFAULTS: Mapping[str, Mapping[str, Default]] = {
         "capacity_ttfa_p95_ms": 500,
         "capacity_stall": 0,
     },
+    "m_series": {"ttfa_p95_ms": 10},
 }
 """Suite -> key -> limit."""
 FILE = "pyproject.toml"

@@ -85,6 +85,12 @@ SUITES = (
         11,
         "settings of onnxruntime, one at a time: memory arena, threads, spinning, optimisation",
     ),
+    Suite(
+        "m_series",
+        "test_m_series",
+        12,
+        "Core ML on an M-series Mac: 10 ms to first sound, and its options; skipped elsewhere",
+    ),
 )
 NAMES = tuple(suite.name for suite in SUITES)
 DEFAULT_NAMES = tuple(suite.name for suite in SUITES if suite.is_default)

@@ -14,7 +14,7 @@ from engine.cache import Cache
 from engine.engine import Engine
 from engine.errors import OptionError
 from engine.models.base import Settings
-from engine.models.hibari.architecture import DECODE_LOOKAHEAD, FRAMES_PER_STEP
+from engine.models.hibari.architecture import DECODE_LOOKAHEAD
 from engine.models.hibari.buckets import BUCKETS, BucketFrames, BucketRuns, EncodedRows
 from engine.models.hibari.model import BucketModel, HibariModel
 from engine.models.hibari.vocoder import Spectra
@@ -94,20 +94,6 @@ def test_spectra_and_pitch_are_the_same_however_they_are_taken(
         assert snr_db(fixed, whole) >= FLOAT_DB
 
 
-def test_what_lies_behind_a_sentence_is_no_part_of_it(model: BucketModel) -> None:
-    """Padding is masked: steps that would sound behind the last one change nothing."""
-    encoded = model.encode(speech_of(model, SHORT).ids)
-    shorter = EncodedRows(encoded.acoustic, encoded.text, encoded.steps[:-8])
-    total = FRAMES_PER_STEP * len(shorter.steps)
-
-    def pitch_of(rows: EncodedRows) -> np.ndarray:
-        frames = BucketFrames(rows, model._prosody_buckets, model._decode_buckets, 0, None)
-        return frames.take_until(FRAMES_PER_STEP * len(rows.steps)).pitch
-
-    cut_off = pitch_of(shorter)
-    assert len(cut_off) == total
-    whole = pitch_of(EncodedRows(*encoded))[:total]
-    assert not np.array_equal(cut_off, whole), "each frame depends on those behind it"
 
 
 # Fixed shapes ------------------------------------------------------------------------------------
@@ -161,15 +147,15 @@ def test_threads_of_a_stage_are_those_of_each_of_its_sessions(fixed: Engine) -> 
 # Runs --------------------------------------------------------------------------------------------
 
 
+LOOKAHEAD = 3
+
+
 class EmptySession:
     """Rows of zeros, and the state as it was."""
 
     def run(self, feeds: Mapping[str, Any], stop: Any) -> dict[str, Any]:
         rows = len(feeds["mask"]) - LOOKAHEAD
         return {"rows": np.zeros((rows, 1), np.float32), "carry": feeds["state"]}
-
-
-LOOKAHEAD = 3
 
 
 def runs_of(total: int) -> BucketRuns:
@@ -183,7 +169,7 @@ def test_a_run_takes_the_fewest_rows_that_do(wanted: int, rows: int) -> None:
     assert runs_of(100).choose_rows(wanted) == rows
 
 
-def test_rows_of_the_sentence_are_told_from_what_is_around_them() -> None:
+def test_rows_around_the_sentence_are_masked() -> None:
     runs = runs_of(total=5)
     assert runs.mask(4).ravel().tolist() == [0, 0, 0, 1, 1, 1, 1]
     _, inside = runs.run(4, {})
