@@ -83,7 +83,8 @@ def test_fixed_shapes_that_give_more_pieces_fail(mac: Project) -> None:
 
 
 def test_an_engine_without_fixed_shapes_says_so(mac: Project) -> None:
-    mac.pytester.makepyfile(placed=PLACED.replace("shapes=", "lengths=").replace("shapes ==", "lengths =="))
+    source = PLACED.replace("shapes=", "lengths=").replace("if shapes", "if lengths")
+    mac.pytester.makepyfile(placed=source)
     result = mac.run(*SUITE, *TARGET, "-k", "static_shapes")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*shapes=buckets does not open: *takes `shapes=`*"])
