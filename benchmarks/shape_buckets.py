@@ -126,8 +126,10 @@ def sound(engines: Mapping[str, Engine]) -> None:
     print("sound of buckets against dynamic")
     for name, text in TEXTS.items():
         decibels = difference_db(engines, text)
-        same = "the same to the last bit"
-        print(f"  {name:9} {same if decibels == EXACT_DB else f'{decibels:.0f} dB'}")
+        said = f"{decibels:.0f} dB"
+        if decibels == EXACT_DB:
+            said = "the same to the last bit"
+        print(f"  {name:9} {said}")
 
 
 def placements(engines: Mapping[str, Engine]) -> None:

@@ -1,7 +1,7 @@
 """What the suite of M-series Macs reads off the machine and off a placement; nothing is measured.
 
-A placement is what a target says of itself: `nodes` by execution provider, `partitions` (in how many
-pieces the provider has its nodes), `sessions`, and `cpu_operators`, which are left to the CPU.
+A placement is what a target says of itself: `nodes` by execution provider, `partitions` (in how
+many pieces the provider has its nodes), `sessions`, and `cpu_operators`, which are left to the CPU.
 """
 
 from __future__ import annotations
@@ -45,10 +45,14 @@ def this_host() -> Host:
     return Host(platform.system(), platform.machine(), psutil.virtual_memory().total)
 
 
-def chosen_providers(option: str | None, configured: Sequence[str]) -> list[str]:
-    """Providers of the command line, or else those of the configuration, in lower case."""
-    names = option.split(",") if option else configured
-    return [name.strip().lower() for name in names]
+def chosen_providers(option: Sequence[str] | None, configured: Sequence[str]) -> list[str]:
+    """Providers of the command line, or else those of the configuration, in lower case.
+
+    Each entry may name several, with commas between them.
+    """
+    entries = option or configured
+    names = [name.strip().lower() for name in ",".join(entries).split(",")]
+    return [name for name in names if name]
 
 
 def why_skipped(host: Host, providers: Sequence[str]) -> str | None:

@@ -16,7 +16,14 @@ COREML = ["coreml"]
 KOKORO: dict[str, Any] = {
     "nodes": {"CoreMLExecutionProvider": 949, "CPUExecutionProvider": 1412},
     "partitions": 123,
-    "cpu_operators": {"Gather": 300, "Reshape": 700, "Where": 12, "Cast": 200, "Pad": 100, "Exp": 5},
+    "cpu_operators": {
+        "Gather": 300,
+        "Reshape": 700,
+        "Where": 12,
+        "Cast": 200,
+        "Pad": 100,
+        "Exp": 5,
+    },
 }
 """What is on record of Core ML for a graph whose shapes vary."""
 
@@ -54,9 +61,11 @@ def test_elsewhere_it_says_what_is_missing(host: Host, providers: list[str], rea
 
 
 def test_the_command_line_wins_over_the_configuration() -> None:
-    assert m_series.chosen_providers("CoreML", ["cpu"]) == COREML
-    assert m_series.chosen_providers("cpu, coreml", []) == ["cpu", "coreml"]
+    assert m_series.chosen_providers(["CoreML"], ["cpu"]) == COREML
+    assert m_series.chosen_providers(["cpu, coreml"], []) == ["cpu", "coreml"]
+    assert m_series.chosen_providers(["cpu", "coreml"], []) == ["cpu", "coreml"]
     assert m_series.chosen_providers(None, ["cpu"]) == ["cpu"]
+    assert m_series.chosen_providers(None, []) == []
 
 
 def test_this_machine_has_memory() -> None:
