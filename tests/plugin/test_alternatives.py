@@ -98,6 +98,16 @@ def test_a_setting_that_is_proven_has_a_line_and_one_that_is_not_taken_its_reaso
     assert [pair["phase"] for pair in stored(placed, "setting")["comparisons"]] == ["warm"]
 
 
+def test_a_setting_may_be_compared_by_cold_starts(placed: Project) -> None:
+    placed.test("""
+        def test_x(alternatives):
+            alternatives.settings(settings=["first_s=0.1"], phase="cold")
+    """)
+    result = placed.run(TARGET)
+    result.assert_outcomes(passed=1)
+    assert [pair["phase"] for pair in stored(placed, "setting")["comparisons"]] == ["cold"]
+
+
 def test_one_provider_alone_is_nothing_to_compare(placed: Project) -> None:
     placed.test(PROVIDERS)
     result = placed.run(TARGET, "--ttsperf-provider=cpu")

@@ -55,7 +55,7 @@ def test_elsewhere_each_test_says_what_it_would_have_looked_at(
     lines = result.stdout.str()
     for looked_at in ("The first sound of a warm engine", "Compute units", "Model formats"):
         assert looked_at in lines
-    assert lines.count("found Linux on x86_64, wanted an M-series Mac") == 7
+    assert lines.count("found Linux on x86_64, wanted an M-series Mac") >= 7
 
 
 def test_on_a_mac_without_core_ml_the_option_is_named(mac: Project) -> None:
