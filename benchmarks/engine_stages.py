@@ -28,10 +28,13 @@ from engine.cache import VARIABLE
 from engine.engine import Engine
 from engine.models.hibari.architecture import (
     DECODE_LAYERS,
+    DECODE_LOOKAHEAD,
     DECODE_WIDTH,
     FEATURE_WIDTH,
+    FRAMES_PER_STEP,
     KERNEL_SIZE,
     PROSODY_DILATIONS,
+    PROSODY_LOOKAHEAD,
     PROSODY_WIDTH,
     REACH,
     SPECTRA_WIDTH,

@@ -67,9 +67,7 @@ def test_share(warm_engine: WarmEngine, describe: Describe) -> None:
 
 def test_compute_units(alternatives: Alternatives, describe: Describe) -> None:
     """Compute units: all, without the GPU, without the Neural Engine, the CPU alone."""
-    lines = [
-        m_series.provider_setting(ml_compute_units=units) for units in m_series.COMPUTE_UNITS
-    ]
+    lines = [m_series.provider_setting(ml_compute_units=units) for units in m_series.COMPUTE_UNITS]
     describe_shares(alternatives.settings("short", lines), describe)
 
 

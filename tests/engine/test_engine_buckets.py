@@ -94,8 +94,6 @@ def test_spectra_and_pitch_are_the_same_however_they_are_taken(
         assert snr_db(fixed, whole) >= FLOAT_DB
 
 
-
-
 # Fixed shapes ------------------------------------------------------------------------------------
 
 

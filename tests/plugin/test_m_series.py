@@ -88,4 +88,3 @@ def test_an_engine_without_fixed_shapes_says_so(mac: Project) -> None:
     result = mac.run(*SUITE, *TARGET, "-k", "static_shapes")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*shapes=buckets does not open: *takes `shapes=`*"])
-
