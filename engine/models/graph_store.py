@@ -37,7 +37,11 @@ class GraphStore:
 
     def load(self, names: Iterable[str]) -> dict[str, memoryview]:
         """The graphs of those names, as sessions on the provider take them."""
-        return {name: self.get(name, functools.partial(self._derive, name)) for name in names}
+        graphs = {}
+        for name in names:
+            disabled = _disabled_optimizers(name)
+            graphs[name] = self.get(name, functools.partial(self._derive, name), *disabled)
+        return graphs
 
     def get(
         self,
@@ -52,7 +56,20 @@ class GraphStore:
         graph = self._cut(name)
         if self._settings.provider is not CPU:
             return graph
-        return optimise_graph(graph, self._settings.provider, self._settings.options)
+        return optimise_graph(
+            graph,
+            self._settings.provider,
+            self._settings.options,
+            _disabled_optimizers(name),
+        )
+
+
+def _disabled_optimizers(name: str) -> tuple[str, ...]:
+    """Of a graph of fixed shapes, such as `decode-32`, those that round otherwise than without.
+
+    Where lengths are constant a product and its bias become one operator, which rounds once less.
+    """
+    return ("MatMulAddFusion",) if "-" in name else ()
 
 
 def cut_together(cut: Callable[[], Mapping[str, bytes]]) -> Callable[[str], bytes]:

@@ -296,14 +296,23 @@ def optimise_graph(
     model: bytes,
     provider: Provider,
     options: SessionOptions,
+    disabled: Sequence[str] = (),
 ) -> bytes:
-    """The model as onnxruntime would run it on this machine. Raises ModelError."""
+    """The model as onnxruntime would run it on this machine. Raises ModelError.
+
+    disabled: optimizers of onnxruntime that leave it as it is.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "optimised.onnx"
         settings = _ort_options(options, "")
         settings.optimized_model_filepath = str(path)
         try:
-            ort.InferenceSession(model, settings, providers=[provider.full_name])
+            ort.InferenceSession(
+                model,
+                settings,
+                providers=[provider.full_name],
+                disabled_optimizers=list(disabled),
+            )
         except Exception as error:
             raise ModelError(
                 f"found that onnxruntime {ort.__version__} refused the model ({error}), wanted "
