@@ -200,7 +200,7 @@ def _add_frames(build: Builder, value: Value, acoustic: Value, count: int | str 
     """Steps -> frames: their pitch in Hz, and what the decoder takes of them."""
     weight = build.weights["pn.pro_out.weight"][..., 0].T
     # Four numbers a step: the pitch of both frames, then the voicing of both.
-    four = build.flat(value) @ weight + build.weights["pn.pro_out.bias"]
+    four = build.flat(value).apply("Gemm", weight, build.weights["pn.pro_out.bias"])
     pairs = four.reshape(-1, 2, 2).transpose(0, 2, 1)
     frames = pairs.reshape(1, 1, -1, 2)
     frames = frames * np.array([PITCH_SCALE, VOICING_SCALE])

@@ -51,7 +51,7 @@ from .buckets import (
 from .vocoder import HOP, LOOKAHEAD, SAMPLE_RATE, Floats, Spectra, Vocoder
 
 STAGES = ("encode", "prosody", "decode")
-CUT_VERSION = "4"  # of what graph.py makes: a graph cached under another one is made again
+CUT_VERSION = "5"  # of what graph.py makes: a graph cached under another one is made again
 
 STEP_SAMPLES = FRAMES_PER_STEP * HOP
 
