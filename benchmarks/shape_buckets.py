@@ -82,7 +82,7 @@ def say_in_turns(
     """The same text by both, each first in every other round."""
     durations: dict[str, list[Durations]] = {name: [] for name in engines}
     for number in range(rounds):
-        order = list(engines) if number % 2 == 0 else list(reversed(engines))
+        order = list(engines) if number % 2 == 0 else list(engines)[::-1]
         for name in order:
             durations[name].append(say(engines[name], text))
     return durations
