@@ -26,6 +26,10 @@ PEERS_READY := $(PEERS)/.ready
 RIVALS       := .venv-rivals
 RIVALS_READY := $(RIVALS)/.ready
 
+# A provider whose build of onnxruntime takes the place of the usual one.
+OPENVINO       := .venv-openvino
+OPENVINO_READY := $(OPENVINO)/.ready
+
 # Of a quick test each costs little, so they are dealt out one by one.
 QUICK ?= -n 2 --dist worksteal
 # How long a night is, and which campaigns: see benchmarks/nightly.py.
@@ -34,7 +38,7 @@ NIGHTLY ?= --minutes 420
 # The tests start hundreds of processes: each would compile anew what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: perf test quick nightly check format schemas baseline peers rivals clean
+.PHONY: perf test quick nightly check format schemas baseline peers rivals openvino clean
 
 perf: $(READY)
 	$(BIN)/python -m pytest -m perf $(PERF)
@@ -81,8 +85,12 @@ peers: $(PEERS_READY)
 rivals: $(RIVALS_READY)
 	@echo "ready: $(BIN)/python benchmarks/gate_rivals.py --log gate.jsonl"
 
+# What the suite `provider` compares with the CPU: docs/providers.md.
+openvino: $(READY) $(OPENVINO_READY)
+	@echo "ready: $(BIN)/ttsperf run --suite provider -- --ttsperf-python=openvino=$(OPENVINO)"
+
 clean:
-	rm -rf $(VENV) $(PEERS) $(RIVALS) artifacts build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) $(RIVALS) $(OPENVINO) artifacts build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
 
 # Any Python that is new enough and can make an environment.
 define check_python
@@ -107,6 +115,14 @@ $(PEERS_READY): pyproject.toml
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[peers]"
 	@touch $(PEERS_READY)
+
+# By the same Python as .venv, whose other packages are used from there.
+$(OPENVINO_READY):
+	$(check_python)
+	@echo "setting up $(OPENVINO) (a minute the first time)"
+	$(PYTHON) -m venv $(OPENVINO)
+	$(OPENVINO)/bin/python -m pip install --quiet --disable-pip-version-check "onnxruntime-openvino>=1.24"
+	@touch $(OPENVINO_READY)
 
 $(RIVALS_READY): pyproject.toml
 	$(check_python)

@@ -28,20 +28,18 @@ from engine.cache import VARIABLE
 from engine.engine import Engine
 from engine.models.hibari.architecture import (
     DECODE_LAYERS,
+    DECODE_LOOKAHEAD,
     DECODE_WIDTH,
     FEATURE_WIDTH,
+    FRAMES_PER_STEP,
     KERNEL_SIZE,
     PROSODY_DILATIONS,
+    PROSODY_LOOKAHEAD,
     PROSODY_WIDTH,
     REACH,
     SPECTRA_WIDTH,
 )
-from engine.models.hibari.model import (
-    DECODE_LOOKAHEAD,
-    FRAMES_PER_STEP,
-    PROSODY_LOOKAHEAD,
-    HibariModel,
-)
+from engine.models.hibari.model import HibariModel
 from engine.models.hibari.vocoder import HOP
 
 TEXTS = {

@@ -88,6 +88,7 @@ class Engine:
         require: str = "any",
         session: Mapping[str, Any] | None = None,
         cache: str | PathLike[str] | None = None,
+        shapes: str = "dynamic",
     ) -> None:
         """Open a voice on an execution provider.
 
@@ -103,6 +104,7 @@ class Engine:
         require: "any", "some" or "all": how much has to run on the provider rather than the CPU.
         session: options of the sessions by name, see providers.SessionOptions.
         cache: folder for what is made once; None is $TTS_ENGINE_CACHE, or the user's cache.
+        shapes: "dynamic", or "buckets" for graphs of a few fixed shapes, which some providers need.
         Raises OptionError, VoiceNotFound, VoiceNotInstalled, ProviderUnavailable or ModelError.
         """
         self._seed = _check_count("seed", seed, 0, "leave it out")
@@ -124,7 +126,9 @@ class Engine:
             require=check_require(require),
             lexicon=lexicon or {},
             cache=Cache(cache),
+            shapes=shapes,
         )
+        self._shapes = shapes
 
     @property
     def sample_rate(self) -> int:
@@ -184,9 +188,10 @@ class Engine:
         """What was requested and what runs: provider, nodes, runtime, threads, voice; JSON-able.
 
         Nodes are those of every session of the voice, summed per provider; `share` is each
-        provider's part of them.
+        provider's part of them. `sessions` is how many there are, `shapes` whether those are fixed.
         """
         placement = _placement_of(self._require_open())
+        placement["shapes"] = self._shapes
         placement["voice"] = self._voice.name
         placement["voice_hash"] = self._voice.sha256
         return placement
@@ -310,18 +315,19 @@ def _open_model(
     require: Require,
     lexicon: Mapping[str, str],
     cache: Cache,
+    shapes: str,
 ) -> Model:
     # Late, since all of these import onnxruntime: naming the engine has to stay cheap.
     with recorder.span("import"):
         from .models import family_of
-        from .models.base import Settings
+        from .models.base import Settings, check_shapes
         from .runtime.session import check_available, check_placement
 
         family = family_of(voice)
     check_available(provider)  # before graphs are made for it
-    settings = Settings(provider, options, require, lexicon, cache)
+    settings = Settings(provider, options, require, lexicon, cache, check_shapes(shapes))
     model: Model = family.open_model(voice, settings, recorder)
-    options.check_stages([session.name for session in model.sessions()])
+    options.check_stages([session.stage for session in model.sessions()])
     check_placement(_placement_of(model), require)
     return model
 

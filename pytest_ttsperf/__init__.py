@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pytest_ttsperf.plugin.alternatives import Alternatives as Alternatives
     from pytest_ttsperf.plugin.fixtures import ColdEngine as ColdEngine
     from pytest_ttsperf.plugin.fixtures import Measurement as Measurement
     from pytest_ttsperf.plugin.fixtures import Perf as Perf
@@ -39,6 +40,7 @@ MARKS = (
     "seams", "trials", "ttfa", "voice",
 )  # fmt: skip
 _LAZY = {
+    "Alternatives": "pytest_ttsperf.plugin.alternatives",
     "ColdEngine": "pytest_ttsperf.plugin.fixtures",
     "Measurement": "pytest_ttsperf.plugin.fixtures",
     "Perf": "pytest_ttsperf.plugin.fixtures",

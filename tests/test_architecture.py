@@ -22,7 +22,7 @@ BIGGEST_ROOM = 0.28
 LEAVES = {"errors", "files", "git", "late", "popen", "real", "secrets", "version"}
 """Modules of pytest_ttsperf that any room may import; they import one another alone."""
 
-FEATURES = {"compare", "baseline", "load", "doctor", "init"}
+FEATURES = {"compare", "baseline", "load", "doctor", "alternatives", "init"}
 PLUGIN_ROOMS = {
     "records": set(),
     "machine": {"records"},
@@ -36,6 +36,9 @@ PLUGIN_ROOMS = {
     "compare": {
         "records", "experiment", "targets", "measure", "metrics", "judge.statistics", "machine",
         "sound_quality", "report",
+    },
+    "alternatives": {
+        "records", "compare", "experiment", "targets", "metrics", "judge.statistics", "machine",
     },
     "baseline": {"records", "judge.statistics", "machine", "report"},
     "load": {

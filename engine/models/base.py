@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
 
 from ..audio import Samples, Word
 from ..cache import Cache
+from ..errors import OptionError
 from ..runtime.providers import Provider, Require, SessionOptions
 from ..text.phonemizer import ModelInput, Phonemizer
 from ..timing import SpanRecorder
+from ..voices import Voice
 
 if TYPE_CHECKING:  # else whoever names the engine would import onnxruntime
     from ..runtime.session import CancelToken, Session
 
+
+Shapes = Literal["dynamic", "buckets"]
+"""Whether graphs take any length, or runs of a few fixed ones."""
+SHAPES: tuple[Shapes, ...] = ("dynamic", "buckets")
 
 ChunkLengths = Callable[[int], float]
 """How long a chunk should be, by its index."""
@@ -97,3 +103,20 @@ class Settings:
     require: Require
     lexicon: Mapping[str, str]
     cache: Cache
+    shapes: Shapes = "dynamic"
+
+    def refuse_buckets(self, voice: Voice) -> None:
+        """OptionError where fixed shapes are wanted of a family that has none."""
+        if self.shapes == "buckets":
+            raise OptionError(
+                f"found shapes={self.shapes!r} for voice {voice.name!r} of the {voice.family} "
+                "family, whose graphs take any length; leave it out, or choose a hibari voice"
+            )
+
+
+def check_shapes(shapes: str) -> Shapes:
+    """Whether graphs take any length. Raises OptionError."""
+    for choice in SHAPES:
+        if shapes == choice:
+            return choice
+    raise OptionError(f"found shapes={shapes!r}, wanted one of {', '.join(SHAPES)}")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from ..cache import processor
 from ..runtime.providers import CPU
-from ..runtime.session import OPTIMISATION, RUNTIME_VERSION, Session, optimise_graph
+from ..runtime.session import RUNTIME_VERSION, Session, optimise_graph
 from ..voices import Voice
 from .base import Settings
 
@@ -30,14 +30,18 @@ class GraphStore:
             version,
             voice.sha256,
             RUNTIME_VERSION,
-            OPTIMISATION,
+            settings.options.optimisation_level,
             settings.provider.name,
             processor(),
         )
 
     def load(self, names: Iterable[str]) -> dict[str, memoryview]:
         """The graphs of those names, as sessions on the provider take them."""
-        return {name: self.get(name, functools.partial(self._derive, name)) for name in names}
+        graphs = {}
+        for name in names:
+            disabled = _disabled_optimizers(name)
+            graphs[name] = self.get(name, functools.partial(self._derive, name), *disabled)
+        return graphs
 
     def get(
         self,
@@ -52,7 +56,20 @@ class GraphStore:
         graph = self._cut(name)
         if self._settings.provider is not CPU:
             return graph
-        return optimise_graph(graph, self._settings.provider, self._settings.options)
+        return optimise_graph(
+            graph,
+            self._settings.provider,
+            self._settings.options,
+            _disabled_optimizers(name),
+        )
+
+
+def _disabled_optimizers(name: str) -> tuple[str, ...]:
+    """Of a graph of fixed shapes, such as `decode-32`, those that round otherwise than without.
+
+    Where lengths are constant a product and its bias become one operator, which rounds once less.
+    """
+    return ("MatMulAddFusion",) if "-" in name else ()
 
 
 def cut_together(cut: Callable[[], Mapping[str, bytes]]) -> Callable[[str], bytes]:
@@ -62,13 +79,17 @@ def cut_together(cut: Callable[[], Mapping[str, bytes]]) -> Callable[[str], byte
 
 
 def open_sessions(graphs: Mapping[str, memoryview], settings: Settings) -> dict[str, Session]:
-    """A session on each graph that load() gave, by its name."""
+    """A session on each graph that load() gave, by its name.
+
+    A graph such as `decode-32` is one of several of the stage `decode`.
+    """
     return {
         name: Session(
             bytes(graph),
             settings.provider,
             settings.options,
             name=name,
+            stage=name.partition("-")[0],
             require=settings.require,
             optimised=settings.provider is CPU,
         )

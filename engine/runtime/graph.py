@@ -445,7 +445,7 @@ class Builder:
             stop = start + 1 - kernel_size or END
             shifted.append(self.rows(value, start, stop))
         wide = self.flat(self.join(*shifted))
-        return self.table(wide @ to_matrix(weight) + bias)
+        return self.table(wide.apply("Gemm", to_matrix(weight), bias))
 
     def dense(
         self,

@@ -17,7 +17,11 @@ from ..errors import OptionError, OptionTypeError
 # while nothing else runs; for that it takes twice the processor time, and as soon as one other
 # process is busy the first chunk comes later than with one thread (medium: 110 ms, not 80).
 DEFAULT_THREADS = 1
+DEFAULT_OPTIMISATION = "all"
 MAX_THREADS = 256
+
+# How far onnxruntime rewrites a graph before it runs it.
+OPTIMISATIONS = ("all", "extended", "basic", "none")
 
 # any: nodes may run on the CPU, all of them; some: the provider has to run at least one;
 # all: no node may be left to the CPU.
@@ -201,6 +205,7 @@ class SessionOptions:
     arena: whether freed memory is kept for the next run; if unset, it is not.
     spinning: whether idle threads burn processor time in order to wake up sooner.
     memory_pattern: whether memory is planned by the lengths seen before.
+    optimisation: how far graphs are rewritten: "all" (if unset), "extended", "basic" or "none".
     profile: where each session writes its profile when the engine closes; a path without suffix.
     Raises OptionError for a value out of range, OptionTypeError for one of another type.
     """
@@ -209,6 +214,7 @@ class SessionOptions:
     arena: bool | None = None
     spinning: bool | None = None
     memory_pattern: bool | None = None
+    optimisation: str | None = None
     profile: str | None = None
 
     def __post_init__(self) -> None:
@@ -218,6 +224,10 @@ class SessionOptions:
                 raise OptionTypeError(f"found {name}={value!r}, wanted True or False")
         if not isinstance(self.profile, str | None):
             raise OptionTypeError(f"found profile={self.profile!r}, wanted a path as str")
+        if self.optimisation is not None and self.optimisation not in OPTIMISATIONS:
+            wanted = f"wanted one of {', '.join(OPTIMISATIONS)}"
+            hint = _hint(str(self.optimisation), OPTIMISATIONS, "leave it out for the default")
+            raise OptionError(f"found optimisation={self.optimisation!r}, {wanted}; {hint}")
         if isinstance(self.threads, Mapping):
             for stage, threads in self.threads.items():
                 _check_threads(threads, f"threads of stage {stage!r}: ")
@@ -229,6 +239,11 @@ class SessionOptions:
         """Options by name. Raises OptionError for an unknown name, with the nearest one."""
         _check_names(options, _names(cls), "session option")
         return cls(**options)
+
+    @property
+    def optimisation_level(self) -> str:
+        """How far graphs are rewritten."""
+        return self.optimisation or DEFAULT_OPTIMISATION
 
     def threads_of(self, stage: str) -> int:
         """Threads that work on one operator of a stage."""

@@ -6,7 +6,7 @@ import math
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,12 @@ from .providers import CPU, Provider, Require, SessionOptions
 RUNTIME = "onnxruntime"
 RUNTIME_VERSION: str = ort.__version__
 API_VERSION = RUNTIME_VERSION.split(".")[1]  # of its C interface
-OPTIMISATION = "all"  # the level, as it goes into the keys of cached graphs
+LEVELS = {
+    "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
+    "extended": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
+}
 RECORD_ASSIGNMENT = "session.record_ep_graph_assignment_info"
 ALLOW_SPINNING = "session.intra_op.allow_spinning"
 REFUSE_CPU = "session.disable_cpu_ep_fallback"
@@ -77,21 +82,23 @@ class Session:
         options: SessionOptions,
         *,
         name: str = "model",
+        stage: str | None = None,
         require: Require = "any",
         optimised: bool = False,
     ) -> None:
         """`optimised` models are taken as they are: optimise_graph() has made them.
 
-        `name` is the stage: profiles and numbers of threads are told apart by it.
+        Profiles are told apart by the `name`, numbers of threads by the `stage`, which is the name
+        but for one of several sessions of a stage.
 
         Raises ProviderUnavailable, or ModelError if onnxruntime refuses the model.
         """
-        self.name = name
+        self.stage = stage or name
         self._provider = provider
-        self._threads = options.threads_of(name)
+        self._threads = options.threads_of(self.stage)
         self._is_profiling = options.profile is not None
         refuses_cpu = require == "all" and provider is not CPU
-        settings = _ort_options(options, name)
+        settings = _ort_options(options, self.stage)
         if options.profile is not None:
             settings.enable_profiling = True
             settings.profile_file_prefix = f"{options.profile}-{name}"
@@ -151,30 +158,31 @@ class Session:
 
         `nodes` counts graph nodes by the provider that executes them, `share` is that part of all
         nodes; None, not {}, where this onnxruntime does not report it. Registration alone proves
-        nothing: a provider may take no node.
+        nothing: a provider may take no node. Of a provider that is not the CPU, `partitions` is in
+        how many pieces it has its nodes, and `cpu_operators` counts what it leaves to the CPU, by
+        operator.
         """
-        nodes = self._nodes()
+        assigned = self._assigned()
+        nodes = _count_nodes(assigned)
         return {
-            "stage": self.name,
+            "stage": self.stage,
             "requested": self._provider.name,
             "provider": self._full_name,
             "options": dict(self._provider.options),
             "registered": list(self._session.get_providers()),
             "nodes": nodes,
             "share": _share(nodes),
+            "partitions": _count_partitions(assigned, self._full_name),
+            "cpu_operators": _count_cpu_operators(assigned, self._full_name),
             "runtime": RUNTIME,
             "runtime_version": ort.__version__,
             "threads": self._threads,
         }
 
-    def _nodes(self) -> dict[str, int] | None:
+    def _assigned(self) -> list[Any] | None:
+        """Pieces of the graph with the provider that runs each; None where nobody reports them."""
         read_back = getattr(self._session, "get_provider_graph_assignment_info", None)
-        if read_back is None:
-            return None
-        counts: Counter[str] = Counter()
-        for subgraph in read_back():
-            counts[subgraph.ep_name] += len(subgraph.get_nodes())
-        return dict(counts)
+        return None if read_back is None else list(read_back())
 
     def _require_registered(self) -> None:
         registered = self._session.get_providers()
@@ -185,30 +193,73 @@ class Session:
             )
 
 
+def _count_nodes(assigned: Sequence[Any] | None) -> dict[str, int] | None:
+    if assigned is None:
+        return None
+    counts: Counter[str] = Counter()
+    for subgraph in assigned:
+        counts[subgraph.ep_name] += len(subgraph.get_nodes())
+    return dict(counts)
+
+
+def _count_partitions(
+    assigned: Sequence[Any] | None,
+    full_name: str,
+) -> int | None:
+    """None for the CPU, which has each node as a piece of its own."""
+    if assigned is None or full_name == CPU.full_name:
+        return None
+    mine = [subgraph for subgraph in assigned if subgraph.ep_name == full_name]
+    return len(mine)
+
+
+def _count_cpu_operators(
+    assigned: Sequence[Any] | None,
+    full_name: str,
+) -> dict[str, int] | None:
+    """None for the CPU, to which nothing is left."""
+    if assigned is None or full_name == CPU.full_name:
+        return None
+    counts: Counter[str] = Counter()
+    for subgraph in assigned:
+        if subgraph.ep_name == CPU.full_name:
+            counts.update(node.op_type for node in subgraph.get_nodes())
+    return dict(counts.most_common())
+
+
 def combine_placements(placements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The placements of an engine's sessions as one: nodes are summed per provider.
 
-    `threads` is a number if it is the same for all, else numbers by stage.
+    `stages` are those of the sessions, of which one stage may have several; `sessions` is how many
+    there are. `threads` is a number if it is the same for all, else numbers by stage.
     """
     sessions = list(placements)
     threads = {placement["stage"]: placement["threads"] for placement in sessions}
-    nodes = _sum_nodes(placement["nodes"] for placement in sessions)
+    nodes = _sum_counts(placement["nodes"] for placement in sessions)
+    partitions = [placement["partitions"] for placement in sessions]
     combined = dict(sessions[0])
     del combined["stage"]
-    combined.update(nodes=nodes, share=_share(nodes))
+    combined.update(
+        stages=list(threads),
+        sessions=len(sessions),
+        nodes=nodes,
+        share=_share(nodes),
+        partitions=None if None in partitions else sum(partitions),
+        cpu_operators=_sum_counts(placement["cpu_operators"] for placement in sessions),
+    )
     if len(set(threads.values())) > 1:
         combined["threads"] = threads
     return combined
 
 
-def _sum_nodes(counts: Iterable[Mapping[str, int] | None]) -> dict[str, int] | None:
-    """Nodes by provider; None if they are not reported for every session."""
+def _sum_counts(counts: Iterable[Mapping[str, int] | None]) -> dict[str, int] | None:
+    """Counts by name, the highest first; None if they are not reported for every session."""
     total: Counter[str] = Counter()
-    for nodes in counts:
-        if nodes is None:
+    for of_session in counts:
+        if of_session is None:
             return None
-        total.update(nodes)
-    return dict(total)
+        total.update(of_session)
+    return dict(total.most_common())
 
 
 def _share(nodes: Mapping[str, int] | None) -> dict[str, float] | None:
@@ -245,14 +296,23 @@ def optimise_graph(
     model: bytes,
     provider: Provider,
     options: SessionOptions,
+    disabled: Sequence[str] = (),
 ) -> bytes:
-    """The model as onnxruntime would run it on this machine. Raises ModelError."""
+    """The model as onnxruntime would run it on this machine. Raises ModelError.
+
+    disabled: optimizers of onnxruntime that leave it as it is.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "optimised.onnx"
         settings = _ort_options(options, "")
         settings.optimized_model_filepath = str(path)
         try:
-            ort.InferenceSession(model, settings, providers=[provider.full_name])
+            ort.InferenceSession(
+                model,
+                settings,
+                providers=[provider.full_name],
+                disabled_optimizers=list(disabled),
+            )
         except Exception as error:
             raise ModelError(
                 f"found that onnxruntime {ort.__version__} refused the model ({error}), wanted "
@@ -363,6 +423,7 @@ def _ort_options(options: SessionOptions, stage: str) -> Any:
     settings.enable_mem_pattern = bool(options.memory_pattern)
     # An arena holds what was freed for pieces of other lengths.
     settings.enable_cpu_mem_arena = bool(options.arena)
+    settings.graph_optimization_level = LEVELS[options.optimisation_level]
     settings.log_severity_level = SEVERITY_ERROR
     settings.add_session_config_entry(RECORD_ASSIGNMENT, "1")
     if options.spinning is not None:

@@ -46,12 +46,16 @@ class TargetFactory:
     inline: bool = False
     tree: Tree | None = None
     """Another version of the code, in whose place the running one is not opened."""
+    python: str | None = None
+    """Another interpreter, on whose packages the target is opened."""
 
     def __post_init__(self) -> None:
-        """MeasurementError for another version of what is not imported."""
+        """MeasurementError for another version, or interpreter, of what is not imported."""
         # Also where there is no other version: what such a target needs is imported now, and not
         # within a test, which may have replaced the clock or the network.
         target = self._new_target()
+        if self.python is not None:
+            self._refuse_python(target)
         if self.tree is None or target.can_swap_code:
             return
         if target.lifecycle == "external":
@@ -64,6 +68,23 @@ class TargetFactory:
             f"{self.spec.shown} is not imported, so it would be the same at {self.tree.label}; "
             f"name that version's program itself: --ttsperf-against={prefix}..."
         )
+
+    def _refuse_python(self, target: Target) -> None:
+        """MeasurementError where no interpreter of our choice opens the target."""
+        if not target.can_swap_code:
+            raise MeasurementError(
+                f"{self.spec.shown} is not imported, so no interpreter can be chosen for it; start "
+                "it with that one, and leave out --ttsperf-python"
+            )
+        if self.inline:
+            raise MeasurementError(
+                "--ttsperf-python opens a process of its own; leave it out, or --ttsperf-inline"
+            )
+        if self.tree is not None and self.tree.has_own_environment:
+            raise MeasurementError(
+                f"{self.tree.label} has an environment of its own; leave out --ttsperf-python, or "
+                "--ttsperf-against-install"
+            )
 
     @property
     def lifecycle(self) -> Lifecycle:
@@ -112,6 +133,7 @@ class TargetFactory:
             timeout_s=self.timeout_s,
             is_inline=self.inline,
             tree=self.tree,
+            python=self.python,
         )
 
     def _new_target(self) -> Target:

@@ -154,21 +154,38 @@ class _Objection(NamedTuple):
 
 
 def _object_to(provider: str, placement: Mapping[str, object]) -> _Objection | None:
-    nodes = placement.get("nodes")
-    if not isinstance(nodes, Mapping) or not nodes:
+    count = count_nodes(provider, placement)
+    if count is None:
         return _Objection(
             f"unverified: the target does not tell which provider ran, {provider} was asked for",
             is_invalid=False,
         )
-    wanted = _plain(_provider_name(provider, placement.get("provider")))
-    if any(count for name, count in nodes.items() if _plain(name).startswith(wanted)):
+    if count:
         return None
-    ran = ", ".join(f"{count} on {name}" for name, count in sorted(nodes.items()) if count)
     return _Objection(
-        f"provider {provider} was asked for and ran 0 nodes ({ran or 'no nodes at all'}): "
+        f"provider {provider} was asked for and ran 0 nodes ({nodes_text(placement)}): "
         "install its onnxruntime build or ask for the provider that ran",
         is_invalid=True,
     )
+
+
+def count_nodes(provider: str, placement: Mapping[str, object]) -> int | None:
+    """How many nodes run on the provider that was asked for; None where the target does not say."""
+    nodes = placement.get("nodes")
+    if not isinstance(nodes, Mapping) or not nodes:
+        return None
+    wanted = _plain(_provider_name(provider, placement.get("provider")))
+    counts = [count for name, count in nodes.items() if _plain(name).startswith(wanted)]
+    return int(sum(counts))
+
+
+def nodes_text(placement: Mapping[str, object]) -> str:
+    """`505 on CPUExecutionProvider`: which provider runs how many."""
+    nodes = placement.get("nodes")
+    if not isinstance(nodes, Mapping):
+        return "no nodes at all"
+    counts = [f"{count} on {name}" for name, count in sorted(nodes.items()) if count]
+    return ", ".join(counts) or "no nodes at all"
 
 
 def _provider_name(provider: str, placed: object) -> str:

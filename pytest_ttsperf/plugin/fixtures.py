@@ -19,6 +19,7 @@ from pytest_ttsperf.plugin import (
     target_fixture,
     usage,
 )
+from pytest_ttsperf.plugin.alternatives import Alternatives
 from pytest_ttsperf.plugin.listeners import CallLoad, ListenerCount
 from pytest_ttsperf.targets import spec
 
@@ -364,9 +365,18 @@ def _ttsperf_source(
     ttsperf_target: str | lazy.records.TargetSpec,
     _ttsperf_provider: str | None,
 ) -> lazy.plan.TargetFactory:
+    _note_use(request.node)
+    return _source_on(request, ttsperf_target, _ttsperf_provider)
+
+
+def _source_on(
+    request: pytest.FixtureRequest,
+    ttsperf_target: str | lazy.records.TargetSpec,
+    provider: str | None,
+) -> lazy.plan.TargetFactory:
+    """The target of a test on a provider, with the options that are set for it."""
     options = run_state.run_state_of(request.config).options
     state = run_state.state_of(request.node)
-    _note_use(request.node)
     with _Outcomes(state):
         named = target_fixture.as_spec(ttsperf_target)
     is_configured = isinstance(ttsperf_target, str) and named.spec == options.target
@@ -384,14 +394,16 @@ def _ttsperf_source(
     with _Outcomes(state):
         target = lazy.run_options.with_http_options(target, options.http)
     state.advise(secrets.find(target.spec, target.options))
-    return lazy.plan.TargetFactory(
-        spec=target,
-        provider=_ttsperf_provider,
-        voice=test_voice or options.voice,
-        requested=tuple(requested),
-        timeout_s=options.timeout_s,
-        inline=options.inline,
-    )
+    with _Outcomes(state):
+        return lazy.plan.TargetFactory(
+            spec=target,
+            provider=provider,
+            voice=test_voice or options.voice,
+            requested=tuple(requested),
+            timeout_s=options.timeout_s,
+            inline=options.inline,
+            python=options.pythons.get(provider or ""),
+        )
 
 
 @pytest.fixture
@@ -433,6 +445,21 @@ def perf(
             pytrace=False,
         )
     return Perf(engine, run_state.state_of(request.node), _ttsperf_listeners)
+
+
+@pytest.fixture
+def alternatives(
+    request: pytest.FixtureRequest,
+    ttsperf_target: str | TargetSpec,
+) -> Alternatives:
+    """Compares execution providers, or settings of the runtime, side by side."""
+    run_state.refuse_beside_workers(request.config)
+
+    def source_on(provider: str | None) -> TargetFactory:
+        return _source_on(request, ttsperf_target, provider)
+
+    run = run_state.run_state_of(request.config)
+    return Alternatives(source_on, run_state.state_of(request.node), run)
 
 
 def _note_use(item: pytest.Item) -> None:

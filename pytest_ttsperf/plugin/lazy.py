@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING
 from pytest_ttsperf.late import importer
 
 if TYPE_CHECKING:
+    import pytest_ttsperf.alternatives.comparison
+    import pytest_ttsperf.alternatives.providers
+    import pytest_ttsperf.alternatives.report
+    import pytest_ttsperf.alternatives.settings
     import pytest_ttsperf.load.cell
     import pytest_ttsperf.load.comparison
     import pytest_ttsperf.load.pooling
     import pytest_ttsperf.load.report
     import pytest_ttsperf.records.cell
     from pytest_ttsperf import records as records
+    from pytest_ttsperf.alternatives import candidates as candidates
     from pytest_ttsperf.baseline import admission as admission
     from pytest_ttsperf.baseline import screening as screening
     from pytest_ttsperf.baseline import store as store
@@ -36,6 +41,10 @@ if TYPE_CHECKING:
     from pytest_ttsperf.sound_quality import function_process as function_process
     from pytest_ttsperf.targets.server import run_options as run_options
 
+    alternative_comparison = pytest_ttsperf.alternatives.comparison
+    alternative_providers = pytest_ttsperf.alternatives.providers
+    alternative_report = pytest_ttsperf.alternatives.report
+    alternative_settings = pytest_ttsperf.alternatives.settings
     load_cell = pytest_ttsperf.load.cell
     load_comparison = pytest_ttsperf.load.comparison
     load_pooling = pytest_ttsperf.load.pooling
@@ -44,9 +53,14 @@ if TYPE_CHECKING:
 
 MODULES = {
     "absence": "pytest_ttsperf.compare.absence",
+    "alternative_comparison": "pytest_ttsperf.alternatives.comparison",
+    "alternative_providers": "pytest_ttsperf.alternatives.providers",
+    "alternative_report": "pytest_ttsperf.alternatives.report",
+    "alternative_settings": "pytest_ttsperf.alternatives.settings",
     "admission": "pytest_ttsperf.baseline.admission",
     "artifact": "pytest_ttsperf.report.artifact",
     "barge_in": "pytest_ttsperf.load.barge_in",
+    "candidates": "pytest_ttsperf.alternatives.candidates",
     "capacity": "pytest_ttsperf.load.capacity",
     "capacity_cell": "pytest_ttsperf.load.capacity_cell",
     "cell": "pytest_ttsperf.experiment.cell",

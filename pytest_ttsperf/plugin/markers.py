@@ -165,7 +165,7 @@ class Override(NamedTuple):
 
 def is_perf(item: pytest.Item) -> bool:
     """Whether the test is to carry the mark `perf`: it uses our fixtures, or states a limit."""
-    if usage.uses_ours(item):
+    if usage.uses_ours(item) or usage.uses_alternatives(item):
         return True
     marks = chain.from_iterable(map(item.iter_markers, LIMITS))
     return any(map(_is_ours, marks))

@@ -69,6 +69,12 @@ OPTIONS = (
         # Unset is not empty here: only providers of the command line are requested.
         {"metavar": "NAME[,NAME]", "action": "append"},
     ),
+    _repeatable(
+        "python",
+        "PROVIDER=PATH",
+        "interpreter that opens the target for that provider, whose onnxruntime is in an "
+        "environment of its own; may be repeated",
+    ),
     _value("voice", "NAME", "voice the target is asked for"),
     _value(
         "suite",
@@ -143,6 +149,12 @@ OPTIONS = (
         "FIGURE:CHANGE",
         "smallest change that makes a comparison fail, as ttfa_p95:7.5%% (3%%)",
     ),
+    _repeatable(
+        "setting",
+        "NAME=VALUE",
+        "keyword option of the target that the suite `settings` compares with the target as it is, "
+        "as threads=2; may be repeated",
+    ),
     _value("storage", "DIR", "where baselines are kept (baselines/)"),
     _value("artifacts", "DIR", "where artifacts are written (artifacts/)"),
     _switch(
@@ -185,6 +197,11 @@ INI_LINES = (
         "linelist",
     ),
     IniLine("provider", "execution providers; a missing one is skipped", "args"),
+    IniLine(
+        "python",
+        "interpreters by provider, one a line: openvino=.venv-openvino/bin/python",
+        "linelist",
+    ),
     IniLine("voice", "voice the target is asked for"),
     IniLine("trials", "trials of each warm cell"),
     IniLine("processes", "processes that the trials of a warm cell are spread over, or auto"),

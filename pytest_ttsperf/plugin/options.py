@@ -23,6 +23,7 @@ from pytest_ttsperf.plugin import ini
 from pytest_ttsperf.plugin.markers import Override, parse_override
 from pytest_ttsperf.plugin.option_table import CONNECTIONS, INCONCLUSIVE, PREFIX
 from pytest_ttsperf.targets import spec
+from pytest_ttsperf.targets.worker import interpreter
 
 DEFAULT_TIMEOUT_S = 60.0
 DEFAULT_STORAGE = "baselines"
@@ -63,6 +64,8 @@ class Options:
     """At least one; None for the target's default."""
     provider_requested: bool
     """Whether the command line names it, so that a missing one is an error."""
+    pythons: Mapping[str, str]
+    """Interpreters that open the target, by provider; none for the running one."""
     voice: str | None
     voice_requested: bool
     trials: int | None
@@ -102,6 +105,10 @@ class Options:
     """Infinite where it is open."""
     load_budget_s: float
     """The same where many listen."""
+    budget_set_s: float | None
+    """The same where somebody has said it; None where nobody has."""
+    settings: tuple[str, ...]
+    """Keyword options of the target, each of which is compared with the target as it is."""
     margins: Mapping[str, float]
     margins_ini: Mapping[str, float]
     inconclusive_fails: bool
@@ -136,6 +143,7 @@ def _read(config: pytest.Config) -> Options:
         cli_target_options=cli_target_options,
         providers=_providers(config),
         provider_requested=_option(config, "provider") is not None,
+        pythons=_pythons(config),
         voice=_option_or_ini(config, "voice"),
         voice_requested=_option(config, "voice") is not None,
         trials=_count(_option(config, "trials"), f"{PREFIX}trials"),
@@ -162,6 +170,8 @@ def _read(config: pytest.Config) -> Options:
         fetch=_option(config, "fetch"),
         budget_s=_budget_s(_number(config, "budget"), metrics.DEFAULT_BUDGET_S),
         load_budget_s=_budget_s(_number(config, "budget"), metrics.DEFAULT_LOAD_BUDGET_S),
+        budget_set_s=_budget_set_s(_number(config, "budget")),
+        settings=tuple(_option(config, "setting")),
         margins=metrics.margins_of_lines(
             _option(config, "compare-fail"),
             f"{PREFIX}compare-fail",
@@ -331,6 +341,28 @@ def _providers(config: pytest.Config) -> tuple[str | None, ...]:
     return tuple(named) or (None,)
 
 
+def _pythons(config: pytest.Config) -> dict[str, str]:
+    """Interpreters by provider: those of ini, and over them those of the command line.
+
+    Relative paths start at the root in ini, and where pytest was started on the command line.
+    """
+    places = (
+        ("ini ttsperf_python", ini.lines(config, "python"), config.rootpath),
+        (f"{PREFIX}python", _option(config, "python"), config.invocation_params.dir),
+    )
+    found = {}
+    for source, lines, folder in places:
+        for line in lines:
+            provider, equals, path = (part.strip() for part in line.partition("="))
+            if not equals or not provider or not path:
+                raise LimitError(
+                    f"{source}: found {line!r}, wanted PROVIDER=PATH, as "
+                    "openvino=.venv-openvino/bin/python"
+                )
+            found[provider] = interpreter.find_python(folder / Path(path).expanduser(), source)
+    return found
+
+
 def _inconclusive(config: pytest.Config) -> str:
     word = _option_or_ini(config, "inconclusive") or "warn"
     if word not in INCONCLUSIVE:
@@ -416,6 +448,10 @@ def _budget_s(text: str | int | float | None, default_s: float) -> float:
     if text is None:
         return default_s
     return metrics.budget_s(text, f"{PREFIX}budget")
+
+
+def _budget_set_s(text: str | int | float | None) -> float | None:
+    return None if text is None else metrics.budget_s(text, f"{PREFIX}budget")
 
 
 def _timeout_s(value: object) -> float:

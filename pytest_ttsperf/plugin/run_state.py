@@ -281,6 +281,8 @@ class TestState:
         self._crowd_comparisons = crowd_comparisons.CrowdComparisons()
         self.provider_missing = False
         self.remarks: list[str] = []
+        self.pages: list[str] = []
+        """What is printed below the table of the run, with a heading of its own."""
         self._run = run
 
     def plan(self, text: str, mode: Mode, phase: Phase, processes: int | None) -> Plan:
@@ -590,6 +592,7 @@ def report_data(state: TestState) -> dict[str, Any]:
         "artifact": run_state_of(state.item.config).artifact,
         "provider_missing": state.provider_missing,
         "remarks": list(state.remarks),
+        "pages": list(state.pages),
     }
 
 

@@ -78,6 +78,8 @@ class RunSummary:
         if results:
             self._print_results(reporter, results)
         if self._config.get_verbosity() >= 0:
+            self._print_pages(reporter, has_table=bool(results))
+        if self._config.get_verbosity() >= 0:
             self._print_left_aside(reporter)
         self._print_losses(reporter)
 
@@ -94,6 +96,19 @@ class RunSummary:
         against = run_state.run_state_of(self._config).options.against
         parts.append(lazy.terminal.no_decision_text(results, against=against))
         reporter.write_line(f"ttsperf: {'; '.join(filter(None, parts))}")
+
+    def _print_pages(self, reporter: Any, *, has_table: bool) -> None:
+        """What tests have compared beside the cells of the table; below that stand all remarks."""
+        for test, data in self._data.items():
+            pages = data.get("pages", [])
+            if not pages:
+                continue
+            reporter.section(f"ttsperf: {test.rpartition('::')[2]}")
+            for page in pages:
+                reporter.write_line(page)
+            remarks = [] if has_table else data["remarks"]
+            for remark in remarks:
+                reporter.write_line(f"note: {remark}")
 
     def _print_left_aside(self, reporter: Any) -> None:
         files = list(self._left_aside)

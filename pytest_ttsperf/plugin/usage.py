@@ -6,12 +6,14 @@ place of ours, and nothing of ours may act in a test that uses nothing of ours.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import pytest
 
 FIXTURES = frozenset({"perf", "warm_engine", "cold_engine"})
+ALTERNATIVES = "alternatives"
+"""A fixture of ours that measures several targets of its own, so that none of the others is."""
 INTERNAL = ("_ttsperf_provider", "ttsperf_target")
 """What each of them rests on, and what may be parametrised in its place."""
 _NAMES = FIXTURES | {INTERNAL[0]}
@@ -29,6 +31,14 @@ def uses_ours(node: pytest.Item) -> bool:
     if info is None or _NAMES.isdisjoint(info.names_closure):
         return False
     return any(_is_ours(definition) for definition in _definitions(info))
+
+
+def uses_alternatives(node: pytest.Item) -> bool:
+    """Whether a test compares alternatives by our fixture; cheap where it does not."""
+    info = getattr(node, "_fixtureinfo", None)
+    if info is None or ALTERNATIVES not in info.names_closure:
+        return False
+    return any(_is_ours(found, {ALTERNATIVES}) for found in _definitions(info))
 
 
 def uses_perf(node: pytest.Item) -> bool:
@@ -59,10 +69,10 @@ def yield_to_others(manager: pytest.PytestPluginManager, plugin: object) -> None
         registered.insert(0, registered.pop())
 
 
-def _is_ours(definition: Any) -> bool:
+def _is_ours(definition: Any, names: Collection[str] = FIXTURES) -> bool:
     function = getattr(definition, "func", None)
     module = getattr(function, "__module__", None)
-    return module == HOME and getattr(function, "__name__", None) in FIXTURES
+    return module == HOME and getattr(function, "__name__", None) in names
 
 
 def _definitions(info: Any) -> Iterator[Any]:

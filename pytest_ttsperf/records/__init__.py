@@ -8,6 +8,14 @@ derived from them later (style: "record raw, derive later"). A number that was n
 
 from __future__ import annotations
 
+from pytest_ttsperf.records.alternatives import (
+    Alternative,
+    AlternativeKind,
+    AlternativesReport,
+    Direction,
+    PairComparison,
+    PairFigure,
+)
 from pytest_ttsperf.records.artifact import Baseline, BaselineRun, Bench, Run
 from pytest_ttsperf.records.cell import (
     DEFINITIONS,
@@ -75,6 +83,9 @@ from pytest_ttsperf.records.verdict import Outcome, Sample, Statistic, Summary, 
 __all__ = [
     "DEFINITIONS",
     "MIN_SHARE",
+    "Alternative",
+    "AlternativeKind",
+    "AlternativesReport",
     "Arms",
     "ArrivalProcess",
     "Attribution",
@@ -92,6 +103,7 @@ __all__ = [
     "ChangeVerdict",
     "ComparedMetric",
     "Comparison",
+    "Direction",
     "Environment",
     "FlaggedSeam",
     "GeneratorHealth",
@@ -110,6 +122,8 @@ __all__ = [
     "OfferedRequest",
     "Outcome",
     "Pace",
+    "PairComparison",
+    "PairFigure",
     "Phase",
     "Quality",
     "RecorderCost",

@@ -52,6 +52,7 @@ DEFAULTS: Mapping[str, Mapping[str, Default]] = {
         "capacity_ttfa_p95_ms": 500,
         "capacity_stall": 0,
     },
+    "m_series": {"ttfa_p95_ms": 10},
 }
 """Suite -> key -> limit."""
 FILE = "pyproject.toml"
@@ -67,7 +68,7 @@ def limits_of(suite: str, folder: Path | None = None) -> dict[str, Any]:
     path = find_project_file(Path.cwd() if folder is None else folder)
     table = {} if path is None else _read_table(path)
     _check_table(table, path)
-    limits: dict[str, Any] = dict(DEFAULTS[suite])
+    limits: dict[str, Any] = dict(DEFAULTS.get(suite, {}))
     for values in (table, table.get(suite, {})):
         for key, value in values.items():
             if key in limits:

@@ -73,6 +73,24 @@ SUITES = (
         35,
         "many listeners: 1, 4 and 8 at once, and how many may listen",
     ),
+    Suite(
+        "provider",
+        "test_provider",
+        7,
+        "execution providers side by side, warm and cold; so long for each beside the first",
+    ),
+    Suite(
+        "settings",
+        "test_settings",
+        11,
+        "settings of onnxruntime, one at a time: memory arena, threads, spinning, optimisation",
+    ),
+    Suite(
+        "m_series",
+        "test_m_series",
+        12,
+        "Core ML on an M-series Mac: 10 ms to first sound, and its options; skipped elsewhere",
+    ),
 )
 NAMES = tuple(suite.name for suite in SUITES)
 DEFAULT_NAMES = tuple(suite.name for suite in SUITES if suite.is_default)

@@ -41,6 +41,8 @@ class TargetRequest(NamedTuple):
     """In this process, if its code is imported at all."""
     tree: Tree | None = None
     """Another version of the code, to be imported in place of the running one."""
+    python: str | None = None
+    """Another interpreter, on whose packages it is opened."""
 
 
 class Inspection(NamedTuple):

@@ -16,7 +16,14 @@ import pytest
 from engine.engine import Engine
 from engine.errors import ModelError, OptionError, OptionTypeError, ProviderUnavailable
 from engine.runtime import session as session_module
-from engine.runtime.providers import CPU, PROVIDERS, Require, SessionOptions, find_provider
+from engine.runtime.providers import (
+    CPU,
+    OPTIMISATIONS,
+    PROVIDERS,
+    Require,
+    SessionOptions,
+    find_provider,
+)
 from engine.runtime.session import Session, available_providers, check_placement, combine_placements
 from engine.voices import find_voice
 
@@ -90,6 +97,28 @@ def test_nodes_are_counted_by_the_provider_that_runs_them(
     assert Session(b"", CPU, SessionOptions()).placement()["nodes"] == {"A": 3, "B": 1}
 
 
+def test_pieces_of_a_provider_are_counted_and_what_it_leaves_to_the_cpu(
+    fake: type[FakeSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuda = find_provider("cuda")
+    monkeypatch.setattr(fake, "registered", (cuda.full_name, CPU.full_name))
+    left = [SimpleNamespace(op_type="Gather"), SimpleNamespace(op_type="Shape")]
+    subgraphs = [
+        SimpleNamespace(ep_name=cuda.full_name, get_nodes=lambda: [1, 2]),
+        SimpleNamespace(ep_name=CPU.full_name, get_nodes=lambda: left),
+        SimpleNamespace(ep_name=cuda.full_name, get_nodes=lambda: [3]),
+        SimpleNamespace(ep_name=CPU.full_name, get_nodes=lambda: left[1:]),
+    ]
+    read_back = "get_provider_graph_assignment_info"
+    monkeypatch.setattr(fake, read_back, lambda _: subgraphs, raising=False)
+    placement = Session(b"", cuda, SessionOptions()).placement()
+    assert placement["partitions"] == 2
+    assert list(placement["cpu_operators"].items()) == [("Shape", 2), ("Gather", 1)]
+    on_cpu = Session(b"", CPU, SessionOptions()).placement()
+    assert on_cpu["partitions"] is None
+    assert on_cpu["cpu_operators"] is None
+
+
 def test_nodes_are_none_where_onnxruntime_cannot_tell(fake: type[FakeSession]) -> None:
     assert Session(b"", CPU, SessionOptions()).placement()["nodes"] is None
 
@@ -105,6 +134,11 @@ def test_placement_is_read_back_and_json_able(voice: Engine) -> None:
         "options": {},
         "registered": ["CPUExecutionProvider"],
         "share": {"CPUExecutionProvider": 1.0},
+        "partitions": None,
+        "cpu_operators": None,
+        "stages": ["encode", "prosody", "decode"],
+        "sessions": 3,
+        "shapes": "dynamic",
         "runtime": "onnxruntime",
         "runtime_version": onnxruntime.__version__,
         "threads": 1,
@@ -179,6 +213,29 @@ def test_threads_by_stage_reach_their_sessions() -> None:
         assert engine.placement()["threads"] == 1
 
 
+def test_a_level_of_optimisation_reaches_the_session_and_the_cached_graph(
+    fake: type[FakeSession],
+) -> None:
+    levels = []
+    for name in OPTIMISATIONS:
+        Session(b"", CPU, SessionOptions(optimisation=name))
+        levels.append(fake.opened["options"].graph_optimization_level)
+    assert len(set(levels)) == len(OPTIMISATIONS)
+    Session(b"", CPU, SessionOptions())
+    assert fake.opened["options"].graph_optimization_level == levels[0]
+    with pytest.raises(OptionError, match=r"optimisation='al', wanted one of all, .*'all'"):
+        SessionOptions(optimisation="al")
+
+
+def test_a_graph_that_is_not_optimised_runs_and_has_more_nodes(voice: Engine) -> None:
+    nodes = voice.placement()["nodes"][CPU.full_name]
+    with Engine(session={"optimisation": "none"}) as plain:
+        assert plain.placement()["nodes"][CPU.full_name] > nodes
+        length = len(plain.synthesize("Yes.").samples)
+    # Rounded elsewhere, so the silence that is cut off in front may end some samples sooner.
+    assert length == pytest.approx(len(voice.synthesize("Yes.").samples), rel=0.01)
+
+
 def test_threads_for_a_stage_the_voice_lacks_are_refused_with_those_it_has() -> None:
     wanted = r"threads for stage 'encoder', wanted one of encode, prosody, decode; .*'encode'"
     with pytest.raises(OptionError, match=wanted):
@@ -192,17 +249,41 @@ def test_threads_of_a_stage_are_checked_like_those_of_all() -> None:
         Engine(threads={"encode": "2"})  # type: ignore[dict-item]
 
 
+def of_stage(
+    stage: str,
+    nodes: dict[str, int] | None,
+    partitions: int | None = None,
+    cpu_operators: dict[str, int] | None = None,
+) -> dict[str, Any]:
+    """What placement() says of one session on two threads."""
+    return {
+        "stage": stage,
+        "nodes": nodes,
+        "threads": 2,
+        "partitions": partitions,
+        "cpu_operators": cpu_operators,
+    }
+
+
 def test_nodes_of_several_sessions_are_summed() -> None:
-    one = {"stage": "one", "nodes": {"A": 1, "B": 2}, "threads": 2}
-    other = {"stage": "other", "nodes": {"B": 3, "C": 4}, "threads": 2}
+    one = of_stage("one", {"A": 1, "B": 2}, partitions=1, cpu_operators={"Add": 1})
+    other = of_stage("other", {"B": 3, "C": 4}, partitions=3, cpu_operators={"Add": 2, "Mul": 4})
     total = combine_placements([one, other])
     assert total["nodes"] == {"A": 1, "B": 5, "C": 4}
     assert total["share"] == {"A": 0.1, "B": 0.5, "C": 0.4}
     assert total["threads"] == 2
-    unknown = {"stage": "unknown", "nodes": None, "threads": 1}
+    assert total["stages"] == ["one", "other"]
+    assert total["sessions"] == 2
+    assert total["partitions"] == 4
+    assert total["cpu_operators"] == {"Mul": 4, "Add": 3}
+    twice = combine_placements([one, one, other])
+    assert (twice["stages"], twice["sessions"]) == (["one", "other"], 3)
+    unknown = {**of_stage("unknown", None), "threads": 1}
     for placements in ([one, unknown], [unknown, one]):
         assert combine_placements(placements)["nodes"] is None
         assert combine_placements(placements)["share"] is None
+        assert combine_placements(placements)["partitions"] is None
+        assert combine_placements(placements)["cpu_operators"] is None
         assert combine_placements(placements)["threads"] == {"one": 2, "unknown": 1}
 
 

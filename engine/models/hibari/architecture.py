@@ -20,6 +20,11 @@ REACH = KERNEL_SIZE // 2  # rows that one looks ahead, and back, times its dilat
 PROSODY_DILATIONS = (1, 2, 4, 8, 1, 2)
 DECODE_LAYERS = 8  # and one before them, which has no state of its own
 
+FRAMES_PER_STEP = 2
+DECODE_LOOKAHEAD = REACH * (1 + DECODE_LAYERS)  # frames, for spectra
+PROSODY_LOOKAHEAD = REACH * sum(PROSODY_DILATIONS)  # steps, for pitch
+VOCODER_LOOKAHEAD = 2  # frames that samples look ahead in spectra, and then again in pitch
+
 
 def encoder_feeds(ids: Sequence[int], speed: float = 1.0) -> dict[str, NDArray[Any]]:
     """What `encode` is fed with."""

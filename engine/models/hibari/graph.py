@@ -17,6 +17,17 @@ what goes in. `state` is the `carry` of the run before, or as many rows of zeros
 `decode` has no state of its own: its `features` come with the rows it looks back on. Nobody needs
 the first `skip` rows of spectra, and their last and largest layer is left out.
 
+For providers that need fixed shapes, both are also built for runs of a fixed number of rows, R:
+
+    prosody-R   text [R, 192], acoustic [R, 128], state [108, 192], mask [R + 54, 1]
+                                               -> features [2R, 130], pitch [2R], carry
+    decode-R    features [R + 6, 130], state [8, 1, 6, 256], mask [R + 27, 1]
+                                               -> spectra [R, 3005], carry
+
+There what comes out trails what goes in by 54 steps or 27 frames from the first run on. `mask` is 1
+for rows of the sentence: all others are zeros to every layer, which is how the start and the end
+are padded. The rows of `acoustic` are those of the steps that come out.
+
 Weights stay as the voice's maker quantised them. What they are multiplied by is quantised with
 scales that are fixed here, from sentences: dynamic scales, as in the original graph, would depend
 on where a piece begins. The last layers of `prosody` are not quantised: they have few rows to do,
@@ -44,14 +55,18 @@ from ...runtime.graph import (
 from .architecture import (
     ACOUSTIC_WIDTH,
     DECODE_LAYERS,
+    DECODE_LOOKAHEAD,
     DECODE_WIDTH,
     FEATURE_WIDTH,
+    FRAMES_PER_STEP,
     PROSODY_DILATIONS,
+    PROSODY_LOOKAHEAD,
     PROSODY_WIDTH,
     REACH,
     SPECTRA_WIDTH,
     encoder_feeds,
 )
+from .buckets import bucket_name
 
 QUANTISED_PROSODY_LAYERS = 4
 PITCH_SCALE, PITCH_FLOOR, VOICING_SCALE, FEATURE_SCALE = 100.0, 1.0, 5.0, 5.0
@@ -69,10 +84,13 @@ def cut(
     sentences: Sequence[Sequence[int]],
     *,
     quantised: bool = True,
+    buckets: Mapping[str, Sequence[int]] | None = None,
 ) -> dict[str, bytes]:
     """A hibari model -> its stages by name. `sentences`, ids of unlike length, fix the scales.
 
     Not quantised, all but `encode` is float: that is for tests of what quantisation costs.
+    buckets: lengths of runs by stage; a graph of fixed shapes is built for each, by the name that
+    bucket_name() gives, in the place of those that take any length.
     Raises ModelError for a graph of another architecture.
     """
     original = SourceGraph(model)
@@ -81,8 +99,10 @@ def cut(
     try:
         if quantised:
             ranges = original.ranges(feeds)
-        return {
-            "encode": _cut_encoder(original, feeds),
+        encode = {"encode": _cut_encoder(original, feeds)}
+        if buckets is not None:
+            return encode | _build_buckets(original.weights, ranges, buckets)
+        return encode | {
             "prosody": _build_prosody(original.weights, ranges),
             "decode": _build_decoder(original.weights, ranges),
         }
@@ -91,6 +111,20 @@ def cut(
             f"found a graph without {error}, wanted one of the hibari family as hibari-tts 0.2 "
             "has them; install that version"
         ) from error
+
+
+def _build_buckets(
+    weights: Weights,
+    ranges: Ranges | None,
+    buckets: Mapping[str, Sequence[int]],
+) -> dict[str, bytes]:
+    """A graph for each length of a run."""
+    builders = {"prosody": _build_prosody_bucket, "decode": _build_decode_bucket}
+    graphs = {}
+    for stage, lengths in buckets.items():
+        for rows in lengths:
+            graphs[bucket_name(stage, rows)] = builders[stage](weights, ranges, rows)
+    return graphs
 
 
 def _cut_encoder(original: SourceGraph, feeds: Sequence[Feeds]) -> bytes:
@@ -137,11 +171,36 @@ def _build_prosody(weights: Weights, ranges: Ranges | None) -> bytes:
     return build.model("prosody")
 
 
-def _add_frames(build: Builder, value: Value, acoustic: Value) -> None:
+def _build_prosody_bucket(weights: Weights, ranges: Ranges | None, rows: int) -> bytes:
+    build = Builder(weights)
+    text = build.input("text", [rows, PROSODY_WIDTH])
+    acoustic = build.input("acoustic", [rows, ACOUSTIC_WIDTH])
+    shares = [2 * REACH * dilation for dilation in PROSODY_DILATIONS]
+    state = build.input("state", [sum(shares), PROSODY_WIDTH])
+    mask = build.table(build.input("mask", [rows + PROSODY_LOOKAHEAD, 1]))
+    before = build.split(build.table(state), shares, len(shares))
+    value = build.table(text)
+    carry = []
+    first = PROSODY_LOOKAHEAD  # the row of the mask that belongs to the first row of the layer
+    for layer, dilation in enumerate(PROSODY_DILATIONS):
+        if layer == QUANTISED_PROSODY_LAYERS:
+            ranges = None
+        value = value * build.rows(mask, first, first + rows)
+        value = build.stack(before[layer], value)
+        carry.append(build.rows(value, -shares[layer]))
+        value = _add_block(build, value, "pn", f"pro.{layer}", dilation, ranges)
+        first -= REACH * dilation
+    _add_frames(build, value, acoustic, FRAMES_PER_STEP * rows)
+    state_out = build.flat(build.stack(*carry))
+    build.output("carry", state_out, [sum(shares), PROSODY_WIDTH])
+    return build.model("prosody")
+
+
+def _add_frames(build: Builder, value: Value, acoustic: Value, count: int | str = "f") -> None:
     """Steps -> frames: their pitch in Hz, and what the decoder takes of them."""
     weight = build.weights["pn.pro_out.weight"][..., 0].T
     # Four numbers a step: the pitch of both frames, then the voicing of both.
-    four = build.flat(value) @ weight + build.weights["pn.pro_out.bias"]
+    four = build.flat(value).apply("Gemm", weight, build.weights["pn.pro_out.bias"])
     pairs = four.reshape(-1, 2, 2).transpose(0, 2, 1)
     frames = pairs.reshape(1, 1, -1, 2)
     frames = frames * np.array([PITCH_SCALE, VOICING_SCALE])
@@ -152,8 +211,8 @@ def _add_frames(build: Builder, value: Value, acoustic: Value) -> None:
     twice = acoustic.apply("Concat", acoustic, axis=1)
     twice = twice.reshape(1, 1, -1, ACOUSTIC_WIDTH)
     features = build.join(twice, log_pitch, voicing)
-    build.output("features", build.flat(features), ["f", FEATURE_WIDTH])
-    build.output("pitch", pitch.reshape(-1), ["f"])
+    build.output("features", build.flat(features), [count, FEATURE_WIDTH])
+    build.output("pitch", pitch.reshape(-1), [count])
 
 
 def _build_decoder(weights: Weights, ranges: Ranges | None) -> bytes:
@@ -169,15 +228,47 @@ def _build_decoder(weights: Weights, ranges: Ranges | None) -> bytes:
         value = build.stack(before[layer], value, tail)
         carry.append(build.rows(value, -2 * REACH))
         value = _add_block(build, value, "m", f"dec.{layer}", 1, ranges)
-    value = build.norm(build.rows(value, skip), "m.dec_norm")
-    quant_range = None
-    if ranges is not None:
-        quant_range = ranges[LAST_NORM]
-    spectra = build.dense(value, "/head", weights["m.head.bias"], quant_range)
-    build.output("spectra", build.flat(spectra), ["m", SPECTRA_WIDTH])
+    _add_spectra(build, build.rows(value, skip), ranges)
     state_out = build.add("Concat", *carry, axis=0)
     build.output("carry", state_out, [DECODE_LAYERS, 1, "c", DECODE_WIDTH])
     return build.model("decode")
+
+
+def _build_decode_bucket(weights: Weights, ranges: Ranges | None, rows: int) -> bytes:
+    build = Builder(weights)
+    features = build.table(build.input("features", [rows + 2 * REACH, FEATURE_WIDTH]))
+    state = build.input("state", [DECODE_LAYERS, 1, 2 * REACH, DECODE_WIDTH])
+    mask = build.table(build.input("mask", [rows + DECODE_LOOKAHEAD, 1]))
+    value = build.convolution(features, weights["m.dec_in.weight"], weights["m.dec_in.bias"])
+    before = build.split(state, [1] * DECODE_LAYERS, DECODE_LAYERS, axis=0)
+    carry = []
+    first = DECODE_LOOKAHEAD  # the row of the mask that belongs to the first row of the layer
+    for layer in range(DECODE_LAYERS):
+        first -= REACH
+        value = value * build.rows(mask, first, first + rows)
+        value = build.stack(before[layer], value)
+        carry.append(build.rows(value, -2 * REACH))
+        value = _add_block(build, value, "m", f"dec.{layer}", 1, ranges)
+    _add_spectra(build, value, ranges, rows)
+    state_out = build.add("Concat", *carry, axis=0)
+    build.output("carry", state_out, [DECODE_LAYERS, 1, 2 * REACH, DECODE_WIDTH])
+    return build.model("decode")
+
+
+def _add_spectra(
+    build: Builder,
+    value: Value,
+    ranges: Ranges | None,
+    count: int | str = "m",
+) -> None:
+    """The last layer: rows -> so many rows of spectra."""
+    value = build.norm(value, "m.dec_norm")
+    quant_range = None
+    if ranges is not None:
+        quant_range = ranges[LAST_NORM]
+    bias = build.weights["m.head.bias"]
+    spectra = build.dense(value, "/head", bias, quant_range)
+    build.output("spectra", build.flat(spectra), [count, SPECTRA_WIDTH])
 
 
 def _add_block(

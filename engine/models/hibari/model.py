@@ -12,8 +12,8 @@ second of spectra, however long the sentence is.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,26 +28,34 @@ from ..graph_store import GraphStore, cut_together, open_sessions
 from ..windows import NO_ONSET, Onset, SegmentTiming, chunk_ends_of, divide_frames, stream_frames
 from .architecture import (
     DECODE_LAYERS,
+    DECODE_LOOKAHEAD,
     DECODE_WIDTH,
     FEATURE_WIDTH,
+    FRAMES_PER_STEP,
     PROSODY_DILATIONS,
+    PROSODY_LOOKAHEAD,
     PROSODY_WIDTH,
     REACH,
     SPECTRA_WIDTH,
+    VOCODER_LOOKAHEAD,
     encoder_feeds,
 )
-from .vocoder import BINS, HOP, LOOKAHEAD, SAMPLE_RATE, Floats, Spectra, Vocoder
+from .buckets import (
+    BUCKETS,
+    BucketFrames,
+    BucketSessions,
+    EncodedRows,
+    bucket_name,
+    bucket_names,
+)
+from .vocoder import HOP, LOOKAHEAD, SAMPLE_RATE, Floats, Spectra, Vocoder
 
 STAGES = ("encode", "prosody", "decode")
-CUT_VERSION = "4"  # of what graph.py makes: a graph cached under another one is made again
+CUT_VERSION = "5"  # of what graph.py makes: a graph cached under another one is made again
 
-FRAMES_PER_STEP = 2
 STEP_SAMPLES = FRAMES_PER_STEP * HOP
 
-DECODE_LOOKAHEAD = REACH * (1 + DECODE_LAYERS)  # frames, for spectra
-PROSODY_LOOKAHEAD = REACH * sum(PROSODY_DILATIONS)  # steps, for pitch
 PROSODY_TAIL = REACH * max(PROSODY_DILATIONS)
-VOCODER_LOOKAHEAD = 2  # frames that samples look ahead in spectra, and then again in pitch
 GRAIN = 8  # steps: prosody goes on by as many at least, as very small runs are dear
 
 # Sound starts this long before the pad in front ends.
@@ -77,20 +85,36 @@ CALIBRATION = (
 
 def open_model(voice: Voice, settings: Settings, recorder: SpanRecorder) -> HibariModel:
     """Open a voice: its graphs from the cache, cut and optimised first if they are not there."""
+    is_fixed = settings.shapes == "buckets"
+    names: Sequence[str] = STAGES
+    if is_fixed:
+        names = ["encode", *bucket_names()]
     with recorder.span("model"):
         voice.check_installed()
-        cut = cut_together(lambda: _cut_stages(voice))
-        graphs = GraphStore(voice, settings, CUT_VERSION, cut).load(STAGES)
+        cut = cut_together(lambda: _cut_stages(voice, is_fixed=is_fixed))
+        graphs = GraphStore(voice, settings, CUT_VERSION, cut).load(names)
     with recorder.span("session"):
         sessions = open_sessions(graphs, settings)
     with recorder.span("voice"):
         phonemize = Phonemizer.open(
             voice.vocabulary, voice.language, lexicon=settings.lexicon, cache=settings.cache
         )
+    if is_fixed:
+        return BucketModel(
+            sessions["encode"],
+            _choose_buckets(sessions, "prosody"),
+            _choose_buckets(sessions, "decode"),
+            phonemize,
+        )
     return HibariModel(sessions["encode"], sessions["prosody"], sessions["decode"], phonemize)
 
 
-def _cut_stages(voice: Voice) -> dict[str, bytes]:
+def _choose_buckets(sessions: Mapping[str, Session], stage: str) -> BucketSessions:
+    """The sessions of a stage, by how many rows each runs."""
+    return {rows: sessions[bucket_name(stage, rows)] for rows in BUCKETS[stage]}
+
+
+def _cut_stages(voice: Voice, *, is_fixed: bool) -> dict[str, bytes]:
     from .graph import cut
 
     vocabulary = json.loads(voice.vocabulary.read_text("utf-8"))
@@ -98,7 +122,8 @@ def _cut_stages(voice: Voice) -> dict[str, bytes]:
     for phonemes in CALIBRATION:
         ids = [vocabulary[phoneme] for phoneme in phonemes]
         sentences.append([PAD_ID, *ids, PAD_ID])
-    return cut(voice.read_model(), sentences)
+    buckets = BUCKETS if is_fixed else None
+    return cut(voice.read_model(), sentences, buckets=buckets)
 
 
 class HibariEncoding(NamedTuple):
@@ -122,6 +147,13 @@ class HibariEncoding(NamedTuple):
         """When the first sound begins, judged by the pad in front of it."""
         timing = self.timing()
         return timing.onset(int(timing.edges[1]), ONSET_S)
+
+
+class SpectraSource(Protocol):
+    """A sentence's spectra and pitch, as far as they are asked for."""
+
+    def take_until(self, stop: int) -> Spectra:
+        """Those not yet taken of frames before `stop`; pitch reaches as far as vocoders look."""
 
 
 class HibariModel(PhonemizedModel):
@@ -152,9 +184,7 @@ class HibariModel(PhonemizedModel):
         if trim and first_chunk == 0:  # what is between sentences is a pause
             onset = encoded.onset()
         vocoder = Vocoder(request.noise, timing.first_sample(onset) // HOP)
-        spectra = HibariFrames(
-            encoded, self._prosody, self._decode, vocoder.first_frame, request.stop
-        )
+        spectra = self.start_frames(encoded, vocoder.first_frame, request.stop)
         frames = _VocodedFrames(spectra, vocoder, encoded.frame_count)
         onset_block = onset.latest // HOP
         ends = chunk_ends(encoded.frame_count, onset_block, first_chunk, request.chunk_s)
@@ -168,6 +198,44 @@ class HibariModel(PhonemizedModel):
     ) -> HibariEncoding:
         """All of a sentence at once."""
         return HibariEncoding(**self._encode.run(encoder_feeds(ids, speed), stop))
+
+    def start_frames(
+        self,
+        encoded: HibariEncoding,
+        first: int,
+        stop: CancelToken | None,
+    ) -> SpectraSource:
+        """What computes a sentence's frames, of which `first` is the first that is wanted."""
+        return HibariFrames(encoded, self._prosody, self._decode, first, stop)
+
+
+class BucketModel(HibariModel):
+    """Speaks on sessions of fixed shapes, several for each stage but the first: see buckets.py."""
+
+    def __init__(
+        self,
+        encode: Session,
+        prosody: BucketSessions,
+        decode: BucketSessions,
+        phonemize: Phonemizer,
+    ) -> None:
+        super().__init__(encode, prosody[max(prosody)], decode[max(decode)], phonemize)
+        self._prosody_buckets = prosody
+        self._decode_buckets = decode
+
+    def sessions(self) -> Sequence[Session]:
+        """Encode, and those of prosody and decode."""
+        return (self._encode, *self._prosody_buckets.values(), *self._decode_buckets.values())
+
+    def start_frames(
+        self,
+        encoded: HibariEncoding,
+        first: int,
+        stop: CancelToken | None,
+    ) -> SpectraSource:
+        """As that of HibariModel, in runs of fixed lengths."""
+        rows = EncodedRows(*encoded)
+        return BucketFrames(rows, self._prosody_buckets, self._decode_buckets, first, stop)
 
 
 class HibariFrames:
@@ -210,8 +278,7 @@ class HibariFrames:
         stop = min(stop, self._total)
         rows = self._take_rows(stop)
         pitch = self._take_pitch(min(stop + VOCODER_LOOKAHEAD, self._total))
-        parts = [rows[:, at : at + BINS].T for at in range(0, SPECTRA_WIDTH, BINS)]
-        return Spectra._make([*parts, pitch])
+        return Spectra.of_rows(rows, pitch)
 
     def _take_rows(self, stop: int) -> Floats:
         """Rows of spectra, from the first that is wanted and was not yet taken, up to `stop`."""
@@ -295,7 +362,7 @@ class HibariFrames:
 class _VocodedFrames:
     """Spectra and the vocoder behind them: windows.Frames."""
 
-    def __init__(self, spectra: HibariFrames, vocoder: Vocoder, frame_count: int) -> None:
+    def __init__(self, spectra: SpectraSource, vocoder: Vocoder, frame_count: int) -> None:
         self._spectra = spectra
         self._vocoder = vocoder
         self._frame_count = frame_count

@@ -59,6 +59,12 @@ class Spectra(NamedTuple):
     free_phase: Floats
     pitch: Floats
 
+    @classmethod
+    def of_rows(cls, rows: Floats, pitch: Floats) -> Spectra:
+        """Frames from rows, [frames, 5 * BINS], and a pitch that may reach further."""
+        parts = [rows[:, at : at + BINS].T for at in range(0, 5 * BINS, BINS)]
+        return cls._make([*parts, pitch])
+
     @property
     def frame_count(self) -> int:
         return len(self.pitch)

@@ -66,6 +66,7 @@ def open_model(
     windows: whether the generator is streamed. If not, or if the graph cannot be cut, the voice is
     spoken clause by clause.
     """
+    settings.refuse_buckets(voice)
     with recorder.span("model"):
         voice.check_installed()
         graphs = KokoroGraphs(voice, settings)

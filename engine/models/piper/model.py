@@ -75,6 +75,7 @@ class InferenceConfig(NamedTuple):
 
 def open_model(voice: Voice, settings: Settings, recorder: SpanRecorder) -> PiperModel:
     """Open a voice: its graphs from the cache, cut and optimised first if they are not there."""
+    settings.refuse_buckets(voice)
     with recorder.span("voice"):
         voice.check_installed()
         config = json.loads(voice.vocabulary.read_text("utf-8"))

@@ -36,7 +36,7 @@ from pytest_ttsperf.targets import tracing
 from pytest_ttsperf.targets.base import Inspection, Lifecycle, TargetRequest, without_secrets
 from pytest_ttsperf.targets.child_process import ChildProcess, describe_exit, environment
 from pytest_ttsperf.targets.placement import TELL_PLACEMENT
-from pytest_ttsperf.targets.worker import protocol
+from pytest_ttsperf.targets.worker import interpreter, protocol
 from pytest_ttsperf.targets.worker.source_tree import counterpart_folder
 
 POLL_S = 0.25
@@ -105,9 +105,12 @@ class WorkerTarget:
         tree = None
         if self._tree is not None:
             tree = self._tree.only_folders()
+        searched = sys.path
+        if request.python is not None:
+            searched = interpreter.project_folders(sys.path)
         return protocol.OpenRequest(
             *target,
-            sys_path=tuple(os.fsencode(entry or os.getcwd()) for entry in sys.path),
+            sys_path=tuple(os.fsencode(entry or os.getcwd()) for entry in searched),
             spawned_ns=spawned_ns,
             tree=tree,
         )
@@ -193,6 +196,9 @@ class WorkerTarget:
             if self._tree.has_own_environment:
                 # What PYTHONPATH adds belongs to the running one, and comes behind its own.
                 hidden = {"PYTHONPATH", "PYTHONHOME"}
+        if self._request.python is not None:
+            # Else the packages of PYTHONPATH would win over those of that interpreter.
+            hidden = {"PYTHONPATH", "PYTHONHOME"}
         return ChildProcess(env=environment(hidden), cwd=folder, pass_fds=descriptors)
 
     def _arguments(self, connection_fd: int, lifeline_fd: int) -> list[str]:
@@ -201,6 +207,9 @@ class WorkerTarget:
         if self._tree is not None and self._tree.has_own_environment:
             python = self._tree.python
             searched = sys.path
+        if self._request.python is not None:
+            python = self._request.python
+            searched = interpreter.environment_folders(sys.path)
         return [
             python,
             "-P",
