@@ -70,6 +70,16 @@ from pytest_ttsperf.records.recording import (
     Usage,
     WordCheck,
 )
+from pytest_ttsperf.records.soak import (
+    Drift,
+    LeakSlope,
+    SoakHead,
+    SoakLine,
+    SoakResult,
+    SoakSession,
+    SoakSlice,
+    SoakSpec,
+)
 from pytest_ttsperf.records.verdict import Outcome, Sample, Statistic, Summary, Threshold, Verdict
 
 __all__ = [
@@ -92,6 +102,7 @@ __all__ = [
     "ChangeVerdict",
     "ComparedMetric",
     "Comparison",
+    "Drift",
     "Environment",
     "FlaggedSeam",
     "GeneratorHealth",
@@ -99,6 +110,7 @@ __all__ = [
     "IntegrityCheck",
     "Json",
     "Kind",
+    "LeakSlope",
     "Level",
     "LoadResult",
     "LoadSpec",
@@ -119,6 +131,12 @@ __all__ = [
     "Sample",
     "Scale",
     "SeamCheck",
+    "SoakHead",
+    "SoakLine",
+    "SoakResult",
+    "SoakSession",
+    "SoakSlice",
+    "SoakSpec",
     "Sound",
     "Span",
     "StageChange",
