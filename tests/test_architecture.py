@@ -22,7 +22,7 @@ BIGGEST_ROOM = 0.28
 LEAVES = {"errors", "files", "git", "late", "popen", "real", "secrets", "version"}
 """Modules of pytest_ttsperf that any room may import; they import one another alone."""
 
-FEATURES = {"compare", "baseline", "load", "doctor"}
+FEATURES = {"compare", "baseline", "load", "doctor", "soak"}
 PLUGIN_ROOMS = {
     "records": set(),
     "machine": {"records"},
@@ -43,6 +43,8 @@ PLUGIN_ROOMS = {
         "sound_quality", "report",
     },
     "doctor": {"records", "experiment", "targets", "machine", "report"},
+    # Over another feature, as several may listen to a soak: its slices are windows of a load then.
+    "soak": {"records", "experiment", "measure", "metrics", "judge", "report", "load"},
     "plugin": {"records", "experiment", "targets", "machine", "sound_quality", "report", *FEATURES},
     "cli": {"records", "experiment", "targets", "machine", "report", *FEATURES},
 }  # fmt: skip

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     import pytest_ttsperf.load.pooling
     import pytest_ttsperf.load.report
     import pytest_ttsperf.records.cell
+    import pytest_ttsperf.soak.cell
+    import pytest_ttsperf.soak.crowd
+    import pytest_ttsperf.soak.journal
+    import pytest_ttsperf.soak.plan
+    import pytest_ttsperf.soak.progress
+    import pytest_ttsperf.soak.verdicts
     from pytest_ttsperf import records as records
     from pytest_ttsperf.baseline import admission as admission
     from pytest_ttsperf.baseline import screening as screening
@@ -41,6 +47,12 @@ if TYPE_CHECKING:
     load_pooling = pytest_ttsperf.load.pooling
     load_report = pytest_ttsperf.load.report
     records_cell = pytest_ttsperf.records.cell
+    soak_cell = pytest_ttsperf.soak.cell
+    soak_crowd = pytest_ttsperf.soak.crowd
+    soak_journal = pytest_ttsperf.soak.journal
+    soak_plan = pytest_ttsperf.soak.plan
+    soak_progress = pytest_ttsperf.soak.progress
+    soak_verdicts = pytest_ttsperf.soak.verdicts
 
 MODULES = {
     "absence": "pytest_ttsperf.compare.absence",
@@ -62,6 +74,12 @@ MODULES = {
     "records_cell": "pytest_ttsperf.records.cell",
     "run_options": "pytest_ttsperf.targets.server.run_options",
     "screening": "pytest_ttsperf.baseline.screening",
+    "soak_cell": "pytest_ttsperf.soak.cell",
+    "soak_crowd": "pytest_ttsperf.soak.crowd",
+    "soak_journal": "pytest_ttsperf.soak.journal",
+    "soak_plan": "pytest_ttsperf.soak.plan",
+    "soak_progress": "pytest_ttsperf.soak.progress",
+    "soak_verdicts": "pytest_ttsperf.soak.verdicts",
     "store": "pytest_ttsperf.baseline.store",
     "terminal": "pytest_ttsperf.report.terminal",
     "trial": "pytest_ttsperf.experiment.trial",

@@ -103,7 +103,7 @@ class _SoakRun:
         self._warmups: list[Trial] = []
         self._notes: list[TrustNote] = []
         self._session = 0
-        self._pid = opened.ready.pid
+        self._pids = [] if opened.meter is None or opened.ready.pid is None else [opened.ready.pid]
         self._is_stopped = False
         """Whether the target no longer works."""
 
@@ -134,7 +134,7 @@ class _SoakRun:
             prebuffer_ms=self._prebuffer_ms,
             null_ms=null_ms,
             usage=usage,
-            handles=count_handles([] if self._pid is None else [self._pid]),
+            handles=count_handles(self._pids),
         )
         self._journal.add_slice(soak_slice)
         self._slices.append(soak_slice)

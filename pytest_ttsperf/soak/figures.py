@@ -15,16 +15,9 @@ from msgspec import structs
 
 from pytest_ttsperf.judge.statistics import long_runs
 from pytest_ttsperf.metrics import load as load_metrics
-from pytest_ttsperf.records import (
-    Drift,
-    LoadWindow,
-    SoakResult,
-    SoakSlice,
-    Trial,
-    Usage,
-)
+from pytest_ttsperf.records import Drift, LoadWindow, SoakResult, SoakSlice, Trial, Usage
+from pytest_ttsperf.report.soak import DRIFT_MINUTES
 
-DRIFT_MINUTES = 20
 QUARTERS = 4
 FEWEST_SLICES = QUARTERS * long_runs.FEWEST_SIDE
 DRIFTING = ("ttfa", "rtf")

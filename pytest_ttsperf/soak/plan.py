@@ -10,7 +10,7 @@ from pytest_ttsperf.errors import MeasurementError
 from pytest_ttsperf.experiment.plan import Plan
 from pytest_ttsperf.load.cell import DRAIN_S
 from pytest_ttsperf.load.traces import WindowPlan
-from pytest_ttsperf.records import CellResult, LoadSpec, SoakSlice, SoakSpec
+from pytest_ttsperf.records import LoadSpec, SoakSlice, SoakSpec
 
 SLICES = 32
 """Of any soak: eight in each quarter, which its drift is told from."""
@@ -76,9 +76,3 @@ class SoakProgress(NamedTuple):
 TellSoak = Callable[[SoakProgress], None]
 """Shows how far a soak is."""
 
-
-class MeasuredSoak(NamedTuple):
-    """A soak that came to its end, and where its raw trials are."""
-
-    result: CellResult
-    journal: Path

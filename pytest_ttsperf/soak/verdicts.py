@@ -23,14 +23,13 @@ from pytest_ttsperf.records import (
     Threshold,
     Verdict,
 )
-from pytest_ttsperf.soak.figures import DRIFT_MINUTES, DRIFTING
+from pytest_ttsperf.report.soak import DRIFT_MINUTES, drift_text
+from pytest_ttsperf.soak.figures import DRIFTING
 
 MARK = "soak"
 STEADY_SHARE = 0.2
 """Of the limit: a null target that has surely drifted by more is no witness of a steady machine."""
 UNDERRUN_MINUTES = 10
-LARGEST_SHARE = 10.0
-"""A short soak, drawn out to 20 minutes, may say more; nobody reads such numbers."""
 
 
 def judge(result: CellResult) -> Iterator[Verdict]:
@@ -76,8 +75,8 @@ def judge_drift(threshold: Threshold, metric: str, soak: SoakResult) -> Verdict:
     else:
         ending = "between them lies the limit: a longer soak on a steady machine would tell"
     text = (
-        f"{drift_text(drift)} of {metric}, {machine}; limit {_limit_text(threshold)}: {ending}"
-        f"{_extrapolated(drift)}"
+        f"{drift_text(drift)} of {metric} in {DRIFT_MINUTES} min, {machine}; "
+        f"limit {_limit_text(threshold)}: {ending}{_extrapolated(drift)}"
     )
     return _verdict(
         threshold,
@@ -112,25 +111,7 @@ def describe_machine(null: Drift | None) -> str:
     """`while the null target drifted by +0.3 % (-0.2 to +0.7)`."""
     if null is None:
         return "and of the null target nothing is known"
-    return f"while the null target drifted by {_percent(null.per_20_min)} ({interval_text(null)})"
-
-
-def drift_text(drift: Drift) -> str:
-    """`+7.1 % in 20 min (+5.6 to +8.4 %)`."""
-    return f"{_percent(drift.per_20_min)} in {DRIFT_MINUTES} min ({interval_text(drift)})"
-
-
-def interval_text(drift: Drift) -> str:
-    """`+5.6 to +8.4 %`."""
-    return f"{_percent(drift.low).removesuffix(' %')} to {_percent(drift.high)}"
-
-
-def _percent(share: float) -> str:
-    """`+7.1 %`."""
-    if share > LARGEST_SHARE:
-        return f"more than +{100 * LARGEST_SHARE:.0f} %"
-    return f"{100 * share:+.1f} %"
-
+    return f"while the null target drifted by {drift_text(null)}"
 
 
 def _limit_text(threshold: Threshold) -> str:
