@@ -41,7 +41,7 @@ def add_leak(memory: Memory, readings: Sequence[MemoryReading], unit: str) -> Me
 
 def find_slope(readings: Sequence[MemoryReading]) -> LeakSlope | None:
     """Theil and Sen's slope behind the first quarter; None for too few readings."""
-    settled = readings[int(FILLING_SHARE * len(readings)) :]
+    settled = readings[len(readings) - _settled(len(readings)) :]
     step = -(-len(settled) // MOST_READINGS) or 1
     thinned = settled[::step]
     found = long_runs.theil_sen(
@@ -58,11 +58,17 @@ def find_slope(readings: Sequence[MemoryReading]) -> LeakSlope | None:
     )
 
 
+def _settled(count: int) -> int:
+    """How many of so many readings are left behind the first quarter."""
+    return count - int(FILLING_SHARE * count)
+
+
 def _missing_because(readings: Sequence[MemoryReading], unit: str) -> str:
     if not readings:
         return f"no {unit} has a reading of the memory that is the target's alone (USS)"
-    # Of so many, as many as a slope takes are left behind the first quarter.
-    wanted = -(-long_runs.FEWEST_POINTS * 4 // 3)
+    wanted = len(readings)
+    while _settled(wanted) < long_runs.FEWEST_POINTS:
+        wanted += 1
     return (
         f"{len(readings)} readings of one process, one after each {unit}, show no slope; it takes "
         f"{wanted}, as the first quarter is left out"

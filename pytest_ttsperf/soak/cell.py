@@ -20,6 +20,7 @@ from pytest_ttsperf.experiment.plan import (
     trial_texts,
 )
 from pytest_ttsperf.experiment.trial import (
+    FAILURES_IN_A_ROW,
     OpenTarget,
     is_broken,
     merge_tracers,
@@ -157,7 +158,7 @@ class _SoakRun:
             self._journal.add_trial(trial)
             trials.append(trial)
             self._tell(self._progress(index, start_s, len(trials)))
-            if is_broken(trials):
+            if is_broken([*self._trials[-FAILURES_IN_A_ROW:], *trials]):
                 self._is_stopped = True
                 break
         return trials

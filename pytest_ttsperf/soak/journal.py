@@ -21,6 +21,7 @@ import msgspec
 
 from pytest_ttsperf import files, real
 from pytest_ttsperf.errors import MeasurementError
+from pytest_ttsperf.judge.statistics.t_rule import plural
 from pytest_ttsperf.records import SoakHead, SoakLine, SoakSession, SoakSlice, Trial
 
 DIFFERENCES = {
@@ -216,7 +217,7 @@ def _describe_resumption(path: Path, earlier: EarlierSoak) -> str:
     requests = sum(each.requests for each in earlier.slices)
     left_out = ""
     if earlier.left_out:
-        left_out = f"; {earlier.left_out} requests of slices that were not whole are left out"
+        left_out = f", without {plural(earlier.left_out, 'request')} of a slice that was not whole"
     return (
         f"goes on with a soak that was begun at {earlier.sessions[0].started} and broken off after "
         f"{len(earlier.slices)} slices and {requests:,} requests{left_out} (to begin anew, delete "
