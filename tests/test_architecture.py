@@ -46,7 +46,11 @@ PLUGIN_ROOMS = {
     # Over another feature, as several may listen to a soak: its slices are windows of a load then.
     "soak": {"records", "experiment", "measure", "metrics", "judge", "report", "load"},
     "plugin": {"records", "experiment", "targets", "machine", "sound_quality", "report", *FEATURES},
-    "cli": {"records", "experiment", "targets", "machine", "report", *FEATURES},
+    "suites": {""},
+    "cli": {
+        "records", "experiment", "targets", "machine", "report", "suites.table", "suites.limits",
+        *FEATURES,
+    },
 }  # fmt: skip
 PLUGIN_ARROWS = {
     ("", "plugin"): "the marks and types that `from pytest_ttsperf import ...` gives, late",
@@ -207,7 +211,7 @@ def test_the_plugin_never_imports_an_engine() -> None:
 
 
 def test_only_the_plugin_knows_pytest() -> None:
-    free = {"plugin", ""}  # the package gives marks, late
+    free = {"plugin", "suites", ""}  # the package gives marks, late
     for module, path in files_of("pytest_ttsperf").items():
         if room_of(module, "pytest_ttsperf") not in free:
             for name, _ in imports(path):

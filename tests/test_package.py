@@ -159,6 +159,28 @@ def test_a_type_checker_of_users_knows_the_marks_and_the_fixture(
         assert part in wrong[line]
 
 
+@pytest.mark.starts
+def test_the_suites_are_collected_from_the_wheel_in_an_empty_folder(
+    users_python: Path, tmp_path: Path
+) -> None:
+    """No warning either, as of a module that was imported before pytest could look at it."""
+    ended = subprocess.run(
+        [
+            *(users_python, "-m", "pytest_ttsperf", "run", "nothing:Yet", "--"),
+            *("--collect-only", "-q", "-W", "error", "-p", "no:asyncio", "-p", "no:randomly"),
+        ],
+        cwd=tmp_path,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    tests = [line for line in ended.stdout.splitlines() if "::" in line]
+    assert "test_ttfa.py::test_first_sound[short-default]" in tests
+    assert len({line.partition("::")[0] for line in tests}) == 5
+
+
 @pytest.mark.parametrize("name", [*markers.LIMITS, "regression"])
 def test_types_have_the_keywords_that_collection_accepts(name: str) -> None:
     accepted = {*markers.LIMITS.get(name, ()), *markers.SETTINGS.get(name, ())}

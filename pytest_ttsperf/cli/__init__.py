@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from pytest_ttsperf import secrets
-from pytest_ttsperf.cli import baselines, compare, doctor, load
+from pytest_ttsperf.cli import baselines, compare, doctor, load, run
 from pytest_ttsperf.cli.output import discard_broken_output
 from pytest_ttsperf.errors import ArtifactUnreadable, CellUnknown, LimitError, TtsperfError
 from pytest_ttsperf.version import __version__
@@ -23,8 +23,12 @@ EPILOG = "Exit codes: 0 all is well, 1 something bad was found, 2 the command wa
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; gives its exit code. argparse leaves by SystemExit(2)."""
-    secrets.remember_arguments(sys.argv[1:] if arguments is None else arguments)
-    parsed = _parser().parse_args(arguments)
+    typed = sys.argv[1:] if arguments is None else arguments
+    secrets.remember_arguments(typed)
+    words, pytest_options = run.split_arguments(typed)
+    parsed = _parser().parse_args(words)
+    if pytest_options:
+        parsed.pytest_options = pytest_options
     try:
         return int(parsed.run(parsed))
     except (CellUnknown, ArtifactUnreadable, LimitError) as error:
@@ -52,8 +56,8 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="ttsperf",
-        description="Performance of text-to-speech engines: stored baselines, two targets side by "
-        "side, and this machine.",
+        description="Performance of text-to-speech engines: ready-made tests, stored baselines, "
+        "two targets side by side, and this machine.",
         epilog=EPILOG,
     )
     parser.add_argument("--version", action="version", version=f"pytest-ttsperf {__version__}")
@@ -62,4 +66,5 @@ def _parser() -> argparse.ArgumentParser:
     compare.add(commands)
     doctor.add(commands)
     load.add(commands)
+    run.add(commands)
     return parser

@@ -70,6 +70,13 @@ OPTIONS = (
         {"metavar": "NAME[,NAME]", "action": "append"},
     ),
     _value("voice", "NAME", "voice the target is asked for"),
+    _value(
+        "suite",
+        "NAME[,NAME]",
+        "of the ready-made tests (pytest --pyargs pytest_ttsperf.suites): which suites, as "
+        "ttfa,cold",
+    ),
+    _value("preset", "NAME[,NAME]", "of the ready-made tests: which texts, as short,long"),
     _value("trials", "N", "trials of each warm cell", int),
     _value("cold-trials", "N", "process starts of each cold cell", int),
     _value("processes", "N", "processes that the trials of a warm cell are spread over, or auto"),

@@ -1,0 +1,30 @@
+"""A minute: what every change to an engine is worth looking at."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_ttsperf import ColdEngine, Perf, cadence, memory, rtf, ttfa
+from pytest_ttsperf.suites.limits import limits_of
+
+LIMITS = limits_of("quick")
+
+
+@ttfa(p95_ms=LIMITS["ttfa_p95_ms"])
+@rtf(p95=LIMITS["rtf_p95"])
+@cadence(underruns=LIMITS["cadence_underruns"], prebuffer_ms=LIMITS["cadence_prebuffer_ms"])
+@memory(rss_range_mb=LIMITS["memory_rss_range_mb"])
+def test_reply(perf: Perf) -> None:
+    """A short answer starts at once, keeps ahead of playback, and stays within memory."""
+    perf.stream("short")
+
+
+@ttfa(p50_ms=LIMITS["ttfa_p50_ms"])
+def test_first_answer(perf: Perf, cold_engine: ColdEngine) -> None:
+    """From the start of the process to the first sound."""
+    if cold_engine.source.lifecycle == "external":
+        pytest.skip(
+            f"{cold_engine.source.spec.shown} runs already, so it has no cold start that could be "
+            "measured; name what starts it, as cmd:... or module:callable"
+        )
+    perf.stream("short")
