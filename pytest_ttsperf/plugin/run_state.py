@@ -419,7 +419,7 @@ class TestState:
         load: LoadSpec | None,
         limits: Iterable[Threshold],
     ) -> SoakPlan:
-        remark = soaks.unjudged_remark(self.item.name, plan, limits)
+        remark = soaks.unjudged_remark(self.item.name, limits)
         if remark is not None:
             self.remarks.append(remark)
         if self._run.against is not None:

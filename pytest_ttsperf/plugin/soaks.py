@@ -94,12 +94,12 @@ def _limit_alone(plan: Plan, *, is_crowd: bool) -> Plan:
     return replace(plan, quality=lazy.plan.NO_QUALITY, limits_on=chosen)
 
 
-def unjudged_remark(test: str, plan: Plan, limits: Iterable[Threshold]) -> str | None:
+def unjudged_remark(test: str, limits: Iterable[Threshold]) -> str | None:
     """What the test limits and a soak is not judged by; None where there is nothing."""
     marks = [limit.marker for limit in limits if limit.marker in ("quality", "seams")]
-    if not marks and plan.quality == lazy.plan.NO_QUALITY:
+    if not marks:
         return None
-    named = " and ".join(dict.fromkeys(f"@{mark}" for mark in marks)) or "@quality"
+    named = " and ".join(f"@{mark}" for mark in dict.fromkeys(marks))
     return f"{test}: {named} is not judged of a soak; give it a test of its own"
 
 

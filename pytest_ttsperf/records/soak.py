@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec import Struct
-
-if TYPE_CHECKING:
-    pass
 
 from pytest_ttsperf.records.load import LoadWindow
 from pytest_ttsperf.records.recording import Trial, Usage

@@ -209,3 +209,15 @@ def test_limits_of_other_marks_are_not_judged_here() -> None:
     )  # fmt: skip
     assert list(verdicts.judge(result)) == []
     assert list(verdicts.judge(structs.replace(result, soak=None))) == []
+
+
+@pytest.mark.parametrize(("seconds", "outcome"), [(5.0, "INCONCLUSIVE"), (37.5, "FAIL")])
+def test_a_short_soak_fails_by_what_it_has_measured_alone(seconds: float, outcome: str) -> None:
+    """Of 4 % in 2.7 minutes nobody knows whether they become 34 % in 20; of 15 % in 20 one does."""
+    drift = 0.04 if seconds < 10 else 0.15
+    of = slices(ttfa_ms=times(drifting(drift, scatter=0.001, seed=1), 12.0), seconds=seconds)
+    ttfa, _ = judge(of, drift=0.05)
+    assert ttfa.value is not None
+    assert ttfa.value > 0.14
+    assert ttfa.outcome == outcome
+    assert ("if it goes on so for 20 min" in ttfa.reason) == (seconds < 10)
