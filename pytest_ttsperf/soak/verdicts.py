@@ -1,8 +1,9 @@
 """Is a limit of `@soak` met? Pure: from what a soak has measured to its verdicts.
 
 - Drift, of TTFA and of RTF: PASS where all of its interval is within the limit. FAIL where all of
-  it is beyond, in the time that was measured too, and the null target, which did the same work between the slices, accounts for none
-  of that: these machines drift by themselves. Else INCONCLUSIVE.
+  it is beyond, in the time that was measured too, and the null target, which did the same work
+  between the slices, accounts for none of that: these machines drift by themselves. Else
+  INCONCLUSIVE.
 - Underruns: a Poisson rate in the minutes that were played. FAIL where its lower bound is beyond
   the limit, PASS where its upper bound is within, else INCONCLUSIVE.
 - Leak: the interval of its slope, as with `@memory`.
