@@ -42,6 +42,9 @@ import pytest_ttsperf.load.report
 import pytest_ttsperf.machine.environment
 import pytest_ttsperf.report.artifact
 import pytest_ttsperf.report.terminal
+import pytest_ttsperf.soak.crowd
+import pytest_ttsperf.soak.progress
+import pytest_ttsperf.soak.verdicts
 import pytest_ttsperf.targets.command.target
 import pytest_ttsperf.targets.python.target
 import pytest_ttsperf.targets.server.run_options

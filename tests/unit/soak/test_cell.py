@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from pytest_ttsperf.errors import TargetFailed
+from pytest_ttsperf.errors import MeasurementError, TargetFailed
 from pytest_ttsperf.experiment import trial as trials
 from pytest_ttsperf.experiment import warm
 from pytest_ttsperf.experiment.plan import Plan
 from pytest_ttsperf.measure import corpus, schedule
+from pytest_ttsperf.plugin import markers
 from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import CellResult, SoakResult, SoakSpec
 from pytest_ttsperf.soak import cell, null_target, plan
@@ -226,10 +227,8 @@ def test_what_the_null_target_takes_is_bounded(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_fewest_requests_are_those_of_the_mark() -> None:
-    from pytest_ttsperf.plugin import markers
-
     assert markers.FEWEST_SOAK_REQUESTS == plan.FEWEST_REQUESTS
-    with pytest.raises(Exception, match="wanted minutes"):
+    with pytest.raises(MeasurementError, match="wanted minutes"):
         _ = SoakPlan(
             plan=Plan(test="t", text="short", mode="stream", phase="warm", trials=1),
             spec=SoakSpec(requests=64),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
+from pytest_ttsperf.records import SoakSlice
 from pytest_ttsperf.soak import figures
 from tests.unit.metrics.factories import recording, sound, trial
 from tests.unit.soak.factories import drifting, one_slice, slices, soak_of
 
 
-def drift_of(metric: str, of: list) -> float:
+def drift_of(metric: str, of: list[SoakSlice]) -> float:
     found = figures.find_drift(metric, of)
     assert found is not None
     return found.per_20_min
