@@ -397,7 +397,8 @@ def _memory(result: CellResult) -> Memory:
         return _memory_of_windows(result.idle, result.load.windows)
     trials = result.counted
     if result.cell.phase == "cold":
-        return definitions.memory(result.idle, trials)
+        memory = definitions.memory(result.idle, trials)
+        return structs.replace(memory, leak_reason=leaks.COLD)
     idle = {process.process: process.idle for process in result.processes}
     by_process = attrgetter("process")
     memories = []

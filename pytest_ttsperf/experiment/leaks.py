@@ -20,6 +20,7 @@ MOST_READINGS = 300
 FILLING_SHARE = 0.25
 REQUESTS = 1000
 """The unit of a slope."""
+COLD = "each cold start is a process of its own, and shows no slope over requests"
 
 
 class MemoryReading(NamedTuple):
