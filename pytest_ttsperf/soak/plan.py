@@ -75,4 +75,3 @@ class SoakProgress(NamedTuple):
 
 TellSoak = Callable[[SoakProgress], None]
 """Shows how far a soak is."""
-

@@ -72,9 +72,7 @@ def test_a_row_has_the_figure_and_its_bound() -> None:
 
 
 def test_progress_has_a_bar_and_the_newest_figures() -> None:
-    progress = SoakProgress(
-        share=0.5, minutes=10.0, requests=6400, newest=slices()[0], underruns=1
-    )
+    progress = SoakProgress(share=0.5, minutes=10.0, requests=6400, newest=slices()[0], underruns=1)
     assert progress_text(progress, SoakSpec(minutes=20.0)) == (
         "[############............] soak 10.0 of 20 min: 6,400 requests, TTFA 12.0 ms, RTF 0.050, "
         "1 underrun"

@@ -100,7 +100,9 @@ def test_a_line_that_a_kill_has_cut_is_cut_off(path: Path) -> None:
         ({"plugin_version": "2"}, "version of pytest-ttsperf"),
     ],
 )
-def test_another_soak_begins_anew_and_says_why(path: Path, changes: dict[str, Any], said: str) -> None:
+def test_another_soak_begins_anew_and_says_why(
+    path: Path, changes: dict[str, Any], said: str
+) -> None:
     begin(path)
     head = structs.replace(HEAD, **changes)
     with open_journal(path, head) as journal:
