@@ -22,7 +22,7 @@ BIGGEST_ROOM = 0.28
 LEAVES = {"errors", "files", "git", "late", "popen", "real", "secrets", "version"}
 """Modules of pytest_ttsperf that any room may import; they import one another alone."""
 
-FEATURES = {"compare", "baseline", "load", "doctor", "soak"}
+FEATURES = {"compare", "baseline", "load", "doctor", "endurance"}
 PLUGIN_ROOMS = {
     "records": set(),
     "machine": {"records"},
@@ -44,7 +44,7 @@ PLUGIN_ROOMS = {
     },
     "doctor": {"records", "experiment", "targets", "machine", "report"},
     # Over another feature, as several may listen to a soak: its slices are windows of a load then.
-    "soak": {"records", "experiment", "measure", "metrics", "judge", "report", "load"},
+    "endurance": {"records", "experiment", "measure", "metrics", "judge", "report", "load"},
     "plugin": {"records", "experiment", "targets", "machine", "sound_quality", "report", *FEATURES},
     "suites": {""},
     "cli": {

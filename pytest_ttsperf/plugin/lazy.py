@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 from pytest_ttsperf.late import importer
 
 if TYPE_CHECKING:
+    import pytest_ttsperf.endurance.cell
+    import pytest_ttsperf.endurance.crowd
+    import pytest_ttsperf.endurance.journal
+    import pytest_ttsperf.endurance.plan
+    import pytest_ttsperf.endurance.progress
+    import pytest_ttsperf.endurance.verdicts
     import pytest_ttsperf.load.cell
     import pytest_ttsperf.load.comparison
     import pytest_ttsperf.load.pooling
     import pytest_ttsperf.load.report
     import pytest_ttsperf.records.cell
-    import pytest_ttsperf.soak.cell
-    import pytest_ttsperf.soak.crowd
-    import pytest_ttsperf.soak.journal
-    import pytest_ttsperf.soak.plan
-    import pytest_ttsperf.soak.progress
-    import pytest_ttsperf.soak.verdicts
     from pytest_ttsperf import records as records
     from pytest_ttsperf.baseline import admission as admission
     from pytest_ttsperf.baseline import screening as screening
@@ -47,12 +47,12 @@ if TYPE_CHECKING:
     load_pooling = pytest_ttsperf.load.pooling
     load_report = pytest_ttsperf.load.report
     records_cell = pytest_ttsperf.records.cell
-    soak_cell = pytest_ttsperf.soak.cell
-    soak_crowd = pytest_ttsperf.soak.crowd
-    soak_journal = pytest_ttsperf.soak.journal
-    soak_plan = pytest_ttsperf.soak.plan
-    soak_progress = pytest_ttsperf.soak.progress
-    soak_verdicts = pytest_ttsperf.soak.verdicts
+    soak_cell = pytest_ttsperf.endurance.cell
+    soak_crowd = pytest_ttsperf.endurance.crowd
+    soak_journal = pytest_ttsperf.endurance.journal
+    soak_plan = pytest_ttsperf.endurance.plan
+    soak_progress = pytest_ttsperf.endurance.progress
+    soak_verdicts = pytest_ttsperf.endurance.verdicts
 
 MODULES = {
     "absence": "pytest_ttsperf.compare.absence",
@@ -74,12 +74,12 @@ MODULES = {
     "records_cell": "pytest_ttsperf.records.cell",
     "run_options": "pytest_ttsperf.targets.server.run_options",
     "screening": "pytest_ttsperf.baseline.screening",
-    "soak_cell": "pytest_ttsperf.soak.cell",
-    "soak_crowd": "pytest_ttsperf.soak.crowd",
-    "soak_journal": "pytest_ttsperf.soak.journal",
-    "soak_plan": "pytest_ttsperf.soak.plan",
-    "soak_progress": "pytest_ttsperf.soak.progress",
-    "soak_verdicts": "pytest_ttsperf.soak.verdicts",
+    "soak_cell": "pytest_ttsperf.endurance.cell",
+    "soak_crowd": "pytest_ttsperf.endurance.crowd",
+    "soak_journal": "pytest_ttsperf.endurance.journal",
+    "soak_plan": "pytest_ttsperf.endurance.plan",
+    "soak_progress": "pytest_ttsperf.endurance.progress",
+    "soak_verdicts": "pytest_ttsperf.endurance.verdicts",
     "store": "pytest_ttsperf.baseline.store",
     "terminal": "pytest_ttsperf.report.terminal",
     "trial": "pytest_ttsperf.experiment.trial",

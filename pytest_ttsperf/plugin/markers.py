@@ -137,7 +137,7 @@ ONSETS = ("heard", "sample")
 SOAK_DEFAULTS: Mapping[str, Any] = {"drift": "5%", "underruns_per_10min": 1}
 """What a soak is limited by where its mark does not say it."""
 FEWEST_SOAK_REQUESTS = 64
-"""Two in each of its slices (`soak.plan.FEWEST_REQUESTS`, which is slow to import)."""
+"""Two in each of its slices (`endurance.plan.FEWEST_REQUESTS`, which is slow to import)."""
 DESCRIPTIONS = {
     "perf": "a performance test; added by every mark below and by the fixtures perf, warm_engine "
     "and cold_engine",

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pytest_ttsperf.compare.blocks import ComparisonSpec
     from pytest_ttsperf.compare.cells import ComparedVersion, MeasuredCell
     from pytest_ttsperf.compare.run import EarlierRuns
+    from pytest_ttsperf.endurance.plan import SoakPlan
     from pytest_ttsperf.experiment.plan import Plan, Progress, TargetFactory
     from pytest_ttsperf.experiment.trial import OpenTarget
     from pytest_ttsperf.load.cell import LoadPlan
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
         Threshold,
     )
     from pytest_ttsperf.report.artifact import ArtifactWriter, Loss
-    from pytest_ttsperf.soak.plan import SoakPlan
 
 
 RUN = pytest.StashKey["RunState"]()

@@ -15,11 +15,11 @@ from pytest_ttsperf.plugin import lazy
 from pytest_ttsperf.real import REAL
 
 if TYPE_CHECKING:
+    from pytest_ttsperf.endurance.plan import SoakPlan, SoakProgress
     from pytest_ttsperf.experiment.plan import Plan, TargetFactory
     from pytest_ttsperf.experiment.trial import OpenTarget
     from pytest_ttsperf.plugin.progress import ProgressLine
     from pytest_ttsperf.records import CellResult, LoadSpec, SoakSpec, TargetInfo, Threshold
-    from pytest_ttsperf.soak.plan import SoakPlan, SoakProgress
 
 MARK = "soak"
 FOLDER = "soak"

@@ -32,6 +32,9 @@ import pytest_ttsperf.baseline.screening
 import pytest_ttsperf.baseline.store
 import pytest_ttsperf.compare.cells
 import pytest_ttsperf.compare.run
+import pytest_ttsperf.endurance.crowd
+import pytest_ttsperf.endurance.progress
+import pytest_ttsperf.endurance.verdicts
 import pytest_ttsperf.experiment.cell
 import pytest_ttsperf.experiment.warm
 import pytest_ttsperf.load.barge_in
@@ -42,9 +45,6 @@ import pytest_ttsperf.load.report
 import pytest_ttsperf.machine.environment
 import pytest_ttsperf.report.artifact
 import pytest_ttsperf.report.terminal
-import pytest_ttsperf.soak.crowd
-import pytest_ttsperf.soak.progress
-import pytest_ttsperf.soak.verdicts
 import pytest_ttsperf.targets.command.target
 import pytest_ttsperf.targets.python.target
 import pytest_ttsperf.targets.server.run_options

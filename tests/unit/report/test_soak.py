@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from pytest_ttsperf.endurance import figures
+from pytest_ttsperf.endurance.plan import SoakProgress
+from pytest_ttsperf.endurance.progress import progress_text
 from pytest_ttsperf.records import CellResult, LeakSlope, Memory, Outcome, SoakSpec, Verdict
 from pytest_ttsperf.report import soak, terminal
-from pytest_ttsperf.soak import figures
-from pytest_ttsperf.soak.plan import SoakProgress
-from pytest_ttsperf.soak.progress import progress_text
-from tests.unit.soak.factories import slices, soak_of
-from tests.unit.soak.test_verdicts import CELL, threshold
+from tests.unit.endurance.factories import slices, soak_of
+from tests.unit.endurance.test_verdicts import CELL, threshold
 
 LEAKING = Memory(leak=LeakSlope(mb_per_1000=0.214, low=-0.1, high=0.52, readings=24))
 

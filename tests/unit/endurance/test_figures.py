@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
+from pytest_ttsperf.endurance import figures
 from pytest_ttsperf.records import SoakSlice
-from pytest_ttsperf.soak import figures
+from tests.unit.endurance.factories import drifting, one_slice, slices, soak_of
 from tests.unit.metrics.factories import recording, sound, trial
-from tests.unit.soak.factories import drifting, one_slice, slices, soak_of
 
 
 def drift_of(metric: str, of: list[SoakSlice]) -> float:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from pytest_ttsperf.endurance.figures import DRIFTING
 from pytest_ttsperf.judge import limits
 from pytest_ttsperf.judge.statistics import long_runs
 from pytest_ttsperf.records import (
@@ -26,7 +27,6 @@ from pytest_ttsperf.records import (
     Verdict,
 )
 from pytest_ttsperf.report.soak import DRIFT_MINUTES, drift_text
-from pytest_ttsperf.soak.figures import DRIFTING
 
 MARK = "soak"
 STEADY_SHARE = 0.2

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import median
 
+from pytest_ttsperf.endurance import null_engine
 from pytest_ttsperf.experiment.plan import TargetFactory
 from pytest_ttsperf.experiment.trial import OpenTarget, open_target
 from pytest_ttsperf.metrics.playback import NS_PER_MS
 from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import TargetSpec
-from pytest_ttsperf.soak import null_engine
 
 SPEC = TargetSpec(spec=f"{null_engine.__name__}:{null_engine.ConstantWork.__name__}")
 WARMUPS = 5

@@ -10,6 +10,11 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
+from pytest_ttsperf.endurance import figures
+from pytest_ttsperf.endurance.cell import progress, soak_result
+from pytest_ttsperf.endurance.journal import Journal, open_journal
+from pytest_ttsperf.endurance.null_target import NullTarget, open_null_target
+from pytest_ttsperf.endurance.plan import SLICES, SoakPlan, TellSoak
 from pytest_ttsperf.errors import MeasurementError
 from pytest_ttsperf.experiment import cell
 from pytest_ttsperf.experiment.plan import Progress, TargetFactory
@@ -28,11 +33,6 @@ from pytest_ttsperf.records import (
     Trial,
     player_prebuffer_ms,
 )
-from pytest_ttsperf.soak import figures
-from pytest_ttsperf.soak.cell import progress, soak_result
-from pytest_ttsperf.soak.journal import Journal, open_journal
-from pytest_ttsperf.soak.null_target import NullTarget, open_null_target
-from pytest_ttsperf.soak.plan import SLICES, SoakPlan, TellSoak
 from pytest_ttsperf.version import __version__
 
 

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from msgspec import structs
 
+from pytest_ttsperf.endurance import journal as journals
+from pytest_ttsperf.endurance.journal import open_journal
 from pytest_ttsperf.errors import MeasurementError
 from pytest_ttsperf.records import SoakHead, SoakLine, SoakSpec, Trial
-from pytest_ttsperf.soak import journal as journals
-from pytest_ttsperf.soak.journal import open_journal
+from tests.unit.endurance.factories import one_slice
 from tests.unit.metrics.factories import recording, sound, trial
-from tests.unit.soak.factories import one_slice
 
 HEAD = SoakHead(
     cell="t | engine:Engine | cpu",

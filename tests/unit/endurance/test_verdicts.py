@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from pytest_ttsperf.endurance import figures, verdicts
 from pytest_ttsperf.records import (
     Cell,
     CellResult,
@@ -19,8 +20,7 @@ from pytest_ttsperf.records import (
     Threshold,
     Verdict,
 )
-from pytest_ttsperf.soak import figures, verdicts
-from tests.unit.soak.factories import drifting, slices, soak_of
+from tests.unit.endurance.factories import drifting, slices, soak_of
 
 CELL = Cell(
     test="t", target="engine:Engine", provider="cpu", voice="heart",

@@ -11,6 +11,10 @@ from collections.abc import Callable, Sequence
 
 from msgspec import structs
 
+from pytest_ttsperf.endurance import figures
+from pytest_ttsperf.endurance.journal import Journal, open_journal
+from pytest_ttsperf.endurance.null_target import NullTarget, open_null_target
+from pytest_ttsperf.endurance.plan import SLICES, SoakPlan, SoakProgress, TellSoak
 from pytest_ttsperf.errors import TargetError
 from pytest_ttsperf.experiment import cell, warm
 from pytest_ttsperf.experiment.plan import (
@@ -42,10 +46,6 @@ from pytest_ttsperf.records import (
     Usage,
     player_prebuffer_ms,
 )
-from pytest_ttsperf.soak import figures
-from pytest_ttsperf.soak.journal import Journal, open_journal
-from pytest_ttsperf.soak.null_target import NullTarget, open_null_target
-from pytest_ttsperf.soak.plan import SLICES, SoakPlan, SoakProgress, TellSoak
 from pytest_ttsperf.version import __version__
 
 DIED = "soak"

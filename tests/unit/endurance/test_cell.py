@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from pytest_ttsperf.endurance import cell, null_target, plan
+from pytest_ttsperf.endurance.plan import SLICES, SoakPlan, SoakProgress, TellSoak
 from pytest_ttsperf.errors import MeasurementError, TargetFailed
 from pytest_ttsperf.experiment import trial as trials
 from pytest_ttsperf.experiment import warm
@@ -17,8 +19,6 @@ from pytest_ttsperf.measure import corpus, schedule
 from pytest_ttsperf.plugin import markers
 from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import CellResult, SoakResult, SoakSpec
-from pytest_ttsperf.soak import cell, null_target, plan
-from pytest_ttsperf.soak.plan import SLICES, SoakPlan, SoakProgress, TellSoak
 from tests.unit.experiment.test_warm import Scene
 
 NULL_S = 0.5

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from pytest_ttsperf.endurance.plan import SoakProgress
 from pytest_ttsperf.records import SoakSpec
 from pytest_ttsperf.report.soak import progress_bar
-from pytest_ttsperf.soak.plan import SoakProgress
 
 
 def progress_text(progress: SoakProgress, spec: SoakSpec, *, width: int = 100) -> str:
