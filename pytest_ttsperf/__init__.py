@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pytest_ttsperf.plugin.typed_marks import regression as regression
     from pytest_ttsperf.plugin.typed_marks import rtf as rtf
     from pytest_ttsperf.plugin.typed_marks import seams as seams
+    from pytest_ttsperf.plugin.typed_marks import soak as soak
     from pytest_ttsperf.plugin.typed_marks import trials as trials
     from pytest_ttsperf.plugin.typed_marks import ttfa as ttfa
     from pytest_ttsperf.plugin.typed_marks import voice as voice
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 MARKS = (
     "barge_in", "cadence", "capacity", "listeners", "memory", "quality", "regression", "rtf",
-    "seams", "trials", "ttfa", "voice",
+    "seams", "soak", "trials", "ttfa", "voice",
 )  # fmt: skip
 _LAZY = {
     "Alternatives": "pytest_ttsperf.plugin.alternatives",

@@ -22,7 +22,7 @@ BIGGEST_ROOM = 0.28
 LEAVES = {"errors", "files", "git", "late", "popen", "real", "secrets", "version"}
 """Modules of pytest_ttsperf that any room may import; they import one another alone."""
 
-FEATURES = {"compare", "baseline", "load", "doctor", "alternatives", "init"}
+FEATURES = {"compare", "baseline", "load", "endurance", "doctor", "alternatives", "init"}
 PLUGIN_ROOMS = {
     "records": set(),
     "machine": {"records"},
@@ -50,6 +50,8 @@ PLUGIN_ROOMS = {
         "records", "experiment", "targets", "metrics", "judge.statistics", "machine", "report",
         "doctor",
     },
+    # Over another feature, as several may listen to a soak: its slices are windows of a load then.
+    "endurance": {"records", "experiment", "measure", "metrics", "judge", "report", "load"},
     "plugin": {"records", "experiment", "targets", "machine", "sound_quality", "report", *FEATURES},
     "suites": {""},
     "cli": {

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pytest_ttsperf.compare import metrics as compared
+from pytest_ttsperf.judge.limits import LEAK
 from pytest_ttsperf.metrics import catalog, definitions, load, validity
 from pytest_ttsperf.metrics.catalog import Paragraph
 from pytest_ttsperf.records import Memory
@@ -25,8 +26,10 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "metrics.md"
 WIDTH = 100
 ADR = re.compile(r"\bADR (\d+)")
 MEMORY_UNIT = "MB"
-REASON = "reason"
-"""The field of Memory that is no figure."""
+REASONS = ("reason", "leak_reason")
+"""The fields of Memory that are no figures."""
+SLOPE = "leak"
+"""The field that has a slope with its interval; figures name it as limits do."""
 HEAD = """\
 # Metrics
 
@@ -51,6 +54,7 @@ def build_page() -> str:
             *_section("Cold starts", _with_units(catalog.PHASES)),
             *_section("Of many listeners", _load()),
             *_section("Limits of many listeners", _with_units(catalog.CROWD_LIMITS)),
+            *_section("Limits of a soak", _with_units(catalog.SOAK_LIMITS)),
             *_section("Compared between two versions", _figures()),
             *_guards(),
         ]
@@ -77,12 +81,19 @@ def _metrics() -> Iterator[str]:
 
 def _memory() -> Iterator[str]:
     for name in memory_figures():
-        yield _entry(name, catalog.MEMORY[name], unit=MEMORY_UNIT)
+        paragraph = catalog.MEMORY[name]
+        yield _entry(name, paragraph, unit=paragraph.unit or MEMORY_UNIT)
 
 
 def memory_figures() -> list[str]:
     """The figures of a cell's memory."""
-    return [name for name in Memory.__struct_fields__ if name != REASON]
+    names = []
+    for name in Memory.__struct_fields__:
+        if name == SLOPE:
+            names.append(LEAK)
+        elif name not in REASONS:
+            names.append(name)
+    return names
 
 
 def _with_units(paragraphs: Mapping[str, Paragraph]) -> Iterator[str]:

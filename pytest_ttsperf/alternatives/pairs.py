@@ -137,9 +137,7 @@ def _run_blocks(
     count: int | None = None
     while count is None or len(blocks) < count:
         of = "" if count is None else f" of {count}"
-        tell(
-            f"{candidate.name} against {reference.name}, {plan.phase}: {len(blocks)}{of} blocks"
-        )
+        tell(f"{candidate.name} against {reference.name}, {plan.phase}: {len(blocks)}{of} blocks")
         blocks.append(runner.run_next(spec)[CELL])
         if count is None:
             count = _count_blocks(runner.durations_s, plan.budget_s)

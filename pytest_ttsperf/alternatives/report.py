@@ -26,12 +26,8 @@ Row = tuple[str, ...]
 
 def text(report: AlternativesReport) -> str:
     """All of a report, as it is printed."""
-    if report.kind == "setting":
-        lines = [*_setting_lines(report)]
-    else:
-        lines = [*_provider_lines(report)]
-    lines += _figure_lines(report)
-    return "\n".join(lines)
+    head = _setting_lines if report.kind == "setting" else _provider_lines
+    return "\n".join([*head(report), *_figure_lines(report)])
 
 
 def _provider_lines(report: AlternativesReport) -> Iterator[str]:

@@ -15,7 +15,7 @@ from operator import attrgetter
 from msgspec import structs
 
 from pytest_ttsperf.errors import MeasurementError
-from pytest_ttsperf.experiment import listening
+from pytest_ttsperf.experiment import leaks, listening
 from pytest_ttsperf.experiment.plan import (
     UNNAMED,
     Plan,
@@ -45,6 +45,7 @@ from pytest_ttsperf.records import (
     Outcome,
     RecorderCost,
     Sample,
+    SoakResult,
     Summary,
     TargetInfo,
     Threshold,
@@ -55,6 +56,8 @@ from pytest_ttsperf.records import (
 )
 
 JudgeLimit = Callable[[CellResult, Threshold], Verdict]
+OF_THE_CELL = ("memory", "soak")
+"""Marks of what a cell has as a whole, and no trial by itself."""
 WORTH_STOPPING_S = 10.0
 """A broken limit ends sampling only when that saves more than this: else all limits get their n."""
 
@@ -167,7 +170,7 @@ def derive(result: CellResult) -> CellResult:
         asked_provider=None if cell.provider == UNNAMED else cell.provider,
         bands=corpus.speech_band_s,
         bands_bind=corpus.is_preset(cell.preset),
-        trend=None if is_crowd else quantiles.trend,
+        trend=None if is_crowd or result.soak is not None else quantiles.trend,
     )
     renewed = {note.guard for note in found}
     earlier = [note for note in result.notes if note.guard not in renewed]
@@ -188,7 +191,7 @@ def _samples(result: CellResult) -> dict[str, Sample]:
     samples = {name: load_metrics.sample(name, trials) for name in definitions.METRICS}
     for threshold in result.thresholds:
         is_own = threshold.prebuffer_ms or threshold.target is not None
-        if threshold.marker != "memory" and is_own:
+        if threshold.marker not in OF_THE_CELL and is_own:
             samples[threshold.sample_key] = load_metrics.limited_sample(threshold, trials)
     if result.prebuffer_ms:
         stall = load_metrics.sample("longest_stall_ms", trials, result.prebuffer_ms)
@@ -308,8 +311,7 @@ def _server_notes(earlier: CellResult, later: CellResult) -> list[TrustNote]:
 
 def _judge_limit(result: CellResult, threshold: Threshold) -> Verdict:
     if threshold.marker == "memory":
-        value = getattr(result.memory, threshold.metric)
-        return limits.judge_value(threshold, value, result.memory.reason)
+        return limits.judge_memory(threshold, result.memory)
     if threshold.is_sampled:
         return judge_sampled(result, threshold)
     sample = load_metrics.limited_sample(threshold, result.counted)
@@ -375,7 +377,7 @@ def is_decided(thresholds: Iterable[Threshold], trials: Sequence[Trial], declare
     return any(
         limits.is_decided_early(threshold, load_metrics.limited_sample(threshold, trials), declared)
         for threshold in thresholds
-        if threshold.marker != "memory"
+        if threshold.marker not in OF_THE_CELL
     )
 
 
@@ -387,22 +389,28 @@ def fingerprint_of(ready: TargetInfo) -> str:
 def _memory(result: CellResult) -> Memory:
     """Per process, the worst of each figure; cold trials, one process each, are taken together.
 
-    Of many listeners the readings are those of their windows.
+    Of many listeners the readings are those of their windows, of a soak those of its slices.
     """
     ready = result.ready
     if ready and ready.pid_missing_because:
         return Memory(reason=ready.pid_missing_because)
+    if result.soak is not None:
+        return _memory_of_soak(result.idle, result.soak)
     if result.load is not None:
         return _memory_of_windows(result.idle, result.load.windows)
     trials = result.counted
     if result.cell.phase == "cold":
-        return definitions.memory(result.idle, trials)
+        memory = definitions.memory(result.idle, trials)
+        return structs.replace(memory, leak_reason=leaks.COLD)
     idle = {process.process: process.idle for process in result.processes}
     by_process = attrgetter("process")
     memories = []
     for number, of_process in groupby(sorted(trials, key=by_process), by_process):
         baseline = idle.get(number, result.idle)
-        memories.append(definitions.memory(baseline, list(of_process)))
+        in_order = list(of_process)
+        memory = definitions.memory(baseline, in_order)
+        readings = leaks.readings_of_trials(in_order)
+        memories.append(leaks.add_leak(memory, readings, "trial"))
     return _merge_memories(memories)
 
 
@@ -410,8 +418,22 @@ def _memory_of_windows(idle: Usage | None, windows: Sequence[LoadWindow]) -> Mem
     by_session = attrgetter("session")
     memories = []
     for _, of_session in groupby(sorted(windows, key=by_session), by_session):
-        readings = [each for each in map(load_metrics.usage_of, of_session) if each is not None]
-        memories.append(definitions.memory_of(idle, readings, unit="window"))
+        in_order = list(of_session)
+        readings = [each for each in map(load_metrics.usage_of, in_order) if each is not None]
+        memory = definitions.memory_of(idle, readings, unit="window")
+        memories.append(leaks.add_leak(memory, leaks.readings_of_windows(in_order), "window"))
+    return _merge_memories(memories)
+
+
+def _memory_of_soak(idle: Usage | None, soak: SoakResult) -> Memory:
+    """By its slices, those of each session apart."""
+    by_session = attrgetter("session")
+    memories = []
+    for _, of_session in groupby(sorted(soak.slices, key=by_session), by_session):
+        in_order = list(of_session)
+        readings = [each.usage for each in in_order if each.usage is not None]
+        memory = definitions.memory_of(idle, readings, unit="slice")
+        memories.append(leaks.add_leak(memory, leaks.readings_of_slices(in_order), "slice"))
     return _merge_memories(memories)
 
 
@@ -425,6 +447,8 @@ def _merge_memories(each: Sequence[Memory]) -> Memory:
             rss_peak_mb=_worse(merged.rss_peak_mb, memory.rss_peak_mb),
             rss_range_mb=_worse(merged.rss_range_mb, memory.rss_range_mb),
             uss_peak_mb=_worse(merged.uss_peak_mb, memory.uss_peak_mb),
+            leak=leaks.worse(merged.leak, memory.leak),
+            leak_reason=merged.leak_reason or memory.leak_reason,
             reason=merged.reason or memory.reason,
         )
     return merged

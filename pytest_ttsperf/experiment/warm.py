@@ -55,14 +55,14 @@ def measure_warm(opened: OpenTarget, plan: Plan, tell: Tell) -> CellResult:
     fingerprint = cell.fingerprint_of(opened.ready)
     identity = cell_of(opened.source, opened.ready, plan)
     run = _WarmRun(opened, plan, fingerprint, tell)
-    monitor = _monitor_load(opened)
+    monitor = monitor_load(opened)
     run.start_process(keep_sound=plan.quality.is_slow)
     load_before = monitor.so_far()
 
     with listening.open_judge(plan.quality) as judge:
         run.sample = _draw_sample(judge, plan, run.warmups)
         run.warmups = listening.drop_sound(run.warmups)
-        monitor = _monitor_load(opened)
+        monitor = monitor_load(opened)
         run.run_trials()
         load_during = monitor.so_far()
         tell(Progress(plan, plan.trials, plan.trials, 0.0))
@@ -123,7 +123,7 @@ class _WarmRun:
         opened = self._opened
         start_s = REAL.monotonic()
         warmups = list(warm_up(opened, self._plan, process=self._number, keep_sound=keep_sound))
-        notes = [*cell.warning_notes(opened.ready), *_warmup_notes(opened, warmups)]
+        notes = [*cell.warning_notes(opened.ready), *warmup_notes(opened, warmups)]
         self._start_s = opened.opening_s + REAL.monotonic() - start_s
         self._per_trial_s = seconds_per_trial(warmups)
         self.warmups += warmups
@@ -250,13 +250,13 @@ class _WarmRun:
         return [run_trial_or_fail(self._opened, step, plan.mode) for step in steps]
 
 
-def _monitor_load(opened: OpenTarget) -> load.LoadMonitor:
+def monitor_load(opened: OpenTarget) -> load.LoadMonitor:
     """Watch what else the machine does from now on; the target's own work does not count."""
     pid = opened.ready.pid
     return load.LoadMonitor([] if pid is None else [pid])
 
 
-def _warmup_notes(opened: OpenTarget, warmups: Sequence[Trial]) -> Iterator[TrustNote]:
+def warmup_notes(opened: OpenTarget, warmups: Sequence[Trial]) -> Iterator[TrustNote]:
     """Wait until the target is quiet; whether it became steady, and quiet."""
     if not is_steady(warmups):
         yield TrustNote(guard="steady", text=f"not steady after {len(warmups)} warm-ups")

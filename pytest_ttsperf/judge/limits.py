@@ -16,12 +16,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pytest_ttsperf.judge.statistics import quantiles, spells
+from pytest_ttsperf.judge.statistics.long_runs import ConfidenceInterval
 from pytest_ttsperf.judge.statistics.quantiles import LimitTest
 from pytest_ttsperf.judge.statistics.spells import SeparateTrials
 from pytest_ttsperf.judge.statistics.t_rule import plural
-from pytest_ttsperf.records import Outcome, Sample, Summary, Threshold, Verdict
+from pytest_ttsperf.records import Memory, Outcome, Sample, Summary, Threshold, Verdict
 
 ALPHA = quantiles.ALPHA
+LEAK = "leak_mb_per_1000"
+"""The metric of a slope, and not of a field of `Memory`."""
 ALPHA_EARLY = 0.002
 """Looking after every trial at .05 would fail 18 % of engines exactly on the limit."""
 
@@ -89,6 +92,55 @@ def judge_value(
         n=1,
         exceeding=int(is_over),
     )
+
+
+def judge_interval(
+    threshold: Threshold,
+    found: ConfidenceInterval | None,
+    reason: str | None = None,
+) -> Verdict:
+    """Judge an estimate by its interval: all of it is to be within the limit, or beyond it.
+
+    `reason` says why there is none.
+    """
+    if found is None:
+        return judge_value(threshold, None, reason)
+    where = "between them lies the limit: a longer run would tell"
+    outcome = Outcome.INCONCLUSIVE
+    bound = found.high
+    if found.low > threshold.limit:
+        where = "all of it beyond the limit"
+        outcome = Outcome.FAIL
+        bound = found.low
+    elif found.high <= threshold.limit:
+        where = "all of it within the limit"
+        outcome = Outcome.PASS
+    text = (
+        f"{amount_text(found.value, threshold)}, with 95 % confidence {found.low:.4g} to "
+        f"{found.high:.4g}, of {found.n} readings; {limit_text(threshold)}: {where}"
+    )
+    return new_verdict(
+        threshold,
+        outcome,
+        text,
+        value=found.value,
+        bound=bound,
+        n=found.n,
+    )
+
+
+def judge_memory(threshold: Threshold, memory: Memory) -> Verdict:
+    """Judge a limit on a figure of the memory of a cell; a leak by the interval of its slope."""
+    if threshold.metric != LEAK:
+        value = getattr(memory, threshold.metric)
+        return judge_value(threshold, value, memory.reason)
+    slope = memory.leak
+    if slope is None and memory.leak_reason is not None:
+        return new_verdict(threshold, Outcome.INCONCLUSIVE, memory.leak_reason)
+    if slope is None:
+        return judge_value(threshold, None, memory.reason)
+    found = ConfidenceInterval(slope.mb_per_1000, slope.low, slope.high, slope.readings)
+    return judge_interval(threshold, found)
 
 
 def is_decided_early(threshold: Threshold, sample: Sample, declared: int) -> bool:

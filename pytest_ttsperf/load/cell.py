@@ -9,7 +9,7 @@ was recorded (`experiment.cell.derive`), and limits are judged over windows (`wi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from msgspec import structs
@@ -80,8 +80,27 @@ class LoadPlan(NamedTuple):
     """Of the traces: one window after the other has the next."""
 
 
-def measure_load(source: TargetFactory, plan: LoadPlan, tell: Tell) -> CellResult:
+class FinishedWindow(NamedTuple):
+    """A window that is over, with the target quiet again."""
+
+    window: LoadWindow
+    trials: tuple[Trial, ...]
+    target_pids: tuple[int, ...]
+    """The tops of its process trees."""
+
+
+AfterWindow = Callable[[FinishedWindow], None]
+
+
+def measure_load(
+    source: TargetFactory,
+    plan: LoadPlan,
+    tell: Tell,
+    after_window: AfterWindow | None = None,
+) -> CellResult:
     """Measure the windows of a cell; `tell` hears of each as of a trial, and often within it.
+
+    `after_window` is called after each, while the target does nothing.
 
     MeasurementError for a target that cannot be loaded so, or a cold cell. TargetError where it
     does not open, or dies in its first window; where it dies later the cell is void.
@@ -91,7 +110,7 @@ def measure_load(source: TargetFactory, plan: LoadPlan, tell: Tell) -> CellResul
     tell(Progress(plan.plan, 0, plan.windows, None))
     null_rate = measure_null_rate(plan.load, source=source)
     with LoadGenerator(source, plan.load, plan.plan.mode) as generator:
-        run = _LoadRun(generator, source, plan, generator.open(), tell)
+        run = _LoadRun(generator, source, plan, generator.open(), tell, after_window)
         monitor = machine_load.LoadMonitor(generator.target_pids)
         run.run_windows()
         load_during = monitor.so_far()
@@ -205,6 +224,7 @@ class _LoadRun:
         plan: LoadPlan,
         ready: TargetInfo,
         tell: Tell,
+        after_window: AfterWindow | None,
     ) -> None:
         self.ready = ready
         """What the target says of itself; at the end, after its windows."""
@@ -221,6 +241,7 @@ class _LoadRun:
         self._source = source
         self._plan = plan
         self._tell = tell
+        self._after_window = after_window
         self._answers: list[ReceivedSpeech] = []
         self._meter = new_meter(generator, source)
         self._longest_s = 0.0
@@ -256,6 +277,10 @@ class _LoadRun:
         metered = run_metered_window(self._generator, trace, self._meter, tell)
         self._add(number, metered)
         self._longest_s = max(self._longest_s, REAL.monotonic() - start_s)
+        if self._after_window is not None:
+            of_window = [trial for trial in self.trials if _window_of(trial) == number]
+            pids = self._generator.target_pids
+            self._after_window(FinishedWindow(self.windows[-1], tuple(of_window), pids))
 
     def _add(self, number: int, metered: MeteredWindow) -> None:
         """A window as trials and in figures; of its sound what integrity needs."""
@@ -329,6 +354,10 @@ class _LoadRun:
             placement=placement,
             tracers=merge_tracers(self.ready.tracers, tracers),
         )
+
+
+def _window_of(trial: Trial) -> int | None:
+    return None if trial.load is None else trial.load.window
 
 
 def new_meter(generator: LoadGenerator, source: TargetFactory) -> TargetMeter | None:

@@ -75,8 +75,7 @@ class WindowValue(NamedTuple):
 def judge_limit(result: CellResult, threshold: Threshold) -> Verdict:
     """One limit of a cell under load, by its kind."""
     if threshold.marker == "memory":
-        value = getattr(result.memory, threshold.metric)
-        return limits.judge_value(threshold, value, result.memory.reason)
+        return limits.judge_memory(threshold, result.memory)
     if threshold.is_sampled:
         return cell.judge_sampled(result, threshold)
     looks = Looks(announced=result.looks, earlier=result.earlier_looks)

@@ -89,8 +89,8 @@ METRICS: Mapping[str, Paragraph] = {
         "how much audio a chunk held, as for `gap_p95_ms`",
     ),
     "arrival_share": Paragraph(
-        "mean of a_i - t0, each chunk weighted by d_i, / (a_last - t0); of a cold start, t0 is when "
-        "the target was open. About 0.5 for what comes evenly, 1 for what comes at the end",
+        "mean of a_i - t0, each chunk weighted by d_i, / (a_last - t0); of a cold start, t0 is "
+        "when the target was open. About 0.5 for what comes evenly, 1 for what comes at the end",
         OWN,
         "whether the audio was still being made while it was sent; answers that are over within 2 "
         "ms, of which it is not measured",
@@ -250,8 +250,17 @@ MEMORY: Mapping[str, Paragraph] = {
         "pages that are shared and would be needed all the same, such as a model mapped from a "
         "file; peaks inside a trial",
     ),
+    "leak_mb_per_1000": Paragraph(
+        "median of the slopes between any two readings of USS in one process, one after each trial "
+        "(window, slice of a soak), the first quarter left out, times 1000 requests; its interval "
+        "is Sen's (1968) for 95 %, widened where neighbouring readings are alike",
+        "the slope of Theil and Sen; the widening is after Hamed and Rao 1998 (ADR 52)",
+        "memory on a GPU; pages that are shared with another process; what grows only once in some "
+        "thousand requests",
+        unit="MB per 1000 requests",
+    ),
 }
-"""By the name of a field of `records.Memory`."""
+"""By the name of a field of `records.Memory`; the leak by that of its slope."""
 
 PHASES: Mapping[str, Paragraph] = {
     "process": Paragraph(
@@ -445,6 +454,33 @@ CROWD_LIMITS: Mapping[str, Paragraph] = {
     ),
 }
 """What a mark limits of many listeners, and no request has by itself."""
+
+SOAK_LIMITS: Mapping[str, Paragraph] = {
+    "drift": Paragraph(
+        "(median of the last quarter of a session / median of its first)^(20 min / length of the "
+        "session) - 1, of the slices' medians of `ttfa_sound_ms` and of `rtf`, each a verdict; the "
+        "interval is Welch's for the logs of the slices. A FAIL also needs a null target, spoken "
+        "between the slices, that accounts for none of it (ADR 52)",
+        OWN,
+        "what recovers before the end; what a machine that becomes slower does to the target and "
+        "not to the null target, which computes on one thread and fits in a cache",
+        unit="share in 20 min",
+    ),
+    "underruns_per_10min": Paragraph(
+        "interruptions of the player of the test / minutes of audio that were played, times 10; "
+        "with the bounds of Garwood (1936) for a Poisson rate",
+        STREAMING_PLAYERS,
+        "that they come together: a bad minute counts as so many separate events",
+        unit="per 10 min",
+    ),
+    "handles_growth": Paragraph(
+        "descriptors and threads of the process tree at the ends of slices: median of the last "
+        "quarter of a session - median of its first; `@soak(handles=)` limits it",
+        "operating system's accounting",
+        "handles of another kind, such as those of a GPU; what is opened and closed within a slice",
+    ),
+}
+"""What `@soak` limits, beside the slope of memory."""
 
 FIGURES: Mapping[str, Paragraph] = {
     "ttfa_p50": Paragraph(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_ttsperf.plugin import lazy
+from pytest_ttsperf.plugin import lazy, soaks
 
 if TYPE_CHECKING:
     from pytest_ttsperf.experiment.plan import Plan, TargetFactory
@@ -36,13 +36,15 @@ MOST_WINDOWS = 1000
 
 
 def is_crowd(result: CellResult) -> bool:
-    """Whether it is not a cell of a single listener who listens to the end."""
-    return result.load is not None or result.capacity is not None
+    """Whether it is not a cell of a single listener who listens to the end of a few answers."""
+    return result.load is not None or result.capacity is not None or soaks.is_soak(result)
 
 
 def is_compared(result: CellResult) -> bool:
-    """Whether it has windows, which another version can replay."""
-    return result.load is not None and bool(result.load.windows)
+    """Whether it has windows, which another version can replay; a soak's would take too long."""
+    if result.load is None or soaks.is_soak(result):
+        return False
+    return bool(result.load.windows)
 
 
 def has_watched(result: CellResult) -> bool:
@@ -220,6 +222,8 @@ def pool(earlier: CellResult, later: CellResult) -> CellResult:
     A search begins anew, and its later answer counts, unless the earlier one has refuted what was
     wanted: no rerun makes that good.
     """
+    if soaks.is_soak(later):
+        return soaks.pool(earlier, later)
     if later.capacity is not None:
         return earlier if _is_refuted(earlier.capacity) else later
     if later.load is None:
@@ -237,6 +241,8 @@ def judge(result: CellResult) -> CellResult:
     """By its limits; where many listen, with the window as the unit."""
     from msgspec import structs
 
+    if soaks.is_soak(result):
+        return soaks.judge(result)
     if result.capacity is not None:
         return structs.replace(result, verdicts=tuple(_judge_capacity(result, result.capacity)))
     if result.load is None:

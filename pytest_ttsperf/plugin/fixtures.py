@@ -16,6 +16,7 @@ from pytest_ttsperf.plugin import (
     listeners,
     markers,
     run_state,
+    soaks,
     target_fixture,
     usage,
 )
@@ -111,17 +112,17 @@ class WarmEngine:
 
     def record(self, text: str, mode: Mode = "stream") -> Recording:
         """One synthesis, recorded and not judged."""
-        self._open_again()
+        self.open_again()
         return self.opened.target.record(text, mode)
 
     def measure(self, plan: Plan, tell: Tell) -> CellResult:
         """Measure a plan on this engine."""
-        self._open_again()
+        self.open_again()
         return lazy.warm.measure_warm(self.opened, plan, tell)
 
     def once(self, plan: Plan) -> CellResult:
         """One trial of the plan, unmeasured (--ttsperf-disable)."""
-        self._open_again()
+        self.open_again()
         return lazy.cell.run_once(self.opened, plan)
 
     @contextmanager
@@ -137,10 +138,12 @@ class WarmEngine:
         with self.opened.surroundings.restored():
             yield trouble
 
-    def _open_again(self) -> None:
+    def open_again(self) -> OpenTarget:
+        """The target, opened if it was closed for a crowd."""
         if self._is_set_aside:
             self.opened.reopen()
             self._is_set_aside = False
+        return self.opened
 
 
 class ColdEngine:
@@ -179,6 +182,8 @@ class Perf:
         """How many listen, as the test's id says; None where it says nothing."""
         self._measured: dict[tuple[str, str, str], str] = {}
         """Identity of a target, text and mode -> the label under which it was measured."""
+        self._soaked: set[tuple[str, str]] = set()
+        """Text and mode of what was soaked."""
 
     def stream(
         self,
@@ -240,9 +245,15 @@ class Perf:
             self._check_processes(call.processes)
             self._refuse_second_server(text, mode)
             load = self._choose_load(call)
+            is_soak = markers.soak(state.item) is not None
+            if is_soak:
+                soaks.refuse_processes(call.processes, is_crowd=load is not None)
+                self._refuse_second_soak(text, mode)
             plan = state.plan(text, mode, self.engine.phase, call.processes)
             if state.options.disabled:
                 return Measurement(self.engine.once(plan))
+            if is_soak and isinstance(self.engine, WarmEngine):
+                return Measurement(self._soak(self.engine, plan, load))
             if load is not None and isinstance(self.engine, WarmEngine):
                 of_trials = self._measure_beside(self.engine, plan, load)
                 crowd = self._measure_crowd(self.engine, plan, load, call.windows)
@@ -296,6 +307,24 @@ class Perf:
             if trouble:
                 state.remarks.append(trouble)
             return state.measure_crowd(engine.source, engine.ready, plan, load, windows)
+
+    def _soak(self, engine: WarmEngine, plan: Plan, load: LoadSpec | None) -> CellResult:
+        state = self._state
+        if load is None:
+            return state.measure_soak(engine.open_again(), plan)
+        with engine.set_aside() as trouble:
+            if trouble:
+                state.remarks.append(trouble)
+            return state.measure_crowd_soak(engine.source, engine.ready, plan, load)
+
+    def _refuse_second_soak(self, text: str, mode: Mode) -> None:
+        """MeasurementError where a soak would take the place of another of the same test."""
+        if (text, mode) in self._soaked:
+            raise MeasurementError(
+                "this test has soaked this text already, and each soak begins anew; give each a "
+                "test of its own, or a longer one (@soak(minutes=...))"
+            )
+        self._soaked.add((text, mode))
 
     def _check_processes(self, processes: int | None) -> None:
         """MeasurementError for what is no number of processes, and for any of cold starts."""

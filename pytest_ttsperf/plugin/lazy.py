@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     import pytest_ttsperf.alternatives.providers
     import pytest_ttsperf.alternatives.report
     import pytest_ttsperf.alternatives.settings
+    import pytest_ttsperf.endurance.cell
+    import pytest_ttsperf.endurance.crowd
+    import pytest_ttsperf.endurance.journal
+    import pytest_ttsperf.endurance.plan
+    import pytest_ttsperf.endurance.progress
+    import pytest_ttsperf.endurance.verdicts
     import pytest_ttsperf.load.cell
     import pytest_ttsperf.load.comparison
     import pytest_ttsperf.load.pooling
@@ -50,6 +56,12 @@ if TYPE_CHECKING:
     load_pooling = pytest_ttsperf.load.pooling
     load_report = pytest_ttsperf.load.report
     records_cell = pytest_ttsperf.records.cell
+    soak_cell = pytest_ttsperf.endurance.cell
+    soak_crowd = pytest_ttsperf.endurance.crowd
+    soak_journal = pytest_ttsperf.endurance.journal
+    soak_plan = pytest_ttsperf.endurance.plan
+    soak_progress = pytest_ttsperf.endurance.progress
+    soak_verdicts = pytest_ttsperf.endurance.verdicts
 
 MODULES = {
     "absence": "pytest_ttsperf.compare.absence",
@@ -76,6 +88,12 @@ MODULES = {
     "records_cell": "pytest_ttsperf.records.cell",
     "run_options": "pytest_ttsperf.targets.server.run_options",
     "screening": "pytest_ttsperf.baseline.screening",
+    "soak_cell": "pytest_ttsperf.endurance.cell",
+    "soak_crowd": "pytest_ttsperf.endurance.crowd",
+    "soak_journal": "pytest_ttsperf.endurance.journal",
+    "soak_plan": "pytest_ttsperf.endurance.plan",
+    "soak_progress": "pytest_ttsperf.endurance.progress",
+    "soak_verdicts": "pytest_ttsperf.endurance.verdicts",
     "store": "pytest_ttsperf.baseline.store",
     "terminal": "pytest_ttsperf.report.terminal",
     "trial": "pytest_ttsperf.experiment.trial",

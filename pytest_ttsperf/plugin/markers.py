@@ -82,6 +82,7 @@ LIMITS: Mapping[str, Mapping[str, Limit]] = {
         "rss_range_mb": Limit("rss_range_mb", "value"),
         "rss_peak_mb": Limit("rss_peak_mb", "value"),
         "uss_peak_mb": Limit("uss_peak_mb", "value"),
+        "leak_mb_per_1000": Limit("leak_mb_per_1000", "value"),
     },
     "quality": {
         "max_wer": Limit("wer", "value"),
@@ -103,12 +104,19 @@ LIMITS: Mapping[str, Mapping[str, Limit]] = {
         "min_listeners": Limit("capacity", "value"),
         "min_rate": Limit("capacity", "value"),
     },
+    "soak": {
+        "drift": Limit("drift", "value"),
+        "underruns_per_10min": Limit("underruns_per_10min", "value"),
+        "leak_mb_per_1000": Limit("leak_mb_per_1000", "value"),
+        "handles": Limit("handles_growth", "value"),
+    },
 }
 SETTINGS: Mapping[str, tuple[str, ...]] = {
     "ttfa": ("prebuffer_ms", "onset"),
     "cadence": ("prebuffer_ms",),
     "quality": ("lufs", "duration", "timbre_db", "recognizer"),
     "capacity": ("ttfa_p95_ms", "stall"),
+    "soak": ("minutes", "requests"),
 }
 MARGINS: Mapping[str, tuple[str, ...]] = {"quality": ("duration", "timbre_db")}
 """Settings that limit something by themselves: how far versions may differ."""
@@ -118,7 +126,7 @@ SIGNED = frozenset({"lufs", "true_peak_dbtp"})
 """Keywords whose numbers may be below 0."""
 TEXTS = frozenset({"recognizer", "duration"})
 """Settings that are no numbers."""
-SHARES = frozenset({"next_ttfa", "stall"})
+SHARES = frozenset({"next_ttfa", "stall", "drift"})
 """Keywords that take a share: 0.1 or '10%'."""
 FLAGS: Mapping[str, Mapping[bool, float]] = {"streamed": {True: 0.5, False: 1.0}}
 """Keywords that are on or off: above what share of the trials they are not met, either way."""
@@ -129,6 +137,10 @@ BESIDE_CAPACITY = frozenset({"capacity", "regression", "trials", "voice"})
 PLAYED = ("ttfa_ms", "underruns")
 """Metrics that depend on the player's prebuffer."""
 ONSETS = ("heard", "sample")
+SOAK_DEFAULTS: Mapping[str, Any] = {"drift": "5%", "underruns_per_10min": 1}
+"""What a soak is limited by where its mark does not say it."""
+FEWEST_SOAK_REQUESTS = 64
+"""Two in each of its slices (`endurance.plan.FEWEST_REQUESTS`, which is slow to import)."""
 DESCRIPTIONS = {
     "perf": "a performance test; added by every mark below and by the fixtures perf, warm_engine "
     "and cold_engine",
@@ -137,8 +149,8 @@ DESCRIPTIONS = {
     "rtf": "(p50=, p95=, p99=, max=): limit the real-time factor; below 1 beats real time",
     "cadence": "(p95_gap_ms=, max_gap_ms=, underruns=, prebuffer_ms=0, prebuffer_needed_ms=, "
     "streamed=True): limit how evenly chunks come, and refuse answers that are sent all at once",
-    "memory": "(rss_range_mb=, rss_peak_mb=, uss_peak_mb=): limit the memory of the engine's "
-    "process tree",
+    "memory": "(rss_range_mb=, rss_peak_mb=, uss_peak_mb=, leak_mb_per_1000=): limit the memory of "
+    "the engine's process tree, and by how much it grows in 1000 requests",
     "quality": "(max_wer=, worst_run=, lufs=, tolerance_lu=1, true_peak_dbtp=, clipped_share=, "
     "silence_share=, mos=, duration='2%', timbre_db=, recognizer='pocketsphinx'): limit what is "
     "said and how it sounds",
@@ -148,6 +160,9 @@ DESCRIPTIONS = {
     "comes",
     "capacity": "(min_listeners=, min_rate=, ttfa_p95_ms=, stall=0): how many may listen at once, "
     "or ask in a second, with the limits that their answers meet",
+    "soak": "(minutes= or requests=, drift='5%', underruns_per_10min=1, leak_mb_per_1000=, "
+    "handles=): speak so long, and limit how much slower the target becomes in 20 minutes, how "
+    "often a player runs dry, and what requests leave behind",
     "listeners": "(n, ...): how many listen at once; several numbers are a test each",
     "trials": "(n): how many trials a performance test takes",
     "voice": "(name): the voice a performance test asks its target for",
@@ -201,6 +216,7 @@ def _check_crowd(item: pytest.Item, merged: Mapping[str, Mapping[str, Any]]) -> 
     """LimitError for marks of many listeners that do not go together, or with what a test uses."""
     is_cold = "cold_engine" in getattr(item, "fixturenames", ())
     crowd = [name for name in ("barge_in", "capacity") if name in merged]
+    _check_soak(item, merged, crowd, is_cold=is_cold)
     if listeners(item) is not None:
         crowd.insert(0, "listeners")
     if crowd and is_cold:
@@ -217,6 +233,31 @@ def _check_crowd(item: pytest.Item, merged: Mapping[str, Mapping[str, Any]]) -> 
             f"{item.nodeid}: @{beside[0]} beside @capacity, which finds out itself how many may "
             "listen, and judges each level by its ttfa_p95_ms and stall alone; give one of them a "
             "test of its own"
+        )
+
+
+def _check_soak(
+    item: pytest.Item,
+    merged: Mapping[str, Mapping[str, Any]],
+    crowd: Sequence[str],
+    *,
+    is_cold: bool,
+) -> None:
+    """LimitError for a soak of cold starts, and beside marks that say otherwise how long it is."""
+    if "soak" not in merged:
+        return
+    if is_cold:
+        raise LimitError(
+            f"{item.nodeid}: @soak in a test of cold starts, each of which ends after its answer; "
+            "use warm_engine, or leave it out"
+        )
+    beside = list(crowd)
+    if trials(item) is not None:
+        beside.append("trials")
+    if beside:
+        raise LimitError(
+            f"{item.nodeid}: @{beside[0]} beside @soak, which says itself how much is spoken; give "
+            "one of them a test of its own"
         )
 
 
@@ -366,8 +407,7 @@ def merge_limits(item: pytest.Item) -> dict[str, dict[str, Any]]:
                 keywords.setdefault(keyword, value)  # nearer marks come first, and win
         if not keywords:
             continue
-        if marker == "quality":
-            _complete_quality(item.nodeid, keywords)
+        _complete(marker, item.nodeid, keywords)
         if {*limits, *MARGINS.get(marker, ())}.isdisjoint(keywords):
             raise LimitError(
                 f"{item.nodeid}: @{marker} with only {', '.join(keywords)} limits nothing; "
@@ -385,6 +425,14 @@ def _with_shares(keywords: Mapping[str, Any]) -> dict[str, Any]:
     return numbers
 
 
+def _complete(marker: str, nodeid: str, keywords: dict[str, Any]) -> None:
+    """Fill in what a mark has without being told. LimitError where its keywords do not fit."""
+    if marker == "quality":
+        _complete_quality(nodeid, keywords)
+    elif marker == "soak":
+        _complete_soak(nodeid, keywords)
+
+
 def _complete_quality(nodeid: str, keywords: dict[str, Any]) -> None:
     """Give loudness its usual tolerance. LimitError for a tolerance around nothing."""
     if "lufs" in keywords:
@@ -394,6 +442,28 @@ def _complete_quality(nodeid: str, keywords: dict[str, Any]) -> None:
             f"{nodeid}: @quality(tolerance_lu=...) needs the loudness that it is around; add "
             "lufs=, as @quality(lufs=-16, tolerance_lu=1)"
         )
+
+
+def _complete_soak(nodeid: str, keywords: dict[str, Any]) -> None:
+    """Give a soak its usual limits. LimitError where nothing, or two things, say how long it is."""
+    lengths = [name for name in SETTINGS["soak"] if name in keywords]
+    if len(lengths) != 1:
+        found = " and ".join(lengths) or "neither"
+        raise LimitError(
+            f"{nodeid}: @soak takes minutes= or requests=, and has {found}; wanted one of both, as "
+            "@soak(minutes=20)"
+        )
+    minutes = keywords.get("minutes", 1)
+    if not minutes:
+        raise LimitError(f"{nodeid}: @soak(minutes=0); wanted minutes above 0, as 20")
+    requests = keywords.get("requests", FEWEST_SOAK_REQUESTS)
+    if not _is_count(requests) or requests < FEWEST_SOAK_REQUESTS:
+        raise LimitError(
+            f"{nodeid}: @soak(requests={requests!r}); wanted a whole number of at least "
+            f"{FEWEST_SOAK_REQUESTS}"
+        )
+    for keyword, value in SOAK_DEFAULTS.items():
+        keywords.setdefault(keyword, value)
 
 
 def quality_plan(item: pytest.Item, budget_s: float) -> lazy.plan.QualityPlan:
@@ -453,6 +523,16 @@ def _is_count(value: object) -> bool:
 def capacity(item: pytest.Item) -> Mapping[str, Any] | None:
     """The keywords of `@capacity` of the test, shares as numbers; None for a test without it."""
     return _find(item, "capacity")
+
+
+def soak(item: pytest.Item) -> Mapping[str, Any] | None:
+    """The keywords of `@soak` of the test, with its usual limits; None for a test without it."""
+    return _find(item, "soak")
+
+
+def limits_leak(item: pytest.Item) -> bool:
+    """Whether the test limits by how much memory grows: `@memory(leak_mb_per_1000=...)`."""
+    return "leak_mb_per_1000" in (_find(item, "memory") or {})
 
 
 def hangs_up(item: pytest.Item) -> bool:

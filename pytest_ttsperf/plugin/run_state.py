@@ -17,7 +17,16 @@ import pytest
 from pytest_ttsperf import files, popen, real, secrets
 from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.errors import BaselineUnreadable, BaselineUnwritable, MeasurementError
-from pytest_ttsperf.plugin import crowd_comparisons, crowds, lazy, listeners, markers, reruns, usage
+from pytest_ttsperf.plugin import (
+    crowd_comparisons,
+    crowds,
+    lazy,
+    listeners,
+    markers,
+    reruns,
+    soaks,
+    usage,
+)
 from pytest_ttsperf.plugin.options import AUTO, Options
 from pytest_ttsperf.plugin.progress import ProgressLine
 from pytest_ttsperf.targets import spec
@@ -28,7 +37,9 @@ if TYPE_CHECKING:
     from pytest_ttsperf.compare.blocks import ComparisonSpec
     from pytest_ttsperf.compare.cells import ComparedVersion, MeasuredCell
     from pytest_ttsperf.compare.run import EarlierRuns
+    from pytest_ttsperf.endurance.plan import SoakPlan
     from pytest_ttsperf.experiment.plan import Plan, Progress, TargetFactory
+    from pytest_ttsperf.experiment.trial import OpenTarget
     from pytest_ttsperf.load.cell import LoadPlan
     from pytest_ttsperf.machine.environment import EnvironmentProbe, RunLocation
     from pytest_ttsperf.records import (
@@ -194,6 +205,20 @@ class RunState:
             f"another place with --ttsperf-{option}, and run again"
         )
 
+    @property
+    def revision(self) -> str | None:
+        """The commit of the working tree, and whether it was changed since; None outside git."""
+        run, _ = self._begin()
+        git = run.environment.git
+        if git is None:
+            return None
+        return f"{git.revision}, changed" if git.dirty else git.revision
+
+    def leave_soak_trials(self, result: CellResult) -> CellResult:
+        """A judged result; that of a soak without its trials, which stay in a file of their own."""
+        run, _ = self._begin()
+        return soaks.leave_trials(result, run.id, self.config.rootpath)
+
     def leave_aside(self, file: str) -> None:
         """Note a stored file that cannot be read, with the reason, for the summary."""
         self.left_aside[file] = None
@@ -324,12 +349,15 @@ class TestState:
         if chosen:
             return chosen
         looks = reruns.announced_looks(self.item)
-        return lazy.plan.default_trials(phase, markers.thresholds(self.item), looks)
+        limits = markers.thresholds(self.item)
+        return lazy.plan.default_trials(phase, limits, looks)
 
     def _choose_processes(self, of_test: int | None) -> int | None:
         """By the command line, the test, or ini, in this order; None for as many as cost little."""
         options = self.options
         chosen = options.processes or of_test or options.processes_ini or AUTO
+        if chosen == AUTO and markers.limits_leak(self.item):
+            return 1  # a slope is that of one process
         return None if chosen == AUTO else chosen
 
     def _limits_on(self, fingerprint: str) -> tuple[Threshold, ...]:
@@ -392,6 +420,42 @@ class TestState:
                 count += measured.barge_in.hang_ups
         return count
 
+    def measure_soak(self, opened: OpenTarget, plan: Plan) -> CellResult:
+        """Measure and add a soak of one listener."""
+        limits = self._limits_on(lazy.cell.fingerprint_of(opened.ready))
+        soak_plan = self._plan_soak(plan, None, limits)
+        result = soaks.measure(opened, soak_plan, self._run.progress_line)
+        return self.add(result, opened.source, plan)
+
+    def measure_crowd_soak(
+        self,
+        source: TargetFactory,
+        ready: TargetInfo,
+        plan: Plan,
+        load: LoadSpec,
+    ) -> CellResult:
+        """Measure and add a soak in which several listen."""
+        limits = self._limits_on(lazy.cell.fingerprint_of(ready))
+        soak_plan = self._plan_soak(plan, load, limits)
+        line = self._run.progress_line
+        result = soaks.measure_crowd(source, ready, soak_plan, line, limits)
+        return self.add(result, source, plan)
+
+    def _plan_soak(
+        self,
+        plan: Plan,
+        load: LoadSpec | None,
+        limits: Iterable[Threshold],
+    ) -> SoakPlan:
+        remark = soaks.unjudged_remark(self.item.name, limits)
+        if remark is not None:
+            self.remarks.append(remark)
+        if self._run.against is not None:
+            self.remarks.append(f"{self.item.name}: {soaks.NOT_COMPARED}")
+        keywords = markers.soak(self.item) or {}
+        artifacts = self.options.artifacts
+        return soaks.plan_soak(plan, keywords, load, artifacts, self._run.revision)
+
     def add(self, result: CellResult, source: TargetFactory, plan: Plan) -> CellResult:
         """Add a result, pooled with what this cell has already, and how it was measured."""
         from msgspec import structs
@@ -415,6 +479,8 @@ class TestState:
             cell_id = result.cell.id
             source, _ = self.measured[cell_id]
             self.results[cell_id] = lazy.cell.doubt_provider(result, source)
+        for cell_id, result in self.results.items():
+            self.results[cell_id] = self._run.leave_soak_trials(result)
         judged = list(self.results.values())
         self._run.store(judged)
         if self.options.save and body_raised:
@@ -441,15 +507,18 @@ class TestState:
         damaged = []
         for result in judged:
             if crowds.is_crowd(result):
-                self.remarks.append(f"{self.item.name}: {crowds.why_not_stored(result)}")
+                reason = crowds.why_not_stored(result)
+                if soaks.is_soak(result):
+                    reason = soaks.NOT_STORED
+                self.remarks.append(f"{self.item.name}: {reason}")
                 continue
             try:
-                reason = self._run.save_baseline(result)
+                refusal = self._run.save_baseline(result)
             except BaselineUnreadable as error:
                 damaged.append(str(error))
                 continue
-            if reason is not None:
-                self.remarks.append(reason)
+            if refusal is not None:
+                self.remarks.append(refusal)
         return "\n\n".join(damaged) or None
 
     def _compare(self, judged: list[CellResult]) -> list[CellResult]:

@@ -51,7 +51,12 @@ class _Cadence(Protocol):
 
 class _Memory(Protocol):
     def __call__(
-        self, *, rss_range_mb: float = ..., rss_peak_mb: float = ..., uss_peak_mb: float = ...
+        self,
+        *,
+        rss_range_mb: float = ...,
+        rss_peak_mb: float = ...,
+        uss_peak_mb: float = ...,
+        leak_mb_per_1000: float = ...,
     ) -> pytest.MarkDecorator: ...
 
 
@@ -91,6 +96,19 @@ class _Capacity(Protocol):
         min_rate: float = ...,
         ttfa_p95_ms: float = ...,
         stall: str | float = ...,
+    ) -> pytest.MarkDecorator: ...
+
+
+class _Soak(Protocol):
+    def __call__(
+        self,
+        *,
+        minutes: float = ...,
+        requests: int = ...,
+        drift: str | float = ...,
+        underruns_per_10min: float = ...,
+        leak_mb_per_1000: float = ...,
+        handles: int = ...,
     ) -> pytest.MarkDecorator: ...
 
 
@@ -154,6 +172,7 @@ seams: _Seams = pytest.mark.seams
 barge_in: _BargeIn = pytest.mark.barge_in
 capacity: _Capacity = pytest.mark.capacity
 listeners: _Listeners = pytest.mark.listeners
+soak: _Soak = pytest.mark.soak
 trials: _Trials = pytest.mark.trials
 regression: _Regression = pytest.mark.regression
 voice: _Voice = pytest.mark.voice

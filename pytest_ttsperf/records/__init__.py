@@ -78,6 +78,16 @@ from pytest_ttsperf.records.recording import (
     Usage,
     WordCheck,
 )
+from pytest_ttsperf.records.soak import (
+    Drift,
+    LeakSlope,
+    SoakHead,
+    SoakLine,
+    SoakResult,
+    SoakSession,
+    SoakSlice,
+    SoakSpec,
+)
 from pytest_ttsperf.records.verdict import Outcome, Sample, Statistic, Summary, Threshold, Verdict
 
 __all__ = [
@@ -104,6 +114,7 @@ __all__ = [
     "ComparedMetric",
     "Comparison",
     "Direction",
+    "Drift",
     "Environment",
     "FlaggedSeam",
     "GeneratorHealth",
@@ -111,6 +122,7 @@ __all__ = [
     "IntegrityCheck",
     "Json",
     "Kind",
+    "LeakSlope",
     "Level",
     "LoadResult",
     "LoadSpec",
@@ -133,6 +145,12 @@ __all__ = [
     "Sample",
     "Scale",
     "SeamCheck",
+    "SoakHead",
+    "SoakLine",
+    "SoakResult",
+    "SoakSession",
+    "SoakSlice",
+    "SoakSpec",
     "Sound",
     "Span",
     "StageChange",

@@ -16,6 +16,7 @@ from pytest_ttsperf.records.comparison import Comparison
 from pytest_ttsperf.records.load import Capacity, LoadResult
 from pytest_ttsperf.records.machine import SystemLoad
 from pytest_ttsperf.records.recording import Mode, Phase, TargetInfo, Trial, Usage
+from pytest_ttsperf.records.soak import LeakSlope, SoakResult
 from pytest_ttsperf.records.verdict import Outcome, Summary, Threshold, Verdict, sample_key
 
 
@@ -26,6 +27,9 @@ class Memory(Struct, frozen=True, kw_only=True):
     rss_peak_mb: float | None = None
     rss_range_mb: float | None = None
     uss_peak_mb: float | None = None
+    leak: LeakSlope | None = None
+    leak_reason: str | None = None
+    """Why there is no slope, where the readings could be made."""
     reason: str | None = None
     """Why it could not be measured."""
 
@@ -157,6 +161,9 @@ class CellResult(Struct, frozen=True, kw_only=True):
     up there are neither, but what followed."""
     capacity: Capacity | None = None
     """How many may listen at once, where that was searched; then there are no trials."""
+    soak: SoakResult | None = None
+    """Its slices, where the target spoke for long; once it is judged, its trials are in the journal
+    alone."""
 
     @property
     def counted(self) -> tuple[Trial, ...]:

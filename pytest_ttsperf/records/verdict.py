@@ -11,7 +11,15 @@ from msgspec import Struct
 Statistic = Literal["p50", "p95", "p99", "max", "value"]
 
 
-UNITS = {"_ms": "ms", "_mb": "MB", "_lu": "LU", "_dbtp": "dBTP"}
+UNITS = {
+    "_ms": "ms",
+    "_mb": "MB",
+    "_mb_per_1000": "MB per 1000 requests",
+    "_per_10min": "per 10 min",
+    "_lu": "LU",
+    "_dbtp": "dBTP",
+}
+_UNIT_ENDING = re.compile(r"_(ms|mb_per_1000|mb|per_10min|lu|dbtp)$")
 
 
 def sample_key(metric: str, prebuffer_ms: float) -> str:
@@ -45,7 +53,7 @@ class Threshold(Struct, frozen=True, kw_only=True):
     @property
     def label(self) -> str:
         """As people read it: `ttfa p95`, `memory rss_range`, `ttfa p95 (first sample)`."""
-        text = f"{self.marker} {re.sub('_(ms|mb|lu|dbtp)$', '', self.keyword)}"
+        text = f"{self.marker} {_UNIT_ENDING.sub('', self.keyword)}"
         if self.onset == "sample":
             return f"{text} (first sample)"
         if self.target is not None:

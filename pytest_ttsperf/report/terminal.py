@@ -20,12 +20,14 @@ from pytest_ttsperf.records import (
     UngatedChange,
     Verdict,
 )
-from pytest_ttsperf.report import crowd
+from pytest_ttsperf.report import crowd, soak
 
 UNEXPLAINED = "unexplained"
 WORTH_TELLING = 0.01
-SINGLE_FIGURES = ("barge_in", "capacity")
+SINGLE_FIGURES = ("barge_in", "capacity", "soak")
 """Marks that limit what no trial has by itself."""
+SHARES = ("next_ttfa", "drift")
+"""Keywords whose figures are shares."""
 LATE = ("ttfa", "rtf", "cadence")
 """Marks of what waiting for others makes worse."""
 SHOWN_DIGITS = 12
@@ -55,6 +57,8 @@ HINTS = {
     "listeners is waiting, for a lock, a pool that is too small, a queue or a busy loop",
     "barge_in": "stop the synthesis when its listener is gone: look between chunks whether the "
     "connection is closed or the iterator was, and free what it held",
+    "soak": "look at the slices in the artifact, one after the other: a queue or a cache without "
+    "an end, handles that nobody closes; for drift also at a machine that becomes hot",
     "capacity": "look at what the first level that fails misses: a late first sound waits for "
     "others, stalls are too little time for the audio",
     "unmeasured": "nothing was there to be measured: a reply of a single chunk has no gaps (limit "
@@ -82,6 +86,8 @@ def table(results: Sequence[CellResult], paint: Paint = lambda text, _: text) ->
             lines.append(_align(row, widths).removesuffix(verdict) + paint(verdict, outcome))
         if result.load is not None:
             lines += [f"  {line}" for line in crowd.describe_load(result.load)]
+        if result.soak is not None:
+            lines += [f"  {line}" for line in soak.describe_soak(result.soak, result.memory)]
     return "\n".join(lines)
 
 
@@ -308,7 +314,7 @@ def _amount(threshold: Threshold, value: float | None, unit: str = "") -> str:
     """A figure that is limited, or its limit: listeners are whole, and a change is a share."""
     if value is not None and threshold.metric in ("capacity", "all_at_once"):
         return f"{value:g}"
-    if value is not None and threshold.keyword == "next_ttfa":
+    if value is not None and threshold.keyword in SHARES:
         return f"{value:.1%}".replace(".0%", "%")
     return number(value, unit)
 
@@ -364,10 +370,12 @@ def _row(result: CellResult, verdict: Verdict) -> Row:
         figures = (str(verdict.n), number(verdict.value), "", "")
         limit = limit_text(threshold)
     elif threshold.marker == "memory":
-        figures = (_measured_in(result), number(verdict.value), "", "")
+        bound = _single_bound(threshold, verdict)
+        figures = (_measured_in(result), number(verdict.value), "", bound)
         limit = limit_text(threshold)
     elif threshold.marker in SINGLE_FIGURES:
-        figures = (str(verdict.n), _amount(threshold, verdict.value), "", "")
+        bound = _single_bound(threshold, verdict)
+        figures = (str(verdict.n), _amount(threshold, verdict.value), "", bound)
         limit = limit_text(threshold)
     else:
         summary = result.summary.get(threshold.sample_key)
@@ -378,6 +386,14 @@ def _row(result: CellResult, verdict: Verdict) -> Row:
             figures = (*figures[:3], _bound_text(verdict.bound))
         limit = limit_text(threshold)
     return f"  {verdict.subject}", *figures, limit, verdict.outcome.value
+
+
+def _single_bound(threshold: Threshold, verdict: Verdict) -> str:
+    """The bound of an estimate that a cell has as a whole, on the side of the verdict."""
+    if verdict.bound is None or threshold.marker not in ("memory", "soak"):
+        return ""
+    sign = ">=" if verdict.outcome is Outcome.FAIL else "<="
+    return f"{sign} {_amount(threshold, verdict.bound)}"
 
 
 def _measured_in(result: CellResult) -> str:
@@ -519,6 +535,8 @@ def _explain(result: CellResult, verdicts: Sequence[Verdict]) -> Iterator[str]:
 
 def _evidence(result: CellResult) -> str:
     """How much was measured: trials, windows, or the levels of a search."""
+    if result.soak is not None:
+        return soak.count_slices(result.soak)
     if result.load is not None:
         return crowd.count_windows(result.load)
     if result.capacity is not None:

@@ -35,7 +35,7 @@ DEFAULTS: Mapping[str, Mapping[str, Default]] = {
     },
     "nonstream": {"rtf_p95": 1.0},
     "cold": {"ttfa_p50_ms": 8000},
-    "memory": {"memory_rss_range_mb": 300},
+    "memory": {"memory_rss_range_mb": 300, "memory_leak_mb_per_1000": 20},
     "quick": {
         "ttfa_p95_ms": 500,
         "ttfa_p50_ms": 8000,
@@ -51,6 +51,13 @@ DEFAULTS: Mapping[str, Mapping[str, Default]] = {
         "capacity_min_listeners": 4,
         "capacity_ttfa_p95_ms": 500,
         "capacity_stall": 0,
+    },
+    "soak": {
+        "soak_minutes": 20,
+        "soak_drift": "5%",
+        "soak_underruns_per_10min": 1,
+        "soak_leak_mb_per_1000": 10,
+        "soak_handles": 10,
     },
     "m_series": {"ttfa_p95_ms": 10},
 }

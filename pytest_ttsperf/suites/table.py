@@ -57,8 +57,8 @@ SUITES = (
     Suite(
         "memory",
         "test_memory",
-        0.5,
-        "memory of the process tree: when it is ready, at its peak, and how far it ranges",
+        1,
+        "memory of the process tree: when it is ready, at its peak, how far it ranges, and a leak",
         is_default=True,
     ),
     Suite(
@@ -72,6 +72,12 @@ SUITES = (
         "test_load",
         35,
         "many listeners: 1, 4 and 8 at once, and how many may listen",
+    ),
+    Suite(
+        "soak",
+        "test_soak",
+        20,
+        "twenty minutes without a pause: drift, underruns, a leak, handles that stay open",
     ),
     Suite(
         "provider",

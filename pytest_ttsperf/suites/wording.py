@@ -51,3 +51,18 @@ def arrival_line(measured: Measurement) -> str | None:
     if found is None or found.p50 is None:
         return None
     return f"audio came, on average, after {found.p50:.0%} of the answer's time (100%: all at once)"
+
+
+def leak_line(measured: Measurement) -> str | None:
+    """By how much memory grows, with its interval, or why that is not known."""
+    memory = measured.result.memory
+    slope = memory.leak
+    if slope is not None:
+        return (
+            f"memory grows by {slope.mb_per_1000:+.2f} MB for each 1000 requests "
+            f"(95 %: {slope.low:+.2f} to {slope.high:+.2f}, {slope.readings} readings)"
+        )
+    reason = memory.reason or memory.leak_reason
+    if reason is None:
+        return None
+    return f"how memory grows was not measured: {reason}"

@@ -7,6 +7,7 @@ They run when this file is named, as the soak alone takes twenty minutes:
 - TTFA p95 <= 500 ms for short text
 - RTF p95 <= 1.0, streaming target 0.6
 - RSS range <= 300 MB
+- underruns <= 1 per 10 min; drift <= 5 % over a 20 min soak
 - -16 +-1 LUFS, <= -1 dBTP
 - warm TTFA < 10 ms on an M-series Mac
 - regression > 10 % fails (with --ttsperf-against=REV, or --ttsperf-compare)
@@ -19,7 +20,7 @@ import platform
 import pytest
 
 from pytest_ttsperf.plugin.fixtures import Perf
-from pytest_ttsperf.plugin.typed_marks import memory, quality, regression, rtf, ttfa
+from pytest_ttsperf.plugin.typed_marks import memory, quality, regression, rtf, soak, ttfa
 
 SYSTEM, PROCESSOR = platform.system(), platform.machine()
 IS_M_SERIES = (SYSTEM, PROCESSOR) == ("Darwin", "arm64")
@@ -59,6 +60,11 @@ def test_loudness(perf: Perf) -> None:
     reason=f"10 ms is for an M-series Mac (Darwin, arm64); this is {SYSTEM}, {PROCESSOR}",
 )
 def test_ttfa_on_an_m_series_mac(perf: Perf) -> None:
+    perf.stream("short")
+
+
+@soak(minutes=20, drift="5%", underruns_per_10min=1)
+def test_soak(perf: Perf) -> None:
     perf.stream("short")
 
 

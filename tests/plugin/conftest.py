@@ -32,6 +32,9 @@ import pytest_ttsperf.baseline.screening
 import pytest_ttsperf.baseline.store
 import pytest_ttsperf.compare.cells
 import pytest_ttsperf.compare.run
+import pytest_ttsperf.endurance.crowd
+import pytest_ttsperf.endurance.progress
+import pytest_ttsperf.endurance.verdicts
 import pytest_ttsperf.experiment.cell
 import pytest_ttsperf.experiment.warm
 import pytest_ttsperf.load.barge_in

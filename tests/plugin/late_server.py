@@ -1,7 +1,7 @@
-"""A real server that streams as it makes its answer, or makes all of it and then sends it in pieces.
+"""A real server that streams as it makes its answer, or makes all of it before it sends pieces.
 
-The path says which, and in what the sound is carried: `/streamed_wav/v1/audio/speech`. The answer is
-in as many pieces either way.
+The path says which, and in what the sound is carried: `/streamed_wav/v1/audio/speech`. The answer
+is in as many pieces either way.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ EMPTY = {
     "ttfa": "p50_ms, p95_ms, p99_ms, max_ms, prebuffer_ms, onset",
     "rtf": "p50, p95, p99, max",
     "cadence": "p95_gap_ms, max_gap_ms, underruns, prebuffer_needed_ms, streamed, prebuffer_ms",
-    "memory": "rss_range_mb, rss_peak_mb, uss_peak_mb",
+    "memory": "rss_range_mb, rss_peak_mb, uss_peak_mb, leak_mb_per_1000",
     "regression": "ttfa, rtf, memory, ttfa_p50",
 }
 

@@ -136,3 +136,14 @@ def test_what_has_no_limit_is_said_below_the_table(project: Project) -> None:
         r"test_first_answer.*: phases of a start, median of 2: process \d+ ms", printed
     )
     assert re.search(r"test_range.*: memory when ready \d+\.\d MB, at its peak \d+", printed)
+
+
+def test_a_soak_of_seconds_by_the_table_of_the_project(project: Project) -> None:
+    (project.path / "pyproject.toml").write_text(
+        "[tool.ttsperf.soak]\nsoak_minutes = 0.02\nsoak_drift = 1\nsoak_underruns_per_10min = 1e6\n"
+    )
+    result = project.run_apart(*PYTEST, "--ttsperf-suite=soak")
+    [cell] = project.cells()
+    assert len(cell["soak"]["slices"]) == 32
+    assert {each["subject"] for each in cell["verdicts"]} >= {"soak drift (ttfa)", "soak leak"}
+    assert "32 slices in" in result.stdout.str()

@@ -22,6 +22,7 @@ def marks(name: str) -> dict[str, dict[str, object]]:
         ("test_range_of_memory", "memory", {"rss_range_mb": 300}),
         ("test_loudness", "quality", {"lufs": -16, "tolerance_lu": 1, "true_peak_dbtp": -1}),
         ("test_ttfa_on_an_m_series_mac", "ttfa", {"p95_ms": 10}),
+        ("test_soak", "soak", {"minutes": 20, "drift": "5%", "underruns_per_10min": 1}),
         ("test_regression", "regression", {"ttfa": "10%", "rtf": "10%"}),
     ],
 )
@@ -33,4 +34,4 @@ def test_a_gate_has_the_words_of_the_page(
 
 def test_the_file_holds_no_other_gate() -> None:
     tests = {name for name in dir(gates_of_origin) if name.startswith("test_")}
-    assert len(tests) == 7
+    assert len(tests) == 8

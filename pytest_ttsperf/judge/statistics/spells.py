@@ -47,7 +47,8 @@ def variance_inflation(
     if array.size < MIN_TRIALS:
         return 1.0
     exceeding = np.asarray(array > limit, dtype=float)
-    return max(_inflation(exceeding, processes), _inflation(_lateness(array, limit), processes))
+    lateness = _lateness(array, limit)
+    return max(mean_inflation(exceeding, processes), mean_inflation(lateness, processes))
 
 
 def _lateness(values: Array, limit: float) -> Array:
@@ -66,7 +67,7 @@ def _lateness(values: Array, limit: float) -> Array:
     return np.asarray(-np.log1p(-ranks / (values.size + 1)), dtype=float)
 
 
-def _inflation(series: Array, processes: Sequence[int]) -> float:
+def mean_inflation(series: Array, processes: Sequence[int] = ()) -> float:
     """The variance of a series' mean, as a multiple of what it is in independent trials; >= 1.
 
     That is 1 + 2 * sum of the autocorrelations (Bartlett 1946). The sum ends before the first that

@@ -52,5 +52,5 @@ def test_both_files_are_named_by_the_trial(tmp_path: Path) -> None:
 def test_what_cannot_be_written_says_why_and_what_to_do(tmp_path: Path) -> None:
     in_the_way = tmp_path / "sound"
     in_the_way.write_text("a file")
-    with pytest.raises(MeasurementError, match="cannot be written.*--ttsperf-save-audio"):
+    with pytest.raises(MeasurementError, match=r"cannot be written.*--ttsperf-save-audio"):
         saved_sound.save_sound(in_the_way / "cell", 0, recording(CHUNKS, samples=tone(100)))

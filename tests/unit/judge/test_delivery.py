@@ -59,9 +59,7 @@ def test_where_nothing_was_measured_the_reason_stays() -> None:
 
 
 def test_an_override_is_named() -> None:
-    overridden = structs.replace(
-        STREAMED, limit=1.0, declared=0.5, overridden_by="--ttsperf-limit"
-    )
+    overridden = structs.replace(STREAMED, limit=1.0, declared=0.5, overridden_by="--ttsperf-limit")
     verdict = judged([1.0] * 11, overridden)
     assert verdict.outcome is Outcome.PASS
     assert "overridden by --ttsperf-limit" in verdict.reason

@@ -35,6 +35,7 @@ PARAGRAPHS = {
     **catalog.MEMORY,
     **catalog.PHASES,
     **catalog.CROWD_LIMITS,
+    **catalog.SOAK_LIMITS,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from pytest_ttsperf.plugin.fixtures import Measurement
-from pytest_ttsperf.records import Memory, Summary, Trial
+from pytest_ttsperf.records import LeakSlope, Memory, Summary, Trial
 from pytest_ttsperf.suites import wording
 from tests.unit.judge.factories import result
 
@@ -72,3 +72,17 @@ def test_of_answers_that_show_nothing_nothing_is_said() -> None:
     unmeasured = Summary(metric="arrival_share", n=11, missing=11)
     measured = Measurement(structs.replace(result(), summary={"arrival_share": unmeasured}))
     assert wording.arrival_line(measured) is None
+
+
+def test_how_memory_grows_is_said_with_its_interval() -> None:
+    memory = Memory(leak=LeakSlope(mb_per_1000=0.214, low=-0.1, high=0.52, readings=150))
+    assert wording.leak_line(with_memory(memory)) == (
+        "memory grows by +0.21 MB for each 1000 requests (95 %: -0.10 to +0.52, 150 readings)"
+    )
+
+
+def test_a_slope_that_is_not_known_says_why() -> None:
+    few = Memory(leak_reason="5 readings show no slope")
+    line = wording.leak_line(with_memory(few))
+    assert line == "how memory grows was not measured: 5 readings show no slope"
+    assert wording.leak_line(with_memory(Memory())) is None

@@ -53,5 +53,5 @@ def test_a_link_is_not_followed_as_its_name_says_which_environment_it_is(tmp_pat
 def test_what_is_no_program_is_an_error_with_the_option(make, tmp_path: Path) -> None:
     path = tmp_path / "python"
     make(path)
-    with pytest.raises(LimitError, match="--ttsperf-python: .* is no program; wanted"):
+    with pytest.raises(LimitError, match=r"--ttsperf-python: .* is no program; wanted"):
         interpreter.find_python(path, "--ttsperf-python")
