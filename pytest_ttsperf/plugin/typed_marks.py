@@ -55,7 +55,11 @@ class _Cadence(Protocol):
 
 class _Memory(Protocol):
     def __call__(
-        self, *, rss_range_mb: _Number = ..., rss_peak_mb: _Number = ..., uss_peak_mb: _Number = ...
+        self,
+        *,
+        rss_range_mb: _Number = ...,
+        rss_peak_mb: _Number = ...,
+        uss_peak_mb: _Number = ...,
     ) -> pytest.MarkDecorator: ...
 
 
