@@ -303,7 +303,7 @@ def _ttsperf_provider(request: pytest.FixtureRequest) -> str | None:
     providers = run_state.run_state_of(request.config).options.providers
     if len(providers) > 1:
         state = run_state.state_of(request.node)
-        state.remarks.append(_explain_once(request.node, "provider", providers))
+        state.remarks.append(_explain_once(request.node, f"provider {providers[0]}", providers[1:]))
     return providers[0]
 
 
@@ -318,18 +318,18 @@ def _ttsperf_listeners(request: pytest.FixtureRequest) -> ListenerCount | None:
     counts = listeners.choose_counts(request.node, options)
     if len(counts) > 1:
         state = run_state.state_of(request.node)
-        numbers = [count.number for count in counts]
-        state.remarks.append(_explain_once(request.node, "listeners", numbers))
+        first, *others = [count.id for count in counts]
+        state.remarks.append(_explain_once(request.node, first, others))
     return counts[0] if counts else None
 
 
-def _explain_once(item: pytest.Item, what: str, chosen: Sequence[object]) -> str:
+def _explain_once(item: pytest.Item, first: str, others: Sequence[object]) -> str:
     """That a test which pytest cannot run several times was measured with the first alone."""
-    others = ", ".join(map(str, chosen[1:]))
+    not_with = ", ".join(map(str, others))
     return (
-        f"{item.name}: measured with {what} {chosen[0]} alone, not with {others}: pytest runs a "
-        "test once for each only where it is a function that has perf or an engine among its "
-        "arguments, and no case of unittest"
+        f"{item.name}: measured with {first} alone, not with {not_with}: pytest runs a test once for "
+        "each only where it is a function that has perf or an engine among its arguments, and no "
+        "case of unittest"
     )
 
 

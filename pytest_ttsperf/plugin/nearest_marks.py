@@ -8,6 +8,7 @@ one, so here it comes first.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -28,9 +29,9 @@ def closest(item: pytest.Item, name: str) -> pytest.Mark | None:
     return next(iter_marks(item, name), None)
 
 
-def _nearest_first(node: pytest.Item | pytest.Collector) -> Sequence[pytest.Mark]:
+def _nearest_first(node: Any) -> list[pytest.Mark]:
     """The marks of one node; those that were added while it ran stay where pytest put them."""
-    marks = node.own_markers
+    marks: list[pytest.Mark] = node.own_markers
     if len(marks) < 2:
         return marks
     declared = _declared(node)
@@ -43,7 +44,7 @@ def _nearest_first(node: pytest.Item | pytest.Collector) -> Sequence[pytest.Mark
     return [*before, *present, *after]
 
 
-def _declared(node: pytest.Item | pytest.Collector) -> list[pytest.Mark]:
+def _declared(node: Any) -> list[pytest.Mark]:
     """The marks that are written at a parameter and its function, or at a class and its bases."""
     if isinstance(node, pytest.Class):
         found: list[pytest.Mark] = []

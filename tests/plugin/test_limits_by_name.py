@@ -48,7 +48,6 @@ def test_by_provider_by_preset_and_by_both(speaking: Project) -> None:
     by_preset = {"short": 5003, "medium": 5004}
     by_both = {"cpu-short": 5005, "cpu-medium": 5006, "cuda-short": 5007, "cuda-medium": 5007}
     found = limits_of(speaking)
-    assert {name.replace("short-", "") for name in found} != set()
     for name, limits in found.items():
         parts = name.split("-")
         provider = "cpu" if "cpu" in parts else "cuda"
@@ -88,9 +87,7 @@ def test_without_a_provider_it_is_called_default(speaking: Project) -> None:
 
 
 def test_an_option_puts_one_number_in_the_place_of_all(speaking: Project) -> None:
-    speaking.test(
-        "@ttfa(max_ms={'cpu': 1, 'cuda': 2})\ndef test_x(perf): perf.stream('short')"
-    )
+    speaking.test("@ttfa(max_ms={'cpu': 1, 'cuda': 2})\ndef test_x(perf): perf.stream('short')")
     result = speaking.run("--ttsperf-provider=cpu,cuda", "--ttsperf-limit=ttfa_max_ms=5000")
     result.assert_outcomes(passed=2)
     declared = [cell["thresholds"][0]["declared"] for cell in speaking.cells()]
@@ -194,7 +191,7 @@ def test_a_secret_in_a_parameter_is_no_name(project: Project) -> None:
 
 
 def test_shares_and_capacities_by_provider(project: Project) -> None:
-    project.ini(ttsperf_target="engines:Tone", ttsperf_listeners="1 2")
+    project.ini(ttsperf_target="engines:Tone", ttsperf_listeners="1,2")
     project.test(
         """
         from pytest_ttsperf import barge_in, capacity

@@ -108,7 +108,7 @@ WORKING = {
         def test_x(perf, preset): perf.stream(preset)
         """,
         {"passed": 1, "failed": 1},
-        ("test_x[[]cpu-medium[]]*", *BROKEN),
+        ("*test_x[[]*medium*", *BROKEN),
     ),
     "limits by preset": Way(
         """
@@ -118,7 +118,7 @@ WORKING = {
         def test_x(perf, preset): perf.stream(preset)
         """,
         {"passed": 1, "failed": 1},
-        ("test_x[[]cpu-medium[]]*", *BROKEN),
+        ("*test_x[[]*medium*", *BROKEN),
     ),
     "limits by provider": Way(
         """
@@ -127,7 +127,7 @@ WORKING = {
         def test_x(perf): perf.stream("short")
         """,
         {"passed": 1, "failed": 1},
-        ("test_x[[]cuda[]]*", *BROKEN),
+        ("*test_x[[]cuda[]]*", *BROKEN),
         ("--ttsperf-inline", "--ttsperf-target=engines:Tone", "--ttsperf-provider=cpu,cuda"),
     ),
     "mark from a hook": Way(
@@ -373,8 +373,8 @@ def rows(heading: str) -> list[str]:
     """The first cells of the table below a heading of the page."""
     _, _, part = PAGE.read_text("utf-8").partition(f"\n## {heading}\n")
     table, _, _ = part.partition("\n## ")
-    _, *found = ROW.findall(table)
-    return [cell for cell in found if set(cell) != set("-")]
+    _, *found = ROW.findall(table)  # the first one names the column
+    return found
 
 
 def test_each_row_of_the_page_is_a_test() -> None:
@@ -440,4 +440,4 @@ def test_listeners_of_a_case_of_unittest_are_the_first_number_and_a_note(project
     )
     result = project.run("--ttsperf-listeners=1,4")
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["note: test_x: measured with listeners 1 alone, not with 4: *"])
+    result.stdout.fnmatch_lines(["note: test_x: measured with 1 listener alone, not with 4 listeners: *"])
