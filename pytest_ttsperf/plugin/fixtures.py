@@ -327,9 +327,9 @@ def _explain_once(item: pytest.Item, first: str, others: Sequence[object]) -> st
     """That a test which pytest cannot run several times was measured with the first alone."""
     not_with = ", ".join(map(str, others))
     return (
-        f"{item.name}: measured with {first} alone, not with {not_with}: pytest runs a test once for "
-        "each only where it is a function that has perf or an engine among its arguments, and no "
-        "case of unittest"
+        f"{item.name}: measured with {first} alone, not with {not_with}: pytest runs a test once "
+        "for each only where it is a function that has perf or an engine among its arguments, and "
+        "no case of unittest"
     )
 
 
