@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -389,7 +388,7 @@ def test_it_does_what_the_page_says(project: Project, name: str) -> None:
         pytest.skip("this pytest has no subtests")
     way = WAYS[name]
     if way.conftest:
-        project.pytester.makeconftest(textwrap.dedent(way.conftest))
+        project.pytester.makeconftest(way.conftest)
     project.test(way.source)
     result = project.run(*way.arguments)
     result.assert_outcomes(**way.outcomes)
