@@ -441,3 +441,24 @@ def test_listeners_of_a_case_of_unittest_are_the_first_number_and_a_note(project
     result.assert_outcomes(passed=1)
     words = "measured with 1 listener alone, not with 4 listeners"
     result.stdout.fnmatch_lines([f"note: test_x: {words}: *"])
+
+
+def test_a_mistake_in_a_mark_from_a_hook_fails_its_test_alone(project: Project) -> None:
+    project.measure_inline()
+    project.pytester.makeconftest(
+        """
+        import pytest
+        def pytest_collection_modifyitems(items):
+            items[0].add_marker(pytest.mark.ttfa(max_ms={"coreml": 10}))
+        """
+    )
+    project.test(
+        """
+        def test_a(perf): perf.stream("short")
+        @trials(3)
+        def test_b(perf): perf.stream("short")
+        """
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["*@ttfa(max_ms=...) has no limit for provider 'cpu'*"])
