@@ -81,7 +81,7 @@ def _look_up(label: str, value: object, names: Mapping[str, str]) -> object:
             first, second = holding[:2]
             raise LimitError(
                 f"{label}: of its keys {_show(names, first)} and {_show(names, second)} hold for "
-                f"this test; wanted one, which may lead to a dict by the other, as "
+                "this test; wanted one, which may lead to a dict by the other, as "
                 f"{{{first!r}: {{{second!r}: ...}}}}"
             )
         value = value[holding[0]]

@@ -16,16 +16,8 @@ import pytest
 from pytest_ttsperf import files, popen, real, secrets
 from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.errors import BaselineUnreadable, BaselineUnwritable, MeasurementError
-from pytest_ttsperf.plugin import (
-    crowd_comparisons,
-    crowds,
-    lazy,
-    limits_by_name,
-    listeners,
-    markers,
-    reruns,
-    usage,
-)
+from pytest_ttsperf.plugin import crowd_comparisons, crowds, lazy, listeners, markers, reruns, usage
+from pytest_ttsperf.plugin.limits_by_name import PROVIDERS
 from pytest_ttsperf.plugin.options import AUTO, Options
 from pytest_ttsperf.plugin.progress import ProgressLine
 from pytest_ttsperf.targets import spec
@@ -87,7 +79,7 @@ class RunState:
     """The run: its options, its results so far, and its artifact."""
 
     def __init__(self, config: pytest.Config, options: Options) -> None:
-        config.stash[limits_by_name.PROVIDERS] = options.providers
+        config.stash[PROVIDERS] = options.providers
         self.config = config
         self.options = options
         self.progress_line = ProgressLine(config)
