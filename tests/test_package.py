@@ -26,6 +26,8 @@ from pytest_ttsperf import Perf, TargetSpec, cadence, memory, regression, rtf, t
 @rtf(p95=0.6)
 @cadence(underruns=0, prebuffer_ms=100)
 @memory(rss_range_mb=300)
+@ttfa(p50_ms={"cpu": {"short": 500, "long": 900}, "coreml": 10, "cuda": None})
+@cadence(underruns={"cpu": 1, "coreml": 0})
 @regression(ttfa="5%", rtf=0.1)
 @trials(20)
 @voice("heart")
@@ -39,6 +41,9 @@ def test_unknown(perf: Perf) -> None: ...
 
 @ttfa(p95_ms="x")
 def test_text(perf: Perf) -> None: ...
+
+@ttfa(p95_ms={"cpu": "x"})
+def test_text_by_provider(perf: Perf) -> None: ...
 
 @ttfa(500)
 def test_nameless(perf: Perf) -> None: ...
@@ -57,7 +62,8 @@ def test_method(perf: Perf) -> None:
 """
 WRONG = {
     "@ttfa(p95_milliseconds=1)": 'Unexpected keyword argument "p95_milliseconds"',
-    '@ttfa(p95_ms="x")': 'incompatible type "str"; expected "float"',
+    '@ttfa(p95_ms="x")': 'incompatible type "str"; expected "float',
+    '@ttfa(p95_ms={"cpu": "x"})': 'Dict entry 0 has incompatible type "str": "str"',
     "@ttfa(500)": "Too many positional arguments",
     '@ttfa(p95_ms=1, onset="heart")': "expected \"Literal['heard', 'sample']\"",
     '@regression(ttfb="5%")': 'Unexpected keyword argument "ttfb"',

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -372,8 +372,12 @@ def _ttsperf_provider(request: pytest.FixtureRequest) -> str | None:
     """The provider of this parametrisation; set by `pytest_generate_tests`."""
     if hasattr(request, "param"):
         return None if request.param is None else str(request.param)
-    # The engine was asked for by request.getfixturevalue, so the test is not parametrised.
-    return run_state.run_state_of(request.config).options.providers[0]
+    # A case of unittest, or one that asks by request.getfixturevalue: it is not parametrised.
+    providers = run_state.run_state_of(request.config).options.providers
+    if len(providers) > 1:
+        state = run_state.state_of(request.node)
+        state.remarks.append(_explain_once(request.node, f"provider {providers[0]}", providers[1:]))
+    return providers[0]
 
 
 @pytest.fixture
@@ -382,10 +386,24 @@ def _ttsperf_listeners(request: pytest.FixtureRequest) -> ListenerCount | None:
     if hasattr(request, "param"):
         found: ListenerCount = request.param
         return found
-    # perf was asked for by request.getfixturevalue, so the test is not parametrised.
+    # As above, the test is not parametrised.
     options = run_state.run_state_of(request.config).options
     counts = listeners.choose_counts(request.node, options)
+    if len(counts) > 1:
+        state = run_state.state_of(request.node)
+        first, *others = [count.id for count in counts]
+        state.remarks.append(_explain_once(request.node, first, others))
     return counts[0] if counts else None
+
+
+def _explain_once(item: pytest.Item, first: str, others: Sequence[object]) -> str:
+    """That a test which pytest cannot run several times was measured with the first alone."""
+    not_with = ", ".join(map(str, others))
+    return (
+        f"{item.name}: measured with {first} alone, not with {not_with}: pytest runs a test once "
+        "for each only where it is a function that has perf or an engine among its arguments, and "
+        "no case of unittest"
+    )
 
 
 @pytest.fixture

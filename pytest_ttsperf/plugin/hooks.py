@@ -11,6 +11,7 @@ from pytest_ttsperf import popen  # noqa: F401  (before any test can replace wha
 from pytest_ttsperf.errors import LimitError, RevisionError
 from pytest_ttsperf.plugin import (
     fixtures,
+    judging,
     listeners,
     markers,
     option_table,
@@ -108,23 +109,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     try:
         outcome = yield
     except BaseException as error:
-        unmet = _judge_call(item, body_raised=True)
-        if unmet and isinstance(error, pytest.skip.Exception):
-            pytest.fail(f"{unmet}\n\n(then the test skipped itself: {error})", pytrace=False)
-        if unmet:
-            error.add_note(unmet)
+        judging.after_exception(item, error)
         raise
-    unmet = _judge_call(item, body_raised=False)
-    if unmet:
-        pytest.fail(unmet, pytrace=False)
+    judging.after_body(item)
     return outcome
-
-
-def _judge_call(item: pytest.Item, body_raised: bool) -> str | None:
-    """What is unmet in a performance test, or in one that asked for our fixtures by name."""
-    if not markers.is_perf(item) and run_state.STATE not in item.stash:
-        return None
-    return run_state.state_of(item).judge(body_raised)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -68,10 +68,10 @@ def parametrize(metafunc: pytest.Metafunc, options: Options) -> None:
 
 def choose_counts(item: pytest.Item, options: Options) -> tuple[ListenerCount, ...]:
     """By the command line, the mark, or ini; none for a test of cold starts or of capacity."""
+    if item.get_closest_marker("capacity") is not None:
+        return ()
     marked: tuple[int, ...] = ()
     with suppress(LimitError):  # collection says it, with the name of the test
-        if markers.capacity(item) is not None:
-            return ()
         marked = markers.listeners(item) or ()
     if "cold_engine" in getattr(item, "fixturenames", ()):
         return ()

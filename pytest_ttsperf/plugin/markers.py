@@ -1,8 +1,8 @@
 """Marks into thresholds, checked at collection; an error names the test and the keyword.
 
 A limit is looked up per keyword on the parameter, the function, the class and the module, nearest
-first. On tests that use none of our fixtures, marks of our names without a keyword of ours belong
-to somebody else and are left alone.
+first, and may differ by provider or preset (`limits_by_name`). On tests that use none of our
+fixtures, marks of our names without a keyword of ours belong to somebody else and are left alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 
 from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.errors import LimitError, QualityError
-from pytest_ttsperf.plugin import lazy, usage
+from pytest_ttsperf.plugin import lazy, limits_by_name, nearest_marks, usage
 
 if TYPE_CHECKING:
     from pytest_ttsperf.records import ComparedMetric, Phase
@@ -281,7 +281,7 @@ def _check_capacity(nodeid: str, keywords: Mapping[str, Any]) -> None:
 
 def _refuse_never_measured(item: pytest.Item) -> None:
     """LimitError for a figure that this test asks for, and that its cold starts have none of."""
-    mark = item.get_closest_marker(MARK)
+    mark = nearest_marks.closest(item, MARK)
     if mark is None or "cold_engine" not in getattr(item, "fixturenames", ()):
         return
     never = metrics.WARM_ONLY | (metrics.UNDER_LOAD.shares.keys() - metrics.ALL.keys())
@@ -306,7 +306,7 @@ def choose_metrics(
     LimitError names the test.
     """
     try:
-        mark = _margins_of_mark(item.get_closest_marker(MARK))
+        mark = _margins_of_mark(nearest_marks.closest(item, MARK))
         requested = _margins_of_quality(merge_limits(item).get("quality", {}))
         return metrics.choose_metrics(phase, ini, requested, mark, command_line, budget_s=budget_s)
     except LimitError as error:
@@ -323,7 +323,7 @@ def load_margins(
     LimitError names the test.
     """
     try:
-        mark = _margins_of_mark(item.get_closest_marker(MARK))
+        mark = _margins_of_mark(nearest_marks.closest(item, MARK))
         requested = _margins_of_quality(merge_limits(item).get("quality", {}))
     except LimitError as error:
         raise LimitError(f"{item.nodeid}: {error}") from error
@@ -332,7 +332,7 @@ def load_margins(
 
 def explain_foreign(item: pytest.Item, *, has_crowds: bool, has_singles: bool) -> str | None:
     """Which figures the mark names that no cell of the test is compared by; None for none."""
-    mark = item.get_closest_marker(MARK)
+    mark = nearest_marks.closest(item, MARK)
     if mark is None or has_crowds == has_singles:
         return None
     accepted = metrics.UNDER_LOAD if has_crowds else metrics.ONE_LISTENER
@@ -399,12 +399,14 @@ def merge_limits(item: pytest.Item) -> dict[str, dict[str, Any]]:
     uses_ours = usage.uses_ours(item)
     for marker, limits in LIMITS.items():
         keywords: dict[str, Any] = {}
-        for mark in item.iter_markers(marker):
+        for mark in nearest_marks.iter_marks(item, marker):
             if not uses_ours and not _is_ours(mark):
                 continue
             _check_mark(item.nodeid, mark)
             for keyword, value in mark.kwargs.items():
                 keywords.setdefault(keyword, value)  # nearer marks come first, and win
+        limiting = (*limits, *MARGINS.get(marker, ()))
+        keywords = limits_by_name.choose(item, marker, keywords, limiting)
         if not keywords:
             continue
         _complete(marker, item.nodeid, keywords)
@@ -494,7 +496,7 @@ def _recognizer_name(item: pytest.Item, keywords: Mapping[str, Any]) -> str:
 
 def trials(item: pytest.Item) -> int | None:
     """`@trials(n)` of the test, if it has one."""
-    mark = item.get_closest_marker("trials")
+    mark = nearest_marks.closest(item, "trials")
     if mark is None:
         return None
     count = _only_argument(mark)
@@ -505,7 +507,7 @@ def trials(item: pytest.Item) -> int | None:
 
 def listeners(item: pytest.Item) -> tuple[int, ...] | None:
     """`@listeners(n, ...)` of the test, each number once, if it has such a mark."""
-    mark = item.get_closest_marker("listeners")
+    mark = nearest_marks.closest(item, "listeners")
     if mark is None:
         return None
     if not mark.args or mark.kwargs or not all(map(_is_count, mark.args)):
@@ -555,7 +557,7 @@ def _find(item: pytest.Item, marker: str) -> Mapping[str, Any] | None:
 
 def voice(item: pytest.Item) -> str | None:
     """`@voice(name)` of the test, if it has one."""
-    mark = item.get_closest_marker("voice")
+    mark = nearest_marks.closest(item, "voice")
     if mark is None:
         return None
     name = _only_argument(mark)
@@ -637,9 +639,20 @@ def _check_mark(nodeid: str, mark: pytest.Mark) -> None:
                 f"{nodeid}: @{mark.name} has no keyword {keyword!r}{_suggest(keyword, accepted)}; "
                 f"accepted keywords: {', '.join(accepted)}"
             )
-        wanted = _wanted_value(keyword, value)
+        wanted = _wanted_anywhere(keyword, value)
         if wanted is not None:
             raise LimitError(f"{nodeid}: @{mark.name}({keyword}={value!r}); wanted {wanted}")
+
+
+def _wanted_anywhere(keyword: str, value: object) -> str | None:
+    """The same as `_wanted_value`, of each value that a dict has for some test."""
+    if not limits_by_name.has_usable_names(value):
+        return limits_by_name.WANTED
+    for each in limits_by_name.iter_values(value):
+        wanted = _wanted_value(keyword, each)
+        if wanted is not None:
+            return wanted
+    return None
 
 
 def _wanted_value(keyword: str, value: object) -> str | None:

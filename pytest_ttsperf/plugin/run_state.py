@@ -27,6 +27,7 @@ from pytest_ttsperf.plugin import (
     soaks,
     usage,
 )
+from pytest_ttsperf.plugin.limits_by_name import PROVIDERS
 from pytest_ttsperf.plugin.options import AUTO, Options
 from pytest_ttsperf.plugin.progress import ProgressLine
 from pytest_ttsperf.targets import spec
@@ -90,6 +91,7 @@ class RunState:
     """The run: its options, its results so far, and its artifact."""
 
     def __init__(self, config: pytest.Config, options: Options) -> None:
+        config.stash[PROVIDERS] = options.providers
         self.config = config
         self.options = options
         self.progress_line = ProgressLine(config)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import pytest
 
@@ -11,16 +11,22 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_Number: TypeAlias = "float | Mapping[str, _Number | None]"
+"""A limit, or limits by provider or preset: 500, or {"cpu": 500, "coreml": 10}."""
+_Count: TypeAlias = "int | Mapping[str, _Count | None]"
+_Flag: TypeAlias = "bool | Mapping[str, _Flag | None]"
+_Share: TypeAlias = "str | float | Mapping[str, _Share | None]"
+
 
 class _Ttfa(Protocol):
     def __call__(
         self,
         *,
-        p50_ms: float = ...,
-        p95_ms: float = ...,
-        p99_ms: float = ...,
-        max_ms: float = ...,
-        prebuffer_ms: float = ...,
+        p50_ms: _Number = ...,
+        p95_ms: _Number = ...,
+        p99_ms: _Number = ...,
+        max_ms: _Number = ...,
+        prebuffer_ms: _Number = ...,
         onset: Literal["heard", "sample"] = ...,
     ) -> pytest.MarkDecorator: ...
 
@@ -29,10 +35,10 @@ class _Rtf(Protocol):
     def __call__(
         self,
         *,
-        p50: float = ...,
-        p95: float = ...,
-        p99: float = ...,
-        max: float = ...,  # noqa: A002
+        p50: _Number = ...,
+        p95: _Number = ...,
+        p99: _Number = ...,
+        max: _Number = ...,  # noqa: A002
     ) -> pytest.MarkDecorator: ...
 
 
@@ -40,12 +46,12 @@ class _Cadence(Protocol):
     def __call__(
         self,
         *,
-        p95_gap_ms: float = ...,
-        max_gap_ms: float = ...,
-        underruns: int = ...,
-        prebuffer_ms: float = ...,
-        prebuffer_needed_ms: float = ...,
-        streamed: bool = ...,
+        p95_gap_ms: _Number = ...,
+        max_gap_ms: _Number = ...,
+        underruns: _Count = ...,
+        prebuffer_ms: _Number = ...,
+        prebuffer_needed_ms: _Number = ...,
+        streamed: _Flag = ...,
     ) -> pytest.MarkDecorator: ...
 
 
@@ -53,10 +59,10 @@ class _Memory(Protocol):
     def __call__(
         self,
         *,
-        rss_range_mb: float = ...,
-        rss_peak_mb: float = ...,
-        uss_peak_mb: float = ...,
-        leak_mb_per_1000: float = ...,
+        rss_range_mb: _Number = ...,
+        rss_peak_mb: _Number = ...,
+        uss_peak_mb: _Number = ...,
+        leak_mb_per_1000: _Number = ...,
     ) -> pytest.MarkDecorator: ...
 
 
@@ -64,27 +70,27 @@ class _Quality(Protocol):
     def __call__(
         self,
         *,
-        max_wer: float = ...,
-        worst_run: int = ...,
-        lufs: float = ...,
-        tolerance_lu: float = ...,
-        true_peak_dbtp: float = ...,
-        clipped_share: float = ...,
-        silence_share: float = ...,
-        mos: float = ...,
-        duration: str | float = ...,
-        timbre_db: float = ...,
+        max_wer: _Number = ...,
+        worst_run: _Count = ...,
+        lufs: _Number = ...,
+        tolerance_lu: _Number = ...,
+        true_peak_dbtp: _Number = ...,
+        clipped_share: _Number = ...,
+        silence_share: _Number = ...,
+        mos: _Number = ...,
+        duration: _Share = ...,
+        timbre_db: _Number = ...,
         recognizer: str | Callable[[NDArray[np.float32], int], str] = ...,
     ) -> pytest.MarkDecorator: ...
 
 
 class _Seams(Protocol):
-    def __call__(self, *, max_flagged: int = ...) -> pytest.MarkDecorator: ...
+    def __call__(self, *, max_flagged: _Count = ...) -> pytest.MarkDecorator: ...
 
 
 class _BargeIn(Protocol):
     def __call__(
-        self, *, stop_p95_ms: float = ..., next_ttfa: str | float = ...
+        self, *, stop_p95_ms: _Number = ..., next_ttfa: _Share = ...
     ) -> pytest.MarkDecorator: ...
 
 
@@ -92,10 +98,10 @@ class _Capacity(Protocol):
     def __call__(
         self,
         *,
-        min_listeners: int = ...,
-        min_rate: float = ...,
-        ttfa_p95_ms: float = ...,
-        stall: str | float = ...,
+        min_listeners: _Count = ...,
+        min_rate: _Number = ...,
+        ttfa_p95_ms: _Number = ...,
+        stall: _Share = ...,
     ) -> pytest.MarkDecorator: ...
 
 
@@ -103,12 +109,12 @@ class _Soak(Protocol):
     def __call__(
         self,
         *,
-        minutes: float = ...,
-        requests: int = ...,
-        drift: str | float = ...,
-        underruns_per_10min: float = ...,
-        leak_mb_per_1000: float = ...,
-        handles: int = ...,
+        minutes: _Number = ...,
+        requests: _Count = ...,
+        drift: _Share = ...,
+        underruns_per_10min: _Number = ...,
+        leak_mb_per_1000: _Number = ...,
+        handles: _Count = ...,
     ) -> pytest.MarkDecorator: ...
 
 

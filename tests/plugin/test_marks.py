@@ -165,6 +165,52 @@ def test_limits_merge_by_keyword_from_param_to_module(project: Project) -> None:
     }  # fmt: skip
 
 
+def test_the_nearest_mark_wins_also_where_pytest_gives_it_last(project: Project) -> None:
+    project.test(
+        """
+        @ttfa(p50_ms=1000, p95_ms=1001, p99_ms=1002)
+        @trials(9)
+        class Base:
+            @ttfa(max_ms=4000)
+            @trials(5)
+            @pytest.mark.parametrize("x", [pytest.param(1, marks=[ttfa(max_ms=5000), trials(3)])])
+            def test_x(self, perf, x): perf.stream("short")
+            @ttfa(max_ms=6000)
+            def test_y(self, perf): perf.stream("short")
+
+        @ttfa(p95_ms=2001, p99_ms=2002)
+        class Middle(Base): pass
+
+        @ttfa(p99_ms=3002)
+        @trials(4)
+        class TestDerived(Middle): pass
+        """
+    )
+    project.pytester.makeconftest(
+        """
+        import pytest
+        def pytest_collection_modifyitems(items):
+            for item in items:
+                item.add_marker(pytest.mark.rtf(p50=51))
+                if "test_y" in item.name:
+                    item.add_marker(pytest.mark.ttfa(max_ms=7000), append=False)
+                    item.add_marker(pytest.mark.ttfa(max_ms=8000))
+        """
+    )
+    project.measure_inline()
+    project.run().assert_outcomes(passed=2)
+    found = {}
+    for cell in project.cells():
+        limits = {f"{t['marker']}_{t['keyword']}": t["limit"] for t in cell["thresholds"]}
+        counted = sum(trial["kind"] == "trial" for trial in cell["trials"])
+        found["test_y" in cell["cell"]["test"]] = (limits, counted)
+    classes = {"ttfa_p50_ms": 1000, "ttfa_p95_ms": 2001, "ttfa_p99_ms": 3002, "rtf_p50": 51}
+    assert found == {
+        False: ({**classes, "ttfa_max_ms": 5000}, 3),
+        True: ({**classes, "ttfa_max_ms": 7000}, 4),
+    }
+
+
 def test_all_marks_are_registered(project: Project) -> None:
     project.test("def test_x(): pass")
     result = project.run("--markers")
