@@ -23,6 +23,7 @@ LEAVES = {"errors", "files", "git", "late", "popen", "real", "secrets", "version
 """Modules of pytest_ttsperf that any room may import; they import one another alone."""
 
 FEATURES = {"compare", "baseline", "load", "doctor"}
+FEATURES_OVER_FEATURES = {"ci"}
 PLUGIN_ROOMS = {
     "records": set(),
     "machine": {"records"},
@@ -43,8 +44,12 @@ PLUGIN_ROOMS = {
         "sound_quality", "report",
     },
     "doctor": {"records", "experiment", "targets", "machine", "report"},
+    "ci": {"records", "report", "compare.checkout"},
     "plugin": {"records", "experiment", "targets", "machine", "sound_quality", "report", *FEATURES},
-    "cli": {"records", "experiment", "targets", "machine", "report", *FEATURES},
+    "cli": {
+        "records", "experiment", "targets", "machine", "report",
+        *FEATURES, *FEATURES_OVER_FEATURES,
+    },
 }  # fmt: skip
 PLUGIN_ARROWS = {
     ("", "plugin"): "the marks and types that `from pytest_ttsperf import ...` gives, late",

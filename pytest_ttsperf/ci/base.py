@@ -46,9 +46,7 @@ class _Clone(NamedTuple):
 
     def look_up(self, name: str) -> str | None:
         """The full name of a commit; None where it is not here."""
-        return git.output(
-            self.around.top, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"
-        )
+        return git.output(self.around.top, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
 
     def is_shallow(self) -> bool:
         answer = git.output(self.around.top, "rev-parse", "--is-shallow-repository")
@@ -80,8 +78,8 @@ def find_base(folder: Path, pipeline: Pipeline, branch: str | None = None) -> Ba
     around = repository.find_around(folder, "HEAD")
     if around is None or git.output(around.top, "rev-parse", "--verify", "--quiet", "HEAD") is None:
         raise RevisionError(
-            f"found no commit in {folder}, wanted a git clone with one to compare with; run this in "
-            "a clone, or name what to compare with (--against=REVISION, DIRECTORY or TARGET)"
+            f"found no commit in {folder}, wanted a git clone with one to compare with; run this "
+            "in a clone, or name what to compare with (--against=REVISION, DIRECTORY or TARGET)"
         )
     clone = _Clone(around, _choose_remote(around))
     name = branch or pipeline.target_branch or pipeline.default_branch or _default_branch(clone)

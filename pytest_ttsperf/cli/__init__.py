@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from pytest_ttsperf import secrets
-from pytest_ttsperf.cli import baselines, compare, doctor, load
+from pytest_ttsperf.cli import baselines, ci, compare, doctor, load
 from pytest_ttsperf.cli.output import discard_broken_output
 from pytest_ttsperf.errors import ArtifactUnreadable, CellUnknown, LimitError, TtsperfError
 from pytest_ttsperf.version import __version__
@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pytest-ttsperf {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     baselines.add(commands)
+    ci.add(commands)
     compare.add(commands)
     doctor.add(commands)
     load.add(commands)

@@ -37,9 +37,7 @@ def forked(remote: Remote) -> dict[str, str]:
     return commits
 
 
-def test_a_branch_is_compared_with_where_it_left(
-    remote: Remote, forked: dict[str, str]
-) -> None:
+def test_a_branch_is_compared_with_where_it_left(remote: Remote, forked: dict[str, str]) -> None:
     clone = remote.clone_shallow("clone", "refs/heads/topic")
     found = find_base(clone, TO_MAIN)
     assert found.commit == forked["fork"]
@@ -122,9 +120,7 @@ def test_a_branch_that_is_nowhere_is_named(remote: Remote, forked: dict[str, str
         find_base(remote.work, Pipeline(), "nowhere")
 
 
-def test_without_the_network_the_clone_is_believed(
-    remote: Remote, forked: dict[str, str]
-) -> None:
+def test_without_the_network_the_clone_is_believed(remote: Remote, forked: dict[str, str]) -> None:
     git(remote.work, "checkout", "-q", "topic")
     git(remote.work, "fetch", "-q", "origin")
     git(remote.work, "remote", "set-url", "origin", "file:///nowhere/at/all")
