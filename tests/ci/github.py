@@ -1,0 +1,73 @@
+"""A server that has the comments of one pull request, as GitHub's REST API has them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+
+
+class CommentServer:
+    """Answers about comments, and notes which token asked."""
+
+    def __init__(self) -> None:
+        self.comments: list[str] = []
+        self.tokens: set[str] = set()
+        self.is_read_only = False
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> CommentServer:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def answer(self, method: str, path: str, content: dict[str, Any]) -> tuple[int, Any]:
+        """Status and content."""
+        place, _, number = path.partition("?")[0].rpartition("/comments")
+        if place not in ("/repos/team/engine/issues/7", "/repos/team/engine/issues"):
+            return 404, {"message": "Not Found"}
+        if method == "GET":
+            listed = enumerate(self.comments, start=1)
+            return 200, [{"id": each, "body": body} for each, body in listed]
+        if self.is_read_only:
+            return 403, {"message": "Resource not accessible by integration"}
+        if method == "POST":
+            self.comments.append(content["body"])
+            return 201, {}
+        self.comments[int(number.removeprefix("/")) - 1] = content["body"]
+        return 200, {}
+
+
+def _handler_of(server: CommentServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            server.tokens.add(self.headers.get("Authorization", ""))
+            size = int(self.headers.get("Content-Length", 0))
+            content = json.loads(self.rfile.read(size) or b"{}")
+            status, answer = server.answer(self.command, self.path, content)
+            body = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_PATCH = _answer  # noqa: N815
+
+        def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
+            return
+
+    return Handler
