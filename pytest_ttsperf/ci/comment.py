@@ -17,8 +17,8 @@ from pytest_ttsperf.ci.pipeline import Pipeline
 from pytest_ttsperf.errors import CommentRefused, LimitError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,99}")
-MOST_BYTES = 60_000
-"""Of a comment: GitHub takes 65,536 characters, and the line that it is found by comes on top."""
+MOST_BYTES = 65_000
+"""Of a comment: GitHub takes 65,536 characters."""
 PAGE = 100
 MOST_PAGES = 50
 TIMEOUT_S = 30.0
@@ -95,10 +95,17 @@ def find_place(pipeline: Pipeline, variables: Mapping[str, str]) -> Place | None
 def write_comment(place: Place, name: str, body: str, send: Send) -> Literal["new", "updated"]:
     """Put the text into the comment of this name, or into a new one.
 
-    CommentRefused where the service takes neither; LimitError for a name that cannot be one.
+    CommentRefused where the service takes neither; LimitError for a name that cannot be one, and
+    for a text that is too long.
     """
     mark = mark_of(name)
     text = f"{mark}\n{body}"
+    size = len(text.encode())
+    if size > MOST_BYTES:
+        raise LimitError(
+            f"found a comment of {size} bytes, wanted at most {MOST_BYTES}; `ttsperf ci run` and "
+            "`ttsperf ci summary` write shorter ones"
+        )
     for number in _find_comments(place, mark, send):
         call = Call(place.update, f"{place.comment_url}/{number}", place.headers, {"body": text})
         answer = send(call)

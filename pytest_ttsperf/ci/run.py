@@ -16,15 +16,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal, NamedTuple
 
-from pytest_ttsperf import files
+from pytest_ttsperf import files, secrets
 from pytest_ttsperf.ci.base import Base
 from pytest_ttsperf.ci.conclusion import FAILED_TESTS, Conclusion, conclude
 from pytest_ttsperf.errors import ArtifactUnreadable, FileUnreadable
 from pytest_ttsperf.records import Outcome, Run
 from pytest_ttsperf.report import markdown
 
-MOST_SUMMARY_BYTES = 900_000
-"""Of the summary of a step GitHub takes 1 MiB."""
+MOST_SUMMARY_BYTES = 60_000
+"""So that it also fits into a comment."""
 NO_COMPARISON = "none"
 DEFAULT_ARGUMENTS = ("-m", "perf")
 BAD = (Outcome.INVALID, Outcome.FAIL)
@@ -57,8 +57,10 @@ class Settings(NamedTuple):
 
     @property
     def other(self) -> str | None:
-        """What the change is compared with, as people call it."""
-        return self.base.label if self.base is not None else self.against
+        """What the change is compared with, as people call it; a target without its secrets."""
+        if self.base is not None:
+            return self.base.label
+        return None if self.against is None else secrets.mask(self.against)
 
     @property
     def run_file(self) -> Path:

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pytest_ttsperf import files
 from pytest_ttsperf.cli import lazy
 from pytest_ttsperf.cli.output import print_text
+from pytest_ttsperf.errors import LimitError
 
 DEFAULT_FOLDER = Path("artifacts/ci")
 DEFAULT_NAME = "ttsperf"
@@ -78,6 +80,11 @@ def _add_run(actions: Any) -> None:
         "with them, where there are any (none)",
     )
     run.add_argument(
+        "--save",
+        action="store_true",
+        help="store this run as a baseline, on whichever branch it is",
+    )
+    run.add_argument(
         "--budget",
         type=_unless_empty,
         metavar="TIME",
@@ -138,12 +145,14 @@ def _run(arguments: argparse.Namespace) -> int:
         _say(f"compared with {base.label}")
     elif against == lazy.ci_run.NO_COMPARISON:
         against = None
+    if arguments.save and arguments.baselines is None:
+        raise LimitError("--save stores a baseline; say where with --baselines=DIR")
     settings = lazy.ci_run.Settings(
         folder=arguments.folder.absolute(),
         against=against,
         base=base,
         baselines=None if arguments.baselines is None else arguments.baselines.absolute(),
-        saves_baselines=pipeline.is_on_default_branch,
+        saves_baselines=arguments.save or pipeline.is_on_default_branch,
         budget=arguments.budget,
         inconclusive=arguments.inconclusive,
         arguments=(*arguments.pytest, *arguments.arguments),
@@ -162,19 +171,19 @@ def _summary(arguments: argparse.Namespace) -> int:
 def _comment(arguments: argparse.Namespace) -> int:
     pipeline = lazy.ci_pipeline.read_pipeline(os.environ)
     comment = lazy.ci_comment
-    if pipeline.request is None:
-        _say("this job is of no pull or merge request, so there is nothing to comment on")
-        return 0
-    if pipeline.request.is_from_fork:
+    if pipeline.request is not None and pipeline.request.is_from_fork:
         _say(
             "this request comes from a fork, whose jobs may not comment; the summary is that of "
             "the job"
         )
         return 0
-    text = arguments.summary_file.read_text(encoding="utf-8")
     place = comment.find_place(pipeline, os.environ)
+    if place is None:
+        _say("this job is of no pull or merge request, so there is nothing to comment on")
+        return 0
+    text = files.read_file(arguments.summary_file).decode()
     done = comment.write_comment(place, arguments.name, text, comment.send_over_http)
-    _say(f"comment {arguments.name!r} of request {pipeline.request.number}: {done}")
+    _say(f"the comment {arguments.name!r} is {done}")
     return 0
 
 

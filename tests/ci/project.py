@@ -69,7 +69,7 @@ def engine_source(first_s: float) -> str:
 
 
 def make_project(folder: Path, *, first_s: float = SLOW_S) -> Remote:
-    """A remote with `main`, a branch `topic` whose first sound takes `first_s`, and pull request 7."""
+    """A remote with `main`, and pull request 7, whose first sound takes `first_s`."""
     remote = Remote(folder)
     files = {
         "engine.py": engine_source(FAST_S),

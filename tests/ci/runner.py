@@ -1,8 +1,8 @@
 """Runs the steps of a composite action as GitHub's runner does, as far as ours need it.
 
-Each `run:` step is a bash of its own, started as documented for `shell: bash`, with files of its own
-for outputs, summary and variables. `uses:` steps are not run: their action and inputs are noted, and
-what they would have given may be scripted. An expression that this file does not know is an error.
+Each `run:` step is a bash of its own, started as documented for `shell: bash`, with files of its
+own for outputs and summary. `uses:` steps are not run: their action and inputs are noted. An
+expression that this file does not know is an error.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,6 @@ class Job:
     runner: Mapping[str, str]
     used: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
     """Each `uses:` step that was reached: the action, and its inputs."""
-    on_use: Callable[[str, Mapping[str, str]], None] = lambda action, inputs: None
     logs: dict[str, str] = field(default_factory=dict)
     """By the name of a step, what it printed."""
     codes: dict[str, int] = field(default_factory=dict)
@@ -87,7 +86,6 @@ def run_step(step: Mapping[str, Any], context: Mapping[str, Any], job: Job) -> d
     if "uses" in step:
         inputs = {key: render(value, context, job) for key, value in step["with"].items()}
         job.used.append((step["uses"], inputs))
-        job.on_use(step["uses"], inputs)
         return {}
     assert step["shell"] == "bash"
     assert not EXPRESSION.search(step["run"]), "values belong in variables, not into the script"
@@ -122,9 +120,7 @@ def run_step(step: Mapping[str, Any], context: Mapping[str, Any], job: Job) -> d
 
 def render(text: object, context: Mapping[str, Any], job: Job) -> str:
     """A value with its expressions evaluated, as text."""
-    return EXPRESSION.sub(
-        lambda found: show(evaluate(found.group(1), context, job)), str(text)
-    )
+    return EXPRESSION.sub(lambda found: show(evaluate(found.group(1), context, job)), str(text))
 
 
 def show(value: object) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.ci.github import CommentServer
+from tests.ci.comment_server import CommentServer
 from tests.ci.project import FAST_S, SLOW_S, make_project
 from tests.ci.runner import Job, evaluate, run_action
 from tests.unit.ci.clones import Remote, git
@@ -32,7 +32,8 @@ TITLE = "### ttsperf&#58;"
 
 @pytest.fixture
 def comments() -> Iterator[CommentServer]:
-    with CommentServer() as server:
+    issues = "/repos/team/engine/issues"
+    with CommentServer(f"{issues}/7/comments", f"{issues}/comments", "Authorization") as server:
         yield server
 
 
@@ -163,9 +164,7 @@ def test_a_run_that_cannot_begin_is_red_and_says_why(
     assert [action for action, _ in job.used] == ["actions/upload-artifact@v6"]
 
 
-def test_options_reach_pytest_as_a_shell_has_them(
-    tmp_path: Path, comments: CommentServer
-) -> None:
+def test_options_reach_pytest_as_a_shell_has_them(tmp_path: Path, comments: CommentServer) -> None:
     remote = make_project(tmp_path)
     job = make_job(tmp_path, remote, comments, "refs/pull/7/merge", pull_request(), **REQUEST)
     options = "-m perf -k 'nothing or $(touch injected)'"

@@ -110,6 +110,15 @@ def test_a_name_cannot_end_the_line_that_it_stands_in(place: Place, name: str) -
         write_comment(place, name, "text", Service())
 
 
+def test_a_text_that_no_service_would_take_is_not_sent(place: Place) -> None:
+    service = Service()
+    with pytest.raises(LimitError, match="at most 65000"):
+        write_comment(place, "ttsperf", "x" * 65_000, service)
+    assert service.calls == []
+    write_comment(place, "ttsperf", "x" * 60_000, service)
+    assert len(service.comments) == 1
+
+
 def test_where_github_has_its_comments(place: Place) -> None:
     service = Service(f"{mark_of('ttsperf')}\nold")
     write_comment(place, "ttsperf", "text", service)

@@ -13,6 +13,7 @@ import pytest
 from pytest_ttsperf import files
 from pytest_ttsperf.ci import run as ci_run
 from pytest_ttsperf.ci.base import Base
+from pytest_ttsperf.ci.comment import MOST_BYTES
 from pytest_ttsperf.ci.run import Settings, choose_baselines, describe, plan_command, publish
 from pytest_ttsperf.errors import ArtifactUnreadable
 from pytest_ttsperf.records import Outcome
@@ -85,6 +86,22 @@ def test_a_run_that_left_nothing_readable_has_a_summary_all_the_same(
     report = describe(settings, 4, "none")
     assert report.conclusion.word == "broken"
     assert "artifact" in report.summary
+
+
+def test_a_server_is_named_without_its_key(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, against="http://voices.example/speak?api_key=hush-hush")
+    report = describe(settings, 4, "none")
+    assert settings.other is not None
+    assert "voices.example" in settings.other
+    assert "hush-hush" not in settings.other + report.summary
+
+
+def test_a_summary_fits_into_a_comment(tmp_path: Path) -> None:
+    settings = Settings(tmp_path)
+    many = [result(f"test_{number}", Outcome.FAIL) for number in range(500)]
+    files.write_file(settings.run_file, files.encode_json(run_of(*many)))
+    size = len(describe(settings, 1, "none").summary.encode())
+    assert size <= ci_run.MOST_SUMMARY_BYTES < MOST_BYTES - 200
 
 
 def test_outputs_and_summary_are_added_to_those_of_the_job(tmp_path: Path) -> None:

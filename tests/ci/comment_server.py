@@ -1,4 +1,4 @@
-"""A server that has the comments of one pull request, as GitHub's REST API has them."""
+"""A server that has the comments of one request, as the REST APIs of GitHub and GitLab have them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from typing import Any
 class CommentServer:
     """Answers about comments, and notes which token asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, comments_path: str, comment_path: str, token_header: str) -> None:
+        """`comments_path` has all comments of the request, `comment_path` one, by its number."""
+        self._comments_path = comments_path
+        self._comment_path = comment_path
+        self.token_header = token_header
         self.comments: list[str] = []
         self.tokens: set[str] = set()
         self.is_read_only = False
@@ -37,25 +41,26 @@ class CommentServer:
 
     def answer(self, method: str, path: str, content: dict[str, Any]) -> tuple[int, Any]:
         """Status and content."""
-        place, _, number = path.partition("?")[0].rpartition("/comments")
-        if place not in ("/repos/team/engine/issues/7", "/repos/team/engine/issues"):
-            return 404, {"message": "Not Found"}
-        if method == "GET":
+        place = path.partition("?")[0]
+        if place == self._comments_path and method == "GET":
             listed = enumerate(self.comments, start=1)
-            return 200, [{"id": each, "body": body} for each, body in listed]
+            return 200, [{"id": number, "body": body} for number, body in listed]
         if self.is_read_only:
             return 403, {"message": "Resource not accessible by integration"}
-        if method == "POST":
+        if place == self._comments_path and method == "POST":
             self.comments.append(content["body"])
             return 201, {}
-        self.comments[int(number.removeprefix("/")) - 1] = content["body"]
-        return 200, {}
+        parent, _, number = place.rpartition("/")
+        if parent == self._comment_path and method in ("PATCH", "PUT"):
+            self.comments[int(number) - 1] = content["body"]
+            return 200, {}
+        return 404, {"message": "Not Found"}
 
 
 def _handler_of(server: CommentServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
-            server.tokens.add(self.headers.get("Authorization", ""))
+            server.tokens.add(self.headers.get(server.token_header, ""))
             size = int(self.headers.get("Content-Length", 0))
             content = json.loads(self.rfile.read(size) or b"{}")
             status, answer = server.answer(self.command, self.path, content)
@@ -65,7 +70,7 @@ def _handler_of(server: CommentServer) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = do_PATCH = _answer  # noqa: N815
+        do_GET = do_POST = do_PATCH = do_PUT = _answer  # noqa: N815
 
         def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
             return
