@@ -146,7 +146,8 @@ def _get_tip(clone: _Clone, branch: str) -> tuple[str, tuple[str, ...]]:
     if clone.look_up(tip) is None:
         raise RevisionError(
             f"{branch}, which this change goes into, could not be fetched from {clone.remote}: "
-            f"{failure}\ncorrect its name (--branch), or name what to compare with (--against)"
+            f"{failure}\ncorrect its name (--branch), let the job keep its credentials for git, or "
+            f"{REMEDY}"
         )
     note = (
         f"{branch} could not be fetched from {clone.remote}; compared with what the clone has of "

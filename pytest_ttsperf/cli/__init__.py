@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="ttsperf",
         description="Performance of text-to-speech engines: stored baselines, two targets side by "
-        "side, and this machine.",
+        "side, jobs in CI, and this machine.",
         epilog=EPILOG,
     )
     parser.add_argument("--version", action="version", version=f"pytest-ttsperf {__version__}")

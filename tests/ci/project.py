@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from pytest_ttsperf.targets import tracing
 from tests.unit.ci.clones import Remote, git
+
+OF_CI = ("CI_", "GITHUB_", "GITLAB_")
+"""Beginnings of the variables by which a job knows itself."""
 
 ENGINE = '''
 import time
@@ -62,6 +67,12 @@ ttsperf_compare_fail =
     rtf_p50:60%
 """
 FAST_S, SLOW_S = 0.012, 0.048
+
+
+def outside_ci() -> dict[str, str]:
+    """The variables of this process, without those of the job that it may be part of."""
+    variables = tracing.without_coverage(os.environ)
+    return {name: value for name, value in variables.items() if not name.startswith(OF_CI)}
 
 
 def engine_source(first_s: float) -> str:

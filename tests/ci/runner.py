@@ -7,7 +7,6 @@ expression that this file does not know is an error.
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Mapping
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tests.ci.project import outside_ci
 
 BASH = ("bash", "--noprofile", "--norc", "-e", "-o", "pipefail")
 EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}")
@@ -98,7 +99,7 @@ def run_step(step: Mapping[str, Any], context: Mapping[str, Any], job: Job) -> d
         [*BASH, str(script)],
         cwd=job.folder / render(step.get("working-directory", "."), context, job),
         env={
-            **os.environ,
+            **outside_ci(),
             **job.variables,
             "GITHUB_OUTPUT": str(outputs),
             "GITHUB_STEP_SUMMARY": str(summary),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,7 +12,7 @@ import pytest
 import yaml
 
 from tests.ci.comment_server import CommentServer
-from tests.ci.project import FAST_S, SLOW_S, make_project
+from tests.ci.project import FAST_S, SLOW_S, make_project, outside_ci
 from tests.unit.ci.clones import Remote, git
 
 pytestmark = pytest.mark.starts
@@ -41,7 +40,7 @@ def run_scripts(
     variables: Mapping[str, str],
 ) -> tuple[int, str]:
     """The exit code of `script`, and what it and `after_script` print; the latter fails nothing."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **template["variables"], **variables}
+    environment = {**outside_ci(), "PYTHONPATH": str(ROOT), **template["variables"], **variables}
     codes = []
     texts = []
     for part in ("script", "after_script"):
