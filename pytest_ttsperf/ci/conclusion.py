@@ -44,9 +44,10 @@ def conclude(run: Run | None, code: int, base: str | None) -> Conclusion:
         return Conclusion("invalid", "; ".join(failed))
     if failed:
         return Conclusion("fail", "; ".join(failed))
+    good = _conclude_good(run.cells, verdicts, base)
     if code == FAILED_TESTS:
-        return Conclusion("broken", "tests failed, for another reason than what was measured")
-    return _conclude_good(run.cells, verdicts, base)
+        return _conclude_failed_tests(good, verdicts)
+    return good
 
 
 def _describe_failed(verdicts: Sequence[Verdict], base: str | None) -> Iterator[str]:
@@ -67,13 +68,20 @@ def _describe_failed(verdicts: Sequence[Verdict], base: str | None) -> Iterator[
             yield f"{text} ({_count(failed[gate], 'gate')})"
 
 
+def _conclude_failed_tests(good: Conclusion, verdicts: Sequence[Verdict]) -> Conclusion:
+    """Tests failed, and no verdict is bad: what is open fails where it is set to, or they raised."""
+    if _list_open(verdicts):
+        return Conclusion("inconclusive", f"{good.sentence}; tests failed")
+    return Conclusion("broken", "tests failed, for another reason than what was measured")
+
+
 def _conclude_good(
     results: Sequence[CellResult],
     verdicts: Sequence[Verdict],
     base: str | None,
 ) -> Conclusion:
     """Nothing is bad; how much of it is proven."""
-    open_gates = [verdict for verdict in verdicts if verdict.outcome is Outcome.INCONCLUSIVE]
+    open_gates = _list_open(verdicts)
     if base is not None:
         changes = [verdict for verdict in verdicts if verdict.gate == "change"]
         if not any(result.comparison is not None for result in results) or not changes:
@@ -86,13 +94,22 @@ def _conclude_good(
         good = f"not slower than {base}"
         if any(verdict.improved for verdict in changes):
             good = f"faster than {base}"
-    elif len(open_gates) == len(verdicts):
+    elif not any(verdict.outcome is Outcome.PASS for verdict in verdicts):
         return Conclusion("inconclusive", "no gate was decided")
     else:
         good = "within all limits"
     if open_gates:
         good = f"{good}, as far as it could be decided ({_count(len(open_gates), 'gate')} open)"
     return Conclusion("pass", good)
+
+
+def _list_open(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Gates that are not decided. Stored baselines screen, and are no gates before they fail."""
+    open_gates = []
+    for verdict in verdicts:
+        if verdict.outcome is Outcome.INCONCLUSIVE and verdict.gate != "baseline":
+            open_gates.append(verdict)
+    return open_gates
 
 
 def _count(number: int, noun: str) -> str:

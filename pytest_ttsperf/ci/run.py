@@ -91,13 +91,13 @@ def plan_command(settings: Settings) -> list[str]:
         f"--ttsperf-json={settings.run_file}",
         f"--ttsperf-artifacts={settings.folder / 'artifacts'}",
         f"--junitxml={settings.folder / 'junit.xml'}",
-        # A warning in every run would be read as often as it helps.
-        f"--ttsperf-inconclusive={settings.inconclusive or 'warn'}",
     ]
     if settings.against is not None:
         command += [f"--ttsperf-against={settings.against}", "--ttsperf-fetch"]
     if settings.budget is not None:
         command.append(f"--ttsperf-budget={settings.budget}")
+    if settings.inconclusive is not None:
+        command.append(f"--ttsperf-inconclusive={settings.inconclusive}")
     if settings.baselines is not None:
         command.append(f"--ttsperf-storage={settings.baselines}")
         command += BASELINE_OPTIONS[choose_baselines(settings)]
@@ -110,7 +110,11 @@ def choose_baselines(settings: Settings) -> Baselines:
         return "none"
     if settings.saves_baselines:
         return "saved"
-    return "compared" if any(settings.baselines.glob("*/*.json")) else "none"
+    return "compared" if _has_baselines(settings.baselines) else "none"
+
+
+def _has_baselines(folder: Path) -> bool:
+    return any(folder.glob("*/*.json"))
 
 
 def measure(settings: Settings) -> Report:
@@ -120,6 +124,8 @@ def measure(settings: Settings) -> Report:
         old.unlink(missing_ok=True)
     baselines = choose_baselines(settings)
     code = _run_to_end(plan_command(settings))
+    if settings.baselines is None or not _has_baselines(settings.baselines):
+        baselines = "none"  # a run that is not to be trusted is not stored
     report = describe(settings, code, baselines)
     files.write_file(settings.summary_file, report.summary.encode())
     return report

@@ -94,7 +94,7 @@ def _add_run(actions: Any) -> None:
         "--inconclusive",
         type=_unless_empty,
         metavar="warn|fail",
-        help="what an INCONCLUSIVE verdict does to its test (warn)",
+        help="what an INCONCLUSIVE verdict does to its test (what ini says, or warn)",
     )
     run.add_argument(
         "--pytest",

@@ -63,6 +63,12 @@ def cell(*verdicts: Verdict, is_compared: bool = True) -> CellResult:
             "slower than main (1 gate); not to be believed (1 cell INVALID)",
         ),
         (
+            [verdict(PASS), verdict(OPEN)],
+            1,
+            "inconclusive",
+            "not slower than main, as far as it could be decided (1 gate open); tests failed",
+        ),
+        (
             [verdict(PASS)],
             1,
             "broken",
@@ -91,6 +97,13 @@ def test_limits_alone(outcomes: list[Outcome], word: str, sentence: str) -> None
     verdicts = [verdict(outcome, "limit") for outcome in outcomes]
     run = run_of(cell(*verdicts, is_compared=False))
     assert conclude(run, 0, None) == (word, sentence)
+
+
+def test_a_machine_without_baselines_leaves_no_gate_open() -> None:
+    run = run_of(cell(verdict(PASS), verdict(OPEN, "baseline")))
+    assert conclude(run, 0, "main") == ("pass", "not slower than main")
+    alone = run_of(cell(verdict(OPEN, "baseline"), is_compared=False))
+    assert conclude(alone, 0, None).word == "inconclusive"
 
 
 @pytest.mark.parametrize("code", [2, 3, 4, 130, 137])

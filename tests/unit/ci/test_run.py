@@ -35,7 +35,7 @@ def test_the_command_compares_and_writes_below_its_folder(tmp_path: Path) -> Non
     assert command[-2:] == ["-m", "perf"]
     assert f"--ttsperf-against={BASE.commit}" in command
     assert "--ttsperf-fetch" in command
-    assert "--ttsperf-inconclusive=warn" in command
+    assert not any("inconclusive" in option for option in command), "ini may say it"
     places = [option for option in command if str(tmp_path) in option]
     assert len(places) == 3, "run, artifacts and JUnit"
 
