@@ -69,7 +69,7 @@ def _describe_failed(verdicts: Sequence[Verdict], base: str | None) -> Iterator[
 
 
 def _conclude_failed_tests(good: Conclusion, verdicts: Sequence[Verdict]) -> Conclusion:
-    """Tests failed, and no verdict is bad: what is open fails where it is set to, or they raised."""
+    """Tests failed, and no verdict is bad: what is open fails if it is to, or a test raised."""
     if _list_open(verdicts):
         return Conclusion("inconclusive", f"{good.sentence}; tests failed")
     return Conclusion("broken", "tests failed, for another reason than what was measured")

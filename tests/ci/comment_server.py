@@ -1,4 +1,4 @@
-"""A server that has the comments of one request, as the REST APIs of GitHub and GitLab have them."""
+"""A server that has the comments of one request, as the APIs of GitHub and GitLab have them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Runs the steps of a composite action as GitHub's runner does, as far as ours need it.
 
 Each `run:` step is a bash of its own, started as documented for `shell: bash`, with files of its
-own for outputs and summary. `uses:` steps are not run: their action and inputs are noted. An
-expression that this file does not know is an error.
+own for outputs, summary and variables. `uses:` steps are not run: their action and inputs are
+noted. An expression that this file does not know is an error.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import yaml
 
 from tests.ci.project import outside_ci
 
+ENVIRONMENT_FILES = ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
 BASH = ("bash", "--noprofile", "--norc", "-e", "-o", "pipefail")
 EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}")
 TOKEN = re.compile(
@@ -37,6 +38,8 @@ class Job:
     runner: Mapping[str, str]
     used: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
     """Each `uses:` step that was reached: the action, and its inputs."""
+    added: dict[str, str] = field(default_factory=dict)
+    """Variables that steps have added for those after them."""
     logs: dict[str, str] = field(default_factory=dict)
     """By the name of a step, what it printed."""
     codes: dict[str, int] = field(default_factory=dict)
@@ -90,21 +93,22 @@ def run_step(step: Mapping[str, Any], context: Mapping[str, Any], job: Job) -> d
         return {}
     assert step["shell"] == "bash"
     assert not EXPRESSION.search(step["run"]), "values belong in variables, not into the script"
-    script, outputs, summary = (job.temp / file for file in ("script.sh", "outputs", "summary"))
+    script = job.temp / "script.sh"
     script.write_text(step["run"])
-    outputs.write_text("")
-    summary.write_text("")
-    own = {key: render(value, context, job) for key, value in step.get("env", {}).items()}
+    places = {name: job.temp / name.lower() for name in ENVIRONMENT_FILES}
+    for place in places.values():
+        place.write_text("")
+    declared = {key: render(value, context, job) for key, value in step.get("env", {}).items()}
     done = subprocess.run(
         [*BASH, str(script)],
         cwd=job.folder / render(step.get("working-directory", "."), context, job),
         env={
             **outside_ci(),
             **job.variables,
-            "GITHUB_OUTPUT": str(outputs),
-            "GITHUB_STEP_SUMMARY": str(summary),
+            **job.added,
+            **{name: str(place) for name, place in places.items()},
             "RUNNER_TEMP": str(job.temp),
-            **own,
+            **declared,
         },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -115,8 +119,14 @@ def run_step(step: Mapping[str, Any], context: Mapping[str, Any], job: Job) -> d
     )
     job.logs[name] = done.stdout
     job.codes[name] = done.returncode
-    job.summary += summary.read_text()
-    return dict(line.split("=", 1) for line in outputs.read_text().splitlines())
+    job.summary += places["GITHUB_STEP_SUMMARY"].read_text()
+    job.added.update(read_pairs(places["GITHUB_ENV"]))
+    return read_pairs(places["GITHUB_OUTPUT"])
+
+
+def read_pairs(path: Path) -> dict[str, str]:
+    """Lines as NAME=VALUE; any other is an error."""
+    return dict(line.split("=", 1) for line in path.read_text().splitlines())
 
 
 def render(text: object, context: Mapping[str, Any], job: Job) -> str:
