@@ -32,7 +32,7 @@ SERVED = ("time per good answer", "share of stalled answers")
 LEFT_BEHIND = "threads and descriptors left behind by a request"
 WORSE = (*TTFA, *SERVED, LEFT_BEHIND)
 ONE_LISTENER = ", one listener"
-OVER_HTTP = ", two running servers"
+OVER_HTTP = ", two servers by address"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class LoadCase:
     is_open: bool = False
     """Whether requests come at a rate, and not from listeners."""
     is_http: bool = False
-    """Whether both servers run already, and are reached by address."""
+    """Whether both servers are reached by address, and started anew for each block."""
     budget_s: int = CROWD_BUDGET_S
     wanted: str = ""
 

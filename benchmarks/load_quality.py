@@ -10,8 +10,9 @@ that it is imported from (load_target.py), so that each window has a fresh one. 
 of the server's own source in the working tree of the clone (load_faults.py), or a function put
 around one of a peer's (load_peers.py). It ends when every figure is decided.
 
-Each fault is also compared with one listener, who is to notice nothing. Two servers that run
-already are compared by `ttsperf compare A B`. Searches for capacity are `ttsperf load URL`.
+Each fault is also compared with one listener, who is to notice nothing. Two servers that are
+reached by address are compared as `ttsperf compare A B` does, with new ones for each block.
+Searches for capacity are `ttsperf load URL`.
 
 Every comparison is appended to the log with its windows, and a campaign goes on where the last one
 ended. What was not reached is short, and nothing is concluded from it. `make peers` brings piper
@@ -28,7 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -36,6 +37,7 @@ from typing import Any
 
 import load_faults
 import load_target
+import msgspec
 from campaign import Line, Turns, read_log, run_in_turns
 from gate_quality import TAIL, comparison_fields
 from gate_trees import Trees, serve, serve_both
@@ -53,11 +55,15 @@ from load_cases import (
 from load_table import table
 from load_test import LOAD
 
-from pytest_ttsperf.experiment.plan import TargetFactory
+from pytest_ttsperf.errors import TargetError
+from pytest_ttsperf.experiment.plan import Plan, TargetFactory, draw_start
+from pytest_ttsperf.load import window_blocks
+from pytest_ttsperf.load.cell import LoadPlan
+from pytest_ttsperf.load.comparison import LoadComparisonSpec, compare_under_load
 from pytest_ttsperf.load.generator.parent import LoadGenerator
 from pytest_ttsperf.load.traces import WindowPlan, draw_trace
 from pytest_ttsperf.measure import corpus
-from pytest_ttsperf.records import LoadSpec, TargetSpec
+from pytest_ttsperf.records import LoadSpec, Outcome, TargetSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
@@ -164,27 +170,58 @@ def compare_revisions(trees: Trees, case: LoadCase, load: Mapping[str, Any], rev
 
 
 def compare_servers(trees: Trees, case: LoadCase) -> Line:
-    """By `ttsperf compare` of two servers that run already, the second with the fault."""
+    """Of two servers that are reached by address, the second with the fault: new ones a block."""
     second = trees.second_clone()
     with contextlib.ExitStack() as stack:
         if case.fault is not None:
             stack.enter_context(planted(case.fault, second))
-        addresses = stack.enter_context(
-            serve_both([trees.folder, second], "heart", *load_target.OUR_OPTIONS)
-        )
-        command = [
-            sys.executable, "-m", "pytest_ttsperf", "compare", *addresses,
-            f"--listeners={LISTENERS[OURS]}", "--pace=greedy", f"--window={WINDOW_S[OURS]}s",
-            f"--budget={case.budget_s}s", "--json",
-        ]  # fmt: skip
-        done = subprocess.run(
-            command, cwd=trees.folder, capture_output=True, encoding="utf-8", check=False
-        )
-    try:
-        (comparison,) = json.loads(done.stdout).values()
-    except ValueError:
-        return {"error": (done.stdout + done.stderr)[-TAIL:]}
-    return {"red": done.returncode != 0, **fields_of(comparison)}
+        try:
+            found = compare_under_load(spec_of_servers([trees.folder, second], case), print_nothing)
+        except TargetError as error:
+            return {"error": str(error)[-TAIL:]}
+    outcomes = {found.outcome} | {change.outcome for change in found.changes}
+    is_red = not outcomes.isdisjoint({Outcome.FAIL, Outcome.INVALID})
+    return {"red": is_red, **fields_of(msgspec.to_builtins(found))}
+
+
+def spec_of_servers(folders: Sequence[Path], case: LoadCase) -> LoadComparisonSpec:
+    """As `ttsperf compare` has it, with servers that are started anew for each block.
+
+    What two starts of the same code differ by is no change, so one start each would not do.
+    """
+
+    @contextlib.contextmanager
+    def start_servers(_: int) -> Iterator[tuple[TargetFactory, TargetFactory]]:
+        with serve_both(folders, "heart", *load_target.OUR_OPTIONS) as addresses:
+            first, second = addresses
+            yield factory_of(first), factory_of(second)
+
+    load = LoadSpec(listeners=LISTENERS[OURS], pace="greedy")
+    start = draw_start()
+    plan = Plan(
+        test="compare", text="short", mode="stream", phase="warm", trials=0, texts_from=start
+    )  # fmt: skip
+    window = WindowPlan().counting(WINDOW_S[OURS])
+    # Nobody asks these addresses: each block has its own.
+    nowhere = factory_of("http://127.0.0.1:9")
+    return LoadComparisonSpec(
+        baseline=nowhere,
+        candidate=nowhere,
+        plan=LoadPlan(plan=plan, load=load, window=window, seed=start),
+        metrics=window_blocks.choose_metrics(is_same_work=False),
+        against=str(folders[0]),
+        budget_s=case.budget_s,
+        start_servers=start_servers,
+    )
+
+
+def factory_of(address: str) -> TargetFactory:
+    """A target that runs already."""
+    return TargetFactory(TargetSpec(spec=address))
+
+
+def print_nothing(text: str) -> None:
+    """Nobody looks at how far a comparison of a campaign is."""
 
 
 @contextlib.contextmanager

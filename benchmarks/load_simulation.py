@@ -25,6 +25,7 @@ import numpy as np
 from tables import proportion, to_table
 
 from pytest_ttsperf.load import pair_looks, pairs, window_blocks
+from pytest_ttsperf.metrics import load_figures
 from pytest_ttsperf.records import ChangeVerdict, GeneratorHealth, LoadWindow, Outcome
 
 PIECE_S = 0.4
@@ -361,7 +362,7 @@ def simulate_blocks(
 # Sessions
 
 
-P95 = list(window_blocks.FIGURES).index("ttfa_p95")
+P95 = list(load_figures.FIGURES).index("ttfa_p95")
 
 
 class Session(NamedTuple):

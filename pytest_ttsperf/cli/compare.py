@@ -52,7 +52,8 @@ def add(commands: Any) -> None:
         action="append",
         default=[],
         metavar="FIGURE:CHANGE",
-        help=f"smallest change that counts, as ttfa_p95:7.5%% ({metrics.DEFAULT_MARGIN:.0%}%)",
+        help=f"smallest change that counts, as ttfa_p95:7.5%% ({metrics.DEFAULT_MARGIN:.0%}%; with "
+        "--listeners or --rate each figure has its own)",
     )
     crowd = parser.add_mutually_exclusive_group()
     crowd.add_argument(
@@ -102,8 +103,9 @@ def _run(arguments: argparse.Namespace) -> int:
     written_out += secrets.find(new.spec.spec, new.spec.options)
     advise(written_out)
     presets = tuple(dict.fromkeys(arguments.preset or PRESETS[:1]))
-    margins = metrics.margins_of_lines(arguments.fail, "--fail")
     load = _load_of(arguments)
+    accepted = metrics.ONE_LISTENER if load is None else metrics.UNDER_LOAD
+    margins = metrics.margins_of_lines(arguments.fail, "--fail", accepted)
     with modules_of(os.getcwd()):
         if load is None:
             found = _compare_texts(arguments, old, new, presets, margins)

@@ -47,7 +47,7 @@ def add(commands: Any) -> None:
         type=_limit_ms,
         default=DEFAULT_TTFA_MS,
         metavar="MS",
-        help=f"limit of the time to first audio, for 95 % of a window ({DEFAULT_TTFA_MS:g})",
+        help=f"limit of the time to first audio, for 95 %% of a window ({DEFAULT_TTFA_MS:g})",
     )
     parser.add_argument(
         "--stall",

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ttsperf.errors import LimitError
+from pytest_ttsperf.metrics import load_figures
 
 if TYPE_CHECKING:
     from pytest_ttsperf.records import BlockStatistic, ComparedMetric, Phase, Scale
@@ -150,7 +151,11 @@ GATED_FROM_S: Mapping[str, float] = {"ttfa_late": 300.0}
 would stay undecided too often, so they are shown (docs/adr/0042)."""
 ALL: Mapping[str, MetricDefault] = {**FIGURES, **WORK, **REQUESTED}
 SAMPLED = frozenset(figure.metric for figure in REQUESTED.values())
-SHORT = {"ttfa": ("ttfa_p50", "ttfa_p95"), "rtf": ("rtf_p50",), "memory": ("rss_peak",)}
+SHORT: Mapping[str, tuple[str, ...]] = {
+    "ttfa": ("ttfa_p50", "ttfa_p95"),
+    "rtf": ("rtf_p50",),
+    "memory": ("rss_peak",),
+}
 """Names that stand for several figures, or for the usual one."""
 WARM_ONLY = frozenset(
     {
@@ -169,6 +174,33 @@ WARM_ONLY = frozenset(
     }
 )
 """What a single start for each block has none of."""
+
+
+class Accepted(NamedTuple):
+    """What a smallest change can be given to."""
+
+    shares: Mapping[str, bool]
+    """By figure: whether its margin is a share."""
+    short: Mapping[str, tuple[str, ...]]
+    """Words that stand for some of the figures."""
+    where: str = ""
+    """Where they are compared; nothing for everywhere."""
+
+    @property
+    def names(self) -> list[str]:
+        """All that can be named."""
+        return [*self.short, *self.shares]
+
+
+_SHARES = {name: figure.is_share for name, figure in ALL.items()}
+_LOAD_SHARES = {name: figure.is_share for name, figure in load_figures.FIGURES.items()}
+ONE_LISTENER = Accepted(_SHARES, SHORT, " where one listens")
+UNDER_LOAD = Accepted(_LOAD_SHARES, load_figures.SHORT, " where many listen")
+EITHER = Accepted(
+    {**_SHARES, **_LOAD_SHARES},
+    {**SHORT, "ttfa": tuple(dict.fromkeys((*SHORT["ttfa"], *load_figures.SHORT["ttfa"])))},
+)
+"""Of a run, whose tests may be of both kinds."""
 
 
 def budget_s(text: object, source: str) -> float:
@@ -198,14 +230,17 @@ def choose_metrics(
     *margins: Mapping[str, float],
     budget_s: float = DEFAULT_BUDGET_S,
 ) -> tuple[ComparedMetric, ...]:
-    """The metrics of a test: the usual ones, and what is named; a later mapping wins."""
+    """The metrics of a test: the usual ones, and what is named; a later mapping wins.
+
+    What is compared only where many listen is left out.
+    """
     merged = {name: ALL[name].margin for name in default_figures(budget_s)}
     for each in margins:
         merged.update(each)
     return tuple(
         _compared_metric(name, margin)
         for name, margin in merged.items()
-        if phase == "warm" or name not in WARM_ONLY
+        if name in ALL and (phase == "warm" or name not in WARM_ONLY)
     )
 
 
@@ -267,18 +302,22 @@ def margins_of_keywords(keywords: Mapping[str, object], source: str) -> dict[str
     """Keyword arguments -> figure -> smallest change. LimitError names what is accepted."""
     found: dict[str, float] = {}
     for name, value in keywords.items():
-        found.update(_margin(name, value, f"{source}({name}={value!r})"))
+        found.update(_margin(name, value, f"{source}({name}={value!r})", EITHER))
     return found
 
 
-def margins_of_lines(lines: Iterable[str], source: str) -> dict[str, float]:
-    """`ttfa_p95:7.5%` each -> figure -> smallest change. LimitError."""
+def margins_of_lines(
+    lines: Iterable[str],
+    source: str,
+    accepted: Accepted = EITHER,
+) -> dict[str, float]:
+    """`ttfa_p95:7.5%` each -> figure -> smallest change. LimitError names what is accepted."""
     found: dict[str, float] = {}
     for line in lines:
         name, colon, value = (part.strip() for part in line.partition(":"))
         if not colon:
             raise LimitError(f"{source}: {line!r}; wanted FIGURE:CHANGE, as ttfa_p95:7.5%")
-        found.update(_margin(name, value, f"{source}: {line!r}"))
+        found.update(_margin(name, value, f"{source}: {line!r}", accepted))
     return found
 
 
@@ -286,21 +325,33 @@ def _margin(
     name: str,
     value: object,
     source: str,
+    accepted: Accepted,
 ) -> dict[str, float]:
-    figures = SHORT.get(name, (name,))
-    if figures[0] not in ALL:
+    figures = accepted.short.get(name, (name,))
+    if figures[0] not in accepted.shares:
         hint = ""
-        for near in difflib.get_close_matches(name, names(), n=1):
+        for near in difflib.get_close_matches(name, accepted.names, n=1):
             hint = f" (did you mean {near!r}?)"
         raise LimitError(
-            f"{source}: {name!r} cannot be compared{hint}; accepted: {', '.join(names())}"
+            f"{source}: {name!r} cannot be compared{accepted.where}{hint}; accepted: "
+            f"{', '.join(accepted.names)}"
         )
-    is_share = ALL[figures[0]].is_share
+    is_share = accepted.shares[figures[0]]
     margin = _parse_number(value, is_share=is_share)
     if not 0 < margin < math.inf:
         wanted = "a change such as '5%' or 0.05" if is_share else "a number above 0, as 1"
         raise LimitError(f"{source}; wanted {wanted}")
     return dict.fromkeys(figures, margin)
+
+
+def list_foreign(names: Iterable[str], accepted: Accepted) -> list[str]:
+    """Those of the names of which nothing is compared there."""
+    foreign = []
+    for name in names:
+        figures = EITHER.short.get(name, (name,))
+        if not accepted.shares.keys() & set(figures):
+            foreign.append(name)
+    return foreign
 
 
 def _parse_number(value: object, *, is_share: bool) -> float:
@@ -316,8 +367,3 @@ def _parse_number(value: object, *, is_share: bool) -> float:
     if is_share and number >= 1:
         return math.nan  # 5 for 5 % would be a gate that never fires
     return number
-
-
-def names() -> list[str]:
-    """All that can be named."""
-    return [*SHORT, *ALL]

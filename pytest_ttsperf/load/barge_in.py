@@ -128,6 +128,8 @@ class _BargeInRun:
         self._before = Footprint(None, None)
         self._last_chunk = 1
         self._answer_s = 0.0
+        self._is_quiet = False
+        """Whether nothing was asked for since the target was seen to be quiet."""
         self._hang_ups = 0
         self._failed = 0
         self._stops_ms: list[float | None] = []
@@ -195,6 +197,7 @@ class _BargeInRun:
         if stop is None:
             self._stops_ms.append(None)
             return
+        self._is_quiet = True
         self._stops_ms.append(stop.after_ns / 1e6)
         self._wasted_s.append(stop.cpu_ns / 1e9)
 
@@ -242,6 +245,7 @@ class _BargeInRun:
 
     def _run_window(self, requests: Sequence[OfferedRequest], seconds: float) -> WindowRecord:
         """Send them one after the other, as long as the window is open, and count how they end."""
+        self._is_quiet = False
         record = self._generator.run_window(
             Trace(seed=self._plan.seed, lead_s=0.0, counted_s=seconds, requests=tuple(requests)),
             _tell_nobody,
@@ -253,7 +257,7 @@ class _BargeInRun:
 
     def _wait_quiet(self) -> None:
         """Until the target does no more than an idle one; some never come to that."""
-        if self._clock is None or self._idle is None:
+        if self._is_quiet or self._clock is None or self._idle is None:
             return
         begun_ns = REAL.perf_counter_ns()
         end_s = REAL.monotonic() + QUIET_TIMEOUT_S
@@ -261,6 +265,7 @@ class _BargeInRun:
             while REAL.monotonic() < end_s:
                 REAL.sleep(LOOK_S)
                 if find_stop(sampler.series(), begun_ns, self._idle) is not None:
+                    self._is_quiet = True
                     return
 
     def result(self, ready: TargetInfo) -> BargeIn:

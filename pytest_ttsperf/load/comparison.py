@@ -34,7 +34,6 @@ from pytest_ttsperf.load.traces import draw_trace
 from pytest_ttsperf.load.window_blocks import (
     ARMS,
     BASELINE_ARMS,
-    FIGURES,
     WindowBlock,
     count_served,
     to_block,
@@ -50,6 +49,7 @@ from pytest_ttsperf.machine import fingerprint
 from pytest_ttsperf.machine.cpu_idle import inhibit_cpu_idle
 from pytest_ttsperf.metrics import definitions, validity
 from pytest_ttsperf.metrics import load as load_metrics
+from pytest_ttsperf.metrics.load_figures import FIGURES
 from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import (
     Block,

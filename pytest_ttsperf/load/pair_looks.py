@@ -17,7 +17,7 @@ from pytest_ttsperf.load.pairs import FEWEST_SESSIONS, decide, void
 from pytest_ttsperf.load.window_blocks import WindowBlock
 from pytest_ttsperf.records import ChangeVerdict, ComparedMetric, Outcome
 
-FRESH_SHARE = 0.34
+FRESH_SHARE = 1 / 3
 """Of the blocks that a suspicion rests on: so many fresh ones confirm it, one at the least."""
 
 

@@ -20,12 +20,12 @@ from pytest_ttsperf.judge.statistics.estimators import effects
 from pytest_ttsperf.metrics import definitions
 from pytest_ttsperf.metrics import load as load_metrics
 from pytest_ttsperf.metrics import stages as metrics_stages
+from pytest_ttsperf.metrics.load_figures import FIGURES
 from pytest_ttsperf.records import (
     Arms,
     Block,
     ComparedMetric,
     LoadWindow,
-    Scale,
     Trial,
 )
 
@@ -56,20 +56,6 @@ class WindowBlock(NamedTuple):
 
 
 # Figures
-
-
-class LoadFigure(NamedTuple):
-    """What versions are compared by under load: one number of a window, of which more is worse."""
-
-    label: str
-    metric: str
-    read: Callable[[WindowBlock, int], float | None]
-    """From a block and the place of an arm in it."""
-    margin: float
-    scale: Scale = "ratio"
-    unit: str = ""
-    is_work: bool = False
-    """Whether less of it is as bad as more: of what is said, and not how fast."""
 
 
 def count_served(window: LoadWindow) -> int:
@@ -112,49 +98,16 @@ def _speech_s(block: WindowBlock, arm: int) -> float | None:
     return block.speech_s[arm]
 
 
-FIGURES: Mapping[str, LoadFigure] = {
-    "ttfa_typical": LoadFigure(
-        "ttfa geometric mean",
-        "ttfa_sound_typical_ms",
-        partial(_field, "ttfa_sound_typical_ms"),
-        margin=0.05,
-    ),
-    "ttfa_p95": LoadFigure(
-        "ttfa p95",
-        "ttfa_sound_p95_ms",
-        partial(_field, "ttfa_sound_p95_ms"),
-        margin=0.10,
-    ),
-    "stalled": LoadFigure(
-        "share of stalled answers",
-        "stalled_share",
-        _stalled_share,
-        margin=0.02,
-        scale="difference",
-    ),
-    "goodput": LoadFigure(
-        "time per good answer",
-        "good_answer_s",
-        _good_answer_s,
-        margin=0.05,
-    ),
-    "left_behind": LoadFigure(
-        "threads and descriptors left behind by a request",
-        "left_behind",
-        _left_behind,
-        margin=0.25,
-        scale="difference",
-    ),
-    "speech": LoadFigure(
-        "speech",
-        "speech_s",
-        _speech_s,
-        margin=0.02,
-        is_work=True,
-    ),
+READERS: Mapping[str, Callable[[WindowBlock, int], float | None]] = {
+    "ttfa_typical": partial(_field, FIGURES["ttfa_typical"].metric),
+    "ttfa_p95": partial(_field, FIGURES["ttfa_p95"].metric),
+    "stalled": _stalled_share,
+    "goodput": _good_answer_s,
+    "left_behind": _left_behind,
+    "speech": _speech_s,
 }
-"""The margins are above what two windows of one version differ by (docs/adr/0045)."""
-BY_METRIC = {figure.metric: figure for figure in FIGURES.values()}
+"""By the name of a figure: its number, from a block and the place of an arm in it."""
+READERS_BY_METRIC = {FIGURES[name].metric: reader for name, reader in READERS.items()}
 TTFA = frozenset({FIGURES["ttfa_typical"].metric, FIGURES["ttfa_p95"].metric})
 """Those whose change is attributed to stages."""
 
@@ -166,12 +119,13 @@ def choose_metrics(
 ) -> tuple[ComparedMetric, ...]:
     """All figures, with the usual smallest changes that count or those of `margins`, by name.
 
-    Two different targets may say more or less for the same text: there is no `is_same_work`.
+    Two different targets may say more or less for the same text: without `is_same_work` this is
+    compared only where it is named.
     """
     margins = margins or {}
     chosen = []
     for name, figure in FIGURES.items():
-        if figure.is_work and not is_same_work:
+        if figure.is_work and not is_same_work and name not in margins:
             continue
         chosen.append(
             ComparedMetric(
@@ -276,7 +230,7 @@ def to_block(block: WindowBlock, metric: ComparedMetric) -> Block:
     """One number of each window, None where it was not measured, and where their time went."""
     if block.fault is not None:
         return Block(metric=_arms([None] * len(ARMS)))
-    read = BY_METRIC[metric.metric].read
+    read = READERS_BY_METRIC[metric.metric]
     found = Block(metric=_arms([read(block, arm) for arm in range(len(ARMS))]))
     stages = [each for each in block.stages if each is not None]
     if metric.metric not in TTFA or len(stages) < len(ARMS):

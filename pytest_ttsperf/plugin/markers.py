@@ -37,7 +37,7 @@ def _margins_of_mark(mark: pytest.Mark | None) -> dict[str, float]:
     if mark.args:
         raise LimitError(
             f"@{MARK} takes keywords only, such as ttfa='5%'; "
-            f"accepted: {', '.join(metrics.names())}"
+            f"accepted: {', '.join(metrics.EITHER.names)}"
         )
     return metrics.margins_of_keywords(mark.kwargs, f"@{MARK}")
 
@@ -240,12 +240,13 @@ def _refuse_never_measured(item: pytest.Item) -> None:
     mark = item.get_closest_marker(MARK)
     if mark is None or "cold_engine" not in getattr(item, "fixturenames", ()):
         return
+    never = metrics.WARM_ONLY | (metrics.UNDER_LOAD.shares.keys() - metrics.ALL.keys())
     for name in mark.kwargs:
-        if metrics.WARM_ONLY.issuperset(metrics.SHORT.get(name, (name,))):
+        if never.issuperset(metrics.SHORT.get(name, (name,))):
             raise LimitError(
                 f"{item.nodeid}: @{MARK}({name}=...) cannot be compared in cold starts: a block "
-                "has one start of each version, and no tail or count; use warm_engine, or leave it "
-                "out"
+                "has one start of each version, and no tail, count or crowd; use warm_engine, or "
+                "leave it out"
             )
 
 
@@ -279,9 +280,25 @@ def load_margins(
     """
     try:
         mark = _margins_of_mark(item.get_closest_marker(MARK))
+        requested = _margins_of_quality(merge_limits(item).get("quality", {}))
     except LimitError as error:
         raise LimitError(f"{item.nodeid}: {error}") from error
-    return {**ini, **mark, **command_line}
+    return {**ini, **requested, **mark, **command_line}
+
+
+def explain_foreign(item: pytest.Item, *, has_crowds: bool, has_singles: bool) -> str | None:
+    """Which figures the mark names that no cell of the test is compared by; None for none."""
+    mark = item.get_closest_marker(MARK)
+    if mark is None or has_crowds == has_singles:
+        return None
+    accepted = metrics.UNDER_LOAD if has_crowds else metrics.ONE_LISTENER
+    foreign = metrics.list_foreign(mark.kwargs, accepted)
+    if not foreign:
+        return None
+    return (
+        f"{item.name}: @{MARK} names {', '.join(foreign)}, which is not compared{accepted.where}; "
+        f"there are {', '.join(accepted.names)}"
+    )
 
 
 def thresholds(
@@ -494,7 +511,7 @@ def _refuse_empty(item: pytest.Item) -> None:
     A bare mark beside the limits of a class or module is one, too: nobody can tell what it adds.
     """
     accepted = {name: _accepted(name) for name in LIMITS}
-    accepted[MARK] = tuple(metrics.names())
+    accepted[MARK] = tuple(metrics.EITHER.names)
     for name, keywords in accepted.items():
         for mark in item.iter_markers(name):
             if not mark.args and not mark.kwargs:

@@ -7,7 +7,7 @@ that the trials of both attempts are judged together.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -439,6 +439,8 @@ class TestState:
         measure = self.options.measure
         crowd = [result for result in judged if crowds.is_crowd(result)]
         judged = [result for result in judged if not crowds.is_crowd(result)]
+        if against is not None:
+            self._explain_foreign_figures(crowd, judged)
         open_results = [
             result for result in judged if lazy.cells.needs_comparison(result, measure=measure)
         ]
@@ -458,6 +460,16 @@ class TestState:
                 measure=measure,
             )
         return [*compared, *self._compare_crowds(crowd)]
+
+    def _explain_foreign_figures(
+        self, crowd: Sequence[CellResult], singles: Sequence[CellResult]
+    ) -> None:
+        """Say what the test names in vain, lest somebody believes that it is judged."""
+        remark = markers.explain_foreign(
+            self.item, has_crowds=bool(crowd), has_singles=bool(singles)
+        )
+        if remark is not None:
+            self.remarks.append(remark)
 
     def _compare_crowds(self, judged: list[CellResult]) -> list[CellResult]:
         """The same of cells in which many listen: window by window, and without stored numbers."""

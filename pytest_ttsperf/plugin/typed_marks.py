@@ -137,6 +137,10 @@ class _Regression(Protocol):
         words: float = ...,
         worst_run: str | float = ...,
         timbre: float = ...,
+        ttfa_typical: str | float = ...,
+        stalled: str | float = ...,
+        goodput: str | float = ...,
+        left_behind: float = ...,
     ) -> pytest.MarkDecorator: ...
 
 

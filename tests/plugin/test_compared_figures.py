@@ -60,3 +60,16 @@ def test_a_figure_that_cold_starts_have_none_of_is_an_error_at_collection(
     result = repository.run("--collect-only")
     result.stderr.fnmatch_lines(["*test_x*@regression(underruns=...) cannot be compared in cold *"])
     repository.run("--collect-only", "-k", "test_y").stderr.no_fnmatch_line("*test_y*cannot*")
+
+
+def test_a_figure_of_a_crowd_is_an_error_in_cold_starts(repository: Project) -> None:
+    repository.pytester.makepyfile(
+        test_it="""
+        from pytest_ttsperf import regression
+
+        @regression(stalled="3%")
+        def test_x(perf, cold_engine): perf.stream("short")
+        """
+    )
+    result = repository.run("--collect-only")
+    result.stderr.fnmatch_lines(["*test_x*@regression(stalled=...) cannot be compared in cold *"])

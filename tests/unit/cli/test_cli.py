@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -198,6 +199,31 @@ def test_argparse_has_the_same_exit_code(arguments):
     with pytest.raises(SystemExit) as left:
         main(arguments)
     assert left.value.code == 2
+
+
+def find_parsers(parser):
+    """All parsers of commands, by the words that name them."""
+    parsers = {}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, command in action.choices.items():
+                parsers[word] = command
+                for below, deeper in find_parsers(command).items():
+                    parsers[f"{word} {below}"] = deeper
+    return parsers
+
+
+COMMANDS = find_parsers(_parser())
+
+
+def test_all_commands_are_found():
+    assert {"baseline accept", "compare", "doctor", "load"} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_each_command_has_a_help(words):
+    """A bare percent sign in a text of argparse raises when the help is printed."""
+    assert "usage: ttsperf" in COMMANDS[words].format_help()
 
 
 def test_help_says_what_accepting_means(capsys):

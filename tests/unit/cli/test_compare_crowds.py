@@ -56,6 +56,29 @@ def test_listeners_are_compared_by_windows(
     assert "short, 8 listeners: ttfa p95 of each window, in ms" in text
 
 
+def test_every_figure_can_be_given_the_smallest_change_that_counts(
+    compared: list[LoadComparisonSpec],
+) -> None:
+    named = ("ttfa:8%", "stalled:3%", "goodput:9%", "left_behind:2", "speech:4%")
+    main([*TARGETS, "--listeners", "8", *(f"--fail={line}" for line in named)])
+    margins = {metric.label: metric.margin for metric in compared[0].metrics}
+    assert margins == {
+        "ttfa geometric mean": 0.08, "ttfa p95": 0.08, "share of stalled answers": 0.03,
+        "time per good answer": 0.09, "threads and descriptors left behind by a request": 2.0,
+        "speech": 0.04,
+    }  # fmt: skip
+
+
+def test_a_figure_of_single_texts_is_refused_with_those_of_a_crowd(
+    compared: list[LoadComparisonSpec], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*TARGETS, "--listeners", "8", "--fail", "rtf:5%"]) == 2
+    assert not compared
+    error = capsys.readouterr().err
+    assert "'rtf' cannot be compared where many listen" in error
+    assert "ttfa_typical, ttfa_p95, stalled, goodput, left_behind, speech" in error
+
+
 def test_a_rate_is_an_open_loop_and_the_budget_is_that_of_the_command(
     compared: list[LoadComparisonSpec],
 ) -> None:

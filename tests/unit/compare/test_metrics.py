@@ -69,8 +69,76 @@ def test_changes_are_shares_in_percent_or_not(value: object, share: float) -> No
     assert metrics.margins_of_keywords({"rtf": value}, "@x") == {"rtf_p50": pytest.approx(share)}
 
 
-def test_short_names_stand_for_several_figures() -> None:
-    assert metrics.margins_of_lines(["ttfa:5%"], "x") == {"ttfa_p50": 0.05, "ttfa_p95": 0.05}
+@pytest.mark.parametrize(
+    ("accepted", "figures"),
+    [
+        (metrics.ONE_LISTENER, {"ttfa_p50", "ttfa_p95"}),
+        (metrics.UNDER_LOAD, {"ttfa_typical", "ttfa_p95"}),
+        (metrics.EITHER, {"ttfa_p50", "ttfa_p95", "ttfa_typical"}),
+    ],
+)
+def test_short_names_stand_for_several_figures(
+    accepted: metrics.Accepted, figures: set[str]
+) -> None:
+    found = metrics.margins_of_lines(["ttfa:5%"], "x", accepted)
+    assert found == dict.fromkeys(figures, 0.05)
+
+
+# Where many listen
+
+
+@pytest.mark.parametrize(
+    ("line", "margin"),
+    [
+        ("ttfa_typical:8%", 0.08),
+        ("ttfa_p95:20%", 0.2),
+        ("stalled:3%", 0.03),
+        ("stalled:0.03", 0.03),
+        ("goodput:10%", 0.1),
+        ("left_behind:2", 2.0),
+        ("speech:5%", 0.05),
+    ],
+)
+def test_all_figures_of_a_crowd_are_named_by_the_same_words(line: str, margin: float) -> None:
+    name, _, value = line.partition(":")
+    expected = {name: pytest.approx(margin)}
+    assert metrics.margins_of_lines([line], "--fail", metrics.UNDER_LOAD) == expected
+    assert metrics.margins_of_lines([line], "--x") == expected
+    assert metrics.margins_of_keywords({name: value}, "@regression") == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "accepted", "error"),
+    [
+        ("rtf:5%", metrics.UNDER_LOAD, "'rtf' cannot be compared where many listen"),
+        ("stalled:5%", metrics.ONE_LISTENER, "'stalled' cannot be compared where one listens"),
+        ("stall:5%", metrics.EITHER, r"did you mean 'stalled'\?"),
+        ("left_behind:5%", metrics.UNDER_LOAD, "wanted a number above 0"),
+        ("goodput:5", metrics.UNDER_LOAD, "wanted a change such as '5%'"),
+    ],
+)
+def test_what_is_no_margin_there_says_what_is(
+    line: str, accepted: metrics.Accepted, error: str
+) -> None:
+    with pytest.raises(LimitError, match=error) as raised:
+        metrics.margins_of_lines([line], "--fail", accepted)
+    if "cannot be compared" in str(raised.value):
+        assert str(raised.value).endswith(f"accepted: {', '.join(accepted.names)}")
+
+
+def test_what_is_named_for_a_crowd_is_no_gate_of_single_texts() -> None:
+    margins = {"stalled": 0.03, "ttfa_typical": 0.2, "ttfa_p95": 0.2}
+    gates = metrics.choose_metrics("warm", margins)
+    assert {gate.label: gate.margin for gate in gates} == {
+        "ttfa p50": 0.03, "ttfa p95": 0.2, "rtf p50": 0.03
+    }  # fmt: skip
+
+
+def test_names_in_vain_are_those_of_which_nothing_is_compared() -> None:
+    names = ["ttfa", "rtf", "stalled", "speech"]
+    assert metrics.list_foreign(names, metrics.UNDER_LOAD) == ["rtf"]
+    assert metrics.list_foreign(names, metrics.ONE_LISTENER) == ["stalled"]
+    assert metrics.list_foreign(names, metrics.EITHER) == []
 
 
 @pytest.mark.parametrize("value", ["5", 5, "0%", "-1%", "x", "nan", True, None, "inf%"])

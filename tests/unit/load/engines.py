@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tests.unit.load.factories import RATE, babble
 
-WORK_S = 0.05
+WORK_S = 0.025
 """Of each piece: so long that listeners meet."""
 PIECES = 4
 

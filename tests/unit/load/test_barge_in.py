@@ -9,7 +9,7 @@ import pytest
 
 from pytest_ttsperf.errors import MeasurementError
 from pytest_ttsperf.experiment.plan import Plan, TargetFactory
-from pytest_ttsperf.load import barge_in
+from pytest_ttsperf.load import barge_in, hang_ups
 from pytest_ttsperf.load.cell import LoadPlan
 from pytest_ttsperf.records import (
     BargeIn,
@@ -114,7 +114,7 @@ import time
 import numpy as np
 
 sample_rate = 16_000
-CHUNKS = 40
+CHUNKS = 30
 CHUNK = 1600
 
 
@@ -163,16 +163,25 @@ class Eager(Pulled):
 '''
 
 
+QUIET_NS = 125_000_000
+"""Thirty times as long as these engines take for a chunk, and they pause for nothing."""
+
+
 def plan_of(mode: Mode = "stream") -> LoadPlan:
     load = LoadSpec(listeners=2, hangs_up=True)
     return LoadPlan(Plan("test", "short", mode, "warm", 59), load)
 
 
-def measure(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, hang_ups: int = 6) -> BargeIn:
+def measure(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, count: int = 6) -> BargeIn:
     (folder / "interrupted.py").write_text(ENGINE, "utf-8")
     monkeypatch.syspath_prepend(folder)
-    monkeypatch.setattr(barge_in, "WATCHED", hang_ups)
-    monkeypatch.setattr(barge_in, "PAIRS", hang_ups)
+    monkeypatch.setattr(barge_in, "WATCHED", count)
+    monkeypatch.setattr(barge_in, "PAIRS", count)
+    monkeypatch.setattr(barge_in, "SETTLE_S", 0.2)
+    monkeypatch.setattr(barge_in, "IDLE_S", 0.4)
+    monkeypatch.setattr(barge_in, "WHOLE_ANSWERS", 2)
+    for module in (barge_in, hang_ups):
+        monkeypatch.setattr(module, "QUIET_NS", QUIET_NS)
     source = TargetFactory(TargetSpec(spec=f"interrupted:{name}"))
     return barge_in.measure_barge_in(source, plan_of(), lambda _: None)
 

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from pytest_ttsperf.errors import MeasurementError, TargetCrashed
 from pytest_ttsperf.experiment.plan import Plan, TargetFactory
-from pytest_ttsperf.load import capacity, capacity_cell, capacity_search
+from pytest_ttsperf.load import capacity, capacity_cell, capacity_search, integrity
 from pytest_ttsperf.load.capacity import CapacityLimits
 from pytest_ttsperf.load.capacity_search import SearchStep
 from pytest_ttsperf.load.cell import LoadPlan
@@ -224,6 +224,7 @@ def few_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capacity_search, "PROVING", (2, 4, 6, 8))
     monkeypatch.setattr(capacity_search, "REFUTING", (1, 2, 3))
     monkeypatch.setattr(capacity_search, "EXPLORING_WINDOWS", 1)
+    monkeypatch.setattr(integrity, "SAMPLE", 4)
     monkeypatch.setattr(capacity_cell, "measure_null_rate", lambda *_, **__: 500.0)
 
 
@@ -231,11 +232,11 @@ def few_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("few_windows")
 def test_an_engine_that_serves_one_after_the_other_takes_few() -> None:
     plan = load_plan(LoadSpec(listeners=1, pace="greedy"))
-    plan = plan._replace(window=WindowPlan(lead_s=0.5, counted_s=1.0, least_requests=1))
+    plan = plan._replace(window=WindowPlan(lead_s=0.2, counted_s=0.5, least_requests=1))
     result = capacity_cell.measure_capacity(
         TargetFactory(TargetSpec(spec="tests.unit.load.engines:Serial")),
         plan,
-        CapacityLimits(ttfa_p95_ms=800.0, stall=0.5),
+        CapacityLimits(ttfa_p95_ms=480.0, stall=0.5),
         most=12,
         tell=lambda _: None,
     )

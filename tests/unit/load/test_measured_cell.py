@@ -7,6 +7,7 @@ import pytest
 from pytest_ttsperf.experiment.plan import Plan, TargetFactory
 from pytest_ttsperf.load import cell, findings
 from pytest_ttsperf.load.cell import LoadPlan
+from pytest_ttsperf.load.generator import null
 from pytest_ttsperf.load.traces import WindowPlan
 from pytest_ttsperf.records import CellResult, LoadSpec, Outcome, TargetSpec
 from tests.unit.judge.factories import threshold
@@ -22,7 +23,14 @@ def unmeasured_generator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cell, "measure_null_rate", lambda *_, **__: None)
 
 
-def measure(engine: str, load: LoadSpec = CROWD) -> CellResult:
+@pytest.fixture
+def briefly_measured_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers itself thousands of times in a tenth of a second, and each answer is recorded."""
+    monkeypatch.setattr(null, "LEAD_S", 0.02)
+    monkeypatch.setattr(null, "CALLABLE_SHARE", 0.02)
+
+
+def measure(engine: str, load: LoadSpec = CROWD, counted_s: float = 0.6) -> CellResult:
     plan = Plan(
         test="test",
         text="short",
@@ -31,7 +39,7 @@ def measure(engine: str, load: LoadSpec = CROWD) -> CellResult:
         trials=59,
         limits_on=lambda _: (threshold("p95", 60_000.0),),
     )
-    window = WindowPlan(lead_s=1.0, counted_s=1.5, least_requests=1)
+    window = WindowPlan(lead_s=0.3, counted_s=counted_s, least_requests=1)
     source = TargetFactory(TargetSpec(spec=f"tests.unit.load.engines:{engine}"))
     load_plan = LoadPlan(plan=plan, load=load, windows=1, window=window)
     return cell.judge(cell.measure_load(source, load_plan, lambda _: None))
@@ -45,6 +53,7 @@ def invalid(result: CellResult) -> dict[str, str]:
     }
 
 
+@pytest.mark.usefixtures("briefly_measured_generator")
 def test_an_engine_that_serves_a_crowd_is_measured_and_not_accused() -> None:
     result = measure("Babbler")
     assert invalid(result) == {}
@@ -65,7 +74,7 @@ def test_an_engine_that_serves_a_crowd_is_measured_and_not_accused() -> None:
 
 @pytest.mark.usefixtures("unmeasured_generator")
 def test_an_open_loop_is_measured_in_the_same_way() -> None:
-    result = measure("Babbler", LoadSpec(rate=8.0))
+    result = measure("Babbler", LoadSpec(rate=24.0))
     assert invalid(result) == {}
     assert result.load is not None
     assert result.load.windows[0].fairness is None
@@ -86,7 +95,8 @@ def test_a_part_of_a_text_under_load_alone_voids_the_cell() -> None:
 
 @pytest.mark.usefixtures("unmeasured_generator")
 def test_one_that_raises_under_load_alone_fails() -> None:
-    result = measure("Failing")
+    # Longer than a listener waits after a failure.
+    result = measure("Failing", counted_s=1.2)
     (failure,) = [verdict for verdict in result.verdicts if verdict.subject == "answers"]
     assert failure.outcome is Outcome.FAIL
     assert "there is one voice" in failure.reason

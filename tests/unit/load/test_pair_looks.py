@@ -65,10 +65,17 @@ def test_a_failure_of_the_last_look_is_confirmed_beyond_the_budget() -> None:
     looks.look(blocks[:3], pairs.END, pairs.END)
     assert looks.verdicts[0].outcome is Outcome.FAIL
     assert not looks.is_settled
-    assert looks.fresh_blocks_wanted(3) == 2
-    looks.confirm(blocks[:5], pairs.END, elapsed_s=500.0)
+    assert looks.fresh_blocks_wanted(3) == 1
+    looks.confirm(blocks[:4], pairs.END, elapsed_s=500.0)
     assert looks.verdicts[0].confirmed
     assert looks.is_settled
+
+
+@pytest.mark.parametrize(("done", "fresh"), [(2, 1), (3, 1), (4, 2), (6, 2), (7, 3), (9, 3)])
+def test_a_suspicion_wants_a_third_as_many_fresh_blocks(done: int, fresh: int) -> None:
+    looks = WindowLooks([P95])
+    looks.look(draw_blocks(done, slower=1.0, deviation=0.01), pairs.EARLY, pairs.END)
+    assert looks.fresh_blocks_wanted(done) == fresh
 
 
 def test_a_control_that_fires_voids_the_times_and_not_the_work() -> None:

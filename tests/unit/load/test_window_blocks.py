@@ -10,6 +10,7 @@ import pytest
 
 from pytest_ttsperf.load import window_blocks, windows
 from pytest_ttsperf.load.window_blocks import ARMS, StageTimes, WindowBlock
+from pytest_ttsperf.metrics import load_figures
 from tests.unit.load.factories import babble, request, window, window_record
 
 METRICS = {metric.label: metric for metric in window_blocks.choose_metrics()}
@@ -84,6 +85,14 @@ def test_margins_are_by_name_and_two_targets_need_not_say_the_same() -> None:
     assert by_label["ttfa p95"].margin == 0.5
     assert not any(metric.is_work for metric in metrics)
     assert METRICS["speech"].both_ways
+    named = window_blocks.choose_metrics({"speech": 0.05}, is_same_work=False)
+    assert [metric.margin for metric in named if metric.is_work] == [0.05]
+
+
+def test_every_figure_takes_a_margin_and_is_read_from_a_window() -> None:
+    wanted = dict.fromkeys(load_figures.FIGURES, 0.5)
+    assert {metric.margin for metric in window_blocks.choose_metrics(wanted)} == {0.5}
+    assert window_blocks.READERS.keys() == load_figures.FIGURES.keys()
 
 
 def test_stages_are_of_the_slowest_answers() -> None:
