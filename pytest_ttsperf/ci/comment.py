@@ -28,7 +28,7 @@ REFUSED = (401, 403, 404)
 """What a service answers where a token may not see or write something."""
 
 
-class Answer(NamedTuple):
+class ServiceAnswer(NamedTuple):
     """What a service answered."""
 
     status: int
@@ -45,7 +45,7 @@ class Call(NamedTuple):
     content: Mapping[str, str] | None = None
 
 
-Send = Callable[[Call], Answer]
+Send = Callable[[Call], ServiceAnswer]
 
 
 class Place(NamedTuple):
@@ -144,7 +144,7 @@ def _find_comments(place: Place, mark: str, send: Send) -> Iterator[int]:
             return
 
 
-def _why_refused(answer: Answer) -> str:
+def _why_refused(answer: ServiceAnswer) -> str:
     message = ""
     if isinstance(answer.content, Mapping):
         message = f" ({answer.content.get('message', '')})"
@@ -171,7 +171,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def send_over_http(call: Call) -> Answer:
+def send_over_http(call: Call) -> ServiceAnswer:
     """Send it; CommentRefused where the service cannot be reached."""
     if not call.url.startswith(("https://", "http://")):
         raise CommentRefused(f"found the address {call.url!r}, wanted one by https://")
@@ -183,10 +183,10 @@ def send_over_http(call: Call) -> Answer:
     opener = urllib.request.build_opener(_NoRedirects)
     try:
         with opener.open(request, timeout=TIMEOUT_S) as response:
-            return Answer(response.status, _json_of(response.read()))
+            return ServiceAnswer(response.status, _json_of(response.read()))
     except urllib.error.HTTPError as error:
         with error:
-            return Answer(error.code, _json_of(error.read()))
+            return ServiceAnswer(error.code, _json_of(error.read()))
     except OSError as error:
         raise CommentRefused(
             f"{call.url.partition('?')[0]} could not be reached: {error}; the summary is in the "

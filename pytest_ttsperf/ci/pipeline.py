@@ -19,7 +19,7 @@ NO_COMMIT = re.compile("0+")
 """What stands in the place of a commit where there is none, as before a branch's first push."""
 
 
-class Request(NamedTuple):
+class ChangeRequest(NamedTuple):
     """The pull or merge request that a change is proposed by."""
 
     number: int
@@ -38,7 +38,7 @@ class Pipeline(NamedTuple):
     default_branch: str | None = None
     before: str | None = None
     """The commit that the branch stood at before the push."""
-    request: Request | None = None
+    request: ChangeRequest | None = None
 
     @property
     def is_on_default_branch(self) -> bool:
@@ -78,14 +78,14 @@ def _read_github(variables: Mapping[str, str]) -> Pipeline:
     )
 
 
-def _github_request(event: Mapping[str, Any]) -> Request | None:
+def _github_request(event: Mapping[str, Any]) -> ChangeRequest | None:
     number = _find(event, "pull_request", "number")
     if not isinstance(number, int):
         return None
     head = _find(event, "pull_request", "head", "repo", "full_name")
     here = _find(event, "repository", "full_name")
     # Without a name it comes from a fork that has been deleted.
-    return Request(number, is_from_fork=head is None or head != here)
+    return ChangeRequest(number, is_from_fork=head is None or head != here)
 
 
 def _read_gitlab(variables: Mapping[str, str]) -> Pipeline:
@@ -94,7 +94,7 @@ def _read_gitlab(variables: Mapping[str, str]) -> Pipeline:
     if number.isdecimal():
         source = variables.get("CI_MERGE_REQUEST_SOURCE_PROJECT_ID")
         project = variables.get("CI_MERGE_REQUEST_PROJECT_ID")
-        request = Request(int(number), is_from_fork=source != project)
+        request = ChangeRequest(int(number), is_from_fork=source != project)
     return Pipeline(
         system="gitlab",
         branch=variables.get("CI_COMMIT_BRANCH") or None,

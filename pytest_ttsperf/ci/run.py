@@ -37,7 +37,7 @@ BASELINE_OPTIONS: Mapping[Baselines, Sequence[str]] = {
 }
 
 
-class Settings(NamedTuple):
+class RunSettings(NamedTuple):
     """How a change is measured."""
 
     folder: Path
@@ -82,7 +82,7 @@ class Report(NamedTuple):
     baselines: Baselines
 
 
-def plan_command(settings: Settings) -> list[str]:
+def plan_command(settings: RunSettings) -> list[str]:
     """pytest with all options of the run; those of its user come last, and win."""
     command = [
         sys.executable,
@@ -104,7 +104,7 @@ def plan_command(settings: Settings) -> list[str]:
     return [*command, *(settings.arguments or DEFAULT_ARGUMENTS)]
 
 
-def choose_baselines(settings: Settings) -> Baselines:
+def choose_baselines(settings: RunSettings) -> Baselines:
     """What is done with stored baselines: what is merged is stored, the rest compared with it."""
     if settings.baselines is None:
         return "none"
@@ -117,7 +117,7 @@ def _has_baselines(folder: Path) -> bool:
     return any(folder.glob("*/*.json"))
 
 
-def measure(settings: Settings) -> Report:
+def measure(settings: RunSettings) -> Report:
     """Run pytest, and write the summary of what it left. OSError where nothing can be written."""
     settings.folder.mkdir(parents=True, exist_ok=True)
     for old in (settings.run_file, settings.summary_file):
@@ -131,7 +131,7 @@ def measure(settings: Settings) -> Report:
     return report
 
 
-def describe(settings: Settings, code: int, baselines: Baselines) -> Report:
+def describe(settings: RunSettings, code: int, baselines: Baselines) -> Report:
     """What a run came to that ended with this code."""
     run, loss = read_run(settings.run_file)
     conclusion = conclude(run, code, settings.other)
@@ -172,7 +172,7 @@ def read_run(path: Path) -> tuple[Run | None, str | None]:
         return None, f"The run's artifact cannot be read: {error}"
 
 
-def publish(report: Report, settings: Settings, variables: Mapping[str, str]) -> None:
+def publish(report: Report, settings: RunSettings, variables: Mapping[str, str]) -> None:
     """Add the summary to that of the job, and the outputs to those of the step, where asked to."""
     summary_place = variables.get("GITHUB_STEP_SUMMARY")
     if summary_place:

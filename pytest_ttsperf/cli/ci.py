@@ -147,7 +147,7 @@ def _run(arguments: argparse.Namespace) -> int:
         against = None
     if arguments.save and arguments.baselines is None:
         raise LimitError("--save stores a baseline; say where with --baselines=DIR")
-    settings = lazy.ci_run.Settings(
+    settings = lazy.ci_run.RunSettings(
         folder=arguments.folder.absolute(),
         against=against,
         base=base,

@@ -130,6 +130,7 @@ def test_only_a_server(tmp_path: Path, server: str) -> None:
     (test,) = blocks("Only a server", "python")
     (folder / "test_speech.py").write_text(test)
     (folder / "conftest.py").write_text(FEW_BLOCKS)
+    (folder / "pytest.ini").write_text("[pytest]\nttsperf_trials = 5\n")
     two_addresses, one_address = blocks("Only a server", "sh")
     addresses = {"PRODUCTION": f"{server}/pcm", "STAGING": f"{server}/wav"}
     code, text = run_shell(two_addresses, folder, **addresses)

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from pytest_ttsperf.ci import comment
-from pytest_ttsperf.ci.comment import Answer, Call, Place, find_place, mark_of, write_comment
-from pytest_ttsperf.ci.pipeline import Pipeline, Request
+from pytest_ttsperf.ci.comment import Call, Place, ServiceAnswer, find_place, mark_of, write_comment
+from pytest_ttsperf.ci.pipeline import ChangeRequest, Pipeline
 from pytest_ttsperf.errors import CommentRefused, LimitError
 
-GITHUB = Pipeline(system="github", request=Request(7, is_from_fork=False))
-GITLAB = Pipeline(system="gitlab", request=Request(12, is_from_fork=False))
+GITHUB = Pipeline(system="github", request=ChangeRequest(7, is_from_fork=False))
+GITLAB = Pipeline(system="gitlab", request=ChangeRequest(12, is_from_fork=False))
 ON_GITHUB = {
     "GITHUB_API_URL": "https://api.github.com",
     "GITHUB_REPOSITORY": "team/engine",
@@ -33,20 +33,20 @@ class Service:
         self.locked = locked
         self.calls: list[Call] = []
 
-    def __call__(self, call: Call) -> Answer:
+    def __call__(self, call: Call) -> ServiceAnswer:
         self.calls.append(call)
         if call.method == "GET":
-            return Answer(200, self._page(call.url))
+            return ServiceAnswer(200, self._page(call.url))
         assert call.content is not None
         body = call.content["body"]
         if call.method == "POST":
             self.comments[len(self.comments) + 1] = body
-            return Answer(201, {})
+            return ServiceAnswer(201, {})
         number = int(call.url.rpartition("/")[2])
         if number in self.locked:
-            return Answer(403, {"message": "not yours"})
+            return ServiceAnswer(403, {"message": "not yours"})
         self.comments[number] = body
-        return Answer(200, {})
+        return ServiceAnswer(200, {})
 
     def _page(self, url: str) -> list[dict[str, Any]]:
         page = int(url.partition("&page=")[2].partition("&")[0])
@@ -91,14 +91,14 @@ def test_a_comment_of_somebody_else_with_our_mark_is_left_alone(place: Place) ->
 
 
 def test_a_service_that_refuses_is_told_with_the_remedy(place: Place) -> None:
-    def refuse(call: Call) -> Answer:
-        return Answer(403, {"message": "Resource not accessible by integration"})
+    def refuse(call: Call) -> ServiceAnswer:
+        return ServiceAnswer(403, {"message": "Resource not accessible by integration"})
 
     with pytest.raises(CommentRefused, match="pull-requests: write"):
         write_comment(place, "ttsperf", "text", refuse)
 
-    def fail(call: Call) -> Answer:
-        return Answer(200, []) if call.method == "GET" else Answer(502, None)
+    def fail(call: Call) -> ServiceAnswer:
+        return ServiceAnswer(200, []) if call.method == "GET" else ServiceAnswer(502, None)
 
     with pytest.raises(CommentRefused, match="status 502"):
         write_comment(place, "ttsperf", "text", fail)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_ttsperf.ci.pipeline import Pipeline, Request, read_pipeline
+from pytest_ttsperf.ci.pipeline import ChangeRequest, Pipeline, read_pipeline
 from pytest_ttsperf.errors import FileUnreadable
 
 COMMIT = "a" * 40
@@ -44,7 +44,7 @@ def test_a_pull_request(tmp_path: Path, head: str | None, is_from_fork: bool) ->
         system="github",
         target_branch="release",
         default_branch="main",
-        request=Request(7, is_from_fork),
+        request=ChangeRequest(7, is_from_fork),
     )
     assert not found.is_on_default_branch
 
@@ -95,7 +95,7 @@ def test_a_merge_request(source: str, is_from_fork: bool) -> None:
         system="gitlab",
         target_branch="main",
         default_branch="main",
-        request=Request(12, is_from_fork),
+        request=ChangeRequest(12, is_from_fork),
     )
 
 

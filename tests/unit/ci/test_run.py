@@ -14,7 +14,7 @@ from pytest_ttsperf import files
 from pytest_ttsperf.ci import run as ci_run
 from pytest_ttsperf.ci.base import Base
 from pytest_ttsperf.ci.comment import MOST_BYTES
-from pytest_ttsperf.ci.run import Settings, choose_baselines, describe, plan_command, publish
+from pytest_ttsperf.ci.run import RunSettings, choose_baselines, describe, plan_command, publish
 from pytest_ttsperf.errors import ArtifactUnreadable
 from pytest_ttsperf.records import Outcome
 from tests.unit.baseline.factories import run_of
@@ -29,7 +29,7 @@ def store_baseline(folder: Path) -> None:
 
 
 def test_the_command_compares_and_writes_below_its_folder(tmp_path: Path) -> None:
-    settings = Settings(tmp_path / "out", against=BASE.commit, base=BASE)
+    settings = RunSettings(tmp_path / "out", against=BASE.commit, base=BASE)
     command = plan_command(settings)
     assert command[:3] == [sys.executable, "-m", "pytest"]
     assert command[-2:] == ["-m", "perf"]
@@ -41,7 +41,7 @@ def test_the_command_compares_and_writes_below_its_folder(tmp_path: Path) -> Non
 
 
 def test_what_the_user_says_stands_last_and_wins(tmp_path: Path) -> None:
-    settings = Settings(
+    settings = RunSettings(
         tmp_path,
         budget="3min",
         inconclusive="fail",
@@ -55,8 +55,8 @@ def test_what_the_user_says_stands_last_and_wins(tmp_path: Path) -> None:
 
 
 def test_baselines_of_what_is_merged_are_stored_and_others_are_compared(tmp_path: Path) -> None:
-    settings = Settings(tmp_path, baselines=tmp_path / "baselines")
-    assert choose_baselines(Settings(tmp_path)) == "none"
+    settings = RunSettings(tmp_path, baselines=tmp_path / "baselines")
+    assert choose_baselines(RunSettings(tmp_path)) == "none"
     assert choose_baselines(settings) == "none", "there are none yet"
     merged = settings._replace(saves_baselines=True)
     assert choose_baselines(merged) == "saved"
@@ -68,7 +68,7 @@ def test_baselines_of_what_is_merged_are_stored_and_others_are_compared(tmp_path
 
 
 def test_the_summary_says_what_it_was_compared_with(tmp_path: Path) -> None:
-    settings = Settings(tmp_path, against=BASE.commit, base=BASE)
+    settings = RunSettings(tmp_path, against=BASE.commit, base=BASE)
     files.write_file(settings.run_file, files.encode_json(run_of(result("test_a", Outcome.FAIL))))
     report = describe(settings, 1, "none")
     assert report.conclusion.word == "fail"
@@ -80,7 +80,7 @@ def test_the_summary_says_what_it_was_compared_with(tmp_path: Path) -> None:
 def test_a_run_that_left_nothing_readable_has_a_summary_all_the_same(
     tmp_path: Path, content: str | None
 ) -> None:
-    settings = Settings(tmp_path)
+    settings = RunSettings(tmp_path)
     if content is not None:
         settings.run_file.write_text(content)
     report = describe(settings, 4, "none")
@@ -89,7 +89,7 @@ def test_a_run_that_left_nothing_readable_has_a_summary_all_the_same(
 
 
 def test_a_server_is_named_without_its_key(tmp_path: Path) -> None:
-    settings = Settings(tmp_path, against="http://voices.example/speak?api_key=hush-hush")
+    settings = RunSettings(tmp_path, against="http://voices.example/speak?api_key=hush-hush")
     report = describe(settings, 4, "none")
     assert settings.other is not None
     assert "voices.example" in settings.other
@@ -97,7 +97,7 @@ def test_a_server_is_named_without_its_key(tmp_path: Path) -> None:
 
 
 def test_a_summary_fits_into_a_comment(tmp_path: Path) -> None:
-    settings = Settings(tmp_path)
+    settings = RunSettings(tmp_path)
     many = [result(f"test_{number}", Outcome.FAIL) for number in range(500)]
     files.write_file(settings.run_file, files.encode_json(run_of(*many)))
     size = len(describe(settings, 1, "none").summary.encode())
@@ -105,7 +105,7 @@ def test_a_summary_fits_into_a_comment(tmp_path: Path) -> None:
 
 
 def test_outputs_and_summary_are_added_to_those_of_the_job(tmp_path: Path) -> None:
-    settings = Settings(tmp_path / "out", base=BASE)
+    settings = RunSettings(tmp_path / "out", base=BASE)
     report = describe(settings, 0, "saved")
     summary, outputs = tmp_path / "summary", tmp_path / "outputs"
     summary.write_text("before\n")

@@ -14,7 +14,7 @@ from pytest_ttsperf.ci import comment as ci_comment
 from pytest_ttsperf.ci import run as ci_run
 from pytest_ttsperf.ci.base import Base
 from pytest_ttsperf.ci.conclusion import Conclusion
-from pytest_ttsperf.ci.run import Report, Settings
+from pytest_ttsperf.ci.run import Report, RunSettings
 from pytest_ttsperf.cli import main
 from pytest_ttsperf.records import Outcome
 from tests.unit.baseline.factories import run_of
@@ -28,10 +28,10 @@ class Measured:
     """Takes the place of a run, and notes how it was set."""
 
     def __init__(self) -> None:
-        self.settings: list[Settings] = []
+        self.settings: list[RunSettings] = []
         self.code = 0
 
-    def __call__(self, settings: Settings) -> Report:
+    def __call__(self, settings: RunSettings) -> Report:
         self.settings.append(settings)
         word = "fail" if self.code else "pass"
         return Report(self.code, Conclusion(word, "it is so"), "### summary\n", "none")
@@ -190,9 +190,9 @@ def test_the_text_of_a_file_is_sent(
     monkeypatch.setenv("GITHUB_TOKEN", "ghs_secret")
     calls: list[ci_comment.Call] = []
 
-    def send(call: ci_comment.Call) -> ci_comment.Answer:
+    def send(call: ci_comment.Call) -> ci_comment.ServiceAnswer:
         calls.append(call)
-        return ci_comment.Answer(201 if call.method == "POST" else 200, [])
+        return ci_comment.ServiceAnswer(201 if call.method == "POST" else 200, [])
 
     monkeypatch.setattr(ci_comment, "send_over_http", send)
     path = tmp_path / "summary.md"
