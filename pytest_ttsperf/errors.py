@@ -22,6 +22,7 @@ TtsperfError
 |- BaselineUnreadable    a stored baseline exists and cannot be read
 |- BaselineUnwritable    a baseline cannot be saved: no room, no rights, no folder
 |- FileUnreadable        a stored file exists and cannot be read or understood
+|- CommentRefused        a service takes no comment about a run
 |- ArtifactUnreadable    a run's artifact is missing, damaged or unfinished
 `- CellUnknown           a cell's name fits no stored cell, or several
 """
@@ -135,6 +136,10 @@ class FileUnreadable(TtsperfError):
         super().__init__(f"cannot read {path}: {reason}")
         self.path = path
         self.reason = reason
+
+
+class CommentRefused(TtsperfError):
+    """A CI service does not take a comment, or cannot be reached; the message says what to do."""
 
 
 class ArtifactUnreadable(TtsperfError):

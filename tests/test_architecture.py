@@ -23,6 +23,7 @@ LEAVES = {"errors", "files", "git", "late", "popen", "real", "secrets", "version
 """Modules of pytest_ttsperf that any room may import; they import one another alone."""
 
 FEATURES = {"compare", "baseline", "load", "endurance", "doctor", "alternatives", "init"}
+FEATURES_OVER_FEATURES = {"ci"}
 PLUGIN_ROOMS = {
     "records": set(),
     "machine": {"records"},
@@ -52,11 +53,12 @@ PLUGIN_ROOMS = {
     },
     # Over another feature, as several may listen to a soak: its slices are windows of a load then.
     "endurance": {"records", "experiment", "measure", "metrics", "judge", "report", "load"},
+    "ci": {"records", "report", "compare.checkout"},
     "plugin": {"records", "experiment", "targets", "machine", "sound_quality", "report", *FEATURES},
     "suites": {""},
     "cli": {
         "records", "experiment", "targets", "machine", "report", "suites.table", "suites.limits",
-        *FEATURES,
+        *FEATURES, *FEATURES_OVER_FEATURES,
     },
 }  # fmt: skip
 PLUGIN_ARROWS = {

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from pytest_ttsperf import secrets
-from pytest_ttsperf.cli import baselines, compare, doctor, init, load, run, suggest
+from pytest_ttsperf.cli import baselines, ci, compare, doctor, init, load, run, suggest
 from pytest_ttsperf.cli.output import discard_broken_output
 from pytest_ttsperf.errors import ArtifactUnreadable, CellUnknown, LimitError, TtsperfError
 from pytest_ttsperf.version import __version__
@@ -57,12 +57,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="ttsperf",
         description="Performance of text-to-speech engines: a first test, ready-made tests, stored "
-        "baselines, two targets side by side, and this machine.",
+        "baselines, two targets side by side, jobs in CI, and this machine.",
         epilog=EPILOG,
     )
     parser.add_argument("--version", action="version", version=f"pytest-ttsperf {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     baselines.add(commands)
+    ci.add(commands)
     compare.add(commands)
     doctor.add(commands)
     init.add(commands)

@@ -8,6 +8,10 @@ from pytest_ttsperf.late import importer
 
 if TYPE_CHECKING:
     import pytest_ttsperf.baseline.report
+    import pytest_ttsperf.ci.base
+    import pytest_ttsperf.ci.comment
+    import pytest_ttsperf.ci.pipeline
+    import pytest_ttsperf.ci.run
     import pytest_ttsperf.compare.report
     import pytest_ttsperf.doctor.report
     import pytest_ttsperf.init.report
@@ -36,6 +40,10 @@ if TYPE_CHECKING:
     from pytest_ttsperf.targets.server import run_options as run_options
 
     baseline_report = pytest_ttsperf.baseline.report
+    ci_base = pytest_ttsperf.ci.base
+    ci_comment = pytest_ttsperf.ci.comment
+    ci_pipeline = pytest_ttsperf.ci.pipeline
+    ci_run = pytest_ttsperf.ci.run
     compare_report = pytest_ttsperf.compare.report
     doctor_report = pytest_ttsperf.doctor.report
     init_report = pytest_ttsperf.init.report
@@ -54,6 +62,10 @@ MODULES = {
     "capacity_search": "pytest_ttsperf.load.capacity_search",
     "cells": "pytest_ttsperf.compare.cells",
     "checks": "pytest_ttsperf.doctor.checks",
+    "ci_base": "pytest_ttsperf.ci.base",
+    "ci_comment": "pytest_ttsperf.ci.comment",
+    "ci_pipeline": "pytest_ttsperf.ci.pipeline",
+    "ci_run": "pytest_ttsperf.ci.run",
     "compare_report": "pytest_ttsperf.compare.report",
     "doctor_report": "pytest_ttsperf.doctor.report",
     "first_files": "pytest_ttsperf.init.first_files",

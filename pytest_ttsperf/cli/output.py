@@ -26,10 +26,19 @@ def print_answer(answer: object, text: str, *, as_json: bool) -> None:
 
     What the encoding of standard output lacks is escaped.
     """
-    body = text.encode(sys.stdout.encoding or "utf-8", "backslashreplace")
-    if as_json:
-        masked = _mask_targets(msgspec.to_builtins(answer))
-        body = msgspec.json.format(msgspec.json.encode(masked), indent=2)
+    if not as_json:
+        print_text(text)
+        return
+    masked = _mask_targets(msgspec.to_builtins(answer))
+    _write(msgspec.json.format(msgspec.json.encode(masked), indent=2))
+
+
+def print_text(text: str) -> None:
+    """Print a text; what the encoding of standard output lacks is escaped."""
+    _write(text.encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
+
+
+def _write(body: bytes) -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write(body + b"\n")
     sys.stdout.flush()

@@ -73,7 +73,7 @@ HINTS = {
 
 def table(results: Sequence[CellResult], paint: Paint = lambda text, _: text) -> str:
     """A line per cell and below it a row per verdict, worst cell first."""
-    cells = [(result, list(_rows(result))) for result in sorted(results, key=_worst_first)]
+    cells = [(result, list(verdict_rows(result))) for result in sorted(results, key=worst_first)]
     texts: list[Row] = [HEADINGS]
     for _, rows in cells:
         texts += [row for _, row in rows]
@@ -104,7 +104,7 @@ def failures(results: Iterable[CellResult], outcomes: Iterable[Outcome]) -> str:
     """Every verdict of the given outcomes with its evidence, stages and what to try."""
     wanted = set(outcomes)
     blocks = []
-    for result in sorted(results, key=_worst_first):
+    for result in sorted(results, key=worst_first):
         verdicts = [verdict for verdict in result.verdicts if verdict.outcome in wanted]
         verdicts = [verdict for verdict in verdicts if not _is_voided(verdict)]
         if verdicts:
@@ -123,7 +123,7 @@ def remarks(results: Iterable[CellResult]) -> list[str]:
     But for missing baselines; see `no_baseline_lines`.
     """
     cells: dict[str, list[str]] = {}
-    for result in sorted(results, key=_worst_first):
+    for result in sorted(results, key=worst_first):
         for text in _remarks(result):
             cells.setdefault(text, []).append(_cell_label(result))
     return [f"{_cells_label(labels)}: {text}" for text, labels in cells.items()]
@@ -319,8 +319,11 @@ def _amount(threshold: Threshold, value: float | None, unit: str = "") -> str:
     return number(value, unit)
 
 
-def _rows(result: CellResult) -> Iterator[tuple[Outcome | None, Row]]:
-    """A row per verdict, or one without a limit; and of what is streamed, the longest stall."""
+def verdict_rows(result: CellResult) -> Iterator[tuple[Outcome | None, Row]]:
+    """A row per verdict, or one without a limit; and of what is streamed, the longest stall.
+
+    A row has as many texts as HEADINGS.
+    """
     verdicts = [verdict for verdict in result.verdicts if not verdict.lacks_baseline]
     if not verdicts and _has_samples(result):
         figures = _figures(result, result.summary.get("ttfa_ms"))
@@ -636,6 +639,7 @@ def _trials(result: CellResult) -> int:
     return max((summary.n for summary in result.summary.values()), default=0)
 
 
-def _worst_first(result: CellResult) -> tuple[int, str]:
+def worst_first(result: CellResult) -> tuple[int, str]:
+    """What cells are sorted by, so that the worst verdict comes first."""
     rank = result.outcome.rank if result.outcome else len(Outcome)
     return rank, result.cell.id
