@@ -146,10 +146,10 @@ def test_the_rule_is_the_same_in_both_directions() -> None:
 
 
 def test_a_stricter_level_takes_a_gain_back() -> None:
-    assert direction(0.8, 0.1) == "better"
-    assert direction(0.8, 0.1, level=1e-12) != "better"
-    assert direction(1.25, 0.1) == "worse"
-    assert direction(1.25, 0.1, level=1e-12) != "worse"
+    assert direction(0.8, 0.3) == "better"
+    assert direction(0.8, 0.3, level=1e-12) != "better"
+    assert direction(1.25, 0.3) == "worse"
+    assert direction(1.25, 0.3, level=1e-12) != "worse"
 
 
 def test_alternatives_that_are_alike_are_seldom_called_better_or_worse() -> None:
