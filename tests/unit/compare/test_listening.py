@@ -161,6 +161,7 @@ def test_a_text_that_one_arm_did_not_speak_has_no_timbre() -> None:
     assert summarise_block(judged, "timbre_db").metric.baseline == (None,)
 
 
+@pytest.mark.uncovered
 def test_an_open_budget_leaves_as_large_a_part_to_listening(ears: Ears) -> None:
     """Of 8 hours as of a minute: the first blocks do not use it up."""
     with listening.BlockListener(spec("words", budget_s=math.inf)) as listener:
