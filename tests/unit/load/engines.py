@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tests.unit.load.factories import RATE, babble
 
-WORK_S = 0.025
+WORK_S = 0.01
 """Of each piece: so long that listeners meet."""
 PIECES = 4
 
@@ -25,9 +25,9 @@ class Babbler:
 
     def stream(self, text: str) -> Iterator[Samples]:
         """A few pieces, each after some work."""
-        for place in range(PIECES):
+        for piece in np.array_split(babble(text), PIECES):
             time.sleep(WORK_S)
-            yield np.array_split(babble(text), PIECES)[place]
+            yield piece
 
 
 class SharedText(Babbler):
