@@ -156,7 +156,7 @@ class Pulled:
 
     def stream(self, text):
         for index in range(CHUNKS):
-            work(0.004)
+            work(0.002)
             yield tone(index)
 
 
@@ -174,7 +174,7 @@ class Eager(Pulled):
         def make():
             with self._lock:
                 for index in range(CHUNKS):
-                    work(0.004)
+                    work(0.002)
                     chunks.put(tone(index))
 
         threading.Thread(target=make, daemon=True).start()
@@ -184,7 +184,7 @@ class Eager(Pulled):
 
 
 QUIET_NS = 125_000_000
-"""Thirty times as long as these engines take for a chunk, and they pause for nothing."""
+"""Sixty times as long as these engines take for a chunk, and they pause for nothing."""
 COUNT = 5
 """Hang-ups and pairs: as few as a limit on the next first sound is judged by."""
 
