@@ -45,10 +45,10 @@ def _short_and_lenient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def briefly_measured_generator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The null target is measured after all: thousands of answers in a tenth of a second."""
+    """The null target is measured after all."""
 
     def measure_briefly(load: LoadSpec, *, source: Any) -> float:
-        return null.measure_null_rate(load, 0.1, source=source)
+        return null.measure_null_rate(load, 0.2, source=source)
 
     monkeypatch.setattr(null, "LEAD_S", 0.02)
     monkeypatch.setattr(load_cell, "measure_null_rate", measure_briefly)
@@ -281,7 +281,6 @@ def test_one_listener_is_the_cell_that_there_was_before(project: Project) -> Non
     assert {trial["load"] for trial in after["trials"]} == {None}
 
 
-@pytest.mark.usefixtures("briefly_measured_generator")
 def test_a_crowd_is_measured_in_windows_and_not_stored(project: Project) -> None:
     project.test(CROWD)
     result = project.run(*SHORT, "--junitxml=junit.xml", "--ttsperf-save")
@@ -295,7 +294,6 @@ def test_a_crowd_is_measured_in_windows_and_not_stored(project: Project) -> None
     assert {trial["load"]["listener"] for trial in counted} == {0, 1}
     assert {trial["load"]["window"] for trial in counted} == {0, 1}
     assert {trial["load"]["ended"] for trial in counted} == {"answered"}
-    assert load["null_rate"] > load["wanted_rate"]
     result.stdout.fnmatch_lines(
         [
             "*short stream, 2 listeners, greedy: 2 windows, about * s",
