@@ -17,6 +17,7 @@ from pytest_ttsperf.alternatives.comparison import figures_of
 from pytest_ttsperf.compare import blocks as blocks_module
 from pytest_ttsperf.experiment.plan import TargetFactory
 from pytest_ttsperf.judge.statistics import t_rule
+from pytest_ttsperf.measure import memory, schedule
 from pytest_ttsperf.records import (
     Arms,
     Block,
@@ -57,6 +58,9 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in (Quick, Late, Failing):
         setattr(module, kind.__name__, kind)
     monkeypatch.setitem(sys.modules, "scripted_alternatives", module)
+    # Each of many arms would warm up; a pause is as long the first time as the fifth.
+    monkeypatch.setattr(schedule, "MAX_WARMUPS", 1)
+    monkeypatch.setattr(memory, "QUIET_WINDOW_S", 0.04)
     monkeypatch.setattr(blocks_module, "TEXTS", 4)
     monkeypatch.setattr(blocks_module, "texts_worth", lambda *_: 4)
     plan = t_rule.BlockPlan(blocks=BLOCKS, seconds=60.0)  # however busy the machine

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pytest_ttsperf.compare import listening, metrics
 from pytest_ttsperf.compare.blocks import (
@@ -57,11 +59,16 @@ class Ears:
         return structs.replace(trial, quality=quality)
 
 
-def speak(index: int, pitch_hz: float, seconds: float = 1.0) -> Trial:
-    """A buzz of many harmonics, with its samples."""
+@functools.cache
+def buzz(pitch_hz: float, seconds: float) -> NDArray[np.float32]:
     at = np.arange(int(RATE * seconds)) / RATE
     sound = sum(np.sin(2 * np.pi * pitch_hz * n * at) / n for n in range(1, 20)) * 0.1
-    samples = np.asarray(sound, dtype="<f4")
+    return np.asarray(sound, dtype="<f4")
+
+
+def speak(index: int, pitch_hz: float, seconds: float = 1.0) -> Trial:
+    """A buzz of many harmonics, with its samples."""
+    samples = buzz(pitch_hz, seconds)
     recording = Recording(
         request_ns=0,
         arrivals_ns=(1_000_000,),
