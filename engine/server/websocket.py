@@ -81,13 +81,24 @@ class WebSocketSession:
 
     async def _listen(self) -> None:
         while True:
-            message = await self._socket.receive_text()
+            content = await self._receive()
             try:
-                await self._handle(self._parse(message))
+                await self._handle(self._parse(content))
             except ApiError as error:
                 await self._send_error(error)
 
-    def _parse(self, content: str) -> ClientMessage:
+    async def _receive(self) -> str | bytes:
+        """The next message: JSON is JSON, also where a client sends it as binary."""
+        message = await self._socket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message["code"])
+        text: str | None = message.get("text")
+        if text is not None:
+            return text
+        content: bytes = message["bytes"]
+        return content
+
+    def _parse(self, content: str | bytes) -> ClientMessage:
         if self._state.is_strict:
             return _parse_strictly(content)
         return _parse_liberally(content, self._joiner)
@@ -218,7 +229,7 @@ class WebSocketSession:
         await self._send_event("error", **error.body)
 
 
-def _parse_strictly(content: str) -> ClientMessage:
+def _parse_strictly(content: str | bytes) -> ClientMessage:
     """Raises ApiError 400 that names the field to blame."""
     try:
         return ClientMessage.model_validate_json(content)
@@ -226,7 +237,7 @@ def _parse_strictly(content: str) -> ClientMessage:
         raise _unfit_message(error) from None
 
 
-def _parse_liberally(content: str, joiner: Joiner) -> ClientMessage:
+def _parse_liberally(content: str | bytes, joiner: Joiner) -> ClientMessage:
     """As _parse_strictly, but null is absent, and what means nothing here is left out.
 
     `joiner` puts characters together that the client has cut in two.

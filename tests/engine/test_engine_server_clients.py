@@ -225,6 +225,19 @@ def test_over_a_websocket_a_character_may_come_in_halves(voice_url: str, voice: 
     )
 
 
+@pytest.mark.parametrize("is_strict", [False, True])
+def test_over_a_websocket_json_may_be_binary(is_strict: bool) -> None:
+    config = ServerConfig(port=0, is_strict=is_strict)
+    with served(config, lambda _: Scripted()) as url:
+        with connect(url.replace("http://", "ws://") + SPEECH, compression=None) as connection:
+            connection.send(b"\xff\xfe")
+            error = json.loads(connection.recv(timeout=30))
+            assert "found an unfit message" in error["error"]["message"]
+            connection.send(b'{"type": "append", "text": "Hello."}')
+            assert json.loads(connection.recv(timeout=30))["type"] == "started"
+        until(lambda: status(url)["queue"]["speaking"] == 0)
+
+
 @pytest.mark.parametrize(
     ("text", "repaired"),
     [
