@@ -251,7 +251,7 @@ def few_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.starts
 @pytest.mark.usefixtures("few_windows")
 def test_an_engine_that_serves_one_after_the_other_takes_few() -> None:
-    """One waits a fortieth of the limit for a first sound, 16 wait longer than it anywhere."""
+    """One waits a fiftieth of the limit for a first sound, 16 wait longer than it anywhere."""
     plan = load_plan(LoadSpec(listeners=1, pace="greedy"))
     plan = plan._replace(window=WindowPlan(lead_s=0.1, counted_s=0.25, least_requests=1))
     result = capacity_cell.measure_capacity(
