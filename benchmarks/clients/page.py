@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import queue
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -45,7 +46,7 @@ def bundle(packages: Path, folder: Path) -> None:
     """The page and its script, with OpenAI's client in it."""
     # A copy beside the packages, which esbuild looks for beside the script.
     script = packages / "openai_npm.mjs"
-    script.write_text((HERE / script.name).read_text())
+    shutil.copyfile(HERE / script.name, script)
     command = [
         str(packages / "node_modules/.bin/esbuild"),
         str(script),
@@ -55,7 +56,7 @@ def bundle(packages: Path, folder: Path) -> None:
         f"--outfile={folder / 'openai_npm.js'}",
     ]
     subprocess.run(command, check=True, cwd=packages)
-    (folder / "page.html").write_text((HERE / "page.html").read_text())
+    shutil.copyfile(HERE / "page.html", folder / "page.html")
 
 
 def open_page(url: str, folder: Path) -> str:
@@ -83,7 +84,12 @@ def main() -> int:
     parser.add_argument("url")
     parser.add_argument("--packages", type=Path, required=True)
     options = parser.parse_args()
-    version = subprocess.run(["chromium", "--version"], capture_output=True, text=True, check=True)
+    version = subprocess.run(
+        ["chromium", "--version"],
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
     print(version.stdout.strip())
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)

@@ -141,7 +141,7 @@ SUITE = (*PYTEST, "--ttsperf-suite=streaming", "-k", "test_streamed", "--ttsperf
 
 
 def test_the_suite_asks_whether_a_long_answer_is_streamed(project: Project) -> None:
-    result = project.run_apart(*SUITE)
+    result = project.run_apart(*SUITE, "--ttsperf-target-option=chunk_s=0.01")
     assert result.ret == 0
     [cell] = project.cells()
     assert cell["cell"]["preset"] == "long"
