@@ -232,7 +232,7 @@ class Engine:
         request: StreamContext,
     ) -> Chunks:
         """The chunks when it is their turn, as long as engine and stream are open."""
-        from .runtime.session import Cancelled
+        from .runtime.exit_guard import Cancelled, exit_guard
 
         with self._limiter.turn(request.stop), closing(chunks):
             while not request.stop.is_set:
@@ -241,6 +241,10 @@ class Engine:
                     chunk = next(chunks)
                 except (StopIteration, Cancelled):
                     return
+                except EngineClosed:
+                    if exit_guard.is_ending:  # whatever closed it: nobody can help it now
+                        return
+                    raise
                 yield chunk
 
     def _speak(self, text: str, request: StreamContext) -> Chunks:
@@ -315,12 +319,18 @@ def _open_model(
     with recorder.span("import"):
         from .models import family_of
         from .models.base import Settings
+        from .runtime.exit_guard import Cancelled
         from .runtime.session import check_available, check_placement
 
         family = family_of(voice)
     check_available(provider)  # before graphs are made for it
     settings = Settings(provider, options, require, lexicon, cache)
-    model: Model = family.open_model(voice, settings, recorder)
+    try:
+        model: Model = family.open_model(voice, settings, recorder)
+    except Cancelled:
+        raise EngineClosed(
+            "found the interpreter about to end, wanted to open a voice; open it earlier"
+        ) from None
     options.check_stages([session.name for session in model.sessions()])
     check_placement(_placement_of(model), require)
     return model
