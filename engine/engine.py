@@ -88,6 +88,7 @@ class Engine:
         require: str = "any",
         session: Mapping[str, Any] | None = None,
         cache: str | PathLike[str] | None = None,
+        on_progress: Callable[[str], None] | None = None,
     ) -> None:
         """Open a voice on an execution provider.
 
@@ -103,6 +104,8 @@ class Engine:
         require: "any", "some" or "all": how much has to run on the provider rather than the CPU.
         session: options of the sessions by name, see providers.SessionOptions.
         cache: folder for what is made once; None is $TTS_ENGINE_CACHE, or the user's cache.
+        on_progress: called with a line of text now and then while making that takes long; what it
+        raises ends the opening. What was made by then is not made again.
         Raises OptionError, VoiceNotFound, VoiceNotInstalled, ProviderUnavailable or ModelError.
         """
         self._seed = _check_count("seed", seed, 0, "leave it out")
@@ -124,6 +127,7 @@ class Engine:
             require=check_require(require),
             lexicon=lexicon or {},
             cache=Cache(cache),
+            on_progress=on_progress,
         )
 
     @property
@@ -314,17 +318,19 @@ def _open_model(
     require: Require,
     lexicon: Mapping[str, str],
     cache: Cache,
+    on_progress: Callable[[str], None] | None,
 ) -> Model:
     # Late, since all of these import onnxruntime: naming the engine has to stay cheap.
     with recorder.span("import"):
         from .models import family_of
-        from .models.base import Settings
+        from .models.base import Settings, say_nothing
         from .runtime.exit_guard import Cancelled
         from .runtime.session import check_available, check_placement
 
         family = family_of(voice)
     check_available(provider)  # before graphs are made for it
-    settings = Settings(provider, options, require, lexicon, cache)
+    on_progress = on_progress or say_nothing
+    settings = Settings(provider, options, require, lexicon, cache, on_progress)
     try:
         model: Model = family.open_model(voice, settings, recorder)
     except Cancelled:

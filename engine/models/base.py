@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # else whoever names the engine would import onnxruntime
 
 ChunkLengths = Callable[[int], float]
 """How long a chunk should be, by its index."""
+OnProgress = Callable[[str], None]
+"""Gets a line of text now and then while an opening takes long; what it raises ends that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,10 @@ class PhonemizedModel:
         """Nothing beside the sessions has to be given back."""
 
 
+def say_nothing(_: str) -> None:
+    """Report no progress."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How a model is opened."""
@@ -97,3 +103,4 @@ class Settings:
     require: Require
     lexicon: Mapping[str, str]
     cache: Cache
+    on_progress: OnProgress = say_nothing

@@ -10,7 +10,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from types import FrameType
@@ -19,7 +19,6 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import Message
 
-from ..engine import Engine
 from ..errors import OptionError
 from .app import make_app
 from .config import TOKEN_VARIABLE, ServerConfig
@@ -27,7 +26,7 @@ from .metrics import RequestStats
 from .schemas import SpeechRequest
 from .speech import SpeechResponse
 from .state import ServerState
-from .voice_pool import LoadedVoice, VoicePool
+from .voice_pool import LoadedVoice, OpenEngine, VoicePool
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +41,7 @@ LOOPBACK = ("127.", "::1", "localhost")
 WARM_UP_TEXT = "This is said to nobody."
 
 
-def serve(
-    config: ServerConfig, voices: Sequence[str], open_engine: Callable[[str], Engine]
-) -> None:
+def serve(config: ServerConfig, voices: Sequence[str], open_engine: OpenEngine) -> None:
     """Serve until SIGTERM or SIGINT; streams under way are finished first.
 
     They have `drain_s` for that; then, or at a second SIGINT, their connections are dropped.

@@ -107,5 +107,5 @@ def test_little_is_made_ahead_of_a_client_that_does_not_read() -> None:
         while scripted.made > before:
             before = scripted.made
             time.sleep(0.5)
-        # The buffers of client and server together hold less than a minute of 10 chunks a second.
-        assert scripted.made < 600
+        # Left to the system, its buffer would grow until it holds 600 chunks or more.
+        assert scripted.made < 200
