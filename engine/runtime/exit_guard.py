@@ -19,7 +19,7 @@ from typing import Protocol
 END_S = 10.0  # so long the interpreter's end waits for a call that cannot be stopped
 
 
-class Stoppable(Protocol):
+class CallStop(Protocol):
     """Ends a call that is under way."""
 
     def set(self) -> object:
@@ -36,10 +36,10 @@ class ExitGuard:
     def __init__(self) -> None:
         self.is_ending = False
         self._changed = threading.Condition()
-        self._calls: dict[int, Stoppable | None] = {}  # by thread
+        self._calls: dict[int, CallStop | None] = {}  # by thread
 
     @contextmanager
-    def call(self, stop: Stoppable | None = None) -> Iterator[None]:
+    def call(self, stop: CallStop | None = None) -> Iterator[None]:
         """Held while a thread is in such a call, which `stop` ends.
 
         Raises Cancelled in a daemon thread once the interpreter is about to end.

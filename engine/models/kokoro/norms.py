@@ -102,7 +102,11 @@ def measure_sentences(measure: Callable[[str, str], bytes | memoryview]) -> Tabl
     for number, text in enumerate(SENTENCES, 1):
         content = measure(text, f"sentence {number} of {len(SENTENCES)}")
         parts.append(unpack_tables(content))
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    tables = {}
+    for name in parts[0]:
+        rows = [part[name] for part in parts]
+        tables[name] = np.concatenate(rows)
+    return tables
 
 
 def pack_sentences(sentences: Sequence[MeasuredSentence]) -> bytes:
