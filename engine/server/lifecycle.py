@@ -142,13 +142,13 @@ class Server(uvicorn.Server):
         end_s = loop.time() + self._drain_s
         while loop.time() < end_s and not self._is_hurried:
             await asyncio.sleep(TICK_S)
+        reason = f"they had {self._drain_s:g} s; --drain-s gives them longer"
+        if self._is_hurried:
+            reason = "SIGINT came a second time"
         connections = list(self.server_state.connections)
         if connections:
             logger.warning(
-                "%d connections with a request under way were dropped, wanted all to be done "
-                "within %g s; --drain-s gives them longer",
-                len(connections),
-                self._drain_s,
+                "connections dropped with a request under way: %d; %s", len(connections), reason
             )
         for connection in connections:
             drop_connection(connection.transport)
