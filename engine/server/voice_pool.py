@@ -99,9 +99,15 @@ class VoicePool:
         self._report(f"opening {voice.name}")
         engine = self._open_engine(name, self._report)
         self._warming = engine
-        self._report(f"warming up {voice.name}")
-        engine.warm()
-        _warm_encoders(voice.sample_rate)
+        try:
+            self._report(f"warming up {voice.name}")
+            engine.warm()
+            _warm_encoders(voice.sample_rate)
+        except BaseException:
+            engine.close()
+            raise
+        finally:
+            self._warming = None
         self._loaded[voice.name] = LoadedVoice(voice, engine, engine.placement())
 
     def _report(self, line: str) -> None:
@@ -113,8 +119,9 @@ class VoicePool:
     def cancel(self) -> None:
         """End loading soon. May be called from any thread; load() returns then."""
         self.is_cancelled = True
-        if self._warming is not None:
-            self._warming.close()
+        warming = self._warming
+        if warming is not None:
+            warming.close()
 
     def close(self) -> None:
         """Close the engines."""

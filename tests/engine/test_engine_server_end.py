@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ import httpx
 import pytest
 
 from engine.engine import Engine
+from engine.errors import EngineClosed
 from engine.server.config import ServerConfig
 from tests.engine.server_process import PATIENCE_S, SPEECH, Scripted, connected, served, wish
 
@@ -110,3 +112,27 @@ def test_little_is_made_ahead_of_a_client_that_does_not_read() -> None:
             time.sleep(0.5)
         # Left to the system, its buffer would grow until it holds 600 chunks or more.
         assert scripted.made < 200
+
+
+class WarmingUp(Scripted):
+    """Warms up for as long as it is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.began = threading.Event()
+        self.is_closed = threading.Event()
+
+    def warm(self) -> None:
+        self.began.set()
+        assert self.is_closed.wait(PATIENCE_S)
+        raise EngineClosed("found a closed engine, wanted an open one; make a new Engine")
+
+    def close(self) -> None:
+        self.is_closed.set()
+
+
+def test_its_end_does_not_wait_for_warming_up() -> None:
+    engine = WarmingUp()
+    with served(ServerConfig(port=0), lambda _: engine, ready=False):
+        assert engine.began.wait(PATIENCE_S)
+    assert engine.is_closed.is_set()
