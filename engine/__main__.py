@@ -11,17 +11,22 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .audio import Chunk, WavWriter, open_output, pcm16
+from .encoders import FORMATS_BY_SUFFIX, Encoder, open_encoder
 from .engine import Engine
 from .errors import EngineError, OptionError, TextError
 from .runtime.providers import CPU, parse_options, parse_threads
 from .server.config import HOST, LIMIT_HELP, PORT, TOKEN_VARIABLE, Limits, ServerConfig
 from .voices import DEFAULT_VOICE, all_voices
 
+OnProgress = Callable[[str], None]
+
 OK = 0
 FAILED = 1
 MISUSED = 2
 INTERRUPTED = 130
 STANDARD = "-"
+PCM = "pcm"
+WAV = "wav"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,8 +71,15 @@ def _parser() -> argparse.ArgumentParser:
         "goes to standard output: python -m engine say Hello. | aplay -r 24000 -f S16_LE",
     )
     say.add_argument("text", help="what to say; - reads it from standard input")
-    say.add_argument("-o", "--output", metavar="FILE", help="a WAV file; - is raw PCM to stdout")
-    say.add_argument("--raw", action="store_true", help="raw PCM without a WAV header")
+    suffixes = ", ".join(FORMATS_BY_SUFFIX)
+    say.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help=f"in the format that its name ends in: {suffixes}; a WAV file if it has no ending; "
+        "- is raw PCM to stdout",
+    )
+    say.add_argument("--raw", action="store_true", help="raw PCM whatever the file is called")
     say.add_argument("--voice", default=DEFAULT_VOICE, help="default: %(default)s")
     say.add_argument("--speed", type=float, default=1.0, help="2 takes half as long")
     _add_engine_options(say)
@@ -142,20 +154,60 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _say(options: argparse.Namespace) -> None:
     output = _find_output(options)
+    audio_format = _find_format(output, options.raw)
     text = options.text
     if text == STANDARD:
         text = sys.stdin.buffer.read().decode("utf-8", "replace")
     open_engine = _engine_opener(options)
-    with open_engine(options.voice) as engine:
-        # Unfit text is refused here, before a file is touched.
+    with open_engine(options.voice, _report) as engine:
+        # Unfit text is refused here, before a file is touched, and so is a format.
         chunks = engine.stream(text, speed=options.speed)
         if output is None:
             _write_raw(chunks, sys.stdout.buffer)
-        elif options.raw:
+        elif audio_format == PCM:
             with open_output(output) as file:
                 _write_raw(chunks, file)
-        else:
+        elif audio_format == WAV:
             _write_wav(chunks, output, engine.sample_rate)
+        else:
+            encoder = _open_encoder(audio_format, engine.sample_rate)
+            with open_output(output) as file:
+                _write_encoded(chunks, file, encoder)
+
+
+def _report(line: str) -> None:
+    print(f"engine: {line}", file=sys.stderr, flush=True)
+
+
+def _find_format(output: Path | None, is_raw: bool) -> str:
+    """What to write, by the name of the file. Raises OptionError if it names no format of ours."""
+    if output is None:
+        return PCM
+    suffix = output.suffix.lower()
+    audio_format = FORMATS_BY_SUFFIX.get(suffix, WAV)
+    if is_raw:
+        if suffix in FORMATS_BY_SUFFIX and audio_format != PCM:
+            raise OptionError(
+                f"found --raw and {output}, wanted raw PCM or a file of the format {audio_format}; "
+                "leave out --raw, or end the name in .pcm"
+            )
+        return PCM
+    if suffix and suffix not in FORMATS_BY_SUFFIX:
+        raise OptionError(
+            f"found {output}, wanted a name that ends in one of {', '.join(FORMATS_BY_SUFFIX)}; "
+            "choose one of them, or none for WAV"
+        )
+    return audio_format
+
+
+def _open_encoder(audio_format: str, sample_rate: int) -> Encoder:
+    try:
+        return open_encoder(audio_format, sample_rate)
+    except ModuleNotFoundError as error:
+        raise OptionError(
+            f"found no package {error.name}, wanted it to write {audio_format}; "
+            'pip install "pytest-ttsperf[http]", or write a .wav file'
+        ) from error
 
 
 def _serve(options: argparse.Namespace) -> None:
@@ -179,20 +231,21 @@ def _serve(options: argparse.Namespace) -> None:
     serve(config, options.voice or [DEFAULT_VOICE], _engine_opener(options))
 
 
-def _engine_opener(options: argparse.Namespace) -> Callable[[str], Engine]:
+def _engine_opener(options: argparse.Namespace) -> Callable[[str, OnProgress], Engine]:
     """What opens an engine on a voice. Raises OptionError at once for options that are unfit."""
     threads = None
     if options.threads is not None:
         threads = parse_threads(options.threads)
     provider_options = parse_options(options.provider, options.provider_option)
 
-    def open_engine(voice: str) -> Engine:
+    def open_engine(voice: str, on_progress: OnProgress) -> Engine:
         return Engine(
             voice,
             options.provider,
             provider_options=provider_options,
             threads=threads,
             seed=options.seed,
+            on_progress=on_progress,
         )
 
     return open_engine
@@ -223,6 +276,13 @@ def _write_wav(chunks: Iterator[Chunk], path: Path, sample_rate: int) -> None:
         for chunk in chunks:
             wav.write(chunk.samples)
             file.flush()
+
+
+def _write_encoded(chunks: Iterator[Chunk], file: BinaryIO, encoder: Encoder) -> None:
+    for chunk in chunks:
+        file.write(encoder.encode(chunk.samples))
+        file.flush()
+    file.write(encoder.finish())
 
 
 def _voices(_: argparse.Namespace) -> None:

@@ -31,6 +31,17 @@ CONTENT_TYPES = {
     "wav": "audio/wav",
     "pcm": "audio/pcm",
 }
+FORMATS_BY_SUFFIX = {
+    ".wav": "wav",
+    ".mp3": "mp3",
+    ".opus": "opus",
+    ".ogg": "opus",
+    ".flac": "flac",
+    ".aac": "aac",
+    ".pcm": "pcm",
+    ".raw": "pcm",
+}
+"""What a file contains, by how its name ends."""
 PCM_RATE = 24_000  # raw PCM carries no rate, and clients of OpenAI's API assume this one
 OPUS_RATE = 24_000
 FRAME_S = 0.02

@@ -89,6 +89,7 @@ class Engine:
         session: Mapping[str, Any] | None = None,
         cache: str | PathLike[str] | None = None,
         shapes: str = "dynamic",
+        on_progress: Callable[[str], None] | None = None,
     ) -> None:
         """Open a voice on an execution provider.
 
@@ -105,6 +106,8 @@ class Engine:
         session: options of the sessions by name, see providers.SessionOptions.
         cache: folder for what is made once; None is $TTS_ENGINE_CACHE, or the user's cache.
         shapes: "dynamic", or "buckets" for graphs of a few fixed shapes, which some providers need.
+        on_progress: called with a line of text now and then while making that takes long; what it
+        raises ends the opening. What was made by then is not made again.
         Raises OptionError, VoiceNotFound, VoiceNotInstalled, ProviderUnavailable or ModelError.
         """
         self._seed = _check_count("seed", seed, 0, "leave it out")
@@ -127,6 +130,7 @@ class Engine:
             lexicon=lexicon or {},
             cache=Cache(cache),
             shapes=shapes,
+            on_progress=on_progress,
         )
         self._shapes = shapes
 
@@ -237,7 +241,7 @@ class Engine:
         request: StreamContext,
     ) -> Chunks:
         """The chunks when it is their turn, as long as engine and stream are open."""
-        from .runtime.session import Cancelled
+        from .runtime.exit_guard import Cancelled, exit_guard
 
         with self._limiter.turn(request.stop), closing(chunks):
             while not request.stop.is_set:
@@ -246,6 +250,10 @@ class Engine:
                     chunk = next(chunks)
                 except (StopIteration, Cancelled):
                     return
+                except EngineClosed:
+                    if exit_guard.is_ending:  # whatever closed it: nobody can help it now
+                        return
+                    raise
                 yield chunk
 
     def _speak(self, text: str, request: StreamContext) -> Chunks:
@@ -316,17 +324,25 @@ def _open_model(
     lexicon: Mapping[str, str],
     cache: Cache,
     shapes: str,
+    on_progress: Callable[[str], None] | None,
 ) -> Model:
     # Late, since all of these import onnxruntime: naming the engine has to stay cheap.
     with recorder.span("import"):
         from .models import family_of
-        from .models.base import Settings, check_shapes
+        from .models.base import Settings, check_shapes, say_nothing
+        from .runtime.exit_guard import Cancelled
         from .runtime.session import check_available, check_placement
 
         family = family_of(voice)
     check_available(provider)  # before graphs are made for it
-    settings = Settings(provider, options, require, lexicon, cache, check_shapes(shapes))
-    model: Model = family.open_model(voice, settings, recorder)
+    on_progress = on_progress or say_nothing
+    settings = Settings(provider, options, require, lexicon, cache, check_shapes(shapes), on_progress)
+    try:
+        model: Model = family.open_model(voice, settings, recorder)
+    except Cancelled:
+        raise EngineClosed(
+            "found the interpreter about to end, wanted to open a voice; open it earlier"
+        ) from None
     options.check_stages([session.stage for session in model.sessions()])
     check_placement(_placement_of(model), require)
     return model
@@ -385,21 +401,36 @@ def until_steady(
     speak: Callable[[], None],
     *,
     now_ns: Callable[[], int] = time.perf_counter_ns,
+    work_ns: Callable[[], int] = time.process_time_ns,
 ) -> WarmUp:
-    """Speak until a round is within a tenth of the fastest one before it, ten rounds at most."""
+    """Speak until a round is no faster than the fastest one before it, ten rounds at most.
+
+    That is one within a tenth of it; or a slower one that took as much processor time, within a
+    tenth: then others were busy, and more rounds would only wait for them.
+    """
     start_ns = now_ns()
     best_ns: int | None = None
+    best_work_ns: int | None = None
     steady = False
     rounds = 0
     while rounds < MAX_WARM_ROUNDS and not steady:
         began_ns = now_ns()
+        began_work_ns = work_ns()
         speak()
         took_ns = now_ns() - began_ns
+        took_work_ns = work_ns() - began_work_ns
         rounds += 1
-        if best_ns is None:
+        if best_ns is None or best_work_ns is None:
             best_ns = took_ns
+            best_work_ns = took_work_ns
             continue
-        steady = abs(took_ns - best_ns) <= STEADY_WITHIN * best_ns
+        is_same_work = _is_near(took_work_ns, best_work_ns)
+        steady = _is_near(took_ns, best_ns) or (took_ns > best_ns and is_same_work)
         best_ns = min(best_ns, took_ns)
+        best_work_ns = min(best_work_ns, took_work_ns)
     seconds = (now_ns() - start_ns) / 1e9
     return {"rounds": rounds, "seconds": seconds, "steady": steady}
+
+
+def _is_near(found_ns: int, wanted_ns: int) -> bool:
+    return abs(found_ns - wanted_ns) <= STEADY_WITHIN * wanted_ns

@@ -87,7 +87,7 @@ ENGINE_ROOMS = {
         "errors", "timing", "audio", "text", "voices", "runtime", "models", "cache", "streaming",
     },
     "server": {"engine", "streaming", "audio", "timing", "encoders", "voices", "errors"},
-    "__main__": {"engine", "audio", "errors", "voices", "runtime", "server"},
+    "__main__": {"engine", "audio", "encoders", "errors", "voices", "runtime", "server"},
 }  # fmt: skip
 ENGINE_ARROWS = {
     ("", name): "what `from engine import ...` gives, late"

@@ -26,6 +26,8 @@ SHAPES: tuple[Shapes, ...] = ("dynamic", "buckets")
 
 ChunkLengths = Callable[[int], float]
 """How long a chunk should be, by its index."""
+OnProgress = Callable[[str], None]
+"""Gets a line of text now and then while an opening takes long; what it raises ends that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,10 @@ class PhonemizedModel:
         """Nothing beside the sessions has to be given back."""
 
 
+def say_nothing(_: str) -> None:
+    """Report no progress."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How a model is opened."""
@@ -104,6 +110,7 @@ class Settings:
     lexicon: Mapping[str, str]
     cache: Cache
     shapes: Shapes = "dynamic"
+    on_progress: OnProgress = say_nothing
 
     def refuse_buckets(self, voice: Voice) -> None:
         """OptionError where fixed shapes are wanted of a family that has none."""

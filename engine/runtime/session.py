@@ -14,6 +14,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from ..errors import ModelError, ProviderUnavailable
+from .exit_guard import Cancelled, exit_guard
 from .providers import CPU, Provider, Require, SessionOptions
 
 RUNTIME = "onnxruntime"
@@ -40,10 +41,6 @@ _registered: dict[str, Path] = {}  # libraries by the name each has in this proc
 def available_providers() -> list[str]:
     """Full names of the providers this onnxruntime was built with."""
     return list(ort.get_available_providers())
-
-
-class Cancelled(Exception):
-    """A run was ended by its CancelToken; never seen outside the engine."""
 
 
 class CancelToken:
@@ -108,18 +105,21 @@ class Session:
             settings.add_session_config_entry(REFUSE_CPU, "1")
         # Nodes the provider does not take run on the CPU; placement() says how many.
         self._full_name, chain = _choose(provider, settings)
-        try:
-            self._session: Any = ort.InferenceSession(model, settings, **chain, enable_fallback=0)
-        except Exception as error:
-            if refuses_cpu:
-                raise ProviderUnavailable(
-                    f"found that {self._full_name} does not take the whole model ({error}), "
-                    f"wanted no node left to the CPU; leave require at 'any'"
+        self._session: Any
+        with exit_guard.call():
+            try:
+                self._session = ort.InferenceSession(model, settings, **chain, enable_fallback=0)
+            except Exception as error:
+                if refuses_cpu:
+                    raise ProviderUnavailable(
+                        f"found that {self._full_name} does not take the whole model ({error}), "
+                        f"wanted no node left to the CPU; leave require at 'any'"
+                    ) from error
+                raise ModelError(
+                    f"found that onnxruntime {ort.__version__} refused the model ({error}), "
+                    f"wanted a session on {self._full_name}; try provider {CPU.name!r} or "
+                    "reinstall the voice"
                 ) from error
-            raise ModelError(
-                f"found that onnxruntime {ort.__version__} refused the model ({error}), wanted a "
-                f"session on {self._full_name}; try provider {CPU.name!r} or reinstall the voice"
-            ) from error
         # onnxruntime holds them for the fallback, which is off: the memory of the weights again.
         self._session._model_bytes = None
         self._outputs = [output.name for output in self._session.get_outputs()]
@@ -132,19 +132,21 @@ class Session:
     ) -> dict[str, NDArray[Any]]:
         """Run the whole graph: inputs by name -> outputs by name.
 
-        Raises ModelError, or Cancelled after stop.set().
+        Raises ModelError, or Cancelled: after stop.set(), and in a daemon thread when the
+        interpreter is about to end.
         """
         run_options = None if stop is None else stop.options
-        try:
-            values = self._session.run(self._outputs, dict(feeds), run_options)
-        except Exception as error:
-            if stop is not None and stop.is_set:
-                raise Cancelled from None
-            shapes = {name: value.shape for name, value in feeds.items()}
-            raise ModelError(
-                f"found that the model failed ({error}) on inputs of shapes {shapes}, wanted "
-                f"spectra; try provider {CPU.name!r}, and report the text that did it"
-            ) from error
+        with exit_guard.call(stop):
+            try:
+                values = self._session.run(self._outputs, dict(feeds), run_options)
+            except Exception as error:
+                if stop is not None and stop.is_set:
+                    raise Cancelled from None
+                shapes = {name: value.shape for name, value in feeds.items()}
+                raise ModelError(
+                    f"found that the model failed ({error}) on inputs of shapes {shapes}, wanted "
+                    f"spectra; try provider {CPU.name!r}, and report the text that did it"
+                ) from error
         return dict(zip(self._outputs, values, strict=True))
 
     def close(self) -> None:
@@ -306,18 +308,19 @@ def optimise_graph(
         path = Path(folder) / "optimised.onnx"
         settings = _ort_options(options, "")
         settings.optimized_model_filepath = str(path)
-        try:
-            ort.InferenceSession(
-                model,
-                settings,
-                providers=[provider.full_name],
-                disabled_optimizers=list(disabled),
-            )
-        except Exception as error:
-            raise ModelError(
-                f"found that onnxruntime {ort.__version__} refused the model ({error}), wanted "
-                "to optimise it; reinstall the voice"
-            ) from error
+        with exit_guard.call():
+            try:
+                ort.InferenceSession(
+                    model,
+                    settings,
+                    providers=[provider.full_name],
+                    disabled_optimizers=list(disabled),
+                )
+            except Exception as error:
+                raise ModelError(
+                    f"found that onnxruntime {ort.__version__} refused the model ({error}), "
+                    "wanted to optimise it; reinstall the voice"
+                ) from error
         return path.read_bytes()
 
 

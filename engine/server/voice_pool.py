@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +11,15 @@ from typing import Any
 from ..audio import silence
 from ..encoders import CONTENT_TYPES, open_encoder
 from ..engine import Engine
-from ..errors import OptionError
+from ..errors import EngineClosed, OptionError
 from ..voices import Voice, find_voice
 from . import names
 from .errors import ApiError
+
+logger = logging.getLogger(__name__)
+
+OpenEngine = Callable[[str, Callable[[str], None]], Engine]
+"""Opens an engine on a voice, and reports progress."""
 
 WARM_UP_AUDIO_S = 0.1
 
@@ -38,13 +44,17 @@ class LoadedVoice:
         return max(nodes, key=lambda name: nodes[name])
 
 
+class LoadCancelled(Exception):
+    """The voices are not wanted any more."""
+
+
 class VoicePool:
     """The voices the server was started with; the first one is the default.
 
     is_ready: whether every voice is warm. Whoever loads them sets it.
     """
 
-    def __init__(self, names: Sequence[str], open_engine: Callable[[str], Engine]) -> None:
+    def __init__(self, names: Sequence[str], open_engine: OpenEngine) -> None:
         """Loads nothing yet. Raises VoiceNotFound, VoiceNotInstalled or OptionError."""
         self.voices = [find_voice(name) for name in names]
         for voice in self.voices:
@@ -56,23 +66,47 @@ class VoicePool:
         self._names = tuple(names)
         self._open_engine = open_engine
         self._loaded: dict[str, LoadedVoice] = {}
+        self._warming: Engine | None = None
 
     def load(self) -> None:
-        """Load every voice, and warm it and every encoder; takes seconds.
+        """Load every voice, and warm it and every encoder; takes seconds, or until cancel().
 
         Raises what opening an engine raises.
         """
-        for name, voice in zip(self._names, self.voices, strict=True):
-            if self.is_cancelled:
-                return
-            engine = self._open_engine(name)
+        try:
+            for name, voice in zip(self._names, self.voices, strict=True):
+                self._load_voice(name, voice)
+        except (EngineClosed, LoadCancelled):
+            if not self.is_cancelled:
+                raise
+
+    def _load_voice(self, name: str, voice: Voice) -> None:
+        self._report(f"opening {voice.name}")
+        engine = self._open_engine(name, self._report)
+        self._warming = engine
+        try:
+            self._report(f"warming up {voice.name}")
             engine.warm()
             _warm_encoders(voice.sample_rate)
-            self._loaded[voice.name] = LoadedVoice(voice, engine, engine.placement())
+        except BaseException:
+            engine.close()
+            raise
+        finally:
+            self._warming = None
+        self._loaded[voice.name] = LoadedVoice(voice, engine, engine.placement())
+
+    def _report(self, line: str) -> None:
+        """Log what is going on. Raises LoadCancelled once nobody wants it."""
+        if self.is_cancelled:
+            raise LoadCancelled
+        logger.info(line)
 
     def cancel(self) -> None:
-        """Load no further voice. May be called from any thread."""
+        """End loading soon. May be called from any thread; load() returns then."""
         self.is_cancelled = True
+        warming = self._warming
+        if warming is not None:
+            warming.close()
 
     def close(self) -> None:
         """Close the engines."""

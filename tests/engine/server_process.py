@@ -101,7 +101,7 @@ def served(
     """A server on a free port, as its address."""
     with listen(options) as listening, pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine_module, "MAX_WARM_ROUNDS", 2)  # a busy machine is never steady
-        server = Server(options, VoicePool(["heart"], open_engine))
+        server = Server(options, VoicePool(["heart"], lambda name, _: open_engine(name)))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"

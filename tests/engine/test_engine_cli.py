@@ -12,6 +12,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
 
+import av
 import numpy as np
 import pytest
 
@@ -304,3 +305,80 @@ def test_a_device_that_takes_nothing_is_told_in_one_line(arguments: list[str]) -
         )  # fmt: skip
     assert done.returncode == cli.FAILED
     assert done.stderr == "engine: [Errno 28] No space left on device\n"
+
+
+# Formats -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "container", "codec"),
+    [
+        ("a.wav", "wav", "pcm_s16le"),
+        ("a", "wav", "pcm_s16le"),
+        ("a.MP3", "mp3", "mp3float"),
+        ("a.opus", "ogg", "opus"),
+        ("a.ogg", "ogg", "opus"),
+        ("a.flac", "flac", "flac"),
+        ("a.aac", "aac", "aac"),
+    ],
+)
+def test_a_file_is_what_its_name_says(
+    shared: Engine, tmp_path: Path, name: str, container: str, codec: str
+) -> None:
+    path = tmp_path / name
+    assert main(["say", TEXT, "-o", str(path)]) == 0
+    with av.open(str(path)) as found:
+        assert found.format.name == container
+        assert found.streams.audio[0].codec_context.name == codec
+        rate = found.streams.audio[0].rate
+        sample_count = sum(frame.samples for frame in found.decode(audio=0))
+    wanted_s = shared.synthesize(TEXT).duration_s
+    assert wanted_s <= sample_count / rate < wanted_s + 0.15  # codecs fill their last frame
+
+
+@pytest.mark.parametrize("name", ["a.pcm", "a.raw"])
+def test_a_file_of_bare_samples_has_the_rate_of_the_voice(
+    shared: Engine, tmp_path: Path, name: str
+) -> None:
+    assert main(["say", TEXT, "-o", str(tmp_path / name)]) == 0
+    assert (tmp_path / name).read_bytes() == shared.synthesize(TEXT).pcm16()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (["-o", "a.m4a"], "wanted a name that ends in one of .wav, .mp3"),
+        (["-o", "a.txt"], "wanted a name that ends in one of .wav, .mp3"),
+        (["-o", "a.mp3", "--raw"], "leave out --raw, or end the name in .pcm"),
+        (["-o", "a.wav", "--raw"], "leave out --raw, or end the name in .pcm"),
+    ],
+)
+def test_a_name_that_says_something_else_is_refused_before_anything_is_opened(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    wanted: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "Engine", None)
+    assert main(["say", TEXT, *arguments]) == cli.MISUSED
+    assert wanted in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_raw_goes_into_a_file_of_any_other_name(shared: Engine, tmp_path: Path) -> None:
+    assert main(["say", TEXT, "--raw", "-o", str(tmp_path / "a.s16")]) == 0
+    assert (tmp_path / "a.s16").read_bytes() == shared.synthesize(TEXT).pcm16()
+
+
+def test_without_the_encoders_an_mp3_is_refused_before_a_file_is_touched(
+    shared: Engine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    assert main(["say", TEXT, "-o", str(tmp_path / "a.mp3")]) == cli.MISUSED
+    assert 'pip install "pytest-ttsperf[http]"' in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -231,8 +231,32 @@ def test_warming_ends_when_a_round_is_near_the_best(
         nonlocal now_ns
         now_ns += int(next(left) * 1e9)
 
-    took = until_steady(speak, now_ns=lambda: now_ns)
+    took = until_steady(speak, now_ns=lambda: now_ns, work_ns=lambda: now_ns)
     assert (took["rounds"], took["steady"]) == (rounds, steady)
+    assert took["seconds"] == pytest.approx(sum(durations))
+
+
+@pytest.mark.parametrize(
+    ("durations", "work", "rounds"),
+    [
+        ([2, 5], [2, 2.1], 2),  # others were busy
+        ([2, 5, 4], [2, 3, 2.1], 3),  # it did more itself
+        ([5, 2, 3], [2, 2, 2], 3),  # faster: not as warm as can be
+    ],
+)
+def test_warming_does_not_wait_for_a_busy_machine(
+    durations: list[float], work: list[float], rounds: int
+) -> None:
+    clocks = {"now": 0, "work": 0}
+    left = iter(zip(durations, work, strict=True))
+
+    def speak() -> None:
+        now_s, work_s = next(left)
+        clocks["now"] += int(now_s * 1e9)
+        clocks["work"] += int(work_s * 1e9)
+
+    took = until_steady(speak, now_ns=lambda: clocks["now"], work_ns=lambda: clocks["work"])
+    assert (took["rounds"], took["steady"]) == (rounds, True)
     assert took["seconds"] == pytest.approx(sum(durations))
 
 

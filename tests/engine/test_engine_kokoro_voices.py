@@ -16,7 +16,13 @@ from engine.errors import ModelError, VoiceNotFound, VoiceNotInstalled
 from engine.models.base import Settings, StreamContext
 from engine.models.kokoro import norms as kokoro_norms
 from engine.models.kokoro.model import HOP, chunk_ends, open_model
-from engine.models.kokoro.norms import PARTS, MeasuredSentence, Norms, measure_sentences
+from engine.models.kokoro.norms import (
+    PARTS,
+    MeasuredSentence,
+    Norms,
+    measure_sentences,
+    pack_sentences,
+)
 from engine.models.kokoro.unsplit import WholeModel, cut_clauses
 from engine.models.kokoro.voice import SAMPLE_RATE, StyleTable
 from engine.runtime.providers import CPU, SessionOptions
@@ -207,7 +213,7 @@ def norms(monkeypatch: pytest.MonkeyPatch) -> Norms:
     """Measured on sentences of 0.1 to 0.7 silence; a summary is told in place of features."""
     shares = iter(np.linspace(0.1, 0.7, len(kokoro_norms.SENTENCES)))
     monkeypatch.setattr(kokoro_norms, "summarise", lambda features, source: features)
-    return Norms(measure_sentences(lambda text: [heard(float(next(shares)))]))
+    return Norms(measure_sentences(lambda *_: pack_sentences([heard(float(next(shares)))])))
 
 
 def test_norms_and_spans_are_those_of_the_mixture_a_sentence_is(norms: Norms) -> None:
@@ -231,11 +237,11 @@ def test_the_source_tells_sentences_apart_too() -> None:
     draw = np.random.default_rng(2)
     shares = iter(np.linspace(0.1, 0.7, len(kokoro_norms.SENTENCES)))
 
-    def spoken(text: str) -> list[MeasuredSentence]:
+    def spoken(*_: str) -> bytes:
         share = float(next(shares))
         features, source = draw.normal(size=(40, 512)), np.full(400, 1 - share)
         told = kokoro_norms.summarise(features.astype(np.float32), source.astype(np.float32))
-        return [heard(share)._replace(summary=told)]
+        return pack_sentences([heard(share)._replace(summary=told)])
 
     norms, features = (
         Norms(measure_sentences(spoken)),

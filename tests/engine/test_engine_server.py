@@ -487,7 +487,7 @@ def test_told_to_end_while_opening_it_opens_no_further_voice() -> None:
     opening, go_on = threading.Event(), threading.Event()
     opened: list[str] = []
 
-    def open_engine(name: str) -> Any:
+    def open_engine(name: str, _: object) -> Any:
         opened.append(name)
         opening.set()
         assert go_on.wait(30)
@@ -510,7 +510,7 @@ def test_told_to_end_while_opening_it_opens_no_further_voice() -> None:
 def test_a_voice_that_does_not_open_ends_it() -> None:
     from engine.server.lifecycle import serve
 
-    def fail(_: str) -> Engine:
+    def fail(*_: object) -> Engine:
         raise ModelError("found smoke, wanted a voice; open a window")
 
     with pytest.raises(ModelError, match="found smoke"):

@@ -32,7 +32,18 @@ from ...voices import Voice
 from ..base import AudioPiece, ChunkLengths, Model, PhonemizedModel, Settings, StreamContext
 from ..graph_store import GraphStore, open_sessions
 from ..windows import PendingWords, SegmentTiming
-from .norms import PARTS, MeasuredSentence, Norms, measure_sentences, summarise
+from .norms import (
+    PARTS,
+    MeasuredSentence,
+    Norms,
+    Tables,
+    digest_sentences,
+    measure_sentences,
+    pack_sentences,
+    summarise,
+    unpack_tables,
+)
+from .packaged import find_packaged, read_packaged
 from .voice import SAMPLE_RATE, TAIL_S, Floats, StyleTable, model_feeds, sounding_samples
 
 if TYPE_CHECKING:
@@ -78,11 +89,8 @@ def open_model(
     with recorder.span("session"):
         sessions = open_sessions(loaded, settings)
     with recorder.span("voice"):
-        phonemize = Phonemizer.open(
-            voice.vocabulary, voice.language, lexicon=settings.lexicon, cache=settings.cache
-        )
-        vocabulary = json.loads(voice.vocabulary.read_text("utf-8"))
-        styles = StyleTable(voice.style_rows(), vocabulary)
+        phonemize = _open_phonemizer(voice, settings)
+        styles = _open_styles(voice)
         if windows:
             parts = KokoroSessions(**sessions)
             norms = graphs.load_norms(parts, phonemize, styles)
@@ -90,6 +98,30 @@ def open_model(
     from .unsplit import WholeModel
 
     return WholeModel(sessions["whole"], phonemize, styles)
+
+
+def measure_voice(voice: Voice, settings: Settings) -> tuple[str, Tables]:
+    """What norms are predicted from, measured, and what stands for all that it was measured from.
+
+    Raises what open_model() raises, and ModelError for a graph that cannot be cut.
+    """
+    voice.check_installed()
+    graphs = KokoroGraphs(voice, settings)
+    parts = KokoroSessions(**open_sessions(graphs.load(GRAPHS), settings))
+    styles = _open_styles(voice)
+    tables = graphs.measure(parts, _open_phonemizer(voice, settings), styles)
+    return graphs.norms_key(styles), tables
+
+
+def _open_phonemizer(voice: Voice, settings: Settings) -> Phonemizer:
+    return Phonemizer.open(
+        voice.vocabulary, voice.language, lexicon=settings.lexicon, cache=settings.cache
+    )
+
+
+def _open_styles(voice: Voice) -> StyleTable:
+    vocabulary = json.loads(voice.vocabulary.read_text("utf-8"))
+    return StyleTable(voice.style_rows(), vocabulary)
 
 
 class KokoroGraphs:
@@ -123,6 +155,7 @@ class KokoroGraphs:
 
     def _try_to_cut(self) -> bytes:
         """b"known" or b"unknown": whether all parts can be cut."""
+        self._settings.on_progress(f"the graphs of voice {self._voice.name} are cut once")
         self._original  # noqa: B018 - a damaged one is an error, not a graph of another make
         try:
             for name in GRAPHS:
@@ -136,27 +169,58 @@ class KokoroGraphs:
         return self._store.load(names)
 
     def load_norms(self, parts: KokoroSessions, phonemize: Phonemizer, styles: StyleTable) -> Norms:
-        """What norms are predicted from: measured on sentences that the voice speaks."""
-        style = hashlib.sha256(styles.rows.tobytes()).hexdigest()
-        measure = functools.partial(self._measure, parts, phonemize, styles)
-        return Norms(self._store.get("norms", measure, style, self._voice.language))
+        """What norms are predicted from: packaged, or measured on what the voice speaks."""
+        key = self.norms_key(styles)
+        path = find_packaged(self._voice.style, key)
+        if path is None:
+            return Norms(self.measure(parts, phonemize, styles))
+        read = functools.partial(read_packaged, path)
+        return Norms(unpack_tables(self._settings.cache.get("kokoro-norms", (key,), read)))
 
-    def _measure(self, parts: KokoroSessions, phonemize: Phonemizer, styles: StyleTable) -> bytes:
+    def norms_key(self, styles: StyleTable) -> str:
+        """What stands for all that norms are measured from."""
+        return digest_sentences(self._sentence_key(styles))
+
+    def _sentence_key(self, styles: StyleTable) -> tuple[str, ...]:
+        """What a measured sentence depends on beside its text; not the processor."""
+        style = hashlib.sha256(styles.rows.tobytes()).hexdigest()
+        return CUT_VERSION, self._voice.sha256, style, self._voice.language
+
+    def measure(self, parts: KokoroSessions, phonemize: Phonemizer, styles: StyleTable) -> Tables:
+        """Speak the sentences. Each is cached by itself: whoever is interrupted goes on there."""
+        key = self._sentence_key(styles)
+
+        def find_or_measure(text: str, which: str) -> memoryview:
+            make = functools.partial(self._measure_one, parts, phonemize, styles, text, which)
+            return self._settings.cache.get("kokoro-sentence", (*key, text), make)
+
+        return measure_sentences(find_or_measure)
+
+    def _measure_one(
+        self,
+        parts: KokoroSessions,
+        phonemize: Phonemizer,
+        styles: StyleTable,
+        text: str,
+        which: str,
+    ) -> bytes:
+        self._settings.on_progress(f"voice {self._voice.name} is measured once: {which}")
+        sentences = []
+        for speech in phonemize.read(text):
+            sentence = parts.encode(speech.ids, styles.style(speech.ids))
+            sentences.append(parts.measure(sentence, self._measuring))
+        return pack_sentences(sentences)
+
+    @functools.cached_property
+    def _measuring(self) -> dict[str, Session]:
+        """Sessions on the generator that measure."""
         from .graph import cut_generator
 
-        measuring = {}
+        sessions = {}
         for part in PARTS:
             graph = cut_generator(self._original, part, measures=True)
-            measuring[part] = Session(graph, CPU, self._settings.options)
-
-        def measure(text: str) -> list[MeasuredSentence]:
-            sentences = []
-            for speech in phonemize.read(text):
-                sentence = parts.encode(speech.ids, styles.style(speech.ids))
-                sentences.append(parts.measure(sentence, measuring))
-            return sentences
-
-        return measure_sentences(measure)
+            sessions[part] = Session(graph, CPU, self._settings.options)
+        return sessions
 
 
 class Sentence(NamedTuple):

@@ -11,9 +11,10 @@ docs/adr/0013-kokoro-windows.md.
 
 from __future__ import annotations
 
+import hashlib
 import io
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,7 @@ SENTENCES = (
 )
 
 Floats = NDArray[np.float32]
+Tables = Mapping[str, Floats]
 
 
 class MeasuredSentence(NamedTuple):
@@ -86,28 +88,57 @@ def summarise(features: Floats, source: Floats) -> Floats:
     return np.concatenate([*of_features, of_source]).astype(np.float32)
 
 
-def measure_sentences(measure: Callable[[str], list[MeasuredSentence]]) -> bytes:
-    """Speak the sentences -> what Norms reads."""
-    sentences: list[MeasuredSentence] = []
-    for text in SENTENCES:
-        sentences += measure(text)
+def digest_sentences(key: Sequence[str]) -> str:
+    """What stands for all sentences, and for what else their measurement depends on."""
+    return hashlib.sha256("\0".join([*key, *SENTENCES]).encode()).hexdigest()
+
+
+def measure_sentences(measure: Callable[[str, str], bytes | memoryview]) -> Tables:
+    """All sentences as one, from what `measure` gives of each, packed.
+
+    It gets the text, and which one of how many that is.
+    """
+    parts = []
+    for number, text in enumerate(SENTENCES, 1):
+        content = measure(text, f"sentence {number} of {len(SENTENCES)}")
+        parts.append(unpack_tables(content))
+    tables = {}
+    for name in parts[0]:
+        rows = [part[name] for part in parts]
+        tables[name] = np.concatenate(rows)
+    return tables
+
+
+def pack_sentences(sentences: Sequence[MeasuredSentence]) -> bytes:
+    """What was measured of some sentences, one row of each table for each."""
     tables = {"summaries": np.stack([sentence.summary for sentence in sentences])}
     for part in PARTS:
         norms = [sentence.norms[part] for sentence in sentences]
         ranges = [sentence.quant_ranges[part] for sentence in sentences]
         tables[f"{part}_norms"] = np.stack(norms)
         tables[f"{part}_spans"] = np.stack(ranges)
+    return pack_tables(tables)
+
+
+def pack_tables(tables: Tables) -> bytes:
+    """Tables by name as bytes."""
     file = io.BytesIO()
-    np.savez(file, **tables)  # type: ignore[arg-type]
+    arrays: Mapping[str, Any] = tables
+    np.savez(file, **arrays)
     return file.getvalue()
+
+
+def unpack_tables(content: bytes | memoryview) -> Tables:
+    """What pack_tables() packed."""
+    with np.load(io.BytesIO(content)) as entries:
+        return dict(entries)
 
 
 class Norms:
     """Predicts the norms of one voice."""
 
-    def __init__(self, content: bytes | memoryview) -> None:
-        """`content` is what measure_sentences() made."""
-        tables = np.load(io.BytesIO(content))
+    def __init__(self, tables: Tables) -> None:
+        """`tables` are what measure_sentences() gave."""
         summaries = tables["summaries"].astype(np.float64)
         self._middle = summaries.mean(axis=0)
         self._scale = summaries.std(axis=0) + 1e-6
