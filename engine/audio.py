@@ -46,7 +46,7 @@ class _Sound:
     sample_rate: int
 
     def __post_init__(self) -> None:
-        _check_samples(self.samples)
+        check_samples(self.samples)
 
     @property
     def frame_count(self) -> int:
@@ -96,7 +96,7 @@ def pcm16(samples: Samples) -> bytes:
     Every 16-bit value survives the way to float (divided by 32768) and back. Raises AudioError
     for samples that are not finite: as integers they would be a loud click.
     """
-    _check_samples(samples)
+    check_samples(samples)
     scaled = np.rint(samples * np.float32(PCM16_SCALE))
     clipped = np.clip(scaled, -PCM16_SCALE, PCM16_SCALE - 1)
     pcm: bytes = clipped.astype("<i2").tobytes()
@@ -203,7 +203,8 @@ class WavWriter:
         self.finish()
 
 
-def _check_samples(samples: Samples) -> None:
+def check_samples(samples: Samples) -> None:
+    """Raises AudioError for anything but finite float32 of one dimension."""
     if samples.dtype != np.float32 or samples.ndim != 1:
         raise AudioError(
             f"found samples of type {samples.dtype} and shape {samples.shape}, wanted float32 and "

@@ -152,12 +152,13 @@ class Engine:
         bridge = None
         if isinstance(text, AsyncIterable):
             bridge = AsyncTextBridge(text)
-            chunks = self._speak_parts(bridge, request)
+            chunks = self._rescale(self._speak_parts(bridge, request), request)
         elif isinstance(text, Iterable) and not isinstance(text, str | bytes):
             # Its parts are pulled by the thread that pulls chunks, and no earlier.
-            chunks = self._speak_parts(text, request)
+            chunks = self._rescale(self._speak_parts(text, request), request)
         else:
-            chunks = prefetch_one(self._speak(text, request), self._prefetcher)
+            chunks = self._rescale(self._speak(text, request), request)
+            chunks = prefetch_one(chunks, self._prefetcher)
         self._recorder = request.recorder
         delivery = self._deliver(chunks, request)
         return Stream(delivery, request.stop, bridge, request.recorder.spans)
@@ -227,9 +228,24 @@ class Engine:
         from .models.base import StreamContext
         from .runtime.session import CancelToken
 
-        self._require_open()
+        model_speed = self._require_open().speeds.nearest(speed)
         noise = np.random.default_rng(self._seed)
-        return StreamContext(noise, SpanRecorder(), CancelToken(), chunk_s, speed)
+        return StreamContext(
+            noise,
+            SpanRecorder(),
+            CancelToken(),
+            _chunk_lengths(model_speed / speed),
+            model_speed,
+            model_speed / speed,
+        )
+
+    def _rescale(self, chunks: Chunks, request: StreamContext) -> Chunks:
+        """The chunks as they are, unless the speed is beyond the model's reach."""
+        if request.time_scale == 1:
+            return chunks
+        from .time_scale import scale_chunks
+
+        return scale_chunks(chunks, self.sample_rate, request.time_scale, request.recorder)
 
     def _deliver(
         self,
@@ -379,6 +395,16 @@ def chunk_s(index: int) -> float:
     Longer chunks cost less per second of audio, and by then enough of it is already playing.
     """
     return min(FIRST_CHUNK_S * 2.0 ** min(index, 10), MAX_CHUNK_S)
+
+
+def _chunk_lengths(time_scale: float) -> Callable[[int], float]:
+    """How long the model's chunks should be, for chunk_s() to hold behind the time scale.
+
+    None is shorter than the first at speed 1: where chunks are made longer, it would only cost.
+    """
+    if time_scale == 1:
+        return chunk_s
+    return lambda index: max(FIRST_CHUNK_S, chunk_s(index) / time_scale)
 
 
 def until_steady(

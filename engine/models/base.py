@@ -34,7 +34,8 @@ class StreamContext:
 
     chunk_s: how long a chunk should be, by its index in the stream.
     stop: ends whatever run of a session is on.
-    speed: of speaking; 1 is the voice's own, 2 takes half as long.
+    speed: that the model speaks at, in its range; 1 is the voice's own, 2 takes half as long.
+    time_scale: how many times as long the model's chunks are made behind it.
     """
 
     noise: np.random.Generator
@@ -42,6 +43,18 @@ class StreamContext:
     stop: CancelToken
     chunk_s: ChunkLengths
     speed: float = 1.0
+    time_scale: float = 1.0
+
+
+class SpeedRange(NamedTuple):
+    """From the slowest to the fastest speed that a model speaks at by durations of its own."""
+
+    slowest: float = 1.0
+    fastest: float = 1.0
+
+    def nearest(self, speed: float) -> float:
+        """The speed in the range that is next to this one."""
+        return min(max(speed, self.slowest), self.fastest)
 
 
 class AudioPiece(NamedTuple):
@@ -58,6 +71,7 @@ class Model(Protocol):
     """An open voice. Several threads may stream from it at once."""
 
     sample_rate: int
+    speeds: SpeedRange
 
     def read(self, segment: str) -> list[ModelInput]:
         """A segment as what the model can say at once, in one part or several; none if silent."""
