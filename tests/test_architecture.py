@@ -83,8 +83,10 @@ ENGINE_ROOMS = {
     "runtime": {"errors"},
     "models": {"runtime", "text", "voices", "cache", "audio", "timing", "errors"},
     "streaming": {"audio", "timing", "errors"},
+    "time_scale": {"audio", "timing", "errors", "streaming"},
     "engine": {
         "errors", "timing", "audio", "text", "voices", "runtime", "models", "cache", "streaming",
+        "time_scale",
     },
     "server": {"engine", "streaming", "audio", "timing", "encoders", "voices", "errors"},
     "__main__": {"engine", "audio", "errors", "voices", "runtime", "server"},

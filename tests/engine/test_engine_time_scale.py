@@ -100,7 +100,11 @@ class Source:
 
 def make_chunks() -> list[Chunk]:
     samples = sing(1.0)
-    words = {0: (Word("one", 0.0, 0.2),), 4: (Word("two", 0.45, 0.6),), 9: (Word("end", 0.99, 1.0),)}
+    words = {
+        0: (Word("one", 0.0, 0.2),),
+        4: (Word("two", 0.45, 0.6),),
+        9: (Word("end", 0.99, 1.0),),
+    }
     chunks = []
     for index in range(10):
         piece = samples[index * CHUNK : (index + 1) * CHUNK]

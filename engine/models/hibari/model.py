@@ -71,7 +71,7 @@ GRAIN = 8  # steps: prosody goes on by as many at least, as very small runs are 
 ONSET_S = (0.08, 0.025)
 
 # Beyond these speeds fewer words are understood than of speech at one of them, rescaled.
-SLOWEST, FASTEST = 0.5, 1.25
+SLOWEST, FASTEST = 0.5, 1.5
 
 Integers = NDArray[np.int64]
 

@@ -29,7 +29,15 @@ from ...runtime.session import CancelToken, Session
 from ...text.phonemizer import ModelInput, Phonemizer
 from ...timing import SpanRecorder
 from ...voices import Voice
-from ..base import AudioPiece, ChunkLengths, Model, PhonemizedModel, Settings, SpeedRange, StreamContext
+from ..base import (
+    AudioPiece,
+    ChunkLengths,
+    Model,
+    PhonemizedModel,
+    Settings,
+    SpeedRange,
+    StreamContext,
+)
 from ..graph_store import GraphStore, open_sessions
 from ..windows import PendingWords, SegmentTiming
 from .norms import PARTS, MeasuredSentence, Norms, measure_sentences, summarise
