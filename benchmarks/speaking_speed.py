@@ -43,12 +43,12 @@ class SpeedRow(NamedTuple):
 
     def line(self) -> str:
         """As it is printed."""
-        heard = f"{'-':>12}"
+        share = f"{'-':>12}"
         if self.errors is not None and self.words is not None:
-            heard = f"{self.errors / self.words:6.3f} {self.errors:5d}"
+            share = f"{self.errors / self.words:6.3f} {self.errors:5d}"
         return (
             f"{self.voice:10} {self.speed:5.2f} {self.seconds:9.2f} {self.ratio:7.3f} "
-            f"{self.furthest:9.3f} {heard}"
+            f"{self.furthest:9.3f} {share}"
         )
 
 
