@@ -81,7 +81,7 @@ def test_samples_that_are_not_finite_are_an_error(bad: float) -> None:
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "libsonic", None)
     with pytest.raises(PackageNotInstalled, match="pip install 'libsonic"):
-        TimeScaler(RATE, 0.5)
+        scale_chunks(Source([]).run(), RATE, 0.5, SpanRecorder())
 
 
 class Source:
@@ -103,7 +103,7 @@ def make_chunks() -> list[Chunk]:
     words = {
         0: (Word("one", 0.0, 0.2),),
         4: (Word("two", 0.45, 0.6),),
-        9: (Word("end", 0.99, 1.0),),
+        9: (Word("end", 0.96, 1.0),),
     }
     chunks = []
     for index in range(10):
@@ -117,14 +117,29 @@ def test_words_go_with_the_sound(time_scale: float) -> None:
     scaled = list(scale_chunks(Source(make_chunks()).run(), RATE, time_scale, SpanRecorder()))
     words = [word for chunk in scaled for word in chunk.words]
     assert [word.text for word in words] == ["one", "two", "end"]
-    assert words[1].start_s == pytest.approx(0.45 * time_scale)
-    assert words[1].end_s == pytest.approx(0.6 * time_scale)
+    near = 0.02 * max(1, time_scale)
+    assert words[1].start_s == pytest.approx(0.45 * time_scale, abs=near)
+    assert words[1].end_s - words[1].start_s == pytest.approx(0.15 * time_scale)
     end_s = 0.0
     for chunk in scaled:
         begin_s = end_s
         end_s += chunk.duration_s
         assert len(chunk.samples) > 0
         assert all(begin_s <= word.start_s < end_s for word in chunk.words)
+
+
+def test_words_stay_with_the_sound_in_a_long_stream() -> None:
+    """Sonic is off by some 0.7 % here: two thirds of a second at the end, if it added up."""
+    time_scale = 4.0
+    burst = np.concatenate([sing(0.3), np.zeros(round(0.2 * RATE), np.float32)])
+    chunks = [Chunk(burst, RATE, (Word("la", at / 2, at / 2 + 0.3),)) for at in range(40)]
+    scaled = list(scale_chunks(Source(chunks).run(), RATE, time_scale, SpanRecorder()))
+    samples = np.concatenate([chunk.samples for chunk in scaled])
+    sounds_s = np.flatnonzero(np.abs(samples) > 0.05) / RATE
+    breaks = np.flatnonzero(np.diff(sounds_s) > 0.1 * time_scale)
+    onsets_s = [sounds_s[0], *sounds_s[breaks + 1]]
+    starts_s = [word.start_s for chunk in scaled for word in chunk.words]
+    np.testing.assert_allclose(starts_s, onsets_s, atol=0.05 * time_scale)
 
 
 def test_every_step_is_in_the_spans() -> None:
