@@ -40,7 +40,7 @@ class TimeScaler:
     def push(self, samples: Samples) -> Samples:
         """What is certain now. Raises AudioError for samples that are not finite.
 
-        Sonic would take those for silence, and hide the stage that made them.
+        Sonic takes those without a word, which would hide the stage that made them.
         """
         check_samples(samples)
         self._stream.write(samples)
