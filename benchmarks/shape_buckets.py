@@ -153,7 +153,10 @@ def openings(options: Mapping[str, Any]) -> None:
             output = subprocess.run(command, check=True, capture_output=True).stdout
             found[shapes].append(json.loads(output))
     for label in ("open ms", "memory MB"):
-        medians = [statistics.median(each[label] for each in found[shapes]) for shapes in SHAPES]
+        medians = []
+        for shapes in SHAPES:
+            figures = [opening[label] for opening in found[shapes]]
+            medians.append(statistics.median(figures))
         print(f"{label:9} dynamic {medians[0]:8.1f}, buckets {medians[1]:8.1f}")
 
 

@@ -123,6 +123,11 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="ORIGIN",
         help="a web page whose scripts may ask, as https://example.org; default: none",
     )
+    serve.add_argument(
+        "--strict",
+        action="store_true",
+        help="refuse requests with fields, names or cases that OpenAI's API does not have",
+    )
     for name, text in LIMIT_HELP.items():
         default = getattr(Limits(), name)
         serve.add_argument(
@@ -169,6 +174,7 @@ def _serve(options: argparse.Namespace) -> None:
         os.environ.get(TOKEN_VARIABLE) or None,
         tuple(options.cors_origin),
         limits,
+        options.strict,
     )
     serve(config, options.voice or [DEFAULT_VOICE], _engine_opener(options))
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
@@ -21,6 +25,28 @@ def pytest_configure(config: pytest.Config) -> None:
     """Take the profile of the day, unless another was named by --hypothesis-profile."""
     if not config.getoption("--hypothesis-profile", None):
         hypothesis.settings.load_profile("day")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+    """Replay and simulation take half their time for coverage, which learns nothing from them."""
+    if pyfuncitem.get_closest_marker("uncovered") is None:
+        return (yield)
+    with untraced():
+        return (yield)
+
+
+@contextmanager
+def untraced() -> Iterator[None]:
+    """Nothing traces this thread, nor those that it starts; afterwards all is as before."""
+    tracer, tracer_of_threads = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        threading.settrace(tracer_of_threads)  # type: ignore[arg-type]
+        sys.settrace(tracer)
 
 
 @pytest.fixture(autouse=True)

@@ -319,8 +319,11 @@ def test_an_object_has_all_of_its_attributes_from_the_beginning() -> None:
     found = []
     for folder in ("pytest_ttsperf", "engine", "benchmarks", "tests"):
         for path in sorted((ROOT / folder).rglob("*.py")):
-            tree = parse(path)
-            found += [f"{path.relative_to(ROOT)}:{each}" for each in unbound(tree)]
+            source = path.read_text()
+            if "self." in source:
+                # Not cached: so many trees would be looked through at each collection of garbage.
+                tree = ast.parse(source)
+                found += [f"{path.relative_to(ROOT)}:{each}" for each in unbound(tree)]
     assert found == []
 
 

@@ -43,9 +43,10 @@ def nested_in(source: str) -> list[str]:
     loops = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
     found = []
     for node in ast.walk(ast.parse(source)):
-        inner = [child for child in ast.walk(node) if child is not node]
-        if isinstance(node, loops) and any(isinstance(child, loops) for child in inner):
-            found.append(f"{node.lineno}: a comprehension in a comprehension")
+        if isinstance(node, loops):
+            inner = [child for child in ast.walk(node) if child is not node]
+            if any(isinstance(child, loops) for child in inner):
+                found.append(f"{node.lineno}: a comprehension in a comprehension")
         if isinstance(node, ast.IfExp):
             branches = (node.body, node.orelse)
             if any(isinstance(branch, ast.IfExp) for branch in branches):

@@ -11,6 +11,8 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.security import HTTPBearer
+from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
@@ -21,18 +23,30 @@ from ..errors import EngineError
 from .admission import AdmissionQueue
 from .config import ServerConfig
 from .errors import ApiError, to_api_error, too_many_requests
+from .head import HeadMiddleware
 from .metrics import RequestStats
+from .names import OPENAI_MODELS, OPENAI_VOICES
 from .payloads import make_error_response, new_request_id
 from .response_cache import ResponseCache
-from .schemas import SpeechRequest, parse_fields, read_request
+from .schemas import SpeechRequest, parse_query, read_request
 from .speech import SpeechResponse
 from .state import Abort, ServerState
-from .voice_pool import OPENAI_MODELS, OPENAI_VOICES, VoicePool
+from .voice_pool import VoicePool
 from .websocket import WebSocketSession
 
 OWNER = "engine"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 CLIENT_CLOSED_REQUEST = 499  # for the record: nobody is there to read it
+EXPOSED_HEADERS = [
+    "X-Request-Id",
+    "X-Model",
+    "X-Voice",
+    "X-Provider",
+    "X-Ignored",
+    "X-Cache",
+    "Server-Timing",
+]
+"""Of an answer, what the script of another page may read."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -53,14 +67,15 @@ def make_app(
 ) -> FastAPI:
     """The application. Its `state.server` is the ServerState; `lifespan` has to load the voices."""
     state = _make_state(config, abort)
-    app = FastAPI(title="Text to speech", lifespan=lifespan)
+    # Its pages come from this server too: without a network, /docs would be blank otherwise.
+    app = FastAPIOffline(title="Text to speech", lifespan=lifespan)
     app.state.server = state
 
     async def guard(request: Request) -> None:
         _check_token(config, request)
 
     _add_health_routes(app.router, voice_pool)
-    guarded = APIRouter(dependencies=[Depends(guard)])
+    guarded = APIRouter(dependencies=_make_dependencies(config, guard))
     _add_speech_routes(guarded, state, voice_pool)
     _add_monitoring_routes(guarded, state, voice_pool)
     app.include_router(guarded)
@@ -69,15 +84,25 @@ def make_app(
     app.add_exception_handler(EngineError, _answer_error)
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(ClientDisconnect, _answer_nobody)
+    app.add_middleware(HeadMiddleware)
     if config.origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=config.origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type"],
-            expose_headers=["X-Request-Id", "X-Voice", "X-Provider", "Server-Timing", "X-Cache"],
+            # OpenAI's client adds some ten of its own, and these pages are named one by one.
+            allow_headers=["*"],
+            expose_headers=EXPOSED_HEADERS,
         )
     return app
+
+
+def _make_dependencies(config: ServerConfig, guard: Callable[..., Any]) -> list[Any]:
+    """What runs before every guarded route; with a token, /docs asks for it."""
+    dependencies = [Depends(guard)]
+    if config.token is not None:
+        dependencies.append(Depends(HTTPBearer(auto_error=False)))
+    return dependencies
 
 
 def _make_state(config: ServerConfig, abort: Abort) -> ServerState:
@@ -87,6 +112,7 @@ def _make_state(config: ServerConfig, abort: Abort) -> ServerState:
     if limits.cache_mb:
         cache = ResponseCache(round(limits.cache_mb * 1e6))
     return ServerState(
+        is_strict=config.is_strict,
         limits=limits,
         admission=admission,
         stats=RequestStats(admission),
@@ -115,28 +141,45 @@ def _add_speech_routes(router: APIRouter, state: ServerState, voice_pool: VoiceP
         "required": True,
     }
 
-    @router.post("/v1/audio/speech", openapi_extra={"requestBody": body})
+    sound: dict[int | str, dict[str, Any]] = {
+        200: {
+            "description": "The audio, or events with audio and word timings.",
+            "content": {"audio/mpeg": {}, "text/event-stream": {}},
+        }
+    }
+
+    @router.post(
+        "/v1/audio/speech",
+        response_class=Response,
+        responses=sound,
+        openapi_extra={"requestBody": body},
+    )
     async def speech(request: Request) -> Response:
         """Speak a text; the audio is streamed while it is synthesised."""
         began_s = time.perf_counter()
-        speech_request = await read_request(request, state.limits)
-        voice = voice_pool.find(speech_request.model, speech_request.voice_name)
-        return AsgiResponse(SpeechResponse(state, voice, speech_request, began_s))
+        is_strict = state.is_strict
+        parsed = await read_request(request, state.limits, is_strict=is_strict)
+        speech = parsed.speech
+        voice = voice_pool.find(speech.model, speech.voice_name, is_strict=is_strict)
+        return AsgiResponse(SpeechResponse(state, voice, speech, began_s, parsed.ignored))
 
     @router.get("/v1/models")
     async def models() -> dict[str, Any]:
         """The models of the loaded voices, and OpenAI's names, which stand for any of them."""
         names = [*voice_pool.families, *OPENAI_MODELS]
-        models = [
-            {
-                "id": name,
-                "object": "model",
-                "created": 0,
-                "owned_by": OWNER,
-            }
-            for name in names
-        ]
-        return {"object": "list", "data": models}
+        return {"object": "list", "data": [_describe_model(name) for name in names]}
+
+    @router.get("/v1/audio/models")
+    async def audio_models() -> dict[str, Any]:
+        """The same: all models of this server speak. Open WebUI reads them from `models`."""
+        listed = await models()
+        return {**listed, "models": listed["data"]}
+
+    @router.get("/v1/models/{name:path}")
+    async def model(name: str) -> dict[str, Any]:
+        """One model, by any name that a speech request may have for it."""
+        voice_pool.find_families(name, is_strict=state.is_strict)
+        return _describe_model(name)
 
     @router.get("/v1/audio/voices")
     async def voices() -> dict[str, Any]:
@@ -155,6 +198,16 @@ def _add_speech_routes(router: APIRouter, state: ServerState, voice_pool: VoiceP
         ]
         voices[0]["aliases"] = list(OPENAI_VOICES)
         return {"object": "list", "voices": voices}
+
+
+def _describe_model(name: str) -> dict[str, Any]:
+    """A model as OpenAI's API describes it."""
+    return {
+        "id": name,
+        "object": "model",
+        "created": 0,
+        "owned_by": OWNER,
+    }
 
 
 def _add_monitoring_routes(router: APIRouter, state: ServerState, voice_pool: VoicePool) -> None:
@@ -188,15 +241,16 @@ def _add_websocket_route(
     sockets: set[WebSocket] = set()
 
     @router.websocket("/v1/audio/speech")
-    async def speech(socket: WebSocket) -> None:
+    async def converse(socket: WebSocket) -> None:
         """Speak a text while it is written: see websocket.py."""
         try:
             _check_token(config, socket)
             _check_origin(config, socket)
             if len(sockets) >= config.limits.sockets:
                 raise too_many_requests(len(sockets), config.limits.sockets)
-            request = _parse_query(socket)
-            voice = voice_pool.find(request.model, request.voice_name)
+            parsed = parse_query(socket.query_params, is_strict=state.is_strict)
+            speech = parsed.speech
+            voice = voice_pool.find(speech.model, speech.voice_name, is_strict=state.is_strict)
         except ApiError as error:
             response = JSONResponse(error.body, error.status, error.headers)
             await socket.send_denial_response(response)
@@ -204,19 +258,9 @@ def _add_websocket_route(
         sockets.add(socket)
         try:
             await socket.accept()
-            await WebSocketSession(state, executor, socket, voice, request).run()
+            await WebSocketSession(state, executor, socket, voice, parsed).run()
         finally:
             sockets.discard(socket)
-
-
-def _parse_query(socket: WebSocket) -> SpeechRequest:
-    """What the address asks for. Its text is empty, as that comes in messages."""
-    defaults = {
-        "model": OPENAI_MODELS[0],
-        "voice": OPENAI_VOICES[0],
-        "response_format": "pcm",
-    }
-    return parse_fields({**defaults, **socket.query_params, "input": ""})
 
 
 def _check_origin(config: ServerConfig, socket: WebSocket) -> None:
@@ -229,11 +273,14 @@ def _check_origin(config: ServerConfig, socket: WebSocket) -> None:
 def _check_token(config: ServerConfig, connection: HTTPConnection) -> None:
     if config.token is None:
         return
-    found = connection.headers.get("authorization", "")
-    wanted = f"Bearer {config.token}"
-    if hmac.compare_digest(found.encode(), wanted.encode()):
+    header = connection.headers.get("authorization", "")
+    scheme, _, found = header.strip().partition(" ")
+    is_bearer = scheme.lower() == "bearer"  # RFC 9110: the case of a scheme does not matter
+    # Headers are read as Latin-1; a token in other letters arrives in UTF-8.
+    is_same = hmac.compare_digest(found.strip().encode("latin-1"), config.token.encode())
+    if is_bearer and is_same:
         return
-    which = "another" if found else "no"
+    which = "another" if header else "no"
     raise ApiError(
         401,
         f"found {which} token, wanted the server's; send it as Authorization: Bearer TOKEN",

@@ -60,6 +60,7 @@ class ServerConfig:
 
     token: what every request except /health and /ready has to present; None admits everybody.
     origins: web pages whose scripts may send requests, as "https://example.org"; none by default.
+    is_strict: whether a request is refused for what a client of another server would send.
     """
 
     host: str = HOST
@@ -67,3 +68,4 @@ class ServerConfig:
     token: str | None = None
     origins: tuple[str, ...] = ()
     limits: Limits = Limits()
+    is_strict: bool = False

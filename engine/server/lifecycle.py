@@ -20,6 +20,7 @@ from ..engine import Engine
 from ..errors import OptionError
 from .app import make_app
 from .config import TOKEN_VARIABLE, ServerConfig
+from .http10 import find_http_protocol
 from .metrics import RequestStats
 from .schemas import SpeechRequest
 from .speech import SpeechResponse
@@ -86,6 +87,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=find_http_protocol(),
                 log_config=None,
                 access_log=False,
                 server_header=False,

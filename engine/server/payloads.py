@@ -7,6 +7,7 @@ import json
 import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from starlette.responses import JSONResponse
 
@@ -14,6 +15,9 @@ from ..audio import Word
 from ..timing import StageSpan
 from .errors import ApiError
 from .synthesis import EncodedChunk
+
+MAX_NAMES = 20
+MAX_NAME_CHARS = 40
 
 
 def new_request_id() -> str:
@@ -27,6 +31,14 @@ def make_error_response(error: ApiError, request_id: str) -> JSONResponse:
     if error.status in (408, 413):  # the rest of the body is not waited for
         headers["Connection"] = "close"
     return JSONResponse(error.body, error.status, headers)
+
+
+def join_names(names: Sequence[str]) -> str:
+    """A client's names for the value of a header: encoded as in an address, and not too many."""
+    shown = [quote(name[:MAX_NAME_CHARS], safe="") for name in names[:MAX_NAMES]]
+    if len(names) > MAX_NAMES:
+        shown.append("...")
+    return ", ".join(shown)
 
 
 def round_figure(value: float | None, digits: int = 2) -> float | None:

@@ -4,16 +4,35 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 from starlette.requests import Request
 
 from ..engine import FASTEST, SLOWEST
 from .config import Limits
 from .errors import ApiError
+from .names import OPENAI_MODELS, OPENAI_VOICES
+from .surrogates import read_json
 
 MAX_QUOTED_CHARS = 40
+DEFAULTS = {"model": OPENAI_MODELS[0], "voice": OPENAI_VOICES[0]}
+"""What a client means that names none; OpenAI requires both."""
+EXAMPLE: dict[str, Any] = {**DEFAULTS, "input": "Hello there.", "response_format": "mp3"}
+MEANINGLESS = {"instructions"}
+"""Fields of OpenAI's API that say nothing to these voices."""
+CHOICES = {"response_format", "stream_format"}
+"""Fields whose values are names of ours, in lower case."""
+
+
+VOICE_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string"},
+        {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]},
+    ],
+}
+"""In one piece, as what a route's description refers to would have to be elsewhere in it."""
 
 
 class VoiceId(BaseModel):
@@ -24,12 +43,12 @@ class VoiceId(BaseModel):
 
 
 class SpeechRequest(BaseModel):
-    """The body of POST /v1/audio/speech. An unknown field is an error."""
+    """The body of POST /v1/audio/speech, in its strict form: an unknown field is an error."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": EXAMPLE})
     model: str
     input: str
-    voice: str | VoiceId
+    voice: Annotated[str | VoiceId, WithJsonSchema(VOICE_SCHEMA)]
     response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
     speed: Annotated[float, Field(ge=SLOWEST, le=FASTEST)] = 1.0
     stream_format: Literal["audio", "sse"] = "audio"
@@ -43,7 +62,17 @@ class SpeechRequest(BaseModel):
         return self.voice
 
 
-async def read_request(request: Request, limits: Limits) -> SpeechRequest:
+@dataclass(frozen=True, slots=True)
+class ParsedRequest:
+    """A request, and the fields that its client sent in vain."""
+
+    speech: SpeechRequest
+    ignored: tuple[str, ...] = ()
+
+
+async def read_request(
+    request: Request, limits: Limits, *, is_strict: bool = False
+) -> ParsedRequest:
     """The request in a JSON body. Raises ApiError: 400, 408, 413 or 415."""
     header = request.headers.get("content-type", "")
     media_type = header.split(";")[0].strip().lower()
@@ -63,7 +92,7 @@ async def read_request(request: Request, limits: Limits) -> SpeechRequest:
             f"found no end of the request within {limits.body_s:g} s, wanted one; send it at once",
             code="timeout",
         ) from None
-    return parse_body(body, limits)
+    return parse_body(body, limits, is_strict=is_strict)
 
 
 async def _read_body(request: Request, max_bytes: int) -> bytes:
@@ -80,20 +109,26 @@ async def _read_body(request: Request, max_bytes: int) -> bytes:
     return bytes(body)
 
 
-def parse_body(body: bytes, limits: Limits) -> SpeechRequest:
+def parse_body(body: bytes, limits: Limits, *, is_strict: bool = False) -> ParsedRequest:
     """The request in a JSON body. Raises ApiError 400 that names the field to blame."""
+    parsed = _parse_strictly(body) if is_strict else _parse_liberally(body)
+    chars = len(parsed.speech.input)
+    if chars > limits.text_chars:
+        raise ApiError(
+            400,
+            f"found a text of {chars} characters, wanted at most {limits.text_chars}; "
+            "send it in parts",
+            code="text_too_long",
+            param="input",
+        )
+    return parsed
+
+
+def _parse_strictly(body: bytes) -> ParsedRequest:
     try:
         request = SpeechRequest.model_validate_json(body)
     except ValidationError as error:
         raise _to_api_error(error) from None
-    if len(request.input) > limits.text_chars:
-        raise ApiError(
-            400,
-            f"found a text of {len(request.input)} characters, wanted at most "
-            f"{limits.text_chars}; send it in parts",
-            code="text_too_long",
-            param="input",
-        )
     if request.instructions:
         raise ApiError(
             400,
@@ -102,28 +137,75 @@ def parse_body(body: bytes, limits: Limits) -> SpeechRequest:
             code="unsupported_parameter",
             param="instructions",
         )
-    return request
+    return ParsedRequest(request)
 
 
-def parse_fields(fields: Mapping[str, str]) -> SpeechRequest:
-    """The request in fields of text, as in a query. Raises ApiError 400."""
+def _parse_liberally(body: bytes) -> ParsedRequest:
     try:
-        return SpeechRequest.model_validate_strings(fields)
+        content = read_json(body)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise _no_object()
+    fields, ignored = _select_fields(content)
+    try:
+        return ParsedRequest(SpeechRequest.model_validate(fields), ignored)
     except ValidationError as error:
         raise _to_api_error(error) from None
+
+
+def parse_query(query: Mapping[str, str], *, is_strict: bool = False) -> ParsedRequest:
+    """The request in the query of a WebSocket's address. Raises ApiError 400.
+
+    Its text is empty, as that comes in messages.
+    """
+    fields: dict[str, Any] = dict(query)
+    ignored: tuple[str, ...] = ()
+    if not is_strict:
+        fields, ignored = _select_fields(fields)
+    fields = {**DEFAULTS, "response_format": "pcm", **fields, "input": ""}
+    try:
+        return ParsedRequest(SpeechRequest.model_validate_strings(fields), ignored)
+    except ValidationError as error:
+        raise _to_api_error(error) from None
+
+
+def _select_fields(content: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The fields of a speech request, and the names of those that mean nothing here.
+
+    Null is as good as absent. The case of the names of formats does not matter.
+    """
+    fields: dict[str, Any] = dict(DEFAULTS)
+    ignored: list[str] = []
+    for name, value in content.items():
+        if value is None:
+            continue
+        if name in MEANINGLESS or name not in SpeechRequest.model_fields:
+            ignored.append(name)
+        elif name in CHOICES and isinstance(value, str):
+            fields[name] = value.strip().lower()
+        else:
+            fields[name] = value
+    return fields, tuple(ignored)
+
+
+def _no_object() -> ApiError:
+    return ApiError(
+        400,
+        "found a body that is no JSON object, wanted one; see POST /v1/audio/speech in /docs",
+        code="invalid_request",
+    )
 
 
 def _to_api_error(error: ValidationError) -> ApiError:
     first = error.errors(include_url=False)[0]
     location = first["loc"]
-    param = None
-    found = "a body that is no JSON object"
-    wanted = "one"
-    if location:
-        param = str(location[0])
-        value = str(first["input"])[:MAX_QUOTED_CHARS]
-        found = f"{param}={value!r}"
-        wanted = first["msg"].lower()
+    if not location:
+        return _no_object()
+    param = str(location[0])
+    value = str(first["input"])[:MAX_QUOTED_CHARS]
+    found = f"{param}={value!r}"
+    wanted = first["msg"].lower()
     if first["type"] == "missing":
         found = f"no {param!r}"
         wanted = "it: it is required"

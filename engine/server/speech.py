@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -23,6 +24,7 @@ from .metrics import Outcome, RequestMetrics
 from .payloads import (
     encode_delta_event,
     encode_done_event,
+    join_names,
     make_error_response,
     new_request_id,
     round_figure,
@@ -51,12 +53,17 @@ class SpeechResponse:
         voice: LoadedVoice,
         request: SpeechRequest,
         began_s: float,
+        ignored: Sequence[str] = (),
     ) -> None:
-        """`began_s`: when the head of the request had arrived, by time.perf_counter()."""
+        """`began_s`: when the head of the request had arrived, by time.perf_counter().
+
+        ignored: fields of the request that mean nothing here.
+        """
         self._state = state
         self._voice = voice
         self._request = request
         self._began_s = began_s
+        self._ignored = ignored
         self._queued_s = 0.0
         self._id = new_request_id()
         self._metrics = RequestMetrics()
@@ -151,11 +158,14 @@ class SpeechResponse:
             "cache-control": "no-store",
             "x-accel-buffering": "no",
             "x-request-id": self._id,
+            "x-model": self._voice.voice.family,
             "x-voice": quote(self._voice.name),
             "server-timing": self._format_timing(),
         }
         if cache_status == "miss":
             headers["x-provider"] = self._voice.provider
+        if self._ignored:
+            headers["x-ignored"] = join_names(self._ignored)
         if self._cache is not None:
             headers["x-cache"] = cache_status
         await send(

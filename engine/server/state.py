@@ -19,7 +19,7 @@ class ServerState:
     """What all requests share.
 
     executor: its threads synthesise for HTTP requests. abort: drops the connection with the client
-    of that address. cache: None unless a size was set for it.
+    of that address. cache: None unless a size was set for it. is_strict: see ServerConfig.
     """
 
     limits: Limits
@@ -28,3 +28,4 @@ class ServerState:
     executor: ThreadPoolExecutor
     abort: Abort
     cache: ResponseCache | None = None
+    is_strict: bool = False

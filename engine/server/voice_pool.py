@@ -1,4 +1,4 @@
-"""The loaded voices, and the names that stand for them: their own and OpenAI's."""
+"""The loaded voices, found by the names that stand for them."""
 
 from __future__ import annotations
 
@@ -12,24 +12,9 @@ from ..encoders import CONTENT_TYPES, open_encoder
 from ..engine import Engine
 from ..errors import OptionError
 from ..voices import Voice, find_voice
+from . import names
 from .errors import ApiError
 
-OPENAI_MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts", "gpt-4o-mini-tts-2025-12-15")
-OPENAI_VOICES = (
-    "alloy",
-    "ash",
-    "ballad",
-    "cedar",
-    "coral",
-    "echo",
-    "fable",
-    "marin",
-    "nova",
-    "onyx",
-    "sage",
-    "shimmer",
-    "verse",
-)
 WARM_UP_AUDIO_S = 0.1
 
 
@@ -103,8 +88,11 @@ class VoicePool:
         """The names of our models, each once."""
         return list(dict.fromkeys(voice.family for voice in self.voices))
 
-    def find(self, model: str, name: str) -> LoadedVoice:
-        """The voice of that name. Raises ApiError 404 or 400 if there is none, 503 until ready."""
+    def find(self, model: str, name: str, *, is_strict: bool = False) -> LoadedVoice:
+        """The voice that names stand for, see names.py; `is_strict` allows no more than OpenAI's.
+
+        Raises ApiError 404 or 400 if there is none, 503 until ready.
+        """
         if not self.is_ready:
             raise ApiError(
                 503,
@@ -112,36 +100,55 @@ class VoicePool:
                 code="not_ready",
                 retry_s=1,
             )
-        voices = self._find_by_model(model)
-        if name in voices:
-            return voices[name]
-        if name in OPENAI_VOICES:
-            return next(iter(voices.values()))
-        remedy = "GET /v1/audio/voices lists them"
-        similar = difflib.get_close_matches(name, [*voices, *OPENAI_VOICES], n=1)
-        if similar:
-            remedy = f"did you mean {similar[0]!r}?"
-        raise ApiError(
-            400,
-            f"found voice {name!r}, wanted one of {', '.join(voices)} or of OpenAI's "
-            f"{', '.join(OPENAI_VOICES)}; {remedy}",
-            code="voice_not_found",
-            param="voice",
-        )
+        families = self.find_families(model, is_strict=is_strict)
+        voices = self._find_by_family(families)
+        find_voice = names.find_voice_exactly if is_strict else names.find_voice
+        found = find_voice(name, list(voices))
+        if found is None:
+            raise _voice_not_found(name, list(voices))
+        return voices[found]
 
-    def _find_by_model(self, model: str) -> dict[str, LoadedVoice]:
-        """Voices by name. OpenAI's models stand for any of ours."""
-        if model in OPENAI_MODELS:
-            return dict(self._loaded)
-        if model not in self.families:
-            raise ApiError(
-                404,
-                f"found model {model!r}, wanted one of {', '.join(self.families)} or of OpenAI's "
-                f"{', '.join(OPENAI_MODELS)}; GET /v1/models lists them",
-                code="model_not_found",
-                param="model",
-            )
-        return {voice.name: voice for voice in self if voice.voice.family == model}
+    def find_families(self, model: str, *, is_strict: bool = False) -> list[str]:
+        """The families that a model's name stands for. Raises ApiError 404 if there are none."""
+        find_families = names.find_families_exactly if is_strict else names.find_families
+        families = find_families(model, self.families)
+        if families is None:
+            raise _model_not_found(model, self.families)
+        return families
+
+    def _find_by_family(self, families: Sequence[str]) -> dict[str, LoadedVoice]:
+        """Voices by name, in the order of their families."""
+        voices: dict[str, LoadedVoice] = {}
+        for family in families:
+            for voice in self:
+                if voice.voice.family == family:
+                    voices[voice.name] = voice
+        return voices
+
+
+def _voice_not_found(name: str, voices: Sequence[str]) -> ApiError:
+    remedy = "GET /v1/audio/voices lists them"
+    possible = [*voices, *names.OPENAI_VOICES, *names.KOKORO_VOICES]
+    similar = difflib.get_close_matches(name.lower(), possible, n=1)
+    if similar:
+        remedy = f"did you mean {similar[0]!r}?"
+    return ApiError(
+        400,
+        f"found voice {name!r}, wanted one of {', '.join(voices)} or of OpenAI's "
+        f"{', '.join(names.OPENAI_VOICES)}; {remedy}",
+        code="voice_not_found",
+        param="voice",
+    )
+
+
+def _model_not_found(model: str, families: Sequence[str]) -> ApiError:
+    return ApiError(
+        404,
+        f"found model {model!r}, wanted one of {', '.join(families)} or of OpenAI's "
+        f"{', '.join(names.OPENAI_MODELS)}; GET /v1/models lists them",
+        code="model_not_found",
+        param="model",
+    )
 
 
 def _warm_encoders(sample_rate: int) -> None:

@@ -25,8 +25,9 @@ from .admission import Slot, send_with_backpressure
 from .errors import ApiError, busy_error, to_api_error
 from .metrics import Outcome, RequestMetrics
 from .payloads import new_request_id, round_figure, to_word_times
-from .schemas import SpeechRequest
+from .schemas import ParsedRequest
 from .state import ServerState
+from .surrogates import Joiner, load_json
 from .synthesis import EncodedChunk, SynthesisJob
 from .tasks import run_until
 from .utterance import PlayedAudio, TextBuffer
@@ -53,14 +54,16 @@ class WebSocketSession:
         executor: Executor,
         socket: WebSocket,
         voice: LoadedVoice,
-        request: SpeechRequest,
+        request: ParsedRequest,
     ) -> None:
         """`executor` needs a thread for each session, which is blocked while text is awaited."""
         self._state = state
         self._executor = executor
         self._socket = socket
         self._voice = voice
-        self._request = request
+        self._request = request.speech
+        self._ignored = request.ignored
+        self._joiner = Joiner()
         self._texts: asyncio.Queue[TextBuffer] = asyncio.Queue()
         self._open_text: TextBuffer | None = None  # the one that is written to
         self._speaking: asyncio.Task[None] | None = None
@@ -78,13 +81,31 @@ class WebSocketSession:
 
     async def _listen(self) -> None:
         while True:
-            message = await self._socket.receive_text()
+            content = await self._receive()
             try:
-                await self._handle(_parse_message(message))
+                await self._handle(self._parse(content))
             except ApiError as error:
                 await self._send_error(error)
 
+    async def _receive(self) -> str | bytes:
+        """The next message: JSON is JSON, also where a client sends it as binary."""
+        message = await self._socket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message["code"])
+        text: str | None = message.get("text")
+        if text is not None:
+            return text
+        content: bytes = message["bytes"]
+        return content
+
+    def _parse(self, content: str | bytes) -> ClientMessage:
+        if self._state.is_strict:
+            return _parse_strictly(content)
+        return _parse_liberally(content, self._joiner)
+
     async def _handle(self, message: ClientMessage) -> None:
+        if message.type != "append":
+            self._joiner.clear()
         if message.type == "cancel":
             await self._stop_speaking()
             await self._send_event("cancelled", **self._played.summarize(message.played_s))
@@ -166,7 +187,9 @@ class WebSocketSession:
                 await self._send_event(
                     "started",
                     request_id=request_id,
+                    model=self._voice.voice.family,
                     voice=self._voice.name,
+                    ignored=list(self._ignored),
                     provider=self._voice.provider,
                 )
                 async for chunk in job:
@@ -206,17 +229,48 @@ class WebSocketSession:
         await self._send_event("error", **error.body)
 
 
-def _parse_message(message: str) -> ClientMessage:
+def _parse_strictly(content: str | bytes) -> ClientMessage:
     """Raises ApiError 400 that names the field to blame."""
     try:
-        return ClientMessage.model_validate_json(message)
+        return ClientMessage.model_validate_json(content)
     except ValidationError as error:
+        raise _unfit_message(error) from None
+
+
+def _parse_liberally(content: str | bytes, joiner: Joiner) -> ClientMessage:
+    """As _parse_strictly, but null is absent, and what means nothing here is left out.
+
+    `joiner` puts characters together that the client has cut in two.
+    """
+    try:
+        value = load_json(content)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise _unfit_message(None)
+    fields = {}
+    for name in ClientMessage.model_fields:
+        if value.get(name) is not None:
+            fields[name] = value[name]
+    text = fields.get("text")
+    if isinstance(text, str):
+        fields["text"] = joiner.join(text)
+    try:
+        return ClientMessage.model_validate(fields)
+    except ValidationError as error:
+        raise _unfit_message(error) from None
+
+
+def _unfit_message(error: ValidationError | None) -> ApiError:
+    """None: for what is no JSON object."""
+    field = "message"
+    if error is not None:
         location = error.errors()[0]["loc"]
-        field = ".".join(map(str, location)) or "message"
-        raise ApiError(
-            400,
-            f"found an unfit {field}, wanted append with text, flush or cancel; "
-            'send {"type": "append", "text": "Hello."}',
-            code="invalid_request",
-            param=field,
-        ) from None
+        field = ".".join(map(str, location)) or field
+    return ApiError(
+        400,
+        f"found an unfit {field}, wanted append with text, flush or cancel; "
+        'send {"type": "append", "text": "Hello."}',
+        code="invalid_request",
+        param=field,
+    )

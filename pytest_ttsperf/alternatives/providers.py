@@ -108,12 +108,8 @@ def _silence_text(interpreter: str, reason: str) -> str:
 
 def short_names(names: Iterable[str]) -> tuple[str, ...]:
     """`OpenVINOExecutionProvider` -> `openvino`, each once, without those that work elsewhere."""
-    found = {}
-    for name in names:
-        short = name.lower().removesuffix(SUFFIX)
-        if short not in REMOTE:
-            found[short] = None
-    return tuple(found)
+    shortened = [name.lower().removesuffix(SUFFIX) for name in names]
+    return tuple(dict.fromkeys(name for name in shortened if name not in REMOTE))
 
 
 def choose_candidates(

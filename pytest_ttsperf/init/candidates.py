@@ -28,7 +28,7 @@ PROGRAMS: Mapping[str, str] = {
 SHOWN = 5
 
 
-class Candidate(NamedTuple):
+class Proposal(NamedTuple):
     """Something that may be measured."""
 
     spec: TargetSpec
@@ -41,8 +41,8 @@ class Candidate(NamedTuple):
 class FoundTargets(NamedTuple):
     """The likeliest, and what was found besides."""
 
-    chosen: Candidate
-    others: tuple[Candidate, ...] = ()
+    chosen: Proposal
+    others: tuple[Proposal, ...] = ()
 
 
 def look_up(
@@ -72,7 +72,7 @@ def look_up(
     folder = None
     if targets_spec.is_python(name):
         folder = _folder_of(name.partition(":")[0], project)
-    return FoundTargets(Candidate(spec, "it was named", folder))
+    return FoundTargets(Proposal(spec, "it was named", folder))
 
 
 def _is_program(line: str) -> bool:
@@ -107,16 +107,16 @@ def look_around(
     return _choose(found)
 
 
-def _choose(candidates: list[Candidate]) -> FoundTargets:
+def _choose(candidates: list[Proposal]) -> FoundTargets:
     return FoundTargets(candidates[0], tuple(candidates[1 : SHOWN + 1]))
 
 
-def _to_candidate(speaker: Speaker, options: Mapping[str, Json]) -> Candidate:
+def _to_candidate(speaker: Speaker, options: Mapping[str, Json]) -> Proposal:
     module, _, name = speaker.spec.partition(":")
     reason = f"{name} in {module} has {speaker.method}(text)"
     if speaker.method == name:
         reason = f"{name}(text) in {module} yields sound, by its looks"
-    return Candidate(
+    return Proposal(
         TargetSpec(spec=speaker.spec, options=dict(options)), reason, folder=speaker.folder
     )
 
@@ -131,7 +131,7 @@ def _folder_of(module: str, project: Path) -> str | None:
     return None
 
 
-def _find_servers(options: Mapping[str, Json], voice: str | None) -> list[Candidate]:
+def _find_servers(options: Mapping[str, Json], voice: str | None) -> list[Proposal]:
     found = []
     for port, scheme in PORTS.items():
         if not _listens(port):
@@ -141,7 +141,7 @@ def _find_servers(options: Mapping[str, Json], voice: str | None) -> list[Candid
             spec = find_form(TargetSpec(spec=url, options=dict(options)), voice)
         except TargetError:
             continue  # something else listens there
-        found.append(Candidate(spec, f"a server answers on port {port}"))
+        found.append(Proposal(spec, f"a server answers on port {port}"))
     return found
 
 
@@ -153,10 +153,10 @@ def _listens(port: int) -> bool:
     return True
 
 
-def _find_programs(options: Mapping[str, Json]) -> list[Candidate]:
+def _find_programs(options: Mapping[str, Json]) -> list[Proposal]:
     found = []
     for program, spec in PROGRAMS.items():
         if shutil.which(program):
             target = TargetSpec(spec=spec, options=dict(options))
-            found.append(Candidate(target, f"{program} is on PATH"))
+            found.append(Proposal(target, f"{program} is on PATH"))
     return found

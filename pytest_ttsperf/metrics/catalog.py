@@ -99,7 +99,7 @@ METRICS: Mapping[str, Paragraph] = {
         "1 if all stages of synthesis were over when a tenth of the audio had arrived, 0 if one "
         "began after that; where no stage decides, 1 if `arrival_share` is 0.9 or more, else 0. "
         "`@cadence(streamed=True)` limits it: most trials are to have 0",
-        f"{OWN} (ADR 58)",
+        f"{OWN} (ADR 53)",
         "finished audio that is sent at the pace of synthesis, by a target that reports no stages",
     ),
     "underruns": Paragraph(
@@ -254,7 +254,7 @@ MEMORY: Mapping[str, Paragraph] = {
         "median of the slopes between any two readings of USS in one process, one after each trial "
         "(window, slice of a soak), the first quarter left out, times 1000 requests; its interval "
         "is Sen's (1968) for 95 %, widened where neighbouring readings are alike",
-        "the slope of Theil and Sen; the widening is after Hamed and Rao 1998 (ADR 52)",
+        "the slope of Theil and Sen; the widening is after Hamed and Rao 1998 (ADR 50)",
         "memory on a GPU; pages that are shared with another process; what grows only once in some "
         "thousand requests",
         unit="MB per 1000 requests",
@@ -460,7 +460,7 @@ SOAK_LIMITS: Mapping[str, Paragraph] = {
         "(median of the last quarter of a session / median of its first)^(20 min / length of the "
         "session) - 1, of the slices' medians of `ttfa_sound_ms` and of `rtf`, each a verdict; the "
         "interval is Welch's for the logs of the slices. A FAIL also needs a null target, spoken "
-        "between the slices, that accounts for none of it (ADR 52)",
+        "between the slices, that accounts for none of it (ADR 50)",
         OWN,
         "what recovers before the end; what a machine that becomes slower does to the target and "
         "not to the null target, which computes on one thread and fits in a cache",

@@ -11,11 +11,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_Number: TypeAlias = "float | Mapping[str, _Number | None]"
+# Two dicts deep, for a provider and a preset: an alias of itself would be all an error shows.
+_Number: TypeAlias = "float | Mapping[str, float | Mapping[str, float | None] | None]"
 """A limit, or limits by provider or preset: 500, or {"cpu": 500, "coreml": 10}."""
-_Count: TypeAlias = "int | Mapping[str, _Count | None]"
-_Flag: TypeAlias = "bool | Mapping[str, _Flag | None]"
-_Share: TypeAlias = "str | float | Mapping[str, _Share | None]"
+_Count: TypeAlias = "int | Mapping[str, int | Mapping[str, int | None] | None]"
+_Flag: TypeAlias = "bool | Mapping[str, bool | Mapping[str, bool | None] | None]"
+_Share: TypeAlias = (
+    "str | float | Mapping[str, str | float | Mapping[str, str | float | None] | None]"
+)
 
 
 class _Ttfa(Protocol):

@@ -58,19 +58,22 @@ def course_distance_db(one: Course, other: Course) -> float:
     """
     costs = _frame_costs(one, other)
     rows, columns = costs.shape
+    flat = costs.ravel()
     # Cell (row, column) depends on its neighbours of the two diagonals before: a diagonal at once.
+    # What was left of an earlier diagonal beside the cells of this one is not read any more.
     before = np.full(rows + 1, np.inf)
     before[0] = 0.0
     last = np.full(rows + 1, np.inf)
     for diagonal in range(rows + columns - 1):
-        row = np.arange(max(0, diagonal - columns + 1), min(rows, diagonal + 1))
-        cost = costs[row, diagonal - row]
-        straight = before[row] + 2 * cost
-        sideways = np.minimum(last[row], last[row + 1]) + cost
-        current = np.full(rows + 1, np.inf)
-        current[row + 1] = np.minimum(straight, sideways)
-        before = last
-        last = current
+        low = max(0, diagonal - columns + 1)
+        high = min(rows, diagonal + 1)
+        first = low * columns + diagonal - low
+        cost = flat[first :: max(1, columns - 1)][: high - low]
+        straight = before[low:high] + 2 * cost
+        sideways = np.minimum(last[low:high], last[low + 1 : high + 1]) + cost
+        before[0] = np.inf
+        before[low + 1 : high + 1] = np.minimum(straight, sideways)
+        before, last = last, before
     return float(np.sqrt(last[rows] / (rows + columns)))
 
 

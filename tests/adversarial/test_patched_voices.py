@@ -17,6 +17,7 @@ from tests.adversarial import patched_voices
 from tests.adversarial.patched_voices import HONEST, PATCHES, Answer, Judgement, Patch
 from tests.plugin.conftest import Project, forks, project, repository  # noqa: F401 - fixtures
 
+pytestmark = pytest.mark.uncovered
 RATE = 24_000
 CHUNK_S = (0.1, 0.2, 0.4, 0.8)
 SILENCE_S = 0.2

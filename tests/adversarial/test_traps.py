@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from pytest_ttsperf.experiment import warm
-from pytest_ttsperf.measure import memory
+from pytest_ttsperf.measure import memory, schedule
 from tests.adversarial import liar_server, liars
 from tests.plugin.conftest import INLINE, Project
 
-pytestmark = pytest.mark.usefixtures("untraced_children")
+pytestmark = [pytest.mark.usefixtures("untraced_children"), pytest.mark.uncovered]
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).relative_to(ROOT).as_posix()
@@ -244,14 +244,21 @@ def check_verdict(lie: Lie, cell: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def lying(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+def lying(
+    project: Project, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Project:
     """A scratch project with the liars, which looks at what is quiet for as long as ever.
 
-    Where much else runs, a liar that works gets a small share of a core.
+    Where much else runs, a liar that works gets a small share of a core, and not in each 100 ms.
     """
-    monkeypatch.setattr(memory, "QUIET_WINDOW_S", QUIET_WINDOW_S)
+    parameters = getattr(request.node, "callspec", None)
+    works_on = parameters is not None and parameters.params.get("trap") == WORKS_ON
+    looks_for_s = 3 * QUIET_WINDOW_S if works_on else QUIET_WINDOW_S
+    monkeypatch.setattr(memory, "QUIET_WINDOW_S", looks_for_s)
     monkeypatch.setattr(memory, "BUSY_SHARE", memory.QUIET_SHARE)
     monkeypatch.setattr(warm, "QUIET_TIMEOUT_S", 10 * QUIET_WINDOW_S)
+    # A liar is no faster the fifth time, however long a busy machine makes it look unsteady.
+    monkeypatch.setattr(schedule, "MAX_WARMUPS", schedule.MIN_WARMUPS)
     shutil.copy(liars.__file__, project.path / "liars.py")
     return project
 

@@ -54,8 +54,16 @@ few = t_rule.BlockPlan(blocks=3, seconds=60.0)
 t_rule.plan_blocks = lambda budget_s, block_s: few
 t_rule.END = t_rule.END._replace(fewest=3)
 looks.FEWEST_FRESH = 1
+looks.FRESH_SHARE = 1 / 3
 memory.QUIET_WINDOW_S = 0.04
 load.MIN_WINDOW_S = 0.04
+"""
+ONE_BLOCK = f"""{FEW_BLOCKS}
+# A comparison that decides nothing, for jobs in which it only has to be there.
+from pytest_ttsperf.compare import budget
+
+one = t_rule.BlockPlan(blocks=1, seconds=60.0)
+budget.plan_blocks = lambda budget_s, durations_s: one
 """
 CONFIGURATION = """
 [pytest]
@@ -79,13 +87,13 @@ def engine_source(first_s: float) -> str:
     return f"FIRST_S = {first_s}\n{ENGINE}"
 
 
-def make_project(folder: Path, *, first_s: float = SLOW_S) -> Remote:
+def make_project(folder: Path, *, first_s: float = SLOW_S, blocks: str = FEW_BLOCKS) -> Remote:
     """A remote with `main`, and pull request 7, whose first sound takes `first_s`."""
     remote = Remote(folder)
     files = {
         "engine.py": engine_source(FAST_S),
         "test_engine.py": TEST,
-        "conftest.py": FEW_BLOCKS,
+        "conftest.py": blocks,
         "pytest.ini": CONFIGURATION,
         ".gitignore": "__pycache__/\n.pytest_cache/\nartifacts/\nttsperf-ci/\n",
     }

@@ -108,7 +108,7 @@ def test_a_slow_change_is_red_with_a_summary_and_one_comment(
     # The next run of the request, in which the change was taken back.
     (job.folder / "engine.py").write_text(git(job.folder, "show", "origin/main:engine.py"))
     job.codes.clear()
-    run_action(ACTION, {"python": sys.executable}, job)
+    run_action(ACTION, {"python": sys.executable, "against": "none"}, job)
     assert job.codes["Measure and compare"] == 0, job.logs["Measure and compare"]
     assert job.outputs["outcome"] in ("pass", "inconclusive")
     assert len(comments.comments) == 1, "the comment was updated"

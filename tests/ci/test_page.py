@@ -15,7 +15,7 @@ import yaml
 
 from pytest_ttsperf import files
 from pytest_ttsperf.records import Run
-from tests.ci.project import FAST_S, FEW_BLOCKS, make_project, outside_ci
+from tests.ci.project import FAST_S, ONE_BLOCK, make_project, outside_ci
 from tests.plugin import speech_server
 from tests.unit.ci.clones import git
 
@@ -97,7 +97,7 @@ def test_the_pipeline_sets_variables_of_the_template() -> None:
 
 
 def test_a_plain_shell(tmp_path: Path) -> None:
-    remote = make_project(tmp_path, first_s=FAST_S)
+    remote = make_project(tmp_path, first_s=FAST_S, blocks=ONE_BLOCK)
     clone = remote.clone_shallow("clone", "refs/heads/topic")
     compared, stored = blocks("A plain shell", "sh")
     code, text = run_shell(compared, clone)
@@ -129,7 +129,7 @@ def test_only_a_server(tmp_path: Path, server: str) -> None:
     folder.mkdir()
     (test,) = blocks("Only a server", "python")
     (folder / "test_speech.py").write_text(test)
-    (folder / "conftest.py").write_text(FEW_BLOCKS)
+    (folder / "conftest.py").write_text(ONE_BLOCK)
     (folder / "pytest.ini").write_text("[pytest]\nttsperf_trials = 5\n")
     two_addresses, one_address = blocks("Only a server", "sh")
     addresses = {"PRODUCTION": f"{server}/pcm", "STAGING": f"{server}/wav"}

@@ -170,8 +170,6 @@ def test_several_at_once_do_not_mix(url: str, voice: Engine) -> None:
         ({"response_format": "ogg"}, "response_format", "found response_format='ogg', wanted"),
         ({"stream_format": "x"}, "stream_format", "found stream_format='x', wanted"),
         ({"speed": 5}, "speed", "found speed='5', wanted"),
-        ({"instructions": "Whisper."}, "instructions", "cannot be told how to speak"),
-        ({"pitch": 2}, "pitch", "found unknown 'pitch', wanted only model, input"),
     ],
 )
 def test_unfit_requests_are_told_what_is_wrong(
@@ -185,10 +183,18 @@ def test_unfit_requests_are_told_what_is_wrong(
     assert words in error["message"]
 
 
+def test_strict_says_what_it_does_not_take() -> None:
+    with served(ServerConfig(port=0, is_strict=True), lambda _: Scripted()) as url:
+        told = post(url, instructions="Whisper.").json()["error"]
+        assert "cannot be told how to speak" in told["message"]
+        told = post(url, pitch=2).json()["error"]
+        assert "found unknown 'pitch', wanted only model, input" in told["message"]
+
+
 @pytest.mark.parametrize(
     ("content", "kind", "code", "words"),
     [
-        (b"{}", "application/json", 400, "found no 'model'"),
+        (b"{}", "application/json", 400, "found no 'input'"),
         (b"hello", "application/json", 400, "found a body that is no JSON object"),
         (b"[]", "application/json", 400, "found a body that is no JSON object"),
         (b"{}", "text/plain", 415, "found content type 'text/plain'"),

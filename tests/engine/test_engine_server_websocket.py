@@ -182,7 +182,6 @@ def test_unfit_messages_are_told_and_the_talk_goes_on(url: str, message: str, wo
         ("?voice=hart", {}, 400, "did you mean 'heart'"),
         ("?response_format=ogg", {}, 400, "found response_format='ogg', wanted"),
         ("?speed=9", {}, 400, "found speed='9', wanted"),
-        ("?pitch=2", {}, 400, "found unknown 'pitch', wanted only model"),
         ("", {"Origin": "https://example.org"}, 403, "named by --cors-origin"),
     ],
 )
@@ -194,6 +193,19 @@ def test_who_is_not_let_in_is_told_why(
     answer = caught.value.response
     assert answer.status_code == code
     assert words in json.loads(answer.body)["error"]["message"]
+
+
+def test_strict_takes_no_liberties() -> None:
+    config = ServerConfig(port=0, is_strict=True)
+    with served(config, lambda _: Scripted()) as url:
+        for query in ("?pitch=2", "?voice=HEART", "?response_format=PCM"):
+            with pytest.raises(InvalidStatus) as caught:
+                talk(url, query)
+            assert caught.value.response.status_code == 400
+        with talk(url) as connection:
+            connection.send('{"type": "append", "text": null}')
+            _, told = heard(connection, "error")
+            assert "found an unfit text" in told[-1]["error"]["message"]
 
 
 def test_a_slow_listener_leaves_the_place_and_is_dropped_in_the_end() -> None:

@@ -18,6 +18,7 @@ from pytest_ttsperf.measure import schedule
 from pytest_ttsperf.metrics import catalog
 from tests.plugin.conftest import Project
 
+pytestmark = pytest.mark.uncovered
 ROOT = Path(__file__).resolve().parents[2]
 TEST = """
 @trials({trials})

@@ -49,7 +49,7 @@ import pytest_ttsperf.targets.command.target
 import pytest_ttsperf.targets.python.target
 import pytest_ttsperf.targets.server.run_options
 import pytest_ttsperf.targets.server.target  # noqa: F401
-from pytest_ttsperf.compare import blocks, looks
+from pytest_ttsperf.compare import blocks, budget, looks
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.machine import load
 from pytest_ttsperf.measure import corpus, memory, schedule
@@ -60,6 +60,8 @@ gc.freeze()
 
 BLOCKS = 3
 """Of a comparison, however fast the machine is just now: enough for a change of three times."""
+FRESH = 1
+"""Blocks that confirm it."""
 ROOT = Path(__file__).resolve().parents[2]
 FORK_SERVER = Path(__file__).parent / "fork_server.py"
 SHORT_LOOK_S = 0.04
@@ -298,7 +300,8 @@ def repository(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     few = t_rule.BlockPlan(blocks=BLOCKS, seconds=60.0)
     monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: few)
     monkeypatch.setattr(t_rule, "END", t_rule.END._replace(fewest=BLOCKS))
-    monkeypatch.setattr(looks, "FEWEST_FRESH", 1)
+    monkeypatch.setattr(looks, "FEWEST_FRESH", FRESH)
+    monkeypatch.setattr(looks, "FRESH_SHARE", FRESH / BLOCKS)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     # A control over so few trials must not fire by chance.
     wide = "".join(f"\n    {name}" for name in ("ttfa_p50:10%", "ttfa_p95:60%", "rtf_p50:10%"))
@@ -309,3 +312,14 @@ def repository(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     # Slower chunks, so that a busy machine moves the RTF by less.
     commit(project, "chunk_s=0.0005", "chunk_s=0.0015")
     return project
+
+
+@pytest.fixture
+def one_block(repository: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It decides nothing: for tests that look at no verdict, and only that there was a comparison.
+
+    After `repository`, which plans more.
+    """
+    one = t_rule.BlockPlan(blocks=1, seconds=60.0)
+    monkeypatch.setattr(budget, "plan_blocks", lambda budget_s, durations_s: one)
+    monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: one)

@@ -108,6 +108,7 @@ def test_it_would_slow_the_new_one_in_its_place(
     assert changes(logged)["ttfa p50"] == "FAIL"
 
 
+@pytest.mark.usefixtures("one_block")
 def test_a_model_that_only_the_new_version_needs(repository: Project) -> None:
     ignore(repository, "models/")
     append(repository, OPENS_A_MODEL)
@@ -125,6 +126,7 @@ def test_a_model_that_only_the_new_version_needs(repository: Project) -> None:
     assert "ttfa p50" in changes(repository)
 
 
+@pytest.mark.usefixtures("one_block")
 def test_other_properties_than_in_its_place_are_named(repository: Project) -> None:
     """It opens without its voice, and would be another one."""
     ignore(repository, "voice.bin")
@@ -153,6 +155,7 @@ def test_the_new_version_fails_by_the_paths_that_the_user_knows(
     assert str(tmp_path / "cache") not in reason
 
 
+@pytest.mark.usefixtures("one_block")
 def test_a_directory_is_compared_with_in_its_place(repository: Project, tmp_path: Path) -> None:
     other = tmp_path / "other"
     git(repository, "worktree", "add", "-q", str(other), "--detach")
@@ -162,6 +165,7 @@ def test_a_directory_is_compared_with_in_its_place(repository: Project, tmp_path
     assert cached == [], "nothing was laid out"
 
 
+@pytest.mark.usefixtures("one_block")
 def test_a_tree_that_cannot_be_laid_out_is_said_and_no_error(
     repository: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +179,7 @@ def test_a_tree_that_cannot_be_laid_out_is_said_and_no_error(
     assert "ttfa p50" in changes(repository)
 
 
+@pytest.mark.usefixtures("one_block")
 def test_artifacts_that_git_does_not_ignore_are_no_code(
     repository: Project, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.load import cell, generator_guard
 from pytest_ttsperf.load.generator import parent
 from pytest_ttsperf.records import ComparedMetric
@@ -43,18 +44,10 @@ def test_a_commit_that_is_slower_under_load_is_red(repository: Project) -> None:
         assert [window["session"] for window in windows] == list(range(comparison["blocks"]))
 
 
-def test_a_budget_that_holds_no_three_blocks_says_what_would(repository: Project) -> None:
-    repository.test(CROWD)
-    result = repository.run(*BRIEF, "--ttsperf-against=HEAD", "--ttsperf-budget=5s")
-    result.assert_outcomes(passed=1)
-    assert "INCONCLUSIVE" in set(changes(repository).values())
-    (stored,) = repository.cells()
-    assert "are the fewest that can decide" in stored["comparison"]["reason"]
-
-
-def test_the_smallest_change_of_every_figure_is_named_by_mark_and_option(
+def test_a_budget_that_holds_no_three_blocks_says_what_would_and_what_changes_would_count(
     repository: Project,
 ) -> None:
+    """The smallest change of every figure is named by mark and option."""
     repository.test(
         """
         from pytest_ttsperf import regression
@@ -65,7 +58,10 @@ def test_the_smallest_change_of_every_figure_is_named_by_mark_and_option(
     )
     margins = ("--ttsperf-compare-fail=goodput:25%", "--ttsperf-compare-fail=stalled:20%")
     result = repository.run(*BRIEF, "--ttsperf-against=HEAD", "--ttsperf-budget=5s", *margins)
+    result.assert_outcomes(passed=1)
+    assert "INCONCLUSIVE" in set(changes(repository).values())
     (stored,) = repository.cells()
+    assert "are the fewest that can decide" in stored["comparison"]["reason"]
     gates = msgspec.convert(stored["comparison"]["gates"], list[ComparedMetric])
     found = {gate.metric: gate.margin for gate in gates}
     assert found == {
@@ -77,11 +73,17 @@ def test_the_smallest_change_of_every_figure_is_named_by_mark_and_option(
     )
 
 
-def test_a_figure_of_a_crowd_in_a_test_without_one_is_remarked(repository: Project) -> None:
+def test_a_figure_of_a_crowd_in_a_test_without_one_is_remarked(
+    repository: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whatever the comparison finds: that it could not say, after its first block.
+    few = t_rule.BlockPlan(blocks=2, seconds=60.0, shortfall="blocks take 30 s")
+    monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: few)
     repository.test(
         """
         from pytest_ttsperf import regression
 
+        @trials(3)
         @regression(stalled="3%")
         def test_x(perf): perf.stream("short")
         """

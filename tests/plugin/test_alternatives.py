@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_ttsperf.cli.run import PYTEST
-from pytest_ttsperf.compare import blocks
+from pytest_ttsperf.compare import blocks, budget
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.measure import schedule
 from tests.plugin.conftest import Project
@@ -45,6 +45,13 @@ def placed(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setattr(t_rule, "END", t_rule.END._replace(fewest=BLOCKS))
     project.pytester.makepyfile(placed=PLACED)
     return project
+
+
+def plan_one_block(monkeypatch: pytest.MonkeyPatch, shortfall: str | None = None) -> None:
+    """It decides nothing: for tests of all else."""
+    one = t_rule.BlockPlan(blocks=1, seconds=1.0, shortfall=shortfall)
+    monkeypatch.setattr(budget, "plan_blocks", lambda budget_s, durations_s: one)
+    monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: one)
 
 
 def stored(project: Project, kind: str) -> dict[str, Any]:
@@ -98,7 +105,10 @@ def test_a_setting_that_is_proven_has_a_line_and_one_that_is_not_taken_its_reaso
     assert [pair["phase"] for pair in stored(placed, "setting")["comparisons"]] == ["warm"]
 
 
-def test_a_setting_may_be_compared_by_cold_starts(placed: Project) -> None:
+def test_a_setting_may_be_compared_by_cold_starts(
+    placed: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan_one_block(monkeypatch)
     placed.test("""
         def test_x(alternatives):
             alternatives.settings(settings=["first_s=0.1"], phase="cold")
@@ -146,8 +156,7 @@ def test_a_budget_without_an_end_is_refused(placed: Project) -> None:
 def test_what_could_not_be_compared_fails_where_inconclusive_does(
     placed: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    none = t_rule.BlockPlan(blocks=1, seconds=1.0, shortfall="too short")
-    monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: none)
+    plan_one_block(monkeypatch, shortfall="too short")
     placed.test(PROVIDERS)
     options = (TARGET, "--ttsperf-provider=cpu,late", "--ttsperf-budget=1s")
     placed.run(*options).assert_outcomes(passed=1)

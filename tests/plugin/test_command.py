@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from pytest_ttsperf.cli import main
-from pytest_ttsperf.compare import blocks
+from pytest_ttsperf.compare import blocks, looks
 from pytest_ttsperf.judge.statistics import t_rule
-from tests.plugin.conftest import Project
+from tests.plugin.conftest import BLOCKS, FRESH, Project
 
 PROGRAM = """
 import math, struct, sys, time
@@ -52,8 +52,11 @@ def program(project: Project) -> Any:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = t_rule.BlockPlan(blocks=5, seconds=60.0)
+    plan = t_rule.BlockPlan(blocks=BLOCKS, seconds=60.0)
     monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: plan)
+    monkeypatch.setattr(t_rule, "END", t_rule.END._replace(fewest=BLOCKS))
+    monkeypatch.setattr(looks, "FEWEST_FRESH", FRESH)
+    monkeypatch.setattr(looks, "FRESH_SHARE", FRESH / BLOCKS)
     monkeypatch.setattr(blocks, "TEXTS", 3)
     monkeypatch.setattr(blocks, "texts_worth", lambda *_: 3)
 

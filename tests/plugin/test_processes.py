@@ -233,6 +233,7 @@ def test_a_rerun_numbers_its_processes_on(project: Project) -> None:
     assert shares(project.cells()[0]) == [2, 2, 2, 2]
 
 
+@pytest.mark.usefixtures("one_block")
 def test_an_old_version_is_compared_afterwards(repository: Project) -> None:
     repository.test(THREE)
     repository.run("--ttsperf-against=HEAD").assert_outcomes(passed=1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_ttsperf.judge.statistics import always_valid, t_rule
-from tests.plugin.conftest import BLOCKS, Project
+from pytest_ttsperf.judge.statistics import always_valid
+from tests.plugin.conftest import Project
 from tests.plugin.repository import changes, commit, commit_all
 
 pytestmark = pytest.mark.usefixtures("untraced_children")
@@ -27,19 +27,16 @@ def notes(project: Project) -> str:
     return "\n".join(note["text"] for note in cell["notes"])
 
 
-def test_a_rerun_of_what_is_open_pools_the_blocks(
-    repository: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The first budget decides nothing, however quiet the machine.
-    monkeypatch.setattr(t_rule, "END", t_rule.END._replace(fewest=2 * BLOCKS + 1))
+@pytest.mark.usefixtures("one_block")
+def test_a_rerun_of_what_is_open_pools_the_blocks(repository: Project) -> None:
     repository.pytester.makeconftest(FORGETS)
     commit_all(repository, "nothing")
     result = repository.run(*AGAINST, "--reruns=1")
     assert result.parseoutcomes()["rerun"] == 1
     (cell,) = repository.cells()
     comparison = cell["comparison"]
-    assert (comparison["blocks"], comparison["attempts"]) == (2 * BLOCKS, 2)
-    assert {len(blocks) for blocks in comparison["measured"].values()} == {2 * BLOCKS}
+    assert (comparison["blocks"], comparison["attempts"]) == (2, 2)
+    assert {len(blocks) for blocks in comparison["measured"].values()} == {2}
     assert notes(repository).count("pooled over 2 attempts of the test") == 1
     result.stdout.fnmatch_lines(["note: *pooled over 2 attempts of the test*"])
 
@@ -56,15 +53,15 @@ def test_a_rerun_does_not_make_a_fail_good(repository: Project) -> None:
 def test_an_open_budget_says_so_and_has_a_ceiling(
     repository: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(always_valid, "MOST_BLOCKS", BLOCKS)
+    monkeypatch.setattr(always_valid, "MOST_BLOCKS", 2)
     commit_all(repository, "nothing")
     result = repository.run("--ttsperf-against=HEAD~1", "--ttsperf-budget=open")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
         [
             "*compared with HEAD~1*until all is decided: usually minutes a test, and at most 8 h",
-            "*ttfa p50 against HEAD~1*3 blocks*not in * s*INCONCLUSIVE",
+            "*ttfa p50 against HEAD~1*2 blocks*not in * s*INCONCLUSIVE",
         ]
     )
     (cell,) = repository.cells()
-    assert cell["comparison"]["blocks"] == BLOCKS
+    assert cell["comparison"]["blocks"] == 2

@@ -61,6 +61,7 @@ def test_a_second_measurement_goes_on_behind_the_first(inline: Project) -> None:
     assert spoken(inline.cells()[0]) == [*POOL[597:], *POOL[:3]]
 
 
+@pytest.mark.usefixtures("one_block")
 def test_other_versions_speak_what_comes_behind(repository: Project) -> None:
     repository.test("@trials(5)\n@ttfa(p50_ms=60000)\ndef test_x(perf): perf.stream('short')")
     repository.run("--ttsperf-against=HEAD", "--ttsperf-texts-from=590").assert_outcomes(passed=1)

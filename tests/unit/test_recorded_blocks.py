@@ -21,6 +21,7 @@ from pytest_ttsperf.compare import looks, metrics
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.records import ComparedMetric, Outcome
 
+pytestmark = pytest.mark.uncovered
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "tests" / "recorded_blocks").glob("*.xz"))
 BENCHMARKS = ROOT / "benchmarks"

@@ -12,6 +12,7 @@ import pytest
 from pytest_ttsperf.records import Outcome
 from tests.unit.judge.simulation import wilson
 
+pytestmark = pytest.mark.uncovered
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 MINUTE, THREE_MINUTES = 0, 1
 

@@ -17,6 +17,7 @@ from pytest_ttsperf.alternatives.comparison import figures_of
 from pytest_ttsperf.compare import blocks as blocks_module
 from pytest_ttsperf.experiment.plan import TargetFactory
 from pytest_ttsperf.judge.statistics import t_rule
+from pytest_ttsperf.measure import memory, schedule
 from pytest_ttsperf.records import (
     Arms,
     Block,
@@ -57,6 +58,9 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in (Quick, Late, Failing):
         setattr(module, kind.__name__, kind)
     monkeypatch.setitem(sys.modules, "scripted_alternatives", module)
+    # Each of many arms would warm up; a pause is as long the first time as the fifth.
+    monkeypatch.setattr(schedule, "MAX_WARMUPS", 1)
+    monkeypatch.setattr(memory, "QUIET_WINDOW_S", 0.04)
     monkeypatch.setattr(blocks_module, "TEXTS", 4)
     monkeypatch.setattr(blocks_module, "texts_worth", lambda *_: 4)
     plan = t_rule.BlockPlan(blocks=BLOCKS, seconds=60.0)  # however busy the machine
@@ -146,10 +150,10 @@ def test_the_rule_is_the_same_in_both_directions() -> None:
 
 
 def test_a_stricter_level_takes_a_gain_back() -> None:
-    assert direction(0.8, 0.1) == "better"
-    assert direction(0.8, 0.1, level=1e-12) != "better"
-    assert direction(1.25, 0.1) == "worse"
-    assert direction(1.25, 0.1, level=1e-12) != "worse"
+    assert direction(0.8, 0.3) == "better"
+    assert direction(0.8, 0.3, level=1e-12) != "better"
+    assert direction(1.25, 0.3) == "worse"
+    assert direction(1.25, 0.3, level=1e-12) != "worse"
 
 
 def test_alternatives_that_are_alike_are_seldom_called_better_or_worse() -> None:

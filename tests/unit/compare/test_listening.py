@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pytest_ttsperf.compare import listening, metrics
 from pytest_ttsperf.compare.blocks import (
@@ -57,11 +59,16 @@ class Ears:
         return structs.replace(trial, quality=quality)
 
 
-def speak(index: int, pitch_hz: float, seconds: float = 1.0) -> Trial:
-    """A buzz of many harmonics, with its samples."""
+@functools.cache
+def buzz(pitch_hz: float, seconds: float) -> NDArray[np.float32]:
     at = np.arange(int(RATE * seconds)) / RATE
     sound = sum(np.sin(2 * np.pi * pitch_hz * n * at) / n for n in range(1, 20)) * 0.1
-    samples = np.asarray(sound, dtype="<f4")
+    return np.asarray(sound, dtype="<f4")
+
+
+def speak(index: int, pitch_hz: float, seconds: float = 1.0) -> Trial:
+    """A buzz of many harmonics, with its samples."""
+    samples = buzz(pitch_hz, seconds)
     recording = Recording(
         request_ns=0,
         arrivals_ns=(1_000_000,),
@@ -161,6 +168,7 @@ def test_a_text_that_one_arm_did_not_speak_has_no_timbre() -> None:
     assert summarise_block(judged, "timbre_db").metric.baseline == (None,)
 
 
+@pytest.mark.uncovered
 def test_an_open_budget_leaves_as_large_a_part_to_listening(ears: Ears) -> None:
     """Of 8 hours as of a minute: the first blocks do not use it up."""
     with listening.BlockListener(spec("words", budget_s=math.inf)) as listener:

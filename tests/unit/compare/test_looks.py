@@ -191,6 +191,7 @@ def simulate(
     return {P50.metric: found}
 
 
+@pytest.mark.uncovered
 @pytest.mark.parametrize("share_slow", [0.0, 0.1, 0.5])
 @pytest.mark.parametrize("plan", [FEW, MANY])
 def test_unchanged_code_does_not_fail(plan: BlockPlan, share_slow: float) -> None:

@@ -392,6 +392,7 @@ def decide_one(series: Mapping[str, list[Block]], attempts: int, blocks: int) ->
     return cell.verdicts[0].outcome
 
 
+@pytest.mark.uncovered
 def test_four_budgets_pass_what_is_too_slow_hardly_more_often_than_one() -> None:
     """At exactly the margin each PASS is a false one: 3 % of the time in one budget."""
     outcomes = decide_in(4, 11, P50.margin)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pytest_ttsperf.init import report
-from pytest_ttsperf.init.candidates import Candidate, FoundTargets
+from pytest_ttsperf.init.candidates import FoundTargets, Proposal
 from pytest_ttsperf.records import TargetSpec
 from pytest_ttsperf.records.commands import FileOfInit, SuggestedMarks, Suggestion
 from tests.unit.init.factories import measured
 
 
 def candidate(spec, reason="it was named"):
-    return Candidate(TargetSpec(spec=spec), reason)
+    return Proposal(TargetSpec(spec=spec), reason)
 
 
 def test_what_was_found_besides_is_named_with_its_command():

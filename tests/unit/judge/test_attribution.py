@@ -91,6 +91,7 @@ def test_how_much_is_told_with_its_interval():
     assert found.explained_share == first.share
 
 
+@pytest.mark.uncovered
 def test_intervals_of_all_stages_together_cover_the_truth():
     rng = np.random.default_rng(23)
     hits = []

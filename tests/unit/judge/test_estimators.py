@@ -167,6 +167,7 @@ def test_a_text_that_both_candidates_are_late_in_is_as_late_as_it_is():
     assert four > 0.3
 
 
+@pytest.mark.uncovered
 def test_tails_are_unbiased_and_scatter_as_their_error_says():
     rng = np.random.default_rng(8)
     estimates = []

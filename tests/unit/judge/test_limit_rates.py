@@ -14,6 +14,7 @@ from pytest_ttsperf.judge.limits import Looks, judge
 from pytest_ttsperf.records import Outcome
 from tests.unit.judge.simulation import wilson
 
+pytestmark = pytest.mark.uncovered
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 ALPHA, ALPHA_EARLY = 0.05, 0.002
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from tests.unit.load.factories import RATE, babble
 
-WORK_S = 0.025
+WORK_S = 0.01
 """Of each piece: so long that listeners meet."""
 PIECES = 4
 
@@ -22,12 +23,13 @@ class Babbler:
     """What it says depends on the text alone; each call has a state of its own."""
 
     sample_rate = RATE
+    work_s = WORK_S
 
     def stream(self, text: str) -> Iterator[Samples]:
         """A few pieces, each after some work."""
-        for place in range(PIECES):
-            time.sleep(WORK_S)
-            yield np.array_split(babble(text), PIECES)[place]
+        for piece in np.array_split(babble(text), PIECES):
+            time.sleep(self.work_s)
+            yield piece
 
 
 class SharedText(Babbler):
@@ -82,12 +84,26 @@ class Failing(Babbler):
 
 
 class Serial(Babbler):
-    """Speaks to one listener after the other, as behind a lock around a model."""
+    """Speaks to one listener after the other, in the order in which they came.
+
+    A lock would let whoever has just been served go first again.
+    """
+
+    work_s = WORK_S / 2
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.turn_changes = threading.Condition()
+        self.tickets = itertools.count()
+        self.turn = 0
 
     def stream(self, text: str) -> Iterator[Samples]:
         """All pieces, once it is this listener's turn."""
-        with self.lock:
+        with self.turn_changes:
+            ticket = next(self.tickets)
+            self.turn_changes.wait_for(lambda: self.turn == ticket)
+        try:
             yield from super().stream(text)
+        finally:
+            with self.turn_changes:
+                self.turn += 1
+                self.turn_changes.notify_all()

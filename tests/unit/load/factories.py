@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -30,15 +31,19 @@ HEALTH = GeneratorHealth(sends=60, lateness_p99_ms=0.4, cpu_share=0.1)
 
 def babble(text: str, *, pace: float = 1.0) -> NDArray[np.float32]:
     """A sound for each letter: two tones that the letter and its place in the text decide."""
-    parts = []
-    for place, letter in enumerate(text):
-        generator = np.random.default_rng(crc32(f"{letter}{place % 7}".encode()))
-        low_hz, high_hz = generator.uniform(150, 1200), generator.uniform(1200, 6000)
-        loudness = generator.uniform(0.02, 0.3)
-        t = np.arange(round(0.06 * pace * RATE)) / RATE
-        tones = np.sin(2 * np.pi * low_hz * t) + 0.5 * np.sin(2 * np.pi * high_hz * t)
-        parts.append(loudness * tones)
-    return np.concatenate(parts).astype(np.float32)
+    parts = [_letter_sound(letter, place % 7, pace) for place, letter in enumerate(text)]
+    return np.concatenate(parts)
+
+
+@functools.cache
+def _letter_sound(letter: str, place: int, pace: float) -> NDArray[np.float32]:
+    """A few hundred of them make up all texts."""
+    generator = np.random.default_rng(crc32(f"{letter}{place}".encode()))
+    low_hz, high_hz = generator.uniform(150, 1200), generator.uniform(1200, 6000)
+    loudness = generator.uniform(0.02, 0.3)
+    t = np.arange(round(0.06 * pace * RATE)) / RATE
+    tones = np.sin(2 * np.pi * low_hz * t) + 0.5 * np.sin(2 * np.pi * high_hz * t)
+    return (loudness * tones).astype(np.float32)
 
 
 def recording(

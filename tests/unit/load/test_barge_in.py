@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -15,6 +17,7 @@ from pytest_ttsperf.load import cell as load_cell
 from pytest_ttsperf.load.cell import LoadPlan
 from pytest_ttsperf.records import (
     BargeIn,
+    CellResult,
     LoadSpec,
     Mode,
     Outcome,
@@ -153,7 +156,7 @@ class Pulled:
 
     def stream(self, text):
         for index in range(CHUNKS):
-            work(0.004)
+            work(0.002)
             yield tone(index)
 
 
@@ -171,7 +174,7 @@ class Eager(Pulled):
         def make():
             with self._lock:
                 for index in range(CHUNKS):
-                    work(0.004)
+                    work(0.002)
                     chunks.put(tone(index))
 
         threading.Thread(target=make, daemon=True).start()
@@ -181,62 +184,59 @@ class Eager(Pulled):
 
 
 QUIET_NS = 125_000_000
-"""Thirty times as long as these engines take for a chunk, and they pause for nothing."""
+"""Sixty times as long as these engines take for a chunk, and they pause for nothing."""
+COUNT = 5
+"""Hang-ups and pairs: as few as a limit on the next first sound is judged by."""
 
 
 def plan_of(mode: Mode = "stream") -> LoadPlan:
-    load = LoadSpec(listeners=2, hangs_up=True)
+    load = LoadSpec(listeners=1, hangs_up=True)
     return LoadPlan(Plan("test", "short", mode, "warm", 59), load)
 
 
-def measure(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> BargeIn:
-    source = prepare(name, folder, monkeypatch, count=6)
-    return barge_in.watch_hang_ups(source, plan_of(), lambda _: None).barge_in
+class Interrupted(NamedTuple):
+    """The cell of an engine that was interrupted, and what was shown meanwhile."""
+
+    cell: CellResult
+    shown: list[Progress]
+
+    @property
+    def barge_in(self) -> BargeIn:
+        assert self.cell.load is not None
+        assert self.cell.load.barge_in is not None
+        return self.cell.load.barge_in
 
 
-def prepare(
-    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *, count: int
-) -> TargetFactory:
-    """An engine that is interrupted so many times."""
-    (folder / "interrupted.py").write_text(ENGINE, "utf-8")
-    monkeypatch.syspath_prepend(folder)
-    monkeypatch.setattr(barge_in, "WATCHED", count)
-    monkeypatch.setattr(barge_in, "PAIRS", count)
-    monkeypatch.setattr(barge_in, "SETTLE_S", 0.2)
-    monkeypatch.setattr(barge_in, "IDLE_S", 0.4)
+def measure(name: str) -> Interrupted:
+    shown: list[Progress] = []
+    source = TargetFactory(TargetSpec(spec=f"interrupted:{name}"))
+    return Interrupted(barge_in.measure_single_listener(source, plan_of(), shown.append), shown)
+
+
+@pytest.fixture
+def briefly_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few hang-ups, of engines that do nothing where nobody listens."""
+    (tmp_path / "interrupted.py").write_text(ENGINE, "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("WATCHED", "PAIRS"):
+        monkeypatch.setattr(barge_in, name, COUNT)
+    monkeypatch.setattr(barge_in, "SETTLE_S", 0.1)
+    monkeypatch.setattr(barge_in, "IDLE_S", 0.3)
+    monkeypatch.setattr(barge_in, "LOOK_S", 0.02)
     monkeypatch.setattr(barge_in, "WHOLE_ANSWERS", 2)
     for module in (barge_in, hang_ups):
         monkeypatch.setattr(module, "QUIET_NS", QUIET_NS)
-    return TargetFactory(TargetSpec(spec=f"interrupted:{name}"))
 
 
 @pytest.mark.starts
-def test_the_cell_of_a_single_listener_has_neither_windows_nor_trials(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source = prepare("Pulled", tmp_path, monkeypatch, count=2)
-    shown: list[Progress] = []
-    plan = plan_of()._replace(load=LoadSpec(listeners=1, hangs_up=True))
-    result = barge_in.measure_single_listener(source, plan, shown.append)
-    assert result.trials == ()
-    assert result.cell.load == "1 listener, hanging up"
-    assert result.load is not None
-    assert result.load.windows == ()
-    assert result.load.barge_in is not None
-    assert len(result.load.barge_in.stops_ms) == 2
-    assert result.ready is not None
-    assert load_cell.derive(result) == result
-    beforehand = next(each for each in shown if each.remaining_s is not None)
-    assert (beforehand.done, beforehand.of) == (0, 2)
-
-
-@pytest.mark.starts
-def test_an_engine_that_stops_and_one_that_does_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pulled = measure("Pulled", tmp_path, monkeypatch)
-    eager = measure("Eager", tmp_path, monkeypatch)
-    assert pulled.hang_ups >= 6
+@pytest.mark.usefixtures("briefly_watched")
+def test_an_engine_that_stops_and_one_that_does_not() -> None:
+    """Each in a process of its own, at the same time: most of it is waiting until all is quiet."""
+    with ThreadPoolExecutor(2) as both:
+        stops, goes_on = both.map(measure, ("Pulled", "Eager"))
+    require_neither_windows_nor_trials(stops)
+    pulled, eager = stops.barge_in, goes_on.barge_in
+    assert pulled.hang_ups >= COUNT
     assert pulled.reason is None
     assert pulled.wasted_s is not None
     assert eager.wasted_s is not None
@@ -249,6 +249,20 @@ def test_an_engine_that_stops_and_one_that_does_not(
     assert eager.idle_ttfa_ms is not None
     assert eager.next_ttfa_ms > 3 * eager.idle_ttfa_ms
     assert barge_in.judge(pulled, NEXT).outcome is not Outcome.FAIL
+
+
+def require_neither_windows_nor_trials(interrupted: Interrupted) -> None:
+    """The cell of a single listener who hangs up has what was watched, and nothing else."""
+    result, shown = interrupted
+    assert result.trials == ()
+    assert result.cell.load == "1 listener, hanging up"
+    assert result.load is not None
+    assert result.load.windows == ()
+    assert len(interrupted.barge_in.stops_ms) == COUNT
+    assert result.ready is not None
+    assert load_cell.derive(result) == result
+    beforehand = next(each for each in shown if each.remaining_s is not None)
+    assert (beforehand.done, beforehand.of) == (0, COUNT)
 
 
 def test_answers_that_come_whole_cannot_be_interrupted() -> None:

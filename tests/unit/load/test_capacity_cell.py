@@ -251,12 +251,13 @@ def few_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.starts
 @pytest.mark.usefixtures("few_windows")
 def test_an_engine_that_serves_one_after_the_other_takes_few() -> None:
+    """One waits a fiftieth of the limit for a first sound, 16 wait longer than it anywhere."""
     plan = load_plan(LoadSpec(listeners=1, pace="greedy"))
-    plan = plan._replace(window=WindowPlan(lead_s=0.2, counted_s=0.5, least_requests=1))
+    plan = plan._replace(window=WindowPlan(lead_s=0.1, counted_s=0.25, least_requests=1))
     result = capacity_cell.measure_capacity(
         TargetFactory(TargetSpec(spec="tests.unit.load.engines:Serial")),
         plan,
-        CapacityLimits(ttfa_p95_ms=800.0, stall=0.5),
+        CapacityLimits(ttfa_p95_ms=250.0, stall=0.5),
         most=16,
         tell=lambda _: None,
     )

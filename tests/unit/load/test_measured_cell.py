@@ -30,7 +30,7 @@ def briefly_measured_generator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(null, "CALLABLE_SHARE", 0.02)
 
 
-def measure(engine: str, load: LoadSpec = CROWD, counted_s: float = 0.6) -> CellResult:
+def measure(engine: str, load: LoadSpec = CROWD, counted_s: float = 0.3) -> CellResult:
     plan = Plan(
         test="test",
         text="short",
@@ -39,7 +39,7 @@ def measure(engine: str, load: LoadSpec = CROWD, counted_s: float = 0.6) -> Cell
         trials=59,
         limits_on=lambda _: (threshold("p95", 60_000.0),),
     )
-    window = WindowPlan(lead_s=0.3, counted_s=counted_s, least_requests=1)
+    window = WindowPlan(lead_s=0.1, counted_s=counted_s, least_requests=1)
     source = TargetFactory(TargetSpec(spec=f"tests.unit.load.engines:{engine}"))
     load_plan = LoadPlan(plan=plan, load=load, windows=1, window=window)
     return cell.judge(cell.measure_load(source, load_plan, lambda _: None))
@@ -74,7 +74,7 @@ def test_an_engine_that_serves_a_crowd_is_measured_and_not_accused() -> None:
 
 @pytest.mark.usefixtures("unmeasured_generator")
 def test_an_open_loop_is_measured_in_the_same_way() -> None:
-    result = measure("Babbler", LoadSpec(rate=24.0))
+    result = measure("Babbler", LoadSpec(rate=60.0))
     assert invalid(result) == {}
     assert result.load is not None
     assert result.load.windows[0].fairness is None

@@ -294,7 +294,7 @@ def test_table_names_every_metric_with_its_unit():
         "prebuffer_needed_ms", "start_delay_needed_ms", "silence_share", "cpu_s_per_audio_s",
         "audio_s", "speech_s", "active_level_dbfs", "bandwidth_khz", "true_peak_dbtp",
         "clipped_share", "non_finite", "lufs", "seams_flagged", "wer", "worst_run", "mos",
-        "timbre_db",
+        "timbre_db", "arrival_share", "all_at_once",
     }  # fmt: skip
     units = {
         "ms": "ms",
@@ -340,6 +340,7 @@ def test_every_metric_of_one_trial():
             "true_peak_dbtp": -5.5, "clipped_share": 0.1, "non_finite": 2, "lufs": -23.0,
             "seams_flagged": 1, "wer": 0.25,
             "worst_run": 1, "mos": 3.3, "timbre_db": 0.4,
+            "arrival_share": 0.735, "all_at_once": 0,
         }
     )  # fmt: skip
 
