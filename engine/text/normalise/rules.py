@@ -1,0 +1,99 @@
+"""What a rule is, and what rules ask of the text around them."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Callable
+from typing import NamedTuple
+
+Match = re.Match[str]
+Read = Callable[[Match], str | None]
+
+DIGITS = string.digits
+UPPER = string.ascii_uppercase
+LOWER = string.ascii_lowercase
+LETTERS = UPPER + LOWER
+MINUS = "-−–"
+DASH = r"[-–—−‒]"
+
+WORD_BEFORE = re.compile(r"([^\W\d_][\w.'’-]*)[ (\[\"'“*_]*$")
+WORD_AFTER = re.compile(r"[ *_]*([^\W\d_][\w'’]*)")
+LAST_IN_TEXT = re.compile(r"[\W_]*$")
+LOOK_BACK = 40
+"""Characters that a rule looks at for the words before it."""
+
+DETERMINERS = frozenset(
+    """
+    a an the this that these those each every another one my your his her its our their any no some
+    new big single whole full
+    """.split()
+)
+NO_NOUNS = frozenset(
+    """
+    a an and are as at be because before but by can could did do does during each either else ever
+    every extra for from had has have he her here his how i if in into is it its just last less like
+    made may more my next no not now of off on once only or our out over per plus said same she should
+    since so still sum than that the their then there these they this those through to today
+    tomorrow tonight too total under until up via was we went were what when where which while who
+    will with within without worth would yesterday yet you your ago away back off apiece
+    annually monthly daily weekly yearly hourly later earlier higher lower deep wide long tall high
+    old thick apart left right north south east west
+    """.split()
+)
+
+
+class Rule(NamedTuple):
+    """Reads one written form.
+
+    kind: what the form is. first: characters it may begin with. read: what a match of the pattern
+    is said as, or None where it is something else after all.
+    """
+
+    kind: str
+    first: str
+    pattern: re.Pattern[str]
+    read: Read
+
+
+def word_before(match: Match) -> str:
+    """The word in front of a match, without marks; empty where none is."""
+    start = match.start()
+    found = WORD_BEFORE.search(match.string[max(0, start - LOOK_BACK) : start])
+    return found[1] if found else ""
+
+
+def word_after(match: Match) -> str:
+    """The word behind a match, if only spaces are between; else empty."""
+    found = WORD_AFTER.match(match.string, match.end())
+    return found[1] if found else ""
+
+
+def is_last(match: Match) -> bool:
+    """Whether nothing that can be said comes behind a match."""
+    return LAST_IN_TEXT.match(match.string, match.end()) is not None
+
+
+def keep_stop(words: str, match: Match) -> str:
+    """The words, with the full stop of the sentence if an abbreviation took it along."""
+    if match[0].endswith(".") and is_last(match):
+        return f"{words}."
+    return words
+
+
+def is_attributive(match: Match) -> bool:
+    """Whether an amount stands before its noun, where its unit has no s: a $20 bill."""
+    following = match.string[match.end() : match.end() + 2]
+    if following[:1] == "-" and following[1:].isalpha():
+        return True
+    if following[:1] != " ":
+        return False
+    noun = word_after(match)
+    if not noun or noun.lower() in NO_NOUNS or noun.endswith(("ly", "ed", "ing")):
+        return False
+    return word_before(match).lower() in DETERMINERS
+
+
+def ignore_case(pattern: str) -> re.Pattern[str]:
+    """A pattern for words in any case."""
+    return re.compile(pattern, re.IGNORECASE)
