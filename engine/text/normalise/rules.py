@@ -20,6 +20,14 @@ DASH = r"[-–—−‒]"
 WORD_BEFORE = re.compile(r"([^\W\d_][\w.'’-]*)[ (\[\"'“*_]*$")
 WORD_AFTER = re.compile(r"[ *_]*([^\W\d_][\w'’]*)")
 LAST_IN_TEXT = re.compile(r"[\W_]*$")
+ANY_LETTER = "\ue001"
+"""In `first` of a rule: letters beyond ASCII that no rule names."""
+ANY_SYMBOL = "\ue002"
+"""In `first` of a rule: other characters beyond ASCII that no rule names."""
+UNREADABLE = "unreadable"
+"""The kind of a rule whose words say what it is that cannot be said."""
+PAUSE = "\ue000"
+"""A comma right behind the word before it, whatever spaces were between."""
 LOOK_BACK = 40
 """Characters that a rule looks at for the words before it."""
 
@@ -67,6 +75,11 @@ def word_after(match: Match) -> str:
     """The word behind a match, if only spaces are between; else empty."""
     found = WORD_AFTER.match(match.string, match.end())
     return found[1] if found else ""
+
+
+def follows_word(match: Match) -> bool:
+    """Whether a letter or a digit stands right before a match."""
+    return match.string[: match.start()][-1:].isalnum()
 
 
 def is_last(match: Match) -> bool:

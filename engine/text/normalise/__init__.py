@@ -1,0 +1,102 @@
+"""Text normalisation: written forms to words, before a voice's own reading rules see them.
+
+    normalise("It costs -$40.").text == "It costs minus forty dollars."
+
+It works on a segment: one sentence or a part of one. Markup and disguised letters go first
+(markup.py), then one pass over the text (scan.py) reads what is not written in full, by rules that
+are grouped by kind. Every piece of the reading knows the characters it came from (reading.py).
+What cannot be said is left out and listed.
+"""
+
+from __future__ import annotations
+
+from . import (
+    abbreviations,
+    acronyms,
+    dates,
+    money,
+    names,
+    phones,
+    quantities,
+    scripts,
+    symbols,
+    times,
+    units,
+    web,
+)
+from .markup import Prepared, prepare
+from .reading import Piece, Reading, Span, SpokenText, Unreadable
+from .scan import Scanner
+
+__all__ = ["Piece", "Reading", "Span", "SpokenText", "Unreadable", "normalise"]
+
+# The order decides where a text could be read by several kinds: the narrow ones come first.
+RULES = (
+    *scripts.RULES,
+    *web.RULES,
+    *phones.RULES,
+    *times.RULES,
+    *dates.RULES,
+    *money.RULES,
+    *units.RULES,
+    *names.RULES,
+    *abbreviations.RULES,
+    *acronyms.RULES,
+    *quantities.RULES,
+    *symbols.RULES,
+)
+SCANNER = Scanner(RULES, abbreviations.SPECIAL | acronyms.SPECIAL)
+
+
+def normalise(text: str) -> Reading:
+    """The text in words. One without written forms comes back as the very same text."""
+    prepared = prepare(text)
+    if prepared is None:
+        return SCANNER.read(text)
+    return _restore(text, prepared, SCANNER.read(prepared.text))
+
+
+def _restore(
+    source: str,
+    prepared: Prepared,
+    reading: Reading,
+) -> Reading:
+    """The reading of a prepared text, its pieces placed in the source."""
+    pieces: list[Piece] = []
+    for piece in reading.pieces:
+        if prepared.text[piece.start : piece.end] == piece.text:
+            pieces.extend(_restore_verbatim(source, prepared, piece))
+        else:
+            pieces.append(Piece(piece.text, *_place(prepared, piece.start, piece.end)))
+    unreadable = []
+    for left_out in reading.unreadable:
+        start, end = _place(prepared, left_out.start, left_out.end)
+        unreadable.append(Unreadable(source[start:end], start, end, left_out.kind))
+    return Reading(source, reading.text, tuple(pieces), tuple(unreadable))
+
+
+def _restore_verbatim(
+    source: str,
+    prepared: Prepared,
+    piece: Piece,
+) -> list[Piece]:
+    """A piece that is said as written, cut where markup was in between."""
+    pieces = []
+    first = piece.start
+    for at in range(piece.start, piece.end):
+        is_last = at + 1 == piece.end
+        if is_last or prepared.starts[at + 1] != prepared.ends[at]:
+            text = prepared.text[first : at + 1]
+            pieces.append(Piece(text, prepared.starts[first], prepared.ends[at]))
+            first = at + 1
+    return pieces
+
+
+def _place(prepared: Prepared, start: int, end: int) -> tuple[int, int]:
+    """Characters of the prepared text -> characters of the source."""
+    if start < end:
+        return prepared.starts[start], prepared.ends[end - 1]
+    if start < len(prepared.starts):
+        return prepared.starts[start], prepared.starts[start]
+    last = prepared.ends[-1] if prepared.ends else 0
+    return last, last

@@ -1,0 +1,292 @@
+# ruff: noqa: RUF001 - dashes, quotes and operators of every kind are what this file is about
+"""Symbols: sums, brackets and dashes as pauses, repeated marks, signs that are words."""
+
+from __future__ import annotations
+
+import re
+
+from .rules import LAST_IN_TEXT, PAUSE, Match, Rule, is_last
+
+KIND = "symbol"
+OPERATORS = {
+    "+": "plus",
+    "-": "minus",
+    "−": "minus",
+    "–": "minus",
+    "*": "times",
+    "×": "times",
+    "x": "times",
+    "·": "times",
+    "÷": "divided by",
+    "/": "over",
+    "=": "equals",
+    "==": "equals",
+    "===": "equals",
+    "!=": "is not equal to",
+    "≠": "is not equal to",
+    "<": "is less than",
+    ">": "is greater than",
+    "≤": "is less than or equal to",
+    "<=": "is less than or equal to",
+    "≥": "is greater than or equal to",
+    ">=": "is greater than or equal to",
+    "≈": "is about",
+    "~": "about",
+    "^": "to the power of",
+    "±": "plus or minus",
+    "→": "to",
+    "->": "to",
+    "=>": "to",
+    "⇒": "implies",
+    "∈": "in",
+}
+WORDS = {
+    "&": "and",
+    "＆": "and",
+    "%": "percent",
+    "@": "at",
+    "+": "plus",
+    "=": "equals",
+    "°": "degrees",
+    "§": "section",
+    "§§": "sections",
+    "¶": "paragraph",
+    "©": "copyright",
+    "®": "",
+    "™": "",
+    "℠": "",
+    "×": "times",
+    "÷": "divided by",
+    "±": "plus or minus",
+    "∞": "infinity",
+    "√": "the square root of",
+    "∑": "the sum of",
+    "∫": "the integral of",
+    "∂": "partial",
+    "∆": "delta",
+    "∇": "nabla",
+    "≤": "less than or equal to",
+    "≥": "greater than or equal to",
+    "≠": "not equal to",
+    "≈": "about",
+    "<": "less than",
+    ">": "greater than",
+    "→": "to",
+    "⇒": "to",
+    "←": "from",
+    "↑": "up",
+    "↓": "down",
+    "№": "number ",
+    "•": "",
+    "·": "",
+    "◦": "",
+    "▪": "",
+    "●": "",
+    "■": "",
+    "†": "",
+    "‡": "",
+    "✓": "",
+    "✔": "",
+    "✗": "",
+    "^": "",
+    "|": ",",
+    "~": "",
+    "*": "",
+    "_": "",
+    "`": "",
+    "#": "",
+    "\\": "backslash",
+    "«": "",
+    "»": "",
+    "‹": "",
+    "›": "",
+    "¿": "",
+    "¡": "",
+    "{": ",",
+    "}": ",",
+    "$": "",
+    "€": "euro",
+    "£": "pound",
+    "¥": "yen",
+    "Ω": "ohm",
+    "℃": "degrees Celsius",
+    "℉": "degrees Fahrenheit",
+    "″": "",
+    "′": "",
+    "¢": "cents",
+    "¦": "",
+    "¬": "not",
+    "‰": "per thousand",
+    "½": "one half",
+}
+OPERATOR = re.compile(
+    r"(?P<sign>===|[=!<>]=|[-=]>|[-+−–*×·÷/=<>≤≥≠≈^±→⇒∈])(?= ?[\w(.$√∞-])"
+)
+ASTERISKS = re.compile(r"\*+")
+DASHES = re.compile(r"(?P<space> )?(?P<dash>—+|―+|–|--+|-)")
+ELLIPSIS = re.compile(r"(?:\. ?){2,}\.*|…+\.*")
+REPEATED = re.compile(r"(?P<marks>[!?‽؟]{2,})|(?P<commas>,{2,})|(?P<colons>[;:]{2,})")
+RULER = re.compile(r"[-=*_~#+.•—–─━═]{3,}(?= |$)")
+OPEN = re.compile(r"[(\[{]+(?P<space> )?")
+CLOSE = re.compile(r"[)\]}]+")
+AND_OR = re.compile(r"(?P<first>and)/(?P<second>or)\b", re.IGNORECASE)
+SLASH = re.compile(r"/")
+QUOTED = re.compile(r"'n'|’n’|‘n’|&")
+ANY = re.compile("|".join(map(re.escape, sorted(WORDS, key=len, reverse=True))))
+HYPHENS = re.compile(r"[‐‑]")
+FRACTION_BAR = re.compile(r"⁄")
+QUOTES = re.compile(r"[„‟‚‛〝〞＂]")
+APOSTROPHES = re.compile(r"[ʼ＇´]")
+
+
+def _around(match: Match) -> tuple[str, str]:
+    """The characters right before and behind a match."""
+    return match.string[: match.start()][-1:], match.string[match.end() :][:1]
+
+
+def _read_operator(match: Match) -> str | None:
+    """Between operands and spaces, or close to digits: 5 - 3, x = y, 2+2."""
+    sign = match["sign"]
+    before, after = _around(match)
+    left = match.string[: match.start()].rstrip(" ")[-1:]
+    is_spaced = before == " " and after == " "
+    is_sum = _has_digit_or_letter(match)
+    if sign in "-–":
+        return OPERATORS[sign] if is_spaced and is_sum else None
+    if sign in ("/", "^", "·", "~", "*") and not is_spaced:
+        return None
+    if sign == "+" and not (is_spaced or before.isalnum()):
+        return None
+    if sign in ("=>", "->", "→", "⇒"):
+        return OPERATORS[sign]
+    if not left or not (left.isalnum() or left in ")]%.²³°"):
+        return None
+    return OPERATORS[sign]
+
+
+def _has_digit_or_letter(match: Match) -> bool:
+    """Whether numbers or single letters stand on both sides."""
+    left = match.string[: match.start()].rstrip(" ").rpartition(" ")[2]
+    right = match.string[match.end() :].lstrip(" ").partition(" ")[0].rstrip(".,;:!?")
+    return _is_operand(left) and _is_operand(right)
+
+
+def _is_operand(word: str) -> bool:
+    core = word.strip("()[]$")
+    if not core:
+        return False
+    return core[-1].isdigit() or core[0].isdigit() or (len(core) == 1 and core.islower())
+
+
+def _read_dashes(match: Match) -> str | None:
+    """Dashes are pauses; a hyphen between letters stays one."""
+    dash = match["dash"]
+    before, after = _around(match)
+    head = match.string[: match.start()].rstrip()
+    if dash == "-" or dash == "–":
+        is_joint = before.isalnum() and after.isalnum()
+        if is_joint:
+            return " " if dash == "–" else None
+        if before and before != " " and dash == "-":
+            return "" if after in (" ", "") else None
+        if before != " " and dash == "-" and after not in (" ", ""):
+            return "" if not before else None
+        if dash == "-" and after not in (" ", ""):
+            return ""
+    if not re.search(r"\w", head):
+        return ""
+    if is_last(match):
+        return ""
+    if head[-1:] in ",;:.!?—":
+        return " " if not before.isspace() else ""
+    return PAUSE
+
+
+def _read_ellipsis(match: Match) -> str | None:
+    text = match[0].rstrip(" ")
+    if text == "..." or (text == "…" and _around(match)[1] in (" ", "")):
+        if _around(match)[0] != " " and match[0] == text:
+            return None
+    before, after = _around(match)
+    if is_last(match):
+        return None if text == "…" else "…"
+    if not re.search(r"\w", match.string[: match.start()]):
+        return ""
+    space = " " if match[0].endswith(" ") or after.isalnum() else ""
+    return f"{PAUSE}{space}"
+
+
+def _read_repeated(match: Match) -> str | None:
+    if match["commas"]:
+        return ","
+    if match["colons"]:
+        return match["colons"][0]
+    marks = match["marks"]
+    return "?" if "?" in marks or "‽" in marks else "!"
+
+
+def _read_open(match: Match) -> str | None:
+    head = match.string[: match.start()]
+    before = head[-1:]
+    if before.isalnum():
+        return " " if match.string[match.end() :][:1] not in (")", "]", "}") else ""
+    if not re.search(r"\w", head) or head.rstrip()[-1:] in ",;:.!?—–-(":
+        return ""
+    return PAUSE + " "
+
+
+def _read_close(match: Match) -> str | None:
+    after = match.string[match.end() :][:1]
+    before = match.string[: match.start()][-1:]
+    if LAST_IN_TEXT.match(match.string, match.end()) or before in ".!?,;:(":
+        return ""
+    if after in " " and after:
+        following = match.string[match.end() :].lstrip()[:1]
+        return "" if following in ",.;:!?)]—–-" else ","
+    return " " if after.isalnum() else ""
+
+
+def _read_and_or(match: Match) -> str:
+    return f"{match['first']} {match['second']}"
+
+
+def _read_slash(match: Match) -> str | None:
+    before, after = _around(match)
+    if before.isalnum() and after.isalnum():
+        return " slash " if before.isdigit() and after.isdigit() else " "
+    return "slash" if before == " " and after == " " else ""
+
+
+def _read_any(match: Match) -> str | None:
+    words = WORDS[match[0]]
+    before, after = _around(match)
+    if words and before.isalnum():
+        words = f" {words}"
+    if words and after.isalnum() and words[-1:].isalnum():
+        words = f"{words} "
+    return words
+
+
+def _read_asterisks(match: Match) -> str:
+    before, after = _around(match)
+    if match[0] == "*" and before == " " and after == " ":
+        return "times"
+    return ""
+
+
+RULES = (
+    Rule(KIND, "-=*_~#+.•—–─━═", RULER, lambda match: "" if not match[0].startswith("...") else None),
+    Rule(KIND, "-=!<>+−–*×·÷/≤≥≠≈^±→⇒∈", OPERATOR, _read_operator),
+    Rule(KIND, "*", ASTERISKS, _read_asterisks),
+    Rule(KIND, "—―–-", DASHES, _read_dashes),
+    Rule(KIND, ".…", ELLIPSIS, _read_ellipsis),
+    Rule(KIND, "!?‽,;:", REPEATED, _read_repeated),
+    Rule(KIND, "([{", OPEN, _read_open),
+    Rule(KIND, ")]}", CLOSE, _read_close),
+    Rule(KIND, "aA", AND_OR, _read_and_or),
+    Rule(KIND, "/", SLASH, _read_slash),
+    Rule(KIND, "‐‑", HYPHENS, lambda match: "-"),
+    Rule(KIND, "„‟‚‛〝〞＂", QUOTES, lambda match: '"'),
+    Rule(KIND, "ʼ＇´", APOSTROPHES, lambda match: "'"),
+    Rule(KIND, "".join(sorted({symbol[0] for symbol in WORDS})), ANY, _read_any),
+)
