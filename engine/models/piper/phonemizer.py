@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from ...errors import ModelError
+from ...text.normalise import normalise
 from ...text.phonemizer import (
     STRESSES,
     ModelInput,
@@ -23,8 +24,10 @@ from ...text.phonemizer import (
     check_lexicon,
     cut_spans,
     cut_to_fit,
+    place_words,
     strip_symbols,
     to_readable,
+    words_of,
 )
 from .espeak_process import Clause, EspeakReader, start_early
 
@@ -58,6 +61,7 @@ class PiperPhonemizer:
         self._sounds = ids.keys() - {START, END, PAD}
         self.pad_count = len(ids[START]) + len(ids[PAD])  # ids in front of the first phoneme
         self._isolated: dict[str, str] = {}  # phonemes of words that were read by themselves
+        self._keep = words_of(lexicon)
         self._lexicon = {" ".join(key.split()): value for key, value in lexicon.items()}
         longest_first = sorted(self._lexicon, key=len, reverse=True)
         keys = "|".join(map(re.escape, longest_first))
@@ -97,13 +101,15 @@ class PiperPhonemizer:
         A segment without a letter or a digit says nothing: a ruler of equals signs is no sum.
         Phonemes the model does not know are dropped: it has no sound for them.
         """
-        text = to_readable(segment)
+        reading = normalise(segment, self._keep)
+        text = to_readable(reading.text)
         if not text:
             return []
         utterance = self._read_text(ELLIPSIS.sub(",", text))
+        words = place_words(utterance.words, reading)
         inputs = []
         for start, part in cut_to_fit(utterance.phonemes, MAX_PHONEMES):
-            inputs.append(self._to_input(part, utterance.words, start))
+            inputs.append(self._to_input(part, words, start))
         return inputs
 
     def _to_input(self, phonemes: str, words: Sequence[WordSpan], start: int) -> ModelInput:

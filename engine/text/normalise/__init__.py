@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - quotation marks and dashes of every kind
 """Text normalisation: written forms to words, before a voice's own reading rules see them.
 
     normalise("It costs -$40.").text == "It costs minus forty dollars."
@@ -10,6 +11,10 @@ What cannot be said is left out and listed.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Container, Sequence
+
+from ..clauses import count_first_clause
 from . import (
     abbreviations,
     acronyms,
@@ -33,8 +38,8 @@ __all__ = ["Piece", "Reading", "Span", "SpokenText", "Unreadable", "normalise"]
 # The order decides where a text could be read by several kinds: the narrow ones come first.
 RULES = (
     *scripts.RULES,
-    *web.RULES,
     *phones.RULES,
+    *web.RULES,
     *times.RULES,
     *dates.RULES,
     *money.RULES,
@@ -45,15 +50,68 @@ RULES = (
     *quantities.RULES,
     *symbols.RULES,
 )
-SCANNER = Scanner(RULES, abbreviations.SPECIAL | acronyms.SPECIAL)
+CLAUSE_END = re.compile(r"[,;:—–)\]] ")
+SCANNER = Scanner(RULES, abbreviations.SPECIAL | acronyms.SPECIAL | dates.SPECIAL | names.SPECIAL)
 
 
-def normalise(text: str) -> Reading:
-    """The text in words. One without written forms comes back as the very same text."""
+def normalise(text: str, keep: Container[str] = frozenset()) -> Reading:
+    """The text in words. One without written forms comes back as the very same text.
+
+    keep: words, in lower case, that stay as they are written.
+    """
     prepared = prepare(text)
     if prepared is None:
-        return SCANNER.read(text)
-    return _restore(text, prepared, SCANNER.read(prepared.text))
+        return _read_clauses(text, keep)
+    return _restore(text, prepared, _read_clauses(prepared.text, keep))
+
+
+def _read_clauses(text: str, keep: Container[str]) -> Reading:
+    """Clause by clause, as a text that arrives in parts may be cut behind any of them."""
+    starts = _clause_starts(text)
+    if len(starts) == 1:
+        return SCANNER.read(text, keep)
+    ends = [start - 1 for start in starts[1:]]
+    readings = []
+    for start, end in zip(starts, [*ends, len(text)], strict=True):
+        readings.append(SCANNER.read(text[start:end], keep))
+    if all(reading.text is reading.source for reading in readings):
+        return Reading(text, text, (Piece(text, 0, len(text)),))
+    return _join(text, starts, readings)
+
+
+def _clause_starts(text: str) -> list[int]:
+    """Where each clause begins."""
+    starts = [0]
+    if not CLAUSE_END.search(text):
+        return starts
+    words = text.split(" ")
+    while words:
+        count = count_first_clause(words)
+        if not count:
+            break
+        starts.append(starts[-1] + sum(map(len, words[:count])) + count)
+        words = words[count:]
+    return starts
+
+
+def _join(
+    text: str,
+    starts: Sequence[int],
+    readings: Sequence[Reading],
+) -> Reading:
+    """The readings of clauses, with the spaces that were between them."""
+    pieces: list[Piece] = []
+    unreadable: list[Unreadable] = []
+    for start, reading in zip(starts, readings, strict=True):
+        if pieces and reading.text:
+            pieces.append(Piece(" ", start - 1, start))
+        for piece in reading.pieces:
+            pieces.append(Piece(piece.text, piece.start + start, piece.end + start))
+        for left_out in reading.unreadable:
+            place = (left_out.start + start, left_out.end + start)
+            unreadable.append(Unreadable(left_out.text, *place, left_out.kind))
+    said = " ".join(reading.text for reading in readings if reading.text)
+    return Reading(text, said, tuple(pieces), tuple(unreadable))
 
 
 def _restore(

@@ -7,7 +7,20 @@ import re
 from typing import NamedTuple
 
 from .number_words import say_digits
-from .rules import LETTERS, UPPER, Match, Rule, is_last, keep_stop, word_after, word_before
+from .rules import (
+    LETTERS,
+    UPPER,
+    Match,
+    Rule,
+    char_before,
+    char_behind,
+    is_last,
+    keep_stop,
+    text_before,
+    word_after,
+    word_before,
+    words,
+)
 
 KIND = "abbreviation"
 
@@ -56,7 +69,11 @@ TITLES = {
     "Sr": "Sister",
     "Br": "Brother",
 }
-NO_STOP_NEEDED = frozenset("Mr Mrs Ms Dr St Mt Prof Sgt Capt Lt Gov".split())
+NO_STOP_NEEDED = words(
+    """
+    Mr Mrs Ms Dr St Mt Prof Sgt Capt Lt Gov
+    """
+)
 """Titles that are written without a stop as well; the others are words or names then."""
 BEHIND_A_NAME = {
     "St": "Street",
@@ -217,13 +234,17 @@ ANYWHERE = {
     "pop": "population",
     "dir": "director",
 }
-STOP_ANYWHERE_ONLY = frozenset(
+STOP_ANYWHERE_ONLY = words(
     """
     est max min temp ave apt ed inc st mt ch sept wk yr hr sec gal ref rev sq adj pop dir orig
-    """.split()
+    """
 )
 """Words by themselves: abbreviations only with a stop, and not at the end of a sentence."""
-NEVER_AT_END = frozenset("max min temp ed rev pop ref sec gal adj dir st mt ch fig no".split())
+NEVER_AT_END = words(
+    """
+    max min temp ed rev pop ref sec gal adj dir st mt ch fig no
+    """
+)
 WITHOUT_STOP = {
     "vs": "versus",
     "w/o": "without",
@@ -252,11 +273,12 @@ DOTTED = {
     "w.r.t.": "with respect to",
     "p.s.": "P.S",
 }
-EDITIONS = frozenset(
+EDITIONS = words(
     """
-    first second third fourth fifth sixth seventh eighth ninth tenth last new rev revised updated
-    expanded abridged annotated deluxe special limited digital intl international nd rd th st
-    """.split()
+    first second third fourth fifth sixth seventh eighth ninth tenth last new rev revised
+    updated expanded abridged annotated deluxe special limited digital intl international nd rd
+    th st
+    """
 )
 STATES = {
     "AL": "Alabama", "AK": "Alaska", "AZ": "Arizona", "AR": "Arkansas", "CA": "California",
@@ -271,6 +293,11 @@ STATES = {
     "VT": "Vermont", "VA": "Virginia", "WA": "Washington", "WV": "West Virginia",
     "WI": "Wisconsin", "WY": "Wyoming", "DC": "D.C",
 }  # fmt: skip
+STARTERS = words(
+    """
+    The It He She They We You I This That There Then In On At A An But And
+    """
+)
 NUMBER_BEHIND = re.compile(r" ?[(\[\"']*(?:\d|[IVXLC]+\b|[A-Z]\b|#)")
 
 
@@ -286,7 +313,7 @@ class Neighbours(NamedTuple):
 def _look(match: Match) -> Neighbours:
     before = word_before(match)
     after = word_after(match)
-    gap = match.string[: match.start()].rstrip(" ")[-1:]
+    gap = text_before(match).rstrip(" ")[-1:]
     is_capital_before = before[:1].isupper() and gap not in (",", ";", ":", ".", "!", "?", '"', "”")
     if before.endswith("."):
         is_capital_before = before[:1].isupper() and gap == "." and len(before) == 2
@@ -307,10 +334,12 @@ END = r"(?![\w])"
 TITLE = re.compile(rf"(?P<name>{_either(_in_caps(TITLES))})(?P<stop>\.)?{END}(?= |$|[,;:!?)\"'”’])")
 BEHIND = re.compile(rf"(?P<name>{_either(_in_caps(BEHIND_A_NAME))})(?P<stop>\.)?{END}(?!['’])")
 NUMBER = re.compile(
-    rf"(?P<name>{_either([*_in_caps(NUMBERED), *(name.lower() for name in NUMBERED)])})\.{END}"
+    rf"(?P<name>{_either([*_in_caps(NUMBERED), *(name.lower() for name in NUMBERED)])})\.(?!\w|\.)|(?P<close>[Nn]os?|NO|[Ff]ig|[Pp]p?|[Vv]ol|[Cc]h|[Ss]ec)\.(?=\d)"
 )
 UNIT_ANYWHERE = re.compile(rf"(?P<name>{_either(ANYWHERE)})\.{END}", re.IGNORECASE)
-BARE = re.compile(rf"(?P<name>{_either(WITHOUT_STOP)})(?![\w.])(?<=\w)|(?P<slashed>w/)(?=[ a-zA-Z])")
+BARE = re.compile(
+    rf"(?P<name>{_either(WITHOUT_STOP)})(?![\w.])(?<=\w)|(?P<slashed>w/)(?=[ a-zA-Z])"
+)
 LETTERED = re.compile(rf"(?:{_either(DOTTED)}){END}", re.IGNORECASE)
 STATE = re.compile(rf"(?<=, )(?P<state>{_either(STATES)})(?P<zip> \d{{5}}(?:-\d{{4}})?)?(?![\w-])")
 STATE_AND_ZIP = re.compile(rf"(?P<state>{_either(STATES)})(?P<zip> \d{{5}}(?:-\d{{4}})?)(?![\w-])")
@@ -323,6 +352,8 @@ def _read_title(match: Match) -> str | None:
         return None
     around = _look(match)
     key = name.capitalize() if name.isupper() else name
+    if key != name and not around.after.isupper():
+        return None
     if not around.is_capital_after and not (around.after and key in ("Mr", "Mrs", "Ms", "Dr")):
         return None
     is_street = key in BEHIND_A_NAME and key != "Sr" and _is_street(match, around)
@@ -339,6 +370,8 @@ def _is_street(match: Match, around: Neighbours) -> bool:
     """Main St. and 42nd St., but St. Paul; Sunset Dr., but Dr. Smith."""
     if not around.is_capital_after:
         return around.is_capital_before or _is_behind_ordinal(match)
+    if around.after in STARTERS:
+        return around.is_capital_before
     return _is_behind_ordinal(match)
 
 
@@ -355,16 +388,31 @@ def _read_behind(match: Match) -> str | None:
         return None
     if not match["stop"] and key in ("Co", "Pl", "Mt", "Sq", "Inc", "Corp", "Inst", "Pt", "Ter"):
         return BEHIND_A_NAME[key] if key in ("Inc", "Corp") else None
-    if name.isupper() and not match["stop"]:
+    if name in ("PT", "CT", "MT", "PL") or (key != name and not around.before.isupper()):
         return None
     return keep_stop(BEHIND_A_NAME[key], match)
 
 
 def _read_numbered(match: Match) -> str | None:
-    name = match["name"]
+    name = match["name"] or match["close"]
     key = name.capitalize()
     behind = match.string[match.end() :]
-    if key in ("C", "P", "Q", "Ex", "App", "Art", "Op", "Par", "Tab", "Col", "Pt", "Ed", "Sn", "Fl"):
+    if key in (
+        "C",
+        "P",
+        "Q",
+        "Ex",
+        "App",
+        "Art",
+        "Op",
+        "Par",
+        "Tab",
+        "Col",
+        "Pt",
+        "Ed",
+        "Sn",
+        "Fl",
+    ):
         wanted = re.compile(r" ?\d")
     else:
         wanted = NUMBER_BEHIND
@@ -384,14 +432,16 @@ def _read_numbered(match: Match) -> str | None:
 def _read_anywhere(match: Match) -> str | None:
     written = match["name"]
     name = written.lower()
+    if written.isupper() and not word_before(match).isupper():
+        return None
     last = is_last(match)
     if name == "ed":
         before = word_before(match).lower()
         if before not in EDITIONS and not _is_behind_ordinal(match):
             return None
-    elif last and name in NEVER_AT_END:
-        return None
-    elif name in STOP_ANYWHERE_ONLY and word_after(match)[:1].isupper() and written[0].islower():
+    elif (last and name in NEVER_AT_END) or (
+        name in STOP_ANYWHERE_ONLY and word_after(match)[:1].isupper() and written[0].islower()
+    ):
         return None
     if written[0].isupper() and written not in ("Dept", "Est", "Approx", "Govt", "Etc", "Asst"):
         if not _look(match).after and not last:
@@ -404,7 +454,7 @@ def _read_anywhere(match: Match) -> str | None:
 
 def _read_bare(match: Match) -> str | None:
     name = match["name"] or match["slashed"]
-    before = match.string[: match.start()][-1:]
+    before = char_before(match)
     if before.isalnum() or before in ("/", ".", "@"):
         return None
     return WITHOUT_STOP[name]
@@ -412,7 +462,7 @@ def _read_bare(match: Match) -> str | None:
 
 def _read_dotted(match: Match) -> str:
     words = DOTTED[match[0].lower()]
-    if match.string[match.end() : match.end() + 1] == " " and words in ("for example", "that is"):
+    if char_behind(match) == " " and words in ("for example", "that is"):
         return f"{words},"
     return keep_stop(words, match)
 
@@ -420,8 +470,6 @@ def _read_dotted(match: Match) -> str:
 def _read_state(match: Match) -> str:
     words = STATES[match["state"]]
     if match["zip"]:
-
-
         words += " " + " ".join(map(say_digits, match["zip"].strip().split("-")))
     return words
 
@@ -436,5 +484,13 @@ RULES = (
     Rule(KIND, UPPER, BEHIND, _read_behind),
     Rule(KIND, LETTERS, UNIT_ANYWHERE, _read_anywhere),
 )
-SPECIAL = frozenset([*WITHOUT_STOP, *ANYWHERE, *map(str.lower, NUMBERED), *map(str.lower, TITLES), *map(str.lower, BEHIND_A_NAME)])
+SPECIAL = frozenset(
+    [
+        *WITHOUT_STOP,
+        *ANYWHERE,
+        *map(str.lower, NUMBERED),
+        *map(str.lower, TITLES),
+        *map(str.lower, BEHIND_A_NAME),
+    ]
+)
 """Words that are abbreviations at times: they are looked at although they are plain."""

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - quotation marks and dashes of every kind
 """Words in capitals: spelled (FBI), said (NASA), or shouted (IT WAS); and single letters.
 
 Whether "IT" is a word depends on its neighbours: among other words in capitals it is.
@@ -12,34 +13,58 @@ from pathlib import Path
 from .number_words import cardinal, two_digits
 from .numbers import say_number
 from .reading import LETTER_A, spell
-from .rules import LETTERS, UPPER, Match, Rule, is_last, word_after, word_before
+from .rules import (
+    LETTERS,
+    UPPER,
+    Match,
+    Rule,
+    char_before,
+    is_last,
+    text_before,
+    word_after,
+    word_before,
+    words,
+)
 
 KIND = "acronym"
-SAID = frozenset(
+SAID = words(
     """
-    NASA NATO OPEC AIDS UNICEF UNESCO NAFTA FIFA UEFA NASDAQ RADAR LASER SCUBA FEMA OSHA NOAA HIPAA
-    DARPA SWAT ASCII BIOS CAPTCHA GIF RAM ROM SIM PIN LAN WAN POTUS SCOTUS FLOTUS NIMBY YOLO FOMO
-    ASEAN AWOL COBOL BASIC CERN COVID SARS MERS ZIP JPEG MOMA IKEA LEGO VISA MENSA INTERPOL DEFCON
-    NASCAR ICANN IMAX NECCO TEDX CRISPR LIDAR SONAR ASIC CAD NAND NORAD ERISA FICA COBRA OPSEC SPAC
-    LORAN PETA RICO SEAL SNAP STEM TED WASP BRICS GATT TASER ISIS HUD SAT ACT NAVY ROTC AWACS
-    """.split()
+    NASA NATO OPEC AIDS UNICEF UNESCO NAFTA FIFA UEFA NASDAQ RADAR LASER SCUBA FEMA OSHA NOAA
+    HIPAA DARPA SWAT ASCII BIOS CAPTCHA GIF RAM ROM SIM PIN LAN WAN POTUS SCOTUS FLOTUS NIMBY
+    YOLO FOMO ASEAN AWOL COBOL BASIC CERN COVID SARS MERS ZIP JPEG MOMA IKEA LEGO VISA MENSA
+    INTERPOL DEFCON NASCAR ICANN IMAX NECCO TEDX CRISPR LIDAR SONAR ASIC CAD NAND NORAD ERISA
+    FICA COBRA OPSEC SPAC LORAN PETA RICO SEAL SNAP STEM TED WASP BRICS GATT TASER ISIS HUD SAT
+    ACT NAVY ROTC AWACS
+    """
 ) - frozenset(["ROTC"])
-SPELLED = frozenset(
+SPELLED = words(
     """
-    SEC GSM SQL GUI ISO LED USA US UK EU UN UAE FBI CIA NSA IRS DOJ DOD DOE EPA FDA CDC NIH NBA NFL NHL
-    MLB NCAA CEO CFO CTO COO CIO HR PR IT AI ML API APP URL HTML CSS XML CSV PDF USB CPU GPU SSD HDD
-    TV PC DVD CD VHS ATM ID IQ PHD MBA BA BS MA MD RN DNA RNA HIV IV ER ICU MRI CT EKG ECG UFO VIP
-    RSVP FAQ DIY ETA EST PST ABC NBC CBS BBC CNN HBO AMC PBS NPR AP WWF WWII LGBT NRA ACLU AARP UPS
-    USPS GPS SUV RV ABS GDP IPO ROI KPI B2B SEO ERP CRM VPN DNS IP TCP UDP HTTP HTTPS SSH FTP IDE SDK
-    OS PM AM BC AD OK TBD TBA FYI BTW LOL OMG IMO ASAP BBQ BLT PB LLC LLP PLC PTA PTSD ADHD OCD
-    NYC LA DC NY SF EMT DUI DWI RPM MPH AAA YMCA ESPN NYPD LAPD JFK FDR LBJ MLK RBG AOC WHO ICE IMF WTO
-    """.split()
+    SEC GSM SQL GUI ISO LED USA US UK EU UN UAE FBI CIA NSA IRS DOJ DOD DOE EPA FDA CDC NIH NBA
+    NFL NHL MLB NCAA CEO CFO CTO COO CIO HR PR IT AI ML API APP URL HTML CSS XML CSV PDF USB CPU
+    GPU SSD HDD TV PC DVD CD VHS ATM ID IQ PHD MBA BA BS MA MD RN DNA RNA HIV IV ER ICU MRI CT
+    EKG ECG UFO VIP RSVP FAQ DIY ETA EST PST ABC NBC CBS BBC CNN HBO AMC PBS NPR AP WWF WWII
+    LGBT NRA ACLU AARP UPS USPS GPS SUV RV ABS GDP IPO ROI KPI B2B SEO ERP CRM VPN DNS IP TCP
+    UDP HTTP HTTPS SSH FTP IDE SDK OS PM AM BC AD OK TBD TBA FYI BTW LOL OMG IMO ASAP BBQ BLT PB
+    LLC LLP PLC PTA PTSD ADHD OCD NYC LA DC NY SF EMT DUI DWI RPM MPH AAA YMCA ESPN NYPD LAPD
+    JFK FDR LBJ MLK RBG AOC WHO ICE IMF WTO
+    """
 )
-SHORT_WORDS = frozenset(
-    "am an as at be by do go he hi if in is it me my no of oh on or so to up us we ah ha ho ya".split()
+SHORT_WORDS = words(
+    """
+    am an as at be by do go he hi if in is it me my no of oh on or so to up us we ah ha ho ya
+    """
 )
-SHOUTED_ALONE = SHORT_WORDS - frozenset("am it us in or ho ya ah as at me".split())
-ALWAYS_SPLIT = {"NAACP": "N double A.C.P", "NCAA": "N.C double A", "IEEE": "I triple E", "AAA": "triple A"}
+SHOUTED_ALONE = SHORT_WORDS - words(
+    """
+    am it us in or ho ya ah as at me
+    """
+)
+ALWAYS_SPLIT = {
+    "NAACP": "N double A.C.P",
+    "NCAA": "N.C double A",
+    "IEEE": "I triple E",
+    "AAA": "triple A",
+}
 MIXED = {
     "PhD": "P.H.D",
     "PhDs": "P.H.D's",
@@ -74,22 +99,35 @@ MIXED = {
     "F#": "F sharp",
     "Node.js": "node dot J.S",
 }
-CAPS = re.compile(r"(?P<letters>[A-Z]{2,})(?P<s>['’]?s(?![a-z])|['’](?:S|D|T|LL|RE|VE|M)\b|['’](?:ll|d|re|ve|m)\b)?(?![a-z])(?!\.[A-Za-z])")
+CAPS = re.compile(
+    r"(?P<letters>[A-Z]{2,})(?P<s>['’]?s(?![a-z])|['’](?:S|D|T|LL|RE|VE|M)\b|['’](?:ll|d|re|ve|m)\b)?(?![a-z])(?!\.[A-Za-z])"
+)
 CONTRACTED = re.compile(r"(?:[A-Z]+['’][A-Z]{1,2}|[A-Z]*['’][A-Z]{1,2})(?!\w)")
-CODE = re.compile(r"(?P<letters>[A-Z]{1,5})(?P<dash>-)?(?P<digits>\d{1,4})(?P<rest>[A-Z]{0,2})(?![\w.-]*\w)|(?P<word>[A-Z]{2,6})-(?P<number>\d{1,4})(?!\w)")
-LETTER = re.compile(r"(?P<letter>[A-Z])(?![\w.])(?!['’](?!s\b))(?P<s>['’]s\b)?|(?P<last>[A-Z])(?=\.(?!\w))")
+CODE = re.compile(
+    r"(?P<letters>[A-Z]{1,5})(?P<dash>-)?(?P<digits>\d{1,4})(?P<rest>[A-Z]{0,2})(?![\w.-]*\w)|(?P<word>[A-Z]{2,6})-(?P<number>\d{1,4})(?!\w)"
+)
+LETTER = re.compile(
+    r"(?P<letter>[A-Z])(?![\w.])(?!['’](?!s\b))(?P<s>['’]s\b)?|(?P<last>[A-Z])(?=\.(?!\w))"
+)
 BEHIND_DIGITS = re.compile(r"(?P<letters>[A-Z]{1,3})(?!\w)")
 SMALL_LETTER = re.compile(r"(?P<letter>[b-hj-z])(?!['’\w.-])")
 SMALL_A = re.compile(r"a(?=[)] |[)]$| (?:[=<>!+*^]|is (?:greater|less)))")
-LETTERED = frozenset(
+LETTER_RANGE = re.compile(r"(?P<first>[A-Z])[-–](?P<last>[A-Z])(?![\w-])")
+SMALL_CODE = re.compile(r"(?P<letters>utf|mp|http|usb|ipv)-?(?P<digits>\d{1,2})(?!\w)")
+SQUARED = re.compile(r"(?P<letters>[a-z]{1,3})(?P<power>[²³])(?!\w)")
+LETTERED = words(
     """
     plan vitamin grade type class section group team exhibit hepatitis option point part letter
     building terminal gate unit apt row side appendix schedule series column block lot bus line
-    track model straight influenza answer choice step level zone wing floor room suite an grade-a
-    triple double minor major key flat sharp from to
-    """.split()
+    track model straight influenza answer choice step level zone wing floor room suite an
+    grade-a triple double minor major key flat sharp from to
+    """
 )
-WORDS_BEHIND_A = frozenset("and or is was to in for at with from through as on".split())
+WORDS_BEHIND_A = words(
+    """
+    and or is was to in for at with from through as on
+    """
+)
 VOWELS = frozenset("AEIOUY")
 SHOUT_LENGTH = 6
 
@@ -147,14 +185,15 @@ def _read_caps(match: Match) -> str | None:
     shouted = _is_shouted(match) or len(match.string.strip()) == len(letters) + 1
     if _say_as_word(letters, shouted):
         lower = letters.lower()
-        starts = not re.search(r"\w", match.string[: match.start()])
+        starts = not re.search(r"\w", text_before(match))
         return (lower.capitalize() if starts else lower) + suffix
     return spell(letters) + _plural(suffix)
 
 
 def _say_as_word(letters: str, shouted: bool) -> bool:
     if shouted:
-        return _is_word(letters)
+        is_name = len(letters) > 3 and letters not in SPELLED and bool(VOWELS.intersection(letters))
+        return _is_word(letters) or is_name
     if letters in SPELLED:
         return False
     if len(letters) == 2:
@@ -190,6 +229,9 @@ def _read_code(match: Match) -> str | None:
     else:
         numbers = cardinal(digits)
     rest = f" {spell(match['rest'])}" if match["letters"] and match["rest"] else ""
+    if match["dash"] or match["word"]:
+        if letters in ("UTC", "GMT"):
+            return f"{said} minus {numbers}"
     return f"{said} {numbers}{rest}"
 
 
@@ -207,7 +249,7 @@ def _read_a(match: Match) -> str | None:
     before = word_before(match).lower()
     if match["s"]:
         return f"{LETTER_A}'s"
-    gap = match.string[: match.start()].rstrip()
+    gap = text_before(match).rstrip()
     is_inside = bool(gap) and gap[-1] not in ".!?:\"'“(*_-"
     if before in LETTERED and before not in ("from", "to"):
         return LETTER_A
@@ -218,18 +260,33 @@ def _read_a(match: Match) -> str | None:
 
 
 def _read_behind_digits(match: Match) -> str | None:
-    if not match.string[: match.start()][-1:].isdigit():
+    if not char_before(match).isdigit():
         return None
     return spell(match["letters"])
 
 
 def _read_small_letter(match: Match) -> str | None:
     """x in "if x > 3" is a letter; a voice would know, but for the last word of a sentence."""
-    if match.string[: match.start()][-1:].isalnum():
+    if char_before(match).isalnum():
         return None
-    if match.string[: match.start()][-1:] in ("'", "’", "-", "/", "."):
+    if char_before(match) in ("'", "’", "-", "/", "."):
         return None
     return match["letter"].upper()
+
+
+def _read_letter_range(match: Match) -> str:
+    return f"{spell(match['first'])} to {spell(match['last'])}"
+
+
+def _read_small_code(match: Match) -> str:
+    return f"{spell(match['letters'])} {cardinal(match['digits'])}"
+
+
+def _read_squared(match: Match) -> str | None:
+    if char_before(match).isalnum():
+        return None
+    power = "squared" if match["power"] == "²" else "cubed"
+    return f"{spell(match['letters'])} {power}"
 
 
 def _read_small_a(match: Match) -> str:
@@ -246,6 +303,9 @@ def _read_mixed(match: Match) -> str:
 
 RULES = (
     Rule(KIND, LETTERS, MIXED_CASE, _read_mixed),
+    Rule("letter", UPPER, LETTER_RANGE, _read_letter_range),
+    Rule(KIND, "umhi", SMALL_CODE, _read_small_code),
+    Rule("letter", LETTERS, SQUARED, _read_squared),
     Rule(KIND, UPPER, CODE, _read_code),
     Rule("caps", UPPER, CONTRACTED, _read_contracted),
     Rule(KIND, UPPER, CAPS, _read_caps),

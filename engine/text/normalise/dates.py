@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - quotation marks and dashes of every kind
 """Dates: Dec. 25, March 3, 2021, 12/25/1984, 2024-03-15, 15 Aug 2019, Mon.-Fri., 44 BC."""
 
 from __future__ import annotations
@@ -7,12 +8,36 @@ import re
 from .number_words import ordinal, say_digits, two_digits, year
 from .numbers import say_number
 from .reading import spell
-from .rules import DASH, DIGITS, UPPER, Match, Rule, is_last, keep_stop, word_after, word_before
+from .rules import (
+    DASH,
+    DIGITS,
+    UPPER,
+    Match,
+    Rule,
+    char_before,
+    is_last,
+    keep_stop,
+    text_before,
+    word_after,
+    word_before,
+    words,
+)
 
 KIND = "date"
-MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 MONTH_NUMBERS = {name[:3].lower(): number for number, name in enumerate(MONTHS, 1)}
 DAYS = {
     "Mon": "Monday",
@@ -29,15 +54,21 @@ DAYS = {
 }
 SHORT = "Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec"
 SHORT_ALL_CAPS = SHORT.upper()
-MONTH = rf"(?P<month>{'|'.join(MONTHS)}|{'|'.join(MONTHS).upper()}|(?:{SHORT}|{SHORT_ALL_CAPS})\b\.?)"
+MONTH = (
+    rf"(?P<month>{'|'.join(MONTHS)}|{'|'.join(MONTHS).upper()}|(?:{SHORT}|{SHORT_ALL_CAPS})\b\.?)"
+)
 DAY = r"(?P<day>[0-2]?\d|3[01])(?:st|nd|rd|th)?"
 LATER = rf"(?: ?{DASH} ?(?P<later>[0-2]?\d|3[01])(?:st|nd|rd|th)?)?"
 YEAR = r"(?P<year>,? (?:'|’)?\d{4}(?![\d,]*\d|:|/|-\d)(?!\w))?"
 MONTH_DAY = re.compile(rf"{MONTH} {DAY}{LATER}(?![\w%]|:\d|/\d|\.\d|,\d){YEAR}")
 MONTH_YEAR = re.compile(rf"{MONTH},? (?P<year>[12]\d{{3}})(?![\w]|[,.]\d)")
-DAY_MONTH = re.compile(rf"(?P<the>[Tt]he )?{DAY}(?: of)? {MONTH}(?!\w)(?P<year>,? \d{{4}}(?![\w]))?")
+DAY_MONTH = re.compile(
+    rf"(?P<the>[Tt]he )?{DAY}(?: of)? {MONTH}(?!\w)(?P<year>,? \d{{4}}(?![\w]))?"
+)
 ABBREVIATED_MONTH = re.compile(rf"(?P<month>(?:{SHORT}|{SHORT_ALL_CAPS})\.)")
-SLASHES = re.compile(r"(?P<a>\d{1,2})(?P<mark>[/.-])(?P<b>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})(?![\w]|[/.-]\d)")
+SLASHES = re.compile(
+    r"(?P<a>\d{1,2})(?P<mark>[/.-])(?P<b>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})(?![\w]|[/.-]\d)"
+)
 ISO = re.compile(
     r"(?P<year>[12]\d{3})[-/.](?P<month>0?[1-9]|1[0-2])[-/.](?P<day>[0-2]?\d|3[01])(?![\d/-])"
     r"(?:T(?P<hour>\d\d):(?P<minute>\d\d)(?::\d\d(?:\.\d+)?)?(?P<zone>Z|[+-]\d\d:?\d\d)?)?"
@@ -48,20 +79,23 @@ WEEKDAYS = re.compile(
     r"(?P<first>Mon|Tues?|Weds?|Thu(?:rs?)?|Fri|Sat|Sun)\.? ?[-–—/] ?"
     r"(?P<last>Mon|Tues?|Weds?|Thu(?:rs?)?|Fri|Sat|Sun)\b\.?"
 )
-ERA_BEHIND = re.compile(r"(?P<year>\d{1,4}) ?(?P<era>B\.?C\.?E\.?|B\.?C\.?|C\.?E\.?|A\.?D\.?)(?!\w)")
+ERA_BEHIND = re.compile(
+    r"(?P<year>\d{1,4}) ?(?P<era>B\.?C\.?E\.?|B\.?C\.?|C\.?E\.?|A\.?D\.?)(?!\w)"
+)
 ERA_BEFORE = re.compile(r"(?P<era>A\.D\.|AD) (?P<year>\d{1,4})(?![\w,]*\d)")
 SHORT_YEAR = re.compile(r"['’‘](?P<year>\d{2})(?![\w])")
-DATED = frozenset(
+DATED = words(
     """
     on by since until till due dated from through before after starting begins beginning ends
     deadline date effective week
-    """.split()
-)
-SUN_IS_A_STAR = frozenset("the our".split())
-JAN_IS_A_MONTH = frozenset(
     """
-    in of since until till before after by during through last next this each every early mid late
-    """.split()
+)
+SUN_IS_A_STAR = frozenset(["the", "our"])
+JAN_IS_A_MONTH = words(
+    """
+    in of since until till before after by during through last next this each every early mid
+    late
+    """
 )
 
 
@@ -115,6 +149,8 @@ def _read_day_month(match: Match) -> str | None:
     words = f"the {ordinal(int(match['day']))} of {month_name(match['month'])}"
     if match["the"] and match["the"][0] == "T":
         words = f"T{words[1:]}"
+    if word_before(match).lower() == "the":
+        words = words.removeprefix("the ")
     if match["year"]:
         words += f", {_say_year(match['year'])}"
     return keep_stop(words, match)
@@ -125,7 +161,7 @@ def _read_abbreviated_month(match: Match) -> str | None:
     name = month_name(match["month"])
     before = word_before(match).lower()
     if match["month"] == "Jan." and is_last(match) and before not in JAN_IS_A_MONTH:
-        has_day = match.string[: match.start()].rstrip().endswith(("st", "nd", "rd", "th"))
+        has_day = text_before(match).rstrip().endswith(("st", "nd", "rd", "th"))
         if not has_day and match.start():
             return None
     return keep_stop(name, match)
@@ -176,7 +212,11 @@ def _read_weekday(match: Match) -> str | None:
     name = match["day"]
     following = match.string[match.end() :].lstrip(" ,(")
     if match["stop"]:
-        if name == "Sun" and word_before(match).lower() in SUN_IS_A_STAR and not following[:1].isdigit():
+        if (
+            name == "Sun"
+            and word_before(match).lower() in SUN_IS_A_STAR
+            and not following[:1].isdigit()
+        ):
             return None
         if name in ("Sat", "Sun", "Wed") and is_last(match) and not word_before(match):
             return None
@@ -187,7 +227,10 @@ def _read_weekday(match: Match) -> str | None:
 
 
 def _is_before_date(following: str) -> bool:
-    month = re.match(rf"(?:{SHORT}|{'|'.join(MONTHS)})\b|\d{{1,2}}(?:[/:]\d|(?:st|nd|rd|th)\b| ?[ap]\.?m)", following)
+    month = re.match(
+        rf"(?:{SHORT}|{'|'.join(MONTHS)})\b|\d{{1,2}}(?:[/:]\d|(?:st|nd|rd|th)\b| ?[ap]\.?m)",
+        following,
+    )
     return month is not None
 
 
@@ -210,11 +253,13 @@ def _say_era_year(digits: str) -> str:
 
 
 def _read_short_year(match: Match) -> str | None:
-    if match.string[: match.start()][-1:].isalnum():
+    if char_before(match).isalnum():
         return None
     return two_digits(match["year"])
 
 
+SPECIAL = frozenset(map(str.lower, [*SHORT.split("|"), *DAYS]))
+"""Looked at though they may be words: Sun. and Jan. at the end of a sentence."""
 RULES = (
     Rule(KIND, DIGITS, ISO, _read_iso),
     Rule(KIND, DIGITS, SLASHES, _read_slashes),

@@ -30,7 +30,25 @@ BACKSLASH = r"(?P<escape>\\(?=[*_#\[\]()`~>!.+-]))"
 TICKS = r"(?P<ticks>`+)"
 EMPHASIS = r"(?P<emphasis>(?<![\w*])\*{1,3}(?=[^\s*])|(?<=[^\s*])\*{1,3}(?![\w*])|(?<![\w_])_{1,3}(?=[^\s_])(?=[^_]*_)|(?<=[^\s_])_{1,3}(?![\w_]))"
 MARKUP = re.compile(
-    "|".join([COMMENT, HIDDEN, AUTOLINK, TAG, ENTITY, FENCE, LINK, FOOTNOTE, CHECKBOX, STRIKE, CELLS, LEAD, BACKSLASH, TICKS, EMPHASIS]),
+    "|".join(
+        [
+            COMMENT,
+            HIDDEN,
+            AUTOLINK,
+            TAG,
+            ENTITY,
+            FENCE,
+            LINK,
+            FOOTNOTE,
+            CHECKBOX,
+            STRIKE,
+            CELLS,
+            LEAD,
+            BACKSLASH,
+            TICKS,
+            EMPHASIS,
+        ]
+    ),
     re.DOTALL,
 )
 ENTITY_ONLY = re.compile(ENTITY)

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - quotation marks and dashes of every kind
 """Initials and Roman numerals: J. K. Rowling, U.S., Thutmose II, Chapter IV, World War II."""
 
 from __future__ import annotations
@@ -6,40 +7,55 @@ import re
 
 from .number_words import cardinal, ordinal
 from .reading import spell
-from .rules import LETTERS, UPPER, Match, Rule, is_last, word_after, word_before
+from .rules import (
+    LETTERS,
+    UPPER,
+    Match,
+    Rule,
+    keep_stop,
+    text_before,
+    word_after,
+    word_before,
+    words,
+)
 
 INITIALS = re.compile(r"(?P<letters>(?:[A-Z]\.(?: |(?=[A-Z])))+)(?=[A-Z][a-z'’]|[A-Z]\.|Mc|D['’])")
 LAST_INITIAL = re.compile(r"(?P<letters>[A-Z]\.)(?= [A-Z][a-z])")
-DOTTED = re.compile(r"(?P<letters>(?:[A-Za-z]\.){2,}[A-Za-z]?(?![A-Za-z])|Ph\.? ?D\.?(?!\w)|M\.B\.A\.|Ed\.D\.)(?P<s>['’]s|s\b)?")
-NUMERAL = (
-    r"(?P<numeral>(?=[IVXLC])(?:X{0,3}|XL|LX{0,3}|XC|C{1,3}X{0,3})(?:IX|IV|V?I{0,3}))(?![\w]|['’.]\w|-\w)"
+DOTTED = re.compile(
+    r"(?P<letters>(?:[A-Za-z]\.){2,}[A-Za-z]?(?![A-Za-z])|Ph\.? ?D\.?(?!\w)|M\.B\.A\.|Ed\.D\.)(?P<s>['’]s|s\b)?"
 )
+NUMERAL = r"(?P<numeral>(?=[IVXLC])(?:X{0,3}|XL|LX{0,3}|XC|C{1,3}X{0,3})(?:IX|IV|V?I{0,3}))(?![\w]|['’.]\w|-\w)"
 AFTER_NAME = re.compile(NUMERAL)
 VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
-COUNTED = frozenset(
+COUNTED = words(
     """
-    chapter part act scene section sect sect. volume vol vol. book article phase stage type class
-    level appendix figure fig fig. table war bowl title type step unit grade lesson round group
-    division corps army fantasy wars rocky godfather halo theft auto civilization diablo quest
-    warcraft witcher grand superman rambo saw terminator alien predator apollo mark mk mk. olympiad
-    wrestlemania iphone tier schedule amendment canto psalm item page verse no no. number world
-    category question exhibit gemini saturn soyuz pentium windows playstation
-    """.split()
-)
-REGNAL = frozenset(
+    chapter part act scene section sect sect. volume vol vol. book article phase stage type
+    class level appendix figure fig fig. table war bowl title type step unit grade lesson round
+    group division corps army fantasy wars rocky godfather halo theft auto civilization diablo
+    quest warcraft witcher grand superman rambo saw terminator alien predator apollo mark mk mk.
+    olympiad wrestlemania iphone tier schedule amendment canto psalm item page verse no no.
+    number world category question exhibit gemini saturn soyuz pentium windows playstation
     """
-    henry louis elizabeth charles george edward james william pius benedict napoleon philip philippe
-    catherine peter alexander nicholas frederick friedrich wilhelm ferdinand francis leo gregory
-    innocent clement urban thutmose ramses ramesses rameses seti amenhotep ptolemy cleopatra darius
-    xerxes cyrus mehmed murad selim suleiman otto leopold gustav gustavus christian haakon olav
-    harald carlos mary richard robert kenneth constantine justinian theodosius umberto emmanuel
-    pedro alfonso felipe franz maximilian rudolf albert baldwin stephen boniface celestine julius
-    sixtus paul john adrian alfonso andrew casimir conrad sigismund ivan vladimir basil leo michael
-    margaret isabella victoria anne christina joseph louis-philippe artaxerxes shapur akbar rama
-    mohammed abdullah hussein idris menelik edgar edmund malcolm david humbert joan
-    """.split()
 )
-ROYAL = frozenset("king queen pope emperor empress tsar czar sultan pharaoh prince princess duke saint kaiser".split())
+REGNAL = words(
+    """
+    henry louis elizabeth charles george edward james william pius benedict napoleon philip
+    philippe catherine peter alexander nicholas frederick friedrich wilhelm ferdinand francis
+    leo gregory innocent clement urban thutmose ramses ramesses rameses seti amenhotep ptolemy
+    cleopatra darius xerxes cyrus mehmed murad selim suleiman otto leopold gustav gustavus
+    christian haakon olav harald carlos mary richard robert kenneth constantine justinian
+    theodosius umberto emmanuel pedro alfonso felipe franz maximilian rudolf albert baldwin
+    stephen boniface celestine julius sixtus paul john adrian alfonso andrew casimir conrad
+    sigismund ivan vladimir basil leo michael margaret isabella victoria anne christina joseph
+    louis-philippe artaxerxes shapur akbar rama mohammed abdullah hussein idris menelik edgar
+    edmund david humbert joan
+    """
+)
+ROYAL = words(
+    """
+    king queen pope emperor empress tsar czar sultan pharaoh prince princess duke saint kaiser
+    """
+)
 NUMBER_ONLY = re.compile(r"[IVX]")
 
 
@@ -59,7 +75,7 @@ def _read_initials(match: Match) -> str:
 
 
 def _read_last_initial(match: Match) -> str | None:
-    if not match.string[: match.start()].strip(" \"'(“"):
+    if not text_before(match).strip(" \"'(“"):
         return spell(match["letters"])
     return spell(match["letters"]) if word_before(match)[:1].isupper() else None
 
@@ -69,9 +85,7 @@ def _read_dotted(match: Match) -> str | None:
     words = spell(letters)
     if match["s"]:
         return f"{words}'s"
-    if letters.endswith(".") and is_last(match):
-        return f"{words}."
-    return words
+    return keep_stop(words, match)
 
 
 def _read_numeral(match: Match) -> str | None:
@@ -79,7 +93,7 @@ def _read_numeral(match: Match) -> str | None:
     if not numeral:
         return None
     before = word_before(match)
-    gap = match.string[: match.start()]
+    gap = text_before(match)
     if not before or not gap.endswith(f"{before} "):
         return None
     value = roman_value(numeral)
@@ -100,7 +114,7 @@ def _read_numeral(match: Match) -> str | None:
 
 
 def _word_before_that(match: Match, before: str) -> str:
-    head = match.string[: match.start()].rstrip().removesuffix(before).rstrip()
+    head = text_before(match).rstrip().removesuffix(before).rstrip()
     return head.rpartition(" ")[2]
 
 
@@ -118,16 +132,18 @@ def _is_person(match: Match, before: str) -> bool:
     return earlier[:1].isupper() and earlier.isalpha() and earlier.lower() in FIRST_NAMES
 
 
-FIRST_NAMES = REGNAL | frozenset(
+FIRST_NAMES = REGNAL | words(
     """
-    thomas daniel matthew anthony mark donald steven kenneth brian ronald timothy jason jeffrey ryan
-    gary eric jonathan larry justin scott brandon benjamin samuel patrick frank raymond jack dennis
-    jerry tyler aaron jose adam nathan douglas zachary kyle walter ethan jeremy harold keith
-    christopher roger noah gerald terry sean austin carl arthur lawrence dylan jesse jordan bryan
-    billy joe bruce gabriel logan alan juan wayne roy ralph randy eugene vincent russell elijah
-    louis bobby philip johnny sam bill bob tom jim mike hank cal ken loudon davis martin griffin
-    """.split()
+    thomas daniel matthew anthony mark donald steven kenneth brian ronald timothy jason jeffrey
+    ryan gary eric jonathan larry justin scott brandon benjamin samuel patrick frank raymond
+    jack dennis jerry tyler aaron jose adam nathan douglas zachary kyle walter ethan jeremy
+    harold keith christopher roger noah gerald terry sean austin carl arthur lawrence dylan
+    jesse jordan bryan billy joe bruce gabriel logan alan juan wayne roy ralph randy eugene
+    vincent russell elijah louis bobby philip johnny sam bill bob tom jim mike hank cal ken
+    loudon davis martin griffin
+    """
 )
+SPECIAL = frozenset(["i"])
 RULES = (
     Rule("initials", UPPER, INITIALS, _read_initials),
     Rule("initials", LETTERS, DOTTED, _read_dotted),

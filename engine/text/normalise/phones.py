@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - quotation marks and dashes of every kind
 """Telephone numbers: digit by digit, with a pause between the groups."""
 
 from __future__ import annotations
@@ -5,7 +6,7 @@ from __future__ import annotations
 import re
 
 from .number_words import cardinal, say_digits
-from .rules import DIGITS, Match, Rule, word_before
+from .rules import DIGITS, Match, Rule, char_before, word_before, words
 
 KIND = "phone"
 SEPARATOR = r"[-–. ]"
@@ -15,14 +16,18 @@ FULL = re.compile(
     rf"(?P<middle>\d{{3}}){SEPARATOR}(?P<last>\d{{4}})(?![\w]|[-–./]\d){EXTENSION}"
 )
 LOCAL = re.compile(rf"(?P<middle>\d{{3}})[-–](?P<last>\d{{4}})(?![\w]|[-–./]\d){EXTENSION}")
-ABROAD = re.compile(rf"\+(?P<country>\d{{1,3}})(?P<groups>(?:{SEPARATOR}\(?\d{{1,5}}\)?){{2,5}})(?![\w])")
-PLAIN_ABROAD = re.compile(r"\+(?P<digits>\d{8,15})(?!\d)")
-NAMED = re.compile(
-    r"(?P<country>1-)(?P<area>8\d\d|9\d\d)-(?P<name>[A-Z]{4,}(?:-[A-Z]+)*)(?![a-z])"
+ABROAD = re.compile(
+    rf"\+(?P<country>\d{{1,3}})(?P<groups>(?:{SEPARATOR}\(?\d{{1,5}}\)?){{2,5}})(?![\w])"
 )
+PLAIN_ABROAD = re.compile(r"\+(?P<digits>\d{8,15})(?!\d)")
+NAMED = re.compile(r"(?P<country>1-)(?P<area>8\d\d|9\d\d)-(?P<name>[A-Z]{4,}(?:-[A-Z]+)*)(?![a-z])")
 SHORT = re.compile(r"[2-9]11\b|988\b")
 TOLL_FREE = re.compile(r"8(00|33|44|55|66|77|88)|900")
-CALLS = frozenset("call called calls calling dial dialed dialing text texted phone ring to".split())
+CALLS = words(
+    """
+    call called calls calling dial dialed dialing text texted phone ring to
+    """
+)
 
 
 def _say_area(digits: str) -> str:
@@ -46,7 +51,7 @@ def _say_extension(match: Match) -> str:
 
 
 def _read_full(match: Match) -> str | None:
-    if match.string[: match.start()][-1:] in ("-", ".", "/"):
+    if char_before(match) in ("-", ".", "/"):
         return None
     groups = []
     area = re.sub(r"\D", "", match["area"])
@@ -61,7 +66,7 @@ def _read_full(match: Match) -> str | None:
 
 
 def _read_local(match: Match) -> str | None:
-    if match.string[: match.start()][-1:] in ("-", ".", "/"):
+    if char_before(match) in ("-", ".", "/"):
         return None
     return f"{say_digits(match['middle'])}, {_say_last(match['last'])}{_say_extension(match)}"
 

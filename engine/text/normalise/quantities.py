@@ -8,7 +8,6 @@ import re
 from .number_words import cardinal, fraction, ordinal, pluralise, say_digits, two_digits, year
 from .numbers import (
     FRACTION_CHARS,
-    MAGNITUDE_WORDS,
     NUMBER,
     SIGN_WORDS,
     SUFFIX_MAGNITUDE,
@@ -17,45 +16,66 @@ from .numbers import (
     say_mixed,
     say_number,
 )
-from .rules import DASH, DIGITS, LETTERS, Match, Rule, follows_word, word_after, word_before
+from .reading import spell
+from .rules import (
+    DASH,
+    DIGITS,
+    LETTERS,
+    Match,
+    Rule,
+    follows_word,
+    noun_before,
+    text_before,
+    word_after,
+    word_before,
+    words,
+)
 
 KIND = "number"
 FRACTION = "".join(FRACTION_CHARS)
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
-PAIRS = frozenset(["24/7", "50/50", "9/11", "20/20", "7/7", "60/40", "80/20", "70/30"])
-MEASURED = frozenset(
+PAIRS = words(
+    """
+    24/7 50/50 9/11 20/20 7/7 60/40 80/20 70/30
+    """
+)
+MEASURED = words(
     """
     of cup cups inch inches mile miles hour hours pound pounds teaspoon tablespoon teaspoons
     tablespoons ounce acre acres yard foot pint quart gallon oz lb tsp tbsp full empty done
-    """.split()
+    """
 )
-SPOKEN_BY_DIGITS = frozenset(
+SPOKEN_BY_DIGITS = words(
     """
     code pin zip password passcode extension ext agent flight account number card ends serial id
     ref reference order invoice case badge
-    """.split()
-)
-IN_PAIRS = frozenset(
-    "room suite boeing airbus interstate highway area error flight bus model gate apartment".split()
-)
-YEAR_BEFORE = frozenset(
     """
-    in since by until till after before during from of through circa around about year years class
-    early late mid spring summer fall autumn winter january february march april may june july
-    august september october november december copyright and to ad between
-    """.split()
 )
-WON = frozenset(
-    "won lost beat beats beating win wins lose loses led leads lead tied score victory defeat".split()
+IN_PAIRS = words(
+    """
+    room suite boeing airbus interstate highway area error flight bus model gate apartment
+    """
 )
-ORDINAL = re.compile(r"(?P<number>\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th|ST|ND|RD|TH|ˢᵗ|ⁿᵈ|ʳᵈ|ᵗʰ)(?!\w)")
+YEAR_BEFORE = words(
+    """
+    in since by until till after before during from of through circa around about year years
+    class early late mid spring summer fall autumn winter january february march april may june
+    july august september october november december copyright and to ad between
+    """
+)
+WON = words(
+    """
+    won lost beat beats beating win wins lose loses led leads lead tied score victory defeat
+    """
+)
+ORDINAL = re.compile(
+    r"(?P<number>\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th|ST|ND|RD|TH|ˢᵗ|ⁿᵈ|ʳᵈ|ᵗʰ)(?!\w)"
+)
 PERCENT = re.compile(
     rf"(?P<sign>[-−–+±])?(?P<number>{NUMBER})?(?P<half>[{FRACTION}])?(?: ?%)?"
     rf"(?: ?{DASH} ?(?P<to>{NUMBER}))? ?(?P<mark>%|‰)"
 )
-MIXED = re.compile(
-    rf"(?P<sign>[-−])?(?:(?P<whole>\d+) ?)?(?P<char>[{FRACTION}])"
-)
+MIXED = re.compile(rf"(?P<sign>[-−])?(?:(?P<whole>\d+) ?)?(?P<char>[{FRACTION}])")
 SLASHED = re.compile(r"(?:(?P<whole>\d+)[ -])?(?P<low>\d{1,3})[/⁄](?P<high>\d{1,4})(?![\d/]|\.\d)")
 RANGE = re.compile(
     rf"(?P<low>{NUMBER})(?P<dash> ?[-–—‒] ?|--)(?P<high>{NUMBER})(?P<rest>[kKmM]|(?:st|nd|rd|th))?"
@@ -67,11 +87,14 @@ SIGNED = re.compile(
 SCALED = re.compile(rf"(?P<number>{NUMBER})(?P<magnitude>[kKmMbB]|bn|mn|tn)(?!\w)")
 DECADE = re.compile(r"(?P<apostrophe>['’‘])?(?P<number>\d{2}|\d{4})['’]?s\b")
 RATIO = re.compile(r"\d{1,4}(?::\d{1,4})+(?![\d:])")
-POWER = re.compile(rf"(?P<base>{NUMBER}|[a-zA-Z])(?:\^(?P<caret>-?\d+)|(?P<high>[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+))(?!\w)")
+POWER = re.compile(
+    rf"(?P<base>{NUMBER}|[a-zA-Z])(?:\^(?P<caret>-?\d+)|(?P<high>[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+))(?!\w)"
+)
 PLAIN = re.compile(rf"(?P<number>{NUMBER})(?P<plus>\+)?(?!\w)")
 YEARS = re.compile(
     r"(?P<first>[12]\d{3})(?P<to>(?:-|–|—)(?P<second>\d{2}|\d{4}))?(?![\w,]*\d|:|[-–/.]\d)(?!\w)"
 )
+MARKER = re.compile(r"(?P<label>\d{1,3}|[a-zA-Z](?=\)))[.)](?= )")
 AFTER_DIGITS = re.compile(r"(?P<number>\d+)(?=[A-Za-z])")
 
 
@@ -130,7 +153,7 @@ def _read_slashed(match: Match) -> str | None:
 
 
 def _read_range(match: Match) -> str | None:
-    if follows_word(match) or match.string[: match.start()].endswith(("-", "–")):
+    if follows_word(match) or text_before(match).endswith(("-", "–")):
         return None
     low, high = match["low"], match["high"]
     if " " in match["dash"] and "=" in match.string[match.end() :]:
@@ -208,10 +231,12 @@ def _read_years(match: Match) -> str | None:
         if int(second) <= int(first[2:]) or word_after(match) in ("points", "people"):
             return None
         return f"{year(first)} to {two_digits(second)}"
-    if word_before(match).lower() in SPOKEN_BY_DIGITS:
+    if noun_before(match) in SPOKEN_BY_DIGITS:
         return None
     following = word_after(match)
-    counts = following.endswith("s") and following.islower() and following not in ("was", "is", "has")
+    counts = (
+        following.endswith("s") and following.islower() and following not in ("was", "is", "has")
+    )
     if counts and word_before(match).lower() not in ("the", "since"):
         return cardinal(first)
     return year(first)
@@ -219,7 +244,7 @@ def _read_years(match: Match) -> str | None:
 
 def _read_plain(match: Match) -> str | None:
     number = match["number"]
-    words = _say_in_context(number, word_before(match).lower())
+    words = _say_in_context(number, noun_before(match))
     if match["plus"]:
         words += " plus"
     return words
@@ -228,7 +253,7 @@ def _read_plain(match: Match) -> str | None:
 def _say_in_context(number: str, before: str) -> str:
     if not number.isdigit():
         return say_number(number)
-    by_digits = before in SPOKEN_BY_DIGITS or before.rstrip(".") in SPOKEN_BY_DIGITS
+    by_digits = before in SPOKEN_BY_DIGITS
     if by_digits and len(number) > 2:
         return say_digits(number)
     if before in IN_PAIRS and len(number) == 3 and not number.endswith("00"):
@@ -243,7 +268,17 @@ def _read_digits(match: Match) -> str:
     return say_number(match["number"])
 
 
+def _read_marker(match: Match) -> str | None:
+    """The number of an item of a list: 1. Open the box."""
+    if match.start():
+        return None
+    label = match["label"]
+    words = cardinal(label) if label.isdigit() else spell(label)
+    return f"{words},"
+
+
 RULES = (
+    Rule("list", f"{DIGITS}{LETTERS}", MARKER, _read_marker),
     Rule(KIND, f"{DIGITS}{FRACTION}-−", MIXED, _read_mixed),
     Rule(KIND, f"{DIGITS}.{FRACTION}-−–+±", PERCENT, _read_percent),
     Rule(KIND, DIGITS, SLASHED, _read_slashed),

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - quotation marks and dashes of every kind
 """One pass over a text, from left to right: what is written in full is skipped, the rest is read.
 
 A chunk (what stands between two spaces) that is a plain word is not looked at. In any other chunk
@@ -9,7 +10,7 @@ them. What no rule reads is said as it is written.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from .reading import Piece, Reading, Unreadable, to_said
 from .rules import ANY_LETTER, ANY_SYMBOL, PAUSE, UNREADABLE, Rule
@@ -18,7 +19,9 @@ CHUNK = re.compile(r"\S+")
 PLAIN = re.compile(r"[(\"“]?[A-Za-z][a-z]+(?:['’-][a-z]+)*[,;:!?\"”)]*|I|I['’][a-z]+,?|a")
 LAST_PLAIN = re.compile(r"[A-Za-z]?[a-z]+(?:['’-][a-z]+)*[.]?[\"”]?")
 ATOM = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|.", re.DOTALL)
+AROUND = "\"'“”‘’()[]{},.;:!?"
 MARKS = ",.;:!?)"
+
 
 class Scanner:
     """Reads texts by rules. `special` are plain words that rules have to look at all the same."""
@@ -31,11 +34,16 @@ class Scanner:
         self._rules: Mapping[str, Sequence[Rule]] = table
         self._special = special
 
-    def read(self, text: str) -> Reading:
-        """The text as it is said; the very text, if it is written in full."""
+    def read(self, text: str, keep: Container[str] = frozenset()) -> Reading:
+        """The text as it is said; the very text, if it is written in full.
+
+        keep: chunks that stay as they are, in lower case and without the marks around them.
+        """
         output = Output(text)
         for match in CHUNK.finditer(text):
             if match.start() < output.position or self._is_plain(match):
+                continue
+            if match[0].strip(AROUND).lower() in keep:
                 continue
             self._read_chunk(output, match.end())
         return output.finish()
@@ -46,7 +54,7 @@ class Scanner:
             is_last = match.end() == len(match.string)
             if not (is_last and LAST_PLAIN.fullmatch(chunk)):
                 return False
-        return chunk.strip("(\"“,;:!?.”)").lower() not in self._special
+        return chunk.strip('("“,;:!?.”)').lower() not in self._special
 
     def _read_chunk(self, output: Output, end: int) -> None:
         """Try the rules from where the output has come to up to the end of a chunk."""

@@ -6,18 +6,43 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from .rules import ANY_LETTER, ANY_SYMBOL, UNREADABLE, Match, Rule
+from .rules import ANY_LETTER, ANY_SYMBOL, UNREADABLE, Match, Rule, char_before
 
-GREEK = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma "
-    "sigma tau upsilon phi chi psi omega"
-).split()
+GREEK = [
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "epsilon",
+    "zeta",
+    "eta",
+    "theta",
+    "iota",
+    "kappa",
+    "lambda",
+    "mu",
+    "nu",
+    "xi",
+    "omicron",
+    "pi",
+    "rho",
+    "sigma",
+    "sigma",
+    "tau",
+    "upsilon",
+    "phi",
+    "chi",
+    "psi",
+    "omega",
+]
 EMOJI_RANGES = (
     "\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff\u25a0-\u25ff\u2190-\u21ff\u3030\u303d\u3297\u3299"
     "\U000e0020-\U000e007f\u20e3\ufe0e\ufe0f\u200d\u2934\u2935"
 )
 EMOJI = re.compile(rf"(?:[{EMOJI_RANGES}]| (?=[{EMOJI_RANGES}]))+")
-FACE = re.compile(r"[:;=8xX][-'^o]?[)(\]\[DPpOo/\\|3*](?![\w])|<3(?!\d)|[)(]-?[:;]|\^_+\^|¯\\_\(ツ\)_/¯")
+FACE = re.compile(
+    r"[:;=8xX][-'^o]?[)(\]\[DPpOo/\\|3*](?![\w])|<3(?!\d)|[)(]-?[:;]|\^_+\^|¯\\_\(ツ\)_/¯"
+)
 FIRST_OF_FACE = ":;=8xX<()^¯"
 GREEK_LETTER = re.compile(r"[Α-Ωα-ω](?![Ͱ-Ͽ])")
 RANGE = (
@@ -39,6 +64,7 @@ SCRIPTS = {
     "THAI": "Thai letters",
 }
 
+
 def script_of(char: str) -> str | None:
     """What a letter belongs to that no English voice reads; None for Latin letters."""
     if char < "\u0250" or "\u1e00" <= char <= "\u1eff":
@@ -57,7 +83,7 @@ def _read_emoji(match: Match) -> str | None:
 
 
 def _read_face(match: Match) -> str | None:
-    before = match.string[: match.start()][-1:]
+    before = char_before(match)
     if match[0] == "<3" or (before and before != " "):
         return None
     if match[0][0] in "xX8" and not match[0][1:].strip("D)("):
@@ -74,7 +100,7 @@ def _read_symbol(match: Match) -> str | None:
 
 
 def _read_greek(match: Match) -> str | None:
-    if match.string[: match.start()][-1:].isalpha():
+    if char_before(match).isalpha():
         return None
     code = ord(match[0].lower()) - ord("α")
     return GREEK[code]

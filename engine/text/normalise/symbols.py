@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from .rules import LAST_IN_TEXT, PAUSE, Match, Rule, is_last
+from .rules import LAST_IN_TEXT, PAUSE, Match, Rule, char_before, char_behind, is_last, text_before
 
 KIND = "symbol"
 OPERATORS = {
@@ -119,9 +119,7 @@ WORDS = {
     "‰": "per thousand",
     "½": "one half",
 }
-OPERATOR = re.compile(
-    r"(?P<sign>===|[=!<>]=|[-=]>|[-+−–*×·÷/=<>≤≥≠≈^±→⇒∈])(?= ?[\w(.$√∞-])"
-)
+OPERATOR = re.compile(r"(?P<sign>===|[=!<>]=|[-=]>|[-+−–*×·÷/=<>≤≥≠≈^±→⇒∈])(?= ?[\w(.$√∞-])")
 ASTERISKS = re.compile(r"\*+")
 DASHES = re.compile(r"(?P<space> )?(?P<dash>—+|―+|–|--+|-)")
 ELLIPSIS = re.compile(r"(?:\. ?){2,}\.*|…+\.*")
@@ -141,14 +139,14 @@ APOSTROPHES = re.compile(r"[ʼ＇´]")
 
 def _around(match: Match) -> tuple[str, str]:
     """The characters right before and behind a match."""
-    return match.string[: match.start()][-1:], match.string[match.end() :][:1]
+    return char_before(match), char_behind(match)
 
 
 def _read_operator(match: Match) -> str | None:
     """Between operands and spaces, or close to digits: 5 - 3, x = y, 2+2."""
     sign = match["sign"]
     before, after = _around(match)
-    left = match.string[: match.start()].rstrip(" ")[-1:]
+    left = text_before(match).rstrip(" ")[-1:]
     is_spaced = before == " " and after == " "
     is_sum = _has_digit_or_letter(match)
     if sign in "-–":
@@ -166,7 +164,7 @@ def _read_operator(match: Match) -> str | None:
 
 def _has_digit_or_letter(match: Match) -> bool:
     """Whether numbers or single letters stand on both sides."""
-    left = match.string[: match.start()].rstrip(" ").rpartition(" ")[2]
+    left = text_before(match).rstrip(" ").rpartition(" ")[2]
     right = match.string[match.end() :].lstrip(" ").partition(" ")[0].rstrip(".,;:!?")
     return _is_operand(left) and _is_operand(right)
 
@@ -182,7 +180,7 @@ def _read_dashes(match: Match) -> str | None:
     """Dashes are pauses; a hyphen between letters stays one."""
     dash = match["dash"]
     before, after = _around(match)
-    head = match.string[: match.start()].rstrip()
+    head = text_before(match).rstrip()
     if dash == "-" or dash == "–":
         is_joint = before.isalnum() and after.isalnum()
         if is_joint:
@@ -210,7 +208,7 @@ def _read_ellipsis(match: Match) -> str | None:
     before, after = _around(match)
     if is_last(match):
         return None if text == "…" else "…"
-    if not re.search(r"\w", match.string[: match.start()]):
+    if not re.search(r"\w", text_before(match)):
         return ""
     space = " " if match[0].endswith(" ") or after.isalnum() else ""
     return f"{PAUSE}{space}"
@@ -226,18 +224,18 @@ def _read_repeated(match: Match) -> str | None:
 
 
 def _read_open(match: Match) -> str | None:
-    head = match.string[: match.start()]
+    head = text_before(match)
     before = head[-1:]
     if before.isalnum():
-        return " " if match.string[match.end() :][:1] not in (")", "]", "}") else ""
-    if not re.search(r"\w", head) or head.rstrip()[-1:] in ",;:.!?—–-(":
+        return " " if char_behind(match) not in (")", "]", "}") else ""
+    if not re.search(r"\w", head) or head.rstrip()[-1:] in ",;:!?—–-(":
         return ""
     return PAUSE + " "
 
 
 def _read_close(match: Match) -> str | None:
-    after = match.string[match.end() :][:1]
-    before = match.string[: match.start()][-1:]
+    after = char_behind(match)
+    before = char_before(match)
     if LAST_IN_TEXT.match(match.string, match.end()) or before in ".!?,;:(":
         return ""
     if after in " " and after:
@@ -275,7 +273,9 @@ def _read_asterisks(match: Match) -> str:
 
 
 RULES = (
-    Rule(KIND, "-=*_~#+.•—–─━═", RULER, lambda match: "" if not match[0].startswith("...") else None),
+    Rule(
+        KIND, "-=*_~#+.•—–─━═", RULER, lambda match: "" if not match[0].startswith("...") else None
+    ),
     Rule(KIND, "-=!<>+−–*×·÷/≤≥≠≈^±→⇒∈", OPERATOR, _read_operator),
     Rule(KIND, "*", ASTERISKS, _read_asterisks),
     Rule(KIND, "—―–-", DASHES, _read_dashes),

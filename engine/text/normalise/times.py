@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - quotation marks and dashes of every kind
 """Times of day and durations: 9:30PM, 5 p.m., 14:00 UTC, 2:30-3:45, 9am-5pm, 4:05:10."""
 
 from __future__ import annotations
@@ -6,7 +7,7 @@ import re
 
 from .number_words import cardinal, say_digits, two_digits
 from .reading import spell
-from .rules import DIGITS, Match, Rule, keep_stop, word_after
+from .rules import DIGITS, Match, Rule, keep_stop, word_after, words
 
 KIND = "time"
 HALF = r"[AaPp](?:\.[Mm]\.?|[Mm]\b\.?(?=\W*$)|[Mm]\b)"
@@ -20,11 +21,12 @@ SPAN = re.compile(
     rf"(?P<last>\d{{1,2}}(?::\d{{2}})?)(?P<last_half> ?{HALF})?(?![\d:])(?!\w)"
 )
 MILITARY = re.compile(r"(?P<hour>[01]\d|2[0-4])(?P<minute>[0-5]\d)(?= hours\b| hrs\b)")
-RATIOS = frozenset("ratio scale odds mix ratios".split())
-ZONES = frozenset(
+CENTRAL = re.compile(r"(?P<first>\d{1,2})/(?P<last>\d{1,2})c\b")
+RATIOS = frozenset(["ratio", "scale", "odds", "mix", "ratios"])
+ZONES = words(
     """
     EST EDT CST CDT MST MDT PST PDT ET CT MT PT GMT UTC BST CET CEST IST JST AKST HST Z
-    """.split()
+    """
 )
 
 
@@ -111,7 +113,12 @@ def _read_military(match: Match) -> str:
     return f"{words} {two_digits(minute) if minute[0] != '0' else say_digits(minute)}"
 
 
+def _read_central(match: Match) -> str:
+    return f"{cardinal(match['first'])} {cardinal(match['last'])} central"
+
+
 RULES = (
+    Rule(KIND, DIGITS, CENTRAL, _read_central),
     Rule(KIND, DIGITS, SPAN, _read_span),
     Rule(KIND, DIGITS, TIME, _read_time),
     Rule(KIND, DIGITS, HOURS, _read_hours),

@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001, RUF003 - primes and micro signs are units
+# ruff: noqa: RUF001 - primes and micro signs are units
 """Units after a number: 10m, 5 kg, 60 mph, 25℃, 5'10", 9.8 m/s², and a 5-lb. bag."""
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from .rules import (
     is_attributive,
     keep_stop,
     word_after,
+    words,
 )
 
 KIND = "unit"
@@ -67,23 +68,31 @@ cm²=square centimeter | mm²=square millimeter | in²=square inch/square inches
 m³=cubic meter | m3=cubic meter | cm³=cubic centimeter | mm³=cubic millimeter
 km³=cubic kilometer | ft³=cubic foot/cubic feet | in³=cubic inch/cubic inches
 """
-MAY_END_IN_STOP = frozenset(
+MAY_END_IN_STOP = words(
     """
-    km cm mm kg mg lb lbs oz ft mi yd yds ml gal qt pt tbsp tsp hr hrs min mins sec secs wk wks mo
-    mos yr yrs mph ct pct pcs
-    """.split()
+    km cm mm kg mg lb lbs oz ft mi yd yds ml gal qt pt tbsp tsp hr hrs min mins sec secs wk wks
+    mo mos yr yrs mph ct pct pcs
+    """
 )
 ONLY_CLOSE = frozenset(["A", "h", "s", "pp"])
 """Letters and words as well: units only right behind the number."""
-CURRENTS = frozenset("fuse fuses circuit circuits current breaker outlet charger supply".split())
-COUNTED_IN_MILLIONS = frozenset(
+CURRENTS = words(
+    """
+    fuse fuses circuit circuits current breaker outlet charger supply
+    """
+)
+COUNTED_IN_MILLIONS = words(
     """
     people users followers subscribers views downloads customers viewers residents readers homes
     members copies streams tweets jobs voters adults children Americans fans tons years
-    """.split()
+    """
 )
 DEGREES = {"C": " Celsius", "F": " Fahrenheit", "K": " Kelvin", "℃": " Celsius", "℉": " Fahrenheit"}
-TALL = frozenset("tall high long wide deep x by at above below in and or from away".split())
+TALL = words(
+    """
+    tall high long wide deep x by at above below in and or from away
+    """
+)
 
 
 def _parse(table: str) -> dict[str, tuple[str, str]]:
@@ -163,7 +172,7 @@ def _read_degrees(match: Match) -> str | None:
     if match["to"]:
         words += f" to {say_number(match['to'])}"
     is_single = is_one(match["number"]) and not match["to"]
-    degrees = "degree" if is_single or is_attributive(match) and not match["scale"] else "degrees"
+    degrees = "degree" if is_single or (is_attributive(match) and not match["scale"]) else "degrees"
     return f"{words} {degrees}{DEGREES.get(match['char'] or match['scale'] or '', '')}"
 
 

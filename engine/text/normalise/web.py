@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - quotation marks and dashes of every kind
 """Addresses and code: e-mail, URLs, handles, hashtags, files, paths, versions, IPs, identifiers."""
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from .acronyms import MIXED, SAID, SPELLED
 from .number_words import cardinal, say_digits, two_digits, year
 from .numbers import is_year
 from .reading import spell
-from .rules import DIGITS, LETTERS, Match, Rule, word_before
+from .rules import DIGITS, LETTERS, Match, Rule, char_before, word_before, words
 
 SYMBOLS = {
     ".": "dot",
@@ -33,14 +34,18 @@ SYMBOLS = {
     "|": "pipe",
     "^": "caret",
 }
-SPELLED_PARTS = frozenset(
+SPELLED_PARTS = words(
     """
-    www http https ftp html htm php asp xml css js ts py sh rb rs cpp pdf png jpg gif svg mp3 mp4
-    wav csv tsv txt md yml sql exe dll iso apk gz bz xls xlsx ppt pptx doc docx odt psd url usr
-    lib etc api id uk us eu tv fm ai io co ly de fr nasa bbc cnn nbc abc cbs npr pbs nfl nba mlb
-    nhl ibm att ups usps irs fbi cia cdc nih mit ucla nyu usc cfo ceo faq
-    """.split()
-) - frozenset("nasa co txt doc io gif iso lib".split())
+    www http https ftp html htm php asp xml css js ts py sh rb rs cpp pdf png jpg gif svg mp3
+    mp4 wav csv tsv txt md yml sql exe dll iso apk gz bz xls xlsx ppt pptx doc docx odt psd url
+    usr lib etc api id uk us eu tv fm ai io co ly de fr nasa bbc cnn nbc abc cbs npr pbs nfl nba
+    mlb nhl ibm att ups usps irs fbi cia cdc nih mit ucla nyu usc cfo ceo faq
+    """
+) - words(
+    """
+    nasa co txt doc io gif iso lib
+    """
+)
 READ_PARTS = {
     "txt": "text",
     "yaml": "yammel",
@@ -78,7 +83,9 @@ DOMAIN = re.compile(
 WWW = re.compile(r"(?P<rest>www\.[^\s<>\"”’)\]]*[^\s<>\"”’)\].,;:!?'*])", re.IGNORECASE)
 HOST_PORT = re.compile(r"(?P<rest>localhost(?::\d+)?(?:/[^\s<>\"”’)\]]*[^\s<>\"”’)\].,;:!?'*])?)")
 IP = re.compile(r"(?P<ip>\d{1,3}(?:\.\d{1,3}){3})(?P<bits>/\d{1,2})?(?P<port>:\d{1,5})?(?!\w|\.\d)")
-VERSION = re.compile(r"(?P<v>[vV]\.?)?(?P<number>\d+(?:\.\d+){2,})(?P<tag>-?[a-z]+\d*|[-.]?(?:rc|beta|alpha)\.?\d*)?(?!\w|\.\d)")
+VERSION = re.compile(
+    r"(?P<v>[vV]\.?)?(?P<number>\d+(?:\.\d+){2,})(?P<tag>-?[a-z]+\d*|[-.]?(?:rc|beta|alpha)\.?\d*)?(?!\w|\.\d)"
+)
 SHORT_VERSION = re.compile(r"[vV](?P<number>\d+(?:\.\d+)*)(?!\w)")
 NAMED_VERSION = re.compile(r"(?P<number>\d+\.\d{2,})(?!\w|[.,]\d)")
 HANDLE = re.compile(r"@(?P<name>\w+(?:\.\w+)*)")
@@ -86,7 +93,9 @@ HASHTAG = re.compile(r"[#＃](?P<name>[^\W\d]\w*)")
 NUMBER_SIGN = re.compile(r"#(?P<number>\d[\d,]*)(?!\w)")
 LONE_SIGN = re.compile(r"#(?= |$|[.,;:!?)])")
 SUBREDDIT = re.compile(r"(?P<kind>[ru])/(?P<name>\w+)")
-FILE = re.compile(rf"(?P<name>[\w][\w+-]*(?:\.[\w-]+)*\.(?:{FILE_ENDINGS}))(?![\w])(?!\.\w)", re.IGNORECASE)
+FILE = re.compile(
+    rf"(?P<name>[\w][\w+-]*(?:\.[\w-]+)*\.(?:{FILE_ENDINGS}))(?![\w])(?!\.\w)", re.IGNORECASE
+)
 PATH = re.compile(
     r"(?P<path>(?:~|\.\.?)?/(?:[\w.@+~-]+/?)+|[A-Za-z]:\\(?:[\w. -]*[\w-]\\?)*?(?=[\s.,;:!?)]|$)|\\\\(?:[\w.-]+\\?)+"
     r"|(?:[\w.-]+/){2,}[\w.-]*\w|(?:[a-z][\w-]*/)+[\w-]+(?:\.\w+)+)"
@@ -97,8 +106,20 @@ CAMEL = re.compile(r"[a-z]+(?:[A-Z][a-z]+)+(?!\w)|(?:[A-Z][a-z]+){2,}(?!\w)")
 CALL_DOTTED = re.compile(r"(?P<name>[a-z_]\w*(?:\.[a-z_]\w*)+)(?P<call>\(\))?(?!\w)")
 CAMEL_PARTS = re.compile(r"[A-Z]{2,}(?![a-z])|[A-Z]?[a-z]+|[A-Z]|\d+|_")
 TOKEN = re.compile(r"[A-Z]{2,}(?![a-z])|[A-Z]?[a-z]+(?:['’][a-z]+)?|[A-Z]|\d+|[^\W\d_]+|\s+|.")
-VERSIONED = frozenset("python ios android macos java node ruby php django version release ubuntu react gcc linux kernel".split())
-NAMES_IN_CAMEL = frozenset("JavaScript YouTube iPhone iPad iPod MacBook PowerPoint GitHub LinkedIn FaceTime WhatsApp TikTok PayPal FedEx OpenAI DeepMind McDonald AirPods PlayStation TypeScript WordPress BlackBerry MasterCard DreamWorks HarperCollins ExxonMobil MasterCard FaceBook DoorDash SpaceX JetBlue LaGuardia DeLorean iTunes iMac iCloud iOS eBay".split())
+VERSIONED = words(
+    """
+    python ios android macos java node ruby php django version release ubuntu react gcc linux
+    kernel
+    """
+)
+NAMES_IN_CAMEL = words(
+    """
+    JavaScript YouTube iPhone iPad iPod MacBook PowerPoint GitHub LinkedIn FaceTime WhatsApp
+    TikTok PayPal FedEx OpenAI DeepMind McDonald AirPods PlayStation TypeScript WordPress
+    BlackBerry MasterCard DreamWorks HarperCollins ExxonMobil MasterCard FaceBook DoorDash
+    SpaceX JetBlue LaGuardia DeLorean iTunes iMac iCloud iOS eBay
+    """
+)
 
 
 def say_part(part: str) -> str:
@@ -173,7 +194,9 @@ def _read_domain(match: Match) -> str | None:
 
 
 def _read_ip(match: Match) -> str:
-    parts = [_say_hundreds(part) if len(part) > 2 else cardinal(part) for part in match["ip"].split(".")]
+    parts = [
+        _say_hundreds(part) if len(part) > 2 else cardinal(part) for part in match["ip"].split(".")
+    ]
     words = " dot ".join(parts)
     if match["bits"]:
         words += f" slash {cardinal(match['bits'][1:])}"
@@ -233,14 +256,14 @@ def _say_joined_part(part: str) -> str:
 
 def _read_handle(match: Match) -> str:
     name = match["name"]
-    if match.string[: match.start()][-1:].isalnum():
+    if char_before(match).isalnum():
         return " at " + say_address(name)
     parts = [say_joined(part) if part.isascii() else part for part in name.split(".")]
     return "at " + " dot ".join(parts)
 
 
 def _read_hashtag(match: Match) -> str | None:
-    if match.string[: match.start()][-1:].isalnum():
+    if char_before(match).isalnum():
         return None
     name = match["name"]
     return "hashtag " + (say_joined(name) if name.isascii() else name)
@@ -256,7 +279,7 @@ def _read_lone_sign(match: Match) -> str | None:
 
 
 def _read_subreddit(match: Match) -> str | None:
-    if match.string[: match.start()][-1:].isalnum():
+    if char_before(match).isalnum():
         return None
     return f"{match['kind'].upper()} slash {say_joined(match['name'])}"
 
@@ -270,7 +293,7 @@ def _read_file(match: Match) -> str | None:
 
 def _read_path(match: Match) -> str | None:
     path = match["path"]
-    before = match.string[: match.start()][-1:]
+    before = char_before(match)
     if before.isalnum() or re.fullmatch(r"[\d/.]+", path):
         return None
     if path in ("/", "./", "../"):
@@ -279,7 +302,7 @@ def _read_path(match: Match) -> str | None:
 
 
 def _read_flag(match: Match) -> str | None:
-    before = match.string[: match.start()][-1:]
+    before = char_before(match)
     if before and before not in " (\"'`":
         return None
     if match["short"]:
@@ -300,9 +323,13 @@ def _read_snake(match: Match) -> str | None:
 
 def _read_camel(match: Match) -> str | None:
     name = match[0]
-    if name in NAMES_IN_CAMEL or name in MIXED or name.startswith(("Mc", "Mac", "Le", "De", "La", "Van", "Di", "O")):
+    if (
+        name in NAMES_IN_CAMEL
+        or name in MIXED
+        or name.startswith(("Mc", "Mac", "Le", "De", "La", "Van", "Di", "O"))
+    ):
         return None
-    if not match.string[: match.start()][-1:].strip(" (\"'“‘*_"):
+    if not char_before(match).strip(" (\"'“‘*_"):
         return say_joined(name).lower() if name[0].islower() else say_joined(name)
     return None
 
@@ -320,7 +347,9 @@ RULES = (
     Rule("url", LETTERS, URL, _read_url),
     Rule("url", LETTERS, WWW, _read_domain),
     Rule("url", f"{LETTERS}{DIGITS}", DOMAIN, _read_domain),
-    Rule("url", "l", HOST_PORT, lambda match: say_address(match["rest"]) if ":" in match[0] else None),
+    Rule(
+        "url", "l", HOST_PORT, lambda match: say_address(match["rest"]) if ":" in match[0] else None
+    ),
     Rule("ip", DIGITS, IP, _read_ip),
     Rule("version", f"{DIGITS}vV", VERSION, _read_version),
     Rule("version", "vV", SHORT_VERSION, _read_short_version),
