@@ -19,6 +19,7 @@ from typing import Generic, Protocol, Self, TypeVar
 
 from .audio import Chunk
 from .errors import EngineBusy, OptionTypeError
+from .text.normalise import Unreadable
 from .timing import StageSpan
 
 T = TypeVar("T")
@@ -242,11 +243,13 @@ class Stream:
         stop: Stoppable,
         bridge: AsyncTextBridge | None = None,
         spans: Callable[[], list[StageSpan]] = list,
+        unreadable: Callable[[], list[Unreadable]] = list,
     ) -> None:
         self._chunks = chunks
         self._stop = stop
         self._bridge = bridge
         self._spans = spans
+        self._unreadable = unreadable
         self._lock = threading.Lock()
 
     def __iter__(self) -> Self:
@@ -261,6 +264,10 @@ class Stream:
     def stages(self) -> list[StageSpan]:
         """The spans of this stream so far."""
         return self._spans()
+
+    def unreadable(self) -> list[Unreadable]:
+        """What was left out of the text so far, as no voice can say it: emoji, other scripts."""
+        return self._unreadable()
 
     def close(self) -> None:
         """End it: work on the next chunk is cancelled, and nothing follows."""

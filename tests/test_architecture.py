@@ -82,9 +82,11 @@ ENGINE_ROOMS = {
     "text": {"cache", "errors"},
     "runtime": {"errors"},
     "models": {"runtime", "text", "voices", "cache", "audio", "timing", "errors"},
-    "streaming": {"audio", "timing", "errors"},
+    "pauses": {"audio", "text"},
+    "streaming": {"audio", "text", "timing", "errors"},
     "engine": {
-        "errors", "timing", "audio", "text", "voices", "runtime", "models", "cache", "streaming",
+        "errors", "timing", "audio", "text", "voices", "runtime", "models", "cache", "pauses",
+        "streaming",
     },
     "server": {"engine", "streaming", "audio", "timing", "encoders", "voices", "errors"},
     "__main__": {"engine", "audio", "errors", "voices", "runtime", "server"},

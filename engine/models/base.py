@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -12,7 +12,9 @@ from ..audio import Samples, Word
 from ..cache import Cache
 from ..errors import OptionError
 from ..runtime.providers import Provider, Require, SessionOptions
+from ..text.normalise import Unreadable, find_unreadable
 from ..text.phonemizer import ModelInput, Phonemizer
+from ..text.segments import Segment
 from ..timing import SpanRecorder
 from ..voices import Voice
 
@@ -35,6 +37,7 @@ class StreamContext:
     chunk_s: how long a chunk should be, by its index in the stream.
     stop: ends whatever run of a session is on.
     speed: of speaking; 1 is the voice's own, 2 takes half as long.
+    unreadable: what was left out of the text so far, as no voice can say it.
     """
 
     noise: np.random.Generator
@@ -42,6 +45,13 @@ class StreamContext:
     stop: CancelToken
     chunk_s: ChunkLengths
     speed: float = 1.0
+    unreadable: list[Unreadable] = field(default_factory=list)
+
+    def note_unreadable(self, segment: Segment) -> None:
+        """Add what is left out of a segment, placed in the text as it was sent."""
+        for left_out in find_unreadable(segment):
+            start, end = segment.locate(left_out.start, left_out.end)
+            self.unreadable.append(left_out._replace(start=start, end=end))
 
 
 class AudioPiece(NamedTuple):
@@ -61,6 +71,9 @@ class Model(Protocol):
 
     def read(self, segment: str) -> list[ModelInput]:
         """A segment as what the model can say at once, in one part or several; none if silent."""
+
+    def transcribe(self, segment: str) -> str:
+        """The phonemes of a segment, as the voice writes them."""
 
     def stream(
         self, speech: ModelInput, request: StreamContext, first_chunk: int, *, trim: bool
@@ -89,6 +102,10 @@ class PhonemizedModel:
     def read(self, segment: str) -> list[ModelInput]:
         """A segment as ids and words."""
         return self._phonemize.read(segment)
+
+    def transcribe(self, segment: str) -> str:
+        """The phonemes of a segment."""
+        return self._phonemize.transcribe(segment)
 
     def close(self) -> None:
         """Nothing beside the sessions has to be given back."""

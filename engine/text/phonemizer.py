@@ -109,13 +109,20 @@ class Phonemizer:
         """The ids of read(), without the words."""
         return [part.ids for part in self.read(segment)]
 
+    def transcribe(self, segment: str) -> str:
+        """The phonemes of read(), parts joined by spaces."""
+        text = to_readable(read_words(segment, self._keep).text)
+        if not text:
+            return ""
+        return join_words(read_around(self._read, text), self._vocabulary)[0].strip()
+
     def read(self, segment: str) -> list[ModelInput]:
         """The segment in as many parts as the model needs; none if it says nothing.
 
         A segment without a letter or a digit says nothing: a ruler of equals signs is no sum.
         Phonemes the model does not know are dropped: it has no sound for them.
         """
-        reading = normalise(segment, self._keep)
+        reading = read_words(segment, self._keep)
         text = to_readable(reading.text)
         if not text:
             return []
@@ -147,6 +154,13 @@ def check_lexicon(
                 f"wanted phonemes of {''.join(sorted(vocabulary))!r}"
             )
     return dict(lexicon)
+
+
+def read_words(segment: str, keep: Container[str]) -> Reading:
+    """The segment normalised; one without a letter or a digit is not, as it says nothing."""
+    if any(map(str.isalnum, segment)):
+        return normalise(segment, keep)
+    return Reading(segment, "", ())
 
 
 def words_of(lexicon: Mapping[str, str]) -> frozenset[str]:

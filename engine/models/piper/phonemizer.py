@@ -16,7 +16,6 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from ...errors import ModelError
-from ...text.normalise import normalise
 from ...text.phonemizer import (
     STRESSES,
     ModelInput,
@@ -25,6 +24,7 @@ from ...text.phonemizer import (
     cut_spans,
     cut_to_fit,
     place_words,
+    read_words,
     strip_symbols,
     to_readable,
     words_of,
@@ -101,7 +101,7 @@ class PiperPhonemizer:
         A segment without a letter or a digit says nothing: a ruler of equals signs is no sum.
         Phonemes the model does not know are dropped: it has no sound for them.
         """
-        reading = normalise(segment, self._keep)
+        reading = read_words(segment, self._keep)
         text = to_readable(reading.text)
         if not text:
             return []
@@ -111,6 +111,13 @@ class PiperPhonemizer:
         for start, part in cut_to_fit(utterance.phonemes, MAX_PHONEMES):
             inputs.append(self._to_input(part, words, start))
         return inputs
+
+    def transcribe(self, segment: str) -> str:
+        """The phonemes of read(), parts joined by spaces."""
+        text = to_readable(read_words(segment, self._keep).text)
+        if not text:
+            return ""
+        return self._read_text(ELLIPSIS.sub(",", text)).phonemes
 
     def _to_input(self, phonemes: str, words: Sequence[WordSpan], start: int) -> ModelInput:
         """Ids with a pad behind each phoneme, and which of them each word's are."""

@@ -33,7 +33,7 @@ from .markup import Prepared, prepare
 from .reading import Piece, Reading, Span, SpokenText, Unreadable
 from .scan import Scanner
 
-__all__ = ["Piece", "Reading", "Span", "SpokenText", "Unreadable", "normalise"]
+__all__ = ["Piece", "Reading", "Span", "SpokenText", "Unreadable", "find_unreadable", "normalise"]
 
 # The order decides where a text could be read by several kinds: the narrow ones come first.
 RULES = (
@@ -50,6 +50,7 @@ RULES = (
     *quantities.RULES,
     *symbols.RULES,
 )
+EMOTICON_HINT = re.compile(r"[:;=xX8^][-'^o_]?[)(DPpOo/|3^_]")
 CLAUSE_END = re.compile(r"[,;:—–)\]] ")
 SCANNER = Scanner(RULES, abbreviations.SPECIAL | acronyms.SPECIAL | dates.SPECIAL | names.SPECIAL)
 
@@ -63,6 +64,13 @@ def normalise(text: str, keep: Container[str] = frozenset()) -> Reading:
     if prepared is None:
         return _read_clauses(text, keep)
     return _restore(text, prepared, _read_clauses(prepared.text, keep))
+
+
+def find_unreadable(segment: str) -> tuple[Unreadable, ...]:
+    """What is left out of a segment; emoticons apart, only texts beyond ASCII have any."""
+    if segment.isascii() and not EMOTICON_HINT.search(segment):
+        return ()
+    return normalise(segment).unreadable
 
 
 def _read_clauses(text: str, keep: Container[str]) -> Reading:
