@@ -14,6 +14,7 @@ import numpy as np
 from .audio import Audio, Chunk, Word
 from .cache import Cache
 from .errors import EngineClosed, OptionError, TextUnspeakable
+from .pauses import PauseFiller
 from .runtime.providers import (
     CPU,
     Provider,
@@ -23,7 +24,6 @@ from .runtime.providers import (
     check_require,
     find_provider,
 )
-from .pauses import PauseFiller
 from .streaming import (
     AsyncTextBridge,
     Chunks,

@@ -78,9 +78,9 @@ def _read_clauses(text: str, keep: Container[str]) -> Reading:
     starts = _clause_starts(text)
     if len(starts) == 1:
         return SCANNER.read(text, keep)
-    ends = [start - 1 for start in starts[1:]]
     readings = []
-    for start, end in zip(starts, [*ends, len(text)], strict=True):
+    # A clause that is not the last ends with a space: rules see that something follows.
+    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
         readings.append(SCANNER.read(text[start:end], keep))
     if all(reading.text is reading.source for reading in readings):
         return Reading(text, text, (Piece(text, 0, len(text)),))
@@ -107,18 +107,16 @@ def _join(
     starts: Sequence[int],
     readings: Sequence[Reading],
 ) -> Reading:
-    """The readings of clauses, with the spaces that were between them."""
+    """The readings of clauses, one after the other."""
     pieces: list[Piece] = []
     unreadable: list[Unreadable] = []
     for start, reading in zip(starts, readings, strict=True):
-        if pieces and reading.text:
-            pieces.append(Piece(" ", start - 1, start))
         for piece in reading.pieces:
             pieces.append(Piece(piece.text, piece.start + start, piece.end + start))
         for left_out in reading.unreadable:
             place = (left_out.start + start, left_out.end + start)
             unreadable.append(Unreadable(left_out.text, *place, left_out.kind))
-    said = " ".join(reading.text for reading in readings if reading.text)
+    said = "".join(reading.text for reading in readings)
     return Reading(text, said, tuple(pieces), tuple(unreadable))
 
 

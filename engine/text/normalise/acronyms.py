@@ -314,4 +314,4 @@ RULES = (
     Rule("letter", LETTERS, SMALL_LETTER, _read_small_letter),
     Rule("letter", "a", SMALL_A, _read_small_a),
 )
-SPECIAL = frozenset("bcdefghjklmnopqrstuvwxyz")
+SPECIAL = frozenset("abcdefghjklmnopqrstuvwxyz")

@@ -60,6 +60,10 @@ NUMBER_LETTERS = ""
 KEEP = "ªº℃℉№℠™℅"
 
 
+MAX_CHARS = 2000
+"""Of a segment; longer ones are one giant word, and patterns would take long over it."""
+
+
 class Edit(NamedTuple):
     """Characters from start to stop become others."""
 
@@ -78,7 +82,7 @@ class Prepared(NamedTuple):
 
 def prepare(text: str) -> Prepared | None:
     """The text without markup; None where there is none."""
-    if not HINT.search(text):
+    if len(text) > MAX_CHARS or not HINT.search(text):
         return None
     edits = list(_find_edits(text))
     if not edits:

@@ -23,7 +23,7 @@ NOUN_BEFORE = re.compile(
     r"([^\W\d_][\w.'’-]*):?(?: (?:is|was|are|in|number|no\.|of))?:?[ (\[\"'“*_]*$"
 )
 WORD_AFTER = re.compile(r"[ *_]*([^\W\d_][\w'’]*)")
-CLOSED = re.compile(r"[\"'”’»)\]*_ ]*$")
+CLOSED = re.compile(r"[\"'”’»)\]*_]*$")
 LAST_IN_TEXT = re.compile(r"[\W_]*$")
 ANY_LETTER = "\ue001"
 """In `first` of a rule: letters beyond ASCII that no rule names."""
@@ -121,6 +121,11 @@ def follows_word(match: Match) -> bool:
 def is_last(match: Match) -> bool:
     """Whether nothing that can be said comes behind a match."""
     return LAST_IN_TEXT.match(match.string, match.end()) is not None
+
+
+def goes_on(match: Match) -> bool:
+    """Whether a clause of the same sentence follows this one."""
+    return match.string.endswith(" ")
 
 
 def keep_stop(words: str, match: Match) -> str:

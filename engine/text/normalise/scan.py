@@ -16,11 +16,13 @@ from .reading import Piece, Reading, Unreadable, to_said
 from .rules import ANY_LETTER, ANY_SYMBOL, PAUSE, UNREADABLE, Rule
 
 CHUNK = re.compile(r"\S+")
-PLAIN = re.compile(r"[(\"“]?[A-Za-z][a-z]+(?:['’-][a-z]+)*[,;:!?\"”)]*|I|I['’][a-z]+,?|a")
+PLAIN = re.compile(r"[\"“]?[A-Za-z][a-z]+(?:['’-][a-z]+)*[,;:!?]?[\"”]?|I|I['’][a-z]+,?|a")
 LAST_PLAIN = re.compile(r"[A-Za-z]?[a-z]+(?:['’-][a-z]+)*[.]?[\"”]?")
 ATOM = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|.", re.DOTALL)
 AROUND = "\"'“”‘’()[]{},.;:!?"
 MARKS = ",.;:!?)"
+MAX_CHUNK = 400
+"""Characters: no written form is longer, and patterns would take long over what is."""
 
 
 class Scanner:
@@ -43,7 +45,7 @@ class Scanner:
         for match in CHUNK.finditer(text):
             if match.start() < output.position or self._is_plain(match):
                 continue
-            if match[0].strip(AROUND).lower() in keep:
+            if len(match[0]) > MAX_CHUNK or match[0].strip(AROUND).lower() in keep:
                 continue
             self._read_chunk(output, match.end())
         return output.finish()

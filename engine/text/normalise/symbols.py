@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from .rules import LAST_IN_TEXT, PAUSE, Match, Rule, char_before, char_behind, is_last, text_before
+from .rules import PAUSE, Match, Rule, char_before, char_behind, is_last, text_before
 
 KIND = "symbol"
 OPERATORS = {
@@ -193,7 +193,7 @@ def _read_dashes(match: Match) -> str | None:
             return ""
     if not re.search(r"\w", head):
         return ""
-    if is_last(match):
+    if is_last(match) and not goes_on(match):
         return ""
     if head[-1:] in ",;:.!?—":
         return " " if not before.isspace() else ""
@@ -236,7 +236,7 @@ def _read_open(match: Match) -> str | None:
 def _read_close(match: Match) -> str | None:
     after = char_behind(match)
     before = char_before(match)
-    if LAST_IN_TEXT.match(match.string, match.end()) or before in ".!?,;:(":
+    if before in ".!?,;:(" or (is_last(match) and not goes_on(match)):
         return ""
     if after in " " and after:
         following = match.string[match.end() :].lstrip()[:1]
