@@ -22,7 +22,9 @@ def count_first_clause(words: Sequence[str]) -> int:
     balance = _Balance()
     for count, word in enumerate(words[:-1], 1):
         balance.add(word)
-        if count == 1 or not word.endswith(CLAUSE_ENDS) or belong_together(word, words[count]):
+        if count == 1 or not word.endswith(CLAUSE_ENDS) or "&" in word or "](" in word:
+            continue  # of an entity or a link the last sign is no mark
+        if belong_together(word, words[count]):
             continue
         if balance.is_closed:
             return count

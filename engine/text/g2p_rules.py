@@ -75,7 +75,7 @@ def _separate_stops(tokens: Iterable[Any]) -> Iterator[Any]:
 
 def _simplify(text: str) -> str:
     """The text with the apostrophes that the rules know; all else is normalised before."""
-    return text.replace("’", "'")
+    return text.replace("\u2019", "'")
 
 
 def open_net(model: Path) -> Net:

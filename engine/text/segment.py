@@ -41,8 +41,8 @@ NEVER_LAST = _words(
 # Only before a number: "No. 5", but "No. Never."
 BEFORE_NUMBERS = _words(
     """
-    No no NO Nos nos NOS Fig fig FIG Figs figs Vol vol Vols vols Ch ch Chap chap Sec sec Sect sect Eq
-    eq Art art p P pp Pp pg par para app App apt Apt Ste ste Rm rm ext Ext op Op ver c ca Rt Rte Hwy
+    No no NO Nos nos NOS Fig fig FIG Figs figs Vol vol Vols vols Ch ch Chap chap Sec sec Sect sect
+    Eq eq Art art p P pp Pp pg par para app App apt Apt Ste ste Rm rm ext Ext op Op ver c ca Rt Rte Hwy
     Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec ed Ed tel Tel
     """
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from filelock import FileLock
@@ -19,7 +20,7 @@ from tests.engine.readings.cases import BUILD, Case, find_reading, is_right, loa
 from tests.examples import examples
 
 SHARE = 0.97
-BETWEEN = {Pause.CLAUSE: " ", Pause.STOP: "\n", Pause.PARAGRAPH: "\n\n"}
+BETWEEN = {Pause.CLAUSE: " ", Pause.STOP: " . ", Pause.PARAGRAPH: " ¶ "}
 CASES = load(BUILD)
 SPELLED = re.compile(r"\b[A-Z](?: [A-Z]\b)+")
 SILENT = re.compile(r"[ˈˌː ʲ.,;:!?…—\"“”()]")
@@ -125,7 +126,7 @@ def test_cuts_of_a_text_that_arrives_in_parts_change_no_word(
 ) -> None:
     marks = st.lists(st.integers(0, len(text)), max_size=8).map(sorted)
     cuts = [0, *data.draw(marks), len(text)]
-    parts = [text[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+    parts = [text[start:end] for start, end in pairwise(cuts)]
     assert words_of(incoming(parts)) == words_of(iter(segments(text)))
     assert words_of(incoming(text)) == words_of(iter(segments(text)))
 

@@ -59,11 +59,26 @@ def normalise(text: str, keep: Container[str] = frozenset()) -> Reading:
     """The text in words. One without written forms comes back as the very same text.
 
     keep: words, in lower case, that stay as they are written.
+
+    It is read clause by clause, as a text that arrives in parts may be cut behind any of them.
     """
+    starts = _clause_starts(text)
+    if len(starts) == 1:
+        return _read_clause(text, keep)
+    readings = []
+    # A clause that is not the last ends with a space: rules see that something follows.
+    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+        readings.append(_read_clause(text[start:end], keep))
+    if all(reading.text is reading.source for reading in readings):
+        return Reading(text, text, (Piece(text, 0, len(text)),))
+    return _join(text, starts, readings)
+
+
+def _read_clause(text: str, keep: Container[str]) -> Reading:
     prepared = prepare(text)
     if prepared is None:
-        return _read_clauses(text, keep)
-    return _restore(text, prepared, _read_clauses(prepared.text, keep))
+        return SCANNER.read(text, keep)
+    return _restore(text, prepared, SCANNER.read(prepared.text, keep))
 
 
 def find_unreadable(segment: str) -> tuple[Unreadable, ...]:
@@ -71,20 +86,6 @@ def find_unreadable(segment: str) -> tuple[Unreadable, ...]:
     if segment.isascii() and not EMOTICON_HINT.search(segment):
         return ()
     return normalise(segment).unreadable
-
-
-def _read_clauses(text: str, keep: Container[str]) -> Reading:
-    """Clause by clause, as a text that arrives in parts may be cut behind any of them."""
-    starts = _clause_starts(text)
-    if len(starts) == 1:
-        return SCANNER.read(text, keep)
-    readings = []
-    # A clause that is not the last ends with a space: rules see that something follows.
-    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
-        readings.append(SCANNER.read(text[start:end], keep))
-    if all(reading.text is reading.source for reading in readings):
-        return Reading(text, text, (Piece(text, 0, len(text)),))
-    return _join(text, starts, readings)
 
 
 def _clause_starts(text: str) -> list[int]:
@@ -129,7 +130,7 @@ def _restore(
     pieces: list[Piece] = []
     for piece in reading.pieces:
         if prepared.text[piece.start : piece.end] == piece.text:
-            pieces.extend(_restore_verbatim(source, prepared, piece))
+            pieces.extend(_restore_verbatim(prepared, piece))
         else:
             pieces.append(Piece(piece.text, *_place(prepared, piece.start, piece.end)))
     unreadable = []
@@ -140,7 +141,6 @@ def _restore(
 
 
 def _restore_verbatim(
-    source: str,
     prepared: Prepared,
     piece: Piece,
 ) -> list[Piece]:

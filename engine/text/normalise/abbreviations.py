@@ -298,6 +298,7 @@ STARTERS = words(
     The It He She They We You I This That There Then In On At A An But And
     """
 )
+MAY_BE_CAPITAL = frozenset(["Dept", "Est", "Approx", "Govt", "Etc", "Asst"])
 NUMBER_BEHIND = re.compile(r" ?[(\[\"']*(?:\d|[IVXLC]+\b|[A-Z]\b|#)")
 
 
@@ -334,7 +335,8 @@ END = r"(?![\w])"
 TITLE = re.compile(rf"(?P<name>{_either(_in_caps(TITLES))})(?P<stop>\.)?{END}(?= |$|[,;:!?)\"'”’])")
 BEHIND = re.compile(rf"(?P<name>{_either(_in_caps(BEHIND_A_NAME))})(?P<stop>\.)?{END}(?!['’])")
 NUMBER = re.compile(
-    rf"(?P<name>{_either([*_in_caps(NUMBERED), *(name.lower() for name in NUMBERED)])})\.(?!\w|\.)|(?P<close>[Nn]os?|NO|[Ff]ig|[Pp]p?|[Vv]ol|[Cc]h|[Ss]ec)\.(?=\d)"
+    rf"(?P<name>{_either([*_in_caps(NUMBERED), *(name.lower() for name in NUMBERED)])})\.(?!\w|\.)"
+    r"|(?P<close>[Nn]os?|NO|[Ff]ig|[Pp]p?|[Vv]ol|[Cc]h|[Ss]ec)\.(?=\d)"
 )
 UNIT_ANYWHERE = re.compile(rf"(?P<name>{_either(ANYWHERE)})\.{END}", re.IGNORECASE)
 BARE = re.compile(
@@ -443,9 +445,9 @@ def _read_anywhere(match: Match) -> str | None:
         name in STOP_ANYWHERE_ONLY and word_after(match)[:1].isupper() and written[0].islower()
     ):
         return None
-    if written[0].isupper() and written not in ("Dept", "Est", "Approx", "Govt", "Etc", "Asst"):
-        if not _look(match).after and not last:
-            return None
+    is_name = written[0].isupper() and written not in MAY_BE_CAPITAL
+    if is_name and not word_after(match) and not last:
+        return None
     words = ANYWHERE[name]
     if written[0].isupper():
         words = words[0].upper() + words[1:]

@@ -175,9 +175,9 @@ def _shouts(chunk: str) -> bool:
 def _read_caps(match: Match) -> str | None:
     letters = match["letters"]
     suffix = (match["s"] or "").lower().replace("’", "'")
-    if suffix and suffix != "s" and letters + match["s"].upper() == match[0]:
-        if _is_word(letters) or letters in ("I", "CAN", "DON", "WON"):
-            return None
+    is_shouted_whole = suffix not in ("", "s") and letters + match["s"].upper() == match[0]
+    if is_shouted_whole and (_is_word(letters) or letters in ("CAN", "DON", "WON")):
+        return None
     if letters in ALWAYS_SPLIT:
         return ALWAYS_SPLIT[letters] + _plural(suffix)
     if letters in SAID:
@@ -229,9 +229,8 @@ def _read_code(match: Match) -> str | None:
     else:
         numbers = cardinal(digits)
     rest = f" {spell(match['rest'])}" if match["letters"] and match["rest"] else ""
-    if match["dash"] or match["word"]:
-        if letters in ("UTC", "GMT"):
-            return f"{said} minus {numbers}"
+    if (match["dash"] or match["word"]) and letters in ("UTC", "GMT"):
+        return f"{said} minus {numbers}"
     return f"{said} {numbers}{rest}"
 
 
@@ -289,10 +288,6 @@ def _read_squared(match: Match) -> str | None:
     return f"{spell(match['letters'])} {power}"
 
 
-def _read_small_a(match: Match) -> str:
-    return LETTER_A
-
-
 _mixed = sorted(MIXED, key=len, reverse=True)
 MIXED_CASE = re.compile(rf"(?P<name>{'|'.join(map(re.escape, _mixed))})(?P<s>['’]s)?(?![\w])")
 
@@ -312,6 +307,6 @@ RULES = (
     Rule("letter", UPPER, LETTER, _read_letter),
     Rule("letter", UPPER, BEHIND_DIGITS, _read_behind_digits),
     Rule("letter", LETTERS, SMALL_LETTER, _read_small_letter),
-    Rule("letter", "a", SMALL_A, _read_small_a),
+    Rule("letter", "a", SMALL_A, lambda _: LETTER_A),
 )
 SPECIAL = frozenset("abcdefghjklmnopqrstuvwxyz")

@@ -1,8 +1,8 @@
 # ruff: noqa: RUF001 - letters that look like others are what is mended here
 """Before the pass: markup and disguised letters go, and every character knows where it stood.
 
-Links become their text, entities and letters of other alphabets of signs (𝐡𝐞𝐥𝐥𝐨, １２, ﬁ) plain
-characters, tags and comments nothing. Most texts have none of these and are not copied.
+Links become their text, entities and letters in disguise (bold ones of mathematics, of full width,
+ligatures) plain characters, tags and comments nothing. Most texts have none of these and are not copied.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ HIDDEN = r"(?P<hidden><(?P<tag>script|style)\b[^>]*>.*?</(?P=tag)>)"
 AUTOLINK = r"(?P<autolink><(?P<url>(?:https?://|mailto:)?[^\s<>]+[.@][^\s<>]+)>)"
 TAG = r"(?P<element></?[a-zA-Z][\w:-]*(?:\s+[^<>]*)?/?>)"
 ENTITY = r"(?P<entity>&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});)"
-LINK = r"(?P<link>!?\[(?P<label>[^\[\]]*)\](?:\((?P<target>(?:[^()\s]|\([^()\s]*\))*(?:\s+[\"'][^\"']*[\"'])?)\)|\[[^\[\]]*\]))"
+TARGET = r"(?P<target>(?:[^()\s]|\([^()\s]*\))*(?:\s+[\"'][^\"']*[\"'])?)"
+LINK = rf"(?P<link>!?\[(?P<label>[^\[\]]*)\](?:\({TARGET}\)|\[[^\[\]]*\]))"
 FOOTNOTE = r"(?P<footnote>\[\^[^\]\s]+\]:?)"
 CHECKBOX = r"(?P<checkbox>(?:(?<=^)|(?<=[-*+] ))\[[ xX]?\] )"
 FENCE = r"(?P<fence>(?:^|(?<=\s))(?:```+|~~~+)\w*)"
@@ -28,7 +29,10 @@ LEAD = r"(?P<lead>^(?:#{1,6} +|> ?(?:> ?)*|(?:[-*+•◦▪‣–] +)))"
 CELLS = r"(?P<cells>^\|.*\|$)"
 BACKSLASH = r"(?P<escape>\\(?=[*_#\[\]()`~>!.+-]))"
 TICKS = r"(?P<ticks>`+)"
-EMPHASIS = r"(?P<emphasis>(?<![\w*])\*{1,3}(?=[^\s*])|(?<=[^\s*])\*{1,3}(?![\w*])|(?<![\w_])_{1,3}(?=[^\s_])(?=[^_]*_)|(?<=[^\s_])_{1,3}(?![\w_]))"
+EMPHASIS = (
+    r"(?P<emphasis>(?<![\w*])\*{1,3}(?=[^\s*])|(?<=[^\s*])\*{1,3}(?![\w*])"
+    r"|(?<![\w_])_{1,3}(?=[^\s_])(?=[^_]*_)|(?<=[^\s_])_{1,3}(?![\w_]))"
+)
 MARKUP = re.compile(
     "|".join(
         [

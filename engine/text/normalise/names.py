@@ -22,9 +22,13 @@ from .rules import (
 INITIALS = re.compile(r"(?P<letters>(?:[A-Z]\.(?: |(?=[A-Z])))+)(?=[A-Z][a-z'’]|[A-Z]\.|Mc|D['’])")
 LAST_INITIAL = re.compile(r"(?P<letters>[A-Z]\.)(?= [A-Z][a-z])")
 DOTTED = re.compile(
-    r"(?P<letters>(?:[A-Za-z]\.){2,}[A-Za-z]?(?![A-Za-z])|Ph\.? ?D\.?(?!\w)|M\.B\.A\.|Ed\.D\.)(?P<s>['’]s|s\b)?"
+    r"(?P<letters>(?:[A-Za-z]\.){2,}[A-Za-z]?(?![A-Za-z])|Ph\.? ?D\.?(?!\w)"
+    r"|M\.B\.A\.|Ed\.D\.)(?P<s>['’]s|s\b)?"
 )
-NUMERAL = r"(?P<numeral>(?=[IVXLC])(?:X{0,3}|XL|LX{0,3}|XC|C{1,3}X{0,3})(?:IX|IV|V?I{0,3}))(?![\w]|['’.]\w|-\w)"
+NUMERAL = (
+    r"(?P<numeral>(?=[IVXLC])(?:X{0,3}|XL|LX{0,3}|XC|C{1,3}X{0,3})(?:IX|IV|V?I{0,3}))"
+    r"(?![\w]|['’.]\w|-\w)"
+)
 AFTER_NAME = re.compile(NUMERAL)
 VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 COUNTED = words(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from .rules import PAUSE, Match, Rule, char_before, char_behind, is_last, text_before
+from .rules import PAUSE, Match, Rule, char_before, char_behind, goes_on, is_last, text_before
 
 KIND = "symbol"
 OPERATORS = {
@@ -178,34 +178,37 @@ def _is_operand(word: str) -> bool:
 
 def _read_dashes(match: Match) -> str | None:
     """Dashes are pauses; a hyphen between letters stays one."""
-    dash = match["dash"]
+    if match["dash"] in ("-", "–"):
+        return _read_short_dash(match)
+    return _pause_at(match)
+
+
+def _read_short_dash(match: Match) -> str | None:
+    """A hyphen joins what it touches on both sides, and is silent where it touches one."""
     before, after = _around(match)
+    if before.isalnum() and after.isalnum():
+        return " " if match["dash"] == "–" else None
+    if match["dash"] == "-" and (before not in ("", " ") or after not in ("", " ")):
+        is_joined = before not in ("", " ") and after not in ("", " ")
+        return None if is_joined else ""
+    return _pause_at(match)
+
+
+def _pause_at(match: Match) -> str:
+    """A pause, unless something else pauses there or nothing is said before it."""
     head = text_before(match).rstrip()
-    if dash == "-" or dash == "–":
-        is_joint = before.isalnum() and after.isalnum()
-        if is_joint:
-            return " " if dash == "–" else None
-        if before and before != " " and dash == "-":
-            return "" if after in (" ", "") else None
-        if before != " " and dash == "-" and after not in (" ", ""):
-            return "" if not before else None
-        if dash == "-" and after not in (" ", ""):
-            return ""
     if not re.search(r"\w", head):
         return ""
     if is_last(match) and not goes_on(match):
         return ""
     if head[-1:] in ",;:.!?—":
-        return " " if not before.isspace() else ""
+        return "" if char_before(match).isspace() else " "
     return PAUSE
 
 
 def _read_ellipsis(match: Match) -> str | None:
     text = match[0].rstrip(" ")
-    if text == "..." or (text == "…" and _around(match)[1] in (" ", "")):
-        if _around(match)[0] != " " and match[0] == text:
-            return None
-    before, after = _around(match)
+    after = char_behind(match)
     if is_last(match):
         return None if text == "…" else "…"
     if not re.search(r"\w", text_before(match)):
@@ -240,7 +243,7 @@ def _read_close(match: Match) -> str | None:
         return ""
     if after in " " and after:
         following = match.string[match.end() :].lstrip()[:1]
-        return "" if following in ",.;:!?)]—–-" else ","
+        return "" if following and following in ",.;:!?)]—–-" else ","
     return " " if after.isalnum() else ""
 
 
@@ -285,8 +288,8 @@ RULES = (
     Rule(KIND, ")]}", CLOSE, _read_close),
     Rule(KIND, "aA", AND_OR, _read_and_or),
     Rule(KIND, "/", SLASH, _read_slash),
-    Rule(KIND, "‐‑", HYPHENS, lambda match: "-"),
-    Rule(KIND, "„‟‚‛〝〞＂", QUOTES, lambda match: '"'),
-    Rule(KIND, "ʼ＇´", APOSTROPHES, lambda match: "'"),
+    Rule(KIND, "‐‑", HYPHENS, lambda _: "-"),
+    Rule(KIND, "„‟‚‛〝〞＂", QUOTES, lambda _: '"'),
+    Rule(KIND, "ʼ＇´", APOSTROPHES, lambda _: "'"),
     Rule(KIND, "".join(sorted({symbol[0] for symbol in WORDS})), ANY, _read_any),
 )

@@ -13,7 +13,8 @@ KIND = "time"
 HALF = r"[AaPp](?:\.[Mm]\.?|[Mm]\b\.?(?=\W*$)|[Mm]\b)"
 CLOCK = r"\d{1,2}:\d{2}"
 TIME = re.compile(
-    rf"(?P<hour>\d{{1,2}}):(?P<minute>\d{{2}})(?::(?P<second>\d{{2}}))?(?P<half> ?{HALF})?(?![\d:])(?!\w)"
+    rf"(?P<hour>\d{{1,2}}):(?P<minute>\d{{2}})(?::(?P<second>\d{{2}}))?"
+    rf"(?P<half> ?{HALF})?(?![\d:])(?!\w)"
 )
 HOURS = re.compile(rf"(?P<hour>1[0-2]|0?[1-9])(?P<half> ?(?:{HALF}))(?!\w)")
 SPAN = re.compile(

@@ -97,7 +97,8 @@ FILE = re.compile(
     rf"(?P<name>[\w][\w+-]*(?:\.[\w-]+)*\.(?:{FILE_ENDINGS}))(?![\w])(?!\.\w)", re.IGNORECASE
 )
 PATH = re.compile(
-    r"(?P<path>(?:~|\.\.?)?/(?:[\w.@+~-]+/?)+|[A-Za-z]:\\(?:[\w. -]*[\w-]\\?)*?(?=[\s.,;:!?)]|$)|\\\\(?:[\w.-]+\\?)+"
+    r"(?P<path>(?:~|\.\.?)?/(?:[\w.@+~-]+/?)+|[A-Za-z]:\\(?:[\w. -]*[\w-]\\?)*?(?=[\s.,;:!?)]|$)"
+    r"|\\\\(?:[\w.-]+\\?)+"
     r"|(?:[\w.-]+/){2,}[\w.-]*\w|(?:[a-z][\w-]*/)+[\w-]+(?:\.\w+)+)"
 )
 FLAG = re.compile(r"--(?P<name>[a-z][\w-]*)(?:=(?P<value>[\w./-]+))?|-(?P<short>[a-zA-Z])(?!\w)")
@@ -274,10 +275,6 @@ def _read_number_sign(match: Match) -> str:
     return "number " + (say_digits(number) if number.startswith("0") else cardinal(number))
 
 
-def _read_lone_sign(match: Match) -> str | None:
-    return "pound"
-
-
 def _read_subreddit(match: Match) -> str | None:
     if char_before(match).isalnum():
         return None
@@ -357,7 +354,7 @@ RULES = (
     Rule("handle", "@", HANDLE, _read_handle),
     Rule("hashtag", "#＃", HASHTAG, _read_hashtag),
     Rule("hashtag", "#", NUMBER_SIGN, _read_number_sign),
-    Rule("hashtag", "#", LONE_SIGN, _read_lone_sign),
+    Rule("hashtag", "#", LONE_SIGN, lambda _: "pound"),
     Rule("handle", "ru", SUBREDDIT, _read_subreddit),
     Rule("path", f"{LETTERS}{DIGITS}~./\\_", PATH, _read_path),
     Rule("file", f"{LETTERS}{DIGITS}_", FILE, _read_file),
