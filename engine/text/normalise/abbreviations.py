@@ -159,6 +159,7 @@ NUMBERED = {
 }
 ANYWHERE = {
     "etc": "et cetera",
+    "al": "al",
     "vs": "versus",
     "approx": "approximately",
     "appt": "appointment",
@@ -386,6 +387,8 @@ def _read_behind(match: Match) -> str | None:
     name = match["name"]
     key = name.capitalize() if name.isupper() else name
     around = _look(match)
+    if key == "Co" and text_before(match).endswith("& "):
+        return keep_stop("Company", match)
     if not (around.is_capital_before or _is_behind_ordinal(match)):
         return None
     if not match["stop"] and key in ("Co", "Pl", "Mt", "Sq", "Inc", "Corp", "Inst", "Pt", "Ter"):

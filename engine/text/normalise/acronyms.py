@@ -66,6 +66,9 @@ ALWAYS_SPLIT = {
     "AAA": "triple A",
 }
 MIXED = {
+    "WWI": "World War one",
+    "WWII": "World War two",
+    "Ctrl": "control",
     "PhD": "P.H.D",
     "PhDs": "P.H.D's",
     "iOS": "I.O.S",
@@ -110,7 +113,7 @@ LETTER = re.compile(
     r"(?P<letter>[A-Z])(?![\w.])(?!['’](?!s\b))(?P<s>['’]s\b)?|(?P<last>[A-Z])(?=\.(?!\w))"
 )
 BEHIND_DIGITS = re.compile(r"(?P<letters>[A-Z]{1,3})(?!\w)")
-SMALL_LETTER = re.compile(r"(?P<letter>[b-hj-z])(?!['’\w.-])")
+SMALL_LETTER = re.compile(r"(?P<letter>[b-hj-z])(?!['’\w.^²³⁰-⁹-])")
 SMALL_A = re.compile(r"a(?=[)] |[)]$| (?:[=<>!+*^]|is (?:greater|less)))")
 LETTER_RANGE = re.compile(r"(?P<first>[A-Z])[-–](?P<last>[A-Z])(?![\w-])")
 SMALL_CODE = re.compile(r"(?P<letters>utf|mp|http|usb|ipv)-?(?P<digits>\d{1,2})(?!\w)")

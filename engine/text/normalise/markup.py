@@ -2,7 +2,7 @@
 """Before the pass: markup and disguised letters go, and every character knows where it stood.
 
 Links become their text, entities and letters in disguise (bold ones of mathematics, of full width,
-ligatures) plain characters, tags and comments nothing. Most texts have none of these and are not copied.
+ligatures) plain characters, tags and comments nothing. Most texts have none of these.
 """
 
 from __future__ import annotations

@@ -135,17 +135,20 @@ def _either(names: object) -> str:
 SYMBOL = rf"(?:{_either(SYMBOLS)}|Rs\.?(?= ?\d)|(?:{_either(CODES)})(?= ?\d))"
 MAGNITUDE = rf"(?:[ -](?:{MAGNITUDE_WORDS})s?\b|{SUFFIX_MAGNITUDE}(?![\w]))"
 PER = rf"(?P<per>/(?:{_either(PERIODS)})\b)?"
+AMOUNT = rf"(?:\d+,\d{{2}}(?!\d)|{NUMBER})"
+"""With a comma before two digits too, as the Continent writes cents: 3,50 €."""
 BEFORE = re.compile(
-    rf"(?P<sign>[-−–+])?(?P<symbol>{SYMBOL}) ?(?P<inner>[-−])?(?P<number>{NUMBER})"
+    rf"(?P<sign>[-−–+])?(?P<symbol>{SYMBOL}) ?(?P<inner>[-−])?(?P<number>{AMOUNT})"
     rf"(?P<magnitude>{MAGNITUDE})?"
     rf"(?: ?{DASH} ?(?:{SYMBOL})?(?P<to>{NUMBER})(?P<to_magnitude>{MAGNITUDE})?)?(?![\d]){PER}"
     r"(?P<plus>\+(?!\w))?(?P<code> (?:USD|CAD|AUD)\b)?"
 )
 BEHIND = re.compile(
-    rf"(?P<sign>[-−–+])?(?P<number>{NUMBER})(?P<magnitude>{MAGNITUDE})? ?"
+    rf"(?P<sign>[-−–+])?(?P<number>{AMOUNT})(?P<magnitude>{MAGNITUDE})? ?"
     rf"(?P<symbol>[{re.escape(''.join(s for s in SYMBOLS if len(s) == 1))}](?!\d)"
     rf"|(?:{_either(CODES)})\b)(?P<inner>)(?P<to>)(?P<to_magnitude>){PER}(?P<plus>)(?P<code>)"
 )
+EUROPEAN = re.compile(r",(?=\d\d$)")
 CENTS = re.compile(rf"(?P<sign>[-−–])?(?P<number>{NUMBER}) ?¢")
 
 
@@ -154,13 +157,14 @@ def _read(match: Match) -> str | None:
     if sign in ("-", "–") and follows_word(match):
         return None
     currency = BY_NAME[match["symbol"]]
+    number = EUROPEAN.sub(".", match["number"])
     if match["code"]:
         currency = CODES[match["code"].strip()]
     words = SIGN_WORDS.get(sign or "", "")
     if match["to"]:
         words += _read_range(match, currency)
     else:
-        words += _say_amount(match["number"], match["magnitude"], currency, is_attributive(match))
+        words += _say_amount(number, match["magnitude"], currency, is_attributive(match))
     if match["plus"]:
         words += " plus"
     return words + _say_period(match["per"])

@@ -19,7 +19,7 @@ from .rules import (
     words,
 )
 
-INITIALS = re.compile(r"(?P<letters>(?:[A-Z]\.(?: |(?=[A-Z])))+)(?=[A-Z][a-z'’]|[A-Z]\.|Mc|D['’])")
+INITIALS = re.compile(r"(?P<letters>(?:[A-Z]\.(?: |(?=[A-Z])))+)(?=[A-Z][a-z'’]|Mc|D['’])")
 LAST_INITIAL = re.compile(r"(?P<letters>[A-Z]\.)(?= [A-Z][a-z])")
 DOTTED = re.compile(
     r"(?P<letters>(?:[A-Za-z]\.){2,}[A-Za-z]?(?![A-Za-z])|Ph\.? ?D\.?(?!\w)"
@@ -86,6 +86,8 @@ def _read_last_initial(match: Match) -> str | None:
 
 def _read_dotted(match: Match) -> str | None:
     letters = match["letters"]
+    if letters.lower() in NO_INITIALS:
+        return None
     words = spell(letters)
     if match["s"]:
         return f"{words}'s"
@@ -147,8 +149,31 @@ FIRST_NAMES = REGNAL | words(
     loudon davis martin griffin
     """
 )
+DIRECTIONS = {
+    "N": "North",
+    "S": "South",
+    "E": "East",
+    "W": "West",
+    "NW": "Northwest",
+    "NE": "Northeast",
+    "SW": "Southwest",
+    "SE": "Southeast",
+}
+DIRECTION = re.compile(
+    r"(?P<letters>[NS]\.?[EW]\.?|[NSEW]\.)(?= (?:\d+(?:st|nd|rd|th)\b|(?:[A-Z][a-z]+ ){1,2}"
+    r"(?:St|Ave|Blvd|Rd|Dr|Ln|Street|Avenue|Boulevard|Road|Drive|Lane)\b))"
+)
+NO_INITIALS = frozenset(["e.g.", "i.e.", "a.k.a.", "w.r.t."])
 SPECIAL = frozenset(["i"])
+
+
+def _read_direction(match: Match) -> str:
+    """N. Main St., W. 34th St., N.W. Oak Blvd."""
+    return DIRECTIONS[match["letters"].replace(".", "")]
+
+
 RULES = (
+    Rule("abbreviation", "NSEW", DIRECTION, _read_direction),
     Rule("initials", UPPER, INITIALS, _read_initials),
     Rule("initials", LETTERS, DOTTED, _read_dotted),
     Rule("initials", UPPER, LAST_INITIAL, _read_last_initial),

@@ -94,6 +94,8 @@ PLAIN = re.compile(rf"(?P<number>{NUMBER})(?P<plus>\+)?(?!\w)")
 YEARS = re.compile(
     r"(?P<first>[12]\d{3})(?P<to>(?:-|–|—)(?P<second>\d{2}|\d{4}))?(?![\w,]*\d|:|[-–/.]\d)(?!\w)"
 )
+GROUPS = re.compile(r"(?:\d{4}(?:[ -]\d{4}){3}|\d{3}-\d{2}-\d{4})(?![\w-])")
+LINES = re.compile(r"(?P<number>480|576|720|1080|1440|2160)p\b")
 MARKER = re.compile(r"(?P<label>\d{1,3}|[a-zA-Z](?=\)))[.)](?= )")
 AFTER_DIGITS = re.compile(r"(?P<number>\d+)(?=[A-Za-z])")
 
@@ -155,6 +157,8 @@ def _read_slashed(match: Match) -> str | None:
 def _read_range(match: Match) -> str | None:
     if follows_word(match) or text_before(match).endswith(("-", "–")):
         return None
+    if word_before(match).lower() in IN_PAIRS:
+        return None
     low, high = match["low"], match["high"]
     if " " in match["dash"] and "=" in match.string[match.end() :]:
         return None
@@ -186,10 +190,10 @@ def _read_scaled(match: Match) -> str | None:
     number = say_number(match["number"])
     if suffix == "K" and (len(match["number"]) == 1 or word_after(match) in ("run", "race", "TV")):
         return f"{number} K"
-    if suffix in ("b", "B") and word_before(match) in ("Apt", "Apt.", "apartment", "Unit", "Gate"):
+    following = word_after(match)
+    is_counted = following.islower() and (following.endswith("s") or following == "people")
+    if suffix in ("b", "B") and not is_counted:
         return None
-    if suffix == "B" and len(match["number"]) < 3:
-        return None if not word_after(match).endswith("s") else f"{number} billion"
     return f"{number} {magnitude_of(suffix)}"
 
 
@@ -277,7 +281,23 @@ def _read_marker(match: Match) -> str | None:
     return f"{words},"
 
 
+def _read_groups(match: Match) -> str:
+    """Numbers of cards and insurances: digit by digit, a pause between the groups."""
+    return ", ".join(say_digits(group) for group in re.split("[ -]", match[0]))
+
+
+def _say_pairs(digits: str) -> str:
+    return f"{cardinal(digits[:-2])} {two_digits(digits[-2:])}"
+
+
+def _read_lines(match: Match) -> str:
+    """1080p: lines of a picture."""
+    return f"{_say_pairs(match['number'])} P"
+
+
 RULES = (
+    Rule("digits", DIGITS, GROUPS, _read_groups),
+    Rule("unit", DIGITS, LINES, _read_lines),
     Rule("list", f"{DIGITS}{LETTERS}", MARKER, _read_marker),
     Rule(KIND, f"{DIGITS}{FRACTION}-−", MIXED, _read_mixed),
     Rule(KIND, f"{DIGITS}.{FRACTION}-−–+±", PERCENT, _read_percent),

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from .rules import ANY_LETTER, ANY_SYMBOL, UNREADABLE, Match, Rule, char_before
+from .rules import ANY_LETTER, ANY_SYMBOL, UNREADABLE, Match, Rule, char_before, word_before
 
 GREEK = [
     "alpha",
@@ -84,8 +84,10 @@ def _read_emoji(match: Match) -> str | None:
 
 def _read_face(match: Match) -> str | None:
     before = char_before(match)
-    if match[0] == "<3" or (before and before != " "):
+    if before and before != " ":
         return None
+    if match[0] == "<3":
+        return "emoticon" if len(word_before(match)) > 1 else None
     if match[0][0] in "xX8" and not match[0][1:].strip("D)("):
         return "emoticon" if match.end() == len(match.string) else None
     if match[0] in ("(:", "):", "(;", ");"):

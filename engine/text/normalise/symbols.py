@@ -260,6 +260,8 @@ def _read_slash(match: Match) -> str | None:
 
 def _read_any(match: Match) -> str | None:
     words = WORDS[match[0]]
+    if match[0] == "©" and text_before(match).lower().endswith("copyright "):
+        return ""
     before, after = _around(match)
     if words and before.isalnum():
         words = f" {words}"
@@ -270,7 +272,8 @@ def _read_any(match: Match) -> str | None:
 
 def _read_asterisks(match: Match) -> str:
     before, after = _around(match)
-    if match[0] == "*" and before == " " and after == " ":
+    is_between = (before == " " and after == " ") or (before.isdigit() and after.isdigit())
+    if match[0] == "*" and is_between:
         return "times"
     return ""
 

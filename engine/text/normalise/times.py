@@ -65,7 +65,9 @@ def _read_time(match: Match) -> str | None:
 
 def _is_ratio(match: Match) -> bool:
     before = match.string[max(0, match.start() - 40) : match.start()].lower()
-    return not match["half"] and any(word.strip(".,") in RATIOS for word in before.split())
+    if match["half"] or match["minute"].startswith("0"):
+        return False
+    return any(word.strip(".,") in RATIOS for word in before.split())
 
 
 def _say_full_hour(match: Match) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 
+from .number_words import fraction
 from .numbers import (
     FRACTION_CHARS,
     NUMBER,
@@ -44,9 +45,9 @@ mins=minute | sec=second | secs=second | s=second | ms=millisecond | µs=microse
 yr=year | yrs=year | V=volt | kV=kilovolt | mV=millivolt | A=amp | mA=milliamp
 mAh=milliamp hour | Ah=amp hour | W=watt | kW=kilowatt | MW=megawatt | GW=gigawatt
 mW=milliwatt | kWh=kilowatt hour | MWh=megawatt hour | Wh=watt hour | Ω=ohm | Ω=ohm | kΩ=kilohm
-MΩ=megohm | kJ=kilojoule | kcal=kilocalorie | cal=calorie | N=newton
+MΩ=megohm | kJ=kilojoule | kcal=kilocalorie | cal=calorie
 Pa=pascal/pascals | hPa=hectopascal | kPa=kilopascal | MPa=megapascal | psi=P.S.I/P.S.I
-mbar=millibar | atm=atmosphere | dB=decibel | lm=lumen | lx=lux/lux | K=kelvin
+mbar=millibar | atm=atmosphere | dB=decibel | lm=lumen | lx=lux/lux
 mol=mole | hp=horsepower/horsepower | BTU=B.T.U | ppm=part per million | ppb=part per billion
 bpm=beat per minute | wpm=word per minute | deg=degree | ct=carat | pct=percent/percent
 pcs=piece | pp=percentage point | bps.=basis point | ft²=square foot/square feet
@@ -63,7 +64,8 @@ mg/dl=milligram per deciliter | mg/L=milligram per liter | mg/kg=milligram per k
 g/L=gram per liter | µg/m³=microgram per cubic meter | kg/m³=kilogram per cubic meter
 g/cm³=gram per cubic centimeter | L/min=liter per minute | MB/s=megabyte per second
 GB/s=gigabyte per second | m/s²=meter per second squared | m/s^2=meter per second squared
-m²=square meter | m2=square meter | km²=square kilometer | km2=square kilometer
+m^2=square meter | km^2=square kilometer | cm^2=square centimeter | ft^2=square foot/square feet
+m^3=cubic meter | m²=square meter | m2=square meter | km²=square kilometer | km2=square kilometer
 cm²=square centimeter | mm²=square millimeter | in²=square inch/square inches | mi²=square mile
 m³=cubic meter | m3=cubic meter | cm³=cubic centimeter | mm³=cubic millimeter
 km³=cubic kilometer | ft³=cubic foot/cubic feet | in³=cubic inch/cubic inches
@@ -118,7 +120,7 @@ ALTERNATIVES = [
 SYMBOL = "|".join(ALTERNATIVES)
 FRACTION = "".join(FRACTION_CHARS)
 QUANTITY = re.compile(
-    rf"(?P<sign>[-−–+±])?(?P<number>{NUMBER})(?P<half>[{FRACTION}])?"
+    rf"(?P<sign>[-−–+±])?(?P<number>{NUMBER}(?=[^\W_]|[ -])|(?=[{FRACTION}]))(?P<half>[{FRACTION}])?"
     rf"(?: ?{DASH} ?(?P<to>{NUMBER}))?(?P<space>[ -]?)(?P<unit>{SYMBOL})(?![\w²³]|[/^-]\d|/\w)"
 )
 DEGREE = re.compile(
@@ -136,19 +138,26 @@ def _read_quantity(match: Match) -> str | None:
     unit = symbol if symbol in UNITS else symbol.removesuffix(".")
     if _is_something_else(match, unit):
         return None
-    words = SIGN_WORDS.get(match["sign"] or "", "") + say_number(match["number"])
-    if match["half"]:
-        words = say_mixed(match["number"], match["half"])
+    words = SIGN_WORDS.get(match["sign"] or "", "") + _say_amount(match)
     if match["to"]:
         words += f" to {say_number(match['to'])}"
     one, many = UNITS[unit]
-    is_single = is_one(match["number"]) and not match["half"] and not match["to"]
+    is_part = match["half"] and not match["number"]
+    is_single = is_part or (is_one(match["number"]) and not match["half"] and not match["to"])
     if is_single or match["space"] == "-" or is_attributive(match):
         many = one
     said = f"{words} {many}"
     if unit.endswith(".") or symbol != unit:
         return keep_stop(said, match)
     return said
+
+
+def _say_amount(match: Match) -> str:
+    if not match["half"]:
+        return say_number(match["number"])
+    if match["number"]:
+        return say_mixed(match["number"], match["half"])
+    return fraction(*FRACTION_CHARS[match["half"]])
 
 
 def _is_something_else(match: Match, unit: str) -> bool:
@@ -205,7 +214,7 @@ def _read_by(match: Match) -> str:
     return " by ".join(map(say_number, sides))
 
 
-BEGIN = f"{DIGITS}.-−–+±"
+BEGIN = f"{DIGITS}.-−–+±{FRACTION}"
 RULES = (
     Rule(KIND, DIGITS, FEET, _read_feet),
     Rule(KIND, DIGITS, BY, _read_by),

@@ -333,6 +333,8 @@ def _read_camel(match: Match) -> str | None:
 
 def _read_dotted(match: Match) -> str | None:
     name = match["name"]
+    if all(len(part) == 1 for part in name.split(".")):
+        return None
     if "_" in name or match["call"] or name.count(".") > 1:
         parts = [say_joined(part.replace("_", " underscore ")) for part in name.split(".")]
         return " dot ".join(parts)
