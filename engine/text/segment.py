@@ -43,7 +43,7 @@ BEFORE_NUMBERS = _words(
     """
     No no NO Nos nos NOS Fig fig FIG Figs figs Vol vol Vols vols Ch ch Chap chap Sec sec Sect sect
     Eq eq Art art p P pp Pp pg par para app App apt Apt Ste ste Rm rm ext Ext op Op ver c ca Rt Rte
-    Hwy Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec ed Ed tel Tel
+    Hwy Rs Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec ed Ed tel Tel
     """
 )
 # The end of a sentence, unless a day, a month or a time zone follows.

@@ -52,7 +52,9 @@ RULES = (
 )
 EMOTICON_HINT = re.compile(r"[:;=xX8^][-'^o_]?[)(DPpOo/|3^_]")
 CLAUSE_END = re.compile(r"[,;:—–)\]] ")
-SCANNER = Scanner(RULES, abbreviations.SPECIAL | acronyms.SPECIAL | dates.SPECIAL | names.SPECIAL)
+SCANNER = Scanner(
+    RULES, abbreviations.SPECIAL | acronyms.SPECIAL | dates.SPECIAL | money.SPECIAL | names.SPECIAL
+)
 
 
 def normalise(text: str, keep: Container[str] = frozenset()) -> Reading:

@@ -344,6 +344,7 @@ BARE = re.compile(
     rf"(?P<name>{_either(WITHOUT_STOP)})(?![\w.])(?<=\w)|(?P<slashed>w/)(?=[ a-zA-Z])"
 )
 LETTERED = re.compile(rf"(?:{_either(DOTTED)}){END}", re.IGNORECASE)
+VERSUS = re.compile(r"v\.(?= [A-Z])")
 STATE = re.compile(rf"(?<=, )(?P<state>{_either(STATES)})(?P<zip> \d{{5}}(?:-\d{{4}})?)?(?![\w-])")
 STATE_AND_ZIP = re.compile(rf"(?P<state>{_either(STATES)})(?P<zip> \d{{5}}(?:-\d{{4}})?)(?![\w-])")
 
@@ -357,6 +358,8 @@ def _read_title(match: Match) -> str | None:
     key = name.capitalize() if name.isupper() else name
     if key != name and not around.after.isupper():
         return None
+    if key in ("Mr", "Mrs", "Ms", "Dr") and match.string[match.end() :].startswith((" &", " /")):
+        return title
     if not around.is_capital_after and not (around.after and key in ("Mr", "Mrs", "Ms", "Dr")):
         return None
     is_street = key in BEHIND_A_NAME and key != "Sr" and _is_street(match, around)
@@ -479,7 +482,13 @@ def _read_state(match: Match) -> str:
     return words
 
 
+def _read_versus(match: Match) -> str | None:
+    """Roe v. Wade."""
+    return "versus" if word_before(match)[:1].isupper() else None
+
+
 RULES = (
+    Rule(KIND, "v", VERSUS, _read_versus),
     Rule(KIND, "ACDFGHIKLMNOPRSTUVW", STATE, _read_state),
     Rule(KIND, "ACDFGHIKLMNOPRSTUVW", STATE_AND_ZIP, _read_state),
     Rule(KIND, LETTERS, LETTERED, _read_dotted),

@@ -19,6 +19,7 @@ from .rules import (
     Match,
     Rule,
     char_before,
+    char_behind,
     is_last,
     text_before,
     word_after,
@@ -115,6 +116,8 @@ LETTER = re.compile(
 BEHIND_DIGITS = re.compile(r"(?P<letters>[A-Z]{1,3})(?!\w)")
 SMALL_LETTER = re.compile(r"(?P<letter>[b-hj-z])(?!['’\w.^²³⁰-⁹-])")
 SMALL_A = re.compile(r"a(?=[)] |[)]$| (?:[=<>!+*^]|is (?:greater|less)))")
+QUOTES = "\"“”'‘’"
+GRADE = re.compile(r"(?P<letter>[A-DF])(?P<sign>[-+−])(?![\w+-])")
 LETTER_RANGE = re.compile(r"(?P<first>[A-Z])[-–](?P<last>[A-Z])(?![\w-])")
 SMALL_CODE = re.compile(r"(?P<letters>utf|mp|http|usb|ipv)-?(?P<digits>\d{1,2})(?!\w)")
 SQUARED = re.compile(r"(?P<letters>[a-z]{1,3})(?P<power>[²³])(?!\w)")
@@ -251,6 +254,8 @@ def _read_a(match: Match) -> str | None:
     before = word_before(match).lower()
     if match["s"]:
         return f"{LETTER_A}'s"
+    if char_before(match) in QUOTES and char_behind(match) in QUOTES and char_behind(match):
+        return LETTER_A
     gap = text_before(match).rstrip()
     is_inside = bool(gap) and gap[-1] not in ".!?:\"'“(*_-"
     if before in LETTERED and before not in ("from", "to"):
@@ -259,6 +264,14 @@ def _read_a(match: Match) -> str | None:
     if is_inside and (is_last(match) or not following or following.lower() in WORDS_BEHIND_A):
         return LETTER_A
     return None
+
+
+def _read_grade(match: Match) -> str | None:
+    """A+, B-."""
+    if char_before(match).isalnum():
+        return None
+    sign = "plus" if match["sign"] == "+" else "minus"
+    return f"{spell(match['letter'])} {sign}"
 
 
 def _read_behind_digits(match: Match) -> str | None:
@@ -307,6 +320,7 @@ RULES = (
     Rule(KIND, UPPER, CODE, _read_code),
     Rule("caps", UPPER, CONTRACTED, _read_contracted),
     Rule(KIND, UPPER, CAPS, _read_caps),
+    Rule("letter", "ABCDF", GRADE, _read_grade),
     Rule("letter", UPPER, LETTER, _read_letter),
     Rule("letter", UPPER, BEHIND_DIGITS, _read_behind_digits),
     Rule("letter", LETTERS, SMALL_LETTER, _read_small_letter),

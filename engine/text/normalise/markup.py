@@ -24,6 +24,7 @@ LINK = rf"(?P<link>!?\[(?P<label>[^\[\]]*)\](?:\({TARGET}\)|\[[^\[\]]*\]))"
 FOOTNOTE = r"(?P<footnote>\[\^[^\]\s]+\]:?)"
 CHECKBOX = r"(?P<checkbox>(?:(?<=^)|(?<=[-*+] ))\[[ xX]?\] )"
 FENCE = r"(?P<fence>(?:^|(?<=\s))(?:```+|~~~+)\w*)"
+HIGHLIGHT = r"(?P<highlight>(?<!\S)==(?=[^\s=])|(?<=[^\s=])==(?![\w=]))"
 STRIKE = r"(?P<strike>~~(?=\S)[^~]*~~)"
 LEAD = r"(?P<lead>^(?:#{1,6} +|> ?(?:> ?)*|(?:[-*+•◦▪‣–] +)))"
 CELLS = r"(?P<cells>^\|.*\|$)"
@@ -45,6 +46,7 @@ MARKUP = re.compile(
             LINK,
             FOOTNOTE,
             CHECKBOX,
+            HIGHLIGHT,
             STRIKE,
             CELLS,
             LEAD,
@@ -55,12 +57,11 @@ MARKUP = re.compile(
     ),
     re.DOTALL,
 )
-ENTITY_ONLY = re.compile(ENTITY)
+CELL = re.compile(r"</t[dh]\b", re.IGNORECASE)
 OTHER_LETTERS = re.compile(
     "[\u0300-\u036f\u0488\u0489\u20d0-\u20ef\ufe00-\ufe0f\ufb00-\ufb06\uff01-\uff5e\U0001d400-\U0001d7ff\u2460-\u24ff"
-    "ªºˢᵗⁿᵈʳʰˣ\u1d2c-\u1d6a\U0001f130-\U0001f149\u2100-\u2115\u210a-\u2113\u211d\u2124\u2000-\u200a\u2070\u207f]"
+    "ªºˢᵗⁿᵈʳʰˣ\u1d2c-\u1d6a\U0001f130-\U0001f149\u2100-\u2115\u210a-\u2113\u211d\u2124\u2000-\u200a\u2070\u207f\u2080-\u2089]"
 )
-NUMBER_LETTERS = ""
 KEEP = "ªº℃℉№℠™℅"
 
 
@@ -135,10 +136,23 @@ def _find_markup(text: str) -> Iterator[Edit]:
             yield Edit(match.end("url"), match.end(), "")
         elif match["cells"]:
             yield from _find_cells(match)
-        elif match["emphasis"] or match["ticks"] or match["escape"] or match["lead"]:
+        elif (
+            match["highlight"]
+            or match["emphasis"]
+            or match["ticks"]
+            or match["escape"]
+            or match["lead"]
+        ):
             yield Edit(match.start(), match.end(), "")
+        elif match["element"]:
+            yield Edit(match.start(), match.end(), _say_tag(match))
         else:
             yield Edit(match.start(), match.end(), " ")
+
+
+def _say_tag(match: re.Match[str]) -> str:
+    """Cells of a table are apart; other tags inside a line are nothing."""
+    return ", " if CELL.match(match[0]) else ""
 
 
 def _find_cells(match: re.Match[str]) -> Iterator[Edit]:

@@ -243,6 +243,7 @@ def _read_behind(match: Match) -> str | None:
     return _read(match)
 
 
+SPECIAL = frozenset(["rs"])
 FIRST = "".join(sorted({symbol[0] for symbol in BY_NAME}))
 RULES = (
     Rule(KIND, f"{FIRST}-−–+", BEFORE, _read),

@@ -192,7 +192,8 @@ def _read_scaled(match: Match) -> str | None:
         return f"{number} K"
     following = word_after(match)
     is_counted = following.islower() and (following.endswith("s") or following == "people")
-    if suffix in ("b", "B") and not is_counted:
+    is_short = suffix in ("b", "B") or (suffix == "M" and len(match["number"]) == 1)
+    if is_short and not is_counted:
         return None
     return f"{number} {magnitude_of(suffix)}"
 

@@ -41,6 +41,8 @@ OPERATORS = {
     "∈": "in",
 }
 WORDS = {
+    "&&": "and",
+    "||": "or",
     "&": "and",
     "＆": "and",
     "%": "percent",

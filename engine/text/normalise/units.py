@@ -21,7 +21,9 @@ from .rules import (
     Rule,
     follows_word,
     is_attributive,
+    is_last,
     keep_stop,
+    text_before,
     word_after,
     words,
 )
@@ -130,6 +132,7 @@ DEGREE = re.compile(
 FEET = re.compile(r"(?P<feet>\d{1,3})['’′] ?(?P<inches>\d{1,2}(?:\.\d+)?)(?:[\"”″]|''|’’)")
 PRIME = re.compile(rf"(?P<number>{NUMBER})(?P<mark>[\"”″'’′])(?![\w'’])")
 TIMES = re.compile(rf"(?P<number>{NUMBER}) ?[xX×](?!\w)(?! \d)")
+X = re.compile(r"x(?= ?\d)")
 BY = re.compile(rf"(?P<sides>{NUMBER}(?: ?[xX] ?{NUMBER})+)(?!\w)")
 
 
@@ -166,7 +169,7 @@ def _is_something_else(match: Match, unit: str) -> bool:
         return True
     following = word_after(match)
     if match["space"] and unit in ONLY_CLOSE:
-        return True
+        return not (unit == "s" and "." in match["number"])
     if unit == "m" and following in COUNTED_IN_MILLIONS:
         return True
     if unit == "s":
@@ -198,7 +201,8 @@ def _read_prime(match: Match) -> str | None:
     is_feet = mark in "'’′"
     if mark not in "″′":
         opened = before.count("'" if is_feet else '"') + before.count("‘" if is_feet else "“")
-        if opened % 2 or (is_feet and word_after(match) not in TALL):
+        is_plain = word_after(match) in TALL or is_last(match)
+        if opened % 2 or (is_feet and not is_plain):
             return None
     one, many = ("foot", "feet") if is_feet else ("inch", "inches")
     unit = one if is_one(match["number"]) or is_attributive(match) else many
@@ -215,7 +219,16 @@ def _read_by(match: Match) -> str:
 
 
 BEGIN = f"{DIGITS}.-−–+±{FRACTION}"
+
+
+def _read_x(match: Match) -> str | None:
+    """12' x 10': by, between sizes."""
+    before = text_before(match).rstrip()[-1:]
+    return "by" if before.isdigit() or before in "'\"′″’”" else None
+
+
 RULES = (
+    Rule(KIND, "x", X, _read_x),
     Rule(KIND, DIGITS, FEET, _read_feet),
     Rule(KIND, DIGITS, BY, _read_by),
     Rule(KIND, f"{DIGITS}.", TIMES, _read_times),
