@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ..cache import Cache
 from ..errors import OptionError, OptionTypeError
 from .g2p_rules import Net, Token, open_net, open_rules
-from .normalise import Reading, Span, normalise
+from .normalise import Reading, TextSpan, normalise
 from .normalise.reading import SPELLED
 
 PAD_ID = 0
@@ -52,7 +52,7 @@ class WordSpan(NamedTuple):
     text: str
     first: int
     stop: int
-    source: Span | None = None
+    source: TextSpan | None = None
 
 
 class ModelInput(NamedTuple):
@@ -178,7 +178,7 @@ def place_words(spans: Iterable[WordSpan], reading: Reading) -> list[WordSpan]:
     return placed
 
 
-def _parts_in_order(reading: Reading) -> Iterator[tuple[str, Span]]:
+def _parts_in_order(reading: Reading) -> Iterator[tuple[str, TextSpan]]:
     """What a voice is given between two spaces, with the characters it was read from."""
     for word in reading.spans():
         for part in word_parts(word.text):

@@ -30,10 +30,18 @@ from . import (
     web,
 )
 from .markup import Prepared, prepare
-from .reading import Piece, Reading, Span, SpokenText, Unreadable
+from .reading import Piece, Reading, SpokenText, TextSpan, Unreadable
 from .scan import Scanner
 
-__all__ = ["Piece", "Reading", "Span", "SpokenText", "Unreadable", "find_unreadable", "normalise"]
+__all__ = [
+    "Piece",
+    "Reading",
+    "SpokenText",
+    "TextSpan",
+    "Unreadable",
+    "find_unreadable",
+    "normalise",
+]
 
 # The order decides where a text could be read by several kinds: the narrow ones come first.
 RULES = (

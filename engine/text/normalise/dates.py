@@ -161,7 +161,7 @@ def _read_abbreviated_month(match: Match) -> str | None:
     name = month_name(match["month"])
     before = word_before(match).lower()
     if match["month"] == "Jan." and is_last(match) and before not in JAN_IS_A_MONTH:
-        has_day = text_before(match).rstrip().endswith(("st", "nd", "rd", "th"))
+        has_day = re.search(r"\d(?:st|nd|rd|th)? ?$", text_before(match))
         if not has_day and match.start():
             return None
     return keep_stop(name, match)

@@ -18,7 +18,7 @@ SPELLED = re.compile(rf"(?<![^\W_])[A-Z{LETTER_A}](?:\.[A-Z{LETTER_A}])+(?![^\W_
 WORD = re.compile(r"\S+")
 
 
-class Span(NamedTuple):
+class TextSpan(NamedTuple):
     """Some characters of the text that was normalised: from start to before end."""
 
     start: int
@@ -46,7 +46,7 @@ class SpokenText(NamedTuple):
     """A word as it goes to a voice, and the characters it was read from."""
 
     text: str
-    span: Span
+    span: TextSpan
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Reading:
             at += len(to_said(piece.text))
         return starts
 
-    def _locate(self, where: tuple[int, int], first: int, starts: list[int]) -> Span:
+    def _locate(self, where: tuple[int, int], first: int, starts: list[int]) -> TextSpan:
         """The characters that a stretch of `text` came from, which begins in piece `first`."""
         start, end = where
         lowest = len(self.source)
@@ -100,13 +100,13 @@ class Reading:
         for piece, at in zip(self.pieces[first:], starts[first:], strict=True):
             if at >= end:
                 break
-            found = Span(piece.start, piece.end)
+            found = TextSpan(piece.start, piece.end)
             if self.source[piece.start : piece.end] == piece.text:
                 low = piece.start + max(0, start - at)
-                found = Span(low, min(piece.end, piece.start + end - at))
+                found = TextSpan(low, min(piece.end, piece.start + end - at))
             lowest = min(lowest, found.start)
             highest = max(highest, found.end)
-        return Span(lowest, max(lowest, highest))
+        return TextSpan(lowest, max(lowest, highest))
 
 
 def to_said(text: str) -> str:

@@ -122,7 +122,8 @@ ALTERNATIVES = [
 SYMBOL = "|".join(ALTERNATIVES)
 FRACTION = "".join(FRACTION_CHARS)
 QUANTITY = re.compile(
-    rf"(?P<sign>[-−–+±])?(?P<number>{NUMBER}(?=[^\W_]|[ -])|(?=[{FRACTION}]))(?P<half>[{FRACTION}])?"
+    rf"(?P<sign>[-−–+±])?(?P<number>{NUMBER}(?=[^\W_]|[ -])|(?=[{FRACTION}]))"
+    rf"(?P<half>[{FRACTION}])?"
     rf"(?: ?{DASH} ?(?P<to>{NUMBER}))?(?P<space>[ -]?)(?P<unit>{SYMBOL})(?![\w²³]|[/^-]\d|/\w)"
 )
 DEGREE = re.compile(
