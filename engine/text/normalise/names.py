@@ -109,6 +109,8 @@ def _read_numeral(match: Match) -> str | None:
         return None if is_pronoun else cardinal(value)
     if not before[0].isupper() or numeral in ("C", "L", "X", "V", "XL", "CV", "CC", "LL"):
         return f"the {ordinal(value)}" if lower in REGNAL and numeral in ("V", "X") else None
+    if set(numeral) & set("LC"):
+        return None
     is_royal = lower in REGNAL or _word_before_that(match, before).lower() in ROYAL
     if numeral == "I":
         return f"the {ordinal(1)}" if is_royal and _is_described(match) else None

@@ -127,6 +127,7 @@ DASHES = re.compile(r"(?P<space> )?(?P<dash>—+|―+|–|--+|-)")
 ELLIPSIS = re.compile(r"(?:\. ?){2,}\.*|…+\.*")
 REPEATED = re.compile(r"(?P<marks>[!?‽؟]{2,})|(?P<commas>,{2,})|(?P<colons>[;:]{2,})")
 RULER = re.compile(r"[-=*_~#+.•—–─━═]{3,}(?= |$)")
+PLURAL = re.compile(r"\((?:s|es|ies)\)")
 OPEN = re.compile(r"[(\[{]+(?P<space> )?")
 CLOSE = re.compile(r"[)\]}]+")
 AND_OR = re.compile(r"(?P<first>and)/(?P<second>or)\b", re.IGNORECASE)
@@ -289,6 +290,7 @@ RULES = (
     Rule(KIND, "—―–-", DASHES, _read_dashes),
     Rule(KIND, ".…", ELLIPSIS, _read_ellipsis),
     Rule(KIND, "!?‽,;:", REPEATED, _read_repeated),
+    Rule(KIND, "(", PLURAL, lambda match: "" if char_before(match).isalpha() else None),
     Rule(KIND, "([{", OPEN, _read_open),
     Rule(KIND, ")]}", CLOSE, _read_close),
     Rule(KIND, "aA", AND_OR, _read_and_or),
