@@ -15,6 +15,7 @@ import re
 from collections.abc import Container, Sequence
 
 from ..clauses import count_first_clause
+from ..segments import Pause, Segment
 from . import (
     abbreviations,
     acronyms,
@@ -70,8 +71,30 @@ def normalise(text: str, keep: Container[str] = frozenset()) -> Reading:
 
     keep: words, in lower case, that stay as they are written.
 
-    It is read clause by clause, as a text that arrives in parts may be cut behind any of them.
+    It is read clause by clause, as a text that arrives in parts may be cut behind any of them; one
+    that was cut is read as if more followed.
     """
+    if isinstance(text, Segment) and text.pause is Pause.CLAUSE:
+        return _trim(text, _read_clauses(f"{text} ", keep))
+    return _read_clauses(text, keep)
+
+
+def _trim(source: str, reading: Reading) -> Reading:
+    """The reading of a text and a space behind it, without that space."""
+    if reading.text is reading.source:
+        return Reading(source, source, (Piece(source, 0, len(source)),))
+    pieces = []
+    for piece in reading.pieces:
+        end = min(piece.end, len(source))
+        pieces.append(Piece(piece.text, min(piece.start, end), end))
+    while pieces and not pieces[-1].text.strip():
+        pieces.pop()
+    if pieces:
+        pieces[-1] = pieces[-1]._replace(text=pieces[-1].text.rstrip())
+    return Reading(source, reading.text.rstrip(), tuple(pieces), reading.unreadable)
+
+
+def _read_clauses(text: str, keep: Container[str]) -> Reading:
     starts = _clause_starts(text)
     if len(starts) == 1:
         return _read_clause(text, keep)

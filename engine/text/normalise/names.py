@@ -107,10 +107,17 @@ def _read_numeral(match: Match) -> str | None:
     if lower in COUNTED:
         is_pronoun = numeral == "I" and word_after(match) in ("am", "have", "will", "was", "think")
         return None if is_pronoun else cardinal(value)
-    if not before[0].isupper() or numeral in ("C", "L", "X", "V", "XL", "CV", "CC", "LL"):
-        return f"the {ordinal(value)}" if lower in REGNAL and numeral in ("V", "X") else None
-    if set(numeral) & set("LC"):
+    if lower in REGNAL and numeral in ("V", "X"):
+        return f"the {ordinal(value)}"
+    if not before[0].isupper() or set(numeral) & set("LC") or numeral in ("V", "X"):
         return None
+    return _read_behind_name(match, before, value)
+
+
+def _read_behind_name(match: Match, before: str, value: int) -> str | None:
+    """A numeral behind a capitalised name: of a ruler or a person, or of something counted."""
+    numeral = match["numeral"]
+    lower = before.lower()
     is_royal = lower in REGNAL or _word_before_that(match, before).lower() in ROYAL
     if numeral == "I":
         return f"the {ordinal(1)}" if is_royal and _is_described(match) else None
