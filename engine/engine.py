@@ -32,7 +32,6 @@ from .streaming import (
     StreamLimiter,
     prefetch_one,
 )
-from .text.normalise import Unreadable, normalise
 from .text.segment import incoming, segments
 from .text.segments import Segment
 from .timing import SpanRecorder, StageSpan
@@ -40,6 +39,7 @@ from .voices import DEFAULT_VOICE, Voice, find_voice
 
 if TYPE_CHECKING:
     from .models.base import Model, StreamContext
+    from .text.normalise import Unreadable
     from .text.phonemizer import ModelInput
 
 
@@ -192,6 +192,8 @@ class Engine:
 
         Raises TextEmpty, OptionTypeError or EngineClosed.
         """
+        from .text.normalise import normalise
+
         model = self._require_open()
         readings = []
         for segment in segments(text):

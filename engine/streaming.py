@@ -15,12 +15,14 @@ import weakref
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 
 from .audio import Chunk
 from .errors import EngineBusy, OptionTypeError
-from .text.normalise import Unreadable
 from .timing import StageSpan
+
+if TYPE_CHECKING:  # compiling the rules takes a while, and naming the engine has to stay cheap
+    from .text.normalise import Unreadable
 
 T = TypeVar("T")
 Action = Callable[[], object]

@@ -47,6 +47,7 @@ BEFORE_NUMBERS = _words(
     """
 )
 # The end of a sentence, unless a day, a month or a time zone follows.
+ROMAN = frozenset("IVXLC")
 HALVES_OF_DAYS = _words("a.m p.m A.M P.M am pm")
 # The end of a sentence only if what follows looks like the start of one.
 MAYBE_LAST = _words(
@@ -294,13 +295,19 @@ def _is_abbreviation(
         return is_first  # "1. Open the door."
     if stem in NEVER_LAST:
         return True
-    if stem in BEFORE_NUMBERS and start[:1].isdigit():
+    if stem in BEFORE_NUMBERS and (start[:1].isdigit() or _is_numeral(start)):
         return True
     if stem in HALVES_OF_DAYS or _is_half(stem):
         return _goes_on_with_time(_bare(start).rstrip("."))
     if stem in MAYBE_LAST or _initials(stem):
         return _bare(start) not in STARTERS
     return False
+
+
+def _is_numeral(word: str) -> bool:
+    """The II of "Vol. II"."""
+    core = word.rstrip(CLOSERS + ".,;:!?")
+    return len(core) > 1 and ROMAN.issuperset(core)
 
 
 def _is_half(stem: str) -> bool:

@@ -234,7 +234,7 @@ def _read_open(match: Match) -> str | None:
     before = head[-1:]
     if before.isalnum():
         return " " if char_behind(match) not in (")", "]", "}") else ""
-    if not re.search(r"\w", head) or head.rstrip()[-1:] in ",;:!?—–-(":
+    if not re.search(r"\w", head) or head.rstrip()[-1:] in ",;:!?—–-()]":
         return ""
     return PAUSE + " "
 

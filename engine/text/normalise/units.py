@@ -225,7 +225,7 @@ BEGIN = f"{DIGITS}.-−–+±{FRACTION}"
 def _read_x(match: Match) -> str | None:
     """12' x 10': by, between sizes."""
     before = text_before(match).rstrip()[-1:]
-    return "by" if before.isdigit() or before in "'\"′″’”" else None
+    return "by" if before.isdigit() or before in ".'\"′″’”" else None
 
 
 RULES = (

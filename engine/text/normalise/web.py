@@ -87,6 +87,7 @@ MAC = re.compile(r"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}(?!\w)")
 VERSION = re.compile(
     r"(?P<v>[vV]\.?)?(?P<number>\d+(?:\.\d+){2,})(?P<tag>-?[a-z]+\d*|[-.]?(?:rc|beta|alpha)\.?\d*)?(?!\w|\.\d)"
 )
+DAY_MONTH_YEAR = re.compile(r"\d{1,2}\.\d{1,2}\.(?:19|20)\d\d")
 SHORT_VERSION = re.compile(r"[vV](?P<number>\d+(?:\.\d+)*)(?!\w)")
 NAMED_VERSION = re.compile(r"(?P<number>\d+\.\d{2,})(?!\w|[.,]\d)")
 HANDLE = re.compile(r"@(?P<name>\w+(?:\.\w+)*)")
@@ -102,7 +103,9 @@ PATH = re.compile(
     r"|\\\\(?:[\w.-]+\\?)+"
     r"|(?:[\w.-]+/){2,}[\w.-]*\w|(?:[a-z][\w-]*/)+[\w-]+(?:\.\w+)+)"
 )
-FLAG = re.compile(r"--(?P<name>[a-z][\w-]*)(?:=(?P<value>[\w./-]+))?|-(?P<short>[a-zA-Z])(?!\w)")
+FLAG = re.compile(
+    r"--(?P<name>[a-z][\w-]*)(?:=(?P<value>[\w./-]+))?|-(?P<short>[a-zA-Z]{1,2})(?!\w)"
+)
 SNAKE = re.compile(r"_*[A-Za-z]\w*_\w+(?:\(\))?|[A-Za-z]\w*\(\)")
 CAMEL = re.compile(r"[a-z]+(?:[A-Z][a-z]+)+(?!\w)|(?:[A-Z][a-z]+){2,}(?!\w)")
 CALL_DOTTED = re.compile(r"(?P<name>[a-z_]\w*(?:\.[a-z_]\w*)+)(?P<call>\(\))?(?!\w)")
@@ -207,7 +210,9 @@ def _read_ip(match: Match) -> str:
     return words
 
 
-def _read_version(match: Match) -> str:
+def _read_version(match: Match) -> str | None:
+    if DAY_MONTH_YEAR.fullmatch(match[0]):
+        return None
     words = " point ".join(map(_say_version_part, match["number"].split(".")))
     if match["v"]:
         words = f"{_say_v(match)}{words}"
@@ -284,7 +289,7 @@ def _read_subreddit(match: Match) -> str | None:
 
 def _read_file(match: Match) -> str | None:
     name = match["name"]
-    if re.fullmatch(r"[A-Z][a-z]+\.[A-Z][a-z]+|\d+\.[hc]|[a-z]\.[a-z]\.?", name):
+    if re.fullmatch(r"[A-Z][a-z]+\.[A-Z][a-z]+|[A-Z](?:\.[A-Z])+|\d+\.[hc]|[a-z]\.[a-z]\.?", name):
         return None
     return say_address(name)
 
