@@ -181,6 +181,9 @@ def place_words(spans: Iterable[WordSpan], reading: Reading) -> list[WordSpan]:
 def _parts_in_order(reading: Reading) -> Iterator[tuple[str, TextSpan]]:
     """What a voice is given between two spaces, with the characters it was read from."""
     for word in reading.spans():
+        if word.text.isascii() and word.text.isalpha() and len(word.text) <= MAX_WORD_CHARS:
+            yield word.text, word.span
+            continue
         for part in word_parts(word.text):
             text = strip_symbols(part)
             yield "".join(char for char in text if char <= LAST_CHAR), word.span

@@ -70,6 +70,10 @@ class Reading:
 
     def spans(self) -> list[SpokenText]:
         """What stands between spaces in `text`, each with the characters it came from."""
+        if self.text is self.source:
+            return [
+                SpokenText(match[0], TextSpan(*match.span())) for match in WORD.finditer(self.text)
+            ]
         spans = []
         starts = self._piece_starts()
         first = 0
