@@ -140,7 +140,7 @@ def test_cuts_of_a_text_that_arrives_in_parts_change_no_word(
 
 def words_of(pieces: Iterator[Segment]) -> list[str]:
     said = " ".join(normalise(piece).words() for piece in pieces)
-    return said.split()
+    return re.findall(r"\w+", said)
 
 
 @pytest.mark.parametrize(
