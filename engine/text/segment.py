@@ -78,6 +78,8 @@ STARTERS = _words(
     No Not Now Of On Once One Or Our Perhaps She Since So Some Soon Still Such That The Their Then
     There These They This Those Though To Today Two Under Until Was We Well Were What When Where
     Which While Who Why Will With Would Yes Yet You Your
+    Nobody Someone Everyone Everybody Something Nothing Everything Each Every Both Another Any
+    Neither Either Instead Suddenly Finally Please Let Are Just Never Always Sometimes Without
     """
 )
 
