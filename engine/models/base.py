@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -12,7 +12,9 @@ from ..audio import Samples, Word
 from ..cache import Cache
 from ..errors import OptionError
 from ..runtime.providers import Provider, Require, SessionOptions
+from ..text.normalise import Unreadable, find_unreadable
 from ..text.phonemizer import ModelInput, Phonemizer
+from ..text.segments import Segment
 from ..timing import SpanRecorder
 from ..voices import Voice
 
@@ -36,6 +38,7 @@ class StreamContext:
     stop: ends whatever run of a session is on.
     speed: that the model speaks at, in its range; 1 is the voice's own, 2 takes half as long.
     time_scale: how many times as long the model's chunks are made behind it.
+    unreadable: what was left out of the text so far, as no voice can say it.
     """
 
     noise: np.random.Generator
@@ -44,6 +47,13 @@ class StreamContext:
     chunk_s: ChunkLengths
     speed: float = 1.0
     time_scale: float = 1.0
+    unreadable: list[Unreadable] = field(default_factory=list)
+
+    def note_unreadable(self, segment: Segment) -> None:
+        """Add what is left out of a segment, placed in the text as it was sent."""
+        for left_out in find_unreadable(segment):
+            start, end = segment.locate(left_out.start, left_out.end)
+            self.unreadable.append(left_out._replace(start=start, end=end))
 
 
 class SpeedRange(NamedTuple):
@@ -76,6 +86,9 @@ class Model(Protocol):
     def read(self, segment: str) -> list[ModelInput]:
         """A segment as what the model can say at once, in one part or several; none if silent."""
 
+    def transcribe(self, segment: str) -> str:
+        """The phonemes of a segment, as the voice writes them."""
+
     def stream(
         self, speech: ModelInput, request: StreamContext, first_chunk: int, *, trim: bool
     ) -> Iterator[AudioPiece]:
@@ -103,6 +116,10 @@ class PhonemizedModel:
     def read(self, segment: str) -> list[ModelInput]:
         """A segment as ids and words."""
         return self._phonemize.read(segment)
+
+    def transcribe(self, segment: str) -> str:
+        """The phonemes of a segment."""
+        return self._phonemize.transcribe(segment)
 
     def close(self) -> None:
         """Nothing beside the sessions has to be given back."""

@@ -51,7 +51,12 @@ from engine.text.segment import MAX_SEGMENT_CHARS, normalise, segments
         ("Hi! 😀 How are you? — Fine.", ["Hi! 😀", "How are you? —", "Fine."]),
         # lines and paragraphs
         ("A title\nThen a text.\n\nmore", ["A title", "Then a text.", "more"]),
-        ("This was\nwrapped by\r\na page.", ["This was wrapped by a page."]),
+        (
+            "This line was\nwrapped for the page by\r\nsomebody.",
+            ["This line was", "wrapped for the page by somebody."],
+        ),
+        ("milk\neggs\nbread", ["milk", "eggs", "bread"]),
+        ("a) cats\nb) dogs", ["a) cats", "b) dogs"]),
         ("Last line.\n\n", ["Last line."]),
         ("Windows\r\nOld Mac\rUnicode\u2028End", ["Windows", "Old Mac", "Unicode", "End"]),
         # a full stop without a space behind it ends nothing

@@ -163,6 +163,10 @@ class PiperModel:
         """A segment as ids and words."""
         return self._phonemize.read(segment)
 
+    def transcribe(self, segment: str) -> str:
+        """The phonemes of a segment."""
+        return self._phonemize.transcribe(segment)
+
     def sessions(self) -> Sequence[Session]:
         """Encode, flow and decode."""
         return tuple(self._sessions.values())
