@@ -21,11 +21,18 @@ Samples = NDArray[np.float32]
 
 
 class Word(NamedTuple):
-    """A word as it is read, and when it is said, in seconds from the start of the stream."""
+    """A word as it is read, when it is said, and what of the text it was read from.
+
+    start_s, end_s: in seconds from the start of the stream. start_char, end_char: its characters in
+    the text as it was sent, from start to before end; several words may be read from the same ones,
+    as "one hundred dollars" is from "$100". None where that is not clear.
+    """
 
     text: str
     start_s: float
     end_s: float
+    start_char: int | None = None
+    end_char: int | None = None
 
 
 QUIET = 0.005  # what stays below is silence

@@ -337,7 +337,7 @@ class Engine:
     ) -> Chunks:
         """Speak the segment that was read already, then those that wait, one at a time."""
         index = frames = 0
-        pauses = PauseFiller(self.sample_rate)
+        pauses = PauseFiller(self.sample_rate, request.speed)
         while True:
             for part in inputs:
                 start_s = frames / self.sample_rate
@@ -346,7 +346,7 @@ class Engine:
                     with request.recorder.span("convert", index):
                         samples = pauses.fill(piece.samples)
                         start_s += (len(samples) - len(piece.samples)) / self.sample_rate
-                        words = tuple(_delay(word, start_s) for word in piece.words)
+                        words = tuple(_place(word, segment, start_s) for word in piece.words)
                         chunk = Chunk(samples, self.sample_rate, words)
                     frames += chunk.frame_count
                     yield chunk
@@ -401,9 +401,12 @@ def _placement_of(model: Model) -> dict[str, Any]:
     return combine_placements(session.placement() for session in model.sessions())
 
 
-def _delay(word: Word, by_s: float) -> Word:
-    """The word, said so many seconds later."""
-    return Word(word.text, word.start_s + by_s, word.end_s + by_s)
+def _place(word: Word, segment: Segment | None, start_s: float) -> Word:
+    """A word of a segment, in the whole stream and in the whole text."""
+    start_char, end_char = word.start_char, word.end_char
+    if segment is not None and start_char is not None and end_char is not None:
+        start_char, end_char = segment.locate(start_char, end_char)
+    return Word(word.text, word.start_s + start_s, word.end_s + start_s, start_char, end_char)
 
 
 def _check_speed(speed: float) -> float:

@@ -18,14 +18,15 @@ PAUSE_S = {Pause.CLAUSE: 0.0, Pause.STOP: 0.6, Pause.PARAGRAPH: 1.1}
 class PauseFiller:
     """Lengthens what is silent between two segments of a stream."""
 
-    def __init__(self, sample_rate: int) -> None:
-        self._sample_rate = sample_rate
+    def __init__(self, sample_rate: int, speed: float = 1.0) -> None:
+        """At another speed than 1, pauses are shorter or longer like all else."""
+        self._pause_rate = sample_rate / speed
         self._wanted = 0  # frames of silence before the next sound
         self._quiet = 0  # frames of silence at the end so far
 
     def end_segment(self, pause: Pause) -> None:
         """A segment is over, and this belongs behind it."""
-        frames = round(PAUSE_S[pause] * self._sample_rate)
+        frames = round(PAUSE_S[pause] * self._pause_rate)
         self._wanted = max(self._wanted, frames)
 
     def fill(self, samples: Samples) -> Samples:

@@ -70,7 +70,7 @@ class SpeedRange(NamedTuple):
 class AudioPiece(NamedTuple):
     """A chunk of one segment: samples, and the words that begin in it.
 
-    Times are seconds from the first sample of the segment.
+    Times are seconds from the first sample of the segment, characters those of the segment.
     """
 
     samples: Samples

@@ -75,13 +75,19 @@ class SegmentTiming(NamedTuple):
         return Onset(early, late)
 
     def time_words(self, speech: ModelInput, start: int) -> tuple[Word, ...]:
-        """When each word is said, in seconds from sample `start` on."""
+        """When each word is said, in seconds from sample `start` on.
+
+        Its characters are those of the segment.
+        """
         seconds = np.maximum(self.edges - start, 0) / self.sample_rate
         words = []
         for span in speech.words:
             start_s = float(seconds[span.first])
             end_s = float(seconds[span.stop])
-            words.append(Word(span.text, start_s, end_s))
+            word = Word(span.text, start_s, end_s)
+            if span.source is not None:
+                word = word._replace(start_char=span.source.start, end_char=span.source.end)
+            words.append(word)
         return tuple(words)
 
 
