@@ -26,6 +26,7 @@ MAX_WORD_CHARS = 32  # longer words are read in parts
 MAX_REPEATS = 3  # of one symbol: a ruler of a hundred dashes says no more than three
 MAX_LETTERS = 24  # what the net for unknown words sees of a word
 LAST_CHAR = "\ufffd"  # of what is reported of a word; rarer letters are said all the same
+PLACE_REACH = 8  # parts of a reading that a word is looked for in
 
 BREAKS = (".!?…", ";:,—", "")  # where to cut too long a phoneme string, best first
 STRESSES = "ˈˌ"
@@ -170,12 +171,25 @@ def words_of(lexicon: Mapping[str, str]) -> frozenset[str]:
 
 def place_words(spans: Iterable[WordSpan], reading: Reading) -> list[WordSpan]:
     """The words with the characters they were read from, and letters as they are written."""
-    places = iter(_parts_in_order(reading))
+    parts = list(_parts_in_order(reading))
     placed = []
+    first = 0
     for span in spans:
-        source = next((place for text, place in places if text == span.text), None)
+        source = None
+        found = _find_part(parts, first, span.text)
+        if found is not None:
+            source = parts[found][1]
+            first = found + 1
         placed.append(span._replace(text=to_written(span.text), source=source))
     return placed
+
+
+def _find_part(parts: Sequence[tuple[str, TextSpan]], first: int, word: str) -> int | None:
+    """Which of the next parts is the word; a voice may read one otherwise, or leave some out."""
+    for at in range(first, min(first + PLACE_REACH, len(parts))):
+        if parts[at][0] == word:
+            return at
+    return None
 
 
 def _parts_in_order(reading: Reading) -> Iterator[tuple[str, TextSpan]]:
