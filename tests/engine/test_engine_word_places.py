@@ -68,7 +68,7 @@ def test_clients_get_the_characters() -> None:
     assert (lost["start_char"], lost["end_char"]) == (None, None)
 
 
-def test_a_word_that_is_read_otherwise_loses_its_own_place_alone() -> None:
+def test_a_word_that_is_read_otherwise_loses_its_place_alone() -> None:
     reading = normalise("one two three")
     spans = [WordSpan("one", 1, 2), WordSpan("TOO", 3, 4), WordSpan("three", 5, 6)]
     sources = [word.source for word in place_words(spans, reading)]
