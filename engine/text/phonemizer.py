@@ -18,7 +18,7 @@ from ..cache import Cache
 from ..errors import OptionError, OptionTypeError
 from .g2p_rules import Net, Token, open_net, open_rules
 from .normalise import Reading, TextSpan, normalise
-from .normalise.reading import SPELLED
+from .normalise.reading import LETTER_A_SAID, SPELLED
 
 PAD_ID = 0
 MAX_PHONEMES = 400  # the longest string the model was made for
@@ -174,7 +174,10 @@ def place_words(spans: Iterable[WordSpan], reading: Reading) -> list[WordSpan]:
     placed = []
     for span in spans:
         source = next((place for text, place in places if text == span.text), None)
-        placed.append(span._replace(text=to_written(span.text), source=source))
+        text = to_written(span.text)
+        if text == LETTER_A_SAID and source is not None:
+            text = _to_letter(reading.source[source.start : source.end])
+        placed.append(span._replace(text=text, source=source))
     return placed
 
 
@@ -187,6 +190,11 @@ def _parts_in_order(reading: Reading) -> Iterator[tuple[str, TextSpan]]:
         for part in word_parts(word.text):
             text = strip_symbols(part)
             yield "".join(char for char in text if char <= LAST_CHAR), word.span
+
+
+def _to_letter(written: str) -> str:
+    """What is said as the letter A is that letter, unless somebody wrote "eh"."""
+    return "A" if "a" in written.lower() else LETTER_A_SAID
 
 
 def to_written(word: str) -> str:
