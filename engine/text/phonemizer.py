@@ -170,10 +170,16 @@ def words_of(lexicon: Mapping[str, str]) -> frozenset[str]:
 
 def place_words(spans: Iterable[WordSpan], reading: Reading) -> list[WordSpan]:
     """The words with the characters they were read from, and letters as they are written."""
-    places = iter(_parts_in_order(reading))
+    parts = list(_parts_in_order(reading))
     placed = []
+    at = 0
     for span in spans:
-        source = next((place for text, place in places if text == span.text), None)
+        source = None
+        for index in range(at, len(parts)):
+            if parts[index][0] == span.text:
+                source = parts[index][1]
+                at = index + 1
+                break
         text = to_written(span.text)
         if text == LETTER_A_SAID and source is not None:
             text = _to_letter(reading.source[source.start : source.end])
