@@ -26,6 +26,7 @@ MAX_WORD_CHARS = 32  # longer words are read in parts
 MAX_REPEATS = 3  # of one symbol: a ruler of a hundred dashes says no more than three
 MAX_LETTERS = 24  # what the net for unknown words sees of a word
 LAST_CHAR = "\ufffd"  # of what is reported of a word; rarer letters are said all the same
+SEARCHED = 64  # parts of a reading that a word is looked for in
 
 BREAKS = (".!?…", ";:,—", "")  # where to cut too long a phoneme string, best first
 STRESSES = "ˈˌ"
@@ -175,7 +176,7 @@ def place_words(spans: Iterable[WordSpan], reading: Reading) -> list[WordSpan]:
     at = 0
     for span in spans:
         source = None
-        for index in range(at, len(parts)):
+        for index in range(at, min(at + SEARCHED, len(parts))):
             if parts[index][0] == span.text:
                 source = parts[index][1]
                 at = index + 1
