@@ -18,7 +18,7 @@ from ..cache import Cache
 from ..errors import OptionError, OptionTypeError
 from .g2p_rules import Net, Token, open_net, open_rules
 from .normalise import Reading, TextSpan, normalise
-from .normalise.reading import SPELLED
+from .normalise.reading import LETTER_A_SAID, SPELLED
 
 PAD_ID = 0
 MAX_PHONEMES = 400  # the longest string the model was made for
@@ -26,7 +26,7 @@ MAX_WORD_CHARS = 32  # longer words are read in parts
 MAX_REPEATS = 3  # of one symbol: a ruler of a hundred dashes says no more than three
 MAX_LETTERS = 24  # what the net for unknown words sees of a word
 LAST_CHAR = "\ufffd"  # of what is reported of a word; rarer letters are said all the same
-PLACE_REACH = 8  # parts of a reading that a word is looked for in
+SEARCHED = 64  # parts of a reading that a word is looked for in
 
 BREAKS = (".!?…", ";:,—", "")  # where to cut too long a phoneme string, best first
 STRESSES = "ˈˌ"
@@ -173,23 +173,19 @@ def place_words(spans: Iterable[WordSpan], reading: Reading) -> list[WordSpan]:
     """The words with the characters they were read from, and letters as they are written."""
     parts = list(_parts_in_order(reading))
     placed = []
-    first = 0
+    at = 0
     for span in spans:
         source = None
-        found = _find_part(parts, first, span.text)
-        if found is not None:
-            source = parts[found][1]
-            first = found + 1
-        placed.append(span._replace(text=to_written(span.text), source=source))
+        for index in range(at, min(at + SEARCHED, len(parts))):
+            if parts[index][0] == span.text:
+                source = parts[index][1]
+                at = index + 1
+                break
+        text = to_written(span.text)
+        if text == LETTER_A_SAID and source is not None:
+            text = _to_letter(reading.source[source.start : source.end])
+        placed.append(span._replace(text=text, source=source))
     return placed
-
-
-def _find_part(parts: Sequence[tuple[str, TextSpan]], first: int, word: str) -> int | None:
-    """Which of the next parts is the word; a voice may read one otherwise, or leave some out."""
-    for at in range(first, min(first + PLACE_REACH, len(parts))):
-        if parts[at][0] == word:
-            return at
-    return None
 
 
 def _parts_in_order(reading: Reading) -> Iterator[tuple[str, TextSpan]]:
@@ -201,6 +197,11 @@ def _parts_in_order(reading: Reading) -> Iterator[tuple[str, TextSpan]]:
         for part in word_parts(word.text):
             text = strip_symbols(part)
             yield "".join(char for char in text if char <= LAST_CHAR), word.span
+
+
+def _to_letter(written: str) -> str:
+    """What is said as the letter A is that letter, unless somebody wrote "eh"."""
+    return "A" if "a" in written.lower() else LETTER_A_SAID
 
 
 def to_written(word: str) -> str:

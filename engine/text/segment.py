@@ -6,7 +6,6 @@ Cuts fall between words only, so that joining the segments with spaces gives eve
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..errors import OptionTypeError, TextEmpty
@@ -22,7 +21,6 @@ from .segments import Pause, PlacedWord, Segment, WordReader
 MAX_SEGMENT_CHARS = 300  # about twenty seconds of speech
 SHORT_LINE = 3  # words: a line that is no longer was not wrapped for the page
 
-LINE_BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 SENTENCE_ENDS = "!?…。！？"
 
 
@@ -185,32 +183,6 @@ def _final_segments(words: Words, has_begun: bool) -> list[tuple[Segment, int]]:
     last = pieces[-1][0] if pieces else None
     final = _to_segments(pieces[:-1], last)
     return [(segment, len(piece)) for segment, piece in zip(final, pieces, strict=False)]
-
-
-# Cleaning ---------------------------------------------------------------------------------------
-
-
-class _Cleaner(dict[int, str]):
-    """What each character becomes: worked out once a character, looked up from then on."""
-
-    def __missing__(self, code: int) -> str:
-        char = chr(code)
-        category = unicodedata.category(char)
-        if char in LINE_BREAKS:
-            clean = "\n"
-        elif char.isspace() or category in ("Cc", "Cs"):  # NUL, other controls, lone surrogates
-            clean = " "
-        elif category == "Cf":  # zero width: soft hyphens, joiners, byte order marks
-            clean = ""
-        else:
-            clean = char
-        self[code] = clean
-        return clean
-
-
-def normalise(text: str) -> str:
-    """Composed characters, plain spaces and plain line breaks, nothing invisible."""
-    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").translate(_Cleaner()))
 
 
 # Sentences --------------------------------------------------------------------------------------

@@ -60,7 +60,6 @@ ROYAL = words(
     king queen pope emperor empress tsar czar sultan pharaoh prince princess duke saint kaiser
     """
 )
-NUMBER_ONLY = re.compile(r"[IVX]")
 
 
 def roman_value(numeral: str) -> int:

@@ -3,15 +3,12 @@
 
 from __future__ import annotations
 
-import re
-
-from .number_words import cardinal, decimal, fraction, say_digits, year
+from .number_words import cardinal, decimal, fraction, say_digits
 
 GROUPED = r"\d{1,3}(?:,\d{3})+"
 SPACED = r"\d{1,3}(?: \d{3})+(?![\d-])"
 WHOLE = rf"(?:{GROUPED}(?!\d)|{SPACED}|\d+)"
 NUMBER = rf"(?:{WHOLE}(?:\.\d+)?|\.\d+)"
-SIGN = r"[-−–+±]"
 SIGN_WORDS = {"-": "minus ", "−": "minus ", "–": "minus ", "+": "plus ", "±": "plus or minus "}
 MAGNITUDES = {
     "k": "thousand",
@@ -49,7 +46,6 @@ FRACTION_CHARS = {
     "⅑": (1, 9),
     "⅒": (1, 10),
 }
-PURE_NUMBER = re.compile(NUMBER)
 
 
 def say_number(text: str) -> str:
@@ -60,11 +56,6 @@ def say_number(text: str) -> str:
     if len(plain) > 1 and plain.startswith("0"):
         return say_digits(plain)
     return cardinal(plain)
-
-
-def say_signed(sign: str | None, text: str) -> str:
-    """-5 -> minus five."""
-    return SIGN_WORDS.get(sign or "", "") + say_number(text)
 
 
 def magnitude_of(suffix: str | None) -> str:
@@ -82,11 +73,6 @@ def is_one(text: str) -> bool:
 def is_year(text: str) -> bool:
     """Whether digits may well be a year."""
     return len(text) == 4 and text.isdigit() and 1000 <= int(text) <= 2199
-
-
-def say_plain_year(text: str) -> str:
-    """The year, or the number if it is none."""
-    return year(text) if is_year(text) else say_number(text)
 
 
 def say_mixed(whole: str, char: str) -> str:

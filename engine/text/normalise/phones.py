@@ -22,7 +22,6 @@ ABROAD = re.compile(
 PLAIN_ABROAD = re.compile(r"\+(?P<digits>\d{8,15})(?!\d)")
 NAMED = re.compile(r"(?P<country>1-)(?P<area>8\d\d|9\d\d)-(?P<name>[A-Z]{4,}(?:-[A-Z]+)*)(?![a-z])")
 SHORT = re.compile(r"[2-9]11\b|988\b")
-TOLL_FREE = re.compile(r"8(00|33|44|55|66|77|88)|900")
 CALLS = words(
     """
     call called calls calling dial dialed dialing text texted phone ring to

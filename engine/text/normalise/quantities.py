@@ -56,18 +56,6 @@ IN_PAIRS = words(
     room suite boeing airbus interstate highway area error flight bus model gate apartment
     """
 )
-YEAR_BEFORE = words(
-    """
-    in since by until till after before during from of through circa around about year years
-    class early late mid spring summer fall autumn winter january february march april may june
-    july august september october november december copyright and to ad between
-    """
-)
-WON = words(
-    """
-    won lost beat beats beating win wins lose loses led leads lead tied score victory defeat
-    """
-)
 ORDINAL = re.compile(
     r"(?P<number>\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th|ST|ND|RD|TH|ˢᵗ|ⁿᵈ|ʳᵈ|ᵗʰ)(?!\w)"
 )

@@ -15,7 +15,6 @@ DIGITS = string.digits
 UPPER = string.ascii_uppercase
 LOWER = string.ascii_lowercase
 LETTERS = UPPER + LOWER
-MINUS = "-−–"
 DASH = r"[-–—−‒]"
 
 WORD_BEFORE = re.compile(r"([^\W\d_][\w.'’-]*)[ (\[\"'“*_]*$")
@@ -146,8 +145,3 @@ def is_attributive(match: Match) -> bool:
     if not noun or noun.lower() in NO_NOUNS or noun.endswith(("ly", "ed", "ing")):
         return False
     return word_before(match).lower() in DETERMINERS
-
-
-def ignore_case(pattern: str) -> re.Pattern[str]:
-    """A pattern for words in any case."""
-    return re.compile(pattern, re.IGNORECASE)

@@ -7,11 +7,10 @@ import re
 
 from .number_words import cardinal, say_digits, two_digits
 from .reading import spell
-from .rules import DIGITS, Match, Rule, keep_stop, word_after, words
+from .rules import DIGITS, Match, Rule, keep_stop, word_after
 
 KIND = "time"
 HALF = r"[AaPp](?:\.[Mm]\.?|[Mm]\b\.?(?=\W*$)|[Mm]\b)"
-CLOCK = r"\d{1,2}:\d{2}"
 TIME = re.compile(
     rf"(?P<hour>\d{{1,2}}):(?P<minute>\d{{2}})(?::(?P<second>\d{{2}}))?"
     rf"(?P<half> ?{HALF})?(?![\d:])(?!\w)"
@@ -24,11 +23,6 @@ SPAN = re.compile(
 MILITARY = re.compile(r"(?P<hour>[01]\d|2[0-4])(?P<minute>[0-5]\d)(?= hours\b| hrs\b)")
 CENTRAL = re.compile(r"(?P<first>\d{1,2})/(?P<last>\d{1,2})c\b")
 RATIOS = frozenset(["ratio", "scale", "odds", "mix", "ratios"])
-ZONES = words(
-    """
-    EST EDT CST CDT MST MDT PST PDT ET CT MT PT GMT UTC BST CET CEST IST JST AKST HST Z
-    """
-)
 
 
 def say_clock(hour: str, minute: str | None) -> str:

@@ -36,14 +36,10 @@ SYMBOLS = {
 }
 SPELLED_PARTS = words(
     """
-    www http https ftp html htm php asp xml css js ts py sh rb rs cpp pdf png jpg gif svg mp3
-    mp4 wav csv tsv txt md yml sql exe dll iso apk gz bz xls xlsx ppt pptx doc docx odt psd url
-    usr lib etc api id uk us eu tv fm ai io co ly de fr nasa bbc cnn nbc abc cbs npr pbs nfl nba
+    www http https ftp html htm php asp xml css js ts py sh rb rs cpp pdf png jpg svg mp3
+    mp4 wav csv tsv md yml sql exe dll apk gz bz xls xlsx ppt pptx docx odt psd url
+    usr etc api id uk us eu tv fm ai ly de fr bbc cnn nbc abc cbs npr pbs nfl nba
     mlb nhl ibm att ups usps irs fbi cia cdc nih mit ucla nyu usc cfo ceo faq
-    """
-) - words(
-    """
-    nasa co txt doc io gif iso lib
     """
 )
 READ_PARTS = {
