@@ -85,6 +85,17 @@ def _parser() -> argparse.ArgumentParser:
     _add_engine_options(say)
     say.set_defaults(command=_say)
 
+    read = commands.add_parser(
+        "read",
+        help="print how a text is read",
+        description="Print the words of a text as they are said, on one line, and the voice's "
+        "phonemes on the next. What no voice can say is named on standard error.",
+    )
+    read.add_argument("text", help="what to read; - reads it from standard input")
+    read.add_argument("--voice", default=DEFAULT_VOICE, help="default: %(default)s")
+    _add_engine_options(read)
+    read.set_defaults(command=_read)
+
     _add_serve(commands)
 
     voices = commands.add_parser("voices", help="list the voices")
@@ -155,9 +166,7 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _say(options: argparse.Namespace) -> None:
     output = _find_output(options)
     audio_format = _find_format(output, options.raw)
-    text = options.text
-    if text == STANDARD:
-        text = sys.stdin.buffer.read().decode("utf-8", "replace")
+    text = _get_text(options)
     open_engine = _engine_opener(options)
     with open_engine(options.voice, _report) as engine:
         # Unfit text is refused here, before a file is touched, and so is a format.
@@ -208,6 +217,25 @@ def _open_encoder(audio_format: str, sample_rate: int) -> Encoder:
             f"found no package {error.name}, wanted it to write {audio_format}; "
             'pip install "pytest-ttsperf[http]", or write a .wav file'
         ) from error
+
+
+def _get_text(options: argparse.Namespace) -> str:
+    text: str = options.text
+    if text == STANDARD:
+        return sys.stdin.buffer.read().decode("utf-8", "replace")
+    return text
+
+
+def _read(options: argparse.Namespace) -> None:
+    """Words on one line, phonemes on the next."""
+    text = _get_text(options)
+    with _engine_opener(options)(options.voice) as engine:
+        readings = engine.read(text)
+    print(" ".join(reading.words for reading in readings if reading.words))
+    print(" ".join(reading.phonemes for reading in readings if reading.phonemes))
+    for reading in readings:
+        for left_out in reading.unreadable:
+            print(f"engine: left out {left_out.text!r} ({left_out.kind})", file=sys.stderr)
 
 
 def _serve(options: argparse.Namespace) -> None:

@@ -21,11 +21,18 @@ Samples = NDArray[np.float32]
 
 
 class Word(NamedTuple):
-    """A word as it is read, and when it is said, in seconds from the start of the stream."""
+    """A word as it is read, when it is said, and what of the text it was read from.
+
+    start_s, end_s: in seconds from the start of the stream. start_char, end_char: its characters in
+    the text as it was sent, from start to before end; several words may be read from the same ones,
+    as "one hundred dollars" is from "$100". None where that is not clear.
+    """
 
     text: str
     start_s: float
     end_s: float
+    start_char: int | None = None
+    end_char: int | None = None
 
 
 QUIET = 0.005  # what stays below is silence
@@ -46,7 +53,7 @@ class _Sound:
     sample_rate: int
 
     def __post_init__(self) -> None:
-        _check_samples(self.samples)
+        check_samples(self.samples)
 
     @property
     def frame_count(self) -> int:
@@ -96,7 +103,7 @@ def pcm16(samples: Samples) -> bytes:
     Every 16-bit value survives the way to float (divided by 32768) and back. Raises AudioError
     for samples that are not finite: as integers they would be a loud click.
     """
-    _check_samples(samples)
+    check_samples(samples)
     scaled = np.rint(samples * np.float32(PCM16_SCALE))
     clipped = np.clip(scaled, -PCM16_SCALE, PCM16_SCALE - 1)
     pcm: bytes = clipped.astype("<i2").tobytes()
@@ -203,7 +210,8 @@ class WavWriter:
         self.finish()
 
 
-def _check_samples(samples: Samples) -> None:
+def check_samples(samples: Samples) -> None:
+    """Raises AudioError for anything but finite float32 of one dimension."""
     if samples.dtype != np.float32 or samples.ndim != 1:
         raise AudioError(
             f"found samples of type {samples.dtype} and shape {samples.shape}, wanted float32 and "

@@ -7,13 +7,14 @@ import time
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Self, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypedDict
 
 import numpy as np
 
 from .audio import Audio, Chunk, Word
 from .cache import Cache
 from .errors import EngineClosed, OptionError, TextUnspeakable
+from .pauses import PauseFiller
 from .runtime.providers import (
     CPU,
     Provider,
@@ -32,11 +33,13 @@ from .streaming import (
     prefetch_one,
 )
 from .text.segment import incoming, segments
+from .text.segments import Segment
 from .timing import SpanRecorder, StageSpan
 from .voices import DEFAULT_VOICE, Voice, find_voice
 
 if TYPE_CHECKING:
     from .models.base import Model, StreamContext
+    from .text.normalise import Unreadable
     from .text.phonemizer import ModelInput
 
 
@@ -65,6 +68,14 @@ class WarmUp(TypedDict):
     rounds: int
     seconds: float
     steady: bool
+
+
+class SegmentReading(NamedTuple):
+    """How a segment is read: its words, the voice's phonemes, and what is left out of it."""
+
+    words: str
+    phonemes: str
+    unreadable: tuple[Unreadable, ...]
 
 
 class Engine:
@@ -156,15 +167,22 @@ class Engine:
         bridge = None
         if isinstance(text, AsyncIterable):
             bridge = AsyncTextBridge(text)
-            chunks = self._speak_parts(bridge, request)
+            chunks = self._rescale(self._speak_parts(bridge, request), request)
         elif isinstance(text, Iterable) and not isinstance(text, str | bytes):
             # Its parts are pulled by the thread that pulls chunks, and no earlier.
-            chunks = self._speak_parts(text, request)
+            chunks = self._rescale(self._speak_parts(text, request), request)
         else:
-            chunks = prefetch_one(self._speak(text, request), self._prefetcher)
+            chunks = self._rescale(self._speak(text, request), request)
+            chunks = prefetch_one(chunks, self._prefetcher)
         self._recorder = request.recorder
         delivery = self._deliver(chunks, request)
-        return Stream(delivery, request.stop, bridge, request.recorder.spans)
+        return Stream(
+            delivery,
+            request.stop,
+            bridge,
+            request.recorder.spans,
+            lambda: list(request.unreadable),
+        )
 
     def astream(self, text: Text, *, speed: float = 1.0) -> Stream:
         """stream() by another name: its chunks can be iterated over with `async for` as well."""
@@ -173,6 +191,21 @@ class Engine:
     def synthesize(self, text: str, *, speed: float = 1.0) -> Audio:
         """The whole utterance at once: the chunks of stream(), joined sample for sample."""
         return Audio.join(self.stream(text, speed=speed), self.sample_rate)
+
+    def read(self, text: str) -> list[SegmentReading]:
+        """The words and phonemes that stream() would say, segment by segment.
+
+        Raises TextEmpty, OptionTypeError or EngineClosed.
+        """
+        from .text.normalise import normalise
+
+        model = self._require_open()
+        readings = []
+        for segment in segments(text):
+            reading = normalise(segment)
+            phonemes = model.transcribe(segment)
+            readings.append(SegmentReading(reading.words(), phonemes, reading.unreadable))
+        return readings
 
     def warm(self) -> WarmUp:
         """Speak texts of several lengths until it gets no faster. stages() stays as it is."""
@@ -231,9 +264,24 @@ class Engine:
         from .models.base import StreamContext
         from .runtime.session import CancelToken
 
-        self._require_open()
+        model_speed = self._require_open().speeds.nearest(speed)
         noise = np.random.default_rng(self._seed)
-        return StreamContext(noise, SpanRecorder(), CancelToken(), chunk_s, speed)
+        return StreamContext(
+            noise,
+            SpanRecorder(),
+            CancelToken(),
+            _chunk_lengths(model_speed / speed),
+            model_speed,
+            model_speed / speed,
+        )
+
+    def _rescale(self, chunks: Chunks, request: StreamContext) -> Chunks:
+        """The chunks as they are, unless the speed is beyond the model's reach."""
+        if request.time_scale == 1:
+            return chunks
+        from .time_scale import scale_chunks
+
+        return scale_chunks(chunks, self.sample_rate, request.time_scale, request.recorder)
 
     def _deliver(
         self,
@@ -264,8 +312,9 @@ class Engine:
         for segment in waiting:
             with request.recorder.span("phonemes", 0):
                 inputs = model.read(segment)
+            request.note_unreadable(segment)
             if inputs:
-                return self._make_chunks(inputs, waiting, request)
+                return self._make_chunks(segment, inputs, waiting, request)
         raise self._unspeakable(repr(text[:40]))
 
     def _speak_parts(
@@ -275,7 +324,7 @@ class Engine:
     ) -> Chunks:
         """A text that is still being written."""
         is_silent = True
-        for chunk in self._make_chunks([], incoming(parts), request):
+        for chunk in self._make_chunks(None, [], incoming(parts), request):
             is_silent = False
             yield chunk
         if is_silent and not request.stop.is_set:
@@ -289,29 +338,36 @@ class Engine:
 
     def _make_chunks(
         self,
+        segment: Segment | None,
         inputs: list[ModelInput],
-        waiting: Iterator[str],
+        waiting: Iterator[Segment],
         request: StreamContext,
     ) -> Chunks:
-        """Speak what was read already, then the segments that wait, one at a time."""
+        """Speak the segment that was read already, then those that wait, one at a time."""
         index = frames = 0
+        pauses = PauseFiller(self.sample_rate, request.speed)
         while True:
             for part in inputs:
                 start_s = frames / self.sample_rate
                 model = self._require_open()
                 for piece in model.stream(part, request, index, trim=self._trim):
                     with request.recorder.span("convert", index):
-                        words = tuple(_delay(word, start_s) for word in piece.words)
-                        chunk = Chunk(piece.samples, self.sample_rate, words)
+                        samples = pauses.fill(piece.samples)
+                        start_s += (len(samples) - len(piece.samples)) / self.sample_rate
+                        words = tuple(_place(word, segment, start_s) for word in piece.words)
+                        chunk = Chunk(samples, self.sample_rate, words)
                     frames += chunk.frame_count
                     yield chunk
                     self._require_open()
                     index += 1
+            if segment is not None:
+                pauses.end_segment(segment.pause)
             segment = next(waiting, None)
             if segment is None:
                 return
             with request.recorder.span("phonemes", index):
                 inputs = self._require_open().read(segment)
+            request.note_unreadable(segment)
 
 
 def _open_model(
@@ -361,9 +417,12 @@ def _placement_of(model: Model) -> dict[str, Any]:
     return combine_placements(session.placement() for session in model.sessions())
 
 
-def _delay(word: Word, by_s: float) -> Word:
-    """The word, said so many seconds later."""
-    return Word(word.text, word.start_s + by_s, word.end_s + by_s)
+def _place(word: Word, segment: Segment | None, start_s: float) -> Word:
+    """A word of a segment, in the whole stream and in the whole text."""
+    start_char, end_char = word.start_char, word.end_char
+    if segment is not None and start_char is not None and end_char is not None:
+        start_char, end_char = segment.locate(start_char, end_char)
+    return Word(word.text, word.start_s + start_s, word.end_s + start_s, start_char, end_char)
 
 
 def _check_speed(speed: float) -> float:
@@ -395,6 +454,16 @@ def chunk_s(index: int) -> float:
     Longer chunks cost less per second of audio, and by then enough of it is already playing.
     """
     return min(FIRST_CHUNK_S * 2.0 ** min(index, 10), MAX_CHUNK_S)
+
+
+def _chunk_lengths(time_scale: float) -> Callable[[int], float]:
+    """How long the model's chunks should be, for chunk_s() to hold behind the time scale.
+
+    None is shorter than the first at speed 1: where chunks are made longer, it would only cost.
+    """
+    if time_scale == 1:
+        return chunk_s
+    return lambda index: max(FIRST_CHUNK_S, chunk_s(index) / time_scale)
 
 
 def until_steady(

@@ -8,6 +8,7 @@
     │   ├── TextEmpty                 no visible character at all
     │   └── TextUnspeakable           no character this voice has a sound for, or its reader fails
     ├── VoiceNotInstalled             the voice is known, its files are not on this machine
+    ├── PackageNotInstalled           a package is missing that a speed needs
     ├── ProviderUnavailable           onnxruntime here lacks the execution provider asked for
     ├── ModelError                    the model is damaged, or failed while it ran
     ├── AudioError (ValueError)       samples that are not finite float32 mono
@@ -48,6 +49,10 @@ class TextUnspeakable(TextError):
 
 class VoiceNotInstalled(EngineError):
     """The voice is known, but its files are not on this machine."""
+
+
+class PackageNotInstalled(EngineError):
+    """A package is missing that what was asked for needs."""
 
 
 class ProviderUnavailable(EngineError):

@@ -15,11 +15,14 @@ import weakref
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 
 from .audio import Chunk
 from .errors import EngineBusy, OptionTypeError
 from .timing import StageSpan
+
+if TYPE_CHECKING:  # compiling the rules takes a while, and naming the engine has to stay cheap
+    from .text.normalise import Unreadable
 
 T = TypeVar("T")
 Action = Callable[[], object]
@@ -242,11 +245,13 @@ class Stream:
         stop: Stoppable,
         bridge: AsyncTextBridge | None = None,
         spans: Callable[[], list[StageSpan]] = list,
+        unreadable: Callable[[], list[Unreadable]] = list,
     ) -> None:
         self._chunks = chunks
         self._stop = stop
         self._bridge = bridge
         self._spans = spans
+        self._unreadable = unreadable
         self._lock = threading.Lock()
 
     def __iter__(self) -> Self:
@@ -261,6 +266,10 @@ class Stream:
     def stages(self) -> list[StageSpan]:
         """The spans of this stream so far."""
         return self._spans()
+
+    def unreadable(self) -> list[Unreadable]:
+        """What was left out of the text so far, as no voice can say it: emoji, other scripts."""
+        return self._unreadable()
 
     def close(self) -> None:
         """End it: work on the next chunk is cancelled, and nothing follows."""

@@ -20,6 +20,7 @@ Stage = Literal[
     "decode",  # -> spectra; the whole acoustic model where a family runs it in one piece
     "vocode",  # spectra -> waveform
     "convert",  # waveform -> chunk
+    "time_scale",  # chunk -> a shorter or longer one, at a speed beyond the voice's reach
 ]
 
 

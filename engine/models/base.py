@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -12,7 +12,9 @@ from ..audio import Samples, Word
 from ..cache import Cache
 from ..errors import OptionError
 from ..runtime.providers import Provider, Require, SessionOptions
+from ..text.normalise import Unreadable, find_unreadable
 from ..text.phonemizer import ModelInput, Phonemizer
+from ..text.segments import Segment
 from ..timing import SpanRecorder
 from ..voices import Voice
 
@@ -36,7 +38,9 @@ class StreamContext:
 
     chunk_s: how long a chunk should be, by its index in the stream.
     stop: ends whatever run of a session is on.
-    speed: of speaking; 1 is the voice's own, 2 takes half as long.
+    speed: that the model speaks at, in its range; 1 is the voice's own, 2 takes half as long.
+    time_scale: how many times as long the model's chunks are made behind it.
+    unreadable: what was left out of the text so far, as no voice can say it.
     """
 
     noise: np.random.Generator
@@ -44,12 +48,31 @@ class StreamContext:
     stop: CancelToken
     chunk_s: ChunkLengths
     speed: float = 1.0
+    time_scale: float = 1.0
+    unreadable: list[Unreadable] = field(default_factory=list)
+
+    def note_unreadable(self, segment: Segment) -> None:
+        """Add what is left out of a segment, placed in the text as it was sent."""
+        for left_out in find_unreadable(segment):
+            start, end = segment.locate(left_out.start, left_out.end)
+            self.unreadable.append(left_out._replace(start=start, end=end))
+
+
+class SpeedRange(NamedTuple):
+    """From the slowest to the fastest speed that a model speaks at by durations of its own."""
+
+    slowest: float = 1.0
+    fastest: float = 1.0
+
+    def nearest(self, speed: float) -> float:
+        """The speed in the range that is next to this one."""
+        return min(max(speed, self.slowest), self.fastest)
 
 
 class AudioPiece(NamedTuple):
     """A chunk of one segment: samples, and the words that begin in it.
 
-    Times are seconds from the first sample of the segment.
+    Times are seconds from the first sample of the segment, characters those of the segment.
     """
 
     samples: Samples
@@ -60,9 +83,13 @@ class Model(Protocol):
     """An open voice. Several threads may stream from it at once."""
 
     sample_rate: int
+    speeds: SpeedRange
 
     def read(self, segment: str) -> list[ModelInput]:
         """A segment as what the model can say at once, in one part or several; none if silent."""
+
+    def transcribe(self, segment: str) -> str:
+        """The phonemes of a segment, as the voice writes them."""
 
     def stream(
         self, speech: ModelInput, request: StreamContext, first_chunk: int, *, trim: bool
@@ -91,6 +118,10 @@ class PhonemizedModel:
     def read(self, segment: str) -> list[ModelInput]:
         """A segment as ids and words."""
         return self._phonemize.read(segment)
+
+    def transcribe(self, segment: str) -> str:
+        """The phonemes of a segment."""
+        return self._phonemize.transcribe(segment)
 
     def close(self) -> None:
         """Nothing beside the sessions has to be given back."""

@@ -47,12 +47,14 @@ def round_figure(value: float | None, digits: int = 2) -> float | None:
 
 
 def to_word_times(words: Iterable[Word]) -> list[dict[str, Any]]:
-    """Words with their times, in seconds from the start of the audio."""
+    """Words with their times, in seconds from the start of the audio, and their characters."""
     return [
         {
             "word": word.text,
             "start": round(word.start_s, 4),
             "end": round(word.end_s, 4),
+            "start_char": word.start_char,
+            "end_char": word.end_char,
         }
         for word in words
     ]

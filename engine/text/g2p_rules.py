@@ -17,13 +17,11 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from ..cache import Cache
-from .abbreviations import Abbreviations
 from .packed_dict import PackedDict, pack
 
 VERSION = "1"  # of the tables and what is in them
 MODULE = "_tts_engine_reading_rules"
 TAGGER = "tagger.json.gz"
-NAME_AND_STOP = "Jan."  # a token of the rules, and left in a text only where it is a name
 SURE = 5  # how the rules rate a pronunciation that was given to them
 
 
@@ -50,11 +48,10 @@ def open_rules(
     module._load_json = lambda name: _load(assets / name, cache)
     rules = module.G2P(oov=net, british=british)
     rules.tagger.vocab = _open_table(assets / TAGGER, "vocab", cache)
-    normalise = _open_normaliser()
     overrides = Overrides(lexicon)
 
     def read(text: str) -> list[Token]:
-        tokens = list(_separate_stops(rules.tokenize(normalise(text))))
+        tokens = list(_separate_stops(rules.tokenize(_simplify(text))))
         overrides.apply(tokens)
         return [
             Token(token.text, token.phonemes or "", bool(token.whitespace))
@@ -65,21 +62,20 @@ def open_rules(
 
 
 def _separate_stops(tokens: Iterable[Any]) -> Iterator[Any]:
-    """The tokens, a name and the stop of its sentence in two: the rules would read a month."""
+    """The tokens, a word and the stop of its sentence in two: "Jan." would be a month, "B." silent.
+
+    No abbreviation is left when the rules read a text.
+    """
     for token in tokens:
-        if token.text == NAME_AND_STOP:
+        if len(token.text) > 1 and token.text.endswith(".") and token.text[-2].isalnum():
             yield token.copy(text=token.text[:-1], whitespace="")
             token = token.copy(text=".", tag=".")
         yield token
 
 
-def _open_normaliser() -> Callable[[str], str]:
-    """What writes numbers and abbreviations out, except for abbreviations that are words."""
-    module: Any = sys.modules[f"{MODULE}.normalize"]
-    if not isinstance(module.RE_ABBREV, Abbreviations):
-        module.RE_ABBREV = Abbreviations(module.RE_ABBREV)
-    normalise: Callable[[str], str] = module.normalize
-    return normalise
+def _simplify(text: str) -> str:
+    """The text with the apostrophes that the rules know; all else is normalised before."""
+    return text.replace("\u2019", "'")
 
 
 def open_net(model: Path) -> Net:

@@ -17,6 +17,8 @@ from typing import NamedTuple
 from ..cache import Cache
 from ..errors import OptionError, OptionTypeError
 from .g2p_rules import Net, Token, open_net, open_rules
+from .normalise import Reading, TextSpan, normalise
+from .normalise.reading import LETTER_A_SAID, SPELLED
 
 PAD_ID = 0
 MAX_PHONEMES = 400  # the longest string the model was made for
@@ -24,6 +26,7 @@ MAX_WORD_CHARS = 32  # longer words are read in parts
 MAX_REPEATS = 3  # of one symbol: a ruler of a hundred dashes says no more than three
 MAX_LETTERS = 24  # what the net for unknown words sees of a word
 LAST_CHAR = "\ufffd"  # of what is reported of a word; rarer letters are said all the same
+SEARCHED = 64  # parts of a reading that a word is looked for in
 
 BREAKS = (".!?…", ";:,—", "")  # where to cut too long a phoneme string, best first
 STRESSES = "ˈˌ"
@@ -42,11 +45,15 @@ class SpokenWord(NamedTuple):
 
 
 class WordSpan(NamedTuple):
-    """A word as read, and which of the ids are its own: first to, not including, stop."""
+    """A word as read, and which of the ids are its own: first to, not including, stop.
+
+    source: the characters of the segment that it was read from; None where that is not clear.
+    """
 
     text: str
     first: int
     stop: int
+    source: TextSpan | None = None
 
 
 class ModelInput(NamedTuple):
@@ -62,9 +69,16 @@ WordReader = Callable[[str], Sequence[SpokenWord]]
 class Phonemizer:
     """Turns segments into ids. `read` is text -> words; `vocabulary` is phoneme -> id."""
 
-    def __init__(self, read: WordReader, vocabulary: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        read: WordReader,
+        vocabulary: Mapping[str, int],
+        keep: Container[str] = frozenset(),
+    ) -> None:
+        """`keep` are words, in lower case, that are read as they are written."""
         self._read = read
         self._vocabulary = vocabulary
+        self._keep = keep
 
     @classmethod
     def open(
@@ -90,11 +104,18 @@ class Phonemizer:
             check_lexicon(lexicon or {}, ids),
             cache or Cache(),
         )
-        return cls(lambda text: join_tokens(rules(text)), ids)
+        return cls(lambda text: join_tokens(rules(text)), ids, words_of(lexicon or {}))
 
     def __call__(self, segment: str) -> list[list[int]]:
         """The ids of read(), without the words."""
         return [part.ids for part in self.read(segment)]
+
+    def transcribe(self, segment: str) -> str:
+        """The phonemes of read(), parts joined by spaces."""
+        text = to_readable(read_words(segment, self._keep).text)
+        if not text:
+            return ""
+        return join_words(read_around(self._read, text), self._vocabulary)[0].strip()
 
     def read(self, segment: str) -> list[ModelInput]:
         """The segment in as many parts as the model needs; none if it says nothing.
@@ -102,11 +123,13 @@ class Phonemizer:
         A segment without a letter or a digit says nothing: a ruler of equals signs is no sum.
         Phonemes the model does not know are dropped: it has no sound for them.
         """
-        text = to_readable(segment)
+        reading = read_words(segment, self._keep)
+        text = to_readable(reading.text)
         if not text:
             return []
         words = read_around(self._read, text)
         phonemes, spans = join_words(words, self._vocabulary)
+        spans = place_words(spans, reading)
         inputs = []
         for start, part in cut_to_fit(phonemes, MAX_PHONEMES):
             ids = [PAD_ID, *(self._vocabulary[phoneme] for phoneme in part), PAD_ID]
@@ -132,6 +155,60 @@ def check_lexicon(
                 f"wanted phonemes of {''.join(sorted(vocabulary))!r}"
             )
     return dict(lexicon)
+
+
+def read_words(segment: str, keep: Container[str]) -> Reading:
+    """The segment normalised; one without a letter or a digit is not, as it says nothing."""
+    if any(map(str.isalnum, segment)):
+        return normalise(segment, keep)
+    return Reading(segment, "", ())
+
+
+def words_of(lexicon: Mapping[str, str]) -> frozenset[str]:
+    """The words of all keys, in lower case."""
+    return frozenset(" ".join(lexicon).lower().split())
+
+
+def place_words(spans: Iterable[WordSpan], reading: Reading) -> list[WordSpan]:
+    """The words with the characters they were read from, and letters as they are written."""
+    parts = list(_parts_in_order(reading))
+    placed = []
+    at = 0
+    for span in spans:
+        source = None
+        for index in range(at, min(at + SEARCHED, len(parts))):
+            if parts[index][0] == span.text:
+                source = parts[index][1]
+                at = index + 1
+                break
+        text = to_written(span.text)
+        if text == LETTER_A_SAID and source is not None:
+            text = _to_letter(reading.source[source.start : source.end])
+        placed.append(span._replace(text=text, source=source))
+    return placed
+
+
+def _parts_in_order(reading: Reading) -> Iterator[tuple[str, TextSpan]]:
+    """What a voice is given between two spaces, with the characters it was read from."""
+    for word in reading.spans():
+        if word.text.isascii() and word.text.isalpha() and len(word.text) <= MAX_WORD_CHARS:
+            yield word.text, word.span
+            continue
+        for part in word_parts(word.text):
+            text = strip_symbols(part)
+            yield "".join(char for char in text if char <= LAST_CHAR), word.span
+
+
+def _to_letter(written: str) -> str:
+    """What is said as the letter A is that letter, unless somebody wrote "eh"."""
+    return "A" if "a" in written.lower() else LETTER_A_SAID
+
+
+def to_written(word: str) -> str:
+    """F.B.I -> FBI."""
+    if "." in word and SPELLED.fullmatch(word):
+        return word.replace(".", "")
+    return word
 
 
 def join_tokens(tokens: Iterable[Token]) -> list[SpokenWord]:
@@ -209,7 +286,7 @@ def cut_spans(spans: Iterable[WordSpan], start: int, edges: Sequence[int]) -> tu
         if start <= span.first < stop:
             first = edges[span.first - start]
             behind = edges[min(span.stop, stop) - start]
-            cut.append(WordSpan(span.text, first, behind))
+            cut.append(span._replace(first=first, stop=behind))
     return tuple(cut)
 
 

@@ -39,6 +39,7 @@ def shared(voice: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
 
         def __init__(self, *_: object, **__: object) -> None:
             self.stream = voice.stream
+            self.read = voice.read
 
         def __enter__(self) -> Opened:
             return self
@@ -125,6 +126,17 @@ def test_audio_on_a_terminal_is_refused_with_the_remedy(
         assert main(["say", TEXT]) == 2
         assert written.getvalue() == b""
     assert "add -o hello.wav" in capsys.readouterr().err
+
+
+def test_a_reading_is_two_lines_and_what_is_left_out_is_named(
+    shared: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["read", "It costs -$40.\n\nHi 你好."]) == 0
+    printed = capsys.readouterr()
+    words, phonemes = printed.out.splitlines()
+    assert words == "It costs minus forty dollars. Hi."
+    assert "dˈɑləɹz" in phonemes
+    assert "'你好' (Chinese characters)" in printed.err
 
 
 def test_text_from_stdin_may_be_anything(shared: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -224,7 +224,8 @@ def test_words_are_told_when_they_begin(joe: Engine) -> None:
     chunks = list(joe.stream(f"{SHORT} Of the 25 people, nobody came."))
     told = [(word, chunk) for chunk in chunks for word in chunk.words]
     texts = [word.text for word, _ in told]
-    assert texts == [*SHORT.rstrip(".").split(), "Of", "the", "25", "people", "nobody", "came"]
+    rest = ["Of", "the", "twenty-five", "people", "nobody", "came"]
+    assert texts == [*SHORT.rstrip(".").split(), *rest]
     starts = [word.start_s for word, _ in told]
     assert starts == sorted(starts)
     end_s = sum(chunk.duration_s for chunk in chunks)

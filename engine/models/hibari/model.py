@@ -23,9 +23,17 @@ from ...runtime.session import CancelToken, Session
 from ...text.phonemizer import PAD_ID, ModelInput, Phonemizer
 from ...timing import SpanRecorder
 from ...voices import Voice
-from ..base import AudioPiece, ChunkLengths, PhonemizedModel, Settings, StreamContext
+from ..base import AudioPiece, ChunkLengths, PhonemizedModel, Settings, SpeedRange, StreamContext
 from ..graph_store import GraphStore, cut_together, open_sessions
-from ..windows import NO_ONSET, Onset, SegmentTiming, chunk_ends_of, divide_frames, stream_frames
+from ..windows import (
+    NO_ONSET,
+    Onset,
+    SegmentTiming,
+    chunk_ends_of,
+    divide_frames,
+    retime,
+    stream_frames,
+)
 from .architecture import (
     DECODE_LAYERS,
     DECODE_LOOKAHEAD,
@@ -54,12 +62,16 @@ STAGES = ("encode", "prosody", "decode")
 CUT_VERSION = "5"  # of what graph.py makes: a graph cached under another one is made again
 
 STEP_SAMPLES = FRAMES_PER_STEP * HOP
+FRONT_PADS = 1  # ids in front of the first phoneme
 
 PROSODY_TAIL = REACH * max(PROSODY_DILATIONS)
 GRAIN = 8  # steps: prosody goes on by as many at least, as very small runs are dear
 
 # Sound starts this long before the pad in front ends.
 ONSET_S = (0.08, 0.025)
+
+# Beyond these speeds fewer words are understood than of speech at one of them, rescaled.
+SLOWEST, FASTEST = 0.5, 1.5
 
 Integers = NDArray[np.int64]
 
@@ -146,7 +158,7 @@ class HibariEncoding(NamedTuple):
     def onset(self) -> Onset:
         """When the first sound begins, judged by the pad in front of it."""
         timing = self.timing()
-        return timing.onset(int(timing.edges[1]), ONSET_S)
+        return timing.onset(int(timing.edges[FRONT_PADS]), ONSET_S)
 
 
 class SpectraSource(Protocol):
@@ -160,6 +172,7 @@ class HibariModel(PhonemizedModel):
     """Speaks on three sessions, one for each stage of the graph."""
 
     sample_rate = SAMPLE_RATE
+    speeds = SpeedRange(SLOWEST, FASTEST)
 
     def __init__(
         self, encode: Session, prosody: Session, decode: Session, phonemize: Phonemizer
@@ -197,7 +210,12 @@ class HibariModel(PhonemizedModel):
         speed: float = 1.0,
     ) -> HibariEncoding:
         """All of a sentence at once."""
-        return HibariEncoding(**self._encode.run(encoder_feeds(ids, speed), stop))
+        encoded = HibariEncoding(**self._encode.run(encoder_feeds(ids), stop))
+        if speed == 1:
+            return encoded
+        counts = np.bincount(encoded.steps, minlength=len(ids))
+        counts = retime(counts, speed, FRONT_PADS)
+        return encoded._replace(steps=np.repeat(np.arange(len(ids)), counts))
 
     def start_frames(
         self,

@@ -29,7 +29,15 @@ from ...runtime.session import CancelToken, Session
 from ...text.phonemizer import ModelInput, Phonemizer
 from ...timing import SpanRecorder
 from ...voices import Voice
-from ..base import AudioPiece, ChunkLengths, Model, PhonemizedModel, Settings, StreamContext
+from ..base import (
+    AudioPiece,
+    ChunkLengths,
+    Model,
+    PhonemizedModel,
+    Settings,
+    SpeedRange,
+    StreamContext,
+)
 from ..graph_store import GraphStore, open_sessions
 from ..windows import PendingWords, SegmentTiming
 from .norms import (
@@ -295,6 +303,7 @@ class KokoroModel(PhonemizedModel):
     """Speaks on four sessions, one for each part of the graph."""
 
     sample_rate = SAMPLE_RATE
+    speeds = SpeedRange()
 
     def __init__(
         self, parts: KokoroSessions, phonemize: Phonemizer, styles: StyleTable, norms: Norms

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from ...audio import Samples, lead_samples
 from ...runtime.session import Session
 from ...text.phonemizer import PAD_ID, ModelInput, Phonemizer
-from ..base import AudioPiece, PhonemizedModel, StreamContext
+from ..base import AudioPiece, PhonemizedModel, SpeedRange, StreamContext
 from .voice import SAMPLE_RATE, StyleTable, model_feeds, sounding_samples
 
 LEAST_IDS = 8  # a shorter clause goes with the next one: alone it is half silence
@@ -21,6 +21,7 @@ class WholeModel(PhonemizedModel):
     """Speaks on one session."""
 
     sample_rate = SAMPLE_RATE
+    speeds = SpeedRange()
 
     def __init__(self, session: Session, phonemize: Phonemizer, styles: StyleTable) -> None:
         self._session = session

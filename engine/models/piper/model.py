@@ -26,9 +26,17 @@ from ...runtime.session import CancelToken, Session
 from ...text.phonemizer import ModelInput
 from ...timing import SpanRecorder
 from ...voices import Voice
-from ..base import AudioPiece, Settings, StreamContext
+from ..base import AudioPiece, Settings, SpeedRange, StreamContext
 from ..graph_store import GraphStore, cut_together, open_sessions
-from ..windows import NO_ONSET, Onset, SegmentTiming, chunk_ends_of, divide_frames, stream_frames
+from ..windows import (
+    NO_ONSET,
+    Onset,
+    SegmentTiming,
+    chunk_ends_of,
+    divide_frames,
+    retime,
+    stream_frames,
+)
 from .chain import Arrays, Chain, Floats, Stage
 from .phonemizer import PiperPhonemizer, start_reader_early
 
@@ -40,6 +48,9 @@ FLOW_GRAIN = 64  # frames: the flow goes on by as many at least, as very small r
 
 # The first sound starts this long before the first phoneme is to begin, or as long after it.
 ONSET_S = (0.02, -0.02)
+
+# Beyond these speeds fewer words are understood than of speech at one of them, rescaled.
+SLOWEST, FASTEST = 0.5, 1.5
 
 # As piper's own defaults, for a configuration that does not say.
 NOISE_SCALE, LENGTH_SCALE, NOISE_W = 0.667, 1.0, 0.8
@@ -129,6 +140,8 @@ class PiperEncoding(NamedTuple):
 class PiperModel:
     """Speaks on three sessions, one for each part of the graph."""
 
+    speeds = SpeedRange(SLOWEST, FASTEST)
+
     def __init__(
         self,
         sessions: Mapping[str, Session],
@@ -149,6 +162,10 @@ class PiperModel:
     def read(self, segment: str) -> list[ModelInput]:
         """A segment as ids and words."""
         return self._phonemize.read(segment)
+
+    def transcribe(self, segment: str) -> str:
+        """The phonemes of a segment."""
+        return self._phonemize.transcribe(segment)
 
     def sessions(self) -> Sequence[Session]:
         """Encode, flow and decode."""
@@ -188,7 +205,7 @@ class PiperModel:
     ) -> PiperEncoding:
         """All of a sentence at once."""
         noise_scale = self._inference.noise_scale
-        scales = [noise_scale, self._inference.length_scale / speed, self._inference.noise_w]
+        scales = [noise_scale, self._inference.length_scale, self._inference.noise_w]
         feeds: Arrays = {
             "input": np.array([ids], np.int64),
             "input_lengths": np.array([len(ids)], np.int64),
@@ -197,10 +214,13 @@ class PiperModel:
             **self._extra,
         }
         outputs = self._sessions["encode"].run(feeds, stop)
+        counts = outputs["durations"][0, 0].astype(np.int64)
+        if speed != 1:
+            counts = retime(counts, speed, self._phonemize.pad_count)
         return PiperEncoding(
             outputs["means"][0].T,
             np.exp(outputs["logs"][0].T) * np.float32(noise_scale),
-            outputs["durations"][0, 0].astype(np.int64),
+            counts,
         )
 
     def start_chain(

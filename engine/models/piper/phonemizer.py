@@ -23,8 +23,11 @@ from ...text.phonemizer import (
     check_lexicon,
     cut_spans,
     cut_to_fit,
+    place_words,
+    read_words,
     strip_symbols,
     to_readable,
+    words_of,
 )
 from .espeak_process import Clause, EspeakReader, start_early
 
@@ -58,6 +61,7 @@ class PiperPhonemizer:
         self._sounds = ids.keys() - {START, END, PAD}
         self.pad_count = len(ids[START]) + len(ids[PAD])  # ids in front of the first phoneme
         self._isolated: dict[str, str] = {}  # phonemes of words that were read by themselves
+        self._keep = words_of(lexicon)
         self._lexicon = {" ".join(key.split()): value for key, value in lexicon.items()}
         longest_first = sorted(self._lexicon, key=len, reverse=True)
         keys = "|".join(map(re.escape, longest_first))
@@ -97,14 +101,23 @@ class PiperPhonemizer:
         A segment without a letter or a digit says nothing: a ruler of equals signs is no sum.
         Phonemes the model does not know are dropped: it has no sound for them.
         """
-        text = to_readable(segment)
+        reading = read_words(segment, self._keep)
+        text = to_readable(reading.text)
         if not text:
             return []
         utterance = self._read_text(ELLIPSIS.sub(",", text))
+        words = place_words(utterance.words, reading)
         inputs = []
         for start, part in cut_to_fit(utterance.phonemes, MAX_PHONEMES):
-            inputs.append(self._to_input(part, utterance.words, start))
+            inputs.append(self._to_input(part, words, start))
         return inputs
+
+    def transcribe(self, segment: str) -> str:
+        """The phonemes of read(), parts joined by spaces."""
+        text = to_readable(read_words(segment, self._keep).text)
+        if not text:
+            return ""
+        return self._read_text(ELLIPSIS.sub(",", text)).phonemes
 
     def _to_input(self, phonemes: str, words: Sequence[WordSpan], start: int) -> ModelInput:
         """Ids with a pad behind each phoneme, and which of them each word's are."""

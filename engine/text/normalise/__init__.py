@@ -1,0 +1,199 @@
+# ruff: noqa: RUF001 - quotation marks and dashes of every kind
+"""Text normalisation: written forms to words, before a voice's own reading rules see them.
+
+    normalise("It costs -$40.").text == "It costs minus forty dollars."
+
+It works on a segment: one sentence or a part of one. Markup and disguised letters go first
+(markup.py), then one pass over the text (scan.py) reads what is not written in full, by rules that
+are grouped by kind. Every piece of the reading knows the characters it came from (reading.py).
+What cannot be said is left out and listed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Sequence
+
+from ..clauses import count_first_clause
+from ..segments import Pause, Segment
+from . import (
+    abbreviations,
+    acronyms,
+    dates,
+    money,
+    names,
+    phones,
+    quantities,
+    scripts,
+    symbols,
+    times,
+    units,
+    web,
+)
+from .markup import Prepared, prepare
+from .reading import Piece, Reading, SpokenText, TextSpan, Unreadable
+from .scan import Scanner
+
+__all__ = [
+    "Piece",
+    "Reading",
+    "SpokenText",
+    "TextSpan",
+    "Unreadable",
+    "find_unreadable",
+    "normalise",
+]
+
+# The order decides where a text could be read by several kinds: the narrow ones come first.
+RULES = (
+    *scripts.RULES,
+    *phones.RULES,
+    *web.RULES,
+    *times.RULES,
+    *dates.RULES,
+    *money.RULES,
+    *units.RULES,
+    *names.RULES,
+    *abbreviations.RULES,
+    *acronyms.RULES,
+    *quantities.RULES,
+    *symbols.RULES,
+)
+EMOTICON_HINT = re.compile(r"[:;=xX8^][-'^o_]?[)(DPpOo/|3^_]")
+CLAUSE_END = re.compile(r"[,;:—–)\]] ")
+SCANNER = Scanner(
+    RULES, abbreviations.SPECIAL | acronyms.SPECIAL | dates.SPECIAL | money.SPECIAL | names.SPECIAL
+)
+
+
+def normalise(text: str, keep: Container[str] = frozenset()) -> Reading:
+    """The text in words. One without written forms comes back as the very same text.
+
+    keep: words, in lower case, that stay as they are written.
+
+    It is read clause by clause, as a text that arrives in parts may be cut behind any of them; one
+    that was cut is read as if more followed.
+    """
+    if isinstance(text, Segment) and text.pause is Pause.CLAUSE:
+        return _trim(text, _read_clauses(f"{text} ", keep))
+    return _read_clauses(text, keep)
+
+
+def _trim(source: str, reading: Reading) -> Reading:
+    """The reading of a text and a space behind it, without that space."""
+    if reading.text is reading.source:
+        return Reading(source, source, (Piece(source, 0, len(source)),))
+    pieces = []
+    for piece in reading.pieces:
+        end = min(piece.end, len(source))
+        pieces.append(Piece(piece.text, min(piece.start, end), end))
+    while pieces and not pieces[-1].text.strip():
+        pieces.pop()
+    if pieces:
+        pieces[-1] = pieces[-1]._replace(text=pieces[-1].text.rstrip())
+    return Reading(source, reading.text.rstrip(), tuple(pieces), reading.unreadable)
+
+
+def _read_clauses(text: str, keep: Container[str]) -> Reading:
+    starts = _clause_starts(text)
+    if len(starts) == 1:
+        return _read_clause(text, keep)
+    readings = []
+    # A clause that is not the last ends with a space: rules see that something follows.
+    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+        readings.append(_read_clause(text[start:end], keep))
+    if all(reading.text is reading.source for reading in readings):
+        return Reading(text, text, (Piece(text, 0, len(text)),))
+    return _join(text, starts, readings)
+
+
+def _read_clause(text: str, keep: Container[str]) -> Reading:
+    prepared = prepare(text)
+    if prepared is None:
+        return SCANNER.read(text, keep)
+    return _restore(text, prepared, SCANNER.read(prepared.text, keep))
+
+
+def find_unreadable(segment: str) -> tuple[Unreadable, ...]:
+    """What is left out of a segment; emoticons apart, only texts beyond ASCII have any."""
+    if segment.isascii() and not EMOTICON_HINT.search(segment):
+        return ()
+    return normalise(segment).unreadable
+
+
+def _clause_starts(text: str) -> list[int]:
+    """Where each clause begins."""
+    starts = [0]
+    if not CLAUSE_END.search(text):
+        return starts
+    words = text.split(" ")
+    while words:
+        count = count_first_clause(words)
+        if not count:
+            break
+        starts.append(starts[-1] + sum(map(len, words[:count])) + count)
+        words = words[count:]
+    return starts
+
+
+def _join(
+    text: str,
+    starts: Sequence[int],
+    readings: Sequence[Reading],
+) -> Reading:
+    """The readings of clauses, one after the other."""
+    pieces: list[Piece] = []
+    unreadable: list[Unreadable] = []
+    for start, reading in zip(starts, readings, strict=True):
+        for piece in reading.pieces:
+            pieces.append(Piece(piece.text, piece.start + start, piece.end + start))
+        for left_out in reading.unreadable:
+            place = (left_out.start + start, left_out.end + start)
+            unreadable.append(Unreadable(left_out.text, *place, left_out.kind))
+    said = "".join(reading.text for reading in readings)
+    return Reading(text, said, tuple(pieces), tuple(unreadable))
+
+
+def _restore(
+    source: str,
+    prepared: Prepared,
+    reading: Reading,
+) -> Reading:
+    """The reading of a prepared text, its pieces placed in the source."""
+    pieces: list[Piece] = []
+    for piece in reading.pieces:
+        if prepared.text[piece.start : piece.end] == piece.text:
+            pieces.extend(_restore_verbatim(prepared, piece))
+        else:
+            pieces.append(Piece(piece.text, *_place(prepared, piece.start, piece.end)))
+    unreadable = []
+    for left_out in reading.unreadable:
+        start, end = _place(prepared, left_out.start, left_out.end)
+        unreadable.append(Unreadable(source[start:end], start, end, left_out.kind))
+    return Reading(source, reading.text, tuple(pieces), tuple(unreadable))
+
+
+def _restore_verbatim(
+    prepared: Prepared,
+    piece: Piece,
+) -> list[Piece]:
+    """A piece that is said as written, cut where markup was in between."""
+    pieces = []
+    first = piece.start
+    for at in range(piece.start, piece.end):
+        is_last = at + 1 == piece.end
+        if is_last or prepared.starts[at + 1] != prepared.ends[at]:
+            text = prepared.text[first : at + 1]
+            pieces.append(Piece(text, prepared.starts[first], prepared.ends[at]))
+            first = at + 1
+    return pieces
+
+
+def _place(prepared: Prepared, start: int, end: int) -> tuple[int, int]:
+    """Characters of the prepared text -> characters of the source."""
+    if start < end:
+        return prepared.starts[start], prepared.ends[end - 1]
+    if start < len(prepared.starts):
+        return prepared.starts[start], prepared.starts[start]
+    last = prepared.ends[-1] if prepared.ends else 0
+    return last, last

@@ -1,0 +1,300 @@
+# ruff: noqa: RUF001 - dashes, quotes and operators of every kind are what this file is about
+"""Symbols: sums, brackets and dashes as pauses, repeated marks, signs that are words."""
+
+from __future__ import annotations
+
+import re
+
+from .rules import PAUSE, Match, Rule, char_before, char_behind, goes_on, is_last, text_before
+
+KIND = "symbol"
+OPERATORS = {
+    "+": "plus",
+    "-": "minus",
+    "−": "minus",
+    "–": "minus",
+    "*": "times",
+    "×": "times",
+    "x": "times",
+    "·": "times",
+    "÷": "divided by",
+    "/": "over",
+    "=": "equals",
+    "==": "equals",
+    "===": "equals",
+    "!=": "is not equal to",
+    "≠": "is not equal to",
+    "<": "is less than",
+    ">": "is greater than",
+    "≤": "is less than or equal to",
+    "<=": "is less than or equal to",
+    "≥": "is greater than or equal to",
+    ">=": "is greater than or equal to",
+    "≈": "is about",
+    "~": "about",
+    "^": "to the power of",
+    "±": "plus or minus",
+    "→": "to",
+    "->": "to",
+    "=>": "to",
+    "⇒": "implies",
+    "∈": "in",
+}
+WORDS = {
+    "&&": "and",
+    "||": "or",
+    "&": "and",
+    "＆": "and",
+    "%": "percent",
+    "@": "at",
+    "+": "plus",
+    "=": "equals",
+    "°": "degrees",
+    "§": "section",
+    "§§": "sections",
+    "¶": "paragraph",
+    "©": "copyright",
+    "®": "",
+    "™": "",
+    "℠": "",
+    "×": "times",
+    "÷": "divided by",
+    "±": "plus or minus",
+    "∞": "infinity",
+    "√": "the square root of",
+    "∑": "the sum of",
+    "∫": "the integral of",
+    "∂": "partial",
+    "∆": "delta",
+    "∇": "nabla",
+    "≤": "less than or equal to",
+    "≥": "greater than or equal to",
+    "≠": "not equal to",
+    "≈": "about",
+    "<": "less than",
+    ">": "greater than",
+    "→": "to",
+    "⇒": "to",
+    "←": "from",
+    "↑": "up",
+    "↓": "down",
+    "№": "number ",
+    "•": "",
+    "·": "",
+    "◦": "",
+    "▪": "",
+    "●": "",
+    "■": "",
+    "†": "",
+    "‡": "",
+    "✓": "",
+    "✔": "",
+    "✗": "",
+    "^": "",
+    "|": ",",
+    "~": "",
+    "*": "",
+    "_": "",
+    "`": "",
+    "#": "",
+    "\\": "backslash",
+    "«": "",
+    "»": "",
+    "‹": "",
+    "›": "",
+    "¿": "",
+    "¡": "",
+    "{": ",",
+    "}": ",",
+    "$": "",
+    "€": "euro",
+    "£": "pound",
+    "¥": "yen",
+    "Ω": "ohm",
+    "℃": "degrees Celsius",
+    "℉": "degrees Fahrenheit",
+    "″": "",
+    "′": "",
+    "¢": "cents",
+    "¦": "",
+    "¬": "not",
+    "‰": "per thousand",
+    "½": "one half",
+}
+OPERATOR = re.compile(r"(?P<sign>===|[=!<>]=|[-=]>|[-+−–*×·÷/=<>≤≥≠≈^±→⇒∈])(?= ?[\w(.$√∞-])")
+ASTERISKS = re.compile(r"\*+")
+DASHES = re.compile(r"(?P<space> )?(?P<dash>—+|―+|–|--+|-)")
+ELLIPSIS = re.compile(r"(?:\. ?){2,}\.*|…+\.*")
+REPEATED = re.compile(r"(?P<marks>[!?‽؟]{2,})|(?P<commas>,{2,})|(?P<colons>[;:]{2,})")
+RULER = re.compile(r"[-=*_~#+.•—–─━═]{3,}(?= |$)")
+PLURAL = re.compile(r"\((?:s|es|ies)\)")
+OPEN = re.compile(r"[(\[{]+(?P<space> )?")
+CLOSE = re.compile(r"[)\]}]+")
+AND_OR = re.compile(r"(?P<first>and)/(?P<second>or)\b", re.IGNORECASE)
+SLASH = re.compile(r"/")
+ANY = re.compile("|".join(map(re.escape, sorted(WORDS, key=len, reverse=True))))
+HYPHENS = re.compile(r"[‐‑]")
+QUOTES = re.compile(r"[„‟‚‛〝〞＂]")
+APOSTROPHES = re.compile(r"[ʼ＇´]")
+
+
+def _around(match: Match) -> tuple[str, str]:
+    """The characters right before and behind a match."""
+    return char_before(match), char_behind(match)
+
+
+def _read_operator(match: Match) -> str | None:
+    """Between operands and spaces, or close to digits: 5 - 3, x = y, 2+2."""
+    sign = match["sign"]
+    before, after = _around(match)
+    left = text_before(match).rstrip(" ")[-1:]
+    is_spaced = before == " " and after == " "
+    is_sum = _has_digit_or_letter(match)
+    if sign in "-–":
+        return OPERATORS[sign] if is_spaced and is_sum else None
+    if sign in ("/", "^", "·", "~", "*") and not is_spaced:
+        return None
+    if sign == "+" and not (is_spaced or before.isalnum()):
+        return None
+    if sign in ("=>", "->", "→", "⇒"):
+        return OPERATORS[sign]
+    if not left or not (left.isalnum() or left in ")]%.²³°"):
+        return None
+    return OPERATORS[sign]
+
+
+def _has_digit_or_letter(match: Match) -> bool:
+    """Whether numbers or single letters stand on both sides."""
+    left = text_before(match).rstrip(" ").rpartition(" ")[2]
+    right = match.string[match.end() :].lstrip(" ").partition(" ")[0].rstrip(".,;:!?")
+    return _is_operand(left) and _is_operand(right)
+
+
+def _is_operand(word: str) -> bool:
+    core = word.strip("()[]$")
+    if not core:
+        return False
+    return core[-1].isdigit() or core[0].isdigit() or (len(core) == 1 and core.islower())
+
+
+def _read_dashes(match: Match) -> str | None:
+    """Dashes are pauses; a hyphen between letters stays one."""
+    if match["dash"] in ("-", "–"):
+        return _read_short_dash(match)
+    return _pause_at(match)
+
+
+def _read_short_dash(match: Match) -> str | None:
+    """A hyphen joins what it touches on both sides, and is silent where it touches one."""
+    before, after = _around(match)
+    if before.isalnum() and after.isalnum():
+        return " " if match["dash"] == "–" else None
+    if match["dash"] == "-" and (before not in ("", " ") or after not in ("", " ")):
+        is_joined = before not in ("", " ") and after not in ("", " ")
+        return None if is_joined else ""
+    return _pause_at(match)
+
+
+def _pause_at(match: Match) -> str:
+    """A pause, unless something else pauses there or nothing is said before it."""
+    head = text_before(match).rstrip()
+    if not re.search(r"\w", head):
+        return ""
+    if is_last(match) and not goes_on(match):
+        return ""
+    if head[-1:] in ",;:.!?—":
+        return "" if char_before(match).isspace() else " "
+    return PAUSE
+
+
+def _read_ellipsis(match: Match) -> str | None:
+    text = match[0].rstrip(" ")
+    after = char_behind(match)
+    if is_last(match):
+        return None if text == "…" else "…"
+    if not re.search(r"\w", text_before(match)):
+        return ""
+    space = " " if match[0].endswith(" ") or after.isalnum() else ""
+    return f"{PAUSE}{space}"
+
+
+def _read_repeated(match: Match) -> str | None:
+    if match["commas"]:
+        return ","
+    if match["colons"]:
+        return match["colons"][0]
+    marks = match["marks"]
+    return "?" if "?" in marks or "‽" in marks else "!"
+
+
+def _read_open(match: Match) -> str | None:
+    head = text_before(match)
+    before = head[-1:]
+    if before.isalnum():
+        return " " if char_behind(match) not in (")", "]", "}") else ""
+    if not re.search(r"\w", head) or head.rstrip()[-1:] in ",;:!?—–-()]":
+        return ""
+    return PAUSE + " "
+
+
+def _read_close(match: Match) -> str | None:
+    after = char_behind(match)
+    before = char_before(match)
+    if before in ".!?,;:(" or (is_last(match) and not goes_on(match)):
+        return ""
+    if after in " " and after:
+        following = match.string[match.end() :].lstrip()[:1]
+        return "" if following and following in ",.;:!?)]—–-" else ","
+    return " " if after.isalnum() else ""
+
+
+def _read_and_or(match: Match) -> str:
+    return f"{match['first']} {match['second']}"
+
+
+def _read_slash(match: Match) -> str | None:
+    before, after = _around(match)
+    if before.isalnum() and after.isalnum():
+        return " slash " if before.isdigit() and after.isdigit() else " "
+    return "slash" if before == " " and after == " " else ""
+
+
+def _read_any(match: Match) -> str | None:
+    words = WORDS[match[0]]
+    if match[0] == "©" and text_before(match).lower().endswith("copyright "):
+        return ""
+    before, after = _around(match)
+    if words and before.isalnum():
+        words = f" {words}"
+    if words and after.isalnum() and words[-1:].isalnum():
+        words = f"{words} "
+    return words
+
+
+def _read_asterisks(match: Match) -> str:
+    before, after = _around(match)
+    is_between = (before == " " and after == " ") or (before.isdigit() and after.isdigit())
+    if match[0] == "*" and is_between:
+        return "times"
+    return ""
+
+
+RULES = (
+    Rule(
+        KIND, "-=*_~#+.•—–─━═", RULER, lambda match: "" if not match[0].startswith("...") else None
+    ),
+    Rule(KIND, "-=!<>+−–*×·÷/≤≥≠≈^±→⇒∈", OPERATOR, _read_operator),
+    Rule(KIND, "*", ASTERISKS, _read_asterisks),
+    Rule(KIND, "—―–-", DASHES, _read_dashes),
+    Rule(KIND, ".…", ELLIPSIS, _read_ellipsis),
+    Rule(KIND, "!?‽,;:", REPEATED, _read_repeated),
+    Rule(KIND, "(", PLURAL, lambda match: "" if char_before(match).isalpha() else None),
+    Rule(KIND, "([{", OPEN, _read_open),
+    Rule(KIND, ")]}", CLOSE, _read_close),
+    Rule(KIND, "aA", AND_OR, _read_and_or),
+    Rule(KIND, "/", SLASH, _read_slash),
+    Rule(KIND, "‐‑", HYPHENS, lambda _: "-"),
+    Rule(KIND, "„‟‚‛〝〞＂", QUOTES, lambda _: '"'),
+    Rule(KIND, "ʼ＇´", APOSTROPHES, lambda _: "'"),
+    Rule(KIND, "".join(sorted({symbol[0] for symbol in WORDS})), ANY, _read_any),
+)

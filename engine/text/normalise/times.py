@@ -1,0 +1,123 @@
+# ruff: noqa: RUF001 - quotation marks and dashes of every kind
+"""Times of day and durations: 9:30PM, 5 p.m., 14:00 UTC, 2:30-3:45, 9am-5pm, 4:05:10."""
+
+from __future__ import annotations
+
+import re
+
+from .number_words import cardinal, say_digits, two_digits
+from .reading import spell
+from .rules import DIGITS, Match, Rule, keep_stop, word_after
+
+KIND = "time"
+HALF = r"[AaPp](?:\.[Mm]\.?|[Mm]\b\.?(?=\W*$)|[Mm]\b)"
+TIME = re.compile(
+    rf"(?P<hour>\d{{1,2}}):(?P<minute>\d{{2}})(?::(?P<second>\d{{2}}))?"
+    rf"(?P<half> ?{HALF})?(?![\d:])(?!\w)"
+)
+HOURS = re.compile(rf"(?P<hour>1[0-2]|0?[1-9])(?P<half> ?(?:{HALF}))(?!\w)")
+SPAN = re.compile(
+    rf"(?P<first>\d{{1,2}}(?::\d{{2}})?)(?P<first_half> ?{HALF})? ?[-–—] ?"
+    rf"(?P<last>\d{{1,2}}(?::\d{{2}})?)(?P<last_half> ?{HALF})?(?![\d:])(?!\w)"
+)
+MILITARY = re.compile(r"(?P<hour>[01]\d|2[0-4])(?P<minute>[0-5]\d)(?= hours\b| hrs\b)")
+CENTRAL = re.compile(r"(?P<first>\d{1,2})/(?P<last>\d{1,2})c\b")
+RATIOS = frozenset(["ratio", "scale", "odds", "mix", "ratios"])
+
+
+def say_clock(hour: str, minute: str | None) -> str:
+    """10, 05 -> ten oh five; without minutes the hour alone."""
+    words = cardinal(int(hour))
+    if minute is None or minute == "00":
+        return words
+    return f"{words} {two_digits(minute)}"
+
+
+def _say_half(half: str | None) -> str:
+    if not half:
+        return ""
+    return f" {spell(half)}"
+
+
+def _is_time(hour: str, minute: str) -> bool:
+    return int(hour) <= 24 and int(minute) < 60
+
+
+def _read_time(match: Match) -> str | None:
+    hour, minute, second = match["hour"], match["minute"], match["second"]
+    if not second and (not _is_time(hour, minute) or _is_ratio(match)):
+        return None
+    if second:
+        words = " ".join([cardinal(int(hour)), two_digits(minute), two_digits(second)])
+        words = words.replace("oh zero", "zero zero")
+    elif minute != "00":
+        words = say_clock(hour, minute)
+    else:
+        words = _say_full_hour(match)
+    return keep_stop(words + _say_half(match["half"]), match)
+
+
+def _is_ratio(match: Match) -> bool:
+    before = match.string[max(0, match.start() - 40) : match.start()].lower()
+    if match["half"] or match["minute"].startswith("0"):
+        return False
+    return any(word.strip(".,") in RATIOS for word in before.split())
+
+
+def _say_full_hour(match: Match) -> str:
+    hour = match["hour"]
+    if match["half"]:
+        return cardinal(int(hour))
+    if hour == "00":
+        return "zero hundred hours" if word_after(match) not in ("hours",) else "zero hundred"
+    if int(hour) > 12 or hour.startswith("0"):
+        lead = "oh " if hour.startswith("0") else ""
+        return f"{lead}{cardinal(int(hour))} hundred"
+    return f"{cardinal(int(hour))} o'clock"
+
+
+def _read_hours(match: Match) -> str:
+    return keep_stop(cardinal(int(match["hour"])) + _say_half(match["half"]), match)
+
+
+def _read_span(match: Match) -> str | None:
+    first, last = match["first"], match["last"]
+    has_clock = ":" in first and ":" in last
+    if not (match["last_half"] or has_clock):
+        return None
+    if not all(_is_clock(time) for time in (first, last)):
+        return None
+    begin = say_clock(*_parts(first)) + _say_half(match["first_half"])
+    end = say_clock(*_parts(last)) + _say_half(match["last_half"])
+    return keep_stop(f"{begin} to {end}", match)
+
+
+def _is_clock(time: str) -> bool:
+    hour, minute = _parts(time)
+    return _is_time(hour, minute or "0")
+
+
+def _parts(time: str) -> tuple[str, str | None]:
+    hour, colon, minute = time.partition(":")
+    return hour, minute if colon else None
+
+
+def _read_military(match: Match) -> str:
+    hour, minute = match["hour"], match["minute"]
+    words = two_digits(hour) if hour != "00" else "zero"
+    if minute == "00":
+        return f"{words} hundred"
+    return f"{words} {two_digits(minute) if minute[0] != '0' else say_digits(minute)}"
+
+
+def _read_central(match: Match) -> str:
+    return f"{cardinal(match['first'])} {cardinal(match['last'])} central"
+
+
+RULES = (
+    Rule(KIND, DIGITS, CENTRAL, _read_central),
+    Rule(KIND, DIGITS, SPAN, _read_span),
+    Rule(KIND, DIGITS, TIME, _read_time),
+    Rule(KIND, DIGITS, HOURS, _read_hours),
+    Rule(KIND, DIGITS, MILITARY, _read_military),
+)

@@ -1,0 +1,172 @@
+"""Words with their places in a text, read as the text arrives, and the segments they make."""
+
+from __future__ import annotations
+
+import enum
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from typing import Self
+
+LINE_BREAK = re.compile(r"\r\n|[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
+TAGS_OF_LINES = "br|li|tr|dt|dd|option"
+TAGS_OF_PARAGRAPHS = (
+    "p|div|h[1-6]|ul|ol|dl|table|blockquote|pre|section|article|header|footer|main|aside|figure|hr"
+)
+LINE_TAG = re.compile(rf"</?(?:{TAGS_OF_LINES})\b[^<>]*>", re.IGNORECASE)
+PARAGRAPH_TAG = re.compile(rf"</?(?:{TAGS_OF_PARAGRAPHS})\b[^<>]*>", re.IGNORECASE)
+BLOCK = rf"</?(?:{TAGS_OF_LINES}|{TAGS_OF_PARAGRAPHS})\b[^<>]*>"
+# Blanks, controls, and halves of characters that lost the other half.
+GAP = re.compile(rf"(?:{BLOCK}|[\s\x00-\x1f\x7f-\x9f\ud800-\udfff])+", re.IGNORECASE)
+OPEN_TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}$|<$")
+
+
+class Pause(enum.IntEnum):
+    """What stands behind a segment; the greater, the longer a reader pauses."""
+
+    CLAUSE = 1
+    STOP = 2
+    PARAGRAPH = 3
+
+
+class PlacedWord(str):
+    """A word without what is invisible in it.
+
+    start, end: its characters in the text as it was sent. breaks: line breaks before it, 2 for a
+    paragraph. line_words: how many words the line before has, where a new one begins.
+    """
+
+    __slots__ = ("breaks", "end", "line_words", "start")
+    start: int
+    end: int
+    breaks: int
+    line_words: int
+
+
+class Segment(str):
+    """A piece of text to be spoken at once: words with single spaces between them.
+
+    words: those. pause: what follows it.
+    """
+
+    __slots__ = ("pause", "words")
+    words: tuple[PlacedWord, ...]
+    pause: Pause
+
+    @classmethod
+    def of(cls, words: Sequence[PlacedWord], pause: Pause) -> Self:
+        """The segment of these words."""
+        segment = cls(" ".join(words))
+        segment.words = tuple(words)
+        segment.pause = pause
+        return segment
+
+    def locate(self, start: int, end: int) -> tuple[int, int]:
+        """Characters of the segment -> characters of the text as it was sent.
+
+        A word that something invisible was taken out of counts as a whole.
+        """
+        at = 0
+        first: int | None = None
+        last = 0
+        for word in self.words:
+            if at < end and start < at + len(word):
+                begin, stop = _locate_in(word, start - at, end - at)
+                first = begin if first is None else first
+                last = stop
+            at += len(word) + 1
+        if first is None:
+            first = last = self.words[-1].end if self.words else 0
+        return first, last
+
+
+def _locate_in(word: PlacedWord, start: int, end: int) -> tuple[int, int]:
+    if word.end - word.start != len(word):
+        return word.start, word.end
+    return word.start + max(0, start), word.start + min(len(word), end)
+
+
+class WordReader:
+    """Finds the words of a text that arrives in parts. `words` are those that are whole so far."""
+
+    def __init__(self) -> None:
+        self.words: list[PlacedWord] = []
+        self._tail = ""  # behind the last word that is whole
+        self._offset = 0  # of the tail in the text
+        self._breaks = 0  # since the last word
+        self._line_words = 0  # on the line so far
+
+    def append(self, part: str) -> None:
+        """The next part of the text."""
+        self._tail += part
+        self._read(is_last=False)
+
+    def end(self) -> None:
+        """Nothing follows: the last word is whole."""
+        self._read(is_last=True)
+
+    def drop(self, count: int) -> None:
+        """Forget the first words."""
+        del self.words[:count]
+
+    def _read(self, *, is_last: bool) -> None:
+        text = self._tail
+        at = 0
+        for start, end, gap in _find_words(text, is_last=is_last):
+            self._breaks = min(2, self._breaks + _count_breaks(text[at:start]))
+            self._add(text[start:end], self._offset + start)
+            at = end if gap else len(text)
+        self._tail = text[at:]
+        self._offset += at
+
+    def _add(self, raw: str, start: int) -> None:
+        clean = clean_word(raw)
+        if not clean:
+            return
+        word = PlacedWord(clean)
+        word.start = start
+        word.end = start + len(raw)
+        word.breaks = self._breaks
+        word.line_words = self._line_words
+        if self._breaks:
+            self._line_words = 0
+        self._line_words += 1
+        self._breaks = 0
+        self.words.append(word)
+
+
+def _find_words(text: str, *, is_last: bool) -> Iterator[tuple[int, int, bool]]:
+    """Where each whole word starts and ends, and whether something is behind it."""
+    stop = len(text)
+    if not is_last:
+        open_tag = OPEN_TAG.search(text)
+        if open_tag:
+            stop = open_tag.start()
+    start = 0
+    for gap in GAP.finditer(text):
+        if gap.start() >= stop:
+            break
+        if gap.start() > start:
+            yield start, gap.start(), True
+        start = gap.end()
+    if is_last and start < len(text):
+        yield start, len(text), False
+
+
+def _count_breaks(gap: str) -> int:
+    """Line breaks in what stands between two words, 2 for a paragraph."""
+    if "<" in gap:
+        if PARAGRAPH_TAG.search(gap):
+            return 2
+        gap = LINE_TAG.sub("\n", gap)
+    return min(2, len(LINE_BREAK.findall(gap)))
+
+
+def clean_word(raw: str) -> str:
+    """Composed characters, nothing invisible."""
+    if raw.isascii():
+        return raw
+    visible = raw
+    if any(unicodedata.category(char) == "Cf" for char in raw):
+        visible = "".join(char for char in raw if unicodedata.category(char) != "Cf")
+    return unicodedata.normalize("NFC", visible)
