@@ -56,14 +56,14 @@ class Case:
 def load(path: Path) -> list[Case]:
     """The cases of a table, checked, in its order.
 
-    Raises BadCase for a row with wrong fields, a reading that is not all words, a reading or a text
-    that stands there twice; tomllib.TOMLDecodeError for a file that is no TOML.
+    Raises BadCase for a row with wrong fields, a reading that is not all words, a text that
+    stands there twice; tomllib.TOMLDecodeError for a file that is no TOML.
     """
     rows = tomllib.loads(path.read_text(encoding="utf-8")).get("case", [])
     cases = [_read_case(row, path) for row in rows]
     if not cases:
         raise BadCase(f"found no [[case]] in {path.name}, wanted at least one; add cases")
-    _refuse_twice((case.text for case in cases), f"texts of {path.name}")
+    _refuse_twice((case.text for case in cases), path)
     return cases
 
 
@@ -138,13 +138,11 @@ def _check_readings(case: Case, where: str) -> None:
                 f"{where}: found {signs} in the reading {reading!r}, wanted words alone; "
                 "write out what is said"
             )
-    compared = (" ".join(tokens(reading, pauses=case.pauses)) for reading in case.words)
-    _refuse_twice(compared, where)
 
 
-def _refuse_twice(items: Iterable[str], where: str) -> None:
+def _refuse_twice(texts: Iterable[str], path: Path) -> None:
     seen: set[str] = set()
-    for item in items:
-        if item in seen:
-            raise BadCase(f"{where}: found {item!r} twice, wanted it once; remove one")
-        seen.add(item)
+    for text in texts:
+        if text in seen:
+            raise BadCase(f"{path.name}: found {text!r} twice, wanted it once; remove one")
+        seen.add(text)
