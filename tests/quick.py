@@ -17,7 +17,7 @@ MARK = "starts"
 WITHOUT = f"not {MARK}"
 FOLDERS = ("tests/adversarial/", "tests/plugin/", "tests/perf/", "tests/engine/")
 """Their tests measure something in a pytest of their own, or speak with an engine."""
-READING = ("audio", "encoders", "providers", "text", "voices")
+READING = ("audio", "encoders", "providers", "reading_cases", "text", "voices")
 QUICK = tuple(f"tests/engine/test_engine_{name}.py" for name in READING)
 """But these files are about texts and numbers."""
 FIXTURES = {"voice", "pytester"}
