@@ -56,13 +56,7 @@ nightly: $(READY)
 
 # Exactly what CI runs: format, lint, types, tests with coverage.
 check: $(READY)
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest $(COVERED)
-	$(BIN)/python -m coverage combine -q
-	$(BIN)/python -m coverage report --skip-covered
+	$(BIN)/python tools/check.py $(COVERED)
 
 format: $(READY)
 	$(BIN)/ruff format .
