@@ -169,11 +169,11 @@ def test_two_programs_are_compared_by_their_cold_starts(
     program: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ("--option-a", "rate=16000", "--option-b", "rate=16000")
-    assert main(["compare", program(0.01), program(0.3), *options]) == 1
+    assert main(["compare", program(0.01), program(0.2), *options]) == 1
     printed = capsys.readouterr().out
     assert "FAIL" in printed
     assert "note: cold starts were compared" in printed
-    assert main(["compare", program(0.3), program(0.01), *options]) == 0
+    assert main(["compare", program(0.2), program(0.01), *options]) == 0
 
 
 def test_a_program_is_compared_with_an_engine(
@@ -202,7 +202,7 @@ def test_a_program_is_compared_with_an_engine(
 def test_against_another_program(project: Project, program: Any) -> None:
     project.test(COLD)
     arguments = (f"--ttsperf-target={program(0.01)}", RATE, "--ttsperf-cold-trials=3")
-    result = project.run(*arguments, f"--ttsperf-against={program(0.3)}")
+    result = project.run(*arguments, f"--ttsperf-against={program(0.2)}")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*ttfa p50 against cmd:*PASS (better)*"])
     project.test(WARM)
