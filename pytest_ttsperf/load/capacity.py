@@ -157,6 +157,8 @@ def search(
     except SearchEnded as ended:
         stopped_because = str(ended)
         cut_short_at = ended.step
+        if ended.is_late and walk.proven is None and budget_s is not None:
+            stopped_because += capacity_result.pace_text(walk, ended.step, budget_s)
     return Capacity(
         unit=unit,
         limits=limits.as_figures,
