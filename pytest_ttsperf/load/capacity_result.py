@@ -115,7 +115,8 @@ def pace_text(walk: CapacityWalk, step: SearchStep, spent_s: float) -> str:
         done += len(windows.explored) + len(windows.counted)
     if not done or step.phase == "refuting":
         return ""
-    aim, left = "a proof", PROVING[0]
+    aim = "a proof"
+    left = PROVING[0]
     if step.phase == "deciding":
         aim = "a decision"
     if step.wanted is not None:
