@@ -16,6 +16,8 @@ import pytest
 from tests.plugin.conftest import Project
 from tests.plugin.repository import changes, commit, commit_all, git
 
+pytestmark = pytest.mark.uncovered
+
 
 def test_another_plugin_in_the_old_tree_is_not_the_one_that_measures(
     repository: Project, monkeypatch: pytest.MonkeyPatch

@@ -8,6 +8,7 @@ from pytest_ttsperf.compare import blocks
 from tests.plugin.conftest import Project
 from tests.plugin.repository import changes, commit
 
+pytestmark = pytest.mark.uncovered
 LENGTH = "seconds = len(text) / 15"
 
 
