@@ -229,7 +229,7 @@ def _get_text(options: argparse.Namespace) -> str:
 def _read(options: argparse.Namespace) -> None:
     """Words on one line, phonemes on the next."""
     text = _get_text(options)
-    with _engine_opener(options)(options.voice) as engine:
+    with _engine_opener(options)(options.voice, _report) as engine:
         readings = engine.read(text)
     print(" ".join(reading.words for reading in readings if reading.words))
     print(" ".join(reading.phonemes for reading in readings if reading.phonemes))

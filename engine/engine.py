@@ -392,7 +392,9 @@ def _open_model(
         family = family_of(voice)
     check_available(provider)  # before graphs are made for it
     on_progress = on_progress or say_nothing
-    settings = Settings(provider, options, require, lexicon, cache, check_shapes(shapes), on_progress)
+    settings = Settings(
+        provider, options, require, lexicon, cache, check_shapes(shapes), on_progress
+    )
     try:
         model: Model = family.open_model(voice, settings, recorder)
     except Cancelled:
