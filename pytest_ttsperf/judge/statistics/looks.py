@@ -1,7 +1,7 @@
 """What repeated looks at the figures of one cell have settled, whatever its blocks are made of.
 
-A PASS is settled as soon as it is reached. A FAIL waits for fresh blocks, and is judged again on all
-blocks together: no single look accuses a version. Pure: starts, reads and writes nothing.
+A PASS is settled as soon as it is reached. A FAIL waits for fresh blocks, and is judged again on
+all blocks together: no single look accuses a version. Pure: starts, reads and writes nothing.
 """
 
 from __future__ import annotations
