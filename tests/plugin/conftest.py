@@ -27,6 +27,10 @@ import scipy.stats  # noqa: F401
 
 # pytester forgets what a run inside this process has imported, and numpy cannot be imported
 # twice: so all that the plugin imports late is imported here, once.
+import pytest_ttsperf.alternatives.comparison
+import pytest_ttsperf.alternatives.providers
+import pytest_ttsperf.alternatives.report
+import pytest_ttsperf.alternatives.settings
 import pytest_ttsperf.baseline.admission
 import pytest_ttsperf.baseline.screening
 import pytest_ttsperf.baseline.store

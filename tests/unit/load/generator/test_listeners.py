@@ -94,6 +94,7 @@ def plan_of(
     requests: Sequence[OfferedRequest],
     *,
     closes_s: float = 0.3,
+    is_repeated: bool = True,
     most_in_flight: int = 64,
     timeout_s: float = 10.0,
 ) -> PrepareRequest:
@@ -104,6 +105,7 @@ def plan_of(
         turn_size=len(requests),
         most_in_flight=most_in_flight,
         closes_ns=int(closes_s * S),
+        is_repeated=is_repeated,
         timeout_s=timeout_s,
         is_telling=False,
         is_decoded=True,
@@ -180,6 +182,16 @@ def test_patient_listeners_ask_again_when_it_was_played_and_thought_about(runner
 def test_nobody_asks_after_the_window_has_closed(runner: Any) -> None:
     window = runner(plan_of(LoadSpec(listeners=1, pace="greedy"), closed()), Scripted(0.02))
     assert all(sent.due_ns < window.closes_ns for sent in window.sent)
+    assert all(sent.ended == "answered" for sent in window.sent)
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_what_is_sent_once_is_sent_however_long_the_answers_before_take(runner: Any) -> None:
+    plan = plan_of(
+        LoadSpec(listeners=1, pace="greedy"), closed(turns=3), closes_s=0.0, is_repeated=False
+    )
+    window = runner(plan, Scripted(0.02))
+    assert [sent.request.index for sent in window.sent] == [0, 1, 2]
     assert all(sent.ended == "answered" for sent in window.sent)
 
 
