@@ -256,8 +256,8 @@ class Eager(Pulled):
 
 QUIET_NS = 125_000_000
 """Sixty times as long as these engines take for a chunk, and they pause for nothing."""
-COUNT = 5
-"""Hang-ups and pairs: as few as a limit on the next first sound is judged by."""
+COUNT = 8
+"""Hang-ups and pairs: five are judged, and eight decide where a busy machine delays every third."""
 
 
 class Interrupted(NamedTuple):
