@@ -185,7 +185,8 @@ def test_a_hang_up_that_came_too_late_is_tried_again_with_another_text() -> None
 
 
 def test_a_hang_up_that_always_comes_too_late_is_tried_a_few_times() -> None:
-    run, generator = pairs_of(*["answered"] * barge_in.MOST_TRIES)
+    too_late: list[RequestEnd] = ["answered"] * barge_in.MOST_TRIES
+    run, generator = pairs_of(*too_late)
     assert run._next_ttfas_ms == run._idle_ttfas_ms == []
     assert len(generator.traces) == 1 + barge_in.MOST_TRIES
 
@@ -257,7 +258,7 @@ class Eager(Pulled):
 QUIET_NS = 125_000_000
 """Sixty times as long as these engines take for a chunk, and they pause for nothing."""
 COUNT = 8
-"""Hang-ups and pairs: five are judged, and eight decide where a busy machine delays every third."""
+"""Hang-ups and pairs: five are judged, and eight decide on a busy machine as well."""
 
 
 class Interrupted(NamedTuple):
