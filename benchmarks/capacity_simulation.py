@@ -545,25 +545,13 @@ def print_sums(tallies: Sequence[Tally]) -> None:
 def main() -> None:
     """Print the tables."""
     arguments = read_arguments()
-    if arguments.rule == "upwards":
-        setattr(capacity, "CapacityWalk", UpwardWalk)  # noqa: B010
-    if arguments.rule == "wald":
-        steps = len(capacity_search.PROVING)
-        setattr(capacity_search, "PROVING", wald_boundary(steps))  # noqa: B010
+    use_rule(arguments.rule)
     rows, tallies = [], []
     for server in SERVERS:
-        if arguments.only is not None and arguments.only not in server.name:
-            continue
-        counted = capacity_cell.search_window(server.unit)
-        if arguments.window == "long":
-            counted = LONG
-        truth = Truth(server, arguments.windows, LONG if arguments.truth == "long" else counted)
-        first = arguments.seed * 100_000
-        outcomes = []
-        for number in range(arguments.searches):
-            outcomes.append(search_once(server, first + number, counted))
-        rows.append(row(server, outcomes, truth))
-        tallies.append(tally_of(server, outcomes, truth))
+        if arguments.only is None or arguments.only in server.name:
+            outcomes, truth = search_often(server, arguments)
+            rows.append(row(server, outcomes, truth))
+            tallies.append(tally_of(server, outcomes, truth))
     print("\n".join(to_table(HEADS, rows)))
     print()
     print_sums(tallies)
@@ -571,6 +559,28 @@ def main() -> None:
         coins = [coin_row(name, share, arguments.coins, arguments.seed) for name, share in COINS]
         print()
         print("\n".join(to_table(COIN_HEADS, coins)))
+
+
+def use_rule(name: str) -> None:
+    """Put another rule in the place of the one that ships, if one is named."""
+    if name == "upwards":
+        setattr(capacity, "CapacityWalk", UpwardWalk)  # noqa: B010
+    if name == "wald":
+        steps = len(capacity_search.PROVING)
+        setattr(capacity_search, "PROVING", wald_boundary(steps))  # noqa: B010
+
+
+def search_often(server: Server, arguments: argparse.Namespace) -> tuple[list[Outcome], Truth]:
+    """So many searches of a server, and what holds of it."""
+    counted = capacity_cell.search_window(server.unit)
+    if arguments.window == "long":
+        counted = LONG
+    truth = Truth(server, arguments.windows, LONG if arguments.truth == "long" else counted)
+    first = arguments.seed * 100_000
+    outcomes = []
+    for number in range(arguments.searches):
+        outcomes.append(search_once(server, first + number, counted))
+    return outcomes, truth
 
 
 def read_arguments() -> argparse.Namespace:

@@ -87,13 +87,17 @@ def main() -> None:
             good = [case for case in cases if sounds_right(case, engine)]
         right[voice] = Counter(case.kind for case in good)
         if options.wrong:
-            for case in cases:
-                if case not in good:
-                    print(f"{voice}: {case.kind}: {case.text!r} -> {say(case.text)!r}")
+            print_wrong(voice, [case for case in cases if case not in good])
     print_shares(cases, right)
     times_ms = time_segments(cases)
     median_ms = statistics.median(times_ms)
     print(f"normalising a segment: {median_ms:.3f} ms median, {times_ms[-1]:.3f} ms at most")
+
+
+def print_wrong(voice: str, cases: Sequence[Case]) -> None:
+    """A line for each."""
+    for case in cases:
+        print(f"{voice}: {case.kind}: {case.text!r} -> {say(case.text)!r}")
 
 
 def print_shares(cases: Sequence[Case], right: dict[str, Counter[str]]) -> None:

@@ -239,6 +239,22 @@ def ask(trees: Trees, case: Case, rival: str) -> list[Line]:
     return lines
 
 
+def ask_rivals(trees: Trees, case: Case, options: argparse.Namespace, end_s: float) -> None:
+    """Ask each of one case, unless the log has its answer or the time is over."""
+    for rival in options.only or RIVALS:
+        if is_answered(options.log, case, rival) or time.monotonic() > end_s:
+            continue
+        for line in ask(trees, case, rival):
+            append_line(options.log, line)
+            print(f"{case.name}: {line[RIVAL]} {line['slower']}, {line['said']}")
+
+
+def is_answered(log: Path, case: Case, rival: str) -> bool:
+    """Whether the log has what a rival says of a case."""
+    lines = rival_lines(log)
+    return any(line["case"] == case.name and line[RIVAL].startswith(rival) for line in lines)
+
+
 def main() -> int:
     """Ask what was not asked yet, and print what was said."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -254,18 +270,8 @@ def main() -> int:
         os.environ.setdefault("XDG_CACHE_HOME", f"{folder}/cache")
         trees = Trees(Path(folder) / "clone")
         for case in rival_cases():
-            if options.case and case.name not in options.case:
-                continue
-            for rival in options.only or RIVALS:
-                asked_before = any(
-                    line["case"] == case.name and line[RIVAL].startswith(rival)
-                    for line in rival_lines(options.log)
-                )
-                if asked_before or time.monotonic() > end_s:
-                    continue
-                for line in ask(trees, case, rival):
-                    append_line(options.log, line)
-                    print(f"{case.name}: {line[RIVAL]} {line['slower']}, {line['said']}")
+            if options.case is None or case.name in options.case:
+                ask_rivals(trees, case, options, end_s)
     print("\n".join(to_table(RIVAL_HEADS, rival_rows(rival_lines(options.log)))))
     return 0
 

@@ -198,18 +198,17 @@ def compare_once(project: ScratchProject, engine: HonestEngine) -> Line:
 
 def run_campaign(project: ScratchProject, options: argparse.Namespace) -> None:
     """Engines in turns, until each has its count."""
-    kind = COMPARISON if options.compare else RUN
-    measure = compare_once if options.compare else run_once
+    kind = RUN
+    measure = run_once
     engines = named_engines(options.only, COMPARED if options.compare else ENGINES)
+    if options.compare:
+        kind = COMPARISON
+        measure = compare_once
     end_s = time.monotonic() + 60 * options.minutes
     done = Counter(line["engine"] for line in read_lines(options.log, kind) if is_counted(line))
     in_vain: Counter[str] = Counter()
     for _ in range(options.most):
-        waiting = [
-            engine
-            for engine in engines
-            if done[engine.name] < options.count and in_vain[engine.name] < MOST_IN_VAIN
-        ]
+        waiting = [engine for engine in engines if is_waiting(engine, done, in_vain, options.count)]
         if not waiting or time.monotonic() > end_s:
             return
         engine = min(waiting, key=lambda each: done[each.name])
@@ -221,6 +220,13 @@ def run_campaign(project: ScratchProject, options: argparse.Namespace) -> None:
         tally[engine.name] += 1
         count = f"{done[engine.name]} of {options.count}"
         print(f"{engine.name}: {count}, {outcome_of(line)}", flush=True)
+
+
+def is_waiting(
+    engine: HonestEngine, done: Counter[str], in_vain: Counter[str], wanted: int
+) -> bool:
+    """Whether an engine lacks lines, and can be measured."""
+    return done[engine.name] < wanted and in_vain[engine.name] < MOST_IN_VAIN
 
 
 def heading_of(kind: str, engine: HonestEngine) -> Line:

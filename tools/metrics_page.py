@@ -17,8 +17,9 @@ from pathlib import Path
 
 from pytest_ttsperf.compare import metrics as compared
 from pytest_ttsperf.judge.limits import LEAK
-from pytest_ttsperf.metrics import catalog, definitions, load, validity
+from pytest_ttsperf.metrics import catalog, definitions, load, load_figures, validity
 from pytest_ttsperf.metrics.catalog import Paragraph
+from pytest_ttsperf.metrics.load_figures import LoadFigure
 from pytest_ttsperf.records import Memory
 from pytest_ttsperf.records.cell import DEFINITIONS
 
@@ -56,6 +57,7 @@ def build_page() -> str:
             *_section("Limits of many listeners", _with_units(catalog.CROWD_LIMITS)),
             *_section("Limits of a soak", _with_units(catalog.SOAK_LIMITS)),
             *_section("Compared between two versions", _figures()),
+            *_section("Compared where many listen", _load_figures()),
             *_guards(),
         ]
     )
@@ -130,7 +132,19 @@ def _when_compared(name: str) -> str:
     return "compared where it is named"
 
 
-def _margin(figure: compared.MetricDefault) -> str:
+def _load_figures() -> Iterator[str]:
+    for name, figure in load_figures.FIGURES.items():
+        when = "always compared"
+        if figure.is_work:
+            when = "always compared between two versions of one target"
+        what = (
+            f"shown as *{figure.label}*, of `{figure.metric}`; {when}; the smallest change that "
+            f"counts is {_margin(figure)}"
+        )
+        yield _entry(name, catalog.LOAD_FIGURES[name], what=what)
+
+
+def _margin(figure: compared.MetricDefault | LoadFigure) -> str:
     if figure.is_share:
         return f"{figure.margin * 100:g} %"
     return f"{figure.margin:g} {figure.unit}".strip()

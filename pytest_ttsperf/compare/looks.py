@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import structs
 
 from pytest_ttsperf.compare import decision, work
+from pytest_ttsperf.judge.statistics.looks import RepeatedLooks
 from pytest_ttsperf.judge.statistics.t_rule import BlockPlan, Levels
 from pytest_ttsperf.records import Block, ChangeVerdict, ComparedMetric, Outcome
 
@@ -20,46 +21,11 @@ FRESH_SHARE = 0.5
 FEWEST_FRESH = 2
 
 
-class CellLooks:
+class CellLooks(RepeatedLooks):
     """What the looks at one cell have settled so far.
 
-    A PASS is settled as soon as it is reached. A FAIL waits for fresh blocks, and is judged again
-    on all blocks together by the levels of the end: no single look accuses a version.
+    What waits for fresh blocks is judged again by the levels of the end.
     """
-
-    def __init__(self, metrics: Sequence[ComparedMetric]) -> None:
-        self.metrics = tuple(metrics)
-        self._verdicts: list[ChangeVerdict | None] = [None] * len(self.metrics)
-        self._failed_after: dict[int, int] = {}
-        """By gate: with how many blocks it failed first, and has not been confirmed since."""
-
-    @property
-    def verdicts(self) -> tuple[ChangeVerdict, ...]:
-        """One for each of the metrics; ValueError before the first look."""
-        if None in self._verdicts:
-            raise ValueError("found no look at this cell yet, wanted one before its verdicts")
-        return tuple(verdict for verdict in self._verdicts if verdict is not None)
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether more blocks would change nothing."""
-        return all(map(self._is_settled, range(len(self.metrics))))
-
-    @property
-    def is_unreadable(self) -> bool:
-        """Whether none of the blocks so far says anything about what is not settled."""
-        for index, verdict in enumerate(self._verdicts):
-            has_blocks = verdict is None or verdict.blocks > 0
-            if has_blocks and not self._is_settled(index):
-                return False
-        return True
-
-    def fresh_blocks_wanted(self, done: int) -> int:
-        """How many more confirm every FAIL, where the cell has so many; 0 for none."""
-        wanted = 0
-        for failed_after in self._failed_after.values():
-            wanted = max(wanted, _confirmed_after(failed_after) - done)
-        return wanted
 
     def look(
         self,
@@ -98,14 +64,6 @@ class CellLooks:
             self._verdicts[index] = structs.replace(verdict, decided_s=elapsed_s)
         self._void_by_control()
 
-    def _is_settled(self, index: int) -> bool:
-        verdict = self._verdicts[index]
-        # What passed while its control fired goes on, lest it void the FAILs of others for good.
-        if verdict is None or verdict.control_fired:
-            return False
-        is_confirmed = verdict.outcome is Outcome.FAIL and verdict.confirmed
-        return verdict.outcome is Outcome.PASS or is_confirmed
-
     def _judge(
         self,
         index: int,
@@ -123,10 +81,13 @@ class CellLooks:
             return verdict
         fresh = len(blocks) - failed_after
         waiting = self._verdicts[index]
-        if waiting is not None and len(blocks) < _confirmed_after(failed_after):
+        if waiting is not None and len(blocks) < self._confirmed_after(failed_after):
             return waiting
         del self._failed_after[index]
         return decision.confirm(blocks, fresh, metric, end, texts)
+
+    def _confirmed_after(self, failed_after: int) -> int:
+        return failed_after + max(FEWEST_FRESH, math.ceil(FRESH_SHARE * failed_after))
 
     def _void_by_control(self) -> None:
         """Take back what a control puts in doubt; a FAIL among it has to be found anew."""
@@ -165,8 +126,3 @@ def replay(
 
 def _first(blocks: Mapping[str, Sequence[Block]], count: int) -> dict[str, Sequence[Block]]:
     return {metric: each[:count] for metric, each in blocks.items()}
-
-
-def _confirmed_after(failed_after: int) -> int:
-    """With how many blocks a FAIL that rests on so many can be confirmed."""
-    return failed_after + max(FEWEST_FRESH, math.ceil(FRESH_SHARE * failed_after))

@@ -155,7 +155,7 @@ def search(
         else:
             walk.decide(wanted)
     except SearchEnded as ended:
-        stopped_because = str(ended)
+        stopped_because = _why_ended(walk, ended, budget_s)
         cut_short_at = ended.step
     return Capacity(
         unit=unit,
@@ -169,6 +169,13 @@ def search(
         evidence=capacity_result.evidence_text(walk, unit),
         stopped_because=stopped_because or capacity_result.why_open(walk, unit, wanted),
     )
+
+
+def _why_ended(walk: CapacityWalk, ended: SearchEnded, budget_s: float | None) -> str:
+    """Its words; where the time was used up before anything was proven, also what a proof takes."""
+    if not ended.is_late or budget_s is None or walk.proven is not None:
+        return str(ended)
+    return f"{ended}{capacity_result.pace_text(walk, ended.step, budget_s)}"
 
 
 def _find_no_fault(_window: LoadWindow) -> None:

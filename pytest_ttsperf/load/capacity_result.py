@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from pytest_ttsperf.load.capacity_search import CapacityWalk, LevelWindows, SearchStep, Unit
+from pytest_ttsperf.load.capacity_search import (
+    PROVING,
+    CapacityWalk,
+    LevelWindows,
+    SearchStep,
+    Unit,
+)
 from pytest_ttsperf.records import CapacityLevel, LoadWindow, Outcome
 
 Misses = Callable[[LoadWindow], Iterable[str]]
@@ -95,6 +102,28 @@ def _cut_short_text(step: SearchStep, unit: Unit) -> str:
         return "cut short while exploring"
     place = level_text(step.level, unit)
     return f"cut short at {place}, after {step.window - 1} of {step.wanted} windows"
+
+
+def pace_text(walk: CapacityWalk, step: SearchStep, spent_s: float) -> str:
+    """Which time would have done, for a search that had none left before this window.
+
+    It is what further windows take that all speak for the claim, as long as those so far: no less
+    will do. Nothing before the first window, and where no further one would prove anything.
+    """
+    done = 0
+    for windows in walk.windows.values():
+        done += len(windows.explored) + len(windows.counted)
+    if not done or step.phase == "refuting":
+        return ""
+    aim = "a proof"
+    left = PROVING[0]
+    if step.phase == "deciding":
+        aim = "a decision"
+    if step.wanted is not None:
+        left = step.wanted - step.window + 1
+    window_s = spent_s / done
+    minutes = math.ceil((spent_s + left * window_s) / 60)
+    return f"; at {window_s:.0f} s a window, {aim} takes {minutes} min or more"
 
 
 def _refutation_text(walk: CapacityWalk, refuted: int) -> str:

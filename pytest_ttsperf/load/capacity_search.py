@@ -88,10 +88,12 @@ class LevelWindows:
 class SearchEnded(Exception):
     """Before all was found out; its words say why."""
 
-    def __init__(self, words: str, step: SearchStep) -> None:
+    def __init__(self, words: str, step: SearchStep, *, is_late: bool = False) -> None:
         super().__init__(words)
         self.step = step
         """The window that was to be next, or that failed."""
+        self.is_late = is_late
+        """Whether it was the time that ended it."""
 
 
 @dataclass(slots=True)
@@ -300,7 +302,7 @@ class CapacityWalk:
 
     def _run(self, step: SearchStep, run: RunWindow, windows: list[LoadWindow]) -> bool:
         if self.is_late():
-            raise SearchEnded("the time for the search was used up", step)
+            raise SearchEnded("the time for the search was used up", step, is_late=True)
         self.tell(step)
         try:
             window = run(step.level)

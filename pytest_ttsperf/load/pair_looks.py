@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from pytest_ttsperf.judge.statistics import t_rule
+from pytest_ttsperf.judge.statistics.looks import RepeatedLooks
 from pytest_ttsperf.judge.statistics.t_rule import BlockPlan, Levels
 from pytest_ttsperf.load.pairs import FEWEST_SESSIONS, decide, void
 from pytest_ttsperf.load.window_blocks import WindowBlock
@@ -21,25 +22,12 @@ FRESH_SHARE = 1 / 3
 """Of the blocks that a suspicion rests on: so many fresh ones confirm it, one at the least."""
 
 
-class WindowLooks:
+class WindowLooks(RepeatedLooks):
     """What the looks at one cell under load have settled so far.
 
-    A PASS is settled as soon as it is reached. A suspicion waits for fresh blocks, and is judged
-    again on all blocks together by the levels of the end: no single look accuses a version.
+    A suspicion waits for fresh blocks, and is judged again on all blocks together by the levels of
+    the end.
     """
-
-    def __init__(self, metrics: Sequence[ComparedMetric]) -> None:
-        self.metrics = tuple(metrics)
-        self._verdicts: list[ChangeVerdict | None] = [None] * len(self.metrics)
-        self._failed_after: dict[int, int] = {}
-        """By figure: with how many blocks it failed first, and is not confirmed since."""
-
-    @property
-    def verdicts(self) -> tuple[ChangeVerdict, ...]:
-        """One for each of the metrics; ValueError before the first look."""
-        if None in self._verdicts:
-            raise ValueError("found no look at this cell yet, wanted one before its verdicts")
-        return tuple(verdict for verdict in self._verdicts if verdict is not None)
 
     @property
     def is_settled(self) -> bool:
@@ -54,23 +42,7 @@ class WindowLooks:
             is_fail = verdict is not None and verdict.outcome is Outcome.FAIL
             if is_fail and self._is_settled(index):
                 return True
-        return all(map(self._is_settled, range(len(self.metrics))))
-
-    @property
-    def is_unreadable(self) -> bool:
-        """Whether none of the blocks so far says anything about what is not settled."""
-        for index, verdict in enumerate(self._verdicts):
-            has_blocks = verdict is None or verdict.blocks > 0
-            if has_blocks and not self._is_settled(index):
-                return False
-        return True
-
-    def fresh_blocks_wanted(self, done: int) -> int:
-        """How many more confirm every suspicion; 0 for none."""
-        wanted = 0
-        for failed_after in self._failed_after.values():
-            wanted = max(wanted, _confirmed_after(failed_after) - done)
-        return wanted
+        return super().is_settled
 
     def look(
         self,
@@ -98,14 +70,6 @@ class WindowLooks:
             self._judge(index, blocks, end, end, elapsed_s)
         self._void_by_control()
 
-    def _is_settled(self, index: int) -> bool:
-        verdict = self._verdicts[index]
-        # What passed while its control fired goes on, lest it void the FAILs of others for good.
-        if verdict is None or verdict.control_fired:
-            return False
-        is_confirmed = verdict.outcome is Outcome.FAIL and verdict.confirmed
-        return verdict.outcome is Outcome.PASS or is_confirmed
-
     def _judge(
         self,
         index: int,
@@ -120,12 +84,16 @@ class WindowLooks:
             verdict = decide(blocks, metric, levels)
             if verdict.outcome is Outcome.FAIL:
                 self._failed_after[index] = len(blocks)
-        elif len(blocks) < _confirmed_after(failed_after):
+        elif len(blocks) < self._confirmed_after(failed_after):
             return
         else:
             del self._failed_after[index]
             verdict = _confirmed(decide(blocks, metric, end), len(blocks) - failed_after)
         self._verdicts[index] = structs.replace(verdict, decided_s=elapsed_s)
+
+    def _confirmed_after(self, failed_after: int) -> int:
+        fresh = max(1, math.ceil(FRESH_SHARE * failed_after - t_rule.ROUNDING))
+        return max(FEWEST_SESSIONS, failed_after + fresh)
 
     def _void_by_control(self) -> None:
         """Take back all FAILs where a control fired; a suspicion among them starts anew.
@@ -173,12 +141,6 @@ def replay(
         elapsed_s = None if block_s is None else used * block_s
         looks.confirm(blocks[:used], plan.end, elapsed_s=elapsed_s)
     return looks, used
-
-
-def _confirmed_after(failed_after: int) -> int:
-    """With how many blocks a suspicion that rests on so many can be confirmed."""
-    fresh = max(1, math.ceil(FRESH_SHARE * failed_after - t_rule.ROUNDING))
-    return max(FEWEST_SESSIONS, failed_after + fresh)
 
 
 def _confirmed(pooled: ChangeVerdict, fresh: int) -> ChangeVerdict:

@@ -38,7 +38,7 @@ HALF = 0.5
 
 
 class StageTimes(NamedTuple):
-    """Where the slowest answers of a window spent their time to the first sound; means in ms."""
+    """Where an answer, or the mean of some, spent its time to the first sound; in ms."""
 
     elapsed_ms: float
     stages_ms: dict[str, float]
@@ -155,23 +155,37 @@ def add_figures(window: LoadWindow, trials: Iterable[Trial]) -> LoadWindow:
 
 def slowest_stages(trials: Iterable[Trial]) -> StageTimes | None:
     """Mean times of the slowest tenth of the counted answers; None without stages."""
-    times = []
+    answers = _answers_with_stages(trials)
+    if not answers:
+        return None
+    answers.sort(key=lambda answer: -answer.elapsed_ms)
+    slowest = answers[: max(1, math.ceil(SLOWEST * len(answers)))]
+    by_stage = {}
+    for name in _stage_names(slowest):
+        by_stage[name] = sum(each.stages_ms.get(name, 0.0) for each in slowest) / len(slowest)
+    elapsed_ms = sum(each.elapsed_ms for each in slowest) / len(slowest)
+    return StageTimes(elapsed_ms, by_stage)
+
+
+def _answers_with_stages(trials: Iterable[Trial]) -> list[StageTimes]:
+    """The times of each counted answer that tells its stages."""
+    answers = []
     for trial in trials:
         if trial.kind != "trial" or not load_metrics.is_served(trial):
             continue
         found = metrics_stages.stages_ms(trial, whole=False)
         if found is not None:
-            times.append(found)
-    if not times:
-        return None
-    times.sort(key=lambda each: -each[0])
-    slowest = times[: max(1, math.ceil(SLOWEST * len(times)))]
-    names = sorted({name for _, stages in slowest for name in stages})
-    by_stage = {}
-    for name in names:
-        by_stage[name] = sum(stages.get(name, 0.0) for _, stages in slowest) / len(slowest)
-    elapsed_ms = sum(elapsed for elapsed, _ in slowest) / len(slowest)
-    return StageTimes(elapsed_ms, by_stage)
+            elapsed_ms, stages_ms = found
+            answers.append(StageTimes(elapsed_ms, stages_ms))
+    return answers
+
+
+def _stage_names(times: Iterable[StageTimes]) -> list[str]:
+    """All that any of them names, sorted."""
+    names: set[str] = set()
+    for each in times:
+        names.update(each.stages_ms)
+    return sorted(names)
 
 
 def common_speech_s(trials: Sequence[Sequence[Trial]]) -> tuple[float | None, ...]:
@@ -235,12 +249,16 @@ def to_block(block: WindowBlock, metric: ComparedMetric) -> Block:
     stages = [each for each in block.stages if each is not None]
     if metric.metric not in TTFA or len(stages) < len(ARMS):
         return found
-    names = sorted({name for each in stages for name in each.stages_ms})
-    by_stage = {}
-    for name in names:
-        by_stage[name] = _arms([each.stages_ms.get(name, 0.0) for each in stages])
     elapsed = _arms([each.elapsed_ms for each in stages])
-    return structs.replace(found, elapsed_ms=elapsed, stages_ms=by_stage)
+    return structs.replace(found, elapsed_ms=elapsed, stages_ms=_stage_arms(stages))
+
+
+def _stage_arms(stages: Sequence[StageTimes]) -> dict[str, Arms]:
+    """By stage: its time in each window, 0 where a window names others alone."""
+    by_stage = {}
+    for name in _stage_names(stages):
+        by_stage[name] = _arms([each.stages_ms.get(name, 0.0) for each in stages])
+    return by_stage
 
 
 def _arms(values: Sequence[float | None]) -> Arms:

@@ -149,16 +149,13 @@ def summarise_window(
     """
     counted = [trial for trial in trials if trial.kind == "trial"]
     span = counted_span(record)
-    seconds = record.trace.counted_s
     stalls_ms = load.measured(load.sample("longest_stall_ms", counted, prebuffer_ms))
-    underruns = load.measured(load.sample("underruns", counted, prebuffer_ms))
-    queues_ms = [wait for wait in map(load.queue_ms, counted) if wait is not None]
+    queues_ms = _queues_ms(counted)
     streams = load.open_streams(trials, pace, prebuffer_ms)
-    good = load.count_good(counted, thresholds)
-    return LoadWindow(
+    window = LoadWindow(
         index=index,
         session=session,
-        seconds=seconds,
+        seconds=record.trace.counted_s,
         offered=len(counted),
         answered=_count(counted, "answered"),
         hung_up=_count(counted, "hung_up"),
@@ -170,21 +167,26 @@ def summarise_window(
         ttfa_p95_ms=_percentile(counted, "ttfa_ms", 0.95, prebuffer_ms),
         ttfa_sound_p95_ms=_percentile(counted, "ttfa_sound_ms", 0.95),
         rtf_p95=_percentile(counted, "rtf", 0.95),
-        stalled=sum(count > 0 for count in underruns) if underruns else None,
+        stalled=_count_stalled(counted, prebuffer_ms),
         longest_stall_ms=max(stalls_ms, default=None),
         continuity=load.continuity(counted, prebuffer_ms),
-        goodput=None if good is None or seconds <= 0 else good / seconds,
+        goodput=_goodput(counted, thresholds, record.trace.counted_s),
         fairness=_fairness(trials, prebuffer_ms),
         queue_p50_ms=_quantile(queues_ms, 0.50),
         queue_p95_ms=_quantile(queues_ms, 0.95),
-        cpu_s=None if usage is None else usage.cpu_s,
-        rss_bytes=None if usage is None else usage.rss_bytes,
-        rss_peak_bytes=None if usage is None else usage.rss_peak_bytes,
-        uss_bytes=None if usage is None else usage.uss_bytes,
         concurrency=load.mean_at_once(load.requests_under_way(trials), span),
         most_streams=load.most_at_once(streams),
         stream_s=load.total_s(streams),
         generator=record.health,
+    )
+    if usage is None:
+        return window
+    return structs.replace(
+        window,
+        cpu_s=usage.cpu_s,
+        rss_bytes=usage.rss_bytes,
+        rss_peak_bytes=usage.rss_peak_bytes,
+        uss_bytes=usage.uss_bytes,
     )
 
 
@@ -199,6 +201,36 @@ def _count_failures(trials: Iterable[Trial]) -> dict[str, int]:
         if trial.load is not None and trial.load.ended in ("refused", "failed"):
             kinds[trial.load.failure or NO_KIND] += 1
     return dict(kinds.most_common())
+
+
+def _queues_ms(trials: Iterable[Trial]) -> list[float]:
+    """How long requests waited for their turn, as far as the server tells it."""
+    waits_ms = []
+    for trial in trials:
+        wait_ms = load.queue_ms(trial)
+        if wait_ms is not None:
+            waits_ms.append(wait_ms)
+    return waits_ms
+
+
+def _count_stalled(trials: Sequence[Trial], prebuffer_ms: float) -> int | None:
+    """None where no answer was played."""
+    underruns = load.measured(load.sample("underruns", trials, prebuffer_ms))
+    if not underruns:
+        return None
+    return sum(count > 0 for count in underruns)
+
+
+def _goodput(
+    trials: Sequence[Trial],
+    thresholds: Iterable[Threshold],
+    seconds: float,
+) -> float | None:
+    """Good answers a second; None without limits, or without time."""
+    good = load.count_good(trials, thresholds)
+    if good is None or seconds <= 0:
+        return None
+    return good / seconds
 
 
 def _percentile(

@@ -426,6 +426,8 @@ LATE_SHARE = (
 )
 RARE_EVENT = f"{T_OVER_BLOCKS}, and exact counts of the texts that have any (ADR 42)"
 
+T_OVER_WINDOWS = "Student's t over blocks of four windows (ADR 45)"
+
 CROWD_LIMITS: Mapping[str, Paragraph] = {
     "barge_in_stop_ms": Paragraph(
         "from a hang-up until the process tree of the target does no more, by its CPU time, than "
@@ -618,6 +620,42 @@ FIGURES: Mapping[str, Paragraph] = {
 """By the name under which `compare.metrics` has them, for `@regression` and
 `--ttsperf-compare-fail`."""
 
+LOAD_FIGURES: Mapping[str, Paragraph] = {
+    "ttfa_typical": Paragraph(
+        "new / old version, geometric mean of `ttfa_sound_ms` over the served requests of a window",
+        T_OVER_WINDOWS,
+        "the few who wait longest (`ttfa_p95`)",
+    ),
+    "ttfa_p95": Paragraph(
+        "new / old version, 95th percentile of the same",
+        T_OVER_WINDOWS,
+        "what happens to fewer than one request in twenty; it takes more blocks than a mean",
+    ),
+    "stalled": Paragraph(
+        "new - old version, share of the served requests of a window that stall at all",
+        f"{T_OVER_WINDOWS}, with the error of independent answers at the least",
+        "how long they stall",
+    ),
+    "goodput": Paragraph(
+        "new / old version, seconds of a window / served requests that meet the limits of the "
+        "test; half a request is added, as there may be none. Without limits all that are served "
+        "count",
+        T_OVER_WINDOWS,
+        "by how much the others miss their limits",
+    ),
+    "left_behind": Paragraph(
+        "new - old version, threads and descriptors that the target has more after a window than "
+        "before it / requests that were offered",
+        T_OVER_WINDOWS,
+        "memory that is not given back; a pool that grows to its size in each window looks like it",
+    ),
+    "speech": Paragraph(
+        "new / old version, geometric mean of the seconds of speech, over the texts that all four "
+        "windows of a block have answered to their end",
+        f"{T_OVER_WINDOWS}, in both directions",
+        "other words of the same length",
+    ),
+}
 LOAD_GUARDS: Sequence[Bound] = (
     Bound(
         "generator",

@@ -101,6 +101,8 @@ class Trace(Struct, frozen=True, kw_only=True):
     requests: tuple[OfferedRequest, ...]
     """In an open loop by `at_ns`. In a closed loop in turns: a listener who comes to the end of
     its requests begins again, with indexes that go on behind the last."""
+    is_repeated: bool = True
+    """False in a closed loop whose requests are sent once each, however long those before take."""
 
 
 class TrialLoad(Struct, frozen=True, kw_only=True):

@@ -171,23 +171,38 @@ def _integrity(check: IntegrityCheck) -> Iterator[str]:
 
 def _barge_in(found: BargeIn) -> Iterator[str]:
     yield plural(found.hang_ups, "time")
+    yield from _work_for_nobody(found)
+    yield from _next_sound(found)
+    yield from _left_behind(found)
+    if found.reason is not None:
+        yield found.reason
+
+
+def _work_for_nobody(found: BargeIn) -> Iterator[str]:
+    """When it ends, and what it costs."""
     if found.stop_p50_ms is not None and found.stop_p95_ms is not None:
         p50, p95 = figure(found.stop_p50_ms), figure(found.stop_p95_ms)
         yield f"work ends after p50 {p50} ms, p95 {p95} ms"
     if found.wasted_s is not None:
         yield f"{figure(found.wasted_s, decimals=4)} s of CPU wasted"
-    if found.next_ttfa_ms is not None and found.idle_ttfa_ms is not None:
-        yield (
-            f"next first sound after {figure(found.next_ttfa_ms)} ms "
-            f"({figure(found.idle_ttfa_ms)} ms when idle)"
-        )
+
+
+def _next_sound(found: BargeIn) -> Iterator[str]:
+    if found.next_ttfa_ms is None or found.idle_ttfa_ms is None:
+        return
+    yield (
+        f"next first sound after {figure(found.next_ttfa_ms)} ms "
+        f"({figure(found.idle_ttfa_ms)} ms when idle)"
+    )
+
+
+def _left_behind(found: BargeIn) -> Iterator[str]:
+    """Threads and descriptors, and memory."""
     if found.handles_before is not None and found.handles_after is not None:
         yield f"{found.handles_before} handles before, {found.handles_after} after"
     if found.rss_before_bytes is not None and found.rss_after_bytes is not None:
         grown_mb = (found.rss_after_bytes - found.rss_before_bytes) / 1e6
         yield f"memory {round(grown_mb, 1):+g} MB"
-    if found.reason is not None:
-        yield found.reason
 
 
 def _generator(load: LoadResult) -> Iterator[str]:

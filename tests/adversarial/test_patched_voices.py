@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from engine.cache import VARIABLE
+from pytest_ttsperf.compare import blocks
 from tests.adversarial import patched_voices
 from tests.adversarial.patched_voices import HONEST, PATCHES, Answer, Judgement, Patch
 from tests.plugin.conftest import Project, forks, project, repository  # noqa: F401 - fixtures
@@ -273,6 +274,9 @@ def test_a_comparison_calls_a_patch_by_its_name(
     name: str,
 ) -> None:
     monkeypatch.setenv(VARIABLE, str(run_cache))
+    # The voice says a text twice in the same way: two in a block are as sure as four.
+    monkeypatch.setattr(blocks, "TEXTS", 2)
+    monkeypatch.setattr(blocks, "texts_worth", lambda *_: 2)
     patch = patched_voices.patch_named(name)
     found = compare_few(repository, patch)
     assert found.calls(patch), found

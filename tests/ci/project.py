@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from pytest_ttsperf.targets import tracing
+from tests.light import LIGHT
 from tests.unit.ci.clones import Remote, git
 
 OF_CI = ("CI_", "GITHUB_", "GITLAB_")
@@ -78,9 +79,13 @@ FAST_S, SLOW_S = 0.012, 0.048
 
 
 def outside_ci() -> dict[str, str]:
-    """The variables of this process, without those of the job that it may be part of."""
+    """The variables of this process, without those of the job that it may be part of.
+
+    Each job runs pytest, which is told to leave out what a scratch project has no use for.
+    """
     variables = tracing.without_coverage(os.environ)
-    return {name: value for name, value in variables.items() if not name.startswith(OF_CI)}
+    outside = {name: value for name, value in variables.items() if not name.startswith(OF_CI)}
+    return {**outside, "PYTEST_ADDOPTS": LIGHT}
 
 
 def engine_source(first_s: float) -> str:

@@ -27,6 +27,10 @@ import scipy.stats  # noqa: F401
 
 # pytester forgets what a run inside this process has imported, and numpy cannot be imported
 # twice: so all that the plugin imports late is imported here, once.
+import pytest_ttsperf.alternatives.comparison
+import pytest_ttsperf.alternatives.providers
+import pytest_ttsperf.alternatives.report
+import pytest_ttsperf.alternatives.settings
 import pytest_ttsperf.baseline.admission
 import pytest_ttsperf.baseline.screening
 import pytest_ttsperf.baseline.store
@@ -54,6 +58,7 @@ from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.machine import load
 from pytest_ttsperf.measure import corpus, memory, schedule
 from pytest_ttsperf.targets import tracing
+from tests.light import LIGHT
 
 # Each run inside this process collects garbage ten times, and would look through all of this.
 gc.freeze()
@@ -67,10 +72,6 @@ FORK_SERVER = Path(__file__).parent / "fork_server.py"
 SHORT_LOOK_S = 0.04
 """At whether a target is quiet and how loaded the machine is: here nobody reads the figures."""
 ALL_DISTRIBUTIONS = metadata.distributions
-UNUSED = ("anyio", "benchmark", "hypothesispytest", "randomly")
-"""Plugins that a run of a scratch project has no use for: importing them takes a second."""
-LIGHT = " ".join(["--no-header", "--assert=plain", *(f"-p no:{name}" for name in UNUSED)])
-"""To list all plugins at the top, and to look for modules to rewrite, reads what is installed."""
 INLINE = "--ttsperf-inline"
 QUIET_ASYNCIO = "asyncio_default_fixture_loop_scope = function"
 

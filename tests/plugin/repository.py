@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from statistics import median
 
 from tests.plugin.conftest import Project
 
@@ -41,6 +42,18 @@ def changes(project: Project) -> dict[str, str]:
         for verdict in cell["verdicts"]
         if verdict["gate"] in ("change", "work")
     }
+
+
+def slowdown(project: Project) -> float:
+    """How many times as long the new version takes to its first sound; medians over texts.
+
+    By the only block of a comparison, for tests of which code is measured: a verdict takes more.
+    """
+    (cell,) = project.cells()
+    (block,) = cell["comparison"]["measured"]["ttfa_sound_ms"]
+    arms = block["metric"]
+    old_ms = min(median(arms["old"]), median(arms["twin"]))
+    return float(median(arms["new"]) / old_ms)
 
 
 def commit_all(project: Project, message: str) -> None:

@@ -14,9 +14,12 @@ import psutil
 import pytest
 
 from tests.plugin.conftest import Project
-from tests.plugin.repository import changes, commit, commit_all, git
+from tests.plugin.repository import commit, commit_all, git, slowdown
+
+pytestmark = pytest.mark.uncovered
 
 
+@pytest.mark.usefixtures("one_block")
 def test_another_plugin_in_the_old_tree_is_not_the_one_that_measures(
     repository: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -28,8 +31,8 @@ def test_another_plugin_in_the_old_tree_is_not_the_one_that_measures(
     git(repository, "rm", "-rq", "pytest_ttsperf")
     commit(repository, "first_s=0.012", "first_s=0.036")
     monkeypatch.setenv("PYTHONPATH", str(repository.path))
-    repository.run("--ttsperf-against=HEAD~1").assert_outcomes(failed=1)
-    assert changes(repository)["ttfa p50"] == "FAIL", "the old arm ran the old engine"
+    repository.run("--ttsperf-against=HEAD~1").assert_outcomes(passed=1)
+    assert slowdown(repository) > 1.5, "the old arm ran the old engine"
 
 
 def test_an_import_hook_that_mixes_the_versions_is_invalid(

@@ -62,13 +62,14 @@ def stored(project: Project, kind: str) -> dict[str, Any]:
 
 
 def test_providers_are_described_compared_and_recommended(placed: Project) -> None:
-    placed.test(PROVIDERS)
-    result = placed.run(TARGET, "--ttsperf-provider=cpu,late,idle,gone", "-m", "perf")
+    """By the suite, whose only test asks for what a test of a project may ask for."""
+    options = ("--ttsperf-suite=provider", "--ttsperf-provider=cpu,late,idle,gone")
+    result = placed.run(*PYTEST, TARGET, *options)
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
         [
             "*late, idle, gone against cpu: at most about 18 min*",
-            "*ttsperf: test_x*",
+            "*ttsperf: test_providers*",
             "0 nodes ran on idle: *12 on CpuExecutionProvider*",
             "providers of placed:Placed, text short, each against cpu",
             "  cpu: * times faster warm*; late gives nothing here*",
@@ -91,9 +92,9 @@ def test_providers_are_described_compared_and_recommended(placed: Project) -> No
 def test_a_setting_that_is_proven_has_a_line_and_one_that_is_not_taken_its_reason(
     placed: Project,
 ) -> None:
-    placed.test(SETTINGS)
+    """By the suite as well."""
     options = ("--ttsperf-setting=first_s=0.1", "--ttsperf-setting=volume=2")
-    result = placed.run(TARGET, *options)
+    result = placed.run(*PYTEST, "--ttsperf-suite=settings", TARGET, *options)
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
         [
@@ -157,8 +158,8 @@ def test_what_could_not_be_compared_fails_where_inconclusive_does(
     placed: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan_one_block(monkeypatch, shortfall="too short")
-    placed.test(PROVIDERS)
-    options = (TARGET, "--ttsperf-provider=cpu,late", "--ttsperf-budget=1s")
+    placed.test(SETTINGS)
+    options = (TARGET, "--ttsperf-setting=first_s=0.1", "--ttsperf-budget=1s")
     placed.run(*options).assert_outcomes(passed=1)
     result = placed.run(*options, "--ttsperf-inconclusive=fail")
     result.assert_outcomes(failed=1)
@@ -171,18 +172,3 @@ def test_another_fixture_of_that_name_is_left_alone(placed: Project) -> None:
     )
     placed.test("def test_x(alternatives): assert 'tea' in alternatives")
     placed.run("-m", "not perf").assert_outcomes(passed=1)
-
-
-@pytest.mark.parametrize(
-    ("suite", "options", "line"),
-    [
-        ("provider", ("--ttsperf-provider=cpu,late",), "  cpu: * faster warm*"),
-        ("settings", ("--ttsperf-setting=first_s=0.1",), "  first_s=0.1: ttfa p50 +*"),
-    ],
-)
-def test_the_suites_compare_what_the_options_name(
-    placed: Project, suite: str, options: tuple[str, ...], line: str
-) -> None:
-    result = placed.run(*PYTEST, f"--ttsperf-suite={suite}", TARGET, *options)
-    result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines([line])

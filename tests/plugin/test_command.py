@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_ttsperf.cli import main
-from pytest_ttsperf.compare import blocks, looks
+from pytest_ttsperf.compare import blocks, budget, looks
 from pytest_ttsperf.judge.statistics import t_rule
 from tests.plugin.conftest import BLOCKS, FRESH, Project
 
@@ -169,11 +169,11 @@ def test_two_programs_are_compared_by_their_cold_starts(
     program: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ("--option-a", "rate=16000", "--option-b", "rate=16000")
-    assert main(["compare", program(0.01), program(0.3), *options]) == 1
+    assert main(["compare", program(0.01), program(0.2), *options]) == 1
     printed = capsys.readouterr().out
     assert "FAIL" in printed
     assert "note: cold starts were compared" in printed
-    assert main(["compare", program(0.3), program(0.01), *options]) == 0
+    assert main(["compare", program(0.2), program(0.01), *options]) == 0
 
 
 def test_a_program_is_compared_with_an_engine(
@@ -182,27 +182,28 @@ def test_a_program_is_compared_with_an_engine(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Warm with one that goes on, cold with one that does not; two blocks decide nothing."""
-    two = t_rule.BlockPlan(blocks=2, seconds=60.0)
-    monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: two)
+    """Warm with one that goes on, cold with one that does not; one block decides nothing."""
+    one = t_rule.BlockPlan(blocks=1, seconds=60.0)
+    monkeypatch.setattr(budget, "plan_blocks", lambda budget_s, durations_s: one)
+    monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: one)
     monkeypatch.setattr(blocks, "TEXTS", 2)
     monkeypatch.setattr(blocks, "texts_worth", lambda *_: 2)
     monkeypatch.syspath_prepend(project.path)
     lines = [word for flag in LINES for word in ("--option-b", flag.partition("=")[2])]
     main(["compare", "engines:Tone", program(0.0, "lines"), *lines, "--json"])
     (found,) = json.loads(capsys.readouterr().out).values()
-    assert (found["blocks"], found["reason"]) == (2, None)
-    assert [len(block["metric"]["new"]) for block in found["measured"]["rtf"]] == [2, 2]
+    assert (found["blocks"], found["reason"]) == (1, None)
+    assert [len(block["metric"]["new"]) for block in found["measured"]["rtf"]] == [2]
     main(["compare", "engines:Tone", program(), "--option-b", "rate=16000", "--json"])
     (found,) = json.loads(capsys.readouterr().out).values()
-    assert [len(block["metric"]["new"]) for block in found["measured"]["rtf"]] == [1, 1]
+    assert [len(block["metric"]["new"]) for block in found["measured"]["rtf"]] == [1]
 
 
 @pytest.mark.usefixtures("few")
 def test_against_another_program(project: Project, program: Any) -> None:
     project.test(COLD)
     arguments = (f"--ttsperf-target={program(0.01)}", RATE, "--ttsperf-cold-trials=3")
-    result = project.run(*arguments, f"--ttsperf-against={program(0.3)}")
+    result = project.run(*arguments, f"--ttsperf-against={program(0.2)}")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*ttfa p50 against cmd:*PASS (better)*"])
     project.test(WARM)

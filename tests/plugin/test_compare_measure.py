@@ -21,6 +21,7 @@ def save_elsewhere(project: Project, *arguments: str) -> str:
     return git(project, "rev-parse", "HEAD")
 
 
+@pytest.mark.uncovered
 def test_a_slow_commit_is_red_by_what_another_machine_saved(repository: Project) -> None:
     revision = save_elsewhere(repository)
     commit(repository, "first_s=0.012", "first_s=0.045")
@@ -37,10 +38,6 @@ def test_a_slow_commit_is_red_by_what_another_machine_saved(repository: Project)
     (cell,) = repository.cells()
     assert cell["comparison"]["revision"] == revision
     assert not [verdict for verdict in cell["verdicts"] if verdict["gate"] == "baseline"]
-
-    commit(repository, "first_s=0.045", "first_s=0.012")
-    repository.run(MEASURE).assert_outcomes(passed=1)
-    assert changes(repository)["ttfa p50"] != "FAIL"
 
 
 def test_without_it_one_line_stands_for_all_cells(repository: Project) -> None:
@@ -87,6 +84,7 @@ def test_a_revision_that_is_not_here_is_inconclusive_with_the_remedy(repository:
     result.stdout.fnmatch_lines(["note: *against 000000000000: *is no revision*git fetch*"])
 
 
+@pytest.mark.uncovered
 def test_a_baseline_of_too_few_runs_is_measured_beside_as_well(repository: Project) -> None:
     """Who saves a first run on a new machine must not lose the gate that there was without it."""
     repository.run("--ttsperf-save").assert_outcomes(passed=1)

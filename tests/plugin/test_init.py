@@ -13,8 +13,9 @@ import pytest
 
 from pytest_ttsperf.cli import main
 from pytest_ttsperf.measure import schedule
+from tests.light import LIGHT
 from tests.plugin import speech_server
-from tests.plugin.conftest import LIGHT, Project
+from tests.plugin.conftest import Project
 from tests.plugin.test_command import PROGRAM
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -30,10 +31,10 @@ class Whole(Tone):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Tests fill a cache of their own, never the user's."""
+def cache_folder(run_cache: Path) -> Iterator[None]:
+    """Tests fill a cache of this run, never the user's."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(VARIABLE, str(tmp_path_factory.mktemp("cache")))
+        patch.setenv(VARIABLE, str(run_cache))
         yield
 
 

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_ttsperf.compare import blocks
 from tests.plugin.conftest import Project
 from tests.plugin.repository import changes, commit
 
+pytestmark = pytest.mark.uncovered
 LENGTH = "seconds = len(text) / 15"
 
 
+@pytest.fixture
+def two_texts(repository: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a block: how much is said scatters by nothing, so that two say it as surely as four.
+
+    After `repository`, which has four.
+    """
+    monkeypatch.setattr(blocks, "TEXTS", 2)
+    monkeypatch.setattr(blocks, "texts_worth", lambda *_: 2)
+
+
+@pytest.mark.usefixtures("two_texts")
 @pytest.mark.parametrize(("characters", "effect"), [(13.6, "+10"), (16.6, "-9.")])
 def test_a_version_that_says_another_length_fails_whatever_its_times(
     repository: Project, characters: float, effect: str

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pytest_ttsperf.cli import main
-from pytest_ttsperf.compare import blocks
+from pytest_ttsperf.compare import blocks, budget
 from pytest_ttsperf.judge.statistics import t_rule
 from tests.plugin import speech_server
 from tests.plugin.conftest import Project
@@ -35,10 +35,11 @@ def base() -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def two_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They decide nothing, and say that both sides were measured."""
-    two = t_rule.BlockPlan(blocks=2, seconds=60.0)
-    monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: two)
+def small_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One decides nothing, and says that both sides were measured."""
+    one = t_rule.BlockPlan(blocks=1, seconds=60.0)
+    monkeypatch.setattr(budget, "plan_blocks", lambda budget_s, durations_s: one)
+    monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: one)
     monkeypatch.setattr(blocks, "TEXTS", 2)
     monkeypatch.setattr(blocks, "texts_worth", lambda *_: 2)
 
@@ -57,7 +58,7 @@ def test_a_server_and_a_program(
     told = [word for option in options for word in ("--option-b", option)]
     main(["compare", base, f"{program} lines", *told, "--json"])
     (found,) = json.loads(capsys.readouterr().out).values()
-    assert (found["blocks"], found["reason"]) == (2, None)
+    assert (found["blocks"], found["reason"]) == (1, None)
     assert found["against"] == f"{base}(connection='keep')"
     for block in found["measured"]["ttfa_sound_ms"]:
         assert all(value > 0 for arm in ("old", "twin", "new") for value in block["metric"][arm])
@@ -94,7 +95,7 @@ def test_an_engine_against_a_server(project: Project, base: str) -> None:
     result = project.run("--ttsperf-trials=3", f"--ttsperf-against={base}")
     assert result.ret in (0, 1)
     comparison = project.cells()[0]["comparison"]
-    assert (comparison["blocks"], comparison["reason"]) == (2, None)
+    assert (comparison["blocks"], comparison["reason"]) == (1, None)
 
 
 def test_a_server_is_the_same_at_any_revision(project: Project, base: str) -> None:

@@ -93,6 +93,16 @@ class Window:
         """No request that is due later is sent."""
         return self.begun_ns + self.plan.closes_ns
 
+    def turns(self, requests: Sequence[OfferedRequest]) -> Iterable[OfferedRequest]:
+        """What a listener of a closed loop asks for: until the window closes, or once each."""
+        if not self.plan.is_repeated:
+            return requests
+        return repeat_requests(requests, self.plan.turn_size)
+
+    def is_over(self, due_ns: int) -> bool:
+        """Whether a listener of a closed loop sends nothing any more that is due then."""
+        return self.plan.is_repeated and due_ns >= self.closes_ns
+
     def due_ns(self, request: OfferedRequest) -> int:
         """When a request is due that has an instant of its own."""
         assert request.at_ns is not None
@@ -320,8 +330,8 @@ class ThreadedListeners:
         window = self._window
         due_ns = window.due_ns(requests[0])
         free_ns = 0
-        for request in repeat_requests(requests, window.plan.turn_size):
-            if due_ns >= window.closes_ns:
+        for request in window.turns(requests):
+            if window.is_over(due_ns):
                 return
             sent = window.ask(channel, request, due_ns, free_ns)
             due_ns = window.next_due_ns(sent)
@@ -381,8 +391,8 @@ class AwaitedListeners:
         window = self._window
         due_ns = window.due_ns(requests[0])
         free_ns = 0
-        for request in repeat_requests(requests, window.plan.turn_size):
-            if due_ns >= window.closes_ns:
+        for request in window.turns(requests):
+            if window.is_over(due_ns):
                 return
             sent = await window.ask_async(self._channel, request, due_ns, free_ns)
             due_ns = window.next_due_ns(sent)

@@ -280,6 +280,7 @@ class LoadGenerator:
                     turn_size=len(trace.requests),
                     most_in_flight=caps[number],
                     closes_ns=int((trace.lead_s + trace.counted_s) * NS_PER_S),
+                    is_repeated=trace.is_repeated,
                     timeout_s=self._source.timeout_s,
                     is_telling=number == 0,
                     is_decoded=self._is_decoded,

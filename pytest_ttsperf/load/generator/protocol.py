@@ -32,6 +32,8 @@ class PrepareRequest(protocol.Message, frozen=True):
     """Of an open loop, in this process."""
     closes_ns: int
     """From the beginning of the window: no request that is due later is sent."""
+    is_repeated: bool
+    """False where each request of a closed loop is sent once, whenever it is due."""
     timeout_s: float
     """For one answer."""
     is_telling: bool

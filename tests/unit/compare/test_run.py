@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+import threading
 import time
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +34,7 @@ from pytest_ttsperf.errors import TargetError
 from pytest_ttsperf.experiment.plan import Plan, TargetFactory, warmup_texts
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.machine.cpu_idle import can_inhibit_cpu_idle
-from pytest_ttsperf.measure import corpus
+from pytest_ttsperf.measure import corpus, schedule
 from pytest_ttsperf.measure.schedule import MAX_WARMUPS
 from pytest_ttsperf.records import (
     Block,
@@ -104,6 +105,8 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "scripted_engines", module)
     monkeypatch.setattr(blocks, "TEXTS", 4)
     monkeypatch.setattr(blocks, "texts_worth", lambda *_: 4)
+    # A hum is no faster the fifth time, however long a busy machine makes it look unsteady.
+    monkeypatch.setattr(schedule, "MAX_WARMUPS", schedule.MIN_WARMUPS)
     SPOKEN.clear()
 
 
@@ -280,6 +283,21 @@ def test_the_arms_are_opened_and_warmed_in_an_order_drawn_in_each_block(
         orders_warmed.add(tuple(name for name, text in SPOKEN if text == warmups[0]))
     assert len(orders_opened) > 2
     assert len(orders_warmed) > 2
+
+
+def test_all_arms_are_closed_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One after the other, the first would wait in vain for the others to begin."""
+    all_began = threading.Barrier(len(ARMS), timeout=10)
+    close = blocks.OpenTarget.close
+
+    def wait_and_close(arm: blocks.OpenTarget) -> str | None:
+        all_began.wait()
+        return close(arm)
+
+    monkeypatch.setattr(blocks.OpenTarget, "close", wait_and_close)
+    both = contest("Hum", "Hum")
+    BlockRunner(both).run_next(both)
+    assert not all_began.broken
 
 
 @pytest.mark.parametrize(("old", "new"), [("Hum", "Slow"), ("Slow", "Hum")])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytest
 
@@ -15,15 +15,19 @@ from pytest_ttsperf.judge.limits import Looks
 from pytest_ttsperf.load import barge_in, hang_ups
 from pytest_ttsperf.load import cell as load_cell
 from pytest_ttsperf.load.cell import LoadPlan
+from pytest_ttsperf.load.generator.parent import LoadGenerator
 from pytest_ttsperf.records import (
     BargeIn,
     CellResult,
     LoadSpec,
     Mode,
     Outcome,
+    RequestEnd,
     TargetSpec,
     Threshold,
+    Trace,
 )
+from tests.unit.load import factories
 
 STOP = Threshold(
     marker="barge_in", keyword="stop_p95_ms", metric="barge_in_stop_ms", statistic="p95", limit=50
@@ -125,6 +129,74 @@ def test_percentiles_that_rest_on_work_without_an_end_are_none() -> None:
     assert found.stop_p95_ms is None
 
 
+def plan_of(mode: Mode = "stream") -> LoadPlan:
+    load = LoadSpec(listeners=1, hangs_up=True)
+    return LoadPlan(Plan("test", "short", mode, "warm", 59), load)
+
+
+class ScriptedGenerator:
+    """In the place of a `LoadGenerator` of a target whose processes cannot be read.
+
+    Of each window the answer to its first request ends as it is scripted, and the others whole.
+    """
+
+    target_pids = ()
+
+    def __init__(self, *ends: RequestEnd) -> None:
+        self._ends = list(ends)
+        self.traces: list[Trace] = []
+
+    def run_window(self, trace: Trace, tell: Any) -> Any:
+        self.traces.append(trace)
+        requests = []
+        for offered in trace.requests:
+            ended: RequestEnd = "answered"
+            if offered.hang_up_after is not None:
+                ended = self._ends.pop(0)
+            requests.append(
+                factories.request(
+                    float(offered.index), index=offered.index, text=offered.text, ended=ended
+                )
+            )
+        return factories.window_record(requests, lead_s=0.0, counted_s=0.0)
+
+
+def pairs_of(*ends: RequestEnd) -> tuple[barge_in._BargeInRun, ScriptedGenerator]:
+    """One pair is measured; so do the answers end that are to be hung up."""
+    generator = ScriptedGenerator(*ends)
+    run = barge_in._BargeInRun(cast("LoadGenerator", generator), plan_of(), lambda _: None, 1)
+    run.run_steps()
+    return run, generator
+
+
+def test_all_requests_of_a_pair_are_sent_however_long_the_first_takes() -> None:
+    run, generator = pairs_of("hung_up")
+    assert len(run._next_ttfas_ms) == len(run._idle_ttfas_ms) == 1
+    assert sorted(len(trace.requests) for trace in generator.traces) == [1, 2]
+    assert not any(trace.is_repeated for trace in generator.traces)
+
+
+def test_a_hang_up_that_came_too_late_is_tried_again_with_another_text() -> None:
+    run, generator = pairs_of("answered", "hung_up")
+    assert len(run._next_ttfas_ms) == len(run._idle_ttfas_ms) == 1
+    first, second = [trace for trace in generator.traces if len(trace.requests) == 2]
+    assert first.requests[0].text != second.requests[0].text
+    assert first.requests[1].text == second.requests[1].text
+
+
+def test_a_hang_up_that_always_comes_too_late_is_tried_a_few_times() -> None:
+    too_late: list[RequestEnd] = ["answered"] * barge_in.MOST_TRIES
+    run, generator = pairs_of(*too_late)
+    assert run._next_ttfas_ms == run._idle_ttfas_ms == []
+    assert len(generator.traces) == 1 + barge_in.MOST_TRIES
+
+
+def test_a_request_that_fails_is_not_tried_again() -> None:
+    run, generator = pairs_of("failed")
+    assert run._failed == 1
+    assert len(generator.traces) == 2
+
+
 # Measured
 
 ENGINE = '''
@@ -185,13 +257,8 @@ class Eager(Pulled):
 
 QUIET_NS = 125_000_000
 """Sixty times as long as these engines take for a chunk, and they pause for nothing."""
-COUNT = 5
-"""Hang-ups and pairs: as few as a limit on the next first sound is judged by."""
-
-
-def plan_of(mode: Mode = "stream") -> LoadPlan:
-    load = LoadSpec(listeners=1, hangs_up=True)
-    return LoadPlan(Plan("test", "short", mode, "warm", 59), load)
+COUNT = 8
+"""Hang-ups and pairs: five are judged, and eight decide on a busy machine as well."""
 
 
 class Interrupted(NamedTuple):

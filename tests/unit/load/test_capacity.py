@@ -188,12 +188,19 @@ def clock_of(seconds_a_call: float) -> Callable[[], float]:
 def test_a_budget_ends_it_with_what_was_proven() -> None:
     early = search(Server(6), budget_s=50, clock=clock_of(10))
     assert early.reason == "no number of listeners is proven; cut short while exploring"
+    # After 4 windows, where 18 good ones prove a number: 50 s and 18 times 12.5 s.
+    assert early.stopped_because == (
+        "the time for the search was used up; at 12 s a window, a proof takes 5 min or more"
+    )
     nothing = search(Server(6), budget_s=100, clock=clock_of(10))
     assert nothing.proven is None
     assert nothing.reason == (
         "no number of listeners is proven; cut short at 6 listeners, after 2 of 18 windows"
     )
-    assert nothing.stopped_because == "the time for the search was used up"
+    # Of 9 windows 2 counted: 100 s and 16 times 11.1 s.
+    assert nothing.stopped_because == (
+        "the time for the search was used up; at 11 s a window, a proof takes 5 min or more"
+    )
     proven = search(Server(6), budget_s=260, clock=clock_of(10))
     assert (proven.proven, proven.refuted) == (6, None)
     assert proven.reason == "at least 6 listeners, 95 % sure; cut short before a level failed"
@@ -264,6 +271,9 @@ def test_one_level_may_be_cut_short() -> None:
     found = search(Server(6), wanted=6, budget_s=100, clock=clock_of(10))
     assert found.reason == (
         "6 listeners: neither proven nor refuted; cut short at 6 listeners, after 9 of 14 windows"
+    )
+    assert found.stopped_because == (
+        "the time for the search was used up; at 11 s a window, a decision takes 3 min or more"
     )
     assert capacity.judge(found, 6).outcome is Outcome.INCONCLUSIVE
 

@@ -15,7 +15,7 @@ from pytest_ttsperf.compare import metrics as compared
 from pytest_ttsperf.experiment import trial
 from pytest_ttsperf.load import findings, generator_guard
 from pytest_ttsperf.measure import corpus
-from pytest_ttsperf.metrics import catalog, definitions, sound_guards, validity
+from pytest_ttsperf.metrics import catalog, definitions, load_figures, sound_guards, validity
 from pytest_ttsperf.metrics import load as load_metrics
 from pytest_ttsperf.metrics.catalog import Paragraph
 from pytest_ttsperf.plugin import markers
@@ -28,6 +28,7 @@ TABLES = {
     "MEMORY": (catalog.MEMORY, metrics_page.memory_figures()),
     "FIGURES": (catalog.FIGURES, list(compared.ALL)),
     "LOAD": (catalog.LOAD, list(load_metrics.FIGURES)),
+    "LOAD_FIGURES": (catalog.LOAD_FIGURES, list(load_figures.FIGURES)),
     "GUARDS": (catalog.GUARDS, GUARD_NAMES),
 }
 PARAGRAPHS = {
@@ -71,7 +72,12 @@ def test_the_phases_of_an_opening_have_paragraphs() -> None:
 
 @pytest.mark.parametrize(
     "paragraph",
-    [*PARAGRAPHS.values(), *catalog.LOAD.values(), *catalog.FIGURES.values()],
+    [
+        *PARAGRAPHS.values(),
+        *catalog.LOAD.values(),
+        *catalog.FIGURES.values(),
+        *catalog.LOAD_FIGURES.values(),
+    ],
 )
 def test_a_paragraph_says_all_three_things_and_ends_without_a_point(paragraph: Paragraph) -> None:
     for text in (paragraph.formula, paragraph.source, paragraph.blind_spot):

@@ -93,6 +93,7 @@ class Talk:
             turn_size=len(requests),
             most_in_flight=8,
             closes_ns=int(0.3 * S),
+            is_repeated=True,
             timeout_s=timeout_s,
             is_telling=is_telling,
             is_decoded=is_decoded,

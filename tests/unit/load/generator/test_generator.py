@@ -25,6 +25,7 @@ from urllib.request import urlopen
 import numpy as np
 import psutil
 import pytest
+from msgspec import structs
 
 from pytest_ttsperf.errors import TargetCrashed, TargetTimeout
 from pytest_ttsperf.experiment.plan import TargetFactory
@@ -35,7 +36,7 @@ from pytest_ttsperf.load.traces import WindowPlan, draw_trace
 from pytest_ttsperf.measure import corpus
 from pytest_ttsperf.metrics import playback
 from pytest_ttsperf.metrics.audio import to_samples
-from pytest_ttsperf.records import LoadSpec, TargetSpec
+from pytest_ttsperf.records import LoadSpec, TargetSpec, Trace
 from tests.plugin import speech_server
 from tests.unit.targets.server.test_wyoming import SOUND, Server, spoken
 
@@ -46,6 +47,8 @@ TEXTS = corpus.texts("short", 40)
 PLAN = WindowPlan(lead_s=0.1, counted_s=0.9, least_requests=1)
 LONGER = WindowPlan(lead_s=0.1, counted_s=1.4, least_requests=1)
 GREEDY = LoadSpec(listeners=3, pace="greedy")
+TURNS = 3
+"""Of each greedy listener: each asks again, and some hang up."""
 RATE = 24_000
 CHUNK = 2400
 
@@ -181,7 +184,16 @@ def run(
     with LoadGenerator(source, load, mode) as generator:
         generator.open()
         trace = draw_trace(load, texts, seed=5, plan=plan)
+        if load.pace == "greedy":
+            trace = draw_turns(load, texts)
         return generator.run_window(trace, lambda _: None)
+
+
+def draw_turns(load: LoadSpec, texts: Sequence[str] = TEXTS) -> Trace:
+    """Some requests of each listener of a closed loop, however long a busy machine takes."""
+    trace = draw_trace(load, texts, seed=5, plan=PLAN)
+    first = trace.requests[: TURNS * (load.listeners or 0)]
+    return structs.replace(trace, requests=first, is_repeated=False)
 
 
 @contextlib.contextmanager
@@ -246,8 +258,7 @@ def test_an_engine_is_spread_over_processes(engines: str) -> None:
         generator.open()
         assert len(generator.target_pids) == 2
         assert generator.target_pid is None
-        trace = draw_trace(load, TEXTS, seed=5, plan=PLAN)
-        record = generator.run_window(trace, lambda _: None)
+        record = generator.run_window(draw_turns(load), lambda _: None)
         pids = generator.target_pids
     require_all_answered(record)
     assert stages_of(record, "pid ") == {str(pid) for pid in pids}
@@ -386,7 +397,7 @@ def test_a_server_answers_all_listeners_with_their_own_text(
     with LoadGenerator(source_of(f"{base}/{way}"), GREEDY, "stream") as generator:
         ready = generator.open()
         assert ready.pid == generator.target_pid == process.pid
-        record = generator.run_window(draw_trace(GREEDY, TEXTS, seed=5, plan=PLAN), lambda _: None)
+        record = generator.run_window(draw_turns(GREEDY), lambda _: None)
     require_all_answered(record)
     for request in record.requests:
         assert request.recording is not None
@@ -485,7 +496,7 @@ def test_too_many_under_way_are_capped(moody: tuple[subprocess.Popen[str], str])
 def test_a_server_that_stands_still_hides_nothing(
     fresh_moody: tuple[subprocess.Popen[str], str],
 ) -> None:
-    """It is stopped for half a second: whoever is due in it is sent, and waits for its end.
+    """It is stopped for 0.7 s: whoever is due in it is sent, and waits for its end.
 
     A generator that waits for answers would send one request in that time ("coordinated omission").
     """
@@ -495,8 +506,9 @@ def test_a_server_that_stands_still_hides_nothing(
 
     def stop() -> None:
         process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)  # on a busy machine a thread may go on for a moment
         stopped.append(time.perf_counter_ns())
-        time.sleep(0.5)
+        time.sleep(0.7)
         stopped.append(time.perf_counter_ns())
         process.send_signal(signal.SIGCONT)
 
@@ -508,7 +520,9 @@ def test_a_server_that_stands_still_hides_nothing(
         record = generator.run_window(trace, lambda _: None)
         stopper.join()
     begin_ns, end_ns = stopped
-    within = [each for each in record.requests if begin_ns < each.load.scheduled_ns < end_ns]
+    # Who is due at its very end may be sent after it, where the machine is busy.
+    late_ns = end_ns - 200_000_000
+    within = [each for each in record.requests if begin_ns < each.load.scheduled_ns < late_ns]
     assert len(within) >= 8
     for request in within:
         assert request.recording is not None
@@ -546,7 +560,7 @@ def test_each_listener_starts_a_program_of_its_own(tmp_path: Path) -> None:
         assert ready.pid is None
         assert ready.pid_missing_because is not None
         assert generator.target_pid is None
-        record = generator.run_window(draw_trace(GREEDY, TEXTS, seed=5, plan=PLAN), lambda _: None)
+        record = generator.run_window(draw_turns(GREEDY), lambda _: None)
         assert generator.inspect().placement is None
     require_all_answered(record)
     for request in record.requests:
@@ -635,7 +649,7 @@ def test_our_engine_says_the_same_to_a_crowd_as_to_one() -> None:
     """The same text and seed give the same bits, whoever else listens."""
     with LoadGenerator(source_of("engine:Engine"), GREEDY, "stream") as generator:
         generator.open()
-        record = generator.run_window(draw_trace(GREEDY, TEXTS, seed=5, plan=PLAN), lambda _: None)
+        record = generator.run_window(draw_turns(GREEDY), lambda _: None)
         request = record.requests[len(record.requests) // 2]
         alone = generator.record(request.request.text)
     require_all_answered(record)
