@@ -32,8 +32,7 @@ from .streaming import (
     StreamLimiter,
     prefetch_one,
 )
-from .text.segment import incoming, segments
-from .text.segments import Segment
+from .text.segmentation import Segment, incoming, segments
 from .timing import SpanRecorder, StageSpan
 from .voices import DEFAULT_VOICE, Voice, find_voice
 

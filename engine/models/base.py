@@ -14,7 +14,7 @@ from ..errors import OptionError
 from ..runtime.providers import Provider, Require, SessionOptions
 from ..text.normalise import Unreadable, find_unreadable
 from ..text.phonemizer import ModelInput, Phonemizer
-from ..text.segments import Segment
+from ..text.segmentation import Segment
 from ..timing import SpanRecorder
 from ..voices import Voice
 

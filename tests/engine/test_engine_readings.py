@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from engine.engine import Engine
 from engine.text.normalise import normalise
-from engine.text.segment import incoming, segments
-from engine.text.segments import Pause, Segment
+from engine.text.segmentation import Pause, Segment, incoming, segments
 from tests.engine.readings.cases import BUILD, Case, find_reading, is_right, load
 from tests.examples import examples
 

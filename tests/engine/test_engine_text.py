@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import OptionTypeError, TextEmpty
-from engine.text.segment import MAX_SEGMENT_CHARS, segments
+from engine.text.segmentation import MAX_SEGMENT_CHARS, segments
 
 
 @pytest.mark.parametrize(

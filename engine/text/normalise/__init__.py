@@ -15,7 +15,7 @@ import re
 from collections.abc import Container, Sequence
 
 from ..clauses import count_first_clause
-from ..segments import Pause, Segment
+from ..segmentation import Pause, Segment
 from . import (
     abbreviations,
     acronyms,

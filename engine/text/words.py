@@ -1,12 +1,10 @@
-"""Words with their places in a text, read as the text arrives, and the segments they make."""
+"""Words with their places in a text, read as the text arrives."""
 
 from __future__ import annotations
 
-import enum
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
-from typing import Self
+from collections.abc import Iterator
 
 LINE_BREAK = re.compile(r"\r\n|[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
 TAGS_OF_LINES = "br|li|tr|dt|dd|option"
@@ -21,14 +19,6 @@ GAP = re.compile(rf"(?:{BLOCK}|[\s\x00-\x1f\x7f-\x9f\ud800-\udfff])+", re.IGNORE
 OPEN_TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}$|<$")
 
 
-class Pause(enum.IntEnum):
-    """What stands behind a segment; the greater, the longer a reader pauses."""
-
-    CLAUSE = 1
-    STOP = 2
-    PARAGRAPH = 3
-
-
 class PlacedWord(str):
     """A word without what is invisible in it.
 
@@ -41,49 +31,6 @@ class PlacedWord(str):
     end: int
     breaks: int
     line_words: int
-
-
-class Segment(str):
-    """A piece of text to be spoken at once: words with single spaces between them.
-
-    words: those. pause: what follows it.
-    """
-
-    __slots__ = ("pause", "words")
-    words: tuple[PlacedWord, ...]
-    pause: Pause
-
-    @classmethod
-    def of(cls, words: Sequence[PlacedWord], pause: Pause) -> Self:
-        """The segment of these words."""
-        segment = cls(" ".join(words))
-        segment.words = tuple(words)
-        segment.pause = pause
-        return segment
-
-    def locate(self, start: int, end: int) -> tuple[int, int]:
-        """Characters of the segment -> characters of the text as it was sent.
-
-        A word that something invisible was taken out of counts as a whole.
-        """
-        at = 0
-        first: int | None = None
-        last = 0
-        for word in self.words:
-            if at < end and start < at + len(word):
-                begin, stop = _locate_in(word, start - at, end - at)
-                first = begin if first is None else first
-                last = stop
-            at += len(word) + 1
-        if first is None:
-            first = last = self.words[-1].end if self.words else 0
-        return first, last
-
-
-def _locate_in(word: PlacedWord, start: int, end: int) -> tuple[int, int]:
-    if word.end - word.start != len(word):
-        return word.start, word.end
-    return word.start + max(0, start), word.start + min(len(word), end)
 
 
 class WordReader:
