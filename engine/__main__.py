@@ -68,7 +68,8 @@ def _parser() -> argparse.ArgumentParser:
         "say",
         help="speak a text",
         description="Speak a text, writing audio while it is made. Without -o, raw 16-bit PCM "
-        "goes to standard output: python -m engine say Hello. | aplay -r 24000 -f S16_LE",
+        "goes to standard output: python -m engine say Hello. | aplay -r 24000 -f S16_LE. What no "
+        "voice can say is named on standard error.",
     )
     say.add_argument("text", help="what to say; - reads it from standard input")
     suffixes = ", ".join(FORMATS_BY_SUFFIX)
@@ -182,10 +183,16 @@ def _say(options: argparse.Namespace) -> None:
             encoder = _open_encoder(audio_format, engine.sample_rate)
             with open_output(output) as file:
                 _write_encoded(chunks, file, encoder)
+        for left_out in chunks.unreadable():
+            _report_left_out(left_out.text, left_out.kind)
 
 
 def _report(line: str) -> None:
     print(f"engine: {line}", file=sys.stderr, flush=True)
+
+
+def _report_left_out(text: str, kind: str) -> None:
+    _report(f"left out {text!r} ({kind})")
 
 
 def _find_format(output: Path | None, is_raw: bool) -> str:
@@ -235,7 +242,7 @@ def _read(options: argparse.Namespace) -> None:
     print(" ".join(reading.phonemes for reading in readings if reading.phonemes))
     for reading in readings:
         for left_out in reading.unreadable:
-            print(f"engine: left out {left_out.text!r} ({left_out.kind})", file=sys.stderr)
+            _report_left_out(left_out.text, left_out.kind)
 
 
 def _serve(options: argparse.Namespace) -> None:

@@ -89,7 +89,9 @@ ENGINE_ROOMS = {
         "errors", "timing", "audio", "text", "voices", "runtime", "models", "cache", "pauses",
         "streaming", "time_scale",
     },
-    "server": {"engine", "streaming", "audio", "timing", "encoders", "voices", "errors"},
+    "server": {
+        "engine", "streaming", "audio", "text", "timing", "encoders", "voices", "errors",
+    },
     "__main__": {"engine", "audio", "encoders", "errors", "voices", "runtime", "server"},
 }  # fmt: skip
 ENGINE_ARROWS = {

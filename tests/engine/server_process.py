@@ -93,6 +93,9 @@ class Stoppable(SimpleNamespace):
     def stages(self) -> list[Any]:
         return []
 
+    def unreadable(self) -> list[Any]:
+        return []
+
 
 @contextmanager
 def served(
