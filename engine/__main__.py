@@ -16,6 +16,7 @@ from .engine import Engine
 from .errors import EngineError, OptionError, TextError
 from .runtime.providers import CPU, parse_options, parse_threads
 from .server.config import HOST, LIMIT_HELP, PORT, TOKEN_VARIABLE, Limits, ServerConfig
+from .text.emoji_names import EMOJI_READINGS
 from .voices import DEFAULT_VOICE, all_voices
 
 OnProgress = Callable[[str], None]
@@ -123,6 +124,12 @@ def _add_engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, help="of the voice's noise, for repeatability"
     )
+    parser.add_argument(
+        "--emoji",
+        choices=EMOJI_READINGS,
+        default=EMOJI_READINGS[0],
+        help="say emoji by their names, or leave them out; default: %(default)s",
+    )
 
 
 def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -150,7 +157,8 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     serve.add_argument(
         "--strict",
         action="store_true",
-        help="refuse requests with fields, names or cases that OpenAI's API does not have",
+        help="refuse requests with fields, names or cases that neither OpenAI's API nor this "
+        "server has",
     )
     for name, text in LIMIT_HELP.items():
         default = getattr(Limits(), name)
@@ -280,6 +288,7 @@ def _engine_opener(options: argparse.Namespace) -> Callable[[str, OnProgress], E
             provider_options=provider_options,
             threads=threads,
             seed=options.seed,
+            emoji=options.emoji,
             on_progress=on_progress,
         )
 

@@ -32,6 +32,7 @@ from .streaming import (
     StreamLimiter,
     prefetch_one,
 )
+from .text.emoji_names import check_emoji
 from .text.segmentation import Segment, incoming, segments
 from .timing import SpanRecorder, StageSpan
 from .voices import DEFAULT_VOICE, Voice, find_voice
@@ -99,6 +100,7 @@ class Engine:
         session: Mapping[str, Any] | None = None,
         cache: str | PathLike[str] | None = None,
         shapes: str = "dynamic",
+        emoji: str = "leave-out",
         on_progress: Callable[[str], None] | None = None,
     ) -> None:
         """Open a voice on an execution provider.
@@ -116,13 +118,16 @@ class Engine:
         session: options of the sessions by name, see providers.SessionOptions.
         cache: folder for what is made once; None is $TTS_ENGINE_CACHE, or the user's cache.
         shapes: "dynamic", or "buckets" for graphs of a few fixed shapes, which some providers need.
+        emoji: "leave-out", or "names" to say them by their names.
         on_progress: called with a line of text now and then while making that takes long; what it
         raises ends the opening. What was made by then is not made again.
-        Raises OptionError, VoiceNotFound, VoiceNotInstalled, ProviderUnavailable or ModelError.
+        Raises OptionError, VoiceNotFound, VoiceNotInstalled, PackageNotInstalled,
+        ProviderUnavailable or ModelError.
         """
         self._seed = _check_count("seed", seed, 0, "leave it out")
         if max_streams is not None:
             _check_count("max_streams", max_streams, 1, "leave it out for any number")
+        self._emoji = check_emoji(emoji)
         self._trim = trim
         self._limiter = StreamLimiter(max_streams)
         self._voice = find_voice(voice)
@@ -149,10 +154,11 @@ class Engine:
         """Samples a second of every chunk, in Hz."""
         return self._voice.sample_rate
 
-    def stream(self, text: Text, *, speed: float = 1.0) -> Stream:
+    def stream(self, text: Text, *, speed: float = 1.0, emoji: str | None = None) -> Stream:
         """The text as chunks, each as soon as it is made; the first is about 100 ms long.
 
         speed: from 0.25 to 4; 1 is the voice's normal speed, 2 takes half as long.
+        emoji: "leave-out" or "names"; None is as the engine was opened.
 
         A complete text is checked here, not at the first chunk: TextEmpty or TextUnspeakable if
         there is nothing to say, OptionTypeError if it is not a str. Characters the voice has no
@@ -162,7 +168,7 @@ class Engine:
         from the first complete clause on. The parts may come asynchronously if the chunks are
         iterated over with `async for`.
         """
-        request = self._make_request(_check_speed(speed))
+        request = self._make_request(_check_speed(speed), emoji)
         bridge = None
         if isinstance(text, AsyncIterable):
             bridge = AsyncTextBridge(text)
@@ -183,13 +189,13 @@ class Engine:
             lambda: list(request.unreadable),
         )
 
-    def astream(self, text: Text, *, speed: float = 1.0) -> Stream:
+    def astream(self, text: Text, *, speed: float = 1.0, emoji: str | None = None) -> Stream:
         """stream() by another name: its chunks can be iterated over with `async for` as well."""
-        return self.stream(text, speed=speed)
+        return self.stream(text, speed=speed, emoji=emoji)
 
-    def synthesize(self, text: str, *, speed: float = 1.0) -> Audio:
+    def synthesize(self, text: str, *, speed: float = 1.0, emoji: str | None = None) -> Audio:
         """The whole utterance at once: the chunks of stream(), joined sample for sample."""
-        return Audio.join(self.stream(text, speed=speed), self.sample_rate)
+        return Audio.join(self.stream(text, speed=speed, emoji=emoji), self.sample_rate)
 
     def read(self, text: str) -> list[SegmentReading]:
         """The words and phonemes that stream() would say, segment by segment.
@@ -201,8 +207,8 @@ class Engine:
         model = self._require_open()
         readings = []
         for segment in segments(text):
-            reading = normalise(segment)
-            phonemes = model.transcribe(segment)
+            reading = normalise(segment, emoji=self._emoji)
+            phonemes = model.transcribe(segment, self._emoji)
             readings.append(SegmentReading(reading.words(), phonemes, reading.unreadable))
         return readings
 
@@ -259,7 +265,7 @@ class Engine:
             raise EngineClosed("found a closed engine, wanted an open one; make a new Engine")
         return self._model
 
-    def _make_request(self, speed: float = 1.0) -> StreamContext:
+    def _make_request(self, speed: float = 1.0, emoji: str | None = None) -> StreamContext:
         from .models.base import StreamContext
         from .runtime.session import CancelToken
 
@@ -272,6 +278,7 @@ class Engine:
             _chunk_lengths(model_speed / speed),
             model_speed,
             model_speed / speed,
+            self._emoji if emoji is None else check_emoji(emoji),
         )
 
     def _rescale(self, chunks: Chunks, request: StreamContext) -> Chunks:
@@ -310,7 +317,7 @@ class Engine:
             waiting = iter(segments(text))
         for segment in waiting:
             with request.recorder.span("phonemes", 0):
-                inputs = model.read(segment)
+                inputs = model.read(segment, request.emoji)
             request.note_unreadable(segment)
             if inputs:
                 return self._make_chunks(segment, inputs, waiting, request)
@@ -365,7 +372,7 @@ class Engine:
             if segment is None:
                 return
             with request.recorder.span("phonemes", index):
-                inputs = self._require_open().read(segment)
+                inputs = self._require_open().read(segment, request.emoji)
             request.note_unreadable(segment)
 
 

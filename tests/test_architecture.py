@@ -92,7 +92,9 @@ ENGINE_ROOMS = {
     "server": {
         "engine", "streaming", "audio", "text", "timing", "encoders", "voices", "errors",
     },
-    "__main__": {"engine", "audio", "encoders", "errors", "voices", "runtime", "server"},
+    "__main__": {
+        "engine", "audio", "encoders", "errors", "text", "voices", "runtime", "server",
+    },
 }  # fmt: skip
 ENGINE_ARROWS = {
     ("", name): "what `from engine import ...` gives, late"

@@ -18,6 +18,7 @@ class CacheKey(NamedTuple):
     text: str
     speed: float
     audio_format: str
+    emoji: str | None = None
 
 
 class CachedResponse(NamedTuple):

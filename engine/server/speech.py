@@ -81,6 +81,7 @@ class SpeechResponse:
             request.input,
             request.speed,
             request.response_format,
+            request.emoji,
         )
         self._cached: CachedResponse | None = None
         self._has_begun = False

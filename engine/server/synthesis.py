@@ -70,7 +70,9 @@ class SynthesisJob:
         """The next chunk; None at the end. Encoders hold audio back: it may take several steps."""
         began_s = time.perf_counter()
         if self._stream is None or self._encoder is None:
-            self._stream = self._engine.stream(self._text, speed=self._request.speed)
+            self._stream = self._engine.stream(
+                self._text, speed=self._request.speed, emoji=self._request.emoji
+            )
             self._encoder = open_encoder(
                 self._request.response_format,
                 self._engine.sample_rate,

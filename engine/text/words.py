@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from .emoji_names import JOINER, PART_END, SYMBOL
+
 LINE_BREAK = re.compile(r"\r\n|[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
 TAGS_OF_LINES = "br|li|tr|dt|dd|option"
 TAGS_OF_PARAGRAPHS = (
@@ -17,6 +19,7 @@ BLOCK = rf"</?(?:{TAGS_OF_LINES}|{TAGS_OF_PARAGRAPHS})\b[^<>]*>"
 # Blanks, controls, and halves of characters that lost the other half.
 GAP = re.compile(rf"(?:{BLOCK}|[\s\x00-\x1f\x7f-\x9f\ud800-\udfff])+", re.IGNORECASE)
 OPEN_TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}$|<$")
+EMOJI_JOINER = re.compile(f"(?<={PART_END}){JOINER}(?={SYMBOL})")
 
 
 class PlacedWord(str):
@@ -110,10 +113,17 @@ def _count_breaks(gap: str) -> int:
 
 
 def clean_word(raw: str) -> str:
-    """Composed characters, nothing invisible."""
+    """Composed characters, nothing invisible but what joins emoji to one."""
     if raw.isascii():
         return raw
     visible = raw
     if any(unicodedata.category(char) == "Cf" for char in raw):
-        visible = "".join(char for char in raw if unicodedata.category(char) != "Cf")
+        visible = "".join(_find_visible(raw))
     return unicodedata.normalize("NFC", visible)
+
+
+def _find_visible(raw: str) -> Iterator[str]:
+    joiners = {match.start() for match in EMOJI_JOINER.finditer(raw)}
+    for at, char in enumerate(raw):
+        if at in joiners or unicodedata.category(char) != "Cf":
+            yield char

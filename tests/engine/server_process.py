@@ -51,7 +51,7 @@ class Scripted:
     def placement(self) -> dict[str, Any]:
         return {"nodes": {"CPUExecutionProvider": 1}}
 
-    def stream(self, text: str, *, speed: float = 1.0) -> Any:
+    def stream(self, text: str, *, speed: float = 1.0, emoji: str | None = None) -> Any:
         if text == WARM_UP_TEXT:
             return Stoppable(iter([Chunk(np.zeros(2400, np.float32), self.sample_rate)]), nothing)
         over = threading.Event()

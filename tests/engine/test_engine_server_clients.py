@@ -79,11 +79,13 @@ class Listening(Scripted):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.texts: list[str] = []
+        self.emoji: list[str | None] = []
 
-    def stream(self, text: Any, *, speed: float = 1.0) -> Any:
+    def stream(self, text: Any, *, speed: float = 1.0, emoji: str | None = None) -> Any:
         if isinstance(text, str):
             self.texts.append(text)
-        return super().stream(text, speed=speed)
+            self.emoji.append(emoji)
+        return super().stream(text, speed=speed, emoji=emoji)
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +182,14 @@ def test_names_of_ignored_fields_are_no_lines_of_the_head(url: str) -> None:
     assert many.count(",") == MAX_NAMES
     assert many.endswith("19, ...")
     assert len(join_names(["n" * 1000])) < 100
+
+
+def test_a_request_says_how_emoji_are_read(url: str, listening: Listening) -> None:
+    assert post(url, emoji="Names").status_code == 200
+    assert post(url).status_code == 200
+    assert listening.emoji[-2:] == ["names", None]
+    wrong = post(url, emoji="smile")
+    assert (wrong.status_code, wrong.json()["error"]["param"]) == (400, "emoji")
 
 
 def test_what_is_left_out_is_named_without_its_text() -> None:

@@ -75,6 +75,7 @@ def test_segments(text: str, expected: list[str]) -> None:
         ("a\u00a0b\u2003c\u3000d", "a b c d"),
         ("soft\u00adhy\u200bphen\ufeff", "softhyphen"),
         ("cafe\u0301", "café"),
+        ("\U0001f469\u200d\U0001f4bb x\u200dy", "\U0001f469\u200d\U0001f4bb xy"),
         ("lone \ud800 surrogate", "lone surrogate"),
         ("tab\there", "tab here"),
         ("one\r\ntwo\u2029three", "one two three"),

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from ...errors import ModelError
 from ...runtime.session import CancelToken, Session
+from ...text.emoji_names import EmojiReading
 from ...text.phonemizer import ModelInput
 from ...timing import SpanRecorder
 from ...voices import Voice
@@ -159,13 +160,13 @@ class PiperModel:
         self.sample_rate = inference.sample_rate
         self.hop = math.prod(stage.factor for stage in stages["decode"])
 
-    def read(self, segment: str) -> list[ModelInput]:
+    def read(self, segment: str, emoji: EmojiReading = "leave-out") -> list[ModelInput]:
         """A segment as ids and words."""
-        return self._phonemize.read(segment)
+        return self._phonemize.read(segment, emoji)
 
-    def transcribe(self, segment: str) -> str:
+    def transcribe(self, segment: str, emoji: EmojiReading = "leave-out") -> str:
         """The phonemes of a segment."""
-        return self._phonemize.transcribe(segment)
+        return self._phonemize.transcribe(segment, emoji)
 
     def sessions(self) -> Sequence[Session]:
         """Encode, flow and decode."""

@@ -6,15 +6,16 @@
 It works on a segment: one sentence or a part of one. Markup and disguised letters go first
 (markup.py), then one pass over the text (scan.py) reads what is not written in full, by rules that
 are grouped by kind. Every piece of the reading knows the characters it came from (reading.py).
-What cannot be said is left out and listed.
+What cannot be said is left out and listed; emoji are said by their names where that is wanted.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from ..clauses import count_first_clause
+from ..emoji_names import EmojiReading
 from ..segmentation import Pause, Segment
 from . import (
     abbreviations,
@@ -31,6 +32,7 @@ from . import (
     web,
 )
 from .markup import Prepared, prepare
+from .named_emoji import make_rule
 from .reading import Piece, Reading, SpokenText, TextSpan, Unreadable
 from .scan import Scanner
 
@@ -61,22 +63,34 @@ RULES = (
 )
 EMOTICON_HINT = re.compile(r"[:;=xX8^][-'^o_]?[)(DPpOo/|3^_]")
 CLAUSE_END = re.compile(r"[,;:—–)\]] ")
-SCANNER = Scanner(
-    RULES, abbreviations.SPECIAL | acronyms.SPECIAL | dates.SPECIAL | money.SPECIAL | names.SPECIAL
+SPECIAL = (
+    abbreviations.SPECIAL | acronyms.SPECIAL | dates.SPECIAL | money.SPECIAL | names.SPECIAL
 )
+SCANNER = Scanner(RULES, SPECIAL)
+NAME_EMOJI = make_rule(lambda name: SCANNER.read(name).text)
+SCANNERS: Mapping[EmojiReading, Scanner] = {
+    "leave-out": SCANNER,
+    "names": Scanner((NAME_EMOJI, *RULES), SPECIAL),
+}
 
 
-def normalise(text: str, keep: Container[str] = frozenset()) -> Reading:
+def normalise(
+    text: str,
+    keep: Container[str] = frozenset(),
+    emoji: EmojiReading = "leave-out",
+) -> Reading:
     """The text in words. One without written forms comes back as the very same text.
 
-    keep: words, in lower case, that stay as they are written.
+    keep: words, in lower case, that stay as they are written. emoji: whether they are left out or
+    said by their names; PackageNotInstalled where there are none.
 
     It is read clause by clause, as a text that arrives in parts may be cut behind any of them; one
     that was cut is read as if more followed.
     """
+    scanner = SCANNERS[emoji]
     if isinstance(text, Segment) and text.pause is Pause.CLAUSE:
-        return _trim(text, _read_clauses(f"{text} ", keep))
-    return _read_clauses(text, keep)
+        return _trim(text, _read_clauses(f"{text} ", keep, scanner))
+    return _read_clauses(text, keep, scanner)
 
 
 def _trim(source: str, reading: Reading) -> Reading:
@@ -94,31 +108,34 @@ def _trim(source: str, reading: Reading) -> Reading:
     return Reading(source, reading.text.rstrip(), tuple(pieces), reading.unreadable)
 
 
-def _read_clauses(text: str, keep: Container[str]) -> Reading:
+def _read_clauses(text: str, keep: Container[str], scanner: Scanner) -> Reading:
     starts = _clause_starts(text)
     if len(starts) == 1:
-        return _read_clause(text, keep)
+        return _read_clause(text, keep, scanner)
     readings = []
     # A clause that is not the last ends with a space: rules see that something follows.
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
-        readings.append(_read_clause(text[start:end], keep))
+        readings.append(_read_clause(text[start:end], keep, scanner))
     if all(reading.text is reading.source for reading in readings):
         return Reading(text, text, (Piece(text, 0, len(text)),))
     return _join(text, starts, readings)
 
 
-def _read_clause(text: str, keep: Container[str]) -> Reading:
+def _read_clause(text: str, keep: Container[str], scanner: Scanner) -> Reading:
     prepared = prepare(text)
     if prepared is None:
-        return SCANNER.read(text, keep)
-    return _restore(text, prepared, SCANNER.read(prepared.text, keep))
+        return scanner.read(text, keep)
+    return _restore(text, prepared, scanner.read(prepared.text, keep))
 
 
-def find_unreadable(segment: str) -> tuple[Unreadable, ...]:
+def find_unreadable(
+    segment: str,
+    emoji: EmojiReading = "leave-out",
+) -> tuple[Unreadable, ...]:
     """What is left out of a segment; emoticons apart, only texts beyond ASCII have any."""
     if segment.isascii() and not EMOTICON_HINT.search(segment):
         return ()
-    return normalise(segment).unreadable
+    return normalise(segment, emoji=emoji).unreadable
 
 
 def _clause_starts(text: str) -> list[int]:
