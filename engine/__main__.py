@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from .audio import Chunk, WavWriter, open_output, pcm16
-from .encoders import FORMATS_BY_SUFFIX, Encoder, open_encoder
+from .audio import Chunk, pcm16
+from .audio_files import PCM, find_file_format, write_file
+from .encoders import FORMATS_BY_SUFFIX
 from .engine import Engine
 from .errors import EngineError, OptionError, TextError
 from .runtime.providers import CPU, parse_options, parse_threads
@@ -26,8 +27,6 @@ FAILED = 1
 MISUSED = 2
 INTERRUPTED = 130
 STANDARD = "-"
-PCM = "pcm"
-WAV = "wav"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -174,7 +173,9 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _say(options: argparse.Namespace) -> None:
     output = _find_output(options)
-    audio_format = _find_format(output, options.raw)
+    audio_format = PCM
+    if output is not None:
+        audio_format = find_file_format(output, is_raw=options.raw)
     text = _get_text(options)
     open_engine = _engine_opener(options)
     with open_engine(options.voice, _report) as engine:
@@ -182,15 +183,9 @@ def _say(options: argparse.Namespace) -> None:
         chunks = engine.stream(text, speed=options.speed)
         if output is None:
             _write_raw(chunks, sys.stdout.buffer)
-        elif audio_format == PCM:
-            with open_output(output) as file:
-                _write_raw(chunks, file)
-        elif audio_format == WAV:
-            _write_wav(chunks, output, engine.sample_rate)
         else:
-            encoder = _open_encoder(audio_format, engine.sample_rate)
-            with open_output(output) as file:
-                _write_encoded(chunks, file, encoder)
+            pieces = (chunk.samples for chunk in chunks)
+            write_file(pieces, output, audio_format, engine.sample_rate)
         for left_out in chunks.unreadable():
             _report_left_out(left_out.text, left_out.kind)
 
@@ -203,37 +198,6 @@ def _report_left_out(text: str, kind: str) -> None:
     _report(f"left out {text!r} ({kind})")
 
 
-def _find_format(output: Path | None, is_raw: bool) -> str:
-    """What to write, by the name of the file. Raises OptionError if it names no format of ours."""
-    if output is None:
-        return PCM
-    suffix = output.suffix.lower()
-    audio_format = FORMATS_BY_SUFFIX.get(suffix, WAV)
-    if is_raw:
-        if suffix in FORMATS_BY_SUFFIX and audio_format != PCM:
-            raise OptionError(
-                f"found --raw and {output}, wanted raw PCM or a file of the format {audio_format}; "
-                "leave out --raw, or end the name in .pcm"
-            )
-        return PCM
-    if suffix and suffix not in FORMATS_BY_SUFFIX:
-        raise OptionError(
-            f"found {output}, wanted a name that ends in one of {', '.join(FORMATS_BY_SUFFIX)}; "
-            "choose one of them, or none for WAV"
-        )
-    return audio_format
-
-
-def _open_encoder(audio_format: str, sample_rate: int) -> Encoder:
-    try:
-        return open_encoder(audio_format, sample_rate)
-    except ModuleNotFoundError as error:
-        raise OptionError(
-            f"found no package {error.name}, wanted it to write {audio_format}; "
-            'pip install "pytest-ttsperf[http]", or write a .wav file'
-        ) from error
-
-
 def _get_text(options: argparse.Namespace) -> str:
     text: str = options.text
     if text == STANDARD:
@@ -244,7 +208,7 @@ def _get_text(options: argparse.Namespace) -> str:
 def _read(options: argparse.Namespace) -> None:
     """Words on one line, phonemes on the next."""
     text = _get_text(options)
-    with _engine_opener(options)(options.voice) as engine:
+    with _engine_opener(options)(options.voice, _report) as engine:
         readings = engine.read(text)
     print(" ".join(reading.words for reading in readings if reading.words))
     print(" ".join(reading.phonemes for reading in readings if reading.phonemes))
@@ -313,20 +277,6 @@ def _write_raw(chunks: Iterator[Chunk], file: BinaryIO) -> None:
     for chunk in chunks:
         file.write(pcm16(chunk.samples))
         file.flush()
-
-
-def _write_wav(chunks: Iterator[Chunk], path: Path, sample_rate: int) -> None:
-    with open_output(path) as file, WavWriter(file, sample_rate) as wav:
-        for chunk in chunks:
-            wav.write(chunk.samples)
-            file.flush()
-
-
-def _write_encoded(chunks: Iterator[Chunk], file: BinaryIO, encoder: Encoder) -> None:
-    for chunk in chunks:
-        file.write(encoder.encode(chunk.samples))
-        file.flush()
-    file.write(encoder.finish())
 
 
 def _voices(_: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypedDict
 
 import numpy as np
 
-from .audio import Audio, Chunk, Word
+from .audio import Chunk, Word
 from .cache import Cache
 from .errors import EngineClosed, OptionError, TextUnspeakable
 from .pauses import PauseFiller
@@ -35,6 +35,7 @@ from .streaming import (
 from .text.emoji_names import check_emoji
 from .text.segmentation import Segment, incoming, segments
 from .timing import SpanRecorder, StageSpan
+from .utterance import Audio
 from .voices import DEFAULT_VOICE, Voice, find_voice
 
 if TYPE_CHECKING:
