@@ -23,11 +23,14 @@ from . import (
     dates,
     money,
     names,
+    numbered,
     phones,
     quantities,
     scripts,
+    states,
     symbols,
     times,
+    titles,
     units,
     web,
 )
@@ -56,6 +59,9 @@ RULES = (
     *money.RULES,
     *units.RULES,
     *names.RULES,
+    *states.RULES,
+    *numbered.RULES,
+    *titles.RULES,
     *abbreviations.RULES,
     *acronyms.RULES,
     *quantities.RULES,
@@ -63,8 +69,13 @@ RULES = (
 )
 EMOTICON_HINT = re.compile(r"[:;=xX8^][-'^o_]?[)(DPpOo/|3^_]")
 CLAUSE_END = re.compile(r"[,;:—–)\]] ")
-SPECIAL = (
-    abbreviations.SPECIAL | acronyms.SPECIAL | dates.SPECIAL | money.SPECIAL | names.SPECIAL
+SPECIAL = abbreviations.SPECIAL.union(
+    acronyms.SPECIAL,
+    dates.SPECIAL,
+    money.SPECIAL,
+    names.SPECIAL,
+    numbered.SPECIAL,
+    titles.SPECIAL,
 )
 SCANNER = Scanner(RULES, SPECIAL)
 NAME_EMOJI = make_rule(lambda name: SCANNER.read(name).text)
