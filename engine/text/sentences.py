@@ -46,6 +46,12 @@ LETTERED = _words(
     appendix schedule version model step unit gate terminal
     """
 )
+# Behind these "no" is what somebody says, and no number.
+BEFORE_AN_ANSWER = _words(
+    """
+    said say says saying answered replied voted votes meant yes shouted whispered
+    """
+)
 BEHIND_TIMES = _words(
     """
     Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June
@@ -84,6 +90,8 @@ def ends_sentence(
         return False
     stem = core.lstrip(OPENERS)[:-1]
     if stem.isalpha() and len(stem) == 1 and before.lower().lstrip(OPENERS) in LETTERED:
+        return True
+    if stem == "no" and before.lower().lstrip(OPENERS) in BEFORE_AN_ANSWER:
         return True
     return not _is_abbreviation(stem, start, is_first=is_first)
 

@@ -23,6 +23,7 @@ from . import (
     dates,
     money,
     names,
+    network,
     numbered,
     phones,
     quantities,
@@ -53,6 +54,7 @@ __all__ = [
 RULES = (
     *scripts.RULES,
     *phones.RULES,
+    *network.RULES,
     *web.RULES,
     *times.RULES,
     *dates.RULES,

@@ -79,7 +79,6 @@ DOMAIN = re.compile(
 WWW = re.compile(r"(?P<rest>www\.[^\s<>\"”’)\]]*[^\s<>\"”’)\].,;:!?'*])", re.IGNORECASE)
 HOST_PORT = re.compile(r"(?P<rest>localhost(?::\d+)?(?:/[^\s<>\"”’)\]]*[^\s<>\"”’)\].,;:!?'*])?)")
 IP = re.compile(r"(?P<ip>\d{1,3}(?:\.\d{1,3}){3})(?P<bits>/\d{1,2})?(?P<port>:\d{1,5})?(?!\w|\.\d)")
-MAC = re.compile(r"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}(?!\w)")
 VERSION = re.compile(
     r"(?P<v>[vV]\.?)?(?P<number>\d+(?:\.\d+){2,})(?P<tag>-?[a-z]+\d*|[-.]?(?:rc|beta|alpha)\.?\d*)?(?!\w|\.\d)"
 )
@@ -343,14 +342,7 @@ def _read_dotted(match: Match) -> str | None:
     return None
 
 
-def _read_mac(match: Match) -> str:
-    """The address of a network card, sign by sign."""
-    groups = re.split("[:-]", match[0])
-    return ", ".join(" ".join(map(say_part, group)) for group in groups)
-
-
 RULES = (
-    Rule("ip", "0123456789ABCDEFabcdef", MAC, _read_mac),
     Rule("email", f"{LETTERS}{DIGITS}_", EMAIL, _read_email),
     Rule("url", LETTERS, URL, _read_url),
     Rule("url", LETTERS, WWW, _read_domain),
