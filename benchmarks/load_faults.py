@@ -59,8 +59,8 @@ SERIALISED = Fault(
         ),
         Edit(
             ENGINE,
-            "import time\nfrom collections.abc",
-            "import threading\nimport time\nfrom collections.abc",
+            "from collections.abc import AsyncIterable",
+            "import threading\nfrom collections.abc import AsyncIterable",
         ),
         Edit(
             ENGINE,

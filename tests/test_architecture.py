@@ -84,12 +84,13 @@ ENGINE_ROOMS = {
     "text": {"cache", "errors"},
     "runtime": {"errors"},
     "models": {"runtime", "text", "voices", "cache", "audio", "timing", "errors"},
+    "warm_up": set(),
     "pauses": {"audio", "text"},
     "streaming": {"audio", "text", "timing", "errors"},
     "time_scale": {"audio", "timing", "errors", "streaming"},
     "engine": {
         "errors", "timing", "audio", "text", "voices", "runtime", "models", "cache", "pauses",
-        "streaming", "time_scale", "utterance",
+        "streaming", "time_scale", "utterance", "warm_up",
     },
     "server": {
         "engine", "streaming", "audio", "text", "timing", "encoders", "voices", "errors",

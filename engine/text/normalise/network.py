@@ -1,4 +1,4 @@
-"""Addresses of networks, sign by sign: IPv6, and network cards. IPv4 is in web.py, with its ports."""
+"""Addresses of networks, sign by sign: IPv6, and network cards. IPv4 is in web.py."""
 
 from __future__ import annotations
 
