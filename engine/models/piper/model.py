@@ -30,6 +30,7 @@ from ...voices import Voice
 from ..base import AudioPiece, Settings, SpeedRange, StreamContext
 from ..graph_store import GraphStore, cut_together, open_sessions
 from ..windows import (
+    ALONE,
     NO_ONSET,
     Onset,
     SegmentTiming,
@@ -52,6 +53,9 @@ ONSET_S = (0.02, -0.02)
 
 # Beyond these speeds fewer words are understood than of speech at one of them, rescaled.
 SLOWEST, FASTEST = 0.5, 1.5
+# How faster speech is made of that at 1; benchmarks/speed_variants.py compares others.
+PAIRING = ALONE
+FAST_NOISE = 1.0  # of the voice's noise in speech faster than 1
 
 # As piper's own defaults, for a configuration that does not say.
 NOISE_SCALE, LENGTH_SCALE, NOISE_W = 0.667, 1.0, 0.8
@@ -217,7 +221,9 @@ class PiperModel:
         outputs = self._sessions["encode"].run(feeds, stop)
         counts = outputs["durations"][0, 0].astype(np.int64)
         if speed != 1:
-            counts = retime(counts, speed, self._phonemize.pad_count)
+            counts = retime(counts, speed, self._phonemize.pad_count, PAIRING)
+        if speed > 1:
+            noise_scale *= FAST_NOISE
         return PiperEncoding(
             outputs["means"][0].T,
             np.exp(outputs["logs"][0].T) * np.float32(noise_scale),
