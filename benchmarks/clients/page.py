@@ -1,4 +1,5 @@
-"""A page in Chromium against a server: OpenAI's client from npm, `fetch` with MSE, a WebSocket.
+"""A page in Chromium against a server: OpenAI's client from npm, `fetch` with MSE, a WebSocket, and
+words that are highlighted while they are said.
 
     npm install openai esbuild           # in some folder
     python -m engine serve --cors-origin http://127.0.0.1:8900
@@ -56,7 +57,8 @@ def bundle(packages: Path, folder: Path) -> None:
         f"--outfile={folder / 'openai_npm.js'}",
     ]
     subprocess.run(command, check=True, cwd=packages)
-    shutil.copyfile(HERE / "page.html", folder / "page.html")
+    for name in ("page.html", "highlight.js", "highlight.html"):
+        shutil.copyfile(HERE / name, folder / name)
 
 
 def open_page(url: str, folder: Path) -> str:
