@@ -104,11 +104,13 @@ MIXED = {
     "Node.js": "node dot J.S",
 }
 CAPS = re.compile(
-    r"(?P<letters>[A-Z]{2,})(?P<s>['’]?s(?![a-z])|['’](?:S|D|T|LL|RE|VE|M)\b|['’](?:ll|d|re|ve|m)\b)?(?![a-z])(?!\.[A-Za-z])"
+    r"(?P<letters>[A-Z]{2,})(?P<s>['’]?s(?![a-z])|['’](?:S|D|T|LL|RE|VE|M)\b"
+    r"|['’](?:ll|d|re|ve|m)\b)?(?![a-z])(?!\.[A-Za-z])"
 )
 CONTRACTED = re.compile(r"(?:[A-Z]+['’][A-Z]{1,2}|[A-Z]*['’][A-Z]{1,2})(?!\w)")
 CODE = re.compile(
-    r"(?P<letters>[A-Z]{1,5})(?P<dash>-)?(?P<digits>\d{1,4})(?P<rest>[A-Z]{0,2})(?![\w.-]*\w)|(?P<word>[A-Z]{2,6})-(?P<number>\d{1,4})(?!\w)"
+    r"(?P<letters>[A-Z]{1,5})(?P<dash>-)?(?P<digits>\d{1,4})(?P<rest>[A-Z]{0,2})(?![\w.-]*\w)"
+    r"|(?P<word>[A-Z]{2,6})-(?P<number>\d{1,4})(?!\w)"
 )
 LETTER = re.compile(
     r"(?P<letter>[A-Z])(?![\w.])(?!['’](?!s\b))(?P<s>['’]s\b)?|(?P<last>[A-Z])(?=\.(?!\w))"

@@ -60,27 +60,31 @@ READ_PARTS = {
     "c++": "C plus plus",
 }
 TLD = (
-    "com|org|net|gov|edu|mil|int|info|biz|io|co|uk|us|ca|au|de|fr|jp|cn|in|eu|tv|me|ly|ai|app|dev|ru"
+    "com|org|net|gov|edu|mil|int|info|biz|io|co|uk|us|ca|au|de|fr|jp|cn|in|eu|tv|me|ly|ai|app|dev"
+    "|ru"
     "|ch|it|nl|se|no|es|br|mx|nz|ie|be|at|dk|fi|pl|pt|gg|fm|to|so|sh|xyz|blog|shop|online|site|tech"
     "|cloud|store|news|local|test|example"
 )
 FILE_ENDINGS = (
-    "pdf|md|html?|jpe?g|png|gif|svg|py|js|ts|tsx|jsx|sh|rb|rs|go|java|c|h|cpp|hpp|cs|php|css|json|ya?ml|toml|ini"
-    "|cfg|conf|log|txt|csv|tsv|xml|sql|docx?|xlsx?|pptx?|odt|zip|tar|gz|tgz|bz2|7z|rar|exe|dll|so|app|dmg|iso|deb"
-    "|rpm|apk|mp3|mp4|wav|flac|ogg|avi|mov|mkv|webm|psd|ipynb|lock|bak|tmp|env|bat|ps1|db|ttf|woff2?"
+    "pdf|md|html?|jpe?g|png|gif|svg|py|js|ts|tsx|jsx|sh|rb|rs|go|java|c|h|cpp|hpp|cs|php|css|json"
+    "|ya?ml|toml|ini|cfg|conf|log|txt|csv|tsv|xml|sql|docx?|xlsx?|pptx?|odt|zip|tar|gz|tgz|bz2|7z"
+    "|rar|exe|dll|so|app|dmg|iso|deb|rpm|apk|mp3|mp4|wav|flac|ogg|avi|mov|mkv|webm|psd|ipynb|lock"
+    "|bak|tmp|env|bat|ps1|db|ttf|woff2?"
 )
 EMAIL = re.compile(r"(?:mailto:)?(?P<name>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)")
 URL = re.compile(
     r"(?P<scheme>(?:https?|ftp|wss?|file)://)(?P<rest>[^\s<>\"”’)\]]*[^\s<>\"”’)\].,;:!?'*])"
 )
 DOMAIN = re.compile(
-    rf"(?P<rest>(?:[A-Za-z0-9][\w-]*\.)+(?:{TLD})\b(?!\.\w)(?::\d+)?(?:/[^\s<>\"”’)\]]*[^\s<>\"”’)\].,;:!?'*])?/?)",
+    rf"(?P<rest>(?:[A-Za-z0-9][\w-]*\.)+(?:{TLD})\b(?!\.\w)(?::\d+)?"
+    r"(?:/[^\s<>\"”’)\]]*[^\s<>\"”’)\].,;:!?'*])?/?)",
 )
 WWW = re.compile(r"(?P<rest>www\.[^\s<>\"”’)\]]*[^\s<>\"”’)\].,;:!?'*])", re.IGNORECASE)
 HOST_PORT = re.compile(r"(?P<rest>localhost(?::\d+)?(?:/[^\s<>\"”’)\]]*[^\s<>\"”’)\].,;:!?'*])?)")
 IP = re.compile(r"(?P<ip>\d{1,3}(?:\.\d{1,3}){3})(?P<bits>/\d{1,2})?(?P<port>:\d{1,5})?(?!\w|\.\d)")
 VERSION = re.compile(
-    r"(?P<v>[vV]\.?)?(?P<number>\d+(?:\.\d+){2,})(?P<tag>-?[a-z]+\d*|[-.]?(?:rc|beta|alpha)\.?\d*)?(?!\w|\.\d)"
+    r"(?P<v>[vV]\.?)?(?P<number>\d+(?:\.\d+){2,})"
+    r"(?P<tag>-?[a-z]+\d*|[-.]?(?:rc|beta|alpha)\.?\d*)?(?!\w|\.\d)"
 )
 DAY_MONTH_YEAR = re.compile(r"\d{1,2}\.\d{1,2}\.(?:19|20)\d\d")
 SHORT_VERSION = re.compile(r"[vV](?P<number>\d+(?:\.\d+)*)(?!\w)")
