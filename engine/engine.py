@@ -297,11 +297,11 @@ class Engine:
         """A text that is all there. What can refuse it does so now, not at the first chunk."""
         model = self._require_open()
         with request.recorder.span("text"):
-            waiting = iter(segments(text))
+            # What is left out is named before the first chunk, as the head of an answer says it.
+            waiting = iter(list(request.note_unreadable(segments(text))))
         for segment in waiting:
             with request.recorder.span("phonemes", 0):
                 inputs = model.read(segment, request.emoji)
-            request.note_unreadable(segment)
             if inputs:
                 return self._make_chunks(segment, inputs, waiting, request)
         raise self._unspeakable(repr(text[:40]))
@@ -313,7 +313,8 @@ class Engine:
     ) -> Chunks:
         """A text that is still being written."""
         is_silent = True
-        for chunk in self._make_chunks(None, [], incoming(parts), request):
+        waiting = request.note_unreadable(incoming(parts))
+        for chunk in self._make_chunks(None, [], waiting, request):
             is_silent = False
             yield chunk
         if is_silent and not request.stop.is_set:
@@ -356,7 +357,6 @@ class Engine:
                 return
             with request.recorder.span("phonemes", index):
                 inputs = self._require_open().read(segment, request.emoji)
-            request.note_unreadable(segment)
 
 
 def _open_model(

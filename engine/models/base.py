@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
@@ -54,11 +54,13 @@ class StreamContext:
     emoji: EmojiReading = "leave-out"
     unreadable: list[Unreadable] = field(default_factory=list)
 
-    def note_unreadable(self, segment: Segment) -> None:
-        """Add what is left out of a segment, placed in the text as it was sent."""
-        for left_out in find_unreadable(segment, self.emoji):
-            start, end = segment.locate(left_out.start, left_out.end)
-            self.unreadable.append(left_out._replace(start=start, end=end))
+    def note_unreadable(self, segments: Iterable[Segment]) -> Iterator[Segment]:
+        """The segments; what is left out of each is added, placed in the text as it was sent."""
+        for segment in segments:
+            for left_out in find_unreadable(segment, self.emoji):
+                start, end = segment.locate(left_out.start, left_out.end)
+                self.unreadable.append(left_out._replace(start=start, end=end))
+            yield segment
 
 
 class SpeedRange(NamedTuple):

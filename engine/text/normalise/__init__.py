@@ -69,7 +69,8 @@ RULES = (
     *quantities.RULES,
     *symbols.RULES,
 )
-EMOTICON_HINT = re.compile(r"[:;=xX8^][-'^o_]?[)(DPpOo/|3^_]")
+MAY_HIDE = re.compile(r"[&<`\\*_~\[]")
+"""Markup, behind which an emoji may be that nothing shows: &#128512;"""
 CLAUSE_END = re.compile(r"[,;:—–)\]] ")
 SPECIAL = abbreviations.SPECIAL.union(
     acronyms.SPECIAL,
@@ -145,8 +146,9 @@ def find_unreadable(
     segment: str,
     emoji: EmojiReading = "leave-out",
 ) -> tuple[Unreadable, ...]:
-    """What is left out of a segment; emoticons apart, only texts beyond ASCII have any."""
-    if segment.isascii() and not EMOTICON_HINT.search(segment):
+    """What is left out of a segment. Most have nothing to look at: they are not read for it."""
+    has_any = scripts.CANDIDATE.search(segment) or scripts.FACE.search(segment)
+    if not (has_any or MAY_HIDE.search(segment)):
         return ()
     return normalise(segment, emoji=emoji).unreadable
 

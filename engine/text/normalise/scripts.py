@@ -53,6 +53,10 @@ RANGE = (
 )
 FOREIGN = re.compile(rf"[{RANGE}][\u0300-\u036f]*(?:[ '’・·-]?[{RANGE}][\u0300-\u036f]*)*")
 OTHER_SYMBOL = re.compile(r"[^\w\s]")
+CANDIDATE = re.compile(
+    "[^\x00-\xa7\xa9-\xae\xb0-\xb7\xb9-\u02c1\u0300-\u036f\u1e00-\u1eff\u2000-\u2064\u20a0-\u20c0]"
+)
+"""Any character that may be left out: others are Latin letters, punctuation and currencies."""
 SCRIPTS = {
     "CJK": "Chinese characters",
     "HIRAGANA": "Japanese",
