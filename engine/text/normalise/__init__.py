@@ -69,7 +69,7 @@ RULES = (
     *quantities.RULES,
     *symbols.RULES,
 )
-MAY_HIDE = re.compile(r"[&<`\\*_~\[]")
+MAY_HIDE = re.compile(r"[&<`\\*_~\[]|==")
 """Markup, behind which an emoji may be that nothing shows: &#128512;"""
 CLAUSE_END = re.compile(r"[,;:—–)\]] ")
 SPECIAL = abbreviations.SPECIAL.union(
