@@ -54,8 +54,8 @@ SERIALISED = Fault(
     (
         Edit(
             ENGINE,
-            "FIRST_CHUNK_S = 0.1\n",
-            "MODEL = threading.Lock()\nFIRST_CHUNK_S = 0.1\n",
+            "SLOWEST = 0.25\n",
+            "MODEL = threading.Lock()\nSLOWEST = 0.25\n",
         ),
         Edit(
             ENGINE,

@@ -12,13 +12,13 @@ import numpy as np
 
 from .audio import Chunk, Word
 from .cache import Cache
+from .chunk_lengths import chunk_lengths
 from .errors import EngineClosed, OptionError, TextUnspeakable
+from .opening import open_model, placement_of
 from .pauses import PauseFiller
 from .runtime.providers import (
     CPU,
-    Provider,
     ProviderOptions,
-    Require,
     SessionOptions,
     check_require,
     find_provider,
@@ -35,7 +35,7 @@ from .text.emoji_names import check_emoji
 from .text.segmentation import Segment, incoming, segments
 from .timing import SpanRecorder, StageSpan
 from .utterance import Audio
-from .voices import DEFAULT_VOICE, Voice, find_voice
+from .voices import DEFAULT_VOICE, find_voice
 from .warm_up import WARM_TEXTS, WarmUp, until_steady
 
 if TYPE_CHECKING:
@@ -46,8 +46,6 @@ if TYPE_CHECKING:
 
 Text = str | Iterable[str] | AsyncIterable[str]
 
-FIRST_CHUNK_S = 0.1
-MAX_CHUNK_S = 0.8
 FREE_MB = 64.0  # may stay with the process, ready for the next runs
 SLOWEST = 0.25
 FASTEST = 4.0  # speed of speaking
@@ -119,7 +117,7 @@ class Engine:
         session_options = dict(session or {})
         if threads is not None:
             session_options["threads"] = threads
-        self._model: Model | None = _open_model(
+        self._model: Model | None = open_model(
             self._voice,
             self._recorder,
             provider=find_provider(provider, provider_options),
@@ -215,7 +213,7 @@ class Engine:
         Nodes are those of every session of the voice, summed per provider; `share` is each
         provider's part of them. `sessions` is how many there are, `shapes` whether those are fixed.
         """
-        placement = _placement_of(self._require_open())
+        placement = placement_of(self._require_open())
         placement["shapes"] = self._shapes
         placement["voice"] = self._voice.name
         placement["voice_hash"] = self._voice.sha256
@@ -258,7 +256,7 @@ class Engine:
             noise,
             SpanRecorder(),
             CancelToken(),
-            _chunk_lengths(model_speed / speed),
+            chunk_lengths(model_speed / speed),
             model_speed,
             model_speed / speed,
             self._emoji if emoji is None else check_emoji(emoji),
@@ -359,53 +357,11 @@ class Engine:
                 inputs = self._require_open().read(segment, request.emoji)
 
 
-def _open_model(
-    voice: Voice,
-    recorder: SpanRecorder,
-    *,
-    provider: Provider,
-    options: SessionOptions,
-    require: Require,
-    lexicon: Mapping[str, str],
-    cache: Cache,
-    shapes: str,
-    on_progress: Callable[[str], None] | None,
-) -> Model:
-    # Late, since all of these import onnxruntime: naming the engine has to stay cheap.
-    with recorder.span("import"):
-        from .models import family_of
-        from .models.base import Settings, check_shapes, say_nothing
-        from .runtime.exit_guard import Cancelled
-        from .runtime.session import check_available, check_placement
-
-        family = family_of(voice)
-    check_available(provider)  # before graphs are made for it
-    on_progress = on_progress or say_nothing
-    settings = Settings(
-        provider, options, require, lexicon, cache, check_shapes(shapes), on_progress
-    )
-    try:
-        model: Model = family.open_model(voice, settings, recorder)
-    except Cancelled:
-        raise EngineClosed(
-            "found the interpreter about to end, wanted to open a voice; open it earlier"
-        ) from None
-    options.check_stages([session.stage for session in model.sessions()])
-    check_placement(_placement_of(model), require)
-    return model
-
-
 def _give_memory_back(above_mb: float = FREE_MB) -> None:
     """Heaps that serve pieces of every length hold on to what was freed, and grow: see docs."""
     from .runtime.session import give_memory_back
 
     give_memory_back(above_mb)
-
-
-def _placement_of(model: Model) -> dict[str, Any]:
-    from .runtime.session import combine_placements
-
-    return combine_placements(session.placement() for session in model.sessions())
 
 
 def _place(word: Word, segment: Segment | None, start_s: float) -> Word:
@@ -437,21 +393,3 @@ def _check_count(
             f"found {name}={value!r}, wanted a whole number from {least} on; {remedy}"
         )
     return value
-
-
-def chunk_s(index: int) -> float:
-    """How long chunk `index` of an utterance should be, in seconds: short at first, then doubling.
-
-    Longer chunks cost less per second of audio, and by then enough of it is already playing.
-    """
-    return min(FIRST_CHUNK_S * 2.0 ** min(index, 10), MAX_CHUNK_S)
-
-
-def _chunk_lengths(time_scale: float) -> Callable[[int], float]:
-    """How long the model's chunks should be, for chunk_s() to hold behind the time scale.
-
-    None is shorter than the first at speed 1: where chunks are made longer, it would only cost.
-    """
-    if time_scale == 1:
-        return chunk_s
-    return lambda index: max(FIRST_CHUNK_S, chunk_s(index) / time_scale)

@@ -85,12 +85,14 @@ ENGINE_ROOMS = {
     "runtime": {"errors"},
     "models": {"runtime", "text", "voices", "cache", "audio", "timing", "errors"},
     "warm_up": set(),
+    "chunk_lengths": set(),
+    "opening": {"errors", "timing", "voices", "runtime", "models", "cache"},
     "pauses": {"audio", "text"},
     "streaming": {"audio", "text", "timing", "errors"},
     "time_scale": {"audio", "timing", "errors", "streaming"},
     "engine": {
         "errors", "timing", "audio", "text", "voices", "runtime", "models", "cache", "pauses",
-        "streaming", "time_scale", "utterance", "warm_up",
+        "streaming", "time_scale", "utterance", "warm_up", "chunk_lengths", "opening",
     },
     "server": {
         "engine", "streaming", "audio", "text", "timing", "encoders", "voices", "errors",

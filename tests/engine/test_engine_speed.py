@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from engine.audio import Chunk
-from engine.engine import FIRST_CHUNK_S, MAX_CHUNK_S, Engine
+from engine.chunk_lengths import FIRST_CHUNK_S, MAX_CHUNK_S
+from engine.engine import Engine
 from engine.errors import OptionError
 
 TEXT = "The quick brown fox jumps over the lazy dog. Nobody asked why."
