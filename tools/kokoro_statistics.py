@@ -23,7 +23,7 @@ from engine.voices import KOKORO_VOICES, find_voice  # noqa: E402
 
 def main() -> None:
     """Write the file of each voice that was named, or of all."""
-    settings = Settings(CPU, SessionOptions(), "any", {}, Cache(), print)
+    settings = Settings(CPU, SessionOptions(), "any", {}, Cache(), on_progress=print)
     FOLDER.mkdir(exist_ok=True)
     for name in sys.argv[1:] or KOKORO_VOICES:
         voice = find_voice(name)

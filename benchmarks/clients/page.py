@@ -5,8 +5,8 @@
     python benchmarks/clients/page.py http://127.0.0.1:8000 --packages FOLDER
 
 Serves page.html at http://127.0.0.1:8900, opens it in a headless Chromium (Debian's package
-`chromium`), and prints what the page reports; among it whether words are marked while they are said,
-which highlight.html shows to people.
+`chromium`), and prints what the page reports; among it whether words are marked while they are
+said, which highlight.html shows to people.
 """
 
 from __future__ import annotations

@@ -81,26 +81,36 @@ def _conclude_good(
     base: str | None,
 ) -> Conclusion:
     """Nothing is bad; how much of it is proven."""
-    open_gates = _list_open(verdicts)
-    if base is not None:
-        changes = [verdict for verdict in verdicts if verdict.gate == "change"]
-        if not any(result.comparison is not None for result in results) or not changes:
-            return Conclusion("inconclusive", f"nothing was compared with {base}")
-        decided = [verdict for verdict in changes if verdict.outcome is Outcome.PASS]
-        if not decided:
-            return Conclusion(
-                "inconclusive", f"it is not decided whether this is slower than {base}"
-            )
-        good = f"not slower than {base}"
-        if any(verdict.improved for verdict in changes):
-            good = f"faster than {base}"
-    elif not any(verdict.outcome is Outcome.PASS for verdict in verdicts):
-        return Conclusion("inconclusive", "no gate was decided")
+    if base is None:
+        good = _conclude_limits(verdicts)
     else:
-        good = "within all limits"
-    if open_gates:
-        good = f"{good}, as far as it could be decided ({_count(len(open_gates), 'gate')} open)"
-    return Conclusion("pass", good)
+        good = _conclude_comparison(results, verdicts, base)
+    open_gates = _list_open(verdicts)
+    if good.word != "pass" or not open_gates:
+        return good
+    count = _count(len(open_gates), "gate")
+    return Conclusion("pass", f"{good.sentence}, as far as it could be decided ({count} open)")
+
+
+def _conclude_limits(verdicts: Sequence[Verdict]) -> Conclusion:
+    if any(verdict.outcome is Outcome.PASS for verdict in verdicts):
+        return Conclusion("pass", "within all limits")
+    return Conclusion("inconclusive", "no gate was decided")
+
+
+def _conclude_comparison(
+    results: Sequence[CellResult],
+    verdicts: Sequence[Verdict],
+    base: str,
+) -> Conclusion:
+    changes = [verdict for verdict in verdicts if verdict.gate == "change"]
+    if not changes or all(result.comparison is None for result in results):
+        return Conclusion("inconclusive", f"nothing was compared with {base}")
+    if all(verdict.outcome is not Outcome.PASS for verdict in changes):
+        return Conclusion("inconclusive", f"it is not decided whether this is slower than {base}")
+    if any(verdict.improved for verdict in changes):
+        return Conclusion("pass", f"faster than {base}")
+    return Conclusion("pass", f"not slower than {base}")
 
 
 def _list_open(verdicts: Sequence[Verdict]) -> list[Verdict]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_ttsperf.cli import lazy
+from pytest_ttsperf.cli.actions import add_action
 from pytest_ttsperf.cli.output import print_answer
 
 DEFAULT_STORAGE = "baselines"
@@ -33,12 +34,14 @@ def add(commands: Any) -> None:
     """Declare the command and its actions."""
     command = commands.add_parser("baseline", help="stored baselines: list, show, accept, ...")
     actions = command.add_subparsers(required=True, metavar="ACTION")
-    _add_action(actions, "list", _list, "all cells with their runs and newest figures")
-    show = _add_action(actions, "show", _show, "the runs of one cell")
+    _add_stored_action(actions, "list", _list, "all cells with their runs and newest figures")
+    show = _add_stored_action(actions, "show", _show, "the runs of one cell")
     show.add_argument("cell", metavar="CELL", help=A_CELL)
-    why = _add_action(actions, "why", _why, "what the screen compares a cell with, in sentences")
+    why = _add_stored_action(
+        actions, "why", _why, "what the screen compares a cell with, in sentences"
+    )
     why.add_argument("cell", metavar="CELL", help=A_CELL)
-    accept = _add_action(
+    accept = _add_stored_action(
         actions, "accept", _accept, "make a run the new ground of its cells", ACCEPT
     )
     accept.add_argument(
@@ -50,7 +53,7 @@ def add(commands: Any) -> None:
     accept.add_argument(
         "--runs", type=_count, default=1, metavar="N", help="take the N newest runs (1)"
     )
-    prune = _add_action(
+    prune = _add_stored_action(
         actions, "prune", _prune, "find baselines that are of no use any more", PRUNE
     )
     prune.add_argument("--yes", action="store_true", help="delete them")
@@ -68,20 +71,14 @@ def add(commands: Any) -> None:
     )
 
 
-def _add_action(
+def _add_stored_action(
     actions: Any,
     name: str,
     run: Callable[[argparse.Namespace], int],
     summary: str,
     description: str = "",
 ) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = actions.add_parser(
-        name,
-        help=summary,
-        description=description or f"{summary[0].upper()}{summary[1:]}.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(run=run)
+    parser = add_action(actions, name, run, summary, description)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
         "--storage",

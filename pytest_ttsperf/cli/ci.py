@@ -6,12 +6,12 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pytest_ttsperf import files
 from pytest_ttsperf.cli import lazy
+from pytest_ttsperf.cli.actions import add_action
 from pytest_ttsperf.cli.output import print_text
 from pytest_ttsperf.errors import LimitError
 
@@ -37,14 +37,14 @@ def add(commands: Any) -> None:
         "ci", help="a job in CI: the version to compare with, the run, its summary, a comment"
     )
     actions = command.add_subparsers(required=True, metavar="ACTION")
-    base = _add_action(actions, "base", _base, "print the commit that the change begins from")
+    base = add_action(actions, "base", _base, "print the commit that the change begins from")
     base.add_argument("--branch", type=_unless_empty, metavar="NAME", help=BRANCH)
     _add_run(actions)
-    summary = _add_action(
+    summary = add_action(
         actions, "summary", _summary, "print a run's artifact as Markdown, for any page"
     )
     summary.add_argument("run_file", type=Path, metavar="RUN-ARTIFACT", help="a run_*.json")
-    comment = _add_action(
+    comment = add_action(
         actions, "comment", _comment, "comment on the request, or update the comment", COMMENT
     )
     comment.add_argument("summary_file", type=Path, metavar="FILE", help="the text, Markdown")
@@ -56,7 +56,7 @@ def add(commands: Any) -> None:
 
 
 def _add_run(actions: Any) -> None:
-    run = _add_action(actions, "run", _run, "measure, compare and summarise", RUN)
+    run = add_action(actions, "run", _run, "measure, compare and summarise", RUN)
     run.add_argument(
         "--against",
         type=_unless_empty,
@@ -104,23 +104,6 @@ def _add_run(actions: Any) -> None:
         help="options of pytest in one text, as a shell has them; those behind -- follow them",
     )
     run.add_argument("arguments", nargs="*", metavar="-- OPTIONS", help="options of pytest")
-
-
-def _add_action(
-    actions: Any,
-    name: str,
-    run: Callable[[argparse.Namespace], int],
-    summary: str,
-    description: str = "",
-) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = actions.add_parser(
-        name,
-        help=summary,
-        description=description or f"{summary[0].upper()}{summary[1:]}.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(run=run)
-    return parser
 
 
 def _base(arguments: argparse.Namespace) -> int:

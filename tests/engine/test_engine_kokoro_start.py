@@ -84,7 +84,7 @@ def measured(lines: list[str]) -> list[str]:
 
 def test_packaged_voices_are_not_measured(cache: Cache, filling: FileLock) -> None:
     reported: list[str] = []
-    settings = Settings(CPU, SessionOptions(), "any", {}, cache, reported.append)
+    settings = Settings(CPU, SessionOptions(), "any", {}, cache, on_progress=reported.append)
     with filling:
         for name in KOKORO_VOICES:
             opened = kokoro_model.open_model(find_voice(name), settings, SpanRecorder())
@@ -147,7 +147,7 @@ def test_what_progress_raises_ends_the_opening(
     def end(line: str) -> None:
         raise Enough(line)
 
-    settings = Settings(CPU, SessionOptions(), "any", {}, Cache(graphs_only), end)
+    settings = Settings(CPU, SessionOptions(), "any", {}, Cache(graphs_only), on_progress=end)
     monkeypatch.setattr(packaged_module, "FOLDER", graphs_only)
     with pytest.raises(Enough, match="voice jf_alpha is measured once: sentence 1 of 32"):
         kokoro_model.open_model(find_voice("jf_alpha"), settings, SpanRecorder())

@@ -27,7 +27,12 @@ LONG = "This is said to somebody who takes time to listen. " * 40
 def start_server(*arguments: str) -> tuple[subprocess.Popen[str], str]:
     """A server as a process that is ready, and its address."""
     command = [sys.executable, "-m", "engine", "serve", "--port", "0", *arguments]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    # What runs in the background may ignore SIGINT, and what it starts would do so too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert process.stderr is not None
     lines = iter(process.stderr.readline, "")
     url = next(line for line in lines if "http://" in line).split()[-1]

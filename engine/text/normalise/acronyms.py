@@ -228,18 +228,23 @@ def _read_code(match: Match) -> str | None:
         said = letters.capitalize()
     else:
         said = spell(letters)
-    if digits.startswith("0"):
-        numbers = two_digits(digits) if len(digits) == 2 else say_number(digits)
-    elif len(digits) == 3 and not digits.endswith("00"):
-        numbers = f"{cardinal(digits[0])} {two_digits(digits[1:])}"
-    elif len(digits) == 4 and not digits.endswith("000"):
-        numbers = f"{cardinal(digits[:2])} {two_digits(digits[2:])}".replace("oh zero", "hundred")
-    else:
-        numbers = cardinal(digits)
+    numbers = _say_code_number(digits)
     rest = f" {spell(match['rest'])}" if match["letters"] and match["rest"] else ""
     if (match["dash"] or match["word"]) and letters in ("UTC", "GMT"):
         return f"{said} minus {numbers}"
     return f"{said} {numbers}{rest}"
+
+
+def _say_code_number(digits: str) -> str:
+    """The number of a code, in pairs where it has three digits or four: 747, 1080."""
+    if digits.startswith("0"):
+        return two_digits(digits) if len(digits) == 2 else say_number(digits)
+    if len(digits) == 3 and not digits.endswith("00"):
+        return f"{cardinal(digits[0])} {two_digits(digits[1:])}"
+    if len(digits) == 4 and not digits.endswith("000"):
+        pairs = f"{cardinal(digits[:2])} {two_digits(digits[2:])}"
+        return pairs.replace("oh zero", "hundred")
+    return cardinal(digits)
 
 
 def _read_letter(match: Match) -> str | None:
