@@ -33,6 +33,8 @@ PART_END = f"(?:{SYMBOL}|{VARIATION})"
 """Pattern of the last character of a part; tones are symbols too."""
 EMOJI = f"(?:{FLAG}|{PART}(?:{JOINER}{PART})*)"
 """Pattern of one emoji, however many characters it takes."""
+ALIKE = {"✓": "✔", "✗": "❌", "✘": "❌"}
+"""Signs that are no emoji, and the emoji that mean the same."""
 
 
 def check_emoji(reading: str) -> EmojiReading:
@@ -73,6 +75,7 @@ def find_name(symbol: str) -> str | None:
     """
     names = load_names()
     plain = TONE.sub("", symbol).replace(VARIATION, "")
+    plain = ALIKE.get(plain, plain)
     if plain in names:
         return f"{names[plain]} flag" if re.fullmatch(FLAG, plain) else names[plain]
     parts = plain.split(JOINER)

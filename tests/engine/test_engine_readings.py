@@ -180,7 +180,7 @@ def test_what_no_voice_says_is_listed() -> None:
 
 
 @settings(max_examples=examples(200))
-@given(st.one_of(material, st.text(alphabet="ab12 .,:;)(<3x8=^&*~“’—ж你👍¨é", max_size=60)))
+@given(st.one_of(material, st.text(alphabet="ab12 .,:;)(<3x8=^&*~“’—ж你👍¨é✔™†^$#′", max_size=60)))
 def test_what_is_looked_for_quickly_is_what_a_reading_leaves_out(text: str) -> None:
     for segment in segments(text) if text.strip() else []:
         assert find_unreadable(segment) == normalise(segment).unreadable

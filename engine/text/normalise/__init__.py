@@ -28,6 +28,7 @@ from . import (
     phones,
     quantities,
     scripts,
+    signs,
     states,
     symbols,
     times,
@@ -68,9 +69,10 @@ RULES = (
     *acronyms.RULES,
     *quantities.RULES,
     *symbols.RULES,
+    *signs.RULES,
 )
-MAY_HIDE = re.compile(r"[&<`\\*_~\[]|==")
-"""Markup, behind which an emoji may be that nothing shows: &#128512;"""
+MAY_HIDE = re.compile(r"[&<`\\*_~\[^#]|\$(?!\d)|==")
+"""Markup, behind which an emoji may be that nothing shows (&#128512;), and signs without a word."""
 CLAUSE_END = re.compile(r"[,;:—–)\]] ")
 SPECIAL = abbreviations.SPECIAL.union(
     acronyms.SPECIAL,
@@ -195,7 +197,7 @@ def _restore(
     pieces: list[Piece] = []
     for piece in reading.pieces:
         if prepared.text[piece.start : piece.end] == piece.text:
-            pieces.extend(_restore_verbatim(prepared, piece))
+            pieces.extend(_restore_verbatim(source, prepared, piece))
         else:
             pieces.append(Piece(piece.text, *_place(prepared, piece.start, piece.end)))
     unreadable = []
@@ -206,19 +208,28 @@ def _restore(
 
 
 def _restore_verbatim(
+    source: str,
     prepared: Prepared,
     piece: Piece,
 ) -> list[Piece]:
-    """A piece that is said as written, cut where markup was in between."""
+    """A piece that is said as written, cut where it was written otherwise, or markup was there."""
     pieces = []
     first = piece.start
     for at in range(piece.start, piece.end):
         is_last = at + 1 == piece.end
-        if is_last or prepared.starts[at + 1] != prepared.ends[at]:
+        if is_last or not _belong_together(source, prepared, at):
             text = prepared.text[first : at + 1]
             pieces.append(Piece(text, prepared.starts[first], prepared.ends[at]))
             first = at + 1
     return pieces
+
+
+def _belong_together(source: str, prepared: Prepared, at: int) -> bool:
+    """Whether two characters in a row were so in the source, or came from the same one there."""
+    start, end = prepared.starts[at], prepared.ends[at + 1]
+    if start == prepared.starts[at + 1]:
+        return True
+    return source[start:end] == prepared.text[at : at + 2]
 
 
 def _place(prepared: Prepared, start: int, end: int) -> tuple[int, int]:

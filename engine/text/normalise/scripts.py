@@ -54,7 +54,8 @@ RANGE = (
 FOREIGN = re.compile(rf"[{RANGE}][\u0300-\u036f]*(?:[ '’・·-]?[{RANGE}][\u0300-\u036f]*)*")
 OTHER_SYMBOL = re.compile(r"[^\w\s]")
 CANDIDATE = re.compile(
-    "[^\x00-\xa7\xa9-\xae\xb0-\xb7\xb9-\u02c1\u0300-\u036f\u1e00-\u1eff\u2000-\u2064\u20a0-\u20c0]"
+    "[^\x00-\xa5\xa7\xa9-\xad\xb0-\xb7\xb9-\u02c1\u0300-\u036f\u1e00-\u1eff"
+    "\u2000-\u201f\u2022-\u2031\u2034-\u2064\u20ac]"
 )
 """Any character that may be left out: others are Latin letters, punctuation and currencies."""
 SCRIPTS = {
@@ -104,7 +105,7 @@ def _read_face(match: Match) -> str | None:
 def _read_symbol(match: Match) -> str | None:
     """A symbol without a rule: no voice has a word for it; marks of punctuation stay."""
     category = unicodedata.category(match[0])
-    return "symbol" if category in ("So", "Sk", "Co", "Cn") else None
+    return "symbol" if category in ("So", "Sk", "Sm", "Sc", "Co", "Cn") else None
 
 
 def _read_greek(match: Match) -> str | None:
