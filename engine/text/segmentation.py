@@ -187,7 +187,7 @@ def _lines(words: Words) -> Iterator[list[PlacedWord]]:
     """Words, line by line. A line that goes on in lower case was only wrapped for the page."""
     line: list[PlacedWord] = []
     for word in words:
-        if line and word.breaks and not _is_wrapped(word):
+        if line and word.breaks and not _is_wrapped(line[-1], word):
             yield line
             line = []
         line.append(word)
@@ -195,16 +195,17 @@ def _lines(words: Words) -> Iterator[list[PlacedWord]]:
         yield line
 
 
-def _is_wrapped(word: PlacedWord) -> bool:
-    """Whether the line that a word begins goes on with the one before.
+def _is_wrapped(before: PlacedWord, word: PlacedWord) -> bool:
+    """Whether the line that a word begins goes on with the one before, which ends with `before`.
 
-    Lines of a word or two are a list, and so are those that begin with a) or b).
+    Lines of a word or two are a list, unless a comma ends them, and so are those that begin with
+    a) or b).
     """
     if word.breaks > 1 or not word[0].islower():
         return False
     if len(word) == 2 and word[1] in ").":
         return False
-    return word.line_words > SHORT_LINE
+    return before.endswith(",") or word.line_words > SHORT_LINE
 
 
 def _sentences(words: Words) -> Iterator[list[PlacedWord]]:

@@ -5,7 +5,17 @@ from __future__ import annotations
 
 import re
 
-from .rules import PAUSE, Match, Rule, char_before, char_behind, goes_on, is_last, text_before
+from .rules import (
+    PAUSE,
+    Match,
+    Rule,
+    char_before,
+    char_behind,
+    goes_on,
+    is_last,
+    text_before,
+    word_before,
+)
 
 KIND = "symbol"
 OPERATORS = {
@@ -44,6 +54,7 @@ OPERATORS = {
     "⇒": "implies",
     "∈": "in",
 }
+VERBS = frozenset(["is", "are", "was", "were", "be", "if"])
 OPERATOR = re.compile(r"(?P<sign>===|[=!<>]=|[-=]>|[-+−–*×·⋅∗÷/∕∶=<>≤≥≠≈^±→⇒∈])(?= ?[\w(.$√∞-])")
 ASTERISKS = re.compile(r"\*+")
 DASHES = re.compile(r"(?P<space> )?(?P<dash>—+|―+|–|--+|-)")
@@ -88,7 +99,15 @@ def _read_operator(match: Match) -> str | None:
         return OPERATORS[sign]
     if not left or not (left.isalnum() or left in ")]%.²³°"):
         return None
-    return OPERATORS[sign]
+    return _say_operator(match)
+
+
+def _say_operator(match: Match) -> str:
+    """Its words; behind a verb without theirs: the room is > 80 degrees."""
+    words = OPERATORS[match["sign"]]
+    if word_before(match).lower() in VERBS:
+        return words.removeprefix("is ")
+    return words
 
 
 def _has_digit_or_letter(match: Match) -> bool:

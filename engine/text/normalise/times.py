@@ -32,6 +32,7 @@ TO_NAMED = re.compile(
     re.IGNORECASE,
 )
 RATIOS = frozenset(["ratio", "scale", "odds", "mix", "ratios"])
+PROPORTIONS = frozenset(["dilution", "mix", "mixture", "odds", "ratio", "scale", "solution"])
 
 
 def say_clock(hour: str, minute: str | None) -> str:
@@ -70,6 +71,8 @@ def _is_ratio(match: Match) -> bool:
     before = match.string[max(0, match.start() - 40) : match.start()].lower()
     if match["half"] or match["minute"].startswith("0"):
         return False
+    if word_after(match) in PROPORTIONS:
+        return True
     return any(word.strip(".,") in RATIOS for word in before.split())
 
 

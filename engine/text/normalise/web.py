@@ -36,7 +36,7 @@ SYMBOLS = {
 }
 SPELLED_PARTS = words(
     """
-    www http https ftp html htm php asp xml css js ts py sh rb rs cpp pdf png jpg svg mp3
+    img www http https ftp html htm php asp xml css js ts py sh rb rs cpp pdf png jpg svg mp3
     mp4 wav csv tsv md yml sql exe dll apk gz bz xls xlsx ppt pptx docx odt psd url
     usr etc api id uk us eu tv fm ai ly de fr bbc cnn nbc abc cbs npr pbs nfl nba
     mlb nhl ibm att ups usps irs fbi cia cdc nih mit ucla nyu usc cfo ceo faq
@@ -56,6 +56,7 @@ READ_PARTS = {
     "src": "source",
     "docx": "D.O.C.X",
     "ok": "O.K",
+    "nginx": "engine X",
     "js": "J.S",
     "c++": "C plus plus",
 }
@@ -100,6 +101,7 @@ FILE = re.compile(
 PATH = re.compile(
     r"(?P<path>(?:~|\.\.?)?/(?:[\w.@+~-]+/?)+|[A-Za-z]:\\(?:[\w. -]*[\w-]\\?)*?(?=[\s.,;:!?)]|$)"
     r"|\\\\(?:[\w.-]+\\?)+"
+    r"|(?:src|lib|bin|var|tmp|opt|usr|etc|dist|node_modules)/[\w./-]*\w"
     r"|(?:[\w.-]+/){2,}[\w.-]*\w|(?:[a-z][\w-]*/)+[\w-]+(?:\.\w+)+)"
 )
 FLAG = re.compile(
@@ -198,15 +200,21 @@ def _read_domain(match: Match) -> str | None:
 
 
 def _read_ip(match: Match) -> str:
-    parts = [
-        _say_hundreds(part) if len(part) > 2 else cardinal(part) for part in match["ip"].split(".")
-    ]
-    words = " dot ".join(parts)
+    words = " dot ".join(map(_say_octet, match["ip"].split(".")))
     if match["bits"]:
         words += f" slash {cardinal(match['bits'][1:])}"
     if match["port"]:
         words += f" colon {_say_hundreds(match['port'][1:])}"
     return words
+
+
+def _say_octet(part: str) -> str:
+    """192 -> one ninety-two, 203 -> two zero three."""
+    if len(part) < 3:
+        return cardinal(part)
+    if part[1] == "0" and not part.endswith("0"):
+        return " ".join(map(cardinal, part))
+    return _say_hundreds(part)
 
 
 def _read_version(match: Match) -> str | None:
