@@ -24,8 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from engine.engine import Engine  # noqa: E402
 from engine.text.normalise import normalise  # noqa: E402
-from engine.text.segment import segments  # noqa: E402
-from engine.text.segments import Pause  # noqa: E402
+from engine.text.segmentation import Pause, segments  # noqa: E402
 from tests.engine.readings.cases import FOLDER, Case, find_reading, load  # noqa: E402
 
 BETWEEN = {Pause.CLAUSE: " ", Pause.STOP: " . ", Pause.PARAGRAPH: " ¶ "}

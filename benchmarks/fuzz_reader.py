@@ -28,7 +28,7 @@ from engine.errors import EngineError
 from engine.models.piper.espeak import readable_parts
 from engine.models.piper.espeak_process import EspeakProcess, ReaderError, command
 from engine.text.phonemizer import Phonemizer
-from engine.text.segment import segments
+from engine.text.segmentation import segments
 from engine.voices import find_voice
 
 VOICE, LANGUAGE = "joe", "en-us"

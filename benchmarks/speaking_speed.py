@@ -20,8 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from kokoro_quality import sentences
 
-from engine.audio import Audio
-from engine.engine import Engine
+from engine import Audio, Engine
 from pytest_ttsperf.sound_quality.pocketsphinx_recognizer import recognize
 from pytest_ttsperf.sound_quality.words import count_word_errors
 

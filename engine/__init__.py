@@ -17,7 +17,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .audio import Audio, Chunk, Word
+    from .audio import Chunk, Word
     from .engine import Engine
     from .errors import (
         AudioError,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     )
     from .runtime.providers import CoreMLOptions, CudaOptions, OpenVINOOptions
     from .streaming import Stream
+    from .utterance import Audio
 
 
 __all__ = [
@@ -67,7 +68,7 @@ __all__ = [
 _HOMES = {
     "Engine": ".engine",
     "Stream": ".streaming",
-    "Audio": ".audio",
+    "Audio": ".utterance",
     "Chunk": ".audio",
     "Word": ".audio",
     "CoreMLOptions": ".runtime.providers",

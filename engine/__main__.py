@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from .audio import Chunk, WavWriter, open_output, pcm16
-from .encoders import FORMATS_BY_SUFFIX, Encoder, open_encoder
+from .audio import Chunk, pcm16
+from .audio_files import PCM, find_file_format, write_file
+from .encoders import FORMATS_BY_SUFFIX
 from .engine import Engine
 from .errors import EngineError, OptionError, TextError
 from .runtime.providers import CPU, parse_options, parse_threads
 from .server.config import HOST, LIMIT_HELP, PORT, TOKEN_VARIABLE, Limits, ServerConfig
+from .text.emoji_names import EMOJI_READINGS
 from .voices import DEFAULT_VOICE, all_voices
 
 OnProgress = Callable[[str], None]
@@ -25,8 +27,6 @@ FAILED = 1
 MISUSED = 2
 INTERRUPTED = 130
 STANDARD = "-"
-PCM = "pcm"
-WAV = "wav"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,7 +68,8 @@ def _parser() -> argparse.ArgumentParser:
         "say",
         help="speak a text",
         description="Speak a text, writing audio while it is made. Without -o, raw 16-bit PCM "
-        "goes to standard output: python -m engine say Hello. | aplay -r 24000 -f S16_LE",
+        "goes to standard output: python -m engine say Hello. | aplay -r 24000 -f S16_LE. What no "
+        "voice can say is named on standard error.",
     )
     say.add_argument("text", help="what to say; - reads it from standard input")
     suffixes = ", ".join(FORMATS_BY_SUFFIX)
@@ -122,6 +123,12 @@ def _add_engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, help="of the voice's noise, for repeatability"
     )
+    parser.add_argument(
+        "--emoji",
+        choices=EMOJI_READINGS,
+        default=EMOJI_READINGS[0],
+        help="say emoji by their names, or leave them out; default: %(default)s",
+    )
 
 
 def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -149,7 +156,8 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     serve.add_argument(
         "--strict",
         action="store_true",
-        help="refuse requests with fields, names or cases that OpenAI's API does not have",
+        help="refuse requests with fields, names or cases that neither OpenAI's API nor this "
+        "server has",
     )
     for name, text in LIMIT_HELP.items():
         default = getattr(Limits(), name)
@@ -165,7 +173,9 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _say(options: argparse.Namespace) -> None:
     output = _find_output(options)
-    audio_format = _find_format(output, options.raw)
+    audio_format = PCM
+    if output is not None:
+        audio_format = find_file_format(output, is_raw=options.raw)
     text = _get_text(options)
     open_engine = _engine_opener(options)
     with open_engine(options.voice, _report) as engine:
@@ -173,50 +183,19 @@ def _say(options: argparse.Namespace) -> None:
         chunks = engine.stream(text, speed=options.speed)
         if output is None:
             _write_raw(chunks, sys.stdout.buffer)
-        elif audio_format == PCM:
-            with open_output(output) as file:
-                _write_raw(chunks, file)
-        elif audio_format == WAV:
-            _write_wav(chunks, output, engine.sample_rate)
         else:
-            encoder = _open_encoder(audio_format, engine.sample_rate)
-            with open_output(output) as file:
-                _write_encoded(chunks, file, encoder)
+            pieces = (chunk.samples for chunk in chunks)
+            write_file(pieces, output, audio_format, engine.sample_rate)
+        for left_out in chunks.unreadable():
+            _report_left_out(left_out.text, left_out.kind)
 
 
 def _report(line: str) -> None:
     print(f"engine: {line}", file=sys.stderr, flush=True)
 
 
-def _find_format(output: Path | None, is_raw: bool) -> str:
-    """What to write, by the name of the file. Raises OptionError if it names no format of ours."""
-    if output is None:
-        return PCM
-    suffix = output.suffix.lower()
-    audio_format = FORMATS_BY_SUFFIX.get(suffix, WAV)
-    if is_raw:
-        if suffix in FORMATS_BY_SUFFIX and audio_format != PCM:
-            raise OptionError(
-                f"found --raw and {output}, wanted raw PCM or a file of the format {audio_format}; "
-                "leave out --raw, or end the name in .pcm"
-            )
-        return PCM
-    if suffix and suffix not in FORMATS_BY_SUFFIX:
-        raise OptionError(
-            f"found {output}, wanted a name that ends in one of {', '.join(FORMATS_BY_SUFFIX)}; "
-            "choose one of them, or none for WAV"
-        )
-    return audio_format
-
-
-def _open_encoder(audio_format: str, sample_rate: int) -> Encoder:
-    try:
-        return open_encoder(audio_format, sample_rate)
-    except ModuleNotFoundError as error:
-        raise OptionError(
-            f"found no package {error.name}, wanted it to write {audio_format}; "
-            'pip install "pytest-ttsperf[http]", or write a .wav file'
-        ) from error
+def _report_left_out(text: str, kind: str) -> None:
+    _report(f"left out {text!r} ({kind})")
 
 
 def _get_text(options: argparse.Namespace) -> str:
@@ -235,7 +214,7 @@ def _read(options: argparse.Namespace) -> None:
     print(" ".join(reading.phonemes for reading in readings if reading.phonemes))
     for reading in readings:
         for left_out in reading.unreadable:
-            print(f"engine: left out {left_out.text!r} ({left_out.kind})", file=sys.stderr)
+            _report_left_out(left_out.text, left_out.kind)
 
 
 def _serve(options: argparse.Namespace) -> None:
@@ -273,6 +252,7 @@ def _engine_opener(options: argparse.Namespace) -> Callable[[str, OnProgress], E
             provider_options=provider_options,
             threads=threads,
             seed=options.seed,
+            emoji=options.emoji,
             on_progress=on_progress,
         )
 
@@ -297,20 +277,6 @@ def _write_raw(chunks: Iterator[Chunk], file: BinaryIO) -> None:
     for chunk in chunks:
         file.write(pcm16(chunk.samples))
         file.flush()
-
-
-def _write_wav(chunks: Iterator[Chunk], path: Path, sample_rate: int) -> None:
-    with open_output(path) as file, WavWriter(file, sample_rate) as wav:
-        for chunk in chunks:
-            wav.write(chunk.samples)
-            file.flush()
-
-
-def _write_encoded(chunks: Iterator[Chunk], file: BinaryIO, encoder: Encoder) -> None:
-    for chunk in chunks:
-        file.write(encoder.encode(chunk.samples))
-        file.flush()
-    file.write(encoder.finish())
 
 
 def _voices(_: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Audio as the engine hands it out: chunks, whole utterances, 16-bit PCM and WAV."""
+"""Audio as the engine hands it out: chunks, 16-bit PCM and WAV."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import re
 import stat
 import struct
-from collections.abc import Iterable
 from dataclasses import dataclass
 from os import PathLike
 from typing import BinaryIO, NamedTuple, Self
@@ -46,7 +45,7 @@ MAX_LINKS = 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Sound:
+class SampledAudio:
     """Finite float32 mono samples, full scale at -1 and 1, and their rate in Hz."""
 
     samples: Samples
@@ -71,30 +70,13 @@ class _Sound:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Chunk(_Sound):
+class Chunk(SampledAudio):
     """A piece of audio as a stream yields it, and the words that begin in it.
 
     Not every voice reports its words. Raises AudioError for unfit samples.
     """
 
     words: tuple[Word, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Audio(_Sound):
-    """A whole utterance. Raises AudioError for unfit samples."""
-
-    @classmethod
-    def join(cls, chunks: Iterable[Chunk], sample_rate: int) -> Self:
-        """The chunks one after the other, sample for sample."""
-        empty = np.zeros(0, np.float32)
-        pieces = [chunk.samples for chunk in chunks]
-        return cls(np.concatenate([empty, *pieces]), sample_rate)
-
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write a 16-bit mono WAV file."""
-        with open_output(path) as file, WavWriter(file, self.sample_rate) as wav:
-            wav.write(self.samples)
 
 
 def pcm16(samples: Samples) -> bytes:

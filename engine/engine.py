@@ -3,23 +3,22 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from os import PathLike
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
-from .audio import Audio, Chunk, Word
+from .audio import Chunk, Word
 from .cache import Cache
+from .chunk_lengths import chunk_lengths
 from .errors import EngineClosed, OptionError, TextUnspeakable
+from .opening import open_model, placement_of
 from .pauses import PauseFiller
 from .runtime.providers import (
     CPU,
-    Provider,
     ProviderOptions,
-    Require,
     SessionOptions,
     check_require,
     find_provider,
@@ -32,10 +31,12 @@ from .streaming import (
     StreamLimiter,
     prefetch_one,
 )
-from .text.segment import incoming, segments
-from .text.segments import Segment
+from .text.emoji_names import check_emoji
+from .text.segmentation import Segment, incoming, segments
 from .timing import SpanRecorder, StageSpan
-from .voices import DEFAULT_VOICE, Voice, find_voice
+from .utterance import Audio
+from .voices import DEFAULT_VOICE, find_voice
+from .warm_up import WARM_TEXTS, WarmUp, until_steady
 
 if TYPE_CHECKING:
     from .models.base import Model, StreamContext
@@ -45,29 +46,9 @@ if TYPE_CHECKING:
 
 Text = str | Iterable[str] | AsyncIterable[str]
 
-FIRST_CHUNK_S = 0.1
-MAX_CHUNK_S = 0.8
 FREE_MB = 64.0  # may stay with the process, ready for the next runs
 SLOWEST = 0.25
 FASTEST = 4.0  # speed of speaking
-
-# Several lengths, a word no dictionary has, and numbers: every path a real text takes.
-WARM_TEXTS = (
-    "Yes.",
-    "The quick brown fox jumps over the lazy zyphlonk.",
-    "On the third of March, 1,250 people paid 9 dollars each to hear it read aloud, "
-    "and nobody asked for the money back when the reader lost her place.",
-)
-MAX_WARM_ROUNDS = 10
-STEADY_WITHIN = 0.1
-
-
-class WarmUp(TypedDict):
-    """What warming up took. `steady` is false if the last round was still faster than before."""
-
-    rounds: int
-    seconds: float
-    steady: bool
 
 
 class SegmentReading(NamedTuple):
@@ -100,6 +81,7 @@ class Engine:
         session: Mapping[str, Any] | None = None,
         cache: str | PathLike[str] | None = None,
         shapes: str = "dynamic",
+        emoji: str = "leave-out",
         on_progress: Callable[[str], None] | None = None,
     ) -> None:
         """Open a voice on an execution provider.
@@ -117,13 +99,16 @@ class Engine:
         session: options of the sessions by name, see providers.SessionOptions.
         cache: folder for what is made once; None is $TTS_ENGINE_CACHE, or the user's cache.
         shapes: "dynamic", or "buckets" for graphs of a few fixed shapes, which some providers need.
+        emoji: "leave-out", or "names" to say them by their names.
         on_progress: called with a line of text now and then while making that takes long; what it
         raises ends the opening. What was made by then is not made again.
-        Raises OptionError, VoiceNotFound, VoiceNotInstalled, ProviderUnavailable or ModelError.
+        Raises OptionError, VoiceNotFound, VoiceNotInstalled, PackageNotInstalled,
+        ProviderUnavailable or ModelError.
         """
         self._seed = _check_count("seed", seed, 0, "leave it out")
         if max_streams is not None:
             _check_count("max_streams", max_streams, 1, "leave it out for any number")
+        self._emoji = check_emoji(emoji)
         self._trim = trim
         self._limiter = StreamLimiter(max_streams)
         self._voice = find_voice(voice)
@@ -132,7 +117,7 @@ class Engine:
         session_options = dict(session or {})
         if threads is not None:
             session_options["threads"] = threads
-        self._model: Model | None = _open_model(
+        self._model: Model | None = open_model(
             self._voice,
             self._recorder,
             provider=find_provider(provider, provider_options),
@@ -150,10 +135,11 @@ class Engine:
         """Samples a second of every chunk, in Hz."""
         return self._voice.sample_rate
 
-    def stream(self, text: Text, *, speed: float = 1.0) -> Stream:
+    def stream(self, text: Text, *, speed: float = 1.0, emoji: str | None = None) -> Stream:
         """The text as chunks, each as soon as it is made; the first is about 100 ms long.
 
         speed: from 0.25 to 4; 1 is the voice's normal speed, 2 takes half as long.
+        emoji: "leave-out" or "names"; None is as the engine was opened.
 
         A complete text is checked here, not at the first chunk: TextEmpty or TextUnspeakable if
         there is nothing to say, OptionTypeError if it is not a str. Characters the voice has no
@@ -163,7 +149,7 @@ class Engine:
         from the first complete clause on. The parts may come asynchronously if the chunks are
         iterated over with `async for`.
         """
-        request = self._make_request(_check_speed(speed))
+        request = self._make_request(_check_speed(speed), emoji)
         bridge = None
         if isinstance(text, AsyncIterable):
             bridge = AsyncTextBridge(text)
@@ -184,13 +170,13 @@ class Engine:
             lambda: list(request.unreadable),
         )
 
-    def astream(self, text: Text, *, speed: float = 1.0) -> Stream:
+    def astream(self, text: Text, *, speed: float = 1.0, emoji: str | None = None) -> Stream:
         """stream() by another name: its chunks can be iterated over with `async for` as well."""
-        return self.stream(text, speed=speed)
+        return self.stream(text, speed=speed, emoji=emoji)
 
-    def synthesize(self, text: str, *, speed: float = 1.0) -> Audio:
+    def synthesize(self, text: str, *, speed: float = 1.0, emoji: str | None = None) -> Audio:
         """The whole utterance at once: the chunks of stream(), joined sample for sample."""
-        return Audio.join(self.stream(text, speed=speed), self.sample_rate)
+        return Audio.join(self.stream(text, speed=speed, emoji=emoji), self.sample_rate)
 
     def read(self, text: str) -> list[SegmentReading]:
         """The words and phonemes that stream() would say, segment by segment.
@@ -202,8 +188,8 @@ class Engine:
         model = self._require_open()
         readings = []
         for segment in segments(text):
-            reading = normalise(segment)
-            phonemes = model.transcribe(segment)
+            reading = normalise(segment, emoji=self._emoji)
+            phonemes = model.transcribe(segment, self._emoji)
             readings.append(SegmentReading(reading.words(), phonemes, reading.unreadable))
         return readings
 
@@ -227,7 +213,7 @@ class Engine:
         Nodes are those of every session of the voice, summed per provider; `share` is each
         provider's part of them. `sessions` is how many there are, `shapes` whether those are fixed.
         """
-        placement = _placement_of(self._require_open())
+        placement = placement_of(self._require_open())
         placement["shapes"] = self._shapes
         placement["voice"] = self._voice.name
         placement["voice_hash"] = self._voice.sha256
@@ -260,7 +246,7 @@ class Engine:
             raise EngineClosed("found a closed engine, wanted an open one; make a new Engine")
         return self._model
 
-    def _make_request(self, speed: float = 1.0) -> StreamContext:
+    def _make_request(self, speed: float = 1.0, emoji: str | None = None) -> StreamContext:
         from .models.base import StreamContext
         from .runtime.session import CancelToken
 
@@ -270,9 +256,10 @@ class Engine:
             noise,
             SpanRecorder(),
             CancelToken(),
-            _chunk_lengths(model_speed / speed),
+            chunk_lengths(model_speed / speed),
             model_speed,
             model_speed / speed,
+            self._emoji if emoji is None else check_emoji(emoji),
         )
 
     def _rescale(self, chunks: Chunks, request: StreamContext) -> Chunks:
@@ -308,11 +295,11 @@ class Engine:
         """A text that is all there. What can refuse it does so now, not at the first chunk."""
         model = self._require_open()
         with request.recorder.span("text"):
-            waiting = iter(segments(text))
+            # What is left out is named before the first chunk, as the head of an answer says it.
+            waiting = iter(list(request.note_unreadable(segments(text))))
         for segment in waiting:
             with request.recorder.span("phonemes", 0):
-                inputs = model.read(segment)
-            request.note_unreadable(segment)
+                inputs = model.read(segment, request.emoji)
             if inputs:
                 return self._make_chunks(segment, inputs, waiting, request)
         raise self._unspeakable(repr(text[:40]))
@@ -324,7 +311,8 @@ class Engine:
     ) -> Chunks:
         """A text that is still being written."""
         is_silent = True
-        for chunk in self._make_chunks(None, [], incoming(parts), request):
+        waiting = request.note_unreadable(incoming(parts))
+        for chunk in self._make_chunks(None, [], waiting, request):
             is_silent = False
             yield chunk
         if is_silent and not request.stop.is_set:
@@ -366,44 +354,7 @@ class Engine:
             if segment is None:
                 return
             with request.recorder.span("phonemes", index):
-                inputs = self._require_open().read(segment)
-            request.note_unreadable(segment)
-
-
-def _open_model(
-    voice: Voice,
-    recorder: SpanRecorder,
-    *,
-    provider: Provider,
-    options: SessionOptions,
-    require: Require,
-    lexicon: Mapping[str, str],
-    cache: Cache,
-    shapes: str,
-    on_progress: Callable[[str], None] | None,
-) -> Model:
-    # Late, since all of these import onnxruntime: naming the engine has to stay cheap.
-    with recorder.span("import"):
-        from .models import family_of
-        from .models.base import Settings, check_shapes, say_nothing
-        from .runtime.exit_guard import Cancelled
-        from .runtime.session import check_available, check_placement
-
-        family = family_of(voice)
-    check_available(provider)  # before graphs are made for it
-    on_progress = on_progress or say_nothing
-    settings = Settings(
-        provider, options, require, lexicon, cache, check_shapes(shapes), on_progress
-    )
-    try:
-        model: Model = family.open_model(voice, settings, recorder)
-    except Cancelled:
-        raise EngineClosed(
-            "found the interpreter about to end, wanted to open a voice; open it earlier"
-        ) from None
-    options.check_stages([session.stage for session in model.sessions()])
-    check_placement(_placement_of(model), require)
-    return model
+                inputs = self._require_open().read(segment, request.emoji)
 
 
 def _give_memory_back(above_mb: float = FREE_MB) -> None:
@@ -411,12 +362,6 @@ def _give_memory_back(above_mb: float = FREE_MB) -> None:
     from .runtime.session import give_memory_back
 
     give_memory_back(above_mb)
-
-
-def _placement_of(model: Model) -> dict[str, Any]:
-    from .runtime.session import combine_placements
-
-    return combine_placements(session.placement() for session in model.sessions())
 
 
 def _place(word: Word, segment: Segment | None, start_s: float) -> Word:
@@ -448,60 +393,3 @@ def _check_count(
             f"found {name}={value!r}, wanted a whole number from {least} on; {remedy}"
         )
     return value
-
-
-def chunk_s(index: int) -> float:
-    """How long chunk `index` of an utterance should be, in seconds: short at first, then doubling.
-
-    Longer chunks cost less per second of audio, and by then enough of it is already playing.
-    """
-    return min(FIRST_CHUNK_S * 2.0 ** min(index, 10), MAX_CHUNK_S)
-
-
-def _chunk_lengths(time_scale: float) -> Callable[[int], float]:
-    """How long the model's chunks should be, for chunk_s() to hold behind the time scale.
-
-    None is shorter than the first at speed 1: where chunks are made longer, it would only cost.
-    """
-    if time_scale == 1:
-        return chunk_s
-    return lambda index: max(FIRST_CHUNK_S, chunk_s(index) / time_scale)
-
-
-def until_steady(
-    speak: Callable[[], None],
-    *,
-    now_ns: Callable[[], int] = time.perf_counter_ns,
-    work_ns: Callable[[], int] = time.process_time_ns,
-) -> WarmUp:
-    """Speak until a round is no faster than the fastest one before it, ten rounds at most.
-
-    That is one within a tenth of it; or a slower one that took as much processor time, within a
-    tenth: then others were busy, and more rounds would only wait for them.
-    """
-    start_ns = now_ns()
-    best_ns: int | None = None
-    best_work_ns: int | None = None
-    steady = False
-    rounds = 0
-    while rounds < MAX_WARM_ROUNDS and not steady:
-        began_ns = now_ns()
-        began_work_ns = work_ns()
-        speak()
-        took_ns = now_ns() - began_ns
-        took_work_ns = work_ns() - began_work_ns
-        rounds += 1
-        if best_ns is None or best_work_ns is None:
-            best_ns = took_ns
-            best_work_ns = took_work_ns
-            continue
-        is_same_work = _is_near(took_work_ns, best_work_ns)
-        steady = _is_near(took_ns, best_ns) or (took_ns > best_ns and is_same_work)
-        best_ns = min(best_ns, took_ns)
-        best_work_ns = min(best_work_ns, took_work_ns)
-    seconds = (now_ns() - start_ns) / 1e9
-    return {"rounds": rounds, "seconds": seconds, "steady": steady}
-
-
-def _is_near(found_ns: int, wanted_ns: int) -> bool:
-    return abs(found_ns - wanted_ns) <= STEADY_WITHIN * wanted_ns

@@ -8,7 +8,7 @@
     │   ├── TextEmpty                 no visible character at all
     │   └── TextUnspeakable           no character this voice has a sound for, or its reader fails
     ├── VoiceNotInstalled             the voice is known, its files are not on this machine
-    ├── PackageNotInstalled           a package is missing that a speed needs
+    ├── PackageNotInstalled           a package is missing that a speed or names of emoji need
     ├── ProviderUnavailable           onnxruntime here lacks the execution provider asked for
     ├── ModelError                    the model is damaged, or failed while it ran
     ├── AudioError (ValueError)       samples that are not finite float32 mono

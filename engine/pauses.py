@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .audio import QUIET, Samples
-from .text.segments import Pause
+from .text.segmentation import Pause
 
 PAUSE_S = {Pause.CLAUSE: 0.0, Pause.STOP: 0.6, Pause.PARAGRAPH: 1.1}
 """At least so long nothing sounds, in seconds; voices pause for up to .45 at a comma."""

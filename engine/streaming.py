@@ -268,7 +268,10 @@ class Stream:
         return self._spans()
 
     def unreadable(self) -> list[Unreadable]:
-        """What was left out of the text so far, as no voice can say it: emoji, other scripts."""
+        """What is left out of the text, as no voice can say it: emoji, other scripts.
+
+        Of a complete text all of it, of one that is still being written what was found so far.
+        """
         return self._unreadable()
 
     def close(self) -> None:

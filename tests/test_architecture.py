@@ -79,22 +79,32 @@ ENGINE_ROOMS = {
     "cache": {"errors"},
     "voices": {"errors"},
     "encoders": {"audio", "errors"},
+    "audio_files": {"audio", "encoders", "errors"},
+    "utterance": {"audio", "audio_files"},
     "text": {"cache", "errors"},
     "runtime": {"errors"},
     "models": {"runtime", "text", "voices", "cache", "audio", "timing", "errors"},
+    "warm_up": set(),
+    "chunk_lengths": set(),
+    "opening": {"errors", "timing", "voices", "runtime", "models", "cache"},
     "pauses": {"audio", "text"},
     "streaming": {"audio", "text", "timing", "errors"},
     "time_scale": {"audio", "timing", "errors", "streaming"},
     "engine": {
         "errors", "timing", "audio", "text", "voices", "runtime", "models", "cache", "pauses",
-        "streaming", "time_scale",
+        "streaming", "time_scale", "utterance", "warm_up", "chunk_lengths", "opening",
     },
-    "server": {"engine", "streaming", "audio", "timing", "encoders", "voices", "errors"},
-    "__main__": {"engine", "audio", "encoders", "errors", "voices", "runtime", "server"},
+    "server": {
+        "engine", "streaming", "audio", "text", "timing", "encoders", "voices", "errors",
+    },
+    "__main__": {
+        "engine", "audio", "audio_files", "encoders", "errors", "text", "voices", "runtime",
+        "server",
+    },
 }  # fmt: skip
 ENGINE_ARROWS = {
     ("", name): "what `from engine import ...` gives, late"
-    for name in ("audio", "engine", "errors", "runtime", "streaming")
+    for name in ("audio", "engine", "errors", "runtime", "streaming", "utterance")
 }
 PACKAGES = [
     pytest.param("pytest_ttsperf", PLUGIN_ROOMS, PLUGIN_ARROWS, LEAVES, id="plugin"),

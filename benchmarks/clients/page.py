@@ -1,11 +1,12 @@
-"""A page in Chromium against a server: OpenAI's client from npm, `fetch` with MSE, a WebSocket.
+"""A page in Chromium against a server: OpenAI's client from npm, `fetch` with MSE, WebSockets.
 
     npm install openai esbuild           # in some folder
     python -m engine serve --cors-origin http://127.0.0.1:8900
     python benchmarks/clients/page.py http://127.0.0.1:8000 --packages FOLDER
 
 Serves page.html at http://127.0.0.1:8900, opens it in a headless Chromium (Debian's package
-`chromium`), and prints what the page reports.
+`chromium`), and prints what the page reports; among it whether words are marked while they are
+said, which highlight.html shows to people.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ def bundle(packages: Path, folder: Path) -> None:
         f"--outfile={folder / 'openai_npm.js'}",
     ]
     subprocess.run(command, check=True, cwd=packages)
-    shutil.copyfile(HERE / "page.html", folder / "page.html")
+    for name in ("page.html", "highlight.js", "highlight.html"):
+        shutil.copyfile(HERE / name, folder / name)
 
 
 def open_page(url: str, folder: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
@@ -12,9 +12,10 @@ from ..audio import Samples, Word
 from ..cache import Cache
 from ..errors import OptionError
 from ..runtime.providers import Provider, Require, SessionOptions
+from ..text.emoji_names import EmojiReading
 from ..text.normalise import Unreadable, find_unreadable
 from ..text.phonemizer import ModelInput, Phonemizer
-from ..text.segments import Segment
+from ..text.segmentation import Segment
 from ..timing import SpanRecorder
 from ..voices import Voice
 
@@ -40,6 +41,7 @@ class StreamContext:
     stop: ends whatever run of a session is on.
     speed: that the model speaks at, in its range; 1 is the voice's own, 2 takes half as long.
     time_scale: how many times as long the model's chunks are made behind it.
+    emoji: whether they are left out or said by their names.
     unreadable: what was left out of the text so far, as no voice can say it.
     """
 
@@ -49,13 +51,16 @@ class StreamContext:
     chunk_s: ChunkLengths
     speed: float = 1.0
     time_scale: float = 1.0
+    emoji: EmojiReading = "leave-out"
     unreadable: list[Unreadable] = field(default_factory=list)
 
-    def note_unreadable(self, segment: Segment) -> None:
-        """Add what is left out of a segment, placed in the text as it was sent."""
-        for left_out in find_unreadable(segment):
-            start, end = segment.locate(left_out.start, left_out.end)
-            self.unreadable.append(left_out._replace(start=start, end=end))
+    def note_unreadable(self, segments: Iterable[Segment]) -> Iterator[Segment]:
+        """The segments; what is left out of each is added, placed in the text as it was sent."""
+        for segment in segments:
+            for left_out in find_unreadable(segment, self.emoji):
+                start, end = segment.locate(left_out.start, left_out.end)
+                self.unreadable.append(left_out._replace(start=start, end=end))
+            yield segment
 
 
 class SpeedRange(NamedTuple):
@@ -85,10 +90,10 @@ class Model(Protocol):
     sample_rate: int
     speeds: SpeedRange
 
-    def read(self, segment: str) -> list[ModelInput]:
+    def read(self, segment: str, emoji: EmojiReading = "leave-out") -> list[ModelInput]:
         """A segment as what the model can say at once, in one part or several; none if silent."""
 
-    def transcribe(self, segment: str) -> str:
+    def transcribe(self, segment: str, emoji: EmojiReading = "leave-out") -> str:
         """The phonemes of a segment, as the voice writes them."""
 
     def stream(
@@ -115,13 +120,13 @@ class PhonemizedModel:
     def __init__(self, phonemize: Phonemizer) -> None:
         self._phonemize = phonemize
 
-    def read(self, segment: str) -> list[ModelInput]:
+    def read(self, segment: str, emoji: EmojiReading = "leave-out") -> list[ModelInput]:
         """A segment as ids and words."""
-        return self._phonemize.read(segment)
+        return self._phonemize.read(segment, emoji)
 
-    def transcribe(self, segment: str) -> str:
+    def transcribe(self, segment: str, emoji: EmojiReading = "leave-out") -> str:
         """The phonemes of a segment."""
-        return self._phonemize.transcribe(segment)
+        return self._phonemize.transcribe(segment, emoji)
 
     def close(self) -> None:
         """Nothing beside the sessions has to be given back."""

@@ -105,7 +105,25 @@ class PendingWords:
         return taken
 
 
-def retime(counts: NDArray[np.int64], speed: float, front: int) -> NDArray[np.int64]:
+class Pairing(NamedTuple):
+    """How ids that belong together are timed, as those of a phoneme with the pad behind it.
+
+    size: how many they are. least: the frames that each of those behind the first has at least.
+    """
+
+    size: int = 1
+    least: int = 1
+
+
+ALONE = Pairing()
+
+
+def retime(
+    counts: NDArray[np.int64],
+    speed: float,
+    front: int,
+    pairing: Pairing = ALONE,
+) -> NDArray[np.int64]:
     """How many frames each phoneme lasts at another speed, from how many it lasts at 1.
 
     Together they last 1 / speed as long, to the nearest frame: what rounding takes from one phoneme
@@ -113,26 +131,48 @@ def retime(counts: NDArray[np.int64], speed: float, front: int) -> NDArray[np.in
 
     Faster, long phonemes and pauses give more than short ones, as when people speak fast (Covell,
     Withgott, Slaney 1998, "Mach1"). The first `front` are a silence that may be trimmed away; they
-    are divided as they are.
+    are divided as they are. Ids behind them that belong together are one phoneme: see Pairing.
     """
     lengths = counts / speed
+    least = np.ones(len(counts), np.int64)
     if speed > 1:
-        lengths[front:] = _squeeze(counts[front:], speed)
-    behind = np.arange(1, len(counts) + 1)
+        for index in range(1, pairing.size):
+            least[front + index :: pairing.size] = pairing.least
+        lengths[front:] = _squeeze_groups(counts[front:], least[front:], speed, pairing.size)
+    behind = np.cumsum(least)
     edges = np.rint(np.cumsum(lengths)).astype(np.int64)
     edges = np.maximum.accumulate(edges - behind) + behind
     return np.diff(edges, prepend=0)
 
 
-def _squeeze(counts: NDArray[np.int64], speed: float) -> NDArray[np.float64]:
-    """counts ** EVENNESS, times what makes them last 1 / speed as long; 1 at least, and no more
-    than before.
+def _squeeze_groups(
+    counts: NDArray[np.int64],
+    least: NDArray[np.int64],
+    speed: float,
+    size: int,
+) -> NDArray[np.float64]:
+    """_squeeze() of so many at a time, each of which gives the same share of its group."""
+    if size == 1:
+        return _squeeze(counts, least, speed)
+    starts = np.arange(0, len(counts), size)
+    sums = np.add.reduceat(counts, starts)
+    squeezed = _squeeze(sums, np.add.reduceat(least, starts), speed)
+    shares = np.repeat(squeezed / np.maximum(sums, 1), size)[: len(counts)]
+    lengths: NDArray[np.float64] = counts * shares
+    return lengths
+
+
+def _squeeze(
+    counts: NDArray[np.int64], least: NDArray[np.int64], speed: float
+) -> NDArray[np.float64]:
+    """counts ** EVENNESS, times what makes them last 1 / speed as long; `least` at least, and no
+    more than before.
     """
     flat = counts**EVENNESS
     factors = np.linspace(0, np.max(counts / flat), FACTORS)
-    trials = np.clip(factors[:, None] * flat, 1, counts)
+    trials = np.clip(factors[:, None] * flat, least, counts)
     factor = np.interp(counts.sum() / speed, trials.sum(axis=1), factors)
-    squeezed: NDArray[np.float64] = np.clip(factor * flat, 1, counts)
+    squeezed: NDArray[np.float64] = np.clip(factor * flat, least, counts)
     return squeezed
 
 

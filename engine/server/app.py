@@ -43,6 +43,7 @@ EXPOSED_HEADERS = [
     "X-Voice",
     "X-Provider",
     "X-Ignored",
+    "X-Unreadable",
     "X-Cache",
     "Server-Timing",
 ]

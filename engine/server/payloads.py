@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from starlette.responses import JSONResponse
@@ -15,6 +16,9 @@ from ..audio import Word
 from ..timing import StageSpan
 from .errors import ApiError
 from .synthesis import EncodedChunk
+
+if TYPE_CHECKING:  # compiling the rules takes a while, and the server is to listen at once
+    from ..text.normalise import Unreadable
 
 MAX_NAMES = 20
 MAX_NAME_CHARS = 40
@@ -39,6 +43,36 @@ def join_names(names: Sequence[str]) -> str:
     if len(names) > MAX_NAMES:
         shown.append("...")
     return ", ".join(shown)
+
+
+def to_unreadable_list(found: Iterable[Unreadable]) -> list[dict[str, Any]]:
+    """What no voice can say, and its characters in the text as it was sent."""
+    return [
+        {
+            "text": left_out.text,
+            "kind": left_out.kind,
+            "start_char": left_out.start,
+            "end_char": left_out.end,
+        }
+        for left_out in found
+    ]
+
+
+def join_unreadable(found: Sequence[Unreadable]) -> str:
+    """The same for the value of a header, where it stands rather than what: emoji 6-7.
+
+    Not too many; characters are counted from 0, from the first to before the last number.
+    """
+    shown = [f"{left_out.kind} {left_out.start}-{left_out.end}" for left_out in found[:MAX_NAMES]]
+    if len(found) > MAX_NAMES:
+        shown.append("...")
+    return ", ".join(shown)
+
+
+def count_unreadable(found: Iterable[Unreadable]) -> str:
+    """The same for a log, without a word of the text: 2 emoji, 1 Thai letters."""
+    kinds = Counter(left_out.kind for left_out in found)
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "nothing"
 
 
 def round_figure(value: float | None, digits: int = 2) -> float | None:
@@ -69,18 +103,21 @@ def sum_stages_ms(spans: Iterable[StageSpan]) -> dict[str, float]:
     return durations
 
 
-def encode_delta_event(chunk: EncodedChunk) -> bytes:
-    """The server-sent event for one chunk."""
+def encode_delta_event(chunk: EncodedChunk, unreadable: Iterable[Unreadable] = ()) -> bytes:
+    """The server-sent event for one chunk, with what was left out since the event before."""
     return _encode_event(
         {
             "type": "speech.audio.delta",
             "audio": base64.b64encode(chunk.content).decode(),
             "words": to_word_times(chunk.words),
+            "unreadable": to_unreadable_list(unreadable),
         }
     )
 
 
-def encode_done_event(words: Sequence[Word], totals: dict[str, Any]) -> bytes:
+def encode_done_event(
+    words: Sequence[Word], unreadable: Iterable[Unreadable], totals: dict[str, Any]
+) -> bytes:
     """The last server-sent event."""
     return _encode_event(
         {
@@ -92,6 +129,7 @@ def encode_done_event(words: Sequence[Word], totals: dict[str, Any]) -> bytes:
                 "total_tokens": None,
             },
             "words": to_word_times(words),
+            "unreadable": to_unreadable_list(unreadable),
             "totals": totals,
         }
     )

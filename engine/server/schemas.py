@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSche
 from starlette.requests import Request
 
 from ..engine import FASTEST, SLOWEST
+from ..text.emoji_names import EmojiReading
 from .config import Limits
 from .errors import ApiError
 from .names import OPENAI_MODELS, OPENAI_VOICES
@@ -22,7 +23,7 @@ DEFAULTS = {"model": OPENAI_MODELS[0], "voice": OPENAI_VOICES[0]}
 EXAMPLE: dict[str, Any] = {**DEFAULTS, "input": "Hello there.", "response_format": "mp3"}
 MEANINGLESS = {"instructions"}
 """Fields of OpenAI's API that say nothing to these voices."""
-CHOICES = {"response_format", "stream_format"}
+CHOICES = {"response_format", "stream_format", "emoji"}
 """Fields whose values are names of ours, in lower case."""
 
 
@@ -43,7 +44,11 @@ class VoiceId(BaseModel):
 
 
 class SpeechRequest(BaseModel):
-    """The body of POST /v1/audio/speech, in its strict form: an unknown field is an error."""
+    """The body of POST /v1/audio/speech, in its strict form: an unknown field is an error.
+
+    emoji, which OpenAI's API lacks: whether they are left out or said by their names; None is as
+    the server was started.
+    """
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": EXAMPLE})
     model: str
@@ -53,6 +58,7 @@ class SpeechRequest(BaseModel):
     speed: Annotated[float, Field(ge=SLOWEST, le=FASTEST)] = 1.0
     stream_format: Literal["audio", "sse"] = "audio"
     instructions: str | None = None
+    emoji: EmojiReading | None = None
 
     @property
     def voice_name(self) -> str:

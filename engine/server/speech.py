@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from starlette.datastructures import Headers
@@ -22,20 +22,25 @@ from .admission import Slot, send_with_backpressure
 from .errors import to_api_error
 from .metrics import Outcome, RequestMetrics
 from .payloads import (
+    count_unreadable,
     encode_delta_event,
     encode_done_event,
     join_names,
+    join_unreadable,
     make_error_response,
     new_request_id,
     round_figure,
     sum_stages_ms,
 )
-from .response_cache import CacheKey
+from .response_cache import CachedResponse, CacheKey
 from .schemas import SpeechRequest
 from .state import ServerState
-from .synthesis import SynthesisJob
+from .synthesis import EncodedChunk, SynthesisJob
 from .tasks import run_until
 from .voice_pool import LoadedVoice
+
+if TYPE_CHECKING:  # compiling the rules takes a while, and the server is to listen at once
+    from ..text.normalise import Unreadable
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +81,9 @@ class SpeechResponse:
             request.input,
             request.speed,
             request.response_format,
+            request.emoji,
         )
+        self._cached: CachedResponse | None = None
         self._has_begun = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -107,9 +114,10 @@ class SpeechResponse:
 
     async def _send_speech(self, send: Send) -> None:
         """Send it from the cache, or else synthesise it."""
-        cached = self._cache.find(self._cache_key) if self._cache is not None else None
-        if cached is not None:
-            self._metrics.outcome = await self._send_cached(cached, send)
+        if self._cache is not None:
+            self._cached = self._cache.find(self._cache_key)
+        if self._cached is not None:
+            self._metrics.outcome = await self._send_cached(self._cached, send)
             return
         async with Slot(self._state.admission) as slot:
             self._queued_s = self._elapsed_s
@@ -118,11 +126,11 @@ class SpeechResponse:
             finally:
                 await self._job.end()
 
-    async def _send_cached(self, content: bytes, send: Send) -> Outcome:
+    async def _send_cached(self, cached: CachedResponse, send: Send) -> Outcome:
         await self._send_head(send, "hit")
         try:
             async with asyncio.timeout(self._state.limits.stall_s):
-                await send(_body_message(content, is_last=True))
+                await send(_body_message(cached.content, is_last=True))
         except TimeoutError:
             return "stalled"
         return "cached"
@@ -135,7 +143,7 @@ class SpeechResponse:
             if not self._has_begun:
                 await self._send_head(send, "miss")
             words += chunk.words
-            body = encode_delta_event(chunk) if self._is_sse else chunk.content
+            body = self._encode(chunk)
             if self._cache is not None:
                 contents.append(body)
             self._metrics.add_chunk(self._elapsed_s, chunk.audio_s, chunk.work_s)
@@ -143,12 +151,27 @@ class SpeechResponse:
             if not await send_with_backpressure(slot, send(message), stall_s):
                 return "stalled"
         if self._cache is not None:
-            self._cache.store(self._cache_key, b"".join(contents))
-        last = encode_done_event(words, self._compute_totals()) if self._is_sse else b""
+            response = CachedResponse(b"".join(contents), tuple(self._find_unreadable()))
+            self._cache.store(self._cache_key, response)
+        last = b""
+        if self._is_sse:
+            last = encode_done_event(words, self._find_unreadable(), self._compute_totals())
         message = _body_message(last, is_last=True)
         if not await send_with_backpressure(slot, send(message), stall_s):
             return "stalled"
         return "done"
+
+    def _encode(self, chunk: EncodedChunk) -> bytes:
+        """The chunk as it is sent."""
+        if self._is_sse:
+            return encode_delta_event(chunk, self._job.take_unreadable())
+        return chunk.content
+
+    def _find_unreadable(self) -> Sequence[Unreadable]:
+        """What was left out so far; of a cached response, all that was."""
+        if self._cached is not None:
+            return self._cached.unreadable
+        return self._job.unreadable()
 
     async def _send_head(self, send: Send, cache_status: str) -> None:
         self._has_begun = True
@@ -166,6 +189,9 @@ class SpeechResponse:
             headers["x-provider"] = self._voice.provider
         if self._ignored:
             headers["x-ignored"] = join_names(self._ignored)
+        unreadable = self._find_unreadable()
+        if unreadable:
+            headers["x-unreadable"] = join_unreadable(unreadable)
         if self._cache is not None:
             headers["x-cache"] = cache_status
         await send(
@@ -207,7 +233,8 @@ class SpeechResponse:
         """One line without a word of the text."""
         metrics = self._metrics
         logger.info(
-            "%s %s: %s %s, %d characters, ttfa %s ms, %.2f s of audio, rtf %s, underruns %d",
+            "%s %s: %s %s, %d characters, ttfa %s ms, %.2f s of audio, rtf %s, underruns %d, "
+            "left out %s",
             self._id,
             metrics.outcome,
             self._voice.name,
@@ -217,6 +244,7 @@ class SpeechResponse:
             metrics.audio_s,
             round_figure(metrics.rtf, 3),
             metrics.underruns,
+            count_unreadable(self._find_unreadable()),
         )
 
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from ..audio import Word
 from ..encoders import Encoder, open_encoder
@@ -14,6 +14,9 @@ from ..engine import Engine, Text
 from ..streaming import Stream
 from ..timing import StageSpan
 from .schemas import SpeechRequest
+
+if TYPE_CHECKING:  # compiling the rules takes a while, and the server is to listen at once
+    from ..text.normalise import Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class SynthesisJob:
         self._request = request
         self._stream: Stream | None = None
         self._encoder: Encoder | None = None
+        self._taken_count = 0  # of what was left out
         self._is_finished = False
         self._is_cancelled = False
 
@@ -66,7 +70,9 @@ class SynthesisJob:
         """The next chunk; None at the end. Encoders hold audio back: it may take several steps."""
         began_s = time.perf_counter()
         if self._stream is None or self._encoder is None:
-            self._stream = self._engine.stream(self._text, speed=self._request.speed)
+            self._stream = self._engine.stream(
+                self._text, speed=self._request.speed, emoji=self._request.emoji
+            )
             self._encoder = open_encoder(
                 self._request.response_format,
                 self._engine.sample_rate,
@@ -90,6 +96,16 @@ class SynthesisJob:
     def stages(self) -> list[StageSpan]:
         """The engine's time spans so far."""
         return [] if self._stream is None else self._stream.stages()
+
+    def unreadable(self) -> list[Unreadable]:
+        """What was left out of the text so far, as no voice can say it."""
+        return [] if self._stream is None else self._stream.unreadable()
+
+    def take_unreadable(self) -> list[Unreadable]:
+        """What was left out since the last time this was called."""
+        found = self.unreadable()[self._taken_count :]
+        self._taken_count += len(found)
+        return found
 
     async def end(self) -> None:
         """Cancel what is under way; returns once no thread works on it any more."""

@@ -5,7 +5,8 @@ it, so that its last words are spoken too, and {"type": "cancel", "played_s": ..
 everything stops, and the answer names the last word that was played.
 
 To the client: audio as binary messages; and JSON: `started`, `words` with their times, `done` with
-totals, `cancelled`, `error`. Times are seconds from the start of the utterance.
+totals, `cancelled`, `error`, and `unreadable` with what no voice can say. Times are seconds from
+the start of the utterance.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import asyncio
 import json
 import logging
 import time
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -24,7 +26,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from .admission import Slot, send_with_backpressure
 from .errors import ApiError, busy_error, to_api_error
 from .metrics import Outcome, RequestMetrics
-from .payloads import new_request_id, round_figure, to_word_times
+from .payloads import new_request_id, round_figure, to_unreadable_list, to_word_times
 from .schemas import ParsedRequest
 from .state import ServerState
 from .surrogates import Joiner, load_json
@@ -32,6 +34,9 @@ from .synthesis import EncodedChunk, SynthesisJob
 from .tasks import run_until
 from .utterance import PlayedAudio, TextBuffer
 from .voice_pool import LoadedVoice
+
+if TYPE_CHECKING:  # compiling the rules takes a while, and the server is to listen at once
+    from ..text.normalise import Unreadable
 
 logger = logging.getLogger(__name__)
 
@@ -194,15 +199,23 @@ class WebSocketSession:
                 )
                 async for chunk in job:
                     self._played.add(chunk)  # before it is sent, as that may be cancelled
-                    if not await send_with_backpressure(slot, self._send_chunk(chunk), stall_s):
+                    sending = self._send_chunk(chunk, job.take_unreadable())
+                    if not await send_with_backpressure(slot, sending, stall_s):
                         return "stalled"
+                await self._send_unreadable(job.take_unreadable())
             finally:
                 text.end()  # a thread may be waiting for more of it
                 await job.end()
-        await self._send_done(request_id, text, began_s)
+        await self._send_done(request_id, text, began_s, len(job.unreadable()))
         return "done"
 
-    async def _send_done(self, request_id: str, text: TextBuffer, began_s: float) -> None:
+    async def _send_done(
+        self,
+        request_id: str,
+        text: TextBuffer,
+        began_s: float,
+        unreadable_count: int,
+    ) -> None:
         played = self._played
         ttfa_ms = None
         if played.first_s is not None:
@@ -214,12 +227,19 @@ class WebSocketSession:
             audio_s=round_figure(played.audio_s, 4),
             ttfa_ms=ttfa_ms,
             words=len(played.words),
+            unreadable=unreadable_count,
         )
 
-    async def _send_chunk(self, chunk: EncodedChunk) -> None:
+    async def _send_chunk(self, chunk: EncodedChunk, unreadable: Sequence[Unreadable]) -> None:
+        await self._send_unreadable(unreadable)
         if chunk.words:
             await self._send_event("words", words=to_word_times(chunk.words))
         await self._socket.send_bytes(chunk.content)
+
+    async def _send_unreadable(self, found: Sequence[Unreadable]) -> None:
+        """What was left out since the client heard of it last, if anything was."""
+        if found:
+            await self._send_event("unreadable", unreadable=to_unreadable_list(found))
 
     async def _send_event(self, kind: str, **fields: Any) -> None:
         message = json.dumps({"type": kind, **fields})

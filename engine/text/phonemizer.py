@@ -9,6 +9,7 @@ long unknown word. This module feeds them nothing they choke on, and loses nothi
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, groupby
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import NamedTuple
 
 from ..cache import Cache
 from ..errors import OptionError, OptionTypeError
+from .emoji_names import EMOJI, EmojiReading
 from .g2p_rules import Net, Token, open_net, open_rules
 from .normalise import Reading, TextSpan, normalise
 from .normalise.reading import LETTER_A_SAID, SPELLED
@@ -32,6 +34,7 @@ BREAKS = (".!?…", ";:,—", "")  # where to cut too long a phoneme string, bes
 STRESSES = "ˈˌ"
 QUIET = ';:,.!?—…"()“” ː'
 SILENT = frozenset(QUIET + STRESSES)
+EMOJI_SYMBOL = re.compile(EMOJI)
 
 
 class SpokenWord(NamedTuple):
@@ -110,20 +113,20 @@ class Phonemizer:
         """The ids of read(), without the words."""
         return [part.ids for part in self.read(segment)]
 
-    def transcribe(self, segment: str) -> str:
+    def transcribe(self, segment: str, emoji: EmojiReading = "leave-out") -> str:
         """The phonemes of read(), parts joined by spaces."""
-        text = to_readable(read_words(segment, self._keep).text)
+        text = to_readable(read_words(segment, self._keep, emoji).text)
         if not text:
             return ""
         return join_words(read_around(self._read, text), self._vocabulary)[0].strip()
 
-    def read(self, segment: str) -> list[ModelInput]:
+    def read(self, segment: str, emoji: EmojiReading = "leave-out") -> list[ModelInput]:
         """The segment in as many parts as the model needs; none if it says nothing.
 
         A segment without a letter or a digit says nothing: a ruler of equals signs is no sum.
         Phonemes the model does not know are dropped: it has no sound for them.
         """
-        reading = read_words(segment, self._keep)
+        reading = read_words(segment, self._keep, emoji)
         text = to_readable(reading.text)
         if not text:
             return []
@@ -157,10 +160,15 @@ def check_lexicon(
     return dict(lexicon)
 
 
-def read_words(segment: str, keep: Container[str]) -> Reading:
-    """The segment normalised; one without a letter or a digit is not, as it says nothing."""
-    if any(map(str.isalnum, segment)):
-        return normalise(segment, keep)
+def read_words(
+    segment: str,
+    keep: Container[str],
+    emoji: EmojiReading = "leave-out",
+) -> Reading:
+    """The segment normalised; one without a letter or a digit says nothing but names of emoji."""
+    has_names = emoji == "names" and EMOJI_SYMBOL.search(segment) is not None
+    if has_names or any(map(str.isalnum, segment)):
+        return normalise(segment, keep, emoji)
     return Reading(segment, "", ())
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from engine import engine as engine_module
+from engine import warm_up
 from engine.cache import VARIABLE
 from engine.engine import Engine
 
@@ -48,7 +48,7 @@ def voice(cache_folder: Path, filling: FileLock) -> Iterator[Engine]:
         engine = Engine("heart")
     with engine:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(engine_module, "MAX_WARM_ROUNDS", 2)  # a busy machine is never steady
+            patch.setattr(warm_up, "MAX_WARM_ROUNDS", 2)  # a busy machine is never steady
             engine.warm()
         yield engine
 

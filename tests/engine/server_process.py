@@ -14,7 +14,7 @@ import httpx
 import numpy as np
 import pytest
 
-from engine import engine as engine_module
+from engine import warm_up
 from engine.audio import Chunk
 from engine.engine import Engine
 from engine.server.config import ServerConfig
@@ -51,7 +51,7 @@ class Scripted:
     def placement(self) -> dict[str, Any]:
         return {"nodes": {"CPUExecutionProvider": 1}}
 
-    def stream(self, text: str, *, speed: float = 1.0) -> Any:
+    def stream(self, text: str, *, speed: float = 1.0, emoji: str | None = None) -> Any:
         if text == WARM_UP_TEXT:
             return Stoppable(iter([Chunk(np.zeros(2400, np.float32), self.sample_rate)]), nothing)
         over = threading.Event()
@@ -93,6 +93,9 @@ class Stoppable(SimpleNamespace):
     def stages(self) -> list[Any]:
         return []
 
+    def unreadable(self) -> list[Any]:
+        return []
+
 
 @contextmanager
 def served(
@@ -100,7 +103,7 @@ def served(
 ) -> Iterator[str]:
     """A server on a free port, as its address."""
     with listen(options) as listening, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine_module, "MAX_WARM_ROUNDS", 2)  # a busy machine is never steady
+        patch.setattr(warm_up, "MAX_WARM_ROUNDS", 2)  # a busy machine is never steady
         server = Server(options, VoicePool(["heart"], lambda name, _: open_engine(name)))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

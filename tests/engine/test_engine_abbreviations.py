@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from engine.engine import Engine
 from engine.text.phonemizer import Phonemizer
-from engine.text.segment import MAX_SEGMENT_CHARS, incoming, segments
+from engine.text.segmentation import MAX_SEGMENT_CHARS, incoming, segments
 from engine.voices import find_voice
 
 Read = Callable[[str], tuple[str, list[str]]]

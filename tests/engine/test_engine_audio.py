@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+import sys
 import wave
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from engine.audio import Audio, Chunk, WavWriter, pcm16, silence, wav_header
-from engine.errors import AudioError
+from engine.audio import Chunk, WavWriter, pcm16, silence, wav_header
+from engine.errors import AudioError, OptionError
+from engine.utterance import Audio
 
 RATE = 24_000
 finite = arrays.arrays(np.float32, st.integers(0, 200), elements=st.floats(-2, 2, width=32))
@@ -78,11 +81,48 @@ def test_a_wav_written_piece_by_piece_reads_back_the_same(pieces: list[np.ndarra
     assert frames == b"".join(piece.astype("<i2").tobytes() for piece in pieces)
 
 
-def test_audio_saves_a_wav(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["a.wav", "a.WAV", "a"])
+def test_audio_saves_a_wav(tmp_path: Path, name: str) -> None:
     audio = Audio(np.linspace(-1, 1, 500, dtype=np.float32), RATE)
-    audio.save(tmp_path / "a.wav")
-    with wave.open(str(tmp_path / "a.wav")) as read:
+    audio.save(tmp_path / name)
+    with wave.open(str(tmp_path / name)) as read:
         assert read.readframes(1000) == audio.pcm16()
+
+
+@pytest.mark.parametrize(
+    ("name", "container"),
+    [("a.mp3", "mp3"), ("a.opus", "ogg"), ("a.ogg", "ogg"), ("a.flac", "flac"), ("a.aac", "aac")],
+)
+def test_audio_saves_what_the_name_says(tmp_path: Path, name: str, container: str) -> None:
+    audio = Audio(np.sin(np.arange(5 * RATE // 2) / 20).astype(np.float32) / 4, RATE)
+    audio.save(str(tmp_path / name))
+    with av.open(str(tmp_path / name)) as found:
+        assert found.format.name == container
+        duration_s = sum(frame.samples / frame.sample_rate for frame in found.decode(audio=0))
+    assert audio.duration_s <= duration_s < audio.duration_s + 0.15  # codecs fill their last frame
+
+
+def test_a_raw_file_is_the_samples_alone(tmp_path: Path) -> None:
+    audio = Audio(np.linspace(-1, 1, 2 * RATE + 5, dtype=np.float32), RATE)
+    audio.save(tmp_path / "a.pcm")
+    assert (tmp_path / "a.pcm").read_bytes() == audio.pcm16()
+
+
+def test_an_ending_of_no_format_is_refused_before_a_file_is_touched(tmp_path: Path) -> None:
+    audio = Audio(np.zeros(500, np.float32), RATE)
+    with pytest.raises(OptionError, match=r"wanted a name that ends in one of \.wav, \.mp3"):
+        audio.save(tmp_path / "a.m4a")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_encoders_a_file_that_needs_them_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    audio = Audio(np.zeros(500, np.float32), RATE)
+    with pytest.raises(OptionError, match="found no package av"):
+        audio.save(tmp_path / "a.mp3")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_header_with_a_length_is_what_the_standard_library_writes() -> None:

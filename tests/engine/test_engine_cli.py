@@ -139,12 +139,35 @@ def test_a_reading_is_two_lines_and_what_is_left_out_is_named(
     assert "'你好' (Chinese characters)" in printed.err
 
 
+def test_what_is_left_out_is_named_when_it_is_spoken(
+    shared: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["say", "Hi 你好 and 😀.", "-o", str(tmp_path / "a.wav")]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "engine: left out '你好' (Chinese characters)",
+        "engine: left out '😀' (emoji)",
+    ]
+
+
 def test_text_from_stdin_may_be_anything(shared: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     source = SimpleNamespace(buffer=io.BytesIO(b"\xef\xbb\xbfHello \xff there."))
     with stdout() as written:
         monkeypatch.setattr(sys, "stdin", source)
         assert main(["say", "-"]) == 0
         assert len(written.getvalue()) > 24_000
+
+
+class ScriptedStream:
+    """What `say` uses of a stream."""
+
+    def __init__(self, chunks: Iterator[Chunk]) -> None:
+        self._chunks = chunks
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return self._chunks
+
+    def unreadable(self) -> list[object]:
+        return []
 
 
 class ScriptedEngine:
@@ -163,7 +186,10 @@ class ScriptedEngine:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def stream(self, _: str, *, speed: float = 1.0) -> Iterator[Chunk]:
+    def stream(self, _: str, *, speed: float = 1.0) -> ScriptedStream:
+        return ScriptedStream(self.make_chunks())
+
+    def make_chunks(self) -> Iterator[Chunk]:
         for index in range(3):
             self.written.append(self.count())
             if index == self.fail_at:

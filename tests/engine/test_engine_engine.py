@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.engine import MAX_WARM_ROUNDS, Engine, until_steady
+from engine.engine import Engine
 from engine.errors import EngineClosed, OptionError, OptionTypeError, TextEmpty, TextUnspeakable
 from engine.timing import StageSpan
+from engine.warm_up import MAX_WARM_ROUNDS, until_steady
 from tests.examples import examples
 
 SHORT = "This is a short test sentence."

@@ -15,7 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.audio import LEAD_S, QUIET
-from engine.engine import Engine, chunk_s
+from engine.chunk_lengths import chunk_s
+from engine.engine import Engine
 from engine.models.base import AudioPiece, StreamContext
 from engine.models.hibari.graph import cut
 from engine.models.hibari.model import CALIBRATION, HibariFrames, HibariModel, chunk_ends

@@ -9,7 +9,7 @@ from filelock import FileLock
 from engine.audio import QUIET
 from engine.engine import Engine
 from engine.pauses import PAUSE_S, PauseFiller
-from engine.text.segments import Pause
+from engine.text.segmentation import Pause
 
 RATE = 1000
 SOUND = np.full(100, 0.5, np.float32)

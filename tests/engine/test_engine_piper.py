@@ -18,7 +18,8 @@ import pytest
 from onnx import helper, numpy_helper
 
 from engine.audio import LEAD_S, QUIET
-from engine.engine import Engine, chunk_s
+from engine.chunk_lengths import chunk_s
+from engine.engine import Engine
 from engine.errors import (
     ModelError,
     OptionError,

@@ -13,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.engine import Engine
-from engine.text.normalise import normalise
-from engine.text.segment import incoming, segments
-from engine.text.segments import Pause, Segment
+from engine.text.normalise import find_unreadable, normalise
+from engine.text.segmentation import Pause, Segment, incoming, segments
 from tests.engine.readings.cases import BUILD, Case, find_reading, is_right, load
 from tests.examples import examples
 
@@ -178,6 +177,28 @@ def test_what_no_voice_says_is_listed() -> None:
         ("👍", "emoji"),
     ]
     assert reading.words() == "He said to us."
+
+
+@settings(max_examples=examples(200))
+@given(st.one_of(material, st.text(alphabet="ab12 .,:;)(<3x8=^&*~“’—ж你👍¨é✔™†^$#′", max_size=60)))
+def test_what_is_looked_for_quickly_is_what_a_reading_leaves_out(text: str) -> None:
+    for segment in segments(text) if text.strip() else []:
+        assert find_unreadable(segment) == normalise(segment).unreadable
+
+
+@pytest.mark.parametrize(
+    ("text", "left_out"),
+    [
+        ("We <3 it.", "<3"),
+        ("See you :)", ":)"),
+        ("Fine :]", ":]"),
+        ("So ¨ be it.", "¨"),
+        ("Well &#128512; then.", "&#128512;"),
+    ],
+)
+def test_emoticons_and_lone_signs_are_listed_too(text: str, left_out: str) -> None:
+    assert [each.text for each in find_unreadable(text)] == [left_out]
+    assert find_unreadable("It’s “fine” — for €5, naïve or not…") == ()
 
 
 def test_words_of_a_lexicon_stay_as_they_are() -> None:

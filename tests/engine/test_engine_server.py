@@ -30,6 +30,7 @@ from engine.errors import ModelError, OptionError
 from engine.server.config import TOKEN_VARIABLE, Limits, ServerConfig
 from engine.server.lifecycle import Server, listen
 from engine.server.voice_pool import VoicePool
+from engine.text.normalise import Unreadable
 from tests.engine.server_process import (
     SPEECH,
     Scripted,
@@ -45,6 +46,7 @@ ROOT = Path(__file__).parents[2]
 TEXT = "Hello there, this is a short sentence to hear."
 SAID_FOR_LONG = "This is said to somebody who may leave before it ends. "
 LONG = SAID_FOR_LONG * 40
+LEFT_OUT = "Hello 😀 there. Please say Привет to them."
 FORMATS = sorted(CONTENT_TYPES)
 
 
@@ -151,6 +153,22 @@ def test_events_carry_the_sound_and_the_words(url: str, voice: Engine) -> None:
     assert totals["characters"] == len(TEXT)
     assert totals["audio_s"] == pytest.approx(whole.duration_s, abs=1e-3)
     assert 0 < totals["ttfa_ms"] <= totals["total_ms"]
+
+
+def test_the_head_says_what_is_left_out_before_the_first_sound(url: str) -> None:
+    wanted = "emoji 6-7, Cyrillic letters 26-32"
+    assert post(url, text=LEFT_OUT).headers["x-unreadable"] == wanted
+    assert "x-unreadable" not in post(url, text=TEXT).headers
+
+
+def test_events_say_all_that_is_left_out(url: str) -> None:
+    *margins, last = events(post(url, text=LEFT_OUT, stream_format="sse").content)
+    for left_out in last["unreadable"]:
+        place = slice(left_out["start_char"], left_out["end_char"])
+        assert LEFT_OUT[place] == left_out["text"]
+    kinds = [(left_out["text"], left_out["kind"]) for left_out in last["unreadable"]]
+    assert kinds == [("😀", "emoji"), ("Привет", "Cyrillic letters")]
+    assert [each for event in margins for each in event["unreadable"]] == last["unreadable"]
 
 
 def test_several_at_once_do_not_mix(url: str, voice: Engine) -> None:
@@ -413,6 +431,25 @@ def test_logs_tell_no_text(url: str, caplog: pytest.LogCaptureFixture) -> None:
     until(lambda: "25 characters" in caplog.text and "10 characters" in caplog.text)
     assert "elephants" not in caplog.text
     assert "Ж" not in caplog.text
+
+
+class Silent(Scripted):
+    """Leaves an emoji out."""
+
+    def stream(self, text: str, **options: Any) -> Any:
+        stream = super().stream(text, **options)
+        stream.unreadable = lambda: [Unreadable("😀", 6, 7, "emoji")]
+        return stream
+
+
+def test_logs_and_cached_answers_say_what_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    config = ServerConfig(port=0, limits=Limits(cache_mb=1))
+    with served(config, lambda _: Silent()) as url:
+        heads = [post(url, text="Hello 😀.").headers for _ in range(2)]
+    assert [head["x-cache"] for head in heads] == ["miss", "hit"]
+    assert [head["x-unreadable"] for head in heads] == ["emoji 6-7", "emoji 6-7"]
+    assert caplog.text.count("left out 1 emoji") >= 2
 
 
 def test_a_cache_only_if_asked_for_and_it_tells() -> None:

@@ -19,9 +19,10 @@ from engine.engine import Engine
 from engine.errors import ModelError
 from engine.server.config import Limits, ServerConfig
 from engine.server.lifecycle import Server
-from engine.server.payloads import MAX_NAMES, join_names
+from engine.server.payloads import MAX_NAMES, count_unreadable, join_names, join_unreadable
 from engine.server.surrogates import Joiner, load_json, read_json, replace_halves
 from engine.server.voice_pool import VoicePool
+from engine.text.normalise import Unreadable
 from tests.engine.server_process import SPEECH, Scripted, idle, served, status, until, wish
 
 TEXT = "Hello there, this is a short sentence to hear."
@@ -78,11 +79,13 @@ class Listening(Scripted):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.texts: list[str] = []
+        self.emoji: list[str | None] = []
 
-    def stream(self, text: Any, *, speed: float = 1.0) -> Any:
+    def stream(self, text: Any, *, speed: float = 1.0, emoji: str | None = None) -> Any:
         if isinstance(text, str):
             self.texts.append(text)
-        return super().stream(text, speed=speed)
+            self.emoji.append(emoji)
+        return super().stream(text, speed=speed, emoji=emoji)
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +182,24 @@ def test_names_of_ignored_fields_are_no_lines_of_the_head(url: str) -> None:
     assert many.count(",") == MAX_NAMES
     assert many.endswith("19, ...")
     assert len(join_names(["n" * 1000])) < 100
+
+
+def test_a_request_says_how_emoji_are_read(url: str, listening: Listening) -> None:
+    assert post(url, emoji="Names").status_code == 200
+    assert post(url).status_code == 200
+    assert listening.emoji[-2:] == ["names", None]
+    wrong = post(url, emoji="smile")
+    assert (wrong.status_code, wrong.json()["error"]["param"]) == (400, "emoji")
+
+
+def test_what_is_left_out_is_named_without_its_text() -> None:
+    smiles = [Unreadable("😀", at, at + 1, "emoji") for at in range(MAX_NAMES + 1)]
+    many = join_unreadable(smiles)
+    assert many.startswith("emoji 0-1, emoji 1-2, ")
+    assert many.endswith("emoji 19-20, ...")
+    letters = Unreadable("Привет", 30, 36, "Cyrillic letters")
+    assert count_unreadable([*smiles, letters]) == "21 emoji, 1 Cyrillic letters"
+    assert count_unreadable([]) == "nothing"
 
 
 def test_a_text_cut_inside_a_character_is_spoken(
@@ -325,7 +346,8 @@ def test_a_page_may_use_openais_client(url: str) -> None:
         f"{url}{SPEECH}", json=wish(user="u"), headers={"Origin": PAGE, "X-Stainless-OS": "Linux"}
     )
     exposed = re.split(", *", answer.headers["access-control-expose-headers"].lower())
-    assert {"x-request-id", "x-voice", "x-model", "x-ignored"} <= set(exposed)
+    wanted = {"x-request-id", "x-voice", "x-model", "x-ignored", "x-unreadable"}
+    assert wanted <= set(exposed)
     wrong = httpx.post(f"{url}{SPEECH}", json={}, headers={"Origin": PAGE})
     assert wrong.status_code == 400
     assert wrong.headers["access-control-allow-origin"] == PAGE

@@ -65,6 +65,17 @@ def test_a_text_in_parts_sounds_as_in_one(url: str, voice: Engine) -> None:
     assert (told[-1]["characters"], told[-1]["words"]) == (len("".join(parts)), len(words))
 
 
+def test_what_is_left_out_is_a_message(url: str) -> None:
+    with talk(url) as connection:
+        say(connection, "append", text="Hello 😀 there.")
+        say(connection, "flush")
+        _, told = heard(connection)
+    (message,) = [event for event in told if event["type"] == "unreadable"]
+    place = {"start_char": 6, "end_char": 7}
+    assert message["unreadable"] == [{"text": "😀", "kind": "emoji", **place}]
+    assert told[-1]["unreadable"] == 1
+
+
 def test_a_sentence_is_spoken_while_the_next_is_written(url: str) -> None:
     with talk(url) as connection:
         say(connection, "append", text="Hello there. And ")

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from engine.audio import Chunk
-from engine.engine import FIRST_CHUNK_S, MAX_CHUNK_S, Engine
+from engine.chunk_lengths import FIRST_CHUNK_S, MAX_CHUNK_S
+from engine.engine import Engine
 from engine.errors import OptionError
 from engine.pauses import PAUSE_S
-from engine.text.segments import Pause
+from engine.text.segmentation import Pause
 
 TEXT = "The quick brown fox jumps over the lazy dog. Nobody asked why."
 SPEEDS = (0.25, 0.5, 0.8, 1.2, 1.5, 2.0, 3.0, 4.0)

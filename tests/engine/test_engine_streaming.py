@@ -31,7 +31,7 @@ from engine.streaming import (
     StreamLimiter,
     prefetch_one,
 )
-from engine.text.segment import incoming, segments
+from engine.text.segmentation import incoming, segments
 
 SHORT = "This is a short test sentence."
 LONG = " ".join(["Every sentence of this text is here to keep the engine at work."] * 20)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import OptionTypeError, TextEmpty
-from engine.text.segment import MAX_SEGMENT_CHARS, segments
+from engine.text.segmentation import MAX_SEGMENT_CHARS, segments
+from engine.text.words import EMOJI_JOINER
 
 
 @pytest.mark.parametrize(
@@ -75,6 +76,7 @@ def test_segments(text: str, expected: list[str]) -> None:
         ("a\u00a0b\u2003c\u3000d", "a b c d"),
         ("soft\u00adhy\u200bphen\ufeff", "softhyphen"),
         ("cafe\u0301", "café"),
+        ("\U0001f469\u200d\U0001f4bb x\u200dy", "\U0001f469\u200d\U0001f4bb xy"),
         ("lone \ud800 surrogate", "lone surrogate"),
         ("tab\there", "tab here"),
         ("one\r\ntwo\u2029three", "one two three"),
@@ -134,13 +136,17 @@ material = st.lists(
 
 
 def visible_words(text: str) -> list[str]:
-    """The words of a text, composed, without what is invisible, and apart where controls were."""
+    """The words of a text, composed, without what is invisible, and apart where controls were.
+
+    What joins emoji stays.
+    """
     shown = ""
-    for char in text:
+    joiners = {match.start() for match in EMOJI_JOINER.finditer(text)}
+    for at, char in enumerate(text):
         category = unicodedata.category(char)
         if category in ("Cc", "Cs"):
             shown += " "
-        elif category != "Cf":
+        elif category != "Cf" or at in joiners:
             shown += char
     return unicodedata.normalize("NFC", shown).split()
 
@@ -161,6 +167,6 @@ def test_joining_the_segments_gives_every_word_back(text: str) -> None:
 @given(st.text(max_size=400).filter(visible_words))
 def test_segments_have_no_invisible_character_and_stay_as_they_are(text: str) -> None:
     for piece in segments(text):
-        categories = {unicodedata.category(char) for char in piece}
+        categories = {unicodedata.category(char) for char in EMOJI_JOINER.sub("", piece)}
         assert not categories & {"Cc", "Cf", "Cs", "Zl", "Zp"}
         assert visible_words(piece) == piece.split(" ")

@@ -11,7 +11,7 @@ import pytest
 from engine.audio import Chunk, Samples, Word
 from engine.errors import AudioError, PackageNotInstalled
 from engine.models.base import SpeedRange
-from engine.models.windows import retime
+from engine.models.windows import Pairing, retime
 from engine.streaming import Chunks
 from engine.time_scale import PITCH_FLOOR_HZ, TimeScaler, scale_chunks
 from engine.timing import SpanRecorder
@@ -178,6 +178,26 @@ def test_long_phonemes_give_more_than_short_ones() -> None:
     counts = np.tile([2, 10], 40)
     short, long = retime(counts, 1.5, front=0).reshape(-1, 2).sum(axis=0)
     assert short / 80 > 1 / 1.5 > long / 400
+
+
+@pytest.mark.parametrize("least", [0, 1])
+@pytest.mark.parametrize("speed", [1.1, 1.5, 2.0])
+def test_a_phoneme_and_its_pad_are_timed_as_one(speed: float, least: int) -> None:
+    draw = np.random.default_rng(1)
+    counts = np.concatenate([[20, 3], draw.integers(1, 12, 60), [4]])
+    retimed = retime(counts, speed, front=2, pairing=Pairing(2, least))
+    assert retimed[2:-1:2].min() >= 1
+    assert retimed[3::2].min() >= least
+    assert abs(retimed.sum() - counts.sum() / speed) <= 1
+
+
+def test_phonemes_that_last_alike_stay_alike_however_they_share_it_with_their_pads() -> None:
+    counts = np.array([1, *[5, 5, 9, 1] * 20])
+    retimed = retime(counts, 1.5, front=1, pairing=Pairing(2, 0))
+    pairs = retimed[1:].reshape(-1, 2).sum(axis=1)
+    assert abs(pairs[::2].sum() - pairs[1::2].sum()) <= 2
+    alone = retime(counts, 1.5, front=1)[1:].reshape(-1, 2).sum(axis=1)
+    assert abs(alone[::2].sum() - alone[1::2].sum()) > 10
 
 
 def test_the_silence_in_front_is_divided_as_it_is() -> None:

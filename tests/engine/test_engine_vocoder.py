@@ -11,7 +11,7 @@ from hibari import dsp
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine.engine import chunk_s
+from engine.chunk_lengths import chunk_s
 from engine.errors import ModelError
 from engine.models.hibari.model import chunk_sizes
 from engine.models.hibari.vocoder import (

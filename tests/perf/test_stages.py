@@ -13,7 +13,7 @@ import pytest
 from engine.audio import pcm16
 from engine.models.hibari.vocoder import BINS, HOP, LOOKAHEAD, Spectra, Vocoder
 from engine.text.phonemizer import Phonemizer
-from engine.text.segment import segments
+from engine.text.segmentation import segments
 from engine.voices import find_voice
 
 if TYPE_CHECKING:

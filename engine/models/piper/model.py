@@ -23,12 +23,14 @@ from numpy.typing import NDArray
 
 from ...errors import ModelError
 from ...runtime.session import CancelToken, Session
+from ...text.emoji_names import EmojiReading
 from ...text.phonemizer import ModelInput
 from ...timing import SpanRecorder
 from ...voices import Voice
 from ..base import AudioPiece, Settings, SpeedRange, StreamContext
 from ..graph_store import GraphStore, cut_together, open_sessions
 from ..windows import (
+    ALONE,
     NO_ONSET,
     Onset,
     SegmentTiming,
@@ -51,6 +53,9 @@ ONSET_S = (0.02, -0.02)
 
 # Beyond these speeds fewer words are understood than of speech at one of them, rescaled.
 SLOWEST, FASTEST = 0.5, 1.5
+# How faster speech is made of that at 1; benchmarks/speed_variants.py compares others.
+PAIRING = ALONE
+FAST_NOISE = 1.0  # of the voice's noise in speech faster than 1
 
 # As piper's own defaults, for a configuration that does not say.
 NOISE_SCALE, LENGTH_SCALE, NOISE_W = 0.667, 1.0, 0.8
@@ -159,13 +164,13 @@ class PiperModel:
         self.sample_rate = inference.sample_rate
         self.hop = math.prod(stage.factor for stage in stages["decode"])
 
-    def read(self, segment: str) -> list[ModelInput]:
+    def read(self, segment: str, emoji: EmojiReading = "leave-out") -> list[ModelInput]:
         """A segment as ids and words."""
-        return self._phonemize.read(segment)
+        return self._phonemize.read(segment, emoji)
 
-    def transcribe(self, segment: str) -> str:
+    def transcribe(self, segment: str, emoji: EmojiReading = "leave-out") -> str:
         """The phonemes of a segment."""
-        return self._phonemize.transcribe(segment)
+        return self._phonemize.transcribe(segment, emoji)
 
     def sessions(self) -> Sequence[Session]:
         """Encode, flow and decode."""
@@ -216,7 +221,9 @@ class PiperModel:
         outputs = self._sessions["encode"].run(feeds, stop)
         counts = outputs["durations"][0, 0].astype(np.int64)
         if speed != 1:
-            counts = retime(counts, speed, self._phonemize.pad_count)
+            counts = retime(counts, speed, self._phonemize.pad_count, PAIRING)
+        if speed > 1:
+            noise_scale *= FAST_NOISE
         return PiperEncoding(
             outputs["means"][0].T,
             np.exp(outputs["logs"][0].T) * np.float32(noise_scale),

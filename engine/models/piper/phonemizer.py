@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from ...errors import ModelError
+from ...text.emoji_names import EmojiReading
 from ...text.phonemizer import (
     STRESSES,
     ModelInput,
@@ -95,13 +96,13 @@ class PiperPhonemizer:
         reader = EspeakReader(config["espeak"]["voice"])
         return cls(reader, ids, decomposed, reader.close)
 
-    def read(self, segment: str) -> list[ModelInput]:
+    def read(self, segment: str, emoji: EmojiReading = "leave-out") -> list[ModelInput]:
         """The segment in as many parts as the model needs; none if it says nothing.
 
         A segment without a letter or a digit says nothing: a ruler of equals signs is no sum.
         Phonemes the model does not know are dropped: it has no sound for them.
         """
-        reading = read_words(segment, self._keep)
+        reading = read_words(segment, self._keep, emoji)
         text = to_readable(reading.text)
         if not text:
             return []
@@ -112,9 +113,9 @@ class PiperPhonemizer:
             inputs.append(self._to_input(part, words, start))
         return inputs
 
-    def transcribe(self, segment: str) -> str:
+    def transcribe(self, segment: str, emoji: EmojiReading = "leave-out") -> str:
         """The phonemes of read(), parts joined by spaces."""
-        text = to_readable(read_words(segment, self._keep).text)
+        text = to_readable(read_words(segment, self._keep, emoji).text)
         if not text:
             return ""
         return self._read_text(ELLIPSIS.sub(",", text)).phonemes

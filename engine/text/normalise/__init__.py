@@ -6,31 +6,38 @@
 It works on a segment: one sentence or a part of one. Markup and disguised letters go first
 (markup.py), then one pass over the text (scan.py) reads what is not written in full, by rules that
 are grouped by kind. Every piece of the reading knows the characters it came from (reading.py).
-What cannot be said is left out and listed.
+What cannot be said is left out and listed; emoji are said by their names where that is wanted.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from ..clauses import count_first_clause
-from ..segments import Pause, Segment
+from ..emoji_names import EmojiReading
+from ..segmentation import Pause, Segment
 from . import (
     abbreviations,
     acronyms,
     dates,
     money,
     names,
+    network,
+    numbered,
     phones,
     quantities,
     scripts,
+    signs,
+    states,
     symbols,
     times,
+    titles,
     units,
     web,
 )
 from .markup import Prepared, prepare
+from .named_emoji import make_rule
 from .reading import Piece, Reading, SpokenText, TextSpan, Unreadable
 from .scan import Scanner
 
@@ -48,35 +55,58 @@ __all__ = [
 RULES = (
     *scripts.RULES,
     *phones.RULES,
+    *network.RULES,
     *web.RULES,
     *times.RULES,
     *dates.RULES,
     *money.RULES,
     *units.RULES,
     *names.RULES,
+    *states.RULES,
+    *numbered.RULES,
+    *titles.RULES,
     *abbreviations.RULES,
     *acronyms.RULES,
     *quantities.RULES,
     *symbols.RULES,
+    *signs.RULES,
 )
-EMOTICON_HINT = re.compile(r"[:;=xX8^][-'^o_]?[)(DPpOo/|3^_]")
+MAY_HIDE = re.compile(r"[&<`\\*_~\[^#]|\$(?!\d)|==")
+"""Markup, behind which an emoji may be that nothing shows (&#128512;), and signs without a word."""
 CLAUSE_END = re.compile(r"[,;:—–)\]] ")
-SCANNER = Scanner(
-    RULES, abbreviations.SPECIAL | acronyms.SPECIAL | dates.SPECIAL | money.SPECIAL | names.SPECIAL
+SPECIAL = abbreviations.SPECIAL.union(
+    acronyms.SPECIAL,
+    dates.SPECIAL,
+    money.SPECIAL,
+    names.SPECIAL,
+    numbered.SPECIAL,
+    titles.SPECIAL,
 )
+SCANNER = Scanner(RULES, SPECIAL)
+NAME_EMOJI = make_rule(lambda name: SCANNER.read(name).text)
+SCANNERS: Mapping[EmojiReading, Scanner] = {
+    "leave-out": SCANNER,
+    "names": Scanner((NAME_EMOJI, *RULES), SPECIAL),
+}
 
 
-def normalise(text: str, keep: Container[str] = frozenset()) -> Reading:
+def normalise(
+    text: str,
+    keep: Container[str] = frozenset(),
+    emoji: EmojiReading = "leave-out",
+) -> Reading:
     """The text in words. One without written forms comes back as the very same text.
 
-    keep: words, in lower case, that stay as they are written.
+    keep: words, in lower case, that stay as they are written. emoji: whether they are left out or
+    said by their names; PackageNotInstalled where there are none.
 
     It is read clause by clause, as a text that arrives in parts may be cut behind any of them; one
     that was cut is read as if more followed.
     """
+    scanner = SCANNERS[emoji]
     if isinstance(text, Segment) and text.pause is Pause.CLAUSE:
-        return _trim(text, _read_clauses(f"{text} ", keep))
-    return _read_clauses(text, keep)
+        return _trim(text, _read_clauses(f"{text} ", keep, scanner))
+    return _read_clauses(text, keep, scanner)
 
 
 def _trim(source: str, reading: Reading) -> Reading:
@@ -94,31 +124,35 @@ def _trim(source: str, reading: Reading) -> Reading:
     return Reading(source, reading.text.rstrip(), tuple(pieces), reading.unreadable)
 
 
-def _read_clauses(text: str, keep: Container[str]) -> Reading:
+def _read_clauses(text: str, keep: Container[str], scanner: Scanner) -> Reading:
     starts = _clause_starts(text)
     if len(starts) == 1:
-        return _read_clause(text, keep)
+        return _read_clause(text, keep, scanner)
     readings = []
     # A clause that is not the last ends with a space: rules see that something follows.
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
-        readings.append(_read_clause(text[start:end], keep))
+        readings.append(_read_clause(text[start:end], keep, scanner))
     if all(reading.text is reading.source for reading in readings):
         return Reading(text, text, (Piece(text, 0, len(text)),))
     return _join(text, starts, readings)
 
 
-def _read_clause(text: str, keep: Container[str]) -> Reading:
+def _read_clause(text: str, keep: Container[str], scanner: Scanner) -> Reading:
     prepared = prepare(text)
     if prepared is None:
-        return SCANNER.read(text, keep)
-    return _restore(text, prepared, SCANNER.read(prepared.text, keep))
+        return scanner.read(text, keep)
+    return _restore(text, prepared, scanner.read(prepared.text, keep))
 
 
-def find_unreadable(segment: str) -> tuple[Unreadable, ...]:
-    """What is left out of a segment; emoticons apart, only texts beyond ASCII have any."""
-    if segment.isascii() and not EMOTICON_HINT.search(segment):
+def find_unreadable(
+    segment: str,
+    emoji: EmojiReading = "leave-out",
+) -> tuple[Unreadable, ...]:
+    """What is left out of a segment. Most have nothing to look at: they are not read for it."""
+    has_any = scripts.CANDIDATE.search(segment) or scripts.FACE.search(segment)
+    if not (has_any or MAY_HIDE.search(segment)):
         return ()
-    return normalise(segment).unreadable
+    return normalise(segment, emoji=emoji).unreadable
 
 
 def _clause_starts(text: str) -> list[int]:
@@ -163,7 +197,7 @@ def _restore(
     pieces: list[Piece] = []
     for piece in reading.pieces:
         if prepared.text[piece.start : piece.end] == piece.text:
-            pieces.extend(_restore_verbatim(prepared, piece))
+            pieces.extend(_restore_verbatim(source, prepared, piece))
         else:
             pieces.append(Piece(piece.text, *_place(prepared, piece.start, piece.end)))
     unreadable = []
@@ -174,19 +208,28 @@ def _restore(
 
 
 def _restore_verbatim(
+    source: str,
     prepared: Prepared,
     piece: Piece,
 ) -> list[Piece]:
-    """A piece that is said as written, cut where markup was in between."""
+    """A piece that is said as written, cut where it was written otherwise, or markup was there."""
     pieces = []
     first = piece.start
     for at in range(piece.start, piece.end):
         is_last = at + 1 == piece.end
-        if is_last or prepared.starts[at + 1] != prepared.ends[at]:
+        if is_last or not _belong_together(source, prepared, at):
             text = prepared.text[first : at + 1]
             pieces.append(Piece(text, prepared.starts[first], prepared.ends[at]))
             first = at + 1
     return pieces
+
+
+def _belong_together(source: str, prepared: Prepared, at: int) -> bool:
+    """Whether two characters in a row were so in the source, or came from the same one there."""
+    start, end = prepared.starts[at], prepared.ends[at + 1]
+    if start == prepared.starts[at + 1]:
+        return True
+    return source[start:end] == prepared.text[at : at + 2]
 
 
 def _place(prepared: Prepared, start: int, end: int) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import functools
 import re
 from pathlib import Path
 
-from .number_words import cardinal, two_digits
+from .number_words import cardinal, pluralise, two_digits
 from .numbers import say_number
 from .reading import LETTER_A, spell
 from .rules import (
@@ -104,11 +104,13 @@ MIXED = {
     "Node.js": "node dot J.S",
 }
 CAPS = re.compile(
-    r"(?P<letters>[A-Z]{2,})(?P<s>['’]?s(?![a-z])|['’](?:S|D|T|LL|RE|VE|M)\b|['’](?:ll|d|re|ve|m)\b)?(?![a-z])(?!\.[A-Za-z])"
+    r"(?P<letters>[A-Z]{2,})(?P<s>['’]?s(?![a-z])|['’](?:S|D|T|LL|RE|VE|M)\b"
+    r"|['’](?:ll|d|re|ve|m)\b)?(?![a-z])(?!\.[A-Za-z])"
 )
 CONTRACTED = re.compile(r"(?:[A-Z]+['’][A-Z]{1,2}|[A-Z]*['’][A-Z]{1,2})(?!\w)")
 CODE = re.compile(
-    r"(?P<letters>[A-Z]{1,5})(?P<dash>-)?(?P<digits>\d{1,4})(?P<rest>[A-Z]{0,2})(?![\w.-]*\w)|(?P<word>[A-Z]{2,6})-(?P<number>\d{1,4})(?!\w)"
+    r"(?P<letters>[A-Z]{1,5})(?P<dash>-)?(?P<digits>\d{1,4})(?P<rest>[A-Z]{0,2})(?P<s>s)?(?![\w.-]*\w)"
+    r"|(?P<word>[A-Z]{2,6})-(?P<number>\d{1,4})(?!\w)"
 )
 LETTER = re.compile(
     r"(?P<letter>[A-Z])(?![\w.])(?!['’](?!s\b))(?P<s>['’]s\b)?|(?P<last>[A-Z])(?=\.(?!\w))"
@@ -227,6 +229,8 @@ def _read_code(match: Match) -> str | None:
     else:
         said = spell(letters)
     numbers = _say_code_number(digits)
+    if match["s"] and not match["rest"]:
+        numbers = pluralise(numbers)
     rest = f" {spell(match['rest'])}" if match["letters"] and match["rest"] else ""
     if (match["dash"] or match["word"]) and letters in ("UTC", "GMT"):
         return f"{said} minus {numbers}"

@@ -157,10 +157,10 @@ def _read_day_month(match: Match) -> str | None:
 
 
 def _read_abbreviated_month(match: Match) -> str | None:
-    """Jan. at the end is a name, unless a word before it makes it a month."""
+    """Jan. and APR. at the end are a name and a rate, unless what is before makes them months."""
     name = month_name(match["month"])
     before = word_before(match).lower()
-    if match["month"] == "Jan." and is_last(match) and before not in JAN_IS_A_MONTH:
+    if match["month"] in ("Jan.", "APR.") and is_last(match) and before not in JAN_IS_A_MONTH:
         has_day = re.search(r"\d(?:st|nd|rd|th)? ?$", text_before(match))
         if not has_day and match.start():
             return None

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-HINT = re.compile(r"[<&\[\]`~\\_*|>#+-]|[^\x00-\xff‘’“”–—…€]")
+HINT = re.compile(r"[<&\[\]`~\\_*|>#+´-]|[^\x00-\xff‘’“”–—…€]")
 COMMENT = r"(?P<comment><!--.*?(?:-->|$))"
 HIDDEN = r"(?P<hidden><(?P<tag>script|style)\b[^>]*>.*?</(?P=tag)>)"
 AUTOLINK = r"(?P<autolink><(?P<url>(?:https?://|mailto:)?[^\s<>]+[.@][^\s<>]+)>)"
@@ -59,9 +59,12 @@ MARKUP = re.compile(
 )
 CELL = re.compile(r"</t[dh]\b", re.IGNORECASE)
 OTHER_LETTERS = re.compile(
-    "[\u0300-\u036f\u0488\u0489\u20d0-\u20ef\ufe00-\ufe0f\ufb00-\ufb06\uff01-\uff5e\U0001d400-\U0001d7ff\u2460-\u24ff"
-    "ªºˢᵗⁿᵈʳʰˣ\u1d2c-\u1d6a\U0001f130-\U0001f149\u2100-\u2115\u210a-\u2113\u211d\u2124\u2000-\u200a\u2070\u207f\u2080-\u2089\u0660-\u0669\u06f0-\u06f9\u0966-\u096f]"
+    "[\u0300-\u036f\u0488\u0489\u20d0-\u20ef\ufe00-\ufe0f\ufb00-\ufb06\uff01-\uff5e"
+    "\U0001d400-\U0001d7ff\u2460-\u24ff"
+    "ªºˢᵗⁿᵈʳʰˣ\u1d2c-\u1d6a\U0001f130-\U0001f149\u2100-\u2115\u210a-\u2113\u211d\u2124"
+    "\u2000-\u200a\u2070\u207f\u2080-\u2089\u0660-\u0669\u06f0-\u06f9\u0966-\u096f]"
 )
+APOSTROPHE = re.compile(r"(?<=[^\W\d_])[ʼ＇´′](?=[^\W\d_])")
 KEEP = "ªº℃℉№℠™℅"
 
 
@@ -181,6 +184,8 @@ def _find_letters(text: str) -> Iterator[Edit]:
     """Letters and digits in disguise, and marks that combine with nothing."""
     if text.isascii():
         return
+    for match in APOSTROPHE.finditer(text):
+        yield Edit(match.start(), match.end(), "'")
     for match in OTHER_LETTERS.finditer(text):
         char = match[0]
         if char in KEEP:

@@ -12,6 +12,7 @@ from .rules import (
     UPPER,
     Match,
     Rule,
+    any_of,
     keep_stop,
     text_before,
     word_after,
@@ -29,6 +30,9 @@ NUMERAL = (
     r"(?P<numeral>(?=[IVXLC])(?:X{0,3}|XL|LX{0,3}|XC|C{1,3}X{0,3})(?:IX|IV|V?I{0,3}))"
     r"(?![\w]|['’.]\w|-\w)"
 )
+SMALL_NUMERALS = words("ii iii iv vi vii viii ix xi xii xiii xiv xv")
+SMALL_NUMERAL = re.compile(rf"(?:{any_of(SMALL_NUMERALS)})(?![\w'’-]|\.\w)")
+PARTS_OF_BOOKS = words("act scene chapter part book volume section canto page")
 AFTER_NAME = re.compile(NUMERAL)
 VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 COUNTED = words(
@@ -71,6 +75,13 @@ def roman_value(numeral: str) -> int:
             value = -value
         total += value
     return total
+
+
+def _read_small_numeral(match: Match) -> str | None:
+    """Scene iv: in small letters, as of a play or the front of a book."""
+    if word_before(match).lower() not in PARTS_OF_BOOKS:
+        return None
+    return cardinal(roman_value(match[0].upper()))
 
 
 def _read_initials(match: Match) -> str:
@@ -172,7 +183,7 @@ DIRECTION = re.compile(
     r"(?:St|Ave|Blvd|Rd|Dr|Ln|Street|Avenue|Boulevard|Road|Drive|Lane)\b))"
 )
 NO_INITIALS = frozenset(["e.g.", "i.e.", "a.k.a.", "w.r.t."])
-SPECIAL = frozenset(["i"])
+SPECIAL = SMALL_NUMERALS | {"i"}
 
 
 def _read_direction(match: Match) -> str:
@@ -186,4 +197,5 @@ RULES = (
     Rule("initials", LETTERS, DOTTED, _read_dotted),
     Rule("initials", UPPER, LAST_INITIAL, _read_last_initial),
     Rule("roman", "IVXLC", AFTER_NAME, _read_numeral),
+    Rule("roman", "ivx", SMALL_NUMERAL, _read_small_numeral),
 )

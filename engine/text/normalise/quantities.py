@@ -74,7 +74,7 @@ SIGNED = re.compile(
 )
 SCALED = re.compile(rf"(?P<number>{NUMBER})(?P<magnitude>[kKmMbB]|bn|mn|tn)(?!\w)")
 DECADE = re.compile(r"(?P<apostrophe>['’‘])?(?P<number>\d{2}|\d{4})['’]?s\b")
-RATIO = re.compile(r"\d{1,4}(?::\d{1,4})+(?![\d:])")
+RATIO = re.compile(r"\d{1,4}(?::(?:\d{1,3}(?:,\d{3})+|\d{1,4}))+(?![\d:])")
 POWER = re.compile(
     rf"(?P<base>{NUMBER}|[a-zA-Z])(?:\^(?P<caret>-?\d+)|(?P<high>[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+))(?!\w)"
 )
@@ -246,7 +246,7 @@ def _read_plain(match: Match) -> str | None:
 def _say_in_context(number: str, before: str) -> str:
     if not number.isdigit():
         return say_number(number)
-    by_digits = before in SPOKEN_BY_DIGITS
+    by_digits = before in SPOKEN_BY_DIGITS or before == "ending"
     if by_digits and len(number) > 2:
         return say_digits(number)
     if before in IN_PAIRS and len(number) == 3 and not number.endswith("00"):

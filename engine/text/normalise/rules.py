@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 Match = re.Match[str]
@@ -22,6 +22,9 @@ NOUN_BEFORE = re.compile(
     r"([^\W\d_][\w.'’-]*):?(?: (?:is|was|are|in|number|no\.|of))?:?[ (\[\"'“*_]*$"
 )
 WORD_AFTER = re.compile(r"[ *_]*([^\W\d_][\w'’]*)")
+ORDINAL_BEFORE = re.compile(r"\d(?:st|nd|rd|th) $", re.IGNORECASE)
+ABBREVIATION_END = r"(?![\w])"
+"""Pattern of what has to stand behind an abbreviation: nothing that it would go on with."""
 CLOSED = re.compile(r"[\"'”’»)\]*_]*$")
 LAST_IN_TEXT = re.compile(r"[\W_]*$")
 ANY_LETTER = "\ue001"
@@ -39,6 +42,17 @@ LOOK_BACK = 40
 def words(text: str) -> frozenset[str]:
     """The words of a text, as a set."""
     return frozenset(text.split())
+
+
+def any_of(names: Iterable[str]) -> str:
+    """The pattern of any of the names, of which the longest is taken."""
+    return "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+
+
+def in_capitals(names: Iterable[str]) -> list[str]:
+    """The names, and those of more than a letter in capitals too."""
+    listed = list(names)
+    return [*listed, *(name.upper() for name in listed if len(name) > 1)]
 
 
 DETERMINERS = words(
@@ -110,6 +124,12 @@ def text_before(match: Match) -> str:
     """What stands close in front of a match."""
     start = match.start()
     return match.string[max(0, start - LOOK_BACK) : start]
+
+
+def is_behind_ordinal(match: Match) -> bool:
+    """Whether a match stands behind an ordinal in figures: 42nd St."""
+    start = match.start()
+    return ORDINAL_BEFORE.search(match.string[max(0, start - 8) : start]) is not None
 
 
 def follows_word(match: Match) -> bool:

@@ -33,6 +33,9 @@ class Scanner:
         for rule in rules:
             for char in rule.first:
                 table.setdefault(char, []).append(rule)
+        for char in table:
+            if char > "\x7f" and char not in (ANY_LETTER, ANY_SYMBOL):
+                table[char].extend(table.get(_group_of(char), ()))
         self._rules: Mapping[str, Sequence[Rule]] = table
         self._special = special
 
@@ -77,7 +80,7 @@ class Scanner:
         """What the first rule that reads something here says, where it ends, and its kind."""
         char = text[at]
         if char > "\x7f" and char not in self._rules:
-            char = ANY_LETTER if char.isalpha() else ANY_SYMBOL
+            char = _group_of(char)
         for rule in self._rules.get(char, ()):
             match = rule.pattern.match(text, at)
             if match is None or match.end() == at:
@@ -86,6 +89,11 @@ class Scanner:
             if words is not None:
                 return words, match.end(), rule.kind
         return None
+
+
+def _group_of(char: str) -> str:
+    """Which rules look at a character beyond ASCII, behind those that name it."""
+    return ANY_LETTER if char.isalpha() else ANY_SYMBOL
 
 
 class Output:

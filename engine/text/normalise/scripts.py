@@ -36,7 +36,8 @@ GREEK = [
     "omega",
 ]
 EMOJI_RANGES = (
-    "\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff\u25a0-\u25ff\u2190-\u21ff\u3030\u303d\u3297\u3299"
+    "\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff\u25a0-\u25ff\u2190-\u21ff"
+    "\u3030\u303d\u3297\u3299"
     "\U000e0020-\U000e007f\u20e3\ufe0e\ufe0f\u200d\u2934\u2935"
 )
 EMOJI = re.compile(rf"(?:[{EMOJI_RANGES}]| (?=[{EMOJI_RANGES}]))+")
@@ -46,11 +47,17 @@ FACE = re.compile(
 FIRST_OF_FACE = ":;=8xX<()^¯"
 GREEK_LETTER = re.compile(r"[Α-Ωα-ω](?![Ͱ-Ͽ])")
 RANGE = (
-    "\u0370-\u1dbf\u1f00-\u1fff\u2c80-\u2dff\u2e80-\ua6ff\ua800-\ud7ff\uf900-\ufaff\ufb1d-\ufdff\ufe70-\ufefc"
+    "\u0370-\u1dbf\u1f00-\u1fff\u2c80-\u2dff\u2e80-\ua6ff\ua800-\ud7ff\uf900-\ufaff"
+    "\ufb1d-\ufdff\ufe70-\ufefc"
     "\uff66-\uffdc\U00010000-\U0001cfff\U00020000-\U0003ffff"
 )
 FOREIGN = re.compile(rf"[{RANGE}][\u0300-\u036f]*(?:[ '’・·-]?[{RANGE}][\u0300-\u036f]*)*")
 OTHER_SYMBOL = re.compile(r"[^\w\s]")
+CANDIDATE = re.compile(
+    "[^\x00-\xa5\xa7\xa9-\xad\xb0-\xb7\xb9-\u02c1\u0300-\u036f\u1e00-\u1eff"
+    "\u2000-\u201f\u2022-\u2031\u2034-\u2064\u20ac]"
+)
+"""Any character that may be left out: others are Latin letters, punctuation and currencies."""
 SCRIPTS = {
     "CJK": "Chinese characters",
     "HIRAGANA": "Japanese",
@@ -98,7 +105,7 @@ def _read_face(match: Match) -> str | None:
 def _read_symbol(match: Match) -> str | None:
     """A symbol without a rule: no voice has a word for it; marks of punctuation stay."""
     category = unicodedata.category(match[0])
-    return "symbol" if category in ("So", "Sk", "Co", "Cn") else None
+    return "symbol" if category in ("So", "Sk", "Sm", "Sc", "Co", "Cn") else None
 
 
 def _read_greek(match: Match) -> str | None:

@@ -1,11 +1,21 @@
 # ruff: noqa: RUF001 - dashes, quotes and operators of every kind are what this file is about
-"""Symbols: sums, brackets and dashes as pauses, repeated marks, signs that are words."""
+"""Symbols: sums, brackets, dashes and bullets as pauses, repeated marks."""
 
 from __future__ import annotations
 
 import re
 
-from .rules import PAUSE, Match, Rule, char_before, char_behind, goes_on, is_last, text_before
+from .rules import (
+    PAUSE,
+    Match,
+    Rule,
+    char_before,
+    char_behind,
+    goes_on,
+    is_last,
+    text_before,
+    word_before,
+)
 
 KIND = "symbol"
 OPERATORS = {
@@ -17,8 +27,12 @@ OPERATORS = {
     "×": "times",
     "x": "times",
     "·": "times",
+    "⋅": "times",
+    "∗": "times",
     "÷": "divided by",
     "/": "over",
+    "∕": "over",
+    "∶": "to",
     "=": "equals",
     "==": "equals",
     "===": "equals",
@@ -40,88 +54,8 @@ OPERATORS = {
     "⇒": "implies",
     "∈": "in",
 }
-WORDS = {
-    "&&": "and",
-    "||": "or",
-    "&": "and",
-    "＆": "and",
-    "%": "percent",
-    "@": "at",
-    "+": "plus",
-    "=": "equals",
-    "°": "degrees",
-    "§": "section",
-    "§§": "sections",
-    "¶": "paragraph",
-    "©": "copyright",
-    "®": "",
-    "™": "",
-    "℠": "",
-    "×": "times",
-    "÷": "divided by",
-    "±": "plus or minus",
-    "∞": "infinity",
-    "√": "the square root of",
-    "∑": "the sum of",
-    "∫": "the integral of",
-    "∂": "partial",
-    "∆": "delta",
-    "∇": "nabla",
-    "≤": "less than or equal to",
-    "≥": "greater than or equal to",
-    "≠": "not equal to",
-    "≈": "about",
-    "<": "less than",
-    ">": "greater than",
-    "→": "to",
-    "⇒": "to",
-    "←": "from",
-    "↑": "up",
-    "↓": "down",
-    "№": "number ",
-    "•": "",
-    "·": "",
-    "◦": "",
-    "▪": "",
-    "●": "",
-    "■": "",
-    "†": "",
-    "‡": "",
-    "✓": "",
-    "✔": "",
-    "✗": "",
-    "^": "",
-    "|": ",",
-    "~": "",
-    "*": "",
-    "_": "",
-    "`": "",
-    "#": "",
-    "\\": "backslash",
-    "«": "",
-    "»": "",
-    "‹": "",
-    "›": "",
-    "¿": "",
-    "¡": "",
-    "{": ",",
-    "}": ",",
-    "$": "",
-    "€": "euro",
-    "£": "pound",
-    "¥": "yen",
-    "Ω": "ohm",
-    "℃": "degrees Celsius",
-    "℉": "degrees Fahrenheit",
-    "″": "",
-    "′": "",
-    "¢": "cents",
-    "¦": "",
-    "¬": "not",
-    "‰": "per thousand",
-    "½": "one half",
-}
-OPERATOR = re.compile(r"(?P<sign>===|[=!<>]=|[-=]>|[-+−–*×·÷/=<>≤≥≠≈^±→⇒∈])(?= ?[\w(.$√∞-])")
+VERBS = frozenset(["is", "are", "was", "were", "be", "if"])
+OPERATOR = re.compile(r"(?P<sign>===|[=!<>]=|[-=]>|[-+−–*×·⋅∗÷/∕∶=<>≤≥≠≈^±→⇒∈])(?= ?[\w(.$√∞-])")
 ASTERISKS = re.compile(r"\*+")
 DASHES = re.compile(r"(?P<space> )?(?P<dash>—+|―+|–|--+|-)")
 ELLIPSIS = re.compile(r"(?:\. ?){2,}\.*|…+\.*")
@@ -132,10 +66,11 @@ OPEN = re.compile(r"[(\[{]+(?P<space> )?")
 CLOSE = re.compile(r"[)\]}]+")
 AND_OR = re.compile(r"(?P<first>and)/(?P<second>or)\b", re.IGNORECASE)
 SLASH = re.compile(r"/")
-ANY = re.compile("|".join(map(re.escape, sorted(WORDS, key=len, reverse=True))))
 HYPHENS = re.compile(r"[‐‑]")
 QUOTES = re.compile(r"[„‟‚‛〝〞＂]")
 APOSTROPHES = re.compile(r"[ʼ＇´]")
+BULLETS = "•·◦▪●■‣∙"
+BULLET = re.compile(f"[{BULLETS}]")
 
 
 def _around(match: Match) -> tuple[str, str]:
@@ -152,7 +87,11 @@ def _read_operator(match: Match) -> str | None:
     is_sum = _has_digit_or_letter(match)
     if sign in "-–":
         return OPERATORS[sign] if is_spaced and is_sum else None
-    if sign in ("/", "^", "·", "~", "*") and not is_spaced:
+    if sign in "·⋅" and before.isdigit() and after.isdigit():
+        return OPERATORS[sign]
+    if sign in "/^·⋅*" and not is_spaced:
+        return None
+    if sign == "^" and not is_sum:
         return None
     if sign == "+" and not (is_spaced or before.isalnum()):
         return None
@@ -160,7 +99,15 @@ def _read_operator(match: Match) -> str | None:
         return OPERATORS[sign]
     if not left or not (left.isalnum() or left in ")]%.²³°"):
         return None
-    return OPERATORS[sign]
+    return _say_operator(match)
+
+
+def _say_operator(match: Match) -> str:
+    """Its words; behind a verb without theirs: the room is > 80 degrees."""
+    words = OPERATORS[match["sign"]]
+    if word_before(match).lower() in VERBS:
+        return words.removeprefix("is ")
+    return words
 
 
 def _has_digit_or_letter(match: Match) -> bool:
@@ -205,6 +152,14 @@ def _pause_at(match: Match) -> str:
     if head[-1:] in ",;:.!?—":
         return "" if char_before(match).isspace() else " "
     return PAUSE
+
+
+def _read_bullet(match: Match) -> str:
+    """Between items a pause; inside a word, as in paral·lel, nothing."""
+    before, after = _around(match)
+    if before.isalnum() and after.isalnum():
+        return ""
+    return _pause_at(match)
 
 
 def _read_ellipsis(match: Match) -> str | None:
@@ -259,18 +214,6 @@ def _read_slash(match: Match) -> str | None:
     return "slash" if before == " " and after == " " else ""
 
 
-def _read_any(match: Match) -> str | None:
-    words = WORDS[match[0]]
-    if match[0] == "©" and text_before(match).lower().endswith("copyright "):
-        return ""
-    before, after = _around(match)
-    if words and before.isalnum():
-        words = f" {words}"
-    if words and after.isalnum() and words[-1:].isalnum():
-        words = f"{words} "
-    return words
-
-
 def _read_asterisks(match: Match) -> str:
     before, after = _around(match)
     is_between = (before == " " and after == " ") or (before.isdigit() and after.isdigit())
@@ -283,7 +226,7 @@ RULES = (
     Rule(
         KIND, "-=*_~#+.•—–─━═", RULER, lambda match: "" if not match[0].startswith("...") else None
     ),
-    Rule(KIND, "-=!<>+−–*×·÷/≤≥≠≈^±→⇒∈", OPERATOR, _read_operator),
+    Rule(KIND, "-=!<>+−–*×·⋅∗÷/∕∶≤≥≠≈^±→⇒∈", OPERATOR, _read_operator),
     Rule(KIND, "*", ASTERISKS, _read_asterisks),
     Rule(KIND, "—―–-", DASHES, _read_dashes),
     Rule(KIND, ".…", ELLIPSIS, _read_ellipsis),
@@ -295,6 +238,6 @@ RULES = (
     Rule(KIND, "/", SLASH, _read_slash),
     Rule(KIND, "‐‑", HYPHENS, lambda _: "-"),
     Rule(KIND, "„‟‚‛〝〞＂", QUOTES, lambda _: '"'),
+    Rule(KIND, BULLETS, BULLET, _read_bullet),
     Rule(KIND, "ʼ＇´", APOSTROPHES, lambda _: "'"),
-    Rule(KIND, "".join(sorted({symbol[0] for symbol in WORDS})), ANY, _read_any),
 )

@@ -22,7 +22,17 @@ SPAN = re.compile(
 )
 MILITARY = re.compile(r"(?P<hour>[01]\d|2[0-4])(?P<minute>[0-5]\d)(?= hours\b| hrs\b)")
 CENTRAL = re.compile(r"(?P<first>\d{1,2})/(?P<last>\d{1,2})c\b")
+NAMED = r"(?:noon|midnight)"
+FROM_NAMED = re.compile(
+    rf"(?P<first>{NAMED}) ?[-–—] ?(?P<last>\d{{1,2}}(?::\d{{2}})?)(?P<half> ?{HALF})?(?![\d:\w])",
+    re.IGNORECASE,
+)
+TO_NAMED = re.compile(
+    rf"(?P<first>\d{{1,2}}(?::\d{{2}})?)(?P<half> ?{HALF})? ?[-–—] ?(?P<last>{NAMED})(?!\w)",
+    re.IGNORECASE,
+)
 RATIOS = frozenset(["ratio", "scale", "odds", "mix", "ratios"])
+PROPORTIONS = frozenset(["dilution", "mix", "mixture", "odds", "ratio", "scale", "solution"])
 
 
 def say_clock(hour: str, minute: str | None) -> str:
@@ -61,6 +71,8 @@ def _is_ratio(match: Match) -> bool:
     before = match.string[max(0, match.start() - 40) : match.start()].lower()
     if match["half"] or match["minute"].startswith("0"):
         return False
+    if word_after(match) in PROPORTIONS:
+        return True
     return any(word.strip(".,") in RATIOS for word in before.split())
 
 
@@ -92,6 +104,22 @@ def _read_span(match: Match) -> str | None:
     return keep_stop(f"{begin} to {end}", match)
 
 
+def _read_from_named(match: Match) -> str | None:
+    """noon-1 p.m."""
+    if not _is_clock(match["last"]):
+        return None
+    end = say_clock(*_parts(match["last"])) + _say_half(match["half"])
+    return keep_stop(f"{match['first']} to {end}", match)
+
+
+def _read_to_named(match: Match) -> str | None:
+    """9 a.m.-noon"""
+    if not _is_clock(match["first"]):
+        return None
+    begin = say_clock(*_parts(match["first"])) + _say_half(match["half"])
+    return f"{begin} to {match['last']}"
+
+
 def _is_clock(time: str) -> bool:
     hour, minute = _parts(time)
     return _is_time(hour, minute or "0")
@@ -115,6 +143,8 @@ def _read_central(match: Match) -> str:
 
 
 RULES = (
+    Rule(KIND, "MNmn", FROM_NAMED, _read_from_named),
+    Rule(KIND, DIGITS, TO_NAMED, _read_to_named),
     Rule(KIND, DIGITS, CENTRAL, _read_central),
     Rule(KIND, DIGITS, SPAN, _read_span),
     Rule(KIND, DIGITS, TIME, _read_time),

@@ -17,8 +17,10 @@ from .numbers import (
 from .rules import (
     DASH,
     DIGITS,
+    NO_NOUNS,
     Match,
     Rule,
+    char_before,
     follows_word,
     is_attributive,
     is_last,
@@ -132,6 +134,23 @@ DEGREE = re.compile(
 )
 FEET = re.compile(r"(?P<feet>\d{1,3})['’′] ?(?P<inches>\d{1,2}(?:\.\d+)?)(?:[\"”″]|''|’’)")
 PRIME = re.compile(rf"(?P<number>{NUMBER})(?P<mark>[\"”″'’′])(?![\w'’])")
+PART_INCH = re.compile(
+    r"(?:(?P<whole>\d{1,3})[ -])?(?P<low>\d{1,2})/(?P<high>2|4|8|16|32|64)(?P<mark>[\"”″])(?!\w)"
+)
+OPENED = re.compile(r"(?<!\d)[\"“]")
+CUPS = re.compile(r"c\.(?= [a-z])")
+AMOUNT_BEFORE = re.compile(
+    rf"(?<![\w./])(?P<whole>\d+(?:\.\d+)?)?[ -]?(?P<part>\d{{1,2}}/\d{{1,2}}|[{FRACTION}])? $"
+)
+METRIC_WORDS = (
+    "(?:kilo|centi|milli)?(?:meter|metre|liter|litre|gram)s?|kilos?|tons?|tonnes?|degrees|percent"
+    "|euros?|million|billion"
+)
+METRIC_SYMBOLS = "km|cm|mm|m|kg|mg|g|ml|mL|l|L|kWh|kW"
+DECIMAL_COMMA = re.compile(
+    rf"(?P<whole>\d{{1,3}}),(?P<decimals>\d{{1,2}})"
+    rf"(?:(?= (?:{METRIC_WORDS})\b)| ?(?P<unit>{METRIC_SYMBOLS})(?![\w²³/^]))"
+)
 TIMES = re.compile(rf"(?P<number>{NUMBER}) ?[xX×](?!\w)(?! \d)")
 X = re.compile(r"x(?= ?\d)")
 BY = re.compile(rf"(?P<sides>{NUMBER}(?: ?[xX] ?{NUMBER})+)(?!\w)")
@@ -210,6 +229,45 @@ def _read_prime(match: Match) -> str | None:
     return f"{say_number(match['number'])} {unit}"
 
 
+def _read_part_inch(match: Match) -> str | None:
+    """3/4" wide, a 5/8" bit, 5 1/2" long; else the mark closes a quotation."""
+    if match["mark"] != "″" and len(OPENED.findall(match.string[: match.start()])) % 2:
+        return None
+    is_half = (match["low"], match["high"]) == ("1", "2")
+    part = fraction(int(match["low"]), int(match["high"]))
+    following = word_after(match)
+    is_measure = not following or following in TALL
+    if match["whole"]:
+        amount = f"{say_number(match['whole'])} and {'a half' if is_half else part}"
+        return f"{amount} {'inches' if is_measure else 'inch'}"
+    if is_measure:
+        return "half an inch" if is_half else f"{part} of an inch"
+    return f"{'half' if is_half else part.removesuffix('s')} inch"
+
+
+def _read_cups(match: Match) -> str | None:
+    """4 c. flour, 1/2 c. of milk."""
+    following = word_after(match)
+    amount = AMOUNT_BEFORE.search(text_before(match))
+    if amount is None or (following in NO_NOUNS and following != "of"):
+        return None
+    whole, part = amount["whole"], amount["part"]
+    if whole is None and part is None:
+        return None
+    is_single = whole is None or (is_one(whole) and part is None)
+    return "cup" if is_single else "cups"
+
+
+def _read_decimal_comma(match: Match) -> str | None:
+    """1,5 liters, as much of the world writes it: no number of English has one figure behind."""
+    if char_before(match) in (".", ","):
+        return None
+    words = say_number(f"{match['whole']}.{match['decimals']}")
+    if match["unit"]:
+        words += f" {UNITS[match['unit']][1]}"
+    return words
+
+
 def _read_times(match: Match) -> str:
     return f"{say_number(match['number'])} times"
 
@@ -230,6 +288,9 @@ def _read_x(match: Match) -> str | None:
 
 RULES = (
     Rule(KIND, "x", X, _read_x),
+    Rule(KIND, "c", CUPS, _read_cups),
+    Rule(KIND, DIGITS, DECIMAL_COMMA, _read_decimal_comma),
+    Rule(KIND, DIGITS, PART_INCH, _read_part_inch),
     Rule(KIND, DIGITS, FEET, _read_feet),
     Rule(KIND, DIGITS, BY, _read_by),
     Rule(KIND, f"{DIGITS}.", TIMES, _read_times),

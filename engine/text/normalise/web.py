@@ -36,7 +36,7 @@ SYMBOLS = {
 }
 SPELLED_PARTS = words(
     """
-    www http https ftp html htm php asp xml css js ts py sh rb rs cpp pdf png jpg svg mp3
+    img www http https ftp html htm php asp xml css js ts py sh rb rs cpp pdf png jpg svg mp3
     mp4 wav csv tsv md yml sql exe dll apk gz bz xls xlsx ppt pptx docx odt psd url
     usr etc api id uk us eu tv fm ai ly de fr bbc cnn nbc abc cbs npr pbs nfl nba
     mlb nhl ibm att ups usps irs fbi cia cdc nih mit ucla nyu usc cfo ceo faq
@@ -56,32 +56,36 @@ READ_PARTS = {
     "src": "source",
     "docx": "D.O.C.X",
     "ok": "O.K",
+    "nginx": "engine X",
     "js": "J.S",
     "c++": "C plus plus",
 }
 TLD = (
-    "com|org|net|gov|edu|mil|int|info|biz|io|co|uk|us|ca|au|de|fr|jp|cn|in|eu|tv|me|ly|ai|app|dev|ru"
+    "com|org|net|gov|edu|mil|int|info|biz|io|co|uk|us|ca|au|de|fr|jp|cn|in|eu|tv|me|ly|ai|app|dev"
+    "|ru"
     "|ch|it|nl|se|no|es|br|mx|nz|ie|be|at|dk|fi|pl|pt|gg|fm|to|so|sh|xyz|blog|shop|online|site|tech"
     "|cloud|store|news|local|test|example"
 )
 FILE_ENDINGS = (
-    "pdf|md|html?|jpe?g|png|gif|svg|py|js|ts|tsx|jsx|sh|rb|rs|go|java|c|h|cpp|hpp|cs|php|css|json|ya?ml|toml|ini"
-    "|cfg|conf|log|txt|csv|tsv|xml|sql|docx?|xlsx?|pptx?|odt|zip|tar|gz|tgz|bz2|7z|rar|exe|dll|so|app|dmg|iso|deb"
-    "|rpm|apk|mp3|mp4|wav|flac|ogg|avi|mov|mkv|webm|psd|ipynb|lock|bak|tmp|env|bat|ps1|db|ttf|woff2?"
+    "pdf|md|html?|jpe?g|png|gif|svg|py|js|ts|tsx|jsx|sh|rb|rs|go|java|c|h|cpp|hpp|cs|php|css|json"
+    "|ya?ml|toml|ini|cfg|conf|log|txt|csv|tsv|xml|sql|docx?|xlsx?|pptx?|odt|zip|tar|gz|tgz|bz2|7z"
+    "|rar|exe|dll|so|app|dmg|iso|deb|rpm|apk|mp3|mp4|wav|flac|ogg|avi|mov|mkv|webm|psd|ipynb|lock"
+    "|bak|tmp|env|bat|ps1|db|ttf|woff2?"
 )
 EMAIL = re.compile(r"(?:mailto:)?(?P<name>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)")
 URL = re.compile(
     r"(?P<scheme>(?:https?|ftp|wss?|file)://)(?P<rest>[^\s<>\"”’)\]]*[^\s<>\"”’)\].,;:!?'*])"
 )
 DOMAIN = re.compile(
-    rf"(?P<rest>(?:[A-Za-z0-9][\w-]*\.)+(?:{TLD})\b(?!\.\w)(?::\d+)?(?:/[^\s<>\"”’)\]]*[^\s<>\"”’)\].,;:!?'*])?/?)",
+    rf"(?P<rest>(?:[A-Za-z0-9][\w-]*\.)+(?:{TLD})\b(?!\.\w)(?::\d+)?"
+    r"(?:/[^\s<>\"”’)\]]*[^\s<>\"”’)\].,;:!?'*])?/?)",
 )
 WWW = re.compile(r"(?P<rest>www\.[^\s<>\"”’)\]]*[^\s<>\"”’)\].,;:!?'*])", re.IGNORECASE)
 HOST_PORT = re.compile(r"(?P<rest>localhost(?::\d+)?(?:/[^\s<>\"”’)\]]*[^\s<>\"”’)\].,;:!?'*])?)")
 IP = re.compile(r"(?P<ip>\d{1,3}(?:\.\d{1,3}){3})(?P<bits>/\d{1,2})?(?P<port>:\d{1,5})?(?!\w|\.\d)")
-MAC = re.compile(r"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}(?!\w)")
 VERSION = re.compile(
-    r"(?P<v>[vV]\.?)?(?P<number>\d+(?:\.\d+){2,})(?P<tag>-?[a-z]+\d*|[-.]?(?:rc|beta|alpha)\.?\d*)?(?!\w|\.\d)"
+    r"(?P<v>[vV]\.?)?(?P<number>\d+(?:\.\d+){2,})"
+    r"(?P<tag>-?[a-z]+\d*|[-.]?(?:rc|beta|alpha)\.?\d*)?(?!\w|\.\d)"
 )
 DAY_MONTH_YEAR = re.compile(r"\d{1,2}\.\d{1,2}\.(?:19|20)\d\d")
 SHORT_VERSION = re.compile(r"[vV](?P<number>\d+(?:\.\d+)*)(?!\w)")
@@ -97,6 +101,7 @@ FILE = re.compile(
 PATH = re.compile(
     r"(?P<path>(?:~|\.\.?)?/(?:[\w.@+~-]+/?)+|[A-Za-z]:\\(?:[\w. -]*[\w-]\\?)*?(?=[\s.,;:!?)]|$)"
     r"|\\\\(?:[\w.-]+\\?)+"
+    r"|(?:src|lib|bin|var|tmp|opt|usr|etc|dist|node_modules)/[\w./-]*\w"
     r"|(?:[\w.-]+/){2,}[\w.-]*\w|(?:[a-z][\w-]*/)+[\w-]+(?:\.\w+)+)"
 )
 FLAG = re.compile(
@@ -195,15 +200,21 @@ def _read_domain(match: Match) -> str | None:
 
 
 def _read_ip(match: Match) -> str:
-    parts = [
-        _say_hundreds(part) if len(part) > 2 else cardinal(part) for part in match["ip"].split(".")
-    ]
-    words = " dot ".join(parts)
+    words = " dot ".join(map(_say_octet, match["ip"].split(".")))
     if match["bits"]:
         words += f" slash {cardinal(match['bits'][1:])}"
     if match["port"]:
         words += f" colon {_say_hundreds(match['port'][1:])}"
     return words
+
+
+def _say_octet(part: str) -> str:
+    """192 -> one ninety-two, 203 -> two zero three."""
+    if len(part) < 3:
+        return cardinal(part)
+    if part[1] == "0" and not part.endswith("0"):
+        return " ".join(map(cardinal, part))
+    return _say_hundreds(part)
 
 
 def _read_version(match: Match) -> str | None:
@@ -343,14 +354,7 @@ def _read_dotted(match: Match) -> str | None:
     return None
 
 
-def _read_mac(match: Match) -> str:
-    """The address of a network card, sign by sign."""
-    groups = re.split("[:-]", match[0])
-    return ", ".join(" ".join(map(say_part, group)) for group in groups)
-
-
 RULES = (
-    Rule("ip", "0123456789ABCDEFabcdef", MAC, _read_mac),
     Rule("email", f"{LETTERS}{DIGITS}_", EMAIL, _read_email),
     Rule("url", LETTERS, URL, _read_url),
     Rule("url", LETTERS, WWW, _read_domain),

@@ -1,12 +1,15 @@
-# ruff: noqa: RUF001 - quotation marks and dashes of every kind are what this file is about
 """Text -> segments: cleaned, cut at sentences, and no longer than the model likes.
 
 Cuts fall between words only, so that joining the segments with spaces gives every word back.
+words.py finds the words of a text, sentences.py says where a sentence ends, clauses.py where it may
+be cut before its end.
 """
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Self
 
 from ..errors import OptionTypeError, TextEmpty
 from .clauses import (
@@ -16,70 +19,62 @@ from .clauses import (
     belong_together,
     count_first_clause,
 )
-from .segments import Pause, PlacedWord, Segment, WordReader
+from .sentences import BEFORE_NUMBERS, SENTENCE_ENDS, ends_sentence
+from .words import PlacedWord, WordReader
 
 MAX_SEGMENT_CHARS = 300  # about twenty seconds of speech
 SHORT_LINE = 3  # words: a line that is no longer was not wrapped for the page
 
-SENTENCE_ENDS = "!?…。！？"
+
+class Pause(enum.IntEnum):
+    """What stands behind a segment; the greater, the longer a reader pauses."""
+
+    CLAUSE = 1
+    STOP = 2
+    PARAGRAPH = 3
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+class Segment(str):
+    """A piece of text to be spoken at once: words with single spaces between them.
+
+    words: those. pause: what follows it.
+    """
+
+    __slots__ = ("pause", "words")
+    words: tuple[PlacedWord, ...]
+    pause: Pause
+
+    @classmethod
+    def of(cls, words: Sequence[PlacedWord], pause: Pause) -> Self:
+        """The segment of these words."""
+        segment = cls(" ".join(words))
+        segment.words = tuple(words)
+        segment.pause = pause
+        return segment
+
+    def locate(self, start: int, end: int) -> tuple[int, int]:
+        """Characters of the segment -> characters of the text as it was sent.
+
+        A word that something invisible was taken out of counts as a whole.
+        """
+        at = 0
+        first: int | None = None
+        last = 0
+        for word in self.words:
+            if at < end and start < at + len(word):
+                begin, stop = _locate_in(word, start - at, end - at)
+                first = begin if first is None else first
+                last = stop
+            at += len(word) + 1
+        if first is None:
+            first = last = self.words[-1].end if self.words else 0
+        return first, last
 
 
-# Before a name or a number, and so never the end of a sentence.
-NEVER_LAST = _words(
-    """
-    Mr Mrs Ms Mx Messrs Dr Drs Prof Profs Rev Hon Fr Msgr Sen Sens Rep Reps Gov Govs Pres Gen Col
-    Maj Capt Cmdr Lt Sgt Cpl Pvt Adm Supt Det Insp Amb Atty MR MRS MS DR PROF
-    Mt Ft e.g i.e E.g I.e vs Vs cf viz al approx Approx
-    """
-)
-# Only before a number: "No. 5", but "No. Never."
-BEFORE_NUMBERS = _words(
-    """
-    No no NO Nos nos NOS Fig fig FIG Figs figs Vol vol Vols vols Ch ch Chap chap Sec sec Sect sect
-    Eq eq Art art p P pp Pp pg par para app App apt Apt Ste ste Rm rm ext Ext op Op ver c ca Rt Rte
-    Hwy Rs Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec ed Ed tel Tel
-    """
-)
-# The end of a sentence, unless a day, a month or a time zone follows.
-ROMAN = frozenset("IVXLC")
-HALVES_OF_DAYS = _words("a.m p.m A.M P.M am pm")
-# The end of a sentence only if what follows looks like the start of one.
-MAYBE_LAST = _words(
-    """
-    St Ave Blvd Rd Ln Hwy Sq Apt Bldg Ste Jr Sr Inc Ltd Co Corp Bros Dept Univ Assn Govt
-    Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec Mon Tue Tues Wed Thu Thurs Fri Sat Sun
-    etc est min max ft in lb lbs oz mi yd hr hrs sec Pkwy Ct Pl Esq Mts Intl Natl Inst
-    """
-)
-# Behind these a single letter is no initial: "plan B."
-LETTERED = _words(
-    """
-    plan option vitamin grade type class section group team part point letter hepatitis exhibit
-    appendix schedule version model step unit gate terminal
-    """
-)
-BEHIND_TIMES = _words(
-    """
-    Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June
-    July August September October November December Eastern Central Mountain Pacific Standard
-    Daylight London Paris Tokyo Beijing Greenwich
-    """
-)
-STARTERS = _words(
-    """
-    A After All Although An And Are As At Because Before But By Can Did Do Does Even For From Had
-    Has Have He Her Here His How However I If In Is It Its Later Many Maybe Meanwhile Most My Next
-    No Not Now Of On Once One Or Our Perhaps She Since So Some Soon Still Such That The Their Then
-    There These They This Those Though To Today Two Under Until Was We Well Were What When Where
-    Which While Who Why Will With Would Yes Yet You Your
-    Nobody Someone Everyone Everybody Something Nothing Everything Each Every Both Another Any
-    Neither Either Instead Suddenly Finally Please Let Are Just Never Always Sometimes Without
-    """
-)
+def _locate_in(word: PlacedWord, start: int, end: int) -> tuple[int, int]:
+    if word.end - word.start != len(word):
+        return word.start, word.end
+    return word.start + max(0, start), word.start + min(len(word), end)
 
 
 def segments(text: str) -> list[Segment]:
@@ -192,7 +187,7 @@ def _lines(words: Words) -> Iterator[list[PlacedWord]]:
     """Words, line by line. A line that goes on in lower case was only wrapped for the page."""
     line: list[PlacedWord] = []
     for word in words:
-        if line and word.breaks and not _is_wrapped(word):
+        if line and word.breaks and not _is_wrapped(line[-1], word):
             yield line
             line = []
         line.append(word)
@@ -200,16 +195,17 @@ def _lines(words: Words) -> Iterator[list[PlacedWord]]:
         yield line
 
 
-def _is_wrapped(word: PlacedWord) -> bool:
-    """Whether the line that a word begins goes on with the one before.
+def _is_wrapped(before: PlacedWord, word: PlacedWord) -> bool:
+    """Whether the line that a word begins goes on with the one before, which ends with `before`.
 
-    Lines of a word or two are a list, and so are those that begin with a) or b).
+    Lines of a word or two are a list, unless a comma ends them, and so are those that begin with
+    a) or b).
     """
     if word.breaks > 1 or not word[0].islower():
         return False
     if len(word) == 2 and word[1] in ").":
         return False
-    return word.line_words > SHORT_LINE
+    return before.endswith(",") or word.line_words > SHORT_LINE
 
 
 def _sentences(words: Words) -> Iterator[list[PlacedWord]]:
@@ -220,7 +216,7 @@ def _sentences(words: Words) -> Iterator[list[PlacedWord]]:
     before = ""  # the word before that
     for word in words:
         is_readable = any(map(str.isalnum, word))
-        if is_readable and count and _ends_sentence(before, ending, word, is_first=count == 1):
+        if is_readable and count and ends_sentence(before, ending, word, is_first=count == 1):
             yield sentence
             sentence = []
             count = 0
@@ -234,84 +230,6 @@ def _sentences(words: Words) -> Iterator[list[PlacedWord]]:
             ending = word
     if sentence:
         yield sentence
-
-
-def _ends_sentence(
-    before: str,
-    word: str,
-    following: str,
-    *,
-    is_first: bool,
-) -> bool:
-    """Whether a sentence ends with `word` when `following` comes next."""
-    core = word.rstrip(CLOSERS)
-    start = following.lstrip(OPENERS)
-    if start[:1].islower():  # "Really?" she said ... and so on
-        return False
-    if core.endswith((*SENTENCE_ENDS, "..")):
-        return True
-    if not core.endswith("."):
-        return False
-    stem = core.lstrip(OPENERS)[:-1]
-    if stem.isalpha() and len(stem) == 1 and before.lower().lstrip(OPENERS) in LETTERED:
-        return True
-    return not _is_abbreviation(stem, start, is_first=is_first)
-
-
-def _is_abbreviation(
-    stem: str,
-    start: str,
-    *,
-    is_first: bool,
-) -> bool:
-    """Whether the full stop behind `stem` belongs to the word and not to the sentence."""
-    if stem.isdigit():
-        return is_first  # "1. Open the door."
-    if stem in NEVER_LAST:
-        return True
-    if stem in BEFORE_NUMBERS and (start[:1].isdigit() or _is_numeral(start)):
-        return True
-    if stem in HALVES_OF_DAYS or _is_half(stem):
-        return _goes_on_with_time(_bare(start).rstrip("."))
-    if stem in MAYBE_LAST or _initials(stem):
-        return _bare(start) not in STARTERS
-    return False
-
-
-def _is_numeral(word: str) -> bool:
-    """The II of "Vol. II"."""
-    core = word.rstrip(CLOSERS + ".,;:!?")
-    return len(core) > 1 and ROMAN.issuperset(core)
-
-
-def _is_half(stem: str) -> bool:
-    """9:30pm, 5p.m: a time with its half of the day."""
-    digits = stem.rstrip("aApPmM.")
-    half = stem[len(digits) :]
-    return digits[-1:].isdigit() and half in HALVES_OF_DAYS
-
-
-def _goes_on_with_time(word: str) -> bool:
-    """Whether what follows "5 p.m." belongs to it: a day, a month, a zone, a number."""
-    if word[:1].isdigit() or word in BEHIND_TIMES:
-        return True
-    return len(word) > 1 and word.isupper()
-
-
-def _initials(stem: str) -> bool:
-    """J, U.S, a.m, Ph.D: single letters with stops between them; the first part may be two."""
-    head, *rest = stem.split(".")
-    max_length = 2 if rest else 1
-    if not head.isalpha() or len(head) > max_length:
-        return False
-    return all(part.isalpha() and len(part) == 1 for part in rest)
-
-
-def _bare(word: str) -> str:
-    """It's, -> It. A full stop stays: the "I." of "J. I. Smith" starts no sentence."""
-    for apostrophe in "'’":
-        word = word.split(apostrophe)[0]
-    return word.rstrip(",;:")
 
 
 # Length -----------------------------------------------------------------------------------------
@@ -344,7 +262,7 @@ def _best_cut(words: Words, count: int) -> int:
     best = 0
     for cut in range(count, 0, -1):
         word = words[cut - 1]
-        if _belong_together(word, words[cut]):
+        if _are_one_form(word, words[cut]):
             continue
         if cut > count // 3 and word.endswith(CLAUSE_ENDS):
             return cut
@@ -365,7 +283,7 @@ def _cut_beside_numbers(words: Words, count: int) -> int:
     return count
 
 
-def _belong_together(left: str, right: str) -> bool:
+def _are_one_form(left: str, right: str) -> bool:
     """Whether the words may be one written form in two, as "No." and its number."""
     stem = left.lstrip(OPENERS)
     is_numbering = stem.endswith(".") and stem[:-1] in BEFORE_NUMBERS

@@ -1,12 +1,12 @@
-"""Words with their places in a text, read as the text arrives, and the segments they make."""
+"""Words with their places in a text, read as the text arrives."""
 
 from __future__ import annotations
 
-import enum
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
-from typing import Self
+from collections.abc import Iterator
+
+from .emoji_names import JOINER, PART_END, SYMBOL
 
 LINE_BREAK = re.compile(r"\r\n|[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
 TAGS_OF_LINES = "br|li|tr|dt|dd|option"
@@ -19,14 +19,7 @@ BLOCK = rf"</?(?:{TAGS_OF_LINES}|{TAGS_OF_PARAGRAPHS})\b[^<>]*>"
 # Blanks, controls, and halves of characters that lost the other half.
 GAP = re.compile(rf"(?:{BLOCK}|[\s\x00-\x1f\x7f-\x9f\ud800-\udfff])+", re.IGNORECASE)
 OPEN_TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}$|<$")
-
-
-class Pause(enum.IntEnum):
-    """What stands behind a segment; the greater, the longer a reader pauses."""
-
-    CLAUSE = 1
-    STOP = 2
-    PARAGRAPH = 3
+EMOJI_JOINER = re.compile(f"(?<={PART_END}){JOINER}(?={SYMBOL})")
 
 
 class PlacedWord(str):
@@ -41,49 +34,6 @@ class PlacedWord(str):
     end: int
     breaks: int
     line_words: int
-
-
-class Segment(str):
-    """A piece of text to be spoken at once: words with single spaces between them.
-
-    words: those. pause: what follows it.
-    """
-
-    __slots__ = ("pause", "words")
-    words: tuple[PlacedWord, ...]
-    pause: Pause
-
-    @classmethod
-    def of(cls, words: Sequence[PlacedWord], pause: Pause) -> Self:
-        """The segment of these words."""
-        segment = cls(" ".join(words))
-        segment.words = tuple(words)
-        segment.pause = pause
-        return segment
-
-    def locate(self, start: int, end: int) -> tuple[int, int]:
-        """Characters of the segment -> characters of the text as it was sent.
-
-        A word that something invisible was taken out of counts as a whole.
-        """
-        at = 0
-        first: int | None = None
-        last = 0
-        for word in self.words:
-            if at < end and start < at + len(word):
-                begin, stop = _locate_in(word, start - at, end - at)
-                first = begin if first is None else first
-                last = stop
-            at += len(word) + 1
-        if first is None:
-            first = last = self.words[-1].end if self.words else 0
-        return first, last
-
-
-def _locate_in(word: PlacedWord, start: int, end: int) -> tuple[int, int]:
-    if word.end - word.start != len(word):
-        return word.start, word.end
-    return word.start + max(0, start), word.start + min(len(word), end)
 
 
 class WordReader:
@@ -163,10 +113,17 @@ def _count_breaks(gap: str) -> int:
 
 
 def clean_word(raw: str) -> str:
-    """Composed characters, nothing invisible."""
+    """Composed characters, nothing invisible but what joins emoji to one."""
     if raw.isascii():
         return raw
     visible = raw
     if any(unicodedata.category(char) == "Cf" for char in raw):
-        visible = "".join(char for char in raw if unicodedata.category(char) != "Cf")
+        visible = "".join(_find_visible(raw))
     return unicodedata.normalize("NFC", visible)
+
+
+def _find_visible(raw: str) -> Iterator[str]:
+    joiners = {match.start() for match in EMOJI_JOINER.finditer(raw)}
+    for at, char in enumerate(raw):
+        if at in joiners or unicodedata.category(char) != "Cf":
+            yield char
