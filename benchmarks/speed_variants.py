@@ -33,17 +33,24 @@ WITHOUT_PAD = Pairing(2, 0)
 
 
 class Variant(NamedTuple):
-    """How fast speech is made. The defaults are those of the engine."""
+    """How fast speech is made. The defaults are the first ones of the engine."""
 
     name: str
-    fastest: float = piper.FASTEST
-    evenness: float = windows.EVENNESS
-    pairing: Pairing = piper.PAIRING
-    noise: float = piper.FAST_NOISE
+    fastest: float = 1.5
+    evenness: float = 0.3
+    pairing: Pairing = ALONE
+    noise: float = 1.0
 
 
 VARIANTS = (
-    Variant("as it is"),
+    Variant("as it was"),
+    Variant(
+        "as it is",
+        fastest=piper.FASTEST,
+        evenness=windows.EVENNESS,
+        pairing=piper.PAIRING,
+        noise=piper.FAST_NOISE,
+    ),
     Variant("model to 1.15", fastest=1.15),
     Variant("model to 1.3", fastest=1.3),
     Variant("pauses first", fastest=1.15, evenness=0.0),
@@ -51,6 +58,8 @@ VARIANTS = (
     Variant("more uneven to 1.3", fastest=1.3, evenness=0.0),
     Variant("with its pad", pairing=WITH_PAD),
     Variant("with its pad to 1.3", fastest=1.3, pairing=WITH_PAD),
+    Variant("... 0.7 of the noise", fastest=1.3, pairing=WITH_PAD, noise=0.7),
+    Variant("... a quarter of the noise", fastest=1.3, pairing=WITH_PAD, noise=0.25),
     Variant("pads may vanish", pairing=WITHOUT_PAD),
     Variant("pads may vanish, to 1.75", fastest=1.75, pairing=WITHOUT_PAD),
     Variant("half the noise", noise=0.5),
@@ -70,7 +79,8 @@ class Found(NamedTuple):
 @contextmanager
 def in_force(variant: Variant) -> Iterator[None]:
     """Have the engine speak so while the body runs."""
-    before = (piper.PiperModel.speeds, windows.EVENNESS, piper.PAIRING, piper.FAST_NOISE)
+    before = (piper.FASTEST, windows.EVENNESS, piper.PAIRING, piper.FAST_NOISE)
+    piper.FASTEST = variant.fastest
     piper.PiperModel.speeds = SpeedRange(piper.SLOWEST, variant.fastest)
     windows.EVENNESS = variant.evenness
     piper.PAIRING = variant.pairing
@@ -78,7 +88,8 @@ def in_force(variant: Variant) -> Iterator[None]:
     try:
         yield
     finally:
-        piper.PiperModel.speeds = before[0]
+        piper.FASTEST = before[0]
+        piper.PiperModel.speeds = SpeedRange(piper.SLOWEST, piper.FASTEST)
         windows.EVENNESS = before[1]
         piper.PAIRING = before[2]
         piper.FAST_NOISE = before[3]

@@ -1,7 +1,7 @@
 """Time-scale modification: chunks made longer or shorter at their own pitch, as they come.
 
 By Sonic (Bill Cox), an algorithm made for speech: it finds the period of the voice, and blends
-whole periods in where more time is wanted, and out where less is. See docs/adr/0070.
+whole periods in where more time is wanted, and out where less is. See docs/adr/0057-speed.md.
 """
 
 from __future__ import annotations

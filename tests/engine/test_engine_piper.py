@@ -31,7 +31,7 @@ from engine.errors import (
 from engine.models.base import StreamContext
 from engine.models.piper import graph as piper_graph
 from engine.models.piper.graph import cut
-from engine.models.piper.model import ONSET_S, PiperModel
+from engine.models.piper.model import FAST_NOISE, FASTEST, ONSET_S, PiperModel, find_noise_share
 from engine.models.windows import divide_frames
 from engine.runtime import graph as runtime_graph
 from engine.runtime.session import Cancelled, CancelToken
@@ -418,3 +418,13 @@ def test_a_voice_of_several_speakers_streams_as_exactly(
 )
 def test_no_small_rest_is_left(frames: int, sizes: list[int]) -> None:
     assert divide_frames(frames, lambda at: (9, 22)[min(at, 1)]) == sizes
+
+
+def test_noise_fades_by_degrees_the_faster_the_model_speaks() -> None:
+    speeds = np.linspace(0.5, FASTEST, 40)
+    shares = [find_noise_share(float(speed)) for speed in speeds]
+    assert {share for speed, share in zip(speeds, shares, strict=True) if speed <= 1} == {1.0}
+    assert shares[-1] == pytest.approx(FAST_NOISE)
+    steps = np.diff(shares)
+    assert np.all(steps <= 0)
+    assert np.abs(steps).max() < (1 - FAST_NOISE) / 5
