@@ -25,7 +25,7 @@ NS_PER_US = 1000
 SCALAR = "scalar"
 
 
-class _Event(Struct, kw_only=True):
+class _ProfileEvent(Struct, kw_only=True):
     """What is read of an event."""
 
     name: str = ""
@@ -39,7 +39,7 @@ class _Event(Struct, kw_only=True):
 class _TimedNode(NamedTuple):
     """An event of a node, with its times in nanoseconds since the profile's origin."""
 
-    event: _Event
+    event: _ProfileEvent
     start_ns: int
     end_ns: int
 
@@ -69,9 +69,9 @@ def count_unplaced(profiles: Iterable[SessionProfile]) -> int:
     return sum(profile.origin_ns is None for profile in profiles)
 
 
-def _read_events(path: Path) -> list[_Event]:
+def _read_events(path: Path) -> list[_ProfileEvent]:
     try:
-        return files.read_json(path, list[_Event])
+        return files.read_json(path, list[_ProfileEvent])
     except (FileUnreadable, FileNotFoundError) as error:
         reason = error.reason if isinstance(error, FileUnreadable) else "it is not there"
         raise MeasurementError(
@@ -80,7 +80,7 @@ def _read_events(path: Path) -> list[_Event]:
         ) from error
 
 
-def _nodes_of(events: Iterable[_Event]) -> list[_TimedNode]:
+def _nodes_of(events: Iterable[_ProfileEvent]) -> list[_TimedNode]:
     nodes = []
     for event in events:
         if event.cat != NODE or not event.name.endswith(KERNEL):
@@ -113,7 +113,7 @@ def _place(nodes: Sequence[_TimedNode], origin_ns: int, session: int) -> list[No
     return runs
 
 
-def _name_of(event: _Event) -> str:
+def _name_of(event: _ProfileEvent) -> str:
     """A node without a name is known by its place in the graph."""
     name = event.name.removesuffix(KERNEL)
     return name or f"#{event.args.get('node_index', '?')}"

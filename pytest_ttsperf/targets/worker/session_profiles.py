@@ -31,7 +31,7 @@ CLOCKS: tuple[Callable[[], int], ...] = (
 the monotonic one with others."""
 
 
-class _Opened(NamedTuple):
+class _OpenedSession(NamedTuple):
     """A session that writes a profile."""
 
     number: int
@@ -47,8 +47,8 @@ class SessionProfiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._opened: list[_Opened] = []
-        self._finder = _Finder(self._profile_all)
+        self._opened: list[_OpenedSession] = []
+        self._finder = _SessionFinder(self._profile_all)
 
     def install(self) -> None:
         """From now on, sessions that are opened are profiled."""
@@ -91,7 +91,7 @@ class SessionProfiles:
             construct(session, *values, **keywords)
             after_ns = _read_clocks()
             origin_ns = _find_origin(session, before_ns, after_ns)
-            profiles._opened.append(_Opened(number, weakref.ref(session), origin_ns))
+            profiles._opened.append(_OpenedSession(number, weakref.ref(session), origin_ns))
 
         sessions.__init__ = construct_profiled
 
@@ -134,7 +134,7 @@ def _find_origin(
     return None
 
 
-class _Finder(importlib.abc.MetaPathFinder):
+class _SessionFinder(importlib.abc.MetaPathFinder):
     """Finds the module of sessions as usual, and hands it over once it is there."""
 
     def __init__(self, hand_over: Callable[[ModuleType], None]) -> None:
@@ -151,11 +151,11 @@ class _Finder(importlib.abc.MetaPathFinder):
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader, self._hand_over)
+            spec.loader = _SessionLoader(spec.loader, self._hand_over)
         return spec
 
 
-class _Loader(importlib.abc.Loader):
+class _SessionLoader(importlib.abc.Loader):
     """Loads a module by its own loader, then hands it over."""
 
     def __init__(
