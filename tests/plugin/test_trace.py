@@ -50,6 +50,11 @@ def trace_files(project: Project) -> list[Path]:
     return sorted(project.path.glob("artifacts/bench/*/trace_*/*/*.json"))
 
 
+def words_of(result: pytest.RunResult) -> str:
+    """What was printed, however its lines were broken."""
+    return " ".join(str(result.stdout).split())
+
+
 def spans_of(path: Path) -> list[dict[str, Any]]:
     events = json.loads(path.read_text())["traceEvents"]
     return [event for event in events if event["ph"] == "X"]
@@ -80,11 +85,10 @@ def test_each_trial_has_a_trace_and_two_of_their_texts_one_with_graph_nodes(
     for path in profiled:
         nodes = {span["name"]: span for span in spans_of(path) if "operator" in span["args"]}
         assert set(nodes) == {"/dec/conv", "/dec/gru"}
-        assert nodes["/dec/conv"]["dur"] >= 4000
+        assert nodes["/dec/conv"]["dur"] >= 3900
         assert nodes["/dec/conv"]["args"]["inputs"] == "float 1x80x512"
-    text = str(result.stdout)
-    assert "3 traces, and" in text
-    assert "ui.perfetto.dev" in text
+    assert "3 traces, and" in words_of(result)
+    assert "ui.perfetto.dev" in words_of(result)
 
 
 def test_nothing_is_written_without_it(project: Project) -> None:
@@ -104,7 +108,7 @@ def test_an_engine_without_sessions_has_traces_without_graph_nodes(project: Proj
     result = project.run(OPTION)
     result.assert_outcomes(passed=1)
     assert len(trace_files(project)) == 3
-    assert "has run no session of ONNX Runtime" in str(result.stdout)
+    assert "has run no session of ONNX Runtime" in words_of(result)
 
 
 @pytest.mark.usefixtures("untraced_children")
@@ -114,7 +118,7 @@ def test_inline_there_is_no_process_to_be_profiled(project: Project) -> None:
     result = project.run(OPTION)
     result.assert_outcomes(passed=1)
     assert len(trace_files(project)) == 3
-    assert "leave out --ttsperf-inline to see the graph nodes" in str(result.stdout)
+    assert "leave out --ttsperf-inline to see the graph nodes" in words_of(result)
 
 
 def test_cold_starts_are_traced_from_the_start_of_their_process(project: Project) -> None:
@@ -137,13 +141,13 @@ def test_folders_that_cannot_be_written_are_said_and_fail_nothing(
     )
     result = project.run(OPTION)
     result.assert_outcomes(passed=1)
-    assert "traces cannot be written to" in str(result.stdout)
+    assert "traces cannot be written to" in words_of(result)
 
 
 def test_a_regression_names_the_node_that_grew(
     repository: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(graph_nodes, "ROUNDS", 3)
+    monkeypatch.setattr(graph_nodes, "ROUNDS", 4)
     add_graph(repository)
     commit(repository, "chunk_s=0.0015", "chunk_s=0.0016")
     commit(repository, "conv_s = 0.004", "conv_s = 0.016")
@@ -159,7 +163,7 @@ def test_a_regression_names_the_node_that_grew(
     assert found["nodes"][0]["inputs"] == "float 1x80x512"
     assert found["nodes"][0]["new_inputs"] is None
     assert 8.0 < found["nodes"][0]["ms"] < 40.0
-    assert "of which Conv /dec/conv +" in " ".join(str(result.stdout).split())
+    assert "of which Conv /dec/conv +" in words_of(result)
 
 
 def test_without_it_a_regression_is_not_profiled(

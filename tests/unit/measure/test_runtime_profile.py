@@ -86,7 +86,7 @@ def test_what_ran_inside_a_node_is_not_its_own_time(tmp_path: Path) -> None:
         "beside": 60_000,
         "behind": 7_000,
     }
-    assert [run.name for run in runs][0] == "loop", "in the order of their beginnings"
+    assert runs[0].name == "loop", "in the order of their beginnings"
 
 
 def test_sessions_that_ran_nothing_have_no_number(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -94,7 +96,7 @@ def test_it_is_the_player_of_the_metrics(
     assert sum(each.end_ns - each.start_ns for each in playing) / MS == pytest.approx(
         audio_ms, abs=1.0 * len(chunks)
     )
-    for before, after in zip(stretches, stretches[1:], strict=False):
+    for before, after in pairwise(stretches):
         assert before.end_ns == after.start_ns, "there is no gap between two of them"
     levels = playback.find_buffer_levels(answer, stretches)
     assert max(level.audio_ms for level in levels) <= audio_ms + 0.001
