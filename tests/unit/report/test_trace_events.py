@@ -141,3 +141,8 @@ def test_the_chunk_that_a_stage_worked_for_is_named() -> None:
 def test_an_answer_without_audio_has_a_trace_all_the_same() -> None:
     shown = rows(timeline(recording([], end_ms=5.0)))
     assert shown == {"chunks": [], "player": []}
+
+
+def test_a_text_that_utf_8_cannot_carry_is_written_all_the_same() -> None:
+    odd = structs.replace(timeline(), text="caf\udce9")
+    assert body(odd)["otherData"]["text"].startswith("caf")
