@@ -4,7 +4,8 @@
 holds the cells of one mode and preset. When one mode and preset was measured with several
 providers or voices, their names are added. A second run within a second gets `-2`. The JSON
 Schemas are shipped in `report/schemas/`. On request a folder
-`sound_<HHMMSS>/` beside them gets the sound of each trial, in a folder for each cell.
+`sound_<HHMMSS>/` beside them gets the sound of each trial, in a folder for each cell, and
+`trace_<HHMMSS>/` what each trial was about, for a trace viewer.
 """
 
 from __future__ import annotations
@@ -66,11 +67,20 @@ class ArtifactWriter:
         return self._folder / f"run_{self._stamp}.json"
 
     def sound_folder(self, test: str, *more: str) -> Path:
-        """Where the sound of the trials of one cell goes: a readable name, and no other cell's."""
+        """Where the sound of the trials of one cell goes."""
+        return self._cell_folder("sound", test, *more)
+
+    def trace_folder(self, test: str, *more: str) -> Path:
+        """Where the traces of the trials of one cell go."""
+        return self._cell_folder("trace", test, *more)
+
+    def _cell_folder(self, content: str, test: str, *more: str) -> Path:
+        """A folder with a readable name, and no other cell's."""
         digest = hashlib.sha256(" ".join([test, *more]).encode()).hexdigest()[:8]
         parts = [test.rsplit("::", 1)[-1], *more]
         readable = re.sub(r"[^\w.-]+", "-", "_".join(parts))
-        return self._folder / f"sound_{self._stamp}" / files.fitting_name(readable, f"_{digest}")
+        name = files.fitting_name(readable, f"_{digest}")
+        return self._folder / f"{content}_{self._stamp}" / name
 
     @property
     def has_stream(self) -> bool:
