@@ -90,6 +90,20 @@ def summary_table(
     return "\n\n".join(blocks)
 
 
+def whole_table(
+    results: Sequence[CellResult],
+    paint: Paint = _plain,
+    *,
+    width: int | None = None,
+) -> str:
+    """What concerns every cell, and all rows of all cells."""
+    shared = brief.shared_line(results)
+    text = table(results, paint, width=width)
+    if shared is None:
+        return text
+    return f"{layout.fold_text(shared, width)}\n\n{text}"
+
+
 def table(
     results: Sequence[CellResult],
     paint: Paint = _plain,
