@@ -134,7 +134,10 @@ def table(
 
 def _select(lines: Sequence[rows.Row], places: Sequence[int]) -> list[rows.Row]:
     """The lines with these columns alone."""
-    return [tuple(line[place] for place in places) for line in lines]
+    selected = []
+    for line in lines:
+        selected.append(tuple(line[place] for place in places))
+    return selected
 
 
 def _measured_columns(lines: Sequence[rows.Row]) -> list[int]:

@@ -163,6 +163,7 @@ def test_notes_do_not_make_a_cell_one_to_look_at() -> None:
     )
     assert brief.is_well(noted)
 
+
 def test_the_time_to_first_audio_is_that_of_the_tests_player() -> None:
     buffered = structs.replace(LIMIT, prebuffer_ms=100.0)
     plain = passed("test_a")
@@ -172,7 +173,6 @@ def test_the_time_to_first_audio_is_that_of_the_tests_player() -> None:
     line = lines_of(found)[-1]
     assert "140 ms" in line
     assert "31.4" not in line
-
 
 
 # Which limit is the closest
