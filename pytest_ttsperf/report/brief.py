@@ -128,7 +128,9 @@ def table(
         first, *others = line
         aligned = layout.align([layout.shorten(first, widths[0]), *others], widths)
         verdict = others[-1]
-        text.append(aligned.removesuffix(verdict) + paint(verdict, result.outcome))
+        # Not the outcome of the cell: that it has no baseline says nothing of what was judged.
+        outcome = Outcome.PASS if rows.judged(result) else None
+        text.append(aligned.removesuffix(verdict) + paint(verdict, outcome))
     return "\n".join(text)
 
 

@@ -153,6 +153,8 @@ def test_a_missing_baseline_is_no_trouble_of_a_cell() -> None:
     both = structs.replace(plain, verdicts=(*plain.verdicts, missing))
     assert brief.is_well(both)
     assert lines_of(both)[-1].endswith("2 PASS")
+    painted = terminal.summary_table([both], lambda text, outcome: f"<{outcome}:{text}>")
+    assert painted.endswith("<PASS:2 PASS>"), "and not the colour of what is open"
     alone = structs.replace(plain, verdicts=(missing,))
     assert lines_of(alone)[-1].endswith("no limit")
 
