@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from pytest_ttsperf.records import Outcome, Phase
-from pytest_ttsperf.report.analysis.finding import Finding
+from pytest_ttsperf.report.analysis.likely_cause import LikelyCause
 
 TimelineRole = Literal["median", "failing", "slowest"]
 """Why a trial is drawn: it is the middle one, it breaks a limit, or it is the worst of all."""
@@ -417,7 +417,7 @@ class CellPage:
     load: LoadSection | None
     capacity: CapacityCurve | None
     soak: SoakSection | None
-    findings: tuple[Finding, ...]
+    findings: tuple[LikelyCause, ...]
     notes: tuple[str, ...]
     raw_trials: int
     """How many raw trials the artifact has of it."""

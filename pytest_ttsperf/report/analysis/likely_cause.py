@@ -1,4 +1,4 @@
-"""What a rule of the analysis has found."""
+"""What a rule of the analysis finds: a likely cause."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LikelyCause:
     """A likely cause, the numbers that it rests on, and what to do next.
 
     `rule` is the name of the rule, `cause` a sentence, and each of the `evidence` a phrase with at
