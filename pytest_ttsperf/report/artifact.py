@@ -46,6 +46,19 @@ class Loss(NamedTuple):
     reason: str
 
 
+def sound_folder_beside(run_path: Path, test: str, *more: str) -> Path:
+    """Where the sound of one cell's trials is, for the artifact of its run.
+
+    `more` are the cell's preset, mode and phase.
+    """
+    digest = hashlib.sha256(" ".join([test, *more]).encode()).hexdigest()[:8]
+    parts = [test.rsplit("::", 1)[-1], *more]
+    readable = re.sub(r"[^\w.-]+", "-", "_".join(parts))
+    name = files.fitting_name(readable, f"_{digest}")
+    stamp = run_path.stem.removeprefix("run_")
+    return run_path.parent / f"sound_{stamp}" / name
+
+
 class ArtifactWriter:
     """Writes one run's files; every call replaces them by their newer whole.
 
@@ -67,10 +80,7 @@ class ArtifactWriter:
 
     def sound_folder(self, test: str, *more: str) -> Path:
         """Where the sound of the trials of one cell goes: a readable name, and no other cell's."""
-        digest = hashlib.sha256(" ".join([test, *more]).encode()).hexdigest()[:8]
-        parts = [test.rsplit("::", 1)[-1], *more]
-        readable = re.sub(r"[^\w.-]+", "-", "_".join(parts))
-        return self._folder / f"sound_{self._stamp}" / files.fitting_name(readable, f"_{digest}")
+        return sound_folder_beside(self.run_path, test, *more)
 
     @property
     def has_stream(self) -> bool:
