@@ -136,7 +136,7 @@ def _headline(result: CellResult, rows: Sequence[MetricRow]) -> str:
 
 
 def _evidence_text(result: CellResult) -> str:
-    """`25 of 59 trials in 3 processes, stopped early`; windows, slices or levels where there are."""
+    """`25 of 59 trials in 3 processes, stopped early`; windows, slices or levels."""
     if result.soak is not None:
         return soak.count_slices(result.soak)
     if result.load is not None:
@@ -333,4 +333,4 @@ def _list_disturbances(run: Run) -> Iterator[str]:
 
 def _command(environment: Environment) -> str:
     """How to run it again; secrets that were typed stand there as asterisks."""
-    return secrets.mask(shlex.join(["pytest", *environment.arguments]))
+    return shlex.join(["pytest", *secrets.mask_arguments(environment.arguments)])

@@ -99,8 +99,8 @@ def _choose_failing(result: CellResult, played: Sequence[Trial]) -> Choice | Non
     _, trial, threshold = worst
     measured = definitions.METRICS[threshold.metric].of(trial, threshold.prebuffer_ms)
     caption = (
-        f"trial {trial.index}, {threshold.label} {amount_text(threshold, measured)}: the worst over "
-        f"the limit ({limit_text(threshold)})"
+        f"trial {trial.index}, {threshold.label} {amount_text(threshold, measured)}: the worst "
+        f"over the limit ({limit_text(threshold)})"
     )
     return Choice(trial, "failing", "candidate", caption)
 

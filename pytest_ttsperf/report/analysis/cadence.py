@@ -63,8 +63,8 @@ def early_scrap(evidence: CellEvidence) -> LikelyCause | None:
             f"{len(found)} of {len(played)} trials stop so: {number(sound_ms, 'ms')} of sound, "
             f"then {number(stall_ms, 'ms')} of nothing (medians)",
         ),
-        next_step="send the first chunk when enough follows behind it; limit underruns beside ttfa, "
-        "with the prebuffer of your player",
+        next_step="send the first chunk when enough follows behind it; limit underruns beside "
+        "ttfa, with the prebuffer of your player",
     )
 
 

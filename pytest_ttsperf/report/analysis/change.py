@@ -138,7 +138,7 @@ def restless_control(evidence: CellEvidence) -> LikelyCause | None:
                 f"{change_text(change.control_effect, change)} (p = {change.p_control:.2g}, "
                 f"{change.blocks} blocks)",
             ),
-            next_step="see what disturbs the machine (ttsperf doctor), and repeat the comparison; a "
-            "longer budget (--ttsperf-budget) helps against single disturbances",
+            next_step="see what disturbs the machine (ttsperf doctor), and repeat the comparison; "
+            "a longer budget (--ttsperf-budget) helps against single disturbances",
         )
     return None

@@ -92,6 +92,6 @@ def large_from_the_start(evidence: CellEvidence) -> LikelyCause | None:
             f"{number(memory.rss_baseline_mb, 'MB')} once it was ready, "
             f"{number(memory.rss_peak_mb, 'MB')} at the peak ({share:.0%})",
         ),
-        next_step="a smaller or quantised model, fewer sessions of it, weights that are mapped from "
-        "their file, imports that are not needed left out",
+        next_step="a smaller or quantised model, fewer sessions of it, weights that are mapped "
+        "from their file, imports that are not needed left out",
     )

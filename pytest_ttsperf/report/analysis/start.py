@@ -49,7 +49,9 @@ def warm_up(evidence: CellEvidence) -> LikelyCause | None:
         f"{cold_ms / warm_ms:.3g} times as long",
     ]
     if limit_ms is not None and breaks_it:
-        facts.append(f"the warm limit of {number(limit_ms, 'ms')} holds, and a cold start breaks it")
+        facts.append(
+            f"the warm limit of {number(limit_ms, 'ms')} holds, and a cold start breaks it"
+        )
     return LikelyCause(
         rule="warm_up",
         cause="warm answers are fast and first ones are not: there is no warm-up before the first "
@@ -111,9 +113,9 @@ def start_phases_ms(result: CellResult) -> dict[str, float]:
         values = [trial.phases_ms[name] for trial in result.counted if name in trial.phases_ms]
         if values:
             phases[name] = median(values)
-    first_runs = [_first_run_ms(trial) for trial in result.counted if "first_run" in trial.phases_ms]
-    if first_runs:
-        phases["first run"] = median(first_runs)
+    started = [trial for trial in result.counted if "first_run" in trial.phases_ms]
+    if started:
+        phases["first run"] = median(_first_run_ms(trial) for trial in started)
     return phases
 
 

@@ -92,7 +92,7 @@ def slower_than_playback(evidence: CellEvidence) -> LikelyCause | None:
         rule="slower_than_playback",
         cause="the engine is slower than playback: it must fall silent in any text that is long "
         "enough",
-        evidence=(f"rtf p50 is {number(rtf.p50)} ({rtf.n} trials): a second of audio takes longer",),
+        evidence=(f"rtf p50 is {number(rtf.p50)} ({rtf.n} trials); playback has 1",),
         next_step="fewer or faster steps per second of audio: more threads, a smaller or quantised "
         "model, another provider; a prebuffer only moves the first stall",
     )
