@@ -249,6 +249,7 @@ def test_clocks_that_a_test_may_have_stopped_are_read_in_no_process_of_tests() -
         "targets/guardian.py",
         "targets/server/http.py",
         "targets/worker/child.py",
+        "targets/worker/session_profiles.py",
         "targets/server/wyoming.py",
     }
     package = ROOT / "pytest_ttsperf"

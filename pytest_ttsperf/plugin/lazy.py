@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pytest_ttsperf.experiment import cell as cell
     from pytest_ttsperf.experiment import plan as plan
     from pytest_ttsperf.experiment import trial as trial
+    from pytest_ttsperf.experiment import trial_timelines as trial_timelines
     from pytest_ttsperf.experiment import warm as warm
     from pytest_ttsperf.load import barge_in as barge_in
     from pytest_ttsperf.load import capacity as capacity
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from pytest_ttsperf.report import layout as layout
     from pytest_ttsperf.report import rows as rows
     from pytest_ttsperf.report import terminal as terminal
+    from pytest_ttsperf.report import trace_events as trace_events
     from pytest_ttsperf.sound_quality import function_process as function_process
     from pytest_ttsperf.targets.server import run_options as run_options
 
@@ -102,7 +104,9 @@ MODULES = {
     "soak_verdicts": "pytest_ttsperf.endurance.verdicts",
     "store": "pytest_ttsperf.baseline.store",
     "terminal": "pytest_ttsperf.report.terminal",
+    "trace_events": "pytest_ttsperf.report.trace_events",
     "trial": "pytest_ttsperf.experiment.trial",
+    "trial_timelines": "pytest_ttsperf.experiment.trial_timelines",
     "warm": "pytest_ttsperf.experiment.warm",
     "window_blocks": "pytest_ttsperf.load.window_blocks",
 }

@@ -161,6 +161,11 @@ OPTIONS = (
         "save-audio",
         "write the sound of each trial as WAV, and the arrivals of its chunks as CSV",
     ),
+    _switch(
+        "trace",
+        "write what each trial spent its time with as a trace for ui.perfetto.dev, and name graph "
+        "nodes that a regression is in",
+    ),
     _value("json", "FILE", "write the run's artifact to this file as well"),
     _choice(
         "inconclusive",

@@ -118,6 +118,8 @@ class Options:
     artifacts: Path
     save_audio: bool
     """Whether the sound of each trial is written, with when its chunks came."""
+    trace: bool
+    """Whether traces of the trials are written, and graph nodes looked at."""
     json: Path | None
     http: Mapping[str, object]
     """How a target by http:// is asked: connection, preset and template, those that are set."""
@@ -185,6 +187,7 @@ def _read(config: pytest.Config) -> Options:
         storage=_folder(config, "storage", DEFAULT_STORAGE),
         artifacts=_folder(config, "artifacts", DEFAULT_ARTIFACTS),
         save_audio=_option(config, "save-audio"),
+        trace=_option(config, "trace"),
         json=_json(config),
         http=_http(config),
         overrides=overrides,

@@ -25,6 +25,7 @@ from pytest_ttsperf.plugin import (
     markers,
     reruns,
     soaks,
+    traces,
     usage,
 )
 from pytest_ttsperf.plugin.limits_by_name import PROVIDERS
@@ -153,9 +154,9 @@ class RunState:
         """Where the run's artifact is, relative to the root; None before anything was measured."""
         if self._writer is None:
             return None
-        return self._show_path(self._writer.run_path)
+        return self.show_path(self._writer.run_path)
 
-    def _show_path(self, path: Path) -> str:
+    def show_path(self, path: Path) -> str:
         """Relative to the root if it is below it."""
         root = self.config.rootpath
         if path.is_relative_to(root):
@@ -167,6 +168,13 @@ class RunState:
         if self._writer is None or not self.options.save_audio:
             return None
         return self._writer.sound_folder(test, *more)
+
+    def trace_folder(self, result: CellResult) -> Path | None:
+        """Where the traces of a cell's trials go; None where they are not wanted."""
+        if self._writer is None or not self.options.trace:
+            return None
+        cell = result.cell
+        return self._writer.trace_folder(cell.test, cell.preset, cell.mode, cell.phase)
 
     def store(self, results: Iterable[CellResult]) -> None:
         """Add results, or replace those of the same cells, and rewrite the artifact."""
@@ -203,7 +211,7 @@ class RunState:
     def _explain_loss(self, loss: Loss) -> str:
         option = "json" if loss.path == self.options.json else "artifacts"
         return (
-            f"{self._show_path(loss.path)} cannot be written: {loss.reason}; mend that, or choose "
+            f"{self.show_path(loss.path)} cannot be written: {loss.reason}; mend that, or choose "
             f"another place with --ttsperf-{option}, and run again"
         )
 
@@ -485,6 +493,7 @@ class TestState:
             self.results[cell_id] = self._run.leave_soak_trials(result)
         judged = list(self.results.values())
         self._run.store(judged)
+        self.remarks += self._write_traces(judged)
         if self.options.save and body_raised:
             self.remarks.append(f"{self.item.name}: its body raised, nothing was saved")
         elif self.options.save and unreadable is None:
@@ -492,6 +501,18 @@ class TestState:
         self._set_junit_properties()
         parts = [lazy.terminal.failures(judged, self._failing_outcomes()), unreadable]
         return "\n\n".join(filter(None, parts)) or None
+
+    def _write_traces(self, judged: Iterable[CellResult]) -> list[str]:
+        """Write them where they are wanted; gives what is to be said of them."""
+        if not self.options.trace:
+            return []
+        return traces.write_traces(
+            judged,
+            self.measured,
+            folder_of=self._run.trace_folder,
+            show_path=self._run.show_path,
+            tell=self._run.progress_line.text,
+        )
 
     def _judge_cells(self) -> tuple[list[CellResult], str | None]:
         """Judged by the limits and, where asked for, the baselines; or which cannot be read."""
@@ -555,6 +576,7 @@ class TestState:
                 announce=self._run.progress_line.line,
                 earlier=self.comparisons,
                 measure=measure,
+                names_nodes=self.options.trace,
             )
         return [*compared, *self._compare_crowds(crowd)]
 
