@@ -26,7 +26,7 @@ from pytest_ttsperf.report.page_model import (
     SoakSection,
     StageRow,
 )
-from pytest_ttsperf.report.terminal import number
+from pytest_ttsperf.report.rows import number
 
 BAR = 30
 """Characters of the longest bar."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from pytest_ttsperf import secrets
 from pytest_ttsperf.records import CellResult, Environment, Outcome, Run, Summary
 from pytest_ttsperf.report import crowd, page_sections, page_timeline, soak, terminal
-from pytest_ttsperf.report.analysis.evidence import count_trials
 from pytest_ttsperf.report.analysis.likely_cause import LikelyCause
 from pytest_ttsperf.report.analysis.spread import describe_disturbance
 from pytest_ttsperf.report.analysis.start import start_phases_ms
@@ -25,7 +24,7 @@ from pytest_ttsperf.report.page_model import (
     PhaseRow,
 )
 from pytest_ttsperf.report.page_rows import list_rows
-from pytest_ttsperf.report.terminal import number
+from pytest_ttsperf.report.rows import cell_label, count_trials, number, worst_first
 
 SHOWN_DIGITS = 12
 """Of a revision."""
@@ -45,7 +44,7 @@ def build(run: Run, run_path: Path | None = None) -> PageModel:
     Sound is looked for beside the artifact, and nothing else is read.
     """
     causes = analyse(run)
-    results = sorted(run.cells, key=terminal.worst_first)
+    results = sorted(run.cells, key=worst_first)
     anchors = _anchors(results)
     cells = tuple(
         _cell_page(result, anchors[result.cell.id], causes[result.cell.id], run_path)
@@ -91,7 +90,7 @@ def _cell_page(
     rows = list_rows(result)
     return CellPage(
         anchor=anchor,
-        label=terminal.cell_label(cell),
+        label=cell_label(cell),
         test=cell.test,
         target=secrets.mask(cell.target),
         provider=cell.provider,
@@ -325,7 +324,7 @@ def _list_disturbances(run: Run) -> Iterator[str]:
         if load is None:
             continue
         for text in describe_disturbance(load, run.environment.machine.affinity):
-            cells.setdefault(text, []).append(terminal.cell_label(result.cell))
+            cells.setdefault(text, []).append(cell_label(result.cell))
     for text, labels in cells.items():
         where = labels[0] if len(labels) == 1 else f"{len(labels)} cells"
         yield f"{where}: {text}"

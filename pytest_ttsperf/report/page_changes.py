@@ -17,7 +17,7 @@ from pytest_ttsperf.records import (
 from pytest_ttsperf.report.analysis.change import explaining_stages
 from pytest_ttsperf.report.page_model import ChangeRow, ChangeSection, StageChangeRow
 from pytest_ttsperf.report.page_rows import NOT_JUDGED, interval_text
-from pytest_ttsperf.report.terminal import change_text
+from pytest_ttsperf.report.rows import change_text
 
 if TYPE_CHECKING:
     import numpy as np

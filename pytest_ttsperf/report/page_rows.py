@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pytest_ttsperf.records import (
     CellResult,
     ChangeVerdict,
-    ComparedMetric,
     Comparison,
     Outcome,
     Summary,
@@ -16,18 +15,24 @@ from pytest_ttsperf.records import (
     UngatedChange,
     Verdict,
 )
-from pytest_ttsperf.report import crowd, terminal
+from pytest_ttsperf.report import crowd
 from pytest_ttsperf.report.page_model import MetricRow
-from pytest_ttsperf.report.terminal import change_text, number
+from pytest_ttsperf.report.rows import (
+    DELIVERY,
+    NO_LIMIT,
+    amount,
+    change_text,
+    find_change,
+    judged,
+    number,
+)
 
 NOT_MEASURED = "-"
-NO_LIMIT = "no limit"
 NOT_JUDGED = "not judged"
 TOO_SMALL = "n too small"
 PERCENTILES = ("p50", "p95", "p99")
 NUMBER_OF_A_CELL = ("memory", "capacity", "soak")
 """Marks whose figure a cell has as a whole: it has no spread over trials."""
-STREAMED = "all_at_once"
 
 
 def list_rows(result: CellResult) -> tuple[MetricRow, ...]:
@@ -35,10 +40,8 @@ def list_rows(result: CellResult) -> tuple[MetricRow, ...]:
 
     That this machine has no baseline is no row: it is said once for all cells.
     """
-    verdicts = [verdict for verdict in result.verdicts if not verdict.lacks_baseline]
-    rows = []
-    for verdict in sorted(verdicts, key=lambda verdict: verdict.outcome.rank):
-        rows.append(_judged_row(result, verdict))
+    verdicts = judged(result)
+    rows = [_judged_row(result, verdict) for verdict in verdicts]
     if result.comparison is not None:
         for ungated in result.comparison.ungated:
             rows.append(_ungated_row(result.comparison, ungated))
@@ -48,9 +51,9 @@ def list_rows(result: CellResult) -> tuple[MetricRow, ...]:
 
 def _judged_row(result: CellResult, verdict: Verdict) -> MetricRow:
     if verdict.gate in ("change", "work"):
-        found = find_change(result, verdict)
-        if found is not None:
-            return _change_row(verdict, found[1])
+        change = find_change(result, verdict)
+        if change is not None:
+            return _change_row(verdict, change)
     if verdict.threshold is not None:
         return _limit_row(result, verdict, verdict.threshold)
     return _plain_row(result, verdict)
@@ -146,7 +149,7 @@ def _ungated_row(comparison: Comparison, ungated: UngatedChange) -> MetricRow:
     )
 
 
-def _shown_rows(result: CellResult, judged: set[str | None]) -> Iterator[MetricRow]:
+def _shown_rows(result: CellResult, limited: set[str | None]) -> Iterator[MetricRow]:
     """The usual figures that the test does not limit: the first sound, RTF, the longest stall."""
     if result.capacity is not None:
         return
@@ -156,7 +159,7 @@ def _shown_rows(result: CellResult, judged: set[str | None]) -> Iterator[MetricR
         usual.append(("longest_stall_ms", stall_key, "longest stall", "ms"))
     for metric, key, label, unit in usual:
         sample = result.summary.get(key)
-        if metric in judged or sample is None or sample.p95 is None:
+        if metric in limited or sample is None or sample.p95 is None:
             continue
         yield _shown_row(label, metric, unit, sample)
 
@@ -185,20 +188,6 @@ def _shown_row(label: str, metric: str, unit: str, sample: Summary) -> MetricRow
     )
 
 
-def find_change(
-    result: CellResult, verdict: Verdict
-) -> tuple[ComparedMetric, ChangeVerdict] | None:
-    """What a comparison found that a verdict is about; None for a verdict about all of it."""
-    comparison = result.comparison
-    if comparison is None:
-        return None
-    label = verdict.subject.removesuffix(f" against {comparison.against}")
-    for gate, change in zip(comparison.gates, comparison.changes, strict=False):
-        if gate.label == label:
-            return gate, change
-    return None
-
-
 def interval_text(change: ChangeVerdict) -> str:
     """`-0.7 % to +0.4 %`; empty where there is no interval."""
     if change.low is None or change.high is None:
@@ -207,24 +196,18 @@ def interval_text(change: ChangeVerdict) -> str:
 
 
 def amount_text(threshold: Threshold, value: float | None) -> str:
-    """A figure as a limit's unit has it; streamed answers are no number."""
+    """A figure as a limit's unit has it; one that is not finite was not measured."""
     if value is None or not math.isfinite(value):
         return NOT_MEASURED
-    if threshold.metric == STREAMED:
-        return "not streamed" if value > threshold.limit else "streamed"
-    if threshold.metric == "capacity":
-        return f"{value:g}"
-    if threshold.keyword in terminal.SHARES:
-        return f"{100 * value:.1f} %"
-    return number(value, threshold.unit)
+    return amount(threshold, value, threshold.unit)
 
 
 def limit_text(threshold: Threshold) -> str:
     """The limit in force, and the one of the test where it was put aside."""
-    if threshold.metric == STREAMED:
-        return "streamed"
-    sign = ">=" if threshold.is_least else "<="
-    text = f"{sign} {amount_text(threshold, threshold.limit)}"
+    text = amount_text(threshold, threshold.limit)
+    if threshold.metric != DELIVERY:
+        sign = ">=" if threshold.is_least else "<="
+        text = f"{sign} {text}"
     if threshold.overridden_by is None:
         return text
     declared = "none" if threshold.declared is None else amount_text(threshold, threshold.declared)
@@ -233,7 +216,7 @@ def limit_text(threshold: Threshold) -> str:
 
 def spread_text(sample: Summary | None, threshold: Threshold) -> str:
     """`p50 31.4 ms, 28.0 ms to 61.0 ms`; empty for what has no spread."""
-    if sample is None or threshold.metric == STREAMED:
+    if sample is None or threshold.metric == DELIVERY:
         return ""
     return _range_text(sample, threshold.unit)
 
@@ -251,7 +234,7 @@ def _range_text(sample: Summary, unit: str) -> str:
 
 def _bound_text(verdict: Verdict, threshold: Threshold) -> str:
     """What is proven with 95 %: at most so much, or, where it fails, at least."""
-    if threshold.metric == STREAMED or threshold.metric == "capacity":
+    if threshold.metric in (DELIVERY, "capacity"):
         return ""
     if verdict.bound is None or not math.isfinite(verdict.bound):
         is_percentile = verdict.statistic in PERCENTILES

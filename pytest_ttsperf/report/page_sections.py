@@ -40,7 +40,7 @@ from pytest_ttsperf.report.page_model import (
     StageRow,
     WindowRow,
 )
-from pytest_ttsperf.report.terminal import number
+from pytest_ttsperf.report.rows import number
 
 USUAL = ("ttfa_ms", "ttfa_sound_ms", "rtf", "longest_stall_ms")
 """Metrics whose distribution is shown, whatever the test limits."""

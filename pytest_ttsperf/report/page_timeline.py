@@ -1,7 +1,7 @@
 """Single trials on one time axis: stages, chunks, and the player's buffer with its holes.
 
-Instants are in milliseconds since the request. The player is that of `metrics.playback`, followed
-step by step: what is drawn has the same holes as the figures have stalls.
+Instants are in milliseconds since the request. The player is that of `metrics.playback`: what is
+drawn has the same holes as the figures have stalls.
 """
 
 from __future__ import annotations
@@ -11,9 +11,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pytest_ttsperf.metrics import definitions, playback
-from pytest_ttsperf.metrics.playback import NS_PER_MS, SHORTEST_STALL_NS
-from pytest_ttsperf.records import CellResult, Outcome, Recording, Threshold, Trial
-from pytest_ttsperf.report.artifact import sound_folder_beside
+from pytest_ttsperf.metrics.playback import NS_PER_MS
+from pytest_ttsperf.records import (
+    CellResult,
+    Outcome,
+    PlayerStretch,
+    Recording,
+    Threshold,
+    Trial,
+)
+from pytest_ttsperf.report.artifact import cell_folder
 from pytest_ttsperf.report.page_model import (
     Arm,
     BufferHole,
@@ -25,7 +32,6 @@ from pytest_ttsperf.report.page_model import (
 )
 from pytest_ttsperf.report.page_rows import amount_text, limit_text
 
-SHORTEST_STALL_MS = SHORTEST_STALL_NS / NS_PER_MS
 NO_SOUND = "sound was not saved: run with --ttsperf-save-audio"
 NO_SOUND_OF_CROWDS = "the sound of answers to many listeners is not saved"
 NO_SOUND_OF_COMPARISON = "the sound of trials of a comparison is not saved"
@@ -153,7 +159,12 @@ def _draw(result: CellResult, choice: Choice, run_path: Path | None) -> Timeline
         )
     prebuffer_ms = result.prebuffer_ms
     chunks = mark_chunks(recording)
-    played = follow_player(chunks, _playback_start_ms(recording, prebuffer_ms))
+    stretches = playback.find_stretches(recording, prebuffer_ms)
+    end_ms = _since_request_ms(recording, recording.end_ns)
+    playback_start_ms = None
+    if stretches:
+        playback_start_ms = _since_request_ms(recording, stretches[0].end_ns)
+        end_ms = max(end_ms, _since_request_ms(recording, stretches[-1].end_ns))
     onset_ms = heard_ms = None
     if trial.sound is not None:
         onset_ms = definitions.lead_in_ms(recording, trial.sound)
@@ -167,12 +178,12 @@ def _draw(result: CellResult, choice: Choice, run_path: Path | None) -> Timeline
         caption=choice.caption,
         text=trial.text,
         sample_rate=recording.sample_rate,
-        end_ms=max(_since_request_ms(recording, recording.end_ns), played.end_ms),
+        end_ms=end_ms,
         stages=_stage_bars(recording),
         chunks=chunks,
-        buffer=played.points,
-        holes=played.holes,
-        playback_start_ms=played.start_ms,
+        buffer=trace_buffer(recording, stretches),
+        holes=find_holes(recording, stretches),
+        playback_start_ms=playback_start_ms,
         prebuffer_ms=prebuffer_ms,
         onset_ms=onset_ms,
         heard_ms=heard_ms,
@@ -221,99 +232,62 @@ def mark_chunks(recording: Recording) -> tuple[ChunkMark, ...]:
     return tuple(marks)
 
 
-def _playback_start_ms(recording: Recording, prebuffer_ms: float) -> float | None:
-    start_ns = playback.play(recording, prebuffer_ms).start_ns
-    return None if start_ns is None else _since_request_ms(recording, start_ns)
+def find_holes(
+    recording: Recording,
+    stretches: Sequence[PlayerStretch],
+) -> tuple[BufferHole, ...]:
+    """When the player stood still, and how much it had played by then."""
+    holes = []
+    played_ns = 0
+    for stretch in stretches:
+        if stretch.state == "playing":
+            played_ns += stretch.end_ns - stretch.start_ns
+        if stretch.state == "stalled":
+            holes.append(
+                BufferHole(
+                    start_ms=_since_request_ms(recording, stretch.start_ns),
+                    end_ms=_since_request_ms(recording, stretch.end_ns),
+                    audio_ms=played_ns / NS_PER_MS,
+                )
+            )
+    return tuple(holes)
 
 
-class PlayedBuffer(NamedTuple):
-    """What the player had in hand over time."""
+def trace_buffer(
+    recording: Recording,
+    stretches: Sequence[PlayerStretch],
+) -> tuple[BufferPoint, ...]:
+    """How much audio the player has in hand, as points that lines join.
 
-    points: tuple[BufferPoint, ...]
-    holes: tuple[BufferHole, ...]
-    start_ms: float | None
-    end_ms: float
-    """When the last of the audio was played."""
-
-
-class _Player:
-    """A player's buffer, from event to event; all in milliseconds."""
-
-    def __init__(self, start_ms: float) -> None:
-        self.start_ms = start_ms
-        self.points = [BufferPoint(at_ms=0.0, buffered_ms=0.0)]
-        self.holes: list[BufferHole] = []
-        self._now_ms = 0.0
-        self._buffered_ms = 0.0
-        self._played_ms = 0.0
-
-    def advance(self, until_ms: float) -> None:
-        """Play up to an instant; where nothing is left before it, there is a hole."""
-        if until_ms > self.start_ms >= self._now_ms:
-            self._move(self.start_ms)
-        is_playing = until_ms > self.start_ms
-        if not is_playing:
-            self._move(until_ms)
-            return
-        empty_ms = self._now_ms + self._buffered_ms
-        if empty_ms >= until_ms:
-            self._drain(until_ms)
-            return
-        self._drain(empty_ms)
-        self._move(until_ms)
-        if until_ms - empty_ms >= SHORTEST_STALL_MS:
-            hole = BufferHole(start_ms=empty_ms, end_ms=until_ms, audio_ms=self._played_ms)
-            self.holes.append(hole)
-
-    def add(self, audio_ms: float) -> None:
-        """Take a chunk, now."""
-        self._buffered_ms += audio_ms
-        self._mark()
-
-    def finish(self) -> float:
-        """Play what is left; gives when that ends."""
-        if self.start_ms > self._now_ms:
-            self._move(self.start_ms)
-        self._drain(self._now_ms + self._buffered_ms)
-        return self._now_ms
-
-    def _move(self, to_ms: float) -> None:
-        """Let time pass without playing."""
-        self._now_ms = to_ms
-        self._mark()
-
-    def _drain(self, to_ms: float) -> None:
-        """Let time pass while playing."""
-        played_ms = to_ms - self._now_ms
-        self._buffered_ms = max(0.0, self._buffered_ms - played_ms)
-        self._played_ms += played_ms
-        self._move(to_ms)
-
-    def _mark(self) -> None:
-        point = BufferPoint(at_ms=self._now_ms, buffered_ms=self._buffered_ms)
-        if self.points[-1] != point:
-            self.points.append(point)
-
-
-def follow_player(chunks: Sequence[ChunkMark], start_ms: float | None) -> PlayedBuffer:
-    """The buffer of a player that begins at `start_ms` and takes each chunk as it arrives.
-
-    It plays in real time, stops when it has nothing, and goes on at the next chunk; stops of less
-    than 1 ms are no holes (as in `metrics.playback`). Without audio, there are no points.
+    A chunk that arrives is a step: two points at one instant. Empty without audio.
     """
-    if start_ms is None or not chunks:
-        return PlayedBuffer(points=(), holes=(), start_ms=None, end_ms=0.0)
-    player = _Player(start_ms)
-    for chunk in chunks:
-        player.advance(chunk.arrival_ms)
-        player.add(chunk.audio_ms)
-    end_ms = player.finish()
-    return PlayedBuffer(
-        points=tuple(player.points),
-        holes=tuple(player.holes),
-        start_ms=start_ms,
-        end_ms=end_ms,
-    )
+    if not stretches:
+        return ()
+    instants = {recording.request_ns}
+    for stretch in stretches:
+        instants |= {stretch.start_ns, stretch.end_ns}
+    pairs = zip(recording.arrivals_ns, recording.frame_counts, strict=True)
+    chunks = [(arrival_ns, frames) for arrival_ns, frames in pairs if frames]
+    instants.update(arrival_ns for arrival_ns, _ in chunks)
+    points = []
+    for at_ns in sorted(instants):
+        played_ms = _played_ms(stretches, at_ns)
+        at_ms = _since_request_ms(recording, at_ns)
+        before = sum(frames for arrival_ns, frames in chunks if arrival_ns < at_ns)
+        after = sum(frames for arrival_ns, frames in chunks if arrival_ns <= at_ns)
+        for frames in dict.fromkeys((before, after)):
+            in_hand_ms = 1000 * frames / recording.sample_rate - played_ms
+            points.append(BufferPoint(at_ms=at_ms, buffered_ms=max(0.0, in_hand_ms)))
+    return tuple(points)
+
+
+def _played_ms(stretches: Sequence[PlayerStretch], at_ns: int) -> float:
+    """How much has been played by an instant."""
+    played_ns = 0
+    for stretch in stretches:
+        if stretch.state == "playing":
+            played_ns += max(0, min(at_ns, stretch.end_ns) - stretch.start_ns)
+    return played_ns / NS_PER_MS
 
 
 def _flagged_joints_ms(trial: Trial) -> tuple[float, ...]:
@@ -336,7 +310,7 @@ def _find_sound(
     if run_path is None:
         return None, NO_SOUND
     cell = result.cell
-    folder = sound_folder_beside(run_path, cell.test, cell.preset, cell.mode, cell.phase)
+    folder = cell_folder(run_path, "sound", cell.test, cell.preset, cell.mode, cell.phase)
     path = folder / f"trial_{choice.trial.index:04d}.wav"
     if not path.is_file():
         return None, NO_SOUND

@@ -8,7 +8,7 @@ from pytest_ttsperf.metrics import playback
 from pytest_ttsperf.records import Trial
 from pytest_ttsperf.report.analysis.evidence import CellEvidence
 from pytest_ttsperf.report.analysis.likely_cause import LikelyCause
-from pytest_ttsperf.report.terminal import number
+from pytest_ttsperf.report.rows import number
 
 FAST_ENOUGH_RTF = 0.9
 """Below it the audio is there in time, if it comes evenly."""

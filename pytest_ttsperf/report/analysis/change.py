@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pytest_ttsperf.records import Attribution, ChangeVerdict, ComparedMetric, Outcome, StageChange
 from pytest_ttsperf.report.analysis.evidence import CellEvidence
 from pytest_ttsperf.report.analysis.likely_cause import LikelyCause
-from pytest_ttsperf.report.terminal import change_text
+from pytest_ttsperf.report.rows import change_text
 
 OUTSIDE = "outside the stages"
 """The row of an attribution for the time in which no stage is at work."""

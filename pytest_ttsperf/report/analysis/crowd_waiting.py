@@ -9,7 +9,7 @@ from statistics import median
 from pytest_ttsperf.records import LoadWindow
 from pytest_ttsperf.report.analysis.evidence import CellEvidence
 from pytest_ttsperf.report.analysis.likely_cause import LikelyCause
-from pytest_ttsperf.report.terminal import number
+from pytest_ttsperf.report.rows import number
 
 QUEUE_SHARE = 0.3
 """Of the time to the first sound: waiting for a turn is then a good part of it."""

@@ -18,6 +18,7 @@ from pytest_ttsperf.records import (
     TrustNote,
     Verdict,
 )
+from pytest_ttsperf.report.rows import count_trials
 
 TIGHT_SHARE = 0.8
 """Of a limit: a figure above it is near enough to ask for the cause."""
@@ -178,11 +179,6 @@ def _is_tight(verdict: Verdict) -> bool:
 def _identity(result: CellResult) -> tuple[str, ...]:
     cell = result.cell
     return cell.target, cell.provider, cell.voice, cell.preset, cell.mode
-
-
-def count_trials(result: CellResult) -> int:
-    """Counted trials, also of a result that has left its raw trials behind."""
-    return max((summary.n for summary in result.summary.values()), default=0)
 
 
 def first_and_last(values: Sequence[float]) -> tuple[float, float] | None:

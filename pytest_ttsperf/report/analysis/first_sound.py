@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
+from pytest_ttsperf.metrics.stages import UNEXPLAINED
 from pytest_ttsperf.records import Recording
 from pytest_ttsperf.report.analysis.evidence import CellEvidence
 from pytest_ttsperf.report.analysis.likely_cause import LikelyCause
-from pytest_ttsperf.report.terminal import UNEXPLAINED, number
+from pytest_ttsperf.report.rows import number
 
 LARGE_FIRST_CHUNK_S = 1.0
 """Of audio: a player needs a tenth of it to begin, so the rest was waited for in vain."""

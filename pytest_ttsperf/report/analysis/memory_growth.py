@@ -6,7 +6,7 @@ from pytest_ttsperf.metrics.definitions import BYTES_PER_MB
 from pytest_ttsperf.records import Trial
 from pytest_ttsperf.report.analysis.evidence import CellEvidence
 from pytest_ttsperf.report.analysis.likely_cause import LikelyCause
-from pytest_ttsperf.report.terminal import number
+from pytest_ttsperf.report.rows import number
 
 LEAST_SLOPE = 1.0
 """MB for each 1000 requests: less than a kilobyte a request is nobody's leak."""

@@ -8,7 +8,7 @@ from statistics import median
 from pytest_ttsperf.records import CellResult, Outcome, SystemLoad, Verdict
 from pytest_ttsperf.report.analysis.evidence import CellEvidence
 from pytest_ttsperf.report.analysis.likely_cause import LikelyCause
-from pytest_ttsperf.report.terminal import number
+from pytest_ttsperf.report.rows import number
 
 COMFORTABLE = 0.7
 """Of a limit: with a median below it, only the slow trials are the matter."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from statistics import median
 
 from pytest_ttsperf.records import CellResult, Outcome, Trial
-from pytest_ttsperf.report.analysis.evidence import CellEvidence, count_trials, first_and_last
+from pytest_ttsperf.report.analysis.evidence import CellEvidence, first_and_last
 from pytest_ttsperf.report.analysis.likely_cause import LikelyCause
-from pytest_ttsperf.report.terminal import number
+from pytest_ttsperf.report.rows import count_trials, number
 
 COLD_RATIO = 3.0
 """A first answer that takes so many times as long is another thing than a warm one."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pytest_ttsperf.metrics import validity
+from pytest_ttsperf.metrics.stages import UNEXPLAINED
 from pytest_ttsperf.report.analysis.evidence import CellEvidence
 from pytest_ttsperf.report.analysis.likely_cause import LikelyCause
-from pytest_ttsperf.report.terminal import UNEXPLAINED, number
+from pytest_ttsperf.report.rows import number
 
 ONE_CORE = 1.25
 """Cores: a target that keeps no more busy runs on one thread."""
