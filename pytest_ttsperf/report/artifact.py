@@ -194,9 +194,18 @@ def recent_runs(root: Path, leave_aside: Callable[[str], None] | None = None) ->
     `leave_aside` is called with the name of each file that cannot be read, and why. One that is
     empty and new belongs to a run that is just beginning.
     """
+    for _, run in recent_run_files(root, leave_aside):
+        yield run
+
+
+def recent_run_files(
+    root: Path,
+    leave_aside: Callable[[str], None] | None = None,
+) -> Iterator[tuple[Path, Run]]:
+    """The same, each with the file that it was read from."""
     for path in sorted(root.glob("bench/*/run_*.json"), key=_changed_ns, reverse=True):
         try:
-            yield files.read_json(path, Run)
+            yield path, files.read_json(path, Run)
         except FileNotFoundError:
             continue
         except FileUnreadable as error:
