@@ -86,13 +86,13 @@ def by_metric(*summaries: Summary) -> dict[str, Summary]:
 def verdict(
     outcome: Outcome,
     value: float | None,
-    threshold: Threshold = TTFA,
+    limited: Threshold = TTFA,
     **more: Any,
 ) -> Verdict:
     plain = Verdict(
-        subject=threshold.label, outcome=outcome, reason=f"because of {outcome.value}",
-        metric=threshold.metric, statistic=threshold.statistic, value=value,
-        limit=threshold.limit, unit=threshold.unit, n=59, threshold=threshold,
+        subject=limited.label, outcome=outcome, reason=f"because of {outcome.value}",
+        metric=limited.metric, statistic=limited.statistic, value=value,
+        limit=limited.limit, unit=limited.unit, n=59, threshold=limited,
     )  # fmt: skip
     return structs.replace(plain, **more)
 
