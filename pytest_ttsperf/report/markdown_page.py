@@ -1,15 +1,17 @@
 """A run's page as Markdown: `report.md`. It takes a PageModel, and decides nothing.
 
-What comes from outside (names of tests, notes) is escaped as in `report.markdown`.
+What comes from outside (names of tests, notes) is escaped where Markdown would read something else
+in it, and nowhere else: the file is read as it is, too.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_ttsperf.records import Outcome
 from pytest_ttsperf.report.analysis.likely_cause import LikelyCause
-from pytest_ttsperf.report.markdown import code_block, escape
+from pytest_ttsperf.report.markdown import code_block
 from pytest_ttsperf.report.page_model import (
     Cadence,
     CapacityCurve,
@@ -33,6 +35,16 @@ BAR = 30
 FULL, MARK = "#", "|"
 MOST_OPERATORS = 8
 MOST_STAGES = 8
+MARKUP = re.compile(
+    r"[\\`*~$|]"
+    r"|<(?=[A-Za-z/!?])"  # a tag, and not the sign of a limit
+    r"|\](?=[(\[:])"  # of a link
+    r"|(?<!\w)_|_(?!\w)"  # emphasis, which is none inside a word
+    r"|[@#](?=\w)|&(?=#?\w+;)"  # people, issues, entities
+)
+"""What Markdown, or who shows it, would take for something else than itself."""
+BY_NUMBER = "|@#&<"
+"""What a backslash does not help against."""
 DETAILED = (Outcome.INVALID, Outcome.FAIL, Outcome.INCONCLUSIVE)
 """Outcomes of cells that are shown at full length, whatever is folded."""
 
@@ -92,7 +104,7 @@ def _facts_text(facts: Iterable[Fact]) -> str:
 
 def _cell(cell: CellPage) -> str:
     """Its table and causes, and everything else folded where all is well."""
-    headline = escape(_sentence(cell.headline.rstrip(".")))
+    headline = escape(f"{cell.headline.rstrip('.')}.")
     if cell.outcome is not None:
         headline = f"**{cell.outcome.value}.** {headline}"
     blocks = [
@@ -345,6 +357,18 @@ def _environment(model: PageModel) -> str:
     if model.artifact is not None:
         lines += ["", escape(f"Every raw trial is in {model.artifact}.")]
     return "\n".join(lines)
+
+
+def escape(text: str) -> str:
+    """Text of one line that is shown as it is, wherever in a line of Markdown it stands."""
+    return MARKUP.sub(_escape_mark, " ".join(text.split()))
+
+
+def _escape_mark(found: re.Match[str]) -> str:
+    mark = found.group()
+    if mark in BY_NUMBER:
+        return f"&#{ord(mark)};"
+    return f"\\{mark}"
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -34,8 +34,8 @@ COMPARED_PHASES = (
     ("rtf", "rtf", ""),
 )
 """Metrics that stand side by side, cold and warm."""
-ALL_WELL = "all limits hold"
-NOTHING_JUDGED = "nothing is judged: the test has no limits"
+ALL_WELL = "All limits hold"
+NOTHING_JUDGED = "Nothing is judged: the test has no limits"
 
 
 def build(run: Run, run_path: Path | None = None) -> PageModel:
@@ -236,13 +236,16 @@ def _pair_phases(
         warm = warm_cells.get(_phase_key(cold))
         if cold.cell.phase != "cold" or warm is None:
             continue
+        rows = tuple(_phase_rows(cold, warm))
+        if not rows:
+            continue
         cell = cold.cell
         phases = start_phases_ms(cold)
         yield PhasePair(
             label=f"{cell.provider} {cell.voice} {cell.preset} {cell.mode}",
             cold_anchor=anchors[cell.id],
             warm_anchor=anchors[warm.cell.id],
-            rows=tuple(_phase_rows(cold, warm)),
+            rows=rows,
             start_phases=tuple(Fact(name, number(ms, "ms")) for name, ms in phases.items()),
         )
 

@@ -32,7 +32,8 @@ def text_of(*results, **more) -> str:
 
 def plain(text: str) -> str:
     """As it is read: without the escapes of Markdown."""
-    return re.sub(r"&#(\d+);", lambda found: chr(int(found.group(1))), text)
+    named = re.sub(r"&#(\d+);", lambda found: chr(int(found.group(1))), text)
+    return re.sub(r"\\([^\w\s])", r"\1", named)
 
 
 def headings(text: str) -> list[str]:
@@ -143,6 +144,11 @@ def test_a_name_harms_nothing(harm: str) -> None:
     assert harm not in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert {row.count("|") for row in rows} <= {3, 8}
+
+
+def test_what_means_nothing_in_markdown_stays_as_it_is() -> None:
+    for text in ("ttfa_p95_ms <= 500 ms", "test_a[cpu] short", "a: b (c), 5 + 3!", "5 > 3 & 2 < 4"):
+        assert markdown_page.escape(text) == text
 
 
 def test_nothing_measured_is_still_a_page() -> None:
