@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from pytest_ttsperf.report.analysis.evidence import CellEvidence
@@ -54,3 +57,10 @@ def test_each_has_a_number_and_no_full_stop(case: RuleCase) -> None:
 @pytest.mark.parametrize(("rule", "why", "evidence"), SILENT, ids=name_of)
 def test_it_is_silent_without_evidence(rule: Find, why: str, evidence: CellEvidence) -> None:
     assert rule(evidence) is None, why
+
+
+def test_the_docs_have_a_row_for_every_rule() -> None:
+    page = Path(__file__).parents[4] / "docs" / "reports.md"
+    rows = re.findall(r"^\| `(\w+)` \|", page.read_text("utf-8"), re.MULTILINE)
+    assert set(rows) == {rule.find.__name__ for rule in RULES}
+    assert len(rows) == len(RULES)
