@@ -18,6 +18,7 @@ from pytest_ttsperf.records import (
 from pytest_ttsperf.report import crowd
 from pytest_ttsperf.report.page_model import MetricRow
 from pytest_ttsperf.report.rows import (
+    BOUNDED,
     DELIVERY,
     NO_LIMIT,
     amount,
@@ -72,7 +73,7 @@ def _limit_row(result: CellResult, verdict: Verdict, threshold: Threshold) -> Me
         value_text=amount_text(threshold, verdict.value),
         spread_text=spread_text(sample, threshold),
         bound=verdict.bound,
-        bound_text=_bound_text(verdict, threshold),
+        bound_text=_bound_text(result, verdict, threshold),
         limit=threshold.limit,
         limit_text=limit_text(threshold),
         unit=threshold.unit,
@@ -232,14 +233,19 @@ def _range_text(sample: Summary, unit: str) -> str:
     return ", ".join(parts)
 
 
-def _bound_text(verdict: Verdict, threshold: Threshold) -> str:
-    """What is proven with 95 %: at most so much, or, where it fails, at least."""
+def _bound_text(result: CellResult, verdict: Verdict, threshold: Threshold) -> str:
+    """What is proven with 95 %: at most so much.
+
+    Estimates of a whole cell, and windows, have the bound of the side that decides: where they
+    fail, at least so much.
+    """
     if threshold.metric in (DELIVERY, "capacity"):
         return ""
     if verdict.bound is None or not math.isfinite(verdict.bound):
         is_percentile = verdict.statistic in PERCENTILES
         return TOO_SMALL if is_percentile and verdict.value is not None else ""
-    sign = ">=" if verdict.outcome is Outcome.FAIL else "<="
+    has_side = threshold.marker in BOUNDED or result.load is not None
+    sign = ">=" if has_side and verdict.outcome is Outcome.FAIL else "<="
     return f"{sign} {amount_text(threshold, verdict.bound)}"
 
 

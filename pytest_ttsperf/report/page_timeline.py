@@ -6,7 +6,7 @@ drawn has the same holes as the figures have stalls.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,7 +76,7 @@ def _has_audio(trial: Trial) -> bool:
     return trial.recording is not None and sum(trial.recording.frame_counts) > 0
 
 
-def _choose_of_comparison(result: CellResult) -> Iterable[Choice]:
+def _choose_of_comparison(result: CellResult) -> Iterator[Choice]:
     """A typical trial of each version, measured in turns; none where the artifact has none."""
     comparison = result.comparison
     if comparison is None:
@@ -135,7 +135,7 @@ def _limited_values(
 
 
 def _choose_median(result: CellResult, played: Sequence[Trial]) -> Choice | None:
-    """The trial in the middle, by the time to the first sound that is heard, else by its length."""
+    """The trial in the middle, by the time to the first sound that is heard."""
     metric = definitions.METRICS["ttfa_ms"]
     values = []
     for trial in played:

@@ -107,9 +107,10 @@ def not_answered(evidence: CellEvidence) -> LikelyCause | None:
     if load is None:
         return None
     offered = sum(window.offered for window in load.windows)
-    counts = {name: sum(getattr(each, name) for each in load.windows) for name in NOT_ANSWERED}
-    lost = sum(counts.values())
-    if not lost or not offered:
+    counts: Counter[str] = Counter()
+    for window in load.windows:
+        counts.update({name: getattr(window, name) for name in NOT_ANSWERED})
+    if not counts.total() or not offered:
         return None
     listed = [f"{count} {name}" for name, count in counts.items() if count]
     facts = [f"{', '.join(listed)}, of {offered} requests in {len(load.windows)} windows"]
@@ -125,7 +126,7 @@ def not_answered(evidence: CellEvidence) -> LikelyCause | None:
     )
 
 
-def _advice_for(counts: dict[str, int]) -> str:
+def _advice_for(counts: Counter[str]) -> str:
     """By what happened most often."""
     worst = max(counts, key=lambda name: counts[name])
     advice = {

@@ -33,7 +33,7 @@ def warm_up(evidence: CellEvidence) -> LikelyCause | None:
     """
     result = evidence.result
     warm = evidence.counterpart(phase="warm") if result.cell.phase == "cold" else None
-    if warm is None:
+    if warm is None or CellEvidence(warm, evidence.environment).is_slow_to_start():
         return None
     cold_ms, warm_ms = _first_sound_ms(result), _first_sound_ms(warm)
     if cold_ms is None or warm_ms is None or warm_ms <= 0 or cold_ms < COLD_RATIO * warm_ms:

@@ -41,8 +41,20 @@ def test_a_limit_has_bound_spread_and_verdict() -> None:
     assert (row.value, row.bound, row.limit) == (48.2, 61.0, 500.0)
 
 
-def test_what_fails_is_at_least_so_much() -> None:
-    row, *_ = page_rows.list_rows(result(verdicts=(structs.replace(FAILED, bound=623.2),)))
+def test_a_percentile_that_fails_is_still_at_most_so_much() -> None:
+    row, *_ = page_rows.list_rows(result(verdicts=(structs.replace(FAILED, bound=690.2),)))
+    assert row.bound_text == "<= 690 ms"
+
+
+def test_estimates_and_windows_that_fail_are_at_least_so_much() -> None:
+    leak = Threshold(
+        marker="memory", keyword="leak_mb_per_1000", metric="leak_mb_per_1000",
+        statistic="value", limit=1.0,
+    )  # fmt: skip
+    row, *_ = page_rows.list_rows(result(verdicts=(verdict(Outcome.FAIL, 2.5, leak, bound=2.0),)))
+    assert row.bound_text.startswith(">= 2.00 MB")
+    late = structs.replace(FAILED, bound=623.2)
+    row, *_ = page_rows.list_rows(crowd_result(window(), verdicts=(late,)))
     assert row.bound_text == ">= 623 ms"
 
 

@@ -54,6 +54,10 @@ WARM_UP = RuleCase(
             structs.replace(COLD_SLOW, summary=by_metric(figures("ttfa_sound_ms", 180.0, n=5))),
             WARM,
         ),
+        "warm is over its limit as well": seen(
+            structs.replace(COLD_SLOW, verdicts=(FAILED,)),
+            structs.replace(WARM, verdicts=(FAILED,)),
+        ),
         "it is the warm cell itself": seen(WARM, COLD_SLOW),
     },
     advice="before the target reports itself ready",
