@@ -18,6 +18,8 @@ PADDING = 0.04
 STEPS = (1.0, 2.0, 5.0)
 """Numbers that people count in, times a power of ten."""
 ROUNDING = 1e-9
+TINY = 1e-300
+"""A smaller extent has no round numbers that a float could tell apart."""
 
 
 class LinearScale(NamedTuple):
@@ -71,7 +73,7 @@ def round_numbers(low: float, high: float, most: int = MOST_TICKS) -> tuple[floa
     extent = high - low
     if not math.isfinite(extent):
         return ()
-    if extent <= 0:
+    if extent <= TINY:
         return (low,)
     step = _round_step(extent / most)
     first = math.ceil(low / step - ROUNDING)

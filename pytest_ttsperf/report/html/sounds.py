@@ -70,7 +70,7 @@ class SoundShelf:
         try:
             samples, sample_rate = read_wav(path)
         except (OSError, EOFError, ValueError, wave.Error) as error:
-            reason = files.reason_of(error)
+            reason = files.reason_of(error) or "it ends too early"
             return EmbeddedSound(missing_because=f"{path.name} cannot be read: {reason}")
         outline = outline_of(samples, sample_rate)
         if not samples.size:
