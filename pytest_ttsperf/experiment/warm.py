@@ -219,10 +219,10 @@ class _WarmRun:
         if not is_broken(self.trials):
             if opened.meter and not opened.meter.is_quiet():
                 self.notes[-1].append(TrustNote(guard="background", text=WORKS_ON))
-            placement, cost, tracers = opened.target.inspect()
-            tracers = merge_tracers(ready.tracers, tracers)
-            ready = structs.replace(ready, placement=placement, tracers=tracers)
-            self.costs.append(cost)
+            found = opened.target.inspect()
+            tracers = merge_tracers(ready.tracers, found.tracers)
+            ready = structs.replace(ready, placement=found.placement, tracers=tracers)
+            self.costs.append(found.cost)
         self.processes.append(
             TargetProcess(
                 process=self._number,

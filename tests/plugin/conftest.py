@@ -36,6 +36,7 @@ import pytest_ttsperf.endurance.crowd
 import pytest_ttsperf.endurance.progress
 import pytest_ttsperf.endurance.verdicts
 import pytest_ttsperf.experiment.cell
+import pytest_ttsperf.experiment.trial_timelines
 import pytest_ttsperf.experiment.warm
 import pytest_ttsperf.load.barge_in
 import pytest_ttsperf.load.capacity_cell
@@ -45,6 +46,7 @@ import pytest_ttsperf.load.report
 import pytest_ttsperf.machine.environment
 import pytest_ttsperf.report.artifact
 import pytest_ttsperf.report.terminal
+import pytest_ttsperf.report.trace_events
 import pytest_ttsperf.targets.command.target
 import pytest_ttsperf.targets.python.target
 import pytest_ttsperf.targets.server.run_options
@@ -69,8 +71,11 @@ SHORT_LOOK_S = 0.04
 ALL_DISTRIBUTIONS = metadata.distributions
 UNUSED = ("anyio", "benchmark", "hypothesispytest", "randomly")
 """Plugins that a run of a scratch project has no use for: importing them takes a second."""
-LIGHT = " ".join(["--no-header", "--assert=plain", *(f"-p no:{name}" for name in UNUSED)])
-"""To list all plugins at the top, and to look for modules to rewrite, reads what is installed."""
+LIGHT = " ".join(
+    ["--no-header", "--assert=plain", "--ttsperf-report=no", *(f"-p no:{name}" for name in UNUSED)]
+)
+"""To list all plugins at the top, and to look for modules to rewrite, reads what is installed; and
+hardly any test looks at the pages of its run."""
 INLINE = "--ttsperf-inline"
 QUIET_ASYNCIO = "asyncio_default_fixture_loop_scope = function"
 
