@@ -27,7 +27,7 @@ MOST_TICKS = 4
 FEWEST_POINTS = 2
 WORTH_ZOOMING = 20
 """Points: fewer are all to be seen as they are."""
-SIGNIFICANT = 6
+SIGNIFICANT = 5
 """Digits of a number for the chart that zooms."""
 AXIS_NAMES = {"trial": "trial", "minute": "minutes", "window": "window"}
 
@@ -153,7 +153,7 @@ def _course_path(course: Course, across: LinearScale, upwards: LinearScale) -> s
         parts.setdefault(point.part, []).append(place)
     texts = []
     for places in parts.values():
-        texts.append(paths.line(places) if len(places) > 1 else paths.dots(places))
+        texts.append(paths.line(places, 0) if len(places) > 1 else paths.dots(places))
     return "".join(texts)
 
 

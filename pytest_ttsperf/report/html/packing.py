@@ -14,8 +14,12 @@ LEVEL = 9
 
 
 def pack(html: str) -> str:
-    """HTML as compressed bytes in base64: letters that mean nothing in HTML."""
-    return base64.b64encode(zlib.compress(html.encode(), LEVEL)).decode("ascii")
+    """HTML as compressed bytes in base64: letters that mean nothing in HTML.
+
+    Half a surrogate, which some names hold and no file can, becomes a question mark.
+    """
+    content = html.encode("utf-8", "replace")
+    return base64.b64encode(zlib.compress(content, LEVEL)).decode("ascii")
 
 
 def unpack(packed: str) -> str:

@@ -39,8 +39,9 @@ from pytest_ttsperf.report.page_model import CellPage, Distribution, PageModel, 
 
 PACKAGE = "pytest_ttsperf.report.html"
 ASSETS = "assets"
-MOST_PLAIN = 12
-"""Cells that stand in the page as they are, worst first; those beyond are unpacked when opened."""
+MOST_PLAIN_BYTES = 240_000
+"""Of cells that stand in the page as they are, worst first; those beyond are unpacked when they are
+opened. The first one is never packed."""
 MOST_OPEN = 3
 """Cells that are open at once, of those that fail."""
 WORST = (Outcome.INVALID, Outcome.FAIL)
@@ -100,14 +101,11 @@ def render(model: PageModel, *, most_sound_bytes: int = sounds.MOST_BYTES) -> st
         _cell_view(page, shelf, is_open=_is_open(page, place))
         for place, page in enumerate(model.cells)
     ]
-    bodies = [
-        _body(environment, cell, is_packed=place >= MOST_PLAIN) for place, cell in enumerate(cells)
-    ]
     scripts = (_read_asset("uPlot.iife.min.js"), _read_asset("page.js"))
     template = environment.get_template("page.html")
     return template.render(
         model=model,
-        cells=list(zip(cells, bodies, strict=True)),
+        cells=list(zip(cells, _bodies(environment, cells), strict=True)),
         outcomes=count_outcomes(model.cells),
         styles=[_read_asset(name) for name in ("uPlot.min.css", "page.css")],
         scripts=scripts,
@@ -187,16 +185,31 @@ def _is_open(page: CellPage, place: int) -> bool:
     return place == 0 or (place < MOST_OPEN and page.outcome in WORST)
 
 
-def _body(environment: jinja2.Environment, cell: CellView, *, is_packed: bool) -> CellBody:
-    """What is below the heading of a cell; its table of trials is packed in any case."""
-    table = ""
-    if cell.raw is not None:
+def _bodies(environment: jinja2.Environment, cells: Sequence[CellView]) -> list[CellBody]:
+    """What is below the heading of each cell; from the first that there is no room for, packed."""
+    bodies = []
+    left_bytes = MOST_PLAIN_BYTES
+    for cell in cells:
+        is_first = not bodies
+        if is_first or left_bytes > 0:
+            html = _cell_html(environment, cell, is_packed=False)
+            left_bytes -= len(html)
+            if is_first or left_bytes >= 0:
+                bodies.append(CellBody(html=html))
+                continue
+        html = _cell_html(environment, cell, is_packed=True)
+        bodies.append(CellBody(packed=packing.pack(html)))
+    return bodies
+
+
+def _cell_html(environment: jinja2.Environment, cell: CellView, *, is_packed: bool) -> str:
+    """A cell below its heading. Its table of trials is packed by itself, unless all of it is."""
+    packed_table = None
+    if cell.raw is not None and not is_packed:
         table = environment.get_template("raw.html").render(raw=cell.raw)
-    packed_table = packing.pack(table) if table and not is_packed else None
-    html = environment.get_template("cell.html").render(cell=cell, packed_table=packed_table)
-    if is_packed:
-        return CellBody(packed=packing.pack(html))
-    return CellBody(html=html)
+        packed_table = packing.pack(table)
+    template = environment.get_template("cell.html")
+    return template.render(cell=cell, packed_table=packed_table)
 
 
 def _cell_view(page: CellPage, shelf: SoundShelf, *, is_open: bool) -> CellView:

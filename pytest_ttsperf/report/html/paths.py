@@ -31,9 +31,9 @@ def number(value: float, digits: int = DIGITS) -> str:
     return "0" if text == "-0" else text
 
 
-def line(points: Iterable[Point]) -> str:
+def line(points: Iterable[Point], digits: int = DIGITS) -> str:
     """Straight from point to point; empty for none."""
-    places = [_place(x, y) for x, y in points]
+    places = [_place(x, y, digits) for x, y in points]
     if not places:
         return ""
     return "M" + "L".join(places)
@@ -49,17 +49,20 @@ def area(points: Sequence[Point], floor: float) -> str:
 
 
 def steps(points: Sequence[Point]) -> str:
-    """To the right, then up or down, from point to point: the form of a distribution function."""
+    """To the right, then up or down, from point to point: the form of a distribution function.
+
+    Places from left to right are whole units.
+    """
     if not points:
         return ""
     first, *others = points
-    moves = [f"H{number(x)}V{number(y)}" for x, y in others]
+    moves = [f"H{number(x, 0)}V{number(y)}" for x, y in others]
     return f"M{_place(*first)}" + "".join(moves)
 
 
 def dots(points: Iterable[Point]) -> str:
-    """A dot at each point, for strokes with round ends."""
-    return "".join(f"M{_place(x, y)}{DOT}" for x, y in points)
+    """A dot at each point, for strokes with round ends; its place is in whole units."""
+    return "".join(f"M{_place(x, y, 0)}{DOT}" for x, y in points)
 
 
 def uprights(places: Iterable[float], top: float, bottom: float) -> str:
@@ -87,5 +90,5 @@ def outline(xs: Sequence[float], sizes: Sequence[float], middle: float) -> str:
     return line([*above, *reversed(below)]) + "Z"
 
 
-def _place(x: float, y: float) -> str:
-    return f"{number(x)},{number(y)}"
+def _place(x: float, y: float, digits: int = DIGITS) -> str:
+    return f"{number(x, digits)},{number(y, digits)}"

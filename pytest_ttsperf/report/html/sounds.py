@@ -27,7 +27,7 @@ SAMPLE_BYTES = 2
 FULL_SCALE = 32_768
 MOST_PEAKS = 400
 """Columns of an outline: more than that are less than three pixels wide."""
-MOST_BYTES = 200_000
+MOST_BYTES = 160_000
 """Of sound in one page, as text."""
 OPUS_TYPE = "audio/ogg;codecs=opus"
 NO_ENCODER = (
@@ -77,13 +77,19 @@ class SoundShelf:
             return EmbeddedSound(missing_because=f"{path.name} has no samples")
         if not has_encoder():
             return EmbeddedSound(outline, missing_because=NO_ENCODER)
-        source = data_address(encode_opus(samples, sample_rate))
+        try:
+            source = data_address(encode_opus(samples, sample_rate))
+        except Exception as error:  # whatever a build of FFmpeg lacks: the page is not lost by it
+            reason = f"PyAV cannot encode it: {files.reason_of(error)}"
+            return EmbeddedSound(outline, missing_because=reason)
+        return self._put(path, outline, source)
+
+    def _put(self, path: Path, outline: Outline, source: str) -> EmbeddedSound:
+        """The sound if there is room for it."""
         if len(source) > self._left_bytes:
-            return EmbeddedSound(
-                outline,
-                missing_because=f"left out, as a page has {self._most_bytes // 1000} kB of sound "
-                f"at most: listen to {path.name}",
-            )
+            most_kb = self._most_bytes // 1000
+            reason = f"left out, as a page has {most_kb} kB of sound at most: play {path.name}"
+            return EmbeddedSound(outline, missing_because=reason)
         self._left_bytes -= len(source)
         return EmbeddedSound(outline, source)
 

@@ -340,5 +340,8 @@
   });
 
   showTheme();
+  for (const box of document.querySelectorAll("details[open] > [data-packed]")) {
+    unpack(box); // it was open before anybody listened
+  }
   openAddressed();
 })();

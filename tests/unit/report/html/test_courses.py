@@ -69,7 +69,7 @@ def test_the_chart_that_zooms_gets_a_column_for_each_course_with_holes_as_null()
     first = Course("RSS", "first", (CoursePoint(0.0, 1.23456789), CoursePoint(2.0, 3.0)))
     second = Course("USS", "second", (CoursePoint(1.0, 5.0),))
     data = json.loads(courses.zoom_data("MB", "trial", [first, second]))
-    assert data["columns"] == [[0, 1, 2], [1.23457, None, 3], [None, 5, None]]
+    assert data["columns"] == [[0, 1, 2], [1.2346, None, 3], [None, 5, None]]
     assert data["names"] == ["RSS", "USS"]
     assert data["unit"] == "MB"
 

@@ -22,3 +22,7 @@ def test_a_table_takes_a_fifth_at_most() -> None:
     rows = [f'<tr><td class="number">{number * 37 % 1009}</td></tr>' for number in range(200)]
     html = "".join(rows)
     assert len(packing.pack(html)) < len(html) / 5
+
+
+def test_half_a_surrogate_is_a_question_mark() -> None:
+    assert packing.unpack(packing.pack("a\udc80b")) == "a?b"

@@ -151,3 +151,16 @@ def test_other_samples_than_of_16_bits_are_refused(tmp_path: Path) -> None:
 def test_a_sound_without_samples_is_a_missing_sound(tmp_path: Path) -> None:
     sound = SoundShelf().take(write_wav(tmp_path / "a.wav", np.zeros(0, dtype=np.int16)))
     assert sound.missing_because == "a.wav has no samples"
+
+
+def test_what_cannot_be_encoded_is_a_missing_sound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(samples: np.ndarray, sample_rate: int) -> bytes:
+        raise ValueError("no codec called libopus")
+
+    monkeypatch.setattr(sounds, "has_encoder", lambda: True)
+    monkeypatch.setattr(sounds, "encode_opus", refuse)
+    sound = SoundShelf().take(write_wav(tmp_path / "a.wav", tone(0.1)))
+    assert sound.outline is not None
+    assert sound.missing_because == "PyAV cannot encode it: no codec called libopus"
