@@ -187,7 +187,7 @@ def _is_open(page: CellPage, place: int) -> bool:
 
 def _bodies(environment: jinja2.Environment, cells: Sequence[CellView]) -> list[CellBody]:
     """What is below the heading of each cell; from the first that there is no room for, packed."""
-    bodies = []
+    bodies: list[CellBody] = []
     left_bytes = MOST_PLAIN_BYTES
     for cell in cells:
         is_first = not bodies

@@ -35,7 +35,7 @@ MOST_SHAPES = 200
 """Of one kind in a lane: what there is beyond them is one shape."""
 MOST_STAGES = 8
 OTHERS = "other stages"
-MARK_ROOM = 70.0
+MARK_ROOM = 50.0
 """Percent of the axis: a mark to the right of it has its label on its left."""
 
 
@@ -405,7 +405,7 @@ def _piece_outline(
 def _marks(timeline: Timeline, scale: LinearScale, limit_ms: float | None) -> Iterable[TimeMark]:
     """When the first sound is heard, and until when the test wants it to be."""
     instants = (
-        ("heard", "first sound heard", timeline.heard_ms),
+        ("heard", "heard", timeline.heard_ms),
         ("limit", "limit", limit_ms),
     )
     for look, name, at_ms in instants:

@@ -255,7 +255,7 @@ def test_each_drawing_is_said_in_words() -> None:
 def test_what_scrolls_can_be_reached_by_keyboard_and_has_a_name() -> None:
     for attributes in parse(page.render(full_model())).with_class("div", "scroll"):
         assert attributes["tabindex"] == "0"
-        assert attributes["role"] == "region"
+        assert attributes["role"] == "group"
         assert attributes["aria-label"]
 
 

@@ -211,7 +211,7 @@ def test_the_limit_stands_beside_the_first_sound() -> None:
     view = view_of(timeline(), limit_ms=1000.0)
     texts = [(mark.look, mark.text, mark.is_left) for mark in view.marks]
     assert texts == [
-        ("heard", "first sound heard 130.0 ms", False),
+        ("heard", "heard 130.0 ms", False),
         ("limit", "limit 1,000.0 ms", True),
     ]
 
