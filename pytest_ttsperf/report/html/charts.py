@@ -86,8 +86,11 @@ def draw_strip(distribution: Distribution) -> StripChart | None:
 
 
 def is_far(limit: float, values: Sequence[float]) -> bool:
-    """Whether a limit is so far beyond the values that a common scale would crush them."""
-    return limit > FAR * max(values) or limit < min(values) / FAR
+    """Whether a limit is so far beyond the values that a common scale would crush them.
+
+    Next to zeros nothing is far, and 0 is far from nothing: counts are read from there.
+    """
+    return 0 < FAR * max(values) < limit or 0 < limit < min(values) / FAR
 
 
 def _measured(values: Iterable[float | None]) -> list[float]:

@@ -85,6 +85,15 @@ def test_a_limit_that_is_far_away_is_said_and_does_not_crush_the_dots(
     assert max(map(float, places)) - min(map(float, places)) > 800
 
 
+@pytest.mark.parametrize(
+    ("values", "limit"), [((0.0, 0.0), 1.0), ((2.0, 3.0), 0.0), ((0.0, 0.0), 0.0)]
+)
+def test_of_counts_every_limit_is_drawn(values: tuple[float, ...], limit: float) -> None:
+    chart = strip_of(*values, limit=limit)
+    assert path_of(chart, "limit") != ""
+    assert chart.beyond is None
+
+
 def test_a_limit_that_is_near_is_drawn() -> None:
     chart = strip_of(8.0, 10.0, limit=12.0)
     assert path_of(chart, "limit") != ""
