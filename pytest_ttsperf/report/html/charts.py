@@ -65,12 +65,12 @@ def draw_strip(distribution: Distribution) -> StripChart | None:
     shown_limit = None if limit is None or is_far(limit, values) else limit
     numbers = _measured([*values, distribution.p95_bound, shown_limit])
     scale = scales.horizontal(numbers)
-    within = [value for value in values if limit is None or value <= limit]
-    above = [value for value in values if limit is not None and value > limit]
+    within = [value for value in values if not breaks_limit(distribution, value)]
+    broken = [value for value in values if breaks_limit(distribution, value)]
     shapes = [
         Shape("bound", _bound_box(distribution, scale)),
         Shape("dot", paths.dots(_dot_places(within, scale))),
-        Shape("dot over", paths.dots(_dot_places(above, scale))),
+        Shape("dot over", paths.dots(_dot_places(broken, scale))),
         Shape("percentile", _uprights((distribution.p50, distribution.p95), scale)),
         Shape("limit", _uprights((shown_limit,), scale)),
     ]
@@ -83,6 +83,15 @@ def draw_strip(distribution: Distribution) -> StripChart | None:
         unit=distribution.unit,
         description=describe_strip(distribution),
     )
+
+
+def breaks_limit(distribution: Distribution, value: float) -> bool:
+    """Whether a trial by itself is beyond the limit of the test; none is where there is no limit."""
+    if distribution.limit is None:
+        return False
+    if distribution.is_least:
+        return value < distribution.limit
+    return value > distribution.limit
 
 
 def is_far(limit: float, values: Sequence[float]) -> bool:
@@ -157,8 +166,9 @@ def describe_strip(distribution: Distribution) -> str:
     if distribution.p95_bound is not None:
         parts.append(f"p95 is at most {figure(distribution.p95_bound, unit)} with 95 % confidence")
     if distribution.limit is not None:
-        over = sum(value > distribution.limit for value in values)
-        parts.append(f"{over} above the limit of {figure(distribution.limit, unit)}")
+        broken = sum(breaks_limit(distribution, value) for value in values)
+        side = "below" if distribution.is_least else "above"
+        parts.append(f"{broken} {side} the limit of {figure(distribution.limit, unit)}")
     if distribution.missing:
         parts.append(f"not measured in {distribution.missing}")
     return ", ".join(parts)

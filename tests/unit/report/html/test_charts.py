@@ -46,6 +46,13 @@ def test_each_trial_is_a_dot_and_those_over_the_limit_look_otherwise() -> None:
     assert "1 above the limit of 25.0 ms" in chart.description
 
 
+def test_where_the_limit_is_the_least_those_below_it_break_it() -> None:
+    chart = strip_of(2.0, 3.0, 4.0, limit=2.5, is_least=True)
+    assert count_dots(chart, "dot") == 2
+    assert count_dots(chart, "dot over") == 1
+    assert "1 below the limit of 2.50 ms" in chart.description
+
+
 def test_a_value_at_the_limit_is_within_it() -> None:
     assert count_dots(strip_of(25.0, 25.0, limit=25.0), "dot over") == 0
 

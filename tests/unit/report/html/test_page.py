@@ -314,7 +314,7 @@ def test_without_sound_the_page_says_why() -> None:
     elements = parse(page.render(full_model()))
     assert elements.with_part("play") == []
     assert len(elements.with_part("no-sound")) == 2
-    assert "no sound: its sound was not saved" in "".join(elements.texts)
+    assert "its sound was not saved" in "".join(elements.texts)
 
 
 def test_the_slowest_of_good_trials_is_not_played(tmp_path: Path) -> None:
