@@ -29,6 +29,7 @@ def changed_stage(evidence: CellEvidence) -> LikelyCause | None:
             evidence=(
                 _change_fact(gate, change),
                 *(_stage_fact(each) for each in grown),
+                *_node_facts(evidence, gate),
             ),
             next_step=_advice(evidence, grown),
         )
@@ -43,6 +44,14 @@ def explaining_stages(attribution: Attribution) -> list[StageChange]:
     return [each for each in attribution.stages if each.stage in names]
 
 
+def _node_facts(evidence: CellEvidence, gate: ComparedMetric) -> Iterator[str]:
+    """The graph nodes that grew, where both versions were profiled."""
+    comparison = evidence.result.comparison
+    for nodes in comparison.nodes if comparison is not None else ():
+        if nodes.metric == gate.metric and nodes.explained_by:
+            yield f"{', '.join(nodes.explained_by)}: {nodes.text}"
+
+
 def _advice(evidence: CellEvidence, grown: list[StageChange]) -> str:
     comparison = evidence.result.comparison
     revision = comparison.revision if comparison is not None else None
@@ -51,7 +60,7 @@ def _advice(evidence: CellEvidence, grown: list[StageChange]) -> str:
     look = f"look at what changed in {grown[0].stage}"
     if revision is not None:
         look = f"{look} since {revision[:12]} (git diff {revision[:12]})"
-    return f"{look}; --ttsperf-trace shows both versions on one time axis"
+    return f"{look}; --ttsperf-trace names the graph nodes that grew"
 
 
 def _change_fact(gate: ComparedMetric, change: ChangeVerdict) -> str:

@@ -90,7 +90,7 @@ def all_at_once(evidence: CellEvidence) -> LikelyCause | None:
             "even stream has some 50 %"
         )
     chunks = median(len(_arrivals_with_audio(each)) for each in evidence.recordings)
-    facts.append(f"{chunks:g} chunks an answer (median)")
+    facts.append(f"chunks an answer: {chunks:g} (median)")
     return LikelyCause(
         rule="all_at_once",
         cause="it is no stream: the whole answer is made before the first of it is sent",

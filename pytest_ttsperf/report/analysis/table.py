@@ -28,7 +28,7 @@ from pytest_ttsperf.report.analysis.evidence import CellEvidence
 from pytest_ttsperf.report.analysis.likely_cause import LikelyCause
 
 
-class Rule(NamedTuple):
+class AnalysisRule(NamedTuple):
     """A rule, and whether it speaks of figures that are void."""
 
     find: Callable[[CellEvidence], LikelyCause | None]
@@ -36,45 +36,45 @@ class Rule(NamedTuple):
     """Whether it is asked of an INVALID cell too: of figures that are void, no cause is sought."""
 
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[AnalysisRule, ...] = (
     # What forbids to believe the figures comes first.
-    Rule(trust.not_believable, of_invalid=True),
+    AnalysisRule(trust.not_believable, of_invalid=True),
     # What a comparison has proven, before what the figures of one version suggest.
-    Rule(change.changed_stage),
-    Rule(change.unexplained_change),
-    Rule(change.other_work),
-    Rule(change.restless_control),
-    Rule(start.warm_up),
-    Rule(start.start_phase),
-    Rule(start.unsettled),
-    Rule(first_sound.all_at_once),
-    Rule(first_sound.segmentation),
-    Rule(cadence.early_scrap),
-    Rule(throughput.few_nodes, of_invalid=True),
-    Rule(first_sound.largest_stage),
-    Rule(first_sound.lead_in),
-    Rule(first_sound.connection),
-    Rule(first_sound.unexplained_time),
-    Rule(throughput.slower_than_playback),
-    Rule(throughput.one_core),
-    Rule(throughput.waiting),
-    Rule(cadence.uneven_chunks),
-    Rule(memory_growth.leak),
-    Rule(memory_growth.memory_step),
-    Rule(memory_growth.large_from_the_start),
-    Rule(long_run.drift),
-    Rule(long_run.machine_drift),
-    Rule(long_run.open_handles),
-    Rule(crowd_waiting.queue),
-    Rule(crowd_waiting.crowd),
-    Rule(crowd_waiting.cores_used_up),
-    Rule(crowd_waiting.not_answered),
-    Rule(crowd_waiting.unfair),
-    Rule(spread.slow_tail),
-    Rule(spread.one_process),
-    Rule(spread.busy_machine),
-    Rule(spread.cpu_quota),
-    Rule(spread.too_few_trials),
+    AnalysisRule(change.changed_stage),
+    AnalysisRule(change.unexplained_change),
+    AnalysisRule(change.other_work),
+    AnalysisRule(change.restless_control),
+    AnalysisRule(start.warm_up),
+    AnalysisRule(start.start_phase),
+    AnalysisRule(start.unsettled),
+    AnalysisRule(first_sound.all_at_once),
+    AnalysisRule(first_sound.segmentation),
+    AnalysisRule(cadence.early_scrap),
+    AnalysisRule(throughput.few_nodes, of_invalid=True),
+    AnalysisRule(first_sound.largest_stage),
+    AnalysisRule(first_sound.lead_in),
+    AnalysisRule(first_sound.connection),
+    AnalysisRule(first_sound.unexplained_time),
+    AnalysisRule(throughput.slower_than_playback),
+    AnalysisRule(throughput.one_core),
+    AnalysisRule(throughput.waiting),
+    AnalysisRule(cadence.uneven_chunks),
+    AnalysisRule(memory_growth.leak),
+    AnalysisRule(memory_growth.memory_step),
+    AnalysisRule(memory_growth.large_from_the_start),
+    AnalysisRule(long_run.drift),
+    AnalysisRule(long_run.machine_drift),
+    AnalysisRule(long_run.open_handles),
+    AnalysisRule(crowd_waiting.queue),
+    AnalysisRule(crowd_waiting.crowd),
+    AnalysisRule(crowd_waiting.cores_used_up),
+    AnalysisRule(crowd_waiting.not_answered),
+    AnalysisRule(crowd_waiting.unfair),
+    AnalysisRule(spread.slow_tail),
+    AnalysisRule(spread.one_process),
+    AnalysisRule(spread.busy_machine),
+    AnalysisRule(spread.cpu_quota),
+    AnalysisRule(spread.too_few_trials),
 )
 """In the order in which their findings are shown."""
 
