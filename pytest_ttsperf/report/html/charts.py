@@ -86,7 +86,7 @@ def draw_strip(distribution: Distribution) -> StripChart | None:
 
 
 def breaks_limit(distribution: Distribution, value: float) -> bool:
-    """Whether a trial by itself is beyond the limit of the test; none is where there is no limit."""
+    """Whether a trial by itself is beyond the limit of the test; none is without a limit."""
     if distribution.limit is None:
         return False
     if distribution.is_least:

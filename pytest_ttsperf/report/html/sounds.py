@@ -88,7 +88,7 @@ class SoundShelf:
         """The sound if there is room for it."""
         if len(source) > self._left_bytes:
             most_kb = self._most_bytes // 1000
-            reason = f"sound left out, as a page has {most_kb} kB of sound at most: play {path.name}"
+            reason = f"sound left out, as a page has {most_kb} kB of it at most: play {path.name}"
             return EmbeddedSound(outline, missing_because=reason)
         self._left_bytes -= len(source)
         return EmbeddedSound(outline, source)

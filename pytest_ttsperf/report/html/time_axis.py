@@ -260,7 +260,7 @@ def _buffer_lane(timeline: Timeline, scale: LinearScale) -> Lane:
             drawings.append(paths.boxes([extent], 0.0, BUFFER_HEIGHT))
     shapes += _shapes("hole", "hole", drawings)
     return Lane(
-        label="player's buffer",
+        label="buffer",
         height=BUFFER_HEIGHT,
         shapes=tuple(shape for shape in shapes if shape.path),
         description=_buffer_text(timeline, most_ms),

@@ -413,4 +413,4 @@ def test_sound_never_makes_a_page_larger_than_it_may(tmp_path: Path) -> None:
     html = page.render(factories.model(*cells), most_sound_bytes=150_000)
     audio = sum(map(len, re.findall(r'<audio[^>]* src="([^"]+)"', html)))
     assert 0 < audio <= 150_000
-    assert "left out, as a page has 150 kB of sound at most" in html
+    assert "left out, as a page has 150 kB of it at most" in html

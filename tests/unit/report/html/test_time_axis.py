@@ -61,7 +61,7 @@ def test_there_is_no_axis_without_trials() -> None:
 def test_lanes_stand_in_the_order_of_the_flow() -> None:
     view = view_of(timeline())
     labels = [lane.label for lane in view.lanes]
-    assert labels == ["text", "decode", "chunks", "player's buffer", "audio"]
+    assert labels == ["text", "decode", "chunks", "buffer", "audio"]
 
 
 def test_stages_chunks_and_holes_stand_at_their_instants() -> None:
@@ -70,19 +70,19 @@ def test_stages_chunks_and_holes_stand_at_their_instants() -> None:
     assert boxes_of(lane_of(view, "decode"), "stage") == [pytest.approx((9.1, 81.8), abs=0.11)]
     chunks = lines_of(lane_of(view, "chunks"), "chunk")
     assert chunks == pytest.approx([90.9, 636.4], abs=0.11)
-    holes = boxes_of(lane_of(view, "player's buffer"), "hole")
+    holes = boxes_of(lane_of(view, "buffer"), "hole")
     assert holes == [pytest.approx((454.5, 636.4), abs=0.21)]
 
 
 def test_without_a_hole_nothing_looks_like_one() -> None:
     smooth = timeline([(100.0, 1000.0)], holes=())
-    lane = lane_of(view_of(smooth), "player's buffer")
+    lane = lane_of(view_of(smooth), "buffer")
     assert boxes_of(lane, "hole") == []
     assert "never stops" in lane.description
 
 
 def test_a_hole_is_said_in_words_as_well() -> None:
-    lane = lane_of(view_of(timeline()), "player's buffer")
+    lane = lane_of(view_of(timeline()), "buffer")
     assert "stops once, for 200.0 ms" in lane.description
 
 
@@ -157,7 +157,7 @@ def test_without_audio_nothing_plays() -> None:
     assert time_axis.find_pieces(silent) == ()
     view = view_of(silent)
     assert lane_of(view, "chunks").description == "no chunk arrived"
-    assert "nothing to play" in lane_of(view, "player's buffer").description
+    assert "nothing to play" in lane_of(view, "buffer").description
 
 
 @pytest.mark.parametrize(
