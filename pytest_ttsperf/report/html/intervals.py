@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -29,13 +30,16 @@ class IntervalChart(NamedTuple):
 
 
 def draw_changes(rows: Sequence[ChangeRow]) -> tuple[IntervalChart | None, ...]:
-    """A chart for each row, None where nothing was estimated; shares have one scale in common."""
+    """A chart for each row, None where nothing was estimated; shares have one scale in common.
+
+    What is not finite, as an interval of a single block, is not drawn.
+    """
     shares = [number for row in rows if row.is_ratio for number in _numbers(row)]
     common = _scale(shares)
     charts: list[IntervalChart | None] = []
     for row in rows:
         numbers = _numbers(row)
-        if row.effect is None or not numbers:
+        if row.effect is None or not math.isfinite(row.effect):
             charts.append(None)
             continue
         scale = common if row.is_ratio else _scale(numbers)
@@ -52,7 +56,7 @@ def draw_stages(rows: Sequence[StageChangeRow]) -> tuple[IntervalChart, ...]:
 
 def _scale(numbers: Iterable[float]) -> LinearScale:
     """Both sides of no change are equally long, so that its place is the same in all lines."""
-    most = max((abs(number) for number in numbers), default=0.0)
+    most = max((abs(number) for number in numbers if math.isfinite(number)), default=0.0)
     return scales.horizontal((-most, most))
 
 
@@ -97,7 +101,7 @@ def _stage_chart(row: StageChangeRow, scale: LinearScale) -> IntervalChart:
     ]
     return IntervalChart(
         height=HEIGHT,
-        shapes=tuple(shapes),
+        shapes=tuple(shape for shape in shapes if shape.path),
         low_text=f"{scale.low:+.3g} ms",
         high_text=f"{scale.high:+.3g} ms",
         description=f"{row.stage}: {row.ms:+.3g} ms, {row.low_ms:+.3g} to {row.high_ms:+.3g} ms",
@@ -105,7 +109,8 @@ def _stage_chart(row: StageChangeRow, scale: LinearScale) -> IntervalChart:
 
 
 def _block_dots(effects: Iterable[float], height: float, scale: LinearScale) -> str:
-    return paths.dots((scale.place(effect), height) for effect in effects)
+    drawn = [effect for effect in effects if math.isfinite(effect)]
+    return paths.dots((scale.place(effect), height) for effect in drawn)
 
 
 def _estimate(
@@ -113,11 +118,11 @@ def _estimate(
 ) -> list[Shape]:
     """The interval as a line with ends, and the effect as a dot on it."""
     shapes = []
-    if low is not None and high is not None:
+    if low is not None and high is not None and math.isfinite(high - low):
         left = scale.place(low)
         right = scale.place(high)
         path = paths.line([(left, MIDDLE), (right, MIDDLE)])
         ends = paths.uprights([left, right], MIDDLE - SERIF, MIDDLE + SERIF)
         shapes.append(Shape("interval", path + ends))
-    shapes.append(Shape("effect", paths.dots([(scale.place(effect), MIDDLE)])))
+    shapes.append(Shape("effect", _block_dots([effect], MIDDLE, scale)))
     return shapes

@@ -136,6 +136,15 @@
     }
   }
 
+  // A sound plays longer than the view of the beginning reaches.
+  function showWhole(axis) {
+    const buttons = axis.querySelectorAll("button[data-view]");
+    const last = buttons[buttons.length - 1];
+    if (last && last.getAttribute("aria-pressed") !== "true") {
+      showView(axis, last);
+    }
+  }
+
   class Player {
     constructor(figure) {
       this.audio = figure.querySelector("audio");
@@ -148,6 +157,7 @@
       this.atMs = 0;
       this.isPlaying = false;
       this.nowMs = 0;
+      this.frame = 0;
     }
 
     toggle() {
@@ -169,11 +179,16 @@
       this.isPlaying = true;
       this.nowMs = performance.now();
       this.showButton();
-      requestAnimationFrame(() => this.step());
+      this.requestStep();
+    }
+
+    requestStep() {
+      this.frame = requestAnimationFrame(() => this.step());
     }
 
     stop() {
       this.isPlaying = false;
+      cancelAnimationFrame(this.frame);
       this.audio.pause();
       this.showButton();
     }
@@ -184,12 +199,9 @@
 
     // Inside of a piece the sound says where it is; in a hole, and before the first, the clock.
     step() {
-      if (!this.isPlaying) {
-        return;
-      }
       const nowMs = performance.now();
       const before = this.pieceAt(this.atMs);
-      if (this.audio.ended) {
+      if (this.audio.ended && !this.audio.seeking) {
         this.atMs = this.endMs;
       } else if (before && !this.audio.paused) {
         this.atMs = before[0] + this.audio.currentTime * 1000 - before[1];
@@ -202,7 +214,7 @@
       if (this.atMs >= this.endMs) {
         this.stop();
       } else {
-        requestAnimationFrame(() => this.step());
+        this.requestStep();
       }
     }
 
@@ -329,7 +341,9 @@
       return;
     }
     if (button.dataset.part === "play") {
-      playerOf(button.closest("figure")).toggle();
+      const figure = button.closest("figure");
+      showWhole(figure.closest(".axis"));
+      playerOf(figure).toggle();
     } else if (button.dataset.part === "zoom") {
       const figure = button.closest("figure");
       button.remove();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import pytest
@@ -92,3 +93,16 @@ def test_stages_have_one_scale() -> None:
 def test_no_stages_no_charts() -> None:
     assert intervals.draw_stages([]) == ()
     assert intervals.draw_changes([]) == ()
+
+
+def test_what_is_not_finite_leaves_no_trace_in_a_path() -> None:
+    """A browser would complain of it in its console."""
+    infinite = change_row(low=-math.inf, high=math.inf, block_effects=(math.nan, 0.2))
+    [chart] = intervals.draw_changes([infinite])
+    assert chart is not None
+    assert len(places_of(chart, "block")) == 1
+    assert places_of(chart, "interval") == []
+    assert intervals.draw_changes([change_row(effect=math.nan)]) == (None,)
+    [stage] = intervals.draw_stages([stage_change(low_ms=-math.inf, high_ms=math.inf)])
+    for shape in (*chart.shapes, *stage.shapes):
+        assert "n" not in shape.path, "neither nan nor inf"
