@@ -95,6 +95,8 @@ class Distribution:
     """The same of the version compared with, measured in turns; empty without a comparison."""
     candidate: tuple[float, ...]
     """What was measured beside `baseline` in those turns: the sample that ECDFs compare."""
+    is_least: bool = False
+    """Whether the limit is the least that the metric may be, and not the most."""
 
 
 @dataclass(frozen=True, slots=True)

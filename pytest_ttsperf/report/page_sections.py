@@ -130,6 +130,7 @@ def _distribution(
         bins=count_in_bins(values),
         baseline=baseline,
         candidate=candidate,
+        is_least=threshold is not None and threshold.is_least,
     )
 
 
