@@ -259,9 +259,10 @@ def monitor_load(opened: OpenTarget) -> load.LoadMonitor:
 def warmup_notes(opened: OpenTarget, warmups: Sequence[Trial]) -> Iterator[TrustNote]:
     """Wait until the target is quiet; whether it became steady, and quiet."""
     if not is_steady(warmups):
-        yield TrustNote(guard="steady", text=f"not steady after {len(warmups)} warm-ups")
+        text = f"its times still went up and down after {len(warmups)} warm-ups"
+        yield TrustNote(guard="steady", text=text)
     if opened.meter and not opened.meter.wait_quiet(QUIET_TIMEOUT_S):
-        text = f"the target kept working for {QUIET_TIMEOUT_S:g} s on its own"
+        text = f"the target kept working for {QUIET_TIMEOUT_S:g} s after its last answer"
         yield TrustNote(guard="quiet", text=text)
 
 

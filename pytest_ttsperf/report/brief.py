@@ -128,13 +128,18 @@ def table(
         first, *others = line
         aligned = layout.align([layout.shorten(first, widths[0]), *others], widths)
         verdict = others[-1]
-        text.append(aligned.removesuffix(verdict) + paint(verdict, result.outcome))
+        # Not the outcome of the cell: that it has no baseline says nothing of what was judged.
+        outcome = Outcome.PASS if rows.judged(result) else None
+        text.append(aligned.removesuffix(verdict) + paint(verdict, outcome))
     return "\n".join(text)
 
 
 def _select(lines: Sequence[rows.Row], places: Sequence[int]) -> list[rows.Row]:
     """The lines with these columns alone."""
-    return [tuple(line[place] for place in places) for line in lines]
+    selected = []
+    for line in lines:
+        selected.append(tuple(line[place] for place in places))
+    return selected
 
 
 def _measured_columns(lines: Sequence[rows.Row]) -> list[int]:
@@ -155,7 +160,7 @@ def _expendable_in(headings: rows.Row) -> list[int]:
 
 def _figures(result: CellResult) -> rows.Row:
     """All between the label and the verdict."""
-    ttfa = result.summary.get("ttfa_ms")
+    ttfa = result.summary.get(_ttfa_key(result))
     rtf = result.summary.get("rtf")
     return (
         _evidence(result),
@@ -164,6 +169,14 @@ def _figures(result: CellResult) -> rows.Row:
         rows.number(rtf.p95 if rtf else None),
         closest_to_limit(result),
     )
+
+
+def _ttfa_key(result: CellResult) -> str:
+    """Where `summary` has the TTFA that the test limits, which its player may buffer."""
+    for threshold in result.thresholds:
+        if threshold.metric == "ttfa_ms":
+            return threshold.sample_key
+    return "ttfa_ms"
 
 
 def _evidence(result: CellResult) -> str:

@@ -30,6 +30,9 @@ NO_LIMIT = "no limit"
 NOT_BOUNDED = "too short"
 """In the place of a bound that a short soak has and nobody can use."""
 Row = tuple[str, ...]
+"""As many texts as HEADINGS."""
+Figures = tuple[str, str, str, str]
+"""Of a row: n, p50, p95 and the bound."""
 
 
 # Figures as people read them
@@ -122,10 +125,7 @@ def has_samples(result: CellResult) -> bool:
 
 
 def verdict_rows(result: CellResult) -> Iterator[tuple[Outcome | None, Row]]:
-    """A row per verdict, or one without a limit; and of what is streamed, the longest stall.
-
-    A row has as many texts as HEADINGS.
-    """
+    """A row per verdict, or one without a limit; and of what is streamed, the longest stall."""
     verdicts = judged(result)
     if not verdicts and has_samples(result):
         figures = _figures(result, result.summary.get("ttfa_ms"))
@@ -174,10 +174,6 @@ def _stall_row(result: CellResult) -> Row:
         subject += f" ({result.prebuffer_ms:g} ms buffered)"
     figures = _figures(result, result.summary.get(result.longest_stall_key), "max")
     return subject, *figures, "-", NO_LIMIT
-
-
-Figures = tuple[str, str, str, str]
-"""n, p50, p95 and the bound, as HEADINGS has them."""
 
 
 def _figures_of_limit(result: CellResult, verdict: Verdict, threshold: Threshold) -> Figures:
