@@ -87,9 +87,10 @@ def _speak(
 
 def _explain_nothing(source: TargetFactory, unplaced: int) -> str:
     if unplaced:
+        sessions = "1 session" if unplaced == 1 else f"{unplaced} sessions"
         return (
-            f"{source.spec.shown} has {unplaced} sessions of ONNX Runtime whose profiles are on a "
-            "clock that Python does not have; another version of ONNX Runtime may say more"
+            f"{source.spec.shown} has {sessions} of ONNX Runtime whose profiles are on a clock "
+            "that Python does not have; another version of ONNX Runtime may say more"
         )
     return (
         f"{source.spec.shown} has run no session of ONNX Runtime in its process "

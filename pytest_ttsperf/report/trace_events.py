@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from pytest_ttsperf import files
 from pytest_ttsperf.records import NodeRun, Recording, TrialTimeline
 
@@ -52,14 +54,15 @@ def encode(timeline: TrialTimeline) -> bytes:
         "displayTimeUnit": "ms",
         "traceEvents": events,
         "otherData": {
-            "title": timeline.title,
-            "text": timeline.text,
+            "title": files.well_formed(timeline.title),
+            "text": files.well_formed(timeline.text),
             "prebuffer_ms": timeline.prebuffer_ms,
             "profiled": timeline.is_profiled,
             "request_us": _us(timeline.recording.request_ns - origin_ns),
         },
     }
-    return files.encode_json(body)
+    # Not indented, as other files of ours are: nobody reads it, and there are many.
+    return msgspec.json.encode(body)
 
 
 def _first_instant(timeline: TrialTimeline) -> int:
