@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ttsperf import files
 from pytest_ttsperf.cli import lazy
-from pytest_ttsperf.cli.output import print_text
+from pytest_ttsperf.cli.output import folded, print_text
 from pytest_ttsperf.errors import ArtifactUnreadable, FileUnreadable
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def _run(arguments: argparse.Namespace) -> int:
     path, run = find_run(arguments.which, arguments.artifacts)
     model = lazy.page_build.build(run, path)
     written = lazy.pages.write_pages(run, path)
-    print_text("\n".join(model.summary))
+    print_text(folded("\n".join(model.summary)))
     for page in written.paths:
         print_text(str(page))
     for loss in written.losses:

@@ -6,7 +6,9 @@ drawn has the same holes as the figures have stalls.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -263,31 +265,42 @@ def trace_buffer(
     """
     if not stretches:
         return ()
-    instants = {recording.request_ns}
+    arrivals, frames = playback.chunks_of(recording)
+    arrived_ns = arrivals.tolist()
+    arrived_frames = [0, *accumulate(frames.tolist())]
+    instants = {recording.request_ns, *arrived_ns}
     for stretch in stretches:
         instants |= {stretch.start_ns, stretch.end_ns}
-    pairs = zip(recording.arrivals_ns, recording.frame_counts, strict=True)
-    chunks = [(arrival_ns, frames) for arrival_ns, frames in pairs if frames]
-    instants.update(arrival_ns for arrival_ns, _ in chunks)
     points = []
-    for at_ns in sorted(instants):
-        played_ms = _played_ms(stretches, at_ns)
-        at_ms = _since_request_ms(recording, at_ns)
-        before = sum(frames for arrival_ns, frames in chunks if arrival_ns < at_ns)
-        after = sum(frames for arrival_ns, frames in chunks if arrival_ns <= at_ns)
-        for frames in dict.fromkeys((before, after)):
-            in_hand_ms = 1000 * frames / recording.sample_rate - played_ms
-            points.append(BufferPoint(at_ms=at_ms, buffered_ms=max(0.0, in_hand_ms)))
+    ordered = sorted(instants)
+    for at_ns, played_ms in zip(ordered, _played_ms(stretches, ordered), strict=True):
+        before = arrived_frames[bisect_left(arrived_ns, at_ns)]
+        after = arrived_frames[bisect_right(arrived_ns, at_ns)]
+        for count in dict.fromkeys((before, after)):
+            in_hand_ms = 1000 * count / recording.sample_rate - played_ms
+            points.append(
+                BufferPoint(
+                    at_ms=_since_request_ms(recording, at_ns),
+                    buffered_ms=max(0.0, in_hand_ms),
+                )
+            )
     return tuple(points)
 
 
-def _played_ms(stretches: Sequence[PlayerStretch], at_ns: int) -> float:
-    """How much has been played by an instant."""
-    played_ns = 0
+def _played_ms(stretches: Sequence[PlayerStretch], instants_ns: Sequence[int]) -> list[float]:
+    """How much had been played by each instant; stretches follow one another without a gap."""
+    import numpy as np
+
+    bounds_ns = [stretches[0].start_ns]
+    played_ns = [0]
     for stretch in stretches:
-        if stretch.state == "playing":
-            played_ns += max(0, min(at_ns, stretch.end_ns) - stretch.start_ns)
-    return played_ns / NS_PER_MS
+        lasted_ns = stretch.end_ns - stretch.start_ns
+        if stretch.state != "playing":
+            lasted_ns = 0
+        bounds_ns.append(stretch.end_ns)
+        played_ns.append(played_ns[-1] + lasted_ns)
+    found: list[float] = (np.interp(instants_ns, bounds_ns, played_ns) / NS_PER_MS).tolist()
+    return found
 
 
 def _flagged_joints_ms(trial: Trial) -> tuple[float, ...]:
