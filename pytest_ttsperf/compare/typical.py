@@ -39,7 +39,7 @@ def _list_pairs(blocks: Sequence[BlockTrials]) -> Iterator[SpokenPair]:
     """The texts in which both versions made a sound."""
     metric = definitions.METRICS[METRIC]
     for block in blocks:
-        arms = (block.by_arm["baseline"], block.by_arm["candidate"])
+        arms = (block.by_arm.get("baseline", ()), block.by_arm.get("candidate", ()))
         for baseline, candidate in zip(*arms, strict=False):
             old_ms = metric.of(baseline, 0.0)
             new_ms = metric.of(candidate, 0.0)
