@@ -23,6 +23,8 @@ PHASES = {
     "with every shape that it will meet",
 }
 """What a start consists of, and what to do about each; `first run` is what follows on `ready`."""
+RESTLESS_GUARDS = ("steady", "quiet", "background")
+"""Guards that have seen a target at work when it should have been idle, or not settled."""
 
 
 def warm_up(evidence: CellEvidence) -> LikelyCause | None:
@@ -152,3 +154,20 @@ def unsettled(evidence: CellEvidence) -> LikelyCause | None:
             "look for work that goes on in the background after it reports itself ready",
         )
     return None
+
+
+def never_idle(evidence: CellEvidence) -> LikelyCause | None:
+    """A target that worked on by itself while a cell that did not pass was measured."""
+    if not evidence.is_troubled():
+        return None
+    notes = [evidence.note_of(guard) for guard in RESTLESS_GUARDS]
+    texts = [note.text for note in notes if note is not None]
+    if not texts:
+        return None
+    return LikelyCause(
+        rule="never_idle",
+        cause="the target was still at work by itself when it was measured: a warm-up that goes on "
+        "in the background, or a loop that never rests",
+        evidence=(*texts, f"{count_trials(evidence.result)} trials were made so"),
+        next_step="report ready only when the warm-up is over, and look for threads that poll",
+    )

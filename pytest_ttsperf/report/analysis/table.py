@@ -47,6 +47,7 @@ RULES: tuple[AnalysisRule, ...] = (
     AnalysisRule(start.warm_up),
     AnalysisRule(start.start_phase),
     AnalysisRule(start.unsettled),
+    AnalysisRule(start.never_idle),
     AnalysisRule(first_sound.all_at_once),
     AnalysisRule(first_sound.segmentation),
     AnalysisRule(cadence.early_scrap),

@@ -110,6 +110,22 @@ UNSETTLED = RuleCase(
     advice="warm-up",
 )
 
+RESTLESS = result(
+    notes=(TrustNote(guard="quiet", text="the target kept working for 10 s after its answer"),),
+    summary=by_metric(figures("ttfa_ms", 600.0, n=25)),
+    verdicts=(FAILED,),
+)
+NEVER_IDLE = RuleCase(
+    rule=start.never_idle,
+    loud=seen(RESTLESS),
+    words=("for 10 s", "25 trials"),
+    silent={
+        "it passes all the same": seen(structs.replace(RESTLESS, verdicts=(PASSED,))),
+        "it was idle": seen(structs.replace(RESTLESS, notes=())),
+    },
+    advice="threads that poll",
+)
+
 
 # The first sound
 
@@ -362,6 +378,7 @@ CASES = (
     WARM_UP,
     START_PHASE,
     UNSETTLED,
+    NEVER_IDLE,
     ALL_AT_ONCE,
     SEGMENTATION,
     LARGEST_STAGE,
