@@ -32,7 +32,8 @@ PLUGIN_ROOMS = {
     "metrics": {"records"},
     "judge": {"records"},
     "sound_quality": {"records", "metrics"},
-    "report": {"records"},
+    # Its page derives buffers and samples of trials from what was recorded.
+    "report": {"records", "metrics"},
     "experiment": {"records", "targets", "measure", "metrics", "judge", "machine", "sound_quality"},
     "compare": {
         "records", "experiment", "targets", "measure", "metrics", "judge.statistics", "machine",

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from pytest_ttsperf.load import window_blocks as window_blocks
     from pytest_ttsperf.machine import environment as environment
     from pytest_ttsperf.report import artifact as artifact
+    from pytest_ttsperf.report import pages as pages
     from pytest_ttsperf.report import brief as brief
     from pytest_ttsperf.report import layout as layout
     from pytest_ttsperf.report import rows as rows
@@ -90,6 +91,7 @@ MODULES = {
     "load_comparison": "pytest_ttsperf.load.comparison",
     "load_pooling": "pytest_ttsperf.load.pooling",
     "load_report": "pytest_ttsperf.load.report",
+    "pages": "pytest_ttsperf.report.pages",
     "plan": "pytest_ttsperf.experiment.plan",
     "records": "pytest_ttsperf.records",
     "records_cell": "pytest_ttsperf.records.cell",

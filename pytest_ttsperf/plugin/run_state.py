@@ -109,6 +109,9 @@ class RunState:
         self._unwritten: tuple[Loss, ...] = ()
         """What the last attempt to write the artifact could not write: the next may heal it."""
         self._unsaved: list[str] = []
+        self.reports: tuple[Path, ...] = ()
+        """The run's pages, the one for browsers first."""
+        self._unwritten_reports: tuple[Loss, ...] = ()
 
     def prepare(self) -> None:
         """Read the environment and get the version to compare with, before any test runs.
@@ -190,9 +193,14 @@ class RunState:
             self.progress_line.end_line()
         # Standard output is pytest's own while it captures.
         with self.progress_line.suspend_capture():
-            self._write(is_last=True)
+            run = self._write(is_last=True)
+        if self.options.writes_report and run.cells:
+            written = lazy.pages.write_pages(run, self._writer.run_path)
+            self.reports = written.paths
+            self._unwritten_reports = written.losses
 
-    def _write(self, *, is_last: bool) -> None:
+    def _write(self, *, is_last: bool) -> Run:
+        """Write the artifact as it is by now; gives what it holds."""
         from msgspec import structs
 
         run, writer = self._begin()
@@ -202,6 +210,7 @@ class RunState:
             cells=tuple(self.results.values()),
         )
         self._unwritten = writer.write(run, is_last=is_last)
+        return run
 
     @property
     def losses(self) -> list[str]:
@@ -214,6 +223,11 @@ class RunState:
             f"{self.show_path(loss.path)} cannot be written: {loss.reason}; mend that, or choose "
             f"another place with --ttsperf-{option}, and run again"
         )
+
+    @property
+    def missing_reports(self) -> list[str]:
+        """Which of the run's pages could not be written, each with why. The run is no worse."""
+        return [f"{self.show_path(loss.path)}: {loss.reason}" for loss in self._unwritten_reports]
 
     @property
     def revision(self) -> str | None:
@@ -690,12 +704,20 @@ def report_data(state: TestState) -> dict[str, Any]:
 
 
 def files_data(run: RunState) -> dict[str, list[str]]:
-    """Files that could not be read or written, for the process that prints the summary."""
-    return {"left_aside": list(run.left_aside), "losses": run.losses}
+    """Files that are to be named, and those that could not be read or written.
+
+    For the process that prints the summary.
+    """
+    return {
+        "left_aside": list(run.left_aside),
+        "losses": run.losses,
+        "reports": [run.show_path(path) for path in run.reports],
+        "missing_reports": run.missing_reports,
+    }
 
 
 def _without_raw(result: CellResult) -> CellResult:
     from msgspec import structs
 
-    comparison = result.comparison and structs.replace(result.comparison, measured={})
+    comparison = result.comparison and structs.replace(result.comparison, measured={}, typical={})
     return structs.replace(result, trials=(), comparison=comparison)

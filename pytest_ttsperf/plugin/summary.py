@@ -36,6 +36,9 @@ class RunSummary:
         """What the report of each test carries, by node id."""
         self._left_aside: dict[str, None] = {}
         self._losses: list[str] = []
+        self._reports: list[str] = []
+        """Where the run's pages are, the one for browsers first."""
+        self._missing_reports: list[str] = []
         self.selected: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -66,6 +69,8 @@ class RunSummary:
     def _add_files(self, files: dict[str, Any]) -> None:
         self._left_aside |= dict.fromkeys(files.get("left_aside", []))
         self._losses += files.get("losses", [])
+        self._reports += files.get("reports", [])
+        self._missing_reports += files.get("missing_reports", [])
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, object, object]:
@@ -95,6 +100,7 @@ class RunSummary:
         if is_loud:
             self._print_pages(reporter, has_table=bool(results))
             self._print_left_aside(reporter)
+            self._print_missing_reports(reporter)
         self._print_losses(reporter)
 
     @property
@@ -120,6 +126,8 @@ class RunSummary:
         paths = {data["artifact"] for data in self._data.values() if data["artifact"]}
         if paths:
             parts.append(f"artifact {', '.join(sorted(paths))}")
+        if self._reports:
+            parts.append(f"report {self._reports[0]}")
         against = run_state.run_state_of(self._config).options.against
         parts.append(lazy.terminal.no_decision_text(results, against=against))
         return "; ".join(filter(None, parts))
@@ -144,6 +152,11 @@ class RunSummary:
         more = len(files) - MOST_FILES
         if more > 0:
             _write(reporter, f"ttsperf: left aside: {more} more files")
+
+    def _print_missing_reports(self, reporter: Any) -> None:
+        """A page that is missing fails no run: all that it shows is in the artifact."""
+        for line in self._missing_reports[:MOST_FILES]:
+            _write(reporter, f"ttsperf: a page of this run is missing: {line}")
 
     def _print_losses(self, reporter: Any) -> None:
         if not self._losses:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct, field
 
 from pytest_ttsperf.records.load import LoadWindow
+from pytest_ttsperf.records.recording import Trial
 from pytest_ttsperf.records.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -254,6 +255,9 @@ class Comparison(Struct, frozen=True, kw_only=True):
     """By metric."""
     windows: dict[str, tuple[LoadWindow, ...]] = {}
     """By arm, of a comparison under load: that of a block is its `session`. Empty elsewhere."""
+    typical: dict[str, Trial] = {}
+    """By arm (`baseline`, `candidate`): one text as both spoke it, whose change is the usual one.
+    Empty under load, and where there was no comparison."""
     nodes: tuple[NodeComparison, ...] = ()
     """Which nodes of the graphs grew, one for each metric whose median got slower; only on request
     (--ttsperf-trace)."""

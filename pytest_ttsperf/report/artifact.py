@@ -47,6 +47,19 @@ class Loss(NamedTuple):
     reason: str
 
 
+def cell_folder(run_path: Path, content: str, test: str, *more: str) -> Path:
+    """Where the files of one cell are beside the artifact of its run: `sound` or `trace`.
+
+    A readable name, and no other cell's; `more` are the cell's preset, mode and phase.
+    """
+    digest = hashlib.sha256(" ".join([test, *more]).encode()).hexdigest()[:8]
+    parts = [test.rsplit("::", 1)[-1], *more]
+    readable = re.sub(r"[^\w.-]+", "-", "_".join(parts))
+    name = files.fitting_name(readable, f"_{digest}")
+    stamp = run_path.stem.removeprefix("run_")
+    return run_path.parent / f"{content}_{stamp}" / name
+
+
 class ArtifactWriter:
     """Writes one run's files; every call replaces them by their newer whole.
 
@@ -68,19 +81,11 @@ class ArtifactWriter:
 
     def sound_folder(self, test: str, *more: str) -> Path:
         """Where the sound of the trials of one cell goes."""
-        return self._cell_folder("sound", test, *more)
+        return cell_folder(self.run_path, "sound", test, *more)
 
     def trace_folder(self, test: str, *more: str) -> Path:
         """Where the traces of the trials of one cell go."""
-        return self._cell_folder("trace", test, *more)
-
-    def _cell_folder(self, content: str, test: str, *more: str) -> Path:
-        """A folder with a readable name, and no other cell's."""
-        digest = hashlib.sha256(" ".join([test, *more]).encode()).hexdigest()[:8]
-        parts = [test.rsplit("::", 1)[-1], *more]
-        readable = re.sub(r"[^\w.-]+", "-", "_".join(parts))
-        name = files.fitting_name(readable, f"_{digest}")
-        return self._folder / f"{content}_{self._stamp}" / name
+        return cell_folder(self.run_path, "trace", test, *more)
 
     @property
     def has_stream(self) -> bool:
@@ -189,9 +194,18 @@ def recent_runs(root: Path, leave_aside: Callable[[str], None] | None = None) ->
     `leave_aside` is called with the name of each file that cannot be read, and why. One that is
     empty and new belongs to a run that is just beginning.
     """
+    for _, run in recent_run_files(root, leave_aside):
+        yield run
+
+
+def recent_run_files(
+    root: Path,
+    leave_aside: Callable[[str], None] | None = None,
+) -> Iterator[tuple[Path, Run]]:
+    """The same, each with the file that it was read from."""
     for path in sorted(root.glob("bench/*/run_*.json"), key=_changed_ns, reverse=True):
         try:
-            yield files.read_json(path, Run)
+            yield path, files.read_json(path, Run)
         except FileNotFoundError:
             continue
         except FileUnreadable as error:

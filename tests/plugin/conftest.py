@@ -71,8 +71,11 @@ SHORT_LOOK_S = 0.04
 ALL_DISTRIBUTIONS = metadata.distributions
 UNUSED = ("anyio", "benchmark", "hypothesispytest", "randomly")
 """Plugins that a run of a scratch project has no use for: importing them takes a second."""
-LIGHT = " ".join(["--no-header", "--assert=plain", *(f"-p no:{name}" for name in UNUSED)])
-"""To list all plugins at the top, and to look for modules to rewrite, reads what is installed."""
+LIGHT = " ".join(
+    ["--no-header", "--assert=plain", "--ttsperf-report=no", *(f"-p no:{name}" for name in UNUSED)]
+)
+"""To list all plugins at the top, and to look for modules to rewrite, reads what is installed; and
+hardly any test looks at the pages of its run."""
 INLINE = "--ttsperf-inline"
 QUIET_ASYNCIO = "asyncio_default_fixture_loop_scope = function"
 
