@@ -30,6 +30,11 @@ RIVALS_READY := $(RIVALS)/.ready
 OPENVINO       := .venv-openvino
 OPENVINO_READY := $(OPENVINO)/.ready
 
+# Who opens the pages of runs: Playwright and axe-core drive and judge the system's Chromium.
+BROWSER       := .browser
+BROWSER_READY := $(BROWSER)/.ready
+AXE           := axe-core@4.14.1
+
 # Of a quick test each costs little, so they are dealt out one by one.
 QUICK ?= -n 2 --dist worksteal
 # How long a night is, and which campaigns: see benchmarks/nightly.py.
@@ -38,7 +43,8 @@ NIGHTLY ?= --minutes 420
 # The tests start hundreds of processes: each would compile anew what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: perf test quick nightly check format schemas baseline peers rivals openvino clean
+.PHONY: perf test quick nightly check format schemas baseline peers rivals openvino pages \
+  screenshots clean
 
 perf: $(READY)
 	$(BIN)/python -m pytest -m perf $(PERF)
@@ -89,8 +95,19 @@ rivals: $(RIVALS_READY)
 openvino: $(READY) $(OPENVINO_READY)
 	@echo "ready: $(BIN)/ttsperf run --suite provider -- --ttsperf-python=openvino=$(OPENVINO)"
 
+# The pages of runs in a real browser: what they do, how large they are, how soon they are there.
+pages: $(READY) $(BROWSER_READY)
+	TTSPERF_BROWSER=required $(BIN)/python -m pytest -n 2 --dist worksteal tests/browser
+	$(BIN)/python benchmarks/page_size.py
+
+# The pictures in docs/images, of a run that is measured for them: some five minutes.
+screenshots: $(READY) $(BROWSER_READY)
+	rm -rf build/failing-run
+	$(BIN)/python tools/failing_run.py build/failing-run > build/failing-run.txt
+	$(BIN)/python tools/screenshots.py "$$(cat build/failing-run.txt)"
+
 clean:
-	rm -rf $(VENV) $(PEERS) $(RIVALS) $(OPENVINO) artifacts build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) $(RIVALS) $(OPENVINO) $(BROWSER) artifacts build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
 
 # Any Python that is new enough and can make an environment.
 define check_python
@@ -115,6 +132,17 @@ $(PEERS_READY): pyproject.toml
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[peers]"
 	@touch $(PEERS_READY)
+
+$(BROWSER_READY): pyproject.toml | $(READY)
+	@command -v chromium >/dev/null || { \
+	  echo "found no chromium; on Debian: apt-get install chromium" >&2; exit 1; }
+	@command -v npm >/dev/null || { \
+	  echo "found no npm; on Debian: apt-get install npm" >&2; exit 1; }
+	@echo "setting up $(BROWSER)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[browser]"
+	mkdir -p $(BROWSER)
+	npm install --prefix $(BROWSER) --silent --no-save --ignore-scripts --no-audit --no-fund $(AXE)
+	@touch $(BROWSER_READY)
 
 # By the same Python as .venv, whose other packages are used from there.
 $(OPENVINO_READY):
