@@ -103,6 +103,7 @@ pages: $(READY) $(BROWSER_READY)
 # The pictures in docs/images, of a run that is measured for them: some five minutes.
 screenshots: $(READY) $(BROWSER_READY)
 	rm -rf build/failing-run
+	mkdir -p build
 	$(BIN)/python tools/failing_run.py build/failing-run > build/failing-run.txt
 	$(BIN)/python tools/screenshots.py "$$(cat build/failing-run.txt)"
 
