@@ -2,12 +2,12 @@
 
     python tools/failing_run.py FOLDER [--budget 60s]
 
-In FOLDER, which must be new or empty, a project is made of three tests of the repository's voice. The
-voice as it is is its commit; beside it is a change that is not committed: the vocoder computes 600 ms
-longer before the first chunk, and 0.9 s longer for each second of audio, so that it is hardly faster
-than the player, and stalls it, as each chunk is longer than the one before. The tests are run with
-their sound saved, and compared with that commit. It takes some five minutes, and nothing is faked:
-the time is really spent. tools/screenshots.py shows what comes of it.
+In FOLDER, which must be new or empty, a project is made of three tests of the repository's voice.
+The voice as it is is its commit; beside it is a change that is not committed: the vocoder computes
+600 ms longer before the first chunk, and 0.9 s longer for each second of audio, so that it is
+hardly faster than the player, and stalls it, as each chunk is longer than the one before. The tests
+are run with their sound saved, and compared with that commit. It takes some five minutes, and
+nothing is faked: the time is really spent. tools/screenshots.py shows what comes of it.
 """
 
 from __future__ import annotations
