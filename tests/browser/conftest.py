@@ -39,8 +39,9 @@ def skip_without(missing: str | None) -> None:
 
 @pytest.fixture(scope="session")
 def has_browser() -> None:
-    """Nothing is rendered where nobody could open it."""
+    """Nothing is drawn where nobody could open it."""
     skip_without(chromium.find_missing())
+    skip_without(pages.find_missing())
 
 
 # A browser for each module, and not for the whole run: while Playwright is started, a loop of

@@ -69,11 +69,12 @@ def test_a_cell_is_opened_and_closed(open_page: OpenPage, failing_page: Path, ke
     cell = page.locator(parts.CELL).last
     details = cell.locator(":scope > details")
     cell.locator(parts.HEAD).focus()
+    rows = cell.locator(parts.ROWS).first
     assert details.get_attribute("open") is None
     page.keyboard.press(key)
-    assert cell.locator(parts.ROWS).first.is_visible()
+    rows.wait_for(state="visible")
     page.keyboard.press(key)
-    assert not cell.locator(parts.ROWS).first.is_visible()
+    rows.wait_for(state="hidden")
 
 
 def test_arrows_go_from_cell_to_cell_and_pass_over_hidden_ones(
