@@ -23,8 +23,8 @@ NOTE_PLAYS = """(figure) => {
   });
 }"""
 """Notes where on the time axis the cursor is, whenever the sound begins to play."""
-LATE_MS = 150.0
-"""Between the instant at which a sound is to begin and the next frame that a busy machine draws."""
+MOVED_MS = 200.0
+"""Of the time axis: enough for the cursor to have moved."""
 
 
 def timeline_with_sound(page: Page) -> Locator:
@@ -73,11 +73,11 @@ def test_the_first_sound_and_the_one_after_the_hole_come_as_late_as_in_the_trial
     button = timeline.locator(parts.PLAY)
     button.click()
     assert is_pressed(button)
-    wait_for_cursor(page, timeline, pieces[-1][0] + LATE_MS)
+    wait_for_cursor(page, timeline, pieces[-1][0] + MOVED_MS)
     played = page.evaluate(f"() => {PLAYED}")
     assert len(played) == len(pieces) == 2
-    for (begins_ms, _, _), played_ms in zip(pieces, played, strict=True):
-        assert begins_ms <= played_ms <= begins_ms + LATE_MS
+    for (begins_ms, _, length_ms), played_ms in zip(pieces, played, strict=True):
+        assert begins_ms <= played_ms < begins_ms + length_ms / 2
 
 
 def test_a_sound_that_has_ended_can_be_played_again(
@@ -90,11 +90,14 @@ def test_a_sound_that_has_ended_can_be_played_again(
     page.wait_for_function(
         "button => button.getAttribute('aria-pressed') === 'false'", arg=button.element_handle()
     )
-    last = pieces_of(timeline)[-1]
-    assert at_ms(timeline) == pytest.approx(last[0] + last[2], abs=LATE_MS)
+    last_ms = pieces_of(timeline)[-1][0]
+    assert at_ms(timeline) > last_ms
     button.click()
-    wait_for_cursor(page, timeline, 50.0)
-    assert at_ms(timeline) < last[0]
+    page.wait_for_function(
+        "([cursor, last]) => cursor.dataset.atMs > 0 && cursor.dataset.atMs < last",
+        arg=[timeline.locator(parts.CURSOR).element_handle(), last_ms],
+    )
+    assert is_pressed(button)
 
 
 def test_the_cursor_moves_and_stays_where_it_was_stopped(
@@ -107,7 +110,7 @@ def test_the_cursor_moves_and_stays_where_it_was_stopped(
     button = timeline.locator(parts.PLAY)
     button.click()
     begins_ms = pieces_of(timeline)[0][0]
-    wait_for_cursor(page, timeline, begins_ms + 300.0)
+    wait_for_cursor(page, timeline, begins_ms + MOVED_MS)
     assert cursor.is_visible()
     button.click()
     assert not is_pressed(button)
