@@ -40,9 +40,7 @@ class Shot(NamedTuple):
         return f"report-{self.viewport.name}-{self.theme}.png"
 
 
-SHOTS = tuple(
-    Shot(viewport, theme) for viewport in chromium.VIEWPORTS for theme in chromium.THEMES
-)
+SHOTS = tuple(Shot(viewport, theme) for viewport in chromium.VIEWPORTS for theme in chromium.THEMES)
 
 
 def take(browser: Browser, page: Path, shot: Shot, folder: Path) -> list[str]:

@@ -311,9 +311,7 @@ def _measured_cell(
     return ScriptedCell(cell_run.judge(cell_run.derive(result)), recordings)
 
 
-def _record(
-    text: str, begin_ns: int, ttfa_ms: float, stall_ms: float, speed: int
-) -> Recording:
+def _record(text: str, begin_ns: int, ttfa_ms: float, stall_ms: float, speed: int) -> Recording:
     """Babble in four chunks, with the stages that made them."""
     recording = factories.recording(
         factories.babble(text),
@@ -323,9 +321,7 @@ def _record(
     )
     first_ns = recording.arrivals_ns[0]
     arrivals_ns = [first_ns + (at_ns - first_ns) // speed for at_ns in recording.arrivals_ns]
-    hastened = structs.replace(
-        recording, arrivals_ns=tuple(arrivals_ns), end_ns=arrivals_ns[-1]
-    )
+    hastened = structs.replace(recording, arrivals_ns=tuple(arrivals_ns), end_ns=arrivals_ns[-1])
     return structs.replace(hastened, spans=tuple(_spans(hastened)))
 
 

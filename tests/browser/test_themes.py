@@ -53,9 +53,7 @@ def test_the_button_changes_it_and_changes_it_back(
     assert brightness(page) == before
 
 
-def test_a_figure_that_zooms_takes_the_new_colours(
-    open_page: OpenPage, passing_page: Path
-) -> None:
+def test_a_figure_that_zooms_takes_the_new_colours(open_page: OpenPage, passing_page: Path) -> None:
     page = open_page(passing_page)
     memory = page.locator(parts.CELL).first.locator(parts.MEMORY)
     memory.locator(parts.ZOOM).click()
