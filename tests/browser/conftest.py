@@ -117,4 +117,4 @@ def empty_page(has_browser: None, tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.fixture(scope="session")
 def long_page(has_browser: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Forty cells, of which the one that fails was measured last."""
-    return pages.write(runs.long_run(40), tmp_path_factory.mktemp("crowded"))
+    return pages.write(runs.long_run(40), tmp_path_factory.mktemp("long"))
