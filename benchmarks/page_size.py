@@ -7,9 +7,9 @@ Two pages of scripted runs (tests/browser/runs.py) are held to the limits: one o
 of its failing and its median trials. `--run` adds the pages of stored runs, which have no limit.
 
 A page is opened from its file, each time in a window that has nothing from before; the first paint
-is the browser's first-contentful-paint, since navigation began. Figures are the median and the
-worst of `--opens`. Exits with 1 where a page is over a limit: at most 1.5 MB for 200 cells, 400 kB
-for the failing one, and 300 ms to the first paint, by the median.
+is the browser's first-contentful-paint, since navigation began. Exits with 1 where a page is over a
+limit: at most 1.5 MB for 200 cells, 400 kB for the failing one, and 300 ms to the first paint, by
+the quickest of `--opens` visits, as the others tell what else the machine did.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ class PageFigures(NamedTuple):
             yield (
                 f"{self.name}: found {self.size_bytes:,} bytes, wanted at most {self.most_bytes:,}"
             )
-        paint_ms = median(self.paints_ms)
-        if paint_ms > MOST_PAINT_MS:
+        quickest_ms = min(self.paints_ms)
+        if quickest_ms > MOST_PAINT_MS:
             yield (
-                f"{self.name}: found a first paint after {paint_ms:.0f} ms, wanted it within "
-                f"{MOST_PAINT_MS:.0f} ms"
+                f"{self.name}: found a first paint after {quickest_ms:.0f} ms at best, wanted it "
+                f"within {MOST_PAINT_MS:.0f} ms"
             )
 
     @property
@@ -83,12 +83,13 @@ class PageFigures(NamedTuple):
             self.name,
             f"{self.size_bytes:,}",
             limit,
+            f"{min(self.paints_ms):.0f}",
             f"{median(self.paints_ms):.0f}",
             f"{max(self.paints_ms):.0f}",
         )
 
 
-HEADS = ("page", "bytes", "at most", "first paint, ms (median)", "(worst)")
+HEADS = ("page", "bytes", "at most", "first paint, ms: quickest", "median", "slowest")
 
 
 def measure_paints(browser: Browser, page: Path, opens: int) -> tuple[float, ...]:

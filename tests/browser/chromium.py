@@ -115,12 +115,10 @@ def open_page(
     has_scripts: bool = True,
     has_motion: bool = True,
     is_under_test: bool = False,
-    scale: float = 1.0,
 ) -> Iterator[Visit]:
     """A file in a window of its own, until the block ends; nothing is shared between two of them.
 
-    `is_under_test` lets a script in that the page's own policy would keep out; `scale` is how many
-    pixels of the screen a CSS pixel has.
+    `is_under_test` lets a script in that the page's own policy would keep out.
     """
     context = browser.new_context(
         viewport={"width": viewport.width, "height": viewport.height},
@@ -128,7 +126,6 @@ def open_page(
         reduced_motion="no-preference" if has_motion else "reduce",
         java_script_enabled=has_scripts,
         bypass_csp=is_under_test,
-        device_scale_factor=scale,
     )
     try:
         visit = Visit(context.new_page())

@@ -18,16 +18,16 @@ def page_size(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_a_page_within_its_limits_meets_no_objection(page_size: Any) -> None:
-    figures = page_size.PageFigures("a run", 400_000, 400_000, (300.0, 100.0, 900.0))
+    figures = page_size.PageFigures("a run", 400_000, 400_000, (300.0, 400.0, 900.0))
     assert list(figures.objections) == []
-    assert figures.row == ("a run", "400,000", "400,000", "300", "900")
+    assert figures.row == ("a run", "400,000", "400,000", "300", "400", "900")
 
 
 @pytest.mark.parametrize(
     ("size_bytes", "paints_ms", "words"),
     [
         (400_001, (100.0,), "found 400,001 bytes, wanted at most 400,000"),
-        (1000, (301.0, 302.0, 10.0), "found a first paint after 301 ms, wanted it within 300 ms"),
+        (1000, (302.0, 301.0, 999.0), "found a first paint after 301 ms at best, wanted it within"),
     ],
 )
 def test_what_is_over_a_limit_is_said(
