@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page, Request
@@ -150,7 +151,8 @@ def _watch(visit: Visit, address: str) -> None:
 
     def note_request(request: Request) -> None:
         wanted = str(request.url).partition("#")[0]
-        if wanted != address and not wanted.startswith(("data:", "blob:")):
+        is_itself = unquote(wanted) == unquote(address)
+        if not is_itself and not wanted.startswith(("data:", "blob:")):
             visit.requests.append(wanted)
 
     visit.page.on("console", note_message)

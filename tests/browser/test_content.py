@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from pytest_ttsperf import files
 from pytest_ttsperf.records import Run
 from pytest_ttsperf.report import page_build
-from tests.browser import looking, parts
+from tests.browser import looking, pages, parts, runs
 from tests.browser.conftest import OpenPage
 
 if TYPE_CHECKING:
@@ -74,6 +74,16 @@ def test_the_link_leads_to_the_raw_trials(open_page: OpenPage, failing_page: Pat
     page = open_page(failing_page)
     run = files.read_json(run_path_of(page, failing_page), Run)
     assert [len(result.counted) for result in run.cells] == [60, 8, 60, 20]
+
+
+def test_the_link_leads_there_from_a_folder_of_any_name(
+    has_browser: None, open_page: OpenPage, tmp_path: Path
+) -> None:
+    path = pages.write(runs.passing_run(), tmp_path / "run #1, 50 % späť")
+    page = open_page(path)
+    address = urlsplit(page.locator(parts.ARTIFACT).evaluate("link => link.href"))
+    assert address.scheme == "file"
+    assert Path(unquote(address.path)).is_file()
 
 
 def test_the_figures_of_each_trial_are_one_click_away(
