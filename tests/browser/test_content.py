@@ -77,7 +77,7 @@ def test_the_link_leads_to_the_raw_trials(open_page: OpenPage, failing_page: Pat
 
 
 def test_the_link_leads_there_from_a_folder_of_any_name(
-    has_browser: None, open_page: OpenPage, tmp_path: Path
+    open_page: OpenPage, tmp_path: Path
 ) -> None:
     path = pages.write(runs.passing_run(), tmp_path / "run #1, 50 % späť")
     page = open_page(path)

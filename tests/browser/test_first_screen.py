@@ -39,7 +39,7 @@ def test_the_stages_of_the_failing_cell_are_seen_without_scrolling(
 ) -> None:
     page = open_page(failing_page, viewport=viewport)
     timeline = page.locator(parts.FAILING_CELL).locator(parts.TIMELINE).first
-    assert looking.is_in_view(timeline.locator(parts.STAGE).first, viewport)
+    assert looking.is_in_view(timeline.locator(parts.STAGE).last, viewport)
     assert looking.is_in_view(timeline.get_by_text("synthesize", exact=True), viewport)
 
 
