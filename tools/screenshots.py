@@ -74,7 +74,7 @@ def main() -> int:
     if missing is not None:
         parser.error(missing)
     options.to.mkdir(parents=True, exist_ok=True)
-    problems = []
+    problems: list[str] = []
     with chromium.launch() as browser:
         for shot in SHOTS:
             found = take(browser, options.page, shot, options.to)
