@@ -13,7 +13,9 @@ GGML   := onnxruntime-ggml==0.2.0
 # of a test is waiting for processes, and stealing, as a few files take most of the time.
 PARALLEL ?= -n 4 --dist worksteal
 # Coverage makes each process slower; with more of them at once, tests that wait would wait in vain.
-COVERED ?= -n 3 --dist worksteal
+# What opens a browser is left to `make pages`: Playwright switches between greenlets, which coverage
+# would have to follow.
+COVERED ?= -n 3 --dist worksteal --ignore=tests/browser
 
 # Some seven hundred small processes are started by the tests, and each would make threads for linear
 # algebra that have nothing to do. Never for `make perf`: what is measured there runs as it does elsewhere.
@@ -60,14 +62,13 @@ quick: $(READY)
 nightly: $(READY)
 	$(BIN)/python benchmarks/nightly.py $(NIGHTLY)
 
-# Exactly what CI runs: format, lint, types, tests with coverage. What opens a browser is left to
-# `make pages`: Playwright switches between greenlets, which coverage would have to be told of.
+# Exactly what CI runs: format, lint, types, tests with coverage.
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest $(COVERED) --ignore=tests/browser
+	$(BIN)/python -m coverage run -m pytest $(COVERED)
 	$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage report --skip-covered
 
