@@ -13,7 +13,9 @@ GGML   := onnxruntime-ggml==0.2.0
 # of a test is waiting for processes, and stealing, as a few files take most of the time.
 PARALLEL ?= -n 4 --dist worksteal
 # Coverage makes each process slower; with more of them at once, tests that wait would wait in vain.
-COVERED ?= -n 3 --dist worksteal
+# What opens a browser is left to `make pages`: Playwright switches between greenlets, which coverage
+# would have to follow.
+COVERED ?= -n 3 --dist worksteal --ignore=tests/browser
 
 # Some seven hundred small processes are started by the tests, and each would make threads for linear
 # algebra that have nothing to do. Never for `make perf`: what is measured there runs as it does elsewhere.
@@ -30,6 +32,11 @@ RIVALS_READY := $(RIVALS)/.ready
 OPENVINO       := .venv-openvino
 OPENVINO_READY := $(OPENVINO)/.ready
 
+# Who opens the pages of runs: Playwright and axe-core drive and judge the system's Chromium.
+BROWSER       := .browser
+BROWSER_READY := $(BROWSER)/.ready
+AXE           := axe-core@4.14.1
+
 # Of a quick test each costs little, so they are dealt out one by one.
 QUICK ?= -n 2 --dist worksteal
 # How long a night is, and which campaigns: see benchmarks/nightly.py.
@@ -38,7 +45,8 @@ NIGHTLY ?= --minutes 420
 # The tests start hundreds of processes: each would compile anew what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: perf test quick nightly check format schemas baseline peers rivals openvino clean
+.PHONY: perf test quick nightly check format schemas baseline peers rivals openvino pages \
+  screenshots clean
 
 perf: $(READY)
 	$(BIN)/python -m pytest -m perf $(PERF)
@@ -89,8 +97,20 @@ rivals: $(RIVALS_READY)
 openvino: $(READY) $(OPENVINO_READY)
 	@echo "ready: $(BIN)/ttsperf run --suite provider -- --ttsperf-python=openvino=$(OPENVINO)"
 
+# The pages of runs in a real browser: what they do, how large they are, how soon they are there.
+pages: $(READY) $(BROWSER_READY)
+	TTSPERF_BROWSER=required $(BIN)/python -m pytest -n 2 --dist worksteal tests/browser
+	$(BIN)/python benchmarks/page_size.py
+
+# The pictures in docs/images, of a run that is measured for them: some five minutes.
+screenshots: $(READY) $(BROWSER_READY)
+	rm -rf build/failing-run
+	mkdir -p build
+	$(BIN)/python tools/failing_run.py build/failing-run > build/failing-run.txt
+	$(BIN)/python tools/screenshots.py "$$(cat build/failing-run.txt)"
+
 clean:
-	rm -rf $(VENV) $(PEERS) $(RIVALS) $(OPENVINO) artifacts build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) $(RIVALS) $(OPENVINO) $(BROWSER) artifacts build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
 
 # Any Python that is new enough and can make an environment.
 define check_python
@@ -115,6 +135,17 @@ $(PEERS_READY): pyproject.toml
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[peers]"
 	@touch $(PEERS_READY)
+
+$(BROWSER_READY): pyproject.toml | $(READY)
+	@command -v chromium >/dev/null || { \
+	  echo "found no chromium; on Debian: apt-get install chromium" >&2; exit 1; }
+	@command -v npm >/dev/null || { \
+	  echo "found no npm; on Debian: apt-get install npm" >&2; exit 1; }
+	@echo "setting up $(BROWSER)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[browser]"
+	mkdir -p $(BROWSER)
+	npm install --prefix $(BROWSER) --silent --no-save --ignore-scripts --no-audit --no-fund $(AXE)
+	@touch $(BROWSER_READY)
 
 # By the same Python as .venv, whose other packages are used from there.
 $(OPENVINO_READY):
