@@ -22,6 +22,11 @@ test quick check: export OPENBLAS_NUM_THREADS = 1
 # The packages that the engine is compared with bring eighty others along: they stay out of .venv.
 PEERS       := .venv-peers
 PEERS_READY := $(PEERS)/.ready
+
+# So does what builds the site of the documentation.
+SITE       := .venv-docs
+SITE_READY := $(SITE)/.ready
+
 # So do the tools that judge versions in other ways.
 RIVALS       := .venv-rivals
 RIVALS_READY := $(RIVALS)/.ready
@@ -38,7 +43,7 @@ NIGHTLY ?= --minutes 420
 # The tests start hundreds of processes: each would compile anew what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: perf test quick nightly check format schemas baseline peers rivals openvino clean
+.PHONY: perf test quick nightly check format schemas reference docs baseline peers rivals openvino clean
 
 perf: $(READY)
 	$(BIN)/python -m pytest -m perf $(PERF)
@@ -48,7 +53,7 @@ test: $(READY)
 
 # What needs no process, no engine and no server; tests/quick.py holds it to that.
 quick: $(READY)
-	$(BIN)/python -m pytest $(QUICK) -m "not starts" tests/unit tests/engine tests/test_architecture.py
+	$(BIN)/python -m pytest $(QUICK) -m "not starts" tests/unit tests/engine tests/docs tests/test_architecture.py
 
 # What is too long for CI. It goes on where the last night ended, and says what is still missing.
 nightly: $(READY)
@@ -72,6 +77,15 @@ format: $(READY)
 schemas: $(READY)
 	$(BIN)/python -m pytest_ttsperf.report.schemas
 
+# The pages of docs/ that are written from the code: marks, commands, files, lists.
+reference: $(READY)
+	$(BIN)/python tools/metrics_page.py
+	$(BIN)/python tools/reference_pages.py
+
+# The site of the documentation, in build/docs; a broken link fails it. Examples are run by `make test`.
+docs: $(SITE_READY)
+	$(SITE)/bin/zensical build --strict --clean
+
 # Ten runs of this machine, as baselines; commit them apart, with the reason.
 baseline: $(READY)
 	for run in 1 2 3 4 5 6 7 8 9 10; do \
@@ -90,7 +104,7 @@ openvino: $(READY) $(OPENVINO_READY)
 	@echo "ready: $(BIN)/ttsperf run --suite provider -- --ttsperf-python=openvino=$(OPENVINO)"
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(RIVALS) $(OPENVINO) artifacts build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) $(RIVALS) $(SITE) $(OPENVINO) artifacts build .cache dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
 
 # Any Python that is new enough and can make an environment.
 define check_python
@@ -130,3 +144,10 @@ $(RIVALS_READY): pyproject.toml
 	$(PYTHON) -m venv $(RIVALS)
 	$(RIVALS)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[rivals]"
 	@touch $(RIVALS_READY)
+
+$(SITE_READY): pyproject.toml
+	$(check_python)
+	@echo "setting up $(SITE) (a minute the first time)"
+	$(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"
+	@touch $(SITE_READY)
