@@ -17,7 +17,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -355,7 +355,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing")
     if parser.parse_args(arguments).check:
-        stale: list[Any] = [path.relative_to(DOCS.parent) for path in stale_pages()]
+        stale = [path.relative_to(DOCS.parent) for path in stale_pages()]
         for path in stale:
             print(f"{path} is out of date; run: make reference")
         return int(bool(stale))
