@@ -204,14 +204,19 @@ def _argument(action: argparse.Action) -> str:
 
 def _shown(action: argparse.Action) -> str:
     """As it is typed: `--seconds=S`, `TARGET`."""
-    metavar = action.metavar or action.dest
-    if action.choices is not None:
-        metavar = "{" + ",".join(map(str, action.choices)) + "}"
+    value = _value(action)
     if not action.option_strings:
-        return f"[{metavar}]" if action.nargs in ("?", "*") else str(metavar)
+        return f"[{value}]" if action.nargs in ("?", "*") else value
     if action.nargs == 0:
         return action.option_strings[-1]
-    return f"{action.option_strings[-1]}={metavar}"
+    return f"{action.option_strings[-1]}={value}"
+
+
+def _value(action: argparse.Action) -> str:
+    """What an argument takes; a bar in it would be shown with its escape, being code."""
+    if action.choices is not None:
+        return "{" + ",".join(map(str, action.choices)) + "}"
+    return str(action.metavar or action.dest.upper()).replace("|", "/")
 
 
 def _escape(text: str) -> str:
@@ -255,7 +260,8 @@ def _struct(struct: type[msgspec.Struct]) -> Iterator[str]:
     yield "|---|---|---|"
     for field in msgspec.structs.fields(struct):
         kind, meaning = texts[field.name]
-        yield f"| `{field.encode_name}` | `{_escape(kind)}` | {_escape(meaning)} |"
+        shown = kind.replace(" | ", " or ")
+        yield f"| `{field.encode_name}` | `{shown}` | {_escape(meaning)} |"
     yield ""
 
 
