@@ -23,13 +23,12 @@ PROGRAMS = {
     "git": ["git", "-c", "user.name=reader", "-c", "user.email=reader@example.org"],
 }
 """What a page may have a reader type, and what it is here."""
-PLUGINS = ("randomly", "hypothesispytest", "benchmark")
+PLUGINS = ("asyncio", "benchmark", "hypothesispytest", "randomly", "rerunfailures")
 """Of ours, which a reader does not have."""
 HIDDEN = ("CI", "PYTEST_ADDOPTS", "NO_COLOR", "FORCE_COLOR", "PYTEST_XDIST_WORKER")
 INI = """\
 [pytest]
 ttsperf_target = my_engine:Engine
-asyncio_default_fixture_loop_scope = function
 """
 ENGINE = '''\
 """What the pages call my_engine: it hums for as long as a text would take to say."""
