@@ -43,7 +43,7 @@ NIGHTLY ?= --minutes 420
 # The tests start hundreds of processes: each would compile anew what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: perf test quick nightly check format schemas reference docs baseline peers rivals openvino clean
+.PHONY: perf test quick nightly check format schemas baseline peers rivals openvino clean
 
 perf: $(READY)
 	$(BIN)/python -m pytest -m perf $(PERF)
@@ -77,6 +77,8 @@ format: $(READY)
 schemas: $(READY)
 	$(BIN)/python -m pytest_ttsperf.report.schemas
 
+.PHONY: reference docs
+
 # The pages of docs/ that are written from the code: marks, commands, files, lists.
 reference: $(READY)
 	$(BIN)/python tools/metrics_page.py
@@ -104,7 +106,8 @@ openvino: $(READY) $(OPENVINO_READY)
 	@echo "ready: $(BIN)/ttsperf run --suite provider -- --ttsperf-python=openvino=$(OPENVINO)"
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(RIVALS) $(SITE) $(OPENVINO) artifacts build .cache dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) $(RIVALS) $(OPENVINO) artifacts build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(SITE) .cache
 
 # Any Python that is new enough and can make an environment.
 define check_python
