@@ -77,7 +77,7 @@ format: $(READY)
 schemas: $(READY)
 	$(BIN)/python -m pytest_ttsperf.report.schemas
 
-.PHONY: reference docs
+.PHONY: reference docs clean-docs
 
 # The pages of docs/ that are written from the code: marks, commands, files, lists.
 reference: $(READY)
@@ -87,6 +87,11 @@ reference: $(READY)
 # The site of the documentation, in build/docs; a broken link fails it. Examples are run by `make test`.
 docs: $(SITE_READY)
 	$(SITE)/bin/zensical build --strict --clean
+
+clean: clean-docs
+
+clean-docs:
+	rm -rf $(SITE) .cache
 
 # Ten runs of this machine, as baselines; commit them apart, with the reason.
 baseline: $(READY)
@@ -107,7 +112,6 @@ openvino: $(READY) $(OPENVINO_READY)
 
 clean:
 	rm -rf $(VENV) $(PEERS) $(RIVALS) $(OPENVINO) artifacts build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
-	rm -rf $(SITE) .cache
 
 # Any Python that is new enough and can make an environment.
 define check_python
