@@ -51,6 +51,7 @@ class Engine:
         time.sleep(self.first_s)
         for _ in range(10):
             yield np.resize(HUM, round(RATE * len(text) / 150)).astype(np.float32)
+            time.sleep(0.001)
 
 
 Old = New = Engine
