@@ -193,8 +193,7 @@ def _subcommands(
 
 def _arguments(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     """All that a command takes but --help."""
-    is_help = argparse._HelpAction
-    return [action for action in parser._actions if not isinstance(action, is_help)]
+    return [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]
 
 
 def _argument(action: argparse.Action) -> str:
