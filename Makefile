@@ -24,6 +24,11 @@ test quick check: export OPENBLAS_NUM_THREADS = 1
 # The packages that the engine is compared with bring eighty others along: they stay out of .venv.
 PEERS       := .venv-peers
 PEERS_READY := $(PEERS)/.ready
+
+# So does what builds the site of the documentation.
+SITE       := .venv-docs
+SITE_READY := $(SITE)/.ready
+
 # So do the tools that judge versions in other ways.
 RIVALS       := .venv-rivals
 RIVALS_READY := $(RIVALS)/.ready
@@ -56,7 +61,7 @@ test: $(READY)
 
 # What needs no process, no engine and no server; tests/quick.py holds it to that.
 quick: $(READY)
-	$(BIN)/python -m pytest $(QUICK) -m "not starts" tests/unit tests/engine tests/test_architecture.py
+	$(BIN)/python -m pytest $(QUICK) -m "not starts" tests/unit tests/engine tests/docs tests/test_architecture.py
 
 # What is too long for CI. It goes on where the last night ended, and says what is still missing.
 nightly: $(READY)
@@ -79,6 +84,22 @@ format: $(READY)
 # The JSON Schemas that the package ships, from the records.
 schemas: $(READY)
 	$(BIN)/python -m pytest_ttsperf.report.schemas
+
+.PHONY: reference docs clean-docs
+
+# The pages of docs/ that are written from the code: marks, commands, files, lists.
+reference: $(READY)
+	$(BIN)/python tools/metrics_page.py
+	$(BIN)/python tools/reference_pages.py
+
+# The site of the documentation, in build/docs; a broken link fails it. Examples are run by `make test`.
+docs: $(SITE_READY)
+	$(SITE)/bin/zensical build --strict --clean
+
+clean: clean-docs
+
+clean-docs:
+	rm -rf $(SITE) .cache
 
 # Ten runs of this machine, as baselines; commit them apart, with the reason.
 baseline: $(READY)
@@ -161,3 +182,10 @@ $(RIVALS_READY): pyproject.toml
 	$(PYTHON) -m venv $(RIVALS)
 	$(RIVALS)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[rivals]"
 	@touch $(RIVALS_READY)
+
+$(SITE_READY): pyproject.toml
+	$(check_python)
+	@echo "setting up $(SITE) (a minute the first time)"
+	$(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"
+	@touch $(SITE_READY)

@@ -1,0 +1,147 @@
+"""The pages of the documentation as tests read them: blocks of code, commands, what they print.
+
+A block says by its first line what it is: ```python, ```toml, ```console and so on. One with a
+title, as ```python title="test_speech.py", is a file of a project. A ```console block holds
+commands behind `$ ` and below each what it prints. Pages of commands are run from top to bottom in
+one folder (tests/docs/test_examples.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+FENCE = re.compile(r"^```(?P<language>\w*)(?P<rest>[^\n]*)\n(?P<body>.*?)^```$", re.M | re.S)
+TITLE = re.compile(r'title="([^"]+)"')
+PROMPT = "$ "
+CONSOLE = "console"
+ELLIPSIS = "..."
+NUMBER = r"-?\d+(?:[.,]\d+)*"
+BAD_WORDS = re.compile(r"\b(FAIL|failed|error|INVALID)\b")
+"""A command that prints one of these is to end with an exit code that is not 0."""
+
+
+class Block(NamedTuple):
+    """A block of code of a page."""
+
+    page: Path
+    line: int
+    language: str
+    title: str | None
+    body: str
+
+    @property
+    def place(self) -> str:
+        """`docs/usage.md:12`."""
+        return f"{self.page.relative_to(ROOT).as_posix()}:{self.line}"
+
+
+class Command(NamedTuple):
+    """A command of a console block, and the lines that are shown below it."""
+
+    line: str
+    shown: tuple[str, ...]
+
+    @property
+    def is_to_fail(self) -> bool:
+        """Whether what is shown says that something is wrong."""
+        return any(BAD_WORDS.search(line) for line in self.shown)
+
+
+def all_pages() -> list[Path]:
+    """README, CONTRIBUTING and everything below docs/."""
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
+
+
+def blocks_of(page: Path) -> list[Block]:
+    """The blocks of code of a page, in their order."""
+    text = page.read_text("utf-8")
+    return [_block(page, text, found) for found in FENCE.finditer(text)]
+
+
+def _block(page: Path, text: str, found: re.Match[str]) -> Block:
+    title = TITLE.search(found["rest"])
+    return Block(
+        page=page,
+        line=text.count("\n", 0, found.start()) + 1,
+        language=found["language"],
+        title=title[1] if title else None,
+        body=found["body"],
+    )
+
+
+def all_blocks() -> list[Block]:
+    """The blocks of all pages."""
+    blocks = []
+    for page in all_pages():
+        blocks += blocks_of(page)
+    return blocks
+
+
+def commands_of(block: Block) -> Iterator[Command]:
+    """The commands of a console block."""
+    line: str | None = None
+    shown: list[str] = []
+    for text in block.body.splitlines():
+        if not text.startswith(PROMPT):
+            shown.append(text)
+            continue
+        if line is not None:
+            yield Command(line, tuple(shown))
+        line, shown = text.removeprefix(PROMPT), []
+    if line is not None:
+        yield Command(line, tuple(shown))
+
+
+def typed_lines(block: Block) -> Iterator[str]:
+    """What a block has a reader type, whether or not it has a prompt."""
+    for text in block.body.replace("\\\n", " ").splitlines():
+        yield text.strip().removeprefix(PROMPT)
+
+
+def missing_lines(shown: Iterable[str], printed: Sequence[str]) -> list[str]:
+    """The lines that a page shows and a command has not printed, in the page's order.
+
+    A line of dots stands for any lines, dots inside one for any text; a number stands for any
+    number, since every machine has its own. Space is as wide as it likes.
+    """
+    missing = []
+    place = 0
+    for line in shown:
+        if line.strip() in ("", ELLIPSIS):
+            continue
+        found = _find(_pattern(line), printed, place)
+        if found is None:
+            missing.append(line)
+        else:
+            place = found + 1
+    return missing
+
+
+def _find(pattern: re.Pattern[str], printed: Sequence[str], start: int) -> int | None:
+    for place in range(start, len(printed)):
+        if pattern.fullmatch(printed[place].strip()):
+            return place
+    return None
+
+
+def _pattern(line: str) -> re.Pattern[str]:
+    """What a line that is shown looks like on any machine."""
+    words = [_word_pattern(word) for word in line.split()]
+    return re.compile(r"\s+".join(words))
+
+
+def _word_pattern(word: str) -> str:
+    pieces = []
+    for piece in re.split(rf"(\.\.\.|{NUMBER})", word):
+        if piece == ELLIPSIS:
+            pieces.append(".*")
+        elif re.fullmatch(NUMBER, piece):
+            pieces.append(NUMBER)
+        else:
+            pieces.append(re.escape(piece))
+    return "".join(pieces)
