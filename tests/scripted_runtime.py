@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-SESSIONS = '''
+SESSIONS = """
 import json, time
 from {name}.capi import _pybind_state as C
 
@@ -46,7 +46,7 @@ class InferenceSession:
             with open(path, "w") as file:
                 json.dump(self._events, file)
         return path
-'''
+"""
 STATE = """
 class SessionOptions:
     enable_profiling = False

@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     from pytest_ttsperf.load import window_blocks as window_blocks
     from pytest_ttsperf.machine import environment as environment
     from pytest_ttsperf.report import artifact as artifact
-    from pytest_ttsperf.report import pages as pages
     from pytest_ttsperf.report import brief as brief
     from pytest_ttsperf.report import layout as layout
+    from pytest_ttsperf.report import pages as pages
     from pytest_ttsperf.report import rows as rows
     from pytest_ttsperf.report import terminal as terminal
     from pytest_ttsperf.report import trace_events as trace_events

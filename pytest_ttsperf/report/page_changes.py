@@ -79,9 +79,7 @@ def _judged_row(comparison: Comparison, gate: ComparedMetric, change: ChangeVerd
 
 def _ungated_row(comparison: Comparison, ungated: UngatedChange) -> ChangeRow:
     change = ungated.change
-    effects = find_block_effects(
-        comparison.measured.get(ungated.metric.metric, ()), ungated.metric
-    )
+    effects = find_block_effects(comparison.measured.get(ungated.metric.metric, ()), ungated.metric)
     return ChangeRow(
         label=ungated.metric.label,
         unit=change.unit,

@@ -227,7 +227,6 @@ def _placement_facts(placement: Mapping[str, object]) -> Iterator[Fact]:
         yield Fact("voice hash", voice_hash[:SHOWN_DIGITS])
 
 
-
 # Memory and cadence
 
 

@@ -16,7 +16,7 @@ from pytest_ttsperf.report import markdown_page, page_build
 from pytest_ttsperf.report.artifact import Loss
 from pytest_ttsperf.report.page_model import PageModel
 
-MISSING_TEMPLATES = "Jinja2 is not installed (pip install 'pytest-ttsperf[report]')"
+MISSING_TEMPLATES = "Jinja2 is not installed (pip install jinja2)"
 
 
 class WrittenPages(NamedTuple):
@@ -61,7 +61,7 @@ def write_pages(run: Run, run_path: Path) -> WrittenPages:
 
 
 def _render_html(model: PageModel) -> str:
-    # Late, as it needs Jinja2, which those who read Markdown need not have.
+    # Late, as only the end of a run with a performance test needs Jinja2.
     from pytest_ttsperf.report.html import page
 
     return page.render(model)

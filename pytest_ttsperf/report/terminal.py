@@ -493,4 +493,3 @@ def _troubles(loads: Sequence[SystemLoad]) -> Iterator[str]:
     waited_s = sum(_values_of(loads, "quota_wait_s"))
     if waited_s:
         yield f"a CPU quota held processes back for {waited_s:.2g} s"
-

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from pytest_ttsperf.metrics.definitions import BYTES_PER_MB
 from pytest_ttsperf.records import Trial
 from pytest_ttsperf.report.analysis.evidence import CellEvidence
@@ -60,7 +62,7 @@ def _largest_rise(trials: tuple[Trial, ...]) -> tuple[Trial, Trial, float] | Non
     """The neighbours of one process between which RSS rose most, and by how many MB."""
     found: tuple[Trial, Trial, float] | None = None
     measured = [trial for trial in trials if trial.usage is not None]
-    for before, after in zip(measured, measured[1:], strict=False):
+    for before, after in itertools.pairwise(measured):
         if before.usage is None or after.usage is None or before.process != after.process:
             continue
         rise_mb = (after.usage.rss_bytes - before.usage.rss_bytes) / BYTES_PER_MB

@@ -118,9 +118,7 @@ def draw_windows(load: LoadSection) -> CourseChart | None:
     return draw_courses("Time to first audio by window", "ms", "window", (course,))
 
 
-def draw_courses(
-    title: str, unit: str, axis: str, courses: Iterable[Course]
-) -> CourseChart | None:
+def draw_courses(title: str, unit: str, axis: str, courses: Iterable[Course]) -> CourseChart | None:
     """Lines on common axes; None where no line has two points."""
     drawn = [course for course in courses if len(course.points) >= FEWEST_POINTS]
     if not drawn:

@@ -108,8 +108,7 @@ def _widened(values: Iterable[float]) -> tuple[float, float]:
         return 0.0, 1.0
     low = min(finite)
     high = max(finite)
+    room = (high - low) * PADDING
     if low == high:
         room = abs(low) * PADDING or 1.0
-    else:
-        room = (high - low) * PADDING
     return low - room, high + room

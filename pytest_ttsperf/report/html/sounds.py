@@ -30,9 +30,7 @@ MOST_PEAKS = 400
 MOST_BYTES = 160_000
 """Of sound in one page, as text."""
 OPUS_TYPE = "audio/ogg;codecs=opus"
-NO_ENCODER = (
-    "PyAV is not installed, so the page has no sound: pip install 'pytest-ttsperf[report]'"
-)
+NO_ENCODER = "PyAV is not installed, so the page has no sound: pip install 'pytest-ttsperf[report]'"
 
 
 class Outline(NamedTuple):

@@ -381,9 +381,7 @@ def _body_shape(
     return Shape("wave", "".join(drawings), "waveform")
 
 
-def _piece_outline(
-    piece: PlayedPiece, outline: Outline, loudest: float, scale: LinearScale
-) -> str:
+def _piece_outline(piece: PlayedPiece, outline: Outline, loudest: float, scale: LinearScale) -> str:
     """The columns of the outline that a piece plays."""
     first = int(piece.audio_ms / outline.column_ms)
     last = int((piece.audio_ms + piece.length_ms) / outline.column_ms)

@@ -75,9 +75,7 @@ def test_the_buffer_rises_as_audio_comes_and_falls_as_it_is_played() -> None:
     waits=st.lists(st.tuples(st.integers(0, 80), st.integers(1, 60)), min_size=1, max_size=12),
     prebuffer_ms=st.sampled_from([0.0, 50.0]),
 )
-def test_it_is_the_player_of_the_metrics(
-    waits: list[tuple[int, int]], prebuffer_ms: float
-) -> None:
+def test_it_is_the_player_of_the_metrics(waits: list[tuple[int, int]], prebuffer_ms: float) -> None:
     at_ms = 0
     chunks = []
     for wait_ms, audio_ms in waits:

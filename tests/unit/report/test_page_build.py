@@ -28,9 +28,7 @@ from tests.unit.report.factories import (
 )
 
 OTHER = cell(test="tests/perf/test_voice.py::test_other[cpu]")
-GOOD = result(
-    cell=OTHER, verdicts=(PASSED,), summary=by_metric(figures("ttfa_ms", 31.4, 48.2))
-)
+GOOD = result(cell=OTHER, verdicts=(PASSED,), summary=by_metric(figures("ttfa_ms", 31.4, 48.2)))
 BAD = result(verdicts=(FAILED,), summary=by_metric(figures("ttfa_ms", 600.0, 644.6, n=25)))
 
 

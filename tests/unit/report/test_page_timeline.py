@@ -31,9 +31,7 @@ from tests.unit.report.factories import (
 )
 
 HOLED = recording([(50.0, 200.0), (400.0, 1000.0)], spans=[("decode", 60.0, 390.0)])
-chunk_lists = st.lists(
-    st.tuples(st.integers(0, 300), st.integers(1, 400)), min_size=1, max_size=12
-)
+chunk_lists = st.lists(st.tuples(st.integers(0, 300), st.integers(1, 400)), min_size=1, max_size=12)
 
 
 def holes_of(recorded, prebuffer_ms=0.0):

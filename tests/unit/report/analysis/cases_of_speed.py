@@ -137,13 +137,9 @@ ALL_AT_ONCE = RuleCase(
     words=("10 of 10", "100%", "chunks an answer: 1 "),
     silent={
         "it is streamed": seen(result(trials=trials(10))),
-        "nobody asked for a stream": seen(
-            structs.replace(AT_ONCE, cell=cell(mode="nonstream"))
-        ),
+        "nobody asked for a stream": seen(structs.replace(AT_ONCE, cell=cell(mode="nonstream"))),
         "nothing was measured": seen(result()),
-        "most answers are streamed": seen(
-            result(trials=(*trials(3, COLLECTED), *trials(7)))
-        ),
+        "most answers are streamed": seen(result(trials=(*trials(3, COLLECTED), *trials(7)))),
     },
     advice="as soon as it is made",
 )
@@ -163,9 +159,7 @@ SEGMENTATION = RuleCase(
                 verdicts=(FAILED,),
             )
         ),
-        "it is sent all at once": seen(
-            result(trials=trials(9, COLLECTED), verdicts=(FAILED,))
-        ),
+        "it is sent all at once": seen(result(trials=trials(9, COLLECTED), verdicts=(FAILED,))),
     },
     advice="first segment shorter",
 )
@@ -200,9 +194,7 @@ UNEXPLAINED = RuleCase(
     words=("200 ms", "50%"),
     silent={
         "stages account for it": seen(staged(("decode", 300.0, 0.9), ("unexplained", 9.0, 0.03))),
-        "it passes": seen(
-            structs.replace(staged(("unexplained", 200.0, 0.5)), verdicts=(PASSED,))
-        ),
+        "it passes": seen(structs.replace(staged(("unexplained", 200.0, 0.5)), verdicts=(PASSED,))),
         "there are no stages": seen(staged()),
     },
     advice="stages()",
@@ -210,9 +202,7 @@ UNEXPLAINED = RuleCase(
 CONNECTION = RuleCase(
     rule=first_sound.connection,
     loud=seen(
-        staged(
-            ("http.wait", 120.0, 0.6), ("http.connect", 40.0, 0.2), ("http.tls", 20.0, 0.1)
-        )
+        staged(("http.wait", 120.0, 0.6), ("http.connect", 40.0, 0.2), ("http.tls", 20.0, 0.1))
     ),
     words=("http.connect 40.0 ms", "http.tls 20.0 ms", "30%"),
     silent={
@@ -271,9 +261,7 @@ ONE_CORE = RuleCase(
         "it passes": seen(busy(0.96, verdicts=(RTF_PASSED,))),
         "all cores are busy": seen(busy(3.6)),
         "there is but one": seen(busy(0.96), machine=structs.replace(MACHINE, affinity=1)),
-        "its CPU time is not known": seen(
-            result(trials=trials(5, SECOND), verdicts=(RTF_FAILED,))
-        ),
+        "its CPU time is not known": seen(result(trials=trials(5, SECOND), verdicts=(RTF_FAILED,))),
     },
     advice="threads",
 )
@@ -284,9 +272,7 @@ WAITING = RuleCase(
     silent={
         "it passes": seen(busy(0.1, verdicts=(RTF_PASSED,))),
         "it is busy": seen(busy(0.96)),
-        "its CPU time is not known": seen(
-            result(trials=trials(5, SECOND), verdicts=(RTF_FAILED,))
-        ),
+        "its CPU time is not known": seen(result(trials=trials(5, SECOND), verdicts=(RTF_FAILED,))),
     },
     advice="a lock",
 )

@@ -121,9 +121,7 @@ CPU_QUOTA = RuleCase(
         "there is no quota": seen(result(verdicts=(FAILED,))),
         "it passes": seen(result(machine_load=HELD_BACK, verdicts=(PASSED,))),
         "it hardly ever waits": seen(
-            result(
-                machine_load=structs.replace(QUIET, quota_wait_s=0.001), verdicts=(FAILED,)
-            )
+            result(machine_load=structs.replace(QUIET, quota_wait_s=0.001), verdicts=(FAILED,))
         ),
     },
     advice="whole cores",
@@ -135,9 +133,7 @@ TOO_FEW_TRIALS = RuleCase(
     words=("19 trials", "40 more"),
     silent={
         "it is decided": seen(result(verdicts=(PASSED,))),
-        "more would not help": seen(
-            result(verdicts=(structs.replace(OPEN, trials_needed=None),))
-        ),
+        "more would not help": seen(result(verdicts=(structs.replace(OPEN, trials_needed=None),))),
     },
     advice="--ttsperf-trials=59",
 )
@@ -167,9 +163,7 @@ LEAK = RuleCase(
     loud=seen(result(memory=Memory(leak=SLOPE))),
     words=("+2.50 MB for each 1000", "+2.00 to +3.00", "50 readings"),
     silent={
-        "it may be nothing": seen(
-            result(memory=Memory(leak=structs.replace(SLOPE, low=-0.1)))
-        ),
+        "it may be nothing": seen(result(memory=Memory(leak=structs.replace(SLOPE, low=-0.1)))),
         "it is next to nothing": seen(
             result(memory=Memory(leak=LeakSlope(mb_per_1000=0.2, low=0.1, high=0.3, readings=50)))
         ),
@@ -393,7 +387,10 @@ CHANGED_STAGE = RuleCase(
             changed(Outcome.FAIL, EXPLAINED),
             nodes=(
                 NodeComparison(
-                    metric="ttfa_sound_ms", rounds=3, texts=8, explained_by=("Conv a",),
+                    metric="ttfa_sound_ms",
+                    rounds=3,
+                    texts=8,
+                    explained_by=("Conv a",),
                     text="+10.1 ms of +10.9 ms",
                 ),
             ),
@@ -437,9 +434,7 @@ OTHER_WORK = RuleCase(
     },
     advice="listen to both",
 )
-RESTLESS = changed(
-    Outcome.INCONCLUSIVE, control_effect=0.041, p_control=0.0004, control_fired=True
-)
+RESTLESS = changed(Outcome.INCONCLUSIVE, control_effect=0.041, p_control=0.0004, control_fired=True)
 RESTLESS_CONTROL = RuleCase(
     rule=change.restless_control,
     loud=seen(compared(RESTLESS)),

@@ -155,7 +155,5 @@ def test_without_a_comparison_it_is_of_this_run() -> None:
         (4567.0, "4,567 ms"), (-3.456, "-3.46 ms"),
     ],
 )  # fmt: skip
-def test_a_figure_has_three_digits_or_all_of_its_whole_part(
-    value: float | None, text: str
-) -> None:
+def test_a_figure_has_three_digits_or_all_of_its_whole_part(value: float | None, text: str) -> None:
     assert charts.figure(value, "ms") == text

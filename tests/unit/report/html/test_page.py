@@ -16,11 +16,11 @@ import pytest
 
 pytest.importorskip("jinja2", reason="the page needs pytest-ttsperf[report]")
 
-from pytest_ttsperf.records import Outcome  # noqa: E402
-from pytest_ttsperf.report.html import packing, page  # noqa: E402
-from pytest_ttsperf.report.page_model import CellPage, PageModel  # noqa: E402
-from tests.unit.report.html import factories  # noqa: E402
-from tests.unit.report.html.test_sounds import tone, write_wav  # noqa: E402
+from pytest_ttsperf.records import Outcome
+from pytest_ttsperf.report.html import packing, page
+from pytest_ttsperf.report.page_model import CellPage, PageModel
+from tests.unit.report.html import factories
+from tests.unit.report.html.test_sounds import tone, write_wav
 
 VOID = {"br", "hr", "img", "input", "link", "meta"}
 """Elements that HTML never closes; of SVG the paths close themselves."""
