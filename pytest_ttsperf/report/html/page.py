@@ -44,6 +44,7 @@ MOST_PLAIN_BYTES = 240_000
 opened. The first one is never packed."""
 MOST_OPEN = 3
 """Cells that are open at once, of those that fail."""
+FEWEST_ALIKE = 2
 WORST = (Outcome.INVALID, Outcome.FAIL)
 PLAYED_ROLES = ("failing", "median")
 """Trials whose sound stands in the page."""
@@ -102,10 +103,12 @@ def render(model: PageModel, *, most_sound_bytes: int = sounds.MOST_BYTES) -> st
         for place, page in enumerate(model.cells)
     ]
     scripts = (_read_asset("uPlot.iife.min.js"), _read_asset("page.js"))
+    packer = packing.Packer(_sample(environment, cells))
     template = environment.get_template("page.html")
     return template.render(
         model=model,
-        cells=list(zip(cells, _bodies(environment, cells), strict=True)),
+        cells=list(zip(cells, _bodies(environment, cells, packer), strict=True)),
+        packer=packer,
         outcomes=count_outcomes(model.cells),
         styles=[_read_asset(name) for name in ("uPlot.min.css", "page.css")],
         scripts=scripts,
@@ -185,29 +188,44 @@ def _is_open(page: CellPage, place: int) -> bool:
     return place == 0 or (place < MOST_OPEN and page.outcome in WORST)
 
 
-def _bodies(environment: jinja2.Environment, cells: Sequence[CellView]) -> list[CellBody]:
+def _sample(environment: jinja2.Environment, cells: Sequence[CellView]) -> str:
+    """What the cells have in common, by the last one: it has the least to say. One is unlike any."""
+    if len(cells) < FEWEST_ALIKE:
+        return ""
+    return _cell_html(environment, cells[-1], packing.Packer(), is_packed=True)
+
+
+def _bodies(
+    environment: jinja2.Environment, cells: Sequence[CellView], packer: packing.Packer
+) -> list[CellBody]:
     """What is below the heading of each cell; from the first that there is no room for, packed."""
     bodies: list[CellBody] = []
     left_bytes = MOST_PLAIN_BYTES
     for cell in cells:
         is_first = not bodies
         if is_first or left_bytes > 0:
-            html = _cell_html(environment, cell, is_packed=False)
+            html = _cell_html(environment, cell, packer, is_packed=False)
             left_bytes -= len(html)
             if is_first or left_bytes >= 0:
                 bodies.append(CellBody(html=html))
                 continue
-        html = _cell_html(environment, cell, is_packed=True)
-        bodies.append(CellBody(packed=packing.pack(html)))
+        html = _cell_html(environment, cell, packer, is_packed=True)
+        bodies.append(CellBody(packed=packer.pack(html)))
     return bodies
 
 
-def _cell_html(environment: jinja2.Environment, cell: CellView, *, is_packed: bool) -> str:
+def _cell_html(
+    environment: jinja2.Environment,
+    cell: CellView,
+    packer: packing.Packer,
+    *,
+    is_packed: bool,
+) -> str:
     """A cell below its heading. Its table of trials is packed by itself, unless all of it is."""
     packed_table = None
     if cell.raw is not None and not is_packed:
         table = environment.get_template("raw.html").render(raw=cell.raw)
-        packed_table = packing.pack(table)
+        packed_table = packer.pack(table)
     template = environment.get_template("cell.html")
     return template.render(cell=cell, packed_table=packed_table)
 

@@ -59,15 +59,23 @@
 
   // Parts that are unpacked when they are opened
 
+  // Each part is packed as what comes after a sample, which the page has once.
+  const sample = document.getElementById("sample").dataset;
+
+  function bytesOf(packed) {
+    return Uint8Array.from(atob(packed), (sign) => sign.charCodeAt(0));
+  }
+
   async function unpack(box) {
     if (box.dataset.state) {
       return;
     }
     box.dataset.state = "unpacking";
     try {
-      const bytes = Uint8Array.from(atob(box.dataset.packed), (sign) => sign.charCodeAt(0));
-      const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-      box.innerHTML = await new Response(stream).text();
+      const parts = [sample.beginning, box.dataset.packed].map(bytesOf);
+      const stream = new Blob(parts).stream().pipeThrough(new DecompressionStream("deflate"));
+      const content = new Uint8Array(await new Response(stream).arrayBuffer());
+      box.innerHTML = new TextDecoder().decode(content.subarray(Number(sample.bytes)));
       box.dataset.state = "unpacked";
     } catch (error) {
       box.textContent = `This browser cannot unpack this part (${error}): see report.md instead.`;

@@ -77,7 +77,9 @@ def full_model() -> PageModel:
 def bodies_of(html: str) -> list[str]:
     """The packed parts of a page, as the browser sees them."""
     packed = re.findall(r'data-packed="([^"]+)"', html)
-    return [packing.unpack(each) for each in packed]
+    [beginning] = re.findall(r'data-beginning="([^"]+)"', html)
+    [sample_bytes] = re.findall(r'data-bytes="([^"]+)"', html)
+    return [packing.unpack(each, beginning, int(sample_bytes)) for each in packed]
 
 
 @pytest.mark.parametrize(
