@@ -1,12 +1,12 @@
 """Measures a run that fails for a reason, and prints where its page is.
 
-    python tools/failing_run.py FOLDER [--budget 60s]
+    python tools/failing_run.py FOLDER [--budget 180s]
 
-In FOLDER, which must be new or empty, a project is made of three tests of the repository's voice.
+In FOLDER, which must be new or empty, a project is made of two tests of the repository's voice.
 The voice as it is is its commit; beside it is a change that is not committed: the vocoder computes
-600 ms longer before the first chunk, and 0.9 s longer for each second of audio, so that it is
-hardly faster than the player, and stalls it, as each chunk is longer than the one before. The tests
-are run with their sound saved, and compared with that commit. It takes some five minutes, and
+400 ms longer before the first chunk, and 0.6 s longer for each second of audio. It is still faster
+than the player, and stalls it all the same, as each chunk is longer than the one before. The tests
+are run with their sound saved, and compared with that commit. It takes some seven minutes, and
 nothing is faked: the time is really spent. tools/screenshots.py shows what comes of it.
 """
 
@@ -22,7 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 ENGINE = ROOT / "benchmarks" / "gate_target.py"
-CHANGE = {"first_ms": 600, "one_in": 1, "per_audio_s": 0.9}
+CHANGE = {"first_ms": 400, "one_in": 1, "per_audio_s": 0.6}
 IDENTITY = ("-c", "user.name=example", "-c", "user.email=example@example.org")
 TRIALS = 25
 """Enough for a FAIL that is sure; a PASS of a 95th percentile takes 59."""
@@ -31,26 +31,19 @@ CONFIGURATION = """\
 ttsperf_target = gate_target:Slowed
 """
 TESTS = '''\
-"""A voice assistant: short replies at once, longer ones without a stall."""
+"""A voice assistant: it answers at once, and its memory stays as it is."""
 
-from pytest_ttsperf import cadence, memory, rtf, ttfa
+from pytest_ttsperf import memory, ttfa
 
 
 @ttfa(p95_ms=500)
-@cadence(underruns=0, prebuffer_ms=100)
 def test_short_reply(perf):
-    perf.stream("short")
+    perf.stream("Your table is ready.")
 
 
-@rtf(p95=0.9)
 @memory(rss_range_mb=300)
-def test_explanation(perf):
-    perf.stream("medium")
-
-
-@ttfa(p50_ms=5000)
-def test_cold_start(perf, cold_engine):
-    perf.stream("short")
+def test_next_question(perf):
+    perf.stream("Would you like to order?")
 '''
 
 
@@ -88,7 +81,8 @@ def measure(folder: Path, budget: str) -> int:
         sys.executable, "-m", "pytest", "-m", "perf", "-p", "no:randomly", "--ttsperf-against=HEAD",
         f"--ttsperf-budget={budget}", "--ttsperf-save-audio", f"--ttsperf-trials={TRIALS}",
     ]  # fmt: skip
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     done = subprocess.run(command, cwd=folder, env=environment, stdout=sys.stderr, check=False)
     return done.returncode
 
@@ -108,7 +102,7 @@ def main() -> int:
     """Print the path of the page; 1 if the run did not fail as it should."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--budget", default="60s", help="of the comparison of one test (60s)")
+    parser.add_argument("--budget", default="180s", help="of the comparison of one test (180s)")
     options = parser.parse_args()
     folder = options.folder.resolve()
     write_project(folder)

@@ -170,7 +170,7 @@ def _verdict_line(run: Run, cells: Sequence[CellPage]) -> str:
             parts.append(f"{crowd.plural(counts[outcome], 'cell')} {outcome.value}")
     if counts[None]:
         parts.append(f"{crowd.plural(counts[None], 'cell')} without limits")
-    text = f"{', '.join(parts)} ({terminal.counts(run.cells)})."
+    text = f"{', '.join(parts)} (verdicts: {terminal.counts(run.cells)})."
     if not run.finished:
         text += " The run is not finished."
     return text

@@ -155,6 +155,26 @@ def figure(value: float | None, unit: str = "") -> str:
     return f"{text} {unit}".rstrip()
 
 
+def is_constant(distribution: Distribution) -> bool:
+    """Whether all that was measured is one number, of which a sentence says all."""
+    every = (*distribution.values, *distribution.baseline, *distribution.candidate)
+    return len(set(every)) == 1
+
+
+def describe_constant(distribution: Distribution) -> str:
+    """`underruns: 0 in each of 25 trials, limit 0`."""
+    value = scales.tick_text(float(f"{distribution.values[0]:.3g}"))
+    count = len(distribution.values)
+    trials = "the only trial" if count == 1 else f"each of {count} trials"
+    text = f"{distribution.label}: {value} {distribution.unit}".rstrip() + f" in {trials}"
+    if distribution.limit is not None:
+        limit = scales.tick_text(float(f"{distribution.limit:.3g}"))
+        text += f", limit {limit} {distribution.unit}".rstrip()
+    if distribution.missing:
+        text += f", not measured in {distribution.missing}"
+    return text
+
+
 def describe_strip(distribution: Distribution) -> str:
     """What the strip shows, for those who do not see it."""
     values = distribution.values
@@ -212,8 +232,8 @@ Series = tuple[str, str, tuple[float, ...]]
 def _series(distribution: Distribution) -> list[Series]:
     if distribution.baseline and distribution.candidate:
         return [
-            ("baseline", "old version", distribution.baseline),
-            ("candidate", "new version", distribution.candidate),
+            ("baseline", "the old version", distribution.baseline),
+            ("candidate", "the new version", distribution.candidate),
         ]
     if distribution.values:
         return [("candidate", "this run", distribution.values)]
@@ -235,5 +255,5 @@ def _describe_ecdf(distribution: Distribution, series: Sequence[Series]) -> str:
     parts = []
     for _, name, values in series:
         middle = sorted(values)[(len(values) - 1) // 2]
-        parts.append(f"half of {name} is at most {figure(middle, distribution.unit)}")
-    return f"{distribution.label}: {', '.join(parts)}"
+        parts.append(f"{figure(middle, distribution.unit)} in {name}")
+    return f"{distribution.label}, cumulative: median {', '.join(parts)}"

@@ -78,6 +78,8 @@ class CellView:
     words: str
     """What the filter looks in: lower case."""
     axis: TimeAxis | None
+    constants: tuple[str, ...]
+    """Sentences on metrics that are the same in all trials."""
     strips: tuple[StripChart, ...]
     ecdfs: tuple[EcdfChart, ...]
     memory: CourseChart | None
@@ -128,6 +130,7 @@ def new_environment() -> jinja2.Environment:
     )
     environment.filters["place"] = paths.number
     environment.filters["percent"] = _percent
+    environment.filters["share"] = share_text
     environment.filters["address"] = quote
     environment.filters["outcome"] = outcome_name
     environment.filters["pieces"] = pieces_json
@@ -176,6 +179,14 @@ def _percent(value: float) -> str:
     return f"{paths.number(value, 2)}%"
 
 
+def share_text(share: float) -> str:
+    """`99.8 %`, `12 %`: what is neither all nor nothing does not look like it."""
+    percent = 100 * share
+    if 0 < percent < 1 or 99 < percent < 100:
+        return f"{percent:.1f} %"
+    return f"{percent:.0f} %"
+
+
 def _read_asset(name: str) -> str:
     return resources.files(PACKAGE).joinpath(ASSETS, name).read_text("utf-8")
 
@@ -189,7 +200,7 @@ def _is_open(page: CellPage, place: int) -> bool:
 
 
 def _sample(environment: jinja2.Environment, cells: Sequence[CellView]) -> str:
-    """What the cells have in common, by the last one: it has the least to say. One is unlike any."""
+    """What cells have in common, by the last one: it has the least to say of its own."""
     if len(cells) < FEWEST_ALIKE:
         return ""
     return _cell_html(environment, cells[-1], packing.Packer(), is_packed=True)
@@ -232,13 +243,16 @@ def _cell_html(
 
 def _cell_view(page: CellPage, shelf: SoundShelf, *, is_open: bool) -> CellView:
     changes = page.changes
+    constant = [each for each in page.distributions if charts.is_constant(each)]
+    varied = [each for each in page.distributions if not charts.is_constant(each)]
     return CellView(
         page=page,
         is_open=is_open,
         words=_words(page),
         axis=_axis(page, shelf),
-        strips=_drawn(charts.draw_strip(each) for each in page.distributions),
-        ecdfs=_drawn(charts.draw_ecdf(each) for each in page.distributions if _has_ecdf(each)),
+        constants=tuple(charts.describe_constant(each) for each in constant),
+        strips=_drawn(charts.draw_strip(each) for each in varied),
+        ecdfs=_drawn(charts.draw_ecdf(each) for each in varied if _has_ecdf(each)),
         memory=courses.draw_memory(page.memory) if page.memory else None,
         changes=intervals.draw_changes(changes.rows) if changes else (),
         stage_changes=intervals.draw_stages(changes.stages) if changes else (),

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from pytest_ttsperf.report.html import paths, scales
+from pytest_ttsperf.report.html import charts, paths, scales
 from pytest_ttsperf.report.html.paths import Point, Shape
 from pytest_ttsperf.report.html.scales import LinearScale, Tick
 from pytest_ttsperf.report.html.sounds import EmbeddedSound, Outline
@@ -37,6 +37,8 @@ MOST_STAGES = 8
 OTHERS = "other stages"
 MARK_ROOM = 50.0
 """Percent of the axis: a mark to the right of it has its label on its left."""
+LABEL_WIDTH = 36.0
+"""Percent of the axis that the label of a mark takes on a narrow screen."""
 
 
 class Lane(NamedTuple):
@@ -54,11 +56,18 @@ class TimeMark(NamedTuple):
     percent: float
     text: str
     look: str
+    row: int = 0
+    """Of its label above the lanes: 1 where it would cover that of the mark before it."""
 
     @property
     def is_left(self) -> bool:
         """Whether its label stands on its left, as there is no room on the right."""
         return self.percent > MARK_ROOM
+
+    @property
+    def label_start(self) -> float:
+        """Where its label begins, in percent of the axis."""
+        return self.percent - LABEL_WIDTH if self.is_left else self.percent
 
 
 class PlayedPiece(NamedTuple):
@@ -77,6 +86,11 @@ class TrackView(NamedTuple):
     ticks: tuple[Tick, ...]
     lanes: tuple[Lane, ...]
     marks: tuple[TimeMark, ...]
+
+    @property
+    def label_rows(self) -> int:
+        """How many rows the labels of the marks take above the lanes."""
+        return max((mark.row + 1 for mark in self.marks), default=0)
 
 
 class Track(NamedTuple):
@@ -162,8 +176,8 @@ def _view(
         _buffer_lane(timeline, scale),
         _sound_lane(timeline, outline, scale),
     ]
-    marks = _marks(timeline, scale, limit_ms)
-    return TrackView(name, end_ms, scales.ticks(scale), tuple(lanes), tuple(marks))
+    marks = tuple(_marks(timeline, scale, limit_ms))
+    return TrackView(name, end_ms, scales.ticks(scale), tuple(lanes), marks)
 
 
 def _shapes(look: str, part: str, drawings: Sequence[str]) -> list[Shape]:
@@ -400,12 +414,17 @@ def _piece_outline(piece: PlayedPiece, outline: Outline, loudest: float, scale: 
 # Marks
 
 
-def _marks(timeline: Timeline, scale: LinearScale, limit_ms: float | None) -> Iterable[TimeMark]:
+def _marks(timeline: Timeline, scale: LinearScale, limit_ms: float | None) -> list[TimeMark]:
     """When the first sound is heard, and until when the test wants it to be."""
     instants = (
         ("heard", "heard", timeline.heard_ms),
         ("limit", "limit", limit_ms),
     )
+    marks: list[TimeMark] = []
     for look, name, at_ms in instants:
-        if at_ms is not None and not scale.is_beyond(at_ms):
-            yield TimeMark(scale.percent(at_ms), f"{name} {at_ms:,.1f} ms", look)
+        if at_ms is None or scale.is_beyond(at_ms):
+            continue
+        mark = TimeMark(scale.percent(at_ms), f"{name} {charts.figure(at_ms, 'ms')}", look)
+        covers = any(abs(mark.label_start - other.label_start) < LABEL_WIDTH for other in marks)
+        marks.append(mark._replace(row=int(covers)))
+    return marks

@@ -37,7 +37,7 @@ def test_the_worst_cell_stands_first_and_is_named_in_the_summary() -> None:
     assert [page.outcome for page in model.cells] == [Outcome.FAIL, Outcome.PASS]
     assert model.outcome is Outcome.FAIL
     verdict_line, worst_line, next_line = model.summary
-    assert verdict_line == "1 cell FAIL, 1 cell PASS (1 FAIL, 1 PASS)."
+    assert verdict_line == "1 cell FAIL, 1 cell PASS (verdicts: 1 FAIL, 1 PASS)."
     assert worst_line.startswith("Worst: test_reply[cpu] short stream warm: ttfa p95: because of")
     assert next_line
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_ttsperf.report.html import charts
 from pytest_ttsperf.report.html.charts import EcdfChart, StripChart
+from pytest_ttsperf.report.page_model import Distribution
 from tests.unit.report.html.factories import distribution
 
 
@@ -118,6 +119,30 @@ def test_missing_trials_are_said() -> None:
     assert "not measured in 2" in strip_of(1.0, missing=2).description
 
 
+# What is the same in all trials
+
+
+def test_what_is_the_same_in_all_trials_is_said_in_a_sentence() -> None:
+    same = distribution((0.0, 0.0, 0.0), label="underruns", unit="", limit=0.0, missing=1)
+    assert charts.is_constant(same)
+    sentence = "underruns: 0 in each of 3 trials, limit 0, not measured in 1"
+    assert charts.describe_constant(same) == sentence
+    single = distribution((12.345,))
+    assert charts.describe_constant(single) == "ttfa: 12.3 ms in the only trial"
+
+
+@pytest.mark.parametrize(
+    "varied",
+    [
+        distribution(()),
+        distribution((1.0, 2.0)),
+        distribution((1.0, 1.0), baseline=(2.0,), candidate=(1.0,)),
+    ],
+)
+def test_what_varies_is_drawn(varied: Distribution) -> None:
+    assert not charts.is_constant(varied)
+
+
 # Distribution functions
 
 
@@ -132,7 +157,13 @@ def test_an_ecdf_rises_from_none_to_all_by_equal_steps() -> None:
 def test_both_versions_stand_on_one_scale() -> None:
     chart = ecdf_of(1.0, baseline=(10.0, 20.0), candidate=(10.0, 20.0))
     assert path_of(chart, "ecdf baseline") == path_of(chart, "ecdf candidate") != ""
-    assert [name for _, name in chart.names] == ["old version, 2 values", "new version, 2 values"]
+    assert [name for _, name in chart.names] == [
+        "the old version, 2 values",
+        "the new version, 2 values",
+    ]
+    assert chart.description == (
+        "ttfa, cumulative: median 10.0 ms in the old version, 10.0 ms in the new version"
+    )
 
 
 def test_a_slower_version_stands_to_the_right() -> None:

@@ -18,6 +18,12 @@ def test_memory_has_a_line_for_rss_and_one_for_uss() -> None:
     assert "RSS 400 at first and 405 at last, between 400 and 410 MB" in chart.description
 
 
+def test_what_stays_as_it_is_is_said_once() -> None:
+    chart = courses.draw_memory(factories.memory([400.0, 400.0, 400.0]))
+    assert chart is not None
+    assert "RSS 400 MB throughout" in chart.description
+
+
 def test_more_stands_higher() -> None:
     chart = courses.draw_memory(factories.memory([400.0, 410.0]))
     assert chart is not None

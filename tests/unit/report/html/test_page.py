@@ -360,6 +360,34 @@ def test_what_there_is_no_room_for_is_packed_but_for_the_first(
     assert "data-packed" not in packed, "nothing is packed twice"
 
 
+# Texts
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0, "0 %"), (0.004, "0.4 %"), (0.12, "12 %"), (0.9984, "99.8 %"), (1.0, "100 %")],
+)
+def test_a_share_is_neither_all_nor_nothing_unless_it_is(share: float, text: str) -> None:
+    assert page.share_text(share) == text
+
+
+def test_a_metric_that_is_the_same_in_all_trials_is_a_sentence_and_no_chart() -> None:
+    same = factories.distribution((0.0, 0.0), label="underruns", unit="", limit=0.0)
+    html = page.render(factories.model(factories.cell(distributions=(same,))))
+    elements = parse(html)
+    assert "underruns: 0 in each of 2 trials, limit 0" in elements.texts
+    assert elements.with_class("figure", "strip") == []
+    assert elements.with_class("figure", "ecdf") == []
+
+
+@pytest.mark.parametrize(("count", "is_folded"), [(1, False), (2, True), (40, True)])
+def test_many_disturbances_do_not_push_the_cells_away(count: int, is_folded: bool) -> None:
+    lines = tuple(f"cell {number}: others kept a core busy" for number in range(count))
+    html = page.render(factories.model(factories.cell(), disturbances=lines))
+    assert all(line in html for line in lines)
+    assert (f"{count} disturbances put figures in doubt" in html) == is_folded
+
+
 # Sizes
 
 

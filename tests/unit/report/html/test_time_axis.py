@@ -75,7 +75,7 @@ def test_stages_chunks_and_holes_stand_at_their_instants() -> None:
 
 
 def test_without_a_hole_nothing_looks_like_one() -> None:
-    smooth = timeline([(100.0, 1000.0)], holes=())
+    smooth = timeline([(400.0, 700.0)], holes=())
     lane = lane_of(view_of(smooth), "buffer")
     assert boxes_of(lane, "hole") == []
     assert "never stops" in lane.description
@@ -211,9 +211,32 @@ def test_the_limit_stands_beside_the_first_sound() -> None:
     view = view_of(timeline(), limit_ms=1000.0)
     texts = [(mark.look, mark.text, mark.is_left) for mark in view.marks]
     assert texts == [
-        ("heard", "heard 130.0 ms", False),
-        ("limit", "limit 1,000.0 ms", True),
+        ("heard", "heard 130 ms", False),
+        ("limit", "limit 1,000 ms", True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("limit_ms", "rows"),
+    [
+        (140.0, 2),  # beside the other one, on the same side
+        (500.0, 2),  # too near for both labels
+        (540.0, 1),
+        (1000.0, 1),  # on the left of its line, and far away
+        (600.0, 2),  # on the left of its line, up to the other label
+        (5000.0, 1),  # not drawn
+    ],
+)
+def test_a_label_that_would_cover_the_other_stands_in_a_second_row(
+    limit_ms: float, rows: int
+) -> None:
+    """The first sound is heard at 11.8 percent of the axis, its label reaches to 47.8."""
+    assert view_of(timeline(), limit_ms=limit_ms).label_rows == rows
+
+
+def test_without_marks_there_is_no_row_for_their_labels() -> None:
+    silent = timeline([], holes=(), playback_start_ms=None, heard_ms=None, buffer=())
+    assert view_of(silent).label_rows == 0
 
 
 def test_a_limit_beyond_the_axis_is_not_drawn_at_its_end() -> None:
