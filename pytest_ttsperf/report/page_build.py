@@ -35,6 +35,7 @@ COMPARED_PHASES = (
 )
 """Metrics that stand side by side, cold and warm."""
 ALL_WELL = "All limits hold"
+NOT_COMPARED = "All limits hold; there is no baseline of this machine to compare with"
 NOTHING_JUDGED = "Nothing is judged: the test has no limits"
 
 
@@ -127,7 +128,7 @@ def _headline(result: CellResult, rows: Sequence[MetricRow]) -> str:
         return NOTHING_JUDGED
     worst = judged[0]
     if worst.outcome is Outcome.PASS:
-        return ALL_WELL
+        return ALL_WELL if result.outcome is Outcome.PASS else NOT_COMPARED
     if result.outcome is Outcome.INVALID:
         trusted = [row for row in judged if row.gate == "trust"]
         worst = trusted[0] if trusted else worst

@@ -142,8 +142,7 @@ def _beyond_text(distribution: Distribution, shown_limit: float | None) -> str |
     if distribution.limit is None or shown_limit is not None:
         return None
     where = "right" if distribution.limit > max(distribution.values) else "left"
-    limit = figure(distribution.limit, distribution.unit)
-    return f"the limit, {limit}, lies far to the {where}"
+    return f"the limit lies far to the {where}"
 
 
 def figure(value: float | None, unit: str = "") -> str:

@@ -126,9 +126,9 @@ def draw_courses(title: str, unit: str, axis: str, courses: Iterable[Course]) ->
     points = [point for course in drawn for point in course.points]
     across = scales.horizontal(point.at for point in points)
     upwards = scales.vertical((point.value for point in points), HEIGHT)
-    shapes = [
-        Shape(f"course {course.look}", _course_path(course, across, upwards)) for course in drawn
-    ]
+    shapes = []
+    for course in drawn:
+        shapes += _course_shapes(course, across, upwards)
     return CourseChart(
         title=title,
         unit=unit,
@@ -143,16 +143,19 @@ def draw_courses(title: str, unit: str, axis: str, courses: Iterable[Course]) ->
     )
 
 
-def _course_path(course: Course, across: LinearScale, upwards: LinearScale) -> str:
-    """A line for each part, with a dot at each point: a part of one point would not be seen."""
+def _course_shapes(course: Course, across: LinearScale, upwards: LinearScale) -> list[Shape]:
+    """A line for each part, or a dot for one of a single point."""
     parts: dict[int, list[tuple[float, float]]] = {}
     for point in course.points:
         place = (across.place(point.at), upwards.place(point.value))
         parts.setdefault(point.part, []).append(place)
-    texts = []
-    for places in parts.values():
-        texts.append(paths.line(places, 0) if len(places) > 1 else paths.dots(places))
-    return "".join(texts)
+    lines = [paths.line(places, 0) for places in parts.values() if len(places) > 1]
+    dots = [paths.dots(places) for places in parts.values() if len(places) == 1]
+    shapes = (
+        Shape(f"course {course.look}", "".join(lines)),
+        Shape(f"point {course.look}", "".join(dots)),
+    )
+    return [shape for shape in shapes if shape.path]
 
 
 def zoom_data(unit: str, axis: str, courses: Sequence[Course]) -> str:

@@ -45,6 +45,7 @@ opened. The first one is never packed."""
 MOST_OPEN = 3
 """Cells that are open at once, of those that fail."""
 FEWEST_ALIKE = 2
+SMALLEST_PERCENT = 0.1
 WORST = (Outcome.INVALID, Outcome.FAIL)
 PLAYED_ROLES = ("failing", "median")
 """Trials whose sound stands in the page."""
@@ -182,6 +183,8 @@ def _percent(value: float) -> str:
 def share_text(share: float) -> str:
     """`99.8 %`, `12 %`: what is neither all nor nothing does not look like it."""
     percent = 100 * share
+    if 0 < percent < SMALLEST_PERCENT:
+        return f"< {SMALLEST_PERCENT} %"
     if 0 < percent < 1 or 99 < percent < 100:
         return f"{percent:.1f} %"
     return f"{percent:.0f} %"

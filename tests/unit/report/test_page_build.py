@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec import structs
 
-from pytest_ttsperf.records import Git, Outcome, TargetProcess, TrustNote
+from pytest_ttsperf.records import Git, Outcome, TargetProcess, TrustNote, Verdict
 from pytest_ttsperf.report import page_build
 from tests.unit.report.analysis import cases_of_speed, cases_of_the_rest
 from tests.unit.report.factories import (
@@ -59,6 +59,15 @@ def test_a_run_that_is_all_well_says_how_near_its_limits_are() -> None:
     _, nearest, _ = model.summary
     assert "ttfa p95 is 450 ms, 90% of its limit" in nearest
     assert model.cells[0].headline == page_build.ALL_WELL
+
+
+def test_a_run_without_a_baseline_says_that_and_not_that_all_is_well() -> None:
+    lacking = Verdict(
+        subject="baseline", outcome=Outcome.INCONCLUSIVE, reason="there is none", gate="baseline"
+    )
+    model = page_build.build(run_of(structs.replace(GOOD, verdicts=(PASSED, lacking))))
+    assert model.cells[0].outcome is Outcome.INCONCLUSIVE
+    assert model.cells[0].headline == page_build.NOT_COMPARED
 
 
 def test_an_empty_run_has_three_lines_as_well() -> None:

@@ -43,7 +43,9 @@ def test_processes_are_not_joined() -> None:
 def test_a_process_with_one_reading_is_a_dot() -> None:
     chart = courses.draw_memory(factories.memory([1.0, 2.0, 3.0], [0, 0, 1]))
     assert chart is not None
-    assert chart.shapes[0].path.endswith("h.01")
+    looks = [shape.look for shape in chart.shapes]
+    assert looks == ["course first", "point first", "course second", "point second"]
+    assert chart.shapes[1].path.endswith("h.01")
 
 
 def test_one_reading_is_no_course() -> None:

@@ -365,7 +365,14 @@ def test_what_there_is_no_room_for_is_packed_but_for_the_first(
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0.0, "0 %"), (0.004, "0.4 %"), (0.12, "12 %"), (0.9984, "99.8 %"), (1.0, "100 %")],
+    [
+        (0.0, "0 %"),
+        (0.0004, "< 0.1 %"),
+        (0.004, "0.4 %"),
+        (0.12, "12 %"),
+        (0.9984, "99.8 %"),
+        (1.0, "100 %"),
+    ],
 )
 def test_a_share_is_neither_all_nor_nothing_unless_it_is(share: float, text: str) -> None:
     assert page.share_text(share) == text
