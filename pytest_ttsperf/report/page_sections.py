@@ -395,11 +395,20 @@ def describe_capacity(capacity: Capacity | None) -> CapacityCurve | None:
         proven=capacity.proven,
         refuted=capacity.refuted,
         confidence=capacity.confidence,
-        limits=tuple(Fact(name, f"{limit:g}") for name, limit in capacity.limits.items()),
+        limits=tuple(_capacity_limit(*limit) for limit in capacity.limits.items()),
         points=tuple(_capacity_point(level) for level in levels),
         sentence=capacity.reason,
         evidence=capacity.evidence,
     )
+
+
+def _capacity_limit(name: str, limit: float) -> Fact:
+    """What a good window meets, as people name it."""
+    if name == "ttfa_p95_ms":
+        return Fact("ttfa p95 of a good window", f"<= {limit:g} ms")
+    if name == "stall":
+        return Fact("stalling answers of a good window", f"<= {limit:.0%}")
+    return Fact(name, f"<= {limit:g}")
 
 
 def _capacity_point(level: CapacityLevel) -> CapacityPoint:

@@ -78,21 +78,17 @@ def draw_memory(memory: MemorySection) -> CourseChart | None:
 
 
 def draw_soak(soak: SoakSection) -> tuple[CourseChart, ...]:
-    """TTFA beside the null target, RTF, memory and handles, by minute."""
-    rows: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
-        ("Time to first audio", "ms", (("TTFA", "ttfa_ms"),)),
-        ("Null target", "ms", (("null target", "null_ms"),)),
-        ("RTF", "", (("RTF", "rtf"),)),
-        ("Memory", "MB", (("RSS", "rss_mb"), ("USS", "uss_mb"))),
-        ("Descriptors and threads", "", (("handles", "handles"),)),
+    """TTFA beside the null target, RTF and handles, by minute; memory has a chart of its own."""
+    rows = (
+        ("Time to first audio", "ms", "TTFA", "ttfa_ms"),
+        ("Null target", "ms", "null target", "null_ms"),
+        ("RTF", "", "RTF", "rtf"),
+        ("Descriptors and threads", "", "handles", "handles"),
     )
     charts = []
-    for title, unit, fields in rows:
-        courses = [
-            Course(name, look, _soak_points(soak.points, field))
-            for (name, field), look in zip(fields, ("first", "second"), strict=False)
-        ]
-        chart = draw_courses(title, unit, "minutes", courses)
+    for title, unit, name, field in rows:
+        course = Course(name, "first", _soak_points(soak.points, field))
+        chart = draw_courses(title, unit, "minutes", (course,))
         if chart is not None:
             charts.append(chart)
     return tuple(charts)

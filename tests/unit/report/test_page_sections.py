@@ -217,7 +217,7 @@ def test_a_capacity_has_its_levels_upwards() -> None:
         reasons=("ttfa p95",),
     )  # fmt: skip
     capacity = Capacity(
-        unit="listeners", limits={"ttfa_p95_ms": 500.0}, confidence=0.95, proven=4, refuted=8,
+        unit="listeners", limits={"stall": 0.01, "ttfa_p95_ms": 500.0}, confidence=0.95, proven=4, refuted=8,
         levels=(bad, good), reason="at least 4 listeners",
     )  # fmt: skip
     found = page_sections.describe_capacity(capacity)
@@ -225,6 +225,7 @@ def test_a_capacity_has_its_levels_upwards() -> None:
     assert [point.level for point in found.points] == [4, 8]
     assert found.points[1].ttfa_p95_ms == (900.0,), "what was not measured is left out"
     assert (found.proven, found.refuted) == (4, 8)
+    assert [limit.value for limit in found.limits] == ["<= 1%", "<= 500 ms"]
     assert page_sections.describe_capacity(None) is None
 
 
