@@ -183,7 +183,7 @@ def _describe(title: str, unit: str, axis: str, courses: Sequence[Course]) -> st
     parts = []
     for course in courses:
         values = [point.value for point in course.points]
-        if min(values) == max(values):
+        if figure(min(values)) == figure(max(values)):
             parts.append(f"{course.name} {figure(values[0], unit)} throughout")
             continue
         extent = f"between {figure(min(values))} and {figure(max(values), unit)}"

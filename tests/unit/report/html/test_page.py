@@ -387,6 +387,15 @@ def test_a_metric_that_is_the_same_in_all_trials_is_a_sentence_and_no_chart() ->
     assert elements.with_class("figure", "ecdf") == []
 
 
+@pytest.mark.parametrize("has_row", [False, True])
+def test_why_nothing_was_compared_is_said_once(has_row: bool) -> None:
+    reason = "180 s hold 1 block"
+    section = replace(factories.changes(), is_compared=False, reason=reason)
+    row = factories.metric_row("against main", reason=reason if has_row else "")
+    html = page.render(factories.model(factories.cell(changes=section, rows=(row,))))
+    assert html.count(reason) == 1
+
+
 @pytest.mark.parametrize(("count", "is_folded"), [(1, False), (2, True), (40, True)])
 def test_many_disturbances_do_not_push_the_cells_away(count: int, is_folded: bool) -> None:
     lines = tuple(f"cell {number}: others kept a core busy" for number in range(count))
