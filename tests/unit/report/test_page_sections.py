@@ -217,7 +217,8 @@ def test_a_capacity_has_its_levels_upwards() -> None:
         reasons=("ttfa p95",),
     )  # fmt: skip
     capacity = Capacity(
-        unit="listeners", limits={"stall": 0.01, "ttfa_p95_ms": 500.0}, confidence=0.95, proven=4, refuted=8,
+        unit="listeners", limits={"stall": 0.01, "ttfa_p95_ms": 500.0},
+        confidence=0.95, proven=4, refuted=8,
         levels=(bad, good), reason="at least 4 listeners",
     )  # fmt: skip
     found = page_sections.describe_capacity(capacity)
