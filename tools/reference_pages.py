@@ -30,8 +30,9 @@ from pytest_ttsperf.records.artifact import Baseline, BaselineRun, Bench
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 WIDTH = 100
 WRITTEN = (
-    "Written by `tools/reference_pages.py` from the code; change that, and run `make reference`."
+    "<!-- Written by tools/reference_pages.py from the code; change that, and run `make reference`. -->"
 )
+"""For who opens the file, and not for who reads the page."""
 METRIC_HEADING = re.compile(r"^### `(\w+)`$", re.MULTILINE)
 TITLE = re.compile(r"^# (?:\d+\. )?(.+)$", re.MULTILINE)
 KEYWORDS = re.compile(r"^\(.*?\): ", re.DOTALL)

@@ -2,12 +2,13 @@
 
 A block says by its first line what it is: ```python, ```toml, ```console and so on. One with a
 title, as ```python title="test_speech.py", is a file of a project. A ```console block holds
-commands behind `$ ` and below each what it prints. Pages of commands are run from top to bottom in
-one folder (tests/docs/test_examples.py).
+commands behind `$ ` and below each what it prints. Pages of commands are typed from top to bottom in
+one folder (tests/docs/test_stories.py).
 """
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -80,6 +81,30 @@ def all_blocks() -> list[Block]:
     for page in all_pages():
         blocks += blocks_of(page)
     return blocks
+
+
+def name_of(page: Path) -> str:
+    """A page as a test's id has it."""
+    return page.relative_to(ROOT).as_posix()
+
+
+def has_commands(page: Path) -> bool:
+    """Whether a page is typed from top to bottom."""
+    return any(block.language == CONSOLE for block in blocks_of(page))
+
+
+def is_test(block: Block) -> bool:
+    """Whether a block is a test of somebody's engine."""
+    if block.language != "python":
+        return False
+    tree = ast.parse(block.body)
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    return any(_measures(function) for function in functions)
+
+
+def _measures(function: ast.FunctionDef) -> bool:
+    arguments = {argument.arg for argument in function.args.args}
+    return function.name.startswith("test_") and "perf" in arguments
 
 
 def commands_of(block: Block) -> Iterator[Command]:
