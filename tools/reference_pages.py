@@ -29,9 +29,7 @@ from pytest_ttsperf.records.artifact import Baseline, BaselineRun, Bench
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 WIDTH = 100
-WRITTEN = (
-    "<!-- Written by tools/reference_pages.py from the code; change that, and run `make reference`. -->"
-)
+WRITTEN = "<!-- Written by tools/reference_pages.py: change the code, and run make reference. -->"
 """For who opens the file, and not for who reads the page."""
 METRIC_HEADING = re.compile(r"^### `(\w+)`$", re.MULTILINE)
 TITLE = re.compile(r"^# (?:\d+\. )?(.+)$", re.MULTILINE)
@@ -99,7 +97,7 @@ def _keywords(name: str) -> Iterator[str]:
         yield from _figures()
         return
     limits = markers.LIMITS.get(name, {})
-    settings = markers.SETTINGS.get(name, ())
+    settings = markers.SETTINGS.get(name, {})
     if not limits and not settings:
         return
     metrics = _documented_metrics()
@@ -107,8 +105,8 @@ def _keywords(name: str) -> Iterator[str]:
     yield "|---|---|"
     for keyword, limit in limits.items():
         yield f"| `{keyword}` | {_limit_text(keyword, limit, metrics)} |"
-    for keyword in settings:
-        yield f"| `{keyword}` | a setting |"
+    for keyword, meaning in settings.items():
+        yield f"| `{keyword}` | {meaning} |"
     yield ""
 
 

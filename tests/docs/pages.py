@@ -2,8 +2,8 @@
 
 A block says by its first line what it is: ```python, ```toml, ```console and so on. One with a
 title, as ```python title="test_speech.py", is a file of a project. A ```console block holds
-commands behind `$ ` and below each what it prints. Pages of commands are typed from top to bottom in
-one folder (tests/docs/test_stories.py).
+commands behind `$ ` and below each what it prints. Pages of commands are typed from top to bottom
+in one folder (tests/docs/test_stories.py).
 """
 
 from __future__ import annotations
