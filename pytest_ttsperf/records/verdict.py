@@ -133,6 +133,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
     statistic: Statistic | None = None
     value: float | None = None
     bound: float | None = None
+    lower_bound: float | None = None
+    """Of a percentile that FAILs: what it is at least, with 95 % confidence."""
     limit: float | None = None
     unit: str = ""
     n: int = 0

@@ -213,14 +213,25 @@ def _distributions(distributions: Sequence[Distribution]) -> Iterator[str]:
     if not distributions:
         return
     yield "### Distribution"
+    shown = set()
     for distribution in distributions:
-        yield code_block("\n".join(_histogram(distribution)))
+        lines = list(_histogram(distribution))
+        bars = "\n".join(lines[1:])
+        # The first sounding chunk comes when it is heard, where no silence leads up to it.
+        if bars not in shown:
+            yield code_block("\n".join(lines))
+        if bars:
+            shown.add(bars)
 
 
 def _histogram(distribution: Distribution) -> Iterator[str]:
+    """What it is of, its bars, and its limit; of values that are all the same, one line."""
     unit = distribution.unit
     n = len(distribution.values)
     missing = f", {distribution.missing} not measured" if distribution.missing else ""
+    if len(distribution.bins) == 1:
+        yield f"{distribution.label}: n={n}{missing}, each {number(distribution.values[0], unit)}"
+        return
     yield (
         f"{distribution.label}: n={n}{missing}, p50 {number(distribution.p50, unit)}, "
         f"p95 {number(distribution.p95, unit)}"

@@ -28,6 +28,8 @@ from pytest_ttsperf.report.rows import cell_label, count_trials, number, worst_f
 
 SHOWN_DIGITS = 12
 """Of a revision."""
+TO_THE_MINUTE = len("2026-11-30T10:19")
+"""Of a date and time by the clock of the machine: nobody asks for its seconds."""
 COMPARED_PHASES = (
     ("ttfa_sound_ms", "ttfa, first sounding chunk", "ms"),
     ("ttfa_ms", "ttfa, as heard", "ms"),
@@ -52,7 +54,7 @@ def build(run: Run, run_path: Path | None = None) -> PageModel:
     )
     return PageModel(
         run_id=run.id,
-        started=run.started,
+        started=run.started[:TO_THE_MINUTE].replace("T", " "),
         is_finished=run.finished,
         outcome=_worst(results),
         counts=terminal.counts(run.cells),

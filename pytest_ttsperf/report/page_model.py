@@ -461,6 +461,7 @@ class PageModel:
 
     run_id: str
     started: str
+    """`2026-11-30 10:19`."""
     is_finished: bool
     outcome: Outcome | None
     """The worst of all cells."""

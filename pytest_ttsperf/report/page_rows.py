@@ -223,10 +223,12 @@ def spread_text(sample: Summary | None, threshold: Threshold) -> str:
 
 
 def _range_text(sample: Summary, unit: str) -> str:
+    """Of what was measured more than once."""
     parts = []
-    if sample.p50 is not None:
+    has_spread = sample.n - sample.missing > 1
+    if has_spread and sample.p50 is not None:
         parts.append(f"p50 {number(sample.p50, unit)}")
-    if sample.min is not None and sample.max is not None:
+    if has_spread and sample.min is not None and sample.max is not None:
         parts.append(f"{number(sample.min, unit)} to {number(sample.max, unit)}")
     if sample.missing:
         parts.append(f"{sample.missing} not measured")
@@ -234,13 +236,11 @@ def _range_text(sample: Summary, unit: str) -> str:
 
 
 def _bound_text(result: CellResult, verdict: Verdict, threshold: Threshold) -> str:
-    """What is proven with 95 %: at most so much.
-
-    Estimates of a whole cell, and windows, have the bound of the side that decides: where they
-    fail, at least so much.
-    """
+    """What is proven with 95 %: at most so much, or, where it fails by that, at least so much."""
     if threshold.metric in (DELIVERY, "capacity"):
         return ""
+    if verdict.lower_bound is not None:
+        return f">= {amount_text(threshold, verdict.lower_bound)}"
     if verdict.bound is None or not math.isfinite(verdict.bound):
         is_percentile = verdict.statistic in PERCENTILES
         return TOO_SMALL if is_percentile and verdict.value is not None else ""

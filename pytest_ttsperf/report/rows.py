@@ -197,7 +197,9 @@ def _sample_figures(result: CellResult, verdict: Verdict, threshold: Threshold) 
     n, p50, p95, bound = _figures(result, summary, threshold.statistic)
     if result.load is not None:
         return crowd.plural(verdict.n, "window"), p50, p95, _window_bound(verdict)
-    if verdict.n_effective is not None:
+    if verdict.lower_bound is not None:
+        bound = f">= {number(verdict.lower_bound)}"
+    elif verdict.n_effective is not None:
         bound = _bound_text(verdict.bound)
     return n, p50, p95, bound
 

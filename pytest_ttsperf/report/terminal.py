@@ -469,8 +469,11 @@ def _steal(loads: Sequence[SystemLoad]) -> str:
     if not shares:
         reason = loads[0].unmeasured.get("steal_share", "no reason told")
         return f"what the host withheld is not measured ({reason})"
+    most = f"{max(shares):.0%}"
+    if most == "0%":
+        return "the host withheld nothing of the CPU"
     up_to = "up to " if len(shares) > 1 else ""
-    return f"{up_to}{max(shares):.0%} of the CPU was withheld by the host"
+    return f"{up_to}{most} of the CPU was withheld by the host"
 
 
 def _values_of(loads: Iterable[SystemLoad], field: str) -> list[float]:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from statistics import median
 
 from pytest_ttsperf.records import CellResult, Outcome, SystemLoad, Verdict
+from pytest_ttsperf.report import crowd
 from pytest_ttsperf.report.analysis.evidence import CellEvidence
 from pytest_ttsperf.report.analysis.likely_cause import LikelyCause
 from pytest_ttsperf.report.rows import number
@@ -159,7 +160,7 @@ def too_few_trials(evidence: CellEvidence) -> LikelyCause | None:
     if not found:
         return None
     most = max(found, key=lambda verdict: verdict.trials_needed or 0)
-    unit = "windows" if evidence.result.load is not None else "trials"
+    unit = "window" if evidence.result.load is not None else "trial"
     option = "--ttsperf-windows" if evidence.result.load is not None else "--ttsperf-trials"
     if evidence.result.cell.phase == "cold":
         option = "--ttsperf-cold-trials"
@@ -168,11 +169,19 @@ def too_few_trials(evidence: CellEvidence) -> LikelyCause | None:
         rule="too_few_trials",
         cause=f"the sample is too small to say anything of {most.subject}",
         evidence=(
-            f"{most.n} {unit} were made, {most.trials_needed} more would decide if they are like "
-            "these",
+            _exceeding_text(most, unit),
+            f"{most.trials_needed} more would prove the limit if none of them exceeds it",
         ),
         next_step=f"run it again with {option}={enough}",
     )
+
+
+def _exceeding_text(verdict: Verdict, unit: str) -> str:
+    """How many were measured, and how many of them exceed the limit where that is counted."""
+    measured = crowd.plural(verdict.n, unit)
+    if verdict.exceeding is None:
+        return f"{measured} measured"
+    return f"{verdict.exceeding or 'none'} of {measured} over the limit"
 
 
 def _open_limits(result: CellResult) -> list[Verdict]:

@@ -17,6 +17,7 @@ from tests.unit.report.factories import (
     cell,
     crowd_result,
     figures,
+    recording,
     result,
     run_of,
     trials,
@@ -51,7 +52,7 @@ FULL = structs.replace(
 
 def test_it_begins_with_the_verdict_in_three_lines() -> None:
     title, _, verdict_line, _, worst, _, following, *_ = plain(text_of(FULL, GOOD)).splitlines()
-    assert title == "# Performance of engine:Engine, 2026-11-30T10:19:59+00:00"
+    assert title == "# Performance of engine:Engine, 2026-11-30 10:19"
     assert verdict_line.startswith("**FAIL.** 1 cell FAIL, 1 cell PASS")
     assert worst.startswith("Worst: ")
     assert following.startswith("Next: ")
@@ -127,10 +128,18 @@ def test_placement_memory_crowds_and_soaks_have_their_tables() -> None:
 
 
 def test_a_histogram_has_every_trial() -> None:
-    text = plain(text_of(FULL))
+    late = recording(((700.0, 500.0), (740.0, 500.0)))
+    each = structs.replace(FULL.trials[0], index=8, recording=late)
+    text = plain(text_of(structs.replace(FULL, trials=(*FULL.trials[:8], each))))
     block = text.partition("ttfa, as heard: n=9")[2].partition("```")[0]
     counts = [int(line.split()[-1]) for line in block.splitlines() if markdown_page.MARK in line]
     assert sum(counts) == 9
+
+
+def test_values_that_are_all_the_same_have_no_bars() -> None:
+    text = plain(text_of(FULL))
+    assert "\nttfa, as heard: n=9, each 400 ms\n" in text
+    assert f"{markdown_page.MARK}{markdown_page.FULL}" not in text
 
 
 @pytest.mark.parametrize("harm", ["a|b", "@team", "<img src=x>", "[x](y)", "`x`", "#1", "a\nb"])

@@ -95,6 +95,14 @@ def test_the_bound_beside_a_limit_is_that_of_the_verdict(bound: float | None, sh
     assert "61.0" not in text
 
 
+def test_beside_a_limit_that_is_broken_stands_what_it_is_at_least() -> None:
+    plain = result("test_a", Outcome.FAIL)
+    verdict = structs.replace(plain.verdicts[0], lower_bound=510.0)
+    text = terminal.table([structs.replace(plain, verdicts=(verdict,))])
+    assert " >= 510 " in text
+    assert "61.0" not in text
+
+
 def test_table_without_verdicts_and_with_colour() -> None:
     assert "no limit" in terminal.table([result("test_a")])
     painted = terminal.table([result("test_a", Outcome.PASS)], lambda text, _: f"<{text}>")

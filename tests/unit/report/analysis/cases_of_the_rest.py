@@ -130,7 +130,7 @@ OPEN = verdict(Outcome.INCONCLUSIVE, 48.2, n=19, trials_needed=40)
 TOO_FEW_TRIALS = RuleCase(
     rule=spread.too_few_trials,
     loud=seen(result(verdicts=(OPEN, PASSED))),
-    words=("19 trials", "40 more"),
+    words=("19 trials", "40 more would prove"),
     silent={
         "it is decided": seen(result(verdicts=(PASSED,))),
         "more would not help": seen(result(verdicts=(structs.replace(OPEN, trials_needed=None),))),
