@@ -232,7 +232,7 @@ def describe_search(capacity: Capacity) -> str:
         if level.windows:
             good = f"{level.good} of {plural(len(level.windows), 'window')} good"
         else:
-            good = f"{plural(len(level.explored), 'window')} to explore"
+            good = f"explored in {plural(len(level.explored), 'window')}"
         parts.append(f"{level.level:g} {capacity.unit}: {good}")
     return "; ".join(parts) or "no window was measured"
 

@@ -326,9 +326,9 @@ def _capacity(capacity: CapacityCurve | None) -> Iterator[str]:
     rows = [
         (
             f"{point.level:g} {capacity.unit}",
-            f"{point.good} of {point.windows}" if point.windows else f"{point.explored} to explore",
+            f"{point.good} of {point.windows}" if point.windows else "-",
             number(max(point.ttfa_p95_ms, default=None), "ms"),
-            point.outcome.value,
+            point.outcome.value if point.windows else "explored",
             "; ".join(point.reasons),
         )
         for point in capacity.points

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.records import CellResult, Environment, Outcome, Run, Summary
-from pytest_ttsperf.report import crowd, page_sections, page_timeline, soak, terminal
+from pytest_ttsperf.report import brief, crowd, page_sections, page_timeline, soak, terminal
 from pytest_ttsperf.report.analysis.likely_cause import LikelyCause
 from pytest_ttsperf.report.analysis.spread import describe_disturbance
 from pytest_ttsperf.report.analysis.start import start_phases_ms
@@ -24,7 +24,7 @@ from pytest_ttsperf.report.page_model import (
     PhaseRow,
 )
 from pytest_ttsperf.report.page_rows import list_rows
-from pytest_ttsperf.report.rows import cell_label, count_trials, number, worst_first
+from pytest_ttsperf.report.rows import cell_label, count_trials, judged, number, worst_first
 
 SHOWN_DIGITS = 12
 """Of a revision."""
@@ -161,7 +161,7 @@ def _summarise(run: Run, cells: Sequence[CellPage]) -> tuple[str, str, str]:
     if not cells:
         return "Nothing was measured.", "No test of this run has measured anything.", _end(run)
     worst = cells[0]
-    return _verdict_line(run, cells), _worst_line(worst), _next_line(run, worst)
+    return _verdict_line(run, cells), _worst_line(run, worst), _next_line(run, worst)
 
 
 def _verdict_line(run: Run, cells: Sequence[CellPage]) -> str:
@@ -178,32 +178,32 @@ def _verdict_line(run: Run, cells: Sequence[CellPage]) -> str:
     return text
 
 
-def _worst_line(worst: CellPage) -> str:
+def _worst_line(run: Run, worst: CellPage) -> str:
     """The worst cell with its figure, and the likely cause that stands first."""
     if worst.outcome in (None, Outcome.PASS):
-        return _closest_line(worst)
+        return _closest_line(run) or f"{worst.label}: {worst.headline}."
     text = f"Worst: {worst.label}: {worst.headline}"
     if worst.findings:
         text += f". Most likely: {worst.findings[0].cause}"
     return f"{text}."
 
 
-def _closest_line(cell: CellPage) -> str:
-    """Of a run that is all well: how near the first cell comes to one of its limits."""
-    nearest: tuple[float, MetricRow] | None = None
-    for row in cell.rows:
-        if row.gate != "limit" or row.value is None or not row.limit or row.limit < 0:
-            continue
-        share = row.value / row.limit
-        if nearest is None or share > nearest[0]:
-            nearest = share, row
+def _closest_line(run: Run) -> str | None:
+    """Of a run that is all well: which cell comes nearest to a limit; None without limits.
+
+    A capacity is not asked for: it is searched for no further than to what is wanted.
+    """
+    nearest: CellResult | None = None
+    most = 0.0
+    for result in run.cells:
+        shares = [brief.used_share(verdict) for verdict in judged(result)]
+        if result.capacity is None and max(shares, default=0.0) > most:
+            nearest = result
+            most = max(shares)
     if nearest is None:
-        return f"{cell.label}: {cell.headline}."
-    share, row = nearest
-    return (
-        f"{cell.label}: {row.subject} is {row.value_text}, {share:.0%} of its limit "
-        f"({row.limit_text})."
-    )
+        return None
+    closest = brief.closest_to_limit(nearest)
+    return f"Closest to its limit: {cell_label(nearest.cell)}, {closest}."
 
 
 def _next_line(run: Run, worst: CellPage) -> str:

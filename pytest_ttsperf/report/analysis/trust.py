@@ -92,7 +92,6 @@ MEANINGS: dict[str, Meaning] = {
 }
 IN_DOUBT = (
     "failed", "duration", "silence", "padding", "pauses", "clipping", "cache", "threads",
-    "generator",
 )  # fmt: skip
 """Guards whose notes are worth a word even where they void nothing."""
 

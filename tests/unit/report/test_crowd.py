@@ -290,7 +290,7 @@ def test_a_search_is_a_row_and_its_levels_are_the_evidence() -> None:
         levels=(bad, good, explored), reason=sentence,
     )  # fmt: skip
     levels = (
-        "4 listeners: 1 window to explore; 6 listeners: 2 of 2 windows good; "
+        "4 listeners: explored in 1 window; 6 listeners: 2 of 2 windows good; "
         "8 listeners: 0 of 1 window good"
     )
     threshold = Threshold(

@@ -57,7 +57,7 @@ def test_a_run_that_is_all_well_says_how_near_its_limits_are() -> None:
     rtf = verdict(Outcome.PASS, 0.1, RTF)
     model = page_build.build(run_of(structs.replace(GOOD, verdicts=(rtf, tight))))
     _, nearest, _ = model.summary
-    assert "ttfa p95 is 450 ms, 90% of its limit" in nearest
+    assert "ttfa p95 450 of 500 ms" in nearest
     assert model.cells[0].headline == page_build.ALL_WELL
 
 
