@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from pytest_ttsperf import cli
+from pytest_ttsperf import cli, records
 from pytest_ttsperf.compare import metrics as compared
 from pytest_ttsperf.plugin import markers
 from pytest_ttsperf.records import CellResult, Recording, Run, Summary, Trial
@@ -258,9 +258,20 @@ def _struct(struct: type[msgspec.Struct]) -> Iterator[str]:
     yield "|---|---|---|"
     for field in msgspec.structs.fields(struct):
         kind, meaning = texts[field.name]
+        meaning = meaning or _record_text(kind)
         shown = kind.replace(" | ", " or ")
         yield f"| `{field.encode_name}` | `{shown}` | {_escape(meaning)} |"
     yield ""
+
+
+def _record_text(kind: str) -> str:
+    """What a record that a type names is, in its first sentence; empty where it names none."""
+    for name in re.findall(r"\w+", kind):
+        record = getattr(records, name, None)
+        if inspect.isclass(record) and issubclass(record, msgspec.Struct):
+            text = " ".join((inspect.getdoc(record) or "").split())
+            return f"{text.partition('. ')[0].rstrip('.')}."
+    return ""
 
 
 def _field_texts(struct: type[msgspec.Struct]) -> dict[str, tuple[str, str]]:
