@@ -15,7 +15,8 @@ PARALLEL ?= -n 4 --dist worksteal
 # Coverage makes each process slower; with more of them at once, tests that wait would wait in vain.
 # What opens a browser is left to `make pages`: Playwright switches between greenlets, which coverage
 # would have to follow.
-COVERED ?= -n 3 --dist worksteal --ignore=tests/browser
+# Pages of the documentation that measure two versions take minutes: `make examples`, `make test`.
+COVERED ?= -n 3 --dist worksteal --ignore=tests/browser --ignore=tests/docs/test_stories.py
 
 # Some seven hundred small processes are started by the tests, and each would make threads for linear
 # algebra that have nothing to do. Never for `make perf`: what is measured there runs as it does elsewhere.
@@ -85,16 +86,20 @@ format: $(READY)
 schemas: $(READY)
 	$(BIN)/python -m pytest_ttsperf.report.schemas
 
-.PHONY: reference docs clean-docs
+.PHONY: reference docs examples clean-docs
 
 # The pages of docs/ that are written from the code: marks, commands, files, lists.
 reference: $(READY)
 	$(BIN)/python tools/metrics_page.py
 	$(BIN)/python tools/reference_pages.py
 
-# The site of the documentation, in build/docs; a broken link fails it. Examples are run by `make test`.
+# The site of the documentation, in build/docs; a broken link fails it.
 docs: $(SITE_READY)
 	$(SITE)/bin/zensical build --strict --clean
+
+# The examples of the documentation, the tutorial among them, are typed and compared: minutes.
+examples: $(READY)
+	$(BIN)/python -m pytest tests/docs/test_examples.py tests/docs/test_stories.py
 
 clean: clean-docs
 

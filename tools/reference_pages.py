@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from pytest_ttsperf import cli
+from pytest_ttsperf import cli, records
 from pytest_ttsperf.compare import metrics as compared
 from pytest_ttsperf.plugin import markers
 from pytest_ttsperf.records import CellResult, Recording, Run, Summary, Trial
@@ -29,9 +29,8 @@ from pytest_ttsperf.records.artifact import Baseline, BaselineRun, Bench
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 WIDTH = 100
-WRITTEN = (
-    "Written by `tools/reference_pages.py` from the code; change that, and run `make reference`."
-)
+WRITTEN = "<!-- Written by tools/reference_pages.py: change the code, and run make reference. -->"
+"""For who opens the file, and not for who reads the page."""
 METRIC_HEADING = re.compile(r"^### `(\w+)`$", re.MULTILINE)
 TITLE = re.compile(r"^# (?:\d+\. )?(.+)$", re.MULTILINE)
 KEYWORDS = re.compile(r"^\(.*?\): ", re.DOTALL)
@@ -98,7 +97,7 @@ def _keywords(name: str) -> Iterator[str]:
         yield from _figures()
         return
     limits = markers.LIMITS.get(name, {})
-    settings = markers.SETTINGS.get(name, ())
+    settings = markers.SETTINGS.get(name, {})
     if not limits and not settings:
         return
     metrics = _documented_metrics()
@@ -106,8 +105,8 @@ def _keywords(name: str) -> Iterator[str]:
     yield "|---|---|"
     for keyword, limit in limits.items():
         yield f"| `{keyword}` | {_limit_text(keyword, limit, metrics)} |"
-    for keyword in settings:
-        yield f"| `{keyword}` | a setting |"
+    for keyword, meaning in settings.items():
+        yield f"| `{keyword}` | {meaning} |"
     yield ""
 
 
@@ -259,9 +258,20 @@ def _struct(struct: type[msgspec.Struct]) -> Iterator[str]:
     yield "|---|---|---|"
     for field in msgspec.structs.fields(struct):
         kind, meaning = texts[field.name]
+        meaning = meaning or _record_text(kind)
         shown = kind.replace(" | ", " or ")
         yield f"| `{field.encode_name}` | `{shown}` | {_escape(meaning)} |"
     yield ""
+
+
+def _record_text(kind: str) -> str:
+    """What a record that a type names is, in its first sentence; empty where it names none."""
+    for name in re.findall(r"\w+", kind):
+        record = getattr(records, name, None)
+        if inspect.isclass(record) and issubclass(record, msgspec.Struct):
+            text = " ".join((inspect.getdoc(record) or "").split())
+            return f"{text.partition('. ')[0].rstrip('.')}."
+    return ""
 
 
 def _field_texts(struct: type[msgspec.Struct]) -> dict[str, tuple[str, str]]:

@@ -37,7 +37,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "worked-example.md"
 HEAD = """\
 # A worked example
 
-Written by `tools/worked_example.py`; change that, and run it again.
+<!-- Written by tools/worked_example.py: change that, and run it again. -->
 
 This project grew from a page that was written by hand: a summary, metrics against their targets, a
 distribution, likely causes, what to do next. Below is that page as `report.md` writes it today. Of

@@ -2,12 +2,13 @@
 
 A block says by its first line what it is: ```python, ```toml, ```console and so on. One with a
 title, as ```python title="test_speech.py", is a file of a project. A ```console block holds
-commands behind `$ ` and below each what it prints. Pages of commands are run from top to bottom in
-one folder (tests/docs/test_examples.py).
+commands behind `$ ` and below each what it prints. Pages of commands are typed from top to bottom
+in one folder (tests/docs/test_stories.py).
 """
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -21,6 +22,9 @@ PROMPT = "$ "
 CONSOLE = "console"
 ELLIPSIS = "..."
 NUMBER = r"-?\d+(?:[.,]\d+)*"
+HASH = r"\b[0-9a-f]{10}\b"
+RULE = r"={3,}"
+GOES_ON = "    "
 BAD_WORDS = re.compile(r"\b(FAIL|failed|error|INVALID)\b")
 """A command that prints one of these is to end with an exit code that is not 0."""
 
@@ -82,6 +86,30 @@ def all_blocks() -> list[Block]:
     return blocks
 
 
+def name_of(page: Path) -> str:
+    """A page as a test's id has it."""
+    return page.relative_to(ROOT).as_posix()
+
+
+def has_commands(page: Path) -> bool:
+    """Whether a page is typed from top to bottom."""
+    return any(block.language == CONSOLE for block in blocks_of(page))
+
+
+def is_test(block: Block) -> bool:
+    """Whether a block is a test of somebody's engine."""
+    if block.language != "python":
+        return False
+    tree = ast.parse(block.body)
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    return any(_measures(function) for function in functions)
+
+
+def _measures(function: ast.FunctionDef) -> bool:
+    arguments = {argument.arg for argument in function.args.args}
+    return function.name.startswith("test_") and "perf" in arguments
+
+
 def commands_of(block: Block) -> Iterator[Command]:
     """The commands of a console block."""
     line: str | None = None
@@ -107,19 +135,32 @@ def missing_lines(shown: Iterable[str], printed: Sequence[str]) -> list[str]:
     """The lines that a page shows and a command has not printed, in the page's order.
 
     A line of dots stands for any lines, dots inside one for any text; a number stands for any
-    number, since every machine has its own. Space is as wide as it likes.
+    number, and a hash for any hash, since every machine has its own. Space and rules are as wide as
+    they like, and where a line is broken depends on its numbers.
     """
     missing = []
     place = 0
-    for line in shown:
+    whole = join_broken(printed)
+    for line in join_broken(shown):
         if line.strip() in ("", ELLIPSIS):
             continue
-        found = _find(_pattern(line), printed, place)
+        found = _find(_pattern(line), whole, place)
         if found is None:
             missing.append(line)
         else:
             place = found + 1
     return missing
+
+
+def join_broken(lines: Iterable[str]) -> list[str]:
+    """Lines with those that go on below joined: what goes on is indented by four spaces or more."""
+    whole: list[str] = []
+    for line in lines:
+        if whole and line.startswith(GOES_ON):
+            whole[-1] = f"{whole[-1]} {line.strip()}"
+        else:
+            whole.append(line)
+    return whole
 
 
 def _find(pattern: re.Pattern[str], printed: Sequence[str], start: int) -> int | None:
@@ -137,9 +178,13 @@ def _pattern(line: str) -> re.Pattern[str]:
 
 def _word_pattern(word: str) -> str:
     pieces = []
-    for piece in re.split(rf"(\.\.\.|{NUMBER})", word):
+    for piece in re.split(rf"(\.\.\.|{HASH}|{RULE}|{NUMBER})", word):
         if piece == ELLIPSIS:
             pieces.append(".*")
+        elif re.fullmatch(HASH, piece):
+            pieces.append(HASH)
+        elif re.fullmatch(RULE, piece):
+            pieces.append(RULE)
         elif re.fullmatch(NUMBER, piece):
             pieces.append(NUMBER)
         else:

@@ -14,7 +14,7 @@ from tests.docs.pages import ROOT
 
 LIMIT_S = 300.0
 """Longest time for one command."""
-COLUMNS = "100"
+COLUMNS = "80"
 PYTHON = [sys.executable]
 PROGRAMS = {
     "python": PYTHON,

@@ -1,28 +1,22 @@
-"""The examples of the documentation do what the pages say.
+"""The tests that the documentation shows are tests: each runs, and its marks are understood.
 
-A page with a ```console block is run from top to bottom in a folder of its own: files are written,
-commands typed, and what they print is compared. Tests on all other pages are run once each, without
-measuring, which checks their marks as well.
+All of them are run once, without measuring, by two runs of pytest, as one for each page would take
+minutes: in pytest's own process, and those of many listeners with a process for each listener. What
+pages of commands print is looked at in test_stories.py.
 """
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 import pytest
 
 from tests.docs import pages
-from tests.docs.pages import CONSOLE, Block
+from tests.docs.pages import Block
 from tests.docs.scratch import Finished, Scratch
 
 pytestmark = pytest.mark.starts
 
-STORIES = [
-    page
-    for page in pages.all_pages()
-    if any(block.language == CONSOLE for block in pages.blocks_of(page))
-]
 IMPORTS = """\
 import pytest
 from pytest_ttsperf import (
@@ -32,84 +26,53 @@ from pytest_ttsperf import (
 """
 """What a page has said before, or leaves to the reader."""
 UNMEASURED = "pytest -m perf -q --ttsperf-disable --ttsperf-provider=cpu"
+INLINE = f"{UNMEASURED} --ttsperf-inline"
+CROWDS = ("@listeners", "@barge_in", "@capacity", ", rate=")
+"""Who cannot listen to a target in pytest's own process."""
+TESTS = [block for block in pages.all_blocks() if pages.is_test(block)]
 
 
-def name_of(page: Path) -> str:
-    """A page as a test's id has it."""
-    return page.relative_to(pages.ROOT).as_posix()
+def file_of(block: Block) -> str:
+    """`test_howto_soak_line_12.py`, so that a failure names the page."""
+    name = block.page.relative_to(pages.ROOT).with_suffix("").as_posix()
+    words = name.removeprefix("docs/").replace("/", "_").replace("-", "_")
+    return f"test_{words.lower()}_line_{block.line}.py"
 
 
-def is_test(block: Block) -> bool:
-    """Whether a block is a test of somebody's engine."""
-    if block.language != "python":
-        return False
-    tree = ast.parse(block.body)
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    return any(_measures(function) for function in functions)
+def is_of_many(block: Block) -> bool:
+    """Whether several listen, or one hangs up."""
+    return any(word in block.body for word in CROWDS)
 
 
-def _measures(function: ast.FunctionDef) -> bool:
-    arguments = {argument.arg for argument in function.args.args}
-    return function.name.startswith("test_") and "perf" in arguments
-
-
-TESTS = [
-    page
-    for page in pages.all_pages()
-    if page not in STORIES and any(map(is_test, pages.blocks_of(page)))
-]
-
-
-def check_command(finished: Finished, command: pages.Command) -> None:
-    """It printed what the page shows, and ended as that says."""
-    missing = pages.missing_lines(command.shown, finished.lines)
-    assert missing == [], f"$ {command.line}\n{finished.text}"
-    assert (finished.code != 0) is command.is_to_fail, f"$ {command.line}\n{finished.text}"
-
-
-@pytest.mark.parametrize("page", STORIES, ids=name_of)
-def test_a_page_of_commands_does_what_it_shows(page: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "project"
-    folder.mkdir()
+def run_once(folder: Path, blocks: list[Block], command: str) -> Finished:
+    """Run the tests of blocks once each."""
     scratch = Scratch(folder)
-    for block in pages.blocks_of(page):
-        if block.language == CONSOLE:
-            for command in pages.commands_of(block):
-                check_command(scratch.run(command.line), command)
-        elif block.title is not None:
-            scratch.write(block.title, block.body)
+    for block in blocks:
+        scratch.write(file_of(block), IMPORTS + block.body)
+    return scratch.run(command)
 
 
-@pytest.mark.parametrize("page", TESTS, ids=name_of)
-def test_the_tests_of_a_page_run(page: Path, tmp_path: Path) -> None:
-    scratch = Scratch(tmp_path)
-    for block in pages.blocks_of(page):
-        if is_test(block):
-            scratch.write(f"test_line_{block.line}.py", IMPORTS + block.body)
-    finished = scratch.run(UNMEASURED)
+def test_tests_of_a_single_listener_run(tmp_path: Path) -> None:
+    finished = run_once(tmp_path, [block for block in TESTS if not is_of_many(block)], INLINE)
     assert finished.code == 0, finished.text
     assert "passed" in finished.text
 
 
-def test_the_pages_are_found() -> None:
-    assert pages.DOCS / "tutorial.md" in STORIES
-    assert pages.DOCS / "usage.md" in TESTS
+def test_tests_of_many_listeners_run(tmp_path: Path) -> None:
+    finished = run_once(tmp_path, [block for block in TESTS if is_of_many(block)], UNMEASURED)
+    assert finished.code == 0, finished.text
+    assert "passed" in finished.text
 
 
-def test_a_command_that_prints_something_else_is_found(tmp_path: Path) -> None:
-    finished = Scratch(tmp_path).run("python -c 'print(1)'")
-    check_command(finished, pages.Command("python", ("2",)))
-    with pytest.raises(AssertionError, match="two"):
-        check_command(finished, pages.Command("python", ("two",)))
-    with pytest.raises(AssertionError):
-        check_command(finished, pages.Command("python", ("FAIL",)))
+def test_a_mark_that_there_is_not_is_found_with_its_page(tmp_path: Path) -> None:
+    body = "@ttfa(p96_ms=500)\ndef test_short_reply(perf):\n    perf.stream('short')\n"
+    block = Block(pages.DOCS / "howto" / "soak.md", 7, "python", None, body)
+    finished = run_once(tmp_path, [block], INLINE)
+    assert finished.code != 0
+    assert "test_howto_soak_line_7.py" in finished.text
 
 
-def test_files_stay_below_the_folder(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="below the folder"):
-        Scratch(tmp_path).write("../elsewhere.py", "")
-
-
-def test_only_what_a_reader_has_is_run(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="wanted a command"):
-        Scratch(tmp_path).run("rm -r .")
+def test_the_tests_are_found() -> None:
+    found = {pages.name_of(block.page) for block in TESTS}
+    assert {"README.md", "docs/tutorial.md", "docs/usage.md"} < found
+    assert len({file_of(block) for block in TESTS}) == len(TESTS)

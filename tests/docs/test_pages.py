@@ -70,6 +70,8 @@ def test_a_line_that_was_not_printed_is_missing(shown: str, printed: str) -> Non
         ("...1 passed in 0.12s...", "==== 1 passed in 31.4s ===="),
         ("ttfa p95 59 ... PASS", "  ttfa p95     59   35.5   500 ms  PASS"),
         ("-8.1 %", "12.3 %"),
+        ("==== 1 passed in 1.2s ====", "======== 1 passed in 11.23s ========"),
+        ("HEAD (4c32c29fa9): slower", "HEAD (0a1b2c3d4e): slower"),
     ],
 )
 def test_numbers_dots_and_space_may_differ(shown: str, printed: str) -> None:
@@ -86,3 +88,10 @@ def test_what_shows_a_failure_is_to_fail() -> None:
     assert pages.Command("pytest", ("  FAIL  ttfa p95: ...",)).is_to_fail
     assert pages.Command("pytest", ("1 failed in 2s",)).is_to_fail
     assert not pages.Command("pytest", ("1 passed in 2s",)).is_to_fail
+
+
+def test_where_a_line_is_broken_does_not_matter() -> None:
+    printed = ["  FAIL  ttfa p95: 1234 ms, limit", "    200 ms: all exceed it", "  Try: less"]
+    shown = ["  FAIL  ttfa p95: 12 ms, limit 200 ms: all", "    exceed it", "  Try: less"]
+    assert pages.missing_lines(shown, printed) == []
+    assert pages.missing_lines(["  FAIL  ttfa p95: 12 ms, limit"], printed) != []

@@ -19,11 +19,12 @@ from tests.docs import pages
 from tests.docs.pages import DOCS, ROOT
 
 SETTINGS = tomllib.loads((ROOT / "zensical.toml").read_text("utf-8"))["project"]
+REPOSITORY = SETTINGS["extra"]["social"][0]["link"]
 LISTS = ("adr/index.md", "measurements/index.md")
 """Pages of the menu that list others."""
 BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)([^)\s#]*)(?:#([^)\s]+))?\)")
-IN_REPOSITORY = re.compile(re.escape(SETTINGS["repo_url"]) + r"/blob/main/([^)\s#]+)")
+IN_REPOSITORY = re.compile(re.escape(REPOSITORY) + r"/blob/main/([^)\s#]+)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -117,7 +118,7 @@ def test_every_page_is_in_the_menu_or_in_a_list_of_it() -> None:
 
 @pytest.mark.parametrize("page", SITE_PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
 def test_links_of_a_page_work_on_the_site_as_on_github(page: Path) -> None:
-    assert links_out_of_docs(page) == [], f"write {SETTINGS['repo_url']}/blob/main/..."
+    assert links_out_of_docs(page) == [], f"write {REPOSITORY}/blob/main/..."
     assert anchors_that_differ(page) == []
     for path in IN_REPOSITORY.findall(page.read_text("utf-8")):
         assert (ROOT / path).exists(), path
@@ -130,7 +131,8 @@ def test_a_page_has_one_title(page: Path) -> None:
 
 def test_nothing_is_fetched_from_elsewhere() -> None:
     assert SETTINGS["theme"]["font"] is False
-    assert "analytics" not in SETTINGS.get("extra", {})
+    assert "analytics" not in SETTINGS["extra"]
+    assert "repo_url" not in SETTINGS, "pages would ask GitHub for the number of stars"
 
 
 def test_anchors_of_plain_headings_are_the_same() -> None:

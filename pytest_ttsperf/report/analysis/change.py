@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_ttsperf.records import Attribution, ChangeVerdict, ComparedMetric, Outcome, StageChange
+from pytest_ttsperf.records import (
+    Attribution,
+    ChangeVerdict,
+    ComparedMetric,
+    NodeComparison,
+    Outcome,
+    StageChange,
+)
 from pytest_ttsperf.report.analysis.evidence import CellEvidence
 from pytest_ttsperf.report.analysis.likely_cause import LikelyCause
 from pytest_ttsperf.report.rows import change_text
@@ -29,9 +36,9 @@ def changed_stage(evidence: CellEvidence) -> LikelyCause | None:
             evidence=(
                 _change_fact(gate, change),
                 *(_stage_fact(each) for each in grown),
-                *_node_facts(evidence, gate),
+                *(found.text for found in _explaining_nodes(evidence, gate)),
             ),
-            next_step=_advice(evidence, grown),
+            next_step=_advice(evidence, gate, grown),
         )
     return None
 
@@ -44,22 +51,29 @@ def explaining_stages(attribution: Attribution) -> list[StageChange]:
     return [each for each in attribution.stages if each.stage in names]
 
 
-def _node_facts(evidence: CellEvidence, gate: ComparedMetric) -> Iterator[str]:
-    """The graph nodes that grew, where both versions were profiled."""
+def _explaining_nodes(evidence: CellEvidence, gate: ComparedMetric) -> list[NodeComparison]:
+    """What was found of the graph nodes that grew, where both versions were profiled."""
     comparison = evidence.result.comparison
-    for nodes in comparison.nodes if comparison is not None else ():
-        if nodes.metric == gate.metric and nodes.explained_by:
-            yield f"{', '.join(nodes.explained_by)}: {nodes.text}"
+    if comparison is None:
+        return []
+    return [
+        nodes for nodes in comparison.nodes if nodes.metric == gate.metric and nodes.explained_by
+    ]
 
 
-def _advice(evidence: CellEvidence, grown: list[StageChange]) -> str:
+def _advice(evidence: CellEvidence, gate: ComparedMetric, grown: list[StageChange]) -> str:
     comparison = evidence.result.comparison
     revision = comparison.revision if comparison is not None else None
     if grown[0].stage == OUTSIDE:
         return "look at what the new version does between its stages; report that as a stage too"
     look = f"look at what changed in {grown[0].stage}"
+    nodes = _explaining_nodes(evidence, gate)
+    if nodes:
+        look = f"{look}, first at {' and '.join(nodes[0].explained_by)}"
     if revision is not None:
-        look = f"{look} since {revision[:12]} (git diff {revision[:12]})"
+        look = f"{look}, since {revision[:12]} (git diff {revision[:12]})"
+    if comparison is not None and comparison.nodes:
+        return look
     return f"{look}; --ttsperf-trace names the graph nodes that grew"
 
 

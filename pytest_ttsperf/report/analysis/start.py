@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from statistics import median
 
+from pytest_ttsperf.metrics.validity import TREND_CHANGE
 from pytest_ttsperf.records import CellResult, Outcome, Trial
 from pytest_ttsperf.report.analysis.evidence import CellEvidence, first_and_last
 from pytest_ttsperf.report.analysis.likely_cause import LikelyCause
 from pytest_ttsperf.report.rows import count_trials, number
 
+FALLS = " falls "
+"""In the note of a trend that goes down; one that goes up is no warm-up."""
 COLD_RATIO = 3.0
 """A first answer that takes so many times as long is another thing than a warm one."""
 LARGEST_PHASE = 0.4
@@ -135,14 +138,17 @@ def _first_run_ms(trial: Trial) -> float:
 
 def unsettled(evidence: CellEvidence) -> LikelyCause | None:
     """Figures that still fall over the trials: the warm-up was not over when they began."""
-    if evidence.result.cell.phase != "warm" or evidence.note_of("trend") is None:
+    trend = evidence.note_of("trend")
+    if evidence.result.cell.phase != "warm" or trend is None or FALLS not in trend.text:
         return None
     for metric, unit in (("ttfa_sound_ms", "ms"), ("rtf", "")):
         values = evidence.measured(metric)
         quarters = first_and_last(values)
-        if quarters is None or quarters[1] >= quarters[0]:
+        if quarters is None:
             continue
         first, last = quarters
+        if last >= first * (1 - TREND_CHANGE):
+            continue
         return LikelyCause(
             rule="unsettled",
             cause="the target became faster while it was measured: it was still warming up",

@@ -96,6 +96,7 @@ def with_first_sounds(*arrivals_ms: float) -> CellResult:
     )
 
 
+RISING_RTF = (TrustNote(guard="trend", text="rtf rises over the trials"),)
 FALLING = with_first_sounds(100, 98, 96, 94, 80, 70, 60, 58, 52, 51, 50, 50, 50, 49, 49, 48)
 UNSETTLED = RuleCase(
     rule=start.unsettled,
@@ -104,6 +105,8 @@ UNSETTLED = RuleCase(
     silent={
         "no test has found a trend": seen(structs.replace(FALLING, notes=())),
         "it rises": seen(with_first_sounds(*range(50, 66))),
+        "it falls by next to nothing": seen(with_first_sounds(*[251.0] * 8, *[250.0] * 8)),
+        "another figure rises": seen(structs.replace(FALLING, notes=RISING_RTF)),
         "too few trials": seen(with_first_sounds(100, 50, 48)),
         "each cold start is its own": seen(structs.replace(FALLING, cell=COLD)),
     },
