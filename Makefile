@@ -13,7 +13,10 @@ GGML   := onnxruntime-ggml==0.2.0
 # of a test is waiting for processes, and stealing, as a few files take most of the time.
 PARALLEL ?= -n 4 --dist worksteal
 # Coverage makes each process slower; with more of them at once, tests that wait would wait in vain.
-COVERED ?= -n 3 --dist worksteal
+# What opens a browser is left to `make pages`: Playwright switches between greenlets, which coverage
+# would have to follow.
+# Pages of the documentation that measure two versions take minutes: `make examples`, `make test`.
+COVERED ?= -n 3 --dist worksteal --ignore=tests/browser --ignore=tests/docs/test_stories.py
 
 # Some seven hundred small processes are started by the tests, and each would make threads for linear
 # algebra that have nothing to do. Never for `make perf`: what is measured there runs as it does elsewhere.
@@ -22,6 +25,11 @@ test quick check: export OPENBLAS_NUM_THREADS = 1
 # The packages that the engine is compared with bring eighty others along: they stay out of .venv.
 PEERS       := .venv-peers
 PEERS_READY := $(PEERS)/.ready
+
+# So does what builds the site of the documentation.
+SITE       := .venv-docs
+SITE_READY := $(SITE)/.ready
+
 # So do the tools that judge versions in other ways.
 RIVALS       := .venv-rivals
 RIVALS_READY := $(RIVALS)/.ready
@@ -29,6 +37,11 @@ RIVALS_READY := $(RIVALS)/.ready
 # A provider whose build of onnxruntime takes the place of the usual one.
 OPENVINO       := .venv-openvino
 OPENVINO_READY := $(OPENVINO)/.ready
+
+# Who opens the pages of runs: Playwright and axe-core drive and judge the system's Chromium.
+BROWSER       := .browser
+BROWSER_READY := $(BROWSER)/.ready
+AXE           := axe-core@4.14.1
 
 # Of a quick test each costs little, so they are dealt out one by one.
 QUICK ?= -n 2 --dist worksteal
@@ -38,7 +51,8 @@ NIGHTLY ?= --minutes 420
 # The tests start hundreds of processes: each would compile anew what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: perf test quick nightly check format schemas baseline peers rivals openvino clean
+.PHONY: perf test quick nightly check format schemas baseline peers rivals openvino pages \
+  screenshots clean
 
 perf: $(READY)
 	$(BIN)/python -m pytest -m perf $(PERF)
@@ -48,7 +62,7 @@ test: $(READY)
 
 # What needs no process, no engine and no server; tests/quick.py holds it to that.
 quick: $(READY)
-	$(BIN)/python -m pytest $(QUICK) -m "not starts" tests/unit tests/engine tests/test_architecture.py
+	$(BIN)/python -m pytest $(QUICK) -m "not starts" tests/unit tests/engine tests/docs tests/test_architecture.py
 
 # What is too long for CI. It goes on where the last night ended, and says what is still missing.
 nightly: $(READY)
@@ -65,6 +79,26 @@ format: $(READY)
 # The JSON Schemas that the package ships, from the records.
 schemas: $(READY)
 	$(BIN)/python -m pytest_ttsperf.report.schemas
+
+.PHONY: reference docs examples clean-docs
+
+# The pages of docs/ that are written from the code: marks, commands, files, lists.
+reference: $(READY)
+	$(BIN)/python tools/metrics_page.py
+	$(BIN)/python tools/reference_pages.py
+
+# The site of the documentation, in build/docs; a broken link fails it.
+docs: $(SITE_READY)
+	$(SITE)/bin/zensical build --strict --clean
+
+# The examples of the documentation, the tutorial among them, are typed and compared: minutes.
+examples: $(READY)
+	$(BIN)/python -m pytest tests/docs/test_examples.py tests/docs/test_stories.py
+
+clean: clean-docs
+
+clean-docs:
+	rm -rf $(SITE) .cache
 
 # Ten runs of this machine, as baselines; commit them apart, with the reason.
 baseline: $(READY)
@@ -83,8 +117,20 @@ rivals: $(RIVALS_READY)
 openvino: $(READY) $(OPENVINO_READY)
 	@echo "ready: $(BIN)/ttsperf run --suite provider -- --ttsperf-python=openvino=$(OPENVINO)"
 
+# The pages of runs in a real browser: what they do, how large they are, how soon they are there.
+pages: $(READY) $(BROWSER_READY)
+	TTSPERF_BROWSER=required $(BIN)/python -m pytest -n 2 --dist worksteal tests/browser
+	$(BIN)/python benchmarks/page_size.py
+
+# The pictures in docs/images, of a run that is measured for them: some seven minutes.
+screenshots: $(READY) $(BROWSER_READY)
+	rm -rf build/failing-run
+	mkdir -p build
+	$(BIN)/python tools/failing_run.py build/failing-run > build/failing-run.txt
+	$(BIN)/python tools/screenshots.py "$$(cat build/failing-run.txt)"
+
 clean:
-	rm -rf $(VENV) $(PEERS) $(RIVALS) $(OPENVINO) artifacts build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) $(RIVALS) $(OPENVINO) $(BROWSER) artifacts build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
 
 # Any Python that is new enough and can make an environment.
 define check_python
@@ -110,6 +156,17 @@ $(PEERS_READY): pyproject.toml
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[peers]"
 	@touch $(PEERS_READY)
 
+$(BROWSER_READY): pyproject.toml | $(READY)
+	@command -v chromium >/dev/null || { \
+	  echo "found no chromium; on Debian: apt-get install chromium" >&2; exit 1; }
+	@command -v npm >/dev/null || { \
+	  echo "found no npm; on Debian: apt-get install npm" >&2; exit 1; }
+	@echo "setting up $(BROWSER)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[browser]"
+	mkdir -p $(BROWSER)
+	npm install --prefix $(BROWSER) --silent --no-save --ignore-scripts --no-audit --no-fund $(AXE)
+	@touch $(BROWSER_READY)
+
 # By the same Python as .venv, whose other packages are used from there.
 $(OPENVINO_READY):
 	$(check_python)
@@ -124,3 +181,10 @@ $(RIVALS_READY): pyproject.toml
 	$(PYTHON) -m venv $(RIVALS)
 	$(RIVALS)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[rivals]"
 	@touch $(RIVALS_READY)
+
+$(SITE_READY): pyproject.toml
+	$(check_python)
+	@echo "setting up $(SITE) (a minute the first time)"
+	$(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"
+	@touch $(SITE_READY)

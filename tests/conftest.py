@@ -63,6 +63,14 @@ def _own_coverage_is_no_tracer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracing, "tracers", others)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _nobody_says_how_wide() -> Iterator[None]:
+    """A worker of xdist has COLUMNS set, as a terminal has: then all that is printed is folded."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COLUMNS", raising=False)
+        yield
+
+
 @pytest.fixture
 def untraced_children(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests that measure inline in a pytest of their own: our coverage is kept out of it."""

@@ -15,8 +15,14 @@ import pytest
 
 MARK = "starts"
 WITHOUT = f"not {MARK}"
-FOLDERS = ("tests/adversarial/", "tests/plugin/", "tests/perf/", "tests/engine/")
-"""Their tests measure something in a pytest of their own, or speak with an engine."""
+FOLDERS = (
+    "tests/adversarial/",
+    "tests/browser/",
+    "tests/plugin/",
+    "tests/perf/",
+    "tests/engine/",
+)
+"""Their tests measure in a pytest of their own, speak with an engine, or open a browser."""
 READING = ("audio", "encoders", "providers", "reading_cases", "text", "voices")
 QUICK = tuple(f"tests/engine/test_engine_{name}.py" for name in READING)
 """But these files are about texts and numbers."""

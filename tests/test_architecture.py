@@ -32,7 +32,8 @@ PLUGIN_ROOMS = {
     "metrics": {"records"},
     "judge": {"records"},
     "sound_quality": {"records", "metrics"},
-    "report": {"records"},
+    # Its page derives buffers and samples of trials from what was recorded.
+    "report": {"records", "metrics"},
     "experiment": {"records", "targets", "measure", "metrics", "judge", "machine", "sound_quality"},
     "compare": {
         "records", "experiment", "targets", "measure", "metrics", "judge.statistics", "machine",
@@ -258,6 +259,7 @@ def test_clocks_that_a_test_may_have_stopped_are_read_in_no_process_of_tests() -
         "targets/guardian.py",
         "targets/server/http.py",
         "targets/worker/child.py",
+        "targets/worker/session_profiles.py",
         "targets/server/wyoming.py",
     }
     package = ROOT / "pytest_ttsperf"

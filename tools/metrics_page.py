@@ -34,8 +34,8 @@ SLOPE = "leak"
 HEAD = """\
 # Metrics
 
-Written by `tools/metrics_page.py` from the definitions; change them, or
-`pytest_ttsperf/metrics/catalog.py`, and run it again.
+<!-- Written by tools/metrics_page.py from the definitions: change them, or
+pytest_ttsperf/metrics/catalog.py, and run make reference. -->
 
 t0 is the monotonic clock just before a request is handed over. Chunk i arrives at a_i and holds d_i
 seconds of audio; a_0 is the first chunk with a sample, a_last the last one, D the sum of all d_i.

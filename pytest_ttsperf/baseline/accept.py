@@ -21,7 +21,7 @@ from pytest_ttsperf.files import read_json, reason_of
 from pytest_ttsperf.records import Cell, CellResult, Outcome, Run
 from pytest_ttsperf.records.commands import Acceptance, AcceptedCell, RefusedCell
 from pytest_ttsperf.report.artifact import recent_runs
-from pytest_ttsperf.report.terminal import cell_label
+from pytest_ttsperf.report.rows import cell_label
 
 
 def accept(

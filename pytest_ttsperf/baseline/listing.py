@@ -24,7 +24,7 @@ from pytest_ttsperf.records.commands import (
     StoredRun,
 )
 from pytest_ttsperf.report.artifact import recent_runs
-from pytest_ttsperf.report.terminal import cell_label
+from pytest_ttsperf.report.rows import cell_label
 
 RECENT_RUNS = 20
 SHOWN_NAMES = 8

@@ -17,7 +17,8 @@ from pytest_ttsperf.records.commands import (
     StoredCell,
     StoredRun,
 )
-from pytest_ttsperf.report.terminal import cell_label, grid, number
+from pytest_ttsperf.report.layout import grid
+from pytest_ttsperf.report.rows import cell_label, number
 
 COMMIT_APART = "Commit the changed files apart from other changes, with the reason."
 PRUNE_HINT = "Nothing was deleted; --yes deletes them."

@@ -12,7 +12,17 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from pytest_ttsperf import secrets
-from pytest_ttsperf.cli import baselines, ci, compare, doctor, init, load, run, suggest
+from pytest_ttsperf.cli import (
+    baselines,
+    ci,
+    compare,
+    doctor,
+    init,
+    load,
+    report,
+    run,
+    suggest,
+)
 from pytest_ttsperf.cli.output import discard_broken_output
 from pytest_ttsperf.errors import ArtifactUnreadable, CellUnknown, LimitError, TtsperfError
 from pytest_ttsperf.version import __version__
@@ -57,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="ttsperf",
         description="Performance of text-to-speech engines: a first test, ready-made tests, stored "
-        "baselines, two targets side by side, jobs in CI, and this machine.",
+        "baselines, two targets side by side, the page of a run, jobs in CI, and this machine.",
         epilog=EPILOG,
     )
     parser.add_argument("--version", action="version", version=f"pytest-ttsperf {__version__}")
@@ -68,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add(commands)
     init.add(commands)
     load.add(commands)
+    report.add(commands)
     run.add(commands)
     suggest.add(commands)
     return parser

@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_ttsperf.cli import lazy
 from pytest_ttsperf.cli.actions import add_action
-from pytest_ttsperf.cli.output import print_answer
+from pytest_ttsperf.cli.output import folded, print_answer
 
 DEFAULT_STORAGE = "baselines"
 DEFAULT_ARTIFACTS = "artifacts"
@@ -99,20 +99,20 @@ def _add_stored_action(
 
 def _list(arguments: argparse.Namespace) -> int:
     stored = lazy.listing.list_baselines(arguments.storage, arguments.artifacts)
-    print_answer(stored, lazy.baseline_report.listing(stored), as_json=arguments.json)
+    print_answer(stored, folded(lazy.baseline_report.listing(stored)), as_json=arguments.json)
     return 1 if stored.unreadable else 0
 
 
 def _show(arguments: argparse.Namespace) -> int:
     stored = lazy.listing.list_baselines(arguments.storage, arguments.artifacts)
     cell = lazy.listing.find(stored, arguments.cell)
-    print_answer(cell, lazy.baseline_report.cell(cell), as_json=arguments.json)
+    print_answer(cell, folded(lazy.baseline_report.cell(cell)), as_json=arguments.json)
     return 0
 
 
 def _why(arguments: argparse.Namespace) -> int:
     reasons = lazy.listing.why(arguments.storage, arguments.artifacts, arguments.cell)
-    print_answer(reasons, lazy.baseline_report.why(reasons), as_json=arguments.json)
+    print_answer(reasons, folded(lazy.baseline_report.why(reasons)), as_json=arguments.json)
     return int(any(gate.outcome == "FAIL" for gate in reasons.gates))
 
 
@@ -126,7 +126,7 @@ def _accept(arguments: argparse.Namespace) -> int:
         cells,
         arguments.runs,
     )
-    print_answer(done, lazy.baseline_report.acceptance(done), as_json=arguments.json)
+    print_answer(done, folded(lazy.baseline_report.acceptance(done)), as_json=arguments.json)
     return 1 if done.refused else 0
 
 
@@ -140,9 +140,8 @@ def _prune(arguments: argparse.Namespace) -> int:
     is_deleting = arguments.yes and not arguments.dry_run
     if is_deleting:
         removals = lazy.prune.prune(removals)
-    print_answer(
-        removals, lazy.baseline_report.removals(removals, is_deleting), as_json=arguments.json
-    )
+    text = folded(lazy.baseline_report.removals(removals, is_deleting))
+    print_answer(removals, text, as_json=arguments.json)
     return int(is_deleting and not all(removal.removed for removal in removals))
 
 

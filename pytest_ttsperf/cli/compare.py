@@ -14,7 +14,7 @@ from typing import Any
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.cli import lazy, targets
-from pytest_ttsperf.cli.output import advise, paint, print_answer
+from pytest_ttsperf.cli.output import advise, folded, paint, print_answer
 from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.errors import LimitError
 from pytest_ttsperf.targets import spec as targets_spec
@@ -114,7 +114,7 @@ def _run(arguments: argparse.Namespace) -> int:
     text = lazy.compare_report.text(old_name, new_name, found, paint)
     if load is not None:
         text = f"{text}\n{lazy.load_comparison_report.text(found, load.label)}"
-    print_answer(found, text, as_json=arguments.json)
+    print_answer(found, folded(text), as_json=arguments.json)
     outcomes: set[lazy.records.Outcome] = set()
     for comparison in found.values():
         outcomes.update(lazy.compare_report.outcomes(comparison))

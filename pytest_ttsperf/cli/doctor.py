@@ -9,7 +9,7 @@ from typing import Any
 from pytest_ttsperf import secrets
 from pytest_ttsperf.cli import lazy, targets
 from pytest_ttsperf.cli.compare import modules_of
-from pytest_ttsperf.cli.output import advise, paint, print_answer
+from pytest_ttsperf.cli.output import advise, folded, paint, print_answer
 from pytest_ttsperf.errors import LimitError
 
 DEFAULT_SECONDS = 2.0
@@ -47,7 +47,8 @@ def add(commands: Any) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     with modules_of(os.getcwd()):
         checkup = lazy.checks.examine(arguments.seconds, _source(arguments))
-    print_answer(checkup, lazy.doctor_report.checkup(checkup, paint), as_json=arguments.json)
+    text = folded(lazy.doctor_report.checkup(checkup, paint))
+    print_answer(checkup, text, as_json=arguments.json)
     return int(checkup.level == "bad")
 
 

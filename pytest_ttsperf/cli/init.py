@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pytest_ttsperf.cli import lazy, targets
 from pytest_ttsperf.cli.compare import modules_of
-from pytest_ttsperf.cli.output import print_answer
+from pytest_ttsperf.cli.output import folded, print_answer, terminal_width
 from pytest_ttsperf.targets import spec as targets_spec
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _run(arguments: argparse.Namespace) -> int:
     found = _find(arguments, folder)
     chosen = found.chosen
     lazy.project.refuse_secrets(chosen.spec)
-    print_answer(None, lazy.init_report.found_text(found), as_json=False)
+    print_answer(None, folded(lazy.init_report.found_text(found)), as_json=False)
     with modules_of(os.path.normpath(folder / (chosen.folder or "."))):
         try:
             measured = lazy.first_measurement.measure_first(
@@ -67,7 +67,7 @@ def _run(arguments: argparse.Namespace) -> int:
         finally:
             _show_nothing()
     summary = "\n".join(lazy.doctor_report.target_lines(measured.summary))
-    print_answer(None, summary, as_json=False)
+    print_answer(None, folded(summary), as_json=False)
     drafts = lazy.project.draft_files(
         measured, folder, _service(arguments.ci, folder), chosen.folder
     )
@@ -76,6 +76,7 @@ def _run(arguments: argparse.Namespace) -> int:
         lazy.project.write_drafts(drafts, folder),
         lazy.project.next_command(folder, measured, chosen.folder),
         lazy.first_files.compare_command(measured),
+        width=terminal_width(),
     )
     print_answer(None, text, as_json=False)
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import msgspec
 
 from pytest_ttsperf import secrets
+from pytest_ttsperf.report import layout
 
 COLORS = {"good": "32", "unmeasured": "2", "advice": "33", "bad": "31"}
 
@@ -19,6 +21,18 @@ def paint(text: str, level: str) -> str:
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return text
     return f"\x1b[{COLORS[level]}m{text}\x1b[0m"
+
+
+def terminal_width() -> int | None:
+    """Characters in a line of standard output; None for a file or a pipe, unless COLUMNS is set."""
+    if not sys.stdout.isatty() and not os.environ.get("COLUMNS"):
+        return None
+    return shutil.get_terminal_size().columns
+
+
+def folded(text: str) -> str:
+    """A text for people, whose lines are not wider than the terminal."""
+    return layout.fold_text(text, terminal_width())
 
 
 def print_answer(answer: object, text: str, *, as_json: bool) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.cli import targets
+from pytest_ttsperf.cli.output import folded, terminal_width
+from pytest_ttsperf.report import layout
 from pytest_ttsperf.suites import limits, table
 from pytest_ttsperf.targets import spec as targets_spec
 
@@ -81,10 +83,15 @@ def _run(arguments: argparse.Namespace) -> int:
     table.choose_presets(arguments.preset)
     limits.limits_of(suites[0].name)
     command = ["-m", "pytest", *pytest_arguments(arguments)]
-    shown = secrets.mask(shlex.join(["python", *command]))
-    print(f"ttsperf: {announcement(suites)}", flush=True)
-    print(f"ttsperf: {shown}", flush=True)
+    print(folded(f"ttsperf: {announcement(suites)}"), flush=True)
+    print("\n".join(_command_lines(["python", *command])), flush=True)
     os.execv(sys.executable, [sys.executable, *command])  # noqa: S606  (no shell is wanted)
+
+
+def _command_lines(words: Sequence[str]) -> list[str]:
+    """The command as a shell takes it, without secrets, in lines that fit into the terminal."""
+    quoted = [secrets.mask(shlex.quote(word)) for word in secrets.mask_arguments(words)]
+    return layout.fold_command(["ttsperf:", *quoted], terminal_width())
 
 
 def pytest_arguments(arguments: argparse.Namespace) -> list[str]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from pytest_ttsperf.compare import footing, forecast, revisions, run
+from pytest_ttsperf.compare import footing, forecast, graph_nodes, revisions, run
 from pytest_ttsperf.compare.blocks import ComparedCell, ComparisonSpec
 from pytest_ttsperf.compare.checkout import copies
 from pytest_ttsperf.compare.metrics import choose_ungated, with_work
@@ -199,13 +199,15 @@ def compare_cells(
     earlier: run.EarlierRuns | None = None,
     measure: bool = False,
     compare: Compare | None = None,
+    names_nodes: bool = False,
 ) -> list[CellResult]:
     """The results of one test, with what a comparison says of them.
 
     They are compared with `against`, if that is a version; otherwise each cell that
     `needs_comparison` is compared with the revisions of the stored numbers, which `version_of`
     prepares. `tell`, `announce` and `earlier` are as `run.compare` has them; `compare` takes its
-    place for cells that are not compared trial by trial.
+    place for cells that are not compared trial by trial. With `names_nodes` both versions of what
+    got slower are profiled as well, beyond the budget.
     """
     # Many who listen to programs have one each, and nothing of it has to be warm.
     refuses_never_warm = compare is None
@@ -220,6 +222,7 @@ def compare_cells(
                 _refuse_never_warm(spec.baseline, group.phase)
             level = version.level(spec, group.results[0].ready)
             compared = compare(level.spec)
+            compared = _name_nodes(level.spec, compared, tell, is_wanted=names_nodes)
             comparisons = level.annotate(compared)
         except (MeasurementError, RevisionError, QualityError) as error:
             comparisons = group.without_comparison(_first_line(error), Outcome.INCONCLUSIVE)
@@ -234,6 +237,19 @@ def compare_cells(
                 revision=group.label if against is None else None,
             )
     return list(by_cell.values())
+
+
+def _name_nodes(
+    spec: ComparisonSpec,
+    comparisons: dict[str, Comparison],
+    tell: run.Tell,
+    *,
+    is_wanted: bool,
+) -> dict[str, Comparison]:
+    """With the nodes of the graphs that grew, if that is wanted."""
+    if not is_wanted:
+        return comparisons
+    return graph_nodes.explain_changes(spec, comparisons, tell)
 
 
 class _Group(NamedTuple):

@@ -26,6 +26,7 @@ from pytest_ttsperf.compare.incomparable import Incomparable
 from pytest_ttsperf.compare.listening import BlockListener
 from pytest_ttsperf.compare.looks import CellLooks
 from pytest_ttsperf.compare.metrics import why_ungated
+from pytest_ttsperf.compare.typical import find_typical
 from pytest_ttsperf.errors import WrongTree
 from pytest_ttsperf.experiment.plan import TargetFactory
 from pytest_ttsperf.judge.statistics import always_valid, t_rule
@@ -441,6 +442,7 @@ class ComparisonRun:
             changes=work.void_by_work(changes, metrics),
             ungated=self._judge_ungated(cell_id),
             measured={metric: tuple(each) for metric, each in blocks.by_metric.items()},
+            typical=find_typical(blocks.trials),
         )
 
     def _with_cost(self, change: ChangeVerdict) -> ChangeVerdict:

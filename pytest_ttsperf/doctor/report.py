@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from pytest_ttsperf.records.commands import Checkup, Finding, Level, TargetSummary
-from pytest_ttsperf.report.terminal import number
+from pytest_ttsperf.report.rows import number
 
 Paint = Callable[[str, Level], str]
 WORDS: dict[Level, str] = {"good": "good", "unmeasured": "-", "advice": "advice", "bad": "BAD"}

@@ -208,9 +208,10 @@ class _SoakRun:
         cost = None
         probes: list[Trial] = []
         if not self._is_stopped:
-            placement, cost, tracers = opened.target.inspect()
-            tracers = merge_tracers(ready.tracers, tracers)
-            ready = structs.replace(ready, placement=placement, tracers=tracers)
+            found = opened.target.inspect()
+            cost = found.cost
+            tracers = merge_tracers(ready.tracers, found.tracers)
+            ready = structs.replace(ready, placement=found.placement, tracers=tracers)
             probes = self._run_cache_probes()
         process = TargetProcess(
             process=self._session,

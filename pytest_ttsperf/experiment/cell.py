@@ -369,7 +369,11 @@ def _page_cache_notes(trials: Sequence[Trial]) -> list[TrustNote]:
     """From the second start on, the files that a start reads are in memory already."""
     if len(trials) < 2:
         return []
-    return [TrustNote(guard="page-cache", text="model files were read from a filled page cache")]
+    text = (
+        "from the second start on, model files are in the system's memory already; the first start "
+        "after the machine was switched on takes longer"
+    )
+    return [TrustNote(guard="page-cache", text=text)]
 
 
 def is_decided(thresholds: Iterable[Threshold], trials: Sequence[Trial], declared: int) -> bool:

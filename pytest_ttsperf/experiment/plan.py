@@ -50,6 +50,8 @@ class TargetFactory:
     """Another version of the code, in whose place the running one is not opened."""
     python: str | None = None
     """Another interpreter, on whose packages the target is opened."""
+    profile_folder: Path | None = None
+    """Takes profiles of its sessions of ONNX Runtime, in processes whose figures do not count."""
 
     def __post_init__(self) -> None:
         """MeasurementError for another version, or interpreter, of what is not imported."""
@@ -136,6 +138,7 @@ class TargetFactory:
             is_inline=self.inline,
             tree=self.tree,
             python=self.python,
+            profile_folder=self.profile_folder,
         )
 
     def _new_target(self) -> Target:

@@ -307,7 +307,7 @@ def run_cold_trial(
             usage = opened.meter.usage()
             ready = note_unreadable(ready, opened.meter)
         second = opened.target.record(second_text, mode)
-        placement, cost, tracers = opened.target.inspect()
+        found = opened.target.inspect()
     finally:
         opened.close()
     recording = _from_process_start(first, ready)
@@ -317,9 +317,9 @@ def run_cold_trial(
         phases[span.stage] = (span.end_ns - span.start_ns) / 1e6
     phases["first_run"] = definitions.ttfs_ms(first)
     phases["second_run"] = definitions.ttfs_ms(second)
-    tracers = merge_tracers(ready.tracers, tracers)
-    ready = structs.replace(ready, placement=placement, tracers=tracers)
-    return ColdTrial(_with_phases(trial, phases), ready, cost)
+    tracers = merge_tracers(ready.tracers, found.tracers)
+    ready = structs.replace(ready, placement=found.placement, tracers=tracers)
+    return ColdTrial(_with_phases(trial, phases), ready, found.cost)
 
 
 def _run_process_trial(

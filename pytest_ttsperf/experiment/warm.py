@@ -219,10 +219,10 @@ class _WarmRun:
         if not is_broken(self.trials):
             if opened.meter and not opened.meter.is_quiet():
                 self.notes[-1].append(TrustNote(guard="background", text=WORKS_ON))
-            placement, cost, tracers = opened.target.inspect()
-            tracers = merge_tracers(ready.tracers, tracers)
-            ready = structs.replace(ready, placement=placement, tracers=tracers)
-            self.costs.append(cost)
+            found = opened.target.inspect()
+            tracers = merge_tracers(ready.tracers, found.tracers)
+            ready = structs.replace(ready, placement=found.placement, tracers=tracers)
+            self.costs.append(found.cost)
         self.processes.append(
             TargetProcess(
                 process=self._number,
@@ -259,9 +259,10 @@ def monitor_load(opened: OpenTarget) -> load.LoadMonitor:
 def warmup_notes(opened: OpenTarget, warmups: Sequence[Trial]) -> Iterator[TrustNote]:
     """Wait until the target is quiet; whether it became steady, and quiet."""
     if not is_steady(warmups):
-        yield TrustNote(guard="steady", text=f"not steady after {len(warmups)} warm-ups")
+        text = f"its times still went up and down after {len(warmups)} warm-ups"
+        yield TrustNote(guard="steady", text=text)
     if opened.meter and not opened.meter.wait_quiet(QUIET_TIMEOUT_S):
-        text = f"the target kept working for {QUIET_TIMEOUT_S:g} s on its own"
+        text = f"the target kept working for {QUIET_TIMEOUT_S:g} s after its last answer"
         yield TrustNote(guard="quiet", text=text)
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 from pytest_ttsperf.judge.statistics import quantiles
 from pytest_ttsperf.metrics import definitions
 from pytest_ttsperf.records import Mode, Phase, Trial
-from pytest_ttsperf.report.terminal import number
+from pytest_ttsperf.report.rows import number
 
 HALF = 0.5
 """What more of the answers do is what the target does, as for `@cadence(streamed=True)`."""

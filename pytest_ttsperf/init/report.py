@@ -9,6 +9,7 @@ from pytest_ttsperf.init.candidates import FoundTargets
 from pytest_ttsperf.init.first_measurement import FirstMeasurement
 from pytest_ttsperf.init.limits import FACTOR
 from pytest_ttsperf.records.commands import FileOfInit, SuggestedMarks, Suggestion
+from pytest_ttsperf.report import layout
 
 
 def found_text(found: FoundTargets) -> str:
@@ -28,26 +29,33 @@ def written_text(
     files: Sequence[FileOfInit],
     command: str,
     compare_command: str,
+    *,
+    width: int | None = None,
 ) -> str:
-    """The figures, each file with what became of it, and the commands that come next."""
+    """The figures, each file with what became of it, and the commands that come next.
+
+    Sentences are folded to `width` characters; what is to be copied, as lines of files and
+    commands, stays as it is.
+    """
     lines = ["", "Measured:"]
     if measured.warm is not None:
         lines.append(f"  short text, warm: {measured.warm.text}")
     if measured.cold is not None:
         lines.append(f"  short text, cold start: {measured.cold.text}")
     lines.append(f"Limits are {FACTOR:g} times that, rounded up, and hold for this machine.")
+    lines = layout.fold_text("\n".join(lines), width).split("\n")
     lines.append("")
     for file in files:
-        lines += _file_lines(file)
+        lines += _file_lines(file, width)
     lines += ["", f"Next:             {command}", f"For each change:  {compare_command}"]
     return "\n".join(lines)
 
 
-def _file_lines(file: FileOfInit) -> Iterator[str]:
+def _file_lines(file: FileOfInit, width: int | None) -> Iterator[str]:
     if file.is_written:
         yield f"wrote {file.path}"
         return
-    yield f"{file.remark}:"
+    yield from layout.fold(f"{file.remark}:", width)
     for line in file.body.splitlines():
         yield f"    {line}".rstrip()
 

@@ -21,7 +21,7 @@ from pytest_ttsperf.records import Cell, CellResult, Run, Trial
 from pytest_ttsperf.records.cell import target_identity
 from pytest_ttsperf.records.commands import SuggestedMarks, Suggestion
 from pytest_ttsperf.report.artifact import recent_runs
-from pytest_ttsperf.report.terminal import cell_label, limit_text
+from pytest_ttsperf.report.rows import cell_label, limit_text
 
 MOST_RUNS = 200
 """Older ones are not read: what tests measure now is in the newest."""

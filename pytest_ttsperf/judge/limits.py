@@ -207,11 +207,13 @@ def _judge_percentile(
         witnesses = _separate(separate)
     outcome = _percentile_outcome(p_greater, test.p_less, is_early, looks)
     bound = None
+    lower_bound = None
     p_value = test.p_less
     needed = None
     open_end = ""
     if outcome is Outcome.FAIL:
-        bound = quantiles.lower_bound(values, level, inflation)
+        lower_bound = quantiles.lower_bound(values, level, inflation)
+        bound = lower_bound
         p_value = p_greater
     elif outcome is Outcome.PASS:
         bound = quantiles.upper_bound(values, level, inflation, looks.alpha)
@@ -228,6 +230,7 @@ def _judge_percentile(
         f"{text}{witnesses}{_shared(outcome, looks)}{open_end}",
         value=quantiles.quantile(_drop_missing(values), level),
         bound=_finite(quantiles.upper_bound(values, level, inflation)),
+        lower_bound=_finite(lower_bound),
         n=test.n,
         n_effective=test.n_effective,
         exceeding=test.exceeding,

@@ -348,11 +348,12 @@ class _LoadRun:
             self.notes.append(TrustNote(guard="target", text=text))
 
     def _inspect(self) -> None:
-        placement, self.cost, tracers = self._generator.inspect()
+        found = self._generator.inspect()
+        self.cost = found.cost
         self.ready = structs.replace(
             self.ready,
-            placement=placement,
-            tracers=merge_tracers(self.ready.tracers, tracers),
+            placement=found.placement,
+            tracers=merge_tracers(self.ready.tracers, found.tracers),
         )
 
 

@@ -22,11 +22,17 @@ Paint = Callable[[str, Level], str]
 UNMEASURED = "-"
 GAP = "  "
 WIDEST_BAR = 48
-NARROWEST_BAR = 20
+NARROWEST_BAR = 16
+NO_BAR_BELOW = 60
+"""Of the terminal's width: the numbers say more than a bar there."""
 SCALE = 2.0
 """Times the limit: how far the bars reach."""
 P50, P95, LIMIT, BEYOND, EMPTY = "=", "-", "|", ">", " "
 PROGRESS_BAR = 16
+LEGEND = (
+    "Bars: TTFA, its median (=) and p95 (-) in the middle window. Goodput: requests a second that "
+    "meet the limits. Cores: those of the target that a stream takes. Good: so many of the windows."
+)
 
 
 class Row(NamedTuple):
@@ -66,7 +72,7 @@ def capacity_text(
     limits = CapacityLimits(found.limits.get("ttfa_p95_ms"), found.limits.get("stall", 0.0))
     lines = [*_fold(f"Good windows: {limits.text}, nothing refused or failed.", width), ""]
     lines += curve(found, paint, width=width)
-    lines += ["", *_remarks(found, width)]
+    lines += ["", *_fold(LEGEND, width), "", *_remarks(found, width)]
     answer = found.reason[0].upper() + found.reason[1:] + "."
     level: Level = "good" if is_good(found) else "bad"
     lines += [paint(line, level) for line in _fold(answer, width)]
@@ -182,17 +188,17 @@ def _columns(found: Capacity, rows: Sequence[Row]) -> list[Column]:
     """Those of most use first, the level at the very beginning."""
     return [
         Column(found.unit, tuple(f"{row.level:g}" for row in rows)),
-        Column("good windows", tuple(row.good for row in rows)),
+        Column("good", tuple(row.good for row in rows)),
         Column("", tuple(_outcome_word(found, row) for row in rows)),
         Column("p95 ms", tuple(_number(row.p95_ms, ".0f") for row in rows)),
         Column("stalls", tuple(_number(row.stalled, ".1%") for row in rows)),
-        Column("p50 ms", tuple(_number(row.p50_ms, ".0f") for row in rows)),
         Column("goodput/s", tuple(_number(row.goodput, ".2f") for row in rows)),
-        Column("cores/stream", tuple(_number(row.cores, ".2f") for row in rows)),
+        Column("cores", tuple(_number(row.cores, ".2f") for row in rows)),
+        Column("p50 ms", tuple(_number(row.p50_ms, ".0f") for row in rows)),
     ]
 
 
-SHOWN = ("", "p50 ms", "p95 ms", "stalls", "goodput/s", "cores/stream", "good windows")
+SHOWN = ("", "p50 ms", "p95 ms", "stalls", "goodput/s", "cores", "good")
 """The order of the columns behind the level, and behind them the word."""
 
 
@@ -200,7 +206,7 @@ def _fitting_columns(columns: Sequence[Column], width: int) -> list[Column]:
     """As many as fit beside a bar, or, where that is too much, by themselves; in reading order."""
     chosen: list[Column] = []
     taken = NARROWEST_BAR
-    if width < 3 * NARROWEST_BAR:
+    if width < NO_BAR_BELOW:
         taken = 0
     for column in columns:
         taken += column.width + len(GAP)

@@ -12,17 +12,20 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from pytest_ttsperf.records import Recording
+from pytest_ttsperf.records import BufferLevel, PlayerStretch, Recording
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 SHORTEST_STALL_NS = 1 * NS_PER_MS
 """Nobody hears a shorter interruption, and no scheduler keeps below it."""
+BUFFER_STEP_MS = 20.0
+"""Between two readings of the player's buffer while it plays."""
 
 Integers = NDArray[np.int64]
 
@@ -133,6 +136,77 @@ def start_delay_needed_ms(recording: Recording) -> float | None:
     rate = recording.sample_rate
     behind = _behind(arrivals, frames, int(arrivals[0]), rate)
     return float(behind.max() / (rate * NS_PER_MS))
+
+
+def find_stretches(recording: Recording, prebuffer_ms: float = 0.0) -> tuple[PlayerStretch, ...]:
+    """When the player of `play` waited, played and stalled, from the request to its last frame.
+
+    Interruptions of less than 1 ms, which are no stalls, belong to what is played around them.
+    Empty when there was no audio.
+    """
+    arrivals, frames = chunks_of(recording)
+    if not arrivals.size:
+        return ()
+    rate = recording.sample_rate
+    start_ns = _start_ns(recording, _frames_in(prebuffer_ms, rate))
+    growth = _delay_growth(arrivals, frames, start_ns, rate)
+    delay = np.cumsum(growth)
+    due = (np.cumsum(frames) - frames) * NS_PER_S
+    stretches = [
+        PlayerStretch(state="waiting", start_ns=recording.request_ns, end_ns=start_ns),
+    ]
+    playing_since_ns = start_ns
+    for chunk in np.flatnonzero(growth >= SHORTEST_STALL_NS * rate):
+        before = int(due[chunk] + delay[chunk] - growth[chunk])
+        ran_dry_ns = start_ns + before // rate
+        arrival_ns = int(arrivals[chunk])
+        stretches += [
+            PlayerStretch(state="playing", start_ns=playing_since_ns, end_ns=ran_dry_ns),
+            PlayerStretch(state="stalled", start_ns=ran_dry_ns, end_ns=arrival_ns),
+        ]
+        playing_since_ns = arrival_ns
+    whole = int(frames.sum()) * NS_PER_S + int(delay[-1])
+    end_ns = start_ns + whole // rate
+    stretches.append(
+        PlayerStretch(state="playing", start_ns=playing_since_ns, end_ns=end_ns),
+    )
+    return tuple(stretches)
+
+
+def find_buffer_levels(
+    recording: Recording,
+    stretches: Sequence[PlayerStretch],
+    step_ms: float = BUFFER_STEP_MS,
+) -> tuple[BufferLevel, ...]:
+    """How much audio the player has in hand: at each arrival and change, and between as it plays.
+
+    `stretches` are those of `find_stretches`. A level at an arrival includes what has arrived.
+    """
+    if not stretches:
+        return ()
+    arrivals, frames = chunks_of(recording)
+    step_ns = round(step_ms * NS_PER_MS)
+    instants = {int(at_ns) for at_ns in arrivals}
+    for stretch in stretches:
+        instants |= {stretch.start_ns, stretch.end_ns}
+        if stretch.state == "playing":
+            instants.update(range(stretch.start_ns, stretch.end_ns, step_ns))
+    audio_ms = np.concatenate([[0.0], np.cumsum(frames) / recording.sample_rate * 1000])
+    levels = []
+    for at_ns in sorted(instants):
+        arrived = int(np.searchsorted(arrivals, at_ns, side="right"))
+        in_hand_ms = float(audio_ms[arrived]) - _played_ms(stretches, at_ns)
+        levels.append(BufferLevel(at_ns=at_ns, audio_ms=max(in_hand_ms, 0.0)))
+    return tuple(levels)
+
+
+def _played_ms(stretches: Iterable[PlayerStretch], at_ns: int) -> float:
+    """How much has been played by an instant."""
+    played_ns = 0
+    for stretch in stretches:
+        if stretch.state == "playing":
+            played_ns += max(min(at_ns, stretch.end_ns) - stretch.start_ns, 0)
+    return played_ns / NS_PER_MS
 
 
 def _frames_in(prebuffer_ms: float, rate: int) -> int:

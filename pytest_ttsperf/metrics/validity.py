@@ -303,8 +303,8 @@ def check_trend(evidence: Evidence) -> TrustNote | None:
         return TrustNote(
             guard="trend",
             text=f"{metric} {direction} over the trials: {change:+.0%} from the first quarter to "
-            f"the last (n={len(values)}, Kendall's p = {p_value:.2g}); the target was still "
-            "warming up, or heats or leaks",
+            f"the last, of {len(values)} trials (chance alone: p = {p_value:.2g}); the target was "
+            "still warming up, or heats or leaks",
         )
     return None
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pytest_ttsperf.experiment import cell as cell
     from pytest_ttsperf.experiment import plan as plan
     from pytest_ttsperf.experiment import trial as trial
+    from pytest_ttsperf.experiment import trial_timelines as trial_timelines
     from pytest_ttsperf.experiment import warm as warm
     from pytest_ttsperf.load import barge_in as barge_in
     from pytest_ttsperf.load import capacity as capacity
@@ -43,7 +44,12 @@ if TYPE_CHECKING:
     from pytest_ttsperf.load import window_blocks as window_blocks
     from pytest_ttsperf.machine import environment as environment
     from pytest_ttsperf.report import artifact as artifact
+    from pytest_ttsperf.report import brief as brief
+    from pytest_ttsperf.report import layout as layout
+    from pytest_ttsperf.report import pages as pages
+    from pytest_ttsperf.report import rows as rows
     from pytest_ttsperf.report import terminal as terminal
+    from pytest_ttsperf.report import trace_events as trace_events
     from pytest_ttsperf.sound_quality import function_process as function_process
     from pytest_ttsperf.targets.server import run_options as run_options
 
@@ -72,6 +78,7 @@ MODULES = {
     "admission": "pytest_ttsperf.baseline.admission",
     "artifact": "pytest_ttsperf.report.artifact",
     "barge_in": "pytest_ttsperf.load.barge_in",
+    "brief": "pytest_ttsperf.report.brief",
     "candidates": "pytest_ttsperf.alternatives.candidates",
     "capacity": "pytest_ttsperf.load.capacity",
     "capacity_cell": "pytest_ttsperf.load.capacity_cell",
@@ -79,13 +86,16 @@ MODULES = {
     "cells": "pytest_ttsperf.compare.cells",
     "environment": "pytest_ttsperf.machine.environment",
     "function_process": "pytest_ttsperf.sound_quality.function_process",
+    "layout": "pytest_ttsperf.report.layout",
     "load_cell": "pytest_ttsperf.load.cell",
     "load_comparison": "pytest_ttsperf.load.comparison",
     "load_pooling": "pytest_ttsperf.load.pooling",
     "load_report": "pytest_ttsperf.load.report",
+    "pages": "pytest_ttsperf.report.pages",
     "plan": "pytest_ttsperf.experiment.plan",
     "records": "pytest_ttsperf.records",
     "records_cell": "pytest_ttsperf.records.cell",
+    "rows": "pytest_ttsperf.report.rows",
     "run_options": "pytest_ttsperf.targets.server.run_options",
     "screening": "pytest_ttsperf.baseline.screening",
     "soak_cell": "pytest_ttsperf.endurance.cell",
@@ -96,7 +106,9 @@ MODULES = {
     "soak_verdicts": "pytest_ttsperf.endurance.verdicts",
     "store": "pytest_ttsperf.baseline.store",
     "terminal": "pytest_ttsperf.report.terminal",
+    "trace_events": "pytest_ttsperf.report.trace_events",
     "trial": "pytest_ttsperf.experiment.trial",
+    "trial_timelines": "pytest_ttsperf.experiment.trial_timelines",
     "warm": "pytest_ttsperf.experiment.warm",
     "window_blocks": "pytest_ttsperf.load.window_blocks",
 }

@@ -111,13 +111,31 @@ LIMITS: Mapping[str, Mapping[str, Limit]] = {
         "handles": Limit("handles_growth", "value"),
     },
 }
-SETTINGS: Mapping[str, tuple[str, ...]] = {
-    "ttfa": ("prebuffer_ms", "onset"),
-    "cadence": ("prebuffer_ms",),
-    "quality": ("lufs", "duration", "timbre_db", "recognizer"),
-    "capacity": ("ttfa_p95_ms", "stall"),
-    "soak": ("minutes", "requests"),
+_PREBUFFER = "how much audio the player waits for before it starts; 0 unless set"
+SETTINGS: Mapping[str, Mapping[str, str]] = {
+    "ttfa": {
+        "prebuffer_ms": _PREBUFFER,
+        "onset": "what counts as audio: 'sample' is the first sample, as vendors count; unless "
+        "set, the first sound that a listener can hear",
+    },
+    "cadence": {"prebuffer_ms": _PREBUFFER},
+    "quality": {
+        "lufs": "the loudness that tolerance_lu is measured from",
+        "duration": "how far the length of speech may differ between versions, as '2%'",
+        "timbre_db": "how far the voice itself may differ between versions",
+        "recognizer": "what recognises the words: 'pocketsphinx' unless set, or a function of "
+        "yours, as 'my_module:transcribe'",
+    },
+    "capacity": {
+        "ttfa_p95_ms": "the time to first audio that 95 % of answers keep, however many listen",
+        "stall": "the share of answers that may stall, as 0 or '1%'",
+    },
+    "soak": {
+        "minutes": "how long to speak",
+        "requests": "how many requests to make, instead of minutes",
+    },
 }
+"""What the keywords of a mark that limit nothing by themselves say, by mark."""
 MARGINS: Mapping[str, tuple[str, ...]] = {"quality": ("duration", "timbre_db")}
 """Settings that limit something by themselves: how far versions may differ."""
 DEFAULT_RECOGNIZER = "pocketsphinx"

@@ -16,6 +16,7 @@ PREFIX = "--ttsperf-"
 INI_PREFIX = "ttsperf_"
 INCONCLUSIVE = ("warn", "fail")
 CONNECTIONS = ("keep", "fresh")
+REPORT = ("yes", "no")
 
 
 class Option(NamedTuple):
@@ -161,7 +162,18 @@ OPTIONS = (
         "save-audio",
         "write the sound of each trial as WAV, and the arrivals of its chunks as CSV",
     ),
+    _switch(
+        "trace",
+        "write what each trial spent its time with as a trace for ui.perfetto.dev, and name graph "
+        "nodes that a regression is in",
+    ),
     _value("json", "FILE", "write the run's artifact to this file as well"),
+    _choice(
+        "report",
+        REPORT,
+        "whether the run's pages, report_<HHMMSS>.html and .md, are written beside its artifact "
+        "(yes)",
+    ),
     _choice(
         "inconclusive",
         INCONCLUSIVE,
@@ -215,6 +227,7 @@ INI_LINES = (
     IniLine("storage", "where baselines are kept"),
     IniLine("artifacts", "where artifacts are written"),
     IniLine("inconclusive", "warn or fail"),
+    IniLine("report", "whether the run's pages are written: yes or no"),
     IniLine(
         "budget",
         "longest time for the comparison of one test, as 60s or 3min; open: until all is decided",

@@ -21,7 +21,7 @@ from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.errors import FileUnreadable, LimitError
 from pytest_ttsperf.plugin import ini
 from pytest_ttsperf.plugin.markers import Override, parse_override
-from pytest_ttsperf.plugin.option_table import CONNECTIONS, INCONCLUSIVE, PREFIX
+from pytest_ttsperf.plugin.option_table import CONNECTIONS, INCONCLUSIVE, PREFIX, REPORT
 from pytest_ttsperf.targets import spec
 from pytest_ttsperf.targets.worker import interpreter
 
@@ -118,7 +118,11 @@ class Options:
     artifacts: Path
     save_audio: bool
     """Whether the sound of each trial is written, with when its chunks came."""
+    trace: bool
+    """Whether traces of the trials are written, and graph nodes looked at."""
     json: Path | None
+    writes_report: bool
+    """Whether the run's pages are written beside its artifact."""
     http: Mapping[str, object]
     """How a target by http:// is asked: connection, preset and template, those that are set."""
     overrides: LimitOverrides
@@ -185,7 +189,9 @@ def _read(config: pytest.Config) -> Options:
         storage=_folder(config, "storage", DEFAULT_STORAGE),
         artifacts=_folder(config, "artifacts", DEFAULT_ARTIFACTS),
         save_audio=_option(config, "save-audio"),
+        trace=_option(config, "trace"),
         json=_json(config),
+        writes_report=_report(config) == "yes",
         http=_http(config),
         overrides=overrides,
     )
@@ -367,6 +373,13 @@ def _inconclusive(config: pytest.Config) -> str:
     word = _option_or_ini(config, "inconclusive") or "warn"
     if word not in INCONCLUSIVE:
         raise LimitError(f"ini ttsperf_inconclusive={word!r}; wanted warn or fail")
+    return word
+
+
+def _report(config: pytest.Config) -> str:
+    word = _option_or_ini(config, "report") or "yes"
+    if word not in REPORT:
+        raise LimitError(f"ini ttsperf_report={word!r}; wanted yes or no")
     return word
 
 

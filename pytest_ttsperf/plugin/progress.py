@@ -2,17 +2,20 @@
 
 On a terminal the line is rewritten in place and wiped afterwards; elsewhere (CI, a file) a
 measurement that is long, or that no earlier run has a duration for, says once how long it will
-take. Nothing is written under -q.
+take. Nothing is written under -q. No line is wider than the terminal.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_ttsperf.plugin import lazy
 from pytest_ttsperf.real import REAL
 
 if TYPE_CHECKING:
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 
 REWRITE_S = 0.2
 LONG_S = 5.0
+USUAL_WIDTH = 80
+NARROWEST_WIDTH = 40
+"""Some terminals say that they have less, or none; pytest takes USUAL_WIDTH then, too."""
 
 
 class ProgressLine:
@@ -42,7 +48,7 @@ class ProgressLine:
             return
         with self.suspend_capture():
             reporter.ensure_newline()
-            reporter.write_line(text)
+            reporter.write_line(lazy.layout.fold_text(text, width_of(reporter)))
 
     def end_line(self) -> None:
         """End the line that pytest is writing, for output of ours that goes past it."""
@@ -117,7 +123,8 @@ class ProgressLine:
         with self.suspend_capture():
             if not self._open_line:
                 reporter.ensure_newline()
-            reporter.rewrite(text, erase=True)
+            width = width_of(reporter) or USUAL_WIDTH
+            reporter.rewrite(text[: width - 1], erase=True)
             self._open_line = bool(text)
 
     @property
@@ -134,6 +141,17 @@ class ProgressLine:
             return nullcontext()
         suspended: AbstractContextManager[None] = manager.global_and_fixture_disabled()
         return suspended
+
+
+def width_of(reporter: Any) -> int | None:
+    """How many characters a line of the output has; None where it goes into a file or a pipe.
+
+    There a note is one line, which can be searched for, unless COLUMNS is set.
+    """
+    if not reporter.isatty and not os.environ.get("COLUMNS"):
+        return None
+    columns = shutil.get_terminal_size().columns
+    return columns if columns >= NARROWEST_WIDTH else USUAL_WIDTH
 
 
 def progress_text(progress: Progress) -> str:

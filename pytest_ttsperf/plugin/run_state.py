@@ -25,6 +25,7 @@ from pytest_ttsperf.plugin import (
     markers,
     reruns,
     soaks,
+    traces,
     usage,
 )
 from pytest_ttsperf.plugin.limits_by_name import PROVIDERS
@@ -108,6 +109,9 @@ class RunState:
         self._unwritten: tuple[Loss, ...] = ()
         """What the last attempt to write the artifact could not write: the next may heal it."""
         self._unsaved: list[str] = []
+        self.reports: tuple[Path, ...] = ()
+        """The run's pages, the one for browsers first."""
+        self._unwritten_reports: tuple[Loss, ...] = ()
 
     def prepare(self) -> None:
         """Read the environment and get the version to compare with, before any test runs.
@@ -153,9 +157,9 @@ class RunState:
         """Where the run's artifact is, relative to the root; None before anything was measured."""
         if self._writer is None:
             return None
-        return self._show_path(self._writer.run_path)
+        return self.show_path(self._writer.run_path)
 
-    def _show_path(self, path: Path) -> str:
+    def show_path(self, path: Path) -> str:
         """Relative to the root if it is below it."""
         root = self.config.rootpath
         if path.is_relative_to(root):
@@ -167,6 +171,13 @@ class RunState:
         if self._writer is None or not self.options.save_audio:
             return None
         return self._writer.sound_folder(test, *more)
+
+    def trace_folder(self, result: CellResult) -> Path | None:
+        """Where the traces of a cell's trials go; None where they are not wanted."""
+        if self._writer is None or not self.options.trace:
+            return None
+        cell = result.cell
+        return self._writer.trace_folder(cell.test, cell.preset, cell.mode, cell.phase)
 
     def store(self, results: Iterable[CellResult]) -> None:
         """Add results, or replace those of the same cells, and rewrite the artifact."""
@@ -182,9 +193,14 @@ class RunState:
             self.progress_line.end_line()
         # Standard output is pytest's own while it captures.
         with self.progress_line.suspend_capture():
-            self._write(is_last=True)
+            run = self._write(is_last=True)
+        if self.options.writes_report and run.cells:
+            written = lazy.pages.write_pages(run, self._writer.run_path)
+            self.reports = written.paths
+            self._unwritten_reports = written.losses
 
-    def _write(self, *, is_last: bool) -> None:
+    def _write(self, *, is_last: bool) -> Run:
+        """Write the artifact as it is by now; gives what it holds."""
         from msgspec import structs
 
         run, writer = self._begin()
@@ -194,6 +210,7 @@ class RunState:
             cells=tuple(self.results.values()),
         )
         self._unwritten = writer.write(run, is_last=is_last)
+        return run
 
     @property
     def losses(self) -> list[str]:
@@ -203,9 +220,14 @@ class RunState:
     def _explain_loss(self, loss: Loss) -> str:
         option = "json" if loss.path == self.options.json else "artifacts"
         return (
-            f"{self._show_path(loss.path)} cannot be written: {loss.reason}; mend that, or choose "
+            f"{self.show_path(loss.path)} cannot be written: {loss.reason}; mend that, or choose "
             f"another place with --ttsperf-{option}, and run again"
         )
+
+    @property
+    def missing_reports(self) -> list[str]:
+        """Which of the run's pages could not be written, each with why. The run is no worse."""
+        return [f"{self.show_path(loss.path)}: {loss.reason}" for loss in self._unwritten_reports]
 
     @property
     def revision(self) -> str | None:
@@ -485,6 +507,7 @@ class TestState:
             self.results[cell_id] = self._run.leave_soak_trials(result)
         judged = list(self.results.values())
         self._run.store(judged)
+        self.remarks += self._write_traces(judged)
         if self.options.save and body_raised:
             self.remarks.append(f"{self.item.name}: its body raised, nothing was saved")
         elif self.options.save and unreadable is None:
@@ -492,6 +515,18 @@ class TestState:
         self._set_junit_properties()
         parts = [lazy.terminal.failures(judged, self._failing_outcomes()), unreadable]
         return "\n\n".join(filter(None, parts)) or None
+
+    def _write_traces(self, judged: Iterable[CellResult]) -> list[str]:
+        """Write them where they are wanted; gives what is to be said of them."""
+        if not self.options.trace:
+            return []
+        return traces.write_traces(
+            judged,
+            self.measured,
+            folder_of=self._run.trace_folder,
+            show_path=self._run.show_path,
+            tell=self._run.progress_line.text,
+        )
 
     def _judge_cells(self) -> tuple[list[CellResult], str | None]:
         """Judged by the limits and, where asked for, the baselines; or which cannot be read."""
@@ -555,6 +590,7 @@ class TestState:
                 announce=self._run.progress_line.line,
                 earlier=self.comparisons,
                 measure=measure,
+                names_nodes=self.options.trace,
             )
         return [*compared, *self._compare_crowds(crowd)]
 
@@ -668,12 +704,20 @@ def report_data(state: TestState) -> dict[str, Any]:
 
 
 def files_data(run: RunState) -> dict[str, list[str]]:
-    """Files that could not be read or written, for the process that prints the summary."""
-    return {"left_aside": list(run.left_aside), "losses": run.losses}
+    """Files that are to be named, and those that could not be read or written.
+
+    For the process that prints the summary.
+    """
+    return {
+        "left_aside": list(run.left_aside),
+        "losses": run.losses,
+        "reports": [run.show_path(path) for path in run.reports],
+        "missing_reports": run.missing_reports,
+    }
 
 
 def _without_raw(result: CellResult) -> CellResult:
     from msgspec import structs
 
-    comparison = result.comparison and structs.replace(result.comparison, measured={})
+    comparison = result.comparison and structs.replace(result.comparison, measured={}, typical={})
     return structs.replace(result, trials=(), comparison=comparison)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Generator, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ import pytest
 
 from pytest_ttsperf.compare import metrics
 from pytest_ttsperf.plugin import lazy, run_state
+from pytest_ttsperf.plugin.progress import USUAL_WIDTH, width_of
 
 if TYPE_CHECKING:
     from pytest_ttsperf.records import CellResult
@@ -35,6 +36,9 @@ class RunSummary:
         """What the report of each test carries, by node id."""
         self._left_aside: dict[str, None] = {}
         self._losses: list[str] = []
+        self._reports: list[str] = []
+        """Where the run's pages are, the one for browsers first."""
+        self._missing_reports: list[str] = []
         self.selected: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -65,37 +69,68 @@ class RunSummary:
     def _add_files(self, files: dict[str, Any]) -> None:
         self._left_aside |= dict.fromkeys(files.get("left_aside", []))
         self._losses += files.get("losses", [])
+        self._reports += files.get("reports", [])
+        self._missing_reports += files.get("missing_reports", [])
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, object, object]:
+        """Fold what tests have failed with before pytest prints it; files have it unfolded."""
+        width = width_of(terminalreporter)
+        if width is not None:
+            for report in terminalreporter.stats.get("failed", []):
+                if getattr(report, "ttsperf", None) is not None:
+                    fold_failure(report, width)
+        return (yield)
 
     def print(self, reporter: Any) -> None:
-        """The table, what is not certain, the machine's load, the recorder's cost, the artifact."""
+        """What was measured and is not certain, and where the artifact is; -v shows all of it."""
         results = self._results()
+        is_loud = self._config.get_verbosity() >= 0
         if self._all_skipped:
             reporter.section("ttsperf", red=True)
-            reporter.write_line(
+            _write(
+                reporter,
                 "all performance tests were skipped for want of their provider, so nothing was "
-                "measured and the run fails"
+                "measured and the run fails",
             )
-        if results:
+        if results and is_loud:
             self._print_results(reporter, results)
-        if self._config.get_verbosity() >= 0:
+        if results:
+            _write(reporter, f"ttsperf: {self._conclusion(results)}")
+        if is_loud:
             self._print_pages(reporter, has_table=bool(results))
-        if self._config.get_verbosity() >= 0:
             self._print_left_aside(reporter)
+            self._print_missing_reports(reporter)
         self._print_losses(reporter)
 
+    @property
+    def _is_whole(self) -> bool:
+        """Whether everything is shown, under -v."""
+        return self._config.get_verbosity() > 0
+
     def _print_results(self, reporter: Any, results: list[CellResult]) -> None:
-        if self._config.get_verbosity() >= 0:
-            reporter.section("ttsperf")
-            reporter.write_line(lazy.terminal.table(results, _painter(reporter)))
-            _print_curves(reporter, results)
-            self._print_remarks(reporter, results)
+        paint = _painter(reporter)
+        width = width_of(reporter)
+        if self._is_whole:
+            text = lazy.terminal.whole_table(results, paint, width=width)
+        else:
+            text = lazy.terminal.summary_table(results, paint, width=width)
+        reporter.section("ttsperf")
+        reporter.write_line(text)
+        _print_curves(reporter, results)
+        self._print_remarks(reporter, results)
+
+    def _conclusion(self, results: list[CellResult]) -> str:
+        """How many verdicts of each kind, where the artifact is, and what was not decided."""
         parts: list[str | None] = [lazy.terminal.counts(results)]
         paths = {data["artifact"] for data in self._data.values() if data["artifact"]}
         if paths:
             parts.append(f"artifact {', '.join(sorted(paths))}")
+        if self._reports:
+            parts.append(f"report {self._reports[0]}")
         against = run_state.run_state_of(self._config).options.against
         parts.append(lazy.terminal.no_decision_text(results, against=against))
-        reporter.write_line(f"ttsperf: {'; '.join(filter(None, parts))}")
+        return "; ".join(filter(None, parts))
 
     def _print_pages(self, reporter: Any, *, has_table: bool) -> None:
         """What tests have compared beside the cells of the table; below that stand all remarks."""
@@ -105,28 +140,33 @@ class RunSummary:
                 continue
             reporter.section(f"ttsperf: {test.rpartition('::')[2]}")
             for page in pages:
-                reporter.write_line(page)
+                _write(reporter, page)
             remarks = [] if has_table else data["remarks"]
             for remark in remarks:
-                reporter.write_line(f"note: {remark}")
+                _write(reporter, f"note: {remark}")
 
     def _print_left_aside(self, reporter: Any) -> None:
         files = list(self._left_aside)
         for line in files[:MOST_FILES]:
-            reporter.write_line(f"ttsperf: left aside: {line}; delete it, or restore it")
+            _write(reporter, f"ttsperf: left aside: {line}; delete it, or restore it")
         more = len(files) - MOST_FILES
         if more > 0:
-            reporter.write_line(f"ttsperf: left aside: {more} more files")
+            _write(reporter, f"ttsperf: left aside: {more} more files")
+
+    def _print_missing_reports(self, reporter: Any) -> None:
+        """A page that is missing fails no run: all that it shows is in the artifact."""
+        for line in self._missing_reports[:MOST_FILES]:
+            _write(reporter, f"ttsperf: a page of this run is missing: {line}")
 
     def _print_losses(self, reporter: Any) -> None:
         if not self._losses:
             return
-        reporter.write_line("ttsperf: results of this run are lost, so it fails:", red=True)
+        _write(reporter, "ttsperf: results of this run are lost, so it fails:", red=True)
         for line in self._losses[:MOST_FILES]:
-            reporter.write_line(f"  {line}", red=True)
+            _write(reporter, f"  {line}", red=True)
         more = len(self._losses) - MOST_FILES
         if more > 0:
-            reporter.write_line(f"  and {more} more files", red=True)
+            _write(reporter, f"  and {more} more files", red=True)
 
     @property
     def _all_skipped(self) -> bool:
@@ -134,27 +174,35 @@ class RunSummary:
         return bool(self.selected) and len(missing) == len(self.selected)
 
     def _print_remarks(self, reporter: Any, results: list[CellResult]) -> None:
+        """Notes, each once, and what concerns the run as a whole."""
+        notes = list(self._notes(results))
+        if notes:
+            reporter.write_line("")
+        for note in notes:
+            _write(reporter, f"note: {note}")
+        reporter.write_line("")
+        for line in self._run_lines(results):
+            _write(reporter, line)
+
+    def _notes(self, results: list[CellResult]) -> Iterator[str]:
+        """Of all cells, of some, and of single tests."""
+        yield from lazy.terminal.no_baseline_lines(results)
+        if self._is_whole:
+            yield from lazy.terminal.remarks(results, is_whole=True)
+        else:
+            yield from lazy.terminal.remarks(results, label=lazy.brief.label_of(results))
         of_tests: dict[str, None] = {}
         for data in self._data.values():
             of_tests |= dict.fromkeys(data["remarks"])
-        lines = [
-            *lazy.terminal.no_baseline_lines(results),
-            *lazy.terminal.remarks(results),
-            *of_tests,
-        ]
-        if lines:
-            reporter.write_line("")
-        for line in lines:
-            reporter.write_line(f"note: {line}")
-        reporter.write_line("")
-        costs = [result.recorder_cost for result in results if result.recorder_cost]
-        figures = (
-            lazy.terminal.load_line(results),
-            lazy.terminal.recorder_line(costs),
-            lazy.terminal.texts_line(results),
-        )
-        for line in filter(None, figures):
-            reporter.write_line(line)
+        yield from of_tests
+
+    def _run_lines(self, results: list[CellResult]) -> Iterator[str]:
+        """What else the machine did, and how to repeat the run; under -v what measuring costs."""
+        lines = [lazy.terminal.load_line(results), lazy.terminal.texts_line(results)]
+        if self._is_whole:
+            costs = [result.recorder_cost for result in results if result.recorder_cost]
+            lines.append(lazy.terminal.recorder_line(costs))
+        yield from filter(None, lines)
 
     def _results(self) -> list[lazy.records.CellResult]:
         if not self._data:
@@ -165,6 +213,20 @@ class RunSummary:
         for data in self._data.values():
             results += msgspec.convert(data["results"], list[lazy.records.CellResult])
         return results
+
+
+def _write(reporter: Any, text: str, **markup: bool) -> None:
+    """Write a text that may be wider than the terminal."""
+    reporter.write_line(lazy.layout.fold_text(text, width_of(reporter)), **markup)
+
+
+def fold_failure(report: Any, width: int) -> None:
+    """Fold the text that a test failed with; tracebacks stay as they are."""
+    trace = getattr(report.longrepr, "reprtraceback", None)
+    for entry in getattr(trace, "reprentries", []):
+        if getattr(entry, "style", None) == "value":
+            text = lazy.layout.fold_text("\n".join(entry.lines), width)
+            entry.lines = text.split("\n")
 
 
 def _painter(reporter: Any) -> Any:
@@ -192,9 +254,10 @@ def _print_curves(reporter: Any, results: list[CellResult]) -> None:
         text = lazy.load_report.capacity_text(
             result.capacity,
             paint_level,
-            width=reporter._tw.fullwidth,
+            width=width_of(reporter) or USUAL_WIDTH,
         )
-        reporter.write_line(f"\n{lazy.terminal.cell_label(result.cell)}\n{text}")
+        _write(reporter, f"\n{lazy.rows.cell_label(result.cell)}")
+        reporter.write_line(text)
 
 
 def announce_duration(run: run_state.RunState, selected: list[str]) -> None:

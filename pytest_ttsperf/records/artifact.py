@@ -18,10 +18,14 @@ class Run(Struct, frozen=True, kw_only=True):
 
     schema: Literal["ttsperf-run/1"] = "ttsperf-run/1"
     id: str
+    """The date and time of its start; `ttsperf report` takes it."""
     started: str
+    """When, in ISO 8601 and UTC."""
     finished: bool
+    """False while it still runs, and of one that was killed."""
     environment: Environment
     cells: tuple[CellResult, ...]
+    """What was measured, in the order of the tests."""
 
 
 class Bench(Struct, frozen=True, kw_only=True):
@@ -29,19 +33,27 @@ class Bench(Struct, frozen=True, kw_only=True):
 
     schema: Literal["ttsperf-bench/1"] = "ttsperf-bench/1"
     run: str
+    """The id of the run."""
     mode: Mode
+    """`stream` or `nonstream`."""
     preset: str
+    """Which texts, as `short`."""
     environment: Environment
     cells: tuple[CellResult, ...]
+    """Those of this mode and preset."""
 
 
 class RunOrigin(Struct, frozen=True, kw_only=True):
     """Where the figures of an earlier run come from."""
 
     saved: str
+    """When, in ISO 8601 and UTC."""
     run: str
+    """The id of the run."""
     revision: str | None
+    """The commit that was measured; null outside of git."""
     dirty: bool | None
+    """Whether the tree had changes that were not committed."""
     n: int
     """Counted trials."""
 
@@ -50,7 +62,9 @@ class BaselineRun(RunOrigin, frozen=True, kw_only=True):
     """One earlier run of a cell: its medians and tails, and where it came from."""
 
     summary: dict[str, Summary]
+    """By metric."""
     notes: tuple[str, ...] = ()
+    """What put it in doubt."""
     accepted: str | None = None
     """When it was accepted (ISO 8601): runs before it are history, and not compared with."""
     machine_load: SystemLoad | None = field(name="weather", default=None)
@@ -78,8 +92,11 @@ class Baseline(Struct, frozen=True, kw_only=True):
     schema: Literal["ttsperf-baseline/1"] = "ttsperf-baseline/1"
     cell: Cell
     fingerprint: str
+    """Of the environment that it holds for."""
     runs: tuple[BaselineRun, ...]
+    """Oldest first."""
     newest: tuple[Trial, ...] = ()
+    """The trials of the newest run, with their raw instants."""
     stages: Mapping[str, float] = {}
     """Median milliseconds by stage up to the first sounding chunk, of the newest run."""
     fingerprint_parts: Mapping[str, Json] = field(name="stands_for", default_factory=dict)

@@ -121,8 +121,11 @@ class CellResult(Struct, frozen=True, kw_only=True):
 
     cell: Cell
     fingerprint: str
+    """A hash of the environment: stored baselines of another one are not compared with."""
     declared_trials: int
+    """How many the test takes, unless the answer is beyond doubt earlier."""
     trials: tuple[Trial, ...]
+    """All of them, with those that do not count."""
     ready: TargetInfo | None
     idle: Usage | None = None
     """Resources of the target once it was ready, before anything was spoken; in a warm cell, of the
@@ -131,6 +134,7 @@ class CellResult(Struct, frozen=True, kw_only=True):
     """Of a warm cell, in their order; none in a cold one, whose every trial has a process."""
     thresholds: tuple[Threshold, ...] = ()
     summary: dict[str, Summary] = {}
+    """By metric."""
     memory: Memory = field(default_factory=Memory)
     breakdown: Breakdown = field(default_factory=Breakdown)
     notes: tuple[TrustNote, ...] = ()
@@ -138,12 +142,14 @@ class CellResult(Struct, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...] = ()
     recorder_cost: RecorderCost | None = None
     stopped_early: bool = False
+    """Whether the answer was beyond doubt before all trials were made."""
     looks: int = 1
     """How often its sample may be judged as it grows: once, and after each announced rerun. The
     looks share the error of a PASS."""
     earlier_looks: int = 0
     """How often a part of the sample was judged before, with all the trials that were declared."""
     duration_s: float = 0.0
+    """How long it took to measure, in seconds."""
     machine_load_before: SystemLoad | None = field(name="weather_before", default=None)
     """While the target warmed up and became quiet; None for cold cells, which do neither."""
     machine_load: SystemLoad | None = field(name="weather", default=None)

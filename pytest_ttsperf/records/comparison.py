@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct, field
 
 from pytest_ttsperf.records.load import LoadWindow
+from pytest_ttsperf.records.recording import Trial
 from pytest_ttsperf.records.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -186,6 +187,48 @@ class UngatedChange(Struct, frozen=True, kw_only=True):
     """Always INCONCLUSIVE."""
 
 
+class NodeChange(Struct, frozen=True, kw_only=True):
+    """How much longer one node of a graph took in the candidate, for each text.
+
+    The intervals of all nodes that were compared hold together in 95 of 100 comparisons.
+    """
+
+    node: str
+    """Operator and name; for nodes that one version alone has, `Conv a -> Conv b`; also the nodes
+    that were not compared one by one, and the time outside all of them."""
+    ms: float
+    low_ms: float
+    high_ms: float
+    share: float | None
+    """Of the total change; None when that is 0."""
+    inputs: str | None = None
+    """Of the baseline's longest run: element types and shapes, as `float 1x80x512`."""
+    new_inputs: str | None = None
+    """Those of the candidate, where any of its runs had others; None where all are the same."""
+
+
+class NodeComparison(Struct, frozen=True, kw_only=True):
+    """Both versions' profiles of ONNX Runtime, node by node: untimed, no verdict rests on it."""
+
+    metric: str
+    """The metric in whose time the nodes ran."""
+    rounds: int
+    """Of fresh processes, one for each arm."""
+    texts: int
+    """In each of them."""
+    total_ms: float | None = None
+    """How much longer a text took in the candidate, while both were profiled."""
+    nodes: tuple[NodeChange, ...] = ()
+    """First the one that moved most in the direction of the change."""
+    explained_by: tuple[str, ...] = ()
+    """The fewest nodes that explain it; empty when it is not sure which do."""
+    explained_share: float | None = None
+    text: str = ""
+    """What is said of it beside the verdict."""
+    reason: str | None = None
+    """Why nothing was found out; None where it was."""
+
+
 class Comparison(Struct, frozen=True, kw_only=True):
     """A cell compared with the same cell of another version, measured in turns in one go."""
 
@@ -212,3 +255,9 @@ class Comparison(Struct, frozen=True, kw_only=True):
     """By metric."""
     windows: dict[str, tuple[LoadWindow, ...]] = {}
     """By arm, of a comparison under load: that of a block is its `session`. Empty elsewhere."""
+    typical: dict[str, Trial] = {}
+    """By arm (`baseline`, `candidate`): one text as both spoke it, whose change is the usual one.
+    Empty under load, and where there was no comparison."""
+    nodes: tuple[NodeComparison, ...] = ()
+    """Which nodes of the graphs grew, one for each metric whose median got slower; only on request
+    (--ttsperf-trace)."""

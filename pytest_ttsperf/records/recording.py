@@ -37,11 +37,17 @@ class Recording(Struct, frozen=True, kw_only=True):
     """
 
     request_ns: int
+    """When the text was handed over."""
     arrivals_ns: tuple[int, ...]
+    """When each chunk was there."""
     frame_counts: tuple[int, ...]
+    """How many frames each chunk has."""
     end_ns: int
+    """When the answer was over."""
     sample_rate: int
+    """In frames a second."""
     spans: tuple[Span, ...] = ()
+    """The stages that the target reports, on the same clock."""
     cpu_ns: int | None = None
     """CPU time of the process that spoke, its threads included, during this synthesis."""
     pcm: bytes | UnsetType = UNSET
@@ -182,15 +188,20 @@ class Trial(Struct, frozen=True, kw_only=True):
     """One timed synthesis with everything raw that is known of it."""
 
     index: int
+    """Its place among all of the cell, from 0."""
     kind: Kind
     process: int
+    """Which process of the target it was made in, from 0."""
     text: str
+    """What was to be said."""
     recording: Recording | None
     sound: Sound | None = None
     level: Level | None = None
     quality: Quality | None = None
     usage: Usage | None = None
     phases_ms: dict[str, float] = {}
+    """Of a cold start: how long each phase took, in milliseconds."""
     error: str | None = None
+    """Why there is no answer; null where there is one."""
     load: TrialLoad | None = None
     """How it was sent and ended as one request of a crowd; None for a single listener."""

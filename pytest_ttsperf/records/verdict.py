@@ -94,8 +94,11 @@ class Summary(Struct, frozen=True, kw_only=True):
     """A sample in few numbers; percentiles that n cannot carry have no bound."""
 
     metric: str
+    """Its name in the list of metrics."""
     n: int
+    """How many trials have a value."""
     missing: int
+    """How many have none."""
     mean: float | None = None
     min: float | None = None
     p50: float | None = None
@@ -133,6 +136,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
     statistic: Statistic | None = None
     value: float | None = None
     bound: float | None = None
+    lower_bound: float | None = None
+    """Of a percentile that FAILs: what it is at least, with 95 % confidence."""
     limit: float | None = None
     unit: str = ""
     n: int = 0

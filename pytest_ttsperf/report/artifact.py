@@ -4,7 +4,8 @@
 holds the cells of one mode and preset. When one mode and preset was measured with several
 providers or voices, their names are added. A second run within a second gets `-2`. The JSON
 Schemas are shipped in `report/schemas/`. On request a folder
-`sound_<HHMMSS>/` beside them gets the sound of each trial, in a folder for each cell.
+`sound_<HHMMSS>/` beside them gets the sound of each trial, in a folder for each cell, and
+`trace_<HHMMSS>/` what each trial was about, for a trace viewer.
 """
 
 from __future__ import annotations
@@ -46,6 +47,19 @@ class Loss(NamedTuple):
     reason: str
 
 
+def cell_folder(run_path: Path, content: str, test: str, *more: str) -> Path:
+    """Where the files of one cell are beside the artifact of its run: `sound` or `trace`.
+
+    A readable name, and no other cell's; `more` are the cell's preset, mode and phase.
+    """
+    digest = hashlib.sha256(" ".join([test, *more]).encode()).hexdigest()[:8]
+    parts = [test.rsplit("::", 1)[-1], *more]
+    readable = re.sub(r"[^\w.-]+", "-", "_".join(parts))
+    name = files.fitting_name(readable, f"_{digest}")
+    stamp = run_path.stem.removeprefix("run_")
+    return run_path.parent / f"{content}_{stamp}" / name
+
+
 class ArtifactWriter:
     """Writes one run's files; every call replaces them by their newer whole.
 
@@ -66,11 +80,12 @@ class ArtifactWriter:
         return self._folder / f"run_{self._stamp}.json"
 
     def sound_folder(self, test: str, *more: str) -> Path:
-        """Where the sound of the trials of one cell goes: a readable name, and no other cell's."""
-        digest = hashlib.sha256(" ".join([test, *more]).encode()).hexdigest()[:8]
-        parts = [test.rsplit("::", 1)[-1], *more]
-        readable = re.sub(r"[^\w.-]+", "-", "_".join(parts))
-        return self._folder / f"sound_{self._stamp}" / files.fitting_name(readable, f"_{digest}")
+        """Where the sound of the trials of one cell goes."""
+        return cell_folder(self.run_path, "sound", test, *more)
+
+    def trace_folder(self, test: str, *more: str) -> Path:
+        """Where the traces of the trials of one cell go."""
+        return cell_folder(self.run_path, "trace", test, *more)
 
     @property
     def has_stream(self) -> bool:
@@ -179,9 +194,18 @@ def recent_runs(root: Path, leave_aside: Callable[[str], None] | None = None) ->
     `leave_aside` is called with the name of each file that cannot be read, and why. One that is
     empty and new belongs to a run that is just beginning.
     """
+    for _, run in recent_run_files(root, leave_aside):
+        yield run
+
+
+def recent_run_files(
+    root: Path,
+    leave_aside: Callable[[str], None] | None = None,
+) -> Iterator[tuple[Path, Run]]:
+    """The same, each with the file that it was read from."""
     for path in sorted(root.glob("bench/*/run_*.json"), key=_changed_ns, reverse=True):
         try:
-            yield files.read_json(path, Run)
+            yield path, files.read_json(path, Run)
         except FileNotFoundError:
             continue
         except FileUnreadable as error:

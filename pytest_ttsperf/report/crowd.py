@@ -35,13 +35,19 @@ BEHIND_FIRST = 2
 
 def describe_load(load: LoadResult) -> Iterator[str]:
     """Offered and answered, how well, what the target told, and who made the load."""
-    windows = load.windows
-    if not windows and load.barge_in is not None:
-        yield from _joined("after a hanging up: ", _barge_in(load.barge_in))
-        return
-    if not windows:
+    if load.windows:
+        yield from _describe_windows(load)
+    elif load.barge_in is None:
         yield "no window was measured"
-        return
+    if load.barge_in is not None:
+        yield from _barge_in(load.barge_in)
+    if load.windows:
+        yield from _joined("generator: ", _generator(load))
+
+
+def _describe_windows(load: LoadResult) -> Iterator[str]:
+    """How the answers were, and what they cost."""
+    windows = load.windows
     yield _counts(windows)
     yield from _failures(windows)
     goodput = _goodput(windows)
@@ -51,9 +57,6 @@ def describe_load(load: LoadResult) -> Iterator[str]:
     yield from _joined("target: ", _costs(load))
     if load.integrity is not None:
         yield from _integrity(load.integrity)
-    if load.barge_in is not None:
-        yield from _joined("after a hanging up: ", _barge_in(load.barge_in))
-    yield from _joined("generator: ", _generator(load))
 
 
 def describe_losses(load: LoadResult) -> Iterator[str]:
@@ -92,7 +95,7 @@ def _failures(windows: Sequence[LoadWindow]) -> Iterator[str]:
     kinds: Counter[str] = Counter()
     for window in windows:
         kinds.update(window.failures)
-    named = [f"{kind} {count} times" for kind, count in kinds.most_common(MOST_KINDS)]
+    named = [f"{kind} {plural(count, 'time')}" for kind, count in kinds.most_common(MOST_KINDS)]
     more = len(kinds) - MOST_KINDS
     if more > 0:
         named.append(f"and {plural(more, 'other kind')}")
@@ -141,16 +144,19 @@ def _costs(load: LoadResult) -> Iterator[str]:
         yield f"{_cores(load.cpu_per_stream)} a stream"
     if load.rss_per_stream_mb is not None:
         yield f"{figure(load.rss_per_stream_mb)} MB a stream"
-    queues = [
-        f"{name} {figure(value)} ms"
-        for name, value in (
-            ("p50", _middle(load.windows, "queue_p50_ms")),
-            ("p95", _middle(load.windows, "queue_p95_ms")),
-        )
-        if value is not None
-    ]
+    queues = list(_queue_times(load.windows))
     if queues:
         yield f"queue {', '.join(queues)}"
+
+
+def _queue_times(windows: Sequence[LoadWindow]) -> Iterator[str]:
+    """How long requests waited for their turn, as the target tells it."""
+    p50_ms = _middle(windows, "queue_p50_ms")
+    if p50_ms is not None:
+        yield f"p50 {figure(p50_ms)} ms"
+    p95_ms = _middle(windows, "queue_p95_ms")
+    if p95_ms is not None:
+        yield f"p95 {figure(p95_ms)} ms"
 
 
 def _cores(cores: float) -> str:
@@ -170,16 +176,16 @@ def _integrity(check: IntegrityCheck) -> Iterator[str]:
 
 
 def _barge_in(found: BargeIn) -> Iterator[str]:
-    yield plural(found.hang_ups, "time")
-    yield from _work_for_nobody(found)
-    yield from _next_sound(found)
-    yield from _left_behind(found)
+    """How soon the work ends, how the next answer is, and what stays behind: a line for each."""
+    yield from _joined("after a hanging up: ", _wasted_work(found))
+    yield from _joined("next answer: ", _next_answer(found))
+    yield from _joined("left behind: ", _leftovers(found))
     if found.reason is not None:
-        yield found.reason
+        yield f"not all of it was measured: {found.reason}"
 
 
-def _work_for_nobody(found: BargeIn) -> Iterator[str]:
-    """When it ends, and what it costs."""
+def _wasted_work(found: BargeIn) -> Iterator[str]:
+    yield plural(found.hang_ups, "time")
     if found.stop_p50_ms is not None and found.stop_p95_ms is not None:
         p50, p95 = figure(found.stop_p50_ms), figure(found.stop_p95_ms)
         yield f"work ends after p50 {p50} ms, p95 {p95} ms"
@@ -187,17 +193,14 @@ def _work_for_nobody(found: BargeIn) -> Iterator[str]:
         yield f"{figure(found.wasted_s, decimals=4)} s of CPU wasted"
 
 
-def _next_sound(found: BargeIn) -> Iterator[str]:
+def _next_answer(found: BargeIn) -> Iterator[str]:
     if found.next_ttfa_ms is None or found.idle_ttfa_ms is None:
         return
-    yield (
-        f"next first sound after {figure(found.next_ttfa_ms)} ms "
-        f"({figure(found.idle_ttfa_ms)} ms when idle)"
-    )
+    idle = figure(found.idle_ttfa_ms)
+    yield f"first sound after {figure(found.next_ttfa_ms)} ms ({idle} ms when idle)"
 
 
-def _left_behind(found: BargeIn) -> Iterator[str]:
-    """Threads and descriptors, and memory."""
+def _leftovers(found: BargeIn) -> Iterator[str]:
     if found.handles_before is not None and found.handles_after is not None:
         yield f"{found.handles_before} handles before, {found.handles_after} after"
     if found.rss_before_bytes is not None and found.rss_after_bytes is not None:
@@ -229,7 +232,7 @@ def describe_search(capacity: Capacity) -> str:
         if level.windows:
             good = f"{level.good} of {plural(len(level.windows), 'window')} good"
         else:
-            good = f"{plural(len(level.explored), 'window')} to explore"
+            good = f"explored in {plural(len(level.explored), 'window')}"
         parts.append(f"{level.level:g} {capacity.unit}: {good}")
     return "; ".join(parts) or "no window was measured"
 

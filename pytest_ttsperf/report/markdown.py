@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from pytest_ttsperf.records import CellResult, Outcome, Run
 from pytest_ttsperf.report import terminal
+from pytest_ttsperf.report.rows import HEADINGS, cell_label, verdict_rows, worst_first
 
 MARKUP = re.compile(r"[\\`*_{}\[\]()<>#+!|~@&$:]")
 """What means something in Markdown, in HTML or to those who render it."""
@@ -72,10 +73,10 @@ def _sections(run: Run) -> Iterator[Section]:
 
 def _marked_rows(results: Iterable[CellResult]) -> Iterator[tuple[str, ...]]:
     """Below the name of each cell the rows that are not PASS, and those that are better."""
-    for result in sorted(results, key=terminal.worst_first):
-        rows = [row for outcome, row in terminal.verdict_rows(result) if _is_marked(outcome, row)]
+    for result in sorted(results, key=worst_first):
+        rows = [row for outcome, row in verdict_rows(result) if _is_marked(outcome, row)]
         if rows:
-            yield f"**{escape(terminal.cell_label(result.cell))}**", "", "", "", "", "", ""
+            yield f"**{escape(cell_label(result.cell))}**", "", "", "", "", "", ""
         for row in rows:
             first, *figures, verdict = map(escape, row)
             yield first, *figures, f"**{verdict}**"
@@ -88,7 +89,7 @@ def _is_marked(outcome: Outcome | None, row: Sequence[str]) -> bool:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
-    lines = [terminal.HEADINGS, ("---", "--:", "--:", "--:", "--:", "--:", "---"), *rows]
+    lines = [HEADINGS, ("---", "--:", "--:", "--:", "--:", "--:", "---"), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -17,11 +17,7 @@ def describe_soak(soak: SoakResult, memory: Memory) -> Iterator[str]:
     """How long it was, what drifted and what grew, and where its raw trials are."""
     yield from soak.remarks
     yield _length(soak)
-    drifts = [f"{drift.metric} {drift_text(drift)}" for drift in soak.drifts]
-    if soak.null_drift is not None:
-        drifts.append(f"null target {drift_text(soak.null_drift)}")
-    if drifts:
-        yield f"drift for {DRIFT_MINUTES} min: {', '.join(drifts)}"
+    yield from _drift_lines(soak)
     yield f"left behind: {', '.join(_left_behind(soak, memory))}"
     if soak.journal is not None:
         yield f"raw trials: {soak.journal}"
@@ -43,6 +39,24 @@ def _length(soak: SoakResult) -> str:
     if soak.sessions > 1:
         parts.append(f"in {soak.sessions} processes, of which the longest tells drift and growth")
     return ", ".join(parts)
+
+
+def _drift_lines(soak: SoakResult) -> Iterator[str]:
+    """What drifted, and the null target beside it; of a soak that is too short, that it is."""
+    drifts = [f"{drift.metric} {drift_text(drift)}" for drift in soak.drifts if is_bounded(drift)]
+    unbounded = [drift.metric for drift in soak.drifts if not is_bounded(drift)]
+    if unbounded:
+        drifts.append(f"{soak.minutes:.3g} min say nothing of {' and '.join(unbounded)}")
+    null = soak.null_drift
+    if null is not None and is_bounded(null):
+        drifts.append(f"null target {drift_text(null)}")
+    if drifts:
+        yield f"drift for {DRIFT_MINUTES} min: {', '.join(drifts)}"
+
+
+def is_bounded(drift: Drift) -> bool:
+    """Whether the soak was long enough to say how large a drift is at most."""
+    return drift.high <= LARGEST_SHARE
 
 
 def _left_behind(soak: SoakResult, memory: Memory) -> Iterator[str]:

@@ -1,41 +1,30 @@
-"""Verdicts as text for people: the table of a run, and why a test failed. Decides nothing."""
+"""Verdicts as text for people: the tables of a run, and why a test failed. Decides nothing."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_ttsperf.records import (
     Breakdown,
-    Cell,
     CellResult,
-    ChangeVerdict,
-    Comparison,
     Outcome,
     RecorderCost,
     StageShare,
-    Summary,
     SystemLoad,
     Threshold,
-    UngatedChange,
     Verdict,
 )
-from pytest_ttsperf.report import crowd, soak
+from pytest_ttsperf.report import brief, crowd, layout, rows, soak
+from pytest_ttsperf.report.brief import Label, Paint
+from pytest_ttsperf.report.rows import cell_label, number, worst_first
 
 UNEXPLAINED = "unexplained"
 WORTH_TELLING = 0.01
-SINGLE_FIGURES = ("barge_in", "capacity", "soak")
-"""Marks that limit what no trial has by itself."""
-SHARES = ("next_ttfa", "drift")
-"""Keywords whose figures are shares."""
 LATE = ("ttfa", "rtf", "cadence")
 """Marks of what waiting for others makes worse."""
 SHOWN_DIGITS = 12
 """Of a revision."""
-HEADINGS = ("cell, metric", "n", "p50", "p95", "95 % bound", "limit", "verdict")
-Paint = Callable[[str, Outcome | None], str]
-"""Colours a verdict's text; terminals without colour leave it as it is."""
-Row = tuple[str, ...]
 HINTS = {
     "ttfa": "make the first chunk smaller or compute less before it; the target may offer stages() "
     "to tell where the time goes",
@@ -71,33 +60,102 @@ HINTS = {
 }
 
 
-def table(results: Sequence[CellResult], paint: Paint = lambda text, _: text) -> str:
-    """A line per cell and below it a row per verdict, worst cell first."""
-    cells = [(result, list(verdict_rows(result))) for result in sorted(results, key=worst_first)]
-    texts: list[Row] = [HEADINGS]
-    for _, rows in cells:
-        texts += [row for _, row in rows]
-    widths = _widths(texts)
-    lines = _heading(HEADINGS, widths)
-    for result, rows in cells:
-        lines.append(_cell_label(result))
-        for outcome, row in rows:
-            verdict = row[-1]
-            lines.append(_align(row, widths).removesuffix(verdict) + paint(verdict, outcome))
-        if result.load is not None:
-            lines += [f"  {line}" for line in crowd.describe_load(result.load)]
-        if result.soak is not None:
-            lines += [f"  {line}" for line in soak.describe_soak(result.soak, result.memory)]
+def _plain(text: str, _: Outcome | None) -> str:
+    return text
+
+
+def summary_table(
+    results: Sequence[CellResult],
+    paint: Paint = _plain,
+    *,
+    width: int | None = None,
+) -> str:
+    """The end of a run: what concerns every cell, then all rows of the cells to look at.
+
+    Those in which all is well follow with a line each. No line is wider than `width` characters,
+    but for a word that is.
+    """
+    ordered = sorted(results, key=worst_first)
+    label = brief.label_of(ordered)
+    to_look_at = [result for result in ordered if not brief.is_well(result)]
+    well = [result for result in ordered if brief.is_well(result)]
+    blocks = []
+    shared = brief.shared_line(ordered)
+    if shared is not None:
+        blocks.append(layout.fold_text(shared, width))
+    if to_look_at:
+        blocks.append(table(to_look_at, paint, label=label, width=width))
+    if well:
+        blocks.append(brief.table(well, paint, label=label, width=width))
+    return "\n\n".join(blocks)
+
+
+def whole_table(
+    results: Sequence[CellResult],
+    paint: Paint = _plain,
+    *,
+    width: int | None = None,
+) -> str:
+    """What concerns every cell, and all rows of all cells."""
+    shared = brief.shared_line(results)
+    text = table(results, paint, width=width)
+    if shared is None:
+        return text
+    return f"{layout.fold_text(shared, width)}\n\n{text}"
+
+
+def table(
+    results: Sequence[CellResult],
+    paint: Paint = _plain,
+    *,
+    label: Label = cell_label,
+    width: int | None = None,
+) -> str:
+    """A line per cell and below it a row per verdict, worst cell first.
+
+    Where the columns do not fit into `width` characters, each row is a sentence.
+    """
+    ordered = sorted(results, key=worst_first)
+    cells = [(result, list(rows.verdict_rows(result))) for result in ordered]
+    texts: list[rows.Row] = [rows.HEADINGS]
+    for _, rows_of_cell in cells:
+        texts += [row for _, row in rows_of_cell]
+    widths = layout.fit_widths(texts, width)
+    lines = [] if widths is None else layout.heading(rows.HEADINGS, widths)
+    for result, rows_of_cell in cells:
+        lines += layout.fold(label(result.cell), width)
+        for outcome, row in rows_of_cell:
+            lines += _row_lines(row, outcome, paint, widths, width)
+        for line in _description(result):
+            lines += layout.fold(f"  {line}", width)
     return "\n".join(lines)
 
 
-def grid(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Rows below their headings: the first and last column to the left, the others to the right."""
-    widths = _widths([headings, *rows])
-    lines = _heading(headings, widths)
-    for row in rows:
-        lines.append(_align(row, widths))
-    return "\n".join(lines)
+def _row_lines(
+    row: rows.Row,
+    outcome: Outcome | None,
+    paint: Paint,
+    widths: Sequence[int] | None,
+    width: int | None,
+) -> list[str]:
+    """A row in its columns or, where they do not fit, as a sentence behind its verdict."""
+    verdict = row[-1]
+    if widths is None:
+        first, *others = layout.fold(f"  {verdict}  {rows.sentence(row)}", width, hang="    ")
+        return [f"  {paint(verdict, outcome)}{first[2 + len(verdict) :]}", *others]
+    *above, last = layout.align_lines(row, widths)
+    return [*above, last.removesuffix(verdict) + paint(verdict, outcome)]
+
+
+def _description(result: CellResult) -> Iterator[str]:
+    """What is said of many listeners and of a soak, below the rows."""
+    if result.load is not None:
+        yield from crowd.describe_load(result.load)
+    if result.soak is not None:
+        yield from soak.describe_soak(result.soak, result.memory)
+
+
+# Why a test failed
 
 
 def failures(results: Iterable[CellResult], outcomes: Iterable[Outcome]) -> str:
@@ -117,51 +175,187 @@ def _is_voided(verdict: Verdict) -> bool:
     return verdict.outcome is Outcome.INVALID and verdict.gate != "trust"
 
 
-def remarks(results: Iterable[CellResult]) -> list[str]:
+def _explain(result: CellResult, verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """Lines about one cell: each verdict with what speaks for it, then what to try."""
+    cell = result.cell
+    stopped = ", stopped early" if result.stopped_early else ""
+    yield (
+        f"{cell_label(result.cell)}: {cell.target}, voice {cell.voice}, "
+        f"{_evidence(result)}{_processes(result)}{stopped}"
+    )
+    for verdict in verdicts:
+        yield f"  {verdict.outcome.value}  {verdict.subject}: {verdict.reason}"
+        for line in (_lead_in(result, verdict), _stages(result.breakdown, verdict)):
+            if line:
+                yield f"        {line}"
+    if result.load is not None:
+        for line in crowd.describe_losses(result.load):
+            yield f"  {line}"
+    for hint in dict.fromkeys(_hints(result, verdicts)):
+        yield f"  Try: {hint}."
+
+
+def _evidence(result: CellResult) -> str:
+    """How much was measured: trials, windows, or the levels of a search."""
+    if result.soak is not None:
+        return soak.count_slices(result.soak)
+    if result.load is not None:
+        return crowd.count_windows(result.load)
+    if result.capacity is not None:
+        return crowd.describe_search(result.capacity)
+    return f"{rows.count_trials(result)} of {result.declared_trials} trials"
+
+
+def _hints(result: CellResult, verdicts: Iterable[Verdict]) -> Iterator[str]:
+    """What to try, for each verdict; of a crowd also how to find out whether it is that."""
+    is_late = False
+    for verdict in verdicts:
+        yield _hint(result.breakdown, verdict)
+        threshold = verdict.threshold
+        is_late = is_late or (threshold is not None and threshold.marker in LATE)
+    if result.load is not None and is_late:
+        yield HINTS["crowd"]
+
+
+def _processes(result: CellResult) -> str:
+    """Over how many processes the trials were spread, if over several."""
+    count = len(result.processes)
+    return f" in {count} processes" if count > 1 else ""
+
+
+def _hint(breakdown: Breakdown, verdict: Verdict) -> str:
+    """What to try; the largest stage, where the target's stages explain the time at all."""
+    threshold = verdict.threshold
+    if verdict.gate != "limit":
+        return HINTS[verdict.gate]
+    if threshold is not None and threshold.marker in rows.SINGLE_FIGURES:
+        return HINTS[threshold.marker]
+    if threshold is None or verdict.value is None:
+        return HINTS["unmeasured"]
+    return _stage_hint(breakdown, threshold.marker) or HINTS[_hint_name(threshold, verdict)]
+
+
+def _hint_name(threshold: Threshold, verdict: Verdict) -> str:
+    """Which of the HINTS is about a limit that was missed."""
+    if threshold.marker == "rtf" and (verdict.value or 0.0) > 1:
+        return "slower than playback"
+    if verdict.metric == rows.DELIVERY:
+        return "all at once"
+    return threshold.marker
+
+
+def _stage_hint(breakdown: Breakdown, marker: str) -> str:
+    """Which stage to look at first, for a mark that limits a time; empty for others."""
+    if marker == "ttfa":
+        return _largest_stage(breakdown.to_first_sound, "time to the first sound")
+    if marker == "rtf":
+        return _largest_stage(breakdown.whole, "whole time")
+    return ""
+
+
+def _largest_stage(shares: Sequence[StageShare], window: str) -> str:
+    """Which stage to look at first; empty where stages do not explain the time."""
+    if not shares or shares[0].stage == UNEXPLAINED:
+        return ""
+    return f"look at {shares[0].stage} first, it takes {shares[0].share:.0%} of the {window}"
+
+
+def _lead_in(result: CellResult, verdict: Verdict) -> str:
+    """What of a heard TTFA is waiting for audio, and what is silence inside the audio."""
+    if verdict.metric != "ttfa_ms":
+        return ""
+    waited = result.summary.get("ttfa_sound_ms")
+    silent = result.summary.get("lead_in_ms")
+    if waited is None or silent is None or silent.p50 is None or silent.p50 < 1:
+        return ""
+    return (
+        f"median: the chunk with the first sound came after {number(waited.p50, 'ms')}, and "
+        f"{number(silent.p50, 'ms')} of silence lead up to that sound"
+    )
+
+
+def _stages(breakdown: Breakdown, verdict: Verdict) -> str:
+    metric = verdict.metric or ""
+    if metric.startswith(("ttfa", "ttfs")):
+        return _shares("to the first sound", breakdown.to_first_sound)
+    if metric.startswith(("rtf", "gap", "underruns", "prebuffer")):
+        return _shares("over the whole trial", breakdown.whole)
+    return ""
+
+
+def _shares(window: str, shares: Sequence[StageShare]) -> str:
+    if not shares:
+        return "stages: not told by the target (it may offer stages())"
+    largest = [f"{each.stage} {number(each.ms)} ms ({each.share:.0%})" for each in shares[:4]]
+    return f"stages {window}, median: {', '.join(largest)}"
+
+
+# What is not certain
+
+
+def remarks(
+    results: Sequence[CellResult],
+    *,
+    label: Label = cell_label,
+    is_whole: bool = False,
+) -> list[str]:
     """Trust notes and inconclusive reasons, one line each; what several cells share stands once.
 
-    But for missing baselines; see `no_baseline_lines`.
+    But for missing baselines; see `no_baseline_lines`. If `is_whole`, every cell is named that a
+    line is about, and the guard that a note comes from.
     """
     cells: dict[str, list[str]] = {}
     for result in sorted(results, key=worst_first):
-        for text in _remarks(result):
-            cells.setdefault(text, []).append(_cell_label(result))
-    return [f"{_cells_label(labels)}: {text}" for text, labels in cells.items()]
+        for text in _remarks(result, is_whole=is_whole):
+            cells.setdefault(text, []).append(label(result.cell))
+    lines = []
+    for text, labels in cells.items():
+        about = "; ".join(labels) if is_whole else _cells_label(labels, len(results))
+        lines.append(f"{about}: {text}")
+    return lines
 
 
-def _remarks(result: CellResult) -> Iterator[str]:
+def _remarks(result: CellResult, *, is_whole: bool) -> Iterator[str]:
     """Open and improved verdicts, and the notes that no verdict repeats."""
-    judged = set()
+    guards = set()
     for verdict in result.verdicts:
         is_open = verdict.outcome is Outcome.INCONCLUSIVE and not verdict.lacks_baseline
         if is_open or verdict.improved:
-            yield f"{verdict.subject}: {verdict.reason}"
+            yield _verdict_sentence(verdict)
         if verdict.gate == "trust":
-            judged.add(verdict.subject)
+            guards.add(verdict.subject)
     for note in result.notes:
-        if not note.invalid and note.guard not in judged:
-            yield f"{note.guard}: {note.text}"
+        if not note.invalid and note.guard not in guards:
+            yield f"{note.text} [{note.guard}]" if is_whole else note.text
+
+
+def _verdict_sentence(verdict: Verdict) -> str:
+    """Subject and reason, where the reason does not begin with its subject."""
+    if verdict.reason.startswith(verdict.subject):
+        return verdict.reason
+    return f"{verdict.subject}: {verdict.reason}"
+
+
+def _cells_label(labels: Sequence[str], of: int) -> str:
+    """The one cell, that it is every cell, or how many."""
+    if len(labels) == 1:
+        return labels[0]
+    if len(labels) == of:
+        return "every cell"
+    return f"{len(labels)} cells"
 
 
 def no_baseline_lines(results: Iterable[CellResult]) -> list[str]:
     """How many cells this machine has no baseline of, and what can be done: not a line a cell."""
-    revisions: dict[str, None] = {}
-    elsewhere = 0
-    nowhere = 0
-    for result in results:
-        if result.outcome is Outcome.INVALID:
-            continue
-        for verdict in result.verdicts:
-            if verdict.lacks_baseline and verdict.revision is not None:
-                revisions[verdict.revision[:SHOWN_DIGITS]] = None
-                elsewhere += 1
-            elif verdict.lacks_baseline:
-                nowhere += 1
+    missing = _missing_baselines(results)
+    revisions = [verdict.revision[:SHOWN_DIGITS] for verdict in missing if verdict.revision]
+    nowhere = len(missing) - len(revisions)
     lines = []
-    if elsewhere:
+    if revisions:
         lines.append(
-            f"{_cells_have(elsewhere)} no baseline of this machine; --ttsperf-compare=measure "
-            f"compares with the revision that others were saved from: {', '.join(revisions)}"
+            f"{_cells_have(len(revisions))} no baseline of this machine; --ttsperf-compare=measure "
+            "compares with the revision that others were saved from: "
+            f"{', '.join(dict.fromkeys(revisions))}"
         )
     if nowhere:
         lines.append(
@@ -172,12 +366,20 @@ def no_baseline_lines(results: Iterable[CellResult]) -> list[str]:
     return lines
 
 
+def _missing_baselines(results: Iterable[CellResult]) -> list[Verdict]:
+    """Verdicts that only say so, of cells that could have one."""
+    missing = []
+    for result in results:
+        if result.outcome is not Outcome.INVALID:
+            missing += [verdict for verdict in result.verdicts if verdict.lacks_baseline]
+    return missing
+
+
 def _cells_have(count: int) -> str:
     return "1 cell has" if count == 1 else f"{count} cells have"
 
 
-def _cells_label(labels: Sequence[str]) -> str:
-    return labels[0] if len(labels) == 1 else f"{len(labels)} cells"
+# The run in a few lines
 
 
 def counts(results: Sequence[CellResult]) -> str:
@@ -251,7 +453,7 @@ def load_line(results: Iterable[CellResult]) -> str | None:
     worst, worst_load = max(measured, key=lambda pair: pair[1].others_cores or 0.0)
     where = ""
     if len(loads) > 1 and worst_load.others_cores:
-        where = f" (worst: {_cell_label(worst)})"
+        where = f" (worst: {cell_label(worst.cell)})"
     facts = [_others(worst_load), _steal(loads), *_troubles(loads)]
     return f"disturbances during the trials{where}: {', '.join(facts)}"
 
@@ -265,9 +467,13 @@ def _others(load: SystemLoad) -> str:
 def _steal(loads: Sequence[SystemLoad]) -> str:
     shares = _values_of(loads, "steal_share")
     if not shares:
-        return f"steal not measured ({loads[0].unmeasured.get('steal_share', 'no reason told')})"
+        reason = loads[0].unmeasured.get("steal_share", "no reason told")
+        return f"what the host withheld is not measured ({reason})"
+    most = f"{max(shares):.0%}"
+    if most == "0%":
+        return "the host withheld nothing of the CPU"
     up_to = "up to " if len(shares) > 1 else ""
-    return f"steal {up_to}{max(shares):.0%}"
+    return f"{up_to}{most} of the CPU was withheld by the host"
 
 
 def _values_of(loads: Iterable[SystemLoad], field: str) -> list[float]:
@@ -290,356 +496,3 @@ def _troubles(loads: Sequence[SystemLoad]) -> Iterator[str]:
     waited_s = sum(_values_of(loads, "quota_wait_s"))
     if waited_s:
         yield f"a CPU quota held processes back for {waited_s:.2g} s"
-
-
-def number(value: float | None, unit: str = "") -> str:
-    """A number as people read it; `-` for what was not measured."""
-    if value is None:
-        return "-"
-    decimals = sum(abs(value) < bound for bound in (1, 10, 100))
-    text = f"{value:.{decimals}f}" if value else "0"
-    return f"{text} {unit}".strip()
-
-
-def limit_text(threshold: Threshold) -> str:
-    """The limit in force; an overridden one shows both."""
-    text = _amount(threshold, threshold.limit, threshold.unit)
-    if threshold.overridden_by is None:
-        return text
-    was = "none" if threshold.declared is None else _amount(threshold, threshold.declared)
-    return f"{text} (was {was})"
-
-
-def _amount(threshold: Threshold, value: float | None, unit: str = "") -> str:
-    """A figure that is limited, or its limit: listeners are whole, and a change is a share."""
-    if value is not None and threshold.metric in ("capacity", "all_at_once"):
-        return f"{value:g}"
-    if value is not None and threshold.keyword in SHARES:
-        return f"{value:.1%}".replace(".0%", "%")
-    return number(value, unit)
-
-
-def verdict_rows(result: CellResult) -> Iterator[tuple[Outcome | None, Row]]:
-    """A row per verdict, or one without a limit; and of what is streamed, the longest stall.
-
-    A row has as many texts as HEADINGS.
-    """
-    verdicts = [verdict for verdict in result.verdicts if not verdict.lacks_baseline]
-    if not verdicts and _has_samples(result):
-        figures = _figures(result, result.summary.get("ttfa_ms"))
-        yield None, ("  ttfa", *figures, "-", "no limit")
-    for verdict in sorted(verdicts, key=lambda verdict: verdict.outcome.rank):
-        if verdict.gate in ("change", "work"):
-            yield verdict.outcome, _change_row(result, verdict)
-        else:
-            yield verdict.outcome, _row(result, verdict)
-    if result.comparison is not None:
-        for ungated in result.comparison.ungated:
-            yield None, _ungated_row(result.comparison, ungated)
-    if any(verdict.metric == "rtf" and verdict.gate == "limit" for verdict in result.verdicts):
-        yield None, _silence_row(result)
-    if result.cell.mode == "stream" and _has_samples(result):
-        yield None, _stall_row(result)
-
-
-def _has_samples(result: CellResult) -> bool:
-    """Whether anybody listened to the end: not in a search, nor where each answer is hung up."""
-    if result.load is not None and result.load.barge_in is not None:
-        return bool(result.load.windows)
-    return result.capacity is None
-
-
-def _silence_row(result: CellResult) -> Row:
-    """What of the audio that the RTF is by says nothing."""
-    figures = _figures(result, result.summary.get("silence_share"), "max")
-    return "  silence share", *figures, "-", "no limit"
-
-
-def _stall_row(result: CellResult) -> Row:
-    """How long a player stood still at worst: a hole is seen, whatever a test limits."""
-    subject = "  longest stall"
-    if result.prebuffer_ms:
-        subject += f" ({result.prebuffer_ms:g} ms buffered)"
-    figures = _figures(result, result.summary.get(result.longest_stall_key), "max")
-    return subject, *figures, "-", "no limit"
-
-
-def _row(result: CellResult, verdict: Verdict) -> Row:
-    threshold = verdict.threshold
-    if threshold is None:
-        figures = _figures(result, result.summary.get(verdict.metric or ""), verdict.statistic)
-        limit = number(verdict.limit, verdict.unit)
-    elif threshold.is_sampled:
-        figures = (str(verdict.n), number(verdict.value), "", "")
-        limit = limit_text(threshold)
-    elif threshold.marker == "memory":
-        bound = _single_bound(threshold, verdict)
-        figures = (_measured_in(result), number(verdict.value), "", bound)
-        limit = limit_text(threshold)
-    elif threshold.marker in SINGLE_FIGURES:
-        bound = _single_bound(threshold, verdict)
-        figures = (str(verdict.n), _amount(threshold, verdict.value), "", bound)
-        limit = limit_text(threshold)
-    else:
-        summary = result.summary.get(threshold.sample_key)
-        figures = _figures(result, summary, threshold.statistic)
-        if result.load is not None:
-            figures = (crowd.plural(verdict.n, "window"), *figures[1:3], _window_bound(verdict))
-        elif verdict.n_effective is not None:
-            figures = (*figures[:3], _bound_text(verdict.bound))
-        limit = limit_text(threshold)
-    return f"  {verdict.subject}", *figures, limit, verdict.outcome.value
-
-
-def _single_bound(threshold: Threshold, verdict: Verdict) -> str:
-    """The bound of an estimate that a cell has as a whole, on the side of the verdict."""
-    if verdict.bound is None or threshold.marker not in ("memory", "soak"):
-        return ""
-    sign = ">=" if verdict.outcome is Outcome.FAIL else "<="
-    return f"{sign} {_amount(threshold, verdict.bound)}"
-
-
-def _measured_in(result: CellResult) -> str:
-    """Trials, or the windows of a crowd."""
-    if result.load is not None:
-        return crowd.plural(len(result.load.windows), "window")
-    return str(_trials(result))
-
-
-def _window_bound(verdict: Verdict) -> str:
-    """The bound that windows prove, on the side of the verdict; counts have none."""
-    if verdict.statistic == "max":
-        return ""
-    if verdict.outcome is Outcome.FAIL and verdict.bound is not None:
-        return f">= {number(verdict.bound)}"
-    return _bound_text(verdict.bound)
-
-
-def _change_row(result: CellResult, verdict: Verdict) -> Row:
-    """Blocks, the change, what it is at most with 95 %, and the smallest that counts."""
-    subject = f"  {verdict.subject}"
-    outcome = verdict.outcome.value
-    if verdict.improved:
-        outcome += " (better)"
-    change = _find_change(result, verdict)
-    if change is None and verdict.n:
-        return subject, f"{verdict.n} blocks", "", "", "", "", outcome
-    if change is None:
-        return subject, "-", "-", "", "-", "-", outcome
-    return (
-        subject,
-        f"{change.blocks} blocks",
-        change_text(change.effect, change),
-        _time_text(result, change),
-        f"<= {change_text(change.high, change)}",
-        change_text(change.margin, change),
-        outcome,
-    )
-
-
-def _time_text(result: CellResult, change: ChangeVerdict) -> str:
-    """How soon it was decided, or in what time it was not."""
-    if change.decided_s is not None and change.outcome is not Outcome.INCONCLUSIVE:
-        return f"in {change.decided_s:.0f} s"
-    seconds = result.comparison.seconds if result.comparison else 0.0
-    return f"not in {seconds:.0f} s"
-
-
-def _ungated_row(comparison: Comparison, ungated: UngatedChange) -> Row:
-    """What is shown of a comparison and not judged."""
-    change = ungated.change
-    return (
-        f"  {ungated.metric.label} against {comparison.against}",
-        f"{change.blocks} blocks",
-        change_text(change.effect, change),
-        "",
-        f"<= {change_text(change.high, change)}",
-        "-",
-        "not judged",
-    )
-
-
-def _find_change(result: CellResult, verdict: Verdict) -> ChangeVerdict | None:
-    """What a comparison found that a verdict is about."""
-    comparison = result.comparison
-    if comparison is None:
-        return None
-    label = verdict.subject.removesuffix(f" against {comparison.against}")
-    for gate, change in zip(comparison.gates, comparison.changes, strict=False):
-        if gate.label == label:
-            return change
-    return None
-
-
-def change_text(value: float | None, change: ChangeVerdict) -> str:
-    """`+1.3 %`, or `+0.4 MB` on the scale `difference`."""
-    if value is None:
-        return "-"
-    if change.scale == "ratio" or change.statistic in ("outside", "late"):
-        return f"{100 * value:+.1f} %"
-    return f"{value:+.3g} {change.unit}".rstrip()
-
-
-def _figures(
-    result: CellResult, summary: Summary | None, statistic: str | None = None
-) -> tuple[str, str, str, str]:
-    """n, p50, p95 and the bound of the percentile judged, which few trials do not have."""
-    if summary is None or summary.p95 is None:
-        return str(_trials(result)), "-", "-", "-"
-    bounds = {"p50": summary.p50_bound, "p99": summary.p99_bound}
-    bound = bounds.get(statistic or "p95", summary.p95_bound)
-    bound_text = _bound_text(bound)
-    if statistic == "max":
-        bound_text = ""
-    return str(summary.n), number(summary.p50), number(summary.p95), bound_text
-
-
-def _bound_text(bound: float | None) -> str:
-    if bound is None:
-        return "n too small"
-    return f"<= {number(bound)}"
-
-
-def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
-    return [max(map(len, column)) for column in zip(*rows, strict=True)]
-
-
-def _heading(headings: Sequence[str], widths: Sequence[int]) -> list[str]:
-    return [_align(headings, widths), "-" * (sum(widths) + 2 * len(widths) - 2)]
-
-
-def _align(row: Sequence[str], widths: Sequence[int]) -> str:
-    """First and last column to the left, figures to the right."""
-    first, *middle, last = row
-    first_width, *middle_widths, _ = widths
-    figures = map(str.rjust, middle, middle_widths)
-    return "  ".join([first.ljust(first_width), *figures, last])
-
-
-def _explain(result: CellResult, verdicts: Sequence[Verdict]) -> Iterator[str]:
-    """Lines about one cell: each verdict with what speaks for it, then what to try."""
-    cell = result.cell
-    stopped = ", stopped early" if result.stopped_early else ""
-    yield (
-        f"{_cell_label(result)}: {cell.target}, voice {cell.voice}, "
-        f"{_evidence(result)}{_processes(result)}{stopped}"
-    )
-    for verdict in verdicts:
-        yield f"  {verdict.outcome.value}  {verdict.subject}: {verdict.reason}"
-        for line in (_lead_in(result, verdict), _stages(result.breakdown, verdict)):
-            if line:
-                yield f"        {line}"
-    if result.load is not None:
-        for line in crowd.describe_losses(result.load):
-            yield f"  {line}"
-    for hint in dict.fromkeys(_hints(result, verdicts)):
-        yield f"  Try: {hint}."
-
-
-def _evidence(result: CellResult) -> str:
-    """How much was measured: trials, windows, or the levels of a search."""
-    if result.soak is not None:
-        return soak.count_slices(result.soak)
-    if result.load is not None:
-        return crowd.count_windows(result.load)
-    if result.capacity is not None:
-        return crowd.describe_search(result.capacity)
-    return f"{_trials(result)} of {result.declared_trials} trials"
-
-
-def _hints(result: CellResult, verdicts: Iterable[Verdict]) -> Iterator[str]:
-    """What to try, for each verdict; of a crowd also how to find out whether it is that."""
-    is_late = False
-    for verdict in verdicts:
-        yield _hint(result.breakdown, verdict)
-        threshold = verdict.threshold
-        is_late = is_late or (threshold is not None and threshold.marker in LATE)
-    if result.load is not None and is_late:
-        yield HINTS["crowd"]
-
-
-def _processes(result: CellResult) -> str:
-    """Over how many processes the trials were spread, if over several."""
-    count = len(result.processes)
-    return f" in {count} processes" if count > 1 else ""
-
-
-def _hint(breakdown: Breakdown, verdict: Verdict) -> str:
-    """What to try; the largest stage, where the target's stages explain the time at all."""
-    threshold = verdict.threshold
-    is_limit = verdict.gate == "limit"
-    if is_limit and threshold is not None and threshold.marker in SINGLE_FIGURES:
-        return HINTS[threshold.marker]
-    if is_limit and verdict.value is None:
-        return HINTS["unmeasured"]
-    if not is_limit or threshold is None:
-        return HINTS[verdict.gate]
-    marker = threshold.marker
-    stage = ""
-    if marker == "ttfa":
-        stage = _largest_stage(breakdown.to_first_sound, "time to the first sound")
-    elif marker == "rtf":
-        stage = _largest_stage(breakdown.whole, "whole time")
-        if (verdict.value or 0.0) > 1:
-            marker = "slower than playback"
-    elif verdict.metric == "all_at_once":
-        marker = "all at once"
-    return stage or HINTS[marker]
-
-
-def _largest_stage(shares: Sequence[StageShare], window: str) -> str:
-    """Which stage to look at first; empty where stages do not explain the time."""
-    if not shares or shares[0].stage == UNEXPLAINED:
-        return ""
-    return f"look at {shares[0].stage} first, it takes {shares[0].share:.0%} of the {window}"
-
-
-def _lead_in(result: CellResult, verdict: Verdict) -> str:
-    """What of a heard TTFA is waiting for audio, and what is silence inside the audio."""
-    if verdict.metric != "ttfa_ms":
-        return ""
-    waited = result.summary.get("ttfa_sound_ms")
-    silent = result.summary.get("lead_in_ms")
-    if waited is None or silent is None or silent.p50 is None or silent.p50 < 1:
-        return ""
-    return (
-        f"median: the chunk with the first sound came after {number(waited.p50, 'ms')}, and "
-        f"{number(silent.p50, 'ms')} of silence lead up to that sound"
-    )
-
-
-def _stages(breakdown: Breakdown, verdict: Verdict) -> str:
-    metric = verdict.metric or ""
-    if metric.startswith(("ttfa", "ttfs")):
-        return _shares("to the first sound", breakdown.to_first_sound)
-    if metric.startswith(("rtf", "gap", "underruns", "prebuffer")):
-        return _shares("over the whole trial", breakdown.whole)
-    return ""
-
-
-def _shares(window: str, shares: Sequence[StageShare]) -> str:
-    if not shares:
-        return "stages: not told by the target (it may offer stages())"
-    largest = [f"{each.stage} {number(each.ms)} ms ({each.share:.0%})" for each in shares[:4]]
-    return f"stages {window}, median: {', '.join(largest)}"
-
-
-def _cell_label(result: CellResult) -> str:
-    return cell_label(result.cell)
-
-
-def cell_label(cell: Cell) -> str:
-    """A cell in few words: its test without the file, preset, mode and phase, and who listens."""
-    load = "" if cell.load is None else f", {cell.load}"
-    return f"{cell.test.rsplit('::', 1)[-1]} {cell.preset} {cell.mode} {cell.phase}{load}"
-
-
-def _trials(result: CellResult) -> int:
-    """Counted trials, also of a result that has left its raw trials behind."""
-    return max((summary.n for summary in result.summary.values()), default=0)
-
-
-def worst_first(result: CellResult) -> tuple[int, str]:
-    """What cells are sorted by, so that the worst verdict comes first."""
-    rank = result.outcome.rank if result.outcome else len(Outcome)
-    return rank, result.cell.id

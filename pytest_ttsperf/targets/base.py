@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 from msgspec import structs
@@ -12,6 +13,7 @@ from pytest_ttsperf.records import (
     Mode,
     RecorderCost,
     Recording,
+    SessionProfile,
     TargetInfo,
     TargetSpec,
     Usage,
@@ -43,6 +45,9 @@ class TargetRequest(NamedTuple):
     """Another version of the code, to be imported in place of the running one."""
     python: str | None = None
     """Another interpreter, on whose packages it is opened."""
+    profile_folder: Path | None = None
+    """Takes profiles of its sessions of ONNX Runtime, if its code is imported; figures of such a
+    process do not count. None for a process that is measured."""
 
 
 class Inspection(NamedTuple):
@@ -54,6 +59,8 @@ class Inspection(NamedTuple):
     """What the recorder itself cost there."""
     tracers: tuple[str, ...] = ()
     """Debuggers, profilers and the like that are at work there."""
+    profiles: tuple[SessionProfile, ...] = ()
+    """Of its sessions of ONNX Runtime, where they were asked for; they end here."""
 
 
 class ProcessUsage(NamedTuple):

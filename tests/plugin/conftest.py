@@ -40,6 +40,7 @@ import pytest_ttsperf.endurance.crowd
 import pytest_ttsperf.endurance.progress
 import pytest_ttsperf.endurance.verdicts
 import pytest_ttsperf.experiment.cell
+import pytest_ttsperf.experiment.trial_timelines
 import pytest_ttsperf.experiment.warm
 import pytest_ttsperf.load.barge_in
 import pytest_ttsperf.load.capacity_cell
@@ -49,6 +50,7 @@ import pytest_ttsperf.load.report
 import pytest_ttsperf.machine.environment
 import pytest_ttsperf.report.artifact
 import pytest_ttsperf.report.terminal
+import pytest_ttsperf.report.trace_events
 import pytest_ttsperf.targets.command.target
 import pytest_ttsperf.targets.python.target
 import pytest_ttsperf.targets.server.run_options

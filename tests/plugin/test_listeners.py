@@ -457,8 +457,8 @@ def test_a_capacity_that_is_there_is_proven_by_14_good_windows(project: Project)
     result.stdout.fnmatch_lines(
         [
             "  short stream: whether 2 listeners are served within the limits, in windows of 0.3 s",
+            "*capacity, greedy *14 windows *capacity min_listeners 2 of at least 2 *PASS",
             "test_x[[]cpu] short stream warm, capacity, greedy",
-            "  capacity min_listeners *14 *2 *2 *PASS",
             "At least 2 listeners, 95 % sure*",
         ]
     )

@@ -152,7 +152,7 @@ def test_settings_of_a_limit_stand_in_its_label(project: Project) -> None:
         def test_x(perf): perf.stream("short")
         """
     )
-    result = project.run()
+    result = project.run("-v")
     assert set(project.verdicts()) == {
         "ttfa p50 (first sample)", "cadence underruns (100 ms buffered)"
     }  # fmt: skip

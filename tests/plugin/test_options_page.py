@@ -79,6 +79,7 @@ def test_the_page_tells_the_defaults(pytester: pytest.Pytester, pattern: str) ->
         "storage": f"`{unset.storage.name}/`",
         "artifacts": f"`{unset.artifacts.name}/`",
         "inconclusive": "`fail`" if unset.inconclusive_fails else "`warn`",
+        "report": "`yes`" if unset.writes_report else "`no`",
     }
     assert {name: default_of(pattern.format(name)) for name in defaults} == defaults
 

@@ -27,7 +27,11 @@ from pytest_ttsperf.targets.python import adapter
 from pytest_ttsperf.targets.worker import protocol, source_tree
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_ttsperf.records import SessionProfile
     from pytest_ttsperf.targets.server.adapter import ServerAdapter
+    from pytest_ttsperf.targets.worker import session_profiles
 
 _WORKER_FOLDER = os.path.dirname(os.path.abspath(__file__))
 _PLUGIN_FOLDER = os.path.dirname(os.path.dirname(_WORKER_FOLDER))
@@ -91,6 +95,7 @@ class WorkerChild:
         self._adapter: adapter.PythonAdapter | ServerAdapter | None = None
         self._tree: source_tree.Tree | None = None
         self._module = ""
+        self._profiles: session_profiles.SessionProfiles | None = None
         self.closed = False
 
     def answer(self, request: protocol.Request) -> protocol.Reply:
@@ -112,6 +117,7 @@ class WorkerChild:
                     placement=self.open_adapter.placement(),
                     cost=cost(),
                     tracers=tracing.tracers(),
+                    profiles=self._end_profiles(),
                 )
             case protocol.CloseRequest():
                 self.close()
@@ -135,6 +141,16 @@ class WorkerChild:
         """Raise WrongTree if code of another version was imported, also after the opening."""
         if self._tree is not None:
             source_tree.verify_origin(self._tree, self._module)
+
+    def _profile_into(self, folder: Path) -> None:
+        """Have all sessions of ONNX Runtime profiled that are opened from now on."""
+        from pytest_ttsperf.targets.worker import session_profiles
+
+        self._profiles = session_profiles.SessionProfiles(folder)
+        self._profiles.install()
+
+    def _end_profiles(self) -> tuple[SessionProfile, ...]:
+        return () if self._profiles is None else self._profiles.finish()
 
     def _connect(self, request: protocol.ConnectRequest) -> protocol.OpenedReply:
         from pytest_ttsperf.targets.server import adapter as server_adapter
@@ -163,6 +179,8 @@ class WorkerChild:
         self._tree = request.tree
         self._module = spec.partition(":")[0]
         sys.path[:] = _search_path(request)
+        if request.profile_folder is not None:
+            self._profile_into(request.profile_folder)
         begin_ns = time.monotonic_ns()
         found = adapter.find_callable(spec)
         imported_ns = time.monotonic_ns()

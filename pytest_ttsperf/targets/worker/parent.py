@@ -113,6 +113,7 @@ class WorkerTarget:
             sys_path=tuple(os.fsencode(entry or os.getcwd()) for entry in searched),
             spawned_ns=spawned_ns,
             tree=tree,
+            profile_folder=request.profile_folder,
         )
 
     def warm(self) -> None:
@@ -130,7 +131,7 @@ class WorkerTarget:
         reply = self._ask(protocol.InspectRequest())
         assert isinstance(reply, protocol.InspectedReply), reply
         placement = secrets.scrub_value("placement", reply.placement)
-        return Inspection(placement, reply.cost, reply.tracers)
+        return Inspection(placement, reply.cost, reply.tracers, reply.profiles)
 
     def close(self) -> str | None:
         """End the process and everything it started. Safe to call twice, or on a dead worker.

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from pytest_ttsperf.records import Json, Mode, RecorderCost, Recording, TargetInfo
+from pytest_ttsperf.records import Json, Mode, RecorderCost, Recording, SessionProfile, TargetInfo
 from pytest_ttsperf.targets.worker.source_tree import Tree
 
 _LENGTH = struct.Struct("!Q")
@@ -45,6 +45,8 @@ class OpenRequest(TargetMessage, frozen=True):
     spawned_ns: int
     tree: Tree | None = None
     """Another version of the code, to be imported in place of the running one."""
+    profile_folder: Path | None = None
+    """Takes the profiles of the sessions of ONNX Runtime; None for a process that is measured."""
 
 
 class WarmRequest(Message, frozen=True):
@@ -59,7 +61,7 @@ class RecordRequest(Message, frozen=True):
 
 
 class InspectRequest(Message, frozen=True):
-    """Read the placement again and measure the recorder itself."""
+    """Read the placement again, measure the recorder itself, and end profiles."""
 
 
 class CloseRequest(Message, frozen=True):
@@ -84,6 +86,7 @@ class InspectedReply(Message, frozen=True):
     placement: dict[str, Json] | None
     cost: RecorderCost
     tracers: tuple[str, ...] = ()
+    profiles: tuple[SessionProfile, ...] = ()
 
 
 class DoneReply(Message, frozen=True):

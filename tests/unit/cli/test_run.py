@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -134,3 +135,16 @@ def test_the_help_lists_the_suites(capsys: pytest.CaptureFixture[str]) -> None:
     [line] = [line for line in lines if line.strip().startswith("load ")]
     assert "35 min" in line
     assert "by name only" in line
+
+
+def test_on_a_narrow_terminal_the_command_can_still_be_copied(
+    started: list[list[str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    start(started, "e:E", "--suite=cold", "--", "-k", "not crowd")
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 50
+    (begin,) = [number for number, line in enumerate(lines) if " python " in line]
+    command = "\n".join(lines[begin:]).removeprefix("ttsperf: ").replace("\\\n", " ")
+    assert shlex.split(command)[:3] == ["python", "-m", "pytest"]
+    assert shlex.split(command)[-2:] == ["-k", "not crowd"]

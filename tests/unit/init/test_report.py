@@ -64,3 +64,13 @@ def test_marks_stand_below_what_they_rest_on():
 def test_without_runs_it_says_how_to_make_one():
     text = report.suggestion_text(Suggestion(tests=(), runs=0))
     assert "pytest -m perf" in text
+
+
+def test_sentences_are_folded_and_what_is_copied_is_not():
+    body = "# a line of a file that is to be copied and is wider than the terminal\n"
+    files = [FileOfInit(path="x.ini", body=body, is_written=False, remark="add these lines")]
+    command = "python -m pytest -m perf --a-long-option=and-its-value"
+    lines = report.written_text(measured(), files, command, "compare", width=40).splitlines()
+    copied = [f"    {body.strip()}", f"Next:             {command}"]
+    assert [line for line in lines if line in copied] == copied
+    assert max(len(line) for line in lines if line not in copied) <= 40

@@ -232,6 +232,7 @@ def test_reason_of_a_failure():
         "10 of 59 trials exceed it"
     )
     assert verdict.bound == 960.0
+    assert verdict.lower_bound == 720.0
     assert verdict.p_value < 0.05
 
 

@@ -10,7 +10,7 @@ import pytest
 from pytest_ttsperf.experiment.plan import Plan, Progress, QualityPlan
 from pytest_ttsperf.load import barge_in, capacity_cell
 from pytest_ttsperf.load.traces import WindowPlan
-from pytest_ttsperf.plugin import crowds
+from pytest_ttsperf.plugin import crowds, progress
 from pytest_ttsperf.plugin.progress import ProgressLine, parts_text
 from pytest_ttsperf.records import (
     BargeIn,
@@ -260,3 +260,40 @@ def test_a_terminal_is_wiped_at_the_end() -> None:
     first, last = reporter.rewritten
     assert "1 of 6 windows" in first
     assert last == ""
+
+
+@pytest.mark.parametrize("isatty", [True, False])
+def test_a_line_is_folded_to_the_terminal_or_to_columns(
+    isatty: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    reporter = Reporter(isatty=isatty)
+    line_on(reporter).line(f"ttsperf: {'word ' * 20}".rstrip())
+    (text,) = reporter.lines
+    first, *others = text.split("\n")
+    assert first.startswith("ttsperf: word")
+    assert max(map(len, [first, *others])) <= 50
+    assert others[0].startswith("  word")
+
+
+def test_a_line_in_a_file_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    reporter = Reporter(isatty=False)
+    line_on(reporter).line("word " * 40)
+    assert reporter.lines == ["word " * 40]
+
+
+def test_a_line_that_is_rewritten_leaves_a_column_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is as wide as the terminal would go on in the next line, and stay there."""
+    monkeypatch.setenv("COLUMNS", "50")
+    reporter = Reporter(isatty=True)
+    line_on(reporter).text("x" * 80)
+    assert reporter.rewritten == ["x" * 49]
+
+
+@pytest.mark.parametrize(("columns", "width"), [("50", 50), ("40", 40), ("12", 80)])
+def test_a_terminal_that_says_nonsense_has_the_usual_width(
+    columns: str, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert progress.width_of(Reporter(isatty=True)) == width

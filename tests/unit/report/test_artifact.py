@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from pathlib import Path
+
 import jsonschema
 import msgspec
 from hypothesis import given, settings
@@ -120,3 +123,21 @@ def test_round_trip_and_schema(cells: list[CellResult]) -> None:
 def test_what_was_not_measured_is_null_and_not_left_out() -> None:
     body = msgspec.json.decode(msgspec.json.encode(Memory()))
     assert body["rss_range_mb"] is None
+
+
+def test_files_of_a_cell_are_found_by_the_artifact_alone(tmp_path: Path) -> None:
+    writer = artifact.ArtifactWriter(tmp_path, datetime(2026, 11, 30, 10, 19, 59))
+    cell = ("tests/test_a.py::test_reply[cpu]", "short", "stream", "warm")
+    folder = artifact.cell_folder(writer.run_path, "sound", *cell)
+    assert folder == writer.sound_folder(*cell)
+    assert folder.parent.name == "sound_101959"
+    assert artifact.cell_folder(writer.run_path, "trace", *cell).name == folder.name
+
+
+def test_another_cell_has_another_folder() -> None:
+    run_path = Path("run_101959.json")
+    names = {
+        artifact.cell_folder(run_path, "sound", test, "short").name
+        for test in ("a.py::test_x[a/b]", "a.py::test_x[a-b]", "b.py::test_x[a-b]")
+    }
+    assert len(names) == 3

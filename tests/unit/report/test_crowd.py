@@ -78,7 +78,7 @@ def test_errors_stand_by_kind_the_most_frequent_first() -> None:
         window(0, failures={"TargetTimeout": 1, "HTTP 503": 2}),
         window(1, failures={"HTTP 503": 1}),
     )
-    assert errors == "errors: HTTP 503 3 times, TargetTimeout 1 times"
+    assert errors == "errors: HTTP 503 3 times, TargetTimeout 1 time"
     many = {f"kind {number}": 9 - number for number in range(6)}
     _, errors, *_ = lines_of(window(0, failures=many))
     assert errors.endswith("kind 3 6 times, and 2 other kinds")
@@ -172,11 +172,23 @@ def test_what_comes_after_a_hanging_up() -> None:
         idle_ttfa_ms=100.0, handles_before=40, handles_after=70, rss_before_bytes=100_000_000,
         rss_after_bytes=112_000_000,
     )  # fmt: skip
-    assert (
-        "after a hanging up: 30 times, work ends after p50 8 ms, p95 41 ms, 0.02 s of CPU wasted, "
-        "next first sound after 105 ms (100 ms when idle), 40 handles before, 70 after, "
-        "memory +12 MB"
-    ) in lines_of(window(0), barge_in=found)
+    counts, *lines, generator = lines_of(window(0), barge_in=found)
+    assert lines == [
+        "after a hanging up: 30 times, work ends after p50 8 ms, p95 41 ms, 0.02 s of CPU wasted",
+        "next answer: first sound after 105 ms (100 ms when idle)",
+        "left behind: 40 handles before, 70 after, memory +12 MB",
+    ]
+    assert counts == "70 requests in 1 window: 70 answered"
+    assert generator.startswith("generator: ")
+
+
+def test_what_of_a_hanging_up_was_not_measured_says_why() -> None:
+    found = BargeIn(hang_ups=30, reason="the server runs elsewhere")
+    load = LoadResult(spec=LoadSpec(listeners=1, hangs_up=True), seed=1, windows=(), barge_in=found)
+    assert list(crowd.describe_load(load)) == [
+        "after a hanging up: 30 times",
+        "not all of it was measured: the server runs elsewhere",
+    ]
 
 
 def test_a_single_listener_who_hangs_up_has_no_windows_to_speak_of() -> None:
@@ -278,7 +290,7 @@ def test_a_search_is_a_row_and_its_levels_are_the_evidence() -> None:
         levels=(bad, good, explored), reason=sentence,
     )  # fmt: skip
     levels = (
-        "4 listeners: 1 window to explore; 6 listeners: 2 of 2 windows good; "
+        "4 listeners: explored in 1 window; 6 listeners: 2 of 2 windows good; "
         "8 listeners: 0 of 1 window good"
     )
     threshold = Threshold(

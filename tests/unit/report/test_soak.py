@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec import structs
 
 from pytest_ttsperf.endurance import figures
 from pytest_ttsperf.endurance.plan import SoakProgress
 from pytest_ttsperf.endurance.progress import progress_text
-from pytest_ttsperf.records import CellResult, LeakSlope, Memory, Outcome, SoakSpec, Verdict
+from pytest_ttsperf.records import (
+    CellResult,
+    Drift,
+    LeakSlope,
+    Memory,
+    Outcome,
+    SoakSpec,
+    Verdict,
+)
 from pytest_ttsperf.report import soak, terminal
 from tests.unit.endurance.factories import slices, soak_of
 from tests.unit.endurance.test_verdicts import CELL, threshold
@@ -91,3 +100,45 @@ def test_labels_of_lengths() -> None:
     assert SoakSpec(minutes=2.5).label == "2.5 min"
     assert SoakSpec(requests=5000).label == "5,000 requests"
     assert structs.replace(SoakSpec(requests=64)).label == "64 requests"
+
+
+def drift_of(metric: str, low: float, high: float) -> Drift:
+    return Drift(
+        metric=metric, per_20_min=(low + high) / 2, low=low, high=high, slices=8, minutes=0.05
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "bound", "shown"),
+    [
+        (Outcome.INCONCLUSIVE, 82.619, "too short"),
+        (Outcome.FAIL, 82.619, "over 1000%"),
+        (Outcome.INCONCLUSIVE, 0.125, "<= 12.5%"),
+    ],
+)
+def test_a_bound_that_a_short_soak_blows_up_is_no_number(
+    outcome: Outcome, bound: float, shown: str
+) -> None:
+    limit = threshold("drift", 0.05)
+    verdict = Verdict(
+        subject="soak drift (ttfa)", outcome=outcome, reason="", value=0.01, bound=bound, n=16,
+        threshold=limit, metric="drift",
+    )  # fmt: skip
+    result = CellResult(
+        cell=CELL, fingerprint="f", declared_trials=1, trials=(), ready=None,
+        thresholds=(limit,), verdicts=(verdict,), soak=figures.derive(soak_of(slices())),
+    )  # fmt: skip
+    (row,) = [line for line in terminal.table([result]).splitlines() if "soak drift" in line]
+    assert f" {shown} " in row
+    assert "8261" not in row
+
+
+def test_a_soak_that_is_too_short_for_a_drift_says_so() -> None:
+    measured = figures.derive(soak_of(slices()))
+    blown_up = structs.replace(
+        measured,
+        drifts=(drift_of("ttfa", -0.9, 82.0), drift_of("rtf", 0.01, 0.03)),
+        null_drift=None,
+    )
+    (line,) = [line for line in soak.describe_soak(blown_up, LEAKING) if "drift for" in line]
+    assert line == "drift for 20 min: rtf +2.0 % (+1.0 to +3.0 %), 20 min say nothing of ttfa"

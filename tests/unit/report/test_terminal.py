@@ -23,6 +23,7 @@ from pytest_ttsperf.records import (
     Verdict,
 )
 from pytest_ttsperf.report import terminal
+from pytest_ttsperf.report.rows import number
 
 LIMIT = Threshold(marker="ttfa", keyword="p95_ms", metric="ttfa_ms", statistic="p95", limit=500)
 
@@ -94,6 +95,14 @@ def test_the_bound_beside_a_limit_is_that_of_the_verdict(bound: float | None, sh
     assert "61.0" not in text
 
 
+def test_beside_a_limit_that_is_broken_stands_what_it_is_at_least() -> None:
+    plain = result("test_a", Outcome.FAIL)
+    verdict = structs.replace(plain.verdicts[0], lower_bound=510.0)
+    text = terminal.table([structs.replace(plain, verdicts=(verdict,))])
+    assert " >= 510 " in text
+    assert "61.0" not in text
+
+
 def test_table_without_verdicts_and_with_colour() -> None:
     assert "no limit" in terminal.table([result("test_a")])
     painted = terminal.table([result("test_a", Outcome.PASS)], lambda text, _: f"<{text}>")
@@ -136,7 +145,8 @@ def test_remarks_and_counts() -> None:
     ]
     told = terminal.remarks(results)
     shared = [result("test_c", Outcome.PASS, notes=(note,)), *results]
-    assert "2 cells: quiet: it kept working" in terminal.remarks(shared)
+    assert "2 cells: it kept working" in terminal.remarks(shared)
+    assert "every cell: it kept working" in terminal.remarks([shared[0], results[0]])
     assert any("because of INCONCLUSIVE" in line for line in told)
     assert any("it kept working" in line for line in told)
     assert not any("told as a verdict" in line for line in told)
@@ -149,8 +159,8 @@ def test_remarks_and_counts() -> None:
     [(None, "-"), (0.0, "0"), (0.0312, "0.031"), (1.5, "1.50"), (31.44, "31.4"), (512.3, "512")],
 )
 def test_numbers(value: float | None, text: str) -> None:
-    assert terminal.number(value) == text
-    assert terminal.number(31.44, "ms") == "31.4 ms"
+    assert number(value) == text
+    assert number(31.44, "ms") == "31.4 ms"
 
 
 def test_recorder_line() -> None:
@@ -190,7 +200,10 @@ def sky(**more: float | None) -> SystemLoad:
 
 def test_load_line_tells_the_worst_cell_and_only_troubles_that_were() -> None:
     calm = structs.replace(result("test_a"), machine_load=sky())
-    told = "disturbances during the trials: 48% of one core was used by others, steal 2%"
+    told = (
+        "disturbances during the trials: 48% of one core was used by others, 2% of the CPU was "
+        "withheld by the host"
+    )
     assert terminal.load_line([calm]) == told
     wild = structs.replace(
         result("test_b"),
@@ -201,7 +214,7 @@ def test_load_line_tells_the_worst_cell_and_only_troubles_that_were() -> None:
     )  # fmt: skip
     text = terminal.load_line([calm, wild]) or ""
     assert "(worst: test_b short stream warm): 150% of one core" in text
-    assert "steal up to 10%" in text
+    assert "up to 10% of the CPU was withheld by the host" in text
     for trouble in ("3.00 MB swapped", "20% of the time", "heat 4 times", "for 0.5 s"):
         assert trouble in text
 
@@ -212,7 +225,7 @@ def test_load_that_was_not_measured_is_told_as_such() -> None:
         unmeasured={"others_cores": "too short", "steal_share": "no host"},
     )  # fmt: skip
     text = terminal.load_line([structs.replace(result("test_a"), machine_load=blind)]) or ""
-    assert "other load not measured (too short), steal not measured (no host)" in text
+    assert "other load not measured (too short), what the host withheld is not measured (no" in text
     assert terminal.load_line([result("test_a")]) is None
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 import threading
+from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_ttsperf.records import RecorderCost, Recording, Span
+from pytest_ttsperf.records import RecorderCost, Recording, SessionProfile, Span
 from pytest_ttsperf.targets.worker import protocol
 from tests.examples import examples
 
@@ -84,3 +85,17 @@ def test_what_is_no_message_is_refused() -> None:
         ours.sendall(b"\0\0\0\0\0\0\0\x01\xc1")
         with pytest.raises(msgspec.DecodeError):
             protocol.receive_request(theirs)
+
+
+def test_a_folder_for_profiles_arrives_as_a_path_and_what_is_in_it_comes_back() -> None:
+    wanted = protocol.OpenRequest(
+        spec="engines:Engine", options={}, available={}, requested=(), sys_path=(b"/code",),
+        spawned_ns=1, profile_folder=Path("/tmp/profiles"),
+    )  # fmt: skip
+    assert over_a_socket(wanted, reply=False) == wanted
+    found = protocol.InspectedReply(
+        placement=None,
+        cost=RecorderCost(ttfa_us=1.0, per_chunk_us=0.1, trials=9),
+        profiles=(SessionProfile(file="session0_x.json", origin_ns=2**62),),
+    )
+    assert over_a_socket(found, reply=True) == found

@@ -1,0 +1,1 @@
+"""Likely causes and next steps: rules over the evidence of a run."""

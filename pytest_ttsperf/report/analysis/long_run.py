@@ -1,0 +1,74 @@
+"""Rules about what changes over a long run: the target, the machine, what is left open."""
+
+from __future__ import annotations
+
+from pytest_ttsperf.records import Drift
+from pytest_ttsperf.report.analysis.evidence import CellEvidence
+from pytest_ttsperf.report.analysis.likely_cause import LikelyCause
+from pytest_ttsperf.report.soak import drift_text
+
+LEAST_DRIFT = 0.05
+"""For each 20 minutes; what machines do by themselves is of that size."""
+LEAST_HANDLES = 1
+
+
+def drift(evidence: CellEvidence) -> LikelyCause | None:
+    """A target that surely becomes slower, while the machine stays as it is."""
+    soak = evidence.result.soak
+    if soak is None:
+        return None
+    grown = [each for each in soak.drifts if each.low > LEAST_DRIFT]
+    if not grown or is_drifting(soak.null_drift):
+        return None
+    facts = [f"{each.metric} {drift_text(each)} for each 20 minutes" for each in grown]
+    facts.append(f"over {grown[0].minutes:.3g} min, {grown[0].slices} slices in each quarter")
+    if soak.null_drift is not None:
+        facts.append(f"the null target: {drift_text(soak.null_drift)}")
+    return LikelyCause(
+        rule="drift",
+        cause="the target becomes slower the longer it runs, and the machine does not",
+        evidence=tuple(facts),
+        next_step="look for what grows with its age: a cache without an end, a list that is "
+        "searched, a queue, a log; the slices in the artifact say when it begins",
+    )
+
+
+def machine_drift(evidence: CellEvidence) -> LikelyCause | None:
+    """A machine that becomes slower by itself: the null target does as well."""
+    soak = evidence.result.soak
+    if soak is None or soak.null_drift is None or not is_drifting(soak.null_drift):
+        return None
+    return LikelyCause(
+        rule="machine_drift",
+        cause="the machine itself became slower during the soak",
+        evidence=(
+            f"a null target, which always does the same, drifted by {drift_text(soak.null_drift)} "
+            f"for each 20 minutes (over {soak.null_drift.minutes:.3g} min)",
+        ),
+        next_step="repeat it on a machine that is cool and has nothing else to do; ttsperf doctor "
+        "says what disturbs this one",
+    )
+
+
+def is_drifting(found: Drift | None) -> bool:
+    """Whether a drift is surely above nothing."""
+    return found is not None and found.low > 0
+
+
+def open_handles(evidence: CellEvidence) -> LikelyCause | None:
+    """Descriptors and threads that nobody closes."""
+    soak = evidence.result.soak
+    if soak is None or soak.handles_growth is None or soak.handles_growth < LEAST_HANDLES:
+        return None
+    if not evidence.is_tight("soak"):
+        return None
+    return LikelyCause(
+        rule="open_handles",
+        cause="descriptors or threads are opened and never closed",
+        evidence=(
+            f"{soak.handles_growth:+d} from the first quarter of the soak to the last, over "
+            f"{soak.requests} requests",
+        ),
+        next_step="look at what each request opens: a connection, a file, a thread, a task; close "
+        "it also where a listener leaves early",
+    )
