@@ -12,6 +12,8 @@ from pytest_ttsperf.report.rows import number
 
 LEAST_SLOPE = 1.0
 """MB for each 1000 requests: less than a kilobyte a request is nobody's leak."""
+LEAST_GROWTH_MB = 1.0
+"""Less, while it was measured, is where an allocator happened to stand."""
 STEP_SHARE = 0.5
 """Of the range: a single rise that makes up so much of it."""
 MODEL_SHARE = 0.8
@@ -22,6 +24,9 @@ def leak(evidence: CellEvidence) -> LikelyCause | None:
     """Memory that surely grows from request to request."""
     slope = evidence.result.memory.leak
     if slope is None or slope.low <= 0 or slope.mb_per_1000 < LEAST_SLOPE:
+        return None
+    has_grown = (evidence.result.memory.rss_range_mb or 0.0) >= LEAST_GROWTH_MB
+    if not has_grown and not evidence.is_tight("memory"):
         return None
     return LikelyCause(
         rule="leak",

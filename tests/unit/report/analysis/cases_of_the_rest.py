@@ -160,12 +160,22 @@ def grown(*rss_mb: float, **more: Any) -> CellResult:
 SLOPE = LeakSlope(mb_per_1000=2.5, low=2.0, high=3.0, readings=50)
 LEAK = RuleCase(
     rule=memory_growth.leak,
-    loud=seen(result(memory=Memory(leak=SLOPE))),
+    loud=seen(result(memory=Memory(rss_range_mb=1.2, leak=SLOPE))),
     words=("+2.50 MB for each 1000", "+2.00 to +3.00", "50 readings"),
     silent={
-        "it may be nothing": seen(result(memory=Memory(leak=structs.replace(SLOPE, low=-0.1)))),
+        "it may be nothing": seen(
+            result(memory=Memory(rss_range_mb=1.2, leak=structs.replace(SLOPE, low=-0.1)))
+        ),
         "it is next to nothing": seen(
-            result(memory=Memory(leak=LeakSlope(mb_per_1000=0.2, low=0.1, high=0.3, readings=50)))
+            result(
+                memory=Memory(
+                    rss_range_mb=1.2,
+                    leak=LeakSlope(mb_per_1000=0.2, low=0.1, high=0.3, readings=50),
+                )
+            )
+        ),
+        "few trials moved it by kilobytes": seen(
+            result(memory=Memory(rss_range_mb=0.09, leak=SLOPE))
         ),
         "nothing was measured": seen(result()),
     },
