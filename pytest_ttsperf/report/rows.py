@@ -88,6 +88,13 @@ def change_text(value: float | None, change: ChangeVerdict) -> str:
     return f"{value:+.3g} {change.unit}".rstrip()
 
 
+def change_bound_text(change: ChangeVerdict) -> str:
+    """What a change is at most or, where it FAILs, at least."""
+    if change.outcome is Outcome.FAIL and change.low is not None:
+        return f">= {change_text(change.low, change)}"
+    return f"<= {change_text(change.high, change)}"
+
+
 # What a cell is
 
 
@@ -251,7 +258,7 @@ def _change_row(result: CellResult, verdict: Verdict) -> Row:
         f"{change.blocks} blocks",
         change_text(change.effect, change),
         _time_text(result, change),
-        f"<= {change_text(change.high, change)}",
+        change_bound_text(change),
         change_text(change.margin, change),
         outcome,
     )

@@ -183,11 +183,14 @@ def _explain(result: CellResult, verdicts: Sequence[Verdict]) -> Iterator[str]:
         f"{cell_label(result.cell)}: {cell.target}, voice {cell.voice}, "
         f"{_evidence(result)}{_processes(result)}{stopped}"
     )
+    explained = {""}
     for verdict in verdicts:
         yield f"  {verdict.outcome.value}  {verdict.subject}: {verdict.reason}"
         for line in (_lead_in(result, verdict), _stages(result.breakdown, verdict)):
-            if line:
+            # Several figures have the same stages: they are said below the first.
+            if line not in explained:
                 yield f"        {line}"
+            explained.add(line)
     if result.load is not None:
         for line in crowd.describe_losses(result.load):
             yield f"  {line}"

@@ -112,7 +112,7 @@ def test_a_change_has_its_interval_and_its_margin() -> None:
         Outcome.FAIL, 0.114, subject="ttfa p95 against main", gate="change", threshold=None,
     )  # fmt: skip
     row, *_ = page_rows.list_rows(structs.replace(compared_result, verdicts=(found,)))
-    assert (row.value_text, row.bound_text, row.limit_text) == ("+11.4 %", "<= +13.0 %", "+3.0 %")
+    assert (row.value_text, row.bound_text, row.limit_text) == ("+11.4 %", ">= +9.8 %", "+3.0 %")
     assert row.spread_text == "+9.8 % to +13.0 %"
     assert row.count_text == "12 blocks"
 

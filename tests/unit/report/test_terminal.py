@@ -136,6 +136,14 @@ def test_failures_tell_evidence_stages_and_what_to_try() -> None:
     assert "because of PASS" not in text
 
 
+def test_stages_of_several_figures_are_said_once() -> None:
+    found = result("test_a", Outcome.FAIL)
+    verdicts = (found.verdicts[0], structs.replace(found.verdicts[0], subject="ttfa p50"))
+    text = terminal.failures([structs.replace(found, verdicts=verdicts)], [Outcome.FAIL])
+    assert text.count("FAIL  ttfa p") == 2
+    assert text.count("stages to the first sound") == 1
+
+
 def test_remarks_and_counts() -> None:
     note = TrustNote(guard="quiet", text="it kept working")
     void = TrustNote(guard="cache", text="told as a verdict", invalid=True)
