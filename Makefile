@@ -55,22 +55,8 @@ nightly: $(READY)
 	$(BIN)/python benchmarks/nightly.py $(NIGHTLY)
 
 # Exactly what CI runs: format, lint, types, tests with coverage.
-# The types are checked beside the tests, which leave a core idle now and then, and with less right to
-# it than they have; what is found is printed behind them.
 check: $(READY)
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/python -m coverage erase
-	@types=$$(mktemp); nice -n 10 $(BIN)/mypy > "$$types" 2>&1 & mypy=$$!; \
-	trap "kill $$mypy" INT TERM; \
-	echo "$(BIN)/mypy, and beside it"; \
-	echo "$(BIN)/python -m coverage run -m pytest $(COVERED)"; \
-	$(BIN)/python -m coverage run -m pytest $(COVERED); tested=$$?; \
-	wait $$mypy; typed=$$?; \
-	cat "$$types"; rm -f "$$types"; \
-	exit $$((tested || typed))
-	$(BIN)/python -m coverage combine -q
-	$(BIN)/python -m coverage report --skip-covered
+	$(BIN)/python tools/check.py $(COVERED)
 
 format: $(READY)
 	$(BIN)/ruff format .
