@@ -117,9 +117,9 @@ def test_a_test_lifts_what_its_class_asks_for(project: Project) -> None:
         @trials(5)
         @cadence(streamed=True, max_gap_ms=5000)
         class TestReplies:
-            def test_long(self, perf): perf.stream("long")
+            def test_streamed(self, perf): perf.stream("short")
             @cadence(streamed=False)
-            def test_short(self, perf): perf.stream("short")
+            def test_whole(self, perf): perf.stream("short")
         """
     )
     project.run(*AT_ONCE).assert_outcomes(failed=1, passed=1)

@@ -477,7 +477,7 @@ def test_trend_over_the_trials_is_told(metric, slope, word):
     note = found(moving(metric, values))["trend"]
     assert not note.invalid
     assert f"{metric} {word}" in note.text
-    assert "n=30" in note.text
+    assert "of 30 trials" in note.text
 
 
 def test_chance_or_a_small_change_is_no_trend():
