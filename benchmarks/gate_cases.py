@@ -71,8 +71,9 @@ CASES = (
     Case("same code, heart, 180 s", 20, 180, wanted=PASS_180),
     Case("same code, heart over HTTP, 60 s", 15, engine=HTTP, wanted=PASS_60),
     Case("same code, heart over HTTP, 180 s", 15, 180, HTTP, wanted=PASS_180),
-    Case("same code, joe, 60 s", 15, engine=JOE, wanted=NO_FAIL),
-    Case("same code, joe, 180 s", 15, 180, JOE, wanted=NO_FAIL),
+    # Its blocks take some 20 s: in a minute it can but say what it would need.
+    Case("same code, joe, 60 s", 5, engine=JOE, wanted=NO_FAIL),
+    Case("same code, joe, 180 s", 25, 180, JOE, wanted=NO_FAIL),
     Case("same code, hibari-tts, 60 s", 10, engine=HIBARI, wanted=NO_FAIL),
     Case("same code, hibari-tts, 180 s", 10, 180, HIBARI, wanted=NO_FAIL),
     Case("same code, kokoro, the budget it names", 6, None, KOKORO, wanted=NO_FAIL),
