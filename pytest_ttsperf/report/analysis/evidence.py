@@ -81,12 +81,16 @@ class CellEvidence:
             if verdict.gate == "limit" and threshold is not None and threshold.marker in markers:
                 yield verdict
 
-    def is_tight(self, *markers: str) -> bool:
-        """Whether a limit of these marks is broken, or nearly reached.
+    def is_tight(self, *markers: str, metric: str | None = None) -> bool:
+        """Whether a limit of these marks is broken, or nearly reached; with `metric`, one on that.
 
         A run of too few trials proves nothing, and is no sign of a slow target by itself.
         """
-        return any(_is_tight(verdict) for verdict in self.verdicts_of(*markers))
+        for verdict in self.verdicts_of(*markers):
+            is_meant = metric is None or verdict.metric == metric
+            if is_meant and _is_tight(verdict):
+                return True
+        return False
 
     def is_worse(self, *metrics: str) -> bool:
         """Whether a comparison or the stored baselines found one of these metrics worse."""

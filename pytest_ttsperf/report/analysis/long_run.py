@@ -9,6 +9,8 @@ from pytest_ttsperf.report.soak import drift_text
 
 LEAST_DRIFT = 0.05
 """For each 20 minutes; what machines do by themselves is of that size."""
+STEADY_DRIFT = 0.01
+"""For each 20 minutes: a null target that has surely drifted by more is no witness."""
 LEAST_HANDLES = 1
 
 
@@ -17,20 +19,32 @@ def drift(evidence: CellEvidence) -> LikelyCause | None:
     soak = evidence.result.soak
     if soak is None:
         return None
-    grown = [each for each in soak.drifts if each.low > LEAST_DRIFT]
+    of_machine = _most_of_machine(soak.null_drift)
+    grown = [each for each in soak.drifts if each.low - of_machine > LEAST_DRIFT]
     if not grown or is_drifting(soak.null_drift):
         return None
     facts = [f"{each.metric} {drift_text(each)} for each 20 minutes" for each in grown]
     facts.append(f"over {grown[0].minutes:.3g} min, {grown[0].slices} slices in each quarter")
-    if soak.null_drift is not None:
+    cause = "the target becomes slower the longer it runs"
+    if soak.null_drift is None:
+        facts.append("there was no null target, so nothing is known of the machine")
+    else:
         facts.append(f"the null target: {drift_text(soak.null_drift)}")
+        cause = f"{cause}, and the machine does not"
     return LikelyCause(
         rule="drift",
-        cause="the target becomes slower the longer it runs, and the machine does not",
+        cause=cause,
         evidence=tuple(facts),
         next_step="look for what grows with its age: a cache without an end, a list that is "
         "searched, a queue, a log; the slices in the artifact say when it begins",
     )
+
+
+def _most_of_machine(null_drift: Drift | None) -> float:
+    """How much of a drift the machine may account for; 0 where nothing is known of it."""
+    if null_drift is None:
+        return 0.0
+    return max(0.0, null_drift.high)
 
 
 def machine_drift(evidence: CellEvidence) -> LikelyCause | None:
@@ -51,8 +65,8 @@ def machine_drift(evidence: CellEvidence) -> LikelyCause | None:
 
 
 def is_drifting(found: Drift | None) -> bool:
-    """Whether a drift is surely above nothing."""
-    return found is not None and found.low > 0
+    """Whether a null target has surely drifted by more than next to nothing."""
+    return found is not None and found.low > STEADY_DRIFT
 
 
 def open_handles(evidence: CellEvidence) -> LikelyCause | None:
@@ -60,7 +74,7 @@ def open_handles(evidence: CellEvidence) -> LikelyCause | None:
     soak = evidence.result.soak
     if soak is None or soak.handles_growth is None or soak.handles_growth < LEAST_HANDLES:
         return None
-    if not evidence.is_tight("soak"):
+    if not evidence.is_tight("soak", metric="handles_growth"):
         return None
     return LikelyCause(
         rule="open_handles",

@@ -14,6 +14,9 @@ LEAST_SLOPE = 1.0
 """MB for each 1000 requests: less than a kilobyte a request is nobody's leak."""
 LEAST_GROWTH_MB = 1.0
 """Less, while it was measured, is where an allocator happened to stand."""
+FILLING_SHARE = 0.05
+"""Of the peak: by less memory grows over some dozens of trials anyhow, as caches and the pools of an
+allocator fill. A soak is long enough to see that end."""
 STEP_SHARE = 0.5
 """Of the range: a single rise that makes up so much of it."""
 MODEL_SHARE = 0.8
@@ -25,8 +28,7 @@ def leak(evidence: CellEvidence) -> LikelyCause | None:
     slope = evidence.result.memory.leak
     if slope is None or slope.low <= 0 or slope.mb_per_1000 < LEAST_SLOPE:
         return None
-    has_grown = (evidence.result.memory.rss_range_mb or 0.0) >= LEAST_GROWTH_MB
-    if not has_grown and not evidence.is_tight("memory"):
+    if not _has_grown(evidence) and not _is_limited(evidence):
         return None
     return LikelyCause(
         rule="leak",
@@ -38,6 +40,21 @@ def leak(evidence: CellEvidence) -> LikelyCause | None:
         next_step="look for what is stored for each request and never removed: results by text, "
         "sessions, tasks, log records; a soak (@soak(minutes=20)) tells whether it ever ends",
     )
+
+
+def _has_grown(evidence: CellEvidence) -> bool:
+    """Whether memory grew by more than what fills once."""
+    memory = evidence.result.memory
+    least_mb = LEAST_GROWTH_MB
+    if evidence.result.soak is None and memory.rss_peak_mb is not None:
+        least_mb = max(least_mb, FILLING_SHARE * memory.rss_peak_mb)
+    return memory.rss_range_mb is not None and memory.rss_range_mb >= least_mb
+
+
+def _is_limited(evidence: CellEvidence) -> bool:
+    """Whether memory is at a limit of the test, or the growth of a soak at its own."""
+    is_tight = evidence.is_tight("memory")
+    return is_tight or evidence.is_tight("soak", metric="leak_mb_per_1000")
 
 
 def memory_step(evidence: CellEvidence) -> LikelyCause | None:

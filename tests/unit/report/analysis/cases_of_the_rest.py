@@ -21,6 +21,7 @@ from pytest_ttsperf.records import (
     SoakSlice,
     SoakSpec,
     StageChange,
+    Threshold,
     TrustNote,
 )
 from pytest_ttsperf.report.analysis import (
@@ -177,6 +178,9 @@ LEAK = RuleCase(
         "few trials moved it by kilobytes": seen(
             result(memory=Memory(rss_range_mb=0.09, leak=SLOPE))
         ),
+        "caches still fill": seen(
+            result(memory=Memory(rss_peak_mb=124.0, rss_range_mb=3.5, leak=SLOPE))
+        ),
         "nothing was measured": seen(result()),
     },
     advice="@soak",
@@ -223,6 +227,11 @@ LARGE_FROM_THE_START = RuleCase(
 
 SLOWER = Drift(metric="ttfa", per_20_min=0.12, low=0.08, high=0.16, slices=6, minutes=21.0)
 STEADY = Drift(metric="null", per_20_min=0.0, low=-0.01, high=0.01, slices=6, minutes=21.0)
+HARDLY = structs.replace(STEADY, per_20_min=0.005, low=0.002, high=0.008)
+"""A null target that surely drifts, and by next to nothing."""
+DRIFT_LIMIT = Threshold(
+    marker="soak", keyword="drift", metric="drift", statistic="value", limit=0.05
+)
 
 
 def soaked(**more: Any) -> CellResult:
@@ -241,11 +250,26 @@ DRIFT = RuleCase(
     silent={
         "it may be nothing": seen(soaked(drifts=(structs.replace(SLOWER, low=0.01),))),
         "the machine drifts as well": seen(
-            soaked(drifts=(SLOWER,), null_drift=structs.replace(STEADY, low=0.03))
+            soaked(drifts=(SLOWER,), null_drift=structs.replace(STEADY, low=0.03, high=0.07))
+        ),
+        "the machine may account for it": seen(
+            soaked(drifts=(SLOWER,), null_drift=structs.replace(STEADY, high=0.05))
         ),
         "it is no soak": seen(result()),
     },
     advice="grows with its age",
+)
+DRIFT_BESIDE_LITTLE = RuleCase(
+    rule=long_run.drift,
+    loud=seen(soaked(drifts=(SLOWER,), null_drift=HARDLY)),
+    words=("ttfa +12.0 %", "the null target: +0.5 %"),
+    silent={},
+)
+DRIFT_WITHOUT_WITNESS = RuleCase(
+    rule=long_run.drift,
+    loud=seen(soaked(drifts=(SLOWER,))),
+    words=("ttfa +12.0 %", "nothing is known of the machine"),
+    silent={},
 )
 MACHINE_DRIFT = RuleCase(
     rule=long_run.machine_drift,
@@ -253,16 +277,39 @@ MACHINE_DRIFT = RuleCase(
     words=("+5.0 %", "21 min"),
     silent={
         "it is steady": seen(soaked(null_drift=STEADY)),
+        "it drifts by next to nothing": seen(soaked(null_drift=HARDLY)),
         "there was no null target": seen(soaked()),
         "it is no soak": seen(result()),
     },
     advice="cool",
+)
+LEAK_OF_SOAK = RuleCase(
+    rule=memory_growth.leak,
+    loud=seen(
+        structs.replace(soaked(), memory=Memory(rss_peak_mb=124.0, rss_range_mb=3.5, leak=SLOPE))
+    ),
+    words=("+2.50 MB for each 1000",),
+    silent={
+        "its growth passes": seen(
+            structs.replace(
+                soaked(),
+                memory=Memory(rss_peak_mb=124.0, rss_range_mb=0.09, leak=SLOPE),
+            )
+        ),
+    },
+)
+BROKEN_BY_DRIFT = (
+    verdict(Outcome.FAIL, 0.08, DRIFT_LIMIT),
+    verdict(Outcome.PASS, 2.0, HANDLES),
 )
 OPEN_HANDLES = RuleCase(
     rule=long_run.open_handles,
     loud=seen(soaked(handles_growth=40)),
     words=("+40", "500 requests"),
     silent={
+        "drift is what fails": seen(
+            structs.replace(soaked(handles_growth=2), verdicts=BROKEN_BY_DRIFT)
+        ),
         "all are closed": seen(soaked(handles_growth=0)),
         "nobody counted": seen(soaked()),
         "it passes": seen(
@@ -483,9 +530,12 @@ CASES = (
     CPU_QUOTA,
     TOO_FEW_TRIALS,
     LEAK,
+    LEAK_OF_SOAK,
     MEMORY_STEP,
     LARGE_FROM_THE_START,
     DRIFT,
+    DRIFT_BESIDE_LITTLE,
+    DRIFT_WITHOUT_WITNESS,
     MACHINE_DRIFT,
     OPEN_HANDLES,
     QUEUE,
