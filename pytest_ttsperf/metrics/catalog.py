@@ -720,7 +720,9 @@ GUARDS: Mapping[str, Bound] = {
         "All processes of a cell have one fingerprint: provider, threads, voice and runtime.",
     ),
     "check_load": Bound(
-        "threads", "The target keeps at most 1.3 times as many cores busy as it tells threads."
+        "threads",
+        "Once it is warm, the target keeps at most 1.3 times as many cores busy as it tells "
+        "threads.",
     ),
     "check_cache": Bound(
         "cache",

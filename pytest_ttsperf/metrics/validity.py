@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from pytest_ttsperf.metrics import definitions, sound_guards, stages
 from pytest_ttsperf.metrics.evidence import Bands, Evidence, Trend, n_of
-from pytest_ttsperf.records import CellResult, Recording, TrustNote
+from pytest_ttsperf.records import CellResult, Recording, Trial, TrustNote
 
 LATENCIES = ("ttfb_ms", "ttfs_ms", "ttfa_sound_ms")
 FLOOR_RTF = 0.001
@@ -214,22 +214,20 @@ def check_processes(evidence: Evidence) -> TrustNote | None:
 
 
 def check_load(evidence: Evidence) -> TrustNote | None:
-    """A target does not use more cores than the threads in its placement, by stage or for all."""
+    """A target does not use more cores than the threads in its placement, by stage or for all.
+
+    A cold start is left out: it opens the target as well, by threads that no placement speaks of.
+    """
+    if evidence.result.cell.phase == "cold":
+        return None
     threads = evidence.placement.get("threads")
     if isinstance(threads, Mapping):
         counts = [count for count in threads.values() if isinstance(count, int)]
         threads = max(counts, default=None)
     if not isinstance(threads, int):
         return None
-    cpu_s = elapsed_s = 0.0
-    for trial in evidence.counted:
-        if trial.usage and trial.recording:
-            cpu_s += trial.usage.cpu_s
-            elapsed_s += (trial.recording.end_ns - trial.recording.request_ns) / 1e9
-    if elapsed_s < MIN_CPU_WINDOW_S:
-        return None
-    cores = cpu_s / elapsed_s
-    if cores <= threads * CORES_SLACK:
+    cores = _cores_busy(evidence.counted)
+    if cores is None or cores <= threads * CORES_SLACK:
         return None
     return TrustNote(
         guard="threads",
@@ -237,6 +235,18 @@ def check_load(evidence: Evidence) -> TrustNote | None:
         "speaks; a pool of another library may be unpinned (OMP_NUM_THREADS), so figures depend on "
         "what else runs",
     )
+
+
+def _cores_busy(trials: Sequence[Trial]) -> float | None:
+    """CPU seconds over the seconds of the answers; None where these are too short to say."""
+    cpu_s = elapsed_s = 0.0
+    for trial in trials:
+        if trial.usage and trial.recording:
+            cpu_s += trial.usage.cpu_s
+            elapsed_s += (trial.recording.end_ns - trial.recording.request_ns) / 1e9
+    if elapsed_s < MIN_CPU_WINDOW_S:
+        return None
+    return cpu_s / elapsed_s
 
 
 def check_cache(evidence: Evidence) -> TrustNote | None:

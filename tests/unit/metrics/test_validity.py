@@ -40,7 +40,14 @@ def good(n=20, *, kind="trial", text=None, first_ms=50.0, first=0):
 
 
 def result(
-    trials, *, mode="stream", nodes=None, ready=READY_BY_NODES, breakdown=None, thresholds=()
+    trials,
+    *,
+    mode="stream",
+    phase="warm",
+    nodes=None,
+    ready=READY_BY_NODES,
+    breakdown=None,
+    thresholds=(),
 ):
     if ready is READY_BY_NODES:
         placement = None if nodes is None else {"nodes": nodes}
@@ -53,7 +60,7 @@ def result(
             voice="default",
             preset="short",
             mode=mode,
-            phase="warm",
+            phase=phase,
         ),
         fingerprint="f",
         declared_trials=len(trials),
@@ -501,18 +508,22 @@ def test_finished_audio_cut_into_chunks_is_not_streamed():
     assert "stream" not in found([sliced[0], *[trial(recording([(200, 900)]))] * 2])
 
 
+def busy_trials(cpu_s):
+    usage = Usage(rss_bytes=1, rss_peak_bytes=1, uss_bytes=None, cpu_s=cpu_s)
+    return [structs.replace(each, usage=usage) for each in good()]
+
+
 @pytest.mark.parametrize("threads", [1, {"encode": 1, "decode": 1}])
 @pytest.mark.parametrize(("cpu_s", "told"), [(0.19, False), (0.39, True)])
 def test_more_cores_than_threads_told(cpu_s, told, threads):
-    busy = [
-        structs.replace(
-            each,
-            usage=Usage(rss_bytes=1, rss_peak_bytes=1, uss_bytes=None, cpu_s=cpu_s),
-        )
-        for each in good()
-    ]
+    busy = busy_trials(cpu_s)
     ready = TargetInfo(pid=1, sample_rate=24_000, placement={"threads": threads, "nodes": {}})
     assert ("threads" in found(busy, ready=ready)) is told
+
+
+def test_a_cold_start_opens_the_target_on_as_many_cores_as_it_likes():
+    ready = TargetInfo(pid=1, sample_rate=24_000, placement={"threads": 1})
+    assert "threads" not in found(busy_trials(0.39), ready=ready, phase="cold")
 
 
 def test_cpu_of_a_blink_tells_nothing_about_threads():
