@@ -34,6 +34,11 @@ class CellEvidence:
     others: tuple[CellResult, ...] = ()
 
     @property
+    def is_cold(self) -> bool:
+        """Whether each of its answers begins with a start, which is a part of all its times."""
+        return self.result.cell.phase == "cold"
+
+    @property
     def trials(self) -> tuple[Trial, ...]:
         """The counted trials; none where they are in a journal, or where a search left none."""
         return self.result.counted

@@ -31,7 +31,7 @@ def segmentation(evidence: CellEvidence) -> LikelyCause | None:
     """
     if evidence.result.cell.mode != "stream" or not evidence.is_slow_to_start():
         return None
-    if evidence.result.cell.phase == "cold" or all_at_once(evidence) is not None:
+    if evidence.is_cold or all_at_once(evidence) is not None:
         return None
     recordings = [recording for recording in evidence.recordings if sum(recording.frame_counts)]
     if not recordings:
@@ -126,7 +126,7 @@ def lead_in(evidence: CellEvidence) -> LikelyCause | None:
 
 def largest_stage(evidence: CellEvidence) -> LikelyCause | None:
     """The stage that takes most of the time to the first sound."""
-    if not evidence.is_slow_to_start() or evidence.result.cell.phase == "cold":
+    if not evidence.is_slow_to_start() or evidence.is_cold:
         return None
     shares = evidence.result.breakdown.to_first_sound
     if not shares or shares[0].stage == UNEXPLAINED or shares[0].share < LARGEST_STAGE:

@@ -54,7 +54,7 @@ def slow_tail(evidence: CellEvidence) -> LikelyCause | None:
 
 def one_process(evidence: CellEvidence) -> LikelyCause | None:
     """One of the target's processes is slower than the others."""
-    if evidence.result.cell.phase == "cold" or evidence.result.load is not None:
+    if evidence.is_cold or evidence.result.load is not None:
         return None
     if not (evidence.is_slow_to_start() or evidence.is_slow_to_speak()):
         return None
@@ -162,7 +162,7 @@ def too_few_trials(evidence: CellEvidence) -> LikelyCause | None:
     most = max(found, key=lambda verdict: verdict.trials_needed or 0)
     unit = "window" if evidence.result.load is not None else "trial"
     option = "--ttsperf-windows" if evidence.result.load is not None else "--ttsperf-trials"
-    if evidence.result.cell.phase == "cold":
+    if evidence.is_cold:
         option = "--ttsperf-cold-trials"
     enough = most.n + (most.trials_needed or 0)
     return LikelyCause(

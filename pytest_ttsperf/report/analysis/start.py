@@ -37,7 +37,7 @@ def warm_up(evidence: CellEvidence) -> LikelyCause | None:
     cell keeps.
     """
     result = evidence.result
-    warm = evidence.counterpart(phase="warm") if result.cell.phase == "cold" else None
+    warm = evidence.counterpart(phase="warm") if evidence.is_cold else None
     if warm is None or CellEvidence(warm, evidence.environment).is_slow_to_start():
         return None
     cold_ms, warm_ms = _first_sound_ms(result), _first_sound_ms(warm)
@@ -84,7 +84,7 @@ def _limit_that_holds_ms(warm: CellResult) -> float | None:
 
 def start_phase(evidence: CellEvidence) -> LikelyCause | None:
     """The phase in which a slow cold start spends most of its time."""
-    if evidence.result.cell.phase != "cold" or not evidence.is_slow_to_start():
+    if not evidence.is_cold or not evidence.is_slow_to_start():
         return None
     phases = start_phases_ms(evidence.result)
     total_ms = sum(phases.values())

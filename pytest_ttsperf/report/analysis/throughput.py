@@ -24,7 +24,7 @@ MOST_OPERATORS = 4
 
 def one_core(evidence: CellEvidence) -> LikelyCause | None:
     """RTF near its limit while all but one core are idle."""
-    if not evidence.is_slow_to_speak():
+    if evidence.is_cold or not evidence.is_slow_to_speak():
         return None
     busy = evidence.cores_busy()
     cores = evidence.environment.machine.affinity
@@ -49,7 +49,7 @@ def one_core(evidence: CellEvidence) -> LikelyCause | None:
 
 def waiting(evidence: CellEvidence) -> LikelyCause | None:
     """RTF near its limit while the processor has little to do: the target waits for something."""
-    if not evidence.is_slow_to_speak():
+    if evidence.is_cold or not evidence.is_slow_to_speak():
         return None
     busy = evidence.cores_busy()
     if busy is None or busy >= WAITING_CORES:
@@ -85,9 +85,12 @@ def _rtf_facts(evidence: CellEvidence) -> list[str]:
 
 
 def slower_than_playback(evidence: CellEvidence) -> LikelyCause | None:
-    """A second of audio takes more than a second: no buffer helps in the long run."""
+    """A second of audio takes more than a second: no buffer helps in the long run.
+
+    The RTF of a cold cell has its start in it, and so says nothing of the next text.
+    """
     rtf = evidence.summary("rtf")
-    if rtf is None or rtf.p50 is None or rtf.p50 <= 1:
+    if evidence.is_cold or rtf is None or rtf.p50 is None or rtf.p50 <= 1:
         return None
     return LikelyCause(
         rule="slower_than_playback",

@@ -263,6 +263,7 @@ ONE_CORE = RuleCase(
     silent={
         "it passes": seen(busy(0.96, verdicts=(RTF_PASSED,))),
         "all cores are busy": seen(busy(3.6)),
+        "a start is another thing": seen(busy(0.96, cell=COLD)),
         "there is but one": seen(busy(0.96), machine=structs.replace(MACHINE, affinity=1)),
         "its CPU time is not known": seen(result(trials=trials(5, SECOND), verdicts=(RTF_FAILED,))),
     },
@@ -275,6 +276,7 @@ WAITING = RuleCase(
     silent={
         "it passes": seen(busy(0.1, verdicts=(RTF_PASSED,))),
         "it is busy": seen(busy(0.96)),
+        "a start is another thing": seen(busy(0.1, cell=COLD)),
         "its CPU time is not known": seen(result(trials=trials(5, SECOND), verdicts=(RTF_FAILED,))),
     },
     advice="a lock",
@@ -285,6 +287,7 @@ SLOWER_THAN_PLAYBACK = RuleCase(
     words=("1.30", "59 trials"),
     silent={
         "it is faster": seen(result(summary=by_metric(figures("rtf", 0.9)))),
+        "a start is in it": seen(result(cell=COLD, summary=by_metric(figures("rtf", 1.3)))),
         "nothing was measured": seen(result()),
     },
     advice="a prebuffer only moves",
