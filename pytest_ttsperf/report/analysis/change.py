@@ -18,6 +18,9 @@ from pytest_ttsperf.report.rows import change_text
 
 OUTSIDE = "outside the stages"
 """The row of an attribution for the time in which no stage is at work."""
+NO_TIMES = ("underruns", "rss_peak_mb", "stalled_share", "left_behind")
+"""Compared metrics that are no times, and of which stages are no parts."""
+BISECT = "bisect: run the comparison against revisions in between (--ttsperf-against=REV)"
 
 
 def changed_stage(evidence: CellEvidence) -> LikelyCause | None:
@@ -108,13 +111,16 @@ def list_changes(evidence: CellEvidence) -> Iterator[tuple[ComparedMetric, Chang
 
 
 def unexplained_change(evidence: CellEvidence) -> LikelyCause | None:
-    """A version that is slower, while no stage surely has a part in it."""
+    """A version that is slower, while no stage surely has a part in it; or worse in no time."""
     failed = list(list_failed(evidence))
     if not failed or changed_stage(evidence) is not None:
         return None
-    gate, change = failed[0]
+    slower = [(gate, change) for gate, change in failed if gate.metric not in NO_TIMES]
+    if not slower:
+        return _worse_in_no_time(*failed[0])
+    gate, change = slower[0]
     facts = [_change_fact(gate, change)]
-    advice = "bisect: run the comparison against revisions in between (--ttsperf-against=REV)"
+    advice = BISECT
     if change.attribution is None:
         facts.append("no stages to attribute it to")
         advice = f"{advice}; a target that has stages() is told which of them grew"
@@ -125,6 +131,16 @@ def unexplained_change(evidence: CellEvidence) -> LikelyCause | None:
         cause="the new version is slower, and it is not sure in which stage",
         evidence=tuple(facts),
         next_step=advice,
+    )
+
+
+def _worse_in_no_time(gate: ComparedMetric, change: ChangeVerdict) -> LikelyCause:
+    """Of memory, say: no stage takes it, and none is to be looked for."""
+    return LikelyCause(
+        rule="unexplained_change",
+        cause=f"the new version is worse in {gate.label}",
+        evidence=(_change_fact(gate, change),),
+        next_step=BISECT,
     )
 
 

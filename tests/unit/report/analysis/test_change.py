@@ -6,12 +6,14 @@ from typing import Any
 
 from msgspec import structs
 
-from pytest_ttsperf.records import NodeComparison, Outcome
+from pytest_ttsperf.records import ComparedMetric, NodeComparison, Outcome
 from pytest_ttsperf.report.analysis import change
 from tests.unit.report.analysis.cases import seen
-from tests.unit.report.analysis.cases_of_the_rest import EXPLAINED, changed, compared
+from tests.unit.report.analysis.cases_of_the_rest import EXPLAINED, GATE, changed, compared
+from tests.unit.report.factories import result
 
 PROFILED = NodeComparison(metric="ttfa_sound_ms", rounds=5, texts=4, text="profiled apart: +9 ms")
+PEAK = ComparedMetric(label="rss peak", metric="rss_peak_mb", statistic="value", margin=0.03)
 
 
 def advice_about(**more: Any) -> str:
@@ -34,3 +36,22 @@ def test_nodes_of_another_figure_are_not_named() -> None:
 def test_profiling_is_advised_only_where_nothing_was_profiled() -> None:
     assert "--ttsperf-trace" in advice_about()
     assert "--ttsperf-trace" not in advice_about(nodes=(PROFILED,))
+
+
+def test_memory_that_grew_is_not_called_slow_and_has_no_stage() -> None:
+    found = change.unexplained_change(seen(compared(changed(Outcome.FAIL), gate=PEAK)))
+    assert found is not None
+    assert found.cause == "the new version is worse in rss peak"
+    assert "rss peak +11.4 %" in found.evidence[0]
+    assert "stage" not in " ".join((*found.evidence, found.next_step))
+
+
+def test_a_time_that_grew_comes_before_memory_that_did() -> None:
+    grown = changed(Outcome.FAIL)
+    comparison = compared(grown, grown).comparison
+    assert comparison is not None
+    both = structs.replace(comparison, gates=(PEAK, GATE))
+    found = change.unexplained_change(seen(result(comparison=both)))
+    assert found is not None
+    assert found.cause.startswith("the new version is slower")
+    assert "ttfa p95 +11.4 %" in found.evidence[0]
