@@ -45,12 +45,15 @@ def queue(evidence: CellEvidence) -> LikelyCause | None:
 
 
 def crowd(evidence: CellEvidence) -> LikelyCause | None:
-    """A first sound that is late only when others listen, while no queue accounts for it."""
+    """A first sound that is late only when others listen.
+
+    Neither a queue nor cores that are used up account for it: those are causes of their own.
+    """
     result = evidence.result
     single = evidence.single_listener()
     if single is None or result.load is None or not evidence.is_slow_to_start():
         return None
-    if queue(evidence) is not None:
+    if queue(evidence) is not None or cores_used_up(evidence) is not None:
         return None
     alone = single.summary.get("ttfa_ms")
     together_ms = middle_of(result.load.windows, "ttfa_p95_ms")

@@ -357,6 +357,9 @@ CROWD = RuleCase(
             TOGETHER, structs.replace(ALONE, summary=by_metric(figures("ttfa_ms", 700.0, 800.0)))
         ),
         "a queue accounts for it": seen(QUEUED, ALONE),
+        "the cores are used up": seen(
+            crowd_result(window(ttfa_p95_ms=900.0, cpu_s=78.0), verdicts=(FAILED,)), ALONE
+        ),
         "it passes": seen(structs.replace(TOGETHER, verdicts=(PASSED,)), ALONE),
         "it is the cell of one listener": seen(ALONE, TOGETHER),
     },
