@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from pytest_ttsperf.load import capacity_search as capacity_search
     from pytest_ttsperf.load import window_blocks as window_blocks
     from pytest_ttsperf.report import artifact as artifact
-    from pytest_ttsperf.report import page_build as page_build
     from pytest_ttsperf.report import pages as pages
     from pytest_ttsperf.targets.server import run_options as run_options
 
@@ -81,7 +80,6 @@ MODULES = {
     "load_comparison_report": "pytest_ttsperf.load.comparison_report",
     "load_report": "pytest_ttsperf.load.report",
     "load_traces": "pytest_ttsperf.load.traces",
-    "page_build": "pytest_ttsperf.report.page_build",
     "pages": "pytest_ttsperf.report.pages",
     "plan": "pytest_ttsperf.experiment.plan",
     "project": "pytest_ttsperf.init.project",

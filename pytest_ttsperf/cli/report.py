@@ -49,9 +49,9 @@ def add(commands: Any) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     path, run = find_run(arguments.which, arguments.artifacts)
-    model = lazy.page_build.build(run, path)
     written = lazy.pages.write_pages(run, path)
-    print_text(folded("\n".join(model.summary)))
+    if written.summary:
+        print_text(folded("\n".join(written.summary)))
     for page in written.paths:
         print_text(str(page))
     for loss in written.losses:
@@ -72,14 +72,19 @@ def find_run(which: str, artifacts: Path) -> tuple[Path, Run]:
 
 
 def _find_latest(artifacts: Path) -> tuple[Path, Run]:
-    """The newest run that has measured anything."""
-    for path, run in lazy.artifact.recent_run_files(artifacts):
+    """The newest run that has measured anything; one that cannot be read is named."""
+    for path, run in lazy.artifact.recent_run_files(artifacts, _leave_aside):
         if run.cells:
             return path, run
     raise ArtifactUnreadable(
         f"found no run that has measured anything below {artifacts}/; run pytest -m perf first, or "
         "say with --artifacts=DIR where runs are stored"
     )
+
+
+def _leave_aside(file: str) -> None:
+    """Say which run is passed over: it may be the one that was meant."""
+    print(f"ttsperf: left aside: {file}; delete it, or restore it", file=sys.stderr)
 
 
 def _path_of(run_id: str, artifacts: Path) -> Path:

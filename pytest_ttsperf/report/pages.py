@@ -24,6 +24,8 @@ class WrittenPages(NamedTuple):
 
     paths: tuple[Path, ...]
     losses: tuple[Loss, ...]
+    summary: tuple[str, ...] = ()
+    """The three lines of the run that both begin with; empty where not even these can be said."""
 
 
 class Page(NamedTuple):
@@ -57,7 +59,7 @@ def write_pages(run: Run, run_path: Path) -> WrittenPages:
             losses.append(Loss(path, _reason_of(error)))
         else:
             paths.append(path)
-    return WrittenPages(tuple(paths), tuple(losses))
+    return WrittenPages(tuple(paths), tuple(losses), model.summary)
 
 
 def _render_html(model: PageModel) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_ttsperf.cli import main
 from pytest_ttsperf.records import CellResult, Run
-from pytest_ttsperf.report import artifact, pages
+from pytest_ttsperf.report import artifact, page_build, pages
 from pytest_ttsperf.report.artifact import Loss
 from pytest_ttsperf.report.pages import WrittenPages
 from tests.unit.report.factories import FAILED, result, run_of
@@ -42,7 +42,8 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     def write(run: Run, run_path: Path) -> WrittenPages:
         found.append(run_path)
         page = pages.page_path(run_path, ".html")
-        return WrittenPages(paths=(page,), losses=())
+        summary = page_build.build(run, run_path).summary
+        return WrittenPages(paths=(page,), losses=(), summary=summary)
 
     monkeypatch.setattr(pages, "write_pages", write)
     return found
@@ -94,6 +95,32 @@ def test_a_damaged_run_is_named(artifacts: Path, capsys: pytest.CaptureFixture[s
     path.write_text("{")
     assert main(["report", str(path)]) == 2
     assert "run_101959.json" in capsys.readouterr().err
+
+
+def test_a_newer_run_that_cannot_be_read_is_named(
+    artifacts: Path, drawn: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    readable = store(artifacts, "101500", result(), age_s=60)
+    store(artifacts, "101959", result(), age_s=30).write_text("{")
+    assert main(["report"]) == 0
+    assert [path.resolve() for path in drawn] == [readable.resolve()]
+    printed = capsys.readouterr().err
+    assert "left aside" in printed
+    assert "run_101959.json" in printed
+
+
+def test_a_run_that_no_page_can_be_drawn_of_is_exit_code_1(
+    artifacts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(run: Run, run_path: Path) -> None:
+        raise ZeroDivisionError("float division by zero")
+
+    monkeypatch.setattr(page_build, "build", fail)
+    store(artifacts, "101959", result())
+    assert main(["report"]) == 1
+    printed = capsys.readouterr()
+    assert "ZeroDivisionError" in printed.err
+    assert "Traceback" not in printed.err
 
 
 def test_a_page_that_cannot_be_written_is_exit_code_1(

@@ -22,6 +22,7 @@ def test_both_stand_beside_the_artifact(run_path: Path) -> None:
     written = pages.write_pages(RUN, run_path)
     assert written.losses == ()
     assert [path.name for path in written.paths] == ["report_101959.html", "report_101959.md"]
+    assert written.summary == page_build.build(RUN, run_path).summary
     html, markdown = written.paths
     assert html.parent == run_path.parent
     assert html.read_text(encoding="utf-8").lstrip().lower().startswith("<!doctype html>")
