@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from pytest_ttsperf.records import Outcome
 from pytest_ttsperf.report.analysis.likely_cause import LikelyCause
 from pytest_ttsperf.report.markdown import code_block
 from pytest_ttsperf.report.page_model import (
+    Bin,
     Cadence,
     CapacityCurve,
     CellPage,
@@ -33,6 +35,8 @@ from pytest_ttsperf.report.rows import number
 BAR = 30
 """Characters of the longest bar."""
 FULL, MARK = "#", "|"
+LEAST_DIGITS, MOST_DIGITS = 3, 9
+"""Of the ends of bars, where the digits that other numbers have make them look alike."""
 MOST_OPERATORS = 8
 MOST_STAGES = 8
 MARKUP = re.compile(
@@ -237,13 +241,24 @@ def _histogram(distribution: Distribution) -> Iterator[str]:
         f"p95 {number(distribution.p95, unit)}"
     )
     most = max(each.count for each in distribution.bins)
-    labels = [f"{number(each.low)} to {number(each.high)}" for each in distribution.bins]
+    labels = _bin_labels(distribution.bins)
     width = max(map(len, labels))
     for label, each in zip(labels, distribution.bins, strict=True):
         bar = FULL * round(BAR * each.count / most) if each.count else ""
         yield f"{label.rjust(width)} {unit.ljust(2)} {MARK}{bar.ljust(BAR)} {each.count}".rstrip()
     if distribution.limit is not None:
         yield f"limit of {distribution.limit_statistic}: {number(distribution.limit, unit)}"
+
+
+def _bin_labels(bins: Sequence[Bin]) -> list[str]:
+    """`31.4 to 34.0` of each bin, in so many digits that none looks like another."""
+    edges = [bins[0].low, *(each.high for each in bins)]
+    texts = [number(edge) for edge in edges]
+    for digits in range(LEAST_DIGITS, MOST_DIGITS + 1):
+        if len(set(texts)) == len(edges):
+            break
+        texts = [f"{edge:.{digits}g}" for edge in edges]
+    return [f"{low} to {high}" for low, high in pairwise(texts)]
 
 
 def _stages(title: str, rows: Sequence[StageRow]) -> Iterator[str]:

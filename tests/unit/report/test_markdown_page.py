@@ -20,6 +20,7 @@ from tests.unit.report.factories import (
     recording,
     result,
     run_of,
+    trial,
     trials,
     usage,
     window,
@@ -134,6 +135,19 @@ def test_a_histogram_has_every_trial() -> None:
     block = text.partition("ttfa, as heard: n=9")[2].partition("```")[0]
     counts = [int(line.split()[-1]) for line in block.splitlines() if markdown_page.MARK in line]
     assert sum(counts) == 9
+
+
+def test_bars_that_are_close_to_each_other_have_names_of_their_own() -> None:
+    near = [recording([(400.0 + place / 100, 2100.0)]) for place in range(9)]
+    spoken = tuple(trial(place, each) for place, each in enumerate(near))
+    text = plain(text_of(structs.replace(FULL, trials=spoken)))
+    block = text.partition("ttfa, as heard: n=9")[2].partition("```")[0]
+    bars = []
+    for line in block.splitlines():
+        if markdown_page.MARK in line:
+            bars.append(line.split(" ms")[0].strip())
+    assert len(bars) > 1
+    assert len(set(bars)) == len(bars)
 
 
 def test_values_that_are_all_the_same_have_no_bars() -> None:
