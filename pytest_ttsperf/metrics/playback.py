@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -192,21 +192,37 @@ def find_buffer_levels(
         if stretch.state == "playing":
             instants.update(range(stretch.start_ns, stretch.end_ns, step_ns))
     audio_ms = np.concatenate([[0.0], np.cumsum(frames) / recording.sample_rate * 1000])
+    ordered = sorted(instants)
     levels = []
-    for at_ns in sorted(instants):
+    for at_ns, played_ms in zip(ordered, _played_ms(stretches, ordered), strict=True):
         arrived = int(np.searchsorted(arrivals, at_ns, side="right"))
-        in_hand_ms = float(audio_ms[arrived]) - _played_ms(stretches, at_ns)
+        in_hand_ms = float(audio_ms[arrived]) - played_ms
         levels.append(BufferLevel(at_ns=at_ns, audio_ms=max(in_hand_ms, 0.0)))
     return tuple(levels)
 
 
-def _played_ms(stretches: Iterable[PlayerStretch], at_ns: int) -> float:
-    """How much has been played by an instant."""
-    played_ns = 0
-    for stretch in stretches:
-        if stretch.state == "playing":
-            played_ns += max(min(at_ns, stretch.end_ns) - stretch.start_ns, 0)
-    return played_ns / NS_PER_MS
+def _played_ms(stretches: Sequence[PlayerStretch], instants_ns: Iterable[int]) -> Iterator[float]:
+    """How much has been played by each instant; both are in order of time.
+
+    In one pass: a long answer that stalls at each chunk has thousands of both.
+    """
+    whole_ns = 0
+    place = 0
+    for at_ns in instants_ns:
+        while place < len(stretches) and stretches[place].end_ns <= at_ns:
+            whole_ns += _played_until_ns(stretches[place], at_ns)
+            place += 1
+        begun_ns = 0
+        if place < len(stretches):
+            begun_ns = _played_until_ns(stretches[place], at_ns)
+        yield (whole_ns + begun_ns) / NS_PER_MS
+
+
+def _played_until_ns(stretch: PlayerStretch, at_ns: int) -> int:
+    """How much of one stretch has been played by an instant."""
+    if stretch.state != "playing":
+        return 0
+    return max(min(at_ns, stretch.end_ns) - stretch.start_ns, 0)
 
 
 def _frames_in(prebuffer_ms: float, rate: int) -> int:
