@@ -28,8 +28,8 @@ from pytest_ttsperf.report.rows import cell_label, count_trials, judged, number,
 
 SHOWN_DIGITS = 12
 """Of a revision."""
-TO_THE_MINUTE = len("2026-11-30T10:19")
-"""Of a date and time by the clock of the machine: nobody asks for its seconds."""
+TO_THE_MINUTE = len("10:19")
+"""Of a time by the clock of the machine: nobody asks for its seconds."""
 COMPARED_PHASES = (
     ("ttfa_sound_ms", "ttfa, first sounding chunk", "ms"),
     ("ttfa_ms", "ttfa, as heard", "ms"),
@@ -55,7 +55,7 @@ def build(run: Run, run_path: Path | None = None) -> PageModel:
     )
     return PageModel(
         run_id=run.id,
-        started=run.started[:TO_THE_MINUTE].replace("T", " "),
+        started=_to_the_minute(run.started),
         is_finished=run.finished,
         outcome=_worst(results),
         counts=terminal.counts(run.cells),
@@ -68,6 +68,14 @@ def build(run: Run, run_path: Path | None = None) -> PageModel:
         artifact=None if run_path is None else run_path.name,
         again=_command(run.environment),
     )
+
+
+def _to_the_minute(started: str) -> str:
+    """`2026-11-30 10:19`; words as they are, of a run whose time is not on record."""
+    day, separator, time = started.partition("T")
+    if not separator:
+        return started
+    return f"{day} {time[:TO_THE_MINUTE]}"
 
 
 def _worst(results: Sequence[CellResult]) -> Outcome | None:

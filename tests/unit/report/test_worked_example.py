@@ -13,7 +13,7 @@ def test_the_page_is_the_one_that_the_tool_writes() -> None:
 
 def test_what_is_on_record_is_said() -> None:
     page = worked_example.build_page()
-    for figure in ("949 of 2361", "123 partitions", "4200 ms"):
+    for figure in ("949 of 2361", "123 partitions", "4200 ms", "before this project began"):
         assert figure in page
 
 
