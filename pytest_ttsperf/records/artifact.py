@@ -20,7 +20,7 @@ class Run(Struct, frozen=True, kw_only=True):
     id: str
     """The date and time of its start; `ttsperf report` takes it."""
     started: str
-    """When, in ISO 8601 and UTC."""
+    """When, in ISO 8601 with the offset from UTC."""
     finished: bool
     """False while it still runs, and of one that was killed."""
     environment: Environment
@@ -47,7 +47,7 @@ class RunOrigin(Struct, frozen=True, kw_only=True):
     """Where the figures of an earlier run come from."""
 
     saved: str
-    """When, in ISO 8601 and UTC."""
+    """When, in ISO 8601 with the offset from UTC."""
     run: str
     """The id of the run."""
     revision: str | None
