@@ -206,7 +206,11 @@ def compare_nodes(
             reason=reason,
         )
     changes = _node_changes(found, _inputs_of(measured, has_sessions))
-    explained_by = tuple(_short_name(name) for name in found.explained_by)
+    explained_by: tuple[str, ...] = ()
+    explained_share = None
+    if found.total_ms > 0:  # what got faster while it was profiled explains no regression
+        explained_by = tuple(_short_name(name) for name in found.explained_by)
+        explained_share = found.explained_share
     return NodeComparison(
         metric=metric,
         rounds=len(rounds),
@@ -214,7 +218,7 @@ def compare_nodes(
         total_ms=found.total_ms,
         nodes=tuple(changes[:SHOWN_NODES]),
         explained_by=explained_by,
-        explained_share=found.explained_share,
+        explained_share=explained_share,
         text=_sentence(found, changes, explained_by),
     )
 

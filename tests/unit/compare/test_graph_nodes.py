@@ -103,6 +103,16 @@ def test_where_nothing_grew_no_node_is_named() -> None:
     assert "inputs" not in found.text
 
 
+def test_nodes_that_got_faster_explain_no_regression() -> None:
+    found = compared({**OLD, "conv": 10.0}, OLD)
+    assert found.total_ms is not None
+    assert found.total_ms < 0
+    assert found.explained_by == ()
+    assert found.explained_share is None
+    assert "Conv conv -" in found.text
+    assert "inputs" not in found.text
+
+
 def test_what_grew_outside_the_graphs_is_put_down_to_no_node() -> None:
     found = compared(OLD, OLD, outside_ms=7.0)
     assert found.explained_by == (graph_nodes.OUTSIDE,)
