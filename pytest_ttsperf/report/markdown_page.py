@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from pytest_ttsperf.records import Outcome
-from pytest_ttsperf.report.analysis.likely_cause import LikelyCause
 from pytest_ttsperf.report.markdown import code_block
 from pytest_ttsperf.report.page_model import (
     Bin,
@@ -49,6 +48,8 @@ MARKUP = re.compile(
 """What Markdown, or who shows it, would take for something else than itself."""
 BY_NUMBER = "|@#&<"
 """What a backslash does not help against."""
+WORTH_A_LOOK = "Worth a look"
+"""What findings are of a cell in which nothing is wrong."""
 DETAILED = (Outcome.INVALID, Outcome.FAIL, Outcome.INCONCLUSIVE)
 """Outcomes of cells that are shown at full length, whatever is folded."""
 
@@ -116,7 +117,7 @@ def _cell(cell: CellPage) -> str:
         headline,
         escape(f"{cell.target}, provider {cell.provider}, voice {cell.voice}; {cell.evidence}"),
         _metric_table(cell.rows),
-        *_findings(cell.findings),
+        *_findings(cell),
     ]
     details = [block for block in _details(cell) if block]
     if not details:
@@ -161,13 +162,16 @@ def _metric_cells(row: MetricRow) -> tuple[str, ...]:
     )
 
 
-def _findings(findings: Sequence[LikelyCause]) -> Iterator[str]:
+def _findings(cell: CellPage) -> Iterator[str]:
     """Likely causes with their numbers, then what to do about each, in the same order."""
-    if not findings:
+    if not cell.findings:
         return
-    causes = ["### Likely causes", ""]
+    title = "Likely causes"
+    if cell.outcome is Outcome.PASS:
+        title = WORTH_A_LOOK
+    causes = [f"### {title}", ""]
     steps = ["### Next steps", ""]
-    for place, finding in enumerate(findings, 1):
+    for place, finding in enumerate(cell.findings, 1):
         causes.append(f"{place}. **{escape(_sentence(finding.cause))}**")
         causes += [f"   - {escape(fact)}" for fact in finding.evidence]
         steps.append(f"{place}. {escape(_sentence(finding.next_step))}")

@@ -82,6 +82,13 @@ def test_causes_and_steps_have_the_same_numbers() -> None:
     assert len(re.findall(r"^\d+\. ", steps, re.MULTILINE)) == wanted
 
 
+def test_what_is_found_of_a_cell_that_passes_is_no_cause_of_anything() -> None:
+    memory = cases_of_the_rest.LEAK.loud.result.memory
+    found = headings(text_of(result(memory=memory, verdicts=(PASSED,))))
+    assert "### Worth a look" in found
+    assert "### Likely causes" not in found
+
+
 def test_a_cell_that_is_all_well_is_folded() -> None:
     text = text_of(structs.replace(GOOD, trials=trials(5)))
     visible = text.partition("<details>")[0]
