@@ -26,8 +26,9 @@ PHASES = {
     "with every shape that it will meet",
 }
 """What a start consists of, and what to do about each; `first run` is what follows on `ready`."""
-RESTLESS_GUARDS = ("steady", "quiet", "background")
-"""Guards that have seen a target at work when it should have been idle, or not settled."""
+RESTLESS_GUARDS = ("quiet", "background")
+"""Guards that have seen a target at work when it should have been idle. Times that go up and down
+(`steady`) do so on a busy machine as well."""
 
 
 def warm_up(evidence: CellEvidence) -> LikelyCause | None:
