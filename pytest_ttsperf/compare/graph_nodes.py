@@ -207,7 +207,7 @@ def compare_nodes(
         )
     changes = _node_changes(found, _inputs_of(measured, has_sessions))
     explained_by: tuple[str, ...] = ()
-    explained_share = None
+    explained_share: float | None = None
     if found.total_ms > 0:  # what got faster while it was profiled explains no regression
         explained_by = tuple(_short_name(name) for name in found.explained_by)
         explained_share = found.explained_share
