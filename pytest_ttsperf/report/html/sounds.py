@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import importlib.util
 import io
+import math
 import wave
 from pathlib import Path
 from typing import NamedTuple
@@ -56,6 +57,8 @@ class SoundShelf:
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._left_bytes = most_bytes
         self._most_bytes = most_bytes
+        self._too_long_s = math.inf
+        """The shortest sound that there was no room for: none that is as long is encoded in vain."""
 
     def take(self, path: Path | None, missing_because: str | None = None) -> EmbeddedSound:
         """The sound of a WAV file; for None what says why there is no file.
@@ -75,21 +78,35 @@ class SoundShelf:
             return EmbeddedSound(missing_because=f"{path.name} has no samples")
         if not has_encoder():
             return EmbeddedSound(outline, missing_because=NO_ENCODER)
+        return self._encode(path, outline, samples, sample_rate)
+
+    def _encode(
+        self,
+        path: Path,
+        outline: Outline,
+        samples: NDArray[np.int16],
+        sample_rate: int,
+    ) -> EmbeddedSound:
+        """The sound as Opus, if there is room for it."""
+        seconds = samples.size / sample_rate
+        if seconds >= self._too_long_s:
+            return self._leave_out(path, outline)
         try:
             source = data_address(encode_opus(samples, sample_rate))
         except Exception as error:  # whatever a build of FFmpeg lacks: the page is not lost by it
             reason = f"PyAV cannot encode it: {files.reason_of(error)}"
             return EmbeddedSound(outline, missing_because=reason)
-        return self._put(path, outline, source)
-
-    def _put(self, path: Path, outline: Outline, source: str) -> EmbeddedSound:
-        """The sound if there is room for it."""
         if len(source) > self._left_bytes:
-            most_kb = self._most_bytes // 1000
-            reason = f"sound left out, as a page has {most_kb} kB of it at most: play {path.name}"
-            return EmbeddedSound(outline, missing_because=reason)
+            self._too_long_s = seconds
+            return self._leave_out(path, outline)
         self._left_bytes -= len(source)
         return EmbeddedSound(outline, source)
+
+    def _leave_out(self, path: Path, outline: Outline) -> EmbeddedSound:
+        """A sound that there is no room for, and where it can be played."""
+        most_kb = self._most_bytes // 1000
+        reason = f"sound left out, as a page has {most_kb} kB of it at most: play {path.name}"
+        return EmbeddedSound(outline, missing_because=reason)
 
 
 def has_encoder() -> bool:

@@ -109,6 +109,26 @@ def test_what_exceeds_the_page_is_left_out_and_named(encoder: None, tmp_path: Pa
     assert "trial_0007.wav" in second.missing_because
 
 
+def test_what_has_no_room_is_not_encoded_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths: list[int] = []
+
+    def encode(samples: np.ndarray, sample_rate: int) -> bytes:
+        lengths.append(samples.size)
+        return samples.tobytes()
+
+    monkeypatch.setattr(sounds, "has_encoder", lambda: True)
+    monkeypatch.setattr(sounds, "encode_opus", encode)
+    long = write_wav(tmp_path / "long.wav", tone(0.2))
+    short = write_wav(tmp_path / "short.wav", tone(0.1))
+    shelf = SoundShelf(most_bytes=len(sounds.data_address(tone(0.1).tobytes())))
+    taken = [shelf.take(path) for path in (long, long, short, short, long)]
+    assert [sound.source is not None for sound in taken] == [False, False, True, False, False]
+    assert len(lengths) == 3, "the long one once, and the short one until there is no room"
+    assert all(sound.outline is not None for sound in taken)
+
+
 def test_without_an_encoder_the_outline_is_drawn_and_the_remedy_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
