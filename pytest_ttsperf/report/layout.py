@@ -60,6 +60,11 @@ def fold_command(words: Sequence[str], width: int | None) -> list[str]:
     return [*lines, line]
 
 
+def first_line(text: str) -> str:
+    """Of a text of several, as the error of a target that ends in its traceback."""
+    return text.strip().partition("\n")[0]
+
+
 def shorten(text: str, width: int) -> str:
     """A text, or its beginning and `...` where it is wider."""
     if len(text) <= width:

@@ -9,7 +9,15 @@ from pathlib import Path
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.records import CellResult, Environment, Outcome, Run, Summary
-from pytest_ttsperf.report import brief, crowd, page_sections, page_timeline, soak, terminal
+from pytest_ttsperf.report import (
+    brief,
+    crowd,
+    layout,
+    page_sections,
+    page_timeline,
+    soak,
+    terminal,
+)
 from pytest_ttsperf.report.analysis.likely_cause import LikelyCause
 from pytest_ttsperf.report.analysis.spread import describe_disturbance
 from pytest_ttsperf.report.analysis.start import start_phases_ms
@@ -132,7 +140,7 @@ def _cell_page(
 
 
 def _headline(result: CellResult, rows: Sequence[MetricRow]) -> str:
-    """The worst verdict in a sentence, or that all is well."""
+    """The worst verdict in a sentence, or that all is well; its traceback is in its row."""
     judged = [row for row in rows if row.outcome is not None]
     if not judged:
         return NOTHING_JUDGED
@@ -142,7 +150,7 @@ def _headline(result: CellResult, rows: Sequence[MetricRow]) -> str:
     if result.outcome is Outcome.INVALID:
         trusted = [row for row in judged if row.gate == "trust"]
         worst = trusted[0] if trusted else worst
-    return f"{worst.subject}: {worst.reason}"
+    return f"{worst.subject}: {layout.first_line(worst.reason)}"
 
 
 def _evidence_text(result: CellResult) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pytest_ttsperf.report import layout
 from pytest_ttsperf.report.analysis.evidence import CellEvidence
 from pytest_ttsperf.report.analysis.likely_cause import LikelyCause
 
@@ -106,7 +107,7 @@ def not_believable(evidence: CellEvidence) -> LikelyCause | None:
         return LikelyCause(
             rule="not_believable",
             cause=meaning.cause,
-            evidence=(f"{note.guard}: {note.text}",),
+            evidence=(f"{note.guard}: {layout.first_line(note.text)}",),
             next_step=meaning.next_step,
         )
     return None

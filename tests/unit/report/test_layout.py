@@ -98,3 +98,8 @@ def test_a_grid_has_a_rule_as_wide_as_its_rows() -> None:
     assert lines[1] == "-" * 63
     assert lines[2] == "  cadence underruns (100 ms buffered)  59  500 ms  PASS"
     assert lines[3] == "  ttfa p95                              5    1 ms  INCONCLUSIVE"
+
+
+def test_of_several_lines_the_first_is_the_beginning() -> None:
+    assert layout.first_line("\nit raised\nTraceback\n") == "it raised"
+    assert layout.first_line("") == ""

@@ -105,6 +105,22 @@ def test_what_voids_a_cell_is_its_headline() -> None:
     assert [cause.rule for cause in page.findings] == ["not_believable"]
 
 
+def test_a_traceback_is_in_no_headline_and_stands_below() -> None:
+    named = "5 of 5 failed, the first so: target engine:Engine raised ValueError: no"
+    error = f"{named}\nTraceback (most recent call last):\n  File \"engine.py\", line 7"
+    void = verdict(
+        Outcome.INVALID, None, subject="failed", reason=error, gate="trust", metric=None,
+        threshold=None,
+    )  # fmt: skip
+    note = TrustNote(guard="failed", text=error, invalid=True)
+    model = page_build.build(run_of(result(verdicts=(void,), notes=(note,))))
+    (page,) = model.cells
+    assert page.headline == f"failed: {named}"
+    assert page.findings[0].evidence == (f"failed: {named}",)
+    assert not any("\n" in line for line in model.summary)
+    assert "Traceback" in page.rows[0].reason
+
+
 def test_anchors_are_unique_and_plain() -> None:
     twins = [result(cell=cell(voice=voice)) for voice in ("heart", "joe", "ä/b")]
     model = page_build.build(run_of(*twins))
