@@ -107,7 +107,7 @@ def test_what_voids_a_cell_is_its_headline() -> None:
 
 def test_a_traceback_is_in_no_headline_and_stands_below() -> None:
     named = "5 of 5 failed, the first so: target engine:Engine raised ValueError: no"
-    error = f"{named}\nTraceback (most recent call last):\n  File \"engine.py\", line 7"
+    error = f"{named}\nTraceback (most recent call last):\n  File engine.py, line 7"
     void = verdict(
         Outcome.INVALID, None, subject="failed", reason=error, gate="trust", metric=None,
         threshold=None,
