@@ -44,6 +44,8 @@ def warm_up(evidence: CellEvidence) -> LikelyCause | None:
     cold_ms, warm_ms = _first_sound_ms(result), _first_sound_ms(warm)
     if cold_ms is None or warm_ms is None or warm_ms <= 0 or cold_ms < COLD_RATIO * warm_ms:
         return None
+    if _is_fast_once_ready(result, warm_ms):
+        return None
     limit_ms = _limit_that_holds_ms(warm)
     breaks_it = limit_ms is not None and cold_ms > limit_ms
     if not breaks_it and not evidence.is_slow_to_start():
@@ -66,6 +68,16 @@ def warm_up(evidence: CellEvidence) -> LikelyCause | None:
         next_step="synthesise a real text of each length before the target reports itself ready, "
         "and start it before anybody waits; what a start consists of stands beside the cold cell",
     )
+
+
+def _is_fast_once_ready(cold: CellResult, warm_ms: float) -> bool:
+    """Whether what follows on `ready` is as fast as warm answers: a warm-up would save nothing.
+
+    What is slow is then the start itself, of which `start_phase` speaks. False where nothing is
+    known of its phases.
+    """
+    first_run_ms = start_phases_ms(cold).get("first run")
+    return first_run_ms is not None and first_run_ms < COLD_RATIO * warm_ms
 
 
 def _first_sound_ms(result: CellResult) -> float | None:

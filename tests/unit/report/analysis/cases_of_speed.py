@@ -35,7 +35,8 @@ from tests.unit.report.factories import (
 # Starts
 
 COLD = cell(phase="cold", test="tests/perf/test_voice.py::test_cold[cpu]")
-COLD_SLOW = result(cell=COLD, summary=by_metric(figures("ttfa_sound_ms", 4200.0, n=5)))
+COLD_FIGURES = by_metric(figures("ttfa_sound_ms", 4200.0, n=5))
+COLD_SLOW = result(cell=COLD, summary=COLD_FIGURES)
 WARM = result(summary=by_metric(figures("ttfa_sound_ms", 48.2)), verdicts=(PASSED,))
 WARM_UP = RuleCase(
     rule=start.warm_up,
@@ -70,6 +71,17 @@ def cold_starts(**phases_ms: float) -> CellResult:
 
 
 SLOW_OPENING = cold_starts(process=50.0, import_=60.0, open=900.0, ready=1010.0, first_run=90.0)
+SLOW_FIRST_RUN = cold_starts(process=50.0, import_=60.0, open=90.0, ready=200.0, first_run=4000.0)
+WARM_UP_BY_PHASES = RuleCase(
+    rule=start.warm_up,
+    loud=seen(structs.replace(SLOW_FIRST_RUN, summary=COLD_FIGURES), WARM),
+    words=("4200 ms", "48.2 ms"),
+    silent={
+        "once it is ready, it is fast": seen(
+            structs.replace(SLOW_OPENING, summary=COLD_FIGURES), WARM
+        ),
+    },
+)
 START_PHASE = RuleCase(
     rule=start.start_phase,
     loud=seen(SLOW_OPENING),
@@ -370,6 +382,7 @@ EARLY_SCRAP = RuleCase(
 
 CASES = (
     WARM_UP,
+    WARM_UP_BY_PHASES,
     START_PHASE,
     UNSETTLED,
     NEVER_IDLE,
