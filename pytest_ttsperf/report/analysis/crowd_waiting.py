@@ -86,11 +86,11 @@ def cores_used_up(evidence: CellEvidence) -> LikelyCause | None:
         for window in load.windows
         if window.cpu_s is not None and window.seconds > 0
     ]
-    cores = evidence.environment.machine.affinity
+    cores = evidence.cores
     if not shares or median(shares) < USED_UP * cores:
         return None
     facts = [
-        f"the target kept {median(shares):.2f} of {cores} cores busy (the middle one of "
+        f"the target kept {median(shares):.2f} of {cores:g} cores busy (the middle one of "
         f"{len(shares)} windows)"
     ]
     if load.cpu_per_stream is not None:

@@ -153,6 +153,14 @@ class CellEvidence:
             return None
         return self.counterpart(phase=self.result.cell.phase)
 
+    @property
+    def cores(self) -> float:
+        """Cores that a target may keep busy: those of this process, or what a quota leaves."""
+        machine = self.environment.machine
+        if machine.cpu_quota is None:
+            return machine.affinity
+        return min(machine.affinity, machine.cpu_quota)
+
     def cores_busy(self) -> float | None:
         """Cores that the target's processes used while they spoke; None where it is not known.
 

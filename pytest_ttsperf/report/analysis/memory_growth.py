@@ -15,8 +15,8 @@ LEAST_SLOPE = 1.0
 LEAST_GROWTH_MB = 1.0
 """Less, while it was measured, is where an allocator happened to stand."""
 FILLING_SHARE = 0.05
-"""Of the peak: by less memory grows over some dozens of trials anyhow, as caches and the pools of an
-allocator fill. A soak is long enough to see that end."""
+"""Of the peak: by less memory grows over some dozens of trials anyhow, as caches and the pools of
+an allocator fill. A soak is long enough to see that end."""
 STEP_SHARE = 0.5
 """Of the range: a single rise that makes up so much of it."""
 MODEL_SHARE = 0.8

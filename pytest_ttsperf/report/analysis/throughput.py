@@ -27,12 +27,12 @@ def one_core(evidence: CellEvidence) -> LikelyCause | None:
     if evidence.is_cold or not evidence.is_slow_to_speak():
         return None
     busy = evidence.cores_busy()
-    cores = evidence.environment.machine.affinity
+    cores = evidence.cores
     if busy is None or cores < 2 or not BUSY_CORE <= busy <= ONE_CORE:
         return None
     facts = [
         *_rtf_facts(evidence),
-        f"{busy:.2f} of {cores} cores were busy while it spoke ({len(evidence.trials)} trials)",
+        f"{busy:.2f} of {cores:g} cores were busy while it spoke ({len(evidence.trials)} trials)",
     ]
     threads = evidence.placement.get("threads")
     if threads is not None:

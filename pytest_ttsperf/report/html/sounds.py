@@ -58,7 +58,7 @@ class SoundShelf:
         self._left_bytes = most_bytes
         self._most_bytes = most_bytes
         self._too_long_s = math.inf
-        """The shortest sound that there was no room for: none that is as long is encoded in vain."""
+        """The shortest sound that there was no room for: none as long as that is encoded."""
 
     def take(self, path: Path | None, missing_because: str | None = None) -> EmbeddedSound:
         """The sound of a WAV file; for None what says why there is no file.

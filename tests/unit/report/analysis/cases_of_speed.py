@@ -279,6 +279,7 @@ ONE_CORE = RuleCase(
         "all cores are busy": seen(busy(3.6)),
         "a start is another thing": seen(busy(0.96, cell=COLD)),
         "there is but one": seen(busy(0.96), machine=structs.replace(MACHINE, affinity=1)),
+        "a quota leaves but one": seen(busy(0.96), machine=structs.replace(MACHINE, cpu_quota=1.0)),
         "its CPU time is not known": seen(result(trials=trials(5, SECOND), verdicts=(RTF_FAILED,))),
     },
     advice="threads",

@@ -377,6 +377,15 @@ CORES_USED_UP = RuleCase(
     },
     advice="more cores",
 )
+QUOTA_USED_UP = RuleCase(
+    rule=crowd_waiting.cores_used_up,
+    loud=seen(
+        crowd_result(window(cpu_s=29.0), verdicts=(FAILED,)),
+        machine=structs.replace(MACHINE, cpu_quota=1.5),
+    ),
+    words=("1.45 of 1.5 cores",),
+    silent={},
+)
 NOT_ANSWERED = RuleCase(
     rule=crowd_waiting.not_answered,
     loud=seen(
@@ -544,6 +553,7 @@ CASES = (
     QUEUE,
     CROWD,
     CORES_USED_UP,
+    QUOTA_USED_UP,
     NOT_ANSWERED,
     UNFAIR,
     CHANGED_STAGE,
