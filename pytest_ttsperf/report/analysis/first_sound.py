@@ -7,6 +7,7 @@ from statistics import median
 
 from pytest_ttsperf.metrics.stages import UNEXPLAINED
 from pytest_ttsperf.records import Recording
+from pytest_ttsperf.report.analysis.change import changed_stage
 from pytest_ttsperf.report.analysis.evidence import CellEvidence
 from pytest_ttsperf.report.analysis.likely_cause import LikelyCause
 from pytest_ttsperf.report.rows import number
@@ -125,8 +126,14 @@ def lead_in(evidence: CellEvidence) -> LikelyCause | None:
 
 
 def largest_stage(evidence: CellEvidence) -> LikelyCause | None:
-    """The stage that takes most of the time to the first sound."""
+    """The stage that takes most of the time to the first sound.
+
+    Not said of a target that is only slower than another version, by a stage that is known: to look
+    at another one would lead away from what changed.
+    """
     if not evidence.is_slow_to_start() or evidence.is_cold:
+        return None
+    if not evidence.is_tight("ttfa") and changed_stage(evidence) is not None:
         return None
     shares = evidence.result.breakdown.to_first_sound
     if not shares or shares[0].stage == UNEXPLAINED or shares[0].share < LARGEST_STAGE:

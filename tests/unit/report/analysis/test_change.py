@@ -7,10 +7,11 @@ from typing import Any
 from msgspec import structs
 
 from pytest_ttsperf.records import ComparedMetric, NodeComparison, Outcome
-from pytest_ttsperf.report.analysis import change
+from pytest_ttsperf.report.analysis import change, first_sound
 from tests.unit.report.analysis.cases import seen
+from tests.unit.report.analysis.cases_of_speed import DECODE
 from tests.unit.report.analysis.cases_of_the_rest import EXPLAINED, GATE, changed, compared
-from tests.unit.report.factories import result
+from tests.unit.report.factories import FAILED, PASSED, result, verdict
 
 PROFILED = NodeComparison(metric="ttfa_sound_ms", rounds=5, texts=4, text="profiled apart: +9 ms")
 PEAK = ComparedMetric(label="rss peak", metric="rss_peak_mb", statistic="value", margin=0.03)
@@ -55,3 +56,17 @@ def test_a_time_that_grew_comes_before_memory_that_did() -> None:
     assert found is not None
     assert found.cause.startswith("the new version is slower")
     assert "ttfa p95 +11.4 %" in found.evidence[0]
+
+
+def test_the_largest_stage_is_not_named_beside_the_one_that_grew() -> None:
+    slower = verdict(
+        Outcome.FAIL, 0.114, gate="change", metric="ttfa_sound_ms", threshold=None, limit=0.03
+    )
+    explained = compared(changed(Outcome.FAIL, EXPLAINED)).comparison
+    regressed = structs.replace(DECODE, verdicts=(PASSED, slower), comparison=explained)
+    assert first_sound.largest_stage(seen(regressed)) is None
+    late = structs.replace(regressed, verdicts=(FAILED, slower))
+    assert first_sound.largest_stage(seen(late)) is not None, "its limit is broken as well"
+    open_ended = compared(changed(Outcome.FAIL)).comparison
+    unexplained = structs.replace(regressed, comparison=open_ended)
+    assert first_sound.largest_stage(seen(unexplained)) is not None
