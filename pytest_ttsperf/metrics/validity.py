@@ -231,7 +231,7 @@ def check_load(evidence: Evidence) -> TrustNote | None:
         return None
     return TrustNote(
         guard="threads",
-        text=f"the target tells {threads} threads and keeps {cores:.1f} cores busy while it "
+        text=f"the target says threads={threads} and keeps {cores:.1f} cores busy while it "
         "speaks; a pool of another library may be unpinned (OMP_NUM_THREADS), so figures depend on "
         "what else runs",
     )
