@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from pytest_ttsperf.compare import footing, forecast, graph_nodes, revisions, run
+from pytest_ttsperf.compare import footing, forecast, graph_nodes, process_luck, revisions, run
 from pytest_ttsperf.compare.blocks import ComparedCell, ComparisonSpec
 from pytest_ttsperf.compare.checkout import copies
 from pytest_ttsperf.compare.metrics import choose_ungated, with_work
@@ -302,6 +302,7 @@ def _comparison_spec(
     metrics = metrics_of(group.phase)
     if baseline.spec == source.spec:
         metrics = with_work(metrics, group.phase)
+    metrics = process_luck.allow_for(metrics, baseline, source)
     cells = {}
     trials_s = []
     for result in group.results:
@@ -408,7 +409,7 @@ def side_by_side(
     """
     is_cold = cold or "per_text" in (baseline.lifecycle, candidate.lifecycle)
     phase: Phase = "cold" if is_cold else "warm"
-    metrics = metrics_of(phase)
+    metrics = process_luck.allow_for(metrics_of(phase), baseline, candidate)
     plan = Plan(test="compare", text="", mode="stream", phase=phase, trials=0)
     ungated = choose_ungated(metrics, phase)
     cells = {

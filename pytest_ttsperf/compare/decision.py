@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from msgspec import structs
 
-from pytest_ttsperf.compare import coarse_clock, late_trials, rare_events, work
+from pytest_ttsperf.compare import coarse_clock, late_trials, process_luck, rare_events, work
 from pytest_ttsperf.judge.statistics.attribution import attribute, describe
 from pytest_ttsperf.judge.statistics.estimators import (
     TAILS,
@@ -102,6 +102,7 @@ def _decide_figure(
         verdict = _apply_rule(draft, contrast, levels)
         verdict = structs.replace(verdict, attribution=attribute(readable, metric.statistic))
         verdict = structs.replace(verdict, reason=_reason(verdict))
+        verdict = process_luck.hold_back(verdict, metric)
     if steps is not None:
         verdict = coarse_clock.explain_steps(verdict, contrast, metric, steps)
     if metric.event is not None:

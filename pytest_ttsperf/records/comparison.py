@@ -48,6 +48,9 @@ class ComparedMetric(Struct, frozen=True, kw_only=True):
     event: float | None = None
     """Of a figure that is 0 in most texts: what it is at least in a text that has the event. Its
     PASS needs the exact bound of such texts besides."""
+    process_luck: float | None = None
+    """Where each version is one process in all blocks: how far apart two of the same code may be,
+    as a share. A FAIL has to be surely beyond it."""
 
 
 class Arms(Struct, frozen=True, kw_only=True):
