@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from block_packing import unpack
 from campaign import Line, is_counted, read_log
-from gate_cases import BUSY, CASES, TTFA, Case, busy_case
+from gate_cases import BUSY, CASES, HTTP, TTFA, Case, busy_case
 from gate_replay import Answer, by_metric, groups_with_fresh, replay_all_orders
 from tables import proportion, to_table
 
-from pytest_ttsperf.compare import metrics
+from pytest_ttsperf.compare import metrics, process_luck
 from pytest_ttsperf.judge.statistics.t_rule import MIN_BLOCKS
 from pytest_ttsperf.records import Block
 
@@ -312,6 +312,8 @@ def _replay_row(pool: Pool, budget_s: int) -> tuple[str, ...] | None:
     if not groups:
         return None
     gates = metrics.choose_metrics("warm")
+    if pool.name.startswith(HTTP):
+        gates = process_luck.with_luck(gates)
     answers: list[Answer] = []
     for group in groups:
         answers += replay_all_orders(by_metric(group), gates, size)

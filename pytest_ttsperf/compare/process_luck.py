@@ -43,7 +43,12 @@ def allow_for(
         return chosen
     if not (is_single(baseline) or is_single(candidate)):
         return chosen
-    return tuple(_allow(metric) for metric in chosen)
+    return with_luck(chosen)
+
+
+def with_luck(metrics: Iterable[ComparedMetric]) -> tuple[ComparedMetric, ...]:
+    """The metrics of two single processes."""
+    return tuple(_allow(metric) for metric in metrics)
 
 
 def _allow(metric: ComparedMetric) -> ComparedMetric:
