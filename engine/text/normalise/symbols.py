@@ -73,6 +73,11 @@ BULLETS = "•·◦▪●■‣∙"
 BULLET = re.compile(f"[{BULLETS}]")
 
 
+ARROWS = ("=>", "->", "→", "⇒")
+BEHIND_OPERAND = ")]%.²³°"
+"""What an operand may end in, besides letters and digits."""
+
+
 def _around(match: Match) -> tuple[str, str]:
     """The characters right before and behind a match."""
     return char_before(match), char_behind(match)
@@ -82,24 +87,31 @@ def _read_operator(match: Match) -> str | None:
     """Between operands and spaces, or close to digits: 5 - 3, x = y, 2+2."""
     sign = match["sign"]
     before, after = _around(match)
-    left = text_before(match).rstrip(" ")[-1:]
-    is_spaced = before == " " and after == " "
-    is_sum = _has_digit_or_letter(match)
     if sign in "-–":
-        return OPERATORS[sign] if is_spaced and is_sum else None
+        is_minus = before == " " and after == " " and _has_digit_or_letter(match)
+        return OPERATORS[sign] if is_minus else None
     if sign in "·⋅" and before.isdigit() and after.isdigit():
         return OPERATORS[sign]
-    if sign in "/^·⋅*" and not is_spaced:
+    if not _stands_as_operator(match):
         return None
-    if sign == "^" and not is_sum:
-        return None
-    if sign == "+" and not (is_spaced or before.isalnum()):
-        return None
-    if sign in ("=>", "->", "→", "⇒"):
+    if sign in ARROWS:
         return OPERATORS[sign]
-    if not left or not (left.isalnum() or left in ")]%.²³°"):
+    left = text_before(match).rstrip(" ")[-1:]
+    if not left or not (left.isalnum() or left in BEHIND_OPERAND):
         return None
     return _say_operator(match)
+
+
+def _stands_as_operator(match: Match) -> bool:
+    """Whether a sign has the room around it that it has in mathematics."""
+    sign = match["sign"]
+    before, after = _around(match)
+    is_spaced = before == " " and after == " "
+    if sign in "/^·⋅*" and not is_spaced:
+        return False
+    if sign == "^":
+        return _has_digit_or_letter(match)
+    return sign != "+" or is_spaced or before.isalnum()
 
 
 def _say_operator(match: Match) -> str:

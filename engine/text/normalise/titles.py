@@ -124,6 +124,11 @@ BEHIND = re.compile(
 )
 
 
+OF_PERSONS = ("Mr", "Mrs", "Ms", "Dr")
+NEVER_LAST = ("Hon", "Fr", "Pt", "Br", "Sr", "Col", "Ft")
+"""Titles that are other words at the end of a sentence."""
+
+
 class Neighbours(NamedTuple):
     """What stands around an abbreviation."""
 
@@ -144,26 +149,40 @@ def _look(match: Match) -> Neighbours:
 
 
 def _read_title(match: Match) -> str | None:
+    """A title in front of a name; as a word behind one it is read by `_read_behind`."""
     name = match["name"]
-    title = TITLES.get(name, TITLES.get(name.capitalize(), ""))
-    if not match["stop"] and (name not in NO_STOP_NEEDED or not word_after(match)[:1].isupper()):
-        return None
-    around = _look(match)
     key = name.capitalize() if name.isupper() else name
-    if key != name and not around.after.isupper():
+    title = TITLES.get(name, TITLES.get(name.capitalize(), ""))
+    around = _look(match)
+    if not _may_lack_stop(match, name, key) or (key != name and not around.after.isupper()):
         return None
-    if key in ("Mr", "Mrs", "Ms", "Dr") and match.string[match.end() :].startswith((" &", " /")):
+    if key in OF_PERSONS and match.string[match.end() :].startswith((" &", " /")):
         return title
-    if not around.is_capital_after and not (around.after and key in ("Mr", "Mrs", "Ms", "Dr")):
+    if not _is_before_name(key, around) or _is_behind_name(match, key, around):
         return None
-    is_street = key in BEHIND_A_NAME and key != "Sr" and _is_street(match, around)
-    if is_street or (key == "Sr" and around.is_capital_before):
-        return None
-    if key in ("Hon", "Fr", "Pt", "Br", "Sr", "Col", "Ft") and is_last(match):
-        return None
-    if key not in NO_STOP_NEEDED and not match["stop"]:
+    if key in NEVER_LAST and is_last(match):
         return None
     return title
+
+
+def _may_lack_stop(match: Match, name: str, key: str) -> bool:
+    """Whether it has its full stop, or is one that people write without, before a name."""
+    if match["stop"]:
+        return True
+    is_usual = name in NO_STOP_NEEDED and key in NO_STOP_NEEDED
+    return is_usual and word_after(match)[:1].isupper()
+
+
+def _is_before_name(key: str, around: Neighbours) -> bool:
+    """Dr. Smith, and of persons also dr. smith."""
+    return around.is_capital_after or bool(around.after and key in OF_PERSONS)
+
+
+def _is_behind_name(match: Match, key: str, around: Neighbours) -> bool:
+    """Sunset Dr. and Smith Sr.: no title of what follows."""
+    if key == "Sr":
+        return around.is_capital_before
+    return key in BEHIND_A_NAME and _is_street(match, around)
 
 
 def _is_street(match: Match, around: Neighbours) -> bool:
