@@ -1,5 +1,7 @@
 """What resumable campaigns share: a log of JSON lines, and cases that take turns.
 
+A log whose name ends in `.xz` is compressed, each line by itself: what was measured is small enough
+then to stay in the repository, and a campaign can go on from there on any machine.
 Cases take turns, so that all see the same hours, and a campaign goes on where the last one ended.
 What measured nothing does not count; a case of which nothing can be measured is left alone.
 """
@@ -7,6 +9,7 @@ What measured nothing does not count; a case of which nothing can be measured is
 from __future__ import annotations
 
 import json
+import lzma
 import sys
 import time
 from collections import Counter
@@ -50,13 +53,24 @@ def read_log(log: Path) -> list[Line]:
     """All lines; none where there is no log yet."""
     if not log.exists():
         return []
-    return [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    data = log.read_bytes()
+    if _is_compressed(log):
+        data = lzma.decompress(data)
+    return [json.loads(line) for line in data.splitlines()]
 
 
 def append_line(log: Path, line: Line) -> None:
     """Add a line to the log."""
-    with log.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+    data = json.dumps(line).encode() + b"\n"
+    if _is_compressed(log):
+        data = lzma.compress(data)
+    with log.open("ab") as file:
+        file.write(data)
+
+
+def _is_compressed(log: Path) -> bool:
+    """Whether its name says so."""
+    return log.suffix == ".xz"
 
 
 def is_counted(line: Line) -> bool:

@@ -24,7 +24,7 @@ SAME, SLOWED, FASTER = (
 @pytest.fixture
 def modules(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    names = ("block_packing", "gate_cases", "gate_quality", "gate_table")
+    names = ("block_packing", "campaign", "gate_cases", "gate_quality", "gate_table")
     return {name: importlib.import_module(name) for name in names}
 
 
@@ -50,6 +50,19 @@ def write(folder: Path, *lines: dict[str, Any]) -> Path:
 def row(table: str, name: str) -> list[str]:
     (found,) = [line for line in table.splitlines() if line.startswith(f"| {name} |")]
     return [cell.strip() for cell in found.strip("|").split("|")]
+
+
+@pytest.mark.parametrize("name", ["gate.jsonl", "gate.jsonl.xz"])
+def test_a_log_grows_line_by_line_compressed_or_not(
+    modules: dict[str, Any], tmp_path: Path, name: str
+) -> None:
+    log = tmp_path / name
+    lines = [line_of(SAME, ttfa_p50=gate("PASS", 20.0)), line_of(SLOWED, ttfa_p50=gate("FAIL"))]
+    for line in lines:
+        modules["campaign"].append_line(log, line)
+    assert modules["campaign"].read_log(log) == lines
+    is_readable = log.read_bytes().startswith(b"{")
+    assert is_readable == (log.suffix == ".jsonl")
 
 
 def test_a_row_says_how_far_its_case_is_and_what_it_is_short_of(
