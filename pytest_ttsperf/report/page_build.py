@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pytest_ttsperf import secrets
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import CellResult, Environment, Outcome, Run, Summary
 from pytest_ttsperf.report import (
     brief,
@@ -186,9 +187,9 @@ def _verdict_line(run: Run, cells: Sequence[CellPage]) -> str:
     parts = []
     for outcome in Outcome:
         if counts[outcome]:
-            parts.append(f"{crowd.plural(counts[outcome], 'cell')} {outcome.value}")
+            parts.append(f"{plural(counts[outcome], 'cell')} {outcome.value}")
     if counts[None]:
-        parts.append(f"{crowd.plural(counts[None], 'cell')} without limits")
+        parts.append(f"{plural(counts[None], 'cell')} without limits")
     text = f"{', '.join(parts)} (verdicts: {terminal.counts(run.cells)})."
     if not run.finished:
         text += " The run is not finished."
@@ -327,7 +328,7 @@ def _environment_facts(environment: Environment) -> Iterator[Fact]:
 
 def _cores_text(environment: Environment) -> str:
     machine = environment.machine
-    text = crowd.plural(machine.cores, "core")
+    text = plural(machine.cores, "core")
     if machine.affinity != machine.cores:
         text += f", {machine.affinity} of them for this process"
     if machine.cpu_quota is not None:

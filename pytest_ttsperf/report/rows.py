@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import (
     Cell,
     CellResult,
@@ -15,7 +16,7 @@ from pytest_ttsperf.records import (
     UngatedChange,
     Verdict,
 )
-from pytest_ttsperf.report import crowd, soak
+from pytest_ttsperf.report import soak
 
 HEADINGS = ("cell, metric", "n", "p50", "p95", "95 % bound", "limit", "verdict")
 SINGLE_FIGURES = ("barge_in", "capacity", "soak")
@@ -203,7 +204,7 @@ def _sample_figures(result: CellResult, verdict: Verdict, threshold: Threshold) 
     summary = result.summary.get(threshold.sample_key)
     n, p50, p95, bound = _figures(result, summary, threshold.statistic)
     if result.load is not None:
-        return crowd.plural(verdict.n, "window"), p50, p95, _window_bound(verdict)
+        return plural(verdict.n, "window"), p50, p95, _window_bound(verdict)
     if verdict.lower_bound is not None:
         bound = f">= {number(verdict.lower_bound)}"
     elif verdict.n_effective is not None:
@@ -227,7 +228,7 @@ def _single_bound(threshold: Threshold, verdict: Verdict) -> str:
 def _measured_in(result: CellResult, verdict: Verdict | None = None) -> str:
     """Trials, or the windows of a crowd; those of a verdict, if it is named."""
     if result.load is not None:
-        return crowd.plural(len(result.load.windows), "window")
+        return plural(len(result.load.windows), "window")
     if verdict is not None and verdict.n:
         return str(verdict.n)
     return str(count_trials(result))
