@@ -448,6 +448,7 @@ class PhasePair:
     """A cold cell beside the warm one of the same target, provider, voice, preset and mode."""
 
     label: str
+    """No other pair of the run has it."""
     cold_anchor: str
     warm_anchor: str
     rows: tuple[PhaseRow, ...]
