@@ -84,9 +84,19 @@ def change_text(value: float | None, change: ChangeVerdict) -> str:
     """`+1.3 %`, or `+0.4 MB` on the scale `difference`."""
     if value is None:
         return "-"
-    if change.scale == "ratio" or change.statistic in ("outside", "late"):
+    return effect_text(value, change.unit, is_share=is_share(change))
+
+
+def is_share(change: ChangeVerdict) -> bool:
+    """Whether its numbers are shares, and not in the metric's unit."""
+    return change.scale == "ratio" or change.statistic in ("outside", "late")
+
+
+def effect_text(value: float, unit: str, *, is_share: bool) -> str:
+    """`+1.3 %`, `+0.4 MB`: by how much a figure differs."""
+    if is_share:
         return f"{100 * value:+.1f} %"
-    return f"{value:+.3g} {change.unit}".rstrip()
+    return f"{value:+.3g} {unit}".rstrip()
 
 
 def change_bound_text(change: ChangeVerdict) -> str:
