@@ -254,6 +254,13 @@ def test_the_ends_of_a_difference_say_in_words_what_they_are() -> None:
     ]
 
 
+def test_a_level_of_a_capacity_has_a_verdict() -> None:
+    html = page.render(full_model())
+    table = html.partition('aria-label="Levels of ')[2].partition("</table>")[0]
+    headings = re.findall(r'<th scope="col"[^>]*>([^<]*)</th>', table)
+    assert headings == ["listeners", "good windows", "verdict", "missed"]
+
+
 def test_each_drawing_is_said_in_words() -> None:
     elements = parse(page.render(full_model()))
     drawings = [attributes for tag, attributes in elements.found if tag == "svg"]
