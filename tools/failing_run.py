@@ -1,6 +1,6 @@
 """Measures a run that fails for a reason, and prints where its page is.
 
-    python tools/failing_run.py FOLDER [--budget 500s]
+    python tools/failing_run.py FOLDER [--budget 240s]
 
 In FOLDER, which must be new or empty, a project is made of three tests of the repository's voice.
 The voice as it is is its commit; beside it is a change that is not committed: the vocoder computes
@@ -121,7 +121,7 @@ def main() -> int:
     """Print the path of the page; 1 if the run did not fail as it should."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--budget", default="500s", help="of the comparison (500s)")
+    parser.add_argument("--budget", default="240s", help="of each test's comparison (240s)")
     options = parser.parse_args()
     folder = options.folder.resolve()
     write_project(folder)
