@@ -37,19 +37,23 @@ class IntervalChart(NamedTuple):
 
 
 def draw_changes(rows: Sequence[ChangeRow]) -> tuple[IntervalChart | None, ...]:
-    """A chart for each row, None where nothing was estimated; shares have one scale in common.
+    """A chart for each row, None where nothing was estimated.
 
-    What is not finite, as an interval of a single block, is not drawn.
+    Shares of the same kind, as all that are faster or slower, have one scale in common: what is 14
+    times as slow would else leave nothing to be seen of a length that is as before. What is not
+    finite, as an interval of a single block, is not drawn.
     """
-    shares = [number for row in rows if row.is_share for number in _numbers(row)]
-    common = _scale(shares)
+    shares: dict[str, list[float]] = {}
+    for row in rows:
+        if row.is_share:
+            shares.setdefault(row.more_text, []).extend(_numbers(row))
     charts: list[IntervalChart | None] = []
     for row in rows:
         numbers = _numbers(row)
         if row.effect is None or not math.isfinite(row.effect):
             charts.append(None)
             continue
-        scale = common if row.is_share else _scale(numbers)
+        scale = _scale(shares[row.more_text] if row.is_share else numbers)
         charts.append(_change_chart(row, row.effect, scale))
     return tuple(charts)
 

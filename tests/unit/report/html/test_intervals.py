@@ -44,6 +44,19 @@ def test_shares_have_one_scale_in_common() -> None:
     assert distances[0] == pytest.approx(10 * distances[1], rel=0.01)
 
 
+def test_shares_of_another_kind_have_a_scale_of_their_own() -> None:
+    """Else nothing would be seen of a length beside a time that is 30 times as long."""
+    length = change_row(
+        "speech", less_text="shorter", more_text="longer", effect=0.01, low=0.0, high=0.02,
+        margin=0.02, block_effects=(), control_effects=(),
+    )  # fmt: skip
+    slower, same = intervals.draw_changes([change_row(effect=30.0, high=31.0), length])
+    assert slower is not None
+    assert same is not None
+    assert same.high_text == "longer (+2.2 %)"
+    assert places_of(same, "effect")[0] > 600
+
+
 def test_a_difference_in_a_unit_has_a_scale_of_its_own() -> None:
     share, amount = intervals.draw_changes(
         [
