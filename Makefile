@@ -122,7 +122,7 @@ pages: $(READY) $(BROWSER_READY)
 	TTSPERF_BROWSER=required $(BIN)/python -m pytest -n 2 --dist worksteal tests/browser
 	$(BIN)/python benchmarks/page_size.py
 
-# The pictures in docs/images, of a run that is measured for them: some seven minutes.
+# The pictures in docs/images, of a run that is measured for them: some ten minutes.
 screenshots: $(READY) $(BROWSER_READY)
 	rm -rf build/failing-run
 	mkdir -p build

@@ -8,6 +8,7 @@ from pathlib import Path
 from pytest_ttsperf.baseline.elsewhere import Elsewhere
 from pytest_ttsperf.baseline.prediction import MIN_RUNS, SLOPE_RUNS, ScreenedMetric
 from pytest_ttsperf.judge.statistics.earlier_runs import Slope
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import Baseline, CellResult
 from pytest_ttsperf.records.commands import MetricScreening
 
@@ -261,7 +262,7 @@ def slope(
 def _runs_text(baseline: Baseline) -> str:
     """`7 stored runs`, `2 stored runs since one was accepted`."""
     count = len(baseline.counted_runs)
-    text = "1 stored run" if count == 1 else f"{count} stored runs"
+    text = plural(count, "stored run")
     if count == len(baseline.runs):
         return text
     return f"{text} since one was accepted"

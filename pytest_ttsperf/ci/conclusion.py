@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import CellResult, Outcome, Run, Verdict
 
 Word = Literal["pass", "fail", "invalid", "inconclusive", "broken"]
@@ -40,7 +41,7 @@ def conclude(run: Run | None, code: int, base: str | None) -> Conclusion:
     failed = list(_describe_failed(verdicts, base))
     invalid = sum(result.outcome is Outcome.INVALID for result in run.cells)
     if invalid:
-        failed.append(f"not to be believed ({_count(invalid, 'cell')} INVALID)")
+        failed.append(f"not to be believed ({plural(invalid, 'cell')} INVALID)")
         return Conclusion("invalid", "; ".join(failed))
     if failed:
         return Conclusion("fail", "; ".join(failed))
@@ -65,7 +66,7 @@ def _describe_failed(verdicts: Sequence[Verdict], base: str | None) -> Iterator[
     )
     for gate, text in texts.items():
         if failed[gate]:
-            yield f"{text} ({_count(failed[gate], 'gate')})"
+            yield f"{text} ({plural(failed[gate], 'gate')})"
 
 
 def _conclude_failed_tests(good: Conclusion, verdicts: Sequence[Verdict]) -> Conclusion:
@@ -88,7 +89,7 @@ def _conclude_good(
     open_gates = _list_open(verdicts)
     if good.word != "pass" or not open_gates:
         return good
-    count = _count(len(open_gates), "gate")
+    count = plural(len(open_gates), "gate")
     return Conclusion("pass", f"{good.sentence}, as far as it could be decided ({count} open)")
 
 
@@ -120,7 +121,3 @@ def _list_open(verdicts: Sequence[Verdict]) -> list[Verdict]:
         if verdict.outcome is Outcome.INCONCLUSIVE and verdict.gate != "baseline":
             open_gates.append(verdict)
     return open_gates
-
-
-def _count(number: int, noun: str) -> str:
-    return f"1 {noun}" if number == 1 else f"{number} {noun}s"

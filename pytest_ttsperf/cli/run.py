@@ -114,9 +114,8 @@ def pytest_arguments(arguments: argparse.Namespace) -> list[str]:
 def announcement(suites: Sequence[table.Suite]) -> str:
     """How long it will take, beforehand."""
     parts = [f"{suite.name} ({table.duration_text(suite)})" for suite in suites]
-    total = sum(suite.minutes for suite in suites)
     return (
-        f"{', '.join(parts)}: about {max(1, round(total))} min with a fast voice on two cores; "
+        f"{', '.join(parts)}: about {table.total_text(suites)} with a fast voice on two cores; "
         "a slow engine takes longer, and says so after its warm-up"
     )
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
-from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.judge.statistics.resolution import Resolution, find_resolution
 from pytest_ttsperf.judge.statistics.t_rule import Contrast
 from pytest_ttsperf.metrics.definitions import METRICS
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import Block, ChangeVerdict, ComparedMetric, Outcome
 
 
@@ -50,5 +50,5 @@ def explain_steps(
     if steps.texts == 1:
         needed = None  # the next text would lie at the same place between two steps
     if needed is not None:
-        reason += f"; about {t_rule.plural(needed, 'further block')} like these would decide"
+        reason += f"; about {plural(needed, 'further block')} like these would decide"
     return structs.replace(verdict, blocks_needed=needed, reason=reason)

@@ -31,8 +31,8 @@ from pytest_ttsperf.judge.statistics.t_rule import (
     Levels,
     blocks_needed,
     draft_verdict,
-    plural,
 )
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import (
     Block,
     ChangeVerdict,

@@ -23,6 +23,7 @@ from pytest_ttsperf.judge.statistics.exact_counts import (
 )
 from pytest_ttsperf.judge.statistics.late_share import count_late
 from pytest_ttsperf.judge.statistics.t_rule import Contrast, Levels
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import Block, ChangeVerdict, ComparedMetric, Outcome
 
 
@@ -150,7 +151,7 @@ def _reason(
         f"{new.events} of {new.trials} trials are late with the new code (by more than {later} of "
         f"their text's median), {old.events} of {old.trials} with the old, which is "
         f"{_points(verdict.effect)} (95 % interval {_points(verdict.low)} to "
-        f"{_points(verdict.high)}; {t_rule.plural(verdict.blocks, 'block')})"
+        f"{_points(verdict.high)}; {plural(verdict.blocks, 'block')})"
     )
     counts = f"{_points(verdict.margin)}, the smallest change that counts"
     if verdict.outcome is Outcome.FAIL:

@@ -21,6 +21,7 @@ from pytest_ttsperf.judge.statistics.exact_counts import (
     split_test,
 )
 from pytest_ttsperf.judge.statistics.t_rule import Levels
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import Block, ChangeVerdict, ComparedMetric, Outcome
 
 MOST_RARE = 0.1
@@ -128,7 +129,7 @@ def _reason(
     old = events.counts.baseline
     text = (
         f"{new.events} of {new.trials} texts have {metric.label} with the new code, {old.events} "
-        f"of {old.trials} with the old ({t_rule.plural(checked.blocks, 'block')})"
+        f"of {old.trials} with the old ({plural(checked.blocks, 'block')})"
     )
     margin = _amount(metric.margin, metric)
     if checked.outcome is Outcome.FAIL:
@@ -142,7 +143,7 @@ def _reason(
 def _more(verdict: ChangeVerdict) -> str:
     if verdict.blocks_needed is None:
         return "; choose a larger smallest change"
-    further = t_rule.plural(verdict.blocks_needed, "further block")
+    further = plural(verdict.blocks_needed, "further block")
     return f"; about {further} like these would decide (--ttsperf-budget)"
 
 

@@ -31,8 +31,9 @@ from pytest_ttsperf.errors import WrongTree
 from pytest_ttsperf.experiment.plan import TargetFactory
 from pytest_ttsperf.judge.statistics import always_valid, t_rule
 from pytest_ttsperf.judge.statistics.estimators import effects
-from pytest_ttsperf.judge.statistics.t_rule import Levels, plural
+from pytest_ttsperf.judge.statistics.t_rule import Levels
 from pytest_ttsperf.machine.cpu_idle import inhibit_cpu_idle
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import (
     Block,

@@ -21,7 +21,7 @@ import msgspec
 
 from pytest_ttsperf import files, real
 from pytest_ttsperf.errors import MeasurementError
-from pytest_ttsperf.judge.statistics.t_rule import plural
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import SoakHead, SoakLine, SoakSession, SoakSlice, Trial
 
 DIFFERENCES = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_ttsperf.endurance.plan import SoakProgress
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import SoakSpec
 from pytest_ttsperf.report.soak import progress_bar
 
@@ -18,6 +19,5 @@ def progress_text(progress: SoakProgress, spec: SoakSpec, *, width: int = 100) -
         figures.append(f"TTFA {newest.ttfa_ms:.1f} ms")
     if newest is not None and newest.rtf is not None:
         figures.append(f"RTF {newest.rtf:.3f}")
-    noun = "underrun" if progress.underruns == 1 else "underruns"
-    figures.append(f"{progress.underruns} {noun}")
+    figures.append(plural(progress.underruns, "underrun"))
     return f"{progress_bar(progress.share)} {how_far}: {', '.join(figures)}"[:width]

@@ -17,6 +17,7 @@ from pytest_ttsperf.experiment.plan import Plan, TargetFactory
 from pytest_ttsperf.experiment.trial import open_target, run_trial, warm_up
 from pytest_ttsperf.measure import runtime_profile
 from pytest_ttsperf.measure.schedule import ScheduledTrial
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import NodeRun, Trial
 
 WARMUPS = 4
@@ -87,7 +88,7 @@ def _speak(
 
 def _explain_nothing(source: TargetFactory, unplaced: int) -> str:
     if unplaced:
-        sessions = "1 session" if unplaced == 1 else f"{unplaced} sessions"
+        sessions = plural(unplaced, "session")
         return (
             f"{source.spec.shown} has {sessions} of ONNX Runtime whose profiles are on a clock "
             "that Python does not have; another version of ONNX Runtime may say more"

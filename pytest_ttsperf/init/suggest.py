@@ -17,6 +17,7 @@ from pytest_ttsperf.init.limits import (
     limit_of,
     measure_figures,
 )
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import Cell, CellResult, Run, Trial
 from pytest_ttsperf.records.cell import target_identity
 from pytest_ttsperf.records.commands import SuggestedMarks, Suggestion
@@ -146,7 +147,7 @@ def _suggest(test: str, cells: Mapping[_CellKey, _StoredCell]) -> SuggestedMarks
             rss_peak_mb=stored.rss_peak_mb,
             prebuffer_ms=prebuffer_ms,
         )
-        runs = f"{len(stored.results)} run{'s' if len(stored.results) > 1 else ''}"
+        runs = plural(len(stored.results), "run")
         measured.append(
             f"{cell_label(stored.cell)} [{key.provider}]: {figures[key].text}, {runs} on "
             f"{stored.results[0].fingerprint}"

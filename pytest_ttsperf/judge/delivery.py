@@ -8,7 +8,7 @@ from statistics import median
 from msgspec import structs
 
 from pytest_ttsperf.judge import limits
-from pytest_ttsperf.judge.statistics.t_rule import plural
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import Outcome, Verdict
 
 METRIC = "all_at_once"

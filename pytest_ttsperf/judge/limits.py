@@ -19,7 +19,7 @@ from pytest_ttsperf.judge.statistics import quantiles, spells
 from pytest_ttsperf.judge.statistics.long_runs import ConfidenceInterval
 from pytest_ttsperf.judge.statistics.quantiles import LimitTest
 from pytest_ttsperf.judge.statistics.spells import SeparateTrials
-from pytest_ttsperf.judge.statistics.t_rule import plural
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import Memory, Outcome, Sample, Summary, Threshold, Verdict
 
 ALPHA = quantiles.ALPHA

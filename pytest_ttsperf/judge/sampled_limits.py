@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pytest_ttsperf.judge.limits import new_verdict
-from pytest_ttsperf.judge.statistics.t_rule import plural
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import Outcome, Threshold, Verdict
 
 ALPHA = 0.05

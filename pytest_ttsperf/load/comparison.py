@@ -23,7 +23,7 @@ from pytest_ttsperf.experiment import cell
 from pytest_ttsperf.experiment.plan import TargetFactory
 from pytest_ttsperf.experiment.trial import merge_tracers
 from pytest_ttsperf.judge.statistics import always_valid
-from pytest_ttsperf.judge.statistics.t_rule import BlockPlan, plural
+from pytest_ttsperf.judge.statistics.t_rule import BlockPlan
 from pytest_ttsperf.load import generator_guard, pairs, window_blocks
 from pytest_ttsperf.load.cell import LoadPlan, load_texts
 from pytest_ttsperf.load.generator.parent import LoadGenerator
@@ -50,6 +50,7 @@ from pytest_ttsperf.machine.cpu_idle import inhibit_cpu_idle
 from pytest_ttsperf.metrics import definitions, validity
 from pytest_ttsperf.metrics import load as load_metrics
 from pytest_ttsperf.metrics.load_figures import FIGURES
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import (
     Block,

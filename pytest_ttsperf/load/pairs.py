@@ -21,10 +21,10 @@ from pytest_ttsperf.judge.statistics.t_rule import (
     Levels,
     blocks_needed,
     draft_verdict,
-    plural,
 )
 from pytest_ttsperf.load.window_blocks import WindowBlock, count_served, to_block
 from pytest_ttsperf.metrics.load_figures import FIGURES
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import Block, ChangeVerdict, ComparedMetric, Outcome
 
 PAIRS_PER_BLOCK = 2

@@ -39,8 +39,8 @@ from pytest_ttsperf.experiment import cell
 from pytest_ttsperf.judge import delivery, limits
 from pytest_ttsperf.judge.limits import Looks
 from pytest_ttsperf.judge.statistics import quantiles
-from pytest_ttsperf.judge.statistics.t_rule import plural
 from pytest_ttsperf.metrics import load
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import CellResult, Outcome, Threshold, Trial, Verdict
 
 ALPHA_FAIL = 0.01

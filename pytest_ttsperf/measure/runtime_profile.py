@@ -59,7 +59,7 @@ def read_nodes(folder: Path, profiles: Iterable[SessionProfile]) -> tuple[NodeRu
         nodes = _nodes_of(_read_events(folder / profile.file))
         if not nodes:
             continue
-        runs += _place(nodes, profile.origin_ns, number)
+        runs += _place(nodes, profile, profile.origin_ns, number)
         number += 1
     return tuple(sorted(runs, key=lambda run: run.start_ns))
 
@@ -91,7 +91,12 @@ def _nodes_of(events: Iterable[_ProfileEvent]) -> list[_TimedNode]:
     return nodes
 
 
-def _place(nodes: Sequence[_TimedNode], origin_ns: int, session: int) -> list[NodeRun]:
+def _place(
+    nodes: Sequence[_TimedNode],
+    profile: SessionProfile,
+    origin_ns: int,
+    session: int,
+) -> list[NodeRun]:
     """Put the nodes of one session on the clock that its origin is on."""
     inner_ns = _times_inside(nodes)
     runs = []
@@ -101,6 +106,7 @@ def _place(nodes: Sequence[_TimedNode], origin_ns: int, session: int) -> list[No
         runs.append(
             NodeRun(
                 session=session,
+                model=profile.model,
                 name=_name_of(node.event),
                 operator=str(arguments.get("op_name", "")),
                 provider=str(arguments.get("provider", "")),

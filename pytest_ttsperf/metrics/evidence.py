@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_ttsperf.metrics import definitions
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import CellResult, Kind, Recording, Trial
 
 OUTSIDE_SHARE = 0.10
@@ -65,5 +66,4 @@ class Evidence:
 
 def n_of(count: int, whole: Sequence[object]) -> str:
     """`3 of 59 trials`."""
-    trials = "trial" if len(whole) == 1 else "trials"
-    return f"{count} of {len(whole)} {trials}"
+    return f"{count} of {plural(len(whole), 'trial')}"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import pytest
 
 from pytest_ttsperf.errors import LimitError, MeasurementError
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.plugin import lazy, markers, usage
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class ListenerCount(NamedTuple):
     @property
     def id(self) -> str:
         """As a part of the test's id."""
-        return "1 listener" if self.number == 1 else f"{self.number} listeners"
+        return plural(self.number, "listener")
 
 
 class CallLoad(NamedTuple):

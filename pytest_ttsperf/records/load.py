@@ -11,6 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records.verdict import Outcome
 
 Pace = Literal["played", "greedy"]
@@ -58,8 +59,7 @@ class LoadSpec(Struct, frozen=True, kw_only=True):
         """As a part of a cell's identity: `8 listeners`, `4 a second, constant`."""
         parts = []
         if self.listeners is not None:
-            noun = "listener" if self.listeners == 1 else "listeners"
-            parts.append(f"{self.listeners} {noun}")
+            parts.append(plural(self.listeners, "listener"))
             if self.pace == "greedy":
                 parts.append("greedy")
             if self.think_s:

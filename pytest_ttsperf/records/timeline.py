@@ -35,6 +35,8 @@ class SessionProfile(Struct, frozen=True, kw_only=True):
     origin_ns: int | None
     """What its instants are counted from, on time.perf_counter_ns of the target's process; None
     where the clock of the profile is none that Python has."""
+    model: str | None = None
+    """Name of the file that its graph was read from; None for one that was opened from bytes."""
 
 
 class NodeRun(Struct, frozen=True, kw_only=True):
@@ -42,6 +44,8 @@ class NodeRun(Struct, frozen=True, kw_only=True):
 
     session: int
     """Number of its session among those that ran anything, in the order of their opening."""
+    model: str | None = None
+    """Name of the file of its session's graph; None where it was opened from bytes."""
     name: str
     operator: str
     provider: str

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 from typing import Literal
 
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import (
     BargeIn,
     Capacity,
@@ -273,8 +274,3 @@ def figure(value: float, *, decimals: int = 2) -> str:
     shown = min(digits, decimals)
     text = f"{round(value, shown):.{max(0, shown)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def plural(count: int, noun: str) -> str:
-    """`1 window`, `6 windows`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -6,7 +6,7 @@ A width is a number of characters, or None where nothing limits it, as in a file
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 GAP = "  "
 HANG = "  "
@@ -117,19 +117,30 @@ def choose_columns(
 ) -> list[int]:
     """Which columns stay, in their order: `expendable` ones go, the first of them first.
 
-    As many as it takes to leave the first column its widest text, or NARROWEST of it.
+    As many as it takes to leave the first column its widest text, or NARROWEST of it. One that
+    went in vain, as it fits in the room that a wider one has left, comes back.
     """
     widths = widths_of(rows)
     places = list(range(len(widths)))
     if width is None:
         return places
-    wanted = min(widths[0], NARROWEST)
+    widths[0] = min(widths[0], NARROWEST)
+    left_out = []
     for place in expendable:
-        others = [wanted, *(widths[each] for each in places[1:])]
-        if total_width(others) <= width:
+        if _fits(places, widths, width):
             break
         places.remove(place)
+        left_out.append(place)
+    for place in reversed(left_out):
+        more = sorted([*places, place])
+        if _fits(more, widths, width):
+            places = more
     return places
+
+
+def _fits(places: Iterable[int], widths: Sequence[int], width: int) -> bool:
+    """Whether these columns are no wider than `width` together."""
+    return total_width([widths[place] for place in places]) <= width
 
 
 def heading(headings: Sequence[str], widths: Sequence[int]) -> list[str]:

@@ -146,7 +146,7 @@ def _details(cell: CellPage) -> Iterator[str]:
 def _metric_table(rows: Sequence[MetricRow]) -> str:
     if not rows:
         return ""
-    headings = ("metric", "n", "measured", "95 % bound", "spread", "target", "verdict")
+    headings = ("metric", "n", "measured", "95 % bound", "spread", "limit", "verdict")
     return table(headings, [_metric_cells(row) for row in rows])
 
 
@@ -383,7 +383,7 @@ def _notes(model: PageModel) -> Iterator[str]:
 
 def _environment(model: PageModel) -> str:
     lines = ["## Machine and run", "", _fact_table(model.environment), ""]
-    lines += ["Again:", "", code_block(model.again)]
+    lines += ["Run it again:", "", code_block(model.again)]
     if model.artifact is not None:
         lines += ["", escape(f"Every raw trial is in {model.artifact}.")]
     return "\n".join(lines)

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pytest_ttsperf import secrets
-from pytest_ttsperf.records import CellResult, Environment, Outcome, Run, Summary
+from pytest_ttsperf.nouns import plural
+from pytest_ttsperf.records import Cell, CellResult, Environment, Outcome, Run, Summary
 from pytest_ttsperf.report import (
     brief,
     crowd,
@@ -186,9 +187,9 @@ def _verdict_line(run: Run, cells: Sequence[CellPage]) -> str:
     parts = []
     for outcome in Outcome:
         if counts[outcome]:
-            parts.append(f"{crowd.plural(counts[outcome], 'cell')} {outcome.value}")
+            parts.append(f"{plural(counts[outcome], 'cell')} {outcome.value}")
     if counts[None]:
-        parts.append(f"{crowd.plural(counts[None], 'cell')} without limits")
+        parts.append(f"{plural(counts[None], 'cell')} without limits")
     text = f"{', '.join(parts)} (verdicts: {terminal.counts(run.cells)})."
     if not run.finished:
         text += " The run is not finished."
@@ -247,12 +248,13 @@ def _pair_phases(
     """Each cold cell with the warm one of the same target, provider, voice, preset and mode."""
     warm_cells: dict[tuple[str, ...], CellResult] = {}
     for result in results:
-        key = _phase_key(result)
+        key = _phase_key(result.cell)
         is_first = key not in warm_cells or count_trials(result) > count_trials(warm_cells[key])
         if result.cell.phase == "warm" and result.cell.load is None and is_first:
             warm_cells[key] = result
+    label_of = _pair_label(results)
     for cold in results:
-        warm = warm_cells.get(_phase_key(cold))
+        warm = warm_cells.get(_phase_key(cold.cell))
         if cold.cell.phase != "cold" or warm is None:
             continue
         rows = tuple(_phase_rows(cold, warm))
@@ -261,7 +263,7 @@ def _pair_phases(
         cell = cold.cell
         phases = start_phases_ms(cold)
         yield PhasePair(
-            label=f"{cell.provider} {cell.voice} {cell.preset} {cell.mode}",
+            label=label_of(cell),
             cold_anchor=anchors[cell.id],
             warm_anchor=anchors[warm.cell.id],
             rows=rows,
@@ -269,8 +271,28 @@ def _pair_phases(
         )
 
 
-def _phase_key(result: CellResult) -> tuple[str, ...]:
-    cell = result.cell
+def _pair_label(results: Sequence[CellResult]) -> brief.Label:
+    """What pairs are called: by what warm and cold have in common.
+
+    With the target where the run has several, and with the cold test where several tests start the
+    same: two tables under one name could not be told apart.
+    """
+    targets = {result.cell.target for result in results}
+    starts = Counter(_phase_key(result.cell) for result in results if result.cell.phase == "cold")
+
+    def label(cell: Cell) -> str:
+        words = [cell.provider, cell.voice, cell.preset, cell.mode]
+        if len(targets) > 1:
+            words.insert(0, secrets.mask(cell.target))
+        text = " ".join(words)
+        if starts[_phase_key(cell)] == 1:
+            return text
+        return f"{text}, {cell.test}"
+
+    return label
+
+
+def _phase_key(cell: Cell) -> tuple[str, ...]:
     return cell.target, cell.provider, cell.voice, cell.preset, cell.mode
 
 
@@ -327,7 +349,7 @@ def _environment_facts(environment: Environment) -> Iterator[Fact]:
 
 def _cores_text(environment: Environment) -> str:
     machine = environment.machine
-    text = crowd.plural(machine.cores, "core")
+    text = plural(machine.cores, "core")
     if machine.affinity != machine.cores:
         text += f", {machine.affinity} of them for this process"
     if machine.cpu_quota is not None:

@@ -17,7 +17,7 @@ from pytest_ttsperf.records import (
 from pytest_ttsperf.report.analysis.change import explaining_stages
 from pytest_ttsperf.report.page_model import ChangeRow, ChangeSection, StageChangeRow
 from pytest_ttsperf.report.page_rows import NOT_JUDGED, interval_text
-from pytest_ttsperf.report.rows import change_text
+from pytest_ttsperf.report.rows import change_text, is_share
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +25,18 @@ if TYPE_CHECKING:
 
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 """Statistics of which a block has a number of its own; `outside` and `late` are counts over all."""
+COUNTS = ("outside", "late")
+SPEEDS = (
+    "ttfa_ms",
+    "ttfa_sound_ms",
+    "ttfa_sound_typical_ms",
+    "ttfa_sound_p95_ms",
+    "rtf",
+    "good_answer_s",
+)
+"""Metrics of which more is slower."""
+LENGTHS = ("gap_max_ms", "speech_s")
+"""Metrics of which more is longer."""
 BASELINE, CONTROL, CANDIDATE = range(3)
 """Rows of a block; from the third on they are the candidate's, of which there may be two."""
 
@@ -56,14 +68,18 @@ def _judged_row(comparison: Comparison, gate: ComparedMetric, change: ChangeVerd
     if change.improved:
         verdict_text = f"{verdict_text} (better)"
     effects = find_block_effects(comparison.measured.get(gate.metric, ()), gate)
+    less_text, more_text = name_directions(gate)
     return ChangeRow(
         label=gate.label,
         unit=change.unit,
-        is_ratio=change.scale == "ratio",
+        is_share=is_share(change),
+        less_text=less_text,
+        more_text=more_text,
         effect=change.effect,
         low=change.low,
         high=change.high,
         margin=change.margin,
+        is_both_ways=gate.both_ways,
         control_effect=change.control_effect,
         effect_text=change_text(change.effect, change),
         interval_text=interval_text(change),
@@ -80,14 +96,18 @@ def _judged_row(comparison: Comparison, gate: ComparedMetric, change: ChangeVerd
 def _ungated_row(comparison: Comparison, ungated: UngatedChange) -> ChangeRow:
     change = ungated.change
     effects = find_block_effects(comparison.measured.get(ungated.metric.metric, ()), ungated.metric)
+    less_text, more_text = name_directions(ungated.metric)
     return ChangeRow(
         label=ungated.metric.label,
         unit=change.unit,
-        is_ratio=change.scale == "ratio",
+        is_share=is_share(change),
+        less_text=less_text,
+        more_text=more_text,
         effect=change.effect,
         low=change.low,
         high=change.high,
         margin=None,
+        is_both_ways=ungated.metric.both_ways,
         control_effect=change.control_effect,
         effect_text=change_text(change.effect, change),
         interval_text=interval_text(change),
@@ -99,6 +119,16 @@ def _ungated_row(comparison: Comparison, ungated: UngatedChange) -> ChangeRow:
         verdict_text=NOT_JUDGED,
         reason=change.reason,
     )
+
+
+def name_directions(metric: ComparedMetric) -> tuple[str, str]:
+    """What less and more of a figure are; of a share of texts or trials no time is longer."""
+    is_count = metric.statistic in COUNTS
+    if metric.metric in SPEEDS and not is_count:
+        return "faster", "slower"
+    if metric.metric in LENGTHS and not is_count:
+        return "shorter", "longer"
+    return "less", "more"
 
 
 class BlockEffects(NamedTuple):

@@ -249,13 +249,18 @@ class ChangeRow:
 
     label: str
     unit: str
-    is_ratio: bool
+    is_share: bool
     """Whether effects are shares (0.05 is 5 %) and not in the unit."""
+    less_text: str
+    more_text: str
+    """What a change below and above 0 is: `faster` and `slower`, `less` and `more`."""
     effect: float | None
     low: float | None
     high: float | None
     margin: float | None
     """The smallest change that counts; None where no verdict rests on it."""
+    is_both_ways: bool
+    """Whether less by the margin counts as more does."""
     control_effect: float | None
     effect_text: str
     interval_text: str
@@ -448,6 +453,7 @@ class PhasePair:
     """A cold cell beside the warm one of the same target, provider, voice, preset and mode."""
 
     label: str
+    """No other pair of the run has it."""
     cold_anchor: str
     warm_anchor: str
     rows: tuple[PhaseRow, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import (
     CellResult,
     ChangeVerdict,
@@ -15,7 +16,6 @@ from pytest_ttsperf.records import (
     UngatedChange,
     Verdict,
 )
-from pytest_ttsperf.report import crowd
 from pytest_ttsperf.report.page_model import MetricRow
 from pytest_ttsperf.report.rows import (
     BOUNDED,
@@ -114,7 +114,7 @@ def _change_row(verdict: Verdict, change: ChangeVerdict) -> MetricRow:
         gate=verdict.gate,
         metric=verdict.metric,
         n=change.blocks,
-        count_text=crowd.plural(change.blocks, "block"),
+        count_text=plural(change.blocks, "block"),
         value=change.effect,
         value_text=change_text(change.effect, change),
         spread_text=interval_text(change),
@@ -136,7 +136,7 @@ def _ungated_row(comparison: Comparison, ungated: UngatedChange) -> MetricRow:
         gate="shown",
         metric=ungated.metric.metric,
         n=change.blocks,
-        count_text=crowd.plural(change.blocks, "block"),
+        count_text=plural(change.blocks, "block"),
         value=change.effect,
         value_text=change_text(change.effect, change),
         spread_text=interval_text(change),
@@ -252,7 +252,7 @@ def _bound_text(result: CellResult, verdict: Verdict, threshold: Threshold) -> s
 
 def _count_text(result: CellResult, verdict: Verdict) -> str:
     if result.load is not None and result.load.windows:
-        return crowd.plural(verdict.n, "window")
+        return plural(verdict.n, "window")
     return str(verdict.n) if verdict.n else NOT_MEASURED
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import (
     Cell,
     CellResult,
@@ -15,7 +16,7 @@ from pytest_ttsperf.records import (
     UngatedChange,
     Verdict,
 )
-from pytest_ttsperf.report import crowd, soak
+from pytest_ttsperf.report import soak
 
 HEADINGS = ("cell, metric", "n", "p50", "p95", "95 % bound", "limit", "verdict")
 SINGLE_FIGURES = ("barge_in", "capacity", "soak")
@@ -83,9 +84,19 @@ def change_text(value: float | None, change: ChangeVerdict) -> str:
     """`+1.3 %`, or `+0.4 MB` on the scale `difference`."""
     if value is None:
         return "-"
-    if change.scale == "ratio" or change.statistic in ("outside", "late"):
+    return effect_text(value, change.unit, is_share=is_share(change))
+
+
+def is_share(change: ChangeVerdict) -> bool:
+    """Whether its numbers are shares, and not in the metric's unit."""
+    return change.scale == "ratio" or change.statistic in ("outside", "late")
+
+
+def effect_text(value: float, unit: str, *, is_share: bool) -> str:
+    """`+1.3 %`, `+0.4 MB`: by how much a figure differs."""
+    if is_share:
         return f"{100 * value:+.1f} %"
-    return f"{value:+.3g} {change.unit}".rstrip()
+    return f"{value:+.3g} {unit}".rstrip()
 
 
 def change_bound_text(change: ChangeVerdict) -> str:
@@ -203,7 +214,7 @@ def _sample_figures(result: CellResult, verdict: Verdict, threshold: Threshold) 
     summary = result.summary.get(threshold.sample_key)
     n, p50, p95, bound = _figures(result, summary, threshold.statistic)
     if result.load is not None:
-        return crowd.plural(verdict.n, "window"), p50, p95, _window_bound(verdict)
+        return plural(verdict.n, "window"), p50, p95, _window_bound(verdict)
     if verdict.lower_bound is not None:
         bound = f">= {number(verdict.lower_bound)}"
     elif verdict.n_effective is not None:
@@ -227,7 +238,7 @@ def _single_bound(threshold: Threshold, verdict: Verdict) -> str:
 def _measured_in(result: CellResult, verdict: Verdict | None = None) -> str:
     """Trials, or the windows of a crowd; those of a verdict, if it is named."""
     if result.load is not None:
-        return crowd.plural(len(result.load.windows), "window")
+        return plural(len(result.load.windows), "window")
     if verdict is not None and verdict.n:
         return str(verdict.n)
     return str(count_trials(result))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import Drift, LeakSlope, Memory, SoakResult
 
 DRIFT_MINUTES = 20
@@ -34,8 +35,7 @@ def _length(soak: SoakResult) -> str:
     if failed:
         parts.append(f"{failed} failed")
     if soak.underruns is not None:
-        noun = "underrun" if soak.underruns == 1 else "underruns"
-        parts.append(f"{soak.underruns} {noun}")
+        parts.append(plural(soak.underruns, "underrun"))
     if soak.sessions > 1:
         parts.append(f"in {soak.sessions} processes, of which the longest tells drift and growth")
     return ", ".join(parts)

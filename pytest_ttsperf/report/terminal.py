@@ -30,6 +30,12 @@ HINTS = {
     "to tell where the time goes",
     "slower than playback": "the engine is slower than playback: fewer or faster steps per second "
     "of audio, more threads, another provider",
+    "slower with many": "with so many listeners the engine is slower than playback: fewer at once, "
+    "fewer or faster steps per second of audio, more threads, another provider",
+    "some slower than playback": "most answers keep ahead of playback, and the slowest do not: "
+    "compare a slow trial with a usual one (its text, its stages, other work on the machine)",
+    "rtf of a start": "a cold answer has a start in its time, so this does not say how fast the "
+    "engine speaks: shorten the start, and limit the rtf of warm_engine beside it",
     "rtf": "the engine keeps up with playback, but not within the limit: fewer or faster steps per "
     "second of audio, more threads, another provider",
     "cadence": "chunks come later than playback needs them: smaller first chunks, computing the "
@@ -213,7 +219,7 @@ def _hints(result: CellResult, verdicts: Iterable[Verdict]) -> Iterator[str]:
     """What to try, for each verdict; of a crowd also how to find out whether it is that."""
     is_late = False
     for verdict in verdicts:
-        yield _hint(result.breakdown, verdict)
+        yield _hint(result, verdict)
         threshold = verdict.threshold
         is_late = is_late or (threshold is not None and threshold.marker in LATE)
     if result.load is not None and is_late:
@@ -226,7 +232,7 @@ def _processes(result: CellResult) -> str:
     return f" in {count} processes" if count > 1 else ""
 
 
-def _hint(breakdown: Breakdown, verdict: Verdict) -> str:
+def _hint(result: CellResult, verdict: Verdict) -> str:
     """What to try; the largest stage, where the target's stages explain the time at all."""
     threshold = verdict.threshold
     if verdict.gate != "limit":
@@ -235,16 +241,30 @@ def _hint(breakdown: Breakdown, verdict: Verdict) -> str:
         return HINTS[threshold.marker]
     if threshold is None or verdict.value is None:
         return HINTS["unmeasured"]
-    return _stage_hint(breakdown, threshold.marker) or HINTS[_hint_name(threshold, verdict)]
-
-
-def _hint_name(threshold: Threshold, verdict: Verdict) -> str:
-    """Which of the HINTS is about a limit that was missed."""
-    if threshold.marker == "rtf" and (verdict.value or 0.0) > 1:
-        return "slower than playback"
+    stage_hint = _stage_hint(result.breakdown, threshold.marker)
+    if stage_hint:
+        return stage_hint
+    if threshold.marker == "rtf":
+        return HINTS[_rtf_hint_name(result, threshold, verdict.value)]
     if verdict.metric == rows.DELIVERY:
-        return "all at once"
-    return threshold.marker
+        return HINTS["all at once"]
+    return HINTS[threshold.marker]
+
+
+def _rtf_hint_name(result: CellResult, threshold: Threshold, rtf: float) -> str:
+    """Which of the HINTS is about an RTF over its limit.
+
+    The engine itself is slower than playback where most answers of a warm one are, to which nobody
+    else listens: a cold answer has a start in its time, and a percentile is of the slowest.
+    """
+    if result.cell.phase == "cold":
+        return "rtf of a start"
+    if rtf <= 1:
+        return "rtf"
+    sample = result.summary.get(threshold.sample_key)
+    if sample is not None and sample.p50 is not None and sample.p50 <= 1:
+        return "some slower than playback"
+    return "slower than playback" if result.cell.load is None else "slower with many"
 
 
 def _stage_hint(breakdown: Breakdown, marker: str) -> str:

@@ -3,24 +3,31 @@
 The format is Chromium's "Trace Event Format", object form: instants and durations in microseconds;
 `X` is a span, `i` an instant, `C` a counter and `M` names a row. Viewers nest spans of one row and
 lose those that overlap: such spans are put into further rows of the same name. The first group of
-rows is the listener, then come the stages of the target, then its graph nodes by session.
+rows is the listener, then come the stages of the target, then its graph nodes by session. A session
+is called by the stage in which its nodes ran and by the file of its graph, where these are known;
+its number, in the order of opening, is what messages on graph nodes name it by.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import msgspec
 
 from pytest_ttsperf import files
-from pytest_ttsperf.records import NodeRun, Recording, TrialTimeline
+from pytest_ttsperf.records import NodeRun, Recording, Span, TrialTimeline
 
 LISTENER, TARGET, NODES = 1, 2, 3
 """Groups of rows, in the order in which viewers show them."""
 GROUPS = {LISTENER: "listener", TARGET: "target: stages", NODES: "target: graph nodes, profiled"}
 NS_PER_US = 1000
 NS_PER_MS = 1_000_000
+MOST_OF_SESSION = 0.8
+"""Of the time of its nodes, so much inside a stage: not all of it, as the clocks of profiles and of
+stages are read one after the other."""
 Event = dict[str, Any]
 
 
@@ -95,11 +102,12 @@ def _rows(timeline: TrialTimeline) -> Iterator[_TraceRow]:
         stages.setdefault(span.stage, []).append(bar)
     for stage, bars in stages.items():
         yield from _lay_out(TARGET, stage, bars)
-    sessions: dict[int, list[_TraceBar]] = {}
+    sessions: dict[int, list[NodeRun]] = {}
     for node in timeline.nodes:
-        sessions.setdefault(node.session, []).append(_node_bar(node))
-    for session, bars in sorted(sessions.items()):
-        yield from _lay_out(NODES, f"session {session + 1}", bars)
+        sessions.setdefault(node.session, []).append(node)
+    for session, nodes in sorted(sessions.items()):
+        name = _session_name(session, nodes, timeline.recording.spans)
+        yield from _lay_out(NODES, name, map(_node_bar, nodes))
 
 
 def _chunk_bars(recording: Recording) -> Iterator[_TraceBar]:
@@ -130,6 +138,45 @@ def _node_bar(node: NodeRun) -> _TraceBar:
         "self_us": _us(node.self_ns),
     }
     return _TraceBar(node.name, node.start_ns, node.end_ns, arguments)
+
+
+def _session_name(session: int, nodes: Sequence[NodeRun], spans: Sequence[Span]) -> str:
+    """`vocode, vocoder.onnx (session 2)`, or what of it is known; `session 2` at least."""
+    number = f"session {session + 1}"
+    names = [name for name in (_find_stage(nodes, spans), nodes[0].model) if name]
+    if not names:
+        return number
+    return f"{', '.join(names)} ({number})"
+
+
+def _find_stage(nodes: Sequence[NodeRun], spans: Iterable[Span]) -> str | None:
+    """The stage in which nodes ran; of stages around one another the innermost, which is shorter.
+
+    None where no stage has most of their time.
+    """
+    by_stage: dict[str, list[Span]] = {}
+    for span in spans:
+        by_stage.setdefault(span.stage, []).append(span)
+    wanted_ns = MOST_OF_SESSION * sum(node.self_ns for node in nodes)
+    lengths_ns = {}
+    for stage, of_stage in by_stage.items():
+        if 0 < wanted_ns <= _time_inside_ns(nodes, of_stage):
+            lengths_ns[stage] = sum(span.end_ns - span.start_ns for span in of_stage)
+    return min(lengths_ns, key=lambda stage: lengths_ns[stage], default=None)
+
+
+def _time_inside_ns(nodes: Iterable[NodeRun], spans: Iterable[Span]) -> int:
+    """How long those nodes took that ran inside one of the spans, from its start to its end."""
+    ordered = sorted(spans, key=lambda span: span.start_ns)
+    starts_ns = [span.start_ns for span in ordered]
+    # Of the spans that have begun by then: some may last longer than later ones.
+    latest_ends_ns = list(accumulate((span.end_ns for span in ordered), max))
+    inside_ns = 0
+    for node in nodes:
+        begun = bisect_right(starts_ns, node.start_ns)
+        if begun and node.end_ns <= latest_ends_ns[begun - 1]:
+            inside_ns += node.self_ns
+    return inside_ns
 
 
 def _lay_out(group: int, name: str, bars: Iterable[_TraceBar]) -> Iterator[_TraceRow]:

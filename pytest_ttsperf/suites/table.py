@@ -6,6 +6,7 @@ The command, the collection of tests and docs/suites.md read this table. It impo
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from pytest_ttsperf.errors import LimitError
@@ -20,7 +21,7 @@ class Suite(NamedTuple):
     minutes: float
     """How long it takes with the voice of the repository, on two cores; slower ones take longer."""
     about: str
-    """What it looks at, in one line."""
+    """What it looks at, in one line. How long that takes is said by `minutes` alone."""
     is_default: bool = False
     """Whether it runs where no suite is named."""
 
@@ -65,7 +66,7 @@ SUITES = (
         "quick",
         "test_quick",
         0.5,
-        "a minute: short text, streamed and cold, with the limits of ttfa, streaming and memory",
+        "short text, streamed and cold, with the limits of ttfa, streaming and memory",
     ),
     Suite(
         "load",
@@ -77,7 +78,7 @@ SUITES = (
         "soak",
         "test_soak",
         20,
-        "twenty minutes without a pause: drift, underruns, a leak, handles that stay open",
+        "a target that speaks without a pause: drift, underruns, a leak, handles that stay open",
     ),
     Suite(
         "provider",
@@ -136,9 +137,20 @@ def split_names(text: str, accepted: tuple[str, ...], what: str) -> tuple[str, .
 
 def duration_text(suite: Suite) -> str:
     """How long a suite takes, as a person would say it."""
-    if suite.minutes < 1:
-        return f"{round(suite.minutes * 60)} s"
-    return f"{suite.minutes:g} min"
+    return minutes_text(suite.minutes)
+
+
+def total_text(suites: Iterable[Suite]) -> str:
+    """How long suites take one after the other, in whole minutes where it is a minute or more."""
+    minutes = sum(suite.minutes for suite in suites)
+    return minutes_text(minutes if minutes < 1 else round(minutes))
+
+
+def minutes_text(minutes: float) -> str:
+    """`30 s`, `2.5 min`."""
+    if minutes < 1:
+        return f"{round(minutes * 60)} s"
+    return f"{minutes:g} min"
 
 
 def _list(names: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""A minute: what every change to an engine is worth looking at."""
+"""A short look at what every change to an engine may spoil: streamed, cold, and its memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A soak: twenty minutes without a pause; does the target stay as it was?"""
+"""A soak: the target speaks without a pause; does it stay as it was?"""
 
 from __future__ import annotations
 

@@ -38,3 +38,15 @@ def test_a_picture_is_as_large_as_its_window_and_differs_by_theme(
         assert list(screenshots.too_large([path])) == []
         bodies.add(path.read_bytes())
     assert len(bodies) == 2
+
+
+def test_a_picture_of_the_cells_has_the_filter_and_a_cell_that_passes(
+    browser: Browser, failing_page: Path, passing_page: Path, tmp_path: Path
+) -> None:
+    for shot in screenshots.CELL_SHOTS:
+        assert screenshots.take(browser, failing_page, shot, tmp_path) == []
+        size = size_of(tmp_path / shot.file_name)
+        assert size == (shot.viewport.width, shot.viewport.height)
+        assert screenshots.take(browser, passing_page, shot, tmp_path) == [
+            "found no cell that fails in view, wanted a cell that fails"
+        ]

@@ -231,8 +231,3 @@ def draft_verdict(
         blocks=readable,
         left_out=left_out,
     )
-
-
-def plural(count: int, word: str) -> str:
-    """`1 block`, `2 blocks`."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"

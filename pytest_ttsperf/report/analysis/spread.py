@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from statistics import median
 
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import CellResult, Outcome, SystemLoad, Verdict
-from pytest_ttsperf.report import crowd
 from pytest_ttsperf.report.analysis.evidence import CellEvidence
 from pytest_ttsperf.report.analysis.likely_cause import LikelyCause
 from pytest_ttsperf.report.rows import number
@@ -178,7 +178,7 @@ def too_few_trials(evidence: CellEvidence) -> LikelyCause | None:
 
 def _exceeding_text(verdict: Verdict, unit: str) -> str:
     """How many were measured, and how many of them exceed the limit where that is counted."""
-    measured = crowd.plural(verdict.n, unit)
+    measured = plural(verdict.n, unit)
     if verdict.exceeding is None:
         return f"{measured} measured"
     return f"{verdict.exceeding or 'none'} of {measured} over the limit"

@@ -92,10 +92,12 @@ def slower_than_playback(evidence: CellEvidence) -> LikelyCause | None:
     rtf = evidence.summary("rtf")
     if evidence.is_cold or rtf is None or rtf.p50 is None or rtf.p50 <= 1:
         return None
+    load = evidence.result.cell.load
+    among = "" if load is None else f" with {load}"
     return LikelyCause(
         rule="slower_than_playback",
-        cause="the engine is slower than playback: it must fall silent in any text that is long "
-        "enough",
+        cause=f"the engine is slower than playback{among}: it must fall silent in any text that is "
+        "long enough",
         evidence=(f"rtf p50 is {number(rtf.p50)} ({rtf.n} trials); playback has 1",),
         next_step="fewer or faster steps per second of audio: more threads, a smaller or quantised "
         "model, another provider; a prebuffer only moves the first stall",

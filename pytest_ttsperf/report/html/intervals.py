@@ -1,4 +1,8 @@
-"""Paired differences with their intervals: a line for each figure, and the blocks behind it."""
+"""Paired differences with their intervals: a line for each figure, and the blocks behind it.
+
+As in the table beside them, more is worse of most figures: slower is on the right, faster on the
+left, and the ends of each line say so in words.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,15 @@ from pytest_ttsperf.report.html import paths, scales
 from pytest_ttsperf.report.html.paths import Shape
 from pytest_ttsperf.report.html.scales import LinearScale
 from pytest_ttsperf.report.page_model import ChangeRow, StageChangeRow
+from pytest_ttsperf.report.rows import effect_text
 
 HEIGHT = 30.0
 MIDDLE = HEIGHT / 2
 BLOCKS = 7.0
 """Where the blocks of the new version stand; those of the control stand as far from the bottom."""
 SERIF = 4.0
+LEAST_SHARE = -1.0
+"""Of what there was before, that a figure may fall by: it is nothing then."""
 
 
 class IntervalChart(NamedTuple):
@@ -25,24 +32,28 @@ class IntervalChart(NamedTuple):
     shapes: tuple[Shape, ...]
     low_text: str
     high_text: str
-    """What the ends of the line stand for."""
+    """What the ends of the line stand for: `faster (-24.0 %)`, `slower (+24.0 %)`."""
     description: str
 
 
 def draw_changes(rows: Sequence[ChangeRow]) -> tuple[IntervalChart | None, ...]:
-    """A chart for each row, None where nothing was estimated; shares have one scale in common.
+    """A chart for each row, None where nothing was estimated.
 
-    What is not finite, as an interval of a single block, is not drawn.
+    Shares of the same kind, as all that are faster or slower, have one scale in common: what is 14
+    times as slow would else leave nothing to be seen of a length that is as before. What is not
+    finite, as an interval of a single block, is not drawn.
     """
-    shares = [number for row in rows if row.is_ratio for number in _numbers(row)]
-    common = _scale(shares)
+    shares: dict[str, list[float]] = {}
+    for row in rows:
+        if row.is_share:
+            shares.setdefault(row.more_text, []).extend(_numbers(row))
     charts: list[IntervalChart | None] = []
     for row in rows:
         numbers = _numbers(row)
         if row.effect is None or not math.isfinite(row.effect):
             charts.append(None)
             continue
-        scale = common if row.is_ratio else _scale(numbers)
+        scale = _scale(shares[row.more_text] if row.is_share else numbers)
         charts.append(_change_chart(row, row.effect, scale))
     return tuple(charts)
 
@@ -73,8 +84,8 @@ def _change_chart(row: ChangeRow, effect: float, scale: LinearScale) -> Interval
         Shape("control", _block_dots(row.control_effects, HEIGHT - BLOCKS, scale)),
         Shape("block", _block_dots(row.block_effects, BLOCKS, scale)),
     ]
-    if row.margin is not None:
-        shapes.append(Shape("limit", paths.uprights([scale.place(row.margin)], 0.0, HEIGHT)))
+    places = [scale.place(margin) for margin in _margins(row)]
+    shapes.append(Shape("limit", paths.uprights(places, 0.0, HEIGHT)))
     shapes += _estimate(effect, row.low, row.high, scale)
     text = f"{row.label}: {row.effect_text}, 95 % interval {row.interval_text}"
     if row.margin is not None:
@@ -82,16 +93,24 @@ def _change_chart(row: ChangeRow, effect: float, scale: LinearScale) -> Interval
     return IntervalChart(
         height=HEIGHT,
         shapes=tuple(shape for shape in shapes if shape.path),
-        low_text=_end_text(scale.low, row),
-        high_text=_end_text(scale.high, row),
+        low_text=_end_text(row.less_text, scale.low, row),
+        high_text=_end_text(row.more_text, scale.high, row),
         description=text,
     )
 
 
-def _end_text(value: float, row: ChangeRow) -> str:
-    if row.is_ratio:
-        return f"{value:+.1%}"
-    return f"{value:+.3g} {row.unit}".rstrip()
+def _margins(row: ChangeRow) -> list[float]:
+    """The changes that count, from which on they do."""
+    if row.margin is None:
+        return []
+    return [-row.margin, row.margin] if row.is_both_ways else [row.margin]
+
+
+def _end_text(direction: str, value: float, row: ChangeRow) -> str:
+    """The direction alone, where nothing can be so far: no time falls by more than 100 %."""
+    if row.is_share and value < LEAST_SHARE:
+        return direction
+    return f"{direction} ({effect_text(value, row.unit, is_share=row.is_share)})"
 
 
 def _stage_chart(row: StageChangeRow, scale: LinearScale) -> IntervalChart:
@@ -102,8 +121,8 @@ def _stage_chart(row: StageChangeRow, scale: LinearScale) -> IntervalChart:
     return IntervalChart(
         height=HEIGHT,
         shapes=tuple(shape for shape in shapes if shape.path),
-        low_text=f"{scale.low:+.3g} ms",
-        high_text=f"{scale.high:+.3g} ms",
+        low_text=f"shorter ({scale.low:+.3g} ms)",
+        high_text=f"longer ({scale.high:+.3g} ms)",
         description=f"{row.stage}: {row.ms:+.3g} ms, {row.low_ms:+.3g} to {row.high_ms:+.3g} ms",
     )
 

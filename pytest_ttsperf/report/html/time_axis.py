@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.report.html import charts, paths, scales
 from pytest_ttsperf.report.html.paths import Point, Shape
 from pytest_ttsperf.report.html.scales import LinearScale, Tick
@@ -250,10 +251,10 @@ def _chunk_height(audio_ms: float, most_ms: float) -> float:
 def _chunk_text(chunks: Sequence[ChunkMark]) -> str:
     if not chunks:
         return "no chunk arrived"
-    noun = "chunk" if len(chunks) == 1 else "chunks"
     first_ms = min(chunk.arrival_ms for chunk in chunks)
     last_ms = max(chunk.arrival_ms for chunk in chunks)
-    return f"{len(chunks)} {noun}, the first after {first_ms:.1f} ms, the last after {last_ms:.1f}"
+    count = plural(len(chunks), "chunk")
+    return f"{count}, the first after {first_ms:.1f} ms, the last after {last_ms:.1f} ms"
 
 
 # The player
@@ -371,8 +372,7 @@ def _joints(
 
 def _sound_text(timeline: Timeline) -> str:
     joints = len(timeline.joints_ms)
-    noun = "joint" if joints == 1 else "joints"
-    text = f"audio as it is played, {joints} {noun} of chunks"
+    text = f"audio as it is played, {plural(joints, 'joint')} of chunks"
     broken = len(timeline.flagged_joints_ms)
     if broken:
         text += f", the sound is broken at {broken} of them"

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import importlib.abc
 import importlib.machinery
+import os
 import sys
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from pytest_ttsperf import files
 from pytest_ttsperf.records import SessionProfile
 
 MODULE = "onnxruntime.capi.onnxruntime_inference_collection"
@@ -37,6 +39,8 @@ class _OpenedSession(NamedTuple):
     number: int
     session: weakref.ref[Any]
     origin_ns: int | None
+    model: str | None
+    """Name of the file that it was opened from."""
 
 
 class SessionProfiles:
@@ -71,7 +75,9 @@ class SessionProfiles:
             if session is not None:
                 session.end_profiling()
             for path in sorted(self._folder.glob(f"{PREFIX}{opened.number}_*.json")):
-                found.append(SessionProfile(file=path.name, origin_ns=opened.origin_ns))
+                found.append(
+                    SessionProfile(file=path.name, origin_ns=opened.origin_ns, model=opened.model)
+                )
         return tuple(found)
 
     def _profile_all(self, module: ModuleType) -> None:
@@ -91,7 +97,9 @@ class SessionProfiles:
             construct(session, *values, **keywords)
             after_ns = _read_clocks()
             origin_ns = _find_origin(session, before_ns, after_ns)
-            profiles._opened.append(_OpenedSession(number, weakref.ref(session), origin_ns))
+            model = _name_model(arguments, keywords)
+            opened = _OpenedSession(number, weakref.ref(session), origin_ns, model)
+            profiles._opened.append(opened)
 
         sessions.__init__ = construct_profiled
 
@@ -109,6 +117,17 @@ def _take_options(
     if keywords.get("sess_options") is None:
         keywords["sess_options"] = new_options()
     return keywords["sess_options"]
+
+
+def _name_model(arguments: Sequence[Any], keywords: Mapping[str, Any]) -> str | None:
+    """The name of the file that a session is opened from; None for one that is opened from bytes.
+
+    As UTF-8 can carry it: not every file has a name that it could.
+    """
+    model = arguments[0] if arguments else keywords.get("path_or_bytes")
+    if not isinstance(model, str | os.PathLike):
+        return None
+    return files.well_formed(Path(os.fsdecode(model)).name) or None
 
 
 def _read_clocks() -> tuple[int, ...]:

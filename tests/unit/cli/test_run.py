@@ -95,6 +95,14 @@ def test_it_says_beforehand_how_long_it_takes_and_what_it_runs(
     assert command.endswith("--ttsperf-suite=load,cold -k 'not crowd'")
 
 
+def test_what_takes_less_than_a_minute_is_announced_so(
+    started: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    start(started, "e:E", "--suite=quick")
+    duration, _ = capsys.readouterr().out.splitlines()
+    assert duration.startswith("ttsperf: quick (30 s): about 30 s with a fast voice")
+
+
 def test_a_key_is_not_shown(started: list[list[str]], capsys: pytest.CaptureFixture[str]) -> None:
     words = start(started, "http://host:1", "--option", "api_key=verysecret")
     assert "--ttsperf-target-option=api_key=verysecret" in words

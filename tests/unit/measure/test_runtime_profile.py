@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from pytest_ttsperf.errors import MeasurementError
 from pytest_ttsperf.measure import runtime_profile
@@ -97,6 +98,13 @@ def test_sessions_that_ran_nothing_have_no_number(tmp_path: Path) -> None:
     ]
     runs = runtime_profile.read_nodes(tmp_path, profiles)
     assert {run.name: run.session for run in runs} == {"encode": 0, "decode": 1}
+
+
+def test_nodes_name_the_file_of_their_graph(tmp_path: Path) -> None:
+    bytes_alone = write(tmp_path, 0, node("encode", 5, 2))
+    file = structs.replace(write(tmp_path, 1, node("decode", 1, 2)), model="decoder.onnx")
+    runs = runtime_profile.read_nodes(tmp_path, [bytes_alone, file])
+    assert {run.name: run.model for run in runs} == {"encode": None, "decode": "decoder.onnx"}
 
 
 def test_a_session_on_an_unknown_clock_is_left_out_and_counted(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -270,10 +271,46 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 def test_columns_go_before_names_are_cut() -> None:
     wide, narrow = (lines_of(passed(LONG), width=width) for width in (160, 80))
     assert LONG in wide[-1]
-    assert "RTF p95" in wide[2]
-    assert "RTF p95" not in narrow[2]
+    assert "of 0.600" in wide[-1]
     assert "..." in narrow[-1]
-    assert "of 0.600" in narrow[-1]
+    assert "of 0.600" not in narrow[-1]
+
+
+def columns_of(*results: CellResult, width: int) -> list[str]:
+    """The headings of the table, from the left."""
+    [headings] = [line for line in lines_of(*results, width=width) if line.startswith("cell ")]
+    return re.split(r"\s{2,}", headings)
+
+
+@pytest.mark.parametrize(
+    ("width", "columns"),
+    [
+        (100, ["n", "TTFA p50", "TTFA p95", "RTF p95", "closest to its limit"]),
+        (85, ["n", "TTFA p50", "TTFA p95", "closest to its limit"]),
+        (80, ["n", "TTFA p50", "TTFA p95", "RTF p95"]),
+        (60, ["n", "TTFA p50", "TTFA p95"]),
+        (50, ["n", "TTFA p95"]),
+        (40, ["n"]),
+    ],
+)
+def test_less_important_columns_go_first(width: int, columns: list[str]) -> None:
+    assert columns_of(passed(LONG), width=width) == ["cell", *columns, "verdict"]
+
+
+def test_eighty_columns_have_n_and_both_ttfas_whatever_is_limited() -> None:
+    buffered = structs.replace(LIMIT, prebuffer_ms=100.0)
+    tight = structs.replace(verdict_of(buffered, 499.0), metric="ttfa_ms", n=59)
+    crowd = structs.replace(
+        passed("test_crowd"),
+        load=load_of(*(window(index) for index in range(12))),
+        verdicts=(structs.replace(VERDICT, outcome=Outcome.PASS, value=210.0),),
+    )
+    wordy = structs.replace(passed(LONG), verdicts=(tight,) * 12)
+    columns = columns_of(crowd, wordy, width=80)
+    assert columns[:4] == ["cell", "n", "TTFA p50", "TTFA p95"]
+    assert columns[-1] == "verdict"
+    [figures] = [line for line in lines_of(crowd, wordy, width=80) if "12 PASS" in line]
+    assert figures.split()[1:6] == ["59", "31.4", "ms", "48.2", "ms"]
 
 
 def test_figures_that_no_cell_has_are_no_column() -> None:

@@ -87,6 +87,15 @@ def test_expendable_columns_go_one_after_the_other(width: int | None, places: li
     assert layout.choose_columns(ROWS, width, expendable=(2, 1)) == places
 
 
+@pytest.mark.parametrize(
+    ("width", "places"),
+    [(50, [0, 1, 2, 3]), (46, [0, 2, 3]), (45, [0, 1, 3]), (42, [0, 1, 3]), (41, [0, 3])],
+)
+def test_a_column_that_went_in_vain_comes_back(width: int, places: list[int]) -> None:
+    """Without the wide one there is room for the narrow one, which was to go before it."""
+    assert layout.choose_columns(ROWS, width, expendable=(1, 2)) == places
+
+
 def test_a_first_column_that_is_narrow_by_itself_takes_no_more_than_it_needs() -> None:
     rows = [("cell", "n", "verdict"), ("test_a", "59", "PASS")]
     assert layout.choose_columns(rows, 19, expendable=(1,)) == [0, 1, 2]

@@ -66,6 +66,7 @@ def test_a_cell_that_fails_shows_everything() -> None:
         assert heading in found
     assert "### Stages, to the first sound" in found
     readable = plain(text)
+    assert "| metric | n | measured | 95 % bound | spread | limit | verdict |" in readable
     assert "| ttfa p95 | 59 | 645 ms |" in readable
     assert "the first chunk carries 2.1 s of 3.5 s of audio" in readable
     assert "1. **The first chunk waits for a whole sentence to be synthesised.**" in readable

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec import structs
 
-from pytest_ttsperf.records import Git, Outcome, TargetProcess, TrustNote, Verdict
+from pytest_ttsperf.records import CellResult, Git, Outcome, TargetProcess, TrustNote, Verdict
 from pytest_ttsperf.report import page_build
 from tests.unit.report.analysis import cases_of_speed, cases_of_the_rest
 from tests.unit.report.factories import (
@@ -174,6 +174,51 @@ def test_of_several_warm_cells_that_with_most_trials_counts() -> None:
     model = page_build.build(run_of(cases_of_speed.COLD_SLOW, few, cases_of_speed.WARM))
     (pair,) = model.phase_pairs
     assert pair.rows[0].warm_n == 59
+
+
+def labels_of_pairs(*results: CellResult) -> list[str]:
+    return [pair.label for pair in page_build.build(run_of(*results)).phase_pairs]
+
+
+def test_a_pair_is_called_by_what_cold_and_warm_have_in_common() -> None:
+    pair = (cases_of_speed.COLD_SLOW, cases_of_speed.WARM)
+    assert labels_of_pairs(*pair) == ["cpu heart short stream"]
+
+
+def test_of_several_targets_each_pair_names_its_own() -> None:
+    pair = (cases_of_speed.COLD_SLOW, cases_of_speed.WARM)
+    other = [
+        structs.replace(each, cell=structs.replace(each.cell, target="engine:Other"))
+        for each in pair
+    ]
+    assert labels_of_pairs(*pair, *other) == [
+        "engine:Engine cpu heart short stream",
+        "engine:Other cpu heart short stream",
+    ]
+    assert labels_of_pairs(*pair, other[1])[0].startswith("engine:Engine "), "of one pair, too"
+
+
+def test_a_target_in_the_label_of_a_pair_has_no_secrets() -> None:
+    address = "https://user:verysecret@host/v1"
+    pair = [
+        structs.replace(each, cell=structs.replace(each.cell, target=address))
+        for each in (cases_of_speed.COLD_SLOW, cases_of_speed.WARM)
+    ]
+    [label] = labels_of_pairs(*pair, GOOD)
+    assert label.endswith(" cpu heart short stream")
+    assert "host" in label
+    assert "verysecret" not in label
+
+
+def test_two_cold_tests_of_the_same_are_told_apart() -> None:
+    again = structs.replace(
+        cases_of_speed.COLD_SLOW, cell=cell(phase="cold", test="tests/test_b.py::test_again[cpu]")
+    )
+    labels = labels_of_pairs(cases_of_speed.COLD_SLOW, again, cases_of_speed.WARM)
+    assert sorted(labels) == [
+        "cpu heart short stream, tests/perf/test_voice.py::test_cold[cpu]",
+        "cpu heart short stream, tests/test_b.py::test_again[cpu]",
+    ]
 
 
 # The machine

@@ -7,9 +7,17 @@ import math
 import pytest
 from msgspec import structs
 
+from pytest_ttsperf.compare import metrics as compare_metrics
+from pytest_ttsperf.metrics import load_figures
 from pytest_ttsperf.records import Arms, Block, ComparedMetric, Comparison, Outcome, UngatedChange
 from pytest_ttsperf.report import page_changes
-from tests.unit.report.analysis.cases_of_the_rest import EXPLAINED, GATE, changed, compared
+from tests.unit.report.analysis.cases_of_the_rest import (
+    EXPLAINED,
+    GATE,
+    SPEECH,
+    changed,
+    compared,
+)
 
 P50 = ComparedMetric(label="ttfa p50", metric="ttfa_sound_ms", statistic="p50", margin=0.03)
 OLD = (10.0, 20.0, 30.0, 40.0)
@@ -61,6 +69,55 @@ def test_blocks_that_say_nothing_are_left_out() -> None:
     few = Block(metric=Arms(baseline=(1.0, None), control=(1.0, None), candidate=(None, 1.0)))
     zero = Block(metric=Arms(baseline=(0.0, 1.0), control=(1.0, 1.0), candidate=(1.0, 1.0)))
     assert page_changes.find_block_effects([few, zero], P50).candidate == ()
+
+
+def compared_figures() -> dict[str, ComparedMetric]:
+    """Every figure that versions are compared by, with one listener and with many."""
+    alone = compare_metrics.with_work(
+        compare_metrics.choose_metrics("warm", dict.fromkeys(compare_metrics.ALL, 0.1)), "warm"
+    )
+    crowd = [
+        ComparedMetric(
+            label=figure.label, metric=figure.metric, statistic="value", scale=figure.scale,
+            margin=figure.margin,
+        )
+        for figure in load_figures.FIGURES.values()
+    ]  # fmt: skip
+    return {f"{each.metric} {each.statistic}": each for each in (*alone, *crowd)}
+
+
+def test_what_more_of_a_figure_is_is_said_of_every_one() -> None:
+    words: dict[tuple[str, str], set[str]] = {}
+    for name, metric in compared_figures().items():
+        words.setdefault(page_changes.name_directions(metric), set()).add(name)
+    assert words["faster", "slower"] == {
+        "ttfa_sound_ms p50", "ttfa_sound_ms p95", "ttfa_ms p50", "ttfa_ms p95", "rtf p50",
+        "rtf p95", "ttfa_sound_typical_ms value", "ttfa_sound_p95_ms value", "good_answer_s value",
+    }  # fmt: skip
+    assert words["shorter", "longer"] == {"gap_max_ms p50", "speech_s p50", "speech_s value"}
+    assert {"rss_peak_mb value", "ttfa_sound_ms late", "speech_s outside"} <= words["less", "more"]
+
+
+def test_a_share_of_texts_is_a_share_whatever_its_scale_is() -> None:
+    """As in the table: +5.0 %, and not +0.05."""
+    gate = structs.replace(P50, metric="silence_share", statistic="outside", scale="difference")
+    change = changed(Outcome.PASS, statistic="outside", scale="difference", effect=0.05)
+    found = page_changes.describe_changes(compared(change, gate=gate).comparison)
+    assert found is not None
+    [row] = found.rows
+    assert row.is_share
+    assert row.effect_text == "+5.0 %"
+    decibels = changed(Outcome.PASS, statistic="p50", scale="difference", unit="dB", effect=0.05)
+    found = page_changes.describe_changes(compared(decibels, gate=gate).comparison)
+    assert found is not None
+    assert not found.rows[0].is_share
+
+
+def test_whether_less_counts_as_well_is_that_of_the_figure() -> None:
+    for gate, is_both_ways in ((P50, False), (SPEECH, True)):
+        found = page_changes.describe_changes(compared(changed(Outcome.FAIL), gate=gate).comparison)
+        assert found is not None
+        assert found.rows[0].is_both_ways is is_both_ways
 
 
 def test_a_section_has_rows_stages_and_what_is_not_judged() -> None:

@@ -201,6 +201,48 @@ def test_only_an_engine_above_real_time_is_called_slower_than_playback(
     assert ("slower than playback" in text) is is_slower
 
 
+def missed_rtf(value: float, *, p50: float | None = None, **cell: str) -> str:
+    """What is said of a cell whose p95 of RTF is over its limit, by its median and its kind."""
+    limit = Threshold(marker="rtf", keyword="p95", metric="rtf", statistic="p95", limit=0.25)
+    failed = Verdict(
+        subject="rtf p95", outcome=Outcome.FAIL, reason="over the limit", metric="rtf",
+        value=value, threshold=limit,
+    )  # fmt: skip
+    found = result("test_a")
+    summary = dict(found.summary)
+    if p50 is not None:
+        summary["rtf"] = Summary(metric="rtf", n=59, missing=0, p50=p50, p95=value)
+    found = structs.replace(
+        found, cell=structs.replace(found.cell, **cell), verdicts=(failed,), summary=summary
+    )
+    return terminal.failures([found], [Outcome.FAIL])
+
+
+@pytest.mark.parametrize("value", [0.4, 1.9])
+def test_a_start_says_nothing_of_how_fast_an_engine_speaks(value: float) -> None:
+    cold = missed_rtf(value, p50=value, phase="cold")
+    assert "slower than playback" not in cold
+    assert "keeps up with playback" not in cold
+    assert "a cold answer has a start in its time" in cold
+    assert "a cold answer" not in missed_rtf(value, p50=value)
+
+
+@pytest.mark.parametrize(("p50", "is_slower"), [(0.3, False), (1.0, False), (1.1, True)])
+def test_an_engine_is_slower_than_playback_where_most_answers_are(
+    p50: float, is_slower: bool
+) -> None:
+    text = missed_rtf(1.4, p50=p50)
+    assert ("the engine is slower than playback" in text) is is_slower
+    assert ("the slowest do not" in text) is not is_slower
+
+
+def test_an_engine_that_is_slow_for_many_is_not_called_slow_by_itself() -> None:
+    many = missed_rtf(1.4, p50=1.2, load="8 listeners")
+    assert "Try: with so many listeners the engine is slower than playback" in many
+    assert "Try: the engine" not in many
+    assert "Try: the engine is slower than playback" in missed_rtf(1.4, p50=1.2)
+
+
 def sky(**more: float | None) -> SystemLoad:
     known = {"others_cores": 0.48, "steal_share": 0.02, "seconds": 1.0, **more}
     return SystemLoad(load_1m=None, swap_used_share=None, governor=None, **known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -19,9 +20,12 @@ SPANS = [("text", 0.0, 2.0), ("decode", 2.0, 9.0), ("decode", 8.0, 45.0)]
 """The second piece is decoded while the first is not yet done."""
 
 
-def node(name: str, start_ms: float, end_ms: float, session: int = 0) -> NodeRun:
+def node(
+    name: str, start_ms: float, end_ms: float, session: int = 0, model: str | None = None
+) -> NodeRun:
     return NodeRun(
         session=session,
+        model=model,
         name=name,
         operator="Conv",
         provider="CPUExecutionProvider",
@@ -106,12 +110,52 @@ def test_no_row_holds_spans_that_overlap() -> None:
 
 def test_nodes_are_listed_by_session_with_what_they_worked_on() -> None:
     shown = timeline(None, node("conv", 3, 5), node("gru", 6, 7, session=1))
-    assert rows(shown)["session 1"] == [("conv", 3.0, 5.0)]
-    assert rows(shown)["session 2"] == [("gru", 6.0, 7.0)]
+    assert rows(shown)["decode (session 1)"] == [("conv", 3.0, 5.0)]
+    assert rows(shown)["decode (session 2)"] == [("gru", 6.0, 7.0)]
     [conv] = [event for event in events(shown, "X") if event["name"] == "conv"]
     assert conv["args"]["inputs"] == "float 1x80x512"
     assert conv["args"]["self_us"] == 2000.0
     assert body(shown)["otherData"]["profiled"] is True
+
+
+def row_of(*nodes: NodeRun, spans: Sequence[tuple[str, float, float]]) -> str:
+    """What the row of the only session is called."""
+    shown = timeline(recording(LATE, spans=spans), *nodes)
+    [name] = [name for name in rows(shown) if "session" in name]
+    return name
+
+
+@pytest.mark.parametrize(
+    ("spans", "model", "name"),
+    [
+        ([], None, "session 1"),
+        ([], "vocoder.onnx", "vocoder.onnx (session 1)"),
+        ([("vocode", 2.0, 8.0)], None, "vocode (session 1)"),
+        ([("vocode", 2.0, 8.0)], "vocoder.onnx", "vocode, vocoder.onnx (session 1)"),
+        ([("vocode", 4.0, 8.0)], None, "session 1"),
+        ([("synthesize", 0.0, 40.0), ("vocode", 2.0, 8.0)], None, "vocode (session 1)"),
+        ([("vocode", 2.0, 8.0), ("synthesize", 0.0, 40.0)], None, "vocode (session 1)"),
+        ([("text", 0.0, 2.0), ("vocode", 2.0, 8.0)], None, "vocode (session 1)"),
+    ],
+)
+def test_a_session_is_called_by_its_stage_and_by_its_file(
+    spans: list[tuple[str, float, float]], model: str | None, name: str
+) -> None:
+    assert row_of(node("conv", 3.0, 5.0, model=model), spans=spans) == name
+
+
+def test_a_session_belongs_to_the_stage_with_most_of_its_time() -> None:
+    """Where one chunk is decoded while another is vocoded, spans of both overlap some nodes."""
+    spans = [("decode", 0.0, 10.0), ("vocode", 6.0, 30.0), ("decode", 20.0, 30.0)]
+    nodes = [node("a", 1.0, 5.0), node("b", 6.0, 9.0), node("c", 21.0, 29.0)]
+    assert row_of(*nodes, spans=spans) == "decode (session 1)"
+    restless = [node("a", 1.0, 5.0), node("b", 11.0, 19.0)]
+    assert row_of(*restless, spans=[("decode", 0.0, 6.0)]) == "session 1", "a third is not most"
+
+
+def test_a_node_is_inside_a_long_span_that_began_before_a_short_one() -> None:
+    spans = [("decode", 0.0, 20.0), ("decode", 2.0, 3.0)]
+    assert row_of(node("conv", 5.0, 9.0), spans=spans) == "decode (session 1)"
 
 
 def test_the_buffer_is_a_counter_that_is_empty_in_the_hole() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,25 @@ def test_a_duration_is_said_as_people_say_it() -> None:
     assert table.duration_text(suite._replace(minutes=0.5)) == "30 s"
     assert table.duration_text(suite._replace(minutes=2.5)) == "2.5 min"
     assert table.duration_text(suite._replace(minutes=35)) == "35 min"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "text"),
+    [((0.5,), "30 s"), ((0.25, 0.5), "45 s"), ((0.5, 0.5), "1 min"), ((0.25, 35), "35 min")],
+)
+def test_a_total_is_said_alike(minutes: tuple[float, ...], text: str) -> None:
+    """`quick (30 s): about 1 min` would be two answers to one question."""
+    suites = [table.SUITES[0]._replace(minutes=each) for each in minutes]
+    assert table.total_text(suites) == text
+
+
+def says_how_long(text: str) -> bool:
+    return re.search(r"\b(minute|hour)s?\b", text) is not None
+
+
+def test_how_long_a_suite_takes_is_said_in_one_place() -> None:
+    assert [suite.name for suite in table.SUITES if says_how_long(suite.about)] == []
+    assert says_how_long("a minute: short text")
 
 
 def test_the_page_has_a_row_for_each_suite() -> None:

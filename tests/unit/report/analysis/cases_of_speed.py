@@ -367,6 +367,31 @@ UNEVEN_CHUNKS = RuleCase(
     },
     advice="while the last one plays",
 )
+
+
+def some_holed(holed: int, even: int) -> CellResult:
+    """Answers with a hole beside answers without."""
+    stalling = tuple(trial(100 + index, HOLED) for index in range(holed))
+    return structs.replace(UNEVEN, trials=(*stalling, *trials(even)))
+
+
+UNEVEN_IN_SOME = RuleCase(
+    rule=cadence.uneven_chunks,
+    loud=seen(some_holed(3, 17)),
+    words=("3 of 20 trials stall", "150 ms"),
+    silent={
+        "two of twenty are chance": seen(some_holed(2, 18)),
+        "one of many is chance": seen(some_holed(1, 58)),
+        "one of few is no pattern": seen(some_holed(1, 4)),
+        "there is but one": seen(some_holed(1, 0)),
+    },
+)
+UNEVEN_IN_TWO = RuleCase(
+    rule=cadence.uneven_chunks,
+    loud=seen(some_holed(2, 3)),
+    words=("2 of 5 trials stall",),
+    silent={},
+)
 SCRAP = recording([(10.0, 40.0), (500.0, 1000.0), (520.0, 1000.0), (540.0, 1000.0)])
 EARLY_SCRAP = RuleCase(
     rule=cadence.early_scrap,
@@ -376,6 +401,7 @@ EARLY_SCRAP = RuleCase(
         "the sound goes on": seen(result(trials=trials(8, recording(EVEN)))),
         "it is no stream": seen(result(cell=cell(mode="nonstream"), trials=trials(8, SCRAP))),
         "one of many is chance": seen(result(trials=(trial(99, SCRAP), *trials(20)))),
+        "one of few is no pattern": seen(result(trials=(trial(99, SCRAP), *trials(4)))),
         "nothing was measured": seen(result()),
     },
     advice="limit underruns",
@@ -399,5 +425,7 @@ CASES = (
     FEW_NODES,
     SCATTERED,
     UNEVEN_CHUNKS,
+    UNEVEN_IN_SOME,
+    UNEVEN_IN_TWO,
     EARLY_SCRAP,
 )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
+from pytest_ttsperf.report.analysis import throughput
 from pytest_ttsperf.report.analysis.evidence import CellEvidence
 from pytest_ttsperf.report.analysis.table import RULES
 from tests.unit.report.analysis import cases_of_speed, cases_of_the_rest
@@ -57,6 +60,17 @@ def test_each_has_a_number_and_no_full_stop(case: RuleCase) -> None:
 @pytest.mark.parametrize(("rule", "why", "evidence"), SILENT, ids=name_of)
 def test_it_is_silent_without_evidence(rule: Find, why: str, evidence: CellEvidence) -> None:
     assert rule(evidence) is None, why
+
+
+def test_an_engine_that_is_slow_for_many_is_not_called_slow_by_itself() -> None:
+    slow = cases_of_speed.SLOWER_THAN_PLAYBACK.loud
+    alone = throughput.slower_than_playback(slow)
+    crowd = structs.replace(slow.result, cell=structs.replace(slow.result.cell, load="8 listeners"))
+    many = throughput.slower_than_playback(replace(slow, result=crowd))
+    assert alone is not None
+    assert many is not None
+    assert alone.cause.startswith("the engine is slower than playback: ")
+    assert many.cause.startswith("the engine is slower than playback with 8 listeners: ")
 
 
 def test_the_docs_have_a_row_for_every_rule() -> None:

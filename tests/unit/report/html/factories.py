@@ -124,7 +124,8 @@ def metric_row(subject: str = "ttfa p95", **more: Any) -> MetricRow:
 def change_row(label: str = "ttfa p50", **more: Any) -> ChangeRow:
     """A fifth slower, surely."""
     fields: dict[str, Any] = {
-        "unit": "", "is_ratio": True, "effect": 0.2, "low": 0.18, "high": 0.22, "margin": 0.05,
+        "unit": "", "is_share": True, "less_text": "faster", "more_text": "slower",
+        "effect": 0.2, "low": 0.18, "high": 0.22, "margin": 0.05, "is_both_ways": False,
         "control_effect": 0.0, "effect_text": "+20.0 %", "interval_text": "+18.0 to +22.0 %",
         "margin_text": "+5.0 %", "blocks": 2, "block_effects": (0.19, 0.21),
         "control_effects": (-0.01, 0.01), "outcome": Outcome.FAIL, "verdict_text": "FAIL",

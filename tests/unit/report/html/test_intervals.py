@@ -44,14 +44,54 @@ def test_shares_have_one_scale_in_common() -> None:
     assert distances[0] == pytest.approx(10 * distances[1], rel=0.01)
 
 
+def test_shares_of_another_kind_have_a_scale_of_their_own() -> None:
+    """Else nothing would be seen of a length beside a time that is 30 times as long."""
+    length = change_row(
+        "speech", less_text="shorter", more_text="longer", effect=0.01, low=0.0, high=0.02,
+        margin=0.02, block_effects=(), control_effects=(),
+    )  # fmt: skip
+    slower, same = intervals.draw_changes([change_row(effect=30.0, high=31.0), length])
+    assert slower is not None
+    assert same is not None
+    assert same.high_text == "longer (+2.2 %)"
+    assert places_of(same, "effect")[0] > 600
+
+
 def test_a_difference_in_a_unit_has_a_scale_of_its_own() -> None:
     share, amount = intervals.draw_changes(
-        [change_row(), change_row(is_ratio=False, unit="MB", effect=40.0, low=30.0, high=50.0)]
-    )
+        [
+            change_row(),
+            change_row(
+                is_share=False, unit="MB", less_text="less", more_text="more", effect=40.0,
+                low=30.0, high=50.0,
+            ),
+        ]
+    )  # fmt: skip
     assert share is not None
     assert amount is not None
-    assert share.high_text == "+23.8%"
-    assert amount.high_text == "+54 MB"
+    assert (share.low_text, share.high_text) == ("faster (-23.8 %)", "slower (+23.8 %)")
+    assert (amount.low_text, amount.high_text) == ("less (-54 MB)", "more (+54 MB)")
+
+
+def test_what_nothing_can_fall_by_is_at_no_end() -> None:
+    """Twelve times as slow is +1100 %; nothing takes 1100 % less time than before."""
+    [slower] = intervals.draw_changes([change_row(effect=11.0, low=10.0, high=12.0)])
+    assert slower is not None
+    assert slower.low_text == "faster"
+    assert slower.high_text == "slower (+1296.0 %)"
+    megabytes = change_row(is_share=False, unit="MB", effect=40.0, low=30.0, high=50.0)
+    [amount] = intervals.draw_changes([megabytes])
+    assert amount is not None
+    assert amount.low_text.endswith("(-54 MB)"), "a difference may be as large as it likes"
+
+
+def test_the_change_that_counts_stands_on_the_side_where_it_does() -> None:
+    [price] = intervals.draw_changes([change_row()])
+    assert [place > 500 for place in places_of(price, "limit")] == [True]
+    [work] = intervals.draw_changes([change_row(is_both_ways=True)])
+    left, right = places_of(work, "limit")
+    assert left == pytest.approx(1000 - right)
+    assert left < 500
 
 
 def test_each_block_is_a_dot_and_the_control_stands_apart() -> None:
@@ -88,6 +128,7 @@ def test_stages_have_one_scale() -> None:
     distances = [places_of(chart, "effect")[0] - 500 for chart in (decode, vocode)]
     assert distances[0] == pytest.approx(2 * distances[1], rel=0.01)
     assert vocode.description == "vocode: +20 ms, +15 to +25 ms"
+    assert (vocode.low_text, vocode.high_text) == ("shorter (-48.6 ms)", "longer (+48.6 ms)")
 
 
 def test_no_stages_no_charts() -> None:

@@ -245,6 +245,22 @@ def test_a_cell_has_a_figure_for_each_part_that_it_has() -> None:
     assert [tag for tag, _ in bare.found if tag == "figure"] == []
 
 
+def test_the_ends_of_a_difference_say_in_words_what_they_are() -> None:
+    html = page.render(full_model())
+    ends = re.findall(r'<div class="ends"><span>([^<]*)</span><span>([^<]*)</span>', html)
+    assert ends == [
+        ("faster (-23.8 %)", "slower (+23.8 %)"),
+        ("shorter (-48.6 ms)", "longer (+48.6 ms)"),
+    ]
+
+
+def test_a_level_of_a_capacity_has_a_verdict() -> None:
+    html = page.render(full_model())
+    table = html.partition('aria-label="Levels of ')[2].partition("</table>")[0]
+    headings = re.findall(r'<th scope="col"[^>]*>([^<]*)</th>', table)
+    assert headings == ["listeners", "good windows", "verdict", "missed"]
+
+
 def test_each_drawing_is_said_in_words() -> None:
     elements = parse(page.render(full_model()))
     drawings = [attributes for tag, attributes in elements.found if tag == "svg"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import pytest
 
 from pytest_ttsperf.measure import runtime_profile
@@ -90,6 +91,29 @@ def test_each_session_has_a_file_of_its_own_in_the_order_of_opening(
     counts = [len(body) for body in bodies]
     assert (counts[10], sum(counts)) == (1, 1)
     assert profiles.finish() == found, "a second look finds the same"
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("voices/heart/vocoder.onnx", "vocoder.onnx"),
+        (Path("voices") / "decoder.onnx", "decoder.onnx"),
+        (b"\x08\x07", None),
+        ("voices/caf\udce9.onnx", "caf\ufffd.onnx"),
+    ],
+)
+@pytest.mark.parametrize("is_by_name", [False, True])
+def test_a_session_is_known_by_the_file_of_its_graph(
+    profiles: SessionProfiles, model: Any, name: str | None, is_by_name: bool
+) -> None:
+    profiles.install()
+    session = runtime().InferenceSession
+    # What is bound to a name lives on: a session that is gone has no file to be found.
+    opened = session(path_or_bytes=model) if is_by_name else session(model)
+    [found] = profiles.finish()
+    assert found.model == name
+    assert opened.model == model, "it is opened from what was named"
+    assert msgspec.msgpack.encode(found), "the name can be sent"
 
 
 def test_a_runtime_that_is_there_already_is_profiled_too(profiles: SessionProfiles) -> None:
