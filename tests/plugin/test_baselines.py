@@ -9,8 +9,6 @@ import pytest
 from pytest_ttsperf.cli import main
 from tests.plugin.conftest import Project
 
-pytestmark = pytest.mark.usefixtures("untraced_children")
-
 TEST = """
 from pytest_ttsperf import TargetSpec
 import os

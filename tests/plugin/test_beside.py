@@ -6,8 +6,6 @@ import pytest
 
 from tests.plugin.conftest import Project
 
-pytestmark = pytest.mark.usefixtures("untraced_children")
-
 PASSING = "@trials(3)\n@ttfa(max_ms=5000)\ndef test_p(perf): perf.stream('short')\n"
 FAILING = "@trials(3)\n@ttfa(max_ms=1)\ndef test_f(perf): perf.stream('short')\n"
 

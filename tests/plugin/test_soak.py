@@ -13,7 +13,7 @@ from pytest_ttsperf.load import cell as load_cell
 from pytest_ttsperf.load import generator_guard
 from tests.plugin.conftest import Project
 
-pytestmark = [pytest.mark.usefixtures("untraced_children"), pytest.mark.starts]
+pytestmark = pytest.mark.starts
 
 IMPORTS = "from pytest_ttsperf import barge_in, capacity, listeners, memory, soak\n"
 SOAK = """

@@ -11,14 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-import pytest
 
 from pytest_ttsperf.baseline.store import KEPT_RUNS
 from pytest_ttsperf.records import Baseline, Run
-
-# Most of these processes are killed before they could say what they reached, and each would take
-# longer for it.
-pytestmark = pytest.mark.usefixtures("untraced_children")
 
 ROOT = Path(__file__).parents[2]
 KILLED = 30
