@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -25,6 +26,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Take the profile of the day, unless another was named by --hypothesis-profile."""
     if not config.getoption("--hypothesis-profile", None):
         hypothesis.settings.load_profile("day")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: no search for garbage goes through it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import compileall
 import contextlib
 import functools
-import gc
 import json
 import os
 import select
@@ -61,9 +60,6 @@ from pytest_ttsperf.machine import load
 from pytest_ttsperf.measure import corpus, memory, schedule
 from pytest_ttsperf.targets import tracing
 from tests.light import LIGHT
-
-# Each run inside this process collects garbage ten times, and would look through all of this.
-gc.freeze()
 
 BLOCKS = 3
 """Of a comparison, however fast the machine is just now: enough for a change of three times."""
