@@ -53,6 +53,7 @@ def test_asyncio(project: Project) -> None:
     result.stdout.fnmatch_lines(["*FAIL  ttfa max*"])
 
 
+@pytest.mark.usefixtures("usual_warm_ups")
 def test_randomly_changes_no_text(project: Project) -> None:
     project.test(PASSING)
     warmups, trials = [], []
