@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -25,6 +26,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Take the profile of the day, unless another was named by --hypothesis-profile."""
     if not config.getoption("--hypothesis-profile", None):
         hypothesis.settings.load_profile("day")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: no search for garbage goes through it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -71,12 +78,28 @@ def _nobody_says_how_wide() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def untraced_children(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For tests that measure inline in a pytest of their own: our coverage is kept out of it."""
-    for name in list(os.environ):
+@pytest.fixture(scope="session", autouse=True)
+def coverage_variables() -> Iterator[dict[str, str]]:
+    """What has our coverage begin in each new Python; tests start theirs without it.
+
+    Hundreds of small processes would import it, be slower for it and leave a file each, for code
+    that runs in our own process as well; and what they measure would be of both.
+    """
+    found = {}
+    for name, value in os.environ.items():
         if tracing.COVERAGE_VARIABLES.fullmatch(name):
-            monkeypatch.delenv(name)
+            found[name] = value
+    with pytest.MonkeyPatch.context() as patch:
+        for name in found:
+            patch.delenv(name)
+        yield found
+
+
+@pytest.fixture
+def traced_children(coverage_variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that start what runs nowhere else: our coverage begins in their processes."""
+    for name, value in coverage_variables.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")

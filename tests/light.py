@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-UNUSED = ("anyio", "benchmark", "hypothesispytest", "randomly")
+OF_OTHERS = ("anyio", "benchmark", "hypothesispytest", "randomly")
 """Plugins that a run of a scratch project has no use for: importing them takes a second."""
+OF_PYTEST = ("legacypath", "pastebin", "setuponly", "setupplan", "stepwise")
+"""And of pytest: a fifth of a small run is the registering of plugins."""
+UNUSED = OF_OTHERS + OF_PYTEST
 LIGHT = " ".join(
     ["--no-header", "--assert=plain", "--ttsperf-report=no", *(f"-p no:{name}" for name in UNUSED)]
 )

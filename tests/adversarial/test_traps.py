@@ -17,7 +17,7 @@ from pytest_ttsperf.measure import memory, schedule
 from tests.adversarial import liar_server, liars
 from tests.plugin.conftest import INLINE, Project
 
-pytestmark = [pytest.mark.usefixtures("untraced_children"), pytest.mark.uncovered]
+pytestmark = pytest.mark.uncovered
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).relative_to(ROOT).as_posix()

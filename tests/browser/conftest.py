@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pytest
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 REQUIRED = "TTSPERF_BROWSER"
+FOLDER = Path(__file__).resolve().parent
 
 
 class OpenPage(Protocol):
@@ -44,9 +45,18 @@ def has_browser() -> None:
     skip_without(pages.find_missing())
 
 
-# A browser for each module, and not for the whole run: while Playwright is started, a loop of
-# asyncio runs in this thread, and tests of other modules could start none of their own.
-@pytest.fixture(scope="module")
+def scope_of_browser(fixture_name: str, config: pytest.Config) -> Literal["module", "session"]:
+    """One for all where only tests of pages run, as in `make pages`; else one for each module.
+
+    While Playwright is started, a loop of asyncio runs in this thread, and other tests could start
+    none of their own.
+    """
+    places = [config.invocation_params.dir / name.partition("::")[0] for name in config.args]
+    others = [place for place in places if not place.resolve().is_relative_to(FOLDER)]
+    return "session" if places and not others else "module"
+
+
+@pytest.fixture(scope=scope_of_browser)
 def browser(has_browser: None) -> Iterator[Browser]:
     with chromium.launch() as browser:
         yield browser

@@ -487,6 +487,7 @@ def test_limits_are_checked() -> None:
     assert Limits(waiting=0).waiting == 0
 
 
+@pytest.mark.usefixtures("traced_children")
 def test_drains_when_told_to_end_as_a_process(
     voice: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,8 @@ from engine.errors import EngineClosed
 from engine.server.config import ServerConfig
 from tests.engine.server_process import PATIENCE_S, SPEECH, Scripted, connected, served, wish
 
+pytestmark = pytest.mark.usefixtures("traced_children")
+
 ROOT = Path(__file__).parents[2]
 LONG = "This is said to somebody who takes time to listen. " * 40
 

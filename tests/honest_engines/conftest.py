@@ -14,6 +14,7 @@ from tests.plugin.conftest import (  # noqa: F401  (fixtures)
     _compile_once,
     forks,
     project,
+    usual_warm_ups,
 )
 
 FOLDER = Path(__file__).parent
@@ -24,7 +25,11 @@ ENGINE_CACHE = os.environ.get(VARIABLE, "")
 
 
 @pytest.fixture
-def honest_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:  # noqa: F811
+def honest_project(
+    project: Project,  # noqa: F811
+    usual_warm_ups: None,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> Project:
     """With `honest:OneChunk` and the like as targets.
 
     pytester has another home, where our engine would derive its graphs anew.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import compileall
 import contextlib
 import functools
-import gc
 import json
 import os
 import select
@@ -62,9 +61,6 @@ from pytest_ttsperf.measure import corpus, memory, schedule
 from pytest_ttsperf.targets import tracing
 from tests.light import LIGHT
 
-# Each run inside this process collects garbage ten times, and would look through all of this.
-gc.freeze()
-
 BLOCKS = 3
 """Of a comparison, however fast the machine is just now: enough for a change of three times."""
 FRESH = 1
@@ -73,6 +69,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FORK_SERVER = Path(__file__).parent / "fork_server.py"
 SHORT_LOOK_S = 0.04
 """At whether a target is quiet and how loaded the machine is: here nobody reads the figures."""
+USUAL_WARMUPS = schedule.MAX_WARMUPS
 ALL_DISTRIBUTIONS = metadata.distributions
 INLINE = "--ttsperf-inline"
 QUIET_ASYNCIO = "asyncio_default_fixture_loop_scope = function"
@@ -284,6 +281,8 @@ def project(
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setattr(memory, "QUIET_WINDOW_S", SHORT_LOOK_S)
     monkeypatch.setattr(load, "MIN_WINDOW_S", SHORT_LOOK_S)
+    # Each process would warm up; a tone is as fast the first time as the fifth.
+    monkeypatch.setattr(schedule, "MAX_WARMUPS", 1)
     # All runs in this process speak the same texts; one of its own starts where it will.
     monkeypatch.setattr(corpus, "draw_start", lambda: 0)
     monkeypatch.setenv("PYTEST_ADDOPTS", LIGHT)
@@ -292,12 +291,16 @@ def project(
 
 
 @pytest.fixture
+def usual_warm_ups(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as it takes, for real engines and for tests that look at them."""
+    monkeypatch.setattr(schedule, "MAX_WARMUPS", USUAL_WARMUPS)
+
+
+@pytest.fixture
 def repository(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Project:
     """The scratch project under git, compared in few small blocks, with a cache of its own."""
     from tests.plugin.repository import TEST, commit, git
 
-    # Each of a dozen processes would warm up; a tone is as fast the first time as the fifth.
-    monkeypatch.setattr(schedule, "MAX_WARMUPS", 1)
     monkeypatch.setattr(blocks, "TEXTS", 4)
     monkeypatch.setattr(blocks, "texts_worth", lambda *_: 4)
     few = t_rule.BlockPlan(blocks=BLOCKS, seconds=60.0)

@@ -9,8 +9,6 @@ import pytest
 from tests.plugin.conftest import INLINE, Project
 from tests.plugin.repository import TEST, commit, commit_all, git, slowdown
 
-pytestmark = pytest.mark.usefixtures("untraced_children")
-
 OPENS_A_MODEL = """
 from pathlib import Path
 WEIGHT = int((Path(__file__).parent / "models" / "voice.bin").read_text())

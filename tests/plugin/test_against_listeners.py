@@ -12,7 +12,7 @@ from pytest_ttsperf.records import ComparedMetric
 from tests.plugin.conftest import Project
 from tests.plugin.repository import changes, commit
 
-pytestmark = [pytest.mark.usefixtures("untraced_children"), pytest.mark.uncovered]
+pytestmark = pytest.mark.uncovered
 
 CROWD = """
 def test_x(perf): perf.stream("short", listeners=2, pace="greedy")

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from pytest_ttsperf.cli.run import PYTEST
-from pytest_ttsperf.compare import blocks, budget
+from pytest_ttsperf.compare import blocks as compared_blocks
+from pytest_ttsperf.compare import budget
 from pytest_ttsperf.judge.statistics import t_rule
-from pytest_ttsperf.measure import schedule
 from tests.plugin.conftest import Project
 
 BLOCKS = 3
+MORE_BLOCKS = 8
+"""Where a busy machine has left open what is compared."""
 PLACED = """
 from engines import *
 
@@ -37,14 +39,18 @@ SETTINGS = "def test_x(alternatives):\n    alternatives.settings()"
 @pytest.fixture
 def placed(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A target of several providers, compared in few small blocks."""
-    monkeypatch.setattr(schedule, "MAX_WARMUPS", 1)
-    monkeypatch.setattr(blocks, "TEXTS", 4)
-    monkeypatch.setattr(blocks, "texts_worth", lambda *_: 4)
-    few = t_rule.BlockPlan(blocks=BLOCKS, seconds=60.0)
-    monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: few)
+    monkeypatch.setattr(compared_blocks, "TEXTS", 4)
+    monkeypatch.setattr(compared_blocks, "texts_worth", lambda *_: 4)
+    plan_blocks(monkeypatch, BLOCKS)
     monkeypatch.setattr(t_rule, "END", t_rule.END._replace(fewest=BLOCKS))
     project.pytester.makepyfile(placed=PLACED)
     return project
+
+
+def plan_blocks(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """A budget that holds so many, however fast the machine is just now."""
+    plan = t_rule.BlockPlan(blocks=count, seconds=60.0)
+    monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: plan)
 
 
 def plan_one_block(monkeypatch: pytest.MonkeyPatch, shortfall: str | None = None) -> None:
@@ -61,10 +67,30 @@ def stored(project: Project, kind: str) -> dict[str, Any]:
     return found
 
 
-def test_providers_are_described_compared_and_recommended(placed: Project) -> None:
+def is_open(report: dict[str, Any]) -> bool:
+    """Whether nothing is proven of how soon the first alternative speaks, warm."""
+    warm = report["comparisons"][0]
+    (ttfa,) = [each for each in warm["figures"] if each["metric"]["label"] == "ttfa p50"]
+    return bool(ttfa["direction"] == "open")
+
+
+def run_until_proven(
+    placed: Project, monkeypatch: pytest.MonkeyPatch, kind: str, *options: str
+) -> tuple[pytest.RunResult, int]:
+    """A run of a suite, and its blocks; what these have left open is measured for longer."""
+    result = placed.run(*PYTEST, TARGET, *options)
+    if not is_open(stored(placed, kind)):
+        return result, BLOCKS
+    plan_blocks(monkeypatch, MORE_BLOCKS)
+    return placed.run(*PYTEST, TARGET, *options), MORE_BLOCKS
+
+
+def test_providers_are_described_compared_and_recommended(
+    placed: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By the suite, whose only test asks for what a test of a project may ask for."""
     options = ("--ttsperf-suite=provider", "--ttsperf-provider=cpu,late,idle,gone")
-    result = placed.run(*PYTEST, TARGET, *options)
+    result, blocks = run_until_proven(placed, monkeypatch, "provider", *options)
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
         [
@@ -75,9 +101,9 @@ def test_providers_are_described_compared_and_recommended(placed: Project) -> No
             "  cpu: * times faster warm*; late gives nothing here*",
             "  gone does not open: *RuntimeError: no such device*",
             "  late *12 of 12 *100 %*",
-            "late against cpu, warm: 3 blocks in *",
+            f"late against cpu, warm: {blocks} blocks in *",
             "  ttfa p50 * times *worse",
-            "late against cpu, cold: 3 blocks in *",
+            f"late against cpu, cold: {blocks} blocks in *",
             "note: all numbers of the comparison are in *",
         ]
     )
@@ -86,15 +112,16 @@ def test_providers_are_described_compared_and_recommended(placed: Project) -> No
     assert {pair["alternative"] for pair in report["comparisons"]} == {"late"}
     warm, cold = report["comparisons"]
     assert (warm["phase"], cold["phase"]) == ("warm", "cold")
-    assert len(warm["measured"]["ttfa_sound_ms"]) == BLOCKS
+    assert len(warm["measured"]["ttfa_sound_ms"]) == blocks
 
 
 def test_a_setting_that_is_proven_has_a_line_and_one_that_is_not_taken_its_reason(
-    placed: Project,
+    placed: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the suite as well."""
-    options = ("--ttsperf-setting=first_s=0.1", "--ttsperf-setting=volume=2")
-    result = placed.run(*PYTEST, "--ttsperf-suite=settings", TARGET, *options)
+    settings = ("--ttsperf-setting=first_s=0.1", "--ttsperf-setting=volume=2")
+    options = ("--ttsperf-suite=settings", *settings)
+    result, _ = run_until_proven(placed, monkeypatch, "setting", *options)
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
         [

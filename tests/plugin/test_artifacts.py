@@ -12,8 +12,6 @@ import pytest
 from pytest_ttsperf.report import artifact
 from tests.plugin.conftest import Project
 
-pytestmark = pytest.mark.usefixtures("untraced_children")
-
 TWO = """
 @trials(3)
 @ttfa(p50_ms=5000)

@@ -9,8 +9,6 @@ import pytest
 from pytest_ttsperf.cli import main
 from tests.plugin.conftest import Project
 
-pytestmark = pytest.mark.usefixtures("untraced_children")
-
 TEST = """
 from pytest_ttsperf import TargetSpec
 import os
@@ -152,6 +150,7 @@ def test_another_work_is_not_saved_until_it_is_accepted(
     assert runs[2]["accepted_by"]
 
 
+@pytest.mark.usefixtures("usual_warm_ups")
 def test_a_year_later_the_age_is_told_and_nothing_fails(project: Project) -> None:
     saved(project, 1)
     (path,) = project.path.glob("baselines/*/*.json")

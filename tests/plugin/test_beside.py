@@ -6,8 +6,6 @@ import pytest
 
 from tests.plugin.conftest import Project
 
-pytestmark = pytest.mark.usefixtures("untraced_children")
-
 PASSING = "@trials(3)\n@ttfa(max_ms=5000)\ndef test_p(perf): perf.stream('short')\n"
 FAILING = "@trials(3)\n@ttfa(max_ms=1)\ndef test_f(perf): perf.stream('short')\n"
 
@@ -55,6 +53,7 @@ def test_asyncio(project: Project) -> None:
     result.stdout.fnmatch_lines(["*FAIL  ttfa max*"])
 
 
+@pytest.mark.usefixtures("usual_warm_ups")
 def test_randomly_changes_no_text(project: Project) -> None:
     project.test(PASSING)
     warmups, trials = [], []

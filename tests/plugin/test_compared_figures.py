@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pytest_ttsperf.compare import metrics
 from tests.plugin.conftest import Project
 from tests.plugin.repository import commit_all, git
-
-pytestmark = pytest.mark.usefixtures("untraced_children")
 
 EARS = """
 

@@ -19,8 +19,6 @@ from tests.plugin.conftest import Project
 from tests.unit.baseline.factories import run_of
 from tests.unit.judge.factories import CELL, result
 
-pytestmark = pytest.mark.usefixtures("untraced_children")
-
 TEST = """
 @trials(5)
 @ttfa(p50_ms=5000)

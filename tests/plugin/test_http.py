@@ -16,8 +16,6 @@ import pytest
 from tests.plugin import speech_server
 from tests.plugin.conftest import Project
 
-pytestmark = pytest.mark.usefixtures("untraced_children")
-
 ROOT = Path(__file__).resolve().parents[2]
 TEST = "@trials(4)\n@ttfa(p50_ms=5000)\ndef test_x(perf):\n    perf.stream('short')"
 

@@ -17,8 +17,6 @@ from tests.plugin.conftest import INLINE, Project
 from tests.plugin.test_replaced_parts import NO_PROCESSES, NO_SOCKETS
 from tests.plugin.test_stopped_time import BY_HAND
 
-pytestmark = pytest.mark.usefixtures("untraced_children")
-
 TEST = "@trials(3)\n@ttfa(p50_ms=5000)\ndef test_x(perf): perf.stream('short')\n"
 CROWD = """
 @ttfa(p50_ms=5000)

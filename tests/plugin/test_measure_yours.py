@@ -72,6 +72,7 @@ def hibari_counts() -> tuple[int, ...]:
     return tuple(int(word) for word in done.stdout.split())
 
 
+@pytest.mark.usefixtures("usual_warm_ups")
 def test_the_package_hibari_as_it_is(project: Project) -> None:
     project.test(
         """

@@ -6,8 +6,6 @@ import pytest
 
 from tests.plugin.conftest import INLINE, Project
 
-pytestmark = pytest.mark.usefixtures("untraced_children")
-
 # Where no worker is looked at the engine runs inline, which costs half.
 TEST = "@ttfa(p50_ms=5000)\ndef test_x(perf):\n    perf.stream('short')"
 

@@ -10,8 +10,6 @@ from pytest_ttsperf.experiment import processes
 from tests.plugin import speech_server
 from tests.plugin.conftest import INLINE, Project
 
-pytestmark = pytest.mark.usefixtures("untraced_children")
-
 TEST = "@trials(6)\n@ttfa(p50_ms=5000)\ndef test_x(perf): perf.stream('short')\n"
 THREE = TEST.replace("'short'", "'short', processes=3")
 

@@ -7,8 +7,6 @@ import pytest
 from tests.plugin.conftest import Project
 from tests.plugin.repository import changes, commit, commit_all, git
 
-pytestmark = pytest.mark.usefixtures("untraced_children")
-
 TELLTALES = """
 import numpy as np
 from engines import Telling

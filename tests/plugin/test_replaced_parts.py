@@ -10,8 +10,6 @@ import pytest
 from tests.plugin import speech_server
 from tests.plugin.conftest import Project
 
-pytestmark = pytest.mark.usefixtures("untraced_children")
-
 TEST = "@trials(5)\n@ttfa(p50_ms=60000)\ndef test_x(perf): perf.stream('short')\n"
 NO_SOCKETS = """
 import socket

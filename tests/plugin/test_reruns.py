@@ -8,7 +8,7 @@ from pytest_ttsperf.judge.statistics import always_valid
 from tests.plugin.conftest import Project
 from tests.plugin.repository import changes, commit, commit_all
 
-pytestmark = [pytest.mark.usefixtures("untraced_children"), pytest.mark.uncovered]
+pytestmark = pytest.mark.uncovered
 
 AGAINST = ("--ttsperf-against=HEAD~1", "--ttsperf-inconclusive=fail")
 FORGETS = """

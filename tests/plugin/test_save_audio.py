@@ -10,8 +10,6 @@ import pytest
 
 from tests.plugin.conftest import Project
 
-pytestmark = pytest.mark.usefixtures("untraced_children")
-
 OPTION = "--ttsperf-save-audio"
 TEST = """
 @trials(3)

@@ -13,7 +13,7 @@ from pytest_ttsperf.load import cell as load_cell
 from pytest_ttsperf.load import generator_guard
 from tests.plugin.conftest import Project
 
-pytestmark = [pytest.mark.usefixtures("untraced_children"), pytest.mark.starts]
+pytestmark = pytest.mark.starts
 
 IMPORTS = "from pytest_ttsperf import barge_in, capacity, listeners, memory, soak\n"
 SOAK = """
@@ -175,7 +175,7 @@ def slices_of(project: Project) -> int:
 
 
 def test_a_soak_that_is_killed_goes_on_where_it_was(project: Project) -> None:
-    write(project, SOAK.replace("minutes=0.05", "minutes=0.1"))
+    write(project, SOAK)
     run = project.forks.start(("-p", "no:randomly"), project.path)
     deadline = time.monotonic() + 60
     while slices_of(project) < 3 and time.monotonic() < deadline:

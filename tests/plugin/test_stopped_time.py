@@ -10,8 +10,6 @@ import pytest
 
 from tests.plugin.conftest import Project
 
-pytestmark = pytest.mark.usefixtures("untraced_children")
-
 FREEZEGUN = """
 from freezegun import freeze_time
 @pytest.fixture(autouse=True)

@@ -12,8 +12,6 @@ from pytest_ttsperf.cli.run import PYTEST
 from tests.plugin import late_server
 from tests.plugin.conftest import Project
 
-pytestmark = pytest.mark.usefixtures("untraced_children")
-
 PAGE = Path(__file__).parents[2] / "docs" / "targets.md"
 FORMS = ("pcm", "wav", "sse")
 TEST = "@trials(5)\n@cadence(streamed=True)\ndef test_x(perf):\n    perf.stream('short')"

@@ -9,6 +9,9 @@ import pytest
 from pytest_ttsperf.cli.run import PYTEST
 from tests.plugin.conftest import Project
 
+# What a suite asks for runs in these runs alone.
+pytestmark = pytest.mark.usefixtures("traced_children")
+
 FEW = ("--ttsperf-trials=5", "--ttsperf-cold-trials=2")
 COLLECT = ("--collect-only", "-q")
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import msgspec
 import pytest
 
 from pytest_ttsperf.baseline.store import KEPT_RUNS
 from pytest_ttsperf.records import Baseline, Run
-
-# Most of these processes are killed before they could say what they reached, and each would take
-# longer for it.
-pytestmark = pytest.mark.usefixtures("untraced_children")
 
 ROOT = Path(__file__).parents[2]
 KILLED = 30
@@ -28,8 +27,9 @@ FEWEST, MOST = 1, 6
 """How many runs are stored before the kill, which then comes in the middle of the next."""
 
 # Stores one run after another, and says so after each.
-STORING = """
-import sys
+STORING = f"""
+import os, signal, socket, sys
+sys.path[:0] = [{str(ROOT)!r}]
 from datetime import datetime
 from pathlib import Path
 from msgspec import structs
@@ -38,25 +38,63 @@ from pytest_ttsperf.report.artifact import ArtifactWriter
 from tests.unit.baseline.factories import run_of
 from tests.unit.judge.factories import figures, result, run
 
-name, count = sys.argv[1], int(sys.argv[2])
-writer = ArtifactWriter(Path("artifacts"), datetime(2025, 10, 30, 10, 19, 59))
-for number in range(count):
-    summary = figures(80, 96, 0.2)
-    saved = datetime.now().astimezone().isoformat()
-    entry = structs.replace(run(f"{name}-{number}", summary), saved=saved)
-    losses = writer.write(run_of(result(summary), name=f"{name}-{number}"))
-    assert losses == (), losses
-    store.append(Path("baselines"), result(summary), entry)
-    print(f"{name}-{number}", writer.run_path.name, flush=True)
+def store_runs(name, count):
+    writer = ArtifactWriter(Path("artifacts"), datetime(2025, 10, 30, 10, 19, 59))
+    for number in range(count):
+        summary = figures(80, 96, 0.2)
+        saved = datetime.now().astimezone().isoformat()
+        entry = structs.replace(run(f"{{name}}-{{number}}", summary), saved=saved)
+        losses = writer.write(run_of(result(summary), name=f"{{name}}-{{number}}"))
+        assert losses == (), losses
+        store.append(Path("baselines"), result(summary), entry)
+        print(f"{{name}}-{{number}}", writer.run_path.name, flush=True)
+"""
+AT_ONCE_STORING = f"{STORING}\nstore_runs(sys.argv[1], int(sys.argv[2]))\n"
+# Forks such a process for each name, and sends its pid with what it prints into. To import all of
+# the above takes half a second, and no test is about that.
+NURSERY = f"""{STORING}
+channel = socket.socket(fileno=int(sys.argv[1]))
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for what was killed
+while name := channel.recv(100).decode():
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        channel.close()
+        os.dup2(write, 1)
+        store_runs(name, 1000)
+        os._exit(0)
+    socket.send_fds(channel, [str(pid).encode()], [read])
+    os.close(read)
+    os.close(write)
 """
 
 
 def start(folder: Path, name: str, count: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", f"import sys; sys.path[:0] = [{str(ROOT)!r}]\n{STORING}", name,
-         str(count)],
+        [sys.executable, "-c", AT_ONCE_STORING, name, str(count)],
         cwd=folder, stdout=subprocess.PIPE, encoding="utf-8",
     )  # fmt: skip
+
+
+@pytest.fixture
+def nursery(tmp_path: Path) -> Iterator[socket.socket]:
+    """The way to a process that forks those to be killed, in the folder of the test."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-c", NURSERY, str(theirs.fileno())],
+            cwd=tmp_path, pass_fds=[theirs.fileno()],
+        )  # fmt: skip
+        theirs.close()
+        yield ours
+    assert process.wait(60) == 0
+
+
+def fork(nursery: socket.socket, name: str) -> tuple[int, IO[str]]:
+    """The pid of a new process that stores runs, and what it prints."""
+    nursery.sendall(name.encode())
+    pid, (output,), _, _ = socket.recv_fds(nursery, 100, 1)
+    return int(pid), os.fdopen(output, encoding="utf-8")
 
 
 def stored_runs(folder: Path) -> list[str]:
@@ -70,16 +108,16 @@ def artifacts(folder: Path) -> Iterator[tuple[str, bytes]]:
         yield path.name, path.read_bytes()
 
 
-def test_runs_that_are_killed_at_any_moment_lose_nothing_they_had_stored(tmp_path: Path) -> None:
+def test_runs_that_are_killed_at_any_moment_lose_nothing_they_had_stored(
+    tmp_path: Path, nursery: socket.socket
+) -> None:
     chance = random.Random(20251030)
     for number in range(KILLED):
-        process = start(tmp_path, f"killed{number}", 1000)
-        assert process.stdout is not None
-        stored = [process.stdout.readline() for _ in range(chance.randint(FEWEST, MOST))]
-        process.send_signal(signal.SIGKILL)
-        stored += process.stdout.readlines()
-        process.wait()
-        process.stdout.close()
+        pid, output = fork(nursery, f"killed{number}")
+        with output:
+            stored = [output.readline() for _ in range(chance.randint(FEWEST, MOST))]
+            os.kill(pid, signal.SIGKILL)
+            stored += output.readlines()  # until it has ended
         run, file = stored[-1].split()
         assert run in stored_runs(tmp_path)
         found = dict(artifacts(tmp_path))[file]

@@ -111,7 +111,6 @@ def test_an_engine_without_sessions_has_traces_without_graph_nodes(project: Proj
     assert "has run no session of ONNX Runtime" in words_of(result)
 
 
-@pytest.mark.usefixtures("untraced_children")
 def test_inline_there_is_no_process_to_be_profiled(project: Project) -> None:
     project.measure_inline()
     project.test(TEST)

@@ -381,7 +381,6 @@ def test_each_row_of_the_page_is_a_test() -> None:
     assert rows("What does not") == list(NOT_WORKING)
 
 
-@pytest.mark.usefixtures("untraced_children")
 @pytest.mark.parametrize("name", WAYS)
 def test_it_does_what_the_page_says(project: Project, name: str) -> None:
     if name in NEEDS_SUBTESTS and not HAS_SUBTESTS:

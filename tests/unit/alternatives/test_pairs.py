@@ -156,6 +156,7 @@ def test_a_stricter_level_takes_a_gain_back() -> None:
     assert direction(1.25, 0.3, level=1e-12) != "worse"
 
 
+@pytest.mark.uncovered
 def test_alternatives_that_are_alike_are_seldom_called_better_or_worse() -> None:
     """At a level of a twentieth for all of them, of two hundred not one in twenty."""
     found = [direction(1.0, 0.05, seed, level=0.05 / 10) for seed in range(200)]

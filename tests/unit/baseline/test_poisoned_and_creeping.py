@@ -57,6 +57,7 @@ def creeping(runs, per_run=1.01):
 # Rates
 
 
+@pytest.mark.uncovered
 @pytest.mark.parametrize("runs", [5, 10, 30])
 @pytest.mark.parametrize("poisoned", [0, 1])
 def test_unchanged_code_is_left_alone(simulation, runs, poisoned):
@@ -65,6 +66,7 @@ def test_unchanged_code_is_left_alone(simulation, runs, poisoned):
     assert share_bounds(found, OPEN)[0] <= 0.05
 
 
+@pytest.mark.uncovered
 @pytest.mark.parametrize(("runs", "poisoned"), [(5, 1), (10, 1), (10, 2)])
 def test_three_times_is_seen_behind_poisoned_runs(simulation, runs, poisoned):
     found = outcomes(simulation, runs=runs, poisoned=poisoned, factor=3.0)
@@ -72,12 +74,14 @@ def test_three_times_is_seen_behind_poisoned_runs(simulation, runs, poisoned):
     assert share_bounds(found, FAIL)[0] >= 0.95
 
 
+@pytest.mark.uncovered
 @pytest.mark.parametrize("runs", [5, 10])
 def test_seventy_percent_is_seen_behind_a_poisoned_run(simulation, runs):
     found = outcomes(simulation, runs=runs, poisoned=1, factor=1.7)
     assert share_bounds(found, PASS)[1] <= 0.2
 
 
+@pytest.mark.uncovered
 def test_a_creep_of_one_percent_a_run_is_found_and_told(simulation):
     chance = np.random.default_rng(8)
     lives = [simulation.live(chance, 0.01) for _ in range(30)]
@@ -85,6 +89,7 @@ def test_a_creep_of_one_percent_a_run_is_found_and_told(simulation):
     assert wilson([one.has_slope for one in lives])[0] >= 0.3
 
 
+@pytest.mark.uncovered
 def test_unchanged_code_has_no_creep(simulation):
     chance = np.random.default_rng(9)
     lives = [simulation.live(chance, 0.0) for _ in range(30)]

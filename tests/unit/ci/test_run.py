@@ -150,6 +150,7 @@ sys.exit(run._run_to_end([sys.executable, "-c", sys.argv[1]]))
 
 
 @pytest.mark.starts
+@pytest.mark.usefixtures("traced_children")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_to_end_is_handed_on_to_pytest(number: int) -> None:
     command = [sys.executable, "-c", HANDING_ON, SLEEPER]

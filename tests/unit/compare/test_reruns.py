@@ -400,6 +400,7 @@ def test_four_budgets_pass_what_is_too_slow_hardly_more_often_than_one() -> None
     assert low <= 1.5 * t_rule.END_OF_MANY.passes
 
 
+@pytest.mark.uncovered
 def test_a_second_budget_decides_what_the_first_left_open() -> None:
     outcomes = decide_in(2, 12, 0.0)
     once = decide_in(1, 12, 0.0)

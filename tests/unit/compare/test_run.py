@@ -106,7 +106,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "TEXTS", 4)
     monkeypatch.setattr(blocks, "texts_worth", lambda *_: 4)
     # A hum is no faster the fifth time, however long a busy machine makes it look unsteady.
-    monkeypatch.setattr(schedule, "MAX_WARMUPS", schedule.MIN_WARMUPS)
+    monkeypatch.setattr(schedule, "MAX_WARMUPS", 1)
     SPOKEN.clear()
 
 

@@ -86,6 +86,7 @@ def test_blocks_that_all_agree_leave_no_doubt(value):
     assert found.p_above(found.mean) == found.p_below(found.mean) == 1.0
 
 
+@pytest.mark.uncovered
 @pytest.mark.parametrize("n", [5, 12, 36])
 def test_interval_covers_the_truth_as_often_as_it_says(n):
     rng = np.random.default_rng(n)
@@ -94,6 +95,7 @@ def test_interval_covers_the_truth_as_often_as_it_says(n):
     assert low <= 0.95 <= high
 
 
+@pytest.mark.uncovered
 @pytest.mark.parametrize("n", [6, 12])
 def test_interval_of_the_middle_covers_the_truth_over_drifting_blocks(n):
     rng = np.random.default_rng(31)
@@ -304,6 +306,7 @@ def test_contrasts():
     assert contrasts(np.array([[1.0], [3.0], [7.0], [8.0]])).tolist() == [[5.5], [-2.0], [-1.0]]
 
 
+@pytest.mark.uncovered
 @pytest.mark.parametrize("noisier", [1.0, 3.0])
 def test_the_controls_of_four_arms_tell_how_much_their_contrast_scatters(noisier):
     """Whichever version's processes scatter more, and with few blocks as with many."""
@@ -322,6 +325,7 @@ def test_the_controls_of_four_arms_tell_how_much_their_contrast_scatters(noisier
     assert high >= 0.002, "and not for want of any power"
 
 
+@pytest.mark.uncovered
 def test_versions_that_take_the_machine_differently_scatter_more_than_the_controls_say():
     rng = np.random.default_rng(22)
     wrong = []

@@ -47,6 +47,7 @@ def test_none_of_n_is_at_most_3_of_n(trials: int) -> None:
     assert 2.7 / trials < bound < 3 / trials
 
 
+@pytest.mark.uncovered
 @pytest.mark.parametrize(
     ("new", "old", "texts"),
     [(0.01, 0.0, 300), (0.03, 0.01, 300), (0.05, 0.03, 900), (0.3, 0.3, 60)],
@@ -104,6 +105,7 @@ def test_single_events_are_binomial() -> None:
     assert split_test(rows).p_more == pytest.approx(stats.binom.sf(4, 7, 1 / 3))
 
 
+@pytest.mark.uncovered
 @pytest.mark.parametrize("arms", [3, 4])
 def test_events_that_come_together_are_no_evidence(arms: int) -> None:
     """One process in ten has them by the dozen: a test of single texts would be sure of that."""

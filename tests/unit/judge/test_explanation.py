@@ -76,6 +76,7 @@ def test_the_error_of_the_whole_is_part_of_the_share():
     assert not unsure.is_most([0])
 
 
+@pytest.mark.uncovered
 def test_the_bound_is_that_of_fieller():
     """Both of the same data: the share is surely above one half, or it is not."""
     from scipy import special
@@ -96,6 +97,7 @@ def test_the_bound_is_that_of_fieller():
         assert found.is_most([0]) == (low >= 0.5)
 
 
+@pytest.mark.uncovered
 def test_a_wrong_part_is_seldom_named_alone():
     """Two that are half each: only noise makes one of them surely more."""
     rng = np.random.default_rng(5)

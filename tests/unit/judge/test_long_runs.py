@@ -39,6 +39,7 @@ def test_of_independent_readings_the_interval_is_that_of_scipy() -> None:
     assert found[:3] == pytest.approx((theirs.slope, theirs.low_slope, theirs.high_slope))
 
 
+@pytest.mark.uncovered
 def test_the_interval_holds_the_slope_in_nearly_all_of_many_series() -> None:
     held = 0
     for seed in range(200):
@@ -114,6 +115,7 @@ def test_one_side_without_scatter_is_no_trouble() -> None:
     assert found.low < 0.2 < found.high
 
 
+@pytest.mark.uncovered
 def test_no_change_is_found_more_often_than_one_time_in_twenty() -> None:
     wrong = 0
     for seed in range(400):

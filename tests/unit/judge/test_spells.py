@@ -28,6 +28,7 @@ def with_spell(n: int, length: int, at=20) -> np.ndarray:
     return values
 
 
+@pytest.mark.uncovered
 def test_independent_trials_say_as_much_as_they_are():
     counts = [spells.variance_inflation(noise(59, seed), 101.645) == 1 for seed in range(400)]
     low, high = wilson(counts)

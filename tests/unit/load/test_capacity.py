@@ -401,6 +401,7 @@ def border_at_10(level: float) -> float:
     return 0.02 if level < 10 else 0.2
 
 
+@pytest.mark.uncovered
 @pytest.mark.parametrize("bad_share", [lambda _: 0.2, border_at_10])
 def test_at_most_5_percent_of_claims_are_wrong(bad_share: Callable[[float], float]) -> None:
     wrong = []
@@ -415,6 +416,7 @@ def test_at_most_5_percent_of_claims_are_wrong(bad_share: Callable[[float], floa
     assert high >= 0.03, "it would be more careful than need be"
 
 
+@pytest.mark.uncovered
 @pytest.mark.parametrize(("bad_share", "claim"), [(0.2, "proven"), (0.2, "refuted")])
 def test_one_level_is_wrong_in_5_percent_at_most(bad_share: float, claim: str) -> None:
     wrong = []
@@ -431,6 +433,7 @@ def steep(level: float) -> float:
     return 1 / (1 + np.exp(-(level - 20)))
 
 
+@pytest.mark.uncovered
 def test_searches_repeat_within_a_step() -> None:
     levels = ladder("listeners", 64)
     places = []
@@ -442,6 +445,7 @@ def test_searches_repeat_within_a_step() -> None:
     assert np.mean([abs(place - middle) <= 1 for place in places]) >= 0.8
 
 
+@pytest.mark.uncovered
 def test_a_search_is_a_matter_of_tens_of_windows() -> None:
     counts = [len(list(windows_of(seed))) for seed in range(40)]
     assert np.median(counts) < 60

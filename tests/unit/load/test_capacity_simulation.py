@@ -10,6 +10,7 @@ import pytest
 
 from pytest_ttsperf.load.staircase import error_of
 
+pytestmark = pytest.mark.uncovered
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from pytest_ttsperf.records import Outcome
 
+pytestmark = pytest.mark.uncovered
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 
 

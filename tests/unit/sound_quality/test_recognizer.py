@@ -20,6 +20,8 @@ from pytest_ttsperf.sound_quality.function_process import FunctionProcess
 from pytest_ttsperf.sound_quality.recognizer import Recognizer
 from tests.unit.sound_quality import listening
 
+pytestmark = pytest.mark.usefixtures("traced_children")
+
 NAME = listening.__name__
 RATE = 24_000
 SOME = np.linspace(-1, 1, 1000, dtype=np.float32)
