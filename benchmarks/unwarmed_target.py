@@ -56,11 +56,17 @@ class UnwarmedServer(OurServer):
         """What Server-Timing says of the last answer; nothing before the first."""
         return [] if self._answer is None else self._answer.stages()
 
+    def close(self) -> None:
+        """End the server, and the connection to it."""
+        self.connection.close()
+        super().close()
+
 
 def read_port(process: subprocess.Popen[bytes]) -> int:
     """The port that a server prints first. RuntimeError where it ends before."""
     assert process.stdout is not None, "it is a pipe"
-    line = process.stdout.readline().strip()
+    with process.stdout as printed:
+        line = printed.readline().strip()
     if not line.isdigit():
         raise RuntimeError(
             f"found {line!r} printed by {SCRIPT.name}, wanted its port; what it has written to "
