@@ -90,12 +90,7 @@ class UnwarmedServer(lifecycle.Server):
     """The server, ready at once."""
 
     async def _load(self, state: ServerState) -> None:  # noqa: ARG002  (nothing is warmed with it)
-        try:
-            self.voice_pool.load()
-            self.voice_pool.is_ready = True
-        except Exception as error:
-            self.failure = error
-            self.should_exit = True
+        self.voice_pool.is_ready = True
 
 
 def serve(voice: str, provider: str) -> None:
@@ -106,12 +101,10 @@ def serve(voice: str, provider: str) -> None:
     config = ServerConfig(port=0)
     # The pool takes an Engine, and calls no more of it than a LazyEngine has.
     pool = VoicePool([voice], lambda name, _: cast(Engine, LazyEngine(name, provider)))
+    pool.load()
     with lifecycle.listen(config) as listening_socket:
         print(listening_socket.getsockname()[1], flush=True)
-        server = UnwarmedServer(config, pool)
-        server.run(sockets=[listening_socket])
-    if server.failure is not None:
-        raise server.failure
+        UnwarmedServer(config, pool).run(sockets=[listening_socket])
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Generator
 from pathlib import Path
 
 from gate_trees import START_S
@@ -21,6 +22,20 @@ from load_target import ROOT, Answer, OurServer, ServerStage, end
 SCRIPT = Path(__file__).with_name("unwarmed_server.py")
 LOOK_S = 0.01
 """How often it is looked whether the server is ready."""
+
+
+class TimedAnswer(Answer):
+    """An answer of which the rest is a stage too: Server-Timing ends with the first audio."""
+
+    def _read(self) -> Generator[bytes, None, None]:
+        first_ns: int | None = None
+        for data in super()._read():
+            if first_ns is None:
+                first_ns = time.perf_counter_ns()
+            yield data
+        if first_ns is not None:
+            body = ServerStage("http.body", None, first_ns, time.perf_counter_ns())
+            self._stages.append(body)
 
 
 class UnwarmedServer(OurServer):
@@ -49,11 +64,11 @@ class UnwarmedServer(OurServer):
 
     def stream(self, text: str) -> Answer:
         """A request, sent when it is iterated over."""
-        self._answer = super().stream(text)
+        self._answer = TimedAnswer(self, text)
         return self._answer
 
     def stages(self) -> list[ServerStage]:
-        """What Server-Timing says of the last answer; nothing before the first."""
+        """Those of the last answer; none before the first."""
         return [] if self._answer is None else self._answer.stages()
 
     def close(self) -> None:

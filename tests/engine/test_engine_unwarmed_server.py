@@ -33,7 +33,8 @@ def test_the_first_request_opens_the_voice_and_later_ones_do_not(server: Any) ->
     assert server.placement() == {}
     assert server.stages() == []
     first = b"".join(server.stream("Hello there."))
-    assert {"server.queue", "server.session", "server.phonemes"} <= names_of(server.stages())
+    stages = {"server.queue", "server.session", "server.phonemes", "http.body"}
+    assert stages <= names_of(server.stages())
     assert server.placement()["nodes"]["CPUExecutionProvider"] > 0
     second = b"".join(server.stream("Good evening."))
     assert first

@@ -10,11 +10,11 @@ from msgspec import structs
 
 from pytest_ttsperf import files
 from pytest_ttsperf.records import CellResult, Run, TrustNote
-from tests.unit.report.factories import cell, result, run_of
+from tests.unit.report.factories import cell, result, run_of, trials
 from tools import worked_example
 
 worked_example_run = worked_example.worked_example_run
-WARM = result()
+WARM = result(declared_trials=3, trials=trials(3))
 COLD = result(cell=cell(phase="cold"))
 FIT = run_of(WARM, COLD)
 
@@ -35,13 +35,16 @@ def test_a_run_that_is_to_be_believed_is_fit() -> None:
         (run_of(WARM), "cells warm"),
         (run_of(), "cells none"),
         (run_of(WARM, COLD, finished=False), "a run that is not finished"),
+        (run_of(structs.replace(WARM, declared_trials=4), COLD), "3 of 4 warm trials"),
         (run_of(noted("cache", invalid=True), COLD), "warm: cache: of which nobody knows"),
         (run_of(noted("provider", invalid=False), COLD), "warm: provider: of which nobody knows"),
     ],
-    ids=["no cold cell", "no cell", "not finished", "invalid", "unverified"],
+    ids=["no cold cell", "no cell", "not finished", "stopped early", "invalid", "unverified"],
 )
 def test_any_other_is_refused(run: Run, words: str) -> None:
-    with pytest.raises(ValueError, match=r"wanted a run with a cold and a warm cell") as caught:
+    with pytest.raises(
+        ValueError, match=r"wanted a run with a cold and a whole warm cell"
+    ) as caught:
         worked_example_run.refuse_unfit(run)
     assert words in str(caught.value)
     assert worked_example_run.COMMAND in str(caught.value)
