@@ -41,7 +41,7 @@ class TimedAnswer(Answer):
 class UnwarmedServer(OurServer):
     """The server below this process, and the stages of its last answer."""
 
-    def __init__(self, provider: str = "cpu", voice: str = "jf_alpha") -> None:
+    def __init__(self, provider: str = "cpu", voice: str = "heart") -> None:
         """Returns once the server says that it is ready. RuntimeError where it does not start."""
         self._provider = provider
         self._answer: Answer | None = None

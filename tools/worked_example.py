@@ -1,8 +1,8 @@
 """Writes docs/worked-example.md: the page that this project grew from, beside that of a real run.
 
-    python tools/worked_example.py                              # writes it, of the stored run
-    python tools/worked_example.py --print                      # prints it
-    python tools/worked_example.py --measure [--voice jf_alpha] # measures the run anew, and writes
+    python tools/worked_example.py                            # writes it, of the stored run
+    python tools/worked_example.py --print                    # prints it
+    python tools/worked_example.py --measure [--voice heart]  # measures the run anew, and writes
 
 What the first page said is in SAID, as it stood there. Everything beside it is of a run that was
 measured, and computed as for any other run: see worked_example_run.py.
@@ -172,7 +172,7 @@ def describe_answers(run: Run, model: PageModel) -> str:
 Voice `{warm.cell.voice}` ([voices](engine.md#voices)) on this repository's server, over HTTP. Its
 warm-up was taken out ([unwarmed_server.py]({server})), so that it opens the voice at the first
 request: what the team's server may have done. `{worked_example_run.COMMAND}` runs these tests on
-it, and takes some two minutes:
+it, and takes a minute or two:
 
 ```python
 {worked_example_run.TESTS}```
@@ -224,9 +224,8 @@ def describe_wishes(run: Run, model: PageModel) -> str:
         ),
         (
             "longer trials",
-            f"{len(warm.counted)} here, as a limit on a p95 takes "
-            f"{quantiles.trials_to_prove(P95)}; one on a leak takes {LEAK_TRIALS}, and a "
-            "[soak](howto/soak.md) goes on for minutes or hours",
+            f"{len(warm.counted)} here; a limit on a p95 takes {quantiles.trials_to_prove(P95)}, "
+            f"one on a leak {LEAK_TRIALS}, and a [soak](howto/soak.md) goes on for hours",
         ),
     ]
     return f"## What it asked for\n\n{table(('as next steps', 'now'), rows)}"
@@ -308,17 +307,20 @@ def find_memory(warm: CellResult) -> Counterpart:
 
 def find_gaps(warm: CellResult) -> Counterpart:
     """Gaps, what a player makes of them, and whether it is a stream at all."""
-    row = find_row(warm, "all_at_once")
+    streamed, underruns = find_row(warm, "all_at_once"), find_row(warm, "underruns")
     cadence = find_cadence(warm)
     measured = (
         f"{number(cadence.gap_p95_ms, 'ms')} (median of the trials' p95); with "
         f"{number(cadence.prebuffer_ms, 'ms')} in the player's buffer {cadence.stalling_trials} of "
         f"{cadence.trials} trials stall, with {number(cadence.prebuffer_needed_ms, 'ms')} none; "
-        f"streamed: {row.value_text}"
+        f"streamed: {streamed.value_text}"
     )
     return Counterpart(
         measured=escape(measured),
-        verdict=escape(f"streamed: {row.verdict_text}; gaps and stalls: no target"),
+        verdict=escape(
+            f"underruns {underruns.limit_text}: {underruns.verdict_text}; streamed: "
+            f"{streamed.verdict_text}; gaps: no target"
+        ),
         place="table of the warm cell, *Cadence*",
     )
 
@@ -381,12 +383,17 @@ def describe_provider(warm: CellResult) -> str:
 
 
 def describe_stage(warm: CellResult) -> str:
-    """The stage that takes most of the time to the first sound."""
-    for share in warm.breakdown.to_first_sound:
-        if share.stage != stages.UNEXPLAINED:
-            part = f"{number(share.ms, 'ms')} ({share.share:.0%})"
-            return f"of the wait for the first sound the largest is {share.stage}, {part}"
-    return "the server reports none"
+    """The stage that takes most of the time to the first sound, and what lies in no stage."""
+    shares = warm.breakdown.to_first_sound
+    parts = {share.stage: f"{number(share.ms, 'ms')} ({share.share:.0%})" for share in shares}
+    rest = parts.pop(stages.UNEXPLAINED, NOT_MEASURED)
+    if not parts:
+        return "the server reports none"
+    largest = next(iter(parts))
+    return (
+        f"of the wait for the first sound the largest is {largest}, {parts[largest]}; in no stage: "
+        f"{rest}"
+    )
 
 
 # Parts of a run

@@ -19,6 +19,7 @@ from tests.unit.report.factories import (
     RSS_RANGE,
     RTF,
     TTFA,
+    UNDERRUNS,
     by_metric,
     cell,
     recording,
@@ -33,7 +34,7 @@ worked_example_run = worked_example.worked_example_run
 STREAMED = Threshold(
     marker="cadence", keyword="streamed", metric="all_at_once", statistic="p50", limit=0.5
 )
-LIMITS = (TTFA, RTF, structs.replace(RSS_RANGE, limit=300.0), STREAMED)
+LIMITS = (TTFA, RTF, structs.replace(RSS_RANGE, limit=300.0), STREAMED, UNDERRUNS)
 SLOW = ((40.0, 500.0), (560.0, 500.0), (1080.0, 500.0), (1600.0, 500.0))
 """An RTF of 0.8, and a player that runs dry."""
 NO_STALL = "Its gaps are longer than those of the first page, and no listener waits"
@@ -61,7 +62,7 @@ def warm_cell(chunks: Sequence[tuple[float, float]] = EVEN, **more: Any) -> Cell
     trials = tuple(trial(index, recorded, usage=usage(100 + index / 100)) for index in range(59))
     memory = definitions.memory(usage(90), trials)
     memory = leaks.add_leak(memory, leaks.readings_of_trials(trials), "trial")
-    first_sound, speed, range_of_memory, streamed = LIMITS
+    first_sound, speed, range_of_memory, *cadence = LIMITS
     plain = result(
         trials=trials,
         thresholds=LIMITS,
@@ -73,7 +74,7 @@ def warm_cell(chunks: Sequence[tuple[float, float]] = EVEN, **more: Any) -> Cell
             judge(first_sound, trials),
             judge(speed, trials),
             limits.judge_memory(range_of_memory, memory),
-            judge(streamed, trials),
+            *(judge(each, trials) for each in cadence),
         ),
     )
     return structs.replace(plain, **more)
@@ -168,7 +169,7 @@ def test_each_of_its_figures_stands_beside_a_measured_one() -> None:
         (worked_example.RSS, "<= 300 MB: PASS"),
         (worked_example.GAPS, "40.0 ms (median of the trials' p95)"),
         (worked_example.GAPS, "0 of 59 trials stall, with 0 ms none; streamed: yes"),
-        (worked_example.GAPS, "streamed: PASS; gaps and stalls: no target"),
+        (worked_example.GAPS, "underruns <= 0: PASS; streamed: PASS; gaps: no target"),
     ],
 )
 def test_a_line_has_the_figures_of_the_run(line: worked_example.Line, words: str) -> None:
@@ -180,6 +181,7 @@ def test_what_is_broken_is_said_of_each_limit() -> None:
     assert "<= 0.600: FAIL; <= 1.0: PASS" in row_of(page, worked_example.RTF)
     gaps = row_of(page, worked_example.GAPS)
     assert "59 of 59 trials stall, with 500 ms none" in gaps
+    assert "underruns <= 0: FAIL; streamed: PASS" in gaps
     assert NO_STALL not in page
     assert NO_STALL in worked_example.build_page(run_with())
 
@@ -220,7 +222,7 @@ def test_of_a_fast_start_no_warm_up_is_missed() -> None:
 def test_what_the_first_page_asked_for_is_answered_by_figures() -> None:
     page = worked_example.build_page(run_with())
     assert "cpu was asked for, 505 on CPUExecutionProvider ran" in page
-    assert "the largest is server.decode, 30.0 ms (75%)" in page
+    assert "the largest is server.decode, 30.0 ms (75%); in no stage: 10.0 ms (25%)" in page
     assert "2100 ms and 40.0 ms, 52.5 x" in page
     assert "this run is of Linux, x86_64" in page
 
