@@ -76,12 +76,16 @@ def _arrivals_with_audio(recording: Recording) -> Sequence[int]:
 
 
 def all_at_once(evidence: CellEvidence) -> LikelyCause | None:
-    """A stream whose audio comes only when all of it was made."""
-    if evidence.result.cell.mode != "stream":
+    """A stream whose audio comes only when all of it was made.
+
+    Not said of cold starts of what streams when it is warm: there the first chunk waits for what is
+    prepared late, and all the others seem to come at once behind it.
+    """
+    if evidence.result.cell.mode != "stream" or _streams_once_warm(evidence):
         return None
     answers = evidence.measured("all_at_once")
     collected = answers.count(1.0)
-    if not answers or collected <= MOST * len(answers):
+    if not _is_mostly_at_once(answers):
         return None
     facts = [f"{collected} of {len(answers)} answers were sent only when all of them was made"]
     shares = evidence.measured("arrival_share")
@@ -100,6 +104,19 @@ def all_at_once(evidence: CellEvidence) -> LikelyCause | None:
         "collects the answer on its way: a framework that wants its length, a proxy that buffers, "
         "an encoder",
     )
+
+
+def _is_mostly_at_once(answers: Sequence[float]) -> bool:
+    return answers.count(1.0) > MOST * len(answers)
+
+
+def _streams_once_warm(evidence: CellEvidence) -> bool:
+    """Whether it is a cold cell whose warm counterpart is streamed."""
+    warm = evidence.counterpart(phase="warm") if evidence.is_cold else None
+    if warm is None:
+        return False
+    answers = CellEvidence(warm, evidence.environment).measured("all_at_once")
+    return bool(answers) and not _is_mostly_at_once(answers)
 
 
 def lead_in(evidence: CellEvidence) -> LikelyCause | None:

@@ -20,8 +20,9 @@ PHASES = {
     "process": "starting the process itself: a smaller interpreter, fewer sitecustomize hooks",
     "import": "imports: import what the first answer does not need later "
     "(python -X importtime names them)",
-    "open": "opening the voice: store the optimised graph, and give the provider a folder for "
-    "compiled models, so that nothing is compiled twice",
+    "open": "opening the target: of a voice, store the optimised graph, and give the provider a "
+    "folder for compiled models, so that nothing is compiled twice; of a server that it starts, "
+    "what is loaded before it listens",
     "first run": "the first run: warm up with a real text before the target calls itself ready, "
     "with every shape that it will meet",
 }

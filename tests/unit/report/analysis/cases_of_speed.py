@@ -157,12 +157,23 @@ ALL_AT_ONCE = RuleCase(
         "nobody asked for a stream": seen(structs.replace(AT_ONCE, cell=cell(mode="nonstream"))),
         "nothing was measured": seen(result()),
         "most answers are streamed": seen(result(trials=(*trials(3, COLLECTED), *trials(7)))),
+        "a cold start waits, and warm it is streamed": seen(
+            structs.replace(AT_ONCE, cell=COLD), result(trials=trials(10))
+        ),
     },
     advice="as soon as it is made",
 )
 
 WHOLE_SENTENCE = recording([(400.0, 2100.0), (450.0, 700.0), (600.0, 700.0)])
 LATE_FIRST_CHUNK = result(trials=trials(9, WHOLE_SENTENCE), verdicts=(FAILED,))
+COLD_AT_ONCE = RuleCase(
+    rule=first_sound.all_at_once,
+    loud=seen(structs.replace(AT_ONCE, cell=COLD), AT_ONCE),
+    words=("10 of 10",),
+    silent={
+        "warm it is streamed": seen(structs.replace(AT_ONCE, cell=COLD), result(trials=trials(9)))
+    },
+)
 SEGMENTATION = RuleCase(
     rule=first_sound.segmentation,
     loud=seen(LATE_FIRST_CHUNK),
@@ -414,6 +425,7 @@ CASES = (
     UNSETTLED,
     NEVER_IDLE,
     ALL_AT_ONCE,
+    COLD_AT_ONCE,
     SEGMENTATION,
     LARGEST_STAGE,
     UNEXPLAINED,
