@@ -6,13 +6,13 @@ its reads. Bytes are stamped as they arrive and decoded after the last one.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import numpy as np
 
 from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import StatusRefused, TargetFailed, TargetShapeError
+from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import Json, Mode, Recording, Span
 from pytest_ttsperf.targets import spec as targets_spec
 from pytest_ttsperf.targets.decoders.base import NOTHING
@@ -157,16 +157,16 @@ def open_adapter(
     provider cannot be chosen from outside: the one asked for is compared with what the server
     reports.
     """
-    end_s = time.monotonic() + patience_s
+    end_s = REAL.monotonic() + patience_s
     while True:
         client = open_client(spec, options, available, requested)
         try:
             return ServerAdapter(client, secrets.mask(spec))
         except BaseException as error:
             client.close()
-            if not _is_not_ready(error) or time.monotonic() >= end_s:
+            if not _is_not_ready(error) or REAL.monotonic() >= end_s:
                 raise
-        time.sleep(RETRY_S)
+        REAL.sleep(RETRY_S)
 
 
 def _is_not_ready(error: BaseException) -> bool:
