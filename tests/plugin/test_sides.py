@@ -126,6 +126,23 @@ def test_servers_that_are_started_are_new_processes_in_each_window(
     assert len(pids) == 2 * len(set(pids)) == 8, "before and after each window"
 
 
+def test_a_test_has_its_server_started_and_another_for_the_old_version(project: Project) -> None:
+    project.test(WARM)
+    (new, new_start), (old, old_start) = started("wav"), started("pcm")
+    result = project.run(
+        *(f"--ttsperf-target={new}", f"--ttsperf-target-option={new_start}", "--ttsperf-trials=3"),
+        *(f"--ttsperf-against={old}", f"--ttsperf-against-option={old_start}"),
+    )
+    assert result.ret in (0, 1)
+    (cell,) = project.cells()
+    assert cell["cell"]["target"].startswith(f"{new}(connection='keep', start='env ")
+    assert len([trial for trial in cell["trials"] if trial["kind"] == "trial"]) == 3
+    assert cell["memory"]["rss_peak_mb"] > speech_server.BALLAST_MB
+    comparison = cell["comparison"]
+    assert (comparison["blocks"], comparison["reason"]) == (1, None)
+    assert comparison["against"].startswith(old)
+
+
 def test_a_server_that_cannot_be_started_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     old, old_start = started("wav")
     failing = "start=sh -c 'echo no voice here >&2; exit 5' {port}"
