@@ -13,7 +13,8 @@ from gate_cases import BUSY, CASES, HTTP, TTFA, Case, busy_case
 from gate_replay import Answer, by_metric, groups_with_fresh, replay_all_orders
 from tables import proportion, to_table
 
-from pytest_ttsperf.compare import metrics, process_luck
+from pytest_ttsperf.compare import metrics
+from pytest_ttsperf.experiment import process_luck
 from pytest_ttsperf.judge.statistics.t_rule import MIN_BLOCKS
 from pytest_ttsperf.records import Block
 

@@ -29,6 +29,11 @@ def refuse_unfit(source: TargetFactory) -> None:
             f"{source.spec.shown} runs already, on the provider and the settings that it was "
             "started with; start it once for each, and compare two addresses: ttsperf compare A B"
         )
+    if source.lifecycle == "served":
+        raise MeasurementError(
+            f"{source.spec.shown} runs on the provider and the settings that its command says; "
+            "compare two commands: ttsperf compare A B --option-a start=... --option-b start=..."
+        )
     if source.inline:
         raise MeasurementError(
             "alternatives are compared in processes of their own; leave out --ttsperf-inline"

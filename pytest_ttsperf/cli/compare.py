@@ -29,7 +29,9 @@ def add(commands: Any) -> None:
         help="two targets side by side: is B slower than A?",
         description="Open two targets in processes of their own, each twice, have them "
         "speak the same texts in turns, and say whether B is slower than A. A target is "
-        f"{targets_spec.FORMS}; modules are looked for in the current folder, too. "
+        f"{targets_spec.FORMS}; modules are looked for in the current folder, too. A server that "
+        "runs already is one process throughout; --option-a 'start=my-server --port {port}', with "
+        "http://127.0.0.1:{port} as A, has each block start a new one, and so for B. "
         "Where one of them is a program that starts anew for each text, cold "
         "starts are compared. Exit code 1 when B is slower, or when A or B does not run.",
     )

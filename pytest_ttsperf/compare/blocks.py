@@ -4,8 +4,8 @@ All are started together; when they are warm and quiet, each of them speaks each
 and in random order. A cold block is one start of each. Gives the numbers of a block; what follows
 from them is decided elsewhere.
 
-A server runs already, so its "processes" are connections to one server, which speaks each text for
-both.
+Of a server that runs already the "processes" are connections to one server, which speaks each text
+for both; one that is started for its target is a process of its own in each arm.
 """
 
 from __future__ import annotations

@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from pytest_ttsperf.compare import footing, forecast, graph_nodes, process_luck, revisions, run
+from pytest_ttsperf.compare import footing, forecast, graph_nodes, revisions, run
 from pytest_ttsperf.compare.blocks import ComparedCell, ComparisonSpec
 from pytest_ttsperf.compare.checkout import copies
 from pytest_ttsperf.compare.metrics import choose_ungated, with_work
 from pytest_ttsperf.compare.wording import list_some
 from pytest_ttsperf.errors import MeasurementError, QualityError, RevisionError, TargetError
+from pytest_ttsperf.experiment import process_luck
 from pytest_ttsperf.experiment.plan import Plan, TargetFactory
 from pytest_ttsperf.records import (
     CellResult,
@@ -32,6 +33,7 @@ from pytest_ttsperf.records import (
 )
 from pytest_ttsperf.targets import spec as targets_spec
 from pytest_ttsperf.targets.server.run_options import with_http_options
+from pytest_ttsperf.targets.server.start_options import without_start
 from pytest_ttsperf.targets.worker.source_tree import Tree, name_running_paths
 
 COLD = "cold starts were compared, each counted from when its process was asked for"
@@ -84,7 +86,10 @@ class ComparedVersion:
         spec = self.spec
         kind = targets_spec.kind_of(spec.spec)
         if not spec.options and kind == targets_spec.kind_of(source.spec.spec):
-            spec = structs.replace(spec, options=source.spec.options)
+            options = source.spec.options
+            if source.lifecycle == "served":  # what starts that one starts no other
+                options = without_start(options)
+            spec = structs.replace(spec, options=options)
         return replace(source, spec=with_http_options(spec, {}))
 
     def level(self, spec: ComparisonSpec, ready: TargetInfo | None) -> footing.Footing:

@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from msgspec import structs
 
-from pytest_ttsperf.compare import coarse_clock, late_trials, process_luck, rare_events, work
+from pytest_ttsperf.compare import coarse_clock, late_trials, rare_events, work
+from pytest_ttsperf.experiment import process_luck
 from pytest_ttsperf.judge.statistics.attribution import attribute, describe
 from pytest_ttsperf.judge.statistics.estimators import (
     TAILS,

@@ -67,6 +67,12 @@ class TargetFactory:
                 f"{self.spec.shown} runs already: another version of the code cannot be put in its "
                 "place; start that version too, and compare with its address"
             )
+        if target.lifecycle == "served":
+            raise MeasurementError(
+                f"{self.spec.shown} is started by its command, which would be the same at "
+                f"{self.tree.label}; name that version's: --ttsperf-against='{self.spec.shown}' "
+                "--ttsperf-against-option start=COMMAND"
+            )
         prefix = targets_spec.kind_of(self.spec.spec).prefixes[0]
         raise MeasurementError(
             f"{self.spec.shown} is not imported, so it would be the same at {self.tree.label}; "
@@ -92,8 +98,23 @@ class TargetFactory:
 
     @property
     def lifecycle(self) -> Lifecycle:
-        """How long its process lives: `kept`, `per_text` or `external`."""
+        """How long its process lives: `kept`, `per_text`, `served` or `external`."""
         return self._new_target().lifecycle
+
+    @property
+    def cold_missing_because(self) -> str | None:
+        """Why it has no cold start that could be measured, and what has; None where it has one."""
+        if self.lifecycle == "external":
+            return (
+                f"{self.spec.shown} runs already, so it has no cold start that could be measured; "
+                "measure it warm, or name what starts it as cmd: or module:callable"
+            )
+        if self.lifecycle == "served":
+            return (
+                f"{self.spec.shown} has answered once it is open, so it has no cold start that "
+                "could be measured; measure it warm, or name its engine as module:callable"
+            )
+        return None
 
     @property
     def can_swap_code(self) -> bool:

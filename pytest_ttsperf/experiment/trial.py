@@ -289,13 +289,11 @@ def run_cold_trial(
     """Start, synthesize twice, close: the first run counts from the start of the process.
 
     Where each text has a process of its own there is one run: a second would be another first.
-    MeasurementError for a server, which cannot be started from here.
+    MeasurementError for a server, which has none.
     """
-    if source.lifecycle == "external":
-        raise MeasurementError(
-            f"{source.spec.shown} runs already, so it has no cold start that could be measured; "
-            "measure it warm, or name what starts it as cmd: or module:callable"
-        )
+    missing_because = source.cold_missing_because
+    if missing_because is not None:
+        raise MeasurementError(missing_because)
     opened = open_target(source, warm=False)
     try:
         ready = opened.ready

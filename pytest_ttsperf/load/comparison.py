@@ -3,7 +3,8 @@
 A block is four windows that replay one trace, the baseline's two and the candidate's two in the
 order ABBA or BAAB, each with a fresh process of its version. One at a time is open and loaded, so
 that nothing stands beside it; of servers that run already the other one is idle, and its CPU time
-shows whether it was. What follows from blocks, and how surely, is `pairs`' matter.
+shows whether it was. Each of these is one process in all windows, whose luck is allowed for
+(docs/adr/0064). What follows from blocks, and how surely, is `pairs`' matter.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 from msgspec import structs
 
 from pytest_ttsperf.errors import TargetError
-from pytest_ttsperf.experiment import cell
+from pytest_ttsperf.experiment import cell, process_luck
 from pytest_ttsperf.experiment.plan import TargetFactory
 from pytest_ttsperf.experiment.trial import merge_tracers
 from pytest_ttsperf.judge.statistics import always_valid
@@ -128,6 +129,16 @@ class LoadComparisonSpec:
         """The commit of the baseline; None where it is of none."""
         tree = self.baseline.tree
         return tree.revision if tree else None
+
+    @property
+    def gates(self) -> tuple[ComparedMetric, ...]:
+        """The metrics, with what two processes of the same code may be apart.
+
+        That is where a version is one process in all windows, and nobody starts it anew.
+        """
+        if self.start_servers is not None:
+            return self.metrics
+        return process_luck.allow_for(self.metrics, self.baseline, self.candidate)
 
     @property
     def has_servers(self) -> bool:
@@ -523,7 +534,7 @@ class LoadComparisonRun:
         """The looks at what can be measured; what neither version has is not judged."""
         if self._looks is None:
             metrics = []
-            for metric in self.spec.metrics:
+            for metric in self.spec.gates:
                 if _is_measured(self.blocks, metric):
                     metrics.append(metric)
                 else:
@@ -572,7 +583,7 @@ class LoadComparisonRun:
             revision=self.spec.revision,
             seconds=self._elapsed_s(),
             seed=self.spec.plan.seed,
-            gates=self.spec.metrics,
+            gates=self.spec.gates,
         )
 
     def _comparison(self) -> Comparison:

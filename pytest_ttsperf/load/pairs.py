@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
+from pytest_ttsperf.experiment import process_luck
 from pytest_ttsperf.judge.statistics import always_valid, t_rule
 from pytest_ttsperf.judge.statistics.attribution import attribute, describe
 from pytest_ttsperf.judge.statistics.estimators import effects
@@ -128,6 +129,7 @@ def decide(
     found = attribute([measured.numbers for measured in readable], metric.statistic)
     verdict = structs.replace(verdict, attribution=found)
     verdict = structs.replace(verdict, reason=_reason(verdict, metric))
+    verdict = process_luck.hold_back(verdict, metric)
     return void(verdict, verdict) if verdict.control_fired else verdict
 
 

@@ -18,9 +18,7 @@ def test_first_answer(
     perf: Perf, cold_engine: ColdEngine, describe: Callable[[str | None], None]
 ) -> None:
     """From the start of the process to the first sound, and what that time was spent on."""
-    if cold_engine.source.lifecycle == "external":
-        pytest.skip(
-            f"{cold_engine.source.spec.shown} runs already, so it has no cold start that could be "
-            "measured; name what starts it, as cmd:... or module:callable"
-        )
+    missing_because = cold_engine.source.cold_missing_because
+    if missing_because is not None:
+        pytest.skip(missing_because)
     describe(phases_line(perf.stream("short")))

@@ -20,11 +20,13 @@ from pytest_ttsperf.records import (
 )
 from pytest_ttsperf.targets.worker.source_tree import Tree
 
-Lifecycle = Literal["kept", "per_text", "external"]
+Lifecycle = Literal["kept", "per_text", "served", "external"]
 """How long the process of a target lives.
 
 - `kept`: started by us, and synthesizes one text after the other.
 - `per_text`: started by us for each text anew, so that nothing of it is ever warm.
+- `served`: a server that is started by us, and is ready once it has answered: no cold start of it
+  is measured.
 - `external`: runs before it is measured and goes on afterwards, so that it has no cold start.
 """
 
@@ -48,6 +50,8 @@ class TargetRequest(NamedTuple):
     profile_folder: Path | None = None
     """Takes profiles of its sessions of ONNX Runtime, if its code is imported; figures of such a
     process do not count. None for a process that is measured."""
+    patience_s: float = 0.0
+    """Of a server that was only just started: for so long it may answer that it is not ready."""
 
 
 class Inspection(NamedTuple):

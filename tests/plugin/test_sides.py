@@ -15,6 +15,8 @@ import pytest
 from pytest_ttsperf.cli import main
 from pytest_ttsperf.compare import blocks, budget
 from pytest_ttsperf.judge.statistics import t_rule
+from pytest_ttsperf.load import comparison
+from pytest_ttsperf.load.generator import parent
 from tests.plugin import speech_server
 from tests.plugin.conftest import Project
 from tests.plugin.test_command import PROGRAM, RATE, WARM
@@ -81,6 +83,76 @@ def test_two_servers_are_one_start_each(base: str, capsys: pytest.CaptureFixture
     main(["compare", base, base, "--json"])
     (found,) = json.loads(capsys.readouterr().out).values()
     assert not any("one start" in note for note in found["notes"])
+
+
+def started(way: str) -> list[str]:
+    """A target whose server is started anew in each block, and the option that says so."""
+    # Its folder is where the modules of this repository are, and not that of a scratch project.
+    words = ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", speech_server.__name__]
+    return [f"http://127.0.0.1:{{port}}/{way}", f"start={shlex.join(words)} {{port}}"]
+
+
+def test_servers_that_are_started_are_new_processes_in_each_block(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (old, old_start), (new, new_start) = started("wav"), started("pcm")
+    main(["compare", old, new, "--option-a", old_start, "--option-b", new_start, "--json"])
+    (found,) = json.loads(capsys.readouterr().out).values()
+    assert (found["blocks"], found["reason"]) == (1, None)
+    assert not any("one start in all blocks" in note for note in found["notes"])
+    assert {gate.get("process_luck") for gate in found["gates"]} == {None}
+    (block,) = found["measured"]["ttfa_sound_ms"]
+    assert all(value > 0 for values in block["metric"].values() for value in values)
+
+
+def test_servers_that_are_started_are_new_processes_in_each_window(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Four windows were measured when it is known how long they take: too long, and all ran."""
+    monkeypatch.setattr(parent, "WARM_TEXTS", 1)
+    pids: list[int] = []
+
+    def count_handles(target_pids: tuple[int, ...]) -> None:
+        pids.extend(target_pids)
+
+    monkeypatch.setattr(comparison, "count_handles", count_handles)
+    (old, old_start), (new, new_start) = started("wav"), started("pcm")
+    options = ["--option-a", old_start, "--option-b", new_start]
+    load = ["--listeners", "2", "--pace", "greedy", "--window", "0.2s", "--budget", "4s"]
+    main(["compare", old, new, *options, *load, "--json"])
+    (found,) = json.loads(capsys.readouterr().out).values()
+    assert found["outcome"] == "INCONCLUSIVE"
+    assert found["reason"].startswith("a block of four windows takes")
+    assert len(pids) == 2 * len(set(pids)) == 8, "before and after each window"
+
+
+def test_a_test_has_its_server_started_and_another_for_the_old_version(project: Project) -> None:
+    project.test(WARM)
+    (new, new_start), (old, old_start) = started("wav"), started("pcm")
+    result = project.run(
+        *(f"--ttsperf-target={new}", f"--ttsperf-target-option={new_start}", "--ttsperf-trials=3"),
+        *(f"--ttsperf-against={old}", f"--ttsperf-against-option={old_start}"),
+    )
+    assert result.ret in (0, 1)
+    (cell,) = project.cells()
+    assert cell["cell"]["target"].startswith(f"{new}(connection='keep', start='env ")
+    assert len([trial for trial in cell["trials"] if trial["kind"] == "trial"]) == 3
+    assert cell["memory"]["rss_peak_mb"] > speech_server.BALLAST_MB
+    comparison = cell["comparison"]
+    assert (comparison["blocks"], comparison["reason"]) == (1, None)
+    assert comparison["against"].startswith(old)
+
+
+def test_a_server_that_cannot_be_started_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    old, old_start = started("wav")
+    failing = "start=sh -c 'echo no voice here >&2; exit 5' {port}"
+    assert main(["compare", old, old, "--option-a", old_start, "--option-b", failing]) == 1
+    words = " ".join(capsys.readouterr().err.split())
+    assert "the server that was started for it has ended (exit code 5)" in words
+    assert "no voice here" in words
+    assert main(["compare", old, old, "--option-a", old_start]) == 1
+    words = " ".join(capsys.readouterr().err.split())
+    assert "add the target option start=COMMAND" in words
 
 
 def test_a_server_has_no_cold_start_to_compare(

@@ -8,6 +8,7 @@ besides, and then the generator's own CPU time can be told from theirs.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Self
@@ -33,6 +34,7 @@ from pytest_ttsperf.records import (
 )
 from pytest_ttsperf.targets import spec as targets_spec
 from pytest_ttsperf.targets.base import Inspection, TargetRequest
+from pytest_ttsperf.targets.server import started_server
 from pytest_ttsperf.targets.server import target as server_target
 from pytest_ttsperf.targets.worker import protocol as worker_protocol
 from pytest_ttsperf.targets.worker.parent import WorkerTarget
@@ -46,6 +48,8 @@ MOST_PROGRAMS = 16
 SETTLE_NS = 50_000_000
 """Between the word to begin and the beginning, so that every process has heard it by then."""
 NS_PER_S = 1_000_000_000
+SERVERS = ("http", "wyoming")
+"""Kinds of targets that are asked over their address."""
 WAIT_S = 30.0
 """Beyond the time for an answer: for what all answers together take to be decoded or opened."""
 
@@ -77,7 +81,7 @@ class GeneratorProcess(WorkerTarget):
     child_module = "pytest_ttsperf.load.generator.child"
 
     def __init__(self, request: TargetRequest, kind: str) -> None:
-        self.is_of_server = kind in ("http", "wyoming")
+        self.is_of_server = kind in SERVERS
         super().__init__(request, is_client=self.is_of_server)
         self._is_for_programs = kind == "command"
 
@@ -122,6 +126,9 @@ class LoadGenerator:
         Without `is_decoded` answers are no recordings: nobody listens to a target of no work.
         """
         self._source = source
+        self._request = source.request
+        """As its processes have it: with the address of a server that was started for it."""
+        self._server: started_server.StartedServer | None = None
         self._load = load
         self._mode: Mode = mode
         self._kind = targets_spec.kind_of(source.spec.spec).name
@@ -158,13 +165,16 @@ class LoadGenerator:
     def open(self) -> TargetInfo:
         """Open the target and warm it: its own warm-up, then a few texts, one after the other.
 
-        With several processes one after the other, so that none disturbs the opening of another;
-        what is returned is of the first. TargetError when it does not open.
+        A server that is started for its target is started now. Several processes are opened one
+        after the other, so that none disturbs the opening of another; what is returned is of the
+        first. TargetError when it does not open.
         """
         self._source.make()  # raises what is wrong with the spec as every other user does
         try:
+            self._start_server()
             for _ in range(self._load.processes):
-                self._open_process()
+                with self._explaining_end():
+                    self._open_process()
         except BaseException:
             self.close()
             raise
@@ -236,17 +246,36 @@ class LoadGenerator:
         processes, self._processes = self._processes, []
         self._ready = []
         troubles = [process.close() for process in processes]
+        server, self._server = self._server, None
+        if server is not None:
+            troubles.append(server.close())
         return next(filter(None, troubles), None)
 
+    def _start_server(self) -> None:
+        if self._kind not in SERVERS:
+            return
+        self._server = started_server.begin(self._source.request)
+        if self._server is not None:
+            self._request = self._server.start()
+
+    @contextlib.contextmanager
+    def _explaining_end(self) -> Iterator[None]:
+        """An error of a server that was started here, and has ended, is its end."""
+        if self._server is None:
+            yield
+            return
+        with self._server.explaining_end():
+            yield
+
     def _open_process(self) -> None:
-        process = GeneratorProcess(self._source.request, self._kind)
+        process = GeneratorProcess(self._request, self._kind)
         self._processes.append(process)
         ready = process.open()
         process.warm()
         for text in corpus.warmup_texts("short", WARM_TEXTS):
             process.record(text, self._mode)
         if process.is_of_server:
-            owner = server_target.find_server(self._source.spec)
+            owner = server_target.find_server(self._request.spec)
             ready = structs.replace(
                 ready,
                 pid=owner.pid,
@@ -340,7 +369,9 @@ class LoadGenerator:
         before = self._ready[0].pid
         if not has_failures or before is None or not self._first_process.is_of_server:
             return
-        owner = server_target.find_server(self._source.spec)
+        if self._server is not None:
+            self._server.refuse_end(started_server.EXIT_S)
+        owner = server_target.find_server(self._request.spec)
         if owner.pid != before:
             raise TargetCrashed(
                 f"target {self._source.spec.label} ended under this load, or was started anew "

@@ -7,14 +7,11 @@ each text, and `end` says where its answer is over: warm. No shell is used. POSI
 
 from __future__ import annotations
 
-import shlex
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from typing import IO, NamedTuple
 
-from pytest_ttsperf import secrets
 from pytest_ttsperf.errors import (
     MeasurementError,
     TargetCrashed,
@@ -26,8 +23,8 @@ from pytest_ttsperf.measure.memory import sample_peak_memory
 from pytest_ttsperf.measure.recorder import cost
 from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import Json, Mode, Recording, TargetInfo, Usage
+from pytest_ttsperf.targets import command_line, tracing
 from pytest_ttsperf.targets import spec as targets_spec
-from pytest_ttsperf.targets import tracing
 from pytest_ttsperf.targets.base import Inspection, Lifecycle, ProcessUsage, TargetRequest
 from pytest_ttsperf.targets.child_process import describe_exit
 from pytest_ttsperf.targets.command.framing import WAYS, open_framing
@@ -201,10 +198,7 @@ class CommandTarget:
 
     def _parse_command(self) -> list[str]:
         words = self._split_command()
-        if shutil.which(words[0]) is None:
-            raise TargetNotFound(
-                f"found no program {words[0]!r} on PATH; install it, or write its path"
-            )
+        command_line.require_program(words[0])
         for name in ("provider", "voice"):
             words = self._fill_in(words, name)
         if not self._is_once and _has_place(words, TEXT):
@@ -220,14 +214,7 @@ class CommandTarget:
         comes_by_variable = not text.startswith(PREFIX)
         if comes_by_variable:
             text = targets_spec.resolve(text)
-        line = text.removeprefix(PREFIX)
-        try:
-            words = shlex.split(line)
-        except ValueError as error:
-            raise TargetNotFound(
-                f"found the command {secrets.mask(line)!r}, which cannot be read ({error}); wanted "
-                "words as in a shell, quoted where they hold blanks"
-            ) from error
+        words = command_line.split_words(text.removeprefix(PREFIX))
         if not words:
             raise TargetNotFound("found cmd: with nothing behind it; wanted cmd:program arguments")
         if comes_by_variable:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 import numpy as np
 
 from pytest_ttsperf import secrets
-from pytest_ttsperf.errors import TargetFailed, TargetShapeError
+from pytest_ttsperf.errors import StatusRefused, TargetFailed, TargetShapeError
+from pytest_ttsperf.real import REAL
 from pytest_ttsperf.records import Json, Mode, Recording, Span
 from pytest_ttsperf.targets import spec as targets_spec
 from pytest_ttsperf.targets.decoders.base import NOTHING
@@ -21,11 +22,16 @@ from pytest_ttsperf.targets.server.client import (
     Client,
     RawResponse,
     TimedResponse,
+    Unanswered,
     count_bytes,
 )
+from pytest_ttsperf.targets.server.start_options import OPTIONS as START_OPTIONS
 
 FIRST_TEXT = "Hello, this is the first sentence."
 """Requested once at the opening: it shows the rate, and whether there is an answer at all."""
+NOT_READY = 503
+RETRY_S = 0.1
+"""Until a server that is not ready is asked again."""
 
 
 class ServerAdapter:
@@ -142,18 +148,32 @@ def open_adapter(
     options: dict[str, Json],
     available: dict[str, str],
     requested: tuple[str, ...],
+    *,
+    patience_s: float = 0.0,
 ) -> ServerAdapter:
     """Reach the server that `spec` names. TargetError says what is in the way.
 
-    A provider cannot be chosen from outside: the one asked for is compared with what the server
+    For `patience_s` it may answer that it is not ready, or end connections without an answer. A
+    provider cannot be chosen from outside: the one asked for is compared with what the server
     reports.
     """
-    client = open_client(spec, options, available, requested)
-    try:
-        return ServerAdapter(client, secrets.mask(spec))
-    except BaseException:
-        client.close()
-        raise
+    end_s = REAL.monotonic() + patience_s
+    while True:
+        client = open_client(spec, options, available, requested)
+        try:
+            return ServerAdapter(client, secrets.mask(spec))
+        except BaseException as error:
+            client.close()
+            if not _is_not_ready(error) or REAL.monotonic() >= end_s:
+                raise
+        REAL.sleep(RETRY_S)
+
+
+def _is_not_ready(error: BaseException) -> bool:
+    """Whether it is what a server says, or a proxy before it, that is still starting."""
+    if isinstance(error, StatusRefused):
+        return error.status == NOT_READY
+    return isinstance(error, Unanswered)
 
 
 def open_client(
@@ -179,7 +199,7 @@ def open_client(
         if name not in option_names:
             raise TargetShapeError(
                 f"target {label} was given {name}={secrets.mask_value(name, value)!r}; wanted "
-                f"{' or '.join(option_names)}"
+                f"{' or '.join((*option_names, *START_OPTIONS))}"
             )
     return make_client(
         spec,

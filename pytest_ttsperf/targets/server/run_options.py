@@ -8,16 +8,18 @@ from msgspec import structs
 
 from pytest_ttsperf.records import Json, TargetSpec
 from pytest_ttsperf.targets import spec as targets_spec
-from pytest_ttsperf.targets.server import request_template
+from pytest_ttsperf.targets.server import request_template, start_options
 
 
 def with_http_options(spec: TargetSpec, http: Mapping[str, Json]) -> TargetSpec:
     """A server's spec with the run's options for HTTP; its own win. Any other spec as it is.
 
     Whether the connection stays open is always among them: it is another cell otherwise.
-    TargetError for a form that cannot be understood.
+    TargetError for a form that cannot be understood, or a start.
     """
     kind = targets_spec.kind_of(spec.spec).name
+    if kind in ("http", "wyoming"):
+        start_options.check(spec)
     if kind == "wyoming":
         connection = http.get("connection", "keep")
         return structs.replace(spec, options={"connection": connection, **spec.options})

@@ -161,6 +161,7 @@ class WorkerChild:
             request.options,
             request.available,
             request.requested,
+            patience_s=request.patience_s,
         )
         _, target_warnings = self._adapter.opening_spans()
         ready = TargetInfo(

@@ -90,7 +90,8 @@ class WorkerTarget:
     def open(self) -> TargetInfo:
         """Start the process and open the target in it."""
         spawned_ns = self._start()
-        reply = self._ask(self._open_request(spawned_ns))
+        timeout_s = self._request.timeout_s + self._request.patience_s
+        reply = self._ask(self._open_request(spawned_ns), timeout_s)
         assert isinstance(reply, protocol.OpenedReply), reply
         ready = reply.ready
         target_warnings = (*ready.target_warnings, *tracing.remarks())
@@ -101,7 +102,7 @@ class WorkerTarget:
         spec = request.spec
         target = (spec.spec, spec.options, request.available, request.requested)
         if self._is_client:
-            return protocol.ConnectRequest(*target)
+            return protocol.ConnectRequest(*target, patience_s=request.patience_s)
         tree = None
         if self._tree is not None:
             tree = self._tree.only_folders()
@@ -224,9 +225,10 @@ class WorkerTarget:
             *searched,
         ]
 
-    def _ask(self, request: protocol.Message) -> protocol.Reply:
+    def _ask(self, request: protocol.Message, timeout_s: float | None = None) -> protocol.Reply:
+        """The reply, within the time for an answer if no other is named."""
         self.send(request)
-        reply = self.receive(protocol.REPLIES, self._request.timeout_s)
+        reply = self.receive(protocol.REPLIES, timeout_s or self._request.timeout_s)
         assert isinstance(reply, protocol.Reply), reply
         return reply
 

@@ -36,6 +36,9 @@ class TargetMessage(Message, frozen=True):
 class ConnectRequest(TargetMessage, frozen=True):
     """Be the client of a server that runs already."""
 
+    patience_s: float = 0.0
+    """For so long it may answer that it is not ready."""
+
 
 class OpenRequest(TargetMessage, frozen=True):
     """Import and call the target."""

@@ -96,6 +96,12 @@ def test_nothing_is_measured_without_a_reference_or_an_end(
     ("source", "words"),
     [
         (TargetFactory(spec=TargetSpec(spec="http://127.0.0.1:9")), "ttsperf compare A B"),
+        (
+            TargetFactory(
+                spec=TargetSpec(spec="http://127.0.0.1:{port}", options={"start": "serve {port}"})
+            ),
+            "compare two commands: ttsperf compare A B",
+        ),
         (replace(SOURCE, inline=True), "leave out --ttsperf-inline"),
     ],
 )

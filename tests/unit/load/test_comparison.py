@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 import pytest
 
 from pytest_ttsperf.errors import TargetError
+from pytest_ttsperf.experiment import process_luck
 from pytest_ttsperf.experiment.plan import Plan, TargetFactory
-from pytest_ttsperf.load import comparison, generator_guard, window_blocks
+from pytest_ttsperf.load import comparison, generator_guard, pairs, window_blocks
 from pytest_ttsperf.load.cell import LoadPlan
 from pytest_ttsperf.load.comparison import LoadComparisonRun, LoadComparisonSpec
 from pytest_ttsperf.load.traces import WindowPlan
@@ -290,6 +291,65 @@ def test_servers_are_loaded_in_turns_and_one_start_is_said(
     assert any("a server was loaded that runs already" in note for note in found.notes)
 
 
+@pytest.fixture
+def six_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The longest of a comparison that does not settle: scripted windows take no time."""
+    plan_blocks = pairs.plan_blocks
+
+    def plan_six(budget_s: float, block_s: float, longest_s: float) -> Any:
+        return plan_blocks(budget_s, budget_s / 6, longest_s)
+
+    monkeypatch.setattr(pairs, "plan_blocks", plan_six)
+
+
+TYPICAL = "ttfa geometric mean"
+
+
+def reason_of(found: Any, label: str) -> str:
+    (place,) = [place for place, metric in enumerate(found.gates) if metric.label == label]
+    return str(found.changes[place].reason)
+
+
+@pytest.mark.usefixtures("six_blocks")
+def test_servers_that_run_already_differ_by_luck_and_that_is_no_fail(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(TTFA_MS, "8002", 110.0)
+    monkeypatch.setitem(TTFA_MS, "new", 110.0)
+    found, _ = compare(servers(monkeypatch, 0.0))
+    assert by_label(found)[TYPICAL] is Outcome.INCONCLUSIVE
+    assert Outcome.FAIL not in by_label(found).values()
+    reason = reason_of(found, TYPICAL)
+    assert "each version is one server process" in reason
+    assert process_luck.REMEDY in reason
+    # Of processes that are started anew the same figures are a FAIL.
+    found, _ = compare(contest("old", "new"))
+    assert by_label(found)[TYPICAL] is Outcome.FAIL
+
+
+@pytest.mark.usefixtures("six_blocks")
+def test_a_server_that_is_much_slower_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TTFA_MS, "8002", 180.0)
+    found, _ = compare(servers(monkeypatch, 0.0))
+    assert by_label(found)[TYPICAL] is Outcome.FAIL
+
+
+def luck_of(found: Any) -> set[float | None]:
+    return {metric.process_luck for metric in found.gates}
+
+
+def test_luck_is_allowed_for_where_a_version_is_one_process_in_all_windows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec = servers(monkeypatch, 0.0)
+    assert luck_of(compare(spec)[0]) == {None, process_luck.APART}
+    assert luck_of(compare(replace(spec, candidate=source("new")))[0]) == {
+        None, process_luck.APART,
+    }  # fmt: skip
+    assert luck_of(compare(replace(spec, candidate=spec.baseline))[0]) == {None}
+    assert luck_of(compare(contest("old", "new"))[0]) == {None}
+
+
 def test_a_server_that_is_not_idle_voids_it(monkeypatch: pytest.MonkeyPatch) -> None:
     found, _ = compare(servers(monkeypatch, 1e6))
     assert found.outcome is Outcome.INVALID
@@ -322,3 +382,4 @@ def test_servers_that_are_started_for_each_block_are_those_that_are_loaded(
     names = {name for name, _ in scripted.loaded if not name.endswith("closed")}
     assert names == {"9000", "9001", "9002", "9003", "9004", "9005"}
     assert not any("one start in all blocks" in note for note in found.notes)
+    assert luck_of(found) == {None}

@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pytest
 
+from pytest_ttsperf.experiment import process_luck
 from pytest_ttsperf.load import pairs, window_blocks
 from pytest_ttsperf.load.window_blocks import StageTimes, WindowBlock
-from pytest_ttsperf.records import Outcome
+from pytest_ttsperf.records import ChangeVerdict, Outcome
 from tests.unit.load.factories import window
 
 METRICS = {metric.label: metric for metric in window_blocks.choose_metrics()}
@@ -120,6 +121,53 @@ def test_saying_less_is_as_bad_as_saying_more(share: float) -> None:
     assert verdict.outcome is Outcome.FAIL
     assert not verdict.improved
     assert "changed by more than 2.0 %" in verdict.reason
+
+
+def judge_single(slower: float, *, is_single: bool) -> ChangeVerdict:
+    """The p95 of two versions, each of which is one process in all windows, or is not."""
+    metric = P95
+    if is_single:
+        (metric,) = process_luck.with_luck([P95])
+    return pairs.decide(draw_blocks(6, slower=slower, deviation=0.003), metric)
+
+
+def test_a_change_as_two_processes_have_it_is_no_failure_of_a_single_one() -> None:
+    assert judge_single(0.13, is_single=False).outcome is Outcome.FAIL
+    verdict = judge_single(0.13, is_single=True)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.blocks_needed is None
+    assert "each version is one server process" in verdict.reason
+    assert verdict.reason.endswith(process_luck.REMEDY)
+
+
+def test_what_is_surely_beyond_that_still_fails() -> None:
+    verdict = judge_single(0.25, is_single=True)
+    assert verdict.outcome is Outcome.FAIL
+    assert "one server process" not in verdict.reason
+
+
+def test_an_improvement_of_a_single_process_is_one_beyond_that_alone() -> None:
+    assert judge_single(-0.12, is_single=False).improved
+    verdict = judge_single(-0.12, is_single=True)
+    assert verdict.outcome is Outcome.PASS
+    assert not verdict.improved
+    assert "no proof of an improvement" in verdict.reason
+    assert judge_single(-0.3, is_single=True).improved
+
+
+def test_the_same_speed_of_single_processes_passes_as_ever() -> None:
+    single = judge_single(0.0, is_single=True)
+    assert single.outcome is Outcome.PASS
+    assert single.reason == judge_single(0.0, is_single=False).reason
+
+
+def test_shares_what_is_left_behind_and_what_is_said_are_no_matter_of_luck() -> None:
+    lucky = {
+        metric.label
+        for metric in process_luck.with_luck(METRICS.values())
+        if metric.process_luck is not None
+    }
+    assert lucky == {"ttfa geometric mean", "ttfa p95", "time per good answer"}
 
 
 def test_a_margin_of_nothing_is_refused() -> None:

@@ -115,6 +115,8 @@ def test_each_row_names_a_class_that_can_be_imported() -> None:
         (TargetSpec(spec="engine:Engine"), "kept", True),
         (TargetSpec(spec="http://localhost:1"), "external", False),
         (TargetSpec(spec="wyoming://localhost:1"), "external", False),
+        (TargetSpec(spec="http://a:{port}", options={"start": "serve {port}"}), "served", False),
+        (TargetSpec(spec="wyoming://a:{port}", options={"start": "serve {port}"}), "served", False),
         (TargetSpec(spec="cmd:piper"), "per_text", False),
         (TargetSpec(spec="cmd:piper", options={"protocol": "lines"}), "kept", False),
     ],

@@ -1,7 +1,7 @@
 """A real server of speech with moods, which its texts name: for what a crowd meets.
 
-`refuse`, `break` and `hang` concern one answer, `die` the server. Run by `python -m`, it prints its
-port.
+`refuse`, `break` and `hang` concern one answer, `die` the server. Run by `python -m`, with a port
+or without, it prints its port.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class MoodyHandler(speech_server.Handler):
 
 
 if __name__ == "__main__":
-    server = speech_server.Server(("127.0.0.1", 0), MoodyHandler)
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+    server = speech_server.Server(("127.0.0.1", port), MoodyHandler)
     sys.stdout.write(f"{server.server_address[1]}\n")
     sys.stdout.flush()
     server.serve_forever()

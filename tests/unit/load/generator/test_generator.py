@@ -474,6 +474,30 @@ def test_a_server_that_is_gone_is_an_error(
         run(source_of(base), LoadSpec(rate=20.0), texts)
 
 
+MOODY_PROGRAM = f"{shlex.quote(sys.executable)} -m tests.unit.load.generator.moody_server {{port}}"
+
+
+def test_a_server_is_started_for_its_target_and_ends_with_it() -> None:
+    source = source_of("http://127.0.0.1:{port}", start=MOODY_PROGRAM)
+    pids = []
+    for _ in range(2):
+        with LoadGenerator(source, GREEDY, "stream") as generator:
+            ready = generator.open()
+            require_all_answered(generator.run_window(draw_turns(GREEDY), lambda _: None))
+            assert generator.target_pid == ready.pid
+            assert psutil.Process(ready.pid).cmdline()[-1].isdecimal()
+        assert not psutil.pid_exists(ready.pid or 0)
+        pids.append(ready.pid)
+    assert len(set(pids)) == 2
+
+
+def test_a_server_that_was_started_and_ends_under_load_says_how() -> None:
+    source = source_of("http://127.0.0.1:{port}", start=MOODY_PROGRAM)
+    texts = ["die of this text", "speak this text", "and this one", "and this"]
+    with pytest.raises(TargetCrashed, match=r"was started for it has ended \(exit code 1\)"):
+        run(source, LoadSpec(rate=20.0), texts)
+
+
 def test_a_server_is_hung_up(moody: tuple[subprocess.Popen[str], str]) -> None:
     _, base = moody
     record = run(source_of(f"{base}/wav"), LoadSpec(rate=20.0, hangs_up=True))

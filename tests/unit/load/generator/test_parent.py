@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_ttsperf.errors import MeasurementError, TargetCrashed
+from pytest_ttsperf.errors import MeasurementError, TargetCrashed, TargetShapeError
 from pytest_ttsperf.experiment.plan import TargetFactory
 from pytest_ttsperf.load.generator.parent import LoadGenerator, deal, share_out
 from pytest_ttsperf.records import LoadSpec, OfferedRequest, TargetSpec
@@ -54,6 +54,12 @@ def test_another_load_needs_as_many_processes() -> None:
     generator.change_load(LoadSpec(rate=3.0))
     with pytest.raises(MeasurementError, match="open another generator"):
         generator.change_load(LoadSpec(listeners=4, processes=2))
+
+
+def test_half_a_start_of_a_server_is_refused() -> None:
+    started = TargetSpec(spec="http://127.0.0.1:{port}")
+    with pytest.raises(TargetShapeError, match="add the target option start=COMMAND"):
+        LoadGenerator(TargetFactory(started), LoadSpec(listeners=2), "stream").open()
 
 
 def test_what_is_not_open_says_so() -> None:

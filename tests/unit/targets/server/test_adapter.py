@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from pytest_ttsperf.errors import TargetFailed, TargetShapeError
+from pytest_ttsperf.errors import StatusRefused, TargetFailed, TargetShapeError
 from pytest_ttsperf.records import Json, Mode
 from pytest_ttsperf.targets.decoders.pcm import Pcm, PcmShape
+from pytest_ttsperf.targets.server import adapter
 from pytest_ttsperf.targets.server.adapter import ServerAdapter, open_adapter
-from pytest_ttsperf.targets.server.client import TimedResponse
+from pytest_ttsperf.targets.server.client import TimedResponse, Unanswered
 
 SPEC = "http://127.0.0.1:1"
 
@@ -92,3 +93,64 @@ def test_options_that_a_server_does_not_have_are_told(
 ) -> None:
     with pytest.raises(TargetShapeError, match=told):
         open_adapter(spec, options, {}, ())
+
+
+# A server that was only just started
+
+LOADING = StatusRefused("answered 503", status=503)
+
+
+class Starting(Scripted):
+    """Raises each of these once, before it answers."""
+
+    errors: list[Exception]
+
+    def ask(self, text: str, mode: Mode) -> TimedResponse:
+        if self.errors:
+            raise self.errors.pop(0)
+        return super().ask(text, mode)
+
+
+@pytest.fixture
+def clients(monkeypatch: pytest.MonkeyPatch) -> list[Starting]:
+    """Those that were made, of one server: they raise what `Starting.errors` has."""
+    made: list[Starting] = []
+
+    def open_client(*_: object) -> Starting:
+        made.append(Starting())
+        return made[-1]
+
+    monkeypatch.setattr(adapter, "open_client", open_client)
+    monkeypatch.setattr(adapter, "RETRY_S", 0.001)
+    return made
+
+
+def test_one_that_is_not_ready_is_asked_again(
+    clients: list[Starting], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = [LOADING, Unanswered("reset"), LOADING]
+    monkeypatch.setattr(Starting, "errors", errors, raising=False)
+    speaker = open_adapter(SPEC, {}, {}, (), patience_s=30.0)
+    assert speaker.sample_rate == 16_000
+    assert [client.closed for client in clients] == [True, True, True, False]
+
+
+@pytest.mark.parametrize("patience_s", [0.0, 0.02])
+def test_it_is_asked_no_longer_than_it_may_take(
+    clients: list[Starting], monkeypatch: pytest.MonkeyPatch, patience_s: float
+) -> None:
+    monkeypatch.setattr(Starting, "errors", [LOADING] * 1000, raising=False)
+    with pytest.raises(StatusRefused, match="503"):
+        open_adapter(SPEC, {}, {}, (), patience_s=patience_s)
+    assert (len(clients) > 1) is (patience_s > 0)
+    assert all(client.closed for client in clients)
+
+
+def test_what_it_refuses_otherwise_it_refuses_at_once(
+    clients: list[Starting], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = StatusRefused("answered 400", status=400)
+    monkeypatch.setattr(Starting, "errors", [refused, refused], raising=False)
+    with pytest.raises(StatusRefused, match="400"):
+        open_adapter(SPEC, {}, {}, (), patience_s=30.0)
+    assert len(clients) == 1

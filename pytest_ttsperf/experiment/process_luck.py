@@ -1,8 +1,9 @@
 """Two processes of the same code are not equally fast, and a server is one process throughout.
 
-A comparison of programs or Python objects has new processes in each block, whose luck averages out.
-A server runs already: all blocks meet the same process of each version, so that its luck is in
-every one of them, and the control, which asks that process, cannot see it (docs/adr/0064). Pure.
+A comparison of programs or Python objects has new processes in each block, or window of a load,
+whose luck averages out. A server runs already: all blocks meet the same process of each version, so
+that its luck is in every one of them, and the control, which asks that process, cannot see it
+(docs/adr/0064). A server that is started for its target is a new process each time. Pure.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from pytest_ttsperf.records import ChangeVerdict, ComparedMetric, Outcome
+from pytest_ttsperf.targets.server.start_options import START
 
 if TYPE_CHECKING:
     from pytest_ttsperf.experiment.plan import TargetFactory
@@ -22,6 +24,10 @@ APART = 0.15
 """How far apart two servers of the same code may be, as a share: half as much again as was seen."""
 TRIALS = ("p50", "p95", "value")
 """Statistics of what a process is fast or slow in."""
+REMEDY = (
+    f"have each block start new ones (the target option {START}=COMMAND), or start both anew and "
+    "compare again"
+)
 
 
 def is_single(source: TargetFactory) -> bool:
@@ -71,7 +77,7 @@ def hold_back(verdict: ChangeVerdict, metric: ComparedMetric) -> ChangeVerdict:
             verdict,
             outcome=Outcome.INCONCLUSIVE,
             blocks_needed=None,
-            reason=f"{verdict.reason}. But {words}: start both anew and compare again",
+            reason=f"{verdict.reason}. But {words}: {REMEDY}",
         )
     if verdict.improved and math.log1p(verdict.high) >= -luck:
         return structs.replace(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from pytest_ttsperf.compare import decision, metrics, process_luck
+from pytest_ttsperf.compare import decision, metrics
+from pytest_ttsperf.experiment import process_luck
 from pytest_ttsperf.experiment.plan import TargetFactory
 from pytest_ttsperf.judge.statistics.t_rule import END
 from pytest_ttsperf.records import ChangeVerdict, Outcome, TargetSpec
@@ -14,6 +15,12 @@ from tests.unit.compare.test_decision import compared, steady
 OLD = TargetFactory(spec=TargetSpec(spec="http://127.0.0.1:8001"))
 NEW = TargetFactory(spec=TargetSpec(spec="http://127.0.0.1:8002"))
 PYTHON = TargetFactory(spec=TargetSpec(spec="module:Engine"))
+
+
+def started(program: str) -> TargetFactory:
+    """A server of its own in each block."""
+    options = {"start": f"{program} --port {{port}}"}
+    return TargetFactory(spec=TargetSpec(spec="http://127.0.0.1:{port}", options=options))
 
 
 def judge(slower: float, *, luck: float | None = process_luck.APART) -> ChangeVerdict:
@@ -28,7 +35,8 @@ def test_a_difference_as_two_processes_have_it_is_no_fail(slower: float) -> None
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert verdict.blocks_needed is None
     assert "each version is one server process" in verdict.reason
-    assert verdict.reason.endswith("start both anew and compare again")
+    assert "have each block start new ones (the target option start=COMMAND)" in verdict.reason
+    assert verdict.reason.endswith("or start both anew and compare again")
 
 
 def test_a_larger_one_is() -> None:
@@ -51,7 +59,10 @@ def test_an_improvement_by_luck_is_none() -> None:
     assert judge(0.7).improved
 
 
-@pytest.mark.parametrize(("baseline", "candidate"), [(OLD, NEW), (OLD, PYTHON), (PYTHON, NEW)])
+@pytest.mark.parametrize(
+    ("baseline", "candidate"),
+    [(OLD, NEW), (OLD, PYTHON), (PYTHON, NEW), (OLD, started("new")), (started("old"), NEW)],
+)
 def test_it_is_allowed_where_a_server_is_compared(
     baseline: TargetFactory, candidate: TargetFactory
 ) -> None:
@@ -63,6 +74,8 @@ def test_processes_that_are_started_for_each_block_need_none() -> None:
     chosen = metrics.choose_metrics("warm")
     other = structs.replace(PYTHON.spec, spec="module:Other")
     assert process_luck.allow_for(chosen, PYTHON, TargetFactory(spec=other)) == chosen
+    assert process_luck.allow_for(chosen, started("old"), started("new")) == chosen
+    assert process_luck.allow_for(chosen, started("old"), PYTHON) == chosen
 
 
 def test_one_server_against_itself_needs_none() -> None:
