@@ -9,12 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text, as a set."""
+    return frozenset(text.split())
+
+
 OPENERS = "\"'“‘«([{<*_-–—¿¡"
 CLOSERS = "\"'”’»)]}>*_"
 CLAUSE_ENDS = (",", ";", ":", "—", "–", ")", "]")
 BRACKETS = (("(", ")"), ("[", "]"), ("{", "}"), ("<", ">"), ("“", "”"))
 PAIRED = ('"', "`")
 SHORT_WORD = 2
+CALENDAR = word_set(
+    """
+    Mon Tue Tues Wed Thu Thurs Fri Sat Sun Monday Tuesday Wednesday Thursday Friday Saturday Sunday
+    Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec January February March April May June July
+    August September October November December
+    """
+)
+"""Days and months, which a dash may lead to: Monday – Friday."""
 
 
 def count_first_clause(words: Sequence[str]) -> int:
@@ -37,6 +51,8 @@ def belong_together(left: str, right: str) -> bool:
     if not start or not start[0].isalpha():
         return True
     core = start.rstrip(CLOSERS + ".,;:!?")
+    if left == "–" and core in CALENDAR:
+        return True
     if core.isupper() or len(core) <= SHORT_WORD:
         return left.rstrip(",")[-1:].isdigit() or core.isupper()
     return left[-1:].isdigit() or left.endswith((".", "+", "=", "/", "&"))

@@ -17,15 +17,19 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from ..cache import Cache
+from .clauses import OPENERS
 from .packed_dict import PackedDict, pack
 
 VERSION = "1"  # of the tables and what is in them
 MODULE = "_tts_engine_reading_rules"
 TAGGER = "tagger.json.gz"
+QUOTES = frozenset('"“”')
+OPENING, CLOSING = "``", "''"  # tags of quotation marks
 SURE = 5  # how the rules rate a pronunciation that was given to them
 
 
 Net = Callable[[str], str | None]  # reads unknown words: word -> phonemes
+Tagger = Callable[[Sequence[str]], Sequence[str]]  # words -> their parts of speech
 
 
 class Token(NamedTuple):
@@ -48,10 +52,11 @@ def open_rules(
     module._load_json = lambda name: _load(assets / name, cache)
     rules = module.G2P(oov=net, british=british)
     rules.tagger.vocab = _open_table(assets / TAGGER, "vocab", cache)
+    rules.tagger = _tag_without_quotes(rules.tagger)
     overrides = Overrides(lexicon)
 
     def read(text: str) -> list[Token]:
-        tokens = list(_separate_stops(rules.tokenize(_simplify(text))))
+        tokens = list(_separate_stops(_open_quotes(rules.tokenize(_simplify(text)))))
         overrides.apply(tokens)
         return [
             Token(token.text, token.phonemes or "", bool(token.whitespace))
@@ -59,6 +64,29 @@ def open_rules(
         ]
 
     return read
+
+
+def _tag_without_quotes(tag: Tagger) -> Tagger:
+    """The tagger, without sight of quotation marks, which it takes for words at times.
+
+    A mark that is tagged as a word makes an unknown one of the word that it touches.
+    """
+
+    def tag_words(words: Sequence[str]) -> list[str]:
+        others = iter(tag([word for word in words if word not in QUOTES]))
+        return [CLOSING if word in QUOTES else next(others) for word in words]
+
+    return tag_words
+
+
+def _open_quotes(tokens: Iterable[Any]) -> Iterator[Any]:
+    """The tokens; a quotation mark with a space before it opens."""
+    is_first = True
+    for token in tokens:
+        if token.text in QUOTES and is_first:
+            token.tag = OPENING
+        yield token
+        is_first = bool(token.whitespace) or (is_first and token.text in OPENERS)
 
 
 def _separate_stops(tokens: Iterable[Any]) -> Iterator[Any]:

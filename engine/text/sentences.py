@@ -3,17 +3,13 @@
 
 from __future__ import annotations
 
-from .clauses import CLOSERS, OPENERS
+from .clauses import CLOSERS, OPENERS, word_set
 
 SENTENCE_ENDS = "!?…。！？"
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
 # Before a name or a number, and so never the end of a sentence.
-NEVER_LAST = _words(
+NEVER_LAST = word_set(
     """
     Mr Mrs Ms Mx Messrs Dr Drs Prof Profs Rev Hon Fr Msgr Sen Sens Rep Reps Gov Govs Pres Gen Col
     Maj Capt Cmdr Lt Sgt Cpl Pvt Adm Supt Det Insp Amb Atty MR MRS MS DR PROF
@@ -21,7 +17,7 @@ NEVER_LAST = _words(
     """
 )
 # Only before a number: "No. 5", but "No. Never."
-BEFORE_NUMBERS = _words(
+BEFORE_NUMBERS = word_set(
     """
     No no NO Nos nos NOS Fig fig FIG Figs figs Vol vol Vols vols Ch ch Chap chap Sec sec Sect sect
     Eq eq Art art p P pp Pp pg par para app App apt Apt Ste ste Rm rm ext Ext op Op ver c ca Rt Rte
@@ -30,9 +26,9 @@ BEFORE_NUMBERS = _words(
 )
 # The end of a sentence, unless a day, a month or a time zone follows.
 ROMAN = frozenset("IVXLC")
-HALVES_OF_DAYS = _words("a.m p.m A.M P.M am pm")
+HALVES_OF_DAYS = word_set("a.m p.m A.M P.M am pm")
 # The end of a sentence only if what follows looks like the start of one.
-MAYBE_LAST = _words(
+MAYBE_LAST = word_set(
     """
     St Ave Blvd Rd Ln Hwy Sq Apt Bldg Ste Jr Sr Inc Ltd Co Corp Bros Dept Univ Assn Govt
     Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec Mon Tue Tues Wed Thu Thurs Fri Sat Sun
@@ -40,26 +36,26 @@ MAYBE_LAST = _words(
     """
 )
 # Behind these a single letter is no initial: "plan B."
-LETTERED = _words(
+LETTERED = word_set(
     """
     plan option vitamin grade type class section group team part point letter hepatitis exhibit
     appendix schedule version model step unit gate terminal
     """
 )
 # Behind these "no" is what somebody says, and no number.
-BEFORE_AN_ANSWER = _words(
+BEFORE_AN_ANSWER = word_set(
     """
     said say says saying answered replied voted votes meant yes shouted whispered
     """
 )
-BEHIND_TIMES = _words(
+BEHIND_TIMES = word_set(
     """
     Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June
     July August September October November December Eastern Central Mountain Pacific Standard
     Daylight London Paris Tokyo Beijing Greenwich
     """
 )
-STARTERS = _words(
+STARTERS = word_set(
     """
     A After All Although An And Are As At Because Before But By Can Did Do Does Even For From Had
     Has Have He Her Here His How However I If In Is It Its Later Many Maybe Meanwhile Most My Next
@@ -107,13 +103,19 @@ def _is_abbreviation(
         return is_first  # "1. Open the door."
     if stem in NEVER_LAST:
         return True
-    if stem in BEFORE_NUMBERS and (start[:1].isdigit() or _is_numeral(start)):
+    if _behind_dash(stem) in BEFORE_NUMBERS and (start[:1].isdigit() or _is_numeral(start)):
         return True
     if stem in HALVES_OF_DAYS or _is_half(stem):
         return _goes_on_with_time(_bare(start).rstrip("."))
     if stem in MAYBE_LAST or _initials(stem):
         return _bare(start) not in STARTERS
     return False
+
+
+def _behind_dash(stem: str) -> str:
+    """The Jan of "Dec. 25-Jan. 3"; all of a word that has no dash behind a number or a stop."""
+    head, dash, tail = stem.replace("–", "-").rpartition("-")
+    return tail if dash and not head[-1:].isalpha() else stem
 
 
 def _is_numeral(word: str) -> bool:

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - quotation marks
 """Words with their places in a text, read as the text arrives."""
 
 from __future__ import annotations
@@ -16,9 +17,20 @@ TAGS_OF_PARAGRAPHS = (
 LINE_TAG = re.compile(rf"</?(?:{TAGS_OF_LINES})\b[^<>]*>", re.IGNORECASE)
 PARAGRAPH_TAG = re.compile(rf"</?(?:{TAGS_OF_PARAGRAPHS})\b[^<>]*>", re.IGNORECASE)
 BLOCK = rf"</?(?:{TAGS_OF_LINES}|{TAGS_OF_PARAGRAPHS})\b[^<>]*>"
+# What makes a terminal color what follows, or move.
+COLOR = r"\x1b\[[0-?]*[ -/]*[@-~]"
 # Blanks, controls, and halves of characters that lost the other half.
-GAP = re.compile(rf"(?:{BLOCK}|[\s\x00-\x1f\x7f-\x9f\ud800-\udfff])+", re.IGNORECASE)
-OPEN_TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}$|<$")
+GAP = re.compile(rf"(?:{BLOCK}|{COLOR}|[\s\x00-\x1f\x7f-\x9f\ud800-\udfff])+", re.IGNORECASE)
+# What may go on in the next part of a text: a tag, or a color.
+OPEN = re.compile(r"</?[a-zA-Z][^<>]{0,200}$|<$|\x1b(?:\[[ -?]{0,40})?$")
+FILE_ENDING = (
+    "(?i:txt|pdf|docx?|xlsx?|pptx?|csv|jpe?g|png|gif|mov|avi|zip|exe|dll|html?|css|js|json|xml|py|md"
+    "|log|ini|bat|com|org|net|edu|gov)"
+)
+RUN_ON = re.compile(
+    r"(?P<first>[a-z]{2,}|[a-z]+['’][a-z]+|No|Yes|Oh|Okay|Mr|Mrs|Ms|Dr|St)[.!?]+[\"”’)]*"
+    rf"(?P<second>(?!{FILE_ENDING}\b)(?:[A-Z][a-z]+|[IA])(?:['’][a-z]+)?)[,;:.!?…]*[\"”’)]*$"
+)
 EMOJI_JOINER = re.compile(f"(?<={PART_END}){JOINER}(?={SYMBOL})")
 
 
@@ -70,6 +82,12 @@ class WordReader:
         self._offset += at
 
     def _add(self, raw: str, start: int) -> None:
+        """Add a word, or two that have no space between them."""
+        for part in cut_run_on(raw):
+            self._add_one(part, start)
+            start += len(part)
+
+    def _add_one(self, raw: str, start: int) -> None:
         clean = clean_word(raw)
         if not clean:
             return
@@ -89,13 +107,11 @@ def _find_words(text: str, *, is_last: bool) -> Iterator[tuple[int, int, bool]]:
     """Where each whole word starts and ends, and whether something is behind it."""
     stop = len(text)
     if not is_last:
-        open_tag = OPEN_TAG.search(text)
-        if open_tag:
-            stop = open_tag.start()
+        unfinished = OPEN.search(text)
+        if unfinished:
+            stop = unfinished.start()
     start = 0
-    for gap in GAP.finditer(text):
-        if gap.start() >= stop:
-            break
+    for gap in GAP.finditer(text, 0, stop):
         if gap.start() > start:
             yield start, gap.start(), True
         start = gap.end()
@@ -110,6 +126,22 @@ def _count_breaks(gap: str) -> int:
             return 2
         gap = LINE_TAG.sub("\n", gap)
     return min(2, len(LINE_BREAK.findall(gap)))
+
+
+def cut_run_on(raw: str) -> list[str]:
+    """The word, cut where a sentence ends inside it: no.She -> no. She.
+
+    Names of code and of files have dots as well, but seldom a capital right behind one, unless it
+    is a class in a module of its name: decimal.Decimal.
+    """
+    match = RUN_ON.match(raw)
+    if match is None:
+        return [raw]
+    second = match["second"].lower()
+    if len(second) > 1 and match["first"].startswith(second):
+        return [raw]
+    cut = match.start("second")
+    return [raw[:cut], raw[cut:]]
 
 
 def clean_word(raw: str) -> str:

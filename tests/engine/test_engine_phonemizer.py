@@ -40,6 +40,21 @@ def test_a_word_becomes_padded_ids_of_the_vocabulary(phonemize: Phonemizer) -> N
     assert phonemize("Hello.") == [[0, *(vocabulary[p] for p in "həlˈO."), 0]]
 
 
+@pytest.mark.parametrize(
+    ("quoted", "bare"),
+    [
+        ("“The end,” he said.", "The end, he said."),
+        ('She said, "I\'m in."', "She said, I'm in."),
+        ("“Why?” he asked. “Because,” I said.", "Why? he asked. Because, I said."),
+        ("(“A man”)", "(A man)"),
+    ],
+)
+def test_quotation_marks_change_no_word(phonemize: Phonemizer, quoted: str, bare: str) -> None:
+    phonemes = phonemize.transcribe(quoted)
+    assert phonemes.translate(dict.fromkeys(map(ord, "“”"))) == phonemize.transcribe(bare)
+    assert phonemes.count("“") == phonemes.count("”") > 0
+
+
 def test_british_voices_read_by_british_rules(phonemize: Phonemizer) -> None:
     emma = Phonemizer.open(find_voice("heart").vocabulary, "en-GB")
     assert emma("Go there.") != phonemize("Go there.")

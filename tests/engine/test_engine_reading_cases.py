@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.readings.cases import BUILD, FOLDER, BadCase, Case, is_right, load, tokens
+from tests.engine.readings.cases import (
+    BUILD,
+    FOLDER,
+    BadCase,
+    Case,
+    is_right,
+    join_letters,
+    load,
+    tokens,
+)
 
 TABLES = sorted(FOLDER.glob("*.toml"))
 
@@ -184,6 +193,19 @@ def test_of_marks_in_a_row_the_longest_counts_and_none_inside_a_word() -> None:
         *("stop", ",", "he", "said", ".", "p", "m", ".", "go"),
     ]
     assert tokens("half-way - there", pauses=True) == ["half", "way", ",", "there"]
+
+
+@pytest.mark.parametrize(
+    ("reading", "joined"),
+    [
+        ("The F B I called.", "The F.B.I called."),
+        ("Two A T Ms near U C L A.", "Two A.T.M's near U.C.L.A."),
+        ("The B B C's plan B works.", "The B.B.C's plan B works."),
+        ("All T Vs.", "All T.V's."),
+    ],
+)
+def test_letters_of_a_reading_are_joined_as_a_voice_reads_them(reading: str, joined: str) -> None:
+    assert join_letters(reading) == joined
 
 
 def test_the_same_character_in_two_codings_is_one() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.errors import OptionTypeError, TextEmpty
 from engine.text.segmentation import MAX_SEGMENT_CHARS, segments
-from engine.text.words import EMOJI_JOINER
+from engine.text.words import COLOR, EMOJI_JOINER, cut_run_on
 
 
 @pytest.mark.parametrize(
@@ -60,8 +61,19 @@ from engine.text.words import EMOJI_JOINER
         ("a) cats\nb) dogs", ["a) cats", "b) dogs"]),
         ("Last line.\n\n", ["Last line."]),
         ("Windows\r\nOld Mac\rUnicode\u2028End", ["Windows", "Old Mac", "Unicode", "End"]),
-        # a full stop without a space behind it ends nothing
+        # a full stop without a space behind it ends nothing in an address, a file or code
         ("See www.example.com. Now!", ["See www.example.com.", "Now!"]),
+        ("Use Node.js or readme.Md here.", ["Use Node.js or readme.Md here."]),
+        ("Call Math.PI, e.g.Thus or x.Y now.", ["Call Math.PI, e.g.Thus or x.Y now."]),
+        # elsewhere the space was forgotten
+        ("He said no.She left.", ["He said no.", "She left."]),
+        ("Is it so?Yes, it's here!I see.", ["Is it so?", "Yes, it's here!", "I see."]),
+        ("“It's done.”Then he left.", ["“It's done.”", "Then he left."]),
+        ("No.She met Mr.Smith.", ["No.", "She met Mr. Smith."]),
+        # days and months
+        ("Dec. 25–Jan. 3. And so on.", ["Dec. 25–Jan. 3.", "And so on."]),
+        # what a terminal shows nothing of
+        ("\x1b[1;31mDone\x1b[0m in \x1b[4mtime\x1b[m.", ["Done in time ."]),
     ],
 )
 def test_segments(text: str, expected: list[str]) -> None:
@@ -138,9 +150,10 @@ material = st.lists(
 def visible_words(text: str) -> list[str]:
     """The words of a text, composed, without what is invisible, and apart where controls were.
 
-    What joins emoji stays.
+    What joins emoji stays; a sentence that ends inside a word ends the word.
     """
     shown = ""
+    text = re.sub(COLOR, " ", text)
     joiners = {match.start() for match in EMOJI_JOINER.finditer(text)}
     for at, char in enumerate(text):
         category = unicodedata.category(char)
@@ -148,7 +161,8 @@ def visible_words(text: str) -> list[str]:
             shown += " "
         elif category != "Cf" or at in joiners:
             shown += char
-    return unicodedata.normalize("NFC", shown).split()
+    words = unicodedata.normalize("NFC", shown).split()
+    return [part for word in words for part in cut_run_on(word)]
 
 
 @given(st.one_of(material, st.text(max_size=400)))

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - apostrophes of every kind
 """Abbreviations of other kinds, by their neighbours: "min. 5" and "a min.", "e.g.", "Roe v. Wade".
 
 Titles are in titles.py, "fig. 3" and the like in numbered.py, states in states.py.
@@ -132,6 +133,29 @@ WITHOUT_STOP = {
     "Ave": "Avenue",
     "Hwy": "Highway",
 }
+IN_CHATS = {
+    "afaik": "as far as I know",
+    "bc": "because",
+    "bday": "birthday",
+    "btw": "by the way",
+    "idk": "I don't know",
+    "imho": "in my humble opinion",
+    "imo": "in my opinion",
+    "mgmt": "management",
+    "msg": "message",
+    "msgs": "messages",
+    "mtg": "meeting",
+    "nvm": "never mind",
+    "omw": "on my way",
+    "pls": "please",
+    "plz": "please",
+    "ppl": "people",
+    "tbh": "to be honest",
+    "thx": "thanks",
+    "tmrw": "tomorrow",
+    "ttyl": "talk to you later",
+}
+"""In small letters, or with a capital at the start of a sentence; in capitals some mean others."""
 DOTTED = {
     "e.g.": "for example",
     "eg.": "for example",
@@ -153,6 +177,7 @@ MAY_BE_CAPITAL = frozenset(["Dept", "Est", "Approx", "Govt", "Etc", "Asst"])
 ABBREVIATION = re.compile(rf"(?P<name>{any_of(ANYWHERE)})\.{ABBREVIATION_END}", re.IGNORECASE)
 BARE = re.compile(rf"(?P<name>{any_of(WITHOUT_STOP)})(?![\w.])(?<=\w)|(?P<slashed>w/)(?=[ a-zA-Z])")
 LETTERED = re.compile(rf"(?:{any_of(DOTTED)}){ABBREVIATION_END}", re.IGNORECASE)
+IN_CHAT = re.compile(rf"(?P<name>{any_of(IN_CHATS)})(?![\w'’/@-]|\.\w)", re.IGNORECASE)
 VERSUS = re.compile(r"v\.(?= [A-Z])")
 
 
@@ -187,6 +212,16 @@ def _read_bare(match: Match) -> str | None:
     return WITHOUT_STOP[name]
 
 
+def _read_in_chat(match: Match) -> str | None:
+    """btw, Pls: as people type to each other."""
+    name = match["name"]
+    before = char_before(match)
+    if name.isupper() or before.isalnum() or (before and before in "./-@#_'’"):
+        return None
+    words = IN_CHATS[name.lower()]
+    return words[0].upper() + words[1:] if name[0].isupper() else words
+
+
 def _read_dotted(match: Match) -> str:
     words = DOTTED[match[0].lower()]
     if char_behind(match) == " " and words in ("for example", "that is"):
@@ -204,6 +239,7 @@ RULES = (
     Rule(KIND, LETTERS, LETTERED, _read_dotted),
     Rule(KIND, LETTERS, BARE, _read_bare),
     Rule(KIND, LETTERS, ABBREVIATION, _read_anywhere),
+    Rule(KIND, LETTERS, IN_CHAT, _read_in_chat),
 )
-SPECIAL = frozenset([*WITHOUT_STOP, *ANYWHERE])
+SPECIAL = frozenset([*WITHOUT_STOP, *ANYWHERE, *IN_CHATS])
 """Words that are abbreviations at times: they are looked at although they are plain."""

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from .number_words import cardinal, pluralise, two_digits
 from .numbers import say_number
-from .reading import LETTER_A, spell
+from .reading import LETTER_A, LETTERS_PLURAL, spell
 from .rules import (
     LETTERS,
+    SHORT_WORDS,
     UPPER,
     Match,
     Rule,
@@ -47,12 +48,7 @@ SPELLED = words(
     LGBT NRA ACLU AARP UPS USPS GPS SUV RV ABS GDP IPO ROI KPI B2B SEO ERP CRM VPN DNS IP TCP
     UDP HTTP HTTPS SSH FTP IDE SDK OS PM AM BC AD OK TBD TBA FYI BTW LOL OMG IMO ASAP BBQ BLT PB
     LLC LLP PLC PTA PTSD ADHD OCD NYC LA DC NY SF EMT DUI DWI RPM MPH AAA YMCA ESPN NYPD LAPD
-    JFK FDR LBJ MLK RBG AOC WHO ICE IMF WTO
-    """
-)
-SHORT_WORDS = words(
-    """
-    am an as at be by do go he hi if in is it me my no of oh on or so to up us we ah ha ho ya
+    JFK FDR LBJ MLK RBG AOC WHO ICE IMF WTO ERA RIP SOS POW MIA IRA ALS ACL MVP RBI TBI
     """
 )
 SHOUTED_ALONE = SHORT_WORDS - words(
@@ -71,11 +67,12 @@ MIXED = {
     "WWII": "World War two",
     "Ctrl": "control",
     "PhD": "P.H.D",
-    "PhDs": "P.H.D's",
+    "PhDs": f"P.H.D{LETTERS_PLURAL}",
     "iOS": "I.O.S",
     "macOS": "mac O.S",
     "iPadOS": "iPad O.S",
     "JPEG": "jay peg",
+    "JSON": "Jason",
     "JPG": "J.P.G",
     "WiFi": "wi-fi",
     "Wi-Fi": "wi-fi",
@@ -119,9 +116,11 @@ BEHIND_DIGITS = re.compile(r"(?P<letters>[A-Z]{1,3})(?!\w)")
 SMALL_LETTER = re.compile(r"(?P<letter>[b-hj-z])(?!['’\w.^²³⁰-⁹-])")
 SMALL_A = re.compile(r"a(?=[)] |[)]$| (?:[=<>!+*^]|is (?:greater|less)))")
 QUOTES = "\"“”'‘’"
+COUNTDOWN = re.compile(r"(?P<letter>[TL])(?P<sign>[-–−+])(?P<number>\d{1,3})(?![\w-])")
+COUNTED_DOWN = re.compile(r" (?:and (?:counting|holding)|(?:second|minute|hour|day|week)s?)\b")
 GRADE = re.compile(r"(?P<letter>[A-DF])(?P<sign>[-+−])(?![\w+-])")
 LETTER_RANGE = re.compile(r"(?P<first>[A-Z])[-–](?P<last>[A-Z])(?![\w-])")
-SMALL_CODE = re.compile(r"(?P<letters>utf|mp|http|usb|ipv)-?(?P<digits>\d{1,2})(?!\w)")
+SMALL_CODE = re.compile(r"(?P<letters>utf|mp|http|usb|[iI][pP]v)-?(?P<digits>\d{1,2})(?!\w)")
 SQUARED = re.compile(r"(?P<letters>[a-z]{1,3})(?P<power>[²³])(?!\w)")
 LETTERED = words(
     """
@@ -133,7 +132,7 @@ LETTERED = words(
 )
 WORDS_BEHIND_A = words(
     """
-    and or is was to in for at with from through as on
+    and or is was to in for at with from through as on equals plus minus underscore
     """
 )
 VOWELS = frozenset("AEIOUY")
@@ -210,14 +209,24 @@ def _say_as_word(letters: str, shouted: bool) -> bool:
 
 
 def _plural(suffix: str) -> str:
+    """ATMs -> A T Ms; the 's of a possessive stays."""
     if suffix == "s":
-        return "'s"
+        return LETTERS_PLURAL
     return suffix
 
 
 def _read_contracted(match: Match) -> str | None:
     """DON'T, I'M: words whoever shouts."""
     return match[0].lower().replace("i'", "I'") if len(match[0]) > 2 else None
+
+
+def _read_countdown(match: Match) -> str | None:
+    """T-10 and counting, at T-5; but a T-34 is a tank."""
+    is_counted = COUNTED_DOWN.match(match.string, match.end()) is not None
+    if char_before(match).isalnum() or not (is_counted or word_before(match).lower() == "at"):
+        return None
+    sign = "plus" if match["sign"] == "+" else "minus"
+    return f"{match['letter']} {sign} {cardinal(match['number'])}"
 
 
 def _read_code(match: Match) -> str | None:
@@ -267,7 +276,7 @@ def _read_a(match: Match) -> str | None:
         return LETTER_A
     gap = text_before(match).rstrip()
     is_inside = bool(gap) and gap[-1] not in ".!?:\"'“(*_-"
-    if before in LETTERED and before not in ("from", "to"):
+    if char_behind(match) == "," or (before in LETTERED and before not in ("from", "to")):
         return LETTER_A
     following = word_after(match)
     if is_inside and (is_last(match) or not following or following.lower() in WORDS_BEHIND_A):
@@ -324,8 +333,9 @@ def _read_mixed(match: Match) -> str:
 RULES = (
     Rule(KIND, LETTERS, MIXED_CASE, _read_mixed),
     Rule("letter", UPPER, LETTER_RANGE, _read_letter_range),
-    Rule(KIND, "umhi", SMALL_CODE, _read_small_code),
+    Rule(KIND, "umhiI", SMALL_CODE, _read_small_code),
     Rule("letter", LETTERS, SQUARED, _read_squared),
+    Rule(KIND, "TL", COUNTDOWN, _read_countdown),
     Rule(KIND, UPPER, CODE, _read_code),
     Rule("caps", UPPER, CONTRACTED, _read_contracted),
     Rule(KIND, UPPER, CAPS, _read_caps),

@@ -14,6 +14,7 @@ from .rules import (
     UPPER,
     Match,
     Rule,
+    any_of,
     char_before,
     is_last,
     keep_stop,
@@ -39,6 +40,7 @@ MONTHS = [
     "December",
 ]
 MONTH_NUMBERS = {name[:3].lower(): number for number, name in enumerate(MONTHS, 1)}
+DAY_NAMES = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 DAYS = {
     "Mon": "Monday",
     "Tue": "Tuesday",
@@ -52,6 +54,7 @@ DAYS = {
     "Sat": "Saturday",
     "Sun": "Sunday",
 }
+DAYS_IN_FULL = {**DAYS, **{name: name for name in DAY_NAMES}}
 SHORT = "Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec"
 SHORT_ALL_CAPS = SHORT.upper()
 MONTH = (
@@ -76,9 +79,13 @@ ISO = re.compile(
 MONTH_SLASH_DAY = re.compile(r"(?P<month>1[0-2]|0?[1-9])/(?P<day>[0-2]?\d|3[01])(?![\d/]|\.\d)")
 WEEKDAY = re.compile(r"(?P<day>Mon|Tues?|Weds?|Thu(?:rs?)?|Fri|Sat|Sun)(?P<stop>\.)?(?!\w)")
 WEEKDAYS = re.compile(
-    r"(?P<first>Mon|Tues?|Weds?|Thu(?:rs?)?|Fri|Sat|Sun)\.? ?[-–—/] ?"
-    r"(?P<last>Mon|Tues?|Weds?|Thu(?:rs?)?|Fri|Sat|Sun)\b\.?"
+    rf"(?P<first>{any_of(DAYS_IN_FULL)})\.? ?(?P<mark>[-–—/]) ?"
+    rf"(?P<last>{any_of(DAYS_IN_FULL)})(?!\w)\.?"
 )
+ANY_MONTH = rf"{'|'.join(MONTHS)}|(?:{SHORT})\b\.?"
+MONTHS_SPAN = re.compile(rf"(?P<first>{ANY_MONTH}) ?[-–] ?(?P<last>{ANY_MONTH})(?!\w)")
+TO_MONTH = re.compile(rf"[-–] ?(?=(?:{ANY_MONTH}) \d)")
+DAY_BEFORE = re.compile(r"\d(?:st|nd|rd|th)? ?$")
 ERA_BEHIND = re.compile(
     r"(?P<year>\d{1,4}) ?(?P<era>B\.?C\.?E\.?|B\.?C\.?|C\.?E\.?|A\.?D\.?)(?!\w)"
 )
@@ -91,6 +98,12 @@ DATED = words(
     """
 )
 SUN_IS_A_STAR = frozenset(["the", "our"])
+COUNTED = words(
+    """
+    percent million billion thousand hundred people more times miles kilometers
+    """
+)
+"""What a number behind the name of a month counts: in May 20 people came."""
 JAN_IS_A_MONTH = words(
     """
     in of since until till before after by during through last next this each every early mid
@@ -129,7 +142,7 @@ def _read_month_day(match: Match) -> str | None:
     month = month_name(match["month"])
     if month in ("March", "May") and match["month"] == month.lower():
         return None
-    if int(match["day"]) == 0:
+    if int(match["day"]) == 0 or word_after(match) in COUNTED:
         return None
     words = f"{month} {ordinal(int(match['day']))}"
     if match["later"]:
@@ -235,7 +248,19 @@ def _is_before_date(following: str) -> bool:
 
 
 def _read_weekdays(match: Match) -> str:
-    return keep_stop(f"{DAYS[match['first']]} to {DAYS[match['last']]}", match)
+    joiner = "and" if match["mark"] == "/" else "to"
+    days = f"{DAYS_IN_FULL[match['first']]} {joiner} {DAYS_IN_FULL[match['last']]}"
+    return keep_stop(days, match)
+
+
+def _read_months(match: Match) -> str:
+    """June-August, Dec.-Feb."""
+    return keep_stop(f"{month_name(match['first'])} to {month_name(match['last'])}", match)
+
+
+def _read_to_month(match: Match) -> str | None:
+    """The dash of June 3-August 5."""
+    return " to " if DAY_BEFORE.search(text_before(match)) else None
 
 
 def _read_era(match: Match) -> str:
@@ -258,14 +283,16 @@ def _read_short_year(match: Match) -> str | None:
     return two_digits(match["year"])
 
 
-SPECIAL = frozenset(map(str.lower, [*SHORT.split("|"), *DAYS]))
-"""Looked at though they may be words: Sun. and Jan. at the end of a sentence."""
+SPECIAL = frozenset(map(str.lower, [*SHORT.split("|"), *MONTHS, *DAYS_IN_FULL]))
+"""Looked at though they may be words: Sun. and Jan. at the end of a sentence, May before a day."""
 RULES = (
     Rule(KIND, DIGITS, ISO, _read_iso),
     Rule(KIND, DIGITS, SLASHES, _read_slashes),
     Rule(KIND, DIGITS, ERA_BEHIND, _read_era),
     Rule(KIND, f"{DIGITS}Tt", DAY_MONTH, _read_day_month),
     Rule(KIND, DIGITS, MONTH_SLASH_DAY, _read_month_slash_day),
+    Rule(KIND, UPPER, MONTHS_SPAN, _read_months),
+    Rule(KIND, "-–", TO_MONTH, _read_to_month),
     Rule(KIND, UPPER, MONTH_DAY, _read_month_day),
     Rule(KIND, UPPER, MONTH_YEAR, _read_month_year),
     Rule(KIND, UPPER, ABBREVIATED_MONTH, _read_abbreviated_month),

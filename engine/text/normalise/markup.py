@@ -13,6 +13,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from .web import DOMAIN, FILE
+
 HINT = re.compile(r"[<&\[\]`~\\_*|>#+´-]|[^\x00-\xff‘’“”–—…€]")
 COMMENT = r"(?P<comment><!--.*?(?:-->|$))"
 HIDDEN = r"(?P<hidden><(?P<tag>script|style)\b[^>]*>.*?</(?P=tag)>)"
@@ -30,6 +32,7 @@ LEAD = r"(?P<lead>^(?:#{1,6} +|> ?(?:> ?)*|(?:[-*+•◦▪‣–] +)))"
 CELLS = r"(?P<cells>^\|.*\|$)"
 BACKSLASH = r"(?P<escape>\\(?=[*_#\[\]()`~>!.+-]))"
 TICKS = r"(?P<ticks>`+)"
+CODE_NAME = r"(?P<code>`(?P<dotted>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\(\))?`)"
 EMPHASIS = (
     r"(?P<emphasis>(?<![\w*])\*{1,3}(?=[^\s*])|(?<=[^\s*])\*{1,3}(?![\w*])"
     r"|(?<![\w_])_{1,3}(?=[^\s_])(?=[^_]*_)|(?<=[^\s_])_{1,3}(?![\w_]))"
@@ -51,6 +54,7 @@ MARKUP = re.compile(
             CELLS,
             LEAD,
             BACKSLASH,
+            CODE_NAME,
             TICKS,
             EMPHASIS,
         ]
@@ -64,7 +68,13 @@ OTHER_LETTERS = re.compile(
     "ªºˢᵗⁿᵈʳʰˣ\u1d2c-\u1d6a\U0001f130-\U0001f149\u2100-\u2115\u210a-\u2113\u211d\u2124"
     "\u2000-\u200a\u2070\u207f\u2080-\u2089\u0660-\u0669\u06f0-\u06f9\u0966-\u096f]"
 )
-APOSTROPHE = re.compile(r"(?<=[^\W\d_])[ʼ＇´′](?=[^\W\d_])")
+INNER = {"link": "label", "autolink": "url"}
+"""Markup of which a part stays."""
+NOTHING = frozenset(["highlight", "emphasis", "ticks", "escape", "lead"])
+"""Markup that is nothing; of other kinds a space is left."""
+JOINERS = {**dict.fromkeys("ʼ＇´′", "'"), **dict.fromkeys("‐‑", "-")}
+JOINER = re.compile(r"(?<=[^\W\d_])[ʼ＇´′](?=[^\W\d_])|[‐‑]")
+"""Apostrophes and hyphens in disguise."""
 KEEP = "ªº℃℉№℠™℅"
 
 
@@ -128,29 +138,26 @@ def _find_edits(text: str) -> Iterator[Edit]:
 
 def _find_markup(text: str) -> Iterator[Edit]:
     for match in MARKUP.finditer(text):
-        kind = match.lastgroup
-        if kind in ("label", "target", "link") or match["link"]:
-            yield Edit(match.start(), match.start("label"), "")
-            yield Edit(match.end("label"), match.end(), "")
-        elif match["entity"]:
-            yield Edit(match.start(), match.end(), decode_entity(match[0]))
-        elif match["autolink"]:
-            yield Edit(match.start(), match.start("url"), "")
-            yield Edit(match.end("url"), match.end(), "")
-        elif match["cells"]:
+        kind = match.lastgroup or ""
+        if kind in INNER:
+            inner = INNER[kind]
+            yield Edit(match.start(), match.start(inner), "")
+            yield Edit(match.end(inner), match.end(), "")
+        elif kind == "cells":
             yield from _find_cells(match)
-        elif (
-            match["highlight"]
-            or match["emphasis"]
-            or match["ticks"]
-            or match["escape"]
-            or match["lead"]
-        ):
-            yield Edit(match.start(), match.end(), "")
-        elif match["element"]:
-            yield Edit(match.start(), match.end(), _say_tag(match))
+        elif kind == "code":
+            yield from _find_code(match)
         else:
-            yield Edit(match.start(), match.end(), " ")
+            yield Edit(match.start(), match.end(), _say_markup(kind, match))
+
+
+def _say_markup(kind: str, match: re.Match[str]) -> str:
+    """What markup of a kind becomes as a whole."""
+    if kind == "entity":
+        return decode_entity(match[0])
+    if kind == "element":
+        return _say_tag(match)
+    return "" if kind in NOTHING else " "
 
 
 def _say_tag(match: re.Match[str]) -> str:
@@ -172,6 +179,17 @@ def _find_cells(match: re.Match[str]) -> Iterator[Edit]:
         yield Edit(base + max(0, start), base + bar + 1, "" if is_edge else ",")
 
 
+def _find_code(match: re.Match[str]) -> Iterator[Edit]:
+    """A dotted name between ticks: its dots are said, unless it is a file or an address."""
+    yield Edit(match.start(), match.start() + 1, "")
+    name = match["dotted"]
+    if not (FILE.fullmatch(name) or DOMAIN.fullmatch(name)):
+        for dot in re.finditer(r"\.", name):
+            at = match.start("dotted") + dot.start()
+            yield Edit(at, at + 1, " dot ")
+    yield Edit(match.end() - 1, match.end(), "")
+
+
 def decode_entity(entity: str) -> str:
     """&amp; -> &; what is unknown stays as it is, what is invisible becomes a space."""
     char = html.unescape(entity)
@@ -184,8 +202,8 @@ def _find_letters(text: str) -> Iterator[Edit]:
     """Letters and digits in disguise, and marks that combine with nothing."""
     if text.isascii():
         return
-    for match in APOSTROPHE.finditer(text):
-        yield Edit(match.start(), match.end(), "'")
+    for match in JOINER.finditer(text):
+        yield Edit(match.start(), match.end(), JOINERS[match[0]])
     for match in OTHER_LETTERS.finditer(text):
         char = match[0]
         if char in KEEP:

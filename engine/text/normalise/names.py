@@ -6,13 +6,15 @@ from __future__ import annotations
 import re
 
 from .number_words import cardinal, ordinal
-from .reading import spell
+from .reading import LETTERS_PLURAL, spell
 from .rules import (
     LETTERS,
     UPPER,
     Match,
     Rule,
     any_of,
+    char_before,
+    char_behind,
     keep_stop,
     text_before,
     word_after,
@@ -23,7 +25,8 @@ from .rules import (
 INITIALS = re.compile(r"(?P<letters>(?:[A-Z]\.(?: |(?=[A-Z])))+)(?=[A-Z][a-z'’]|Mc|D['’])")
 LAST_INITIAL = re.compile(r"(?P<letters>[A-Z]\.)(?= [A-Z][a-z])")
 DOTTED = re.compile(
-    r"(?P<letters>(?:[A-Za-z]\.){2,}[A-Za-z]?(?![A-Za-z])|Ph\.? ?D\.?(?!\w)"
+    r"(?P<letters>(?:[A-Z]\.){2,}(?=s\b)|(?:[A-Za-z]\.){2,}[A-Za-z]?(?![A-Za-z])"
+    r"|Ph\.? ?D\.?(?=s\b|\W|$)"
     r"|M\.B\.A\.|Ed\.D\.)(?P<s>['’]s|s\b)?"
 )
 NUMERAL = (
@@ -32,7 +35,14 @@ NUMERAL = (
 )
 SMALL_NUMERALS = words("ii iii iv vi vii viii ix xi xii xiii xiv xv")
 SMALL_NUMERAL = re.compile(rf"(?:{any_of(SMALL_NUMERALS)})(?![\w'’-]|\.\w)")
-PARTS_OF_BOOKS = words("act scene chapter part book volume section canto page")
+PARTS_OF_BOOKS = words(
+    """
+    act scene chapter part book volume section canto page item clause paragraph subparagraph article
+    subsection sub-section point step question note rule condition exhibit schedule appendix
+    option figure table
+    """
+)
+LABEL = re.compile(rf"\((?P<label>{any_of(SMALL_NUMERALS)}|[a-z]|\d{{1,2}})\)(?!\w)")
 AFTER_NAME = re.compile(NUMERAL)
 VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 COUNTED = words(
@@ -45,6 +55,8 @@ COUNTED = words(
     number world category question exhibit gemini saturn soyuz pentium windows playstation
     """
 )
+COUNTED_TO_HUNDREDS = words("bowl chapter psalm canto")
+"""Where a single C or L is a number; elsewhere it is a letter."""
 REGNAL = words(
     """
     henry louis elizabeth charles george edward james william pius benedict napoleon philip
@@ -79,9 +91,26 @@ def roman_value(numeral: str) -> int:
 
 def _read_small_numeral(match: Match) -> str | None:
     """Scene iv: in small letters, as of a play or the front of a book."""
-    if word_before(match).lower() not in PARTS_OF_BOOKS:
+    is_bracketed = char_before(match) == "(" and char_behind(match) == ")"
+    if not is_bracketed and word_before(match).lower() not in PARTS_OF_BOOKS:
         return None
     return cardinal(roman_value(match[0].upper()))
+
+
+def _read_label(match: Match) -> str | None:
+    """Item (iv), section 3(b): no pause as for other brackets."""
+    before = char_before(match)
+    is_part = before == " " and word_before(match).lower() in PARTS_OF_BOOKS
+    if not (is_part or before.isdigit() or before == ")"):
+        return None
+    label = match["label"]
+    if label.isdigit():
+        words = cardinal(label)
+    elif label in SMALL_NUMERALS or label in ("i", "v"):
+        words = cardinal(roman_value(label.upper()))
+    else:
+        words = spell(label)
+    return f" {words}"
 
 
 def _read_initials(match: Match) -> str:
@@ -100,7 +129,7 @@ def _read_dotted(match: Match) -> str | None:
         return None
     words = spell(letters)
     if match["s"]:
-        return f"{words}'s"
+        return words + (LETTERS_PLURAL if match["s"] == "s" else "'s")
     return keep_stop(words, match)
 
 
@@ -114,6 +143,8 @@ def _read_numeral(match: Match) -> str | None:
         return None
     value = roman_value(numeral)
     lower = before.lower()
+    if numeral in ("C", "L") and lower not in COUNTED_TO_HUNDREDS:
+        return None  # a letter: Appendix C
     if lower in COUNTED:
         is_pronoun = numeral == "I" and word_after(match) in ("am", "have", "will", "was", "think")
         return None if is_pronoun else cardinal(value)
@@ -152,9 +183,25 @@ def _is_described(match: Match) -> bool:
 
 
 def _is_person(match: Match, before: str) -> bool:
-    """Whether two or three capitalised names in a row stand before a numeral."""
+    """Whether two or three capitalised names in a row stand before a numeral.
+
+    They are a person's by the first of them, an initial, or by what the person does.
+    """
     earlier = _word_before_that(match, before)
-    return earlier[:1].isupper() and earlier.isalpha() and earlier.lower() in FIRST_NAMES
+    if INITIAL.fullmatch(earlier):
+        return True
+    if not (earlier[:1].isupper() and earlier.isalpha()) or earlier in ARTICLES:
+        return False
+    is_acting = PERSON_BEHIND.match(match.string, match.end()) is not None
+    return is_acting or earlier.lower() in FIRST_NAMES
+
+
+INITIAL = re.compile(r"[A-Z]\.")
+ARTICLES = frozenset(["The", "A", "An"])
+PERSON_BEHIND = re.compile(
+    r",? (?:who|said|says|told|died|married|was born|argued|testified|thinks|thought|wrote)\b"
+    r"|,? (?:\w+ ){0,2}(?:his|her|himself|herself)\b"
+)
 
 
 FIRST_NAMES = REGNAL | words(
@@ -165,7 +212,15 @@ FIRST_NAMES = REGNAL | words(
     harold keith christopher roger noah gerald terry sean austin carl arthur lawrence dylan
     jesse jordan bryan billy joe bruce gabriel logan alan juan wayne roy ralph randy eugene
     vincent russell elijah louis bobby philip johnny sam bill bob tom jim mike hank cal ken
-    loudon davis martin griffin
+    loudon davis martin griffin thurston cornelius jay jefferson nelson winthrop preston grant
+    marcus carter hunter chase chad trey trevor travis derek craig todd brett kurt karl glenn
+    dale dean wesley spencer stuart stewart theodore ted franklin marshall warren wallace walker
+    clarence clifford clark chester cecil earl elliott elmer emmett ernest floyd fred herbert
+    herman homer horace hubert hugh isaac jackson jacob jake jared joel jordan lee leonard leroy
+    lewis lloyd luke marvin max melvin milton mitchell morgan morris neil norman oliver oscar
+    otis owen parker percy perry phillip pierce quentin reginald rex rodney ross rufus russ
+    samuel sanford seth sidney simon solomon stanley sterling terrence tobias vernon virgil ward
+    wilbur willard willis woodrow
     """
 )
 DIRECTIONS = {
@@ -178,24 +233,42 @@ DIRECTIONS = {
     "SW": "Southwest",
     "SE": "Southeast",
 }
+STREET = "(?:St|Ave|Blvd|Rd|Dr|Ln|Street|Avenue|Boulevard|Road|Drive|Lane)\\b"
+STREET_BEHIND = re.compile(rf"\.? (?:\d+(?:st|nd|rd|th)\b|(?:[A-Z][a-z]+ ){{0,3}}{STREET})")
 DIRECTION = re.compile(
-    r"(?P<letters>[NS]\.?[EW]\.?|[NSEW]\.)(?= (?:\d+(?:st|nd|rd|th)\b|(?:[A-Z][a-z]+ ){1,2}"
-    r"(?:St|Ave|Blvd|Rd|Dr|Ln|Street|Avenue|Boulevard|Road|Drive|Lane)\b))"
+    r"(?P<letters>[NS]\.?[EW]\.?|[NSEW]\.|(?<=\d )[NSEW])"
+    rf"(?= (?:\d+(?:st|nd|rd|th)\b|(?:[A-Z][a-z]+ ){{1,3}}{STREET}))"
 )
+QUARTER = re.compile(r"(?<= )(?P<letters>[NS]\.?[EW]\.?)(?!\w)")
+BEHIND_STREET = re.compile(rf"{STREET}\.?,? $")
 NO_INITIALS = frozenset(["e.g.", "i.e.", "a.k.a.", "w.r.t."])
 SPECIAL = SMALL_NUMERALS | {"i"}
 
 
+def is_before_street(match: Match) -> bool:
+    """Whether the name of a street comes behind a match: 400 W. Oak Ave., 1300 L St."""
+    return STREET_BEHIND.match(match.string, match.end()) is not None
+
+
 def _read_direction(match: Match) -> str:
-    """N. Main St., W. 34th St., N.W. Oak Blvd."""
+    """N. Main St., W. 34th St., N.W. Oak Blvd., 12 N Main St."""
     return DIRECTIONS[match["letters"].replace(".", "")]
+
+
+def _read_quarter(match: Match) -> str | None:
+    """16th St. NW."""
+    if not BEHIND_STREET.search(text_before(match)):
+        return None
+    return keep_stop(_read_direction(match), match)
 
 
 RULES = (
     Rule("abbreviation", "NSEW", DIRECTION, _read_direction),
+    Rule("abbreviation", "NS", QUARTER, _read_quarter),
     Rule("initials", UPPER, INITIALS, _read_initials),
     Rule("initials", LETTERS, DOTTED, _read_dotted),
     Rule("initials", UPPER, LAST_INITIAL, _read_last_initial),
     Rule("roman", "IVXLC", AFTER_NAME, _read_numeral),
+    Rule("roman", "(", LABEL, _read_label),
     Rule("roman", "ivx", SMALL_NUMERAL, _read_small_numeral),
 )

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from .number_words import cardinal, say_digits
-from .rules import DIGITS, Match, Rule, char_before, word_before, words
+from .rules import DIGITS, NO_NOUNS, Match, Rule, char_before, word_after, word_before, words
 
 KIND = "phone"
 SEPARATOR = r"[-–. ]"
@@ -22,6 +22,8 @@ ABROAD = re.compile(
 PLAIN_ABROAD = re.compile(r"\+(?P<digits>\d{8,15})(?!\d)")
 NAMED = re.compile(r"(?P<country>1-)(?P<area>8\d\d|9\d\d)-(?P<name>[A-Z]{4,}(?:-[A-Z]+)*)(?![a-z])")
 SHORT = re.compile(r"[2-9]11\b|988\b")
+SHORT_CODE = re.compile(r"\d{5,6}(?![\w-]|[.,/]\d)")
+TEXTED = re.compile(r"\b(?:text|texts|texted|texting|sms)\b(?:.* (?:to|from|at))? $", re.IGNORECASE)
 CALLS = words(
     """
     call called calls calling dial dialed dialing text texted phone ring to
@@ -92,6 +94,15 @@ def _read_short(match: Match) -> str | None:
     return say_digits(match[0])
 
 
+def _read_short_code(match: Match) -> str | None:
+    """Text STOP to 78045."""
+    following = word_after(match)
+    is_counted = following and following.lower() not in NO_NOUNS
+    if is_counted or not TEXTED.search(match.string[: match.start()]):
+        return None
+    return say_digits(match[0])
+
+
 RULES = (
     Rule(KIND, f"{DIGITS}+(", FULL, _read_full),
     Rule(KIND, DIGITS, NAMED, _read_named),
@@ -99,4 +110,5 @@ RULES = (
     Rule(KIND, "+", ABROAD, _read_abroad),
     Rule(KIND, "+", PLAIN_ABROAD, _read_plain_abroad),
     Rule(KIND, DIGITS, SHORT, _read_short),
+    Rule(KIND, DIGITS, SHORT_CODE, _read_short_code),
 )

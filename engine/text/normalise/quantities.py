@@ -21,6 +21,7 @@ from .rules import (
     DASH,
     DIGITS,
     LETTERS,
+    NO_NOUNS,
     Match,
     Rule,
     follows_word,
@@ -71,6 +72,11 @@ RANGE = re.compile(
 )
 SIGNED = re.compile(
     rf"(?P<sign>[-−–+±~≈])(?P<number>{NUMBER})(?P<magnitude>{SUFFIX_MAGNITUDE}\b)?(?![\w])"
+)
+RECORDS = frozenset(["record", "start", "finish", "mark"])
+BEFORE_RECORD = re.compile(
+    r"\b(?:(?:improve|fall|drop|slip|move|advance)s? to|(?:improved|fell|dropped|slipped|moved) to"
+    r"|(?:improving|falling|dropping|slipping) to|go|goes|went|started|start) $"
 )
 SCALED = re.compile(rf"(?P<number>{NUMBER})(?P<magnitude>[kKmMbB]|bn|mn|tn)(?!\w)")
 DECADE = re.compile(r"(?P<apostrophe>['’‘])?(?P<number>\d{2}|\d{4})['’]?s\b")
@@ -143,22 +149,40 @@ def _read_slashed(match: Match) -> str | None:
 
 
 def _read_range(match: Match) -> str | None:
-    if follows_word(match) or text_before(match).endswith(("-", "–")):
-        return None
-    if word_before(match).lower() in IN_PAIRS:
+    if _is_no_range(match):
         return None
     low, high = match["low"], match["high"]
-    if " " in match["dash"] and "=" in match.string[match.end() :]:
-        return None
     if match["rest"] in ("st", "nd", "rd", "th"):
         return f"{ordinal(low)} to {ordinal(high)}"
-    if high == "0" and word_before(match).lower() not in ("of", "from"):
+    if _is_record(match):
+        return f"{say_number(low)} and {'oh' if high == '0' else say_number(high)}"
+    if low == high == "50":
+        return "fifty-fifty"
+    if high == "0" != low and word_before(match).lower() not in ("of", "from"):
         return f"{say_number(low)} to nothing"
-    joiner = "and" if word_after(match) == "record" else "to"
-    words = f"{say_number(low)} {joiner} {say_number(high)}"
+    words = f"{say_number(low)} to {say_number(high)}"
     if match["rest"]:
         words += f" {magnitude_of(match['rest'])}"
     return words
+
+
+def _is_no_range(match: Match) -> bool:
+    """Whether the dash joins codes, or stands for minus."""
+    if follows_word(match) or text_before(match).endswith(("-", "–")):
+        return True
+    if word_before(match).lower() in IN_PAIRS:
+        return True
+    return " " in match["dash"] and "=" in match.string[match.end() :]
+
+
+def _is_record(match: Match) -> bool:
+    """Whether games won and lost are counted: a 12-3 record, improved to 10-3."""
+    if word_after(match) in RECORDS:
+        return True
+    if not BEFORE_RECORD.search(text_before(match)):
+        return False
+    following = word_after(match)
+    return not following or following in NO_NOUNS or following == "overall"
 
 
 def _read_signed(match: Match) -> str | None:

@@ -14,6 +14,8 @@ LETTER_A = "\uff21"
 """Stands for the letter A inside a reading: a plain A would be taken for the article."""
 LETTER_A_SAID = "eh"
 """What every voice says as the name of that letter."""
+LETTERS_PLURAL = "\ue003"
+"""Stands for the s of ATMs: a voice is given "A.T.M's", and A T Ms is what is written."""
 SPELLED = re.compile(rf"(?<![^\W_])[A-Z{LETTER_A}](?:\.[A-Z{LETTER_A}])+(?![^\W_])")
 WORD = re.compile(r"\S+")
 
@@ -66,7 +68,7 @@ class Reading:
     def words(self) -> str:
         """The words as somebody would write down what is said: F B I, plan A."""
         spaced = SPELLED.sub(lambda match: match[0].replace(".", " "), "".join(self._texts()))
-        return spaced.replace(LETTER_A, "A")
+        return spaced.replace(LETTER_A, "A").replace(LETTERS_PLURAL, "s")
 
     def spans(self) -> list[SpokenText]:
         """What stands between spaces in `text`, each with the characters it came from."""
@@ -115,10 +117,11 @@ class Reading:
 
 def to_said(text: str) -> str:
     """The text of a piece as a voice reads it."""
+    said = text.replace(LETTERS_PLURAL, "'s")
     # Between full stops A is a letter to every voice, by itself it is not.
-    if LETTER_A not in text:
-        return text
-    joined = SPELLED.sub(lambda match: match[0].replace(LETTER_A, "A"), text)
+    if LETTER_A not in said:
+        return said
+    joined = SPELLED.sub(lambda match: match[0].replace(LETTER_A, "A"), said)
     return joined.replace(LETTER_A, LETTER_A_SAID)
 
 

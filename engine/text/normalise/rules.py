@@ -55,6 +55,12 @@ def in_capitals(names: Iterable[str]) -> list[str]:
     return [*listed, *(name.upper() for name in listed if len(name) > 1)]
 
 
+SHORT_WORDS = words(
+    """
+    am an as at be by do go he hi if in is it me my no of oh on or so to up us we ah ha ho ya
+    """
+)
+"""Of two letters; no other word of English is as usual."""
 DETERMINERS = words(
     """
     a an the this that these those each every another one my your his her its our their any no

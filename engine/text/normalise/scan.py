@@ -13,12 +13,13 @@ import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 from .reading import Piece, Reading, Unreadable, to_said
-from .rules import ANY_LETTER, ANY_SYMBOL, PAUSE, UNREADABLE, Rule
+from .rules import ANY_LETTER, ANY_SYMBOL, PAUSE, SHORT_WORDS, UNREADABLE, Rule
 
 CHUNK = re.compile(r"\S+")
 PLAIN = re.compile(r"[\"“]?[A-Za-z][a-z]+(?:['’-][a-z]+)*[,;:!?]?[\"”]?|I|I['’][a-z]+,?|a")
 LAST_PLAIN = re.compile(r"[A-Za-z]?[a-z]+(?:['’-][a-z]+)*[.]?[\"”]?")
 ATOM = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|.", re.DOTALL)
+VOWEL = re.compile("[aeiouy]")
 AROUND = "\"'“”‘’()[]{},.;:!?"
 MARKS = ",.;:!?)"
 MAX_CHUNK = 400
@@ -46,7 +47,7 @@ class Scanner:
         """
         output = Output(text)
         for match in CHUNK.finditer(text):
-            if match.start() < output.position or self._is_plain(match):
+            if match.end() <= output.position or self._is_plain(match):
                 continue
             if len(match[0]) > MAX_CHUNK or match[0].strip(AROUND).lower() in keep:
                 continue
@@ -59,7 +60,8 @@ class Scanner:
             is_last = match.end() == len(match.string)
             if not (is_last and LAST_PLAIN.fullmatch(chunk)):
                 return False
-        return chunk.strip('("“,;:!?.”)').lower() not in self._special
+        word = chunk.strip('("“,;:!?.”)').lower()
+        return word not in self._special and not _may_be_letters(word)
 
     def _read_chunk(self, output: Output, end: int) -> None:
         """Try the rules from where the output has come to up to the end of a chunk."""
@@ -89,6 +91,13 @@ class Scanner:
             if words is not None:
                 return words, match.end(), rule.kind
         return None
+
+
+def _may_be_letters(word: str) -> bool:
+    """Whether a word in small letters may be several letters: npm, or mx in an equation."""
+    if len(word) == 2:
+        return word not in SHORT_WORDS
+    return VOWEL.search(word) is None
 
 
 def _group_of(char: str) -> str:

@@ -66,9 +66,11 @@ OPEN = re.compile(r"[(\[{]+(?P<space> )?")
 CLOSE = re.compile(r"[)\]}]+")
 AND_OR = re.compile(r"(?P<first>and)/(?P<second>or)\b", re.IGNORECASE)
 SLASH = re.compile(r"/")
-HYPHENS = re.compile(r"[‐‑]")
 QUOTES = re.compile(r"[„‟‚‛〝〞＂]")
 APOSTROPHES = re.compile(r"[ʼ＇´]")
+ELISIONS = "tis|twas|em|n|til|till|cause|bout|round|cuz|neath|nother|sup|ere|d|s|ll|re|ve|m|t"
+OPENING = re.compile(rf"(?<![\w'’‘])['‘](?=[A-Za-z])(?!(?:{ELISIONS})\b)", re.IGNORECASE)
+CLOSING = re.compile(r"(?<=[\w.,;:!?…\"”])['’](?!\w)")
 BULLETS = "•·◦▪●■‣∙"
 BULLET = re.compile(f"[{BULLETS}]")
 
@@ -166,6 +168,13 @@ def _pause_at(match: Match) -> str:
     return PAUSE
 
 
+def _read_closing(match: Match) -> str | None:
+    """The end of a 'quotation', which is silent; the mark of the dogs' beds stays."""
+    is_behind_mark = not char_before(match).isalnum()
+    is_opened = OPENING.search(match.string[: match.start()]) is not None
+    return "" if is_behind_mark or is_opened else None
+
+
 def _read_bullet(match: Match) -> str:
     """Between items a pause; inside a word, as in paral·lel, nothing."""
     before, after = _around(match)
@@ -248,8 +257,9 @@ RULES = (
     Rule(KIND, ")]}", CLOSE, _read_close),
     Rule(KIND, "aA", AND_OR, _read_and_or),
     Rule(KIND, "/", SLASH, _read_slash),
-    Rule(KIND, "‐‑", HYPHENS, lambda _: "-"),
     Rule(KIND, "„‟‚‛〝〞＂", QUOTES, lambda _: '"'),
     Rule(KIND, BULLETS, BULLET, _read_bullet),
     Rule(KIND, "ʼ＇´", APOSTROPHES, lambda _: "'"),
+    Rule(KIND, "'‘", OPENING, lambda _: ""),
+    Rule(KIND, "'’", CLOSING, _read_closing),
 )

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
-from .number_words import cardinal, say_digits, two_digits
+from .number_words import cardinal, say_digits, two_digits, year
+from .numbers import is_one, is_year
 from .reading import spell
-from .rules import DIGITS, Match, Rule, keep_stop, word_after
+from .rules import DIGITS, Match, Rule, any_of, char_before, follows_word, keep_stop, word_after
 
 KIND = "time"
 HALF = r"[AaPp](?:\.[Mm]\.?|[Mm]\b\.?(?=\W*$)|[Mm]\b)"
@@ -31,6 +33,22 @@ TO_NAMED = re.compile(
     rf"(?P<first>\d{{1,2}}(?::\d{{2}})?)(?P<half> ?{HALF})? ?[-–—] ?(?P<last>{NAMED})(?!\w)",
     re.IGNORECASE,
 )
+LENGTHS = {
+    "d": "day",
+    "h": "hour",
+    "hr": "hour",
+    "hrs": "hour",
+    "m": "minute",
+    "min": "minute",
+    "mins": "minute",
+    "s": "second",
+    "sec": "second",
+    "secs": "second",
+}
+LONGEST_FIRST = ["day", "hour", "minute", "second"]
+LENGTH = re.compile(rf"(?P<number>\d{{1,3}}) ?(?P<unit>{any_of(LENGTHS)})(?![a-z])")
+DURATION = re.compile(rf"(?:\d{{1,3}} ?(?:{any_of(LENGTHS)})(?![a-z]),? ?){{2,}}(?<![ ,])(?!\w)")
+ABOUT = re.compile(r"(?P<number>\d{1,2}:\d{2}|\d{1,4})(?P<half> ?[AaPp]\.?[Mm]\.?)?-?ish\b")
 RATIOS = frozenset(["ratio", "scale", "odds", "mix", "ratios"])
 PROPORTIONS = frozenset(["dilution", "mix", "mixture", "odds", "ratio", "scale", "solution"])
 
@@ -130,6 +148,33 @@ def _parts(time: str) -> tuple[str, str | None]:
     return hour, minute if colon else None
 
 
+def _read_duration(match: Match) -> str | None:
+    """1h 20m: minutes, as an hour is before them; by itself 20m is a distance."""
+    if follows_word(match) or char_before(match) in (".", ","):
+        return None
+    parts = []
+    ranks = []
+    for length in LENGTH.finditer(match[0]):
+        number, unit = length["number"], LENGTHS[length["unit"]]
+        ranks.append(LONGEST_FIRST.index(unit))
+        parts.append(f"{cardinal(number)} {unit}" + ("" if is_one(number) else "s"))
+    if any(rank >= following for rank, following in pairwise(ranks)):
+        return None
+    return " ".join(parts)
+
+
+def _read_about(match: Match) -> str | None:
+    """6:30ish, 40-ish."""
+    if follows_word(match) or char_before(match) in (".", ","):
+        return None
+    hour, minute = _parts(match["number"])
+    if minute is not None:
+        words = say_clock(hour, minute)
+    else:
+        words = year(hour) if is_year(hour) else cardinal(hour)
+    return f"{words}{_say_half(match['half'])}-ish"
+
+
 def _read_military(match: Match) -> str:
     hour, minute = match["hour"], match["minute"]
     words = two_digits(hour) if hour != "00" else "zero"
@@ -143,6 +188,8 @@ def _read_central(match: Match) -> str:
 
 
 RULES = (
+    Rule(KIND, DIGITS, DURATION, _read_duration),
+    Rule(KIND, DIGITS, ABOUT, _read_about),
     Rule(KIND, "MNmn", FROM_NAMED, _read_from_named),
     Rule(KIND, DIGITS, TO_NAMED, _read_to_named),
     Rule(KIND, DIGITS, CENTRAL, _read_central),

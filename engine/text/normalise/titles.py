@@ -124,6 +124,8 @@ BEHIND = re.compile(
 )
 
 
+QUARTERS = frozenset(["NE", "NW", "SE", "SW", "N", "S", "E", "W"])
+"""Of a town, behind the name of a street: 16th St. NW."""
 OF_PERSONS = ("Mr", "Mrs", "Ms", "Dr")
 NEVER_LAST = ("Hon", "Fr", "Pt", "Br", "Sr", "Col", "Ft")
 """Titles that are other words at the end of a sentence."""
@@ -187,7 +189,7 @@ def _is_behind_name(match: Match, key: str, around: Neighbours) -> bool:
 
 def _is_street(match: Match, around: Neighbours) -> bool:
     """Main St. and 42nd St., but St. Paul; Sunset Dr., but Dr. Smith."""
-    if not around.is_capital_after:
+    if not around.is_capital_after or around.after in QUARTERS:
         return around.is_capital_before or is_behind_ordinal(match)
     if around.after in STARTERS:
         return around.is_capital_before

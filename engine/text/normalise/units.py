@@ -1,10 +1,12 @@
 # ruff: noqa: RUF001 - primes and micro signs are units
-"""Units after a number: 10m, 5 kg, 60 mph, 25℃, 5'10", 9.8 m/s², and a 5-lb. bag."""
+"""Units after a number: 10m, 5 kg, 60 mph, 25℃, 9.8 m/s², and a 5-lb. bag. See inches.py too."""
 
 from __future__ import annotations
 
 import re
 
+from .algebra import is_in_equation
+from .names import is_before_street
 from .number_words import fraction
 from .numbers import (
     FRACTION_CHARS,
@@ -16,17 +18,19 @@ from .numbers import (
 )
 from .rules import (
     DASH,
+    DETERMINERS,
     DIGITS,
+    LOWER,
     NO_NOUNS,
     Match,
     Rule,
     char_before,
     follows_word,
     is_attributive,
-    is_last,
     keep_stop,
     text_before,
     word_after,
+    word_before,
     words,
 )
 
@@ -82,6 +86,8 @@ MAY_END_IN_STOP = words(
 )
 ONLY_CLOSE = frozenset(["A", "h", "s", "pp"])
 """Letters and words as well: units only right behind the number."""
+CLEAR_ALONE = words("km cm kg mg lbs hrs tsp tbsp mph kph mpg")
+"""Units that are no other word or name."""
 CURRENTS = words(
     """
     fuse fuses circuit circuits current breaker outlet charger supply
@@ -94,11 +100,6 @@ COUNTED_IN_MILLIONS = words(
     """
 )
 DEGREES = {"C": " Celsius", "F": " Fahrenheit", "K": " Kelvin", "℃": " Celsius", "℉": " Fahrenheit"}
-TALL = words(
-    """
-    tall high long wide deep x by at above below in and or from away
-    """
-)
 
 
 def _parse(table: str) -> dict[str, tuple[str, str]]:
@@ -132,12 +133,6 @@ DEGREE = re.compile(
     rf"(?P<sign>[-−–+±])?(?P<number>{NUMBER})(?: ?{DASH} ?(?P<to>{NUMBER}))?"
     r" ?(?:(?P<char>[℃℉])|[°º] ?(?P<scale>[CFK](?!\w))?)"
 )
-FEET = re.compile(r"(?P<feet>\d{1,3})['’′] ?(?P<inches>\d{1,2}(?:\.\d+)?)(?:[\"”″]|''|’’)")
-PRIME = re.compile(rf"(?P<number>{NUMBER})(?P<mark>[\"”″'’′])(?![\w'’])")
-PART_INCH = re.compile(
-    r"(?:(?P<whole>\d{1,3})[ -])?(?P<low>\d{1,2})/(?P<high>2|4|8|16|32|64)(?P<mark>[\"”″])(?!\w)"
-)
-OPENED = re.compile(r"(?<!\d)[\"“]")
 CUPS = re.compile(r"c\.(?= [a-z])")
 AMOUNT_BEFORE = re.compile(
     rf"(?<![\w./])(?P<whole>\d+(?:\.\d+)?)?[ -]?(?P<part>\d{{1,2}}/\d{{1,2}}|[{FRACTION}])? $"
@@ -151,8 +146,8 @@ DECIMAL_COMMA = re.compile(
     rf"(?P<whole>\d{{1,3}}),(?P<decimals>\d{{1,2}})"
     rf"(?:(?= (?:{METRIC_WORDS})\b)| ?(?P<unit>{METRIC_SYMBOLS})(?![\w²³/^]))"
 )
-TIMES = re.compile(rf"(?P<number>{NUMBER}) ?[xX×](?!\w)(?! \d)")
-X = re.compile(r"x(?= ?\d)")
+TIMES = re.compile(rf"(?P<number>{NUMBER})(?:{DASH}(?P<to>{NUMBER}))? ?[xX×](?!\w)(?! \d)")
+BARE = re.compile(r"(?P<unit>[a-z]{2,4})(?![\w'’²³^/-]|\.\w)")
 BY = re.compile(rf"(?P<sides>{NUMBER}(?: ?[xX] ?{NUMBER})+)(?!\w)")
 
 
@@ -187,6 +182,8 @@ def _is_something_else(match: Match, unit: str) -> bool:
     """Whether a letter behind a number is no unit: 10m people, the 30s, apartment 5A."""
     if match["sign"] in ("-", "–") and follows_word(match):
         return True
+    if len(unit) == 1 and unit.isupper() and is_before_street(match):
+        return True
     following = word_after(match)
     if match["space"] and unit in ONLY_CLOSE:
         return not (unit == "s" and "." in match["number"])
@@ -206,43 +203,6 @@ def _read_degrees(match: Match) -> str | None:
     is_single = is_one(match["number"]) and not match["to"]
     degrees = "degree" if is_single or (is_attributive(match) and not match["scale"]) else "degrees"
     return f"{words} {degrees}{DEGREES.get(match['char'] or match['scale'] or '', '')}"
-
-
-def _read_feet(match: Match) -> str:
-    inches = say_number(match["inches"])
-    unit = "inch" if is_one(match["inches"]) else "inches"
-    return f"{say_number(match['feet'])} feet {inches} {unit}"
-
-
-def _read_prime(match: Match) -> str | None:
-    """Feet or inches; else the mark closes a quotation."""
-    mark = match["mark"]
-    before = match.string[: match.start()]
-    is_feet = mark in "'’′"
-    if mark not in "″′":
-        opened = before.count("'" if is_feet else '"') + before.count("‘" if is_feet else "“")
-        is_plain = word_after(match) in TALL or is_last(match)
-        if opened % 2 or (is_feet and not is_plain):
-            return None
-    one, many = ("foot", "feet") if is_feet else ("inch", "inches")
-    unit = one if is_one(match["number"]) or is_attributive(match) else many
-    return f"{say_number(match['number'])} {unit}"
-
-
-def _read_part_inch(match: Match) -> str | None:
-    """3/4" wide, a 5/8" bit, 5 1/2" long; else the mark closes a quotation."""
-    if match["mark"] != "″" and len(OPENED.findall(match.string[: match.start()])) % 2:
-        return None
-    is_half = (match["low"], match["high"]) == ("1", "2")
-    part = fraction(int(match["low"]), int(match["high"]))
-    following = word_after(match)
-    is_measure = not following or following in TALL
-    if match["whole"]:
-        amount = f"{say_number(match['whole'])} and {'a half' if is_half else part}"
-        return f"{amount} {'inches' if is_measure else 'inch'}"
-    if is_measure:
-        return "half an inch" if is_half else f"{part} of an inch"
-    return f"{'half' if is_half else part.removesuffix('s')} inch"
 
 
 def _read_cups(match: Match) -> str | None:
@@ -268,8 +228,27 @@ def _read_decimal_comma(match: Match) -> str | None:
     return words
 
 
-def _read_times(match: Match) -> str:
-    return f"{say_number(match['number'])} times"
+def _read_times(match: Match) -> str | None:
+    """4x faster, 3-4x; in an equation it is a variable."""
+    if is_in_equation(match):
+        return None
+    words = say_number(match["number"])
+    if match["to"]:
+        words += f" to {say_number(match['to'])}"
+    return f"{words} times"
+
+
+def _read_bare(match: Match) -> str | None:
+    """Units without a number: 20 miles per hr, how many kg."""
+    unit = match["unit"]
+    if unit not in UNITS or char_before(match) not in ("", " ", "("):
+        return None
+    before = word_before(match).lower()
+    if before == "per":
+        return UNITS[unit][0]
+    if unit not in CLEAR_ALONE:
+        return None
+    return UNITS[unit][0 if before in DETERMINERS else 1]
 
 
 def _read_by(match: Match) -> str:
@@ -280,21 +259,12 @@ def _read_by(match: Match) -> str:
 BEGIN = f"{DIGITS}.-−–+±{FRACTION}"
 
 
-def _read_x(match: Match) -> str | None:
-    """12' x 10': by, between sizes."""
-    before = text_before(match).rstrip()[-1:]
-    return "by" if before.isdigit() or before in ".'\"′″’”" else None
-
-
 RULES = (
-    Rule(KIND, "x", X, _read_x),
     Rule(KIND, "c", CUPS, _read_cups),
     Rule(KIND, DIGITS, DECIMAL_COMMA, _read_decimal_comma),
-    Rule(KIND, DIGITS, PART_INCH, _read_part_inch),
-    Rule(KIND, DIGITS, FEET, _read_feet),
     Rule(KIND, DIGITS, BY, _read_by),
     Rule(KIND, f"{DIGITS}.", TIMES, _read_times),
     Rule(KIND, BEGIN, DEGREE, _read_degrees),
     Rule(KIND, BEGIN, QUANTITY, _read_quantity),
-    Rule(KIND, f"{DIGITS}.", PRIME, _read_prime),
+    Rule(KIND, LOWER, BARE, _read_bare),
 )

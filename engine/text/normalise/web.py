@@ -45,6 +45,7 @@ SPELLED_PARTS = words(
 READ_PARTS = {
     "txt": "text",
     "yaml": "yammel",
+    "json": "Jason",
     "jpeg": "jay peg",
     "toml": "tommel",
     "io": "I.O",
@@ -55,6 +56,7 @@ READ_PARTS = {
     "etc": "E.T.C",
     "src": "source",
     "docx": "D.O.C.X",
+    "ctrl": "control",
     "ok": "O.K",
     "nginx": "engine X",
     "js": "J.S",
@@ -83,14 +85,16 @@ DOMAIN = re.compile(
 WWW = re.compile(r"(?P<rest>www\.[^\s<>\"”’)\]]*[^\s<>\"”’)\].,;:!?'*])", re.IGNORECASE)
 HOST_PORT = re.compile(r"(?P<rest>localhost(?::\d+)?(?:/[^\s<>\"”’)\]]*[^\s<>\"”’)\].,;:!?'*])?)")
 IP = re.compile(r"(?P<ip>\d{1,3}(?:\.\d{1,3}){3})(?P<bits>/\d{1,2})?(?P<port>:\d{1,5})?(?!\w|\.\d)")
+TAG = r"[-.]?(?i:rc|beta|alpha|dev|preview|pre|snapshot|release)\.?\d*|[ab]\d+"
 VERSION = re.compile(
-    r"(?P<v>[vV]\.?)?(?P<number>\d+(?:\.\d+){2,})"
-    r"(?P<tag>-?[a-z]+\d*|[-.]?(?:rc|beta|alpha)\.?\d*)?(?!\w|\.\d)"
+    r"(?P<v>[vV]\.?)?"
+    rf"(?P<number>\d+(?:\.\d+)*\.[xX]|\d+(?:\.\d+){{2,}}|\d+\.\d+(?=(?:{TAG})(?!\w)))"
+    rf"(?P<tag>-?[a-z]+\d*|{TAG})?(?!\w|\.\d)"
 )
 DAY_MONTH_YEAR = re.compile(r"\d{1,2}\.\d{1,2}\.(?:19|20)\d\d")
 SHORT_VERSION = re.compile(r"[vV](?P<number>\d+(?:\.\d+)*)(?!\w)")
 NAMED_VERSION = re.compile(r"(?P<number>\d+\.\d{2,})(?!\w|[.,]\d)")
-HANDLE = re.compile(r"@(?P<name>\w+(?:\.\w+)*)")
+HANDLE = re.compile(r"(?:(?<!\S)\.)?@(?P<name>\w+(?:\.\w+)*)")
 HASHTAG = re.compile(r"[#＃](?P<name>\d*[^\W\d]\w*)")
 NUMBER_SIGN = re.compile(r"#(?P<number>\d[\d,]*)(?!\w)")
 LONE_SIGN = re.compile(r"#(?= |$|[.,;:!?)])")
@@ -230,6 +234,8 @@ def _read_version(match: Match) -> str | None:
 
 
 def _say_version_part(part: str) -> str:
+    if part in ("x", "X"):
+        return "X"
     return say_digits(part) if part.startswith("0") else cardinal(part)
 
 
@@ -269,6 +275,7 @@ def _say_joined_part(part: str) -> str:
 
 
 def _read_handle(match: Match) -> str:
+    """@joe; the stop of .@joe lets all read it, and is not said."""
     name = match["name"]
     if char_before(match).isalnum():
         return " at " + say_address(name)
@@ -366,7 +373,7 @@ RULES = (
     Rule("version", f"{DIGITS}vV", VERSION, _read_version),
     Rule("version", "vV", SHORT_VERSION, _read_short_version),
     Rule("version", DIGITS, NAMED_VERSION, _read_named_version),
-    Rule("handle", "@", HANDLE, _read_handle),
+    Rule("handle", "@.", HANDLE, _read_handle),
     Rule("hashtag", "#＃", HASHTAG, _read_hashtag),
     Rule("hashtag", "#", NUMBER_SIGN, _read_number_sign),
     Rule("hashtag", "#", LONE_SIGN, lambda _: "pound"),

@@ -34,6 +34,9 @@ SPELLINGS = (
 )
 """How punctuation stands for one of the marks; applied in this order."""
 
+LETTERS = re.compile(r"\b[A-Z](?:(?: [A-Z]\b)+(?: [A-Z]s\b)?| [A-Z]s\b)")
+"""Letters that are said one by one, as a reading writes them: F B I, A T Ms."""
+
 TOKEN = re.compile(r"[^\W_]+|\S")
 FIELDS = {"kind", "text", "words", "pauses", "note"}
 
@@ -83,6 +86,16 @@ def find_reading(case: Case, words: str) -> str | None:
         if tokens(reading, pauses=case.pauses) == said:
             return reading
     return None
+
+
+def join_letters(reading: str) -> str:
+    """The reading with its letters as the engine gives them to a voice: F.B.I, A.T.M's."""
+    return LETTERS.sub(_join, reading)
+
+
+def _join(match: re.Match[str]) -> str:
+    letters = match[0].replace(" ", ".")
+    return f"{letters[:-1]}'s" if letters.endswith("s") else letters
 
 
 def tokens(words: str, *, pauses: bool) -> list[str]:
