@@ -28,9 +28,9 @@ from pytest_ttsperf.experiment.plan import LEAK_TRIALS  # noqa: E402
 from pytest_ttsperf.judge import limits  # noqa: E402
 from pytest_ttsperf.judge.statistics import quantiles  # noqa: E402
 from pytest_ttsperf.metrics import load, stages, validity  # noqa: E402
+from pytest_ttsperf.nouns import plural  # noqa: E402
 from pytest_ttsperf.records import CellResult, Phase, Run, Threshold  # noqa: E402
 from pytest_ttsperf.report import (  # noqa: E402
-    crowd,
     markdown_page,
     page_build,
     page_sections,
@@ -353,7 +353,7 @@ def describe_bound(row: MetricRow) -> str:
     parts = [row.value_text]
     if row.bound is not None:
         parts.append(f"{row.bound_text} with 95 % confidence")
-    return f"{', '.join(parts)}; {crowd.plural(row.n, 'trial')}"
+    return f"{', '.join(parts)}; {plural(row.n, 'trial')}"
 
 
 # Next steps of the first page

@@ -41,6 +41,10 @@ COALESCE_NS = 2 * NS_PER_MS
 BYTES_PER_MB = 1e6
 BEGINNING_SHARE = 0.1
 """Of the audio: before so much of it was there, nothing that counts has been sent."""
+FINISHED_RTF = 0.001
+"""Sound that comes a thousand times as fast as it plays was finished before: it is only carried."""
+LATE_WHEN_FINISHED = 20
+"""Of such a burst: carrying many pieces takes long enough itself that `LATE` may not be reached."""
 ALL_AT_ONCE_SHARE = 0.9
 """Of the time of an answer: audio that comes later, on average, came all at once."""
 SILENCE_S = 1.5
@@ -222,12 +226,17 @@ def _is_synthesis(span: Span) -> bool:
 
 
 def is_sliced(recording: Recording, opening_ms: float = 0.0) -> bool:
-    """Whether several chunks came in one delivery that was waited for fifty times as long."""
-    arrivals, _ = chunks_of(recording)
+    """Whether several chunks came in one delivery that was waited for much longer than it took.
+
+    Fifty times as long; or twenty, where its sound came too fast to have been made meanwhile.
+    """
+    arrivals, frames = chunks_of(recording)
     if arrivals.size < 2 or int(np.diff(arrivals).max()) >= COALESCE_NS:
         return False
     waited_ns = int(arrivals[0]) - recording.request_ns - opening_ms * NS_PER_MS
-    return waited_ns >= LATE * int(arrivals[-1] - arrivals[0])
+    burst_ns = int(arrivals[-1] - arrivals[0])
+    is_finished = _real_time(burst_ns, frames[1:], recording) <= FINISHED_RTF
+    return waited_ns >= (LATE_WHEN_FINISHED if is_finished else LATE) * burst_ns
 
 
 def arrival_share(recording: Recording, opening_ms: float = 0.0) -> float | None:

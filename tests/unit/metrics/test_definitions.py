@@ -169,6 +169,16 @@ def test_a_burst_is_sliced_audio_only_when_it_is_late():
     assert not d.is_sliced(recording([(300, 80)]))
 
 
+def test_carrying_many_pieces_of_finished_audio_takes_time_too():
+    pieces = [(19 + 0.02 * number, 80) for number in range(24)]  # of 1840 ms in 0.46 ms
+    assert d.is_sliced(recording(pieces))
+    assert not d.is_sliced(recording([(8, 80), *pieces[1:]]), opening_ms=0)  # a stream in between
+    made_meanwhile = [(19 + 0.1 * number, 4) for number in range(6)]  # 20 ms in 0.5 ms
+    assert not d.is_sliced(recording(made_meanwhile))
+    early = [(5 + 0.02 * number, 80) for number in range(24)]
+    assert not d.is_sliced(recording(early))
+
+
 # Resources
 
 
