@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from statistics import median
 
 from pytest_ttsperf.metrics.definitions import BYTES_PER_MB
 from pytest_ttsperf.records import Trial
@@ -17,6 +18,11 @@ LEAST_GROWTH_MB = 1.0
 FILLING_SHARE = 0.05
 """Of the peak: by less memory grows over some dozens of trials anyhow, as caches and the pools of
 an allocator fill. A soak is long enough to see that end."""
+FADING_SHARE = 0.5
+"""Of the growth from the first to the second third of the readings behind the warm-up: memory that
+grows by less from there to the last third is filling, and comes to an end. A leak goes on."""
+FEWEST_READINGS = 12
+"""With fewer a third is too small to tell growth from chance."""
 STEP_SHARE = 0.5
 """Of the range: a single rise that makes up so much of it."""
 MODEL_SHARE = 0.8
@@ -28,7 +34,7 @@ def leak(evidence: CellEvidence) -> LikelyCause | None:
     slope = evidence.result.memory.leak
     if slope is None or slope.low <= 0 or slope.mb_per_1000 < LEAST_SLOPE:
         return None
-    if not _has_grown(evidence) and not _is_limited(evidence):
+    if not _is_limited(evidence) and (not _has_grown(evidence) or _fades(evidence)):
         return None
     return LikelyCause(
         rule="leak",
@@ -49,6 +55,19 @@ def _has_grown(evidence: CellEvidence) -> bool:
     if evidence.result.soak is None and memory.rss_peak_mb is not None:
         least_mb = max(least_mb, FILLING_SHARE * memory.rss_peak_mb)
     return memory.rss_range_mb is not None and memory.rss_range_mb >= least_mb
+
+
+def _fades(evidence: CellEvidence) -> bool:
+    """Whether memory grew less and less while it was measured, as caches that fill do."""
+    readings = [trial.usage.rss_bytes for trial in evidence.trials if trial.usage is not None]
+    if len(readings) < FEWEST_READINGS or len({trial.process for trial in evidence.trials}) > 1:
+        return False
+    behind = readings[len(readings) // 4 :]
+    third = len(behind) // 3
+    early = median(behind[:third])
+    middle = median(behind[third:-third])
+    late = median(behind[-third:])
+    return late - middle < FADING_SHARE * (middle - early)
 
 
 def _is_limited(evidence: CellEvidence) -> bool:

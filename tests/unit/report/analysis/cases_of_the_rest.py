@@ -159,6 +159,15 @@ def grown(*rss_mb: float, **more: Any) -> CellResult:
 
 
 SLOPE = LeakSlope(mb_per_1000=2.5, low=2.0, high=3.0, readings=50)
+
+
+def growing(*by_mb: float) -> CellResult:
+    """Four readings at each step above 100 MB, within no limit."""
+    rss_mb = [100.0 + step_mb for step_mb in by_mb for _ in range(4)]
+    found = grown(*rss_mb, verdicts=())
+    return structs.replace(found, memory=structs.replace(found.memory, leak=SLOPE))
+
+
 LEAK = RuleCase(
     rule=memory_growth.leak,
     loud=seen(result(memory=Memory(rss_range_mb=1.2, leak=SLOPE))),
@@ -181,6 +190,7 @@ LEAK = RuleCase(
         "caches still fill": seen(
             result(memory=Memory(rss_peak_mb=124.0, rss_range_mb=3.5, leak=SLOPE))
         ),
+        "it grows less and less": seen(growing(5.0, 15.0, 20.0, 22.0, 22.5, 22.5, 22.8, 23.0)),
         "nothing was measured": seen(result()),
     },
     advice="@soak",

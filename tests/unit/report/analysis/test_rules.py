@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from pytest_ttsperf.report.analysis import throughput
+from pytest_ttsperf.report.analysis import memory_growth, throughput
 from pytest_ttsperf.report.analysis.evidence import CellEvidence
 from pytest_ttsperf.report.analysis.table import RULES
 from tests.unit.report.analysis import cases_of_speed, cases_of_the_rest
-from tests.unit.report.analysis.cases import Find, RuleCase
+from tests.unit.report.analysis.cases import Find, RuleCase, seen
 
 CASES = (*cases_of_speed.CASES, *cases_of_the_rest.CASES)
 SILENT = [(case.rule, why, evidence) for case in CASES for why, evidence in case.silent.items()]
@@ -71,6 +71,11 @@ def test_an_engine_that_is_slow_for_many_is_not_called_slow_by_itself() -> None:
     assert many is not None
     assert alone.cause.startswith("the engine is slower than playback: ")
     assert many.cause.startswith("the engine is slower than playback with 8 listeners: ")
+
+
+def test_memory_that_grows_as_fast_at_the_end_is_a_leak() -> None:
+    steadily = cases_of_the_rest.growing(*range(5, 45, 5))
+    assert memory_growth.leak(seen(steadily)) is not None
 
 
 def test_the_docs_have_a_row_for_every_rule() -> None:
