@@ -1,8 +1,8 @@
 """How often the gate is right: unchanged code, and slow-downs of known size, end to end.
 
-    python benchmarks/gate_quality.py --log gate.jsonl [--only CASE ...] [--minutes 60] [--busy]
-    python benchmarks/gate_quality.py --log gate.jsonl --table
-    python benchmarks/gate_quality.py --log gate.jsonl --replay
+    python benchmarks/gate_quality.py --log LOG [--only CASE ...] [--minutes 60] [--busy]
+    python benchmarks/gate_quality.py --log LOG --table
+    python benchmarks/gate_quality.py --log LOG --replay
     python benchmarks/gate_quality.py --quick
 
 Each comparison is `pytest -m perf --ttsperf-against=REV` in a clone of this repository with the

@@ -1,8 +1,8 @@
 """What others say of the same two trees, in the same hours: slower or not?
 
     make rivals
-    python benchmarks/gate_rivals.py --log gate.jsonl [--only pytest-perf] [--case 'ttfa p50 +5 %']
-    python benchmarks/gate_quality.py --log gate.jsonl --table
+    python benchmarks/gate_rivals.py --log LOG [--only pytest-perf] [--case 'ttfa p50 +5 %']
+    python benchmarks/gate_quality.py --log LOG --table
 
 Each is asked once about each case, as its own documentation has it, with the voice's time to its
 first chunk (none of them knows streams) and, where it can, the time of the whole text:
