@@ -246,12 +246,7 @@ def _pair_phases(
     anchors: dict[str, str],
 ) -> Iterator[PhasePair]:
     """Each cold cell with the warm one of the same target, provider, voice, preset and mode."""
-    warm_cells: dict[tuple[str, ...], CellResult] = {}
-    for result in results:
-        key = _phase_key(result.cell)
-        is_first = key not in warm_cells or count_trials(result) > count_trials(warm_cells[key])
-        if result.cell.phase == "warm" and result.cell.load is None and is_first:
-            warm_cells[key] = result
+    warm_cells = _find_warm_cells(results)
     label_of = _pair_label(results)
     for cold in results:
         warm = warm_cells.get(_phase_key(cold.cell))
@@ -269,6 +264,18 @@ def _pair_phases(
             rows=rows,
             start_phases=tuple(Fact(name, number(ms, "ms")) for name, ms in phases.items()),
         )
+
+
+def _find_warm_cells(results: Sequence[CellResult]) -> dict[tuple[str, ...], CellResult]:
+    """Those with one listener, by what a cold cell shares with them; of several the largest."""
+    found: dict[tuple[str, ...], CellResult] = {}
+    for result in results:
+        if result.cell.phase != "warm" or result.cell.load is not None:
+            continue
+        key = _phase_key(result.cell)
+        if key not in found or count_trials(result) > count_trials(found[key]):
+            found[key] = result
+    return found
 
 
 def _pair_label(results: Sequence[CellResult]) -> brief.Label:

@@ -186,22 +186,29 @@ def _read_anywhere(match: Match) -> str | None:
     name = written.lower()
     if written.isupper() and not word_before(match).isupper():
         return None
-    last = is_last(match)
-    if name == "ed":
-        before = word_before(match).lower()
-        if before not in EDITIONS and not is_behind_ordinal(match):
-            return None
-    elif (last and name in NEVER_AT_END) or (
-        name in STOP_ANYWHERE_ONLY and word_after(match)[:1].isupper() and written[0].islower()
-    ):
-        return None
-    is_name = written[0].isupper() and written not in MAY_BE_CAPITAL
-    if is_name and not word_after(match) and not last:
+    if _is_word(match, name) or _is_name(match):
         return None
     words = ANYWHERE[name]
     if written[0].isupper():
         words = words[0].upper() + words[1:]
     return keep_stop(words, match)
+
+
+def _is_word(match: Match, name: str) -> bool:
+    """Whether its stop ends a sentence whose last word is written like an abbreviation."""
+    if name == "ed":
+        return word_before(match).lower() not in EDITIONS and not is_behind_ordinal(match)
+    if name in NEVER_AT_END and is_last(match):
+        return True
+    begins_sentence = word_after(match)[:1].isupper() and match["name"][0].islower()
+    return name in STOP_ANYWHERE_ONLY and begins_sentence
+
+
+def _is_name(match: Match) -> bool:
+    """Whether a capital makes a name of it, behind which no word stands."""
+    written = match["name"]
+    is_capital = written[0].isupper() and written not in MAY_BE_CAPITAL
+    return is_capital and not word_after(match) and not is_last(match)
 
 
 def _read_bare(match: Match) -> str | None:

@@ -8,7 +8,6 @@ besides, and then the generator's own CPU time can be told from theirs.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Self
@@ -173,7 +172,7 @@ class LoadGenerator:
         try:
             self._start_server()
             for _ in range(self._load.processes):
-                with self._explaining_end():
+                with started_server.explaining_end(self._server):
                     self._open_process()
         except BaseException:
             self.close()
@@ -257,15 +256,6 @@ class LoadGenerator:
         self._server = started_server.begin(self._source.request)
         if self._server is not None:
             self._request = self._server.start()
-
-    @contextlib.contextmanager
-    def _explaining_end(self) -> Iterator[None]:
-        """An error of a server that was started here, and has ended, is its end."""
-        if self._server is None:
-            yield
-            return
-        with self._server.explaining_end():
-            yield
 
     def _open_process(self) -> None:
         process = GeneratorProcess(self._request, self._kind)

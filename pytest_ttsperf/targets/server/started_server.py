@@ -160,6 +160,16 @@ def begin(request: TargetRequest) -> StartedServer | None:
     return None
 
 
+@contextlib.contextmanager
+def explaining_end(server: StartedServer | None) -> Iterator[None]:
+    """An error of a server that was started for its target, and has ended, is its end."""
+    if server is None:
+        yield
+        return
+    with server.explaining_end():
+        yield
+
+
 def _end(process: ChildProcess) -> str | None:
     """Have a server end by itself; what was wrong with that."""
     code = process.poll()

@@ -6,9 +6,6 @@ holds its port.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-
 from msgspec import structs
 
 from pytest_ttsperf.errors import TargetCrashed, TargetTimeout
@@ -58,7 +55,7 @@ class ServerTarget:
         if self._server is not None:
             self._request = self._server.start()
             self._client = self._new_client()
-        with self._explaining_end():
+        with started_server.explaining_end(self._server):
             info = self._client.open()
         self._request = self._request._replace(patience_s=0.0)  # from now on it is ready
         self._owner = self._find_owner()
@@ -80,7 +77,7 @@ class ServerTarget:
 
         A client that was ended over an answer that never came is followed by a new one.
         """
-        with self._explaining_end():
+        with started_server.explaining_end(self._server):
             if self._is_lost:
                 self._client = self._new_client()
                 self._client.open()
@@ -112,15 +109,6 @@ class ServerTarget:
 
     def _new_client(self) -> WorkerTarget:
         return WorkerTarget(self._request, is_client=True)
-
-    @contextlib.contextmanager
-    def _explaining_end(self) -> Iterator[None]:
-        """An error of a server that was started here, and has ended, is its end."""
-        if self._server is None:
-            yield
-            return
-        with self._server.explaining_end():
-            yield
 
     def _find_owner(self) -> port_owner.Owner:
         return find_server(self._request.spec)
