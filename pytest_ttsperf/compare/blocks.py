@@ -39,6 +39,7 @@ from pytest_ttsperf.experiment.trial import (
     run_trial_or_fail,
     warm_up,
 )
+from pytest_ttsperf.judge.statistics.t_rule import MIN_BLOCKS
 from pytest_ttsperf.machine import fingerprint
 from pytest_ttsperf.measure import corpus, schedule
 from pytest_ttsperf.measure.memory import wait_all_quiet
@@ -53,6 +54,8 @@ TrialTimes = tuple[float, dict[str, float]]
 TEXTS = 16
 """Per process in the first block; how long that takes says how many the others have."""
 FEWEST_TEXTS, MOST_TEXTS = 8, 64
+LONGER = 1.1
+"""How much longer than foreseen a block may take, as no two take the same time."""
 PROCESS_TO_TRIAL = 6.0
 """How much more one trial scatters than the processes of the same code do (docs/adr/0043)."""
 QUIET_TIMEOUT_S = 5.0
@@ -120,6 +123,11 @@ class ComparisonSpec:
     """How a user gives another budget."""
     trial_s: float | None = None
     """How long one trial in every cell took before, at the least; None where none was measured."""
+    usual_trial_s: float | None = None
+    """The same on average."""
+    start_s: float | None = None
+    """What it took before to open one process, to warm it up and to wait until it was quiet; None
+    where that was not measured."""
 
     @property
     def is_open(self) -> bool:
@@ -216,7 +224,8 @@ class BlockRunner:
             trials_s = sum(block.duration_s for block in trials.values())
             opening_s = duration_s - trials_s
             round_s = trials_s / self.texts
-            self.texts = texts_worth(opening_s, round_s)
+            affordable = texts_affordable(spec.budget_s - duration_s, opening_s, round_s)
+            self.texts = min(texts_worth(opening_s, round_s), affordable)
             self.expected_block_s = opening_s + self.texts * round_s
         return trials
 
@@ -296,6 +305,18 @@ def texts_worth(opening_s: float, round_s: float) -> int:
         return TEXTS
     most_precise = PROCESS_TO_TRIAL * math.sqrt(max(opening_s, 0.0) / round_s)
     return round(min(max(most_precise, FEWEST_TEXTS), MOST_TEXTS))
+
+
+def texts_affordable(left_s: float, opening_s: float, round_s: float) -> int:
+    """How many texts a block may have, so that what is left holds the fewest blocks that decide.
+
+    As many as there may be where even the fewest texts are too many for that.
+    """
+    if round_s <= 0 or math.isinf(left_s):
+        return MOST_TEXTS
+    block_s = left_s / (MIN_BLOCKS - 1) / LONGER
+    texts = math.floor((block_s - opening_s) / round_s)
+    return texts if FEWEST_TEXTS <= texts <= MOST_TEXTS else MOST_TEXTS
 
 
 def _refuse_tracers(source: TargetFactory, tracers: tuple[str, ...]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from statistics import mean
 from typing import NamedTuple
 
 from msgspec import structs
@@ -310,8 +311,12 @@ def _comparison_spec(
     metrics = process_luck.allow_for(metrics, baseline, source)
     cells = {}
     trials_s = []
+    usual_trials_s = []
+    starts_s = []
     for result in group.results:
         trials_s.append(forecast.fastest_trial_s(result.counted))
+        usual_trials_s.append(forecast.mean_trial_s(result.counted))
+        starts_s += [process.start_s for process in result.processes]
         _, plan = measured[result.cell.id]
         cells[result.cell.id] = ComparedCell(
             plan=replace(plan, trials=len(result.counted)),
@@ -325,6 +330,8 @@ def _comparison_spec(
         against=version.label,
         budget_s=budget_s,
         trial_s=_total_s(trials_s),
+        usual_trial_s=_total_s(usual_trials_s),
+        start_s=mean(starts_s) if starts_s else None,
     )
 
 

@@ -1,55 +1,79 @@
 """Whether a budget can decide anything, by how long a trial took before: said before it is spent.
 
 A block of a slow engine takes minutes, and a comparison that finds out by running one has wasted
-them. One trial may have been late, so the fastest one counts, and what may do is tried.
+them. One trial may have been late, so the fastest one counts for what is refused, and what may do
+is tried. What is named instead is what it is likely to take, with the start of each process.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import mean
+from typing import NamedTuple
 
-from pytest_ttsperf.compare.blocks import ARMS, FEWEST_TEXTS, TEXTS, ComparisonSpec
+from pytest_ttsperf.compare.blocks import ARMS, LONGER, TEXTS, ComparisonSpec, texts_worth
 from pytest_ttsperf.judge.statistics.t_rule import MIN_BLOCKS
+from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import Trial
 
-WITH_OPENING = 1.1
-"""How much more is named than trials take, for opening and closing the processes."""
 SURELY = 2.0
 """So many times the budget, and no late trial explains it."""
 
 
 def fastest_trial_s(trials: Sequence[Trial]) -> float | None:
     """Seconds from the request to the end; None where no trial was spoken."""
+    return min(_durations_s(trials), default=None)
+
+
+def mean_trial_s(trials: Sequence[Trial]) -> float | None:
+    """Seconds from the request to the end; None where no trial was spoken."""
+    durations_s = _durations_s(trials)
+    return mean(durations_s) if durations_s else None
+
+
+def _durations_s(trials: Sequence[Trial]) -> list[float]:
     durations_s = []
     for trial in trials:
         if trial.recording is not None:
             duration_ns = trial.recording.end_ns - trial.recording.request_ns
             durations_s.append(duration_ns / 1e9)
-    return min(durations_s, default=None)
+    return durations_s
 
 
 def shortfall(spec: ComparisonSpec) -> str | None:
     """Why the budget is much too short, and which would do; None where it may do."""
     if spec.trial_s is None:
         return None
-    first, further = _texts_of_blocks(spec)
-    texts = first + (MIN_BLOCKS - 1) * further
-    needed_s = len(ARMS) * texts * spec.trial_s
-    if needed_s <= SURELY * spec.budget_s:
+    at_least = _Forecast.of(spec, spec.trial_s, start_s=0.0)
+    if at_least.seconds <= SURELY * spec.budget_s:
         return None
+    usual_s = spec.trial_s if spec.usual_trial_s is None else spec.usual_trial_s
+    likely = _Forecast.of(spec, usual_s, spec.start_s or 0.0)
     return (
-        f"{spec.budget_s:.0f} s are too short for an engine that takes {spec.trial_s:.1f} s for a "
-        f"text: {MIN_BLOCKS} blocks are the fewest that can decide, and the {len(ARMS)} processes "
-        f"of each would speak {further} texts or more; give {math.ceil(WITH_OPENING * needed_s)} s "
-        "or more (--ttsperf-budget)"
+        f"{spec.budget_s:.0f} s are too short for an engine that takes {usual_s:.1f} s for a "
+        f"text: {MIN_BLOCKS} blocks are the fewest that can decide, each with {len(ARMS)} new "
+        f"processes that speak {plural(likely.texts, 'text')}; give "
+        f"{math.ceil(LONGER * likely.seconds)} s or more (--ttsperf-budget)"
     )
 
 
-def _texts_of_blocks(spec: ComparisonSpec) -> tuple[int, int]:
-    """Of each process: how many in the first block, and how few in each of the others."""
-    if spec.is_cold:
-        return 1, 1
-    if spec.texts is not None:
-        return spec.texts, spec.texts
-    return TEXTS, FEWEST_TEXTS
+class _Forecast(NamedTuple):
+    """What the fewest blocks that can decide would take."""
+
+    seconds: float
+    texts: int
+    """Of each process, in all blocks but the first."""
+
+    @classmethod
+    def of(cls, spec: ComparisonSpec, trial_s: float, start_s: float) -> _Forecast:
+        """By what a trial takes, and what the start of one process does."""
+        opening_s = len(ARMS) * start_s
+        round_s = len(ARMS) * trial_s
+        first, further = TEXTS, texts_worth(opening_s, round_s)
+        if spec.texts is not None:
+            first = further = spec.texts
+        if spec.is_cold:
+            first = further = 1
+        rounds = first + (MIN_BLOCKS - 1) * further
+        return cls(MIN_BLOCKS * opening_s + rounds * round_s, further)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_ttsperf.compare import forecast, metrics, run
-from pytest_ttsperf.compare.blocks import ComparedCell, ComparisonSpec
+from pytest_ttsperf.compare.blocks import ComparedCell, ComparisonSpec, texts_worth
 from pytest_ttsperf.experiment.plan import Plan, TargetFactory
 from pytest_ttsperf.records import Outcome, TargetSpec
 from tests.unit.experiment.test_cell import trial
@@ -40,11 +40,32 @@ def test_a_budget_of_less_than_half_of_five_blocks_is_refused(trial_s: float) ->
 
 
 def test_the_budget_that_is_named_is_accepted() -> None:
-    refused = forecast.shortfall(spec_of(2.5, 60.0))
+    named = named_s(forecast.shortfall(spec_of(2.5, 60.0)))
+    assert forecast.shortfall(spec_of(2.5, named)) is None
+
+
+def named_s(refused: str | None) -> float:
     assert refused is not None
     _, _, named = refused.partition("give ")
-    named_s = float(named.split()[0])
-    assert forecast.shortfall(spec_of(2.5, named_s)) is None
+    return float(named.split()[0])
+
+
+def test_the_budget_that_is_named_has_the_start_of_each_process_in_it() -> None:
+    """Of four that start at once, on fewer processors, the starts take as long as one by one."""
+    started = replace(spec_of(2.5, 60.0), start_s=15.0)
+    further = texts_worth(ARMS * 15.0, ARMS * 2.5)
+    rounds = 16 + 4 * further
+    foreseen_s = ARMS * (5 * 15.0 + rounds * 2.5)
+    assert named_s(forecast.shortfall(started)) == pytest.approx(1.1 * foreseen_s, abs=1)
+
+
+def test_the_budget_that_is_named_is_that_of_a_usual_trial() -> None:
+    """The fastest one says what is refused: whatever else was late, that is too short."""
+    usual = replace(spec_of(2.5, 60.0), usual_trial_s=5.0)
+    refused = forecast.shortfall(usual)
+    assert refused is not None
+    assert "5.0 s for a text" in refused
+    assert named_s(refused) == pytest.approx(2 * named_s(forecast.shortfall(spec_of(2.5, 60.0))))
 
 
 def test_nothing_is_refused_where_no_trial_was_measured() -> None:
@@ -65,6 +86,9 @@ def test_a_refused_comparison_starts_nothing_and_is_open() -> None:
     assert "2.5 s for a text" in comparison.reason
 
 
-def test_the_fastest_trial_counts() -> None:
+def test_the_fastest_trial_refuses_and_the_mean_is_named() -> None:
+    trials = [trial(0, 500.0), trial(1, 10.0)]
+    assert forecast.fastest_trial_s(trials) == pytest.approx(0.061)
+    assert forecast.mean_trial_s(trials) == pytest.approx(0.306)
     assert forecast.fastest_trial_s([]) is None
-    assert forecast.fastest_trial_s([trial(0, 500.0), trial(1, 10.0)]) == pytest.approx(0.061)
+    assert forecast.mean_trial_s([]) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import sys
 import threading
@@ -28,6 +29,7 @@ from pytest_ttsperf.compare.blocks import (
     ComparedCell,
     ComparisonSpec,
     summarise_block,
+    texts_affordable,
     texts_worth,
 )
 from pytest_ttsperf.errors import TargetError
@@ -341,6 +343,23 @@ def test_a_block_has_as_many_texts_as_its_opening_is_worth() -> None:
     assert texts_worth(60.0, 0.001) == MOST_TEXTS
     assert texts_worth(0.1, 9.0) == FEWEST_TEXTS
     assert texts_worth(1.0, 0.0) == blocks.TEXTS, "nothing was spoken"
+
+
+def test_blocks_have_fewer_texts_where_the_budget_holds_too_few_of_them_otherwise() -> None:
+    """20 s to open and 1 s a text: four of 27 texts are too many for three minutes."""
+    left_s, opening_s, round_s = 144.0, 20.0, 1.0
+    texts = texts_affordable(left_s, opening_s, round_s)
+    assert FEWEST_TEXTS <= texts < texts_worth(opening_s, round_s)
+    block_s = opening_s + texts * round_s
+    assert (t_rule.MIN_BLOCKS - 1) * block_s <= left_s
+    plan = budget.plan_after_first(180.0, 180.0 - left_s, block_s)
+    assert plan.shortfall is None
+
+
+@pytest.mark.parametrize("left_s", [10.0, 1e4, math.inf])
+def test_texts_are_as_many_as_they_are_worth_where_fewer_would_not_help(left_s: float) -> None:
+    assert texts_affordable(left_s, opening_s=20.0, round_s=1.0) == MOST_TEXTS
+    assert texts_affordable(left_s, opening_s=20.0, round_s=0.0) == MOST_TEXTS
 
 
 def test_old_code_that_does_not_open_is_no_pass() -> None:
