@@ -125,7 +125,8 @@ def _when_compared(name: str) -> str:
         from_s = compared.GATED_FROM_S[name]
         return (
             "always shown where versions are compared, and judged in a budget of "
-            f"{from_s:.0f} s or more, or where it is named"
+            f"{from_s:.0f} s or more that holds {compared.GATED_FROM_TEXTS} texts of each process, "
+            "or where it is named"
         )
     if name in compared.WORK:
         return "always compared between two versions of one target"

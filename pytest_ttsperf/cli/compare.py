@@ -150,7 +150,7 @@ def _compare_texts(
         old,
         new,
         presets,
-        lambda phase: metrics.choose_metrics(phase, margins, budget_s=budget_s),
+        lambda phase, _: metrics.choose_metrics(phase, margins, budget_s=budget_s),
         budget_s,
         cold=arguments.cold,
         announce=lambda line: print(line, file=sys.stderr),

@@ -130,6 +130,11 @@ class ComparisonSpec:
     where that was not measured."""
 
     @property
+    def round_s(self) -> float | None:
+        """What one text in every cell usually takes in all processes; None if none was spoken."""
+        return None if self.usual_trial_s is None else len(ARMS) * self.usual_trial_s
+
+    @property
     def is_open(self) -> bool:
         """Whether it goes on until all is settled."""
         return math.isinf(self.budget_s)

@@ -42,7 +42,8 @@ SHOWN_DEPENDENCIES = 4
 SHOWN_FILES = 3
 MeasuredCell = tuple[TargetFactory, Plan]
 """How a cell was measured."""
-MetricsOfPhase = Callable[[Phase], tuple[ComparedMetric, ...]]
+MetricsOfPhase = Callable[[Phase, float | None], tuple[ComparedMetric, ...]]
+"""By the phase, and by what one text takes in all processes of a block, where that is known."""
 Compare = Callable[[ComparisonSpec], dict[str, Comparison]]
 """Compares the cells of a spec, by cell id; raises as `run.compare` does."""
 
@@ -305,11 +306,6 @@ def _comparison_spec(
             "a comparison needs processes of its own; leave out --ttsperf-inline"
         )
     baseline = version.of(source)
-    metrics = metrics_of(group.phase)
-    if baseline.spec == source.spec:
-        metrics = with_work(metrics, group.phase)
-    metrics = process_luck.allow_for(metrics, baseline, source)
-    cells = {}
     trials_s = []
     usual_trials_s = []
     starts_s = []
@@ -317,22 +313,29 @@ def _comparison_spec(
         trials_s.append(forecast.fastest_trial_s(result.counted))
         usual_trials_s.append(forecast.mean_trial_s(result.counted))
         starts_s += [process.start_s for process in result.processes]
-        _, plan = measured[result.cell.id]
-        cells[result.cell.id] = ComparedCell(
-            plan=replace(plan, trials=len(result.counted)),
-            metrics=metrics,
-            ungated=choose_ungated(metrics, group.phase),
-        )
-    return ComparisonSpec(
+    spec = ComparisonSpec(
         baseline=baseline,
         candidate=source,
-        cells=cells,
+        cells={},
         against=version.label,
         budget_s=budget_s,
         trial_s=_total_s(trials_s),
         usual_trial_s=_total_s(usual_trials_s),
         start_s=mean(starts_s) if starts_s else None,
     )
+    metrics = metrics_of(group.phase, spec.round_s)
+    if baseline.spec == source.spec:
+        metrics = with_work(metrics, group.phase)
+    metrics = process_luck.allow_for(metrics, baseline, source)
+    cells = {}
+    for result in group.results:
+        _, plan = measured[result.cell.id]
+        cells[result.cell.id] = ComparedCell(
+            plan=replace(plan, trials=len(result.counted)),
+            metrics=metrics,
+            ungated=choose_ungated(metrics, group.phase),
+        )
+    return replace(spec, cells=cells)
 
 
 def _total_s(trials_s: Sequence[float | None]) -> float | None:
@@ -421,7 +424,7 @@ def side_by_side(
     """
     is_cold = cold or "per_text" in (baseline.lifecycle, candidate.lifecycle)
     phase: Phase = "cold" if is_cold else "warm"
-    metrics = process_luck.allow_for(metrics_of(phase), baseline, candidate)
+    metrics = process_luck.allow_for(metrics_of(phase, None), baseline, candidate)
     plan = Plan(test="compare", text="", mode="stream", phase=phase, trials=0)
     ungated = choose_ungated(metrics, phase)
     cells = {

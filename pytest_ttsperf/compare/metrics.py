@@ -149,6 +149,8 @@ DEFAULT = ("ttfa_p50", "ttfa_p95", "rtf_p50")
 GATED_FROM_S: Mapping[str, float] = {"ttfa_late": 300.0}
 """Budgets from which these are judged too where nobody names them. With less time unchanged code
 would stay undecided too often, so they are shown (docs/adr/0042)."""
+GATED_FROM_TEXTS = 900
+"""Of each process, and no fewer in that budget: a slow engine speaks too few in it."""
 ALL: Mapping[str, MetricDefault] = {**FIGURES, **WORK, **REQUESTED}
 SAMPLED = frozenset(figure.metric for figure in REQUESTED.values())
 SHORT: Mapping[str, tuple[str, ...]] = {
@@ -219,22 +221,32 @@ def budget_s(text: object, source: str) -> float:
     return seconds
 
 
-def default_figures(budget_s: float) -> list[str]:
-    """What is compared where nobody names anything else, in so much time."""
-    longer = [name for name, from_s in GATED_FROM_S.items() if budget_s >= from_s]
+def default_figures(budget_s: float, round_s: float | None = None) -> list[str]:
+    """What is compared where nobody names anything else, in so much time.
+
+    `round_s` is what one text takes in all processes of a block; None where that is not known.
+    """
+    longer = [name for name in GATED_FROM_S if budget_s >= gated_from_s(name, round_s)]
     return [*DEFAULT, *longer]
+
+
+def gated_from_s(name: str, round_s: float | None) -> float:
+    """The budget from which a figure is judged where nobody names it."""
+    texts_s = 0.0 if round_s is None else GATED_FROM_TEXTS * round_s
+    return max(GATED_FROM_S[name], texts_s)
 
 
 def choose_metrics(
     phase: Phase,
     *margins: Mapping[str, float],
     budget_s: float = DEFAULT_BUDGET_S,
+    round_s: float | None = None,
 ) -> tuple[ComparedMetric, ...]:
-    """The metrics of a test: the usual ones, and what is named; a later mapping wins.
+    """The metrics of a test: the usual ones (see `default_figures`), and what is named.
 
-    What is compared only where many listen is left out.
+    A later mapping wins. What is compared only where many listen is left out.
     """
-    merged = {name: ALL[name].margin for name in default_figures(budget_s)}
+    merged = {name: ALL[name].margin for name in default_figures(budget_s, round_s)}
     for each in margins:
         merged.update(each)
     return tuple(
@@ -256,12 +268,12 @@ def choose_ungated(gates: Iterable[ComparedMetric], phase: Phase) -> tuple[Compa
     return tuple(shown)
 
 
-def why_ungated(metric: ComparedMetric) -> str:
+def why_ungated(metric: ComparedMetric, round_s: float | None = None) -> str:
     """When a figure of `choose_ungated` is judged."""
-    names = [name for name in GATED_FROM_S if ALL[name].label == metric.label]
+    name, *_ = [name for name in GATED_FROM_S if ALL[name].label == metric.label]
     return (
-        f"judged in a budget of {GATED_FROM_S[names[0]]:.0f} s or more (--ttsperf-budget), or "
-        f"where @regression({names[0]}=...) names it"
+        f"judged in a budget of {math.ceil(gated_from_s(name, round_s))} s or more "
+        f"(--ttsperf-budget), or where @regression({name}=...) names it"
     )
 
 

@@ -384,7 +384,7 @@ class ComparisonRun:
         shown = []
         for metric in self.spec.cells[cell_id].ungated:
             change = decision.decide(self.blocks[cell_id].by_metric[metric.metric], metric)
-            change = decision.as_ungated(change, why_ungated(metric))
+            change = decision.as_ungated(change, why_ungated(metric, self.spec.round_s))
             shown.append(UngatedChange(metric=metric, change=change))
         return tuple(shown)
 

@@ -318,15 +318,18 @@ def choose_metrics(
     ini: Mapping[str, float],
     phase: Phase,
     budget_s: float = metrics.DEFAULT_BUDGET_S,
+    round_s: float | None = None,
 ) -> tuple[ComparedMetric, ...]:
     """By what the test is compared with another version; the margins are by metric.
 
-    LimitError names the test.
+    `round_s` is what one text takes in all processes of a block. LimitError names the test.
     """
     try:
         mark = _margins_of_mark(nearest_marks.closest(item, MARK))
         requested = _margins_of_quality(merge_limits(item).get("quality", {}))
-        return metrics.choose_metrics(phase, ini, requested, mark, command_line, budget_s=budget_s)
+        return metrics.choose_metrics(
+            phase, ini, requested, mark, command_line, budget_s=budget_s, round_s=round_s
+        )
     except LimitError as error:
         raise LimitError(f"{item.nodeid}: {error}") from error
 

@@ -633,11 +633,11 @@ class TestState:
         return [*compared, *others]
 
     def _compared_metrics(
-        self, phase: lazy.records.Phase
+        self, phase: lazy.records.Phase, round_s: float | None
     ) -> tuple[lazy.records.ComparedMetric, ...]:
         options = self.options
         return markers.choose_metrics(
-            self.item, options.margins, options.margins_ini, phase, options.budget_s
+            self.item, options.margins, options.margins_ini, phase, options.budget_s, round_s
         )
 
     def _failing_outcomes(self) -> list[lazy.records.Outcome]:

@@ -172,6 +172,23 @@ def test_late_trials_are_judged_where_there_is_time_for_it(budget_s: float, is_g
     assert ("ttfa late" in [metric.label for metric in shown]) is not is_gated
 
 
+@pytest.mark.parametrize(("round_s", "is_gated"), [(0.3, True), (0.67, False), (7.0, False)])
+def test_late_trials_of_a_slow_engine_wait_for_a_budget_of_enough_texts(
+    round_s: float, *, is_gated: bool
+) -> None:
+    gates = metrics.choose_metrics("warm", budget_s=600.0, round_s=round_s)
+    assert ("ttfa late" in [gate.label for gate in gates]) is is_gated
+    open_budget = metrics.choose_metrics("warm", budget_s=math.inf, round_s=round_s)
+    assert "ttfa late" in [gate.label for gate in open_budget]
+
+
+def test_the_budget_that_is_named_for_late_trials_judges_them() -> None:
+    (late,) = metrics.choose_ungated(metrics.choose_metrics("warm"), "warm")
+    assert "6300 s or more" in metrics.why_ungated(late, round_s=7.0)
+    gates = metrics.choose_metrics("warm", budget_s=6300.0, round_s=7.0)
+    assert late in gates
+
+
 def test_late_trials_are_always_judged_where_they_are_named() -> None:
     gates = metrics.choose_metrics("warm", metrics.margins_of_keywords({"ttfa_late": "5%"}, "@x"))
     (late,) = [gate for gate in gates if gate.statistic == "late"]
