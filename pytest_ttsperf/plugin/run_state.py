@@ -499,22 +499,23 @@ class TestState:
         if not self.results:
             return None if body_raised else self._explain_nothing()
         judged, unreadable = self._judge_cells()
-        for result in self._compare(judged):
+        self._complete(self._compare(judged))
+        judged = list(self.results.values())
+        self._run.store(judged)
+        self.remarks += self._write_traces(judged)
+        unreadable = self._save_if_wanted(judged, unreadable, body_raised)
+        self._set_junit_properties()
+        parts = [lazy.terminal.failures(judged, self._failing_outcomes()), unreadable]
+        return "\n\n".join(filter(None, parts)) or None
+
+    def _complete(self, compared: Iterable[CellResult]) -> None:
+        """Keep the results as they are to be stored: with doubts, without what a journal holds."""
+        for result in compared:
             cell_id = result.cell.id
             source, _ = self.measured[cell_id]
             self.results[cell_id] = lazy.cell.doubt_provider(result, source)
         for cell_id, result in self.results.items():
             self.results[cell_id] = self._run.leave_soak_trials(result)
-        judged = list(self.results.values())
-        self._run.store(judged)
-        self.remarks += self._write_traces(judged)
-        if self.options.save and body_raised:
-            self.remarks.append(f"{self.item.name}: its body raised, nothing was saved")
-        elif self.options.save and unreadable is None:
-            unreadable = self._save(judged)
-        self._set_junit_properties()
-        parts = [lazy.terminal.failures(judged, self._failing_outcomes()), unreadable]
-        return "\n\n".join(filter(None, parts)) or None
 
     def _write_traces(self, judged: Iterable[CellResult]) -> list[str]:
         """Write them where they are wanted; gives what is to be said of them."""
@@ -538,6 +539,17 @@ class TestState:
             except BaselineUnreadable as error:
                 unreadable = str(error)
         return [crowds.judge(result) for result in results], unreadable
+
+    def _save_if_wanted(
+        self, judged: Iterable[CellResult], unreadable: str | None, body_raised: bool
+    ) -> str | None:
+        """Save where that is asked for and there is no doubt; gives what could not be read."""
+        if not self.options.save:
+            return unreadable
+        if body_raised:
+            self.remarks.append(f"{self.item.name}: its body raised, nothing was saved")
+            return unreadable
+        return unreadable or self._save(judged)
 
     def _save(self, judged: Iterable[CellResult]) -> str | None:
         """Store what may serve as a baseline; gives the damaged ones it would have to replace."""

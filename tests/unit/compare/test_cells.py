@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from pytest_ttsperf.compare import cells
+from pytest_ttsperf.compare import cells, forecast, metrics
 from pytest_ttsperf.compare.revisions import short_name
 from pytest_ttsperf.errors import RevisionError
-from pytest_ttsperf.records import Outcome, Verdict
+from pytest_ttsperf.experiment.plan import Plan, TargetFactory
+from pytest_ttsperf.records import Outcome, TargetInfo, TargetProcess, TargetSpec, Verdict
 from tests.unit.judge.factories import result
 
 OLD, NEW = "a" * 40, "b" * 40
@@ -43,7 +44,7 @@ def compare(*verdicts, measure=False):
         [structs.replace(result(), verdicts=verdicts)],
         {},
         against=None,
-        metrics_of=lambda phase: (),
+        metrics_of=lambda phase, round_s: (),
         budget_s=1,
         version_of=version_of,
         tell=lambda text: None,
@@ -99,3 +100,33 @@ def test_a_missing_baseline_makes_room_for_what_was_measured():
 )
 def test_a_full_name_is_shown_by_its_first_digits(text, shown):
     assert short_name(text) == shown
+
+
+def started_process(start_s):
+    return TargetProcess(process=0, fingerprint="f", ready=TargetInfo(pid=1), start_s=start_s)
+
+
+def test_the_budget_that_is_named_is_by_the_starts_and_trials_of_the_run():
+    """Four processes that took 15 s each to start, in each of five blocks."""
+    started = structs.replace(result(), processes=(started_process(10.0), started_process(20.0)))
+    source = TargetFactory(spec=TargetSpec(spec="nowhere:Nothing"))
+    plan = Plan(test="t", text="short", mode="stream", phase="warm", trials=2)
+    rounds_s = []
+
+    def metrics_of(phase, round_s):
+        rounds_s.append(round_s)
+        return metrics.choose_metrics(phase)
+
+    (compared,) = cells.compare_cells(
+        [started],
+        {started.cell.id: (source, plan)},
+        against=cells.ComparedVersion("another", spec=TargetSpec(spec="nowhere:Other")),
+        metrics_of=metrics_of,
+        budget_s=1e-6,
+        version_of=None,
+        tell=lambda text: None,
+    )
+    reason = compared.comparison.reason
+    _, _, named = reason.partition("give ")
+    assert float(named.split()[0]) > 1.1 * 5 * 4 * 15.0
+    assert rounds_s == [pytest.approx(4 * forecast.mean_trial_s(started.counted))]
