@@ -305,7 +305,16 @@ def unchanged_lines(lines: Iterable[Line], engine: str = "heart") -> list[Line]:
     return []
 
 
-def _replay_row(pool: Pool, budget_s: int) -> tuple[str, ...] | None:
+class Replayed(NamedTuple):
+    """What the judge says of a pool's blocks under one budget."""
+
+    size: int
+    """Blocks that the budget has."""
+    groups: int
+    answers: list[Answer]
+
+
+def replay_pool(pool: Pool, budget_s: int) -> Replayed | None:
     """None where not even one group has the blocks of the budget, or the budget too few blocks."""
     per_block_s = median(line["compared_s"] / line["blocks"] for line in pool.lines)
     size = int(budget_s / per_block_s)
@@ -318,10 +327,18 @@ def _replay_row(pool: Pool, budget_s: int) -> tuple[str, ...] | None:
     answers: list[Answer] = []
     for group in groups:
         answers += replay_all_orders(by_metric(group), gates, size)
+    return Replayed(size, len(groups), answers)
+
+
+def _replay_row(pool: Pool, budget_s: int) -> tuple[str, ...] | None:
+    replayed = replay_pool(pool, budget_s)
+    if replayed is None:
+        return None
+    answers = replayed.answers
     return (
         f"{pool.name}, {budget_s} s",
-        str(size),
-        str(len(groups)),
+        str(replayed.size),
+        str(replayed.groups),
         str(len(answers)),
         proportion([answer.has_failed for answer in answers], 1),
         proportion([answer.has_passed for answer in answers]),

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.uncovered
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "tests" / "recorded_blocks").glob("*.xz"))
 BENCHMARKS = ROOT / "benchmarks"
+CAMPAIGN = BENCHMARKS / "logs" / "gate-quality.jsonl.xz"
 MOST_BYTES = 20_000_000
 METRICS = ("ttfa_sound_ms", "rtf")
 FEWEST_OF_A_FAIL = 5
@@ -87,7 +88,7 @@ class Replayer:
 def modules() -> Iterator[dict[str, Any]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(BENCHMARKS))
-        names = ("block_packing", "gate_replay", "record_blocks")
+        names = ("block_packing", "gate_replay", "gate_table", "record_blocks")
         yield {name: importlib.import_module(name) for name in names}
 
 
@@ -230,6 +231,22 @@ CHECKS = [
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_the_judge_over_recorded_blocks(replayer: Replayer, check: Any) -> None:
     check(replayer)
+
+
+def test_no_engine_of_the_campaign_is_called_slower_than_itself(modules: dict[str, Any]) -> None:
+    """The default voice has recorded blocks of its own, above; here are the others."""
+    table = modules["gate_table"]
+    engines = []
+    for pool in table.pools(table.read_lines(CAMPAIGN)):
+        if pool.name == "heart":
+            continue
+        replayed = table.replay_pool(pool, 180)
+        if replayed is None:
+            continue
+        engines.append(pool.name)
+        failed = [answer.outcomes for answer in replayed.answers if answer.has_failed]
+        assert failed == [], pool.name
+    assert {"http", "hibari"} <= set(engines)
 
 
 # What a weaker rule comes to
