@@ -17,6 +17,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import shlex
 import socket
 import subprocess
@@ -26,7 +27,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 ROOT = Path(__file__).resolve().parents[1]
 PEERS = ROOT / ".venv-peers" / "bin" / "python"
@@ -82,9 +83,9 @@ from engine.text.phonemizer import Phonemizer
 
 read = Phonemizer.read
 
-def read_later(self, segment):
+def read_later(self, *arguments, **keywords):
     time.sleep({delay_s})
-    return read(self, segment)
+    return read(self, *arguments, **keywords)
 
 Phonemizer.read = read_later
 sys.argv = ["engine", "serve", "--port", "{port}"]
@@ -184,11 +185,13 @@ def try_engine(person: Newcomer) -> None:
     file = person.project / "my_engine.py"
     file.write_text(ENGINE, "utf-8")
     person.install("hibari-tts>=0.2.1,<0.3")
-    person.type_command("ttsperf init")
+    printed = person.type_command("ttsperf init")
     person.type_command("pytest -m perf")
     person.type_command("cp -r . ../before")
     add_30_ms(file, ENGINE)
-    person.type_red("pytest -m perf -k short_reply --ttsperf-against=../before")
+    person.type_red(
+        f"pytest -m perf -k short_reply --ttsperf-against=../before{find_budget(printed)}"
+    )
 
 
 def try_program(person: Newcomer) -> None:
@@ -198,13 +201,14 @@ def try_program(person: Newcomer) -> None:
     person.install("hibari-tts>=0.2.1,<0.3")
     options = ("protocol=lines", "end=length", f"rate={RATE}")
     for_init = " ".join(f"--option {option}" for option in options)
-    person.type_command(f"ttsperf init 'python talk.py' {for_init}")
+    printed = person.type_command(f"ttsperf init 'python talk.py' {for_init}")
     person.type_command("pytest -m perf")
     person.type_command("cp talk.py before.py")
     add_30_ms(file, PROGRAM)
     for_run = " ".join(f"--ttsperf-against-option {option}" for option in options)
     person.type_red(
         f"pytest -m perf -k short_reply --ttsperf-against='cmd:python before.py' {for_run}"
+        f"{find_budget(printed)}"
     )
 
 
@@ -223,9 +227,17 @@ def compare_servers(person: Newcomer, python: str, script: str) -> None:
     log = person.project.parent / "servers.log"
     with serving(python, script, 0.0, log) as now, serving(python, script, 0.03, log) as later:
         person.install()
-        person.type_command(f"ttsperf init {now}")
+        printed = person.type_command(f"ttsperf init {now}")
         person.type_command("pytest -m perf")
-        person.type_red(f"pytest -m perf --ttsperf-target={later} --ttsperf-against={now}")
+        person.type_red(
+            f"pytest -m perf --ttsperf-target={later} --ttsperf-against={now}{find_budget(printed)}"
+        )
+
+
+def find_budget(printed: str) -> str:
+    """The option for the time of a comparison, where `init` names one in the command it prints."""
+    found = re.search(r"^For each change: .*( --ttsperf-budget=\S+)$", printed, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def add_30_ms(file: Path, source: str) -> None:
@@ -253,6 +265,8 @@ def serving(python: str, script: str, delay_s: float, log: Path) -> Iterator[str
     try:
         wait_for(process, port, log)
         yield f"http://127.0.0.1:{port}"
+        if process.poll() is not None:
+            raise_last_words("the server ended by itself", log)
     finally:
         process.kill()
         process.wait()
@@ -265,7 +279,12 @@ def wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.1)
-    raise RuntimeError(f"the server did not start; it said:\n{log.read_text('utf-8')[-TAIL:]}")
+    raise_last_words("the server did not start", log)
+
+
+def raise_last_words(trouble: str, log: Path) -> NoReturn:
+    """A RuntimeError with the end of what servers printed."""
+    raise RuntimeError(f"{trouble}; it said:\n{log.read_text('utf-8')[-TAIL:]}")
 
 
 CASES: dict[str, Callable[[Newcomer], None]] = {

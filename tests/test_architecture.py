@@ -48,9 +48,10 @@ PLUGIN_ROOMS = {
         "sound_quality", "report",
     },
     "doctor": {"records", "experiment", "targets", "metrics", "machine", "report"},
+    # It says how long a comparison takes that decides something.
     "init": {
         "records", "experiment", "targets", "metrics", "judge.statistics", "machine", "report",
-        "doctor",
+        "doctor", "compare.forecast",
     },
     # Over another feature, as several may listen to a soak: its slices are windows of a load then.
     "endurance": {"records", "experiment", "measure", "metrics", "judge", "report", "load"},

@@ -39,7 +39,7 @@ from pytest_ttsperf.records import (
 
 CELL = "alternative"
 OVERRUN = 1.5
-"""How far beyond its budget a pair may go when blocks get slower on the way."""
+"""How far beyond its budget a pair may go: for the fewest blocks, or where blocks get slower."""
 Tell = Callable[[str], None]
 
 
@@ -151,9 +151,16 @@ def _count_blocks(durations_s: Sequence[float], budget_s: float) -> int | None:
     found = budget.plan_blocks(budget_s, durations_s)
     if found is None:
         return None
-    if found.shortfall is not None:
-        raise Incomparable(f"{found.shortfall} ({budget.OPTION})", Outcome.INCONCLUSIVE)
-    return found.blocks
+    if found.shortfall is None:
+        return found.blocks
+    if _fewest_blocks_s(durations_s) <= OVERRUN * budget_s:
+        return t_rule.MIN_BLOCKS
+    raise Incomparable(f"{found.shortfall} ({budget.OPTION})", Outcome.INCONCLUSIVE)
+
+
+def _fewest_blocks_s(durations_s: Sequence[float]) -> float:
+    """How long the fewest blocks take that can decide."""
+    return durations_s[0] + (t_rule.MIN_BLOCKS - 1) * budget.mean_block_s(durations_s)
 
 
 def _is_overrun(durations_s: Sequence[float], budget_s: float) -> bool:

@@ -12,13 +12,23 @@ from collections.abc import Sequence
 from statistics import mean
 from typing import NamedTuple
 
-from pytest_ttsperf.compare.blocks import ARMS, LONGER, TEXTS, ComparisonSpec, texts_worth
+from pytest_ttsperf.compare.blocks import (
+    ARMS,
+    FEWEST_TEXTS,
+    LONGER,
+    TEXTS,
+    ComparisonSpec,
+    texts_worth,
+)
+from pytest_ttsperf.compare.metrics import DEFAULT_BUDGET_S
 from pytest_ttsperf.judge.statistics.t_rule import MIN_BLOCKS
 from pytest_ttsperf.nouns import plural
 from pytest_ttsperf.records import Trial
 
 SURELY = 2.0
 """So many times the budget, and no late trial explains it."""
+STEP_S = 30
+"""A budget that is to be written into files is a multiple of that."""
 
 
 def fastest_trial_s(trials: Sequence[Trial]) -> float | None:
@@ -58,6 +68,25 @@ def shortfall(spec: ComparisonSpec) -> str | None:
     )
 
 
+def longer_budget_s(trial_s: float, start_s: float, *, is_cold: bool = False) -> int | None:
+    """Seconds in which a median is likely to be decided, where the usual budget is too short.
+
+    None where the usual one does, if need be with the fewest texts in a block. `start_s` is what it
+    takes to open and warm one process, or only to warm up a server that runs already.
+    """
+    if is_cold:
+        fewest = _Forecast.of_texts(trial_s, start_s, first=1, further=1)
+    else:
+        fewest = _Forecast.of_texts(trial_s, start_s, first=TEXTS, further=FEWEST_TEXTS)
+    if LONGER * fewest.seconds <= DEFAULT_BUDGET_S:
+        return None
+    likely = fewest
+    if not is_cold:
+        worth = texts_worth(len(ARMS) * start_s, len(ARMS) * trial_s)
+        likely = _Forecast.of_texts(trial_s, start_s, first=TEXTS, further=worth)
+    return STEP_S * math.ceil(LONGER * likely.seconds / STEP_S)
+
+
 class _Forecast(NamedTuple):
     """What the fewest blocks that can decide would take."""
 
@@ -68,12 +97,16 @@ class _Forecast(NamedTuple):
     @classmethod
     def of(cls, spec: ComparisonSpec, trial_s: float, start_s: float) -> _Forecast:
         """By what a trial takes, and what the start of one process does."""
-        opening_s = len(ARMS) * start_s
-        round_s = len(ARMS) * trial_s
-        first, further = TEXTS, texts_worth(opening_s, round_s)
+        first, further = TEXTS, texts_worth(len(ARMS) * start_s, len(ARMS) * trial_s)
         if spec.texts is not None:
             first = further = spec.texts
         if spec.is_cold:
             first = further = 1
+        return cls.of_texts(trial_s, start_s, first=first, further=further)
+
+    @classmethod
+    def of_texts(cls, trial_s: float, start_s: float, *, first: int, further: int) -> _Forecast:
+        """With so many texts in the first block, and in each of the others."""
         rounds = first + (MIN_BLOCKS - 1) * further
-        return cls(MIN_BLOCKS * opening_s + rounds * round_s, further)
+        seconds = len(ARMS) * (MIN_BLOCKS * start_s + rounds * trial_s)
+        return cls(seconds, further)

@@ -109,7 +109,10 @@ def _description(measured: FirstMeasurement) -> str:
 def compare_command(measured: FirstMeasurement) -> str:
     """How this target is compared with another version of it."""
     kind = targets_spec.kind_of(measured.source.spec.spec).name
-    return f"pytest -m perf --ttsperf-against={COMPARED[kind]}"
+    command = f"pytest -m perf --ttsperf-against={COMPARED[kind]}"
+    if measured.budget_s is not None:
+        command += f" --ttsperf-budget={measured.budget_s}s"
+    return command
 
 
 def _in_docstring(text: str) -> str:
@@ -136,7 +139,7 @@ def compose_workflow(
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
         install=install,
         start=_start_lines(kind, ci),
-        against=_against_lines(kind, ci),
+        inputs=_input_lines(kind, ci, measured.budget_s),
     )
     return body.rstrip("\n") + "\n"
 
@@ -151,14 +154,25 @@ def _start_lines(kind: str, ci: CiService) -> str:
     return f"    {comment}\n    # - my-server & sleep 5\n"
 
 
-def _against_lines(kind: str, ci: CiService) -> str:
-    """Imported code is compared with the merge base; of anything else there is one version."""
-    if kind == "python":
+def _input_lines(kind: str, ci: CiService, budget_s: int | None) -> str:
+    """What the service is told beside its defaults: what to compare with, and for how long.
+
+    Imported code is compared with the merge base; of anything else there is one version.
+    """
+    inputs = {}
+    if kind != "python":
+        comment = "# or another version that runs beside it, to be compared with"
+        inputs["against"] = f"none  {comment}"
+    if budget_s is not None:
+        inputs["budget"] = f"{budget_s}s  # a minute, which is usual, decides nothing here"
+    if not inputs:
         return ""
-    comment = "# or another version that runs beside it, to be compared with"
     if ci == "github":
-        return f"        with:\n          against: none  {comment}\n"
-    return f"  variables:\n    TTSPERF_AGAINST: none  {comment}\n"
+        lines = ["        with:", *(f"          {name}: {text}" for name, text in inputs.items())]
+    else:
+        named = {f"TTSPERF_{name.upper()}": text for name, text in inputs.items()}
+        lines = ["  variables:", *(f"    {name}: {text}" for name, text in named.items())]
+    return "\n".join([*lines, ""])
 
 
 def _fill(template: str, **fields: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_ttsperf.compare import forecast
 from pytest_ttsperf.doctor.target_summary import summarize_target
 from pytest_ttsperf.errors import MeasurementError, TargetError
 from pytest_ttsperf.experiment import cell, warm
@@ -37,6 +38,8 @@ class FirstMeasurement:
     cold: MeasuredFigures | None
     """Of one that is started here, and starts soon enough."""
     memory_missing_because: str | None = None
+    budget_s: int | None = None
+    """What a comparison with another version is to take; None for what it takes as a rule."""
 
 
 def measure_first(source: TargetFactory, seconds: float, tell: Tell) -> FirstMeasurement:
@@ -52,7 +55,12 @@ def measure_first(source: TargetFactory, seconds: float, tell: Tell) -> FirstMea
             opened.close()
         cold = _measure_cold(source, tell)
         return FirstMeasurement(
-            source, summary, None, _figures(cold, summary), _missing_memory(cold)
+            source,
+            summary,
+            warm=None,
+            cold=_figures(cold, summary),
+            memory_missing_because=_missing_memory(cold),
+            budget_s=_longer_budget_s(cold, start_s=0.0),
         )
     start_s = REAL.monotonic()
     opened = open_target(source, warm=True)
@@ -62,11 +70,19 @@ def measure_first(source: TargetFactory, seconds: float, tell: Tell) -> FirstMea
         result = _measure_warm(opened, seconds, tell)
     finally:
         opened.close()
+    budgets_s = [_longer_budget_s(result, opening_s)]
     cold_figures = None
     if source.lifecycle == "kept" and opening_s <= LONGEST_START_S:
-        cold_figures = _figures(_measure_cold(source, tell), summary)
+        cold = _measure_cold(source, tell)
+        cold_figures = _figures(cold, summary)
+        budgets_s.append(_longer_budget_s(cold, opening_s))
     return FirstMeasurement(
-        source, summary, _figures(result, summary), cold_figures, _missing_memory(result)
+        source,
+        summary,
+        warm=_figures(result, summary),
+        cold=cold_figures,
+        memory_missing_because=_missing_memory(result),
+        budget_s=max((each for each in budgets_s if each is not None), default=None),
     )
 
 
@@ -132,6 +148,14 @@ def _figures(result: CellResult, summary: TargetSummary) -> MeasuredFigures:
         rss_peak_mb=result.memory.rss_peak_mb,
         prebuffer_ms=prebuffer_ms,
     )
+
+
+def _longer_budget_s(result: CellResult, start_s: float) -> int | None:
+    """What a comparison of this cell is to take, where the usual budget decides nothing."""
+    trial_s = forecast.mean_trial_s(result.counted)
+    if trial_s is None:
+        return None
+    return forecast.longer_budget_s(trial_s, start_s, is_cold=result.cell.phase == "cold")
 
 
 def _missing_memory(result: CellResult) -> str | None:

@@ -43,6 +43,11 @@ def written_text(
     if measured.cold is not None:
         lines.append(f"  short text, cold start: {measured.cold.text}")
     lines.append(f"Limits are {FACTOR:g} times that, rounded up, and hold for this machine.")
+    if measured.budget_s is not None:
+        lines.append(
+            f"A comparison gets {measured.budget_s} s for each test: in a minute, which is usual, "
+            "this target speaks too few texts to decide anything."
+        )
     lines = layout.fold_text("\n".join(lines), width).split("\n")
     lines.append("")
     for file in files:

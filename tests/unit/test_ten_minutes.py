@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
+import time
+import urllib.error
+import urllib.request
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +39,48 @@ def test_servers_are_programs_once_their_fields_are_filled(ten_minutes: Any, nam
     script = getattr(ten_minutes, name).replace("{delay_s}", "0.03").replace("{port}", "5000")
     compile(script, name, "exec")
     assert "{" not in script
+
+
+@pytest.mark.starts
+def test_the_planted_server_speaks(ten_minutes: Any, tmp_path: Path) -> None:
+    log = tmp_path / "servers.log"
+    with ten_minutes.serving(sys.executable, ten_minutes.SERVER, 0.03, log) as address:
+        request = urllib.request.Request(
+            f"{address}/v1/audio/speech",
+            json.dumps({"input": "Yes.", "response_format": "wav"}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        answer = ask_once_it_is_open(request)
+        assert answer.startswith(b"RIFF")
+
+
+def ask_once_it_is_open(request: urllib.request.Request) -> bytes:
+    """The answer of a server that may still be opening its voice."""
+    deadline_s = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                found: bytes = answer.read()
+                return found
+        except urllib.error.HTTPError as error:
+            if error.code != HTTPStatus.SERVICE_UNAVAILABLE or time.monotonic() > deadline_s:
+                raise
+        time.sleep(0.1)
+
+
+@pytest.mark.starts
+def test_a_server_that_ends_by_itself_is_told(ten_minutes: Any, tmp_path: Path) -> None:
+    ends = "import socket; socket.create_server(('127.0.0.1', {port})).accept(); print('broken')"
+    serving = ten_minutes.serving(sys.executable, ends, 0.0, tmp_path / "servers.log")
+    with pytest.raises(RuntimeError, match="ended by itself; it said:\nbroken"), serving:
+        time.sleep(1)
+
+
+def test_the_budget_is_the_one_that_init_prints(ten_minutes: Any) -> None:
+    command = "For each change:  pytest -m perf --ttsperf-against=http://HOST:PORT"
+    assert ten_minutes.find_budget(f"Next: x\n{command}") == ""
+    named = ten_minutes.find_budget(f"{command} --ttsperf-budget=150s\n")
+    assert named == " --ttsperf-budget=150s"
 
 
 def test_each_kind_of_the_issue_is_tried(ten_minutes: Any) -> None:

@@ -15,6 +15,7 @@ from pytest_ttsperf.alternatives import pairs
 from pytest_ttsperf.alternatives.candidates import Candidate
 from pytest_ttsperf.alternatives.comparison import figures_of
 from pytest_ttsperf.compare import blocks as blocks_module
+from pytest_ttsperf.compare.incomparable import Incomparable
 from pytest_ttsperf.experiment.plan import TargetFactory
 from pytest_ttsperf.judge.statistics import t_rule
 from pytest_ttsperf.measure import memory, schedule
@@ -107,12 +108,27 @@ def test_what_does_not_run_is_a_reason_and_no_figure() -> None:
     assert "does not run" in (compare("Failing", "Quick").reason or "")
 
 
+@pytest.mark.parametrize(
+    ("durations_s", "blocks"),
+    [((10.0, 9.0), 6), ((14.0, 14.0), 5), ((20.0, 17.0), 5)],
+    ids=["in the budget", "a little beyond it", "half beyond it"],
+)
+def test_the_fewest_blocks_that_decide_may_take_half_as_long_again(durations_s, blocks) -> None:
+    assert pairs._count_blocks(durations_s, 60.0) == blocks
+
+
+def test_what_takes_longer_than_that_is_not_begun() -> None:
+    with pytest.raises(Incomparable, match="97 s decide a median"):
+        pairs._count_blocks((21.0, 19.0), 60.0)
+
+
 def test_a_budget_that_holds_too_few_blocks_says_which_is_enough(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     short = t_rule.BlockPlan(blocks=2, seconds=60.0, shortfall="blocks take 30 s")
     monkeypatch.setattr(t_rule, "plan_blocks", lambda budget_s, block_s: short)
     monkeypatch.setattr(t_rule, "shortfall_text", lambda *_: "blocks take 30 s")
+    monkeypatch.setattr(pairs, "OVERRUN", 0.0)
     found = compare("Quick", "Quick")
     assert found.reason == "blocks take 30 s (--ttsperf-budget)"
 

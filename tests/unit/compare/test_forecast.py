@@ -92,3 +92,25 @@ def test_the_fastest_trial_refuses_and_the_mean_is_named() -> None:
     assert forecast.mean_trial_s(trials) == pytest.approx(0.306)
     assert forecast.fastest_trial_s([]) is None
     assert forecast.mean_trial_s([]) is None
+
+
+@pytest.mark.parametrize(
+    ("trial_s", "start_s"),
+    [(0.06, 1.2), (0.1, 0.5)],
+    ids=["an engine", "a server"],
+)
+def test_the_usual_budget_is_enough_for_what_is_fast(trial_s: float, start_s: float) -> None:
+    assert forecast.longer_budget_s(trial_s, start_s) is None
+
+
+def test_what_is_slow_gets_a_budget_that_its_blocks_fit_in() -> None:
+    budget_s = forecast.longer_budget_s(0.27, 1.8)
+    assert budget_s == 150
+    spec = replace(spec_of(0.27, budget_s), start_s=1.8)
+    assert forecast.shortfall(spec) is None
+    assert forecast.longer_budget_s(2.5, 15.0) == 1170
+
+
+def test_cold_starts_have_one_text_each() -> None:
+    assert forecast.longer_budget_s(1.0, 1.0, is_cold=True) is None
+    assert forecast.longer_budget_s(1.0, 4.0, is_cold=True) == 120

@@ -54,6 +54,7 @@ def measured(
     memory_missing_because=None,
     provider=None,
     voice=None,
+    budget_s=None,
 ) -> FirstMeasurement:
     source = TargetFactory(
         spec=TargetSpec(spec=spec, options=options or {}), provider=provider, voice=voice
@@ -64,4 +65,5 @@ def measured(
         warm=warm,
         cold=cold,
         memory_missing_because=memory_missing_because,
+        budget_s=budget_s,
     )

@@ -6,6 +6,7 @@ import ast
 import re
 
 import pytest
+import yaml
 
 from pytest_ttsperf.init import first_files
 from tests.unit.init.factories import COLD, ENGINE, WARM, measured
@@ -112,6 +113,24 @@ def test_of_what_is_no_code_there_is_one_version(spec):
     assert "@v1\n        with:\n          against: none  #" in github
     gitlab = write_workflow(measured(spec), "gitlab")
     assert "extends: .ttsperf\n  variables:\n    TTSPERF_AGAINST: none  #" in gitlab
+
+
+def test_a_slow_target_is_compared_for_longer():
+    slow = measured(SERVER, budget_s=150)
+    command = first_files.compare_command(slow)
+    assert command == "pytest -m perf --ttsperf-against=http://HOST:PORT --ttsperf-budget=150s"
+    assert f"    {command}\n" in first_files.compose_test_file(slow)
+    github = yaml.safe_load(write_workflow(slow, "github"))
+    inputs = next(step["with"] for step in github["jobs"]["speech"]["steps"] if is_ours(step))
+    assert inputs == {"against": "none", "budget": "150s"}
+    gitlab = yaml.safe_load(write_workflow(slow, "gitlab"))
+    assert gitlab["speech"]["variables"] == {"TTSPERF_AGAINST": "none", "TTSPERF_BUDGET": "150s"}
+    engine = yaml.safe_load(write_workflow(measured(budget_s=90), "gitlab"))
+    assert engine["speech"]["variables"] == {"TTSPERF_BUDGET": "90s"}
+
+
+def is_ours(step):
+    return step.get("uses", "").startswith("pytest-ttsperf/")
 
 
 @pytest.mark.parametrize("ci", ["github", "gitlab"])

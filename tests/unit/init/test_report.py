@@ -41,6 +41,12 @@ def test_the_figures_are_shown():
     assert "cold start" not in report.written_text(measured(cold=None), [], "x", "y")
 
 
+def test_a_longer_comparison_is_explained():
+    text = report.written_text(measured(budget_s=150), [], "x", "y")
+    assert "A comparison gets 150 s for each test" in text
+    assert "A comparison" not in report.written_text(measured(), [], "x", "y")
+
+
 def test_marks_stand_below_what_they_rest_on():
     test = SuggestedMarks(
         test="test_x.py::test_y",
