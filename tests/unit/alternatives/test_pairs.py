@@ -30,6 +30,8 @@ from pytest_ttsperf.records import (
 
 LEVEL = 0.005
 BLOCKS = 6
+PLAN_BLOCKS = t_rule.plan_blocks
+"""As it is: most tests here have it say `BLOCKS`."""
 
 
 class Quick:
@@ -113,11 +115,15 @@ def test_what_does_not_run_is_a_reason_and_no_figure() -> None:
     [((10.0, 9.0), 6), ((14.0, 14.0), 5), ((20.0, 17.0), 5)],
     ids=["in the budget", "a little beyond it", "half beyond it"],
 )
-def test_the_fewest_blocks_that_decide_may_take_half_as_long_again(durations_s, blocks) -> None:
+def test_the_fewest_blocks_that_decide_may_take_half_as_long_again(
+    monkeypatch: pytest.MonkeyPatch, durations_s: tuple[float, ...], blocks: int
+) -> None:
+    monkeypatch.setattr(t_rule, "plan_blocks", PLAN_BLOCKS)
     assert pairs._count_blocks(durations_s, 60.0) == blocks
 
 
-def test_what_takes_longer_than_that_is_not_begun() -> None:
+def test_what_takes_longer_than_that_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(t_rule, "plan_blocks", PLAN_BLOCKS)
     with pytest.raises(Incomparable, match="97 s decide a median"):
         pairs._count_blocks((21.0, 19.0), 60.0)
 
