@@ -27,8 +27,12 @@ from pytest_ttsperf.records import Trial
 
 SURELY = 2.0
 """So many times the budget, and no late trial explains it."""
+SPARE = 1.5
+"""How much more than the fewest blocks a budget has that is to be written into files.
+
+What is decided sooner ends sooner, so it costs nothing."""
 STEP_S = 30
-"""A budget that is to be written into files is a multiple of that."""
+"""Such a budget is a multiple of that."""
 
 
 def fastest_trial_s(trials: Sequence[Trial]) -> float | None:
@@ -84,7 +88,7 @@ def longer_budget_s(trial_s: float, start_s: float, *, is_cold: bool = False) ->
     if not is_cold:
         worth = texts_worth(len(ARMS) * start_s, len(ARMS) * trial_s)
         likely = _Forecast.of_texts(trial_s, start_s, first=TEXTS, further=worth)
-    return STEP_S * math.ceil(LONGER * likely.seconds / STEP_S)
+    return STEP_S * math.ceil(SPARE * likely.seconds / STEP_S)
 
 
 class _Forecast(NamedTuple):

@@ -60,7 +60,7 @@ def measure_first(source: TargetFactory, seconds: float, tell: Tell) -> FirstMea
             warm=None,
             cold=_figures(cold, summary),
             memory_missing_because=_missing_memory(cold),
-            budget_s=_longer_budget_s(cold, start_s=0.0),
+            budget_s=_longer_budget_s(cold, opening_s=0.0),
         )
     start_s = REAL.monotonic()
     opened = open_target(source, warm=True)
@@ -150,12 +150,16 @@ def _figures(result: CellResult, summary: TargetSummary) -> MeasuredFigures:
     )
 
 
-def _longer_budget_s(result: CellResult, start_s: float) -> int | None:
+def _longer_budget_s(result: CellResult, opening_s: float) -> int | None:
     """What a comparison of this cell is to take, where the usual budget decides nothing."""
     trial_s = forecast.mean_trial_s(result.counted)
     if trial_s is None:
         return None
-    return forecast.longer_budget_s(trial_s, start_s, is_cold=result.cell.phase == "cold")
+    warm_ups = [trial for trial in result.trials if trial.kind == "warmup"]
+    warming_s = len(warm_ups) * (forecast.mean_trial_s(warm_ups) or 0.0)
+    return forecast.longer_budget_s(
+        trial_s, opening_s + warming_s, is_cold=result.cell.phase == "cold"
+    )
 
 
 def _missing_memory(result: CellResult) -> str | None:

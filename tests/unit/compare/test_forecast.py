@@ -104,13 +104,13 @@ def test_the_usual_budget_is_enough_for_what_is_fast(trial_s: float, start_s: fl
 
 
 def test_what_is_slow_gets_a_budget_that_its_blocks_fit_in() -> None:
-    budget_s = forecast.longer_budget_s(0.27, 1.8)
+    budget_s = forecast.longer_budget_s(0.22, 1.3)
     assert budget_s == 150
-    spec = replace(spec_of(0.27, budget_s), start_s=1.8)
+    spec = replace(spec_of(0.22, budget_s), start_s=1.3)
     assert forecast.shortfall(spec) is None
-    assert forecast.longer_budget_s(2.5, 15.0) == 1170
+    assert forecast.longer_budget_s(2.5, 15.0) == 1590
 
 
 def test_cold_starts_have_one_text_each() -> None:
     assert forecast.longer_budget_s(1.0, 1.0, is_cold=True) is None
-    assert forecast.longer_budget_s(1.0, 4.0, is_cold=True) == 120
+    assert forecast.longer_budget_s(1.0, 4.0, is_cold=True) == 150
