@@ -165,9 +165,25 @@ class Newcomer:
     def type_red(self, command: str) -> None:
         """Run a comparison that has to fail, for a time that has grown."""
         printed = self.type_command(command, wanted_code=1)
-        if "FAIL" not in printed or "ttfa" not in printed:
-            self.troubles.append(f"{command!r}: no FAIL of a time in what it printed")
+        slower = find_slower(self.project)
+        print(f"  slower by the comparison: {', '.join(slower) or 'nothing'}", flush=True)
+        if not slower:
+            self.troubles.append(f"{command!r}: no time is called slower by the comparison")
             print(printed[-TAIL:], flush=True)
+
+
+def find_slower(project: Path) -> list[str]:
+    """The times that the comparison of the newest run calls slower, with how much."""
+    paths = sorted(project.glob("artifacts/bench/*/run_*.json"))
+    if not paths:
+        return []
+    slower = []
+    for cell in json.loads(paths[-1].read_text("utf-8"))["cells"]:
+        comparison = cell.get("comparison") or {"gates": [], "changes": []}
+        for gate, change in zip(comparison["gates"], comparison["changes"], strict=False):
+            if change["outcome"] == "FAIL" and "ttfa" in gate["label"]:
+                slower.append(f"{gate['label']} {change['effect']:+.0%}")
+    return slower
 
 
 def clean_environment(home: Path) -> dict[str, str]:

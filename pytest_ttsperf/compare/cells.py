@@ -85,13 +85,7 @@ class ComparedVersion:
         """The baseline of a source."""
         if self.spec is None:
             return replace(source, tree=self.tree)
-        spec = self.spec
-        kind = targets_spec.kind_of(spec.spec)
-        if not spec.options and kind == targets_spec.kind_of(source.spec.spec):
-            options = source.spec.options
-            if source.lifecycle == "served":  # what starts that one starts no other
-                options = without_start(options)
-            spec = structs.replace(spec, options=options)
+        spec = structs.replace(self.spec, options=_options_like(source, self.spec))
         return replace(source, spec=with_http_options(spec, {}))
 
     def level(self, spec: ComparisonSpec, ready: TargetInfo | None) -> footing.Footing:
@@ -112,6 +106,25 @@ class ComparedVersion:
         return name_running_paths(self.running, text)
 
 
+def _options_like(source: TargetFactory, spec: TargetSpec) -> Mapping[str, Json]:
+    """The options of another target: its own, or those of the source where it names none.
+
+    How a server is started is no matter of how it is asked: where nothing else is named of it, it
+    is asked as the source is, and what starts the source starts no other.
+    """
+    kind = targets_spec.kind_of(spec.spec)
+    if kind != targets_spec.kind_of(source.spec.spec):
+        return spec.options
+    is_server = kind.name in ("http", "wyoming")
+    asked_by = without_start(spec.options) if is_server else spec.options
+    if asked_by:
+        return spec.options
+    inherited = source.spec.options
+    if is_server:
+        inherited = without_start(inherited)
+    return {**inherited, **spec.options}
+
+
 def prepare_version(
     text: str,
     rootdir: Path,
@@ -124,9 +137,10 @@ def prepare_version(
 ) -> ComparedVersion:
     """Prepare what `--ttsperf-against` names. RevisionError when it is not to be had.
 
-    `options` are those of another target; without any it gets those of the measured one, if both
-    have the same form. `copy`, `fetch` and `left_out` are for a revision: files that git does not
-    track, as patterns, whether it may be fetched, and folders that are not part of the code.
+    `options` are those of another target; without any, or with none but the start of a server, it
+    gets those of the measured one, if both have the same form. `copy`, `fetch` and `left_out` are
+    for a revision: files that git does not track, as patterns, whether it may be fetched, and
+    folders that are not part of the code.
     """
     if targets_spec.is_spec(text):
         spec = TargetSpec(spec=text, options=dict(options or {}))

@@ -129,11 +129,37 @@ def test_a_command_that_fails_is_a_trouble(
     assert line["troubles"] == ["'false': found exit code 1, wanted 0"]
 
 
+FAILED = {"outcome": "FAIL", "effect": 0.5}
+PASSED = {"outcome": "PASS", "effect": 0.0}
+SLOWER = {"gates": [{"label": "ttfa p50"}, {"label": "ttfa p95"}], "changes": [FAILED, PASSED]}
+
+
 @pytest.mark.starts
-@pytest.mark.parametrize(("printed", "is_red"), [("FAIL  ttfa p50", True), ("FAIL", False)])
-def test_red_is_a_fail_of_a_time(
-    ten_minutes: Any, tmp_path: Path, printed: str, is_red: bool
+@pytest.mark.parametrize(
+    ("comparison", "is_red"),
+    [
+        (SLOWER, True),
+        ({**SLOWER, "changes": [PASSED, PASSED]}, False),
+        ({"gates": [{"label": "rtf p50"}], "changes": [FAILED]}, False),
+        ({**SLOWER, "changes": []}, False),
+        (None, False),
+    ],
+    ids=["slower", "a limit alone", "another figure", "not judged", "not compared"],
+)
+def test_red_is_a_time_that_the_comparison_calls_slower(
+    ten_minutes: Any, tmp_path: Path, comparison: Any, is_red: bool
 ) -> None:
     person = ten_minutes.Newcomer(tmp_path, Path("x.whl"))
-    person.type_red(f"{sys.executable} -c 'print(\"{printed}\"); raise SystemExit(1)'")
+    folder = person.project / "artifacts" / "bench" / "2026-01-01"
+    folder.mkdir(parents=True)
+    artifact = {"cells": [{"comparison": comparison}]}
+    (folder / "run_000001.json").write_text(json.dumps(artifact), "utf-8")
+    person.type_red("false")
     assert (person.troubles == []) is is_red
+
+
+@pytest.mark.starts
+def test_a_run_without_an_artifact_is_not_red(ten_minutes: Any, tmp_path: Path) -> None:
+    person = ten_minutes.Newcomer(tmp_path, Path("x.whl"))
+    person.type_red("false")
+    assert person.troubles

@@ -130,3 +130,39 @@ def test_the_budget_that_is_named_is_by_the_starts_and_trials_of_the_run():
     _, _, named = reason.partition("give ")
     assert float(named.split()[0]) > 1.1 * 5 * 4 * 15.0
     assert rounds_s == [pytest.approx(4 * forecast.mean_trial_s(started.counted))]
+
+
+ASKED = {"preset": "piper", "connection": "fresh"}
+MEASURED = "http://127.0.0.1:{port}"
+STARTS = {"start": "now {port}"}
+
+
+@pytest.mark.parametrize(
+    ("measured", "named", "wanted"),
+    [
+        ({**ASKED, **STARTS}, {"start": "old {port}"}, {**ASKED, "start": "old {port}"}),
+        (
+            {**ASKED, **STARTS},
+            {"start": "old {port}", "preset": "openai"},
+            {"start": "old {port}", "preset": "openai", "connection": "keep"},
+        ),
+    ],
+    ids=["only how it is started", "also how it is asked"],
+)
+def test_a_server_is_asked_as_the_measured_one_unless_it_is_named(measured, named, wanted):
+    version = cells.ComparedVersion("old", spec=TargetSpec(spec=MEASURED, options=named))
+    source = TargetFactory(spec=TargetSpec(spec=MEASURED, options=measured))
+    assert version.of(source).spec.options == wanted
+
+
+def test_one_that_runs_already_takes_over_how_and_not_by_what():
+    version = cells.ComparedVersion("old", spec=TargetSpec(spec="http://127.0.0.1:8000"))
+    source = TargetFactory(spec=TargetSpec(spec=MEASURED, options={**ASKED, **STARTS}))
+    assert version.of(source).spec.options == ASKED
+
+
+def test_a_program_names_all_of_its_options_or_none():
+    source = TargetFactory(spec=TargetSpec(spec="cmd:now", options={"rate": 24000}))
+    for named, wanted in (({}, {"rate": 24000}), ({"end": "length"}, {"end": "length"})):
+        spec = TargetSpec(spec="cmd:old", options=named)
+        assert cells.ComparedVersion("old", spec=spec).of(source).spec.options == wanted
