@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import string
 import sys
 import textwrap
@@ -103,13 +104,25 @@ def _description(measured: FirstMeasurement) -> str:
         "fit there. A smaller change is found by comparing with another version, on any machine:",
     ]
     wrapped = [textwrap.fill(_in_docstring(each), WIDTH) for each in paragraphs]
-    return "\n\n".join([*wrapped, f"    {compare_command(measured)}"])
+    command = textwrap.fill(
+        compare_command(measured),
+        WIDTH,
+        initial_indent=" " * 4,
+        subsequent_indent=" " * 8,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n\n".join([*wrapped, command])
 
 
 def compare_command(measured: FirstMeasurement) -> str:
     """How this target is compared with another version of it."""
-    kind = targets_spec.kind_of(measured.source.spec.spec).name
-    command = f"pytest -m perf --ttsperf-against={COMPARED[kind]}"
+    spec = measured.source.spec
+    other = COMPARED[targets_spec.kind_of(spec.spec).name]
+    if measured.source.lifecycle == "served":
+        address = shlex.quote(spec.spec)
+        other = f"{address} --ttsperf-against-option='start=OLD-SERVER {{port}}'"
+    command = f"pytest -m perf --ttsperf-against={other}"
     if measured.budget_s is not None:
         command += f" --ttsperf-budget={measured.budget_s}s"
     return command

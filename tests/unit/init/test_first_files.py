@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 
 import pytest
 import yaml
@@ -127,6 +128,18 @@ def test_a_slow_target_is_compared_for_longer():
     assert gitlab["speech"]["variables"] == {"TTSPERF_AGAINST": "none", "TTSPERF_BUDGET": "150s"}
     engine = yaml.safe_load(write_workflow(measured(budget_s=90), "gitlab"))
     assert engine["speech"]["variables"] == {"TTSPERF_BUDGET": "90s"}
+
+
+def test_a_server_that_is_started_is_compared_with_another_start():
+    started = measured("http://127.0.0.1:{port}", options={"start": "serve {port}"})
+    command = first_files.compare_command(started)
+    assert shlex.split(command)[3:] == [
+        "--ttsperf-against=http://127.0.0.1:{port}",
+        "--ttsperf-against-option=start=OLD-SERVER {port}",
+    ]
+    text = first_files.compose_test_file(started)
+    assert max(map(len, text.splitlines())) <= 100
+    assert command in " ".join(text.split())
 
 
 def is_ours(step):
