@@ -151,16 +151,14 @@ def compose_workflow(
         branch=branch,
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
         install=install,
-        start=_start_lines(kind, ci),
+        start=_start_lines(ci) if measured.source.lifecycle == "external" else "",
         inputs=_input_lines(kind, ci, measured.budget_s),
     )
     return body.rstrip("\n") + "\n"
 
 
-def _start_lines(kind: str, ci: CiService) -> str:
-    """Where a server has to be started first."""
-    if kind not in ("http", "wyoming"):
-        return ""
+def _start_lines(ci: CiService) -> str:
+    """Where a server has to be started first; one with `start=` is started by each test."""
     comment = "# Start your server here, and wait until it answers:"
     if ci == "github":
         return f"      {comment}\n      # - run: my-server & sleep 5\n"

@@ -153,6 +153,8 @@ def test_a_server_has_to_be_started_first(ci):
     if ci == "github":
         assert start < text.index("uses: pytest-ttsperf")
     assert "Start your server" not in write_workflow(measured(), ci)
+    started = measured("http://127.0.0.1:{port}", options={"start": "serve {port}"})
+    assert "Start your server" not in write_workflow(started, ci)
 
 
 @pytest.mark.parametrize("ci", ["github", "gitlab"])
